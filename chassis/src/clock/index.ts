@@ -1,0 +1,21 @@
+/** The one source of time: milliseconds since the Unix epoch. Everything that judges time takes one as an argument. */
+export type Clock = { now(): number }
+
+/** The clock of the machine. */
+export const systemClock: Clock = { now: () => Date.now() }
+
+/** A clock that stands still until a test moves it, so that expiry can be tested at any hour without sleeping. */
+export function createManualClock(
+  startMs: number,
+): Clock & { advance(byMs: number): void; set(toMs: number): void } {
+  let nowMs = startMs
+  return {
+    now: () => nowMs,
+    advance: (byMs) => {
+      nowMs += byMs
+    },
+    set: (toMs) => {
+      nowMs = toMs
+    },
+  }
+}

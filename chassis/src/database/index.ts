@@ -1,0 +1,66 @@
+import type { CompiledQuery, Kysely } from 'kysely'
+import type { MigrationWork } from './migrations.ts'
+
+/** A statement of a unit. A `required` one that touches no row refuses the whole unit, which then changes nothing. */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> & { readonly required?: boolean }
+
+export type Row = Record<string, unknown>
+
+/** What one statement did: the rows of its RETURNING clause, and how many rows it touched. */
+export type Result = { readonly rows: readonly Row[]; readonly changes: number }
+
+/** `refusedBy` is the index of the required statement that touched no row; without it, the unit is durable. */
+export type Outcome = { readonly refusedBy?: number; readonly results: readonly Result[] }
+
+/**
+ * The database port. Reads are linearizable with writes; a write that resolved survives the death of every process.
+ * Both are grouped: what arrives in one turn of the event loop travels together, each caller keeping its own outcome.
+ */
+export type Database<Tables> = {
+  /** For building queries and running those that are not hot. Interactive transactions are refused: see `commit`. */
+  readonly query: Kysely<Tables>
+  /** Runs a compiled select. An embedded engine answers at once, which lets a caller read without losing its turn. */
+  read<R>(query: CompiledQuery<R>): readonly R[] | Promise<readonly R[]>
+  /**
+   * Runs the statements as one atomic unit, in order, and resolves when it is durable. Rejects with `dependency_down`
+   * when the engine is away, with `overloaded` when too many units wait, and changes nothing in either case.
+   */
+  commit(unit: readonly Statement[]): Promise<Outcome>
+  /** Whether no other process can be writing, so that what this process remembers of the data is true. */
+  isSole(): boolean
+  /** Rejects when the engine does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export type DatabaseOptions = {
+  /** The folder of `NNNN-verb-noun.ts` files. An embedded database is brought up to date when it is opened. */
+  readonly migrations: URL
+}
+
+/** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
+export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
+  const path = sqlitePath(url)
+  const { openSqlite } = await import('./sqlite.ts')
+  return openSqlite<Tables>(path, options)
+}
+
+/** Does something with the migrations of a database, with nobody else migrating it meanwhile. */
+export async function withMigrator<R>(
+  url: string,
+  { migrations }: DatabaseOptions,
+  work: MigrationWork<R>,
+): Promise<R> {
+  const path = sqlitePath(url)
+  const { migrateSqlite } = await import('./sqlite.ts')
+  return migrateSqlite(path, migrations, work)
+}
+
+function sqlitePath(url: string): string {
+  if (url.startsWith('sqlite:')) return url.slice('sqlite:'.length)
+  throw new Error(`There is no database adapter for "${url.split(':', 1)[0]}:"; known: sqlite:`)
+}
+
+export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
+export { prepareQuery } from './prepared-query.ts'
+export type { Placeholders } from './prepared-query.ts'

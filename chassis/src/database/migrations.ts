@@ -1,0 +1,64 @@
+import { readdir, writeFile } from 'node:fs/promises'
+import type { Kysely } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
+
+/** What is done with a migrator while its database is locked against others that migrate. */
+export type MigrationWork<R> = (migrator: Migrator) => Promise<R>
+
+/** Applies what has not been applied; gives the names. */
+export async function migrateUp(migrator: Migrator): Promise<string[]> {
+  return namesOf(await migrator.migrateToLatest())
+}
+
+/** Takes the newest migration back; gives its name, or nothing when there is none. */
+export async function migrateDown(migrator: Migrator): Promise<string[]> {
+  return namesOf(await migrator.migrateDown())
+}
+
+/** Writes the next `NNNN-name.ts` into the folder, to be filled in; gives its file name. */
+export async function makeMigration(folder: URL, name: string): Promise<string> {
+  if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))
+    throw new Error(`"${name}" must be lower-case words joined by hyphens, as in add-owner-to-guid.`)
+  const files = (await readdir(folder)).filter((file) => migrationFile.test(file)).sort()
+  const number = Number.parseInt(files.at(-1) ?? '0', 10) + 1
+  const file = `${String(number).padStart(4, '0')}-${name}.ts`
+  await writeFile(new URL(file, folder), emptyMigration, { flag: 'wx' })
+  return file
+}
+
+function namesOf({ error, results = [] }: MigrationResultSet): string[] {
+  if (error !== undefined) throw error
+  return results.map(({ migrationName }) => migrationName)
+}
+
+const emptyMigration = `import type { Kysely } from 'kysely'
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('').execute()
+}
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await db.schema.alterTable('').execute()
+}
+`
+
+/** Kysely's migrator over a folder of `NNNN-verb-noun.ts` files, each exporting `up` and `down`. */
+export function createMigrator<Tables>(db: Kysely<Tables>, folder: URL): Migrator {
+  return new Migrator({ db, provider: createFolderProvider(folder) })
+}
+
+const migrationFile = /^\d{4}-[a-z0-9-]+\.ts$/
+
+function createFolderProvider(folder: URL): MigrationProvider {
+  return {
+    async getMigrations() {
+      const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
+      const loaded = files.map(async (file): Promise<[string, Migration]> => {
+        const migration: Migration = await import(new URL(file, folder).href)
+        return [file.slice(0, -'.ts'.length), migration]
+      })
+      return Object.fromEntries(await Promise.all(loaded))
+    },
+  }
+}

@@ -1,0 +1,36 @@
+import type { Compilable, CompiledQuery, RawBuilder } from 'kysely'
+import { sql } from 'kysely'
+
+/** Stands in a compiled query for a value that is bound later. */
+class Placeholder {
+  readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+}
+
+/** An expression for each value that is bound later. Annotating `build` with it lets the row type be inferred. */
+export type Placeholders<P> = { readonly [K in keyof P]-?: RawBuilder<P[K]> }
+
+/**
+ * Compiles a query once, to be bound many times: compiling costs a multiple of running it. `build` is given an expression
+ * for each parameter by name, and the result turns values by name into a query that is ready to run.
+ */
+export function prepareQuery<P extends Record<string, unknown>, R = unknown>(
+  build: (parameters: Placeholders<P>) => Compilable<R>,
+): (values: P) => CompiledQuery<R> {
+  const placeholders = new Proxy({} as Placeholders<P>, {
+    get: (_, name) => sql`${new Placeholder(String(name))}`,
+  })
+  const compiled = build(placeholders).compile()
+  const { parameters: template } = compiled
+  return (values) => {
+    const parameters = new Array<unknown>(template.length)
+    for (let i = 0; i < template.length; i++) {
+      const slot = template[i]
+      parameters[i] = slot instanceof Placeholder ? values[slot.name] : slot
+    }
+    return { sql: compiled.sql, query: compiled.query, queryId: compiled.queryId, parameters }
+  }
+}

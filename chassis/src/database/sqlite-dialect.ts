@@ -1,0 +1,66 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
+import { SqliteAdapter, SqliteDialect, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import type { Database } from './index.ts'
+import { sqliteValues } from './sqlite-statements.ts'
+
+/** Kysely over the two halves of the adapter: selects go to the reader, all else becomes a unit of one statement. */
+export function createSqliteDialect(halves: Pick<Database<unknown>, 'read' | 'commit'>): Dialect {
+  const connection: DatabaseConnection = {
+    async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+      if (isSelect(query)) return { rows: [...(await halves.read(query))] as R[] }
+      const { results } = await halves.commit([query])
+      const [result] = results
+      return { rows: [...(result?.rows ?? [])] as R[], numAffectedRows: BigInt(result?.changes ?? 0) }
+    },
+    // biome-ignore lint/correctness/useYield: Kysely's type wants a generator, and no caller here streams.
+    async *streamQuery() {
+      throw new Error('Streaming is not supported: read pages instead.')
+    },
+  }
+  return {
+    createAdapter: () => new SqliteAdapter(),
+    createDriver: () => createDriver(connection),
+    createIntrospector: (db) => new SqliteIntrospector(db),
+    createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** Kysely straight over one connection, for migrations. It wants better-sqlite3's shape, which takes parameters as a list. */
+export function createDirectDialect(connection: DatabaseSync): Dialect {
+  return new SqliteDialect({
+    database: {
+      close: () => {},
+      prepare(text) {
+        const statement = connection.prepare(text)
+        return {
+          reader: statement.columns().length > 0,
+          all: (parameters) => statement.all(...sqliteValues(parameters)),
+          run: (parameters) => statement.run(...sqliteValues(parameters)),
+          iterate: (parameters) => statement.iterate(...sqliteValues(parameters)),
+        }
+      },
+    },
+  })
+}
+
+function isSelect({ query, sql }: CompiledQuery): boolean {
+  return (
+    query.kind === 'SelectQueryNode' || (query.kind === 'RawNode' && /^\s*(select|with|pragma)\b/i.test(sql))
+  )
+}
+
+function createDriver(connection: DatabaseConnection): Driver {
+  const refuse = async (): Promise<never> => {
+    throw new Error('Interactive transactions would stop the group: pass all statements to commit() at once.')
+  }
+  return {
+    init: async () => {},
+    acquireConnection: async () => connection,
+    beginTransaction: refuse,
+    commitTransaction: refuse,
+    rollbackTransaction: refuse,
+    releaseConnection: async () => {},
+    destroy: async () => {},
+  }
+}

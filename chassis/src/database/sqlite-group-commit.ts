@@ -1,0 +1,118 @@
+import { Worker } from 'node:worker_threads'
+import { AppError, dependencyDown } from '../errors/index.ts'
+import type { Outcome, Statement } from './index.ts'
+import type { Batch, BatchAnswer, UnitAnswer } from './sqlite-writer.ts'
+
+const unitsWaitingMax = 20_000
+const unitsPerBatchMax = 1_000
+
+type Waiting = {
+  readonly unit: readonly Statement[]
+  resolve(outcome: Outcome): void
+  reject(error: Error): void
+}
+
+/**
+ * Group commit: units that arrive in one turn of the event loop, or while the disk is busy with the ones before, go to the
+ * writing thread together and share one transaction and one fsync. A lone unit waits for nobody.
+ */
+export async function createGroupCommit(options: { path: string; busyTimeoutMs: number }): Promise<{
+  commit(unit: readonly Statement[]): Promise<Outcome>
+  close(): Promise<void>
+}> {
+  const worker = new Worker(new URL('./sqlite-writer.ts', import.meta.url), { workerData: options })
+  const statementIds = new Map<string, number>()
+  let waiting: Waiting[] = []
+  let travelling: Waiting[] = []
+  let scheduled = false
+  let closing: (() => void) | undefined
+  let broken: Error | undefined
+
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', () => resolve())
+    worker.once('error', reject)
+  })
+  worker.on('message', settle)
+  worker.on('error', (cause) => {
+    broken = dependencyDown('The database cannot be written.', cause)
+    for (const { reject } of [...travelling, ...waiting]) reject(broken)
+    travelling = waiting = []
+  })
+
+  function commit(unit: readonly Statement[]): Promise<Outcome> {
+    if (broken !== undefined) return Promise.reject(broken)
+    if (closing !== undefined) return Promise.reject(dependencyDown('The database is closing.'))
+    if (waiting.length >= unitsWaitingMax)
+      return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
+    return new Promise((resolve, reject) => {
+      waiting.push({ unit, resolve, reject })
+      if (travelling.length > 0 || scheduled) return
+      scheduled = true
+      setImmediate(dispatch)
+    })
+  }
+
+  function dispatch(): void {
+    scheduled = false
+    if (travelling.length > 0 || waiting.length === 0) return
+    travelling = waiting.length <= unitsPerBatchMax ? waiting : waiting.slice(0, unitsPerBatchMax)
+    waiting = waiting.length <= unitsPerBatchMax ? [] : waiting.slice(unitsPerBatchMax)
+    worker.postMessage(encode(travelling))
+  }
+
+  function settle(answers: BatchAnswer): void {
+    const settled = travelling
+    travelling = []
+    // The next group leaves first, so that the disk is never idle while this thread writes answers.
+    dispatch()
+    for (let i = 0; i < settled.length; i++) {
+      const waiter = settled[i]
+      if (waiter !== undefined) answer(waiter, typeof answers === 'string' ? answers : answers[i])
+    }
+    if (closing !== undefined && travelling.length === 0) closing()
+  }
+
+  function encode(units: readonly Waiting[]): Batch {
+    const texts: string[] = []
+    const values: unknown[] = []
+    for (const { unit } of units) {
+      values.push(unit.length)
+      for (const { sql, parameters, required } of unit) {
+        let id = statementIds.get(sql)
+        if (id === undefined) {
+          id = statementIds.size
+          statementIds.set(sql, id)
+          texts.push(sql)
+        }
+        values.push(required === true ? -1 - id : id, parameters.length)
+        for (const value of parameters) values.push(value)
+      }
+    }
+    return { texts, values }
+  }
+
+  return {
+    commit,
+    async close() {
+      if (travelling.length > 0 || waiting.length > 0)
+        await new Promise<void>((resolve) => {
+          closing = resolve
+        })
+      else closing = () => {}
+      if (broken === undefined) {
+        worker.postMessage(null)
+        await new Promise((resolve) => worker.once('exit', resolve))
+      }
+    },
+  }
+}
+
+const noResults: Outcome['results'] = []
+
+function answer(waiter: Waiting, answered: UnitAnswer | string | undefined): void {
+  if (typeof answered === 'number') waiter.resolve({ refusedBy: answered, results: noResults })
+  else if (Array.isArray(answered)) waiter.resolve({ results: answered })
+  else if (typeof answered === 'string')
+    waiter.reject(dependencyDown('The database cannot be written.', answered))
+  else waiter.reject(new Error(answered?.error ?? 'The writer gave no answer.'))
+}

@@ -1,0 +1,28 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+
+const statementsMax = 500
+
+/** Prepared statements by their text; the oldest goes when there are too many, so that built queries cannot pile up. */
+export function createStatementCache(connection: DatabaseSync): { get(text: string): StatementSync } {
+  const statements = new Map<string, StatementSync>()
+  return {
+    get(text) {
+      const known = statements.get(text)
+      if (known !== undefined) return known
+      const prepared = connection.prepare(text)
+      if (statements.size >= statementsMax) {
+        for (const oldest of statements.keys()) {
+          statements.delete(oldest)
+          break
+        }
+      }
+      statements.set(text, prepared)
+      return prepared
+    },
+  }
+}
+
+/** Kysely leaves parameters untyped; node:sqlite refuses at run time what it cannot bind. */
+export function sqliteValues(parameters: readonly unknown[]): SQLInputValue[] {
+  return parameters as SQLInputValue[]
+}

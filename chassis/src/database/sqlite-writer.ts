@@ -1,0 +1,126 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { SQLInputValue, StatementSync } from 'node:sqlite'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Result, Row } from './index.ts'
+
+/**
+ * A group on its way to the writer, flat because the structured clone of one array of primitives costs a fraction of that of
+ * objects. `texts` are statements not sent before, numbered in order of first use. `values` is, per unit: how many
+ * statements; per statement: its number (-1 - number when it is required), how many parameters, the parameters.
+ */
+export type Batch = { readonly texts: readonly string[]; readonly values: readonly unknown[] }
+
+/** Results of each statement; or the index of the required one that touched no row; or why this unit alone failed. */
+export type UnitAnswer = Result[] | number | { readonly error: string }
+
+/** An answer per unit, or why the whole group changed nothing. */
+export type BatchAnswer = UnitAnswer[] | string
+
+type Prepared = { readonly statement: StatementSync; readonly returnsRows: boolean }
+type Step = { readonly prepared: Prepared; readonly required: boolean; readonly parameters: SQLInputValue[] }
+
+const { path, busyTimeoutMs }: { path: string; busyTimeoutMs: number } = workerData
+const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
+// Random keys dirty the same pages again and again: the longer the log, the fewer times each is copied to the database.
+db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -65536')
+
+const begin = db.prepare('begin immediate')
+const end = db.prepare('commit')
+const statements: Prepared[] = []
+
+parentPort?.on('message', (batch: Batch | null) => {
+  if (batch === null) {
+    db.close()
+    parentPort?.close()
+    return
+  }
+  parentPort?.postMessage(run(batch))
+})
+parentPort?.postMessage('ready')
+
+function run({ texts, values }: Batch): BatchAnswer {
+  try {
+    for (const text of texts) {
+      const statement = db.prepare(text)
+      statements.push({ statement, returnsRows: statement.columns().length > 0 })
+    }
+    const units = decode(values)
+    begin.run()
+    // Hardly any unit fails after it has changed something, so savepoints are paid for only when one did.
+    const answers = runUnits(units, false) ?? runUnits(units, true)
+    end.run()
+    return answers ?? 'unreachable: a run with savepoints always answers'
+  } catch (error) {
+    if (db.isTransaction) db.exec('rollback')
+    return String(error)
+  }
+}
+
+/** Without savepoints, a unit that fails midway makes the whole run void: it is rolled back, and undefined returned. */
+function runUnits(units: readonly Step[][], withSavepoints: boolean): UnitAnswer[] | undefined {
+  const answers: UnitAnswer[] = []
+  for (const unit of units) {
+    if (withSavepoints) db.exec('savepoint unit')
+    const { answer, touched } = runUnit(unit)
+    if (!Array.isArray(answer) && touched) {
+      if (!withSavepoints) {
+        db.exec('rollback; begin immediate')
+        return undefined
+      }
+      db.exec('rollback to unit')
+    }
+    if (withSavepoints) db.exec('release unit')
+    answers.push(answer)
+  }
+  return answers
+}
+
+function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean } {
+  const results: Result[] = []
+  let touched = false
+  try {
+    for (const { prepared, required, parameters } of unit) {
+      const result = runStep(prepared, parameters)
+      if (result.changes > 0) touched = true
+      else if (required) return { answer: results.length, touched }
+      results.push(result)
+    }
+    return { answer: results, touched }
+  } catch (error) {
+    // A full disk or a failing one concerns the group, not this unit.
+    if (!isConstraint(error)) throw error
+    return { answer: { error: String(error) }, touched }
+  }
+}
+
+function runStep({ statement, returnsRows }: Prepared, parameters: SQLInputValue[]): Result {
+  if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) }
+  const rows: Row[] = statement.all(...parameters)
+  return { rows, changes: rows.length }
+}
+
+function isConstraint(error: unknown): boolean {
+  // SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE and SQLITE_ERROR come from the unit's own statements or values.
+  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
+  return code === 19 || code === 20 || code === 25 || code === 1 || error instanceof TypeError
+}
+
+function decode(values: readonly unknown[]): Step[][] {
+  const units: Step[][] = []
+  let at = 0
+  while (at < values.length) {
+    const unit: Step[] = []
+    for (let left = Number(values[at++]); left > 0; left--) {
+      const id = Number(values[at++])
+      const count = Number(values[at++])
+      const prepared = statements[id < 0 ? -1 - id : id]
+      if (prepared === undefined) throw new Error(`Statement ${id} was never sent.`)
+      // node:sqlite refuses at run time what it cannot bind.
+      unit.push({ prepared, required: id < 0, parameters: values.slice(at, at + count) as SQLInputValue[] })
+      at += count
+    }
+    units.push(unit)
+  }
+  return units
+}

@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { CompiledQuery } from 'kysely'
+import { Kysely, sql } from 'kysely'
+import { dependencyDown } from '../errors/index.ts'
+import type { Database, DatabaseOptions } from './index.ts'
+import { createMigrator, migrateUp } from './migrations.ts'
+import type { MigrationWork } from './migrations.ts'
+import { createDirectDialect, createSqliteDialect } from './sqlite-dialect.ts'
+import { createGroupCommit } from './sqlite-group-commit.ts'
+import { joinMembers } from './sqlite-members.ts'
+import { createStatementCache, sqliteValues } from './sqlite-statements.ts'
+
+/** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
+export const busyTimeoutMs = 5_000
+
+/**
+ * SQLite in WAL mode. This thread reads, on a connection of its own, in microseconds; a worker thread writes, so that the
+ * wait for the disk never stops the event loop.
+ */
+export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
+  const place = path === ':memory:' ? createTemporaryPlace() : { path, remove: () => {} }
+  mkdirSync(dirname(place.path), { recursive: true })
+  const members = await joinMembers(place.path)
+  await migrateSqlite(place.path, options.migrations, migrateUp)
+  const writer = await createGroupCommit({ path: place.path, busyTimeoutMs })
+  const reader = openReader<Tables>(place.path)
+  const query = new Kysely<Tables>({
+    dialect: createSqliteDialect({ read: reader.read, commit: writer.commit }),
+  })
+  return {
+    query,
+    read: reader.read,
+    commit: writer.commit,
+    isSole: members.isSole,
+    async ping() {
+      await sql`select 1 from sqlite_master limit 1`.execute(query)
+    },
+    async close() {
+      await writer.close()
+      reader.close()
+      members.leave()
+      place.remove()
+    },
+  }
+}
+
+/** Opens the file for reading alone, as a command does that looks at the data of a running system without disturbing it. */
+export function openReader<Tables>(path: string): { read: Database<Tables>['read']; close(): void } {
+  const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+  const statements = createStatementCache(connection)
+  return {
+    read<R>(query: CompiledQuery<R>): readonly R[] {
+      try {
+        // The row type is Kysely's, derived from the very query that was compiled to this text.
+        return statements
+          .get(query.sql)
+          .all(...sqliteValues(query.parameters)) as readonly unknown[] as readonly R[]
+      } catch (cause) {
+        throw dependencyDown('The database cannot be read.', cause)
+      }
+    },
+    close: () => connection.close(),
+  }
+}
+
+/** A private database that goes away with its process. It is a file all the same, so that it behaves as one. */
+function createTemporaryPlace(): { path: string; remove(): void } {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-'))
+  return { path: join(folder, 'private.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** Processes that start together take turns: the whole work is one exclusive transaction, and all of it counts or none. */
+export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
+  mkdirSync(dirname(path), { recursive: true })
+  const connection = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  try {
+    connection.exec('pragma journal_mode = wal; pragma synchronous = full; begin immediate')
+    const result = await work(
+      createMigrator(new Kysely({ dialect: createDirectDialect(connection) }), folder),
+    )
+    connection.exec('commit')
+    return result
+  } finally {
+    connection.close()
+  }
+}

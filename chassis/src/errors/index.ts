@@ -1,0 +1,70 @@
+/**
+ * Every refusal and failure that a client can be told of, with its HTTP status and the title of its problem document.
+ * The table is closed: code outside it becomes `internal`, whose cause is logged and never sent.
+ */
+export const errorCodes = {
+  malformed: { status: 400, title: 'Malformed request' },
+  invalid: { status: 400, title: 'Invalid input' },
+  not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'Method not allowed' },
+  not_acceptable: { status: 406, title: 'Not acceptable' },
+  request_timeout: { status: 408, title: 'Request timeout' },
+  conflict: { status: 409, title: 'Conflict' },
+  idempotency_in_flight: { status: 409, title: 'Idempotency key in flight' },
+  precondition_failed: { status: 412, title: 'Precondition failed' },
+  body_too_large: { status: 413, title: 'Body too large' },
+  unsupported_media_type: { status: 415, title: 'Unsupported media type' },
+  unprocessable: { status: 422, title: 'Unprocessable content' },
+  idempotency_mismatch: { status: 422, title: 'Idempotency key used with another request' },
+  too_many_requests: { status: 429, title: 'Too many requests' },
+  headers_too_large: { status: 431, title: 'Headers too large' },
+  internal: { status: 500, title: 'Internal error' },
+  bad_gateway: { status: 502, title: 'Bad gateway' },
+  overloaded: { status: 503, title: 'Overloaded' },
+  dependency_down: { status: 503, title: 'Dependency unavailable' },
+  outcome_unknown: { status: 503, title: 'Outcome unknown' },
+  gateway_timeout: { status: 504, title: 'Gateway timeout' },
+} as const
+
+export type ErrorCode = keyof typeof errorCodes
+
+/** What an error may carry beside its sentence. `headers` go out with the answer, `cause` goes to the log alone. */
+export type AppErrorOptions = {
+  cause?: unknown
+  /** What is wrong, by field name. */
+  errors?: Readonly<Record<string, string>>
+  headers?: Readonly<Record<string, string>>
+  /** Sent as `Retry-After`, in seconds; every 503 has one, of 1 s unless it is said here. */
+  retryAfterSeconds?: number
+}
+
+/** The one error that code throws on purpose; `message` is the problem document's `detail` and must be fit for clients. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly errors: Readonly<Record<string, string>> | undefined
+  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.errors = options.errors
+    this.headers = options.headers
+    this.retryAfterSeconds = options.retryAfterSeconds ?? (errorCodes[code].status === 503 ? 1 : undefined)
+  }
+
+  get status(): number {
+    return errorCodes[this.code].status
+  }
+}
+
+/** One invalid field, or several, told all at once. */
+export function invalid(errors: Readonly<Record<string, string>>, detail?: string): AppError {
+  return new AppError('invalid', detail ?? Object.values(errors).join(' '), { errors })
+}
+
+/** A dependency did not do its part; nothing was changed. */
+export function dependencyDown(detail: string, cause?: unknown): AppError {
+  return new AppError('dependency_down', detail, { cause })
+}

@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify'
+import FindMyWay from 'find-my-way'
+import { AppError } from '../errors/index.ts'
+import type { App } from './app.ts'
+
+/** Remembers which methods each path takes, so that a wrong one is 405 with `Allow` rather than 404 (RFC 9110, 15.5.6). */
+export function createAllowedMethods(app: App): { refusal(request: FastifyRequest): AppError } {
+  const paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength: 256 })
+  const methodsByPath = new Map<string, Set<string>>()
+  app.addHook('onRoute', ({ method, url }) => {
+    const path = url.length > 1 && url.endsWith('/') ? url.slice(0, -1) : url
+    let methods = methodsByPath.get(path)
+    if (methods === undefined) {
+      methods = new Set()
+      methodsByPath.set(path, methods)
+      paths.on('GET', path, () => {}, methods)
+    }
+    for (const one of [method].flat()) methods.add(one)
+  })
+  return {
+    refusal(request) {
+      const found: unknown = paths.find('GET', request.url.split('?', 1)[0] ?? '')?.store
+      const allow = found instanceof Set ? [...found].join(', ') : ''
+      if (allow === '')
+        return new AppError('not_found', `There is nothing at ${request.method} ${request.url}.`)
+      return new AppError(
+        'method_not_allowed',
+        `${request.method} is not possible here; allowed: ${allow}.`,
+        {
+          headers: { allow },
+        },
+      )
+    },
+  }
+}

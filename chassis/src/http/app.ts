@@ -1,0 +1,140 @@
+import { randomBytes } from 'node:crypto'
+import underPressure from '@fastify/under-pressure'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
+import { fastify } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { AppError } from '../errors/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
+import { createAllowedMethods } from './allowed-methods.ts'
+import { documentApi } from './documentation.ts'
+import { addHealthRoutes } from './health.ts'
+import { refuseUnacceptable } from './negotiation.ts'
+import { answerClientError, sendProblem } from './problem.ts'
+import { compileValidator } from './validation.ts'
+
+/** A Fastify instance whose handlers know the types of what their schemas let through. */
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  Logger['pino'],
+  TypeBoxTypeProvider
+>
+
+/** What readiness asks, by name: each probe resolves while its dependency answers. */
+export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
+
+export type AppOptions = {
+  readonly name: string
+  readonly title: string
+  readonly description: string
+  readonly logger: Logger
+  readonly metrics?: Metrics
+  /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
+  readonly detailAlias?: 'error' | 'description' | 'message'
+  readonly dependencies?: Dependencies
+}
+
+const limits = {
+  bodyBytesMax: 1_048_576,
+  headerBytesMax: 16_384,
+  pathParameterLengthMax: 256,
+  /** The whole request must have arrived by then. */
+  requestTimeoutMs: 10_000,
+  keepAliveTimeoutMs: 72_000,
+  /** Past this delay of the event loop, new requests are turned away while the ones at work are finished. */
+  eventLoopDelayMaxMs: 1_000,
+}
+
+/** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
+export async function createApp(options: AppOptions): Promise<App> {
+  const { name, logger, metrics = createMetrics(name) } = options
+  const app: App = fastify({
+    loggerInstance: logger.pino,
+    // A logger of its own for each request costs more than a cached answer; lines carry the request id instead.
+    childLoggerFactory: (parent) => parent,
+    disableRequestLogging: true,
+    genReqId: createRequestIds(),
+    requestIdHeader: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    http: { maxHeaderSize: limits.headerBytesMax },
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
+    forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, options),
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+  const allowedMethods = createAllowedMethods(app)
+
+  app.setValidatorCompiler(compileValidator)
+  app.setSerializerCompiler(() => JSON.stringify)
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(allowedMethods.refusal(request), request, reply, options),
+  )
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done(refuseUnacceptable(request))
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    record(request, reply, logger, metrics)
+    done()
+  })
+  closeConnectionsWhenIdle(app)
+  app.addHook('onClose', async () => logger.flush())
+  await app.register(underPressure, {
+    maxEventLoopDelay: limits.eventLoopDelayMaxMs,
+    pressureHandler: () => {
+      throw new AppError('overloaded', 'The service has more work than it can do; try again shortly.')
+    },
+  })
+  await documentApi(app, options)
+  addHealthRoutes(app, metrics, options.dependencies ?? {})
+  return app
+}
+
+/** A connection whose last request was in flight when closing began stays open for the next one unless it is told off. */
+function closeConnectionsWhenIdle(app: App): void {
+  let timer: NodeJS.Timeout | undefined
+  app.addHook('preClose', async () => {
+    timer = setInterval(() => app.server.closeIdleConnections(), 20)
+  })
+  app.addHook('onClose', async () => clearInterval(timer))
+}
+
+/** Keeps a caller's `X-Request-Id` when it is harmless in headers and logs; else counts on from a random start. */
+function createRequestIds(): (request: IncomingMessage) => string {
+  const start = `${randomBytes(5).toString('hex')}-`
+  let count = 0
+  return (request) => {
+    const given = request.headers['x-request-id']
+    if (typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given)) return given
+    count += 1
+    return start + count.toString(36)
+  }
+}
+
+function record(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
+  const { method } = request
+  const route = request.routeOptions.url ?? 'unknown'
+  const durationMs = reply.elapsedTime
+  metrics.observe(method, route, reply.statusCode, durationMs)
+  logger.access({
+    requestId: request.id,
+    traceId: parseTraceparent(request.headers.traceparent)?.traceId,
+    method,
+    url: pathOf(request.url),
+    route,
+    status: reply.statusCode,
+    durationMs,
+  })
+}
+
+/** The query stays out of the log: it may hold what its sender would not want to read there. */
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query < 0 ? url : url.slice(0, query)
+}

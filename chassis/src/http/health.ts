@@ -1,0 +1,66 @@
+import { setTimeout as after } from 'node:timers/promises'
+import { Type } from 'typebox'
+import { AppError } from '../errors/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
+import type { App, Dependencies } from './app.ts'
+import { problems } from './problem.ts'
+
+const probeTimeoutMs = 1_000
+
+const Liveness = Type.Object({ status: Type.Literal('live') })
+const Readiness = Type.Object({
+  status: Type.Literal('ready'),
+  dependencies: Type.Record(Type.String(), Type.Literal('up')),
+})
+
+/** Liveness says that the process runs; readiness that everything it needs answers; metrics are Prometheus text. */
+export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Dependencies): void {
+  const tags = ['operation']
+  app.get(
+    '/health/live',
+    { schema: { tags, summary: 'Does the process run?', response: { 200: Liveness } } },
+    async () => ({ status: 'live' as const }),
+  )
+  app.get(
+    '/health/ready',
+    {
+      schema: {
+        tags,
+        summary: 'Does everything that is needed answer?',
+        response: { 200: Readiness, ...problems(503) },
+      },
+    },
+    async () => {
+      const states = await Promise.all(Object.entries(dependencies).map(probe))
+      const down = states.filter(([, state]) => state === 'down').map(([name]) => name)
+      if (down.length > 0) throw new AppError('dependency_down', `Not answering: ${down.join(', ')}.`)
+      return {
+        status: 'ready' as const,
+        dependencies: Object.fromEntries(states.map(([name]) => [name, 'up' as const])),
+      }
+    },
+  )
+  app.get(
+    '/metrics',
+    { schema: { tags, summary: 'Metrics for Prometheus', produces: ['text/plain'] } },
+    async (_request, reply) => {
+      reply.type(metrics.registry.contentType)
+      return metrics.registry.metrics()
+    },
+  )
+}
+
+async function probe([name, ask]: [string, () => Promise<unknown>]): Promise<[string, 'up' | 'down']> {
+  const given = new AbortController()
+  try {
+    const late = after(probeTimeoutMs, undefined, { signal: given.signal, ref: false }).then(() => {
+      throw new Error('no answer in time')
+    })
+    await Promise.race([ask(), late])
+    return [name, 'up']
+  } catch {
+    return [name, 'down']
+  } finally {
+    given.abort()
+  }
+}

@@ -1,0 +1,25 @@
+import type { FastifyRequest } from 'fastify'
+import { AppError } from '../errors/index.ts'
+
+/** Everything but the pages and texts for people and for Prometheus is JSON. */
+const otherThanJson = /^\/(docs|metrics)(\/|$)/
+
+/** 406 when `Accept` admits nothing that the route can give; undefined when all is well. */
+export function refuseUnacceptable(request: FastifyRequest): AppError | undefined {
+  const { accept } = request.headers
+  if (accept === undefined || accept === '*/*' || accept === 'application/json') return undefined
+  if (request.accepts().type(['application/json', 'application/problem+json']) !== false) return undefined
+  if (otherThanJson.test(request.routeOptions.url ?? '')) return undefined
+  return new AppError(
+    'not_acceptable',
+    'This service answers in application/json only; the Accept header excludes it.',
+  )
+}
+
+/** The media type for a problem document: its own, unless the client admits plain JSON only (RFC 9457, 3). */
+export function problemType(request: FastifyRequest): string {
+  const { accept } = request.headers
+  if (accept === undefined || accept === '*/*') return 'application/problem+json; charset=utf-8'
+  const accepted = request.accepts().type(['application/problem+json', 'application/json'])
+  return `${accepted === 'application/json' ? accepted : 'application/problem+json'}; charset=utf-8`
+}

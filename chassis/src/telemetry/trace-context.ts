@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto'
+
+/** W3C Trace Context, https://www.w3.org/TR/trace-context/: 16-byte trace, 8-byte parent, both in lower-case hex. */
+export type TraceContext = { readonly traceId: string; readonly parentId: string; readonly flags: string }
+
+const traceparent = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
+
+/** Reads a `traceparent`; undefined when there is none, or none that the recommendation lets one continue. */
+export function parseTraceparent(header: string | string[] | undefined): TraceContext | undefined {
+  if (typeof header !== 'string') return undefined
+  const [, version, traceId, parentId, flags, rest] = traceparent.exec(header) ?? []
+  if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined)
+    return undefined
+  if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
+  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined
+  return { traceId, parentId, flags }
+}
+
+/** The `traceparent` to send on: the same trace with a new parent, or a new trace that nobody has decided to sample. */
+export function continueTrace(incoming: TraceContext | undefined): string {
+  const parentId = randomBytes(8).toString('hex')
+  return `00-${incoming?.traceId ?? randomBytes(16).toString('hex')}-${parentId}-${incoming?.flags ?? '00'}`
+}

@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { Writable } from 'node:stream'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { createApp, listen, problems } from '@quintet/chassis/http'
+import type { App, Dependencies } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { Type } from 'typebox'
+
+/** An app with a route for each thing that can go well or wrong, and all that it has logged. */
+async function world(
+  t: TestContext,
+  dependencies: Dependencies = {},
+): Promise<{ app: App; logged: () => string }> {
+  const lines: string[] = []
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const logger = createLogger({ service: 'sample', level: 'info', destination })
+  const app = await createApp({
+    name: 'sample',
+    title: 'Sample',
+    description: 'For tests.',
+    logger,
+    detailAlias: 'message',
+    dependencies,
+  })
+  t.after(() => app.close())
+  const body = Type.Object(
+    { title: Type.String({ maxLength: 5 }), stock: Type.Integer() },
+    { additionalProperties: false },
+  )
+  app.post(
+    '/things',
+    { schema: { body, tags: ['things'], response: { 201: body } } },
+    async (request, reply) => {
+      reply.code(201)
+      return request.body
+    },
+  )
+  app.get('/things/:id', { schema: { tags: ['things'], response: problems(404) } }, async () => {
+    throw new AppError('not_found', 'Thing not found.')
+  })
+  app.get('/broken', async () => {
+    throw new Error('select secret from /etc/passwd')
+  })
+  app.get('/away', async () => {
+    throw dependencyDown('The database cannot be read.', new Error('no such file'))
+  })
+  app.get(
+    '/page',
+    { schema: { querystring: Type.Object({ limit: Type.Integer({ minimum: 1 }) }) } },
+    async (request) => ({
+      limit: request.query.limit,
+    }),
+  )
+  return { app, logged: () => lines.join('') }
+}
+
+const post = (
+  app: App,
+  payload: string,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+) => app.inject({ method: 'POST', url: '/things', payload, headers })
+
+test('A body is neither coerced nor stripped: all its faults are told at once, by field, and nothing is done', async (t) => {
+  const { app } = await world(t)
+  const response = await post(app, '{"title":7,"stock":"3","foo":1}')
+  assert.equal(response.statusCode, 400)
+  assert.match(String(response.headers['content-type']), /^application\/problem\+json/)
+  const problem = response.json()
+  assert.deepEqual(problem.errors, {
+    foo: 'foo is not known here.',
+    stock: 'stock must be integer.',
+    title: 'title must be string.',
+  })
+  assert.equal(problem.type, 'urn:quintet:problem:invalid')
+  assert.equal(problem.instance, response.headers['x-request-id'])
+  assert.equal(problem.message, problem.detail)
+})
+
+test('A missing member and a body that is no object are named as such', async (t) => {
+  const { app } = await world(t)
+  assert.deepEqual((await post(app, '{}')).json().errors, {
+    title: 'title is required.',
+    stock: 'stock is required.',
+  })
+  assert.deepEqual((await post(app, '[]')).json().errors, { body: 'The body must be object.' })
+})
+
+test('Text from the query is converted to the type that the schema wants', async (t) => {
+  const { app } = await world(t)
+  assert.deepEqual((await app.inject('/page?limit=5')).json(), { limit: 5 })
+  assert.equal((await app.inject('/page?limit=five')).statusCode, 400)
+})
+
+test('Malformed JSON is 400, an empty body 400, another media type 415, more than 1 MiB 413', async (t) => {
+  const { app } = await world(t)
+  assert.equal((await post(app, '{"title":')).statusCode, 400)
+  assert.equal((await post(app, '')).statusCode, 400)
+  assert.equal(
+    (await post(app, 'title=x', { 'content-type': 'application/x-www-form-urlencoded' })).statusCode,
+    415,
+  )
+  const large = await post(app, JSON.stringify({ title: 'x'.repeat(1_048_577), stock: 1 }))
+  assert.equal(large.statusCode, 413)
+  assert.equal(large.json().status, 413)
+})
+
+test('A wrong method is 405 with Allow, an unknown path 404, and a trailing slash never matters', async (t) => {
+  const { app } = await world(t)
+  const wrong = await app.inject({ method: 'DELETE', url: '/things/1/' })
+  assert.equal(wrong.statusCode, 405)
+  assert.equal(wrong.headers.allow, 'GET, HEAD')
+  assert.equal((await app.inject('/nowhere')).statusCode, 404)
+  assert.equal((await app.inject('/things/1')).json().detail, 'Thing not found.')
+  assert.equal((await app.inject('/things/1/')).json().detail, 'Thing not found.')
+})
+
+test('Accept that excludes JSON is 406; Accept that admits plain JSON alone gets the problem under that type', async (t) => {
+  const { app } = await world(t)
+  const html = await app.inject({ url: '/things/1', headers: { accept: 'text/html' } })
+  assert.equal(html.statusCode, 406)
+  const plain = await app.inject({ url: '/things/1', headers: { accept: 'application/json' } })
+  assert.equal(plain.statusCode, 404)
+  assert.match(String(plain.headers['content-type']), /^application\/json/)
+  const browser = await app.inject({ url: '/things/1', headers: { accept: 'text/html,*/*;q=0.8' } })
+  assert.match(String(browser.headers['content-type']), /^application\/problem\+json/)
+})
+
+test('A 500 tells nothing but its request id, under which the log has the cause', async (t) => {
+  const { app, logged } = await world(t)
+  const response = await app.inject({ url: '/broken', headers: { 'x-request-id': 'trace-me' } })
+  assert.equal(response.statusCode, 500)
+  assert.equal(response.json().instance, 'trace-me')
+  assert.doesNotMatch(response.body, /secret|passwd|stack/)
+  const line = logged()
+    .split('\n')
+    .find((text) => text.includes('/etc/passwd'))
+  assert.match(String(line), /"requestId":"trace-me"/)
+})
+
+test('A dependency that is away is 503 with Retry-After', async (t) => {
+  const { app } = await world(t)
+  const response = await app.inject('/away')
+  assert.equal(response.statusCode, 503)
+  assert.equal(response.headers['retry-after'], '1')
+  assert.doesNotMatch(response.body, /no such file/)
+})
+
+test('A request id that could forge headers or log lines is replaced; a harmless one is kept', async (t) => {
+  const { app } = await world(t)
+  const kept = await app.inject({ url: '/things/1', headers: { 'x-request-id': 'abc-1' } })
+  assert.equal(kept.headers['x-request-id'], 'abc-1')
+  const replaced = await app.inject({ url: '/things/1', headers: { 'x-request-id': 'a b\u001b[31m"' } })
+  assert.match(String(replaced.headers['x-request-id']), /^[\w-]+$/)
+})
+
+test('Each request leaves one log line, which is JSON whatever the path holds, with the trace it belongs to', async (t) => {
+  const { app, logged } = await world(t)
+  await app.inject({
+    url: '/things/%22%0A%1b?password=x',
+    headers: { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' },
+  })
+  const lines = logged().trim().split('\n')
+  assert.equal(lines.length, 1)
+  const line = JSON.parse(String(lines[0]))
+  assert.equal(line.traceId, '4bf92f3577b34da6a3ce929d0e0e4736')
+  assert.equal(line.route, '/things/:id')
+  assert.equal(line.status, 404)
+  assert.doesNotMatch(logged(), /password/)
+})
+
+test('Readiness names the dependency that does not answer, and liveness does not care', async (t) => {
+  const { app } = await world(t, {
+    database: async () => {},
+    queue: () => Promise.reject(new Error('gone')),
+  })
+  const ready = await app.inject('/health/ready')
+  assert.equal(ready.statusCode, 503)
+  assert.equal(ready.json().detail, 'Not answering: queue.')
+  assert.deepEqual((await app.inject('/health/live')).json(), { status: 'live' })
+})
+
+test('Readiness is 200 with each dependency when all answer', async (t) => {
+  const { app } = await world(t, { database: async () => {} })
+  assert.deepEqual((await app.inject('/health/ready')).json(), {
+    status: 'ready',
+    dependencies: { database: 'up' },
+  })
+})
+
+test('Metrics count requests by method, route and status', async (t) => {
+  const { app } = await world(t)
+  await app.inject('/things/1')
+  await app.inject('/things/2')
+  const { body, headers } = await app.inject('/metrics')
+  assert.match(String(headers['content-type']), /^text\/plain/)
+  assert.match(
+    body,
+    /http_request_duration_seconds_count\{(?=[^}]*route="\/things\/:id")(?=[^}]*status="404")(?=[^}]*service="sample")[^}]*\} 2/,
+  )
+})
+
+test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it needs nothing from outside', async (t) => {
+  const { app } = await world(t)
+  const document = (await app.inject('/openapi.json')).json()
+  assert.equal(document.openapi, '3.1.0')
+  assert.equal(
+    document.paths['/things'].post.requestBody.content['application/json'].schema.properties.title.maxLength,
+    5,
+  )
+  const page = await app.inject({ url: '/docs/', headers: { accept: 'text/html' } })
+  assert.equal(page.statusCode, 200)
+  assert.doesNotMatch(page.body, /(src|href)="https?:/)
+})
+
+test('Bytes that are no HTTP request are answered 400 as a problem, and oversized headers 431', async (t) => {
+  const { app } = await world(t)
+  const address = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  assert.match(await exchange(address, 'NONSENSE\r\n\r\n'), /^HTTP\/1\.1 400 .*application\/problem\+json/s)
+  assert.match(
+    await exchange(address, `GET / HTTP/1.1\r\nhost: x\r\nx-long: ${'x'.repeat(20_000)}\r\n\r\n`),
+    /^HTTP\/1\.1 431 /,
+  )
+})
+
+test('Closing finishes what is in flight and takes no new connection', async (t) => {
+  const { app } = await world(t)
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  app.get('/slow', async () => {
+    begin()
+    await held
+    return { done: true }
+  })
+  const address = await listen(app, { host: '127.0.0.1', port: 0 })
+  const answer = fetch(`${address}/slow`)
+  await begun
+  const closed = app.close()
+  await assert.rejects(fetch(`${address}/health/live`))
+  release()
+  assert.deepEqual(await (await answer).json(), { done: true })
+  await closed
+})
+
+function exchange({ hostname, port }: URL, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = ''
+    const socket = connect(Number(port), hostname, () => socket.write(bytes))
+    socket.on('data', (chunk) => {
+      received += chunk
+    })
+    socket.on('close', () => resolve(received))
+    socket.on('error', reject)
+  })
+}
