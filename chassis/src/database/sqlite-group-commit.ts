@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Outcome, Statement } from './index.ts'
@@ -5,6 +6,7 @@ import type { Batch, BatchAnswer, UnitAnswer } from './sqlite-writer.ts'
 
 const unitsWaitingMax = 20_000
 const unitsPerBatchMax = 1_000
+const statementsMax = 500
 
 type Waiting = {
   readonly unit: readonly Statement[]
@@ -25,7 +27,8 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
   let waiting: Waiting[] = []
   let travelling: Waiting[] = []
   let scheduled = false
-  let closing: (() => void) | undefined
+  let closing: Promise<void> | undefined
+  let whenIdle: (() => void) | undefined
   let broken: Error | undefined
 
   await new Promise<void>((resolve, reject) => {
@@ -37,6 +40,7 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
     broken = dependencyDown('The database cannot be written.', cause)
     for (const { reject } of [...travelling, ...waiting]) reject(broken)
     travelling = waiting = []
+    whenIdle?.()
   })
 
   function commit(unit: readonly Statement[]): Promise<Outcome> {
@@ -69,12 +73,14 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
       const waiter = settled[i]
       if (waiter !== undefined) answer(waiter, typeof answers === 'string' ? answers : answers[i])
     }
-    if (closing !== undefined && travelling.length === 0) closing()
+    if (travelling.length === 0) whenIdle?.()
   }
 
   function encode(units: readonly Waiting[]): Batch {
     const texts: string[] = []
     const values: unknown[] = []
+    const forget = statementIds.size >= statementsMax
+    if (forget) statementIds.clear()
     for (const { unit } of units) {
       values.push(unit.length)
       for (const { sql, parameters, required } of unit) {
@@ -88,21 +94,25 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
         for (const value of parameters) values.push(value)
       }
     }
-    return { texts, values }
+    return { texts, values, forget }
+  }
+
+  async function finish(): Promise<void> {
+    if (travelling.length > 0 || waiting.length > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      whenIdle = resolve
+      await promise
+    }
+    if (broken !== undefined) return
+    worker.postMessage(null)
+    await once(worker, 'exit')
   }
 
   return {
     commit,
-    async close() {
-      if (travelling.length > 0 || waiting.length > 0)
-        await new Promise<void>((resolve) => {
-          closing = resolve
-        })
-      else closing = () => {}
-      if (broken === undefined) {
-        worker.postMessage(null)
-        await new Promise((resolve) => worker.once('exit', resolve))
-      }
+    close() {
+      closing ??= finish()
+      return closing
     },
   }
 }

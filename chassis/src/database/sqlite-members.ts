@@ -30,6 +30,9 @@ export async function joinMembers(path: string): Promise<{ isSole(): boolean; le
       rmSync(wanted, { force: true })
       poll = setInterval(shareWhenWanted, pollIntervalMs).unref()
     } else await takeShared(members, wanted)
+  } catch (error) {
+    members.close()
+    throw error
   } finally {
     gate.close()
   }

@@ -8,7 +8,12 @@ import type { Result, Row } from './index.ts'
  * objects. `texts` are statements not sent before, numbered in order of first use. `values` is, per unit: how many
  * statements; per statement: its number (-1 - number when it is required), how many parameters, the parameters.
  */
-export type Batch = { readonly texts: readonly string[]; readonly values: readonly unknown[] }
+export type Batch = {
+  readonly texts: readonly string[]
+  readonly values: readonly unknown[]
+  /** Whether numbering begins anew, so that built queries cannot pile up. */
+  readonly forget: boolean
+}
 
 /** Results of each statement; or the index of the required one that touched no row; or why this unit alone failed. */
 export type UnitAnswer = Result[] | number | { readonly error: string }
@@ -17,7 +22,9 @@ export type UnitAnswer = Result[] | number | { readonly error: string }
 export type BatchAnswer = UnitAnswer[] | string
 
 type Prepared = { readonly statement: StatementSync; readonly returnsRows: boolean }
-type Step = { readonly prepared: Prepared; readonly required: boolean; readonly parameters: SQLInputValue[] }
+/** Prepared at its first use, so that a text that SQLite refuses fails its own unit and no other. */
+type Known = { readonly text: string; prepared?: Prepared }
+type Step = { readonly known: Known; readonly required: boolean; readonly parameters: SQLInputValue[] }
 
 const { path, busyTimeoutMs }: { path: string; busyTimeoutMs: number } = workerData
 const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
@@ -27,7 +34,7 @@ db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -65536')
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')
-const statements: Prepared[] = []
+let statements: Known[] = []
 
 parentPort?.on('message', (batch: Batch | null) => {
   if (batch === null) {
@@ -39,12 +46,10 @@ parentPort?.on('message', (batch: Batch | null) => {
 })
 parentPort?.postMessage('ready')
 
-function run({ texts, values }: Batch): BatchAnswer {
+function run({ texts, values, forget }: Batch): BatchAnswer {
+  if (forget) statements = []
+  for (const text of texts) statements.push({ text })
   try {
-    for (const text of texts) {
-      const statement = db.prepare(text)
-      statements.push({ statement, returnsRows: statement.columns().length > 0 })
-    }
     const units = decode(values)
     begin.run()
     // Hardly any unit fails after it has changed something, so savepoints are paid for only when one did.
@@ -80,8 +85,9 @@ function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean 
   const results: Result[] = []
   let touched = false
   try {
-    for (const { prepared, required, parameters } of unit) {
-      const result = runStep(prepared, parameters)
+    for (const { known, required, parameters } of unit) {
+      known.prepared ??= prepare(known.text)
+      const result = runStep(known.prepared, parameters)
       if (result.changes > 0) touched = true
       else if (required) return { answer: results.length, touched }
       results.push(result)
@@ -89,9 +95,14 @@ function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean 
     return { answer: results, touched }
   } catch (error) {
     // A full disk or a failing one concerns the group, not this unit.
-    if (!isConstraint(error)) throw error
+    if (!isOwnFault(error)) throw error
     return { answer: { error: String(error) }, touched }
   }
+}
+
+function prepare(text: string): Prepared {
+  const statement = db.prepare(text)
+  return { statement, returnsRows: statement.columns().length > 0 }
 }
 
 function runStep({ statement, returnsRows }: Prepared, parameters: SQLInputValue[]): Result {
@@ -100,10 +111,12 @@ function runStep({ statement, returnsRows }: Prepared, parameters: SQLInputValue
   return { rows, changes: rows.length }
 }
 
-function isConstraint(error: unknown): boolean {
+function isOwnFault(error: unknown): boolean {
+  // node:sqlite throws these two for a value that it cannot bind, and for one that it cannot give back.
+  if (error instanceof TypeError || error instanceof RangeError) return true
   // SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE and SQLITE_ERROR come from the unit's own statements or values.
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-  return code === 19 || code === 20 || code === 25 || code === 1 || error instanceof TypeError
+  return code === 19 || code === 20 || code === 25 || code === 1
 }
 
 function decode(values: readonly unknown[]): Step[][] {
@@ -114,10 +127,10 @@ function decode(values: readonly unknown[]): Step[][] {
     for (let left = Number(values[at++]); left > 0; left--) {
       const id = Number(values[at++])
       const count = Number(values[at++])
-      const prepared = statements[id < 0 ? -1 - id : id]
-      if (prepared === undefined) throw new Error(`Statement ${id} was never sent.`)
+      const known = statements[id < 0 ? -1 - id : id]
+      if (known === undefined) throw new Error(`Statement ${id} was never sent.`)
       // node:sqlite refuses at run time what it cannot bind.
-      unit.push({ prepared, required: id < 0, parameters: values.slice(at, at + count) as SQLInputValue[] })
+      unit.push({ known, required: id < 0, parameters: values.slice(at, at + count) as SQLInputValue[] })
       at += count
     }
     units.push(unit)

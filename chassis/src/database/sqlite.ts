@@ -24,12 +24,16 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   const place = path === ':memory:' ? createTemporaryPlace() : { path, remove: () => {} }
   mkdirSync(dirname(place.path), { recursive: true })
   const members = await joinMembers(place.path)
-  await migrateSqlite(place.path, options.migrations, migrateUp)
-  const writer = await createGroupCommit({ path: place.path, busyTimeoutMs })
+  const writer = await openWriter(place.path, options.migrations).catch((error: unknown) => {
+    members.leave()
+    place.remove()
+    throw error
+  })
   const reader = openReader<Tables>(place.path)
   const query = new Kysely<Tables>({
     dialect: createSqliteDialect({ read: reader.read, commit: writer.commit }),
   })
+  let closed: Promise<void> | undefined
   return {
     query,
     read: reader.read,
@@ -37,14 +41,25 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
     isSole: members.isSole,
     async ping() {
       await sql`select 1 from sqlite_master limit 1`.execute(query)
+      await writer.commit([])
     },
-    async close() {
-      await writer.close()
-      reader.close()
-      members.leave()
-      place.remove()
+    close() {
+      closed ??= close()
+      return closed
     },
   }
+
+  async function close(): Promise<void> {
+    await writer.close()
+    reader.close()
+    members.leave()
+    place.remove()
+  }
+}
+
+async function openWriter(path: string, migrations: URL): ReturnType<typeof createGroupCommit> {
+  await migrateSqlite(path, migrations, migrateUp)
+  return createGroupCommit({ path, busyTimeoutMs })
 }
 
 /** Opens the file for reading alone, as a command does that looks at the data of a running system without disturbing it. */

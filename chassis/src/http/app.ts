@@ -35,6 +35,10 @@ export type AppOptions = {
   /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
   readonly detailAlias?: 'error' | 'description' | 'message'
   readonly dependencies?: Dependencies
+  /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
+  readonly forwardedRoutes?: ReadonlySet<string>
+  /** Makes the OpenAPI document that goes out of the one that describes this app's own routes. */
+  readonly openapi?: (own: object) => Promise<object>
 }
 
 const limits = {
@@ -77,7 +81,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    done(refuseUnacceptable(request))
+    const isForwarded = options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true
+    done(isForwarded ? undefined : refuseUnacceptable(request))
   })
   app.addHook('onResponse', (request, reply, done) => {
     record(request, reply, logger, metrics)

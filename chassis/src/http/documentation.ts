@@ -4,7 +4,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { App, AppOptions } from './app.ts'
 
 /** OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`, and a page to read and try it at `/docs`. */
-export async function documentApi(app: App, { title, description }: AppOptions): Promise<void> {
+export async function documentApi(app: App, { title, description, openapi }: AppOptions): Promise<void> {
   await app.register(accepts)
   await app.register(swagger, {
     openapi: {
@@ -15,5 +15,8 @@ export async function documentApi(app: App, { title, description }: AppOptions):
   })
   // The page's scripts and styles come with the package, so that it works where there is no way out to the internet.
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { url: '/openapi.json' } })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+  app.get('/openapi.json', { schema: { hide: true } }, async () => {
+    const own = app.swagger()
+    return openapi === undefined ? own : openapi(own)
+  })
 }

@@ -28,7 +28,10 @@ export function problems(...statuses: readonly number[]): Record<number, TSchema
   )
 }
 
-/** Answers with the problem document of an error, and logs it when the fault is ours. */
+/**
+ * Answers with the problem document of an error, and logs it when the fault is ours and there is more to tell than the
+ * access line has: what is turned away by the thousand, for a reason that was logged when it arose, has no cause.
+ */
 export function sendProblem(
   error: unknown,
   request: FastifyRequest,
@@ -36,7 +39,7 @@ export function sendProblem(
   { logger, detailAlias }: Pick<AppOptions, 'logger' | 'detailAlias'>,
 ): void {
   const problem = toAppError(error)
-  if (problem.status >= 500) {
+  if (problem.status >= 500 && (problem.code === 'internal' || problem.cause !== undefined)) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     logger[level](
       { err: problem.cause ?? problem, requestId: request.id, code: problem.code },

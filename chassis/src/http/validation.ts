@@ -16,7 +16,8 @@ type Fault = {
  * Fastify's validator compiler over TypeBox. A body is taken as it is, never coerced; text from path and query is converted
  * to what the schema wants. Unknown members are refused, and all faults are told at once, by field.
  *
- * A property's schema may word its own faults: `'x-errors': { required: '…', invalid: '…' }`.
+ * A schema may word its own faults by the keyword that failed, or all the others at once:
+ * `'x-errors': { required: '…', type: '…', invalid: '…' }`.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const compiled = Compile(schema)
@@ -51,27 +52,25 @@ function sentences(
     return field === undefined ? [] : [[field, `${field} is not known here.`]]
   }
   const field = fieldOf(instancePath)
-  if (field === undefined) return [[part, wholeWording(schema, keyword) ?? `The ${part} ${message}.`]]
-  return [[field, wording(schema, field, 'invalid') ?? `${field} ${message}.`]]
+  if (field === undefined) return [[part, textAt(schema, keyword) ?? `The ${part} ${message}.`]]
+  return [
+    [field, wording(schema, field, keyword) ?? wording(schema, field, 'invalid') ?? `${field} ${message}.`],
+  ]
 }
 
 function fieldOf(pointer: string): string | undefined {
   return pointer === '' ? undefined : pointer.split('/')[1]?.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
-function wording(schema: TSchema, field: string, kind: 'required' | 'invalid'): string | undefined {
+function wording(schema: TSchema, field: string, keyword: string): string | undefined {
   const properties: unknown = Reflect.get(schema, 'properties')
   const property: unknown = isObject(properties) ? properties[field] : undefined
-  return isObject(property) ? textAt(property, kind) : undefined
+  return isObject(property) ? textAt(property, keyword) : undefined
 }
 
-function wholeWording(schema: TSchema, keyword: string): string | undefined {
-  return textAt(schema, keyword)
-}
-
-function textAt(schema: object, kind: string): string | undefined {
+function textAt(schema: object, keyword: string): string | undefined {
   const words: unknown = Reflect.get(schema, 'x-errors')
-  const text = isObject(words) ? words[kind] : undefined
+  const text = isObject(words) ? words[keyword] : undefined
   return typeof text === 'string' ? text : undefined
 }
 

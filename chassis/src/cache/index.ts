@@ -1,0 +1,100 @@
+import type { Clock } from '../clock/index.ts'
+
+/**
+ * What a key stands for at one moment. `text` is the ready answer, kept as text so that a hit needs no encoding;
+ * `expiresAtMs` is the row's own end (`Infinity` for none), and from that millisecond on the entry counts as absent.
+ */
+export type Entry = { readonly version: number; readonly expiresAtMs: number; readonly text: string }
+
+/** Reads a key's newest committed state from the source, `undefined` for absent. May answer without a promise. */
+export type Load = () => Entry | undefined | Promise<Entry | undefined>
+
+/**
+ * A read-through cache that never serves a stale read: no answer is older than a write that was answered, or a state
+ * that another read had shown, before the read began. It holds as long as every write to a key passes through `write`.
+ */
+export type Cache = {
+  /**
+   * Answers at once when the key is held in this process, so that the hot path allocates no promise.
+   * `undefined` means not held (ask `read`), `null` means known to be absent.
+   */
+  peek(key: string): Entry | null | undefined
+
+  /** Answers from the cache, else loads: one load per key however many ask. Rejects with what `load` rejects with. */
+  read(key: string, load: Load): Promise<Entry | undefined>
+
+  /**
+   * Marks the key, runs `change`, then installs what `entryOf` makes of its result, unless another write met this
+   * one: an entry, `null` when the key is absent now, or `undefined` to leave the key empty, as a rejection does.
+   * `change` must settle no earlier than its outcome: one that rejects may have had its effect, but has none later.
+   */
+  write<T>(
+    key: string,
+    change: () => Promise<T>,
+    entryOf: (result: T) => Entry | null | undefined,
+  ): Promise<T>
+
+  /** Forgets everything and keeps nothing from then on; reads still load and writes still run. */
+  close(): Promise<void>
+
+  stats(): CacheStats
+}
+
+/**
+ * How a read was answered, each counted once. `hit`: held. `miss`: loaded, and kept if it could be.
+ * `wait`: by another reader's load. `busy`: loaded beside a write. `bypass`: loaded past a cache that could not be used.
+ */
+export type ReadResult = 'hit' | 'miss' | 'wait' | 'busy' | 'bypass'
+
+/** How a write ended. `contended`: done, but it met another, so its key was left empty. `failed`: it rejected. */
+export type WriteResult = 'ok' | 'contended' | 'failed'
+
+/** What is held now, and the counts since the cache was opened. `bytes` is an estimate that errs upwards. */
+export type CacheStats = {
+  readonly entries: number
+  readonly bytes: number
+  readonly reads: Readonly<Record<ReadResult, number>>
+  readonly writes: Readonly<Record<WriteResult, number>>
+}
+
+export type CacheOptions = {
+  clock: Clock
+  /** The longest that a value is kept, whatever its own expiry says; 60 s unless given. */
+  valueTtlMs?: number
+  /** The longest that "absent" is remembered; 5 s unless given. */
+  absentTtlMs?: number
+  /** The longest that readers wait for another reader's load before they elect a new one; 100 ms unless given. */
+  flightWaitMs?: number
+  /**
+   * Whether this process alone writes to the storage; asked on every call, so it must be cheap. While it says no, a
+   * cache in memory is bypassed, and what it held is gone. It must say no from before the first write of a stranger
+   * until after the last, and until it was asked once: a no that comes and goes between two calls is not seen.
+   */
+  trusted?: () => boolean
+}
+
+/**
+ * Opens the cache that the URL's scheme names: `memory:`, or `memory:?entries=100000&bytes=67108864` with its bounds;
+ * `none:` is one that nothing is ever held in.
+ * Throws a plain error that says what is wrong with the URL.
+ */
+export async function openCache(url: string, options: CacheOptions): Promise<Cache> {
+  const scheme = url.slice(0, url.indexOf(':') + 1)
+  const open = adapters[scheme]
+  if (open === undefined) {
+    const known = Object.keys(adapters).join(', ')
+    throw new Error(`The scheme "${scheme}" of the cache URL is unknown; known are: ${known}`)
+  }
+  return open(url, options)
+}
+
+const adapters: Record<string, (url: string, options: CacheOptions) => Promise<Cache>> = {
+  'memory:': async (url, options) => (await import('./memory.ts')).openMemoryCache(url, options),
+  'none:': async (_url, options) =>
+    (await import('./memory.ts')).createMemoryCache({
+      ...options,
+      entriesMax: 1,
+      bytesMax: 1,
+      trusted: () => false,
+    }),
+}

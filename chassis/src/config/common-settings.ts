@@ -1,0 +1,59 @@
+import { Type } from 'typebox'
+import type { TInteger, TString } from 'typebox'
+
+/** The TCP port that a service listens on; 0 means any free one. */
+export function port(defaultPort: number, description: string): TInteger {
+  return Type.Integer({ minimum: 0, maximum: 65535, default: defaultPort, description })
+}
+
+type Bounds = { minimum: number; maximum: number; description: string }
+
+/** A whole number within bounds. */
+export function count(defaultCount: number, bounds: Bounds): TInteger {
+  return Type.Integer({ ...bounds, default: defaultCount })
+}
+
+/** A span of time; its setting's name ends in `_MS`. */
+export function milliseconds(defaultMs: number, bounds: Bounds): TInteger {
+  const expected = `a number of milliseconds from ${bounds.minimum} to ${bounds.maximum}`
+  return Type.Integer({ ...bounds, default: defaultMs, expected })
+}
+
+/** Where a port keeps its data: the scheme, given with its colon, chooses the adapter, which judges the rest. */
+export function embeddableUrl(options: { default: string; schemes: string[]; description: string }): TString {
+  const { schemes, ...annotations } = options
+  const pattern = `^(?:${schemes.map(RegExp.escape).join('|')})`
+  return Type.String({ ...annotations, pattern, expected: `a URL that starts with ${schemes.join(' or ')}` })
+}
+
+export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
+  default: '127.0.0.1',
+  description: 'The address to listen on; 0.0.0.0 or :: for all of the machine.',
+  expected: 'a host name or an IP address',
+})
+
+export const dataDir = Type.String({
+  default: 'data',
+  description: 'The directory that embedded storage keeps its files in.',
+})
+
+export const logLevel = Type.Union(
+  [
+    Type.Literal('trace'),
+    Type.Literal('debug'),
+    Type.Literal('info'),
+    Type.Literal('warn'),
+    Type.Literal('error'),
+    Type.Literal('fatal'),
+    Type.Literal('silent'),
+  ],
+  { default: 'info', description: 'The least severe log lines to write.' },
+)
+
+export const rateLimit = Type.Union([Type.Literal('off')], {
+  default: 'off',
+  description: 'Rate limiting, which is off: no client is limited.',
+})
+
+/** The settings of every service, to be spread into its schema. */
+export const commonSettings = { HOST: host, DATA_DIR: dataDir, LOG_LEVEL: logLevel, RATE_LIMIT: rateLimit }

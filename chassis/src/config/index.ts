@@ -1,0 +1,146 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import { Type } from 'typebox'
+import type { Static, TObject, TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+
+export * from './common-settings.ts'
+export { unknownSettings } from './unknown-settings.ts'
+
+/** Every setting that was made, by name: the text as it was written, and where. */
+export type Settings = ReadonlyMap<string, { value: string; source: 'environment' | '.env' }>
+
+/** A setting as it may be shown to anybody. */
+export type SettingDescription = { name: string; value: string; source: Source; description: string }
+
+/** What is wrong with the settings, all of it: a sentence each, a line each, without secrets. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'))
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+/** Reads the environment over the `.env` file, which need not exist. An empty text counts as not set. */
+export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
+  const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
+  for (const [name, value] of Object.entries(readEnvFile(envFile)))
+    if (value) settings.set(name, { value, source: '.env' })
+  for (const [name, value] of Object.entries(environment))
+    if (value) settings.set(name, { value, source: 'environment' })
+  return settings
+}
+
+/**
+ * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
+ * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
+ * `secret: true` keeps its value out of all output; `expected` replaces what a fault says it must be.
+ * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
+ */
+export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {
+  const found = effectiveSettings(schema, settings)
+  const config: unknown = Object.fromEntries(found.map(({ name, value }) => [name, value]))
+  if (Value.Check(schema, config)) return Object.freeze(config)
+  throw new ConfigError(found.filter(({ schema, value }) => !Value.Check(schema, value)).map(fault))
+}
+
+/** Every setting of the schema as it stands, valid or not, fit to be shown. */
+export function describeConfig(schema: TObject, settings: Settings): SettingDescription[] {
+  return effectiveSettings(schema, settings).map((setting) => ({
+    name: setting.name,
+    value: redacted(setting),
+    source: setting.source,
+    description: setting.schema.description ?? '',
+  }))
+}
+
+const origins = { default: 'its default', '.env': 'from .env', environment: 'from the environment' }
+const disjunction = new Intl.ListFormat('en-GB', { type: 'disjunction' })
+
+type Source = keyof typeof origins
+type EffectiveSetting = { name: string; schema: SettingSchema; text: string; value: unknown; source: Source }
+
+type SettingSchema = TSchema & Annotations & IntegerLimits & TextLimits
+type Annotations = { default?: unknown; description?: string; secret?: boolean; expected?: string }
+type IntegerLimits = { minimum?: number; maximum?: number }
+type TextLimits = { minLength?: number; maxLength?: number; pattern?: string | RegExp; format?: string }
+
+function effectiveSettings(schema: TObject, settings: Settings): EffectiveSetting[] {
+  const properties: Record<string, SettingSchema> = schema.properties
+  return Object.entries(properties).map(([name, schema]) => {
+    if (schema.default === undefined || !schema.description)
+      throw new TypeError(`${name} must have a default and a description.`)
+    const text = effectiveText(properties, settings, name)
+    const source = settings.get(name)?.source ?? 'default'
+    return { name, schema, text, value: convert(schema, text), source }
+  })
+}
+
+function effectiveText(properties: Record<string, SettingSchema>, settings: Settings, name: string): string {
+  const made = settings.get(name)
+  if (made) return made.value
+  return String(properties[name]?.default).replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, other: string) => {
+    if (!Object.hasOwn(properties, other) || properties[other]?.secret)
+      throw new TypeError(`The default of ${name} refers to ${other}, which is secret or not in the schema.`)
+    return effectiveText(properties, settings, other)
+  })
+}
+
+/** What the text stands for; where it stands for nothing of the kind, something that the check refuses. */
+function convert(schema: TSchema, text: string): unknown {
+  if (Type.IsString(schema)) return text
+  if (Type.IsInteger(schema))
+    return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text
+  if (Type.IsBoolean(schema)) return text === 'true' || (text === 'false' ? false : text)
+  if (Type.IsLiteral(schema)) return text === String(schema.const) ? schema.const : text
+  if (!Type.IsUnion(schema)) throw new TypeError(`No text can be converted to ${JSON.stringify(schema)}.`)
+  return schema.anyOf.map((member) => convert(member, text)).find((value) => Value.Check(schema, value))
+}
+
+function fault(setting: EffectiveSetting): string {
+  const origin = origins[setting.source]
+  const shown = JSON.stringify(redacted(setting))
+  return `${setting.name} must be ${expectation(setting.schema)}, but is ${shown} (${origin}).`
+}
+
+function expectation(schema: SettingSchema): string {
+  const { expected, minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
+  if (expected) return expected
+  if (Type.IsUnion(schema)) return disjunction.format(schema.anyOf.map(expectation))
+  if (Type.IsLiteral(schema)) return String(schema.const)
+  if (Type.IsBoolean(schema)) return 'true or false'
+  if (Type.IsInteger(schema)) return `an integer from ${minimum} to ${maximum}`
+  return `a text ${textDemands(schema).join(' and ')}`
+}
+
+function textDemands({ minLength, maxLength, pattern, format }: TextLimits): string[] {
+  return [
+    minLength === undefined ? [] : `of at least ${minLength} characters`,
+    maxLength === undefined ? [] : `of at most ${maxLength} characters`,
+    pattern === undefined ? [] : `that matches ${pattern}`,
+    format === undefined ? [] : `in the format ${format}`,
+  ].flat()
+}
+
+/** An empty secret is shown as empty, since that it is missing is no secret. */
+function redacted({ schema, text }: EffectiveSetting): string {
+  return schema.secret && text !== '' ? '[redacted]' : withoutPassword(text)
+}
+
+/**
+ * Hides from the first colon after the scheme to the last @, and any `password` parameter: rather too much than
+ * too little, because a URL that is shown in a fault may be broken just where the password stands.
+ */
+function withoutPassword(text: string): string {
+  return text
+    .replace(/([?&]\w*password=)[^&]*/gi, '$1[redacted]')
+    .replace(/^(.*?:\/\/[^:]*|(?!.*:\/\/)[^:]*):.*@/s, '$1:[redacted]@')
+}
+
+/** Some editors begin a file with a byte order mark, which would become part of the first name. */
+function readEnvFile(path: string): NodeJS.Dict<string> {
+  return existsSync(path) ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) : {}
+}

@@ -1,0 +1,574 @@
+import { describe, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import type { Cache, CacheOptions, Entry } from '@quintet/chassis/cache'
+import { createManualClock } from '@quintet/chassis/clock'
+import fc from 'fast-check'
+
+export type OpenCache = (options: CacheOptions) => Promise<Cache>
+
+/** What every cache adapter keeps. `open` gives an empty cache of its own at every call. */
+export function testCache(name: string, open: OpenCache): void {
+  describe(`cache contract: ${name}`, () => {
+    testReads(open)
+    testRaces(open)
+    testHistories(open)
+  })
+}
+
+function testReads(open: OpenCache): void {
+  test('a value that was loaded is answered again without a second load', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+    t.assert.equal(source.loads, 1)
+  })
+
+  test('a key that was found absent is answered as absent without a second load', async (t) => {
+    const { cache, source } = await createWorld(t, open, undefined)
+    t.assert.equal(await cache.read('key', source.load), undefined)
+    t.assert.equal(await cache.read('key', source.load), undefined)
+    t.assert.equal(source.loads, 1)
+  })
+
+  test('a load that answers without a promise is as good as one that answers with one', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
+  })
+
+  test('keys do not know of each other', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    t.assert.deepEqual(await cache.read('one', async () => entryOf(1)), entryOf(1))
+    t.assert.deepEqual(await cache.read('two', async () => entryOf(2)), entryOf(2))
+    await put(cache, 'one', entryOf(3))
+    t.assert.deepEqual(await cache.read('two', mustNotLoad), entryOf(2))
+  })
+
+  test('a value is answered in the last millisecond of its life and never at its end', async (t) => {
+    const { cache, clock, source } = await createWorld(t, open, entryOf(1, startMs + 1000))
+    await cache.read('key', source.load)
+    clock.set(startMs + 999)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1, startMs + 1000))
+    t.assert.equal(source.loads, 1)
+    clock.set(startMs + 1000)
+    source.entry = undefined
+    t.assert.equal(cache.peek('key'), undefined)
+    t.assert.equal(await cache.read('key', source.load), undefined)
+    t.assert.equal(source.loads, 2)
+  })
+
+  test('a value that a write installed ends at its millisecond too', async (t) => {
+    const { cache, clock } = await createWorld(t, open, undefined)
+    await put(cache, 'key', entryOf(1, startMs + 1000))
+    clock.set(startMs + 999)
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1, startMs + 1000))
+    clock.set(startMs + 1000)
+    t.assert.equal(await cache.read('key', async () => undefined), undefined)
+  })
+
+  test('a value whose end comes while it is loaded is answered as absent to all who wait for it', async (t) => {
+    const { cache, clock } = await createWorld(t, open, undefined)
+    const gate = createGate<Entry>()
+    const readings = [1, 2, 3].map(() => cache.read('key', gate.run))
+    await gate.called
+    clock.set(startMs + 1000)
+    gate.answer(entryOf(1, startMs + 1000))
+    t.assert.deepEqual(await Promise.all(readings), [undefined, undefined, undefined])
+  })
+
+  test('a value whose end has come is answered as absent while its key is written, too', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const change = createGate<void>()
+    const writing = cache.write('key', change.run, () => undefined)
+    await change.called
+    t.assert.equal(await cache.read('key', () => entryOf(1, startMs)), undefined)
+    change.answer()
+    await writing
+  })
+
+  test('an absent key is looked up again from the end of its time on', async (t) => {
+    const { cache, clock, source } = await createWorld(t, open, undefined, { absentTtlMs: 5000 })
+    await cache.read('key', source.load)
+    source.entry = entryOf(1)
+    clock.set(startMs + 4999)
+    t.assert.equal(await cache.read('key', source.load), undefined)
+    clock.set(startMs + 5000)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a load that rejects reaches every reader who needed it, and the key works afterwards', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const load = async () => Promise.reject(new Error('source is down'))
+    const readings = await Promise.allSettled([1, 2, 3].map(() => cache.read('key', load)))
+    t.assert.deepEqual(new Set(readings.map((reading) => reading.status)), new Set(['rejected']))
+    await t.assert.rejects(cache.read('key', load), /source is down/)
+    t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
+  })
+
+  test('a load that throws before it gives a promise rejects the read, and the key works afterwards', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const load = () => {
+      throw new Error('source is down')
+    }
+    await t.assert.rejects(cache.read('key', load), /source is down/)
+    t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
+  })
+
+  test('1,000 concurrent readers of a cold key make one load', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const gate = createGate<Entry>()
+    const readings = Array.from({ length: 1000 }, () => cache.read('key', gate.run))
+    await gate.called
+    gate.answer(entryOf(1))
+    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
+    t.assert.equal(gate.calls(), 1)
+  })
+
+  test('a load that hangs holds up other readers for a bounded time, and fills nothing when it ends', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1), { flightWaitMs: 5 })
+    const gate = createGate<Entry>()
+    const hung = cache.read('key', gate.run)
+    await gate.called
+    const readings = Array.from({ length: 100 }, () => cache.read('key', source.load))
+    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
+    gate.answer(entryOf(0))
+    t.assert.deepEqual(await hung, entryOf(0))
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('stats count every read and every write once, by how it ended', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    await cache.read('key', source.load)
+    await cache.read('key', source.load)
+    await put(cache, 'key', entryOf(2))
+    await Promise.allSettled([put(cache, 'two', entryOf(1)), put(cache, 'two', entryOf(2))])
+    await t.assert.rejects(cache.write('key', failingChange, () => undefined))
+    t.assert.deepEqual(cache.stats().reads, { hit: 1, miss: 1, wait: 0, busy: 0, bypass: 0 })
+    t.assert.deepEqual(cache.stats().writes, { ok: 1, contended: 2, failed: 1 })
+  })
+}
+
+function testRaces(open: OpenCache): void {
+  test('a value that was loaded before a write and arrives after it is never seen by a later reader', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const gate = createGate<Entry>()
+    const early = cache.read('key', gate.run)
+    await gate.called
+    await put(cache, 'key', entryOf(1))
+    gate.answer(entryOf(0))
+    await early
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('the same holds when the write leaves the key empty', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const gate = createGate<Entry>()
+    const early = cache.read('key', gate.run)
+    await gate.called
+    await cache.write(
+      'key',
+      async () => {},
+      () => undefined,
+    )
+    gate.answer(entryOf(0))
+    await early
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a load that begins and ends inside a write fills nothing', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(0))
+    const change = createGate<void>()
+    const writing = cache.write('key', change.run, () => undefined)
+    await change.called
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(0))
+    change.answer()
+    await writing
+    source.entry = entryOf(1)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a load that begins before a write and ends inside it fills nothing', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const load = createGate<Entry>()
+    const change = createGate<void>()
+    const early = cache.read('key', load.run)
+    await load.called
+    const writing = cache.write('key', change.run, () => undefined)
+    await change.called
+    load.answer(entryOf(0))
+    await early
+    change.answer()
+    await writing
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a load that begins inside a write and ends after it fills nothing', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const load = createGate<Entry>()
+    const change = createGate<void>()
+    const writing = cache.write('key', change.run, () => undefined)
+    await change.called
+    const early = cache.read('key', load.run)
+    await load.called
+    change.answer()
+    await writing
+    load.answer(entryOf(0))
+    await early
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a cached value is not answered any more once a write of its key has begun', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(0))
+    await cache.read('key', source.load)
+    const change = createGate<void>()
+    const writing = cache.write('key', change.run, () => entryOf(1))
+    await change.called
+    source.entry = entryOf(1)
+    t.assert.equal(cache.peek('key'), undefined)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+    change.answer()
+    await writing
+  })
+
+  test('a reader who comes after a write never gets the load of one who came before it', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const gate = createGate<Entry>()
+    const early = cache.read('key', gate.run)
+    await gate.called
+    await cache.write(
+      'key',
+      async () => {},
+      () => undefined,
+    )
+    const late = cache.read('key', source.load)
+    gate.answer(entryOf(0))
+    t.assert.deepEqual(await early, entryOf(0))
+    t.assert.deepEqual(await late, entryOf(1))
+  })
+
+  test('readers who wait for a load that a write has overtaken are answered without it', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const gate = createGate<Entry>()
+    const early = cache.read('key', gate.run)
+    await gate.called
+    const waiting = Array.from({ length: 100 }, () => cache.read('key', source.load))
+    await cache.write(
+      'key',
+      async () => {},
+      () => undefined,
+    )
+    t.assert.deepEqual(new Set(await Promise.all(waiting).then(versionsOf)), new Set([1]))
+    gate.answer(entryOf(0))
+    await early
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('two writes that meet leave the key empty, whichever ends first', async (t) => {
+    for (const order of [[0, 1] as const, [1, 0] as const]) {
+      const { cache, source } = await createWorld(t, open, entryOf(9))
+      const changes = [createGate<void>(), createGate<void>()] as const
+      const writings = changes.map((change, index) => cache.write('key', change.run, () => entryOf(index)))
+      for (const index of order) {
+        await changes[index].called
+        changes[index].answer()
+        await writings[index]
+      }
+      t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
+    }
+  })
+
+  test('writes that meet in a chain, the first not meeting the last, leave the key empty', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(9))
+    const [first, second, third] = [createGate<void>(), createGate<void>(), createGate<void>()]
+    const writings = [cache.write('key', first.run, () => entryOf(1))]
+    await first.called
+    writings.push(cache.write('key', second.run, () => entryOf(2)))
+    await second.called
+    first.answer()
+    await writings[0]
+    writings.push(cache.write('key', third.run, () => entryOf(3)))
+    await third.called
+    second.answer()
+    third.answer()
+    await Promise.all(writings)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
+  })
+
+  test('a write after two that met installs its value again', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    await Promise.all([put(cache, 'key', entryOf(1)), put(cache, 'key', entryOf(2))])
+    await put(cache, 'key', entryOf(3))
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(3))
+  })
+
+  test('a write that fails rejects with its own error and leaves the key empty', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    await cache.read('key', source.load)
+    await t.assert.rejects(
+      cache.write('key', failingChange, () => entryOf(2)),
+      /disk is full/,
+    )
+    source.entry = entryOf(3)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(3))
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(3))
+  })
+
+  test('a write that fails beside one that succeeds leaves the key empty', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(9))
+    await Promise.allSettled([
+      cache.write('key', failingChange, () => entryOf(1)),
+      put(cache, 'key', entryOf(2)),
+    ])
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
+  })
+
+  test('a write that does not say what it left makes the next reader load', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    await cache.read('key', source.load)
+    source.entry = entryOf(2)
+    t.assert.equal(
+      await cache.write(
+        'key',
+        async () => 'done',
+        () => undefined,
+      ),
+      'done',
+    )
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(2))
+  })
+
+  test('a key that was found absent is answered at once after it was created', async (t) => {
+    const { cache, source } = await createWorld(t, open, undefined)
+    await cache.read('key', source.load)
+    await put(cache, 'key', entryOf(1))
+    t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
+  })
+
+  test('a look-up that found nothing before a create is never seen after it', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    const gate = createGate<undefined>()
+    const early = cache.read('key', gate.run)
+    await gate.called
+    await cache.write(
+      'key',
+      async () => {},
+      () => undefined,
+    )
+    gate.answer(undefined)
+    await early
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a deleted key is known to be absent without a load', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1))
+    await cache.read('key', source.load)
+    await cache.write(
+      'key',
+      async () => {},
+      () => null,
+    )
+    t.assert.equal(await cache.read('key', mustNotLoad), undefined)
+  })
+
+  test('1,000 times over, a reader sees what was just written', async (t) => {
+    const { cache, source } = await createWorld(t, open, undefined)
+    for (let version = 1; version <= 1000; version++) {
+      const change = async () => {
+        source.entry = entryOf(version)
+      }
+      await cache.write('key', change, () => (version % 2 === 0 ? entryOf(version) : undefined))
+      t.assert.deepEqual(await cache.read('key', source.load), entryOf(version))
+    }
+  })
+}
+
+function testHistories(open: OpenCache): void {
+  test('no interleaving of readers and writers shows a reader a state older than one already shown', async () => {
+    await fc.assert(freshness(open), { numRuns: 500 })
+  })
+}
+
+/**
+ * Clients that act on two keys of one source, each step of which the scheduler places at will. Fails when an answer is
+ * older than what a write had answered, or a read had shown, before it began.
+ */
+export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
+  const step = fc.record({ act: fc.constantFrom(...acts), key: fc.constantFrom('a', 'b') })
+  const client = fc.array(step, { minLength: 1, maxLength: 6 })
+  const clients = fc.array(client, { minLength: 2, maxLength: 5 })
+  return fc.asyncProperty(fc.scheduler(), clients, async (scheduler, scripts) => {
+    const pause = () => scheduler.schedule(Promise.resolve())
+    const strangers = new Set<symbol>()
+    const cache = await open({ clock: createManualClock(startMs), trusted: () => strangers.size === 0 })
+    const observer = createObserver(cache, createRegister(pause), strangers)
+    const run = async (script: ReadonlyArray<{ act: Act; key: string }>) => {
+      for (const { act, key } of script) {
+        await pause()
+        await observer[act](key)
+      }
+    }
+    await scheduler.waitFor(Promise.all(scripts.map(run)))
+    await scheduler.waitFor(Promise.all(['a', 'b'].map(observer.read)))
+    await cache.close()
+  })
+}
+
+export type Act = keyof ReturnType<typeof createObserver>
+
+/** Everything that the users of a cache do; a stranger's write, which passes by the cache, is left out. */
+export const ownActs = ['read', 'readNow', 'peek', 'put', 'touch', 'remove', 'fail', 'failLate'] as const
+
+/** The acts of a client, each of which checks what it was answered against what had been shown when it began. */
+function createObserver(cache: Cache, register: ReturnType<typeof createRegister>, strangers: Set<symbol>) {
+  const shown = new Map<string, number>()
+
+  return {
+    read: (key: string) => observeRead(key, () => cache.read(key, () => register.read(key))),
+    readNow: (key: string) => observeRead(key, () => cache.read(key, () => register.now(key))),
+    peek: async (key: string) => {
+      const entry = cache.peek(key)
+      if (entry !== undefined) await observeRead(key, async () => entry ?? undefined)
+    },
+    put: (key: string) => observeWrite(key, true, (entry) => entry),
+    touch: (key: string) => observeWrite(key, true, () => undefined),
+    remove: (key: string) => observeWrite(key, false, () => null),
+    fail: (key: string) => cache.write(key, failingChange, () => null).catch(() => {}),
+    failLate: (key: string) => {
+      const change = () => register.write(key, true).then(failingChange)
+      return cache.write(key, change, () => null).catch(() => {})
+    },
+    foreignWrite: async (key: string) => {
+      const stranger = Symbol('stranger')
+      strangers.add(stranger)
+      cache.peek(key)
+      show(key, (await register.write(key, true)).version)
+      strangers.delete(stranger)
+    },
+  }
+
+  async function observeRead(key: string, read: () => Promise<Entry | undefined>): Promise<void> {
+    const floor = shown.get(key) ?? 0
+    const entry = await read()
+    const version = entry?.version ?? register.absentSince(key, floor)
+    if (version === undefined || version < floor) {
+      throw new Error(`a reader of ${key} got ${version ?? 'nothing'} after version ${floor} had been shown`)
+    }
+    show(key, version)
+  }
+
+  async function observeWrite(
+    key: string,
+    live: boolean,
+    installs: (entry: Entry) => Entry | null | undefined,
+  ): Promise<void> {
+    const { version } = await cache.write(key, () => register.write(key, live), installs)
+    show(key, version)
+  }
+
+  function show(key: string, version: number): void {
+    shown.set(key, Math.max(version, shown.get(key) ?? 0))
+  }
+}
+
+/** A linearizable source: every operation takes effect at one instant, somewhere between its call and its answer. */
+function createRegister(pause: () => Promise<void>) {
+  const histories = new Map<string, boolean[]>()
+
+  return { now, read, write, absentSince }
+
+  function historyOf(key: string): boolean[] {
+    const history = histories.get(key) ?? [false]
+    histories.set(key, history)
+    return history
+  }
+
+  function now(key: string): Entry | undefined {
+    const history = historyOf(key)
+    return history.at(-1) ? entryOf(history.length - 1) : undefined
+  }
+
+  async function read(key: string): Promise<Entry | undefined> {
+    await pause()
+    const entry = now(key)
+    await pause()
+    return entry
+  }
+
+  async function write(key: string, live: boolean): Promise<Entry> {
+    await pause()
+    const version = historyOf(key).push(live) - 1
+    await pause()
+    return entryOf(version)
+  }
+
+  /** The first version from `floor` on at which the key was absent, if there was one. */
+  function absentSince(key: string, floor: number): number | undefined {
+    const version = historyOf(key).findIndex((live, index) => index >= floor && !live)
+    return version === -1 ? undefined : version
+  }
+}
+
+const startMs = 1_800_000_000_000
+
+async function createWorld(
+  t: TestContext,
+  open: OpenCache,
+  entry: Entry | undefined,
+  options: Partial<CacheOptions> = {},
+) {
+  const clock = createManualClock(startMs)
+  const cache = await open({ clock, ...options })
+  t.after(() => cache.close())
+  return { cache, clock, source: createSource(entry) }
+}
+
+/** A source whose state the test sets, and which counts how often it was asked. */
+function createSource(entry: Entry | undefined) {
+  const source = {
+    entry,
+    loads: 0,
+    load: async () => {
+      source.loads += 1
+      return source.entry
+    },
+  }
+  return source
+}
+
+/** A load or a change under the test's hand: it tells when it was called, and ends when the test says so. */
+function createGate<T>() {
+  const { promise: called, resolve: call } = Promise.withResolvers<void>()
+  const { promise: answered, resolve: answer } = Promise.withResolvers<T>()
+  let calls = 0
+  const run = () => {
+    calls += 1
+    call()
+    return answered
+  }
+  return { run, called, answer, calls: () => calls }
+}
+
+function entryOf(version: number, expiresAtMs = startMs + 3_600_000): Entry {
+  return { version, expiresAtMs, text: `{"version":${version}}` }
+}
+
+function versionsOf(entries: ReadonlyArray<Entry | undefined>): ReadonlyArray<number | undefined> {
+  return entries.map((entry) => entry?.version)
+}
+
+async function put(cache: Cache, key: string, entry: Entry): Promise<void> {
+  await cache.write(
+    key,
+    async () => {},
+    () => entry,
+  )
+}
+
+function mustNotLoad(): never {
+  throw new Error('the answer should have come from the cache')
+}
+
+async function failingChange(): Promise<never> {
+  throw new Error('disk is full')
+}

@@ -1,0 +1,365 @@
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { openCache } from '@quintet/chassis/cache'
+import type { Cache, CacheOptions, Entry } from '@quintet/chassis/cache'
+import { createManualClock } from '@quintet/chassis/clock'
+import fc from 'fast-check'
+import { freshness, ownActs, testCache } from './cache-contract.ts'
+import type { OpenCache } from './cache-contract.ts'
+
+testCache('memory', (options) => openCache('memory:?entries=1000', options))
+
+test('the freshness check catches a cache that fills whatever was loaded and deletes after the write', async (t) => {
+  await assertCaught(t, createNaiveCache)
+})
+
+test('the freshness check catches a cache that keeps nothing but shares loads across writes', async (t) => {
+  await assertCaught(t, createDedupingCache)
+})
+
+test('memory: writes of strangers to a shared storage never make a read stale', async () => {
+  const open: OpenCache = (options) => openCache('memory:?entries=1000', options)
+  await fc.assert(freshness(open, [...ownActs, 'foreignWrite']), { numRuns: 500 })
+})
+
+test('memory: a hit is the held object itself, given without a promise', async (t) => {
+  const { cache } = await createWorld(t)
+  const entry = entryOf(1)
+  await cache.read('key', async () => entry)
+  t.assert.equal(cache.peek('key'), entry)
+})
+
+test('memory: a key known to be absent is told from one that is not held', async (t) => {
+  const { cache } = await createWorld(t)
+  t.assert.equal(cache.peek('key'), undefined)
+  await cache.read('key', async () => undefined)
+  t.assert.equal(cache.peek('key'), null)
+})
+
+test('memory: a load that answers at once is held before anything else can happen', async (t) => {
+  const { cache } = await createWorld(t)
+  const reading = cache.read('key', () => entryOf(1))
+  t.assert.deepEqual(cache.peek('key'), entryOf(1))
+  await reading
+})
+
+test('memory: a value without an end is loaded again after 60 s, an absence after 5 s', async (t) => {
+  const { cache, clock } = await createWorld(t)
+  await cache.read('value', () => entryOf(1))
+  await cache.read('absence', () => undefined)
+  clock.advance(4_999)
+  t.assert.equal(cache.peek('absence'), null)
+  clock.advance(1)
+  t.assert.equal(cache.peek('absence'), undefined)
+  clock.advance(54_999)
+  t.assert.deepEqual(cache.peek('value'), entryOf(1))
+  clock.advance(1)
+  t.assert.equal(cache.peek('value'), undefined)
+})
+
+test('memory: past its number of entries the one that was unread for longest makes room', async (t) => {
+  const { cache } = await createWorld(t, 'memory:?entries=3')
+  for (const key of ['a', 'b', 'c']) await cache.read(key, () => entryOf(1))
+  cache.peek('a')
+  await cache.read('d', () => entryOf(1))
+  t.assert.deepEqual(
+    ['a', 'b', 'c', 'd'].filter((key) => cache.peek(key) !== undefined),
+    ['a', 'c', 'd'],
+  )
+})
+
+test('memory: a flood of unknown keys stays within the number of entries', async (t) => {
+  const { cache } = await createWorld(t, 'memory:?entries=10')
+  for (let key = 0; key < 1000; key++) await cache.read(String(key), () => undefined)
+  t.assert.equal(cache.stats().entries, 10)
+})
+
+test('memory: the bytes of keys and texts stay within their bound, at two a character', async (t: TestContext) => {
+  const { cache } = await createWorld(t, 'memory:?bytes=20000')
+  await cache.read('0', () => entryOf(1, 'x'.repeat(500)))
+  t.assert.ok(cache.stats().bytes > 1000)
+  for (let key = 1; key < 100; key++) await cache.read(String(key), () => entryOf(1, 'x'.repeat(500)))
+  t.assert.ok(cache.stats().bytes <= 20_000)
+  t.assert.ok(cache.stats().entries > 10)
+})
+
+test('memory: an entry over a tenth of the bytes is answered but not held, nor is what it follows', async (t) => {
+  const { cache } = await createWorld(t, 'memory:?bytes=20000')
+  await cache.read('key', () => entryOf(1))
+  await cache.write(
+    'key',
+    async () => {},
+    () => entryOf(2, 'x'.repeat(1000)),
+  )
+  t.assert.equal(cache.peek('key'), undefined)
+  t.assert.equal((await cache.read('key', () => entryOf(2, 'x'.repeat(1000))))?.version, 2)
+  t.assert.equal(cache.stats().entries, 0)
+})
+
+test('memory: readers who come together share the load of an entry that is too large to hold', async (t) => {
+  const { cache } = await createWorld(t, 'memory:?bytes=20000')
+  let loads = 0
+  const load = async () => {
+    loads += 1
+    return entryOf(1, 'x'.repeat(1000))
+  }
+  await Promise.all(Array.from({ length: 1000 }, () => cache.read('key', load)))
+  t.assert.equal(loads, 1)
+  t.assert.deepEqual(cache.stats().reads, { hit: 0, miss: 1, wait: 999, busy: 0, bypass: 0 })
+})
+
+test('memory: readers who come together share the rejection of a load, which gives its lease back at once', async (t) => {
+  const { cache } = await createWorld(t)
+  let loads = 0
+  const load = async () => {
+    loads += 1
+    throw new Error('source is down')
+  }
+  const readings = Array.from({ length: 10 }, () =>
+    t.assert.rejects(cache.read('key', load), /source is down/),
+  )
+  await Promise.all(readings)
+  t.assert.equal(loads, 1)
+  const reading = cache.read('key', () => entryOf(1))
+  t.assert.deepEqual(cache.peek('key'), entryOf(1))
+  await reading
+})
+
+test('memory: eviction never takes the marker of a write', async (t) => {
+  const { cache } = await createWorld(t, 'memory:?entries=2')
+  const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
+  const writing = cache.write(
+    'key',
+    () => changed,
+    () => undefined,
+  )
+  for (let key = 0; key < 100; key++) await cache.read(String(key), () => entryOf(1))
+  await cache.read('key', () => entryOf(0))
+  t.assert.equal(cache.peek('key'), undefined)
+  t.assert.equal(cache.stats().reads.busy, 1)
+  finish()
+  await writing
+})
+
+test('memory: when every load hangs, each reader still comes to load for itself', async (t) => {
+  const { cache } = await createWorld(t, 'memory:', { flightWaitMs: 5 })
+  const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>()
+  const calls = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
+  const readings = calls.map(({ resolve: call }) =>
+    cache.read('key', () => {
+      call()
+      return answered
+    }),
+  )
+  await Promise.all(calls.map(({ promise: called }) => called))
+  answer(undefined)
+  await Promise.all(readings)
+  t.assert.deepEqual(cache.stats().reads, { hit: 0, miss: 3, wait: 0, busy: 0, bypass: 2 })
+})
+
+test('memory: the time of a wait that has ended is not counted against the next load', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const { cache, clock } = await createWorld(t)
+  await Promise.all([1, 2].map(() => cache.read('key', async () => entryOf(1))))
+  clock.advance(60_000)
+  const { promise: loaded, resolve: answer } = Promise.withResolvers<Entry>()
+  const reading = cache.read('key', () => loaded)
+  t.mock.timers.tick(100)
+  answer(entryOf(2))
+  await reading
+  t.assert.deepEqual(cache.peek('key'), entryOf(2))
+})
+
+test('memory: over a storage that others write to, nothing is held and every read loads', async (t) => {
+  const { cache } = await createWorld(t, 'memory:', { trusted: () => false })
+  t.assert.equal(
+    await cache.write(
+      'key',
+      async () => 'done',
+      () => entryOf(1),
+    ),
+    'done',
+  )
+  t.assert.equal(cache.peek('key'), undefined)
+  t.assert.deepEqual(await cache.read('key', () => entryOf(2)), entryOf(2))
+  t.assert.deepEqual(await cache.read('key', async () => entryOf(3)), entryOf(3))
+  t.assert.equal(cache.stats().entries, 0)
+  t.assert.equal(cache.stats().reads.bypass, 2)
+})
+
+test('memory: what was held before the storage became shared does not come back when it is our own again', async (t) => {
+  const { cache, lose, regain } = await createTrustedWorld(t)
+  await cache.read('key', () => entryOf(1))
+  lose()
+  t.assert.equal(cache.peek('key'), undefined)
+  regain()
+  t.assert.equal(cache.peek('key'), undefined)
+  await cache.read('key', () => entryOf(2))
+  t.assert.deepEqual(cache.peek('key'), entryOf(2))
+})
+
+test('memory: a load fills nothing when the storage was shared for a part of it', async (t) => {
+  const { cache, lose, regain } = await createTrustedWorld(t)
+  const { promise: loaded, resolve: answer } = Promise.withResolvers<Entry>()
+  const reading = cache.read('key', () => loaded)
+  const waiting = cache.read('key', async () => entryOf(1))
+  lose()
+  cache.peek('key')
+  regain()
+  answer(entryOf(0))
+  t.assert.deepEqual(await reading, entryOf(0))
+  t.assert.deepEqual(await waiting, entryOf(1))
+  t.assert.deepEqual(cache.peek('key'), entryOf(1))
+})
+
+test('memory: a load fills nothing when the storage is shared at its end', async (t) => {
+  const { cache, lose, regain } = await createTrustedWorld(t)
+  const { promise: loaded, resolve: answer } = Promise.withResolvers<Entry>()
+  const reading = cache.read('key', () => loaded)
+  lose()
+  answer(entryOf(0))
+  await reading
+  regain()
+  t.assert.equal(cache.peek('key'), undefined)
+})
+
+test('memory: a write installs nothing when the storage was shared for a part of it', async (t) => {
+  const { cache, lose, regain } = await createTrustedWorld(t)
+  const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
+  const writing = cache.write(
+    'key',
+    () => changed,
+    () => entryOf(1),
+  )
+  lose()
+  cache.peek('key')
+  regain()
+  finish()
+  await writing
+  t.assert.equal(cache.peek('key'), undefined)
+})
+
+test('memory: a write that began over a shared storage keeps readers from filling until it ends', async (t) => {
+  const { cache, lose, regain } = await createTrustedWorld(t)
+  const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
+  lose()
+  const writing = cache.write(
+    'key',
+    () => changed,
+    () => entryOf(1),
+  )
+  regain()
+  await cache.read('key', () => entryOf(0))
+  t.assert.equal(cache.peek('key'), undefined)
+  finish()
+  await writing
+  t.assert.equal(cache.peek('key'), undefined)
+})
+
+test('memory: once closed it holds nothing, while reads still load and writes still run', async (t) => {
+  const { cache } = await createWorld(t)
+  await cache.read('key', () => entryOf(1))
+  await cache.close()
+  t.assert.equal(cache.peek('key'), undefined)
+  t.assert.deepEqual(await cache.read('key', () => entryOf(2)), entryOf(2))
+  t.assert.equal(
+    await cache.write(
+      'key',
+      async () => 'done',
+      () => entryOf(3),
+    ),
+    'done',
+  )
+  t.assert.equal(cache.stats().entries, 0)
+})
+
+test('openCache refuses a memory URL whose bounds it cannot keep, and says why', async (t) => {
+  const refusals = {
+    'memory:?entries=0': /"entries" must be a whole number from 1 to 10000000$/,
+    'memory:?entries=10000001': /"entries" must be a whole number from 1 to 10000000$/,
+    'memory:?entries=': /"entries" must be a whole number/,
+    'memory:?entries=1e3': /"entries" must be a whole number/,
+    'memory:?bytes=1023': /"bytes" must be a whole number from 1024 to 1099511627776$/,
+    'memory:?bytes=64MB': /"bytes" must be a whole number/,
+    'memory:?size=1': /it has "entries" and "bytes", but no "size"$/,
+    'memory:entries=5':
+      /^Error: The cache URL "memory:entries=5" is wrong: only a query may follow "memory:"$/,
+  }
+  for (const [url, reason] of Object.entries(refusals)) {
+    await t.assert.rejects(openCache(url, { clock: createManualClock(0) }), reason)
+  }
+})
+
+test('openCache names the schemes it knows when it is given another', async (t) => {
+  const opening = openCache('memcached://user:secret@host', { clock: createManualClock(0) })
+  await t.assert.rejects(opening, {
+    message: 'The scheme "memcached:" of the cache URL is unknown; known are: memory:',
+  })
+  await t.assert.rejects(openCache('memory', { clock: createManualClock(0) }), /known are: memory:/)
+})
+
+async function createWorld(t: TestContext, url = 'memory:', options: Partial<CacheOptions> = {}) {
+  const clock = createManualClock(1_800_000_000_000)
+  const cache = await openCache(url, { clock, ...options })
+  t.after(() => cache.close())
+  return { cache, clock }
+}
+
+/** A world whose storage can become shared, and this process's own again. */
+async function createTrustedWorld(t: TestContext) {
+  let trusted = true
+  const { cache } = await createWorld(t, 'memory:', { trusted: () => trusted })
+  const lose = () => {
+    trusted = false
+  }
+  const regain = () => {
+    trusted = true
+  }
+  return { cache, lose, regain }
+}
+
+function entryOf(version: number, text = '{}'): Entry {
+  return { version, expiresAtMs: Number.POSITIVE_INFINITY, text }
+}
+
+async function assertCaught(
+  t: TestContext,
+  createFaulty: () => Pick<Cache, 'peek' | 'read' | 'write'>,
+): Promise<void> {
+  const stats = (): never => {
+    throw new Error('a faulty cache counts nothing')
+  }
+  const open: OpenCache = async () => ({ ...createFaulty(), close: async () => {}, stats })
+  const { errorInstance } = await fc.check(freshness(open), { numRuns: 10_000, endOnFailure: true })
+  t.assert.match(String(errorInstance), /a reader of [ab] got (\d+|nothing) after version \d+ had been shown/)
+}
+
+function createNaiveCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
+  const entries = new Map<string, Entry>()
+  return {
+    peek: (key) => entries.get(key),
+    read: async (key, load) => {
+      const entry = entries.get(key) ?? (await load())
+      if (entry !== undefined) entries.set(key, entry)
+      return entry
+    },
+    write: async (key, change) => {
+      const result = await change()
+      entries.delete(key)
+      return result
+    },
+  }
+}
+
+function createDedupingCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
+  const flights = new Map<string, Promise<Entry | undefined>>()
+  return {
+    peek: () => undefined,
+    read: (key, load) => {
+      const flight = flights.get(key) ?? Promise.resolve(load()).finally(() => flights.delete(key))
+      flights.set(key, flight)
+      return flight
+    },
+    write: (_key, change) => change(),
+  }
+}
