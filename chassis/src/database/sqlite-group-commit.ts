@@ -22,7 +22,11 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
   commit(unit: readonly Statement[]): Promise<Outcome>
   close(): Promise<void>
 }> {
-  const worker = new Worker(new URL('./sqlite-writer.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./sqlite-writer.ts', import.meta.url), {
+    workerData: options,
+    // The thread holds a group at a time and little else; a small nursery keeps it from growing for nothing.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
   const statementIds = new Map<string, number>()
   let waiting: Waiting[] = []
   let travelling: Waiting[] = []

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import underPressure from '@fastify/under-pressure'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { fastify } from 'fastify'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RawServerDefault } from 'fastify'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { fastify, LogController } from 'fastify'
+import type { FastifyInstance, RawServerDefault } from 'fastify'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { AppError } from '../errors/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
@@ -12,6 +12,8 @@ import { documentApi } from './documentation.ts'
 import { addHealthRoutes } from './health.ts'
 import { refuseUnacceptable } from './negotiation.ts'
 import { answerClientError, sendProblem } from './problem.ts'
+import { createQuickListener } from './quick-answers.ts'
+import type { QuickAnswers } from './quick-answers.ts'
 import { compileValidator } from './validation.ts'
 
 /** A Fastify instance whose handlers know the types of what their schemas let through. */
@@ -37,6 +39,8 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
   readonly forwardedRoutes?: ReadonlySet<string>
+  /** Answers at once what is at hand as text, before the framework begins; see `createQuickListener`. */
+  readonly quick?: QuickAnswers
   /** Makes the OpenAPI document that goes out of the one that describes this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
 }
@@ -55,12 +59,14 @@ const limits = {
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { name, logger, metrics = createMetrics(name) } = options
+  const newRequestId = createRequestIds()
   const app: App = fastify({
-    loggerInstance: logger.pino,
+    // What the framework tells of itself would stand between the lines that people read.
+    loggerInstance: logger.pino.child({}, { level: logger.pino.isLevelEnabled('warn') ? 'warn' : 'silent' }),
     // A logger of its own for each request costs more than a cached answer; lines carry the request id instead.
     childLoggerFactory: (parent) => parent,
-    disableRequestLogging: true,
-    genReqId: createRequestIds(),
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: newRequestId,
     requestIdHeader: false,
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestTimeoutMs,
@@ -85,10 +91,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     done(isForwarded ? undefined : refuseUnacceptable(request))
   })
   app.addHook('onResponse', (request, reply, done) => {
-    record(request, reply, logger, metrics)
+    const route = request.routeOptions.url ?? 'unknown'
+    record(request.raw, request.id, route, reply.statusCode, reply.elapsedTime)
     done()
   })
-  closeConnectionsWhenIdle(app)
+  const closing = closeConnectionsWhenIdle(app)
   app.addHook('onClose', async () => logger.flush())
   await app.register(underPressure, {
     maxEventLoopDelay: limits.eventLoopDelayMaxMs,
@@ -98,16 +105,39 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   await documentApi(app, options)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
+  if (options.quick !== undefined) {
+    const [listener] = app.server.listeners('request')
+    const next: RequestListener = (request, response) => listener?.call(app.server, request, response)
+    const quick = { find: options.quick, newRequestId, record, isClosing: () => closing.begun }
+    app.server.removeAllListeners('request').on('request', createQuickListener(next, quick))
+  }
   return app
+
+  function record(
+    request: IncomingMessage,
+    requestId: string,
+    route: string,
+    status: number,
+    durationMs: number,
+  ) {
+    const { method = '', url = '', headers } = request
+    metrics.observe(method, route, status, durationMs)
+    const traceId =
+      headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
+    logger.access({ requestId, traceId, method, url: pathOf(url), route, status, durationMs })
+  }
 }
 
 /** A connection whose last request was in flight when closing began stays open for the next one unless it is told off. */
-function closeConnectionsWhenIdle(app: App): void {
+function closeConnectionsWhenIdle(app: App): { begun: boolean } {
+  const closing = { begun: false }
   let timer: NodeJS.Timeout | undefined
   app.addHook('preClose', async () => {
+    closing.begun = true
     timer = setInterval(() => app.server.closeIdleConnections(), 20)
   })
   app.addHook('onClose', async () => clearInterval(timer))
+  return closing
 }
 
 /** Keeps a caller's `X-Request-Id` when it is harmless in headers and logs; else counts on from a random start. */
@@ -120,22 +150,6 @@ function createRequestIds(): (request: IncomingMessage) => string {
     count += 1
     return start + count.toString(36)
   }
-}
-
-function record(request: FastifyRequest, reply: FastifyReply, logger: Logger, metrics: Metrics): void {
-  const { method } = request
-  const route = request.routeOptions.url ?? 'unknown'
-  const durationMs = reply.elapsedTime
-  metrics.observe(method, route, reply.statusCode, durationMs)
-  logger.access({
-    requestId: request.id,
-    traceId: parseTraceparent(request.headers.traceparent)?.traceId,
-    method,
-    url: pathOf(request.url),
-    route,
-    status: reply.statusCode,
-    durationMs,
-  })
 }
 
 /** The query stays out of the log: it may hold what its sender would not want to read there. */

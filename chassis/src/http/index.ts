@@ -12,5 +12,6 @@ export type { Answer, Idempotency, IdempotencyTable, Recorder } from './idempote
 export { linkToNextPage, openCursor, pageQuery, sealCursor } from './pages.ts'
 export { prefersAsync } from './prefer.ts'
 export { problemDocument, problems } from './problem.ts'
-export { closeOnSignal, listen } from './process.ts'
+export { closeOnSignal, listen, runService } from './process.ts'
+export type { QuickAnswer, QuickAnswers } from './quick-answers.ts'
 export { fieldErrors } from './validation.ts'

@@ -2,7 +2,7 @@ import { invalid } from '../errors/index.ts'
 
 /** The strong validator of a row: its version, which every change raises (RFC 9110, 8.8.3). */
 export function etagOf(version: number): string {
-  return `"${version.toString(36)}"`
+  return `"${version}"`
 }
 
 /** Whether `If-None-Match` names this representation, by weak comparison (RFC 9110, 13.1.2). */
@@ -20,5 +20,5 @@ export function parseIfMatch(header: string | undefined): readonly number[] | un
   const tags = header.split(',').map((tag) => tag.trim())
   if (!tags.every((tag) => /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag)))
     throw invalid({ 'If-Match': 'If-Match must be * or a list of entity tags in double quotes.' })
-  return tags.flatMap((tag) => (/^"[0-9a-z]{1,11}"$/.test(tag) ? Number.parseInt(tag.slice(1, -1), 36) : []))
+  return tags.flatMap((tag) => (/^"\d{1,16}"$/.test(tag) ? Number(tag.slice(1, -1)) : []))
 }

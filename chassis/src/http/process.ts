@@ -1,8 +1,39 @@
 import closeWithGrace from 'close-with-grace'
+import type { Static, TObject } from 'typebox'
+import { ConfigError, loadConfig, readSettings } from '../config/index.ts'
+import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app.ts'
 
 const shutdownTimeoutMs = 10_000
+
+/**
+ * The whole life of a process that runs one service: reads its settings, starts it, says where it listens, and ends it on a
+ * signal. Bad settings are told, all of them, and end it with exit code 1.
+ */
+export async function runService<T extends TObject>(
+  service: {
+    name: string
+    settings: T
+    create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
+    address: (config: Readonly<Static<T>>) => { host: string; port: number }
+  },
+  environment: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { name, settings, create, address } = service
+  try {
+    const config = loadConfig(settings, readSettings(environment))
+    const logger = createLogger({ service: name, level: String(Reflect.get(config, 'LOG_LEVEL')) })
+    const app = await create(config, { logger })
+    closeOnSignal(() => app.close(), logger)
+    const url = await listen(app, address(config))
+    process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 1
+  }
+}
 
 /** Listens and gives the address, with the real port where any free one was asked for. */
 export async function listen(app: App, { host, port }: { host: string; port: number }): Promise<string> {

@@ -1,6 +1,7 @@
+export { exportCacheMetrics } from './cache-metrics.ts'
 export { createLogger } from './logger.ts'
 export type { Logger } from './logger.ts'
-export { createMetrics } from './metrics.ts'
+export { Counter, Gauge, createMetrics } from './metrics.ts'
 export type { Metrics } from './metrics.ts'
 export { continueTrace, parseTraceparent } from './trace-context.ts'
 export type { TraceContext } from './trace-context.ts'

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/: 16-byte trace, 8-byte parent, both in lower-case hex. */
 export type TraceContext = { readonly traceId: string; readonly parentId: string; readonly flags: string }
@@ -18,6 +18,19 @@ export function parseTraceparent(header: string | string[] | undefined): TraceCo
 
 /** The `traceparent` to send on: the same trace with a new parent, or a new trace that nobody has decided to sample. */
 export function continueTrace(incoming: TraceContext | undefined): string {
-  const parentId = randomBytes(8).toString('hex')
-  return `00-${incoming?.traceId ?? randomBytes(16).toString('hex')}-${parentId}-${incoming?.flags ?? '00'}`
+  return `00-${incoming?.traceId ?? randomHex(16)}-${randomHex(8)}-${incoming?.flags ?? '00'}`
+}
+
+// Asking the system for each id would cost 5 us, a third of a whole answer; one call for many costs next to nothing.
+const pool = Buffer.alloc(4_096)
+let poolHex = ''
+let poolAt = 0
+
+function randomHex(bytes: number): string {
+  if (poolAt + bytes * 2 > poolHex.length) {
+    poolHex = randomFillSync(pool).toString('hex')
+    poolAt = 0
+  }
+  poolAt += bytes * 2
+  return poolHex.slice(poolAt - bytes * 2, poolAt)
 }

@@ -1,0 +1,65 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+
+/** An answer of status 200 whose JSON is at hand; `route` is what its request counts under. */
+export type QuickAnswer = { readonly route: string; readonly etag: string; readonly body: string }
+
+/**
+ * Finds the answer to a GET by its path, or undefined to let the framework do it. It is asked for every GET that comes without
+ * conditions, so it must be cheap, and it may answer only what the route itself would answer with the same bytes.
+ */
+export type QuickAnswers = (path: string) => QuickAnswer | undefined
+
+/**
+ * A listener in front of the framework for answers that are ready as text. The framework's routing, hooks and reply cost as much
+ * as the whole of such an answer; everything that is not plain goes on to it.
+ */
+export function createQuickListener(
+  next: RequestListener,
+  options: {
+    find: QuickAnswers
+    newRequestId: (request: IncomingMessage) => string
+    /** Counts and logs the request like any other. */
+    record: (
+      request: IncomingMessage,
+      requestId: string,
+      route: string,
+      status: number,
+      durationMs: number,
+    ) => void
+    isClosing: () => boolean
+  },
+): RequestListener {
+  const { find, newRequestId, record, isClosing } = options
+  return (request, response) => {
+    const answer = isPlain(request) && !isClosing() ? find(request.url ?? '') : undefined
+    if (answer === undefined) return next(request, response)
+    const startedAt = performance.now()
+    const id = newRequestId(request)
+    send(response, id, answer)
+    record(request, id, answer.route, 200, performance.now() - startedAt)
+  }
+}
+
+function send(response: ServerResponse, id: string, { etag, body }: QuickAnswer): void {
+  response.writeHead(200, [
+    'x-request-id',
+    id,
+    'etag',
+    etag,
+    'content-type',
+    'application/json; charset=utf-8',
+    'content-length',
+    String(Buffer.byteLength(body)),
+  ])
+  response.end(body)
+}
+
+/** A GET that any JSON answers, with no condition to be judged. */
+function isPlain({ method, headers }: IncomingMessage): boolean {
+  const { accept } = headers
+  return (
+    method === 'GET' &&
+    headers['if-none-match'] === undefined &&
+    (accept === undefined || accept === '*/*' || accept === 'application/json')
+  )
+}

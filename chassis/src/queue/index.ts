@@ -1,0 +1,126 @@
+import { systemClock } from '../clock/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { invalid } from '../errors/index.ts'
+
+/** `id` tells one message from all others; messages of one `key` keep their order, and '' is the key of those without. */
+export type Message = {
+  readonly id: string
+  readonly key: string
+  readonly body: string
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** A message as it is handed out; `attempt` is 1 for the first time. */
+export type Delivery = Message & { readonly attempt: number }
+
+/** The bound of a queue, and what happens to a message that comes when it is reached. */
+export type QueueOptions = {
+  /** How many messages the queue holds, those being handled among them; 100,000 unless it is said. */
+  readonly limit?: number
+  /** Refuse the new one (the default), or drop the oldest that nobody is handling. */
+  readonly overflow?: 'reject-publish' | 'drop-head'
+}
+
+export type ConsumeOptions = {
+  /** How many handlers run at a time. */
+  readonly concurrency?: number
+  /** How many messages are taken ahead of the handlers, those being handled among them. */
+  readonly prefetch?: number
+  /** After so many failures the message goes to the dead letters. */
+  readonly attemptsMax?: number
+  /** How long to wait after a failure; `attempt` is the one that failed. */
+  readonly backoffMs?: (attempt: number) => number
+  /** A consumer that has not been heard of for so long has died, and its messages are handed to others. */
+  readonly leaseMs?: number
+}
+
+export type BatchHandler = (deliveries: readonly Delivery[]) => Promise<ReadonlyMap<Delivery, unknown>>
+
+export type Consumer = {
+  /** Takes no more, waits for what is being handled, and gives back what was taken and not begun. */
+  stop(): Promise<void>
+}
+
+/** A message as an operator sees it; dead letters have the reason and the time of their last failure. */
+export type HeldMessage = Message & {
+  /** Where a page ends, to be given as `after`. */
+  readonly position: number
+  readonly attempts: number
+  readonly publishedAt: number
+  readonly failedAt?: number
+  readonly reason?: string
+}
+
+/**
+ * The queue port. A published message is durable; it is handed out until a handler resolves for it, at least once, so
+ * handlers must bear repetition. Per key it is handed out in the order of publishing, and none before the one ahead of it
+ * is done or dead. A failure is tried again after a pause; after the last one, or a `PoisonMessage`, the message goes to the
+ * dead letters, the queue `<queue>.dead`, and blocks nothing.
+ */
+export type Queue = {
+  /**
+   * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, with `dependency_down` when
+   * the storage is away. The id of a message that is still held is not stored twice.
+   */
+  publish(queue: string, message: Message, options?: QueueOptions): Promise<void>
+  /** Publishes all of them or, when it rejects, none. */
+  publishAll(queue: string, messages: readonly Message[], options?: QueueOptions): Promise<void>
+  consume(queue: string, handler: (delivery: Delivery) => Promise<void>, options?: ConsumeOptions): Consumer
+  /**
+   * Hands out up to `batchMax` messages at a time, no two of one key, to a handler that resolves to what failed and why;
+   * all of them failed when it rejects. `concurrency` counts batches.
+   */
+  consumeBatches(
+    queue: string,
+    handler: BatchHandler,
+    options?: ConsumeOptions & { readonly batchMax?: number },
+  ): Consumer
+  depth(queue: string): Promise<number>
+  queues(): Promise<{ name: string; depth: number; oldestAgeMs: number }[]>
+  /** A page of what the queue holds, oldest first. */
+  list(queue: string, page?: { limit?: number; after?: number }): Promise<HeldMessage[]>
+  /** Puts dead letters back at the end of their queue, as new; resolves to how many. */
+  replay(deadQueue: string, id: string | 'all'): Promise<number>
+  /** Removes messages for good; resolves to how many. */
+  drop(queue: string, id: string | 'all'): Promise<number>
+  ping(): Promise<void>
+  /** Stops the consumers, then closes. */
+  close(): Promise<void>
+}
+
+/** Thrown by a handler for a message that no repetition can help: it goes to the dead letters at once. */
+export class PoisonMessage extends Error {
+  readonly poison = true
+}
+
+/** Opens the queue that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
+export async function openQueue(
+  url: string,
+  { clock = systemClock }: { clock?: Clock } = {},
+): Promise<Queue> {
+  if (!url.startsWith('sqlite:'))
+    throw new Error(`There is no queue adapter for "${url.split(':', 1)[0]}:"; known: sqlite:`)
+  const { openSqliteQueue } = await import('./sqlite.ts')
+  return openSqliteQueue(url, clock)
+}
+
+/** Where the messages of a queue go that could not be handled. */
+export function deadQueueOf(queue: string): string {
+  return `${queue}${deadSuffix}`
+}
+
+/** The queue that dead letters came from. */
+export function liveQueueOf(deadQueue: string): string {
+  if (deadQueue.endsWith(deadSuffix)) return deadQueue.slice(0, -deadSuffix.length)
+  throw invalid({ queue: `${deadQueue} is not a queue of dead letters; their names end in ${deadSuffix}.` })
+}
+
+const deadSuffix = '.dead'
+
+/** From 100 ms, doubling up to 10 s, each halved at random at most, so that those who fail together do not come together. */
+export function exponentialBackoffMs(attempt: number): number {
+  return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
+}
+
+export { createOutboxRelay, createOutboxTable, dropOutboxTable, outboxStatement } from './outbox.ts'
+export type { OutboxMessage, OutboxRelay, OutboxTable } from './outbox.ts'

@@ -1,0 +1,39 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+
+const canonicalGuid = Type.String({ pattern: '^[0-9A-F]{32}$' })
+const unixSeconds = Type.Integer({ minimum: 0, maximum: 253_402_300_799 })
+
+/** On `guid.commands`, keyed by guid: work accepted with 202. The message id is the id of the operation. */
+export type GuidCommand = Static<typeof GuidCommand>
+export const GuidCommand = Type.Union([
+  Type.Object({
+    kind: Type.Literal('create'),
+    guid: canonicalGuid,
+    user: Type.String(),
+    expire: unixSeconds,
+  }),
+  Type.Object({
+    kind: Type.Literal('update'),
+    guid: canonicalGuid,
+    user: Type.Optional(Type.String()),
+    expire: Type.Optional(unixSeconds),
+    /** What `If-Match` admitted when the command was given; absent when it asked for nothing. */
+    versions: Type.Optional(Type.Array(Type.Integer())),
+  }),
+])
+
+/** On `guid.events`, keyed by guid, in the order of the changes; each is published at least once under one message id. */
+export type GuidEvent = Static<typeof GuidEvent>
+export const GuidEvent = Type.Object({
+  type: Type.Union([
+    Type.Literal('guid.created'),
+    Type.Literal('guid.updated'),
+    Type.Literal('guid.deleted'),
+    Type.Literal('guid.expired'),
+  ]),
+  guid: canonicalGuid,
+  user: Type.String(),
+  expire: unixSeconds,
+  version: Type.Integer(),
+})

@@ -1,0 +1,1 @@
+export { GuidCommand, GuidEvent } from './guid.ts'

@@ -1,0 +1,75 @@
+import { openCache } from '@quintet/chassis/cache'
+import { systemClock } from '@quintet/chassis/clock'
+import type { Clock } from '@quintet/chassis/clock'
+import { openDatabase } from '@quintet/chassis/database'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { createOutboxRelay, openQueue } from '@quintet/chassis/queue'
+import type { OutboxRelay } from '@quintet/chassis/queue'
+import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
+import type { GuidConfig } from './config.ts'
+import { createCommandHandler } from './consumer.ts'
+import { createGuidStore, eventsQueue } from './guid-store.ts'
+import type { GuidDatabase, GuidTables } from './guid-store.ts'
+import { commandsQueue, createOperationStore } from './operation-store.ts'
+import { guidRoutes, quickGuid } from './routes.ts'
+import { startSweeper } from './sweeper.ts'
+
+/** The guid service, whole: everything that it opens is opened here and closed with it. */
+export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {
+  const { clock = systemClock, logger = createLogger({ service: 'guid', level: config.LOG_LEVEL }) } = parts
+  const metrics = createMetrics('guid')
+  const [storage, queue] = await Promise.all([
+    openDatabase<GuidTables>(config.GUID_DATABASE_URL, { migrations }),
+    openQueue(config.EVENTS_URL, { clock }),
+  ])
+  const cache = await openCache(config.CACHE_URL, { clock, trusted: storage.isSole })
+  const relay = createOutboxRelay({ database: storage, queue, clock, queues: { [eventsQueue]: eventsKept } })
+  const database = wakeAfterCommit(storage, relay)
+  const guids = createGuidStore({ database, cache, clock })
+  const operations = createOperationStore({ database, clock, backlogMax: config.GUID_BACKLOG_MAX })
+  const idempotency = createIdempotency({ database, clock, detailAlias: 'error' })
+  const app = await createApp({
+    name: 'guid',
+    title: 'GUID registry',
+    description: 'Registers GUIDs that expire, exactly.',
+    logger,
+    metrics,
+    detailAlias: 'error',
+    dependencies: { database: database.ping, queue: queue.ping },
+    quick: quickGuid(guids),
+  })
+  exportCacheMetrics(metrics.registry, cache)
+  guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
+  const consumer = queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock }))
+  const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep], logger)
+  app.addHook('onClose', async () => {
+    await sweeper.stop()
+    await consumer.stop()
+    await relay.stop()
+    await queue.close()
+    await cache.close()
+    await database.close()
+  })
+  return app
+}
+
+type GuidParts = { clock: Clock; logger: Logger }
+
+const migrations = new URL('../migrations/', import.meta.url)
+
+/** Nobody is obliged to take the events, so the newest ones are kept and the oldest give way. */
+const eventsKept = { limit: 100_000, overflow: 'drop-head' } as const
+
+/** What was committed may have left messages in the outbox, which then need not wait for the relay's next look. */
+function wakeAfterCommit(database: GuidDatabase, relay: OutboxRelay): GuidDatabase {
+  return {
+    ...database,
+    async commit(unit) {
+      const outcome = await database.commit(unit)
+      relay.wake()
+      return outcome
+    },
+  }
+}

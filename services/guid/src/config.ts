@@ -1,0 +1,33 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
+
+export type GuidConfig = Static<typeof guidSettings>
+export const guidSettings = Type.Object({
+  ...commonSettings,
+  GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
+  GUID_DATABASE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/guid.db',
+    schemes: ['sqlite:'],
+    description: 'Where GUIDs are kept.',
+  }),
+  CACHE_URL: embeddableUrl({
+    default: 'memory:',
+    schemes: ['memory:', 'none:'],
+    description: 'The cache before the databases: memory:?entries=100000&bytes=67108864, or none: for none.',
+  }),
+  EVENTS_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/queue.db',
+    schemes: ['sqlite:'],
+    description: 'The queue of the commands and events of guid.',
+  }),
+  GUID_VERSION: Type.Union([Type.Literal('4'), Type.Literal('7')], {
+    default: '4',
+    description: 'Version of generated GUIDs: 4 is random, 7 is ordered by time.',
+  }),
+  GUID_BACKLOG_MAX: count(10_000, {
+    minimum: 1,
+    maximum: 1_000_000,
+    description: 'How many accepted operations may wait before further ones are answered 503.',
+  }),
+})

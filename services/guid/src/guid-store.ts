@@ -1,0 +1,290 @@
+import type { Cache, Entry } from '@quintet/chassis/cache'
+import type { Clock } from '@quintet/chassis/clock'
+import { prepareQuery } from '@quintet/chassis/database'
+import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
+import type { IdempotencyTable } from '@quintet/chassis/http'
+import type { OutboxTable } from '@quintet/chassis/queue'
+import type { GuidEvent } from '@quintet/contracts'
+import { sql } from 'kysely'
+import type { Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
+import { createVersions, entryOf, movedOn, notFound } from './guid.ts'
+import type { Guid } from './guid.ts'
+
+export type GuidTables = IdempotencyTable &
+  OutboxTable & {
+    guid: Guid
+    operation: {
+      id: string
+      status: 'pending' | 'succeeded' | 'failed'
+      result: string | null
+      problem: string | null
+      changed_at: number
+    }
+  }
+
+export type GuidDatabase = Database<GuidTables>
+export type GuidPage = {
+  user?: string
+  expiringBefore?: number
+  after?: { expire: number; guid: string }
+  limit: number
+}
+export type GuidChange = { user?: string; expire?: number }
+
+/** What a caller puts into the same unit: `first` statements refuse it when they touch nothing, `last` see the new row. */
+export type Beside = { first?: readonly Statement[]; last?: readonly Statement[] }
+
+/** A write that was refused by a statement that its caller put first. */
+export const refusedBeside = 'beside'
+
+export const eventsQueue = 'guid.events'
+
+export type GuidStore = ReturnType<typeof createGuidStore>
+
+/**
+ * GUIDs in a SQL database behind the cache. Each write is one unit with the event that tells of it; what has expired by the
+ * clock counts as absent everywhere, whether the sweeper has come by or not.
+ */
+export function createGuidStore({
+  database,
+  cache,
+  clock,
+}: {
+  database: GuidDatabase
+  cache: Cache
+  clock: Clock
+}) {
+  const statements = prepareStatements(database.query)
+  const nextVersion = createVersions(clock)
+  const now = () => Math.floor(clock.now() / 1000)
+
+  function load(guid: string): Entry | undefined | Promise<Entry | undefined> {
+    const rows = database.read(statements.find({ guid, now: now() }))
+    return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
+  }
+
+  const find = (guid: string): Promise<Entry | undefined> => cache.read(guid, () => load(guid))
+
+  return {
+    /** The version that the next `create` will give, so that an answer can be kept in the unit that makes it true. */
+    nextVersion,
+
+    /** The cached entry, at once and without a promise; undefined when it takes a `find` to know. */
+    peek: (guid: string) => cache.peek(guid),
+
+    find,
+
+    /** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
+    async admit(guid: string, versions: readonly number[] | undefined): Promise<number | undefined> {
+      if (versions === undefined) return undefined
+      const entry = await find(guid)
+      if (entry === undefined) throw notFound()
+      if (!versions.includes(entry.version)) throw movedOn()
+      return entry.version
+    },
+
+    async list({ user, expiringBefore, after, limit }: GuidPage): Promise<readonly Guid[]> {
+      let query = database.query.selectFrom('guid').selectAll().where('expire', '>', now())
+      if (user !== undefined) query = query.where('user', '=', user)
+      if (expiringBefore !== undefined) query = query.where('expire', '<', expiringBefore)
+      if (after !== undefined)
+        query = query.where((row) =>
+          row(row.refTuple('expire', 'guid'), '>', row.tuple(after.expire, after.guid)),
+        )
+      return query.orderBy('expire').orderBy('guid').limit(limit).execute()
+    },
+
+    /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
+    async create(row: Guid, beside: Beside = {}): Promise<'created' | 'live' | typeof refusedBeside> {
+      const first = beside.first ?? []
+      const unit = [
+        ...first,
+        statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() }),
+        { ...statements.create({ ...row, now: now() }), required: true },
+        statements.tellCreated({ guid: row.guid, event: eventOf('guid.created', row), at: clock.now() }),
+        ...(beside.last ?? []),
+      ]
+      const outcome = await cache.write(
+        row.guid,
+        () => database.commit(unit),
+        ({ refusedBy }) => (refusedBy === undefined ? entryOf(row) : undefined),
+      )
+      if (outcome.refusedBy === undefined) return 'created'
+      return outcome.refusedBy < first.length ? refusedBeside : 'live'
+    },
+
+    /** Changes a live GUID, given its version if that must still be the one; undefined when no row fits. */
+    async update(
+      guid: string,
+      change: GuidChange,
+      version?: number,
+      beside: Beside = {},
+    ): Promise<Guid | undefined | typeof refusedBeside> {
+      const first = beside.first ?? []
+      const values = { user: change.user ?? null, expire: change.expire ?? null, next: nextVersion() }
+      const unit = [
+        ...first,
+        { ...statements.update({ guid, now: now(), version: version ?? null, ...values }), required: true },
+        statements.tellUpdated({ guid, at: clock.now() }),
+        ...(beside.last ?? []),
+      ]
+      const changed = ({ refusedBy, results }: Outcome) =>
+        refusedBy === undefined ? rowOf(results[first.length]) : undefined
+      const outcome = await cache.write(
+        guid,
+        () => database.commit(unit),
+        (done) => {
+          const row = changed(done)
+          return row && entryOf(row)
+        },
+      )
+      return outcome.refusedBy !== undefined && outcome.refusedBy < first.length
+        ? refusedBeside
+        : changed(outcome)
+    },
+
+    /** Deletes a live GUID, given its version if that must still be the one; false when no row fits. */
+    async delete(guid: string, version?: number): Promise<boolean> {
+      const condition = { guid, now: now(), version: version ?? null }
+      const unit = [
+        statements.tellDeleted({ ...condition, at: clock.now() }),
+        { ...statements.delete(condition), required: true },
+      ]
+      const outcome = await cache.write(
+        guid,
+        () => database.commit(unit),
+        ({ refusedBy }) => (refusedBy === undefined ? null : undefined),
+      )
+      return outcome.refusedBy === undefined
+    },
+
+    /** Removes GUIDs that have expired, `limit` at most, each with its event; resolves to how many. */
+    async sweep(limit: number): Promise<number> {
+      const bounds = { now: now(), limit }
+      const { results } = await database.commit([
+        statements.tellSwept({ ...bounds, at: clock.now() }),
+        statements.sweep(bounds),
+      ])
+      return results[1]?.changes ?? 0
+    },
+  }
+}
+
+type At = { at: number }
+type Key = { guid: string; now: number }
+type Condition = Key & { version: number | null }
+
+function prepareStatements(db: Kysely<GuidTables>) {
+  const due = (p: Placeholders<{ now: number; limit: number }>) =>
+    db
+      .selectFrom('guid')
+      .select('guid')
+      .where('expire', '<=', p.now)
+      .orderBy('expire')
+      .orderBy('guid')
+      .limit(p.limit)
+  return {
+    find: prepareQuery((p: Placeholders<Key>) =>
+      db.selectFrom('guid').selectAll().where('guid', '=', p.guid).where('expire', '>', p.now),
+    ),
+    create: prepareQuery((p: Placeholders<Guid & Key>) =>
+      db
+        .insertInto('guid')
+        .values({ guid: p.guid, user: p.user, expire: p.expire, version: p.version })
+        .onConflict((conflict) =>
+          conflict
+            .column('guid')
+            .doUpdateSet((row) => ({
+              user: row.ref('excluded.user'),
+              expire: row.ref('excluded.expire'),
+              version: row.ref('excluded.version'),
+            }))
+            .where('guid.expire', '<=', p.now),
+        ),
+    ),
+    update: prepareQuery(
+      (p: Placeholders<Condition & { user: string | null; expire: number | null; next: number }>) =>
+        db
+          .updateTable('guid')
+          .set((row) => ({
+            user: row.fn.coalesce(p.user, 'user'),
+            expire: row.fn.coalesce(p.expire, 'expire'),
+            version: sql<number>`max(version + 1, ${p.next})`,
+          }))
+          .where('guid', '=', p.guid)
+          .where('expire', '>', p.now)
+          .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
+          .returningAll(),
+    ),
+    delete: prepareQuery((p: Placeholders<Condition>) =>
+      db
+        .deleteFrom('guid')
+        .where('guid', '=', p.guid)
+        .where('expire', '>', p.now)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+    ),
+    sweep: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
+      db.deleteFrom('guid').where('guid', 'in', due(p)),
+    ),
+    tellCreated: prepareQuery((p: Placeholders<At & { guid: string; event: string }>) =>
+      db
+        .insertInto('outbox')
+        .values({ queue: sql.lit(eventsQueue), key: p.guid, body: p.event, created_at: p.at }),
+    ),
+    tellUpdated: prepareQuery((p: Placeholders<At & { guid: string }>) =>
+      tell(db, 'guid.updated', p.at, (rows) => rows.where('guid', '=', p.guid)),
+    ),
+    tellDeleted: prepareQuery((p: Placeholders<At & Condition>) =>
+      tell(db, 'guid.deleted', p.at, (rows) =>
+        rows
+          .where('guid', '=', p.guid)
+          .where('expire', '>', p.now)
+          .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+      ),
+    ),
+    tellExpired: prepareQuery((p: Placeholders<At & Key>) =>
+      tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
+    ),
+    tellSwept: prepareQuery((p: Placeholders<At & { now: number; limit: number }>) =>
+      tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', 'in', due(p))),
+    ),
+  }
+}
+
+/** An event made by the database from the rows as they stand, so that it tells what really was changed. */
+function tell(
+  db: Kysely<GuidTables>,
+  type: GuidEvent['type'],
+  at: RawBuilder<number>,
+  narrow: (
+    rows: SelectQueryBuilder<GuidTables, 'guid', object>,
+  ) => SelectQueryBuilder<GuidTables, 'guid', object>,
+) {
+  const body = sql<string>`json_object('type', ${sql.lit(type)}, 'guid', ${sql.ref('guid')}, 'user', ${sql.ref('user')}, 'expire', ${sql.ref('expire')}, 'version', ${sql.ref('version')})`
+  return db
+    .insertInto('outbox')
+    .columns(['queue', 'key', 'body', 'created_at'])
+    .expression(
+      narrow(db.selectFrom('guid')).select([
+        sql.lit(eventsQueue).as('queue'),
+        'guid',
+        body.as('body'),
+        at.as('at'),
+      ]),
+    )
+}
+
+function eventOf(type: GuidEvent['type'], row: Guid): string {
+  return JSON.stringify({ type, ...row } satisfies GuidEvent)
+}
+
+function firstEntry(rows: readonly Guid[]): Entry | undefined {
+  const [row] = rows
+  return row && entryOf(row)
+}
+
+function rowOf(result: Result | undefined): Guid | undefined {
+  const { guid, user, expire, version } = result?.rows[0] ?? {}
+  if (typeof guid !== 'string' || typeof user !== 'string') return undefined
+  return { guid, user, expire: Number(expire), version: Number(version) }
+}

@@ -1,0 +1,74 @@
+import { randomUUID, randomUUIDv7 } from 'node:crypto'
+import type { Entry } from '@quintet/chassis/cache'
+import type { Clock } from '@quintet/chassis/clock'
+import { AppError, invalid } from '@quintet/chassis/errors'
+
+/** A registered GUID. `guid` is 32 upper-case hexadecimal characters, `expire` Unix time in seconds. */
+export type Guid = { guid: string; user: string; expire: number; version: number }
+
+const lifetimeSeconds = 30 * 24 * 3600
+export const expireMax = 253_402_300_799
+
+/** 32 upper-case hexadecimal characters, or the dashed form of RFC 9562 in either case. */
+export const guidPattern = '^([0-9A-F]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'
+const guidExpression = new RegExp(guidPattern)
+
+/** The canonical form of a GUID in either notation; refuses what is none. */
+export function parseGuid(notation: string): string {
+  if (!guidExpression.test(notation))
+    throw invalid({ guid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' })
+  return notation.length === 32 ? notation : notation.replaceAll('-', '').toUpperCase()
+}
+
+/** A new GUID: random, or with version 7 beginning with the time, so that new ones sort after old ones. */
+export function newGuid(version: '4' | '7'): string {
+  return (version === '7' ? randomUUIDv7() : randomUUID()).replaceAll('-', '').toUpperCase()
+}
+
+/** Unix seconds of an `expire` that has the right form; 30 days from now when there is none. */
+export function expireOf(given: string | number | undefined, nowMs: number): number {
+  return given === undefined ? Math.floor(nowMs / 1000) + lifetimeSeconds : Number(given)
+}
+
+/** What is wrong with a well-formed `expire`, if anything. */
+export function expireFault(expire: number, nowMs: number): string | undefined {
+  if (expire * 1000 <= nowMs) return 'Expire must be a future Unix timestamp.'
+  return expire > expireMax ? `Expire must be at most ${expireMax}.` : undefined
+}
+
+/** What is wrong with a user's name beyond its length, if anything: no engine must have to change it to store it. */
+export function userFault(user: string): string | undefined {
+  if (!user.isWellFormed()) return 'User must be well-formed Unicode.'
+  return user.includes('\0') ? 'User must not contain the character NUL.' : undefined
+}
+
+/** What the cache holds of a GUID: the text of an answer from behind the notation on, and the end of its life. */
+export function entryOf({ user, expire, version }: Guid): Entry {
+  return {
+    version,
+    expiresAtMs: expire * 1000,
+    text: `","user":${JSON.stringify(user)},"expire":"${expire}"}`,
+  }
+}
+
+/** The text of an answer, in the notation that was asked in. */
+export function textOf(notation: string, entry: Entry): string {
+  return `{"guid":"${notation}${entry.text}`
+}
+
+/**
+ * Versions that never go back: microseconds of the clock, counted on where the clock stands still. A GUID that is deleted
+ * and registered again therefore never carries an old ETag, without a trace of the deleted one being kept.
+ */
+export function createVersions(clock: Clock): () => number {
+  let last = 0
+  return () => {
+    last = Math.max(last + 1, clock.now() * 1000)
+    return last
+  }
+}
+
+export const alreadyLive = () => new AppError('conflict', 'GUID is already registered and has not expired.')
+export const notFound = () => new AppError('not_found', 'GUID not found or has expired.')
+export const movedOn = () =>
+  new AppError('precondition_failed', 'The GUID has changed since the version that If-Match names.')

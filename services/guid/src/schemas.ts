@@ -1,0 +1,85 @@
+import { pageQuery } from '@quintet/chassis/http'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { guidPattern } from './guid.ts'
+
+const userLengthMax = 256
+
+const user = Type.String({
+  minLength: 1,
+  maxLength: userLengthMax,
+  description: 'Whom the GUID belongs to.',
+  'x-errors': {
+    required: 'User field is required.',
+    type: 'User must be a string.',
+    minLength: 'User must not be empty.',
+    maxLength: `User must have at most ${userLengthMax} characters.`,
+  },
+})
+
+const expire = Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 0 })], {
+  description:
+    'Unix time in seconds at which the GUID ends, as digits in a string or as an integer; 30 days from now unless given.',
+  'x-errors': { invalid: 'Expire must be a string or number of digits.' },
+})
+
+export type NewGuid = Static<typeof NewGuid>
+export const NewGuid = Type.Object(
+  { user, expire: Type.Optional(expire) },
+  { additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
+)
+
+export type GuidPatch = Static<typeof GuidPatch>
+export const GuidPatch = Type.Object(
+  {
+    guid: Type.Optional(Type.String({ description: 'Ignored when it is the one in the path.' })),
+    user: Type.Optional(user),
+    expire: Type.Optional(expire),
+  },
+  { additionalProperties: false, examples: [{ expire: '1999999999' }] },
+)
+
+export const GuidPath = Type.Object({
+  guid: Type.String({
+    pattern: guidPattern,
+    description: '32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.',
+    examples: ['5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'],
+    'x-errors': { invalid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' },
+  }),
+})
+
+export const GuidBody = Type.Object(
+  { guid: Type.String(), user: Type.String(), expire: Type.String({ description: 'Unix time in seconds.' }) },
+  { title: 'Guid' },
+)
+
+export const GuidQuery = Type.Object(
+  {
+    ...pageQuery,
+    user: Type.Optional(
+      Type.String({ minLength: 1, maxLength: userLengthMax, description: 'Only GUIDs of this user.' }),
+    ),
+    expiring_before: Type.Optional(
+      Type.String({
+        pattern: '^[0-9]{1,12}$',
+        description: 'Only GUIDs that end before this Unix time in seconds.',
+        'x-errors': { invalid: 'expiring_before must be a Unix time in seconds.' },
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const OperationPath = Type.Object({
+  id: Type.String({ minLength: 1, maxLength: 64, description: 'As given in the Location of a 202.' }),
+})
+
+export const OperationBody = Type.Object(
+  {
+    id: Type.String(),
+    status: Type.Union([Type.Literal('pending'), Type.Literal('succeeded'), Type.Literal('failed')]),
+    result: Type.Optional(GuidBody),
+    problem: Type.Optional(Type.Object({}, { description: 'The problem document of the refusal.' })),
+  },
+  { title: 'Operation' },
+)

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { openQueue } from '@quintet/chassis/queue'
+import { GuidEvent } from '@quintet/contracts'
+import { Value } from 'typebox/value'
+import { createWorld, startSeconds } from './world.ts'
+
+const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
+
+/** A world whose events can be read as somebody outside the service would, from the queue itself. */
+async function eventfulWorld(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-events-'))
+  const url = `sqlite:${join(folder, 'queue.db')}`
+  const world = await createWorld(t, { EVENTS_URL: url })
+  const queue = await openQueue(url)
+  t.after(async () => {
+    await queue.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+  async function events(count: number): Promise<GuidEvent[]> {
+    for (let tries = 0; tries < 500 && (await queue.depth('guid.events')) < count; tries++) await pause(10)
+    const held = await queue.list('guid.events', { limit: 1000 })
+    return held.map(({ body, key }) => {
+      const event: unknown = JSON.parse(body)
+      assert.ok(Value.Check(GuidEvent, event), body)
+      assert.equal(event.guid, key)
+      return event
+    })
+  }
+  return { ...world, events }
+}
+
+test('Every change is told once, in its order, with the state after it', async (t) => {
+  const { post, patch, delete: remove, events } = await eventfulWorld(t)
+  const expire = startSeconds + 60
+  await post(`/guid/${canonical}`, { user: 'ada "quoted"', expire })
+  await patch(`/guid/${canonical}`, { user: 'eve' })
+  await remove(`/guid/${canonical}`)
+  const told = await events(3)
+  assert.deepEqual(
+    told.map(({ type, user, expire }) => [type, user, expire]),
+    [
+      ['guid.created', 'ada "quoted"', expire],
+      ['guid.updated', 'eve', expire],
+      ['guid.deleted', 'eve', expire],
+    ],
+  )
+  assert.ok(told.every(({ version }, i) => i === 0 || version >= (told[i - 1]?.version ?? 0)))
+})
+
+test('What is refused is not told', async (t) => {
+  const { post, patch, delete: remove, events } = await eventfulWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada' })
+  await post(`/guid/${canonical}`, { user: 'eve' })
+  await patch(`/guid/${canonical}`, { user: 'eve' }, { 'if-match': '"1"' })
+  await remove(`/guid/${canonical}`, { 'if-match': '"1"' })
+  await remove(`/guid/${canonical.replace('5', '6')}`)
+  await patch(`/guid/${canonical}`, { user: 'bob' })
+  assert.deepEqual(
+    (await events(2)).map(({ type }) => type),
+    ['guid.created', 'guid.updated'],
+  )
+})
+
+test('Each expired GUID is swept and told once', async (t) => {
+  const { post, clock, events } = await eventfulWorld(t)
+  await Promise.all(
+    Array.from({ length: 1_200 }, (_, i) => post('/guid', { user: `user-${i}`, expire: startSeconds + 1 })),
+  )
+  await post('/guid', { user: 'stays', expire: startSeconds + 60 })
+  clock.advance(1_000)
+  const told = await events(2_401)
+  const expired = told.filter(({ type }) => type === 'guid.expired').map(({ guid }) => guid)
+  assert.equal(new Set(expired).size, expired.length)
+})
+
+test('A GUID that is registered again before the sweeper came is told as expired first', async (t) => {
+  const { post, clock, events } = await eventfulWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada', expire: startSeconds + 1 })
+  clock.advance(1_000)
+  await post(`/guid/${canonical}`, { user: 'eve' })
+  assert.deepEqual(
+    (await events(3)).map(({ type, user }) => `${type} ${user}`),
+    ['guid.created ada', 'guid.expired ada', 'guid.created eve'],
+  )
+})

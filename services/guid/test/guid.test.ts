@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import fc from 'fast-check'
+import {
+  createVersions,
+  entryOf,
+  expireFault,
+  expireOf,
+  newGuid,
+  parseGuid,
+  textOf,
+  userFault,
+} from '../src/guid.ts'
+
+const canonical = fc
+  .array(fc.constantFrom(...'0123456789ABCDEF'), { minLength: 32, maxLength: 32 })
+  .map((digits) => digits.join(''))
+const dash = (guid: string) => guid.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+
+test('Every notation of a GUID means the same one', () => {
+  fc.assert(
+    fc.property(canonical, (guid) => {
+      for (const notation of [guid, dash(guid), dash(guid).toLowerCase()])
+        assert.equal(parseGuid(notation), guid)
+    }),
+  )
+})
+
+test('Text that is no GUID is refused, however near it comes', () => {
+  fc.assert(
+    fc.property(canonical, fc.nat(31), fc.constantFrom('G', 'a', '-', ' ', '\n', '０'), (guid, at, wrong) => {
+      assert.throws(() => parseGuid(guid.slice(0, at) + wrong + guid.slice(at + 1)), { code: 'invalid' })
+    }),
+  )
+})
+
+test('Generated GUIDs are of the version that was asked for, and differ', () => {
+  for (const version of ['4', '7'] as const) {
+    const made = Array.from({ length: 1_000 }, () => newGuid(version))
+    assert.equal(new Set(made).size, 1_000)
+    assert.ok(made.every((guid) => parseGuid(guid) === guid && guid[12] === version))
+  }
+})
+
+test('The text of an answer is the JSON of the whole GUID, whatever the user is called', () => {
+  fc.assert(
+    fc.property(canonical, fc.string({ unit: 'grapheme' }), fc.nat(253_402_300_799), (guid, user, expire) => {
+      const text = textOf(guid, entryOf({ guid, user, expire, version: 1 }))
+      assert.deepEqual(JSON.parse(text), { guid, user, expire: String(expire) })
+    }),
+  )
+})
+
+test('An end is in the future when its second has not begun', () => {
+  assert.equal(expireFault(2, 1_999), undefined)
+  assert.match(String(expireFault(2, 2_000)), /future/)
+  assert.equal(expireFault(expireOf(undefined, 0), 0), undefined)
+})
+
+test('Versions rise, even when the clock stands still or goes back', () => {
+  const clock = createManualClock(1_000)
+  const next = createVersions(clock)
+  const versions = [next(), next()]
+  clock.set(500)
+  versions.push(next())
+  clock.set(2_000)
+  versions.push(next())
+  assert.deepEqual(
+    versions,
+    [...new Set(versions)].sort((a, b) => a - b),
+  )
+  assert.equal(versions.at(-1), 2_000_000)
+})
+
+test('A user is text that every engine can store unchanged', () => {
+  assert.equal(userFault('ada 🙂'), undefined)
+  assert.match(String(userFault('\udc00')), /Unicode/)
+  assert.match(String(userFault('a\0')), /NUL/)
+})

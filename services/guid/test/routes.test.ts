@@ -1,0 +1,421 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createWorld, startMs, startSeconds } from './world.ts'
+
+const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
+const dashed = '5e95aad3-b0d9-4b0f-8c3d-8a8f7e1c2b3a'
+const later = String(startSeconds + 60)
+
+test('POST /guid generates 32 upper-case hexadecimal characters that live for 30 days', async (t) => {
+  const { post, get } = await createWorld(t)
+  const response = await post('/guid', { user: 'ada' })
+  assert.equal(response.statusCode, 201)
+  const body = response.json()
+  assert.match(body.guid, /^[0-9A-F]{32}$/)
+  assert.equal(body.guid[12], '4')
+  assert.deepEqual(body, { guid: body.guid, user: 'ada', expire: String(startSeconds + 30 * 86_400) })
+  assert.equal(response.headers.location, `/guid/${body.guid}`)
+  const found = await get(`/guid/${body.guid}`)
+  assert.deepEqual(found.json(), body)
+  assert.equal(found.headers.etag, response.headers.etag)
+})
+
+test('POST /guid with GUID_VERSION=7 generates GUIDs that sort by time', async (t) => {
+  const { post } = await createWorld(t, { GUID_VERSION: '7' })
+  const first = (await post('/guid', { user: 'ada' })).json().guid
+  const second = (await post('/guid', { user: 'ada' })).json().guid
+  assert.equal(first[12], '7')
+  assert.ok(first < second)
+})
+
+test('POST /guid/{guid} registers that one, and answers in the notation of the path', async (t) => {
+  const { post, get } = await createWorld(t)
+  const response = await post(`/guid/${dashed}`, { user: 'ada', expire: later })
+  assert.equal(response.statusCode, 201)
+  assert.deepEqual(response.json(), { guid: dashed, user: 'ada', expire: later })
+  assert.deepEqual((await get(`/guid/${canonical}`)).json(), { guid: canonical, user: 'ada', expire: later })
+  const upper = dashed.toUpperCase()
+  assert.equal((await get(`/guid/${upper}`)).json().guid, upper)
+  assert.equal((await get(`/guid/${dashed}/`)).json().guid, dashed)
+})
+
+test('POST /guid/{guid} is 409 while it lives in either notation, and 201 again once it has expired', async (t) => {
+  const { post, get, clock } = await createWorld(t)
+  const first = await post(`/guid/${canonical}`, { user: 'ada', expire: later })
+  const refused = await post(`/guid/${dashed}`, { user: 'eve' })
+  assert.equal(refused.statusCode, 409)
+  assert.equal((await get(`/guid/${canonical}`)).json().user, 'ada')
+  clock.advance(60_000)
+  const again = await post(`/guid/${canonical}`, { user: 'eve' })
+  assert.equal(again.statusCode, 201)
+  assert.notEqual(again.headers.etag, first.headers.etag)
+  assert.equal((await get(`/guid/${canonical}`)).json().user, 'eve')
+})
+
+for (const notation of [
+  '123',
+  canonical.toLowerCase(),
+  `${canonical}0`,
+  canonical.replace('5', 'G'),
+  `${dashed}-`,
+  dashed.replace('-', ''),
+  "'%20or%201=1",
+  '%00',
+])
+  test(`A malformed GUID is 400 in every call: ${JSON.stringify(notation)}`, async (t) => {
+    const world = await createWorld(t)
+    const url = `/guid/${notation}`
+    for (const response of [
+      await world.get(url),
+      await world.post(url, { user: 'ada' }),
+      await world.patch(url, { user: 'ada' }),
+      await world.delete(url),
+    ]) {
+      assert.equal(response.statusCode, 400)
+      assert.match(response.json().errors.guid, /^GUID must be 32 upper-case hexadecimal/)
+    }
+  })
+
+const faults: readonly (readonly [unknown, Record<string, string>])[] = [
+  [{}, { user: 'User field is required.' }],
+  [{ user: 7 }, { user: 'User must be a string.' }],
+  [{ user: null }, { user: 'User must be a string.' }],
+  [{ user: '' }, { user: 'User must not be empty.' }],
+  [{ user: 'x'.repeat(257) }, { user: 'User must have at most 256 characters.' }],
+  [{ user: '\ud800' }, { user: 'User must be well-formed Unicode.' }],
+  [{ user: 'a\0b' }, { user: 'User must not contain the character NUL.' }],
+  [{ user: 'ada', expire: 'soon' }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: '' }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: 1.5 }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: -1 }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: null }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: true }, { expire: 'Expire must be a string or number of digits.' }],
+  [{ user: 'ada', expire: startSeconds }, { expire: 'Expire must be a future Unix timestamp.' }],
+  [{ user: 'ada', expire: '0' }, { expire: 'Expire must be a future Unix timestamp.' }],
+  [{ user: 'ada', expire: 253_402_300_800 }, { expire: 'Expire must be at most 253402300799.' }],
+  [{ user: 'ada', owner: 'eve' }, { owner: 'owner is not known here.' }],
+  [
+    { expire: 'soon', owner: 'eve' },
+    {
+      user: 'User field is required.',
+      expire: 'Expire must be a string or number of digits.',
+      owner: 'owner is not known here.',
+    },
+  ],
+  [
+    { user: 7, expire: '1' },
+    { user: 'User must be a string.', expire: 'Expire must be a future Unix timestamp.' },
+  ],
+]
+for (const [body, errors] of faults)
+  test(`POST /guid refuses ${JSON.stringify(body).slice(0, 60)} with every fault by field, and stores nothing`, async (t) => {
+    const { post, get } = await createWorld(t)
+    const response = await post('/guid', body)
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(response.json().errors, errors)
+    assert.equal(response.json().error, response.json().detail)
+    assert.deepEqual((await get('/guids')).json(), [])
+  })
+
+test('POST /guid takes expire as digits in a string or as an integer, and gives it back as a string', async (t) => {
+  const { post } = await createWorld(t)
+  assert.equal((await post('/guid', { user: 'ada', expire: Number(later) })).json().expire, later)
+  assert.equal((await post('/guid', { user: 'ada', expire: later })).json().expire, later)
+  assert.equal((await post('/guid', { user: 'ada', expire: '253402300799' })).json().expire, '253402300799')
+})
+
+test('A body that is no object is 400, and so are malformed JSON and an empty body', async (t) => {
+  const { app, post } = await createWorld(t)
+  for (const body of [[], 'text', 7, null]) assert.equal((await post('/guid', body)).statusCode, 400)
+  for (const payload of ['{"user":', ''])
+    assert.equal(
+      (
+        await app.inject({
+          method: 'POST',
+          url: '/guid',
+          payload,
+          headers: { 'content-type': 'application/json' },
+        })
+      ).statusCode,
+      400,
+    )
+})
+
+test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+  const { post, patch, get } = await createWorld(t)
+  for (const user of [
+    `'; drop table guid; --`,
+    '"}\\u0000{',
+    '\u001b[31mred\r\n',
+    '<script>',
+    '𝒳 مرحبا 🙂',
+    '%00%n',
+  ]) {
+    const { guid } = (await post('/guid', { user })).json()
+    assert.equal((await get(`/guid/${guid}`)).json().user, user)
+    await patch(`/guid/${guid}`, { user: `${user}!` })
+    assert.equal((await get(`/guid/${guid}`)).json().user, `${user}!`)
+    assert.equal((await get(`/guids?user=${encodeURIComponent(`${user}!`)}`)).json()[0].guid, guid)
+  }
+})
+
+test('GET is 404 for a GUID that is missing, and the words are those that clients look for', async (t) => {
+  const { get } = await createWorld(t)
+  const response = await get(`/guid/${canonical}`)
+  assert.equal(response.statusCode, 404)
+  assert.equal(response.json().detail, 'GUID not found or has expired.')
+})
+
+test('GET, PATCH and DELETE without a GUID are 400', async (t) => {
+  const world = await createWorld(t)
+  for (const response of [
+    await world.get('/guid'),
+    await world.patch('/guid/', { user: 'x' }),
+    await world.delete('/guid'),
+  ]) {
+    assert.equal(response.statusCode, 400)
+    assert.equal(response.json().error, 'GUID not provided.')
+  }
+})
+
+test('PUT /guid/{guid} is 405 with the methods that are allowed', async (t) => {
+  const { app } = await createWorld(t)
+  const response = await app.inject({ method: 'PUT', url: `/guid/${canonical}` })
+  assert.equal(response.statusCode, 405)
+  assert.deepEqual(String(response.headers.allow).split(', ').sort(), [
+    'DELETE',
+    'GET',
+    'HEAD',
+    'PATCH',
+    'POST',
+  ])
+})
+
+for (const cache of ['memory:', 'none:'])
+  test(`A GUID is there until the last millisecond before its second and never after, with the cache ${cache}`, async (t) => {
+    const { post, get, patch, delete: remove, clock } = await createWorld(t, { CACHE_URL: cache })
+    await post(`/guid/${canonical}`, { user: 'ada', expire: later })
+    await get(`/guid/${canonical}`)
+    clock.set(startMs + 59_999)
+    assert.equal((await get(`/guid/${canonical}`)).statusCode, 200)
+    assert.equal((await get('/guids')).json().length, 1)
+    clock.set(startMs + 60_000)
+    assert.equal((await get(`/guid/${canonical}`)).statusCode, 404)
+    assert.deepEqual((await get('/guids')).json(), [])
+    assert.equal((await patch(`/guid/${canonical}`, { user: 'eve' })).statusCode, 404)
+    assert.equal((await remove(`/guid/${canonical}`)).statusCode, 404)
+  })
+
+test('PATCH changes what it is given, answers the whole object, and moves the end of a GUID both ways', async (t) => {
+  const { post, patch, get, clock } = await createWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada', expire: later })
+  const changed = await patch(`/guid/${dashed}`, { user: 'eve' })
+  assert.equal(changed.statusCode, 200)
+  assert.deepEqual(changed.json(), { guid: dashed, user: 'eve', expire: later })
+  const longer = String(startSeconds + 120)
+  await patch(`/guid/${canonical}`, { expire: longer, guid: dashed })
+  clock.advance(119_999)
+  assert.deepEqual((await get(`/guid/${canonical}`)).json(), { guid: canonical, user: 'eve', expire: longer })
+  clock.advance(1)
+  assert.equal((await get(`/guid/${canonical}`)).statusCode, 404)
+})
+
+for (const [body, errors] of [
+  [{}, { body: 'Input data should not be empty.' }],
+  [{ guid: canonical }, { body: 'Input data should not be empty.' }],
+  [{ guid: canonical.replace('5', '6'), user: 'x' }, { guid: 'guid cannot be changed; leave it out.' }],
+  [{ owner: 'eve' }, { owner: 'owner is not known here.' }],
+  [
+    { user: 7, expire: '1' },
+    { user: 'User must be a string.', expire: 'Expire must be a future Unix timestamp.' },
+  ],
+  [{ user: null }, { user: 'User must be a string.' }],
+] as const)
+  test(`PATCH refuses ${JSON.stringify(body)} and changes nothing`, async (t) => {
+    const { post, patch, get } = await createWorld(t)
+    const { etag } = (await post(`/guid/${canonical}`, { user: 'ada' })).headers
+    const response = await patch(`/guid/${canonical}`, body)
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(response.json().errors, errors)
+    assert.equal((await get(`/guid/${canonical}`)).headers.etag, etag)
+  })
+
+test('PATCH and DELETE of a missing GUID are 404', async (t) => {
+  const { patch, delete: remove } = await createWorld(t)
+  assert.equal((await patch(`/guid/${canonical}`, { user: 'ada' })).statusCode, 404)
+  const response = await remove(`/guid/${canonical}`)
+  assert.equal(response.statusCode, 404)
+  assert.equal(response.json().detail, 'GUID not found.')
+})
+
+test('DELETE is 204 without a body, and the GUID is gone', async (t) => {
+  const { post, get, delete: remove } = await createWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada' })
+  await get(`/guid/${canonical}`)
+  const response = await remove(`/guid/${dashed}`)
+  assert.equal(response.statusCode, 204)
+  assert.equal(response.body, '')
+  assert.equal((await get(`/guid/${canonical}`)).statusCode, 404)
+  assert.equal((await remove(`/guid/${canonical}`)).statusCode, 404)
+})
+
+test('If-None-Match answers 304 while the version stands, and 200 once it has moved on', async (t) => {
+  const { post, patch, get } = await createWorld(t)
+  const etag = String((await post(`/guid/${canonical}`, { user: 'ada' })).headers.etag)
+  for (const known of [etag, `"other", ${etag}`, `W/${etag}`, '*'])
+    assert.equal((await get(`/guid/${canonical}`, { 'if-none-match': known })).statusCode, 304)
+  await patch(`/guid/${canonical}`, { user: 'eve' })
+  assert.equal((await get(`/guid/${canonical}`, { 'if-none-match': etag })).statusCode, 200)
+})
+
+test('If-Match answers 412 when the version has moved on, for PATCH and for DELETE, and changes nothing', async (t) => {
+  const { post, patch, get, delete: remove } = await createWorld(t)
+  const old = String((await post(`/guid/${canonical}`, { user: 'ada' })).headers.etag)
+  const current = String(
+    (await patch(`/guid/${canonical}`, { user: 'eve' }, { 'if-match': old })).headers.etag,
+  )
+  for (const stale of [old, '"zzz"', `W/${current}`]) {
+    assert.equal((await patch(`/guid/${canonical}`, { user: 'bob' }, { 'if-match': stale })).statusCode, 412)
+    assert.equal((await remove(`/guid/${canonical}`, { 'if-match': stale })).statusCode, 412)
+  }
+  assert.equal(
+    (await patch(`/guid/${canonical}`, { user: 'bob' }, { 'if-match': 'nonsense' })).statusCode,
+    400,
+  )
+  assert.equal((await get(`/guid/${canonical}`)).json().user, 'eve')
+  assert.equal(
+    (await patch(`/guid/${canonical}`, { user: 'bob' }, { 'if-match': `${old}, ${current}` })).statusCode,
+    200,
+  )
+  assert.equal((await remove(`/guid/${canonical}`, { 'if-match': '*' })).statusCode, 204)
+})
+
+test('An ETag never comes back, not even when a GUID is deleted and registered again within one millisecond', async (t) => {
+  const { post, delete: remove } = await createWorld(t)
+  const etags = new Set<unknown>()
+  for (let i = 0; i < 20; i++) {
+    etags.add((await post(`/guid/${canonical}`, { user: 'ada' })).headers.etag)
+    await remove(`/guid/${canonical}`)
+  }
+  assert.equal(etags.size, 20)
+})
+
+test('HEAD answers as GET does, without the body', async (t) => {
+  const { app, post } = await createWorld(t)
+  const { etag } = (await post(`/guid/${canonical}`, { user: 'ada' })).headers
+  const response = await app.inject({ method: 'HEAD', url: `/guid/${canonical}` })
+  assert.equal(response.statusCode, 200)
+  assert.equal(response.headers.etag, etag)
+  assert.equal(response.body, '')
+})
+
+test('GET /guids pages through all, the ones that end first before the others, and inserts do not disturb it', async (t) => {
+  const { post, get } = await createWorld(t)
+  for (let i = 0; i < 7; i++) await post('/guid', { user: `user-${i % 2}`, expire: startSeconds + 100 + i })
+  const seen: string[] = []
+  let url: string | undefined = '/guids?limit=3'
+  while (url !== undefined) {
+    const response: Awaited<ReturnType<typeof get>> = await get(url)
+    assert.equal(response.statusCode, 200)
+    for (const { expire } of response.json()) seen.push(expire)
+    await post('/guid', { user: 'user-2', expire: startSeconds + 50 })
+    url = /<(.+)>; rel="next"/.exec(String(response.headers.link))?.[1]
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 7 }, (_, i) => String(startSeconds + 100 + i)),
+  )
+})
+
+test('GET /guids narrows by user and by end, and pages within that', async (t) => {
+  const { post, get } = await createWorld(t)
+  for (let i = 0; i < 6; i++) await post('/guid', { user: `user-${i % 2}`, expire: startSeconds + 100 + i })
+  const own = await get('/guids?user=user-1&limit=2')
+  assert.deepEqual(
+    own.json().map(({ user }: { user: string }) => user),
+    ['user-1', 'user-1'],
+  )
+  const next = String(/<(.+)>; rel="next"/.exec(String(own.headers.link))?.[1])
+  assert.deepEqual(
+    (await get(next)).json().map(({ expire }: { expire: string }) => Number(expire) - startSeconds),
+    [105],
+  )
+  assert.equal((await get(`/guids?expiring_before=${startSeconds + 102}`)).json().length, 2)
+  assert.deepEqual((await get('/guids?user=nobody')).json(), [])
+})
+
+for (const query of [
+  'limit=0',
+  'limit=1001',
+  'limit=x',
+  'cursor=nonsense',
+  'cursor=WzFd',
+  'expiring_before=soon',
+  'usr=ada',
+])
+  test(`GET /guids?${query} is 400 and names the field`, async (t) => {
+    const { get } = await createWorld(t)
+    const response = await get(`/guids?${query}`)
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(Object.keys(response.json().errors), [query.split('=')[0]])
+  })
+
+test('Idempotency-Key: the same key and body has one effect and one answer', async (t) => {
+  const { post, get } = await createWorld(t)
+  const key = { 'idempotency-key': 'k-1' }
+  const first = await post('/guid', { user: 'ada' }, key)
+  const again = await post('/guid', { user: 'ada' }, key)
+  assert.equal(again.statusCode, 201)
+  assert.equal(again.body, first.body)
+  assert.equal(again.headers.etag, first.headers.etag)
+  assert.equal(again.headers.location, first.headers.location)
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  assert.equal(first.headers['idempotency-replayed'], undefined)
+  assert.equal((await get('/guids')).json().length, 1)
+})
+
+test('Idempotency-Key: another body under the same key is 422, and another path is another scope', async (t) => {
+  const { post } = await createWorld(t)
+  const key = { 'idempotency-key': 'k-1' }
+  await post('/guid', { user: 'ada' }, key)
+  assert.equal((await post('/guid', { user: 'eve' }, key)).statusCode, 422)
+  assert.equal((await post(`/guid/${canonical}`, { user: 'eve' }, key)).statusCode, 201)
+})
+
+test('Idempotency-Key: a refusal is kept as well, and a fault of form is not', async (t) => {
+  const { post, delete: remove } = await createWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada' })
+  const key = { 'idempotency-key': 'k-1' }
+  assert.equal((await post(`/guid/${canonical}`, { user: 7 }, key)).statusCode, 400)
+  assert.equal((await post(`/guid/${canonical}`, { user: 'eve' }, key)).statusCode, 409)
+  await remove(`/guid/${canonical}`)
+  const again = await post(`/guid/${canonical}`, { user: 'eve' }, key)
+  assert.equal(again.statusCode, 409)
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+})
+
+test('Idempotency-Key: twice at once gives one effect, and the other a 409 or the same answer', async (t) => {
+  const { post, get } = await createWorld(t)
+  const key = { 'idempotency-key': 'k-1' }
+  const answers = await Promise.all(Array.from({ length: 20 }, () => post('/guid', { user: 'ada' }, key)))
+  const statuses = answers.map(({ statusCode }) => statusCode)
+  assert.ok(statuses.includes(201))
+  assert.ok(statuses.every((status) => status === 201 || status === 409))
+  assert.equal((await get('/guids')).json().length, 1)
+})
+
+test('Idempotency-Key is kept for 24 hours', async (t) => {
+  const { post, clock } = await createWorld(t)
+  const key = { 'idempotency-key': 'k-1' }
+  const first = (await post('/guid', { user: 'ada' }, key)).json().guid
+  clock.advance(24 * 3_600_000 - 1)
+  assert.equal((await post('/guid', { user: 'ada' }, key)).json().guid, first)
+  clock.advance(1)
+  assert.notEqual((await post('/guid', { user: 'ada' }, key)).json().guid, first)
+})
+
+test('An Idempotency-Key that is empty or too long is 400', async (t) => {
+  const { post } = await createWorld(t)
+  for (const key of ['', 'x'.repeat(256)])
+    assert.equal((await post('/guid', { user: 'ada' }, { 'idempotency-key': key })).statusCode, 400)
+})

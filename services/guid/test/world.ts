@@ -1,0 +1,42 @@
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { loadConfig } from '@quintet/chassis/config'
+import type { App } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { createGuidApp } from '../src/app.ts'
+import { guidSettings } from '../src/config.ts'
+
+export const startMs = Date.UTC(2030, 0, 1)
+export const startSeconds = startMs / 1000
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+/** A guid service of its own on private storage, at a time that stands still until the test moves it. */
+export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
+  const clock = createManualClock(startMs)
+  const made = new Map(
+    Object.entries({ GUID_DATABASE_URL: 'sqlite::memory:', EVENTS_URL: 'sqlite::memory:', ...settings }).map(
+      ([name, value]) => [name, { value, source: 'environment' as const }],
+    ),
+  )
+  const logger = createLogger({ service: 'guid', level: 'silent' })
+  const app: App = await createGuidApp(loadConfig(guidSettings, made), { clock, logger })
+  t.after(() => app.close())
+
+  const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>
+    app.inject({
+      method,
+      url,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { payload: JSON.stringify(body) }),
+    })
+
+  return {
+    app,
+    clock,
+    get: (url: string, headers = {}) => call('GET', url, undefined, headers),
+    post: (url: string, body: unknown, headers = {}) => call('POST', url, body, headers),
+    patch: (url: string, body: unknown, headers = {}) => call('PATCH', url, body, headers),
+    delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
+  }
+}

@@ -1,0 +1,85 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+
+const root = new URL('../..', import.meta.url).pathname
+
+export type Process = {
+  readonly child: ChildProcess
+  /** What it has printed so far, on both outputs. */
+  output(): string
+  /** The address that it printed for a service; rejects with its output when it ends before. */
+  address(service: string): Promise<string>
+  kill(signal: NodeJS.Signals): Promise<number | null>
+}
+
+/** A folder for data that goes with the test. */
+export function dataFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-data-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** Runs a program of this repository as a user would, on ports that are free; it ends with the test. */
+export function run(t: TestContext, words: readonly string[], environment: Record<string, string>): Process {
+  const child = spawn(process.execPath, words, {
+    cwd: root,
+    env: { PATH: process.env.PATH, HOST: '127.0.0.1', GATEWAY_PORT: '0', GUID_PORT: '0', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let printed = ''
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk) => {
+      printed += chunk
+    })
+  const ended = once(child, 'exit')
+  t.after(() => child.kill('SIGKILL'))
+
+  async function address(service: string): Promise<string> {
+    for (;;) {
+      const found = new RegExp(`^${service} +(http://\\S+)`, 'm').exec(printed)?.[1]
+      if (found !== undefined) return found
+      if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It ended: ${printed}`)
+      await Promise.race([ended, once(child.stdout ?? child, 'data')])
+    }
+  }
+
+  return {
+    child,
+    output: () => printed,
+    address,
+    async kill(signal) {
+      child.kill(signal)
+      await ended
+      return child.exitCode
+    },
+  }
+}
+
+/** Sends JSON and gives the status with the body; undefined when the connection broke before an answer. */
+export async function call(
+  method: string,
+  url: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown; headers: Headers } | undefined> {
+  try {
+    const response = await fetch(url, {
+      method,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    })
+    const text = await response.text()
+    return {
+      status: response.status,
+      body: text === '' ? undefined : JSON.parse(text),
+      headers: response.headers,
+    }
+  } catch {
+    return undefined
+  }
+}
