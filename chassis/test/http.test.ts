@@ -59,7 +59,11 @@ async function world(
       limit: request.query.limit,
     }),
   )
-  return { app, logged: () => lines.join('') }
+  const logged = () => {
+    logger.flush()
+    return lines.join('')
+  }
+  return { app, logged }
 }
 
 const post = (

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { AppError, dependencyDown } from '../errors/index.ts'
-import type { Outcome, Statement } from './index.ts'
-import type { Batch, BatchAnswer, UnitAnswer } from './sqlite-writer.ts'
+import type { Outcome, Result, Statement } from './index.ts'
+import type { Batch, BatchAnswer, StepAnswer, UnitAnswer } from './sqlite-writer.ts'
 
 const unitsWaitingMax = 20_000
 const unitsPerBatchMax = 1_000
@@ -16,9 +16,13 @@ type Waiting = {
 
 /**
  * Group commit: units that arrive in one turn of the event loop, or while the disk is busy with the ones before, go to the
- * writing thread together and share one transaction and one fsync. A lone unit waits for nobody.
+ * writing thread together and share one transaction and one fsync. A lone unit waits for nobody. `beforeAnswers` is called
+ * when a group is durable and nobody has been told yet.
  */
-export async function createGroupCommit(options: { path: string; busyTimeoutMs: number }): Promise<{
+export async function createGroupCommit(
+  options: { path: string; busyTimeoutMs: number },
+  beforeAnswers: () => void,
+): Promise<{
   commit(unit: readonly Statement[]): Promise<Outcome>
   close(): Promise<void>
 }> {
@@ -71,6 +75,7 @@ export async function createGroupCommit(options: { path: string; busyTimeoutMs: 
   function settle(answers: BatchAnswer): void {
     const settled = travelling
     travelling = []
+    beforeAnswers()
     // The next group leaves first, so that the disk is never idle while this thread writes answers.
     dispatch()
     for (let i = 0; i < settled.length; i++) {
@@ -125,8 +130,16 @@ const noResults: Outcome['results'] = []
 
 function answer(waiter: Waiting, answered: UnitAnswer | string | undefined): void {
   if (typeof answered === 'number') waiter.resolve({ refusedBy: answered, results: noResults })
-  else if (Array.isArray(answered)) waiter.resolve({ results: answered })
+  else if (Array.isArray(answered)) waiter.resolve({ results: answered.map(resultOf) })
   else if (typeof answered === 'string')
     waiter.reject(dependencyDown('The database cannot be written.', answered))
   else waiter.reject(new Error(answered?.error ?? 'The writer gave no answer.'))
+}
+
+const noRows: Result['rows'] = []
+
+function resultOf(answer: StepAnswer): Result {
+  return typeof answer === 'number'
+    ? { rows: noRows, changes: answer }
+    : { rows: answer, changes: answer.length }
 }

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Result, Row } from './index.ts'
+import type { Row } from './index.ts'
 
 /**
  * A group on its way to the writer, flat because the structured clone of one array of primitives costs a fraction of that of
@@ -15,8 +15,11 @@ export type Batch = {
   readonly forget: boolean
 }
 
-/** Results of each statement; or the index of the required one that touched no row; or why this unit alone failed. */
-export type UnitAnswer = Result[] | number | { readonly error: string }
+/** What a statement did: the rows that it returned, or how many it touched. It is kept bare, since it is cloned. */
+export type StepAnswer = Row[] | number
+
+/** An answer per statement; or the index of the required one that touched no row; or why this unit alone failed. */
+export type UnitAnswer = StepAnswer[] | number | { readonly error: string }
 
 /** An answer per unit, or why the whole group changed nothing. */
 export type BatchAnswer = UnitAnswer[] | string
@@ -82,13 +85,13 @@ function runUnits(units: readonly Step[][], withSavepoints: boolean): UnitAnswer
 }
 
 function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean } {
-  const results: Result[] = []
+  const results: StepAnswer[] = []
   let touched = false
   try {
     for (const { known, required, parameters } of unit) {
       known.prepared ??= prepare(known.text)
       const result = runStep(known.prepared, parameters)
-      if (result.changes > 0) touched = true
+      if (touches(result)) touched = true
       else if (required) return { answer: results.length, touched }
       results.push(result)
     }
@@ -105,10 +108,12 @@ function prepare(text: string): Prepared {
   return { statement, returnsRows: statement.columns().length > 0 }
 }
 
-function runStep({ statement, returnsRows }: Prepared, parameters: SQLInputValue[]): Result {
-  if (!returnsRows) return { rows: [], changes: Number(statement.run(...parameters).changes) }
-  const rows: Row[] = statement.all(...parameters)
-  return { rows, changes: rows.length }
+function runStep({ statement, returnsRows }: Prepared, parameters: SQLInputValue[]): StepAnswer {
+  return returnsRows ? statement.all(...parameters) : Number(statement.run(...parameters).changes)
+}
+
+function touches(answer: StepAnswer): boolean {
+  return typeof answer === 'number' ? answer > 0 : answer.length > 0
 }
 
 function isOwnFault(error: unknown): boolean {

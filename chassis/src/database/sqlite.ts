@@ -24,12 +24,14 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   const place = path === ':memory:' ? createTemporaryPlace() : { path, remove: () => {} }
   mkdirSync(dirname(place.path), { recursive: true })
   const members = await joinMembers(place.path)
-  const writer = await openWriter(place.path, options.migrations).catch((error: unknown) => {
-    members.leave()
-    place.remove()
-    throw error
-  })
-  const reader = openReader<Tables>(place.path)
+  const writer = await openWriter(place.path, options.migrations, () => reader.refresh()).catch(
+    (error: unknown) => {
+      members.leave()
+      place.remove()
+      throw error
+    },
+  )
+  const reader = openReader<Tables>(place.path, members.isSole)
   const query = new Kysely<Tables>({
     dialect: createSqliteDialect({ read: reader.read, commit: writer.commit }),
   })
@@ -57,27 +59,57 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   }
 }
 
-async function openWriter(path: string, migrations: URL): ReturnType<typeof createGroupCommit> {
+async function openWriter(
+  path: string,
+  migrations: URL,
+  beforeAnswers: () => void,
+): ReturnType<typeof createGroupCommit> {
   await migrateSqlite(path, migrations, migrateUp)
-  return createGroupCommit({ path, busyTimeoutMs })
+  return createGroupCommit({ path, busyTimeoutMs }, beforeAnswers)
 }
 
-/** Opens the file for reading alone, as a command does that looks at the data of a running system without disturbing it. */
-export function openReader<Tables>(path: string): { read: Database<Tables>['read']; close(): void } {
+/**
+ * Reads on a connection of its own. While `isSole` says so, the reads of one turn of the event loop share a snapshot, which
+ * saves each of them the locks of the file, half of its time. A snapshot ends with the turn, and before any commit of
+ * this process is answered (`refresh`), so a read that begins after the answer to a write still sees that write.
+ */
+export function openReader<Tables>(
+  path: string,
+  isSole: () => boolean,
+): { read: Database<Tables>['read']; refresh(): void; close(): void } {
   const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
   const statements = createStatementCache(connection)
+  const begin = connection.prepare('begin')
+  const end = connection.prepare('commit')
+  let snapshot: NodeJS.Immediate | undefined
+
+  function refresh(): void {
+    if (snapshot === undefined) return
+    clearImmediate(snapshot)
+    snapshot = undefined
+    end.run()
+  }
+
   return {
     read<R>(query: CompiledQuery<R>): readonly R[] {
       try {
+        if (!isSole()) refresh()
+        else if (snapshot === undefined) {
+          begin.run()
+          snapshot = setImmediate(refresh)
+        }
         // The row type is Kysely's, derived from the very query that was compiled to this text.
-        return statements
-          .get(query.sql)
-          .all(...sqliteValues(query.parameters)) as readonly unknown[] as readonly R[]
+        const rows: readonly unknown[] = statements.get(query.sql).all(...sqliteValues(query.parameters))
+        return rows as readonly R[]
       } catch (cause) {
         throw dependencyDown('The database cannot be read.', cause)
       }
     },
-    close: () => connection.close(),
+    refresh,
+    close() {
+      refresh()
+      connection.close()
+    },
   }
 }
 

@@ -23,17 +23,18 @@ export type Logger = Pick<PinoLogger, 'fatal' | 'error' | 'warn' | 'info' | 'deb
   flush(): void
 }
 
-/** Lines of a batch leave together when this many bytes wait, or after `flushIntervalMs`; warnings and errors at once. */
-const batchBytes = 8_192
+/** Access lines leave together when this many bytes wait, or after `flushIntervalMs`, or before any other line. */
+const batchBytes = 16_384
 const flushIntervalMs = 100
 
-type Destination = DestinationStream & { flushSync?(): void; end?(): void }
-
 /** A logger of a service over standard output, or over `destination` where a test wants to read it. */
-export function createLogger(options: { service: string; level: string; destination?: Destination }): Logger {
-  const stream: Destination =
-    options.destination ??
-    pino.destination({ dest: 1, minLength: batchBytes, periodicFlush: flushIntervalMs, sync: false })
+export function createLogger(options: {
+  service: string
+  level: string
+  destination?: DestinationStream
+}): Logger {
+  const stream = options.destination ?? pino.destination({ dest: 1, sync: true })
+  const accessLog = createAccessLog(options.service, stream)
   const log = pino(
     {
       level: options.level,
@@ -41,19 +42,17 @@ export function createLogger(options: { service: string; level: string; destinat
       timestamp: pino.stdTimeFunctions.epochTime,
       redact: { paths: secretPaths, censor: '[redacted]' },
       hooks: {
-        logMethod(args, method, level) {
+        logMethod(args, method) {
+          accessLog.flush()
           method.apply(this, args)
-          if (level >= warnLevel) stream.flushSync?.()
         },
       },
     },
     stream,
   )
-  const access = log.isLevelEnabled('info') ? createAccessLog(options.service, stream) : () => {}
-  return Object.assign(Object.create(log), { pino: log, access, flush: () => stream.flushSync?.() })
+  const access = log.isLevelEnabled('info') ? accessLog.write : () => {}
+  return Object.assign(Object.create(log), { pino: log, access, flush: accessLog.flush })
 }
-
-const warnLevel = 40
 
 /** Should an object with headers or settings ever reach the log, these members of it do not. */
 const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatMap((name) => [
@@ -61,17 +60,36 @@ const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatM
   `*.${name}`,
 ])
 
-function createAccessLog(service: string, stream: Destination): Logger['access'] {
+function createAccessLog(
+  service: string,
+  stream: DestinationStream,
+): { write: Logger['access']; flush(): void } {
   const head = `,"service":${JSON.stringify(service)},"msg":"request","requestId":"`
-  return (line) => {
-    const trace = line.traceId === undefined ? '' : `","traceId":"${line.traceId}`
-    stream.write(
-      `{"level":30,"time":${Date.now()}${head}${line.requestId}${trace}","method":"${line.method}","url":${quote(line.url)},"route":"${line.route}","status":${line.status},"durationMs":${Math.round(line.durationMs * 1000) / 1000}}\n`,
-    )
+  let batch = ''
+  let timer: NodeJS.Timeout | undefined
+
+  function flush(): void {
+    clearTimeout(timer)
+    timer = undefined
+    if (batch !== '') stream.write(batch)
+    batch = ''
+  }
+
+  return {
+    write({ requestId, traceId, method, url, route, status, durationMs }) {
+      const trace = traceId === undefined ? '' : `","traceId":"${traceId}`
+      const duration = Math.round(durationMs * 1000) / 1000
+      batch += `{"level":30,"time":${Date.now()}${head}${requestId}${trace}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
+      if (batch.length >= batchBytes) flush()
+      else timer ??= setTimeout(flush, flushIntervalMs).unref()
+    },
+    flush,
   }
 }
 
 /** A path is nearly always plain; one that is not could forge a line, or a terminal's escape, and is quoted with care. */
 function quote(url: string): string {
-  return /^[\w\-./?=&%:,;~+@]*$/.test(url) ? `"${url}"` : JSON.stringify(url)
+  return plain.test(url) ? `"${url}"` : JSON.stringify(url)
 }
+
+const plain = /^[\w\-./?=&%:,;~+@]*$/

@@ -3,15 +3,18 @@ import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
+  // GUIDs are random, and so is the page that each one touches in an index of them. Everything else is kept in the order of
+  // arrival, which halves what a registration writes.
   await db.schema
     .createTable('guid')
-    .addColumn('guid', 'varchar(32)', (column) => column.primaryKey().notNull())
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('guid', 'varchar(32)', (column) => column.notNull().unique())
     .addColumn('user', 'varchar(256)', (column) => column.notNull())
     .addColumn('expire', 'bigint', (column) => column.notNull())
     .addColumn('version', 'bigint', (column) => column.notNull())
     .execute()
-  await db.schema.createIndex('guid_expire').on('guid').columns(['expire', 'guid']).execute()
-  await db.schema.createIndex('guid_user').on('guid').columns(['user', 'expire', 'guid']).execute()
+  await db.schema.createIndex('guid_expire').on('guid').columns(['expire', 'id']).execute()
+  await db.schema.createIndex('guid_user').on('guid').columns(['user', 'expire', 'id']).execute()
   await db.schema
     .createTable('operation')
     .addColumn('id', 'varchar(36)', (column) => column.primaryKey().notNull())

@@ -6,13 +6,13 @@ import type { IdempotencyTable } from '@quintet/chassis/http'
 import type { OutboxTable } from '@quintet/chassis/queue'
 import type { GuidEvent } from '@quintet/contracts'
 import { sql } from 'kysely'
-import type { Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
+import type { Generated, Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
 import { createVersions, entryOf, movedOn, notFound } from './guid.ts'
 import type { Guid } from './guid.ts'
 
 export type GuidTables = IdempotencyTable &
   OutboxTable & {
-    guid: Guid
+    guid: Guid & { id: Generated<number> }
     operation: {
       id: string
       status: 'pending' | 'succeeded' | 'failed'
@@ -26,7 +26,7 @@ export type GuidDatabase = Database<GuidTables>
 export type GuidPage = {
   user?: string
   expiringBefore?: number
-  after?: { expire: number; guid: string }
+  after?: { expire: number; id: number }
   limit: number
 }
 export type GuidChange = { user?: string; expire?: number }
@@ -83,34 +83,45 @@ export function createGuidStore({
       return entry.version
     },
 
-    async list({ user, expiringBefore, after, limit }: GuidPage): Promise<readonly Guid[]> {
+    async list({
+      user,
+      expiringBefore,
+      after,
+      limit,
+    }: GuidPage): Promise<readonly (Guid & { id: number })[]> {
       let query = database.query.selectFrom('guid').selectAll().where('expire', '>', now())
       if (user !== undefined) query = query.where('user', '=', user)
       if (expiringBefore !== undefined) query = query.where('expire', '<', expiringBefore)
       if (after !== undefined)
         query = query.where((row) =>
-          row(row.refTuple('expire', 'guid'), '>', row.tuple(after.expire, after.guid)),
+          row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, after.id)),
         )
-      return query.orderBy('expire').orderBy('guid').limit(limit).execute()
+      return query.orderBy('expire').orderBy('id').limit(limit).execute()
     },
 
     /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
     async create(row: Guid, beside: Beside = {}): Promise<'created' | 'live' | typeof refusedBeside> {
       const first = beside.first ?? []
-      const unit = [
-        ...first,
-        statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() }),
-        { ...statements.create({ ...row, now: now() }), required: true },
-        statements.tellCreated({ guid: row.guid, event: eventOf('guid.created', row), at: clock.now() }),
+      const event = eventOf('guid.created', row)
+      const last = [
+        statements.tellCreated({ guid: row.guid, event, at: clock.now() }),
         ...(beside.last ?? []),
       ]
-      const outcome = await cache.write(
-        row.guid,
-        () => database.commit(unit),
-        ({ refusedBy }) => (refusedBy === undefined ? entryOf(row) : undefined),
+      const register = async (): Promise<Outcome> => {
+        const insert = { ...statements.insert(row), required: true }
+        const outcome = await database.commit([...first, insert, ...last])
+        if (outcome.refusedBy !== first.length) return outcome
+        // Something is in the way. If it has expired it gives way, and is told of first.
+        const expired = statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() })
+        const revive = { ...statements.revive({ ...row, now: now() }), required: true }
+        return database.commit([...first, expired, revive, ...last])
+      }
+      const entry = entryOf(row)
+      const { refusedBy } = await cache.write(row.guid, register, (done) =>
+        done.refusedBy === undefined ? entry : undefined,
       )
-      if (outcome.refusedBy === undefined) return 'created'
-      return outcome.refusedBy < first.length ? refusedBeside : 'live'
+      if (refusedBy === undefined) return 'created'
+      return refusedBy < first.length ? refusedBeside : 'live'
     },
 
     /** Changes a live GUID, given its version if that must still be the one; undefined when no row fits. */
@@ -187,7 +198,13 @@ function prepareStatements(db: Kysely<GuidTables>) {
     find: prepareQuery((p: Placeholders<Key>) =>
       db.selectFrom('guid').selectAll().where('guid', '=', p.guid).where('expire', '>', p.now),
     ),
-    create: prepareQuery((p: Placeholders<Guid & Key>) =>
+    insert: prepareQuery((p: Placeholders<Guid>) =>
+      db
+        .insertInto('guid')
+        .values({ guid: p.guid, user: p.user, expire: p.expire, version: p.version })
+        .onConflict((conflict) => conflict.column('guid').doNothing()),
+    ),
+    revive: prepareQuery((p: Placeholders<Guid & Key>) =>
       db
         .insertInto('guid')
         .values({ guid: p.guid, user: p.user, expire: p.expire, version: p.version })

@@ -169,7 +169,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       const page = readPage(request.query)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.guid])))
+      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.id])))
       sendText(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )
@@ -308,12 +308,12 @@ function refuseFaults(request: FastifyRequest<{ Body: Given }>, clock: Clock): G
 }
 
 function readPage({ limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>): GuidPage {
-  const [expire, guid] = cursor === undefined ? [] : openCursor(cursor, ['number', 'string'])
+  const [expire, id] = cursor === undefined ? [] : openCursor(cursor, ['number', 'number'])
   return {
     limit: limit ?? pageSize,
     ...(user !== undefined && { user }),
     ...(before !== undefined && { expiringBefore: Number(before) }),
-    ...(typeof expire === 'number' && typeof guid === 'string' && { after: { expire, guid } }),
+    ...(typeof expire === 'number' && typeof id === 'number' && { after: { expire, id } }),
   }
 }
 
