@@ -293,9 +293,22 @@ test('openCache refuses a memory URL whose bounds it cannot keep, and says why',
 test('openCache names the schemes it knows when it is given another', async (t) => {
   const opening = openCache('memcached://user:secret@host', { clock: createManualClock(0) })
   await t.assert.rejects(opening, {
-    message: 'The scheme "memcached:" of the cache URL is unknown; known are: memory:',
+    message: 'The scheme "memcached:" of the cache URL is unknown; known are: memory:, none:',
   })
   await t.assert.rejects(openCache('memory', { clock: createManualClock(0) }), /known are: memory:/)
+})
+
+test('none: holds nothing, so that every read comes from the source', async (t) => {
+  const cache = await openCache('none:', { clock: createManualClock(0) })
+  t.after(() => cache.close())
+  let loads = 0
+  const load = () => {
+    loads += 1
+    return { version: 1, expiresAtMs: Number.POSITIVE_INFINITY, text: 'v' }
+  }
+  for (let i = 0; i < 3; i++) t.assert.equal((await cache.read('k', load))?.text, 'v')
+  t.assert.equal(cache.peek('k'), undefined)
+  t.assert.equal(loads, 3)
 })
 
 async function createWorld(t: TestContext, url = 'memory:', options: Partial<CacheOptions> = {}) {

@@ -220,7 +220,7 @@ function bytesOf(slot: Slot, key: string): number {
 
 const bounds = {
   entries: { least: 1, most: 10_000_000, usual: 100_000 },
-  bytes: { least: 1024, most: 1024 ** 4, usual: 64 * 1024 ** 2 },
+  bytes: { least: 1024, most: 1024 ** 4, usual: 32 * 1024 ** 2 },
 } as const
 
 function boundsOf(url: string): MemoryBounds {

@@ -1,3 +1,4 @@
+export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
 export type { App, AppOptions, Dependencies } from './app.ts'
 export { etagOf, matchesEtag, parseIfMatch } from './preconditions.ts'

@@ -13,13 +13,20 @@ export type Message = {
 /** A message as it is handed out; `attempt` is 1 for the first time. */
 export type Delivery = Message & { readonly attempt: number }
 
-/** The bound of a queue, and what happens to a message that comes when it is reached. */
+/** The bound of a queue; what comes when it is reached is refused. */
 export type QueueOptions = {
   /** How many messages the queue holds, those being handled among them; 100,000 unless it is said. */
   readonly limit?: number
-  /** Refuse the new one (the default), or drop the oldest that nobody is handling. */
-  readonly overflow?: 'reject-publish' | 'drop-head'
 }
+
+/** What a stream keeps. */
+export type StreamOptions = {
+  /** How many of the newest messages; 100,000 unless it is said. More are kept where they were appended together. */
+  readonly keptMax?: number
+}
+
+/** A message of a stream; `position` says where it stands, and what to read on from. */
+export type StreamMessage = Message & { readonly position: number; readonly appendedAt: number }
 
 export type ConsumeOptions = {
   /** How many handlers run at a time. */
@@ -75,6 +82,13 @@ export type Queue = {
     handler: BatchHandler,
     options?: ConsumeOptions & { readonly batchMax?: number },
   ): Consumer
+  /**
+   * Appends to a stream: unlike a queue it is not emptied by those who read it, and keeps its newest messages for all of
+   * them. Resolves when the messages are durable. What is appended again, under the same ids, stands there twice.
+   */
+  append(stream: string, messages: readonly Message[], options?: StreamOptions): Promise<void>
+  /** What a stream holds behind a position, oldest first. */
+  readStream(stream: string, page?: { after?: number; limit?: number }): Promise<StreamMessage[]>
   depth(queue: string): Promise<number>
   queues(): Promise<{ name: string; depth: number; oldestAgeMs: number }[]>
   /** A page of what the queue holds, oldest first. */

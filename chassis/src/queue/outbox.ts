@@ -3,10 +3,10 @@ import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
 import { prepareQuery } from '../database/index.ts'
-import type { Database, Placeholders, Row, Statement } from '../database/index.ts'
+import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { exponentialBackoffMs } from './index.ts'
-import type { Message, Queue, QueueOptions } from './index.ts'
+import type { Message, Queue, StreamOptions } from './index.ts'
 
 /** What the tables of a service with an outbox must include. */
 export type OutboxTable = {
@@ -77,7 +77,9 @@ export function outboxStatement(db: Kysely<OutboxTable>): (message: OutboxMessag
   return ({ queue, id = null, key, body, createdAt }) => insert({ queue, id, key, body, createdAt })
 }
 
-const lookIntervalMs = 25
+/** How long rows gather after a `wake` before they leave, so that under load a group is worth its two commits. */
+const gatherMs = 10
+const lookIntervalMs = 200
 
 /**
  * Carries what services committed to the queue: in the order of the rows, at least once, each message under one id however
@@ -88,29 +90,40 @@ export function createOutboxRelay({
   database,
   queue,
   clock,
-  queues = {},
+  streams = {},
   batchMax = 500,
   leaseMs = 10_000,
 }: {
   database: Database<OutboxTable>
-  queue: Pick<Queue, 'publishAll'>
+  queue: Pick<Queue, 'publishAll' | 'append'>
   clock: Clock
-  /** The bounds of the queues that messages go to, by name. */
-  queues?: Readonly<Record<string, QueueOptions>>
+  /** Which names are streams, and how much they keep; all others are queues. */
+  streams?: Readonly<Record<string, StreamOptions>>
   batchMax?: number
   leaseMs?: number
 }): OutboxRelay {
   const statements = prepareStatements(database.query)
   const holder = randomUUID()
   let relaying: Promise<void> | undefined
+  let gathering: NodeJS.Timeout | undefined
   let stopping = false
   let failures = 0
   let pausedUntil = Number.NEGATIVE_INFINITY
   let batchSize = batchMax
   const timer = setInterval(look, lookIntervalMs).unref()
 
+  function wake(): void {
+    gathering ??= setTimeout(look, gatherMs).unref()
+  }
+
   function look(): void {
-    if (relaying !== undefined || stopping || clock.now() < pausedUntil) return
+    clearTimeout(gathering)
+    gathering = undefined
+    if (stopping || clock.now() < pausedUntil) return
+    if (relaying !== undefined) {
+      wake()
+      return
+    }
     relaying = relay()
       .catch(pause)
       .finally(() => {
@@ -119,9 +132,27 @@ export function createOutboxRelay({
   }
 
   async function relay(): Promise<void> {
-    const [waits] = await database.read(statements.oldest({ limit: 1 }))
-    while (waits !== undefined && (await relayBatch())) batchSize = batchMax
+    if ((await database.read(statements.oldest({ limit: 1 }))).length > 0) {
+      const now = clock.now()
+      const lease = await database.commit([
+        { ...statements.takeLease({ holder, now, until: now + leaseMs }), required: true },
+      ])
+      const source = lease.results[0]?.rows[0]?.source
+      if (source !== undefined) await relayUnderLease(String(source), now + leaseMs / 2)
+    }
     failures = 0
+  }
+
+  /** The lease is given back with the removal of the last rows, or left to lapse when something fails. */
+  async function relayUnderLease(source: string, until: number): Promise<void> {
+    for (let more = true; more; ) {
+      const rows = await database.read(statements.oldest({ limit: batchSize }))
+      const { relayed, error } = await publish(source, rows)
+      more = error === undefined && rows.length === batchSize && !stopping && clock.now() < until
+      await database.commit(more ? relayed : [...relayed, statements.releaseLease({ holder })])
+      if (error !== undefined) throw error
+      batchSize = Math.min(batchMax, batchSize * 2)
+    }
   }
 
   function pause(error: unknown): void {
@@ -131,36 +162,19 @@ export function createOutboxRelay({
     if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
   }
 
-  /** Relays the oldest rows; resolves to whether there may be more to do at once. */
-  async function relayBatch(): Promise<boolean> {
-    const now = clock.now()
-    const { refusedBy, results } = await database.commit([
-      { ...statements.takeLease({ holder, now, until: now + leaseMs }), required: true },
-      statements.oldest({ limit: batchSize }),
-    ])
-    if (refusedBy !== undefined) return false
-    const [lease, oldest] = results
-    const rows = oldest?.rows ?? []
-    const { relayed, error } = await publish(String(lease?.rows[0]?.source), rows)
-    const more = error === undefined && rows.length === batchSize && !stopping
-    const removed = relayed.map(({ id }) => statements.remove({ id: Number(id) }))
-    await database.commit(more ? removed : [...removed, statements.releaseLease({ holder })])
-    if (error !== undefined) throw error
-    return more
-  }
-
   /** Each queue fares on its own, so that a full one does not hold back what goes to another. */
-  async function publish(source: string, rows: readonly Row[]): Promise<{ relayed: Row[]; error?: unknown }> {
-    const relayed: Row[] = []
+  async function publish(
+    source: string,
+    rows: readonly OutboxRow[],
+  ): Promise<{ relayed: Statement[]; error?: unknown }> {
+    const relayed: Statement[] = []
     let error: unknown
-    const publications = [...Map.groupBy(rows, (row) => String(row.queue))].map(async ([name, group]) => {
+    const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
+      const messages = group.map((row) => messageOf(source, row))
+      const stream = streams[name]
       try {
-        await queue.publishAll(
-          name,
-          group.map((row) => messageOf(source, row)),
-          queues[name],
-        )
-        relayed.push(...group)
+        await (stream === undefined ? queue.publishAll(name, messages) : queue.append(name, messages, stream))
+        relayed.push(statements.remove({ queue: name, last: group.at(-1)?.id ?? 0 }))
       } catch (cause) {
         error = cause
       }
@@ -170,10 +184,11 @@ export function createOutboxRelay({
   }
 
   return {
-    wake: look,
+    wake,
     async stop() {
       stopping = true
       clearInterval(timer)
+      clearTimeout(gathering)
       await relaying
     },
     async backlog() {
@@ -184,8 +199,10 @@ export function createOutboxRelay({
   }
 }
 
-function messageOf(source: string, { id, message_id, key, body }: Row): Message {
-  return { id: String(message_id ?? `${source}-${id}`), key: String(key), body: String(body) }
+type OutboxRow = { id: number; queue: string; message_id: string | null; key: string; body: string }
+
+function messageOf(source: string, { id, message_id, key, body }: OutboxRow): Message {
+  return { id: message_id ?? `${source}-${id}`, key, body }
 }
 
 function prepareStatements(db: Kysely<OutboxTable>) {
@@ -207,7 +224,9 @@ function prepareStatements(db: Kysely<OutboxTable>) {
         .orderBy('id')
         .limit(p.limit),
     ),
-    remove: prepareQuery((p: Placeholders<{ id: number }>) => db.deleteFrom('outbox').where('id', '=', p.id)),
+    remove: prepareQuery((p: Placeholders<{ queue: string; last: number }>) =>
+      db.deleteFrom('outbox').where('id', '<=', p.last).where('queue', '=', p.queue),
+    ),
     // Counting would read every row; numbers are given without gaps, but rows of a full queue are overtaken.
     backlog: prepareQuery((_: Placeholders<Record<never, never>>) =>
       db.selectNoFrom((row) => [

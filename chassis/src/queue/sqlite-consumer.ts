@@ -6,10 +6,11 @@ import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from './index.t
 import type { QueueStatements, QueueTables } from './sqlite-statements.ts'
 
 const lookIntervalMs = 25
+const soleLookIntervalMs = 100
 const reasonLengthMax = 500
 
 /** `wake` says that something may have become due. */
-export type SqliteConsumer = Consumer & { wake(): void }
+export type SqliteConsumer = Consumer & { readonly queue: string; wake(): void }
 
 /** A message under a lease of this consumer. */
 type Held = { readonly id: number; readonly delivery: Delivery; leaseUntil: number }
@@ -47,8 +48,9 @@ export function createSqliteConsumer({
   let stopping = false
   let stopped: Promise<void> | undefined
   let renewedAt = clock.now()
-  const timer = setInterval(() => track(look()), lookIntervalMs).unref()
+  let timer: NodeJS.Timeout | undefined
   wake()
+  lookLater()
 
   function wake(): void {
     mayBeMore = true
@@ -76,10 +78,11 @@ export function createSqliteConsumer({
     const now = clock.now()
     const limit = prefetch - held.size
     const until = now + leaseMs
-    const claimed = await database.commit([statements.claim({ queue, now, until, limit })]).catch(ignore)
-    const rows = claimed?.results[0]?.rows ?? []
-    for (const row of rows) hold(row, until)
-    if (rows.length === limit) mayBeMore = true
+    const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
+    const [claimed, behind] = (await database.commit(unit).catch(ignore))?.results ?? []
+    const putBack = new Set(behind?.rows.map(({ id }) => id))
+    for (const row of claimed?.rows ?? []) if (!putBack.has(row.id)) hold(row, until)
+    if (claimed?.changes === limit) mayBeMore = true
     claiming = undefined
     begin()
     if (mayBeMore) scheduleTurn()
@@ -143,6 +146,14 @@ export function createSqliteConsumer({
     ]
   }
 
+  function lookLater(): void {
+    const intervalMs = database.isSole() ? soleLookIntervalMs : lookIntervalMs
+    timer = setTimeout(() => {
+      lookLater()
+      void look()
+    }, intervalMs).unref()
+  }
+
   async function look(): Promise<void> {
     const now = clock.now()
     if (now - renewedAt >= leaseMs / 3) renew(now)
@@ -177,7 +188,7 @@ export function createSqliteConsumer({
       turn()
       await Promise.all(underway)
     } while (underway.size > 0 || outcomes.length > 0)
-    clearInterval(timer)
+    clearTimeout(timer)
   }
 
   function track(work: Promise<unknown>): void {
@@ -186,6 +197,7 @@ export function createSqliteConsumer({
   }
 
   return {
+    queue,
     wake,
     stop() {
       stopped ??= stop()

@@ -4,8 +4,9 @@ import { prepareQuery } from '../database/index.ts'
 import type { Placeholders } from '../database/index.ts'
 
 /**
- * `visible_at` is all the state there is: null for a message that waits behind another of its key and for a dead letter, 0
- * for one that may be taken, else the time at which a lease or a pause ends. Triggers keep `depth` and move keys on.
+ * `visible_at` is all the state of a message: 0 when it is new; the time at which a lease or a pause ends; -1 when it was
+ * found to be behind another of its key, until that one goes; null for a dead letter. Triggers keep `depth`, and make new
+ * what was behind.
  */
 export type QueueTables = {
   queue: { name: string; depth: number }
@@ -38,25 +39,14 @@ type Published = Named & {
 /** A message in somebody's hands; whoever was too late has an older number of attempts, and changes nothing. */
 type Held = { id: number; attempts: number }
 
+/** The sign keeps SQLite from an index that would have it sort the whole queue to find its oldest messages. */
+const inOrder = sql<string>`+message.queue`
+
 export function prepareStatements(db: Kysely<QueueTables>) {
   const held = (p: Placeholders<Held>) =>
     db.selectFrom('message').where('id', '=', p.id).where('attempts', '=', p.attempts)
   return {
     publish: prepareQuery((p: Placeholders<Published>) => publish(db, p)),
-    makeRoom: prepareQuery((p: Placeholders<Named & { message_id: string; limit: number }>) =>
-      db.deleteFrom('message').where(
-        'id',
-        '=',
-        db
-          .selectFrom('message')
-          .select('id')
-          .where('queue', '=', p.queue)
-          .where('visible_at', '=', 0)
-          .where(sql<boolean>`not ${roomFor(db, p)}`)
-          .orderBy('id')
-          .limit(1),
-      ),
-    ),
     due: prepareQuery((p: Placeholders<Named & { now: number }>) => due(db, p).limit(1)),
     claim: prepareQuery((p: Placeholders<Named & { now: number; until: number; limit: number }>) =>
       db
@@ -64,6 +54,25 @@ export function prepareStatements(db: Kysely<QueueTables>) {
         .set((row) => ({ visible_at: p.until, attempts: row('attempts', '+', 1) }))
         .where('id', 'in', due(db, p).orderBy('visible_at', 'desc').orderBy('id').limit(p.limit))
         .returning(['id', 'message_id', 'key', 'body', 'headers', 'attempts']),
+    ),
+    /** Puts back what `claim` took although it is behind another of its key. */
+    putBehind: prepareQuery((p: Placeholders<Named & { until: number }>) =>
+      db
+        .updateTable('message')
+        .set((row) => ({ visible_at: -1, attempts: row('attempts', '-', 1) }))
+        .where('queue', '=', p.queue)
+        .where('visible_at', '=', p.until)
+        .where(({ exists, selectFrom }) =>
+          exists(
+            selectFrom('message as ahead')
+              .select('ahead.id')
+              .whereRef('ahead.queue', '=', 'message.queue')
+              .whereRef('ahead.key', '=', 'message.key')
+              .where('ahead.visible_at', '<>', sql.lit(0))
+              .whereRef('ahead.id', '<', 'message.id'),
+          ),
+        )
+        .returning('id'),
     ),
     show: prepareQuery((p: Placeholders<Held & { at: number }>) =>
       db
@@ -130,7 +139,7 @@ export function prepareStatements(db: Kysely<QueueTables>) {
           row
             .selectFrom('message')
             .select('published_at')
-            .whereRef('message.queue', '=', 'queue.name')
+            .whereRef(inOrder, '=', 'queue.name')
             // An empty queue would be looked for through all the messages of the others.
             .where('depth', '>', 0)
             .orderBy('id')
@@ -143,7 +152,7 @@ export function prepareStatements(db: Kysely<QueueTables>) {
       db
         .selectFrom('message')
         .selectAll()
-        .where('queue', '=', p.queue)
+        .where(inOrder, '=', p.queue)
         .where('id', '>', p.after)
         .orderBy('id')
         .limit(p.limit),
@@ -163,13 +172,14 @@ export function prepareStatements(db: Kysely<QueueTables>) {
 
 /** Touches no row when the queue is full. A message that is held already counts as published. */
 function publish(db: Kysely<QueueTables>, p: Placeholders<Published>) {
-  const ahead = sql`exists (select 1 from message where queue = ${p.queue} and key = ${p.key})`
+  const depth = sql`coalesce((select depth from queue where name = ${p.queue}), 0)`
+  const held = sql`exists (select 1 from message where queue = ${p.queue} and message_id = ${p.message_id})`
   return db
     .insertInto('message')
     .columns(['queue', 'message_id', 'key', 'body', 'headers', 'published_at', 'visible_at'])
     .expression(
-      sql`select ${p.queue}, ${p.message_id}, ${p.key}, ${p.body}, ${p.headers}, ${p.at},
-          case when ${ahead} then null else 0 end where ${roomFor(db, p)}`,
+      sql`select ${p.queue}, ${p.message_id}, ${p.key}, ${p.body}, ${p.headers}, ${p.at}, 0
+          where ${depth} < ${p.limit} or ${held}`,
     )
     .onConflict((conflict) =>
       conflict
@@ -178,11 +188,11 @@ function publish(db: Kysely<QueueTables>, p: Placeholders<Published>) {
     )
 }
 
-function roomFor(_: Kysely<QueueTables>, p: Placeholders<Named & { message_id: string; limit: number }>) {
-  return sql<boolean>`(coalesce((select depth from queue where name = ${p.queue}), 0) < ${p.limit}
-    or exists (select 1 from message where queue = ${p.queue} and message_id = ${p.message_id}))`
-}
-
 function due(db: Kysely<QueueTables>, p: Placeholders<Named & { now: number }>) {
-  return db.selectFrom('message').select('id').where('queue', '=', p.queue).where('visible_at', '<=', p.now)
+  return db
+    .selectFrom('message')
+    .select('id')
+    .where('queue', '=', p.queue)
+    .where('visible_at', '>=', 0)
+    .where('visible_at', '<=', p.now)
 }

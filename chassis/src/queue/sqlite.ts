@@ -1,17 +1,18 @@
 import type { Selectable } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { openDatabase } from '../database/index.ts'
 import type { Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { liveQueueOf } from './index.ts'
 import type { Delivery, HeldMessage, Message, Queue, QueueOptions } from './index.ts'
 import { createSqliteConsumer } from './sqlite-consumer.ts'
 import type { SqliteConsumer } from './sqlite-consumer.ts'
-import { prepareStatements } from './sqlite-statements.ts'
+import { acquireStorage } from './sqlite-storage.ts'
+import { createSqliteStreams } from './sqlite-stream.ts'
 import type { QueueTables } from './sqlite-statements.ts'
 
 const limitDefault = 100_000
 const pageMax = 1_000
+const unlimited = Number.MAX_SAFE_INTEGER
 
 type Row = Selectable<QueueTables['message']>
 
@@ -20,14 +21,12 @@ type Row = Selectable<QueueTables['message']>
  * units of one group commit, so that under load each costs a share of an fsync.
  */
 export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue> {
-  const migrations = new URL('./migrations/', import.meta.url)
-  const database = await openDatabase<QueueTables>(url, { migrations })
-  const statements = prepareStatements(database.query)
-  const consumers = new Map<SqliteConsumer, string>()
+  const { storage, release } = await acquireStorage(url)
+  const { database, statements, consumers } = storage
+  const mine = new Set<SqliteConsumer>()
+  let closed: Promise<void> | undefined
 
-  function publishing(queue: string, message: Message, options: QueueOptions): Statement[] {
-    const { limit = limitDefault, overflow = 'reject-publish' } = options
-    const { id, key, body, headers } = message
+  function publishing(queue: string, { id, key, body, headers }: Message, limit: number): Statement {
     const publish = statements.publish({
       queue,
       message_id: id,
@@ -37,34 +36,39 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
       at: clock.now(),
       limit,
     })
-    const required = { ...publish, required: true }
-    if (overflow === 'reject-publish') return [required]
-    return [statements.makeRoom({ queue, message_id: id, limit }), required]
+    return { ...publish, required: true }
   }
 
   async function publishAll(queue: string, messages: readonly Message[], options: QueueOptions = {}) {
     if (messages.length === 0) return
-    const stored = database.commit(messages.flatMap((message) => publishing(queue, message, options)))
-    // The claim travels behind the messages, so the consumers need not wait for the disk.
-    wake(queue)
-    const { refusedBy } = await stored
+    const { limit = limitDefault } = options
+    const { refusedBy } = await database.commit(messages.map((message) => publishing(queue, message, limit)))
     if (refusedBy !== undefined) throw new AppError('overloaded', 'The queue is full; try again shortly.')
+    wake(queue)
   }
 
   function wake(queue: string): void {
-    for (const [consumer, consumed] of consumers) if (consumed === queue) consumer.wake()
+    for (const consumer of consumers) if (consumer.queue === queue) consumer.wake()
   }
 
   const consumeBatches: Queue['consumeBatches'] = (queue, handler, options = {}) => {
     const consumer = createSqliteConsumer({ database, statements, clock, queue, handler, options })
-    consumers.set(consumer, queue)
-    return {
-      async stop() {
-        consumers.delete(consumer)
-        await consumer.stop()
-        wake(queue)
-      },
-    }
+    consumers.add(consumer)
+    mine.add(consumer)
+    return { stop: () => stop(consumer) }
+  }
+
+  async function stop(consumer: SqliteConsumer): Promise<void> {
+    await consumer.stop()
+    mine.delete(consumer)
+    consumers.delete(consumer)
+    // What it gave back is there for others.
+    wake(consumer.queue)
+  }
+
+  async function close(): Promise<void> {
+    await Promise.all(Array.from(mine, stop))
+    await release()
   }
 
   async function depth(queue: string): Promise<number> {
@@ -92,6 +96,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
   return {
     publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
+    ...createSqliteStreams(database, clock),
     consumeBatches,
     consume(queue, handler, options) {
       const handleOne = async (deliveries: readonly Delivery[]) => {
@@ -116,8 +121,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     },
     async replay(deadQueue, id) {
       const queue = liveQueueOf(deadQueue)
-      const unbounded = { limit: Number.MAX_SAFE_INTEGER }
-      const again = (row: Row) => [removing(row), ...publishing(queue, heldMessage(row), unbounded)]
+      const again = (row: Row) => [removing(row), publishing(queue, heldMessage(row), unlimited)]
       const count = await forEach(deadQueue, id, again)
       wake(queue)
       return count
@@ -128,9 +132,9 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
       return count
     },
     ping: database.ping,
-    async close() {
-      await Promise.all([...consumers.keys()].map((consumer) => consumer.stop()))
-      await database.close()
+    close() {
+      closed ??= close()
+      return closed
     },
   }
 }

@@ -10,7 +10,7 @@ import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassi
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
-import { createGuidStore, eventsQueue } from './guid-store.ts'
+import { createGuidStore, eventsStream } from './guid-store.ts'
 import type { GuidDatabase, GuidTables } from './guid-store.ts'
 import { commandsQueue, createOperationStore } from './operation-store.ts'
 import { guidRoutes, quickGuid } from './routes.ts'
@@ -25,7 +25,12 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     openQueue(config.EVENTS_URL, { clock }),
   ])
   const cache = await openCache(config.CACHE_URL, { clock, trusted: storage.isSole })
-  const relay = createOutboxRelay({ database: storage, queue, clock, queues: { [eventsQueue]: eventsKept } })
+  const relay = createOutboxRelay({
+    database: storage,
+    queue,
+    clock,
+    streams: { [eventsStream]: eventsKept },
+  })
   const database = wakeAfterCommit(storage, relay)
   const guids = createGuidStore({ database, cache, clock })
   const operations = createOperationStore({ database, clock, backlogMax: config.GUID_BACKLOG_MAX })
@@ -60,7 +65,7 @@ type GuidParts = { clock: Clock; logger: Logger }
 const migrations = new URL('../migrations/', import.meta.url)
 
 /** Nobody is obliged to take the events, so the newest ones are kept and the oldest give way. */
-const eventsKept = { limit: 100_000, overflow: 'drop-head' } as const
+const eventsKept = { keptMax: 100_000 }
 
 /** What was committed may have left messages in the outbox, which then need not wait for the relay's next look. */
 function wakeAfterCommit(database: GuidDatabase, relay: OutboxRelay): GuidDatabase {

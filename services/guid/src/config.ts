@@ -14,7 +14,7 @@ export const guidSettings = Type.Object({
   CACHE_URL: embeddableUrl({
     default: 'memory:',
     schemes: ['memory:', 'none:'],
-    description: 'The cache before the databases: memory:?entries=100000&bytes=67108864, or none: for none.',
+    description: 'The cache before the databases: memory:?entries=100000&bytes=33554432, or none: for none.',
   }),
   EVENTS_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',

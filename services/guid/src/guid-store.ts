@@ -37,7 +37,7 @@ export type Beside = { first?: readonly Statement[]; last?: readonly Statement[]
 /** A write that was refused by a statement that its caller put first. */
 export const refusedBeside = 'beside'
 
-export const eventsQueue = 'guid.events'
+export const eventsStream = 'guid.events'
 
 export type GuidStore = ReturnType<typeof createGuidStore>
 
@@ -246,7 +246,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
     tellCreated: prepareQuery((p: Placeholders<At & { guid: string; event: string }>) =>
       db
         .insertInto('outbox')
-        .values({ queue: sql.lit(eventsQueue), key: p.guid, body: p.event, created_at: p.at }),
+        .values({ queue: sql.lit(eventsStream), key: p.guid, body: p.event, created_at: p.at }),
     ),
     tellUpdated: prepareQuery((p: Placeholders<At & { guid: string }>) =>
       tell(db, 'guid.updated', p.at, (rows) => rows.where('guid', '=', p.guid)),
@@ -283,7 +283,7 @@ function tell(
     .columns(['queue', 'key', 'body', 'created_at'])
     .expression(
       narrow(db.selectFrom('guid')).select([
-        sql.lit(eventsQueue).as('queue'),
+        sql.lit(eventsStream).as('queue'),
         'guid',
         body.as('body'),
         at.as('at'),

@@ -13,9 +13,16 @@ import {
   sealCursor,
   sendAnswer,
 } from '@quintet/chassis/http'
-import type { Answer, App, Idempotency, QuickAnswers, Recorder } from '@quintet/chassis/http'
+import type {
+  Answer,
+  App,
+  FastifyReply,
+  FastifyRequest,
+  Idempotency,
+  QuickAnswers,
+  Recorder,
+} from '@quintet/chassis/http'
 import type { GuidCommand } from '@quintet/contracts'
-import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import {

@@ -34,12 +34,14 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 async function createIndexes(db: Kysely<unknown>): Promise<void> {
   const index = (name: string) => db.schema.createIndex(name).on('message')
   await index('message_identity').unique().columns(['queue', 'message_id']).execute()
-  // Descending, so that a claim takes what is due again before what is new (0), each in the order of arrival.
+  // Descending, so that a claim takes what is due again before what is new, each in the order of arrival.
   await index('message_claim')
     .columns(['queue', 'visible_at desc'])
     .where('visible_at', 'is not', null)
     .execute()
-  await index('message_key').columns(['queue', 'key']).where('key', 'is not', null).execute()
+  // New messages are not in it: a random key in a long queue would cost more than all the rest of publishing.
+  await sql`
+    create index message_key on message (queue, key) where key is not null and visible_at <> 0`.execute(db)
 }
 
 async function createTriggers(db: Kysely<unknown>): Promise<void> {
@@ -51,10 +53,11 @@ async function createTriggers(db: Kysely<unknown>): Promise<void> {
     create trigger message_deleted after delete on message begin
       update queue set depth = depth - 1 where name = old.queue;
     end`.execute(db)
-  // Only the first message of a key can be claimed. When it goes, the next one becomes the first.
   await sql`
-    create trigger message_followed after delete on message when old.key is not null and old.visible_at is not null begin
-      update message set visible_at = 0
-       where id = (select min(id) from message where queue = old.queue and key = old.key);
+    create trigger message_followed after delete on message when old.key is not null and old.visible_at >= 0 begin
+      update message set visible_at = 0 where id = (
+        select id from message
+         where queue = old.queue and key = old.key and visible_at <> 0 and visible_at = -1
+         order by id limit 1);
     end`.execute(db)
 }

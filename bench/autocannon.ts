@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Generator, Load, LoadOptions } from './load.ts'
+import type { Request } from './requests.ts'
+import { run } from './pinning.ts'
+
+/** The members read here of what `autocannon --json` prints; latencies are whole milliseconds. */
+type Printed = {
+  requests: { total: number }
+  duration: number
+  latency: { p50: number; p99: number }
+  throughput: { total: number }
+  errors: number
+  timeouts: number
+  non2xx: number
+}
+
+export function createAutocannon(options: { connections: number; directory: string }): Generator {
+  const program = fileURLToPath(import.meta.resolve('autocannon'))
+  const archive = join(options.directory, 'requests.har')
+  return {
+    name: 'autocannon',
+    async run({ url, requests, seconds }: LoadOptions): Promise<Load> {
+      writeFileSync(archive, JSON.stringify(httpArchive(url, requests)))
+      const load = ['-c', `${options.connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
+      return toLoad(JSON.parse(await run(process.execPath, [program, ...load], seconds)))
+    },
+  }
+}
+
+function toLoad({ requests, duration, latency, throughput, ...failed }: Printed): Load {
+  return {
+    requests: requests.total,
+    rps: requests.total / duration,
+    p50Ms: latency.p50,
+    p99Ms: latency.p99,
+    bytes: throughput.total / requests.total,
+    errors: failed.errors + failed.timeouts + failed.non2xx,
+  }
+}
+
+/** The HTTP Archive format is how autocannon takes a list of requests on its command line. */
+function httpArchive(url: string, requests: Request[]): object {
+  const headers = [{ name: 'content-type', value: 'application/json' }]
+  const entries = requests.map(({ method, path, body }) => ({
+    request:
+      body === undefined
+        ? { method, url: url + path, headers: [] }
+        : { method, url: url + path, headers, postData: { text: body } },
+  }))
+  return { log: { entries } }
+}

@@ -1,0 +1,107 @@
+import type { Generator } from './load.ts'
+import type { Bench, Sample } from './measure.ts'
+import type { Report } from './report.ts'
+import type { Row } from './rows.ts'
+import type { Server } from './servers.ts'
+import { describeMachine } from './machine.ts'
+import { measure } from './measure.ts'
+import { waitForQuiet } from './noise.ts'
+import { reads, seed, send } from './requests.ts'
+import { medianOf, toResult } from './result.ts'
+import { floor, guid } from './rows.ts'
+import { startServer } from './servers.ts'
+import { judge } from './targets.ts'
+
+export type Settings = { rounds: number; seconds: number; connections: number }
+
+/** `progress` is told what is being done; `directory` is for data, logs and scripts, and must be on a real disk. */
+export type BenchmarkOptions = {
+  rows: Row[]
+  settings: Settings
+  generator: Generator
+  directory: string
+  progress(sentence: string): void
+}
+
+/** A row in the making: its server once it runs, and why it is measured no more if something went wrong. */
+type Entry = { row: Row; server?: Server; samples: Sample[]; failure?: string }
+
+const warmUpSeconds = 3
+const startsCount = 5
+
+/** Measures the rows in interleaved rounds; a row that fails is reported and does not stop the others. */
+export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
+  const { rows, settings, generator, directory } = options
+  const machine = describeMachine(directory, generator.name)
+  const bench = { generator, seconds: settings.seconds, floor: await startServer([floor], { directory }) }
+  await generator.run({ url: bench.floor.url, requests: reads, seconds: warmUpSeconds })
+  const entries = rows.map((row): Entry => ({ row, samples: [] }))
+  for (const entry of entries) await attempt(entry, () => start(entry, options))
+  await runRounds(entries, bench, options)
+  await Promise.all(
+    [bench.floor, ...entries.flatMap(({ server }) => server ?? [])].map((server) => server.close()),
+  )
+  const results = entries.map(({ row, samples, failure }) => toResult(row.name, samples, failure))
+  const firstAnswerSeconds = await measureFirstAnswer(options)
+  return { machine, settings, rows: results, targets: judge({ results, firstAnswerSeconds }) }
+}
+
+async function start(entry: Entry, { generator, directory, progress }: BenchmarkOptions): Promise<void> {
+  const { processes, requests, isSeeded, name } = entry.row
+  progress(`starting ${name}`)
+  const server = await startServer(processes, { directory })
+  entry.server = server
+  if (isSeeded) await seed(server.url)
+  const [first] = requests
+  if (first) await send(server.url, first)
+  await generator.run({ url: server.url, requests, seconds: warmUpSeconds })
+  server.dropLogs()
+}
+
+/** A B C, C B A, A B C: what drifts over the minutes then favours no row. */
+async function runRounds(
+  entries: Entry[],
+  bench: Bench,
+  { settings, progress }: BenchmarkOptions,
+): Promise<void> {
+  for (let round = 0; round < settings.rounds; round++) {
+    for (const entry of round % 2 === 0 ? entries : entries.toReversed()) {
+      const { row, server, samples } = entry
+      if (!server) continue
+      progress(`round ${round + 1} of ${settings.rounds}: ${row.name}`)
+      await attempt(entry, async () => void samples.push(await measure(bench, row, server)))
+    }
+  }
+}
+
+/** Keeps the first thing that went wrong with a row, after which nothing more is tried with it. */
+async function attempt(entry: Entry, work: () => Promise<void>): Promise<void> {
+  if (entry.failure !== undefined) return
+  try {
+    await work()
+  } catch (error) {
+    entry.failure = error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** From the start of guid's process on empty storage until it is ready, in seconds; undefined where no row needs guid. */
+async function measureFirstAnswer({
+  rows,
+  directory,
+  progress,
+}: BenchmarkOptions): Promise<number | undefined> {
+  if (!rows.some(({ isSeeded }) => isSeeded)) return undefined
+  progress(`starting guid ${startsCount} times`)
+  const times: number[] = []
+  for (let count = 0; count < startsCount; count++)
+    times.push(await timeStart(directory).catch(() => Number.NaN))
+  const readyMs = medianOf(times)
+  return readyMs && readyMs / 1_000
+}
+
+async function timeStart(directory: string): Promise<number> {
+  await waitForQuiet()
+  const server = await startServer([guid], { directory })
+  await server.close()
+  return server.readyMs
+}

@@ -1,0 +1,58 @@
+import type { Generator, Load } from './load.ts'
+import type { Request } from './requests.ts'
+import type { Row } from './rows.ts'
+import type { Server } from './servers.ts'
+import { busyMs, waitForQuiet } from './noise.ts'
+import { ownCpuMs, usageOf } from './process-tree.ts'
+import { reads } from './requests.ts'
+
+/** What one load told about one server; the last three are NaN where there is no /proc. */
+export type Observation = Load & {
+  cpuUs: number
+  rssMb: number
+  /** Processor time that went to neither server nor generator, in cores. */
+  foreignCores: number
+}
+
+/** A row's observation between two of the floor, one right before and one right after it. */
+export type Sample = { row: Observation; floors: [Observation, Observation] }
+
+export type Bench = { generator: Generator; floor: Server; seconds: number }
+
+export async function measure(
+  { generator, floor, seconds }: Bench,
+  row: Row,
+  server: Server,
+): Promise<Sample> {
+  const floorSeconds = Math.max(1, Math.round(seconds / 5))
+  await waitForQuiet()
+  const before = await observe(generator, floor, reads, floorSeconds)
+  const observation = await observe(generator, server, row.requests, seconds)
+  // Work that a server left for after its answers would slow the floor down and flatter the row.
+  await waitForQuiet(() => usageOf(server.pids).cpuMs)
+  const after = await observe(generator, floor, reads, floorSeconds)
+  return { row: observation, floors: [before, after] }
+}
+
+async function observe(
+  generator: Generator,
+  server: Server,
+  requests: Request[],
+  seconds: number,
+): Promise<Observation> {
+  const read = startMeter(server.pids)
+  const load = await generator.run({ url: server.url, requests, seconds })
+  const { cpuMs, ...rest } = read()
+  server.dropLogs()
+  return { ...load, ...rest, cpuUs: (cpuMs * 1_000) / load.requests }
+}
+
+function startMeter(pids: number[]) {
+  const start = { at: performance.now(), busy: busyMs(), own: ownCpuMs(), usage: usageOf(pids) }
+  return () => {
+    const { cpuMs: totalMs, rssMb } = usageOf(pids)
+    const cpuMs = totalMs - start.usage.cpuMs
+    const foreignMs = busyMs() - start.busy - cpuMs - (ownCpuMs() - start.own)
+    return { cpuMs, rssMb, foreignCores: Math.max(0, foreignMs / (performance.now() - start.at)) }
+  }
+}

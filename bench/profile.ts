@@ -1,0 +1,122 @@
+import type { Bench } from './measure.ts'
+import type { Row } from './rows.ts'
+import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { seed } from './requests.ts'
+import { startServer } from './servers.ts'
+
+/** The part of a .cpuprofile that is read here; times are in microseconds. */
+type CpuProfile = {
+  nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
+  samples: number[]
+  timeDeltas: number[]
+  startTime: number
+}
+
+type Frame = CpuProfile['nodes'][number]['callFrame']
+type Span = { fromUs: number; toUs: number }
+
+const functionsMax = 25
+const placesMax = 10
+const warmUpSeconds = 2
+const projectRoot = join(import.meta.dirname, '..')
+
+/** Loads a row under the V8 profiler and resolves to where each of its threads spent its time meanwhile. */
+export async function profileRow(
+  row: Row,
+  bench: Omit<Bench, 'floor'> & { directory: string },
+): Promise<string> {
+  const { generator, seconds, directory } = bench
+  const profiles = mkdtempSync(join(tmpdir(), 'quintet-profile-'))
+  const server = await startServer(row.processes, {
+    directory,
+    nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
+  })
+  if (row.isSeeded) await seed(server.url)
+  const load = { url: server.url, requests: row.requests }
+  await generator.run({ ...load, seconds: warmUpSeconds })
+  const fromUs = nowUs()
+  const { rps } = await generator.run({ ...load, seconds })
+  const span = { fromUs, toUs: nowUs() }
+  await server.close()
+  const threads = readdirSync(profiles)
+    .sort()
+    .map((name) => formatThread(join(profiles, name), span))
+  return [`${row.name}: ${Math.round(rps)} req/s under the profiler`, ...threads].join('\n')
+}
+
+/** Process 42's main thread is called `CPU.<date>.<time>.42.0.<n>.cpuprofile`, its workers have 1 and more. */
+function formatThread(path: string, span: Span): string {
+  const [, , , pid, thread] = basename(path).split('.')
+  const times = selfTimes(JSON.parse(readFileSync(path, 'utf8')), span)
+  const idleUs = [...times].reduce(
+    (sum, [frame, us]) => (frame.functionName === '(idle)' ? sum + us : sum),
+    0,
+  )
+  const busyUs = [...times.values()].reduce((sum, us) => sum + us, 0) - idleUs
+  const busyShare = (100 * busyUs) / (span.toUs - span.fromUs)
+  return [
+    `\nprocess ${pid}, thread ${thread}: busy ${busyShare.toFixed(0)} %  (${path})`,
+    ...formatTop(times, busyUs, functionsMax, describeFunction),
+    '  by place:',
+    ...formatTop(
+      times,
+      busyUs,
+      placesMax,
+      ({ functionName, url }) => placeOf(url) || functionName || '(native)',
+    ),
+  ].join('\n')
+}
+
+/** Self time by frame within the span: the profiler and `process.hrtime` read the same clock. */
+function selfTimes(
+  { nodes, samples, timeDeltas, startTime }: CpuProfile,
+  { fromUs, toUs }: Span,
+): Map<Frame, number> {
+  const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]))
+  const times = new Map<Frame, number>()
+  let atUs = startTime
+  for (const [index, id] of samples.entries()) {
+    const tookUs = timeDeltas[index] ?? 0
+    atUs += tookUs
+    const frame = frames.get(id)
+    if (frame && atUs > fromUs && atUs < toUs) times.set(frame, (times.get(frame) ?? 0) + tookUs)
+  }
+  return times
+}
+
+/** The greatest first, in percent of the time in which the thread did something. */
+function formatTop(
+  times: Map<Frame, number>,
+  busyUs: number,
+  countMax: number,
+  nameOf: (frame: Frame) => string,
+): string[] {
+  const totals = new Map<string, number>()
+  for (const [frame, us] of times) {
+    if (frame.functionName !== '(idle)') totals.set(nameOf(frame), (totals.get(nameOf(frame)) ?? 0) + us)
+  }
+  const top = [...totals].sort(([, a], [, b]) => b - a).slice(0, countMax)
+  return top.map(([name, us]) => `${((100 * us) / busyUs).toFixed(1).padStart(6)} %  ${name}`)
+}
+
+function describeFunction({ functionName, url, lineNumber }: Frame): string {
+  const name = functionName || '(anonymous)'
+  return url === '' ? name : `${name}  ${shorten(url)}:${lineNumber + 1}`
+}
+
+/** A package, a file of this project, or a part of Node. */
+function placeOf(url: string): string {
+  const path = shorten(url)
+  return /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path
+}
+
+function shorten(url: string): string {
+  return url.startsWith('file:') ? fileURLToPath(url).replace(`${projectRoot}/`, '') : url
+}
+
+function nowUs(): number {
+  return Number(process.hrtime.bigint() / 1_000n)
+}

@@ -1,0 +1,83 @@
+import type { Result } from './result.ts'
+
+/** What a run measured beside its rows. */
+export type Figures = { results: Result[]; firstAnswerSeconds: number | undefined }
+
+/** A bound to be kept, and a goal beyond it. `row` is where the table shows it; a target without one stands below. */
+export type Target = {
+  name: string
+  row?: string
+  bound: 'at least' | 'at most'
+  accepted: number
+  goal?: number
+  unit?: string
+  value(figures: Figures): number | undefined
+}
+
+export type Judgement = Omit<Target, 'value'> & { value: number | null; verdict: Verdict }
+
+export type Verdict = 'goal reached' | 'met' | 'missed' | 'not measured'
+
+const cached = 'guid GET cached'
+const serviceRows = [cached, 'guid GET uncached', 'guid POST durable', 'guid PATCH']
+
+const targets: Target[] = [
+  ratioTarget(cached, 0.7, 0.85),
+  ratioTarget('guid GET uncached', 0.45),
+  ratioTarget('guid POST durable', 0.16, 0.2),
+  ratioTarget('guid GET through the gateway', 0.3, 0.4),
+  {
+    name: 'p99 of cached reads, to the floor',
+    bound: 'at most',
+    accepted: 3,
+    value: (figures) => find(figures, cached)?.p99_ratio ?? undefined,
+  },
+  { name: 'cost of request logging', bound: 'at most', accepted: 0.15, value: loggingCost },
+  { name: 'memory after load', bound: 'at most', accepted: 200, unit: 'MB', value: memory },
+  {
+    name: 'first answer after the start',
+    bound: 'at most',
+    accepted: 0.7,
+    unit: 's',
+    value: (figures) => figures.firstAnswerSeconds,
+  },
+]
+
+export function judge(figures: Figures): Judgement[] {
+  return targets.map(({ value: read, ...target }) => {
+    const value = read(figures)
+    return {
+      ...target,
+      value: value === undefined ? null : Number(value.toFixed(3)),
+      verdict: verdictOf(target, value),
+    }
+  })
+}
+
+function verdictOf({ bound, accepted, goal }: Omit<Target, 'value'>, value: number | undefined): Verdict {
+  if (value === undefined) return 'not measured'
+  const reaches = (limit: number) => (bound === 'at least' ? value >= limit : value <= limit)
+  if (goal !== undefined && reaches(goal)) return 'goal reached'
+  return reaches(accepted) ? 'met' : 'missed'
+}
+
+function ratioTarget(row: string, accepted: number, goal?: number): Target {
+  const value = (figures: Figures) => find(figures, row)?.ratio
+  return { name: row, row, bound: 'at least', accepted, ...(goal === undefined ? {} : { goal }), value }
+}
+
+function loggingCost(figures: Figures): number | undefined {
+  const [logged, silent] = [find(figures, cached), find(figures, `${cached} (logging off)`)]
+  return logged && silent && 1 - logged.ratio / silent.ratio
+}
+
+/** The largest of the rows in which guid runs alone. */
+function memory({ results }: Figures): number | undefined {
+  const sizes = results.filter(({ name }) => serviceRows.includes(name)).flatMap(({ rss_mb }) => rss_mb ?? [])
+  return sizes.length === 0 ? undefined : Math.max(...sizes)
+}
+
+/** A row that failed, or was disturbed in every round, is no ground for a judgement. */
+function find({ results }: Figures, row: string): Result | undefined {
+  return results.find(({ name, errors, quiet_rounds }) => name === row && errors === 0 && quiet_rounds > 0)
+}

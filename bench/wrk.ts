@@ -1,0 +1,63 @@
+import { spawnSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Generator, Load, LoadOptions } from './load.ts'
+import type { Request } from './requests.ts'
+import { run } from './pinning.ts'
+
+const marker = 'counted:'
+
+/** The version that wrk tells, or undefined where there is no wrk. */
+export function wrkVersion(): string | undefined {
+  const { stdout } = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
+  return /wrk (?:debian\/)?([\d.]+)/.exec(stdout ?? '')?.[1]
+}
+
+export function createWrk({ connections, directory }: { connections: number; directory: string }): Generator {
+  return {
+    name: `wrk ${wrkVersion()}`,
+    async run({ url, requests, seconds }: LoadOptions): Promise<Load> {
+      const script = join(directory, 'wrk.lua')
+      writeFileSync(script, luaScript(requests))
+      const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]
+      return parse(await run('wrk', flags, seconds))
+    },
+  }
+}
+
+function parse(output: string): Load {
+  const line = output.split('\n').find((text) => text.startsWith(marker))
+  if (!line) throw new Error(`wrk counted nothing: ${output}`)
+  const [requests = 0, seconds = 1, bytes = 0, p50Ms = 0, p99Ms = 0, errors = 0] = line
+    .slice(marker.length)
+    .split(' ')
+    .map(Number)
+  return { requests, rps: requests / seconds, p50Ms, p99Ms, bytes: bytes / requests, errors }
+}
+
+/** Requests are formatted before the load begins: making them while it runs would cost the generator its rate. */
+function luaScript(requests: Request[]): string {
+  return `
+local requests = {}
+local at = 0
+init = function()
+  local json = { ["content-type"] = "application/json" }
+${requests.map(luaRequest).join('\n')}
+end
+request = function()
+  at = at % ${requests.length} + 1
+  return requests[at]
+end
+done = function(summary, latency)
+  local e = summary.errors
+  local errors = e.connect + e.read + e.write + e.status + e.timeout
+  io.write(string.format("${marker}%d %f %d %f %f %d\\n", summary.requests, summary.duration / 1e6, summary.bytes,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3, errors))
+end
+`
+}
+
+function luaRequest({ method, path, body }: Request): string {
+  const content = body === undefined ? '' : `, json, [[${body}]]`
+  return `  requests[#requests + 1] = wrk.format("${method}", "${path}"${content})`
+}

@@ -1,0 +1,21 @@
+import { openQueue } from '@quintet/chassis/queue'
+
+/**
+ * A consumer in a process of its own, which tells its parent of each message that it was handed. With `hang` it never
+ * finishes the first one, so that it can be killed between the effect and the acknowledgement.
+ */
+const [url = '', name = '', leaseMs = '', hang] = process.argv.slice(2)
+const queue = await openQueue(url)
+const consumer = queue.consume(
+  name,
+  async ({ id, attempt }) => {
+    process.send?.({ id, attempt })
+    if (hang === 'hang') await new Promise(() => {})
+  },
+  { leaseMs: Number(leaseMs), prefetch: 8, concurrency: 4 },
+)
+process.once('disconnect', async () => {
+  await consumer.stop()
+  await queue.close()
+})
+process.send?.('ready')

@@ -1,0 +1,206 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { exponentialBackoffMs, openQueue } from '@quintet/chassis/queue'
+import type { Delivery } from '@quintet/chassis/queue'
+import { ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
+
+const startMs = Date.UTC(2030, 0, 1)
+
+testQueue('sqlite', createWorld)
+
+test('sqlite: a queue holds exactly its limit, those being handled among them', async (t: TestContext) => {
+  const queue = await createWorld(t).open()
+  const publish = (i: number) => queue.publish('work', message(`m${i}`), { limit: 50 })
+  const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => publish(i)))
+  t.assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 50)
+  t.assert.equal(await queue.depth('work'), 50)
+  const gate = Promise.withResolvers<void>()
+  let handling = 0
+  const consumer = queue.consume(
+    'work',
+    () => {
+      handling += 1
+      return gate.promise
+    },
+    { concurrency: 10 },
+  )
+  await until(() => handling === 10)
+  await t.assert.rejects(publish(200), isAppError('overloaded'))
+  gate.resolve()
+  await consumer.stop()
+  t.assert.equal(await queue.depth('work'), 40)
+})
+
+test('sqlite: a full queue still takes a message that it holds', async (t: TestContext) => {
+  const queue = await createWorld(t).open()
+  await queue.publish('work', message('a'), { limit: 1 })
+  await queue.publish('work', message('a'), { limit: 1 })
+  t.assert.deepEqual(ids(await queue.list('work')), ['a'])
+})
+
+test('sqlite: a handler that takes longer than its lease keeps its message', async (t: TestContext) => {
+  const world = createWorld(t)
+  const queue = await world.open()
+  const gate = Promise.withResolvers<void>()
+  const attempts: number[] = []
+  const handle = ({ attempt }: Delivery) => {
+    attempts.push(attempt)
+    return gate.promise
+  }
+  const consumers = [1, 2].map(() => queue.consume('work', handle, { leaseMs: 3000 }))
+  await queue.publish('work', message('a', 'k'))
+  await until(() => attempts.length === 1)
+  for (let second = 1; second <= 10; second += 1) {
+    world.clock.advance(1000)
+    await until(() => world.leaseEnd('a') === world.clock.now() + 3000)
+  }
+  gate.resolve()
+  await Promise.all(consumers.map(({ stop }) => stop()))
+  t.assert.deepEqual(attempts, [1])
+  t.assert.equal(await queue.depth('work'), 0)
+})
+
+test('sqlite: whoever lost its lease can neither acknowledge nor fail the message of another', async (t: TestContext) => {
+  const world = createWorld(t)
+  const queue = await world.open()
+  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const begun: number[] = []
+  const handle = ({ attempt }: Delivery) => {
+    begun.push(attempt)
+    return gates[attempt - 1]?.promise ?? Promise.resolve()
+  }
+  const consumers = [1, 2, 3].map(() =>
+    queue.consume('work', handle, { leaseMs: 3000, prefetch: 1, concurrency: 1 }),
+  )
+  await queue.publish('work', message('a'))
+  await until(() => begun.length === 1)
+  world.clock.advance(3000)
+  await until(() => begun.length === 2)
+  world.clock.advance(3000)
+  await until(() => begun.length === 3)
+  gates[0]?.resolve()
+  gates[1]?.reject(new Error('too late'))
+  // Whatever the two had to say is said before a later publication is answered.
+  await queue.publish('other', message('x'))
+  await queue.publish('other', message('y'))
+  t.assert.equal(await queue.depth('work'), 1)
+  t.assert.equal(world.leaseEnd('a'), world.clock.now() + 3000)
+  gates[2]?.resolve()
+  await Promise.all(consumers.map(({ stop }) => stop()))
+  t.assert.equal(await queue.depth('work'), 0)
+  t.assert.deepEqual(begun, [1, 2, 3])
+})
+
+test('sqlite: what was taken and not begun when the lease lapsed is left to others', async (t: TestContext) => {
+  const world = createWorld(t)
+  const queue = await world.open()
+  const gate = Promise.withResolvers<void>()
+  const begun: string[] = []
+  const handle = ({ id, attempt }: Delivery) => {
+    begun.push(`${id}${attempt}`)
+    return gate.promise
+  }
+  const slow = queue.consume('work', handle, { leaseMs: 3000, concurrency: 1, prefetch: 2 })
+  await queue.publishAll('work', [message('a'), message('b')])
+  await until(() => begun.length === 1)
+  world.clock.advance(3000)
+  t.assert.deepEqual(ids(await take(queue, 2)).sort(), ['a', 'b'])
+  gate.resolve()
+  await slow.stop()
+  t.assert.deepEqual(begun, ['a1'])
+})
+
+test('sqlite: a key with a long queue behind it does not keep others from being claimed', async (t: TestContext) => {
+  const queue = await createWorld(t).open()
+  const hot = Array.from({ length: 2000 }, (_, i) => message(`h${i}`, 'hot'))
+  await queue.publishAll('work', hot)
+  await queue.publish('work', message('cold', 'cold'))
+  const gate = Promise.withResolvers<void>()
+  const begun: string[] = []
+  const handle = async ({ id, key }: Delivery) => {
+    begun.push(id)
+    if (key === 'hot' && begun.length < 3) await gate.promise
+  }
+  const consumer = queue.consume('work', handle, { prefetch: 10 })
+  await until(() => begun.includes('cold'))
+  t.assert.deepEqual(begun, ['h0', 'cold'])
+  gate.resolve()
+  await until(() => begun.length >= 50)
+  await consumer.stop()
+  const handled = begun.filter((id) => id !== 'cold')
+  t.assert.deepEqual(handled, ids(hot.slice(0, handled.length)))
+  t.assert.equal(await queue.depth('work'), 2000 - handled.length)
+})
+
+test('sqlite: the depth of a queue is the number of its messages, whatever happens to them', async (t: TestContext) => {
+  const world = createWorld(t)
+  const queue = await world.open()
+  const handle = async ({ id, attempt }: Delivery) => {
+    if (id.endsWith('3')) throw new Error('always')
+    if (id.endsWith('5') && attempt === 1) throw new Error('once')
+  }
+  const consumer = queue.consume('work', handle, { attemptsMax: 2, backoffMs: () => 0 })
+  const publishing = Array.from({ length: 300 }, (_, i) =>
+    queue.publish('work', message(`m${i}`, `k${i % 7}`), { limit: 40 }).catch(() => {}),
+  )
+  await Promise.all(publishing)
+  await until(async () => (await queue.depth('work')) === 0)
+  await consumer.stop()
+  await queue.replay('work.dead', 'all')
+  await queue.drop('work', 'm3')
+  for (const name of ['work', 'work.dead']) t.assert.equal(await queue.depth(name), world.count(name), name)
+})
+
+test('sqlite: an URL that no adapter knows is refused with those that are known', async (t: TestContext) => {
+  await t.assert.rejects(openQueue('carrier-pigeon://loft'), /carrier-pigeon.*sqlite:/)
+})
+
+test('The pause grows from 100 ms to 10 s and is never less than half of its full length', (t: TestContext) => {
+  for (const [attempt, fullMs] of [
+    [1, 100],
+    [2, 200],
+    [5, 1600],
+    [8, 10_000],
+    [50, 10_000],
+  ] as const) {
+    const pausesMs = Array.from({ length: 200 }, () => exponentialBackoffMs(attempt))
+    t.assert.ok(Math.min(...pausesMs) >= fullMs / 2 && Math.max(...pausesMs) <= fullMs)
+    t.assert.ok(new Set(pausesMs).size > 100)
+  }
+})
+
+function createWorld(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-queue-'))
+  const path = join(folder, 'queue.db')
+  const clock = createManualClock(startMs)
+  const opened: { close(): Promise<void> }[] = []
+  t.after(async () => {
+    await Promise.all(opened.map((queue) => queue.close()))
+    rmSync(folder, { recursive: true })
+  })
+  const look = (text: string, ...parameters: string[]) => {
+    const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+    try {
+      return Number(Object.values(database.prepare(text).get(...parameters) ?? {})[0])
+    } finally {
+      database.close()
+    }
+  }
+  return {
+    url: `sqlite:${path}`,
+    clock,
+    pass: clock.advance,
+    async open() {
+      const queue = await openQueue(`sqlite:${path}`, { clock })
+      opened.push(queue)
+      return queue
+    },
+    leaseEnd: (id: string) => look('select visible_at from message where message_id = ?', id),
+    count: (queue: string) => look('select count(*) from message where queue = ?', queue),
+  }
+}

@@ -1,0 +1,195 @@
+#!/usr/bin/env node
+import type { Migrator } from 'kysely/migration'
+import type { TObject } from 'typebox'
+import type { Settings } from './chassis/src/config/index.ts'
+import {
+  ConfigError,
+  describeConfig,
+  loadConfig,
+  readSettings,
+  unknownSettings,
+} from './chassis/src/config/index.ts'
+import { makeMigration, migrateDown, migrateUp, withMigrator } from './chassis/src/database/index.ts'
+import type { App } from './chassis/src/http/index.ts'
+import { closeOnSignal, listen } from './chassis/src/http/index.ts'
+import { createLogger } from './chassis/src/telemetry/index.ts'
+import { createGatewayApp } from './services/gateway/src/app.ts'
+import { gatewaySettings } from './services/gateway/src/config.ts'
+import { createGuidApp } from './services/guid/src/app.ts'
+import { guidSettings } from './services/guid/src/config.ts'
+
+/** One service as this command sees it; `create` opens what the service needs, and `port` is where it then listens. */
+type Service = {
+  readonly settings: TObject
+  /** The settings that say where it keeps things, for the line that it prints; the first one has migrations. */
+  readonly storage: readonly string[]
+  create(settings: Settings): { app: () => Promise<App>; host: string; port: number }
+}
+
+/** The whole topology, in the order of starting: the gateway comes last, because it is told where the others listen. */
+const services = {
+  guid: {
+    settings: guidSettings,
+    storage: ['GUID_DATABASE_URL', 'EVENTS_URL', 'CACHE_URL'],
+    create(settings) {
+      const config = loadConfig(guidSettings, settings)
+      return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
+    },
+  },
+  gateway: {
+    settings: gatewaySettings,
+    storage: [],
+    create(settings) {
+      const config = loadConfig(gatewaySettings, settings)
+      return { app: () => createGatewayApp(config), host: config.HOST, port: config.GATEWAY_PORT }
+    },
+  },
+} satisfies Record<string, Service>
+
+type ServiceName = keyof typeof services
+const serviceNames: readonly ServiceName[] = ['guid', 'gateway']
+
+const usage = `quintet: five services behind one gateway
+
+  quintet start [service…]                  start these services in this process; all of them when none is named
+  quintet config                            print the settings in effect, and where each comes from
+  quintet migrate status|up|down [service]  look at, apply or take back changes of the databases' tables
+  quintet migrate make <service> <name>     write a new, empty migration
+
+Services: ${serviceNames.join(', ')}
+`
+
+class UsageError extends Error {}
+
+const commands: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
+  start,
+  config,
+  migrate,
+  help: async () => print(usage),
+}
+
+const [command = 'help', ...words] = process.argv.slice(2)
+try {
+  const run = commands[command.replace(/^--?h(elp)?$/, 'help')]
+  if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
+  await run(words)
+} catch (error) {
+  if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exitCode = 1
+}
+
+async function start(words: readonly string[]): Promise<void> {
+  const names =
+    words.length === 0 ? serviceNames : serviceNames.filter((name) => namesFrom(words).includes(name))
+  const settings = new Map(readSettings(process.env))
+  checkSettings(names, settings)
+  const logger = createLogger({ service: 'quintet', level: 'info' })
+  const running: App[] = []
+  // The gateway goes first, so that nothing new arrives where it would find its service gone.
+  closeOnSignal(async () => {
+    for (const app of running.toReversed()) await app.close()
+  }, logger)
+  const lines: string[] = []
+  for (const name of names) {
+    const { app: create, host, port } = services[name].create(settings)
+    const app = await create()
+    running.push(app)
+    const address = await listen(app, { host, port })
+    const url = `${name.toUpperCase()}_URL`
+    if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
+    lines.push(lineOf(name, address, settings))
+  }
+  print(lines.join(''))
+}
+
+async function config(): Promise<void> {
+  const settings = readSettings(process.env)
+  const described = serviceNames.flatMap((name) => describeConfig(services[name].settings, settings))
+  const unique = [...new Map(described.map((setting) => [setting.name, setting])).values()]
+  const width = Math.max(...unique.map(({ name }) => name.length))
+  const valueWidth = Math.max(...unique.map(({ value }) => value.length))
+  for (const { name, value, source, description } of unique)
+    print(`${name.padEnd(width)}  ${value.padEnd(valueWidth)}  ${source.padEnd(11)}  ${description}\n`)
+  checkSettings(serviceNames, settings)
+}
+
+async function migrate([action, ...words]: readonly string[]): Promise<void> {
+  if (action === 'make') return make(words)
+  const work = { status, up: migrateUp, down: migrateDown }[String(action)]
+  if (work === undefined) throw new UsageError(usage)
+  const settings = readSettings(process.env)
+  for (const name of words.length === 0 ? serviceNames : namesFrom(words)) {
+    const url = databaseOf(name, settings)
+    if (url === undefined) continue
+    const done = await withMigrator(url, { migrations: migrationsOf(name) }, work)
+    print(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
+  }
+}
+
+async function make(words: readonly string[]): Promise<void> {
+  const [name] = namesFrom(words.slice(0, 1))
+  if (name === undefined || words.length !== 2) throw new UsageError(usage)
+  const file = await makeMigration(migrationsOf(name), String(words[1]))
+  print(`services/${name}/migrations/${file}\n`)
+}
+
+async function status(migrator: Migrator): Promise<string[]> {
+  const migrations = await migrator.getMigrations()
+  return migrations.map(
+    ({ name, executedAt }) => `${name} ${executedAt === undefined ? 'pending' : 'applied'}`,
+  )
+}
+
+function namesFrom(words: readonly string[]): ServiceName[] {
+  return words.map((word) => {
+    const name = serviceNames.find((known) => known === word)
+    if (name === undefined)
+      throw new UsageError(`"${word}" is not a service; there are ${serviceNames.join(', ')}.`)
+    return name
+  })
+}
+
+/** Judges the settings of all services before the first one starts, so that all that is wrong is told at once. */
+function checkSettings(names: readonly ServiceName[], settings: Settings): void {
+  const faults = new Set<string>()
+  for (const name of names) {
+    try {
+      services[name].create(settings)
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      for (const fault of error.faults) faults.add(fault)
+    }
+  }
+  if (faults.size > 0) throw new ConfigError([...faults])
+  const schemas = serviceNames.map((name) => services[name].settings)
+  const prefixes = [
+    ...serviceNames.map((name) => name.toUpperCase()),
+    'RATE_LIMIT',
+    'CACHE',
+    'EVENTS',
+    'QUEUE',
+  ]
+  for (const sentence of unknownSettings(schemas, settings, prefixes)) process.stderr.write(`${sentence}\n`)
+}
+
+function lineOf(name: ServiceName, address: string, settings: Settings): string {
+  const described = describeConfig(services[name].settings, settings)
+  const storage = services[name].storage.map(
+    (setting) => described.find((one) => one.name === setting)?.value ?? '',
+  )
+  return `${name.padEnd(12)} ${address.padEnd(24)} docs ${address}/docs${storage.length > 0 ? `   on ${storage.join(', ')}` : ''}\n`
+}
+
+function databaseOf(name: ServiceName, settings: Settings): string | undefined {
+  const [setting] = services[name].storage
+  return describeConfig(services[name].settings, settings).find((one) => one.name === setting)?.value
+}
+
+function migrationsOf(name: ServiceName): URL {
+  return new URL(`services/${name}/migrations/`, import.meta.url)
+}
+
+function print(text: string): void {
+  process.stdout.write(text)
+}

@@ -1,0 +1,146 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '@quintet/chassis/clock'
+import type { Service } from './topology.ts'
+import type { Upstream } from './upstream.ts'
+
+const fetchTimeoutMs = 1_000
+const keptMs = 5_000
+
+type JsonObject = { [name: string]: unknown }
+
+/**
+ * One OpenAPI document of all services: adds to the gateway's own what the services say of themselves, under the paths
+ * that lead there, and names those that do not say anything.
+ */
+export function createApiDocument(options: {
+  readonly topology: readonly Service[]
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  readonly clock: Clock
+}): (own: object) => Promise<object> {
+  const { topology, upstreams, clock } = options
+  const deployed = topology.filter(({ name }) => upstreams.has(name))
+  let fetched: Promise<(JsonObject | undefined)[]> | undefined
+  let fetchedAtMs = 0
+
+  return async (own) => {
+    if (fetched === undefined || clock.now() - fetchedAtMs >= keptMs) {
+      fetchedAtMs = clock.now()
+      fetched = Promise.all(deployed.map(({ name }) => fetchDocument(upstreams.get(name)?.url)))
+    }
+    const documents = await fetched
+    return mergeDocuments(
+      own,
+      deployed.map((service, at) => ({ service, document: documents[at] })),
+    )
+  }
+}
+
+async function fetchDocument(url: URL | undefined): Promise<JsonObject | undefined> {
+  try {
+    const response = await fetch(new URL('/openapi.json', url), {
+      signal: AbortSignal.timeout(fetchTimeoutMs),
+    })
+    const document: unknown = await response.json()
+    return response.ok && isObject(document) ? document : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Adds each service's document to the gateway's own. */
+export function mergeDocuments(
+  own: object,
+  parts: readonly { readonly service: Service; readonly document: JsonObject | undefined }[],
+): object {
+  const merged: JsonObject = structuredClone({ ...own })
+  const silent: string[] = []
+  for (const { service, document } of parts) {
+    if (document === undefined) silent.push(service.name)
+    else addDocument(merged, document, service)
+  }
+  if (silent.length > 0) {
+    const info = memberOf(merged, 'info')
+    info.description = `${info.description}\n\nNot available at the moment: ${silent.join(', ')}.`
+  }
+  return merged
+}
+
+function addDocument(merged: JsonObject, document: JsonObject, service: Service): void {
+  const references = addComponents(memberOf(merged, 'components'), document, service.name)
+  const paths = memberOf(merged, 'paths')
+  const operationIds = new Set(operationsOf(paths).map(({ operationId }) => operationId))
+  for (const [path, item] of Object.entries(memberOf(document, 'paths'))) {
+    const publicPath = publicPathOf(path, service)
+    if (publicPath === undefined || !isObject(item)) continue
+    const renamed = rename(item, references)
+    if (!isObject(renamed)) continue
+    for (const operation of operationsOf({ [path]: renamed })) adopt(operation, operationIds, service.name)
+    paths[publicPath] = renamed
+  }
+}
+
+/** Adds the components under names that are free, and gives the references that have changed with that. */
+function addComponents(merged: JsonObject, document: JsonObject, service: string): Map<string, string> {
+  const references = new Map<string, string>()
+  const components = Object.entries(memberOf(document, 'components')).flatMap(([kind, named]) =>
+    isObject(named) ? Object.entries(named).map(([name, component]) => ({ kind, name, component })) : [],
+  )
+  for (const { kind, name, component } of components) {
+    const taken = memberOf(merged, kind)[name]
+    if (taken !== undefined && !isDeepStrictEqual(taken, component))
+      references.set(`#/components/${kind}/${name}`, `#/components/${kind}/${service}_${name}`)
+  }
+  for (const { kind, name, component } of components) {
+    const isRenamed = references.has(`#/components/${kind}/${name}`)
+    memberOf(merged, kind)[isRenamed ? `${service}_${name}` : name] = rename(component, references)
+  }
+  return references
+}
+
+function adopt(operation: JsonObject, operationIds: Set<unknown>, service: string): void {
+  operation.tags = [service]
+  if (operation.operationId === undefined) return
+  if (operationIds.has(operation.operationId)) operation.operationId = `${service}_${operation.operationId}`
+  operationIds.add(operation.operationId)
+}
+
+/** What the gateway calls a path of a service, where it leads there at all. */
+function publicPathOf(path: string, { paths }: Service): string | undefined {
+  for (const [publicPath, pathThere] of Object.entries(paths))
+    if (path === pathThere || path.startsWith(`${pathThere}/`))
+      return publicPath + path.slice(pathThere.length)
+  return undefined
+}
+
+/** The operations of these paths; what else a path item holds has no answers. */
+function operationsOf(paths: JsonObject): JsonObject[] {
+  return Object.values(paths)
+    .flatMap((item) => (isObject(item) ? Object.values(item) : []))
+    .filter(isObject)
+    .filter((member) => 'responses' in member)
+}
+
+/** A copy in which every reference that has changed says its new target. */
+function rename(value: unknown, references: ReadonlyMap<string, string>): unknown {
+  if (Array.isArray(value)) return value.map((member) => rename(member, references))
+  if (!isObject(value)) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => {
+      const target = name === '$ref' && typeof member === 'string' ? references.get(member) : undefined
+      return [name, target ?? rename(member, references)]
+    }),
+  )
+}
+
+/** The object at this member, made where there is none. */
+function memberOf(object: JsonObject, name: string): JsonObject {
+  const member = object[name]
+  if (isObject(member)) return member
+  const made: JsonObject = {}
+  object[name] = made
+  return made
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}

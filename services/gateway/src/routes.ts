@@ -1,0 +1,65 @@
+import { AppError } from '@quintet/chassis/errors'
+import type { App } from '@quintet/chassis/http'
+import { forward } from './forward.ts'
+import { Health, checkHealth } from './health.ts'
+import type { Service } from './topology.ts'
+import { routesOf } from './topology.ts'
+import type { Upstream } from './upstream.ts'
+import { notDeployed } from './upstream-problems.ts'
+
+/** Everything that leads to a service: any method, any body, any query. */
+export function forwardingRoutes(
+  app: App,
+  topology: readonly Service[],
+  upstreams: ReadonlyMap<string, Upstream>,
+): void {
+  for (const { name, paths } of topology)
+    for (const [path, pathThere] of Object.entries(paths))
+      for (const route of routesOf(path))
+        forwardingRoute(app, { route, path, pathThere, name, upstream: upstreams.get(name) })
+  // Orders are posted through the queue, which comes with the service that reads it.
+  app.post('/api/billing', { schema: { hide: true } }, () => Promise.reject(notDeployed('billing')))
+}
+
+type Forwarding = {
+  route: string
+  path: string
+  pathThere: string
+  name: string
+  upstream: Upstream | undefined
+}
+
+/** A request is taken over before the framework looks at its body, which is for the service to read and to judge. */
+function forwardingRoute(app: App, { route, path, pathThere, name, upstream }: Forwarding): void {
+  app.all(route, {
+    schema: { hide: true },
+    onRequest(request, reply) {
+      if (upstream === undefined) throw notDeployed(name)
+      forward(upstream, targetOf(request.url, path, pathThere), request, reply)
+    },
+    handler: unreachable,
+  })
+}
+
+function unreachable(): never {
+  throw new Error('a forwarded request has come through')
+}
+
+/** The request target as it goes to the service: as it came, byte for byte, unless the path has another name there. */
+function targetOf(url: string, path: string, pathThere: string): string {
+  // The absolute form is what clients send that take this for a proxy (RFC 9112, 3.2.2).
+  const target = url.replace(/^https?:\/\/.*?\//i, '/')
+  if (path === pathThere) return target
+  // A path can be spelt with escapes; only the plain spelling can be put in other words.
+  if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
+  return pathThere + target.slice(path.length)
+}
+
+export function healthRoute(
+  app: App,
+  topology: readonly Service[],
+  upstreams: ReadonlyMap<string, Upstream>,
+): void {
+  const schema = { tags: ['operation'], summary: 'How is each service?', response: { 200: Health } }
+  app.get('/health', { schema }, () => checkHealth(topology, upstreams))
+}

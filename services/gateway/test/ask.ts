@@ -1,0 +1,63 @@
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
+import type { IncomingMessage, RequestOptions } from 'node:http'
+import { connect } from 'node:net'
+
+export type Answer = {
+  status: number
+  reason: string
+  headers: IncomingMessage['headers']
+  /** Names in lower case and values in turn, without what node:http says of the client's connection. */
+  fields: string[]
+  body: Buffer
+  json(): Record<string, unknown>
+}
+
+/** Sends one request on a connection of its own, and reads the whole answer. */
+export async function ask(
+  url: string,
+  options: RequestOptions & { body?: Buffer | string } = {},
+): Promise<Answer> {
+  const answer = await start(url, options)
+  const chunks: Buffer[] = []
+  for await (const chunk of answer) chunks.push(chunk)
+  const body = Buffer.concat(chunks)
+  return {
+    status: answer.statusCode ?? 0,
+    reason: answer.statusMessage ?? '',
+    headers: answer.headers,
+    fields: fieldsOf(answer.rawHeaders),
+    body,
+    json: () => JSON.parse(body.toString()),
+  }
+}
+
+/** Sends one request on a connection of its own, and waits for the head of the answer alone. */
+export async function start(
+  url: string,
+  { body, ...options }: RequestOptions & { body?: Buffer | string },
+): Promise<IncomingMessage> {
+  const outgoing = request(url, { agent: new Agent({ keepAlive: false }), ...options })
+  outgoing.end(body)
+  const [answer] = await once(outgoing, 'response')
+  return answer
+}
+
+/** Sends these bytes, and reads all that comes until the connection closes. */
+export async function askRaw(port: number, bytes: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(bytes, 'latin1')
+  let text = ''
+  for await (const chunk of socket) text += chunk.toString('latin1')
+  return text
+}
+
+function fieldsOf(rawHeaders: string[]): string[] {
+  const fields: string[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = String(rawHeaders[at]).toLowerCase()
+    if (!['connection', 'keep-alive', 'transfer-encoding'].includes(name))
+      fields.push(name, String(rawHeaders[at + 1]))
+  }
+  return fields
+}

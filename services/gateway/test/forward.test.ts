@@ -1,0 +1,443 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import fc from 'fast-check'
+import { ask, askRaw, start } from './ask.ts'
+import { startGateway } from './start-gateway.ts'
+import { startRawUpstream, startUpstream } from './start-upstream.ts'
+
+test('An answer comes with the status, the reason, the fields and the bytes of the service', async (t) => {
+  const fields = [
+    'X-Odd',
+    ' a  b ',
+    'Set-Cookie',
+    'a=1',
+    'set-cookie',
+    'b=2',
+    'Date',
+    'yesterday',
+    'ETag',
+    '"\xe9"',
+    'Server',
+    'x',
+  ]
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    response.writeHead(299, 'Rather Good', [...fields, 'Content-Length', '3'])
+    response.end(Buffer.from([0, 255, 13]))
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const answer = await ask(`${url}/guid/1`)
+  const expected = [...fields, 'Content-Length', '3'].map((text, at) =>
+    at % 2 === 0 ? text.toLowerCase() : text.trim(),
+  )
+  assert.deepEqual([answer.status, answer.reason, answer.fields], [299, 'Rather Good', expected])
+  assert.deepEqual(answer.body, Buffer.from([0, 255, 13]))
+})
+
+test('An answer without a date is given none', async (t) => {
+  const GUID_URL = await startRawUpstream(t, (socket) =>
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
+  )
+  const { url } = await startGateway(t, { GUID_URL })
+  assert.deepEqual((await ask(`${url}/guid`)).fields, ['content-length', '0'])
+})
+
+test('Bodies of any bytes and any framing go through unchanged in both directions', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    const { 'content-length': length } = request.headers
+    if (request.url === '/guid/length' && length !== undefined) response.setHeader('content-length', length)
+    request.pipe(response)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const body = fc.oneof(
+    fc.uint8Array({ maxLength: 2_000 }),
+    fc.integer({ min: 10_000, max: 200_000 }).map((size) => randomBytes(size)),
+  )
+  const property = fc.asyncProperty(
+    body,
+    fc.boolean(),
+    fc.boolean(),
+    async (bytes, hasLength, isLengthAnswered) => {
+      const sent = Buffer.from(bytes)
+      const headers = hasLength ? { 'content-length': sent.length } : { 'transfer-encoding': 'chunked' }
+      const path = `/guid/${isLengthAnswered ? 'length' : 'chunks'}`
+      const answer = await ask(url + path, { method: 'POST', headers, body: sent })
+      assert.equal(answer.status, 200)
+      assert.ok(answer.body.equals(sent))
+    },
+  )
+  await fc.assert(property, { numRuns: 40 })
+})
+
+test('Five megabytes stream through in both directions', async (t) => {
+  const sent = randomBytes(5_000_000)
+  const back = randomBytes(5_000_000)
+  const GUID_URL = await startUpstream(t, async (request, response) => {
+    const hash = createHash('sha256')
+    for await (const chunk of request) hash.update(chunk)
+    response.setHeader('x-hash', hash.digest('hex'))
+    response.end(back)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const answer = await ask(`${url}/guid`, { method: 'PUT', body: sent })
+  assert.equal(answer.headers['x-hash'], createHash('sha256').update(sent).digest('hex'))
+  assert.ok(answer.body.equals(back))
+})
+
+test('A piece of an answer arrives before the next one exists, and a piece of a request likewise', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => request.pipe(response))
+  const { url } = await startGateway(t, { GUID_URL })
+  const outgoing = request(`${url}/guid`, { method: 'POST' })
+  outgoing.write('one')
+  const [answer]: IncomingMessage[] = await once(outgoing, 'response')
+  assert.ok(answer)
+  assert.equal(String((await once(answer, 'data'))[0]), 'one')
+  outgoing.end('two')
+  assert.equal(String((await answer.toArray()).join('')), 'two')
+})
+
+test('A request to a service has the fields of the client, less those of its connection', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) =>
+    response.end(JSON.stringify(request.rawHeaders)),
+  )
+  const { port } = await startGateway(t, { GUID_URL })
+  const head =
+    'GET /guid HTTP/1.1\r\nHost: here\r\nAccept: application/json\r\nX-Own: 1\r\nAUTHORIZATION: Bearer x\r\n' +
+    'Connection: close, x-own\r\nKeep-Alive: a\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: a\r\n' +
+    'X-Request-Id: abc\r\nVia: 1.0 first\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: forged\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\n'
+  const text = await askRaw(port, head)
+  const fields: string[] = JSON.parse(text.slice(text.indexOf('[')).replace(/\r\n.*$/s, ''))
+  const trace = fields.at(fields.indexOf('traceparent') + 1)
+  assert.match(String(trace), /^00-[\da-f]{32}-[\da-f]{16}-00$/)
+  assert.deepEqual(fields, [
+    ...[
+      'Host',
+      new URL(GUID_URL).host,
+      'Accept',
+      'application/json',
+      'AUTHORIZATION',
+      'Bearer x',
+      'X-Twice',
+      '1',
+      'X-Twice',
+      '2',
+    ],
+    ...['X-Forwarded-For', '10.0.0.1, 127.0.0.1', 'X-Forwarded-Host', 'here', 'X-Forwarded-Proto', 'http'],
+    ...['Via', '1.0 first, 1.1 quintet', 'X-Request-Id', 'abc', 'traceparent', trace],
+  ])
+})
+
+test('A body goes with its request even where Connection names its length', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => request.pipe(response))
+  const { port } = await startGateway(t, { GUID_URL })
+  const head =
+    'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close, content-length\r\nContent-Length: 5\r\n\r\nhello'
+  assert.match(await askRaw(port, head), /hello/)
+})
+
+test('A body in a transfer coding other than chunks is refused', async (t) => {
+  const GUID_URL = await startUpstream(t, (_request, response) => response.end())
+  const { port } = await startGateway(t, { GUID_URL })
+  const head =
+    'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'
+  assert.match(await askRaw(port, head), /^HTTP\/1\.1 400.*"message":"Of the transfer codings/s)
+})
+
+test('The head of an answer is passed on before there is a body', async (t) => {
+  const arrived = Promise.withResolvers<ServerResponse>()
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    response.flushHeaders()
+    arrived.resolve(response)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const answer = await start(`${url}/guid`, {})
+  const response = await arrived.promise
+  response.end('late')
+  assert.equal((await answer.toArray()).join(''), 'late')
+})
+
+test('A request id is made where there is none, and the answer has it', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.setHeader('x-request-id', request.headers['x-request-id'] ?? '')
+    response.end()
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  assert.match(String((await ask(`${url}/guid`)).headers['x-request-id']), /^[\w-]{8,}$/)
+})
+
+test('A trace goes on with a new parent and the same state; a state without a valid trace is dropped', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) =>
+    response.end(JSON.stringify(request.headers)),
+  )
+  const { url } = await startGateway(t, { GUID_URL })
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
+  const continued = await ask(`${url}/guid`, { headers: { traceparent, tracestate: 'a=1,b=2' } })
+  assert.match(
+    String(continued.json().traceparent),
+    /^00-4bf92f3577b34da6a3ce929d0e0e4736-(?!00f067aa0ba902b7)[\da-f]{16}-01$/,
+  )
+  assert.equal(continued.json().tracestate, 'a=1,b=2')
+  const invalid = await ask(`${url}/guid`, { headers: { traceparent: 'nonsense', tracestate: 'a=1' } })
+  assert.match(String(invalid.json().traceparent), /^00-[\da-f]{32}-[\da-f]{16}-00$/)
+  assert.equal(invalid.json().tracestate, undefined)
+})
+
+test('The path and the query reach the service as they were written, for any method', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.setHeader('x-was', `${request.method} ${request.url}`)
+    response.end()
+  })
+  const { url } = await startGateway(t, { GUID_URL, BILLING_URL: GUID_URL, INVENTORY_URL: GUID_URL })
+  const targets = [
+    '/guid',
+    '/guid/',
+    '/guid/a%2Fb//c/?x=%20&y',
+    '/guids?user=a%26b',
+    '/operations/1/',
+    '/api/movies?title=',
+    '/api/movies/7/',
+  ]
+  for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    for (const target of targets)
+      assert.equal(
+        (await ask(url + target, { method, path: target })).headers['x-was'],
+        `${method} ${target}`,
+      )
+  const renamed = {
+    '/api/orders': '/orders',
+    '/api/orders/?user_id=3': '/orders/?user_id=3',
+    '/api/orders/7': '/orders/7',
+  }
+  for (const [target, there] of Object.entries(renamed))
+    assert.equal((await ask(url, { path: target })).headers['x-was'], `GET ${there}`)
+  for (const origin of [url, 'HTTPS://elsewhere'])
+    assert.equal((await ask(url, { path: `${origin}/guid/../1?x` })).headers['x-was'], 'GET /guid/../1?x')
+})
+
+test('A path that is spelt with escapes is not put in other words', async (t) => {
+  const BILLING_URL = await startUpstream(t, (_request, response) => response.end())
+  const { url } = await startGateway(t, { BILLING_URL })
+  assert.equal((await ask(url, { path: '/api/%6frders/7' })).status, 404)
+})
+
+test('HEAD, 204 and 304 are answered without a body, with the fields that they came with', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    const status = Number(request.url?.slice(-3))
+    response.writeHead(status, status === 204 ? {} : { 'content-length': 5, etag: '"1"' })
+    response.end(request.method === 'HEAD' || status !== 200 ? undefined : 'hello')
+  })
+  const { url, port } = await startGateway(t, { GUID_URL })
+  const head = await ask(`${url}/guid/200`, { method: 'HEAD' })
+  assert.deepEqual([head.status, head.headers['content-length'], head.body.length], [200, '5', 0])
+  const notModified = await ask(`${url}/guid/304`)
+  assert.deepEqual([notModified.status, notModified.headers.etag, notModified.body.length], [304, '"1"', 0])
+  assert.equal((await ask(`${url}/guid/204`)).headers['content-length'], undefined)
+  const all = ['HEAD /guid/200', 'GET /guid/304', 'GET /guid/204'].map(
+    (line) => `${line} HTTP/1.1\r\nHost: a\r\n\r\n`,
+  )
+  const text = await askRaw(
+    port,
+    `${all.join('')}GET /guid/200 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+  )
+  assert.deepEqual(text.match(/HTTP\/1\.1 \d+/g), [
+    'HTTP/1.1 200',
+    'HTTP/1.1 304',
+    'HTTP/1.1 204',
+    'HTTP/1.1 200',
+  ])
+  assert.equal(text.match(/hello/g)?.length, 1)
+})
+
+test('An answer that ends with its connection reaches clients of HTTP/1.1 and of HTTP/1.0 whole', async (t) => {
+  const GUID_URL = await startRawUpstream(t, (socket) =>
+    socket.on('data', () => {
+      socket.write('HTTP/1.0 200 OK\r\n\r\nhel')
+      socket.end('lo')
+    }),
+  )
+  const { url, port } = await startGateway(t, { GUID_URL })
+  assert.equal((await ask(`${url}/guid`)).body.toString(), 'hello')
+  assert.match(await askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), /\r\n\r\nhello$/)
+})
+
+test('Expect: 100-continue is met, and the body goes on', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.setHeader('x-expect', String(request.headers.expect))
+    request.pipe(response)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const outgoing = request(`${url}/guid`, {
+    method: 'POST',
+    headers: { expect: '100-continue', 'content-length': 5 },
+  })
+  outgoing.flushHeaders()
+  await once(outgoing, 'continue')
+  outgoing.end('hello')
+  const [answer]: IncomingMessage[] = await once(outgoing, 'response')
+  assert.ok(answer)
+  assert.equal(answer.headers['x-expect'], 'undefined')
+  assert.equal(String((await answer.toArray()).join('')), 'hello')
+})
+
+test('Problem documents of a service and any Accept go through: they are not for the gateway to judge', async (t) => {
+  const problem = JSON.stringify({ status: 406, detail: 'no', error: 'no' })
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.writeHead(406, {
+      'content-type': 'application/problem+json',
+      'x-accept': String(request.headers.accept),
+    })
+    response.end(problem)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const answer = await ask(`${url}/guid`, { headers: { accept: 'image/png' } })
+  assert.deepEqual(
+    [answer.status, answer.headers['x-accept'], answer.body.toString()],
+    [406, 'image/png', problem],
+  )
+})
+
+test('Bodies are not looked at: neither their type, nor their form, nor their size', async (t) => {
+  const GUID_URL = await startUpstream(t, async (request, response) => {
+    response.end(`${request.headers['content-type']} ${(await request.toArray()).join('').length}`)
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const told = async (type: string, body: string) =>
+    (
+      await ask(`${url}/guid`, { method: 'POST', headers: type === '' ? {} : { 'content-type': type }, body })
+    ).body.toString()
+  assert.equal(await told('application/json', '{"a":'), 'application/json 5')
+  assert.equal(await told('nonsense', 'x'), 'nonsense 1')
+  assert.equal(await told('', 'x'), 'undefined 1')
+  assert.equal(await told('application/json', ''), 'application/json 0')
+  assert.equal(await told('text/plain', 'x'.repeat(2_000_000)), 'text/plain 2000000')
+})
+
+test('A service that answers before it has read the body ends the exchange, and the client can go on', async (t) => {
+  const bytes = 20_000_000
+  const full = Promise.withResolvers<Socket>()
+  const GUID_URL = await startRawUpstream(t, (socket) =>
+    socket.once('data', (start) => {
+      if (start.toString().startsWith('GET'))
+        return socket.write('HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nnext')
+      return full.resolve(socket.pause())
+    }),
+  )
+  const { port } = await startGateway(t, { GUID_URL })
+  const socket = connect(port, '127.0.0.1')
+  socket.write(`POST /guid HTTP/1.1\r\nHost: a\r\nContent-Length: ${bytes}\r\n\r\n`)
+  socket.write(Buffer.alloc(bytes))
+  const upstream = await full.promise
+  for (let before = -1; before !== socket.bytesWritten - socket.writableLength; await setTimeout(30))
+    before = socket.bytesWritten - socket.writableLength
+  upstream.write('HTTP/1.1 413 X\r\nContent-Length: 2\r\n\r\nno')
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 413.*no$/s)
+  socket.write('GET /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200.*next/s)
+})
+
+test('A client that gives up before or within the answer is not waited for: the service learns of it', async (t) => {
+  const requests: { request: IncomingMessage; response: ServerResponse }[] = []
+  const arrived = Promise.withResolvers<void>()
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    requests.push({ request, response })
+    if (request.url === '/guid/within') response.write('piece')
+    if (requests.length === 3) arrived.resolve()
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const before = request(`${url}/guid/before`).on('error', () => {})
+  before.end()
+  const upload = request(`${url}/guid/upload`, { method: 'POST' }).on('error', () => {})
+  upload.write('part')
+  const within = await start(`${url}/guid/within`, {})
+  await arrived.promise
+  const closed = Promise.all(requests.map(({ response }) => once(response, 'close')))
+  before.destroy()
+  upload.destroy()
+  within.destroy()
+  await closed
+  assert.ok(requests.every(({ response }) => !response.writableFinished))
+})
+
+test('An answer that the client does not read is not heaped up in the gateway', async (t) => {
+  const piece = randomBytes(65_536)
+  const pieces = 1_000
+  let written = 0
+  const GUID_URL = await startUpstream(t, async (_request, response) => {
+    for (; written < pieces; written += 1) if (!response.write(piece)) await once(response, 'drain')
+    response.end()
+  })
+  const { url } = await startGateway(t, { GUID_URL })
+  const answer = await start(`${url}/guid`, {})
+  answer.pause()
+  for (let before = -1; before !== written; await setTimeout(50)) before = written
+  assert.ok(written < pieces / 2, `${written} of ${pieces} pieces were taken from the service`)
+  let bytes = 0
+  for await (const chunk of answer) bytes += chunk.length
+  assert.equal(bytes, pieces * piece.length)
+})
+
+for (const framing of ['content-length', 'transfer-encoding'])
+  test(`A body with ${framing} that the service does not read is not heaped up in the gateway`, async (t) => {
+    const piece = randomBytes(65_536)
+    const pieces = 1_000
+    const length = framing === 'content-length' ? pieces * piece.length : 'chunked'
+    const arrived = Promise.withResolvers<IncomingMessage>()
+    const GUID_URL = await startUpstream(t, (request, response) => {
+      request.pause()
+      arrived.resolve(request)
+      request.on('end', () => response.end('thanks'))
+    })
+    const { url } = await startGateway(t, { GUID_URL })
+    const outgoing = request(`${url}/guid`, { method: 'POST', headers: { [framing]: length } })
+    let written = 0
+    const sending = (async () => {
+      for (; written < pieces; written += 1) if (!outgoing.write(piece)) await once(outgoing, 'drain')
+      outgoing.end()
+    })()
+    const arriving = await arrived.promise
+    for (let before = -1; before !== written; await setTimeout(50)) before = written
+    assert.ok(written < pieces / 2, `${written} of ${pieces} pieces were taken from the client`)
+    let bytes = 0
+    arriving.on('data', (chunk) => {
+      bytes += chunk.length
+    })
+    arriving.resume()
+    const [answer]: IncomingMessage[] = await once(outgoing, 'response')
+    await sending
+    assert.deepEqual([answer?.statusCode, bytes], [200, pieces * piece.length])
+  })
+
+test('Connections to a service are kept and used again, one exchange at a time on each', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) =>
+    response.end(String(request.socket.remotePort)),
+  )
+  const { url } = await startGateway(t, { GUID_URL })
+  const ports = new Set<string>()
+  for (let count = 0; count < 20; count += 1) ports.add((await ask(`${url}/guid`)).body.toString())
+  assert.equal(ports.size, 1)
+  const parallel = await Promise.all(Array.from({ length: 10 }, () => ask(`${url}/guid`)))
+  assert.ok(parallel.every(({ status }) => status === 200))
+})
+
+test('Hundreds of requests in parallel get each their own answer', async (t) => {
+  const GUID_URL = await startUpstream(t, async (request, response) => {
+    const body = (await request.toArray()).join('')
+    if (body.length % 2 === 0) await setTimeout(body.length % 7)
+    response.end(`${request.url} ${body}`)
+  })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 300 })
+  const answers = await Promise.all(
+    Array.from({ length: 300 }, async (_, id) => {
+      const body = 'x'.repeat(id % 50)
+      const answer = await ask(`${url}/guid/${id}`, { method: 'POST', body })
+      return answer.body.toString() === `/guid/${id} ${body}`
+    }),
+  )
+  assert.ok(answers.every(Boolean))
+})

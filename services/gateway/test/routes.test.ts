@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict'
+import { Agent } from 'node:http'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { topology } from '../src/topology.ts'
+import { ask } from './ask.ts'
+import { startGateway } from './start-gateway.ts'
+import { absentUpstream, startUpstream } from './start-upstream.ts'
+
+const notDeployed = {
+  brokerage: ['/accounts', '/accounts/7/orders?limit=1', '/market', '/market/'],
+  certificates: ['/users', '/users/7/', '/certificates', '/certificates/7'],
+  inventory: ['/api/movies', '/api/movies/', '/api/movies/7?title=a'],
+  billing: ['/api/orders', '/api/orders/7'],
+}
+
+for (const [service, paths] of Object.entries(notDeployed))
+  test(`Every request for ${service} is answered 503 with a problem document, since the service is not deployed`, async (t) => {
+    const { url } = await startGateway(t, {}, { topology })
+    for (const path of paths)
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
+        const answer = await ask(url + path, { method, headers: { 'content-type': 'nonsense' } })
+        assert.deepEqual([answer.status, answer.headers['retry-after']], [503, '60'], `${method} ${path}`)
+        assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8')
+        assert.equal(answer.json().message, `The ${service} service is not part of this system yet.`)
+      }
+  })
+
+test('POST /api/billing is answered 503, and another method 405', async (t) => {
+  const { url } = await startGateway(t, {}, { topology })
+  const posted = await ask(`${url}/api/billing`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  })
+  assert.deepEqual(
+    [posted.status, posted.json().message],
+    [503, 'The billing service is not part of this system yet.'],
+  )
+  const read = await ask(`${url}/api/billing`)
+  assert.deepEqual([read.status, read.headers.allow], [405, 'POST'])
+})
+
+test('A path that leads nowhere is answered 404, also where it only begins like one that does', async (t) => {
+  const { url } = await startGateway(t, {})
+  for (const path of ['/', '/guidx', '/api', '/api/moviesx', '/operation'])
+    assert.deepEqual(
+      [(await ask(url + path)).status, typeof (await ask(url + path)).json().message],
+      [404, 'string'],
+      path,
+    )
+})
+
+test('GET /health tells the state of each service, and that all is well', async (t) => {
+  const paths: (string | undefined)[] = []
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    paths.push(request.url)
+    response.end('{}')
+  })
+  const { url } = await startGateway(t, { GUID_URL }, { topology })
+  const answer = await ask(`${url}/health`)
+  const health = answer.json()
+  assert.deepEqual([answer.status, health.status, paths], [200, 'ok', ['/health/ready']])
+  const { guid, ...others } = Object(health.services)
+  assert.deepEqual([guid.status, guid.circuit, guid.latency_ms > 0], ['up', 'closed', true])
+  const absent = { status: 'not_deployed' }
+  assert.deepEqual(others, { brokerage: absent, certificates: absent, inventory: absent, billing: absent })
+})
+
+test('GET /health is 200 and degraded while a service is absent, not ready or silent; readiness of the gateway is its own', async (t) => {
+  const GUID_URL = await absentUpstream()
+  const INVENTORY_URL = await startUpstream(t, (_request, response) => response.writeHead(503).end())
+  const BILLING_URL = await startUpstream(t, () => {})
+  const MARKET = await startUpstream(t, (_request, response) => response.end())
+  const { url } = await startGateway(t, {
+    GUID_URL,
+    INVENTORY_URL,
+    BILLING_URL,
+    BROKERAGE_URL: MARKET,
+    CERTIFICATES_URL: MARKET,
+  })
+  const answer = await ask(`${url}/health`)
+  const states = Object.entries(Object(answer.json().services)).map(
+    ([name, service]) => `${name} ${Object(service).status}`,
+  )
+  assert.deepEqual([answer.status, answer.json().status], [200, 'degraded'])
+  assert.deepEqual(states, ['guid down', 'brokerage up', 'certificates up', 'inventory down', 'billing down'])
+  assert.equal((await ask(`${url}/health/ready`)).status, 200)
+})
+
+test('GET /health shows a circuit that is open', async (t) => {
+  const { url } = await startGateway(
+    t,
+    { GUID_URL: await absentUpstream(), GATEWAY_CIRCUIT_FAULTS_MAX: 1 },
+    { topology },
+  )
+  await ask(`${url}/guid`)
+  assert.equal(Object((await ask(`${url}/health`)).json().services).guid.circuit, 'open')
+})
+
+test('GET /openapi.json describes the gateway and its services, asked once in a while, and /docs shows it', async (t) => {
+  const clock = createManualClock(1_000_000)
+  let asked = 0
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    asked += 1
+    response.end(
+      JSON.stringify({
+        paths: { '/guid/{guid}': { get: { responses: {} } }, '/health/live': { get: { responses: {} } } },
+      }),
+    )
+  })
+  const { url } = await startGateway(t, { GUID_URL }, { clock, topology })
+  const documents = await Promise.all([1, 2, 3].map(async () => (await ask(`${url}/openapi.json`)).json()))
+  for (const { paths, openapi } of documents) {
+    assert.equal(openapi, '3.1.0')
+    const described = Object(paths)
+    assert.deepEqual(Object.keys(described).toSorted(), [
+      '/guid/{guid}',
+      '/health',
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+    ])
+    assert.deepEqual(described['/guid/{guid}'].get.tags, ['guid'])
+  }
+  assert.equal(asked, 1)
+  clock.advance(5_000)
+  await ask(`${url}/openapi.json`)
+  assert.equal(asked, 2)
+  assert.match((await ask(`${url}/docs`)).body.toString(), /swagger-ui/)
+})
+
+test('GET /openapi.json names the services that are down', async (t) => {
+  const { url } = await startGateway(t, { GUID_URL: await absentUpstream() }, { topology })
+  const answer = await ask(`${url}/openapi.json`)
+  assert.equal(answer.status, 200)
+  assert.match(Object(answer.json().info).description, /Not available at the moment: guid\.$/)
+})
+
+test('Closing lets a request in flight come to its end', async (t) => {
+  const arrived = Promise.withResolvers<() => void>()
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    response.write('hel')
+    arrived.resolve(() => response.end('lo'))
+  })
+  const { app, url } = await startGateway(t, { GUID_URL })
+  // A client that would keep its connection must not keep the gateway from closing either.
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const asking = ask(`${url}/guid`, { agent })
+  const finish = await arrived.promise
+  const closing = app.close()
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  finish()
+  assert.equal((await asking).body.toString(), 'hello')
+  await closing
+})

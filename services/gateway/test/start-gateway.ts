@@ -1,0 +1,26 @@
+import type { TestContext } from 'node:test'
+import { loadConfig } from '@quintet/chassis/config'
+import { listen } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import type { GatewayDependencies } from '../src/app.ts'
+import { createGatewayApp } from '../src/app.ts'
+import type { GatewayConfig } from '../src/config.ts'
+import { gatewaySettings } from '../src/config.ts'
+import { topology } from '../src/topology.ts'
+
+/** A gateway on a free port, whose services are all deployed unless the test says otherwise. */
+export async function startGateway(
+  t: TestContext,
+  settings: Partial<GatewayConfig>,
+  dependencies: GatewayDependencies = {},
+) {
+  const config = { ...loadConfig(gatewaySettings, new Map()), ...settings }
+  const app = await createGatewayApp(config, {
+    logger: createLogger({ service: 'gateway', level: 'silent' }),
+    topology: topology.map((service) => ({ ...service, isDeployed: true })),
+    ...dependencies,
+  })
+  t.after(() => app.close())
+  const url = await listen(app, { host: '127.0.0.1', port: 0 })
+  return { app, url, port: Number(new URL(url).port) }
+}

@@ -1,0 +1,373 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { request } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { ask, askRaw, start } from './ask.ts'
+import { startGateway } from './start-gateway.ts'
+import { absentUpstream, startRawUpstream, startUpstream } from './start-upstream.ts'
+
+const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+/** Counts the requests on all connections, and does with each what the test wants; both count from 1. */
+function countingUpstream(
+  onRequest: (socket: Socket, count: { request: number; onConnection: number }) => void,
+) {
+  let requests = 0
+  return {
+    requests: () => requests,
+    onConnection(socket: Socket): void {
+      let onConnection = 0
+      socket.on('data', () => {
+        requests += 1
+        onConnection += 1
+        onRequest(socket, { request: requests, onConnection })
+      })
+    },
+  }
+}
+
+test('A service that refuses the connection is answered for with 502 and a problem document', async (t) => {
+  const { url } = await startGateway(t, { GUID_URL: await absentUpstream() })
+  const answer = await ask(`${url}/guid`, { method: 'POST', headers: { 'x-request-id': 'abc' }, body: '{}' })
+  assert.equal(answer.status, 502)
+  assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8')
+  const detail = 'The guid service cannot be reached; nothing was changed.'
+  assert.deepEqual(answer.json(), {
+    type: 'urn:quintet:problem:bad-gateway',
+    title: 'Bad gateway',
+    status: 502,
+    detail,
+    instance: 'abc',
+    message: detail,
+  })
+})
+
+test('A service that does not answer in time is answered for with 504', async (t) => {
+  const GUID_URL = await startUpstream(t, () => {})
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60 })
+  const answer = await ask(`${url}/guid`)
+  assert.deepEqual([answer.status, answer.json().title], [504, 'Gateway timeout'])
+})
+
+test('A head that comes byte by byte must be complete in time as well', async (t) => {
+  const GUID_URL = await startRawUpstream(t, (socket) => {
+    const timer = setInterval(() => socket.write('H'), 10)
+    socket.on('close', () => clearInterval(timer))
+  })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100 })
+  assert.equal((await ask(`${url}/guid`)).status, 504)
+})
+
+test('A service that breaks off before its answer is answered for with 502, a POST without a second try', async (t) => {
+  const upstream = countingUpstream((socket) => socket.destroy())
+  const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
+  const answer = await ask(`${url}/guid`, { method: 'POST' })
+  assert.deepEqual([answer.status, upstream.requests()], [502, 1])
+  assert.match(String(answer.json().detail), /Whether the request took effect is not known\.$/)
+})
+
+test('An answer that is no HTTP, or whose length is in doubt, is answered for with 502', async (t) => {
+  const bad = [
+    'SSH-2.0-x\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
+    `${okay}more`,
+  ]
+  const { onConnection } = countingUpstream((socket, { request }) => socket.write(bad[request - 1] ?? okay))
+  const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, onConnection) })
+  for (const _ of bad) assert.equal((await ask(`${url}/guid`)).status, 502)
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+})
+
+const cutShort = {
+  'a length': 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello',
+  chunks: 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n',
+}
+
+for (const [framing, text] of Object.entries(cutShort))
+  test(`An answer with ${framing} that is cut short reaches the client as one that is cut short`, async (t) => {
+    const upstream = countingUpstream((socket) => socket.end(text))
+    const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
+    const answer = await start(`${url}/guid`, {})
+    await assert.rejects(answer.toArray(), { code: 'ECONNRESET' })
+    assert.equal(upstream.requests(), 1)
+  })
+
+test('A client of HTTP/1.0 sees a reset where an answer is cut short, and no end that could be a proper one', async (t) => {
+  const { onConnection } = countingUpstream((socket) => socket.end(cutShort.chunks))
+  const { port } = await startGateway(t, { GUID_URL: await startRawUpstream(t, onConnection) })
+  await assert.rejects(askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), { code: 'ECONNRESET' })
+})
+
+test('An answer that stops in its middle is given up after the timeout', async (t) => {
+  const GUID_URL = await startUpstream(t, (_request, response) => response.write('hello'))
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60 })
+  await assert.rejects((await start(`${url}/guid`, {})).toArray(), { code: 'ECONNRESET' })
+})
+
+test('An answer may take longer than the timeout as long as it goes on', async (t) => {
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    let pieces = 0
+    const timer = setInterval(() => {
+      response.write('x')
+      pieces += 1
+      if (pieces < 10) return
+      clearInterval(timer)
+      response.end()
+    }, 30)
+  })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 200 })
+  assert.equal((await ask(`${url}/guid`)).body.toString(), 'xxxxxxxxxx')
+})
+
+test('Faults in a row open the circuit: 503 with Retry-After, until one request finds the service back', async (t) => {
+  const clock = createManualClock(1_000_000)
+  let isBack = false
+  const upstream = countingUpstream((socket) => (isBack ? socket.write(okay) : socket.destroy()))
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(
+    t,
+    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 3, GATEWAY_RETRY_PERCENT: 0 },
+    { clock },
+  )
+  const statuses: number[] = []
+  for (let count = 0; count < 5; count += 1) statuses.push((await ask(`${url}/guid`)).status)
+  assert.deepEqual([statuses, upstream.requests()], [[502, 502, 502, 503, 503], 3])
+
+  clock.advance(1_500)
+  const refused = await ask(`${url}/guid`)
+  assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '4'])
+  assert.equal(refused.json().message, 'The guid service is failing; it is not asked for a while.')
+
+  clock.advance(3_500)
+  assert.equal((await ask(`${url}/guid`)).status, 502)
+  assert.deepEqual([(await ask(`${url}/guid`)).status, upstream.requests()], [503, 4])
+
+  isBack = true
+  clock.advance(5_000)
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+})
+
+test('While one request finds out whether the service is back, the others are refused at once', async (t) => {
+  const clock = createManualClock(1_000_000)
+  const waiting = Promise.withResolvers<Socket>()
+  const { onConnection } = countingUpstream((socket, { request }) =>
+    request > 1 ? waiting.resolve(socket) : socket.destroy(),
+  )
+  const GUID_URL = await startRawUpstream(t, onConnection)
+  const { url } = await startGateway(
+    t,
+    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1, GATEWAY_RETRY_PERCENT: 0 },
+    { clock },
+  )
+  assert.equal((await ask(`${url}/guid`)).status, 502)
+  clock.advance(5_000)
+  const probe = ask(`${url}/guid`)
+  const socket = await waiting.promise
+  const others = await Promise.all([1, 2, 3].map(() => ask(`${url}/guid`)))
+  assert.deepEqual(
+    others.map(({ status }) => status),
+    [503, 503, 503],
+  )
+  socket.write(okay)
+  assert.equal((await probe).status, 200)
+})
+
+test('A client that gives up the request which finds out leaves that to the next one', async (t) => {
+  const clock = createManualClock(1_000_000)
+  const waiting = Promise.withResolvers<Socket>()
+  const { onConnection } = countingUpstream((socket, { request }) => {
+    if (request === 1) socket.destroy()
+    else if (request === 2) waiting.resolve(socket)
+    else socket.write(okay)
+  })
+  const GUID_URL = await startRawUpstream(t, onConnection)
+  const { url } = await startGateway(
+    t,
+    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1, GATEWAY_RETRY_PERCENT: 0 },
+    { clock },
+  )
+  assert.equal((await ask(`${url}/guid`)).status, 502)
+  clock.advance(5_000)
+  const probe = request(`${url}/guid`).on('error', () => {})
+  probe.end()
+  const closed = once(await waiting.promise, 'close')
+  probe.destroy()
+  await closed
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+})
+
+test('An answer of any status is no fault: the circuit stays closed', async (t) => {
+  const statuses = [400, 404, 409, 412, 422, 429, 500, 503]
+  const { onConnection } = countingUpstream((socket, { request }) =>
+    socket.write(`HTTP/1.1 ${statuses[request - 1]} X\r\nContent-Length: 0\r\n\r\n`),
+  )
+  const GUID_URL = await startRawUpstream(t, onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  for (const status of statuses) assert.equal((await ask(`${url}/guid`)).status, status)
+})
+
+test('A client that gives up, or whose body does not come, is no fault of the service', async (t) => {
+  const responses: ServerResponse[] = []
+  const arrived = Promise.withResolvers<void>()
+  const GUID_URL = await startUpstream(t, (incoming, response) => {
+    if (incoming.url === '/guid/answered') response.end('ok')
+    if (incoming.url === '/guid/left') {
+      responses.push(response)
+      arrived.resolve()
+    }
+  })
+  const { url, port } = await startGateway(t, {
+    GUID_URL,
+    GATEWAY_CIRCUIT_FAULTS_MAX: 1,
+    GATEWAY_TIMEOUT_MS: 100,
+  })
+  const leaving = request(`${url}/guid/left`).on('error', () => {})
+  leaving.end()
+  await arrived.promise
+  const closed = Promise.all(responses.map((response) => once(response, 'close')))
+  leaving.destroy()
+  await closed
+  const socket = connect(port, '127.0.0.1')
+  socket.write('POST /guid/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 408/)
+  socket.destroy()
+  assert.equal((await ask(`${url}/guid/answered`)).status, 200)
+})
+
+test('A kept connection that the service has closed is no fault: a GET is sent again on a new one', async (t) => {
+  const upstream = countingUpstream((socket, { onConnection }) =>
+    onConnection === 1 ? socket.write(okay) : socket.resetAndDestroy(),
+  )
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  await Promise.all([1, 2, 3].map(() => ask(`${url}/guid`)))
+  for (let count = 0; count < 3; count += 1) assert.equal((await ask(`${url}/guid`)).status, 200)
+  assert.equal(upstream.requests(), 3 + 6)
+})
+
+for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+  test(`${method} without a body is tried a second time when the service breaks off before its answer`, async (t) => {
+    const head = method === 'HEAD' ? okay.slice(0, -2) : okay
+    const upstream = countingUpstream((socket, { request }) =>
+      request === 1 ? socket.destroy() : socket.write(head),
+    )
+    const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
+    const answer = await ask(`${url}/guid`, {
+      method,
+      headers: method === 'PUT' ? { 'content-length': 0 } : {},
+    })
+    assert.deepEqual([answer.status, upstream.requests()], [200, 2])
+  })
+
+test('No request is tried a third time', async (t) => {
+  const upstream = countingUpstream((socket) => socket.destroy())
+  const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
+  assert.deepEqual([(await ask(`${url}/guid`)).status, upstream.requests()], [502, 2])
+})
+
+test('POST, PATCH and a PUT with a body are never tried a second time, also not on a kept connection', async (t) => {
+  const upstream = countingUpstream((socket, { onConnection }) =>
+    onConnection === 1 ? socket.write(okay) : socket.resetAndDestroy(),
+  )
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  for (const [method, body] of [
+    ['POST', ''],
+    ['PATCH', ''],
+    ['PUT', 'x'],
+  ] as const) {
+    assert.equal((await ask(`${url}/guid`)).status, 200)
+    assert.equal((await ask(`${url}/guid`, { method, body })).status, 502)
+  }
+  assert.equal(upstream.requests(), 6)
+})
+
+test('An answer of the status 503, one that comes too late and one that is malformed are not asked for again', async (t) => {
+  const bad = ['HTTP/1.1 503 X\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n', '', 'nonsense\r\n\r\n']
+  const upstream = countingUpstream((socket, { request }) => socket.write(bad[request - 1] ?? okay))
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100 })
+  const statuses: number[] = []
+  for (const _ of bad) statuses.push((await ask(`${url}/guid`)).status)
+  assert.deepEqual([statuses, upstream.requests()], [[503, 504, 502], 3])
+})
+
+test('Retries end where their budget does', async (t) => {
+  const clock = createManualClock(1_000_000)
+  const upstream = countingUpstream((socket) => socket.destroy())
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1_000 }, { clock })
+  for (let count = 0; count < 10; count += 1) await ask(`${url}/guid`)
+  assert.equal(upstream.requests(), 10 + 3)
+  clock.advance(10_000)
+  await ask(`${url}/guid`)
+  assert.equal(upstream.requests(), 13 + 2)
+})
+
+test('Requests beyond what a service may have in flight are answered 503, and fewer go through again', async (t) => {
+  const waiting: ServerResponse[] = []
+  const arrived = Promise.withResolvers<void>()
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    waiting.push(response)
+    if (waiting.length === 4) arrived.resolve()
+    if (waiting.length > 4) response.end()
+  })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 4 })
+  const first = Array.from({ length: 4 }, () => ask(`${url}/guid`))
+  await arrived.promise
+  const beyond = await ask(`${url}/guid`)
+  assert.deepEqual(
+    [beyond.status, beyond.json().title, beyond.headers['retry-after']],
+    [503, 'Overloaded', '1'],
+  )
+  for (const response of waiting) response.end()
+  assert.ok((await Promise.all(first)).every(({ status }) => status === 200))
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+})
+
+test('While one service hangs with all that it may have in flight, another answers as ever', async (t) => {
+  const hanging: ServerResponse[] = []
+  const arrived = Promise.withResolvers<void>()
+  const GUID_URL = await startUpstream(t, (_request, response) => {
+    if (hanging.push(response) === 50) arrived.resolve()
+  })
+  const INVENTORY_URL = await startUpstream(t, (_request, response) => response.end('movies'))
+  const { url } = await startGateway(t, { GUID_URL, INVENTORY_URL, GATEWAY_IN_FLIGHT_MAX: 50 })
+  let ended = 0
+  const stuck = Array.from({ length: 50 }, async () => {
+    await ask(`${url}/guid`)
+    ended += 1
+  })
+  await arrived.promise
+  const others = await Promise.all(
+    Array.from({ length: 100 }, (_, count) => ask(`${url}/api/movies/${count}`)),
+  )
+  assert.ok(others.every(({ body }) => body.toString() === 'movies'))
+  assert.equal(ended, 0)
+  for (const response of hanging) response.end()
+  await Promise.all(stuck)
+})
+
+test('What happens to the upstreams is counted', async (t) => {
+  const upstream = countingUpstream((socket, { request }) =>
+    request === 1 ? socket.destroy() : socket.write(okay),
+  )
+  const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
+  assert.equal((await ask(`${url}/guid`)).status, 200)
+  const text = (await ask(`${url}/metrics`)).body.toString()
+  const expected = [
+    'gateway_upstream_requests_total{upstream="guid",service="gateway"} 1',
+    'gateway_upstream_retries_total{upstream="guid",service="gateway"} 1',
+    'gateway_upstream_faults_total{upstream="guid",fault="reset",service="gateway"} 1',
+    'gateway_upstream_in_flight{upstream="guid",service="gateway"} 0',
+    'gateway_circuit_state{upstream="guid",state="closed",service="gateway"} 1',
+    'gateway_circuit_state{upstream="billing",state="open",service="gateway"} 0',
+  ]
+  for (const line of expected) assert.ok(text.includes(`${line}\n`), line)
+  assert.match(text, /http_request_duration_seconds_count\{method="GET",route="\/guid",status="200"/)
+})
