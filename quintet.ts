@@ -87,20 +87,26 @@ async function start(words: readonly string[]): Promise<void> {
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
   // The gateway goes first, so that nothing new arrives where it would find its service gone.
-  closeOnSignal(async () => {
+  const close = async () => {
     for (const app of running.toReversed()) await app.close()
-  }, logger)
-  const lines: string[] = []
-  for (const name of names) {
-    const { app: create, host, port } = services[name].create(settings)
-    const app = await create()
-    running.push(app)
-    const address = await listen(app, { host, port })
-    const url = `${name.toUpperCase()}_URL`
-    if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
-    lines.push(lineOf(name, address, settings))
   }
-  print(lines.join(''))
+  try {
+    const lines: string[] = []
+    for (const name of names) {
+      const { app: create, host, port } = services[name].create(settings)
+      const app = await create()
+      running.push(app)
+      const address = await listen(app, { host, port })
+      const url = `${name.toUpperCase()}_URL`
+      if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
+      lines.push(lineOf(name, address, settings))
+    }
+    closeOnSignal(close, logger)
+    print(lines.join(''))
+  } catch (error) {
+    await close()
+    throw error
+  }
 }
 
 async function config(): Promise<void> {
@@ -130,7 +136,9 @@ async function migrate([action, ...words]: readonly string[]): Promise<void> {
 async function make(words: readonly string[]): Promise<void> {
   const [name] = namesFrom(words.slice(0, 1))
   if (name === undefined || words.length !== 2) throw new UsageError(usage)
-  const file = await makeMigration(migrationsOf(name), String(words[1]))
+  const file = await makeMigration(migrationsOf(name), String(words[1])).catch((error: Error) => {
+    throw new UsageError(error.message)
+  })
   print(`services/${name}/migrations/${file}\n`)
 }
 

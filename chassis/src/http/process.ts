@@ -25,8 +25,11 @@ export async function runService<T extends TObject>(
     const config = loadConfig(settings, readSettings(environment))
     const logger = createLogger({ service: name, level: String(Reflect.get(config, 'LOG_LEVEL')) })
     const app = await create(config, { logger })
+    const url = await listen(app, address(config)).catch(async (error: unknown) => {
+      await app.close()
+      throw error
+    })
     closeOnSignal(() => app.close(), logger)
-    const url = await listen(app, address(config))
     process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -37,10 +40,22 @@ export async function runService<T extends TObject>(
 
 /** Listens and gives the address, with the real port where any free one was asked for. */
 export async function listen(app: App, { host, port }: { host: string; port: number }): Promise<string> {
-  await app.listen({ host, port })
+  await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+    const reason = listenFaults[error.code ?? '']
+    throw reason === undefined
+      ? error
+      : new ConfigError([`Cannot listen on ${host}, port ${port}: ${reason}.`])
+  })
   const bound = app.server.address()
   if (bound === null || typeof bound === 'string') throw new Error('The server has no port.')
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
+}
+
+const listenFaults: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another program does',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  EACCES: 'that takes more rights',
+  ENOTFOUND: 'there is no such host',
 }
 
 /**
