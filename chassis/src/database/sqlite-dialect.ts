@@ -19,11 +19,16 @@ export function createSqliteDialect(halves: Pick<Database<unknown>, 'read' | 'co
     },
   }
   return {
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter,
     createDriver: () => createDriver(connection),
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
+}
+
+/** To an adapter that says of itself that it has one connection, Kysely gives one query at a time, and none would be grouped. */
+function createAdapter(): SqliteAdapter {
+  return Object.defineProperty(new SqliteAdapter(), 'supportsMultipleConnections', { value: true })
 }
 
 /** Kysely straight over one connection, for migrations. It wants better-sqlite3's shape, which takes parameters as a list. */

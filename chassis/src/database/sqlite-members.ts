@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { execWhenFree, isBusy } from './sqlite-locks.ts'
 
 const pollIntervalMs = 50
 const joinTimeoutMs = 15_000
@@ -19,12 +20,12 @@ export async function joinMembers(path: string): Promise<{ isSole(): boolean; le
   mkdirSync(folder, { recursive: true })
   const file = join(folder, basename(path))
   const wanted = `${file}-wanted`
-  const gate = new DatabaseSync(`${file}-gate`, { timeout: joinTimeoutMs })
+  const gate = new DatabaseSync(`${file}-gate`, { timeout: 0 })
   const members = new DatabaseSync(`${file}-members`, { timeout: 0 })
   let poll: NodeJS.Timeout | undefined
   let sole = false
   try {
-    gate.exec('begin exclusive')
+    await execWhenFree(gate, 'begin exclusive', joinTimeoutMs)
     sole = takeExclusive(members)
     if (sole) {
       rmSync(wanted, { force: true })
@@ -80,8 +81,4 @@ async function takeShared(members: DatabaseSync, wanted: string): Promise<void> 
   throw new Error(
     `Another process holds ${wanted.replace(/-wanted$/, '')} and does not answer; is it stopped?`,
   )
-}
-
-function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error && error.errcode === 5
 }

@@ -10,6 +10,7 @@ import { createMigrator, migrateUp } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import { createDirectDialect, createSqliteDialect } from './sqlite-dialect.ts'
 import { createGroupCommit } from './sqlite-group-commit.ts'
+import { execWhenFree } from './sqlite-locks.ts'
 import { joinMembers } from './sqlite-members.ts'
 import { createStatementCache, sqliteValues } from './sqlite-statements.ts'
 
@@ -122,9 +123,10 @@ function createTemporaryPlace(): { path: string; remove(): void } {
 /** Processes that start together take turns: the whole work is one exclusive transaction, and all of it counts or none. */
 export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
   mkdirSync(dirname(path), { recursive: true })
-  const connection = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  const connection = new DatabaseSync(path, { timeout: 0 })
   try {
-    connection.exec('pragma journal_mode = wal; pragma synchronous = full; begin immediate')
+    const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
+    await execWhenFree(connection, begin, busyTimeoutMs)
     const result = await work(
       createMigrator(new Kysely({ dialect: createDirectDialect(connection) }), folder),
     )

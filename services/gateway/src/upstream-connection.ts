@@ -45,6 +45,7 @@ export type ConnectionOptions = {
   readonly readBuffer: Buffer
   /** The connection can take another request. */
   onFree(connection: UpstreamConnection): void
+  /** The connection is of no more use; may be told more than once. */
   onClose(connection: UpstreamConnection): void
 }
 
@@ -102,9 +103,9 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
     abort(from) {
       if (listener !== from) return
       endExchange()
-      socket.destroy()
+      drop()
     },
-    destroy: () => socket.destroy(),
+    destroy: drop,
   }
   return connection
 
@@ -153,7 +154,7 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
     endExchange()
     isReused = true
     if (isReusable) options.onFree(connection)
-    else socket.destroy()
+    else drop()
   }
 
   function endExchange(): void {
@@ -170,8 +171,14 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
   function fail(fault: Fault, cause?: unknown): void {
     const to = listener
     endExchange()
-    socket.destroy()
+    drop()
     to?.onFailure(new UpstreamFailure(fault, isReused && !parser.hasBegun(), cause))
+  }
+
+  /** Tells at once, since the socket takes a turn of the event loop to close, in which a request could be lost on it. */
+  function drop(): void {
+    options.onClose(connection)
+    socket.destroy()
   }
 
   function onTimeout(): void {
@@ -185,7 +192,6 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
 
   function onClose(): void {
     clearTimeout(timer)
-    options.onClose(connection)
     fail('reset')
   }
 

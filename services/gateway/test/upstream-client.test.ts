@@ -84,6 +84,13 @@ test('Bytes that come before a request was sent are never taken for its answer',
   assert.equal(await ask(), 2)
 })
 
+test('A connection that is being closed is not used again, not even before it is closed', async (t) => {
+  const { ask, client } = await createWorld(t)
+  assert.equal(await ask(), 1)
+  client.close()
+  assert.equal(await ask(), 2)
+})
+
 test('Closing the client closes its connections', async (t) => {
   const { ask, client, sockets } = await createWorld(t)
   await Promise.all([ask(), ask()])

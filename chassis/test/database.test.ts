@@ -1,0 +1,183 @@
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { makeMigration, migrateDown, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { AppError } from '@quintet/chassis/errors'
+import { add, count, migrations, open, testDatabase } from './database-contract.ts'
+
+testDatabase('sqlite', createUrl)
+
+test('sqlite: a write that is answered has been synced: the journal is a WAL and synchronous is FULL', async (t: TestContext) => {
+  const { commit } = await open(t, createUrl(t))
+  const ask = async (pragma: string) => {
+    const { results } = await commit([{ sql: `pragma ${pragma}`, parameters: [] }])
+    return results[0]?.rows[0]?.[pragma]
+  }
+  t.assert.equal(await ask('synchronous'), 2)
+  t.assert.equal(await ask('journal_mode'), 'wal')
+})
+
+test('sqlite: a process is sole until another opens the database, and says so before the other can write', async (t: TestContext) => {
+  const url = createUrl(t)
+  const first = await open(t, url)
+  t.assert.equal(first.isSole(), true)
+  const opening = open(t, url)
+  const second = await opening
+  t.assert.equal(first.isSole(), false)
+  t.assert.equal(second.isSole(), false)
+  await Promise.all([add(first.query, 'a').execute(), add(second.query, 'b').execute()])
+  t.assert.equal(await count(first.query), 2)
+  await first.close()
+  await second.close()
+  const third = await open(t, url)
+  t.assert.equal(third.isSole(), true)
+})
+
+test('sqlite: a private database goes away with its last trace', async (t: TestContext) => {
+  const before = privateFolders()
+  const database = await openDatabase('sqlite::memory:', { migrations })
+  const made = privateFolders().filter((name) => !before.includes(name))
+  await database.close()
+  t.assert.ok(made.length > 0)
+  // Those of tests that run beside this one may still be there.
+  t.assert.ok(made.some((name) => !existsSync(join(tmpdir(), name))))
+})
+
+test('sqlite: units beyond the bound are refused with overloaded and the others are not', async (t: TestContext) => {
+  const { commit } = await open(t, createUrl(t))
+  const outcomes = await Promise.allSettled(Array.from({ length: 20_050 }, () => commit([])))
+  const refused = outcomes.filter(({ status }) => status === 'rejected')
+  t.assert.equal(refused.length, 50)
+  for (const outcome of refused)
+    if (outcome.status === 'rejected') t.assert.equal(outcome.reason.code, 'overloaded')
+})
+
+test('sqlite: queries that are executed together are one group, and no read waits for a write', async (t: TestContext) => {
+  const { query, commit } = await open(t, createUrl(t))
+  const order: string[] = []
+  const note = (name: string) => () => order.push(name)
+  await Promise.all([
+    add(query, 'a').execute().then(note('query')),
+    commit([add(query, 'b').compile()]).then(note('unit')),
+    add(query, 'c').execute().then(note('query')),
+    count(query).then(note('read')),
+  ])
+  t.assert.deepEqual(order, ['read', 'unit', 'query', 'query'])
+})
+
+test('sqlite: while another process holds the file for long, a write waits, and happens', async (t: TestContext) => {
+  const url = createUrl(t)
+  const { query } = await open(t, url)
+  const other = new DatabaseSync(url.slice('sqlite:'.length))
+  other.exec('begin immediate')
+  let added = false
+  const adding = add(query, 'a')
+    .execute()
+    .then(() => {
+      added = true
+    })
+  // Reading goes on meanwhile.
+  for (let i = 0; i < 20; i += 1) t.assert.equal(await count(query), 0)
+  t.assert.equal(added, false)
+  other.exec('commit')
+  other.close()
+  await adding
+  t.assert.equal(await count(query), 1)
+})
+
+test('sqlite: a migration that fails leaves the database as it was, and free to be opened', async (t: TestContext) => {
+  const url = createUrl(t)
+  const folder = copyMigrations(t)
+  writeFileSync(
+    new URL('0003-break-everything.ts', folder),
+    `export async function up(db) {
+      await db.schema.createTable('half').addColumn('id', 'text').execute()
+      throw new Error('half-way')
+    }
+    export async function down() {}`,
+  )
+  await t.assert.rejects(openDatabase(url, { migrations: folder }), /half-way/)
+  const database = await open(t, url)
+  t.assert.equal(database.isSole(), true)
+  const half = { sql: "select 1 from sqlite_master where name = 'half'", parameters: [], required: true }
+  t.assert.equal((await database.commit([half])).refusedBy, 0)
+})
+
+test('sqlite: many that open a new database at once all find it migrated', async (t: TestContext) => {
+  const url = createUrl(t)
+  const databases = await Promise.all(Array.from({ length: 5 }, () => open(t, url)))
+  await Promise.all(databases.map(({ query }, i) => add(query, `${i}`).execute()))
+  for (const { query } of databases) t.assert.equal(await count(query), 5)
+})
+
+test('migrations are made, applied, listed and taken back one by one', async (t: TestContext) => {
+  const url = createUrl(t)
+  const folder = copyMigrations(t)
+  const file = await makeMigration(folder, 'add-nothing')
+  t.assert.equal(file, '0003-add-nothing.ts')
+  writeFileSync(new URL(file, folder), 'export async function up() {}\nexport async function down() {}\n')
+  await t.assert.rejects(makeMigration(folder, 'Not A Name'), /lower-case/)
+  const run = <R>(work: Parameters<typeof withMigrator<R>>[2]) =>
+    withMigrator(url, { migrations: folder }, work)
+  t.assert.deepEqual(await run(migrateUp), ['0001-create-account', '0002-create-outbox', '0003-add-nothing'])
+  t.assert.deepEqual(await run(migrateUp), [])
+  t.assert.deepEqual(await run(migrateDown), ['0003-add-nothing'])
+  t.assert.deepEqual(await run(migrateDown), ['0002-create-outbox'])
+  const states = await run((migrator) => migrator.getMigrations())
+  t.assert.deepEqual(
+    states.map(({ name, executedAt }) => [name, executedAt !== undefined]),
+    [
+      ['0001-create-account', true],
+      ['0002-create-outbox', false],
+      ['0003-add-nothing', false],
+    ],
+  )
+  t.assert.deepEqual(await run(migrateUp), ['0002-create-outbox', '0003-add-nothing'])
+})
+
+test('a URL that no adapter knows is refused with those that are known', async (t: TestContext) => {
+  await t.assert.rejects(openDatabase('clay-tablet://nineveh', { migrations }), /clay-tablet.*sqlite:/)
+})
+
+test('sqlite: a disk that fails is told as dependency_down, and nothing is changed', async (t: TestContext) => {
+  const { query, commit } = await open(t, createUrl(t))
+  await add(query, 'a').execute()
+  // A page limit that has been reached is to SQLite what a full disk is.
+  await commit([{ sql: 'pragma max_page_count = 1', parameters: [] }])
+  const filling = Array.from({ length: 2000 }, (_, i) => add(query, `${i}`.padStart(30)).execute())
+  const outcomes = await Promise.allSettled(filling)
+  const failed = outcomes.filter(({ status }) => status === 'rejected')
+  t.assert.ok(failed.length > 0)
+  for (const outcome of failed)
+    if (outcome.status === 'rejected')
+      t.assert.ok(outcome.reason instanceof AppError && outcome.reason.code === 'dependency_down')
+  t.assert.equal(await count(query), 1 + outcomes.length - failed.length)
+  await commit([{ sql: 'pragma max_page_count = 1000000', parameters: [] }])
+  await add(query, 'again').execute()
+})
+
+function createUrl(t: TestContext): string {
+  return `sqlite:${join(createFolder(t), 'data', 'test.db')}`
+}
+
+function createFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-database-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** A folder of migrations that a test may add to, where packages can still be imported from. */
+function copyMigrations(t: TestContext): URL {
+  const folder = mkdtempSync(join(import.meta.dirname, 'migrations-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  cpSync(migrations, folder, { recursive: true })
+  return pathToFileURL(`${folder}/`)
+}
+
+function privateFolders(): string[] {
+  return readdirSync(tmpdir()).filter((name) => /^quintet-[^-]+$/.test(name))
+}
