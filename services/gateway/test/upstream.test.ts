@@ -239,6 +239,14 @@ test('A client that gives up, or whose body does not come, is no fault of the se
   assert.equal((await ask(`${url}/guid/answered`)).status, 200)
 })
 
+test('A service that stops taking a body is at fault: 504', async (t) => {
+  const GUID_URL = await startRawUpstream(t, (socket) => socket.pause())
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  const upload = { method: 'POST', body: Buffer.alloc(20_000_000) }
+  assert.equal((await ask(`${url}/guid`, upload)).status, 504)
+  assert.equal((await ask(`${url}/guid`)).status, 503)
+})
+
 test('A kept connection that the service has closed is no fault: a GET is sent again on a new one', async (t) => {
   const upstream = countingUpstream((socket, { onConnection }) =>
     onConnection === 1 ? socket.write(okay) : socket.resetAndDestroy(),
