@@ -166,14 +166,14 @@ test('Nobody but the one whose exchange is under way can pause or abort it', asy
 })
 
 test('The time that a service has to answer begins with the request, however long the connection was idle', async (t) => {
-  const { connection } = await createConnection(t, (socket) => setTimeout(() => socket.write(okay), 200), {
-    timeoutMs: 300,
+  const { connection } = await createConnection(t, (socket) => setTimeout(() => socket.write(okay), 600), {
+    timeoutMs: 1_000,
   })
   const exchange = () =>
     new Promise((resolve, reject) =>
       connection.send(get, { onHead: resolve, onBody() {}, onEnd() {}, onFailure: reject }),
     )
   await exchange()
-  await new Promise((resolve) => setTimeout(resolve, 200))
+  await new Promise((resolve) => setTimeout(resolve, 600))
   await exchange()
 })

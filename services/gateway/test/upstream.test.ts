@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -117,9 +117,9 @@ test('An answer may take longer than the timeout as long as it goes on', async (
       if (pieces < 10) return
       clearInterval(timer)
       response.end()
-    }, 30)
+    }, 60)
   })
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 200 })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 400 })
   assert.equal((await ask(`${url}/guid`)).body.toString(), 'xxxxxxxxxx')
 })
 
@@ -224,7 +224,7 @@ test('A client that gives up, or whose body does not come, is no fault of the se
   const { url, port } = await startGateway(t, {
     GUID_URL,
     GATEWAY_CIRCUIT_FAULTS_MAX: 1,
-    GATEWAY_TIMEOUT_MS: 100,
+    GATEWAY_TIMEOUT_MS: 300,
   })
   const leaving = request(`${url}/guid/left`).on('error', () => {})
   leaving.end()
@@ -242,7 +242,10 @@ test('A client that gives up, or whose body does not come, is no fault of the se
 test('A service that stops taking a body is at fault: 504', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) => socket.pause())
   const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
-  const upload = { method: 'POST', body: Buffer.alloc(20_000_000) }
+  // On a connection that is kept, since one that is closed after the answer breaks off what is still being sent.
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const upload = { method: 'POST', body: Buffer.alloc(20_000_000), agent }
   assert.equal((await ask(`${url}/guid`, upload)).status, 504)
   assert.equal((await ask(`${url}/guid`)).status, 503)
 })

@@ -189,10 +189,10 @@ function prepareStatements(db: Kysely<GuidTables>) {
   const due = (p: Placeholders<{ now: number; limit: number }>) =>
     db
       .selectFrom('guid')
-      .select('guid')
+      .select('id')
       .where('expire', '<=', p.now)
       .orderBy('expire')
-      .orderBy('guid')
+      .orderBy('id')
       .limit(p.limit)
   return {
     find: prepareQuery((p: Placeholders<Key>) =>
@@ -241,7 +241,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
     ),
     sweep: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
-      db.deleteFrom('guid').where('guid', 'in', due(p)),
+      db.deleteFrom('guid').where('id', 'in', due(p)),
     ),
     tellCreated: prepareQuery((p: Placeholders<At & { guid: string; event: string }>) =>
       db
@@ -263,7 +263,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
       tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
     ),
     tellSwept: prepareQuery((p: Placeholders<At & { now: number; limit: number }>) =>
-      tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', 'in', due(p))),
+      tell(db, 'guid.expired', p.at, (rows) => rows.where('id', 'in', due(p))),
     ),
   }
 }
