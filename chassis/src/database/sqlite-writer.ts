@@ -33,7 +33,7 @@ const { path, busyTimeoutMs }: { path: string; busyTimeoutMs: number } = workerD
 const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
 db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
 // Random keys dirty the same pages again and again: the longer the log, the fewer times each is copied to the database.
-db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -16384')
+db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -4096')
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')

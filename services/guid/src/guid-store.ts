@@ -196,7 +196,11 @@ function prepareStatements(db: Kysely<GuidTables>) {
       .limit(p.limit)
   return {
     find: prepareQuery((p: Placeholders<Key>) =>
-      db.selectFrom('guid').selectAll().where('guid', '=', p.guid).where('expire', '>', p.now),
+      db
+        .selectFrom('guid')
+        .select(['guid', 'user', 'expire', 'version'])
+        .where('guid', '=', p.guid)
+        .where('expire', '>', p.now),
     ),
     insert: prepareQuery((p: Placeholders<Guid>) =>
       db
