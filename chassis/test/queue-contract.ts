@@ -105,7 +105,6 @@ function testOrder(createWorld: CreateQueueWorld): void {
     const sent = Array.from({ length: 400 }, (_, i) => message(`m${i}`, `k${i % 13}`))
     const done: Delivery[] = []
     const inHand = new Set<string>()
-    const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
     const faults: string[] = []
     async function handle(delivery: Delivery): Promise<void> {
       if (inHand.has(delivery.key))
@@ -115,33 +114,34 @@ function testOrder(createWorld: CreateQueueWorld): void {
       inHand.delete(delivery.key)
       if (random() < 0.2) throw new Error('at random')
       done.push(delivery)
-      if (done.length === sent.length) finish()
     }
     for (let i = 0; i < 8; i += 1)
       queues[i % 2]?.consume('work', handle, { prefetch: 1 + i * 4, attemptsMax: 1000, backoffMs: () => 0 })
     await queues[0]?.publishAll('work', sent)
-    await finished
+    await until(() => done.length >= sent.length)
     t.assert.deepEqual(faults, [])
     for (const [key, deliveries] of Map.groupBy(done, (delivery) => delivery.key))
       t.assert.deepEqual(ids(deliveries), ids(sent.filter((each) => each.key === key)), `the order of ${key}`)
   })
 
   test('different keys are handled at the same time', async (t: TestContext) => {
+    const gate = createGate(t)
     const queue = await createWorld(t).open()
     await queue.publishAll(
       'work',
       Array.from({ length: 10 }, (_, i) => message(`m${i}`, `k${i}`)),
     )
-    await meet(queue, 10)
+    await meet(queue, 10, gate)
   })
 
   test('messages without a key are handled at the same time', async (t: TestContext) => {
+    const gate = createGate(t)
     const queue = await createWorld(t).open()
     await queue.publishAll(
       'work',
       Array.from({ length: 10 }, (_, i) => message(`m${i}`)),
     )
-    await meet(queue, 10)
+    await meet(queue, 10, gate)
   })
 
   test('no more than `concurrency` handlers run at a time', async (t: TestContext) => {
@@ -166,18 +166,16 @@ function testOrder(createWorld: CreateQueueWorld): void {
     await queue.publishAll('work', sent)
     const done: Delivery[] = []
     const sizes: number[] = []
-    const { promise: finished, resolve: finish } = Promise.withResolvers<void>()
     const handle = async (deliveries: readonly Delivery[]) => {
       sizes.push(deliveries.length)
       const keys = deliveries.map(({ key }) => key).filter((key) => key !== '')
       t.assert.equal(new Set(keys).size, keys.length)
       const failed = deliveries.filter(({ id, attempt }) => attempt === 1 && /[37]$/.test(id))
       done.push(...deliveries.filter((delivery) => !failed.includes(delivery)))
-      if (done.length === sent.length) finish()
       return new Map(failed.map((delivery) => [delivery, new Error('the first time')]))
     }
     queue.consumeBatches('work', handle, { batchMax: 20, concurrency: 1, backoffMs: () => 0 })
-    await finished
+    await until(() => done.length >= sent.length)
     t.assert.equal(new Set(ids(done)).size, sent.length)
     t.assert.ok(Math.max(...sizes) > 1 && Math.max(...sizes) <= 20, `sizes of batches: ${sizes}`)
     const keyed = Map.groupBy(
@@ -499,16 +497,16 @@ function testSharing(createWorld: CreateQueueWorld): void {
 
 function testStopping(createWorld: CreateQueueWorld): void {
   test('stopping a consumer waits for what it is handling and gives back what it has not begun', async (t: TestContext) => {
+    const gate = createGate(t)
     const queue = await createWorld(t).open()
     await queue.publishAll(
       'work',
       Array.from({ length: 10 }, (_, i) => message(`m${i}`)),
     )
     const begun: string[] = []
-    const { promise: gate, resolve: openGate } = Promise.withResolvers<void>()
     const handle = async ({ id }: Delivery) => {
       begun.push(id)
-      await gate
+      await gate.opened
     }
     const consumer = queue.consume('work', handle, { concurrency: 2 })
     await until(() => begun.length === 2)
@@ -518,7 +516,7 @@ function testStopping(createWorld: CreateQueueWorld): void {
     })
     await queue.publish('work', message('late'))
     t.assert.equal(stopped, false)
-    openGate()
+    gate.open()
     await stopping
     t.assert.equal(begun.length, 2)
     t.assert.equal(await queue.depth('work'), 9)
@@ -572,19 +570,24 @@ export async function take(
   handle: (delivery: Delivery) => Promise<void> = async () => {},
 ): Promise<Delivery[]> {
   const taken: Delivery[] = []
-  const { promise, resolve } = Promise.withResolvers<void>()
   const consumer = queue.consume(
     name,
     async (delivery) => {
       taken.push(delivery)
       await handle(delivery)
-      if (taken.length >= count) resolve()
     },
     options,
   )
-  await promise
+  await until(() => taken.length >= count)
   await consumer.stop()
   return taken
+}
+
+/** What a handler waits for; it opens when the test ends at the latest. To be made before the world, which waits for handlers. */
+export function createGate(t: TestContext): { opened: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  t.after(() => resolve())
+  return { opened: promise, open: resolve }
 }
 
 /** Waits for an event that shows itself only in a state; the deadline is there to make a failure a failure. */
@@ -623,14 +626,13 @@ function startConsumer(t: TestContext, url: string, leaseMs: number, hang = ''):
   return child
 }
 
-/** Succeeds when as many handlers as that are in the hands of the consumer at one time. */
-async function meet(queue: Queue, count: number): Promise<void> {
+/** Succeeds when as many handlers as that are at work at one time. */
+async function meet(queue: Queue, count: number, gate: ReturnType<typeof createGate>): Promise<void> {
   let present = 0
-  const { promise: complete, resolve } = Promise.withResolvers<void>()
   await take(queue, count, 'work', {}, async () => {
     present += 1
-    if (present === count) resolve()
-    await complete
+    if (present === count) gate.open()
+    await gate.opened
   })
 }
 

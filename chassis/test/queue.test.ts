@@ -7,31 +7,31 @@ import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { exponentialBackoffMs, openQueue } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
-import { ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
+import { createGate, ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
 testQueue('sqlite', createWorld)
 
 test('sqlite: a queue holds exactly its limit, those being handled among them', async (t: TestContext) => {
+  const gate = createGate(t)
   const queue = await createWorld(t).open()
   const publish = (i: number) => queue.publish('work', message(`m${i}`), { limit: 50 })
   const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => publish(i)))
   t.assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 50)
   t.assert.equal(await queue.depth('work'), 50)
-  const gate = Promise.withResolvers<void>()
   let handling = 0
   const consumer = queue.consume(
     'work',
     () => {
       handling += 1
-      return gate.promise
+      return gate.opened
     },
     { concurrency: 10 },
   )
   await until(() => handling === 10)
   await t.assert.rejects(publish(200), isAppError('overloaded'))
-  gate.resolve()
+  gate.open()
   await consumer.stop()
   t.assert.equal(await queue.depth('work'), 40)
 })
@@ -44,13 +44,13 @@ test('sqlite: a full queue still takes a message that it holds', async (t: TestC
 })
 
 test('sqlite: a handler that takes longer than its lease keeps its message', async (t: TestContext) => {
+  const gate = createGate(t)
   const world = createWorld(t)
   const queue = await world.open()
-  const gate = Promise.withResolvers<void>()
   const attempts: number[] = []
   const handle = ({ attempt }: Delivery) => {
     attempts.push(attempt)
-    return gate.promise
+    return gate.opened
   }
   const consumers = [1, 2].map(() => queue.consume('work', handle, { leaseMs: 3000 }))
   await queue.publish('work', message('a', 'k'))
@@ -59,20 +59,21 @@ test('sqlite: a handler that takes longer than its lease keeps its message', asy
     world.clock.advance(1000)
     await until(() => world.leaseEnd('a') === world.clock.now() + 3000)
   }
-  gate.resolve()
+  gate.open()
   await Promise.all(consumers.map(({ stop }) => stop()))
   t.assert.deepEqual(attempts, [1])
   t.assert.equal(await queue.depth('work'), 0)
 })
 
 test('sqlite: whoever lost its lease can neither acknowledge nor fail the message of another', async (t: TestContext) => {
+  const gates = [createGate(t), createGate(t), createGate(t)]
   const world = createWorld(t)
   const queue = await world.open()
-  const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>(), Promise.withResolvers<void>()]
   const begun: number[] = []
-  const handle = ({ attempt }: Delivery) => {
+  const handle = async ({ attempt }: Delivery) => {
     begun.push(attempt)
-    return gates[attempt - 1]?.promise ?? Promise.resolve()
+    await gates[attempt - 1]?.opened
+    if (attempt === 2) throw new Error('too late')
   }
   const consumers = [1, 2, 3].map(() =>
     queue.consume('work', handle, { leaseMs: 3000, prefetch: 1, concurrency: 1 }),
@@ -83,53 +84,55 @@ test('sqlite: whoever lost its lease can neither acknowledge nor fail the messag
   await until(() => begun.length === 2)
   world.clock.advance(3000)
   await until(() => begun.length === 3)
-  gates[0]?.resolve()
-  gates[1]?.reject(new Error('too late'))
+  gates[0]?.open()
+  gates[1]?.open()
   // Whatever the two had to say is said before a later publication is answered.
   await queue.publish('other', message('x'))
   await queue.publish('other', message('y'))
   t.assert.equal(await queue.depth('work'), 1)
   t.assert.equal(world.leaseEnd('a'), world.clock.now() + 3000)
-  gates[2]?.resolve()
+  gates[2]?.open()
   await Promise.all(consumers.map(({ stop }) => stop()))
   t.assert.equal(await queue.depth('work'), 0)
   t.assert.deepEqual(begun, [1, 2, 3])
 })
 
 test('sqlite: what was taken and not begun when the lease lapsed is left to others', async (t: TestContext) => {
+  const gate = createGate(t)
   const world = createWorld(t)
   const queue = await world.open()
-  const gate = Promise.withResolvers<void>()
   const begun: string[] = []
   const handle = ({ id, attempt }: Delivery) => {
     begun.push(`${id}${attempt}`)
-    return gate.promise
+    return gate.opened
   }
   const slow = queue.consume('work', handle, { leaseMs: 3000, concurrency: 1, prefetch: 2 })
   await queue.publishAll('work', [message('a'), message('b')])
   await until(() => begun.length === 1)
   world.clock.advance(3000)
   t.assert.deepEqual(ids(await take(queue, 2)).sort(), ['a', 'b'])
-  gate.resolve()
+  gate.open()
+  await queue.publish('work', message('c'))
+  await until(() => begun.includes('c1'))
   await slow.stop()
-  t.assert.deepEqual(begun, ['a1'])
+  t.assert.deepEqual(begun, ['a1', 'c1'])
 })
 
 test('sqlite: a key with a long queue behind it does not keep others from being claimed', async (t: TestContext) => {
+  const gate = createGate(t)
   const queue = await createWorld(t).open()
   const hot = Array.from({ length: 2000 }, (_, i) => message(`h${i}`, 'hot'))
   await queue.publishAll('work', hot)
   await queue.publish('work', message('cold', 'cold'))
-  const gate = Promise.withResolvers<void>()
   const begun: string[] = []
   const handle = async ({ id, key }: Delivery) => {
     begun.push(id)
-    if (key === 'hot' && begun.length < 3) await gate.promise
+    if (key === 'hot' && begun.length < 3) await gate.opened
   }
   const consumer = queue.consume('work', handle, { prefetch: 10 })
   await until(() => begun.includes('cold'))
   t.assert.deepEqual(begun, ['h0', 'cold'])
-  gate.resolve()
+  gate.open()
   await until(() => begun.length >= 50)
   await consumer.stop()
   const handled = begun.filter((id) => id !== 'cold')
