@@ -13,7 +13,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { createOutboxRelay, openQueue, outboxStatement } from '@quintet/chassis/queue'
 import type { OutboxMessage, OutboxTable, Queue } from '@quintet/chassis/queue'
 import { sql } from 'kysely'
-import { ids, take, until } from './queue-contract.ts'
+import { createGate, ids, take, until } from './queue-contract.ts'
 
 type Tables = OutboxTable & { account: { id: string; balance: number } }
 type Publishing = Pick<Queue, 'publishAll' | 'append'>
@@ -212,22 +212,22 @@ test('of two relays over one database one works at a time, and each row is publi
 })
 
 test('the rows of a relay that has frozen are taken over when its lease ends', async (t: TestContext) => {
+  const frozen = createGate(t)
   const world = await createWorld(t)
-  const frozen = Promise.withResolvers<void>()
-  const reached = Promise.withResolvers<void>()
+  let reached = false
   const first = world.relay({
     queue: {
       ...world.queue,
       async publishAll() {
-        reached.resolve()
-        await frozen.promise
+        reached = true
+        await frozen.opened
         throw new AppError('dependency_down', 'It woke up too late.')
       },
     },
   })
   await world.commit([row('work', 'a')])
   first.wake()
-  await reached.promise
+  await until(() => reached)
   const second = world.relay({ database: await world.openDatabase() })
   world.clock.advance(9_999)
   await world.settle(second)
@@ -236,29 +236,29 @@ test('the rows of a relay that has frozen are taken over when its lease ends', a
   second.wake()
   await until(async () => (await second.backlog()).rows === 0)
   t.assert.equal(await world.queue.depth('work'), 1)
-  frozen.resolve()
+  frozen.open()
 })
 
 test('stopping waits for what is being relayed and leaves the rest in the outbox', async (t: TestContext) => {
+  const gate = createGate(t)
   const world = await createWorld(t)
-  const gate = Promise.withResolvers<void>()
-  const reached = Promise.withResolvers<void>()
+  let reached = false
   const relay = world.relay({
     batchMax: 2,
     queue: {
       ...world.queue,
       async publishAll(name, messages) {
-        reached.resolve()
-        await gate.promise
+        reached = true
+        await gate.opened
         await world.queue.publishAll(name, messages)
       },
     },
   })
   await world.commit(['a', 'b', 'c', 'd', 'e'].map((body) => row('work', body)))
   relay.wake()
-  await reached.promise
+  await until(() => reached)
   const stopping = relay.stop()
-  gate.resolve()
+  gate.open()
   await stopping
   t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
   t.assert.equal((await relay.backlog()).rows, 3)
