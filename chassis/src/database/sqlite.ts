@@ -15,7 +15,7 @@ import { joinMembers } from './sqlite-members.ts'
 import { createStatementCache, sqliteValues } from './sqlite-statements.ts'
 
 /** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
-export const busyTimeoutMs = 5_000
+const busyTimeoutMs = 5_000
 
 /**
  * SQLite in WAL mode. This thread reads, on a connection of its own, in microseconds; a worker thread writes, so that the
@@ -74,7 +74,7 @@ async function openWriter(
  * saves each of them the locks of the file, half of its time. A snapshot ends with the turn, and before any commit of
  * this process is answered (`refresh`), so a read that begins after the answer to a write still sees that write.
  */
-export function openReader<Tables>(
+function openReader<Tables>(
   path: string,
   isSole: () => boolean,
 ): { read: Database<Tables>['read']; refresh(): void; close(): void } {

@@ -4,8 +4,11 @@ import { AppError } from '../errors/index.ts'
 import type { App } from './app.ts'
 
 /** Remembers which methods each path takes, so that a wrong one is 405 with `Allow` rather than 404 (RFC 9110, 15.5.6). */
-export function createAllowedMethods(app: App): { refusal(request: FastifyRequest): AppError } {
-  const paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength: 256 })
+export function createAllowedMethods(
+  app: App,
+  maxParamLength: number,
+): { refusal(request: FastifyRequest): AppError } {
+  const paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength })
   const methodsByPath = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ method, url }) => {
     const path = url.length > 1 && url.endsWith('/') ? url.slice(0, -1) : url

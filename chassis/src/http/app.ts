@@ -77,7 +77,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, options),
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
-  const allowedMethods = createAllowedMethods(app)
+  const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
   app.setValidatorCompiler(compileValidator)
   app.setSerializerCompiler(() => JSON.stringify)

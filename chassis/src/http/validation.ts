@@ -29,7 +29,7 @@ export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpP
 }
 
 /** One sentence for each faulty field; what is wrong with the whole stands under the name of the part. */
-export function fieldErrors(schema: TSchema, faults: readonly Fault[], part: string): Record<string, string> {
+function fieldErrors(schema: TSchema, faults: readonly Fault[], part: string): Record<string, string> {
   const errors: Record<string, string> = {}
   for (const fault of faults) {
     for (const [field, sentence] of sentences(schema, fault, part)) errors[field] ??= sentence

@@ -3,6 +3,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
 import type { IdempotencyTable } from '@quintet/chassis/http'
+import { outboxStatement } from '@quintet/chassis/queue'
 import type { OutboxTable } from '@quintet/chassis/queue'
 import type { GuidEvent } from '@quintet/contracts'
 import { sql } from 'kysely'
@@ -55,6 +56,7 @@ export function createGuidStore({
   clock: Clock
 }) {
   const statements = prepareStatements(database.query)
+  const toOutbox = outboxStatement(database.query)
   const nextVersion = createVersions(clock)
   const now = () => Math.floor(clock.now() / 1000)
 
@@ -104,7 +106,7 @@ export function createGuidStore({
       const first = beside.first ?? []
       const event = eventOf('guid.created', row)
       const last = [
-        statements.tellCreated({ guid: row.guid, event, at: clock.now() }),
+        toOutbox({ queue: eventsStream, key: row.guid, body: event, createdAt: clock.now() }),
         ...(beside.last ?? []),
       ]
       const register = async (): Promise<Outcome> => {
@@ -246,11 +248,6 @@ function prepareStatements(db: Kysely<GuidTables>) {
     ),
     sweep: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
       db.deleteFrom('guid').where('id', 'in', due(p)),
-    ),
-    tellCreated: prepareQuery((p: Placeholders<At & { guid: string; event: string }>) =>
-      db
-        .insertInto('outbox')
-        .values({ queue: sql.lit(eventsStream), key: p.guid, body: p.event, created_at: p.at }),
     ),
     tellUpdated: prepareQuery((p: Placeholders<At & { guid: string }>) =>
       tell(db, 'guid.updated', p.at, (rows) => rows.where('guid', '=', p.guid)),

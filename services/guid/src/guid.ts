@@ -7,7 +7,7 @@ import { AppError, invalid } from '@quintet/chassis/errors'
 export type Guid = { guid: string; user: string; expire: number; version: number }
 
 const lifetimeSeconds = 30 * 24 * 3600
-export const expireMax = 253_402_300_799
+const expireMax = 253_402_300_799
 
 /** 32 upper-case hexadecimal characters, or the dashed form of RFC 9562 in either case. */
 export const guidPattern = '^([0-9A-F]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'

@@ -3,6 +3,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import { outboxStatement } from '@quintet/chassis/queue'
 import type { GuidCommand } from '@quintet/contracts'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
@@ -29,6 +30,7 @@ export function createOperationStore({
   backlogMax: number
 }) {
   const statements = prepareStatements(database.query)
+  const toOutbox = outboxStatement(database.query)
   const backlog = createBacklog({ clock, backlogMax, count: countPending })
 
   async function countPending(): Promise<number> {
@@ -53,7 +55,13 @@ export function createOperationStore({
       const unit = [
         ...first,
         statements.accept({ id, at: clock.now() }),
-        statements.command({ id, key: command.guid, body: JSON.stringify(command), at: clock.now() }),
+        toOutbox({
+          queue: commandsQueue,
+          id,
+          key: command.guid,
+          body: JSON.stringify(command),
+          createdAt: clock.now(),
+        }),
       ]
       const { refusedBy } = await backlog.admit(() => database.commit(unit))
       return { refused: refusedBy !== undefined }
@@ -138,15 +146,6 @@ function prepareStatements(db: Kysely<GuidTables>) {
     ),
     accept: prepareQuery((p: Placeholders<Change>) =>
       db.insertInto('operation').values({ id: p.id, status: 'pending', changed_at: p.at }),
-    ),
-    command: prepareQuery((p: Placeholders<Change & { key: string; body: string }>) =>
-      db.insertInto('outbox').values({
-        queue: sql.lit(commandsQueue),
-        message_id: p.id,
-        key: p.key,
-        body: p.body,
-        created_at: p.at,
-      }),
     ),
     succeed: prepareQuery((p: Placeholders<Change>) =>
       db
