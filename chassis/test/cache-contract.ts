@@ -1,6 +1,6 @@
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import type { Cache, CacheOptions, Entry } from '@quintet/chassis/cache'
+import type { Cache, CacheOptions, Entry, Load } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
 
@@ -79,7 +79,7 @@ function testReads(open: OpenCache): void {
   test('a value whose end has come is answered as absent while its key is written, too', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const change = createGate<void>()
-    const writing = cache.write('key', change.run, () => undefined)
+    const writing = cache.write(['key'], change.run, () => undefined)
     await change.called
     t.assert.equal(await cache.read('key', () => entryOf(1, startMs)), undefined)
     change.answer()
@@ -101,17 +101,17 @@ function testReads(open: OpenCache): void {
     const load = async () => Promise.reject(new Error('source is down'))
     const readings = await Promise.allSettled([1, 2, 3].map(() => cache.read('key', load)))
     t.assert.deepEqual(new Set(readings.map((reading) => reading.status)), new Set(['rejected']))
-    await t.assert.rejects(cache.read('key', load), /source is down/)
+    await t.assert.rejects(async () => cache.read('key', load), /source is down/)
     t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
     t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
   })
 
-  test('a load that throws before it gives a promise rejects the read, and the key works afterwards', async (t) => {
+  test('a load that throws before it gives a promise fails the read, and the key works afterwards', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const load = () => {
       throw new Error('source is down')
     }
-    await t.assert.rejects(cache.read('key', load), /source is down/)
+    await t.assert.rejects(async () => cache.read('key', load), /source is down/)
     t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
   })
 
@@ -143,7 +143,7 @@ function testReads(open: OpenCache): void {
     await cache.read('key', source.load)
     await put(cache, 'key', entryOf(2))
     await Promise.allSettled([put(cache, 'two', entryOf(1)), put(cache, 'two', entryOf(2))])
-    await t.assert.rejects(cache.write('key', failingChange, () => undefined))
+    await t.assert.rejects(cache.write(['key'], failingChange, () => undefined))
     t.assert.deepEqual(cache.stats().reads, { hit: 1, miss: 1, wait: 0, busy: 0, bypass: 0 })
     t.assert.deepEqual(cache.stats().writes, { ok: 1, contended: 2, failed: 1 })
   })
@@ -167,7 +167,7 @@ function testRaces(open: OpenCache): void {
     const early = cache.read('key', gate.run)
     await gate.called
     await cache.write(
-      'key',
+      ['key'],
       async () => {},
       () => undefined,
     )
@@ -179,7 +179,7 @@ function testRaces(open: OpenCache): void {
   test('a load that begins and ends inside a write fills nothing', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(0))
     const change = createGate<void>()
-    const writing = cache.write('key', change.run, () => undefined)
+    const writing = cache.write(['key'], change.run, () => undefined)
     await change.called
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(0))
     change.answer()
@@ -194,7 +194,7 @@ function testRaces(open: OpenCache): void {
     const change = createGate<void>()
     const early = cache.read('key', load.run)
     await load.called
-    const writing = cache.write('key', change.run, () => undefined)
+    const writing = cache.write(['key'], change.run, () => undefined)
     await change.called
     load.answer(entryOf(0))
     await early
@@ -207,7 +207,7 @@ function testRaces(open: OpenCache): void {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const load = createGate<Entry>()
     const change = createGate<void>()
-    const writing = cache.write('key', change.run, () => undefined)
+    const writing = cache.write(['key'], change.run, () => undefined)
     await change.called
     const early = cache.read('key', load.run)
     await load.called
@@ -222,7 +222,7 @@ function testRaces(open: OpenCache): void {
     const { cache, source } = await createWorld(t, open, entryOf(0))
     await cache.read('key', source.load)
     const change = createGate<void>()
-    const writing = cache.write('key', change.run, () => entryOf(1))
+    const writing = cache.write(['key'], change.run, () => entryOf(1))
     await change.called
     source.entry = entryOf(1)
     t.assert.equal(cache.peek('key'), undefined)
@@ -231,13 +231,26 @@ function testRaces(open: OpenCache): void {
     await writing
   })
 
+  test('a write of several keys marks each of them, so that readers meanwhile do not fill them', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const keys = ['one', 'two', 'three']
+    for (const key of keys) await cache.read(key, () => entryOf(1))
+    const change = createGate<void>()
+    const writing = cache.write(keys, change.run, () => undefined)
+    await change.called
+    for (const key of keys) t.assert.deepEqual(await cache.read(key, () => entryOf(2)), entryOf(2))
+    change.answer()
+    await writing
+    for (const key of keys) t.assert.deepEqual(await cache.read(key, () => entryOf(3)), entryOf(3))
+  })
+
   test('a reader who comes after a write never gets the load of one who came before it', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<Entry>()
     const early = cache.read('key', gate.run)
     await gate.called
     await cache.write(
-      'key',
+      ['key'],
       async () => {},
       () => undefined,
     )
@@ -254,7 +267,7 @@ function testRaces(open: OpenCache): void {
     await gate.called
     const waiting = Array.from({ length: 100 }, () => cache.read('key', source.load))
     await cache.write(
-      'key',
+      ['key'],
       async () => {},
       () => undefined,
     )
@@ -268,7 +281,7 @@ function testRaces(open: OpenCache): void {
     for (const order of [[0, 1] as const, [1, 0] as const]) {
       const { cache, source } = await createWorld(t, open, entryOf(9))
       const changes = [createGate<void>(), createGate<void>()] as const
-      const writings = changes.map((change, index) => cache.write('key', change.run, () => entryOf(index)))
+      const writings = changes.map((change, index) => cache.write(['key'], change.run, () => entryOf(index)))
       for (const index of order) {
         await changes[index].called
         changes[index].answer()
@@ -281,13 +294,13 @@ function testRaces(open: OpenCache): void {
   test('writes that meet in a chain, the first not meeting the last, leave the key empty', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(9))
     const [first, second, third] = [createGate<void>(), createGate<void>(), createGate<void>()]
-    const writings = [cache.write('key', first.run, () => entryOf(1))]
+    const writings = [cache.write(['key'], first.run, () => entryOf(1))]
     await first.called
-    writings.push(cache.write('key', second.run, () => entryOf(2)))
+    writings.push(cache.write(['key'], second.run, () => entryOf(2)))
     await second.called
     first.answer()
     await writings[0]
-    writings.push(cache.write('key', third.run, () => entryOf(3)))
+    writings.push(cache.write(['key'], third.run, () => entryOf(3)))
     await third.called
     second.answer()
     third.answer()
@@ -306,7 +319,7 @@ function testRaces(open: OpenCache): void {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     await cache.read('key', source.load)
     await t.assert.rejects(
-      cache.write('key', failingChange, () => entryOf(2)),
+      cache.write(['key'], failingChange, () => entryOf(2)),
       /disk is full/,
     )
     source.entry = entryOf(3)
@@ -317,7 +330,7 @@ function testRaces(open: OpenCache): void {
   test('a write that fails beside one that succeeds leaves the key empty', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(9))
     await Promise.allSettled([
-      cache.write('key', failingChange, () => entryOf(1)),
+      cache.write(['key'], failingChange, () => entryOf(1)),
       put(cache, 'key', entryOf(2)),
     ])
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
@@ -329,7 +342,7 @@ function testRaces(open: OpenCache): void {
     source.entry = entryOf(2)
     t.assert.equal(
       await cache.write(
-        'key',
+        ['key'],
         async () => 'done',
         () => undefined,
       ),
@@ -351,7 +364,7 @@ function testRaces(open: OpenCache): void {
     const early = cache.read('key', gate.run)
     await gate.called
     await cache.write(
-      'key',
+      ['key'],
       async () => {},
       () => undefined,
     )
@@ -364,7 +377,7 @@ function testRaces(open: OpenCache): void {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     await cache.read('key', source.load)
     await cache.write(
-      'key',
+      ['key'],
       async () => {},
       () => null,
     )
@@ -377,7 +390,7 @@ function testRaces(open: OpenCache): void {
       const change = async () => {
         source.entry = entryOf(version)
       }
-      await cache.write('key', change, () => (version % 2 === 0 ? entryOf(version) : undefined))
+      await cache.write(['key'], change, () => (version % 2 === 0 ? entryOf(version) : undefined))
       t.assert.deepEqual(await cache.read('key', source.load), entryOf(version))
     }
   })
@@ -394,7 +407,7 @@ function testHistories(open: OpenCache): void {
  * older than what a write had answered, or a read had shown, before it began.
  */
 export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
-  const step = fc.record({ act: fc.constantFrom(...acts), key: fc.constantFrom('a', 'b') })
+  const step = fc.record({ act: fc.constantFrom(...acts), key: fc.constantFrom(...allKeys) })
   const client = fc.array(step, { minLength: 1, maxLength: 6 })
   const clients = fc.array(client, { minLength: 2, maxLength: 5 })
   return fc.asyncProperty(fc.scheduler(), clients, async (scheduler, scripts) => {
@@ -409,7 +422,7 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
       }
     }
     await scheduler.waitFor(Promise.all(scripts.map(run)))
-    await scheduler.waitFor(Promise.all(['a', 'b'].map(observer.read)))
+    await scheduler.waitFor(Promise.all(allKeys.map(observer.read)))
     await cache.close()
   })
 }
@@ -417,7 +430,17 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
 export type Act = keyof ReturnType<typeof createObserver>
 
 /** Everything that the users of a cache do; a stranger's write, which passes by the cache, is left out. */
-export const ownActs = ['read', 'readNow', 'peek', 'put', 'touch', 'remove', 'fail', 'failLate'] as const
+export const ownActs = [
+  'read',
+  'readNow',
+  'peek',
+  'put',
+  'touch',
+  'touchAll',
+  'remove',
+  'fail',
+  'failLate',
+] as const
 
 /** The acts of a client, each of which checks what it was answered against what had been shown when it began. */
 function createObserver(cache: Cache, register: ReturnType<typeof createRegister>, strangers: Set<symbol>) {
@@ -432,11 +455,16 @@ function createObserver(cache: Cache, register: ReturnType<typeof createRegister
     },
     put: (key: string) => observeWrite(key, true, (entry) => entry),
     touch: (key: string) => observeWrite(key, true, () => undefined),
+    touchAll: async () => {
+      const change = () => Promise.all(allKeys.map((key) => register.write(key, true)))
+      const written = await cache.write(allKeys, change, () => undefined)
+      for (const [i, { version }] of written.entries()) show(String(allKeys[i]), version)
+    },
     remove: (key: string) => observeWrite(key, false, () => null),
-    fail: (key: string) => cache.write(key, failingChange, () => null).catch(() => {}),
+    fail: (key: string) => cache.write([key], failingChange, () => null).catch(() => {}),
     failLate: (key: string) => {
       const change = () => register.write(key, true).then(failingChange)
-      return cache.write(key, change, () => null).catch(() => {})
+      return cache.write([key], change, () => null).catch(() => {})
     },
     foreignWrite: async (key: string) => {
       const stranger = Symbol('stranger')
@@ -447,7 +475,7 @@ function createObserver(cache: Cache, register: ReturnType<typeof createRegister
     },
   }
 
-  async function observeRead(key: string, read: () => Promise<Entry | undefined>): Promise<void> {
+  async function observeRead(key: string, read: () => ReturnType<Load>): Promise<void> {
     const floor = shown.get(key) ?? 0
     const entry = await read()
     const version = entry?.version ?? register.absentSince(key, floor)
@@ -462,7 +490,7 @@ function createObserver(cache: Cache, register: ReturnType<typeof createRegister
     live: boolean,
     installs: (entry: Entry) => Entry | null | undefined,
   ): Promise<void> {
-    const { version } = await cache.write(key, () => register.write(key, live), installs)
+    const { version } = await cache.write([key], () => register.write(key, live), installs)
     show(key, version)
   }
 
@@ -510,6 +538,7 @@ function createRegister(pause: () => Promise<void>) {
 }
 
 const startMs = 1_800_000_000_000
+const allKeys = ['a', 'b']
 
 async function createWorld(
   t: TestContext,
@@ -559,7 +588,7 @@ function versionsOf(entries: ReadonlyArray<Entry | undefined>): ReadonlyArray<nu
 
 async function put(cache: Cache, key: string, entry: Entry): Promise<void> {
   await cache.write(
-    key,
+    [key],
     async () => {},
     () => entry,
   )

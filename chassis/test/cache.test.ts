@@ -87,7 +87,7 @@ test('memory: an entry over a tenth of the bytes is answered but not held, nor i
   const { cache } = await createWorld(t, 'memory:?bytes=20000')
   await cache.read('key', () => entryOf(1))
   await cache.write(
-    'key',
+    ['key'],
     async () => {},
     () => entryOf(2, 'x'.repeat(1000)),
   )
@@ -116,7 +116,7 @@ test('memory: readers who come together share the rejection of a load, which giv
     throw new Error('source is down')
   }
   const readings = Array.from({ length: 10 }, () =>
-    t.assert.rejects(cache.read('key', load), /source is down/),
+    t.assert.rejects(async () => cache.read('key', load), /source is down/),
   )
   await Promise.all(readings)
   t.assert.equal(loads, 1)
@@ -129,7 +129,7 @@ test('memory: eviction never takes the marker of a write', async (t) => {
   const { cache } = await createWorld(t, 'memory:?entries=2')
   const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
   const writing = cache.write(
-    'key',
+    ['key'],
     () => changed,
     () => undefined,
   )
@@ -174,7 +174,7 @@ test('memory: over a storage that others write to, nothing is held and every rea
   const { cache } = await createWorld(t, 'memory:', { trusted: () => false })
   t.assert.equal(
     await cache.write(
-      'key',
+      ['key'],
       async () => 'done',
       () => entryOf(1),
     ),
@@ -227,7 +227,7 @@ test('memory: a write installs nothing when the storage was shared for a part of
   const { cache, lose, regain } = await createTrustedWorld(t)
   const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
   const writing = cache.write(
-    'key',
+    ['key'],
     () => changed,
     () => entryOf(1),
   )
@@ -244,7 +244,7 @@ test('memory: a write that began over a shared storage keeps readers from fillin
   const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
   lose()
   const writing = cache.write(
-    'key',
+    ['key'],
     () => changed,
     () => entryOf(1),
   )
@@ -264,7 +264,7 @@ test('memory: once closed it holds nothing, while reads still load and writes st
   t.assert.deepEqual(await cache.read('key', () => entryOf(2)), entryOf(2))
   t.assert.equal(
     await cache.write(
-      'key',
+      ['key'],
       async () => 'done',
       () => entryOf(3),
     ),
@@ -356,9 +356,9 @@ function createNaiveCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
       if (entry !== undefined) entries.set(key, entry)
       return entry
     },
-    write: async (key, change) => {
+    write: async (keys, change) => {
       const result = await change()
-      entries.delete(key)
+      for (const key of keys) entries.delete(key)
       return result
     },
   }
@@ -373,6 +373,6 @@ function createDedupingCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
       flights.set(key, flight)
       return flight
     },
-    write: (_key, change) => change(),
+    write: (_keys, change) => change(),
   }
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as immediately } from 'node:timers/promises'
-import { openDatabase, prepareQuery } from '@quintet/chassis/database'
+import { inText, openDatabase, pending, prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { sql } from 'kysely'
@@ -101,6 +101,52 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
 }
 
 function testUnits(createUrl: CreateDatabaseUrl): void {
+  test('a statement is given what an earlier one of its unit returns, by itself or within a text', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const insert = prepareQuery((p: Placeholders<{ id: string; balance: number }>) =>
+      query
+        .insertInto('account')
+        .values({ id: p.id, balance: sql<number>`${p.balance} + 1` })
+        .returning(['id', 'balance']),
+    )
+    const units = Array.from({ length: 50 }, (_, i) => {
+      const first = insert({ id: `${i}`, balance: i })
+      const balance = returnedBy(first, 'balance')
+      const id = inText(balance, `<${pending}> of ${i}, again ${pending}`)
+      return commit([first, insert({ id, balance })])
+    })
+    for (const [i, { results }] of (await Promise.all(units)).entries())
+      t.assert.deepEqual(results[1]?.rows, [{ id: `<${i + 1}> of ${i}, again ${i + 1}`, balance: i + 2 }])
+  })
+
+  test('a statement that refers to what none before it returns fails its unit alone', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const insert = prepareQuery((p: Placeholders<{ id: string }>) =>
+      query.insertInto('account').values({ id: p.id, balance: 1 }),
+    )
+    const returnsNothing = insert({ id: 'a' })
+    const [good, bad] = await Promise.allSettled([
+      commit([insert({ id: 'b' })]),
+      commit([returnsNothing, insert({ id: returnedBy(returnsNothing, 'id') })]),
+    ])
+    t.assert.equal(good.status, 'fulfilled')
+    t.assert.equal(bad.status, 'rejected')
+    t.assert.equal(await count(query), 1)
+  })
+
+  test('a required statement that makes an error has commit reject with it, and nothing is changed', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    class Refusal extends Error {}
+    const remove = query.deleteFrom('account').where('id', '=', 'nobody').compile()
+    const refused = commit([
+      add(query, 'a').compile(),
+      { ...remove, required: () => new Refusal() },
+      add(query, 'b').compile(),
+    ])
+    await t.assert.rejects(refused, Refusal)
+    t.assert.equal(await count(query), 0)
+  })
+
   test('a unit gives the rows and the count of each of its statements, which see those before them', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const deposit = query.updateTable('account').set((row) => ({ balance: row('balance', '+', 5) }))

@@ -16,9 +16,13 @@ async function start(t: TestContext) {
     description: 'For tests.',
     logger: createLogger({ service: 'sample', level: 'silent' }),
     quick(path) {
-      if (path !== '/things/1') return undefined
+      const answer = { route: '/things/:id', etag: '"1"', body }
+      if (path === '/things/fails') throw new Error('the source is down')
+      if (path === '/things/fails-later') return Promise.reject(new Error('the source is down'))
+      if (path === '/things/none-later') return Promise.resolve(undefined)
+      if (path !== '/things/1' && path !== '/things/later') return undefined
       quick += 1
-      return { route: '/things/:id', etag: '"1"', body }
+      return path === '/things/later' ? Promise.resolve(answer) : answer
     },
   })
   app.get('/things/:id', async (request, reply) => {
@@ -46,6 +50,22 @@ test('A quick answer has the status, the header fields and the bytes of the rout
   )
   assert.deepEqual(one, other)
   assert.deepEqual(counts(), { quick: 1, slow: 1 })
+})
+
+test('A quick answer may come later, and what is not found or fails then goes to the route', async (t) => {
+  const { address, counts } = await start(t)
+  for (const [id, quick] of [
+    ['later', 1],
+    ['none-later', 1],
+    ['fails-later', 1],
+    ['fails', 1],
+  ]) {
+    const answer = await fetch(`${address}/things/${id}`)
+    assert.equal(answer.status, 200)
+    assert.equal(await answer.text(), body)
+    assert.equal(counts().quick, quick)
+  }
+  assert.equal(counts().slow, 3)
 })
 
 test('What is conditional, negotiated or no GET goes to the route', async (t) => {

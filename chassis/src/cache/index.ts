@@ -15,23 +15,26 @@ export type Load = () => Entry | undefined | Promise<Entry | undefined>
  */
 export type Cache = {
   /**
-   * Answers at once when the key is held in this process, so that the hot path allocates no promise.
-   * `undefined` means not held (ask `read`), `null` means known to be absent.
+   * What this process holds of the key, without loading: `undefined` means not held, `null` known to be absent.
    */
   peek(key: string): Entry | null | undefined
 
-  /** Answers from the cache, else loads: one load per key however many ask. Rejects with what `load` rejects with. */
-  read(key: string, load: Load): Promise<Entry | undefined>
+  /**
+   * Answers from the cache, else loads: one load per key however many ask. Fails as `load` fails. It answers without a
+   * promise where it can, so that a caller that needs no more than that keeps its turn.
+   */
+  read(key: string, load: Load): ReturnType<Load>
 
   /**
-   * Marks the key, runs `change`, then installs what `entryOf` makes of its result, unless another write met this
-   * one: an entry, `null` when the key is absent now, or `undefined` to leave the key empty, as a rejection does.
+   * Marks the keys of all that `change` may change, runs it, then installs for each key what `entryOf` makes of the result,
+   * unless another write met this one there: an entry, `null` when the key is absent now, or `undefined` to leave the key
+   * empty, as a rejection does.
    * `change` must settle no earlier than its outcome: one that rejects may have had its effect, but has none later.
    */
   write<T>(
-    key: string,
+    keys: readonly string[],
     change: () => Promise<T>,
-    entryOf: (result: T) => Entry | null | undefined,
+    entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T>
 
   /** Forgets everything and keeps nothing from then on; reads still load and writes still run. */

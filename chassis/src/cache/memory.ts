@@ -45,7 +45,7 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     return slot.entry
   }
 
-  async function read(key: string, load: Load): Promise<Entry | undefined> {
+  function read(key: string, load: Load): ReturnType<Load> {
     return look(key, load, flightsMax)
   }
 
@@ -119,22 +119,21 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   }
 
   async function write<T>(
-    key: string,
+    keys: readonly string[],
     change: () => Promise<T>,
-    entryOf: (result: T) => Entry | null | undefined,
+    entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
-    const marker = begin(key)
-    let entry: Entry | null | undefined
+    const marked = keys.map((key) => ({ key, marker: begin(key), entry: leftEmpty }))
     try {
       const result = await change()
-      entry = entryOf(result)
-      writes[marker.contended ? 'contended' : 'ok'] += 1
+      for (const mark of marked) mark.entry = entryOf(result, mark.key)
+      writes[marked.some(({ marker }) => marker.contended) ? 'contended' : 'ok'] += 1
       return result
     } catch (error) {
       writes.failed += 1
       throw error
     } finally {
-      end(key, marker, entry)
+      for (const { key, marker, entry } of marked) end(key, marker, entry)
     }
   }
 
@@ -191,6 +190,8 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     return { entries: slots.size, bytes: slots.calculatedSize, reads: { ...reads }, writes: { ...writes } }
   }
 }
+
+const leftEmpty: Entry | null | undefined = undefined
 
 /** What is held under a key: an entry, or `null` for known to be absent, not served from `deadlineMs` on. */
 type Slot = { readonly entry: Entry | null; readonly deadlineMs: number }

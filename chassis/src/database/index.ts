@@ -1,8 +1,13 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { MigrationWork } from './migrations.ts'
 
-/** A statement of a unit. A `required` one that touches no row refuses the whole unit, which then changes nothing. */
-export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> & { readonly required?: boolean }
+/**
+ * A statement of a unit. A `required` one that touches no row refuses the whole unit, which then changes nothing; where it
+ * makes an error, `commit` rejects with that. A parameter may be a `Reference` to what an earlier statement returns.
+ */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> & {
+  readonly required?: boolean | (() => Error)
+}
 
 export type Row = Record<string, unknown>
 
@@ -64,3 +69,5 @@ function sqlitePath(url: string): string {
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
+export { inText, pending, Reference, returnedBy } from './reference.ts'
+export { startSweeper } from './sweeper.ts'

@@ -1,5 +1,6 @@
 import type { Compilable, CompiledQuery, RawBuilder } from 'kysely'
 import { sql } from 'kysely'
+import type { Reference } from './reference.ts'
 
 /** Stands in a compiled query for a value that is bound later. */
 class Placeholder {
@@ -13,13 +14,16 @@ class Placeholder {
 /** An expression for each value that is bound later. Annotating `build` with it lets the row type be inferred. */
 export type Placeholders<P> = { readonly [K in keyof P]-?: RawBuilder<P[K]> }
 
+/** The values to bind; any of them may be one that an earlier statement of the unit returns. */
+export type Values<P> = { readonly [K in keyof P]: P[K] | Reference }
+
 /**
  * Compiles a query once, to be bound many times: compiling costs a multiple of running it. `build` is given an expression
  * for each parameter by name, and the result turns values by name into a query that is ready to run.
  */
 export function prepareQuery<P extends Record<string, unknown>, R = unknown>(
   build: (parameters: Placeholders<P>) => Compilable<R>,
-): (values: P) => CompiledQuery<R> {
+): (values: Values<P>) => CompiledQuery<R> {
   const placeholders = new Proxy({} as Placeholders<P>, {
     get: (_, name) => sql`${new Placeholder(String(name))}`,
   })

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Outcome, Result, Statement } from './index.ts'
-import type { Batch, BatchAnswer, StepAnswer, UnitAnswer } from './sqlite-writer.ts'
+import { Reference } from './reference.ts'
+import type { Batch, BatchAnswer, Slot, StepAnswer, UnitAnswer } from './sqlite-writer.ts'
 
 const unitsWaitingMax = 20_000
 const unitsPerBatchMax = 1_000
@@ -99,8 +100,8 @@ export async function createGroupCommit(
           statementIds.set(sql, id)
           texts.push(sql)
         }
-        values.push(required === true ? -1 - id : id, parameters.length)
-        for (const value of parameters) values.push(value)
+        values.push(required ? -1 - id : id, parameters.length)
+        for (const value of parameters) values.push(value instanceof Reference ? slotOf(value, unit) : value)
       }
     }
     return { texts, values, forget }
@@ -126,10 +127,20 @@ export async function createGroupCommit(
   }
 }
 
+function slotOf({ statement, column, template }: Reference, unit: readonly Statement[]): Slot {
+  return { step: unit.indexOf(statement), column, template }
+}
+
 const noResults: Outcome['results'] = []
 
+function refuse({ unit, resolve, reject }: Waiting, refusedBy: number): void {
+  const required = unit[refusedBy]?.required
+  if (typeof required === 'function') reject(required())
+  else resolve({ refusedBy, results: noResults })
+}
+
 function answer(waiter: Waiting, answered: UnitAnswer | string | undefined): void {
-  if (typeof answered === 'number') waiter.resolve({ refusedBy: answered, results: noResults })
+  if (typeof answered === 'number') refuse(waiter, answered)
   else if (Array.isArray(answered)) waiter.resolve({ results: answered.map(resultOf) })
   else if (typeof answered === 'string')
     waiter.reject(dependencyDown('The database cannot be written.', answered))

@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Row } from './index.ts'
+import { pending } from './reference.ts'
 
 /**
  * A group on its way to the writer, flat because the structured clone of one array of primitives costs a fraction of that of
@@ -15,6 +16,9 @@ export type Batch = {
   readonly forget: boolean
 }
 
+/** Instead of a parameter: what a column of the first row holds that an earlier step of the unit returned, as text if there is more. */
+export type Slot = { readonly step: number; readonly column: string; readonly template: string }
+
 /** What a statement did: the rows that it returned, or how many it touched. It is kept bare, since it is cloned. */
 export type StepAnswer = Row[] | number
 
@@ -27,7 +31,8 @@ export type BatchAnswer = UnitAnswer[] | string
 type Prepared = { readonly statement: StatementSync; readonly returnsRows: boolean }
 /** Prepared at its first use, so that a text that SQLite refuses fails its own unit and no other. */
 type Known = { readonly text: string; prepared?: Prepared }
-type Step = { readonly known: Known; readonly required: boolean; readonly parameters: SQLInputValue[] }
+type Parameter = SQLInputValue | Slot
+type Step = { readonly known: Known; readonly required: boolean; readonly parameters: Parameter[] }
 
 const { path, busyTimeoutMs }: { path: string; busyTimeoutMs: number } = workerData
 const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
@@ -90,7 +95,7 @@ function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean 
   try {
     for (const { known, required, parameters } of unit) {
       known.prepared ??= prepare(known.text)
-      const result = runStep(known.prepared, parameters)
+      const result = runStep(known.prepared, fill(parameters, results))
       if (touches(result)) touched = true
       else if (required) return { answer: results.length, touched }
       results.push(result)
@@ -101,6 +106,25 @@ function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean 
     if (!isOwnFault(error)) throw error
     return { answer: { error: String(error) }, touched }
   }
+}
+
+/** Hardly any statement has slots, so the parameters are copied only where one does. */
+function fill(parameters: Parameter[], results: readonly StepAnswer[]): SQLInputValue[] {
+  return parameters.some(isSlot)
+    ? parameters.map((parameter) => (isSlot(parameter) ? referredValue(parameter, results) : parameter))
+    : (parameters as SQLInputValue[])
+}
+
+function isSlot(parameter: Parameter): parameter is Slot {
+  return typeof parameter === 'object' && parameter !== null && 'template' in parameter
+}
+
+function referredValue({ step, column, template }: Slot, results: readonly StepAnswer[]): SQLInputValue {
+  const rows = results[step]
+  const value = Array.isArray(rows) ? rows[0]?.[column] : undefined
+  if (value === undefined) throw new TypeError(`Step ${step} of the unit returned no ${column} to refer to.`)
+  // A row holds what SQLite gave, which it takes again.
+  return template === pending ? (value as SQLInputValue) : template.replaceAll(pending, String(value))
 }
 
 function prepare(text: string): Prepared {
@@ -135,7 +159,7 @@ function decode(values: readonly unknown[]): Step[][] {
       const known = statements[id < 0 ? -1 - id : id]
       if (known === undefined) throw new Error(`Statement ${id} was never sent.`)
       // node:sqlite refuses at run time what it cannot bind.
-      unit.push({ known, required: id < 0, parameters: values.slice(at, at + count) as SQLInputValue[] })
+      unit.push({ known, required: id < 0, parameters: values.slice(at, at + count) as Parameter[] })
       at += count
     }
     units.push(unit)

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { prepareQuery } from '../database/index.ts'
-import type { Database, Placeholders, Statement } from '../database/index.ts'
+import { inText, pending, prepareQuery } from '../database/index.ts'
+import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { problemType } from './negotiation.ts'
 import { problemDocument } from './problem.ts'
@@ -16,13 +16,14 @@ export type Answer = {
 }
 
 /**
- * What a handler puts first into the unit that holds its effect, so that effect and answer are kept together or not at
- * all; none when the request has no key. If the unit is refused by it, the handler throws `DuplicateRequest`.
+ * What a handler puts into the unit that holds its effect, so that effect and answer are kept together or not at all; none
+ * when the request has no key. `commit` rejects, as the handler then does, when the key was kept by another meanwhile.
+ * Where the answer has `pending`, it stands for `value`, so it must come behind the statement that value refers to.
  */
-export type Recorder = (answer: Answer) => readonly Statement[]
+export type Recorder = (answer: Answer, value?: Reference) => readonly Statement[]
 
 /** The same key arrived twice at once, and the other one was first. */
-export class DuplicateRequest extends Error {}
+class DuplicateRequest extends Error {}
 
 export type Idempotency = {
   /** Runs `act` once for each Idempotency-Key, and sends its answer or the one that is kept. */
@@ -91,7 +92,7 @@ export function createIdempotency(options: {
     const kept = await answers.find(id, fingerprint)
     if (kept !== undefined) return kept
     try {
-      return await act((answer) => [answers.keep(id, fingerprint, answer)])
+      return await act((answer, value) => [answers.keep(id, fingerprint, answer, value)])
     } catch (error) {
       if (error instanceof DuplicateRequest)
         return (await answers.find(id, fingerprint)) ?? Promise.reject(stillAtWork())
@@ -174,9 +175,13 @@ function createAnswerStore({ query: db, read, commit }: Database<IdempotencyTabl
       const headers: Record<string, string> = JSON.parse(row.headers)
       return { status: row.status, headers: { ...headers, 'idempotency-replayed': 'true' }, body: row.body }
     },
-    keep(id: string, fingerprint: string, { status, headers, body }: Answer): Statement {
-      const row = { id, fingerprint, status, headers: JSON.stringify(headers), body, created_at: clock.now() }
-      return { ...keep({ ...row, since: since() }), required: true }
+    keep(id: string, fingerprint: string, { status, headers, body }: Answer, value?: Reference): Statement {
+      const text = (template: string) => (value === undefined ? template : inText(value, template))
+      // JSON escapes the character.
+      const headersText = JSON.stringify(headers).replaceAll('\\u0000', pending)
+      const row = { id, fingerprint, status, headers: text(headersText), body: text(body) }
+      const statement = keep({ ...row, created_at: clock.now(), since: since() })
+      return { ...statement, required: () => new DuplicateRequest() }
     },
     async sweep(limit: number): Promise<number> {
       const { results } = await commit([forget({ since: since(), limit })])
@@ -209,6 +214,13 @@ function answerOf(
     headers: { ...error.headers, 'content-type': problemType(request) },
     body: JSON.stringify(problemDocument(error, request.id, alias)),
   }
+}
+
+/** The answer with the value where `pending` stood. */
+export function completed({ status, headers, body }: Answer, value: string | number): Answer {
+  const complete = (text: string) => text.replaceAll(pending, String(value))
+  const entries = Object.entries(headers).map(([name, text]) => [name, complete(text)])
+  return { status, headers: Object.fromEntries(entries), body: complete(body) }
 }
 
 /** Sends an answer as it stands. */

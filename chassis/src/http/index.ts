@@ -1,11 +1,12 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
+export { pending } from '../database/index.ts'
 export { createApp } from './app.ts'
 export type { App, AppOptions, Dependencies } from './app.ts'
-export { etagOf, matchesEtag, parseIfMatch } from './preconditions.ts'
+export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
+  completed,
   createIdempotency,
   createIdempotencyTable,
-  DuplicateRequest,
   dropIdempotencyTable,
   sendAnswer,
 } from './idempotency.ts'
@@ -13,5 +14,6 @@ export type { Answer, Idempotency, IdempotencyTable, Recorder } from './idempote
 export { linkToNextPage, openCursor, pageQuery, sealCursor } from './pages.ts'
 export { prefersAsync } from './prefer.ts'
 export { problemDocument, problems } from './problem.ts'
+export { jsonType, sendJson, sendRepresentation } from './representation.ts'
 export { closeOnSignal, listen, runService } from './process.ts'
 export type { QuickAnswer, QuickAnswers } from './quick-answers.ts'

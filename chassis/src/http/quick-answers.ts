@@ -4,10 +4,11 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 export type QuickAnswer = { readonly route: string; readonly etag: string; readonly body: string }
 
 /**
- * Finds the answer to a GET by its path, or undefined to let the framework do it. It is asked for every GET that comes without
- * conditions, so it must be cheap, and it may answer only what the route itself would answer with the same bytes.
+ * Finds the answer to a GET by its path, or undefined to let the framework do it, as it also does when the search fails. It is
+ * asked for every GET that comes without conditions, so it must tell by the path alone whether to look any further, and it
+ * may answer only what the route itself would answer with the same bytes.
  */
-export type QuickAnswers = (path: string) => QuickAnswer | undefined
+export type QuickAnswers = (path: string) => QuickAnswer | undefined | Promise<QuickAnswer | undefined>
 
 /**
  * A listener in front of the framework for answers that are ready as text. The framework's routing, hooks and reply cost as much
@@ -30,13 +31,37 @@ export function createQuickListener(
   },
 ): RequestListener {
   const { find, newRequestId, record, isClosing } = options
-  return (request, response) => {
-    const answer = isPlain(request) && !isClosing() ? find(request.url ?? '') : undefined
+
+  function settle(
+    request: IncomingMessage,
+    response: ServerResponse,
+    startedAt: number,
+    answer?: QuickAnswer,
+  ) {
     if (answer === undefined) return next(request, response)
-    const startedAt = performance.now()
     const id = newRequestId(request)
     send(response, id, answer)
     record(request, id, answer.route, 200, performance.now() - startedAt)
+  }
+
+  return (request, response) => {
+    if (!isPlain(request) || isClosing()) return next(request, response)
+    const startedAt = performance.now()
+    const answer = attempt(find, request.url ?? '')
+    if (!(answer instanceof Promise)) return settle(request, response, startedAt, answer)
+    answer.then(
+      (found) => settle(request, response, startedAt, found),
+      () => next(request, response),
+    )
+  }
+}
+
+/** What fails here fails again behind the framework, which knows how to tell of it. */
+function attempt(find: QuickAnswers, path: string): ReturnType<QuickAnswers> {
+  try {
+    return find(path)
+  } catch {
+    return undefined
   }
 }
 

@@ -136,5 +136,11 @@ export function exponentialBackoffMs(attempt: number): number {
   return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
 }
 
-export { createOutboxRelay, createOutboxTable, dropOutboxTable, outboxStatement } from './outbox.ts'
+export {
+  createOutboxRelay,
+  createOutboxTable,
+  dropOutboxTable,
+  outboxStatement,
+  wakeAfterCommit,
+} from './outbox.ts'
 export type { OutboxMessage, OutboxRelay, OutboxTable } from './outbox.ts'

@@ -199,6 +199,18 @@ export function createOutboxRelay({
   }
 }
 
+/** A database whose commits have the relay look at once: what was committed may have left messages in the outbox. */
+export function wakeAfterCommit<Tables>(database: Database<Tables>, relay: OutboxRelay): Database<Tables> {
+  return {
+    ...database,
+    async commit(unit) {
+      const outcome = await database.commit(unit)
+      relay.wake()
+      return outcome
+    },
+  }
+}
+
 type OutboxRow = { id: number; queue: string; message_id: string | null; key: string; body: string }
 
 function messageOf(source: string, { id, message_id, key, body }: OutboxRow): Message {

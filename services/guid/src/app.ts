@@ -1,20 +1,18 @@
 import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { openDatabase } from '@quintet/chassis/database'
+import { openDatabase, startSweeper } from '@quintet/chassis/database'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { createOutboxRelay, openQueue } from '@quintet/chassis/queue'
-import type { OutboxRelay } from '@quintet/chassis/queue'
+import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
 import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { createGuidStore, eventsStream } from './guid-store.ts'
-import type { GuidDatabase, GuidTables } from './guid-store.ts'
+import type { GuidTables } from './guid-store.ts'
 import { commandsQueue, createOperationStore } from './operation-store.ts'
 import { guidRoutes, quickGuid } from './routes.ts'
-import { startSweeper } from './sweeper.ts'
 
 /** The guid service, whole: everything that it opens is opened here and closed with it. */
 export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {
@@ -66,15 +64,3 @@ const migrations = new URL('../migrations/', import.meta.url)
 
 /** Nobody is obliged to take the events, so the newest ones are kept and the oldest give way. */
 const eventsKept = { keptMax: 100_000 }
-
-/** What was committed may have left messages in the outbox, which then need not wait for the relay's next look. */
-function wakeAfterCommit(database: GuidDatabase, relay: OutboxRelay): GuidDatabase {
-  return {
-    ...database,
-    async commit(unit) {
-      const outcome = await database.commit(unit)
-      relay.wake()
-      return outcome
-    },
-  }
-}

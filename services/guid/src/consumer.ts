@@ -7,6 +7,7 @@ import { GuidCommand } from '@quintet/contracts'
 import { Value } from 'typebox/value'
 import { alreadyLive, expireFault, movedOn, notFound } from './guid.ts'
 import type { GuidStore } from './guid-store.ts'
+import { OperationOver } from './operation-store.ts'
 import type { OperationStore } from './operation-store.ts'
 
 /**
@@ -43,6 +44,7 @@ export function createCommandHandler({
     try {
       await apply(id, command)
     } catch (error) {
+      if (error instanceof OperationOver) return
       // What the rules refuse is the operation's outcome; anything else is tried again by the queue.
       if (!(error instanceof AppError) || error.status >= 500) throw error
       await operations.fail(id, problemDocument(error, id, 'error'))

@@ -32,11 +32,8 @@ export type GuidPage = {
 }
 export type GuidChange = { user?: string; expire?: number }
 
-/** What a caller puts into the same unit: `first` statements refuse it when they touch nothing, `last` see the new row. */
+/** What a caller puts into the same unit, to refuse it or to count with it: `last` statements see the new row. */
 export type Beside = { first?: readonly Statement[]; last?: readonly Statement[] }
-
-/** A write that was refused by a statement that its caller put first. */
-export const refusedBeside = 'beside'
 
 export const eventsStream = 'guid.events'
 
@@ -65,15 +62,13 @@ export function createGuidStore({
     return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
   }
 
-  const find = (guid: string): Promise<Entry | undefined> => cache.read(guid, () => load(guid))
+  const find = (guid: string) => cache.read(guid, () => load(guid))
 
   return {
     /** The version that the next `create` will give, so that an answer can be kept in the unit that makes it true. */
     nextVersion,
 
-    /** The cached entry, at once and without a promise; undefined when it takes a `find` to know. */
-    peek: (guid: string) => cache.peek(guid),
-
+    /** What a live GUID stands for; without a promise where it can be. */
     find,
 
     /** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
@@ -102,7 +97,7 @@ export function createGuidStore({
     },
 
     /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
-    async create(row: Guid, beside: Beside = {}): Promise<'created' | 'live' | typeof refusedBeside> {
+    async create(row: Guid, beside: Beside = {}): Promise<'created' | 'live'> {
       const first = beside.first ?? []
       const event = eventOf('guid.created', row)
       const last = [
@@ -112,18 +107,17 @@ export function createGuidStore({
       const register = async (): Promise<Outcome> => {
         const insert = { ...statements.insert(row), required: true }
         const outcome = await database.commit([...first, insert, ...last])
-        if (outcome.refusedBy !== first.length) return outcome
+        if (outcome.refusedBy === undefined) return outcome
         // Something is in the way. If it has expired it gives way, and is told of first.
         const expired = statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() })
         const revive = { ...statements.revive({ ...row, now: now() }), required: true }
         return database.commit([...first, expired, revive, ...last])
       }
       const entry = entryOf(row)
-      const { refusedBy } = await cache.write(row.guid, register, (done) =>
+      const { refusedBy } = await cache.write([row.guid], register, (done) =>
         done.refusedBy === undefined ? entry : undefined,
       )
-      if (refusedBy === undefined) return 'created'
-      return refusedBy < first.length ? refusedBeside : 'live'
+      return refusedBy === undefined ? 'created' : 'live'
     },
 
     /** Changes a live GUID, given its version if that must still be the one; undefined when no row fits. */
@@ -132,7 +126,7 @@ export function createGuidStore({
       change: GuidChange,
       version?: number,
       beside: Beside = {},
-    ): Promise<Guid | undefined | typeof refusedBeside> {
+    ): Promise<Guid | undefined> {
       const first = beside.first ?? []
       const values = { user: change.user ?? null, expire: change.expire ?? null, next: nextVersion() }
       const unit = [
@@ -144,16 +138,14 @@ export function createGuidStore({
       const changed = ({ refusedBy, results }: Outcome) =>
         refusedBy === undefined ? rowOf(results[first.length]) : undefined
       const outcome = await cache.write(
-        guid,
+        [guid],
         () => database.commit(unit),
         (done) => {
           const row = changed(done)
           return row && entryOf(row)
         },
       )
-      return outcome.refusedBy !== undefined && outcome.refusedBy < first.length
-        ? refusedBeside
-        : changed(outcome)
+      return changed(outcome)
     },
 
     /** Deletes a live GUID, given its version if that must still be the one; false when no row fits. */
@@ -164,7 +156,7 @@ export function createGuidStore({
         { ...statements.delete(condition), required: true },
       ]
       const outcome = await cache.write(
-        guid,
+        [guid],
         () => database.commit(unit),
         ({ refusedBy }) => (refusedBy === undefined ? null : undefined),
       )

@@ -12,6 +12,12 @@ const expireMax = 253_402_300_799
 /** 32 upper-case hexadecimal characters, or the dashed form of RFC 9562 in either case. */
 export const guidPattern = '^([0-9A-F]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'
 const guidExpression = new RegExp(guidPattern)
+const canonicalExpression = /^[0-9A-F]{32}$/
+
+/** Whether this is how GUIDs are kept: 32 upper-case hexadecimal characters. */
+export function isCanonical(notation: string): boolean {
+  return canonicalExpression.test(notation)
+}
 
 /** The canonical form of a GUID in either notation; refuses what is none. */
 export function parseGuid(notation: string): string {

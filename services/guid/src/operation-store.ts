@@ -14,6 +14,9 @@ export const commandsQueue = 'guid.commands'
 const keptMs = 24 * 3_600_000
 const countedAgainMs = 100
 
+/** The operation is over, as its command finds when it is delivered again. */
+export class OperationOver extends Error {}
+
 export type OperationStore = ReturnType<typeof createOperationStore>
 
 /**
@@ -47,11 +50,7 @@ export function createOperationStore({
     },
 
     /** Stores a command for the workers, or refuses with `overloaded` when too many are waiting. */
-    async accept(
-      id: string,
-      command: GuidCommand,
-      first: readonly Statement[],
-    ): Promise<{ refused: boolean }> {
+    async accept(id: string, command: GuidCommand, first: readonly Statement[]): Promise<void> {
       const unit = [
         ...first,
         statements.accept({ id, at: clock.now() }),
@@ -63,12 +62,14 @@ export function createOperationStore({
           createdAt: clock.now(),
         }),
       ]
-      const { refusedBy } = await backlog.admit(() => database.commit(unit))
-      return { refused: refusedBy !== undefined }
+      await backlog.admit(() => database.commit(unit))
     },
 
-    /** To be first in the unit of the effect: it refuses the unit when the operation is over, as after a redelivery. */
-    begin: (id: string): Statement => ({ ...statements.succeed({ id, at: clock.now() }), required: true }),
+    /** To be first in the unit of the effect, which it refuses with `OperationOver`. */
+    begin: (id: string): Statement => ({
+      ...statements.succeed({ id, at: clock.now() }),
+      required: () => new OperationOver(),
+    }),
 
     /** To be last in the unit of the effect: keeps the GUID as it now is as the result. */
     keepResult: (id: string, guid: string): Statement => statements.keepResult({ id, guid }),

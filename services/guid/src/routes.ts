@@ -2,16 +2,17 @@ import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import {
-  DuplicateRequest,
   etagOf,
+  jsonType,
   linkToNextPage,
-  matchesEtag,
   openCursor,
   parseIfMatch,
   prefersAsync,
   problems,
   sealCursor,
   sendAnswer,
+  sendJson,
+  sendRepresentation,
 } from '@quintet/chassis/http'
 import type {
   Answer,
@@ -19,6 +20,7 @@ import type {
   FastifyReply,
   FastifyRequest,
   Idempotency,
+  QuickAnswer,
   QuickAnswers,
   Recorder,
 } from '@quintet/chassis/http'
@@ -30,6 +32,7 @@ import {
   entryOf,
   expireFault,
   expireOf,
+  isCanonical,
   movedOn,
   newGuid,
   notFound,
@@ -38,12 +41,10 @@ import {
   userFault,
 } from './guid.ts'
 import type { GuidPage, GuidStore } from './guid-store.ts'
-import { refusedBeside } from './guid-store.ts'
 import type { OperationStore } from './operation-store.ts'
 import { GuidBody, GuidPatch, GuidPath, GuidQuery, NewGuid, OperationBody, OperationPath } from './schemas.ts'
 
 const tags = ['guid']
-const json = 'application/json; charset=utf-8'
 const pageSize = 100
 
 type Parts = {
@@ -77,8 +78,6 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
   app.get(
     '/guid/:guid',
     {
-      // A hit in the cache proves that the key is a GUID, which is cheaper than looking; all others are checked below.
-      validatorCompiler: () => () => true,
       schema: {
         tags,
         summary: 'Get a GUID',
@@ -86,14 +85,11 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         response: { 200: GuidBody, ...problems(400, 404) },
       },
     },
-    (request, reply) => {
+    async (request, reply) => {
       const { guid } = request.params
-      const known = guids.peek(guid)
-      if (known) return sendGuid(request, reply, guid, known)
-      return guids.find(parseGuid(guid)).then((entry) => {
-        if (entry === undefined) throw notFound()
-        sendGuid(request, reply, guid, entry)
-      })
+      const entry = await guids.find(parseGuid(guid))
+      if (entry === undefined) throw notFound()
+      sendGuid(request, reply, guid, entry)
     },
   )
 
@@ -127,7 +123,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       }
       const version = await guids.admit(guid, versions)
       const row = await guids.update(guid, change, version)
-      if (row === undefined || row === refusedBeside) throw version === undefined ? notFound() : movedOn()
+      if (row === undefined) throw version === undefined ? notFound() : movedOn()
       sendGuid(request, reply, notation, entryOf(row))
     },
   )
@@ -177,7 +173,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
       if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.id])))
-      sendText(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
+      sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )
 
@@ -196,7 +192,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       if (operation === undefined) throw new AppError('not_found', 'Operation not found.')
       const { id, status, result, problem } = operation
       const body = { id, status, ...parsed('result', result), ...parsed('problem', problem) }
-      send(request, reply, `"${status}"`, JSON.stringify(body))
+      sendRepresentation(request, reply, `"${status}"`, JSON.stringify(body))
     },
   )
 
@@ -208,12 +204,10 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       const row = { guid, user, expire, version: guids.nextVersion() }
       const answer: Answer = {
         status: 201,
-        headers: { 'content-type': json, location: `/guid/${notation}`, etag: etagOf(row.version) },
+        headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
         body: textOf(notation, entryOf(row)),
       }
-      const outcome = await guids.create(row, { first: record(answer) })
-      if (outcome === refusedBeside) throw new DuplicateRequest()
-      if (outcome === 'live') throw alreadyLive()
+      if ((await guids.create(row, { first: record(answer) })) === 'live') throw alreadyLive()
       return answer
     })
   }
@@ -223,48 +217,35 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     const answer: Answer = {
       status: 202,
       headers: {
-        'content-type': json,
+        'content-type': jsonType,
         location: `/operations/${id}`,
         'preference-applied': 'respond-async',
         'retry-after': '1',
       },
       body: JSON.stringify({ id, status: 'pending' }),
     }
-    const { refused } = await operations.accept(id, command, record(answer))
-    if (refused) throw new DuplicateRequest()
+    await operations.accept(id, command, record(answer))
     return answer
   }
 }
 
-/** Cached GUIDs by their path in canonical notation, the hottest answer of all. */
+/** GUIDs by their path in canonical notation, the hottest answer of all. */
 export function quickGuid(guids: GuidStore): QuickAnswers {
   const prefix = '/guid/'
   return (path) => {
-    const guid =
-      path.length === prefix.length + 32 && path.startsWith(prefix) ? path.slice(prefix.length) : ''
-    const entry = guid === '' ? undefined : guids.peek(guid)
-    return entry
-      ? { route: '/guid/:guid', etag: etagOf(entry.version), body: textOf(guid, entry) }
-      : undefined
+    const guid = path.startsWith(prefix) ? path.slice(prefix.length) : ''
+    if (!isCanonical(guid)) return undefined
+    const answerOf = (entry: Entry | undefined): QuickAnswer | undefined =>
+      entry && { route: '/guid/:guid', etag: etagOf(entry.version), body: textOf(guid, entry) }
+    const found = guids.find(guid)
+    return found instanceof Promise ? found.then(answerOf) : answerOf(found)
   }
 }
 
 const created = { 201: GuidBody, 202: OperationBody, ...problems(400, 409, 422, 503) }
 
 function sendGuid(request: FastifyRequest, reply: FastifyReply, notation: string, entry: Entry): void {
-  send(request, reply, etagOf(entry.version), textOf(notation, entry))
-}
-
-/** A representation with its validator, or 304 when the client has it already. */
-function send(request: FastifyRequest, reply: FastifyReply, etag: string, body: string): void {
-  const known = request.headers['if-none-match']
-  reply.header('etag', etag)
-  if (known !== undefined && request.method !== 'PATCH' && matchesEtag(known, etag)) reply.code(304).send()
-  else sendText(reply, body)
-}
-
-function sendText(reply: FastifyReply, body: string): void {
-  reply.type(json).send(body)
+  sendRepresentation(request, reply, etagOf(entry.version), textOf(notation, entry))
 }
 
 function sendNothing(reply: FastifyReply): void {

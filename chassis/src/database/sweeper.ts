@@ -1,4 +1,4 @@
-import type { Logger } from '@quintet/chassis/telemetry'
+import type { Logger } from '../telemetry/index.ts'
 
 const intervalMs = 1_000
 const rowsPerBatchMax = 500
