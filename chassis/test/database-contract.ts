@@ -64,6 +64,13 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
     }
   })
 
+  test('lower() lowers the letters of every script', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const lowered = sql<{ one: string }>`select lower('ÄΣЖ i Z') as one`
+    t.assert.deepEqual((await lowered.execute(query)).rows, [{ one: 'äσж i z' }])
+    t.assert.deepEqual((await commit([lowered.compile(query)])).results[0]?.rows, [{ one: 'äσж i z' }])
+  })
+
   test('a prepared query is bound by name, as often as a name occurs, and keeps what was built in', async (t: TestContext) => {
     const { query, commit, read } = await open(t, createUrl(t))
     const insert = prepareQuery((p: Placeholders<{ id: string; amount: number }>) =>

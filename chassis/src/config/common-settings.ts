@@ -26,6 +26,13 @@ export function embeddableUrl(options: { default: string; schemes: string[]; des
   return Type.String({ ...annotations, pattern, expected: `a URL that starts with ${schemes.join(' or ')}` })
 }
 
+/** The cache before the databases, which several services may have each for itself. */
+export const cacheUrl = embeddableUrl({
+  default: 'memory:',
+  schemes: ['memory:', 'none:'],
+  description: 'The cache before the databases: memory:?entries=100000&bytes=33554432, or none: for none.',
+})
+
 export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
   default: '127.0.0.1',
   description: 'The address to listen on; 0.0.0.0 or :: for all of the machine.',

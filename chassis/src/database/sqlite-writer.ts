@@ -3,6 +3,7 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Row } from './index.ts'
 import { pending } from './reference.ts'
+import { lowerAsUnicode } from './sqlite-functions.ts'
 
 /**
  * A group on its way to the writer, flat because the structured clone of one array of primitives costs a fraction of that of
@@ -39,6 +40,7 @@ const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
 db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
 // Random keys dirty the same pages again and again: the longer the log, the fewer times each is copied to the database.
 db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -4096')
+lowerAsUnicode(db)
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')

@@ -10,6 +10,7 @@ import { createMigrator, migrateUp } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import { createDirectDialect, createSqliteDialect } from './sqlite-dialect.ts'
 import { createGroupCommit } from './sqlite-group-commit.ts'
+import { lowerAsUnicode } from './sqlite-functions.ts'
 import { execWhenFree } from './sqlite-locks.ts'
 import { joinMembers } from './sqlite-members.ts'
 import { createStatementCache, sqliteValues } from './sqlite-statements.ts'
@@ -79,6 +80,7 @@ function openReader<Tables>(
   isSole: () => boolean,
 ): { read: Database<Tables>['read']; refresh(): void; close(): void } {
   const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+  lowerAsUnicode(connection)
   const statements = createStatementCache(connection)
   const begin = connection.prepare('begin')
   const end = connection.prepare('commit')

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
+import { cacheUrl, commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
 
 export type GuidConfig = Static<typeof guidSettings>
 export const guidSettings = Type.Object({
@@ -11,11 +11,7 @@ export const guidSettings = Type.Object({
     schemes: ['sqlite:'],
     description: 'Where GUIDs are kept.',
   }),
-  CACHE_URL: embeddableUrl({
-    default: 'memory:',
-    schemes: ['memory:', 'none:'],
-    description: 'The cache before the databases: memory:?entries=100000&bytes=33554432, or none: for none.',
-  }),
+  CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:'],

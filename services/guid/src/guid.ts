@@ -42,12 +42,6 @@ export function expireFault(expire: number, nowMs: number): string | undefined {
   return expire > expireMax ? `Expire must be at most ${expireMax}.` : undefined
 }
 
-/** What is wrong with a user's name beyond its length, if anything: no engine must have to change it to store it. */
-export function userFault(user: string): string | undefined {
-  if (!user.isWellFormed()) return 'User must be well-formed Unicode.'
-  return user.includes('\0') ? 'User must not contain the character NUL.' : undefined
-}
-
 /** What the cache holds of a GUID: the text of an answer from behind the notation on, and the end of its life. */
 export function entryOf({ user, expire, version }: Guid): Entry {
   return {

@@ -38,7 +38,6 @@ import {
   notFound,
   parseGuid,
   textOf,
-  userFault,
 } from './guid.ts'
 import type { GuidPage, GuidStore } from './guid-store.ts'
 import type { OperationStore } from './operation-store.ts'
@@ -287,8 +286,6 @@ function refuseFaults(request: FastifyRequest<{ Body: Given }>, clock: Clock): G
     ...(validationError instanceof AppError && validationError.errors),
   }
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
-  const user = typeof body?.user === 'string' ? userFault(body.user) : undefined
-  if (user !== undefined) errors.user ??= user
   const expire = body?.expire === undefined ? undefined : expireFault(Number(body.expire), clock.now())
   if (expire !== undefined) errors.expire ??= expire
   if (Object.keys(errors).length > 0) throw invalid(errors)

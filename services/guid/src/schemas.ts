@@ -1,20 +1,15 @@
-import { pageQuery } from '@quintet/chassis/http'
+import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { guidPattern } from './guid.ts'
 
 const userLengthMax = 256
 
-const user = Type.String({
+const user = text('User', {
   minLength: 1,
   maxLength: userLengthMax,
   description: 'Whom the GUID belongs to.',
-  'x-errors': {
-    required: 'User field is required.',
-    type: 'User must be a string.',
-    minLength: 'User must not be empty.',
-    maxLength: `User must have at most ${userLengthMax} characters.`,
-  },
+  required: 'User field is required.',
 })
 
 const expire = Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 0 })], {

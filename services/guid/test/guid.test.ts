@@ -2,16 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
-import {
-  createVersions,
-  entryOf,
-  expireFault,
-  expireOf,
-  newGuid,
-  parseGuid,
-  textOf,
-  userFault,
-} from '../src/guid.ts'
+import { createVersions, entryOf, expireFault, expireOf, newGuid, parseGuid, textOf } from '../src/guid.ts'
 
 const canonical = fc
   .array(fc.constantFrom(...'0123456789ABCDEF'), { minLength: 32, maxLength: 32 })
@@ -71,10 +62,4 @@ test('Versions rise, even when the clock stands still or goes back', () => {
     [...new Set(versions)].sort((a, b) => a - b),
   )
   assert.equal(versions.at(-1), 2_000_000)
-})
-
-test('A user is text that every engine can store unchanged', () => {
-  assert.equal(userFault('ada 🙂'), undefined)
-  assert.match(String(userFault('\udc00')), /Unicode/)
-  assert.match(String(userFault('a\0')), /NUL/)
 })
