@@ -17,6 +17,8 @@ import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
+import { createInventoryApp } from './services/inventory/src/app.ts'
+import { inventorySettings } from './services/inventory/src/config.ts'
 
 /** One service as this command sees it; `create` opens what the service needs, and `port` is where it then listens. */
 type Service = {
@@ -36,6 +38,14 @@ const services = {
       return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
     },
   },
+  inventory: {
+    settings: inventorySettings,
+    storage: ['INVENTORY_DATABASE_URL', 'CACHE_URL'],
+    create(settings) {
+      const config = loadConfig(inventorySettings, settings)
+      return { app: () => createInventoryApp(config), host: config.HOST, port: config.INVENTORY_PORT }
+    },
+  },
   gateway: {
     settings: gatewaySettings,
     storage: [],
@@ -47,7 +57,7 @@ const services = {
 } satisfies Record<string, Service>
 
 type ServiceName = keyof typeof services
-const serviceNames: readonly ServiceName[] = ['guid', 'gateway']
+const serviceNames: readonly ServiceName[] = ['guid', 'inventory', 'gateway']
 
 const usage = `quintet: five services behind one gateway
 

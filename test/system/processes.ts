@@ -28,7 +28,14 @@ export function dataFolder(t: TestContext): string {
 export function run(t: TestContext, words: readonly string[], environment: Record<string, string>): Process {
   const child = spawn(process.execPath, words, {
     cwd: root,
-    env: { PATH: process.env.PATH, HOST: '127.0.0.1', GATEWAY_PORT: '0', GUID_PORT: '0', ...environment },
+    env: {
+      PATH: process.env.PATH,
+      HOST: '127.0.0.1',
+      GATEWAY_PORT: '0',
+      GUID_PORT: '0',
+      INVENTORY_PORT: '0',
+      ...environment,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''

@@ -6,7 +6,15 @@ test('quintet start brings up all services, one line each, and they work togethe
   const quintet = run(t, ['quintet.ts', 'start'], { DATA_DIR: dataFolder(t), LOG_LEVEL: 'warn' })
   const gateway = await quintet.address('gateway')
   const guid = await quintet.address('guid')
-  assert.equal(quintet.output().trim().split('\n').length, 2, quintet.output())
+  assert.deepEqual(
+    quintet
+      .output()
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ', 1)[0]),
+    ['guid', 'inventory', 'gateway'],
+  )
+  assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
   const created = await call('POST', `${gateway}/guid`, { user: 'ada' })
   assert.equal(created?.status, 201)
   const { guid: name } = Object(created?.body)

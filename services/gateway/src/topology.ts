@@ -29,7 +29,7 @@ export const topology: readonly Service[] = [
     isDeployed: false,
     paths: { '/users': '/users', '/certificates': '/certificates' },
   },
-  { name: 'inventory', url: 'INVENTORY_URL', isDeployed: false, paths: { '/api/movies': '/api/movies' } },
+  { name: 'inventory', url: 'INVENTORY_URL', isDeployed: true, paths: { '/api/movies': '/api/movies' } },
   { name: 'billing', url: 'BILLING_URL', isDeployed: false, paths: { '/api/orders': '/orders' } },
 ]
 

@@ -1,0 +1,19 @@
+import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
+import type { Kysely } from 'kysely'
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  // Ids are never used again, so that an old link, ETag or cached answer cannot mean another movie.
+  await db.schema
+    .createTable('movies')
+    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('title', 'varchar(256)', (column) => column.notNull())
+    .addColumn('description', 'text', (column) => column.notNull())
+    .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))
+    .execute()
+  await createIdempotencyTable(db)
+}
+
+export async function down(db: Kysely<unknown>): Promise<void> {
+  await dropIdempotencyTable(db)
+  await db.schema.dropTable('movies').execute()
+}

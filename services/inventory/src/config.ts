@@ -1,0 +1,15 @@
+import { cacheUrl, commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+
+export type InventoryConfig = Static<typeof inventorySettings>
+export const inventorySettings = Type.Object({
+  ...commonSettings,
+  INVENTORY_PORT: port(8080, 'Port of the inventory service; 0 for any free one.'),
+  INVENTORY_DATABASE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/inventory.db',
+    schemes: ['sqlite:'],
+    description: 'Where movies are kept.',
+  }),
+  CACHE_URL: cacheUrl,
+})

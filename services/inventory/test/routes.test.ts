@@ -1,0 +1,275 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createWorld } from './world.ts'
+
+const metropolis = { title: 'Metropolis', description: 'A city in two halves.' }
+
+test('POST /api/movies answers 201 with the movie, its address and its version', async (t) => {
+  const { post, get } = await createWorld(t)
+  const response = await post(metropolis)
+  assert.equal(response.statusCode, 201)
+  assert.deepEqual(response.json(), { id: 1, ...metropolis })
+  assert.equal(response.headers.location, '/api/movies/1')
+  assert.equal(response.headers['content-type'], 'application/json; charset=utf-8')
+  const found = await get('/api/movies/1')
+  assert.equal(found.statusCode, 200)
+  assert.deepEqual(found.json(), response.json())
+  assert.equal(found.headers.etag, response.headers.etag)
+})
+
+test('Ids are counted up and not used again, even when the newest movie is deleted', async (t) => {
+  const world = await createWorld(t)
+  await world.post(metropolis)
+  await world.delete('/api/movies/1')
+  assert.equal((await world.post(metropolis)).json().id, 2)
+  await world.delete('/api/movies')
+  assert.equal((await world.post(metropolis)).json().id, 3)
+})
+
+test('GET /api/movies lists all movies in the order of their ids, with exactly three members each', async (t) => {
+  const { post, get } = await createWorld(t)
+  assert.deepEqual((await get('/api/movies')).json(), [])
+  await post(metropolis)
+  await post({ title: 'M', description: '' })
+  const response = await get('/api/movies/')
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json(), [
+    { id: 1, ...metropolis },
+    { id: 2, title: 'M', description: '' },
+  ])
+  assert.equal(response.headers.link, undefined)
+})
+
+test('GET /api/movies shows each change at once, whichever it was', async (t) => {
+  const world = await createWorld(t)
+  const titles = async () =>
+    (await world.get('/api/movies')).json().map(({ title }: typeof metropolis) => title)
+  for (const title of ['a', 'b', 'c']) {
+    await world.post({ title, description: '' })
+    assert.equal((await titles()).at(-1), title)
+  }
+  await world.put('/api/movies/2', { title: 'B' })
+  assert.deepEqual(await titles(), ['a', 'B', 'c'])
+  await world.delete('/api/movies/1')
+  assert.deepEqual(await titles(), ['B', 'c'])
+  await world.delete('/api/movies')
+  assert.deepEqual(await titles(), [])
+})
+
+test('GET /api/movies?title= finds what contains the text, in capitals or not, in any script', async (t) => {
+  const { post, get } = await createWorld(t)
+  for (const title of ['Der Blaue Engel', 'Ночной дозор', '100% Wolf', 'Snake_Case', 'Wow!'])
+    await post({ title, description: 'engel' })
+  const found = async (text: string) =>
+    (await get(`/api/movies?title=${encodeURIComponent(text)}`)).json().map(({ id }: { id: number }) => id)
+  assert.deepEqual(await found('ENGEL'), [1])
+  assert.deepEqual(await found('ДОЗОР'), [2])
+  assert.deepEqual(await found('%'), [3])
+  assert.deepEqual(await found('_'), [4])
+  assert.deepEqual(await found('!'), [5])
+  assert.deepEqual(await found(''), [1, 2, 3, 4, 5])
+  assert.deepEqual(await found("' or 1=1 --"), [])
+})
+
+test('Pages follow each other by the Link header, and neither repeat nor hide a movie when others come and go', async (t) => {
+  const world = await createWorld(t)
+  await Promise.all(Array.from({ length: 250 }, (_, i) => world.post({ title: `${i}`, description: '' })))
+  const seen: number[] = []
+  for (let url: string | undefined = '/api/movies'; url !== undefined; ) {
+    const response = await world.get(url)
+    seen.push(...response.json().map(({ id }: { id: number }) => id))
+    url = /^<([^>]+)>; rel="next"$/.exec(String(response.headers.link))?.[1]
+    await world.delete(`/api/movies/${seen[0]}`)
+    await world.post({ title: 'late', description: '' })
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: seen.length }, (_, i) => i + 1),
+  )
+  assert.ok(seen.length >= 250)
+})
+
+test('Pages of a search keep the search', async (t) => {
+  const { post, get } = await createWorld(t)
+  for (const title of ['one', 'two', 'once']) await post({ title, description: '' })
+  const first = await get('/api/movies?title=On&limit=1')
+  assert.deepEqual(
+    first.json().map(({ title }: { title: string }) => title),
+    ['one'],
+  )
+  const next = /^<([^>]+)>/.exec(String(first.headers.link))?.[1] ?? ''
+  assert.deepEqual(
+    (await get(next)).json().map(({ title }: { title: string }) => title),
+    ['once'],
+  )
+})
+
+test('PUT changes the title, the description or both, and answers with the movie', async (t) => {
+  const { post, put, get } = await createWorld(t)
+  await post(metropolis)
+  assert.deepEqual((await put('/api/movies/1', { title: 'M' })).json(), { id: 1, ...metropolis, title: 'M' })
+  assert.deepEqual((await put('/api/movies/1', { description: '' })).json(), {
+    id: 1,
+    title: 'M',
+    description: '',
+  })
+  const both = await put('/api/movies/1', { id: 1, ...metropolis })
+  assert.equal(both.statusCode, 200)
+  assert.deepEqual((await get('/api/movies/1')).json(), { id: 1, ...metropolis })
+  assert.equal((await get('/api/movies/1')).headers.etag, both.headers.etag)
+})
+
+test('DELETE /api/movies/{id} answers with the id, and the movie is gone', async (t) => {
+  const world = await createWorld(t)
+  await world.post(metropolis)
+  const response = await world.delete('/api/movies/1')
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json(), { message: 'deleted', id: 1 })
+  assert.equal((await world.get('/api/movies/1')).statusCode, 404)
+  assert.equal((await world.delete('/api/movies/1')).statusCode, 404)
+})
+
+test('DELETE /api/movies deletes them all, more than go at once, cached or not, and says how many', async (t) => {
+  const world = await createWorld(t)
+  await Promise.all(Array.from({ length: 5_100 }, () => world.post(metropolis)))
+  for (const id of [1, 5_000, 5_001, 5_100])
+    assert.equal((await world.get(`/api/movies/${id}`)).statusCode, 200)
+  const response = await world.delete('/api/movies')
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json(), { message: 'all deleted', deleted: 5_100 })
+  for (const id of [1, 5_000, 5_001, 5_100])
+    assert.equal((await world.get(`/api/movies/${id}`)).statusCode, 404)
+  assert.deepEqual((await world.delete('/api/movies')).json(), { message: 'all deleted', deleted: 0 })
+})
+
+for (const id of ['0', '-1', '1.0', '01', 'abc', '%00', "1'--", '9'.repeat(30), '9007199254740993', '2'])
+  test(`A movie that is not there is 404 in every call: ${JSON.stringify(id)}`, async (t) => {
+    const { post, get, put, delete: remove } = await createWorld(t)
+    await post(metropolis)
+    const url = `/api/movies/${id}`
+    for (const response of [await get(url), await put(url, { title: 'M' }), await remove(url)]) {
+      assert.equal(response.statusCode, 404)
+      assert.match(response.json().message, /^There is no movie/)
+    }
+  })
+
+const faults: readonly (readonly [unknown, Record<string, string>])[] = [
+  [{}, { title: 'Title is required.', description: 'Description is required.' }],
+  [
+    { title: '', description: 7 },
+    { title: 'Title must not be empty.', description: 'Description must be a string.' },
+  ],
+  [
+    { title: 'a'.repeat(257), description: null, year: 1927 },
+    {
+      title: 'Title must have at most 256 characters.',
+      description: 'Description must be a string.',
+      year: 'year is not known here.',
+    },
+  ],
+  [
+    { title: 'a\0', description: '\ud800' },
+    {
+      title: 'Title must be well-formed Unicode without the character NUL.',
+      description: 'Description must be well-formed Unicode without the character NUL.',
+    },
+  ],
+]
+for (const [body, errors] of faults)
+  test(`POST /api/movies tells every fault of ${JSON.stringify(body).slice(0, 60)} at once, and stores nothing`, async (t) => {
+    const { post, get } = await createWorld(t)
+    const response = await post(body)
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(response.json().errors, errors)
+    assert.equal(response.json().message, response.json().detail)
+    assert.deepEqual((await get('/api/movies')).json(), [])
+  })
+
+for (const body of [[], null, 7, 'text'])
+  test(`POST /api/movies refuses ${JSON.stringify(body)}, which is no object`, async (t) => {
+    const { post } = await createWorld(t)
+    assert.equal((await post(body)).statusCode, 400)
+  })
+
+for (const [body, field] of [
+  [{}, 'body'],
+  [{ id: 2, title: 'M' }, 'id'],
+  [{ title: null }, 'title'],
+  [{ year: 1927 }, 'year'],
+] as const)
+  test(`PUT refuses ${JSON.stringify(body)} by the field ${field}, and changes nothing`, async (t) => {
+    const { post, put, get } = await createWorld(t)
+    await post(metropolis)
+    const response = await put('/api/movies/1', body)
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(Object.keys(response.json().errors), [field])
+    assert.deepEqual((await get('/api/movies/1')).json(), { id: 1, ...metropolis })
+  })
+
+test('Malformed JSON is 400, another type 415, a page that is no page 400, another method 405 with Allow', async (t) => {
+  const { app, get } = await createWorld(t)
+  const send = (payload: string, type: string) =>
+    app.inject({ method: 'POST', url: '/api/movies', payload, headers: { 'content-type': type } })
+  assert.equal((await send('{"title":', 'application/json')).statusCode, 400)
+  assert.equal((await send('title=M', 'application/x-www-form-urlencoded')).statusCode, 415)
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'cursor=x', 'year=1927'])
+    assert.equal((await get(`/api/movies?${query}`)).statusCode, 400, query)
+  const refused = await app.inject({ method: 'PATCH', url: '/api/movies/1' })
+  assert.equal(refused.statusCode, 405)
+  assert.equal(refused.headers.allow, 'GET, HEAD, PUT, DELETE')
+  assert.equal((await get('/api/movies', { accept: 'text/html' })).statusCode, 406)
+})
+
+for (const text of [
+  `'; drop table movies; --`,
+  '{"a":"\\u0000"}',
+  '\u001b[31m\r\nHTTP/1.1 200',
+  '𝄞\u2028<script>',
+  '$1 $& {{title}}',
+])
+  test(`Text comes back as it was given: ${JSON.stringify(text)}`, async (t) => {
+    const { post, get } = await createWorld(t)
+    const { id } = (await post({ title: text, description: text })).json()
+    for (const url of [`/api/movies/${id}`, `/api/movies/${id}`])
+      assert.deepEqual((await get(url)).json(), { id, title: text, description: text })
+    assert.deepEqual((await get(`/api/movies?title=${encodeURIComponent(text)}`)).json().length, 1)
+  })
+
+test('If-None-Match is 304 until the movie changes, and If-Match is 412 from then on', async (t) => {
+  const { post, get, put, delete: remove } = await createWorld(t)
+  const { etag } = (await post(metropolis)).headers
+  const unchanged = await get('/api/movies/1', { 'if-none-match': etag })
+  assert.equal(unchanged.statusCode, 304)
+  assert.equal(unchanged.body, '')
+  assert.equal((await put('/api/movies/1', { title: 'M' }, { 'if-match': etag })).statusCode, 200)
+  assert.equal((await get('/api/movies/1', { 'if-none-match': etag })).statusCode, 200)
+  assert.equal((await put('/api/movies/1', { title: 'N' }, { 'if-match': etag })).statusCode, 412)
+  assert.equal((await remove('/api/movies/1', { 'if-match': etag })).statusCode, 412)
+  assert.equal((await put('/api/movies/1', { title: 'N' }, { 'if-match': 'unquoted' })).statusCode, 400)
+  assert.equal((await put('/api/movies/9', { title: 'N' }, { 'if-match': etag })).statusCode, 404)
+  assert.equal((await get('/api/movies/1')).json().title, 'M')
+})
+
+test('The same Idempotency-Key and body give the same movie again, with its id and address', async (t) => {
+  const { post, get } = await createWorld(t)
+  await post({ title: 'M', description: '' })
+  const first = await post(metropolis, { 'idempotency-key': 'one' })
+  const again = await post(metropolis, { 'idempotency-key': 'one' })
+  assert.equal(first.json().id, 2)
+  assert.equal(again.statusCode, 201)
+  assert.deepEqual(again.json(), first.json())
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  for (const name of ['location', 'etag', 'content-type'])
+    assert.equal(again.headers[name], first.headers[name], name)
+  assert.equal((await get('/api/movies')).json().length, 2)
+  assert.equal((await post({ title: 'N', description: '' }, { 'idempotency-key': 'one' })).statusCode, 422)
+  assert.equal((await post({}, { 'idempotency-key': 'one' })).statusCode, 400)
+  assert.equal((await post(metropolis, { 'idempotency-key': '' })).statusCode, 400)
+})
+
+test('An Idempotency-Key is forgotten after 24 hours', async (t) => {
+  const { post, clock } = await createWorld(t)
+  await post(metropolis, { 'idempotency-key': 'one' })
+  clock.advance(24 * 3_600_000)
+  assert.equal((await post(metropolis, { 'idempotency-key': 'one' })).json().id, 2)
+})
