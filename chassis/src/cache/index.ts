@@ -77,7 +77,7 @@ export type CacheOptions = {
 }
 
 /**
- * Opens the cache that the URL's scheme names: `memory:`, or `memory:?entries=100000&bytes=33554432` with its bounds;
+ * Opens the cache that the URL's scheme names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds;
  * `none:` is one that nothing is ever held in.
  * Throws a plain error that says what is wrong with the URL.
  */

@@ -220,8 +220,8 @@ function bytesOf(slot: Slot, key: string): number {
 }
 
 const bounds = {
-  entries: { least: 1, most: 10_000_000, usual: 100_000 },
-  bytes: { least: 1024, most: 1024 ** 4, usual: 32 * 1024 ** 2 },
+  entries: { least: 1, most: 10_000_000, usual: 50_000 },
+  bytes: { least: 1024, most: 1024 ** 4, usual: 16 * 1024 ** 2 },
 } as const
 
 function boundsOf(url: string): MemoryBounds {

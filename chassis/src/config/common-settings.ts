@@ -30,7 +30,7 @@ export function embeddableUrl(options: { default: string; schemes: string[]; des
 export const cacheUrl = embeddableUrl({
   default: 'memory:',
   schemes: ['memory:', 'none:'],
-  description: 'The cache before the databases: memory:?entries=100000&bytes=33554432, or none: for none.',
+  description: 'The cache before the databases: memory:?entries=50000&bytes=16777216, or none: for none.',
 })
 
 export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {

@@ -113,10 +113,8 @@ export function createGuidStore({
         const revive = { ...statements.revive({ ...row, now: now() }), required: true }
         return database.commit([...first, expired, revive, ...last])
       }
-      const entry = entryOf(row)
-      const { refusedBy } = await cache.write([row.guid], register, (done) =>
-        done.refusedBy === undefined ? entry : undefined,
-      )
+      // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
+      const { refusedBy } = await cache.write([row.guid], register, () => undefined)
       return refusedBy === undefined ? 'created' : 'live'
     },
 
