@@ -4,7 +4,7 @@ import { Writable } from 'node:stream'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import { createApp, listen, problems } from '@quintet/chassis/http'
+import { createApp, listen, prefersAsync, prefersStrict, problems } from '@quintet/chassis/http'
 import type { App, Dependencies } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
@@ -264,3 +264,17 @@ function exchange({ hostname, port }: URL, bytes: string): Promise<string> {
     socket.on('error', reject)
   })
 }
+
+test('A preference is found in whatever header line, case and notation it comes, and only when it is whole', () => {
+  for (const prefer of [
+    'respond-async',
+    'Respond-Async; wait=5',
+    'return=minimal, respond-async',
+    ['x', 'respond-async'],
+  ])
+    assert.ok(prefersAsync(prefer), String(prefer))
+  for (const prefer of ['handling=strict', 'Handling = "strict"', 'wait=1, handling=strict;foo'])
+    assert.ok(prefersStrict(prefer), prefer)
+  for (const prefer of [undefined, '', 'handling', 'handling=lenient', 'strict', 'not-handling=strict'])
+    assert.ok(!prefersStrict(prefer) && !prefersAsync(prefer), String(prefer))
+})

@@ -78,8 +78,10 @@ export function createIdempotency(options: {
   database: Database<IdempotencyTable>
   clock: Clock
   detailAlias?: 'error' | 'description' | 'message'
+  /** How a refusal is answered where it is no problem document; undefined where it is one. */
+  refusalAnswer?: (error: AppError, request: FastifyRequest) => Answer | undefined
 }): Idempotency {
-  const { database, clock, detailAlias } = options
+  const { database, clock, detailAlias, refusalAnswer } = options
   const answers = createAnswerStore(database, clock)
   const inFlight = new Set<string>()
 
@@ -97,7 +99,7 @@ export function createIdempotency(options: {
       if (error instanceof DuplicateRequest)
         return (await answers.find(id, fingerprint)) ?? Promise.reject(stillAtWork())
       if (!(error instanceof AppError) || !keptRefusals.has(error.status)) throw error
-      const refusal = answerOf(error, request, detailAlias)
+      const refusal = refusalAnswer?.(error, request) ?? answerOf(error, request, detailAlias)
       await database.commit([answers.keep(id, fingerprint, refusal)])
       return refusal
     }

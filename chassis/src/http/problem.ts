@@ -85,7 +85,8 @@ const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = 
   FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'A part of the path is too long to name anything.'],
 }
 
-function toAppError(error: unknown): AppError {
+/** What a client may be told of whatever was thrown. */
+export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
   const code = memberOf(error, 'code')
   const statusCode = memberOf(error, 'statusCode')
