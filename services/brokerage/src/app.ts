@@ -1,0 +1,55 @@
+import { systemClock } from '@quintet/chassis/clock'
+import type { Clock } from '@quintet/chassis/clock'
+import { openDatabase, startSweeper } from '@quintet/chassis/database'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
+import { createAccountStore } from './account-store.ts'
+import type { AccountTables } from './account-store.ts'
+import { dialectOf } from './answers.ts'
+import type { BrokerageConfig } from './config.ts'
+import { createMarket } from './market.ts'
+import { createOrderDesk } from './order-desk.ts'
+import { brokerageRoutes } from './routes.ts'
+
+/** The brokerage, whole: everything that it opens is opened here and closed with it. */
+export async function createBrokerageApp(
+  config: BrokerageConfig,
+  parts: Partial<BrokerageParts> = {},
+): Promise<App> {
+  const { clock = systemClock, logger = createLogger({ service: 'brokerage', level: config.LOG_LEVEL }) } =
+    parts
+  const database = await openDatabase<AccountTables>(config.BROKERAGE_DATABASE_URL, { migrations })
+  const accounts = createAccountStore(database)
+  const market = createMarket({
+    open: config.MARKET_OPEN,
+    close: config.MARKET_CLOSE,
+    zone: config.MARKET_ZONE,
+    days: config.MARKET_DAYS,
+  })
+  const desk = createOrderDesk({ store: accounts, market })
+  const idempotency = createIdempotency({
+    database,
+    clock,
+    refusalAnswer: (error, request) => dialectOf(request).error(error),
+  })
+  const app = await createApp({
+    name: 'brokerage',
+    title: 'Brokerage',
+    description: 'Accounts that buy and sell shares, exactly and one order after the other.',
+    logger,
+    dependencies: { database: database.ping },
+  })
+  brokerageRoutes(app, { accounts, desk, market, idempotency, clock, marketClock: config.MARKET_CLOCK })
+  const sweeper = startSweeper([idempotency.sweep], logger)
+  app.addHook('onClose', async () => {
+    await sweeper.stop()
+    await database.close()
+  })
+  return app
+}
+
+type BrokerageParts = { clock: Clock; logger: Logger }
+
+const migrations = new URL('../migrations/', import.meta.url)

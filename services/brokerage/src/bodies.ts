@@ -1,0 +1,120 @@
+import { AppError, invalid } from '@quintet/chassis/errors'
+import { compileValidator } from '@quintet/chassis/http'
+import type { TSchema } from 'typebox'
+import { integerOf, decimalOf, parseDecimal } from './decimal.ts'
+import type { Decimal } from './decimal.ts'
+import { isExactNumber } from './exact-json.ts'
+import type { Order } from './order.ts'
+import { NewAccount, NewOrder, ordersPerBatchMax } from './schemas.ts'
+
+/** What an order has from the way it came. */
+export type Arrival = Pick<Order, 'receivedMs' | 'hoursBy' | 'duplicatesBy' | 'isInSequence'>
+
+/** The opening cash of a body that a parser made of either dialect; refuses every fault at once. */
+export function readNewAccount(body: unknown): Decimal {
+  const errors = { ...accountErrors(body) }
+  const cash = readDecimal(body, 'cash', errors)
+  if (cash < 0n) errors.cash ??= 'cash must not be negative.'
+  refuse(errors)
+  return cash
+}
+
+/** One order, or each of a batch, whose faults are told under its place: `2.share_price`. */
+export function readOrders(body: unknown, arrival: Arrival): Order[] {
+  if (!Array.isArray(body)) return [readOrder(body, arrival, refuse)]
+  if (body.length > ordersPerBatchMax)
+    throw invalid({ body: `The body must have at most ${ordersPerBatchMax} orders.` })
+  const errors: Record<string, string> = {}
+  const orders = body.map((one: unknown, i) =>
+    readOrder(one, arrival, (faults) => {
+      for (const [field, sentence] of Object.entries(faults)) errors[`${i}.${field}`] = sentence
+    }),
+  )
+  refuse(errors)
+  return orders
+}
+
+type Errors = Record<string, string>
+
+function readOrder(body: unknown, arrival: Arrival, refuse: (errors: Errors) => void): Order {
+  const errors = { ...orderErrors(body) }
+  const clientOrderId = readText(body, 'client_order_id', errors)
+  const order = {
+    operation: readText(body, 'operation', errors) ?? '',
+    issuer: readText(body, 'issuer_name', errors) ?? '',
+    shares: readDecimal(body, 'total_shares', errors),
+    price: readDecimal(body, 'share_price', errors),
+    timestampMs: readTimestamp(body, 'timestamp', errors),
+    ...arrival,
+    ...(clientOrderId !== undefined && { clientOrderId }),
+  }
+  if (clientOrderId === '') errors.client_order_id ??= 'client_order_id must not be empty.'
+  refuse(errors)
+  return order
+}
+
+const accountErrors = createFormCheck(NewAccount)
+const orderErrors = createFormCheck(NewOrder)
+
+/** What the schema says about a body: which members it has and of which types, whatever the numbers are. */
+function createFormCheck(schema: TSchema): (body: unknown) => Errors {
+  const validate = compileValidator({ schema, method: 'POST', url: '', httpPart: 'body' })
+  return (body) => {
+    const result: unknown = validate(withPlainNumbers(body))
+    const error: unknown =
+      typeof result === 'object' && result !== null && 'error' in result ? result.error : undefined
+    if (error === undefined) return {}
+    if (error instanceof AppError) return error.errors ?? {}
+    throw error
+  }
+}
+
+/** The schema knows numbers of the language only; which one it is does not matter to it. */
+function withPlainNumbers(body: unknown): unknown {
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || isExactNumber(body))
+    return plain(body)
+  return Object.fromEntries(Object.entries(body).map(([name, value]) => [name, plain(value)]))
+}
+
+function plain(value: unknown): unknown {
+  return isExactNumber(value) ? 0 : value
+}
+
+function readDecimal(body: unknown, name: string, errors: Errors): Decimal {
+  const value = memberOf(body, name)
+  const notation = isExactNumber(value) ? value.rawJSON : value
+  if (typeof notation !== 'string') return 0n
+  const read = parseDecimal(notation)
+  if (typeof read !== 'string') return read
+  errors[name] ??= `${name} ${read}`
+  return 0n
+}
+
+/** Milliseconds: the smallest number that is taken as such is the second at which the year 5138 ends. */
+const millisecondsMin = decimalOf(100_000_000_000n)
+
+function readTimestamp(body: unknown, name: string, errors: Errors): number {
+  const value = readDecimal(body, name, errors)
+  if (value < 0n) errors[name] ??= `${name} must not be negative.`
+  const milliseconds = value < millisecondsMin ? value * 1_000n : value
+  return Number(integerOf(milliseconds - (milliseconds % decimalOf(1n))))
+}
+
+/** Text that no engine must have to change to store it. */
+function readText(body: unknown, name: string, errors: Errors): string | undefined {
+  const value = memberOf(body, name)
+  if (typeof value !== 'string') return undefined
+  if (!value.isWellFormed()) errors[name] ??= `${name} must be well-formed Unicode.`
+  if (value.includes('\0')) errors[name] ??= `${name} must not contain the character NUL.`
+  return value
+}
+
+function memberOf(body: unknown, name: string): unknown {
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, name)
+    ? Reflect.get(body, name)
+    : undefined
+}
+
+function refuse(errors: Errors): void {
+  if (Object.keys(errors).length > 0) throw invalid(errors)
+}

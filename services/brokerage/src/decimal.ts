@@ -1,0 +1,53 @@
+/** An exact decimal number with at most six decimals, as a count of millionths. */
+export type Decimal = bigint
+
+export const decimalsMax = 6
+const scale = 10n ** BigInt(decimalsMax)
+
+/** No number goes beyond this on either side, so that each of them fits into 64 bits. */
+export const decimalMax: Decimal = 9_000_000_000_000n * scale
+
+/** A number in JSON's notation, to the last digit; or what is wrong with it, to be put after its name. */
+export function parseDecimal(text: string): Decimal | string {
+  const { sign, whole, fraction = '', exponent = '0' } = notation.exec(text)?.groups ?? {}
+  if (whole === undefined) return 'must be a number.'
+  const digits = (whole + fraction).replace(/^0+/, '')
+  if (digits === '') return 0n
+  const significant = digits.replace(/0+$/, '')
+  const shift = Number(exponent) - fraction.length + (digits.length - significant.length) + decimalsMax
+  if (shift < 0) return `must have at most ${decimalsMax} decimals.`
+  if (significant.length + shift > digitsMax) return tooLarge
+  const value = BigInt(significant) * 10n ** BigInt(shift)
+  if (value > decimalMax) return tooLarge
+  return sign === '-' ? -value : value
+}
+
+/** The shortest notation of the exact number, which is a JSON number too. */
+export function formatDecimal(value: Decimal): string {
+  const magnitude = value < 0n ? -value : value
+  const fraction = magnitude % scale
+  const sign = value < 0n ? '-' : ''
+  if (fraction === 0n) return `${sign}${magnitude / scale}`
+  return `${sign}${magnitude / scale}.${String(fraction).padStart(decimalsMax, '0').replace(/0+$/, '')}`
+}
+
+export function decimalOf(integer: bigint): Decimal {
+  return integer * scale
+}
+
+/** The integer that a decimal is; undefined when it has a fraction. */
+export function integerOf(value: Decimal): bigint | undefined {
+  return value % scale === 0n ? value / scale : undefined
+}
+
+/** A quotient of numbers that are not negative, rounded to the nearest; halfway goes to the even neighbour. */
+export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
+  const quotient = dividend / divisor
+  const twice = (dividend % divisor) * 2n
+  const isUp = twice > divisor || (twice === divisor && quotient % 2n === 1n)
+  return isUp ? quotient + 1n : quotient
+}
+
+const notation = /^(?<sign>-?)(?<whole>0|[1-9]\d*)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/
+const digitsMax = String(decimalMax).length
+const tooLarge = `must be at most ${formatDecimal(decimalMax)} on either side of zero.`
