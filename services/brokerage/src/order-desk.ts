@@ -25,7 +25,8 @@ export type OrderDesk = {
 /** Enough to hide the wait for the disk, and few enough not to keep the other accounts waiting. */
 const ordersPerUnitMax = 256
 const ordersWaitingMax = 20_000
-const attemptsMax = 8
+/** How often other processes may be first before a unit is given up; of those that compete one is, every time. */
+const attemptsMax = 64
 
 /**
  * Takes the orders of each account one after the other. Those that arrive while others of their account are under way are
@@ -44,10 +45,12 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
     try {
       for (const resolve of await file(accountId, submissions)) resolve()
     } catch (error) {
-      const [only, ...others] = submissions
-      if (others.length === 0) return only?.reject(error)
-      // What refuses one submission must not refuse the others, so each is tried by itself.
-      for (const submission of submissions) await settle(accountId, [submission])
+      // What concerns the account or the database concerns all; what one of them brought must not refuse the others.
+      const isShared = submissions.length === 1 || error instanceof AppError
+      for (const submission of submissions) {
+        if (isShared) submission.reject(error)
+        else await settle(accountId, [submission])
+      }
     }
   }
 

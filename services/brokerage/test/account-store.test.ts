@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { migrateDown, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { createAccountStore } from '../src/account-store.ts'
+import type { AccountTables, Filing } from '../src/account-store.ts'
+import { decimalMax, decimalOf } from '../src/decimal.ts'
+import { apply } from '../src/order.ts'
+import type { Account, Order } from '../src/order.ts'
+
+const order: Order = {
+  operation: 'BUY',
+  issuer: 'AAPL',
+  shares: decimalOf(2n),
+  price: decimalOf(50n),
+  timestampMs: 1_000_000,
+  receivedMs: 1_000_000,
+  hoursBy: 'order',
+  duplicatesBy: 'order',
+  isInSequence: false,
+}
+
+const migrations = new URL('../migrations/', import.meta.url)
+
+async function createStore(t: TestContext) {
+  const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  const store = createAccountStore(database)
+  const open = async (cash = decimalOf(1000n)): Promise<Account> => {
+    const account = await store.find(await store.open({ cash, openedMs: 1_000_000 }))
+    assert.ok(account)
+    return account
+  }
+  return { database, store, open }
+}
+
+function filingOf(before: Account, change: Partial<Order> = {}): Filing {
+  const after = apply({ ...before, sequence: before.sequence + 1 }, { ...order, ...change })
+  const filed = { order: { ...order, ...change }, sequence: after.sequence, refusals: [], balance: after }
+  return { before, after, orders: [filed] }
+}
+
+test('An account is found as it was filed, with amounts beyond what a float can hold', async (t) => {
+  const { store, open } = await createStore(t)
+  const before = await open(8_999_999_999_999_999_999n)
+  assert.equal(before.cash, 8_999_999_999_999_999_999n)
+  const filing = filingOf(before, { price: 1_234_567_890_123_456_789n })
+  assert.ok(await store.file(filing, []))
+  assert.deepEqual(await store.find(before.id), filing.after)
+  const [opening, entry] = await store.listLedger(before.id, { after: -1, limit: 10 })
+  assert.equal(opening?.amount, before.cash)
+  assert.equal(entry?.amount, -2_469_135_780_246_913_578n)
+  assert.equal(entry?.cash, filing.after.cash)
+})
+
+test('The largest amounts that the rules let through fit', async (t) => {
+  const { store, open } = await createStore(t)
+  const before = await open(decimalMax)
+  assert.ok(await store.file(filingOf(before, { shares: decimalMax, price: 1n }), []))
+  assert.equal((await store.find(before.id))?.positions.get('AAPL')?.shares, 9_000_000_000_000n)
+})
+
+test('Of two filings that were decided on the same account one counts, and the other changes nothing', async (t) => {
+  const { store, open } = await createStore(t)
+  const before = await open()
+  assert.ok(await store.file(filingOf(before), []))
+  const after = await store.find(before.id)
+  assert.ok(!(await store.file(filingOf(before, { issuer: 'MSFT' }), [])))
+  assert.deepEqual(await store.find(before.id), after)
+  assert.equal((await store.listOrders(before.id, { after: 0, limit: 10 })).length, 1)
+})
+
+test('A filing whose cash or shares are not what its orders make of them changes nothing', async (t) => {
+  const { store, open } = await createStore(t)
+  const before = await open()
+  const filing = filingOf(before)
+  assert.ok(!(await store.file({ ...filing, after: { ...filing.after, cash: decimalOf(901n) } }, [])))
+  assert.ok(!(await store.file({ ...filingOf({ ...before, cash: decimalOf(2000n) }) }, [])))
+  const ghost = { shares: 5n, price: 1n, cost: 5n, since: 0 }
+  const imagined = { ...before, positions: new Map([['AAPL', ghost]]) }
+  assert.ok(!(await store.file(filingOf(imagined, { operation: 'SELL', shares: decimalOf(5n) }), [])))
+  assert.ok(!(await store.file(filingOf(imagined), [])))
+  assert.deepEqual(await store.find(before.id), before)
+  assert.deepEqual(await store.listOrders(before.id, { after: 0, limit: 10 }), [])
+})
+
+test('The database itself refuses cash and shares below zero, whatever the rules said', async (t) => {
+  const { database, store, open } = await createStore(t)
+  const before = await open(decimalOf(1n))
+  await assert.rejects(store.file(filingOf(before), []), /CHECK constraint failed/)
+  for (const text of [
+    'update account set cash = -1',
+    "insert into position values (1, 'X', 0, 1, 1, 1)",
+    "insert into position values (1, 'X', -1, 1, 1, 1)",
+    "insert into ledger values (1, 9, 'SELL', 'X', -1, 1, -1, 0)",
+    "insert into position values (77, 'X', 1, 1, 1, 1)",
+  ])
+    await assert.rejects(database.commit([{ sql: text, parameters: [] }]), /constraint failed/, text)
+  assert.deepEqual(await store.find(before.id), before)
+})
+
+test('Refused orders move the sequence of the account and not its version', async (t) => {
+  const { store, open } = await createStore(t)
+  const before = await open()
+  const after = { ...before, sequence: 1 }
+  const refusals = [{ rule: 'CLOSED_MARKET' as const, sentences: { timestamp: 'The market is closed.' } }]
+  assert.ok(
+    await store.file({ before, after, orders: [{ order, sequence: 1, refusals, balance: before }] }, []),
+  )
+  assert.deepEqual(await store.find(before.id), after)
+  const [record] = await store.listOrders(before.id, { after: 0, limit: 10 })
+  assert.deepEqual(record?.refusals, refusals)
+})
+
+test('The migration can be taken back and applied again', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-migration-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const url = `sqlite:${join(folder, 'brokerage.db')}`
+  const name = '0001-create-account'
+  for (const work of [migrateUp, migrateDown, migrateUp])
+    assert.deepEqual(await withMigrator(url, { migrations }, work), [name])
+})

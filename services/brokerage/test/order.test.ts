@@ -1,0 +1,199 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decimalMax, decimalOf } from '../src/decimal.ts'
+import { apply, averageCost, isNear, isSameContent, judge, likenessOf, positionsMax } from '../src/order.ts'
+import type { Account, Circumstances, Order } from '../src/order.ts'
+
+const account: Account = {
+  id: 1,
+  version: 1,
+  sequence: 1,
+  cash: decimalOf(1000n),
+  lastTimestampMs: undefined,
+  positions: new Map(),
+}
+
+const buy: Order = {
+  operation: 'BUY',
+  issuer: 'AAPL',
+  shares: decimalOf(2n),
+  price: decimalOf(50n),
+  timestampMs: 1_000_000,
+  receivedMs: 1_000_000,
+  hoursBy: 'order',
+  duplicatesBy: 'order',
+  isInSequence: false,
+}
+
+const open: Circumstances = { isMarketOpen: true, isDuplicate: false }
+const rules = (order: Partial<Order>, circumstances = open, on: Account = account) =>
+  judge(on, { ...buy, ...order }, circumstances).map(({ rule }) => rule)
+const sentences = (order: Partial<Order>, on: Account = account) =>
+  judge(on, { ...buy, ...order }, open)[0]?.sentences
+
+test('An order that breaks no rule is not refused, and its operation may be in either case', () => {
+  for (const operation of ['BUY', 'buy', 'Buy']) assert.deepEqual(rules({ operation }), [])
+})
+
+test('All that makes an operation invalid is told at once, and stops the other rules', () => {
+  const nothing = { operation: 'HOLD', issuer: '  ', shares: -1n, price: 0n, timestampMs: 2_000_000 }
+  const closed = { isMarketOpen: false, isDuplicate: true }
+  assert.deepEqual(judge(account, { ...buy, ...nothing }, closed), [
+    {
+      rule: 'INVALID_OPERATION',
+      sentences: {
+        operation: 'operation must be BUY or SELL.',
+        issuer_name: 'issuer_name must not be blank.',
+        total_shares: 'total_shares must be a positive integer.',
+        share_price: 'share_price must be positive.',
+        timestamp: 'timestamp must not lie in the future.',
+      },
+    },
+  ])
+})
+
+for (const [what, order] of [
+  ['an operation with white space around it', { operation: ' BUY' }],
+  ['an empty operation', { operation: '' }],
+  ['an empty issuer', { issuer: '' }],
+  ['an issuer with white space around it', { issuer: 'AAPL ' }],
+  ['no shares', { shares: 0n }],
+  ['a fraction of a share', { shares: decimalOf(1n) + 1n }],
+  ['less than no shares', { shares: decimalOf(-2n) }],
+  ['a price of nothing', { price: 0n }],
+  ['a negative price', { price: -1n }],
+  ['a timestamp one millisecond in the future', { timestampMs: 1_000_001 }],
+] as const)
+  test(`${what} is an invalid operation`, () => {
+    assert.deepEqual(rules(order), ['INVALID_OPERATION'])
+  })
+
+test('Only an order that must be in sequence may not be as old as the last one', () => {
+  const later = { ...account, lastTimestampMs: 1_000_000 }
+  assert.deepEqual(rules({}, open, later), [])
+  assert.deepEqual(rules({ isInSequence: true }, open, later), ['INVALID_OPERATION'])
+  assert.deepEqual(rules({ isInSequence: true, timestampMs: 999_999 }, open, later), ['INVALID_OPERATION'])
+  const next = { isInSequence: true, timestampMs: 1_000_001, receivedMs: 1_000_001 }
+  assert.deepEqual(rules(next, open, later), [])
+})
+
+test('Every other rule that is broken is told, in the order of the rules', () => {
+  const closed = { isMarketOpen: false, isDuplicate: true }
+  assert.deepEqual(rules({ price: decimalOf(501n) }, closed), [
+    'CLOSED_MARKET',
+    'DUPLICATED_OPERATION',
+    'INSUFFICIENT_BALANCE',
+  ])
+  assert.deepEqual(rules({ operation: 'SELL' }, closed), [
+    'CLOSED_MARKET',
+    'DUPLICATED_OPERATION',
+    'INSUFFICIENT_STOCKS',
+  ])
+})
+
+test('All of the cash can be spent, and not a millionth more', () => {
+  assert.deepEqual(rules({ price: decimalOf(500n) }), [])
+  assert.deepEqual(rules({ price: decimalOf(500n) + 1n }), ['INSUFFICIENT_BALANCE'])
+})
+
+test('All of the shares can be sold, and not one more; other issuers and other cases do not count', () => {
+  const held = apply(account, buy)
+  assert.deepEqual(rules({ operation: 'SELL' }, open, held), [])
+  assert.deepEqual(rules({ operation: 'SELL', shares: decimalOf(3n) }, open, held), ['INSUFFICIENT_STOCKS'])
+  assert.deepEqual(rules({ operation: 'SELL', issuer: 'aapl' }, open, held), ['INSUFFICIENT_STOCKS'])
+})
+
+test('A purchase takes the cash and adds the shares; a sale does the opposite and sets the price', () => {
+  const bought = apply(account, buy)
+  assert.equal(bought.cash, decimalOf(900n))
+  const sold = apply(bought, { ...buy, operation: 'sell', shares: decimalOf(1n), price: decimalOf(70n) })
+  assert.equal(sold.cash, decimalOf(970n))
+  assert.deepEqual(sold.positions.get('AAPL'), {
+    shares: 1n,
+    price: decimalOf(70n),
+    cost: decimalOf(50n),
+    since: 1,
+  })
+  assert.equal(sold.version, 3)
+  assert.equal(account.positions.size, 0)
+})
+
+test('A position that reaches zero is dropped, and one that comes back stands behind the others', () => {
+  const first = apply(account, buy)
+  const second = apply({ ...first, sequence: 2 }, { ...buy, issuer: 'MSFT' })
+  const closed = apply({ ...second, sequence: 3 }, { ...buy, operation: 'SELL' })
+  assert.deepEqual([...closed.positions.keys()], ['MSFT'])
+  const again = apply({ ...closed, sequence: 4 }, buy)
+  assert.deepEqual(
+    [...again.positions],
+    [...second.positions]
+      .toReversed()
+      .map(([issuer, position]) => [issuer, issuer === 'AAPL' ? { ...position, since: 4 } : position]),
+  )
+})
+
+test('The average cost is that of what was bought, and a sale leaves it as it was', () => {
+  const bought = [10n, 11n, 11n].reduce(
+    (held, price) => apply(held, { ...buy, shares: decimalOf(1n), price: decimalOf(price) }),
+    account,
+  )
+  const position = bought.positions.get('AAPL')
+  assert.equal(position && averageCost(position), 10_666_667n)
+  const sold = apply(bought, { ...buy, operation: 'SELL', shares: decimalOf(1n), price: decimalOf(99n) })
+  const left = sold.positions.get('AAPL')
+  assert.equal(left?.cost, 21_333_333n)
+  assert.equal(left && averageCost(left), 10_666_666n)
+})
+
+test('Orders are duplicates when operation, issuer and shares are the same less than 300 seconds apart', () => {
+  for (const other of [{ operation: 'SELL' }, { issuer: 'MSFT' }, { shares: decimalOf(3n) }])
+    assert.notEqual(likenessOf({ ...buy, ...other }), likenessOf(buy))
+  assert.equal(likenessOf({ ...buy, operation: 'buy', price: 1n }), likenessOf(buy))
+  for (const [apartMs, expected] of [
+    [0, true],
+    [299_999, true],
+    [-299_999, true],
+    [300_000, false],
+    [-300_000, false],
+  ] as const)
+    assert.equal(isNear({ ...buy, timestampMs: buy.timestampMs + apartMs }, buy), expected, String(apartMs))
+  const byArrival = { ...buy, duplicatesBy: 'server' as const, timestampMs: 0 }
+  assert.ok(isNear(byArrival, buy))
+})
+
+const anotherWay: Partial<Order> = { receivedMs: 5, hoursBy: 'server', clientOrderId: 'one' }
+
+test('Two orders say the same when everything but the way they came is equal', () => {
+  assert.ok(isSameContent(buy, { ...buy, operation: 'buy', ...anotherWay }))
+  for (const other of [
+    { operation: 'SELL' },
+    { issuer: 'X' },
+    { shares: 1n },
+    { price: 1n },
+    { timestampMs: 1 },
+  ])
+    assert.ok(!isSameContent(buy, { ...buy, ...other }))
+})
+
+test('What would make a number of the account inexact is an invalid operation', () => {
+  const rich = { ...account, cash: decimalMax }
+  const holding = apply(rich, { ...buy, shares: decimalOf(9_000_000_000_000n), price: 1n })
+  assert.deepEqual(sentences({ shares: decimalOf(1n) }, holding), {
+    total_shares: 'No account holds so many shares of one issuer, or shares that cost so much.',
+  })
+  assert.deepEqual(sentences({ operation: 'SELL', shares: decimalOf(1n), price: decimalMax }, holding), {
+    share_price: 'No account holds so much cash.',
+  })
+  const costly = { shares: 5n, price: 1n, cost: decimalMax, since: 1 }
+  const expensive = { ...account, positions: new Map([['AAPL', costly]]) }
+  assert.deepEqual(rules({}, open, expensive), ['INVALID_OPERATION'])
+})
+
+test('An account holds shares of at most 1000 issuers, and may still trade in those', () => {
+  const some = { shares: 1n, price: 1n, cost: 1n, since: 1 }
+  const issuers = Array.from({ length: positionsMax }, (_, i) => [`issuer-${i}`, some] as const)
+  const full = { ...account, positions: new Map(issuers) }
+  assert.deepEqual(rules({}, open, full), ['INVALID_OPERATION'])
+  assert.deepEqual(rules({ issuer: 'issuer-7' }, open, full), [])
+  assert.deepEqual(rules({ issuer: 'issuer-7', operation: 'SELL', shares: decimalOf(1n) }, open, full), [])
+})

@@ -1,0 +1,58 @@
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { loadConfig } from '@quintet/chassis/config'
+import type { App } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { createBrokerageApp } from '../src/app.ts'
+import { brokerageSettings } from '../src/config.ts'
+
+/** Noon of a day at the market. */
+export const startMs = Date.parse('2030-01-01T12:00:00-06:00')
+export const startSeconds = startMs / 1000
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+export type OrderBody = Record<string, unknown>
+
+/** A brokerage of its own on private storage, at a time that stands still until the test moves it. */
+export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
+  const clock = createManualClock(startMs)
+  const made = new Map(
+    Object.entries({ BROKERAGE_DATABASE_URL: 'sqlite::memory:', ...settings }).map(([name, value]) => [
+      name,
+      { value, source: 'environment' as const },
+    ]),
+  )
+  const logger = createLogger({ service: 'brokerage', level: 'silent' })
+  const app: App = await createBrokerageApp(loadConfig(brokerageSettings, made), { clock, logger })
+  t.after(() => app.close())
+
+  const send = (url: string, type: string, payload: string | Buffer, headers = {}) =>
+    app.inject({ method: 'POST', url, headers: { 'content-type': type, ...headers }, payload })
+  const post = (url: string, body: unknown, headers = {}) =>
+    send(url, 'application/json', typeof body === 'string' ? body : JSON.stringify(body), headers)
+
+  return {
+    app,
+    clock,
+    send,
+    post,
+    get: (url: string, headers = {}) => app.inject({ method: 'GET', url, headers }),
+    form: (url: string, fields: Record<string, string>, headers = {}) =>
+      send(url, 'application/x-www-form-urlencoded', String(new URLSearchParams(fields)), headers),
+    /** Opens an account and gives its path. */
+    async open(cash: unknown = 1000): Promise<string> {
+      return `/accounts/${(await post('/accounts', { cash })).json().id}`
+    },
+    order: (account: string, order: OrderBody = {}, headers = {}) =>
+      post(`${account}/orders`, { ...buy, ...order }, headers),
+  }
+}
+
+/** An order that an account with 1000 can pay. */
+export const buy = {
+  timestamp: startSeconds,
+  operation: 'BUY',
+  issuer_name: 'AAPL',
+  total_shares: 2,
+  share_price: 50,
+}
