@@ -11,7 +11,7 @@ import { dialectOf } from './answers.ts'
 import type { BrokerageConfig } from './config.ts'
 import { createMarket } from './market.ts'
 import { createOrderDesk } from './order-desk.ts'
-import { brokerageRoutes } from './routes.ts'
+import { brokerageRoutes, quickAccount } from './routes.ts'
 
 /** The brokerage, whole: everything that it opens is opened here and closed with it. */
 export async function createBrokerageApp(
@@ -40,6 +40,7 @@ export async function createBrokerageApp(
     description: 'Accounts that buy and sell shares, exactly and one order after the other.',
     logger,
     dependencies: { database: database.ping },
+    quick: quickAccount(accounts),
   })
   brokerageRoutes(app, { accounts, desk, market, idempotency, clock, marketClock: config.MARKET_CLOCK })
   const sweeper = startSweeper([idempotency.sweep], logger)

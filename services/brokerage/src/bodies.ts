@@ -38,17 +38,16 @@ type Errors = Record<string, string>
 
 function readOrder(body: unknown, arrival: Arrival, refuse: (errors: Errors) => void): Order {
   const errors = { ...orderErrors(body) }
-  const clientOrderId = readText(body, 'client_order_id', errors)
+  const clientOrderId = readText(body, 'client_order_id')
   const order = {
-    operation: readText(body, 'operation', errors) ?? '',
-    issuer: readText(body, 'issuer_name', errors) ?? '',
+    operation: readText(body, 'operation') ?? '',
+    issuer: readText(body, 'issuer_name') ?? '',
     shares: readDecimal(body, 'total_shares', errors),
     price: readDecimal(body, 'share_price', errors),
     timestampMs: readTimestamp(body, 'timestamp', errors),
     ...arrival,
     ...(clientOrderId !== undefined && { clientOrderId }),
   }
-  if (clientOrderId === '') errors.client_order_id ??= 'client_order_id must not be empty.'
   refuse(errors)
   return order
 }
@@ -100,13 +99,9 @@ function readTimestamp(body: unknown, name: string, errors: Errors): number {
   return Number(integerOf(milliseconds - (milliseconds % decimalOf(1n))))
 }
 
-/** Text that no engine must have to change to store it. */
-function readText(body: unknown, name: string, errors: Errors): string | undefined {
+function readText(body: unknown, name: string): string | undefined {
   const value = memberOf(body, name)
-  if (typeof value !== 'string') return undefined
-  if (!value.isWellFormed()) errors[name] ??= `${name} must be well-formed Unicode.`
-  if (value.includes('\0')) errors[name] ??= `${name} must not contain the character NUL.`
-  return value
+  return typeof value === 'string' ? value : undefined
 }
 
 function memberOf(body: unknown, name: string): unknown {

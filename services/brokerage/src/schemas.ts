@@ -1,4 +1,4 @@
-import { pageQuery } from '@quintet/chassis/http'
+import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { decimalMax, formatDecimal } from './decimal.ts'
 
@@ -15,18 +15,6 @@ function amount(name: string, description: string) {
   })
 }
 
-function text(name: string, { maxLength, description }: { maxLength: number; description: string }) {
-  return Type.String({
-    maxLength,
-    description,
-    'x-errors': {
-      required: `${name} is required.`,
-      type: `${name} must be a string.`,
-      maxLength: `${name} must have at most ${maxLength} characters.`,
-    },
-  })
-}
-
 export const NewAccount = Type.Object(
   { cash: amount('cash', `What it opens with: 0 to ${formatDecimal(decimalMax)}, with at most 6 decimals.`) },
   { title: 'NewAccount', additionalProperties: false, examples: [{ cash: 1000 }] },
@@ -36,10 +24,12 @@ export const NewOrder = Type.Object(
   {
     timestamp: amount('timestamp', 'Unix time in seconds; from 1e11 up it is taken as milliseconds.'),
     operation: text('operation', {
+      minLength: 0,
       maxLength: operationLengthMax,
       description: 'BUY or SELL, in either case.',
     }),
     issuer_name: text('issuer_name', {
+      minLength: 0,
       maxLength: issuerLengthMax,
       description: 'Taken as it is: names that differ in case are two issuers.',
     }),
@@ -47,6 +37,7 @@ export const NewOrder = Type.Object(
     share_price: amount('share_price', 'Positive, with at most 6 decimals.'),
     client_order_id: Type.Optional(
       text('client_order_id', {
+        minLength: 1,
         maxLength: clientOrderIdLengthMax,
         description:
           'The account takes one order under each; sent again, it is answered with its first outcome.',

@@ -219,8 +219,8 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
   [
     { ...buy, operation: 'a\0b', issuer_name: '\ud800', client_order_id: 'x'.repeat(65) },
     {
-      operation: 'operation must not contain the character NUL.',
-      issuer_name: 'issuer_name must be well-formed Unicode.',
+      operation: 'operation must be well-formed Unicode without the character NUL.',
+      issuer_name: 'issuer_name must be well-formed Unicode without the character NUL.',
       client_order_id: 'client_order_id must have at most 64 characters.',
     },
   ],
