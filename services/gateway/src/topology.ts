@@ -20,7 +20,7 @@ export const topology: readonly Service[] = [
   {
     name: 'brokerage',
     url: 'BROKERAGE_URL',
-    isDeployed: false,
+    isDeployed: true,
     paths: { '/accounts': '/accounts', '/market': '/market' },
   },
   {
