@@ -54,6 +54,7 @@ function createJsonDialect(request: FastifyRequest): Dialect {
     placed(outcomes, isBatch) {
       const [only] = outcomes
       if (only !== undefined && !isBatch) return placedOne(only)
+      refuseTooLarge(outcomes)
       return answer(200, { 'content-type': jsonType, ...applied }, outcomes.map(bodyOf))
     },
     error: () => undefined,
@@ -73,6 +74,21 @@ const formDialect: Dialect = {
     return envelope(status, outcomeBody(outcome, String), messageOf(outcome.refusals))
   },
   error: (error) => (error.status < 500 ? errorEnvelope(error) : undefined),
+}
+
+/** An account with many positions makes every outcome of a batch long. */
+const positionsPerAnswerMax = 20_000
+
+function refuseTooLarge(outcomes: readonly Outcome[]): void {
+  const positions = outcomes.reduce(
+    (sum, outcome) => sum + (outcome === 'conflict' ? 0 : outcome.balance.positions.size),
+    0,
+  )
+  if (positions > positionsPerAnswerMax)
+    throw new AppError(
+      'body_too_large',
+      `The answer would list more than ${positionsPerAnswerMax} positions; send fewer orders at once.`,
+    )
 }
 
 /** The first rule decides whether the order is in conflict with another one or cannot be processed. */

@@ -1,4 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
+import type { ErrorCode } from '@quintet/chassis/errors'
 import type { AccountStore, Beside, EarlierOrder, Filing, Recollection } from './account-store.ts'
 import type { Market } from './market.ts'
 import { apply, isNear, isSameContent, judge, likenessOf } from './order.ts'
@@ -13,7 +14,8 @@ export type Conclusion<A> = { readonly answer: A; readonly beside: Beside }
 export type OrderDesk = {
   /**
    * Decides the orders one by one, files them as one unit, and resolves to the answer that `conclude` makes of their
-   * outcomes; `conclude` is asked again when the account has moved on meanwhile. Rejects with `not_found` without one.
+   * outcomes; `conclude` is asked again when the account has moved on meanwhile, and files nothing when it throws. Rejects
+   * with `not_found` where there is no such account.
    */
   place<A>(
     accountId: number,
@@ -27,6 +29,12 @@ const ordersPerUnitMax = 256
 const ordersWaitingMax = 20_000
 /** How often other processes may be first before a unit is given up; of those that compete one is, every time. */
 const attemptsMax = 64
+const sharedFaults: ReadonlySet<ErrorCode> = new Set([
+  'not_found',
+  'overloaded',
+  'dependency_down',
+  'outcome_unknown',
+])
 
 /**
  * Takes the orders of each account one after the other. Those that arrive while others of their account are under way are
@@ -46,9 +54,9 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
       for (const resolve of await file(accountId, submissions)) resolve()
     } catch (error) {
       // What concerns the account or the database concerns all; what one of them brought must not refuse the others.
-      const isShared = submissions.length === 1 || error instanceof AppError
+      const isShared = error instanceof AppError && sharedFaults.has(error.code)
       for (const submission of submissions) {
-        if (isShared) submission.reject(error)
+        if (isShared || submissions.length === 1) submission.reject(error)
         else await settle(accountId, [submission])
       }
     }

@@ -97,7 +97,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
           'With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422.',
         params: AccountPath,
         body: NewOrders,
-        response: { 200: OutcomesBody, ...problems(400, 404, 409, 415, 422, 503) },
+        response: { 200: OutcomesBody, ...problems(400, 404, 409, 413, 415, 422, 503) },
       },
     },
     (request, reply) => {

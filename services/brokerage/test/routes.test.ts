@@ -421,6 +421,22 @@ test('A batch of 1000 orders is taken, and one of 1001 refused whole', async (t)
   assert.equal((await get(account)).json().cash, 498.5)
 })
 
+test('A batch whose answer would be too large is 413 and changes nothing; fewer orders are taken', async (t) => {
+  const { open, post, get } = await createWorld(t)
+  const account = await open()
+  const orders = Array.from({ length: 250 }, (_, i) => ({
+    ...buy,
+    issuer_name: `issuer-${i}`,
+    share_price: 0.01,
+  }))
+  const refused = await post(`${account}/orders`, orders)
+  assert.equal(refused.statusCode, 413)
+  assert.match(refused.json().detail, /more than 20000 positions; send fewer orders at once/)
+  assert.deepEqual((await get(`${account}/orders`)).json(), [])
+  assert.equal((await post(`${account}/orders`, orders.slice(0, 150))).statusCode, 200)
+  assert.equal((await get(account)).json().issuers.length, 150)
+})
+
 test('With Prefer: handling=strict a duplicate is 409 and any other refusal 422, with every rule', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
