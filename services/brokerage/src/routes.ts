@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
 import {
   completed,
   etagOf,
@@ -61,6 +62,10 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     parseExactJson(body),
   )
   app.addContentTypeParser(formType, asBuffer, async (_: unknown, body: Buffer) => parseForm(body))
+
+  app.addContentTypeParser('*', async () => {
+    throw new AppError('unsupported_media_type', `Send the body as ${consumes.join(' or ')}.`)
+  })
 
   app.post(
     '/accounts',
