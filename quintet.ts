@@ -13,6 +13,8 @@ import { makeMigration, migrateDown, migrateUp, withMigrator } from './chassis/s
 import type { App } from './chassis/src/http/index.ts'
 import { closeOnSignal, listen } from './chassis/src/http/index.ts'
 import { createLogger } from './chassis/src/telemetry/index.ts'
+import { createBrokerageApp } from './services/brokerage/src/app.ts'
+import { brokerageSettings } from './services/brokerage/src/config.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
@@ -38,6 +40,14 @@ const services = {
       return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
     },
   },
+  brokerage: {
+    settings: brokerageSettings,
+    storage: ['BROKERAGE_DATABASE_URL'],
+    create(settings) {
+      const config = loadConfig(brokerageSettings, settings)
+      return { app: () => createBrokerageApp(config), host: config.HOST, port: config.BROKERAGE_PORT }
+    },
+  },
   inventory: {
     settings: inventorySettings,
     storage: ['INVENTORY_DATABASE_URL', 'CACHE_URL'],
@@ -57,7 +67,7 @@ const services = {
 } satisfies Record<string, Service>
 
 type ServiceName = keyof typeof services
-const serviceNames: readonly ServiceName[] = ['guid', 'inventory', 'gateway']
+const serviceNames: readonly ServiceName[] = ['guid', 'brokerage', 'inventory', 'gateway']
 
 const usage = `quintet: five services behind one gateway
 
@@ -183,6 +193,7 @@ function checkSettings(names: readonly ServiceName[], settings: Settings): void 
   const schemas = serviceNames.map((name) => services[name].settings)
   const prefixes = [
     ...serviceNames.map((name) => name.toUpperCase()),
+    'MARKET',
     'RATE_LIMIT',
     'CACHE',
     'EVENTS',

@@ -33,6 +33,7 @@ export function run(t: TestContext, words: readonly string[], environment: Recor
       HOST: '127.0.0.1',
       GATEWAY_PORT: '0',
       GUID_PORT: '0',
+      BROKERAGE_PORT: '0',
       INVENTORY_PORT: '0',
       ...environment,
     },

@@ -12,7 +12,7 @@ test('quintet start brings up all services, one line each, and they work togethe
       .trim()
       .split('\n')
       .map((line) => line.split(' ', 1)[0]),
-    ['guid', 'inventory', 'gateway'],
+    ['guid', 'brokerage', 'inventory', 'gateway'],
   )
   assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
   const created = await call('POST', `${gateway}/guid`, { user: 'ada' })
