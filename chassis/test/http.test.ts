@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { createApp, listen, prefersAsync, prefersStrict, problems } from '@quintet/chassis/http'
-import type { App, Dependencies } from '@quintet/chassis/http'
+import type { App, AppOptions, Dependencies } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
 
@@ -13,6 +13,7 @@ import { Type } from 'typebox'
 async function world(
   t: TestContext,
   dependencies: Dependencies = {},
+  options: Partial<AppOptions> = {},
 ): Promise<{ app: App; logged: () => string }> {
   const lines: string[] = []
   const destination = new Writable({
@@ -29,6 +30,7 @@ async function world(
     logger,
     detailAlias: 'message',
     dependencies,
+    ...options,
   })
   t.after(() => app.close())
   const body = Type.Object(
@@ -95,6 +97,17 @@ test('A missing member and a body that is no object are named as such', async (t
     stock: 'stock is required.',
   })
   assert.deepEqual((await post(app, '[]')).json().errors, { body: 'The body must be object.' })
+})
+
+test('Where a service says so, values of the wrong type are 422; with anything missing or unknown it is 400', async (t) => {
+  const { app } = await world(t, {}, { wrongValueCode: 'unprocessable' })
+  const wrong = await post(app, '{"title":"too long","stock":"3"}')
+  assert.equal(wrong.statusCode, 422)
+  assert.equal(wrong.json().type, 'urn:quintet:problem:unprocessable')
+  assert.deepEqual(Object.keys(wrong.json().errors).sort(), ['stock', 'title'])
+  assert.equal((await app.inject('/page?limit=five')).statusCode, 422)
+  for (const body of ['{"title":7}', '{"title":7,"stock":3,"foo":1}', '{}', '[]', 'null'])
+    assert.equal((await post(app, body)).statusCode, 400, body)
 })
 
 test('Text from the query is converted to the type that the schema wants', async (t) => {

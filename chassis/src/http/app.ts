@@ -14,7 +14,8 @@ import { refuseUnacceptable } from './negotiation.ts'
 import { answerClientError, sendProblem } from './problem.ts'
 import { createQuickListener } from './quick-answers.ts'
 import type { QuickAnswers } from './quick-answers.ts'
-import { compileValidator } from './validation.ts'
+import { createValidatorCompiler } from './validation.ts'
+import type { WrongValueCode } from './validation.ts'
 
 /** A Fastify instance whose handlers know the types of what their schemas let through. */
 export type App = FastifyInstance<
@@ -36,6 +37,8 @@ export type AppOptions = {
   readonly metrics?: Metrics
   /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
   readonly detailAlias?: 'error' | 'description' | 'message'
+  /** What tells of values of the wrong type or form; `invalid` unless it is said. */
+  readonly wrongValueCode?: WrongValueCode
   readonly dependencies?: Dependencies
   /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
   readonly forwardedRoutes?: ReadonlySet<string>
@@ -79,7 +82,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
-  app.setValidatorCompiler(compileValidator)
+  app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
   app.setNotFoundHandler((request, reply) =>

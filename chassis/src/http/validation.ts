@@ -2,7 +2,7 @@ import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { invalid } from '../errors/index.ts'
+import { AppError } from '../errors/index.ts'
 
 /** A fault as TypeBox tells it: where (a JSON pointer), which keyword of the schema, and in words. */
 type Fault = {
@@ -12,6 +12,9 @@ type Fault = {
   readonly params: object
 }
 
+/** What a value of the wrong type or form is told as; what is missing, unknown or no object is `invalid` in any case. */
+export type WrongValueCode = 'invalid' | 'unprocessable'
+
 /**
  * Fastify's validator compiler over TypeBox. A body is taken as it is, never coerced; text from path and query is converted
  * to what the schema wants. Unknown members are refused, and all faults are told at once, by field.
@@ -19,13 +22,26 @@ type Fault = {
  * A schema may word its own faults by the keyword that failed, or all the others at once:
  * `'x-errors': { required: '…', type: '…', invalid: '…' }`.
  */
-export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
-  const compiled = Compile(schema)
-  return (value: unknown) => {
-    const converted = httpPart === 'body' ? value : Value.Convert(schema, value)
-    if (compiled.Check(converted)) return { value: converted }
-    return { error: invalid(fieldErrors(schema, compiled.Errors(converted), httpPart ?? 'body')) }
+export function createValidatorCompiler(wrongValueCode: WrongValueCode): FastifySchemaCompiler<TSchema> {
+  return ({ schema, httpPart }) => {
+    const compiled = Compile(schema)
+    return (value: unknown) => {
+      const converted = httpPart === 'body' ? value : Value.Convert(schema, value)
+      if (compiled.Check(converted)) return { value: converted }
+      const faults = compiled.Errors(converted)
+      const errors = fieldErrors(schema, faults, httpPart ?? 'body')
+      const code = faults.every(isWrongValue) ? wrongValueCode : 'invalid'
+      return { error: new AppError(code, Object.values(errors).join(' '), { errors }) }
+    }
   }
+}
+
+function isWrongValue({ keyword, instancePath }: Fault): boolean {
+  return instancePath !== '' && !isUnknownMember(keyword)
+}
+
+function isUnknownMember(keyword: string): boolean {
+  return keyword === 'additionalProperties' || keyword === 'boolean'
 }
 
 /** One sentence for each faulty field; what is wrong with the whole stands under the name of the part. */
@@ -47,7 +63,7 @@ function sentences(
       const field = String(name)
       return [field, wording(schema, field, 'required') ?? `${field} is required.`]
     })
-  if (keyword === 'additionalProperties' || keyword === 'boolean') {
+  if (isUnknownMember(keyword)) {
     const field = fieldOf(instancePath)
     return field === undefined ? [] : [[field, `${field} is not known here.`]]
   }
