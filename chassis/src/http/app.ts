@@ -82,6 +82,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
+  // What is not declared as JSON is not taken for a text that happens to be of the wrong form.
+  app.removeContentTypeParser('text/plain')
   app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
