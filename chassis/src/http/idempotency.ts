@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
@@ -80,8 +80,10 @@ export function createIdempotency(options: {
   detailAlias?: 'error' | 'description' | 'message'
   /** How a refusal is answered where it is no problem document; undefined where it is one. */
   refusalAnswer?: (error: AppError, request: FastifyRequest) => Answer | undefined
+  /** For requests that hold passwords: without it, a fingerprint that is kept would let them be guessed at full speed. */
+  fingerprintKey?: Uint8Array
 }): Idempotency {
-  const { database, clock, detailAlias, refusalAnswer } = options
+  const { database, clock, detailAlias, refusalAnswer, fingerprintKey } = options
   const answers = createAnswerStore(database, clock)
   const inFlight = new Set<string>()
 
@@ -113,7 +115,8 @@ export function createIdempotency(options: {
       if (inFlight.has(id)) throw stillAtWork()
       inFlight.add(id)
       try {
-        sendAnswer(reply, await actOnce(id, hash(JSON.stringify(request.body ?? null)), request, act))
+        const fingerprint = fingerprintOf(JSON.stringify(request.body ?? null), fingerprintKey)
+        sendAnswer(reply, await actOnce(id, fingerprint, request, act))
       } finally {
         inFlight.delete(id)
       }
@@ -228,6 +231,10 @@ export function completed({ status, headers, body }: Answer, value: string | num
 /** Sends an answer as it stands. */
 export function sendAnswer(reply: FastifyReply, { status, headers, body }: Answer): void {
   reply.code(status).headers(headers).send(body)
+}
+
+function fingerprintOf(text: string, key: Uint8Array | undefined): string {
+  return key === undefined ? hash(text) : createHmac('sha256', key).update(text).digest('hex')
 }
 
 function hash(text: string): string {
