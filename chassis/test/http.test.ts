@@ -110,6 +110,16 @@ test('Where a service says so, values of the wrong type are 422; with anything m
     assert.equal((await post(app, body)).statusCode, 400, body)
 })
 
+test('A DELETE may be declared as JSON and have no body', async (t) => {
+  const { app } = await world(t)
+  app.delete('/things/:id', async (_request, reply) => reply.code(204).send(null))
+  const headers = { 'content-type': 'application/json' }
+  for (const payload of ['', '{}'])
+    assert.equal((await app.inject({ method: 'DELETE', url: '/things/1', headers, payload })).statusCode, 204)
+  const broken = await app.inject({ method: 'DELETE', url: '/things/1', headers, payload: '{' })
+  assert.equal(broken.statusCode, 400)
+})
+
 test('Text from the query is converted to the type that the schema wants', async (t) => {
   const { app } = await world(t)
   assert.deepEqual((await app.inject('/page?limit=5')).json(), { limit: 5 })

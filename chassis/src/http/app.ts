@@ -82,8 +82,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
-  // What is not declared as JSON is not taken for a text that happens to be of the wrong form.
-  app.removeContentTypeParser('text/plain')
+  takeJsonAlone(app)
   app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
@@ -131,6 +130,19 @@ export async function createApp(options: AppOptions): Promise<App> {
       headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
     logger.access({ requestId, traceId, method, url: pathOf(url), route, status, durationMs })
   }
+}
+
+/**
+ * What is not declared as JSON is not taken for a text that happens to be of the wrong form. Many clients declare every
+ * request as JSON, also a DELETE that has no body.
+ */
+function takeJsonAlone(app: App): void {
+  const parseJson = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('text/plain')
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (request.method === 'DELETE' && body === '') done(null, undefined)
+    else parseJson(request, String(body), done)
+  })
 }
 
 /** A connection whose last request was in flight when closing began stays open for the next one unless it is told off. */
