@@ -1,0 +1,128 @@
+import { openCache } from '@quintet/chassis/cache'
+import { systemClock } from '@quintet/chassis/clock'
+import type { Clock } from '@quintet/chassis/clock'
+import { ConfigError } from '@quintet/chassis/config'
+import { openDatabase, startSweeper } from '@quintet/chassis/database'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
+import type { Queue } from '@quintet/chassis/queue'
+import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
+import { createCertificateStore } from './certificate-store.ts'
+import type { CertificatesConfig } from './config.ts'
+import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
+import { migrations } from './database.ts'
+import type { CertificatesDatabase, CertificatesTables } from './database.ts'
+import { createEnvelopes } from './envelope.ts'
+import { loadKeyring } from './keyring.ts'
+import type { Keyring } from './keyring.ts'
+import { createNotificationStore, notificationsQueue } from './notification-store.ts'
+import type { NotificationStore } from './notification-store.ts'
+import { createPasswords } from './password.ts'
+import { certificatesRoutes, quickUser } from './routes.ts'
+import { createUserStore } from './user-store.ts'
+import type { Receiver } from './webhook.ts'
+
+/** The certificates service, whole: everything that it opens is opened here and closed with it. */
+export async function createCertificatesApp(
+  config: CertificatesConfig,
+  parts: Partial<CertificatesParts> = {},
+): Promise<App> {
+  const { clock = systemClock } = parts
+  const { logger = createLogger({ service: 'certificates', level: config.LOG_LEVEL }) } = parts
+  const receiver = receiverOf(config)
+  const keyring = loadKeyring(config)
+  const metrics = createMetrics('certificates')
+  const [storage, queue] = await Promise.all([
+    openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations }),
+    openQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
+  ])
+  await refuseUnknownKeys(storage, keyring).catch(async (error: unknown) => {
+    await Promise.all([queue.close(), storage.close()])
+    throw error
+  })
+  const cache = await openCache(config.CACHE_URL, { clock, trusted: storage.isSole })
+  const relay = createOutboxRelay({ database: storage, queue, clock })
+  const database = wakeAfterCommit(storage, relay)
+  const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })
+  const certificates = createCertificateStore({ database, notifications, clock })
+  const users = createUserStore({ database, cache })
+  const idempotency = createIdempotency({
+    database,
+    clock,
+    detailAlias: 'description',
+    fingerprintKey: keyring.derive('idempotency fingerprints'),
+  })
+  const app = await createApp({
+    name: 'certificates',
+    title: 'Certificate store',
+    description: 'Keeps certificates and their private keys, encrypted, for users.',
+    logger,
+    metrics,
+    detailAlias: 'description',
+    wrongValueCode: 'unprocessable',
+    dependencies: { database: database.ping, queue: queue.ping },
+    quick: quickUser(users),
+  })
+  exportCacheMetrics(metrics.registry, cache)
+  certificatesRoutes(app, {
+    users,
+    certificates,
+    notifications,
+    idempotency,
+    passwords: createPasswords(),
+    envelopes: createEnvelopes(keyring),
+    policy: config.CERTIFICATES_POLICY,
+    ping: database.ping,
+  })
+  const consumer = receiver && startDelivery(queue, { notifications, receiver, config, clock })
+  const sweeper = startSweeper([certificates.sweepNotices, notifications.sweep, idempotency.sweep], logger)
+  app.addHook('onClose', async () => {
+    await sweeper.stop()
+    await consumer?.stop()
+    await relay.stop()
+    await queue.close()
+    await cache.close()
+    await database.close()
+  })
+  return app
+}
+
+type CertificatesParts = { clock: Clock; logger: Logger }
+
+function receiverOf(config: CertificatesConfig): Receiver | undefined {
+  const { CERTIFICATES_NOTIFY_URL: url, CERTIFICATES_NOTIFY_SECRET: secret } = config
+  if (url === '') return undefined
+  if (secret === '')
+    throw new ConfigError(['CERTIFICATES_NOTIFY_SECRET must be set where CERTIFICATES_NOTIFY_URL is.'])
+  return { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
+}
+
+/** A key that is missing is told of at the start, not when somebody needs what it has encrypted. */
+async function refuseUnknownKeys(database: CertificatesDatabase, { ids }: Keyring): Promise<void> {
+  const missing = await database.query
+    .selectFrom('certificate')
+    .select('key_id')
+    .where('key_id', 'not in', ids)
+    .limit(1)
+    .executeTakeFirst()
+  if (missing !== undefined)
+    throw new ConfigError([
+      `There are private keys that were encrypted by the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
+    ])
+}
+
+function startDelivery(
+  queue: Queue,
+  {
+    notifications,
+    receiver,
+    config,
+    clock,
+  }: { notifications: NotificationStore; receiver: Receiver; config: CertificatesConfig; clock: Clock },
+) {
+  const attemptsMax = config.CERTIFICATES_NOTIFY_ATTEMPTS_MAX
+  const handler = createNotificationHandler({ notifications, receiver, attemptsMax, clock })
+  return queue.consume(notificationsQueue, handler, { attemptsMax, backoffMs: notificationBackoffMs })
+}

@@ -1,0 +1,60 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { cacheUrl, commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
+
+export type CertificatesConfig = Static<typeof certificatesSettings>
+export const certificatesSettings = Type.Object({
+  ...commonSettings,
+  CERTIFICATES_PORT: port(9000, 'Port of the certificates service; 0 for any free one.'),
+  CERTIFICATES_DATABASE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/certificates.db',
+    schemes: ['sqlite:'],
+    description: 'Where users and certificates are kept.',
+  }),
+  CACHE_URL: cacheUrl,
+  CERTIFICATES_QUEUE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/queue.db',
+    schemes: ['sqlite:'],
+    description: 'The queue of the notifications.',
+  }),
+  CERTIFICATES_KEY: Type.String({
+    default: '',
+    secret: true,
+    description:
+      'Keys that encrypt private keys, 32 bytes each in hexadecimal or base64, with commas between; the first is the current one.',
+  }),
+  CERTIFICATES_KEY_FILE: Type.String({
+    default: '',
+    description: 'A file with such keys, a line each; without either one is made in DATA_DIR.',
+  }),
+  CERTIFICATES_POLICY: Type.Union([Type.Literal('opaque'), Type.Literal('auto'), Type.Literal('strict')], {
+    default: 'auto',
+    description:
+      'Whether bodies are read as X.509: opaque never, auto where they are, strict refuses all others.',
+  }),
+  CERTIFICATES_NOTIFY_URL: Type.String({
+    default: '',
+    pattern: '^(https?://[^\\s/@?#]+([/?]\\S*)?)?$',
+    expected: 'a URL that starts with http:// or https:// and has no user in it',
+    description: 'Where notifications are posted to; when it is empty they are logged as skipped.',
+  }),
+  CERTIFICATES_NOTIFY_SECRET: Type.String({
+    default: '',
+    secret: true,
+    pattern: '^(.{16,})?$',
+    expected: 'a text of at least 16 characters',
+    description:
+      'The secret that notifications are signed with; needed where CERTIFICATES_NOTIFY_URL is set.',
+  }),
+  CERTIFICATES_NOTIFY_TIMEOUT_MS: milliseconds(5_000, {
+    minimum: 10,
+    maximum: 8_000,
+    description: 'How long the receiver of a notification may take to answer.',
+  }),
+  CERTIFICATES_NOTIFY_ATTEMPTS_MAX: count(36, {
+    minimum: 1,
+    maximum: 1_000,
+    description:
+      'How often a notification is tried; the pauses grow from a second to an hour, 36 take a day.',
+  }),
+})

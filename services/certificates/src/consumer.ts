@@ -1,0 +1,57 @@
+import type { Clock } from '@quintet/chassis/clock'
+import { PoisonMessage } from '@quintet/chassis/queue'
+import type { Delivery } from '@quintet/chassis/queue'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { Value } from 'typebox/value'
+import type { Attempt, NotificationStore } from './notification-store.ts'
+import { postWebhook } from './webhook.ts'
+import type { PostResult, Receiver } from './webhook.ts'
+
+const backoffFirstMs = 1_000
+const backoffMaxMs = 3_600_000
+
+/** From a second, doubling up to an hour, each shortened at random by a fifth at most, so that they do not come together. */
+export function notificationBackoffMs(attempt: number, random = Math.random()): number {
+  return Math.min(backoffMaxMs, backoffFirstMs * 2 ** (attempt - 1)) * (0.8 + random / 5)
+}
+
+/** Posts notifications to the receiver and logs each try. What fails is tried again by the queue until the last attempt. */
+export function createNotificationHandler({
+  notifications,
+  receiver,
+  attemptsMax,
+  clock,
+}: {
+  notifications: NotificationStore
+  receiver: Receiver
+  attemptsMax: number
+  clock: Clock
+}): (delivery: Delivery) => Promise<void> {
+  return async ({ id: deliveryId, body: message, attempt }) => {
+    const { event, body } = parse(message)
+    const at = clock.now()
+    const result = await postWebhook(receiver, { deliveryId, event, body }, at)
+    const tried: Attempt = { at, ...result }
+    if (isDelivered(result)) return notifications.logAttempt(deliveryId, tried, 'delivered')
+    await notifications.logAttempt(deliveryId, tried, attempt < attemptsMax ? 'pending' : 'failed')
+    throw new Error('status' in result ? `The receiver answered ${result.status}.` : result.error)
+  }
+}
+
+function isDelivered(result: PostResult): boolean {
+  return 'status' in result && result.status >= 200 && result.status <= 299
+}
+
+type NotificationMessage = Static<typeof NotificationMessage>
+const NotificationMessage = Type.Object({ event: Type.String(), body: Type.String() })
+
+function parse(text: string): NotificationMessage {
+  try {
+    const message: unknown = JSON.parse(text)
+    if (Value.Check(NotificationMessage, message)) return message
+  } catch (cause) {
+    throw new PoisonMessage('The notification is not JSON.', { cause })
+  }
+  throw new PoisonMessage('The message has not the form of a notification.')
+}

@@ -1,0 +1,160 @@
+import { randomUUIDv7 } from 'node:crypto'
+import type { Clock } from '@quintet/chassis/clock'
+import { prepareQuery } from '@quintet/chassis/database'
+import type { Placeholders, Statement } from '@quintet/chassis/database'
+import { outboxStatement } from '@quintet/chassis/queue'
+import type { Kysely } from 'kysely'
+import type { CertificatesDatabase, CertificatesTables, NotificationStatus } from './database.ts'
+
+export const notificationsQueue = 'certificates.notifications'
+
+export type NotificationEvent = 'certificate.active_changed' | 'certificate.expiring'
+
+/** What became of one try: the status that the receiver answered with, or why there was no answer that counts. */
+export type Attempt = { at: number; status?: number; error?: string }
+
+export type NotificationStore = ReturnType<typeof createNotificationStore>
+
+const keptMs = 30 * 24 * 3_600_000
+
+/**
+ * The delivery log. A notification is stored with its message to the worker, by the commit of what it tells of. Where nobody
+ * is to be told it is logged as skipped.
+ */
+export function createNotificationStore({
+  database,
+  clock,
+  hasReceiver,
+}: {
+  database: CertificatesDatabase
+  clock: Clock
+  hasReceiver: boolean
+}) {
+  const statements = prepareStatements(database.query)
+  const toOutbox = outboxStatement(database.query)
+
+  return {
+    /** To stand in the unit of what is told. Notifications of one certificate are delivered in the order of their units. */
+    tell(
+      certificateId: number,
+      { event, body }: { event: NotificationEvent; body: Readonly<Record<string, unknown>> },
+    ): readonly Statement[] {
+      const deliveryId = randomUUIDv7()
+      const text = JSON.stringify(body)
+      const now = clock.now()
+      const status = hasReceiver ? 'pending' : 'skipped'
+      const log = statements.insert({ deliveryId, certificateId, event, body: text, status, now })
+      const message = {
+        queue: notificationsQueue,
+        id: deliveryId,
+        key: String(certificateId),
+        body: JSON.stringify({ event, body: text }),
+        createdAt: now,
+      }
+      return hasReceiver ? [log, toOutbox(message)] : [log]
+    },
+
+    /** Logs a try; what has been deleted with its certificate meanwhile is not logged any more. */
+    async logAttempt(deliveryId: string, attempt: Attempt, status: NotificationStatus): Promise<void> {
+      const { at, status: answered = null, error = null } = attempt
+      await database.commit([
+        statements.insertAttempt({ deliveryId, at, status: answered, error }),
+        statements.setStatus({ deliveryId, status, now: at }),
+      ])
+    },
+
+    /** A page of the log of a certificate, oldest first, each with its tries. */
+    async list(page: { certificateId: number; after: number; limit: number }) {
+      const notifications = await database.read(statements.list(page))
+      const ids = notifications.map(({ id }) => id)
+      const tries = ids.length === 0 ? [] : await attemptsOf(ids)
+      return notifications.map((notification) => ({
+        ...notification,
+        attempts: tries.filter((one) => one.notification_id === notification.id),
+      }))
+    },
+
+    /** Forgets what was over 30 days ago, `limit` at most; resolves to how many. */
+    async sweep(limit: number): Promise<number> {
+      const { results } = await database.commit([statements.forget({ before: clock.now() - keptMs, limit })])
+      return results[0]?.changes ?? 0
+    },
+  }
+
+  function attemptsOf(ids: readonly number[]) {
+    return database.query
+      .selectFrom('delivery_attempt')
+      .select(['notification_id', 'at', 'status', 'error'])
+      .where('notification_id', 'in', ids)
+      .orderBy('id')
+      .execute()
+  }
+}
+
+function prepareStatements(db: Kysely<CertificatesTables>) {
+  return {
+    insert: prepareQuery(
+      (
+        p: Placeholders<{
+          deliveryId: string
+          certificateId: number
+          event: string
+          body: string
+          status: NotificationStatus
+          now: number
+        }>,
+      ) =>
+        db.insertInto('notification').values({
+          delivery_id: p.deliveryId,
+          certificate_id: p.certificateId,
+          event: p.event,
+          body: p.body,
+          status: p.status,
+          created_at: p.now,
+          changed_at: p.now,
+        }),
+    ),
+    insertAttempt: prepareQuery(
+      (p: Placeholders<{ deliveryId: string; at: number; status: number | null; error: string | null }>) =>
+        db
+          .insertInto('delivery_attempt')
+          .columns(['notification_id', 'at', 'status', 'error'])
+          .expression(
+            db
+              .selectFrom('notification')
+              .select(['id', p.at.as('at'), p.status.as('status'), p.error.as('error')])
+              .where('delivery_id', '=', p.deliveryId),
+          ),
+    ),
+    setStatus: prepareQuery(
+      (p: Placeholders<{ deliveryId: string; status: NotificationStatus; now: number }>) =>
+        db
+          .updateTable('notification')
+          .set({ status: p.status, changed_at: p.now })
+          .where('delivery_id', '=', p.deliveryId),
+    ),
+    list: prepareQuery((p: Placeholders<{ certificateId: number; after: number; limit: number }>) =>
+      db
+        .selectFrom('notification')
+        .select(['id', 'delivery_id', 'event', 'body', 'status', 'created_at'])
+        .where('certificate_id', '=', p.certificateId)
+        .where('id', '>', p.after)
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+    forget: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
+      db
+        .deleteFrom('notification')
+        .where(
+          'id',
+          'in',
+          db
+            .selectFrom('notification')
+            .select('id')
+            .where('status', 'in', ['delivered', 'failed', 'skipped'])
+            .where('changed_at', '<=', p.before)
+            .limit(p.limit),
+        ),
+    ),
+  }
+}

@@ -1,0 +1,74 @@
+import { setTimeout as after } from 'node:timers/promises'
+import type { Entry } from '@quintet/chassis/cache'
+import { etagOf } from '@quintet/chassis/http'
+import type { App, Idempotency, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
+import { certificateRoutes } from './certificate-routes.ts'
+import type { CertificateStore } from './certificate-store.ts'
+import type { Envelopes } from './envelope.ts'
+import { isId } from './ids.ts'
+import type { NotificationStore } from './notification-store.ts'
+import type { Passwords } from './password.ts'
+import { HealthBody } from './schemas.ts'
+import { userRoutes } from './user-routes.ts'
+import type { UserStore } from './user-store.ts'
+import type { Policy } from './x509.ts'
+
+export type Parts = {
+  users: UserStore
+  certificates: CertificateStore
+  notifications: NotificationStore
+  idempotency: Idempotency
+  passwords: Passwords
+  envelopes: Envelopes
+  policy: Policy
+  ping: () => Promise<void>
+}
+
+/** The wire of the certificates service. */
+export function certificatesRoutes(app: App, parts: Parts): void {
+  userRoutes(app, parts)
+  certificateRoutes(app, parts)
+
+  app.get(
+    '/healthcheck',
+    {
+      schema: {
+        tags: ['operation'],
+        summary: 'Do the service and its database answer?',
+        response: { 200: HealthBody },
+      },
+    },
+    async () => ({ api: 1 as const, database: (await answers(parts.ping)) ? (1 as const) : (0 as const) }),
+  )
+}
+
+/** Users by their path, the hottest answer of all. */
+export function quickUser(users: UserStore): QuickAnswers {
+  const prefix = '/users/'
+  return (path) => {
+    const id = path.startsWith(prefix) ? path.slice(prefix.length) : ''
+    if (!isId(id)) return undefined
+    const found = users.find(Number(id))
+    return found instanceof Promise ? found.then(quickAnswerOf) : quickAnswerOf(found)
+  }
+}
+
+const pingTimeoutMs = 1_000
+
+function quickAnswerOf(entry: Entry | undefined): QuickAnswer | undefined {
+  return entry && { route: '/users/:id', etag: etagOf(entry.version), body: entry.text }
+}
+
+async function answers(ping: () => Promise<void>): Promise<boolean> {
+  const given = new AbortController()
+  const late = after(pingTimeoutMs, false, { signal: given.signal, ref: false }).catch(() => false)
+  const answered = await Promise.race([
+    ping().then(
+      () => true,
+      () => false,
+    ),
+    late,
+  ])
+  given.abort()
+  return answered
+}

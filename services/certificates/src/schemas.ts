@@ -1,0 +1,181 @@
+import { pageQuery, text } from '@quintet/chassis/http'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+
+const name = text('name', { minLength: 1, maxLength: 256, description: 'What the user is called.' })
+
+const email = text('email', {
+  minLength: 1,
+  maxLength: 254,
+  description: 'One user for each, whatever the case of its letters.',
+  form: { pattern: '^[^\\s@\\p{Cc}\\p{Cs}]+@[^\\s@\\p{Cc}\\p{Cs}]+$', name: 'an email address' },
+})
+
+const password = text('password', {
+  minLength: 1,
+  maxLength: 1_024,
+  description: 'Kept as a hash (argon2id), and never given back.',
+})
+
+const body = text('body', {
+  minLength: 1,
+  maxLength: 32_768,
+  description: 'An X.509 certificate in PEM, or in DER as base64; or any other text.',
+})
+
+const privateKey = text('private_key', {
+  minLength: 1,
+  maxLength: 65_536,
+  description: 'The bytes of the private key in base64. Kept encrypted, and never given back.',
+  form: { pattern: '^[A-Za-z0-9+/\\r\\n]+={0,2}[\\r\\n]*$', name: 'base64' },
+})
+
+const active = Type.Boolean({
+  description: 'Whether the certificate is in use.',
+  'x-errors': { required: 'active is required.', type: 'active must be true or false.' },
+})
+
+export type NewUser = Static<typeof NewUser>
+export const NewUser = Type.Object(
+  { name, email, password },
+  {
+    additionalProperties: false,
+    examples: [{ name: 'John Smith', email: 'jsmith@example.com', password: 'correct horse' }],
+  },
+)
+
+export type Login = Static<typeof Login>
+export const Login = Type.Object(
+  { email, password },
+  { additionalProperties: false, examples: [{ email: 'jsmith@example.com', password: 'correct horse' }] },
+)
+
+export type NewCertificate = Static<typeof NewCertificate>
+export const NewCertificate = Type.Object(
+  { private_key: privateKey, active, body },
+  {
+    additionalProperties: false,
+    examples: [{ private_key: 'dGhlIGJ5dGVzIG9mIGEga2V5', active: true, body: 'test body' }],
+  },
+)
+
+export type ActiveChange = Static<typeof ActiveChange>
+export const ActiveChange = Type.Object(
+  {
+    active,
+    notify: Type.Optional(
+      Type.Boolean({
+        description: 'Whether the receiver of notifications is told.',
+        'x-errors': { type: 'notify must be true or false.' },
+      }),
+    ),
+  },
+  { additionalProperties: false, examples: [{ active: false, notify: true }] },
+)
+
+const id = Type.String({ description: 'An integer.', examples: ['1'] })
+export const UserPath = Type.Object({ id })
+export const CertificatePath = Type.Object({ id, cid: id })
+
+export const UserCertificatesQuery = Type.Object(
+  {
+    ...pageQuery,
+    active: Type.Optional(
+      Type.Union([Type.Literal('true'), Type.Literal('false')], {
+        description: 'true for the active ones alone; all of them otherwise.',
+        'x-errors': { invalid: 'active must be true or false.' },
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
+
+const date = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
+const time = '([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d+)?)?'
+/** A plus that was not escaped arrives as a space. */
+const zone = '(Z|[ +-]([01]\\d|2[0-3]):[0-5]\\d)'
+
+export const ExpiringQuery = Type.Object(
+  {
+    ...pageQuery,
+    expiring_before: Type.Optional(
+      Type.String({
+        pattern: `^(\\d{1,12}|${date}(T${time}${zone})?)$`,
+        description: 'Only those that end before: Unix time in seconds, a date, or a time as in RFC 3339.',
+        'x-errors': { invalid: 'expiring_before must be Unix time in seconds, a date, or an RFC 3339 time.' },
+      }),
+    ),
+  },
+  { additionalProperties: false },
+)
+
+export const IdBody = Type.Object({ id: Type.Integer() }, { title: 'Id' })
+
+export const UserBody = Type.Object(
+  { id: Type.Integer(), name: Type.String(), email: Type.String() },
+  { title: 'User' },
+)
+
+export const CertificateIdBody = Type.Object(
+  { id: Type.Integer(), user_id: Type.Integer() },
+  { title: 'CertificateId' },
+)
+
+const X509 = Type.Object(
+  {
+    subject: Type.String(),
+    subject_alternative_names: Type.Array(Type.String()),
+    issuer: Type.String(),
+    serial_number: Type.String(),
+    not_before: Type.String({ format: 'date-time' }),
+    not_after: Type.String({ format: 'date-time' }),
+    key_type: Type.String(),
+    fingerprint_sha256: Type.String(),
+  },
+  { title: 'X509' },
+)
+
+const certificate = { id: Type.Integer(), active: Type.Boolean(), body: Type.String() }
+export const ListedCertificateBody = Type.Object(certificate, { title: 'ListedCertificate' })
+export const CertificateBody = Type.Object(
+  { ...certificate, x509: Type.Optional(X509) },
+  { title: 'Certificate' },
+)
+
+export const ExpiringCertificateBody = Type.Object(
+  { id: Type.Integer(), user_id: Type.Integer(), active: Type.Boolean(), x509: X509 },
+  { title: 'ExpiringCertificate' },
+)
+
+export const ActiveBody = Type.Object({ id: Type.Integer(), active: Type.Boolean() }, { title: 'Active' })
+
+const instant = Type.String({ format: 'date-time' })
+export const NotificationBody = Type.Object(
+  {
+    id: Type.String({ description: 'The delivery id that the receiver sees.' }),
+    event: Type.Union([Type.Literal('certificate.active_changed'), Type.Literal('certificate.expiring')]),
+    body: Type.Object({}, { description: 'What is sent.' }),
+    status: Type.Union([
+      Type.Literal('pending'),
+      Type.Literal('delivered'),
+      Type.Literal('failed'),
+      Type.Literal('skipped'),
+    ]),
+    created_at: instant,
+    attempts: Type.Array(
+      Type.Object({
+        at: instant,
+        status: Type.Optional(Type.Integer({ description: 'What the receiver answered.' })),
+        error: Type.Optional(Type.String({ description: 'Why there was no answer that counts.' })),
+      }),
+    ),
+  },
+  { title: 'Notification' },
+)
+
+export const HealthBody = Type.Object(
+  { api: Type.Literal(1), database: Type.Union([Type.Literal(1), Type.Literal(0)]) },
+  { title: 'Health' },
+)

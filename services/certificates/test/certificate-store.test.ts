@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { openDatabase } from '@quintet/chassis/database'
+import { createCertificateStore } from '../src/certificate-store.ts'
+import { migrations } from '../src/database.ts'
+import type { CertificatesTables } from '../src/database.ts'
+import { createNotificationStore } from '../src/notification-store.ts'
+
+test('Two sweepers that meet give each notice once', async (t) => {
+  const clock = createManualClock(0)
+  const database = await openDatabase<CertificatesTables>('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  const notifications = createNotificationStore({ database, clock, hasReceiver: false })
+  const certificates = createCertificateStore({ database, notifications, clock })
+  const user = { name: 'Ada', email: 'a', email_key: 'a', password_hash: '', version: 1 }
+  await database.query.insertInto('user').values(user).execute()
+  const envelope = { keyId: 'k', wrappedKey: 'w', ciphertext: 'c' }
+  const description = {
+    subject: '',
+    subject_alternative_names: [],
+    issuer: '',
+    serial_number: '',
+    not_before: '',
+    not_after: '',
+    key_type: '',
+    fingerprint_sha256: '',
+  }
+  const inspected = { description, notBeforeMs: 0, notAfterMs: 90_000 }
+  for (const uid of ['a', 'b', 'c'])
+    await certificates.create({ uid, userId: 1, active: true, body: 'x', envelope, inspected }, () => [])
+  clock.set(60_000)
+  assert.deepEqual(await Promise.all([certificates.sweepNotices(10), certificates.sweepNotices(10)]), [3, 3])
+  assert.equal(await certificates.sweepNotices(10), 0)
+  for (const certificateId of [1, 2, 3])
+    assert.equal((await notifications.list({ certificateId, after: 0, limit: 10 })).length, 1)
+})

@@ -1,0 +1,389 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { makeCertificate } from './make-certificate.ts'
+import { ada, createWorld, dataFolder, opaque, startMs } from './world.ts'
+
+const dayMs = 86_400_000
+const made = makeCertificate({ notBefore: startMs - dayMs, notAfter: startMs + 89 * dayMs })
+const base64Of = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64')
+const keyOf = ({ privateKey }: typeof made) => base64Of(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+
+test('POST adds a certificate to a user and answers its id and the user, with the location', async (t) => {
+  const { post, get, addUser } = await createWorld(t)
+  const user = await addUser()
+  const response = await post(`${user}/certificates`, opaque)
+  assert.equal(response.statusCode, 201)
+  assert.deepEqual(response.json(), { id: 1, user_id: 1 })
+  assert.equal(response.headers.location, '/users/1/certificates/1')
+  const found = await get('/users/1/certificates/1')
+  assert.equal(found.statusCode, 200)
+  assert.deepEqual(found.json(), { id: 1, active: true, body: 'test body' })
+  assert.equal(found.headers.etag, response.headers.etag)
+})
+
+test('The private key may be wrapped in lines, as tools print base64', async (t) => {
+  const { post, addUser } = await createWorld(t)
+  const user = await addUser()
+  const wrapped = `${base64Of('x'.repeat(60)).replace(/.{20}/g, '$&\r\n')}\n`
+  assert.equal((await post(`${user}/certificates`, { ...opaque, private_key: wrapped })).statusCode, 201)
+})
+
+const faults: readonly (readonly [number, unknown, Record<string, string>])[] = [
+  [
+    400,
+    {},
+    { private_key: 'private_key is required.', active: 'active is required.', body: 'body is required.' },
+  ],
+  [
+    400,
+    { private_key: '?', active: 'yes', bdy: '' },
+    {
+      private_key: 'private_key must be base64.',
+      active: 'active must be true or false.',
+      body: 'body is required.',
+      bdy: 'bdy is not known here.',
+    },
+  ],
+  [400, [opaque], { body: 'The body must be object.' }],
+  [
+    422,
+    { private_key: 7, active: 1, body: {} },
+    {
+      private_key: 'private_key must be a string.',
+      active: 'active must be true or false.',
+      body: 'body must be a string.',
+    },
+  ],
+  [422, { ...opaque, active: 'true' }, { active: 'active must be true or false.' }],
+  [422, { ...opaque, active: null }, { active: 'active must be true or false.' }],
+  [422, { ...opaque, private_key: 'not base64' }, { private_key: 'private_key must be base64.' }],
+  [422, { ...opaque, private_key: 'YQ' }, { private_key: 'private_key must be base64.' }],
+  [422, { ...opaque, private_key: '\n' }, { private_key: 'private_key must be base64.' }],
+  [
+    422,
+    { private_key: 'YQ', active: 1, body: '' },
+    {
+      private_key: 'private_key must be base64.',
+      active: 'active must be true or false.',
+      body: 'body must not be empty.',
+    },
+  ],
+  [
+    400,
+    { private_key: 'YQ', active: true },
+    { private_key: 'private_key must be base64.', body: 'body is required.' },
+  ],
+  [422, { ...opaque, private_key: 'YQ=a' }, { private_key: 'private_key must be base64.' }],
+  [422, { ...opaque, private_key: '' }, { private_key: 'private_key must not be empty.' }],
+  [
+    422,
+    { ...opaque, private_key: 'A'.repeat(65_540) },
+    { private_key: 'private_key must have at most 65536 characters.' },
+  ],
+  [422, { ...opaque, body: '' }, { body: 'body must not be empty.' }],
+  [422, { ...opaque, body: 'x'.repeat(32_769) }, { body: 'body must have at most 32768 characters.' }],
+  [422, { ...opaque, body: 'a\0b' }, { body: 'body must be well-formed Unicode without the character NUL.' }],
+  [
+    422,
+    { ...opaque, body: '\udfff' },
+    { body: 'body must be well-formed Unicode without the character NUL.' },
+  ],
+]
+test('POST refuses missing fields with 400 and wrong ones with 422, every fault by field, and adds nothing', async (t) => {
+  const { post, get, addUser } = await createWorld(t)
+  const user = await addUser()
+  for (const [status, body, errors] of faults) {
+    const response = await post(`${user}/certificates`, body)
+    assert.equal(response.statusCode, status, JSON.stringify(body).slice(0, 99))
+    assert.deepEqual(response.json().errors, errors)
+    assert.equal(response.json().description, response.json().detail)
+  }
+  assert.deepEqual((await get(`${user}/certificates`)).json(), [])
+})
+
+test('POST for a user who is not there is 404', async (t) => {
+  const { post } = await createWorld(t)
+  const response = await post('/users/7/certificates', opaque)
+  assert.equal(response.statusCode, 404)
+  assert.equal(response.json().description, 'User not found.')
+})
+
+test('X.509 is told of where the body is one, in PEM or DER', async (t) => {
+  const { get, addUser, addCertificate } = await createWorld(t)
+  const user = await addUser()
+  for (const body of [made.pem, made.der.toString('base64')]) {
+    const found = (
+      await get(await addCertificate({ private_key: keyOf(made), active: true, body }, user))
+    ).json()
+    assert.equal(found.body, body)
+    assert.equal(found.x509.subject, 'CN=example.com')
+    assert.equal(found.x509.not_after, new Date(startMs + 89 * dayMs).toISOString())
+  }
+})
+
+test('A private key that belongs to another certificate is 422, and nothing is added', async (t) => {
+  const { post, get, addUser } = await createWorld(t)
+  const user = await addUser()
+  const other = makeCertificate({ notBefore: startMs, notAfter: startMs + dayMs })
+  const response = await post(`${user}/certificates`, {
+    private_key: keyOf(other),
+    active: true,
+    body: made.pem,
+  })
+  assert.equal(response.statusCode, 422)
+  assert.deepEqual(response.json().errors, {
+    private_key: 'private_key does not belong to the certificate in body.',
+  })
+  assert.deepEqual((await get(`${user}/certificates`)).json(), [])
+})
+
+test('CERTIFICATES_POLICY=strict refuses what is opaque, and opaque looks into nothing', async (t) => {
+  const strict = await createWorld(t, { CERTIFICATES_POLICY: 'strict' })
+  const refused = await strict.post(`${await strict.addUser()}/certificates`, opaque)
+  assert.equal(refused.statusCode, 422)
+  assert.deepEqual(Object.keys(refused.json().errors), ['body'])
+  const open = await createWorld(t, { CERTIFICATES_POLICY: 'opaque' })
+  const location = await open.addCertificate({ ...opaque, body: made.pem })
+  assert.deepEqual(Object.keys((await open.get(location)).json()), ['id', 'active', 'body'])
+})
+
+test('GET lists the certificates of the user alone; active=true those in use, active=false all', async (t) => {
+  const { get, addUser, addCertificate } = await createWorld(t)
+  const [user, other] = [await addUser(), await addUser({ ...ada, email: 'eve@example.com' })]
+  await addCertificate({ ...opaque, body: 'one' }, user)
+  await addCertificate({ ...opaque, body: 'two', active: false }, user)
+  await addCertificate({ ...opaque, body: 'three' }, other)
+  const one = { id: 1, active: true, body: 'one' }
+  const two = { id: 2, active: false, body: 'two' }
+  assert.deepEqual((await get(`${user}/certificates`)).json(), [one, two])
+  assert.deepEqual((await get(`${user}/certificates?active=false`)).json(), [one, two])
+  assert.deepEqual((await get(`${user}/certificates?active=true`)).json(), [one])
+  assert.deepEqual((await get(`${other}/certificates/`)).json(), [{ id: 3, active: true, body: 'three' }])
+})
+
+test('GET refuses any other value of active with 422, and unknown parameters with 400', async (t) => {
+  const { get, addUser } = await createWorld(t)
+  const user = await addUser()
+  for (const value of ['True', '1', '', 'yes', 'true&active=false']) {
+    const response = await get(`${user}/certificates?active=${value}`)
+    assert.equal(response.statusCode, 422, value)
+    assert.deepEqual(Object.keys(response.json().errors), ['active'])
+  }
+  for (const query of ['limit=0', 'limit=1001', 'limit=few'])
+    assert.equal((await get(`${user}/certificates?${query}`)).statusCode, 422, query)
+  for (const query of ['aktive=true', 'cursor=bad'])
+    assert.equal((await get(`${user}/certificates?${query}`)).statusCode, 400, query)
+})
+
+test('Pages follow each other by the Link header without a gap or a repetition, whatever comes in between', async (t) => {
+  const { get, addUser, addCertificate } = await createWorld(t)
+  const user = await addUser()
+  for (let i = 1; i <= 5; i++) await addCertificate(opaque, user)
+  const seen: number[] = []
+  for (let url: string | undefined = `${user}/certificates?limit=2&active=true`; url !== undefined; ) {
+    const page = await get(url)
+    seen.push(...page.json().map(({ id }: { id: number }) => id))
+    url = /^<(.+)>; rel="next"$/.exec(String(page.headers.link))?.[1]
+    if (seen.length === 2) await addCertificate(opaque, user)
+  }
+  assert.deepEqual(seen, [1, 2, 3, 4, 5, 6])
+})
+
+test('A certificate is found under its own user alone, and no other text is an id', async (t) => {
+  const { get, patch, delete: remove, addUser, addCertificate } = await createWorld(t)
+  await addCertificate()
+  await addUser({ ...ada, email: 'eve@example.com' })
+  for (const url of [
+    '/users/2/certificates/1',
+    '/users/1/certificates/2',
+    '/users/1/certificates/-1',
+    '/users/1/certificates/text',
+    '/users/text/certificates/1',
+    '/users/1/certificates/01',
+  ])
+    for (const response of [
+      await get(url),
+      await patch(url, { active: false }),
+      await patch(`${url}/active`, { active: false }),
+      await remove(url),
+      await get(`${url}/notifications`),
+    ])
+      assert.equal(response.statusCode, 404, url)
+  assert.equal((await get('/users/1/certificates/1')).json().active, true)
+})
+
+for (const path of ['', '/active'])
+  test(`PATCH …/{cid}${path} changes whether it is in use: 202, and 400 when it is so already`, async (t) => {
+    const { get, patch, addCertificate } = await createWorld(t)
+    const certificate = await addCertificate()
+    const before = (await get(certificate)).headers.etag
+    const changed = await patch(certificate + path, { active: false })
+    assert.equal(changed.statusCode, 202)
+    assert.deepEqual(changed.json(), { id: 1, active: false })
+    const after = await get(certificate)
+    assert.equal(after.json().active, false)
+    assert.equal(after.headers.etag, changed.headers.etag)
+    assert.notEqual(after.headers.etag, before)
+    const again = await patch(certificate + path, { active: false })
+    assert.equal(again.statusCode, 400)
+    assert.deepEqual(again.json().errors, { active: 'The certificate is inactive already.' })
+    assert.equal((await get(certificate)).headers.etag, after.headers.etag)
+  })
+
+test('PATCH refuses what is missing with 400 and what is wrong with 422, and changes nothing', async (t) => {
+  const { get, patch, addCertificate } = await createWorld(t)
+  const certificate = await addCertificate()
+  for (const [status, body] of [
+    [400, {}],
+    [400, { notify: true }],
+    [400, { active: false, body: 'x' }],
+    [400, []],
+    [422, { active: 'false' }],
+    [422, { active: 0 }],
+    [422, { active: null }],
+    [422, { active: false, notify: 'yes' }],
+  ] as const)
+    assert.equal((await patch(certificate, body)).statusCode, status, JSON.stringify(body))
+  assert.equal((await get(certificate)).json().active, true)
+})
+
+test('Of parallel changes to the same state one is 202 and the others are 400', async (t) => {
+  const { patch, addCertificate } = await createWorld(t)
+  const certificate = await addCertificate()
+  const answers = await Promise.all(Array.from({ length: 8 }, () => patch(certificate, { active: false })))
+  assert.deepEqual(answers.map(({ statusCode }) => statusCode).sort(), [202, ...Array(7).fill(400)])
+})
+
+test('If-Match guards changes and deletion, and If-None-Match spares an answer', async (t) => {
+  const { get, patch, delete: remove, addCertificate } = await createWorld(t)
+  const certificate = await addCertificate()
+  const { etag } = (await get(certificate)).headers
+  assert.equal((await get(certificate, { 'if-none-match': etag })).statusCode, 304)
+  assert.equal((await patch(certificate, { active: false }, { 'if-match': '"9"' })).statusCode, 412)
+  assert.equal((await patch(certificate, { active: false }, { 'if-match': etag })).statusCode, 202)
+  assert.equal((await remove(certificate, { 'if-match': etag })).statusCode, 412)
+  assert.equal((await get(certificate, { 'if-none-match': etag })).statusCode, 200)
+  assert.equal((await patch(certificate, { active: true }, { 'if-match': 'loose' })).statusCode, 400)
+  assert.equal((await remove(certificate, { 'if-match': '*' })).statusCode, 204)
+})
+
+test('DELETE removes a certificate once', async (t) => {
+  const { get, delete: remove, addCertificate } = await createWorld(t)
+  const certificate = await addCertificate()
+  assert.equal((await remove(certificate)).statusCode, 204)
+  assert.equal((await get(certificate)).statusCode, 404)
+  assert.equal((await remove(certificate)).statusCode, 404)
+})
+
+test('Idempotency-Key: a certificate that is sent twice is added once', async (t) => {
+  const { post, get, addUser } = await createWorld(t)
+  const user = await addUser()
+  const key = { 'idempotency-key': 'k-1' }
+  const [first, other] = await Promise.all([
+    post(`${user}/certificates`, opaque, key),
+    post(`${user}/certificates`, opaque, key),
+  ])
+  assert.ok([first.statusCode, other.statusCode].every((status) => status === 201 || status === 409))
+  const again = await post(`${user}/certificates`, opaque, key)
+  assert.deepEqual([again.statusCode, again.json()], [201, { id: 1, user_id: 1 }])
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  assert.equal((await get(`${user}/certificates`)).json().length, 1)
+})
+
+test('GET /certificates lists X.509 of all users, those that end first before the others, up to a time', async (t) => {
+  const { get, addUser, addCertificate } = await createWorld(t)
+  const users = [await addUser(), await addUser({ ...ada, email: 'eve@example.com' })]
+  for (const [i, days] of [60, 10, 30, 10].entries()) {
+    const one = makeCertificate({ notBefore: startMs, notAfter: startMs + days * dayMs })
+    await addCertificate({ private_key: keyOf(one), active: i !== 1, body: one.pem }, users[i % 2])
+  }
+  await addCertificate(opaque, users[0])
+  const ids = async (query: string) =>
+    (await get(`/certificates?${query}`)).json().map(({ id }: { id: number }) => id)
+  assert.deepEqual(await ids(''), [2, 4, 3, 1])
+  const before = startMs + 30 * dayMs
+  for (const time of [
+    String(before / 1000),
+    new Date(before).toISOString(),
+    '2030-01-31',
+    '2030-01-31T01:00%2B01:00',
+    '2030-01-31T01:00+01:00',
+  ])
+    assert.deepEqual(await ids(`expiring_before=${time}`), [2, 4], time)
+  assert.deepEqual(await ids(`expiring_before=${before / 1000 + 1}`), [2, 4, 3])
+  const [first] = (await get('/certificates?limit=1')).json()
+  assert.deepEqual(
+    { ...first, x509: first.x509.not_after },
+    {
+      id: 2,
+      user_id: 2,
+      active: false,
+      x509: new Date(startMs + 10 * dayMs).toISOString(),
+    },
+  )
+  const seen: number[] = []
+  for (let url: string | undefined = '/certificates?limit=1'; url !== undefined; ) {
+    const page = await get(url)
+    seen.push(...page.json().map(({ id }: { id: number }) => id))
+    url = /^<(.+)>; rel="next"$/.exec(String(page.headers.link))?.[1]
+  }
+  assert.deepEqual(seen, [2, 4, 3, 1])
+})
+
+test('GET /certificates refuses a time that is none with 422', async (t) => {
+  const { get } = await createWorld(t)
+  for (const time of [
+    'soon',
+    '',
+    '-1',
+    '2030-13-01',
+    '2030-02-30T99:00:00Z',
+    '1.5',
+    '2030-01-32',
+    '2030-01-01T00:60Z',
+  ])
+    assert.equal((await get(`/certificates?expiring_before=${time}`)).statusCode, 422, time)
+})
+
+test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+  const { get, addUser, addCertificate } = await createWorld(t)
+  const user = await addUser()
+  for (const body of [
+    `'); delete from certificate; --`,
+    '","active":false,"x":"',
+    '\u001b[2J\r\n\t{"level":60}',
+    '</script><script>',
+    '\u2028\u202e\ufeff😀',
+    `-----BEGIN CERTIFICATE-----\n${'A'.repeat(64)}\n-----END CERTIFICATE-----`,
+  ])
+    assert.equal((await get(await addCertificate({ ...opaque, body }, user))).json().body, body)
+})
+
+test('JSON only: another media type is 415, an Accept without JSON 406, malformed JSON 400, a wrong method 405', async (t) => {
+  const { app, get } = await createWorld(t)
+  const send = (payload: string, type: string) =>
+    app.inject({ method: 'POST', url: '/users', payload, headers: { 'content-type': type } })
+  assert.equal((await send('name=ada', 'application/x-www-form-urlencoded')).statusCode, 415)
+  assert.equal((await send('{"name":', 'application/json')).statusCode, 400)
+  assert.equal((await send('', 'application/json')).statusCode, 400)
+  assert.equal((await send(`"${'x'.repeat(1_048_576)}"`, 'application/json')).statusCode, 413)
+  assert.equal((await get('/users/1', { accept: 'text/html' })).statusCode, 406)
+  const wrong = await app.inject({ method: 'PUT', url: '/users/1' })
+  assert.equal(wrong.statusCode, 405)
+  assert.match(String(wrong.headers.allow), /GET.*DELETE/)
+  assert.equal((await get('/userz')).statusCode, 404)
+})
+
+test('GET /healthcheck answers 200 with 1 for the database, and with 0 when it does not answer', async (t) => {
+  const url = join(dataFolder(t), 'certificates.db')
+  const { get } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${url}` })
+  assert.deepEqual((await get('/healthcheck')).json(), { api: 1, database: 1 })
+  const other = new DatabaseSync(url)
+  other.exec('begin immediate')
+  const response = await get('/healthcheck')
+  other.close()
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json(), { api: 1, database: 0 })
+})

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { createEnvelopes, SealBroken } from '../src/envelope.ts'
+import { createKeyring } from '../src/keyring.ts'
+
+const [first, second] = [randomBytes(32), randomBytes(32)]
+const identity = { uid: 'a1b2', userId: 7 }
+const secret = Buffer.from('a private key')
+
+test('What was sealed opens again, whatever its bytes', () => {
+  const envelopes = createEnvelopes(createKeyring([first]))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+      assert.deepEqual([...envelopes.open(envelopes.seal(bytes, identity), identity)], [...bytes])
+    }),
+  )
+})
+
+test('The same secret is sealed differently each time, and its bytes are not to be seen', () => {
+  const envelopes = createEnvelopes(createKeyring([first]))
+  const [one, other] = [envelopes.seal(secret, identity), envelopes.seal(secret, identity)]
+  assert.notEqual(one.wrappedKey, other.wrappedKey)
+  assert.notEqual(one.ciphertext, other.ciphertext)
+  assert.ok(!Buffer.from(one.ciphertext, 'base64').includes(secret))
+})
+
+test('An envelope that is moved to another record, or a part of one, does not open there', () => {
+  const envelopes = createEnvelopes(createKeyring([first]))
+  const mine = envelopes.seal(secret, identity)
+  const theirs = envelopes.seal(secret, { ...identity, uid: 'c3d4' })
+  for (const [envelope, place] of [
+    [mine, { ...identity, uid: 'c3d4' }],
+    [mine, { ...identity, userId: 8 }],
+    [{ ...mine, ciphertext: theirs.ciphertext }, identity],
+    [{ ...mine, wrappedKey: theirs.wrappedKey }, identity],
+  ] as const)
+    assert.throws(() => envelopes.open(envelope, place), SealBroken)
+})
+
+test('An envelope in which any one bit was changed does not open', () => {
+  const envelopes = createEnvelopes(createKeyring([first]))
+  const sealed = envelopes.seal(secret, identity)
+  for (const part of ['wrappedKey', 'ciphertext'] as const) {
+    const length = Buffer.from(sealed[part], 'base64').length
+    fc.assert(
+      fc.property(fc.nat(length * 8 - 1), (bit) => {
+        const bytes = Buffer.from(sealed[part], 'base64')
+        bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+        const changed = { ...sealed, [part]: bytes.toString('base64') }
+        assert.throws(() => envelopes.open(changed, identity), SealBroken)
+        assert.throws(() => envelopes.rewrap(changed, identity), SealBroken)
+      }),
+    )
+  }
+})
+
+test('An envelope that was cut short does not open', () => {
+  const envelopes = createEnvelopes(createKeyring([first]))
+  const sealed = envelopes.seal(secret, identity)
+  for (const ciphertext of ['', 'AAAA', sealed.ciphertext.slice(0, -8)])
+    assert.throws(() => envelopes.open({ ...sealed, ciphertext }, identity), SealBroken)
+})
+
+test('A rewrapped envelope opens by the new key alone, and keeps the ciphertext', () => {
+  const old = createEnvelopes(createKeyring([first]))
+  const both = createEnvelopes(createKeyring([second, first]))
+  const sealed = old.seal(secret, identity)
+  const moved = both.rewrap(sealed, identity)
+  assert.equal(moved.keyId, createKeyring([second]).current.id)
+  assert.equal(moved.ciphertext, sealed.ciphertext)
+  assert.deepEqual(createEnvelopes(createKeyring([second])).open(moved, identity), secret)
+  assert.throws(() => old.open(moved, identity), SealBroken)
+  assert.deepEqual(both.open(sealed, identity), secret)
+})
+
+test('What breaks a seal tells the id of the key, and neither the key nor the secret', () => {
+  const sealed = createEnvelopes(createKeyring([first])).seal(secret, identity)
+  const { id } = createKeyring([first]).current
+  assert.throws(
+    () => createEnvelopes(createKeyring([second])).open(sealed, identity),
+    new SealBroken(`The key ${id} is not among those that were given.`),
+  )
+})

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { ConfigError } from '@quintet/chassis/config'
+import { loadKeyring } from '../src/keyring.ts'
+import type { KeySettings } from '../src/keyring.ts'
+
+function settingsIn(t: TestContext, settings: Partial<KeySettings> = {}): KeySettings {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-keys-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return {
+    CERTIFICATES_KEY: '',
+    CERTIFICATES_KEY_FILE: '',
+    CERTIFICATES_DATABASE_URL: 'sqlite:certificates.db',
+    DATA_DIR: join(folder, 'data'),
+    ...settings,
+  }
+}
+
+const [first, second] = [randomBytes(32), randomBytes(32)]
+
+test('Without a key an embedded database gets one that is made once and that its owner alone may read', (t) => {
+  const settings = settingsIn(t)
+  const { current } = loadKeyring(settings)
+  const file = join(settings.DATA_DIR, 'certificates.key')
+  assert.equal(statSync(file).mode & 0o777, 0o600)
+  assert.match(readFileSync(file, 'utf8'), /^[0-9a-f]{64}\n$/)
+  assert.equal(loadKeyring(settings).current.id, current.id)
+  assert.deepEqual(readdirSync(settings.DATA_DIR), ['certificates.key'])
+})
+
+test('Without a key any other database is refused', (t) => {
+  const settings = settingsIn(t, { CERTIFICATES_DATABASE_URL: 'postgres://db/certificates' })
+  assert.throws(() => loadKeyring(settings), ConfigError)
+})
+
+test('A key is known by the same id in hexadecimal and in base64, from the setting and from a file', (t) => {
+  const settings = settingsIn(t)
+  const file = join(tmpdir(), `quintet-key-${randomBytes(4).toString('hex')}`)
+  t.after(() => rmSync(file))
+  writeFileSync(file, `\n${first.toString('hex').toUpperCase()}\r\n${second.toString('base64')}\n`)
+  const fromFile = loadKeyring({ ...settings, CERTIFICATES_KEY_FILE: file })
+  const text = `${first.toString('base64url')}, ${second.toString('hex')}`
+  const fromText = loadKeyring({ ...settings, CERTIFICATES_KEY: text })
+  assert.deepEqual(fromFile.ids, fromText.ids)
+  assert.equal(fromFile.ids.length, 2)
+  assert.match(fromFile.current.id, /^[0-9a-f]{16}$/)
+  assert.ok(!first.toString('hex').includes(fromFile.current.id))
+})
+
+test('The first key is the current one, and the others are found by their ids', (t) => {
+  const settings = settingsIn(t)
+  const load = (...keys: Buffer[]) =>
+    loadKeyring({ ...settings, CERTIFICATES_KEY: keys.map((key) => key.toString('hex')).join(',') })
+  const keyring = load(second, first)
+  assert.equal(keyring.current.id, load(second).current.id)
+  assert.equal(keyring.find(load(first).current.id)?.id, load(first).current.id)
+  assert.equal(keyring.find('0000000000000000'), undefined)
+})
+
+test('A key for another purpose differs from the key, from those for other purposes, and with the key', (t) => {
+  const settings = settingsIn(t)
+  const load = (key: Buffer) => loadKeyring({ ...settings, CERTIFICATES_KEY: key.toString('hex') })
+  const derived = [load(first).derive('a'), load(first).derive('b'), load(second).derive('a'), first]
+  assert.equal(new Set(derived.map((key) => Buffer.from(key).toString('hex'))).size, 4)
+  assert.deepEqual(load(first).derive('a'), derived[0])
+})
+
+for (const [title, bad] of [
+  ['too short', 'short'],
+  ['one of two too short', `${first.toString('hex')},short`],
+  ['too long', `${first.toString('hex')}0`],
+  ['none', ','],
+] as const)
+  test(`A key of the wrong form is refused without being repeated: ${title}`, (t) => {
+    assert.throws(
+      () => loadKeyring(settingsIn(t, { CERTIFICATES_KEY: bad })),
+      (error) => {
+        assert.ok(error instanceof ConfigError)
+        assert.match(error.message, /^CERTIFICATES_KEY must hold keys of 32 bytes/)
+        assert.ok(!error.message.includes(first.toString('hex')) && !error.message.includes('short'))
+        return true
+      },
+    )
+  })
+
+test('A key and a key file at once are refused, and so is a file that cannot be read', (t) => {
+  const both = settingsIn(t, {
+    CERTIFICATES_KEY: first.toString('hex'),
+    CERTIFICATES_KEY_FILE: '/nowhere/key',
+  })
+  assert.throws(() => loadKeyring(both), /both set/)
+  assert.throws(() => loadKeyring({ ...both, CERTIFICATES_KEY: '' }), /cannot be read \(ENOENT\)/)
+})

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import { test } from 'node:test'
+import { notificationBackoffMs } from '../src/consumer.ts'
+import { makeCertificate } from './make-certificate.ts'
+import { eventually, secret, startReceiver } from './start-receiver.ts'
+import { configOf, createWorld, opaque, startMs } from './world.ts'
+import type { World } from './world.ts'
+
+const dayMs = 86_400_000
+
+type Logged = {
+  id: string
+  event: string
+  body: unknown
+  status: string
+  attempts: { status?: number; error?: string }[]
+}
+
+async function log({ get }: World, certificate: string): Promise<Logged[]> {
+  return (await get(`${certificate}/notifications`)).json()
+}
+
+test('PATCH with notify posts {id, active} to the receiver, signed, and logs the delivery', async (t) => {
+  const { received, settings } = await startReceiver(t)
+  const world = await createWorld(t, settings)
+  const certificate = await world.addCertificate()
+  assert.equal((await world.patch(certificate, { active: false, notify: true })).statusCode, 202)
+  const [logged] = await eventually(
+    () => log(world, certificate),
+    ([first]) => first?.status === 'delivered',
+  )
+  const [message] = received
+  assert.equal(message?.body, '{"id":1,"active":false}')
+  const timestamp = String(message.headers['x-timestamp'])
+  const signature = createHmac('sha256', secret).update(`${timestamp}.${message.body}`).digest('hex')
+  assert.equal(message.headers['x-signature'], `sha256=${signature}`)
+  assert.equal(timestamp, String(startMs / 1000))
+  assert.equal(message.headers['content-type'], 'application/json')
+  assert.equal(message.headers['x-event'], 'certificate.active_changed')
+  assert.deepEqual(logged, {
+    id: message.headers['x-delivery-id'],
+    event: 'certificate.active_changed',
+    body: { id: 1, active: false },
+    status: 'delivered',
+    created_at: new Date(startMs).toISOString(),
+    attempts: [{ at: new Date(startMs).toISOString(), status: 204 }],
+  })
+})
+
+test('Without notify, and for a change that is refused, nobody is told', async (t) => {
+  const { received, settings } = await startReceiver(t)
+  const world = await createWorld(t, settings)
+  const certificate = await world.addCertificate()
+  await world.patch(certificate, { active: false })
+  await world.patch(certificate, { active: true, notify: false })
+  await world.patch(certificate, { active: true, notify: true })
+  await world.patch(certificate, { active: false, notify: true }, { 'if-match': '"1"' })
+  await world.patch(certificate, { active: false, notify: true })
+  await eventually(
+    () => received.length,
+    (count) => count > 0,
+  )
+  await pause(150)
+  assert.deepEqual(
+    received.map(({ body }) => body),
+    ['{"id":1,"active":false}'],
+  )
+  assert.equal((await log(world, certificate)).length, 1)
+})
+
+test('Where there is no receiver the answer is 202 all the same, and the log says skipped', async (t) => {
+  const world = await createWorld(t)
+  const certificate = await world.addCertificate()
+  assert.equal((await world.patch(certificate, { active: false, notify: true })).statusCode, 202)
+  const [logged] = await log(world, certificate)
+  assert.deepEqual([logged?.status, logged?.attempts], ['skipped', []])
+})
+
+test('A receiver that is down for a while gets every notification, per certificate in order', async (t) => {
+  let down = true
+  const { received, settings } = await startReceiver(t, () => (down ? 503 : 200))
+  const world = await createWorld(t, settings)
+  const user = await world.addUser()
+  const certificates = [await world.addCertificate(opaque, user), await world.addCertificate(opaque, user)]
+  for (const active of [false, true, false])
+    for (const certificate of certificates)
+      assert.equal((await world.patch(certificate, { active, notify: true })).statusCode, 202)
+  const logs = async () => {
+    world.clock.advance(100)
+    return (await Promise.all(certificates.map((one) => log(world, one)))).flat()
+  }
+  await eventually(logs, (all) => all.filter(({ attempts }) => attempts.length >= 2).length === 2)
+  down = false
+  received.length = 0
+  const delivered = await eventually(logs, (all) => all.every(({ status }) => status === 'delivered'))
+  assert.equal(delivered.length, 6)
+  assert.ok(delivered.every(({ status }) => status === 'delivered'))
+  assert.ok((delivered[0]?.attempts.length ?? 0) >= 3)
+  assert.equal(delivered[0]?.attempts[0]?.status, 503)
+  for (const id of [1, 2])
+    assert.deepEqual(
+      received.map(({ body }) => JSON.parse(body)).filter((body) => body.id === id),
+      [false, true, false].map((active) => ({ id, active })),
+    )
+})
+
+for (const [what, status, reason] of [
+  ['hangs', undefined, /^no answer within 50 ms$/],
+  ['redirects', 302, undefined],
+  ['refuses', 410, undefined],
+] as const)
+  test(`A receiver that ${what} has not been told: it is tried again, at most so often, and then logged as failed`, async (t) => {
+    const { received, settings } = await startReceiver(t, () => status)
+    const world = await createWorld(t, {
+      ...settings,
+      CERTIFICATES_NOTIFY_TIMEOUT_MS: '50',
+      CERTIFICATES_NOTIFY_ATTEMPTS_MAX: '3',
+    })
+    const certificate = await world.addCertificate()
+    await world.patch(certificate, { active: false, notify: true })
+    const [logged] = await eventually(
+      async () => {
+        world.clock.advance(1_000)
+        return log(world, certificate)
+      },
+      ([first]) => first?.status === 'failed',
+    )
+    assert.equal(logged?.status, 'failed')
+    assert.equal(logged.attempts.length, 3)
+    for (const attempt of logged.attempts) {
+      assert.equal(attempt.status, status)
+      if (reason) assert.match(String(attempt.error), reason)
+    }
+    world.clock.advance(7_200_000)
+    await pause(200)
+    assert.equal(received.length, 3)
+    assert.ok(received.every(({ headers }) => headers['x-delivery-id'] === logged.id))
+  })
+
+for (const [what, port, reason] of [
+  ['nobody listens at', '2', 'no answer (ECONNREFUSED)'],
+  ['fetch refuses to ask', '1', 'no answer (bad port)'],
+] as const)
+  test(`A receiver that ${what} is logged by the fault, without the address`, async (t) => {
+    const world = await createWorld(t, {
+      CERTIFICATES_NOTIFY_URL: `http://127.0.0.1:${port}/hook?token=hidden`,
+      CERTIFICATES_NOTIFY_SECRET: secret,
+    })
+    const certificate = await world.addCertificate()
+    await world.patch(certificate, { active: false, notify: true })
+    const [logged] = await eventually(
+      () => log(world, certificate),
+      ([first]) => first?.attempts[0] !== undefined,
+    )
+    assert.equal(logged?.status, 'pending')
+    assert.equal(logged.attempts[0]?.error, reason)
+  })
+
+test('What was told before its certificate was deleted is delivered all the same', async (t) => {
+  let down = true
+  const { received, settings } = await startReceiver(t, () => (down ? 500 : 204))
+  const world = await createWorld(t, settings)
+  const certificate = await world.addCertificate()
+  await world.patch(certificate, { active: false, notify: true })
+  await eventually(
+    () => received.length,
+    (count) => count > 0,
+  )
+  assert.equal((await world.delete('/users/1')).statusCode, 204)
+  down = false
+  world.clock.advance(1_000)
+  await eventually(
+    () => received.length,
+    (count) => count > 1,
+  )
+  assert.equal(received[1]?.body, '{"id":1,"active":false}')
+})
+
+test('The pauses between tries grow from a second to an hour', () => {
+  assert.deepEqual(
+    [1, 2, 5, 12, 13, 500].map((attempt) => notificationBackoffMs(attempt, 1)),
+    [1_000, 2_000, 16_000, 2_048_000, 3_600_000, 3_600_000],
+  )
+  assert.equal(notificationBackoffMs(1, 0), 800)
+})
+
+test('The log is read in pages, and is forgotten 30 days after a notification is over', async (t) => {
+  const world = await createWorld(t)
+  const certificate = await world.addCertificate()
+  for (const active of [false, true, false]) await world.patch(certificate, { active, notify: true })
+  const first = await world.get(`${certificate}/notifications?limit=2`)
+  assert.equal(first.json().length, 2)
+  const next = /^<(.+)>; rel="next"$/.exec(String(first.headers.link))?.[1]
+  assert.equal((await world.get(String(next))).json().length, 1)
+  world.clock.advance(30 * dayMs)
+  assert.deepEqual(
+    await eventually(
+      () => log(world, certificate),
+      ({ length }) => length === 0,
+    ),
+    [],
+  )
+})
+
+test('A certificate in use is told of when a third, a tenth, a thirtieth and nothing of its life is left, once each', async (t) => {
+  const { received, settings } = await startReceiver(t)
+  const world = await createWorld(t, settings)
+  const made = makeCertificate({ notBefore: startMs, notAfter: startMs + 90 * dayMs })
+  const private_key = made.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')
+  const user = await world.addUser()
+  const body = made.pem
+  const certificate = await world.addCertificate({ private_key, active: true, body }, user)
+  const retired = await world.addCertificate({ private_key, active: false, body }, user)
+  world.clock.advance(60 * dayMs - 1)
+  await pause(1_200)
+  assert.equal(received.length, 0)
+  for (const [i, days] of [60, 81, 87, 90, 120].entries()) {
+    world.clock.set(startMs + days * dayMs)
+    const wanted = Math.min(4, i + 1)
+    await eventually(
+      () => received.length,
+      (count) => count >= wanted,
+    )
+    assert.equal(received.length, wanted)
+  }
+  await pause(1_200)
+  assert.equal(received.length, 4)
+  for (const { headers, body } of received) {
+    assert.equal(headers['x-event'], 'certificate.expiring')
+    assert.deepEqual(JSON.parse(body), {
+      id: 1,
+      active: true,
+      not_after: new Date(startMs + 90 * dayMs).toISOString(),
+    })
+  }
+  assert.deepEqual(await log(world, retired), [])
+  assert.ok((await log(world, certificate)).every(({ event }) => event === 'certificate.expiring'))
+})
+
+test('A receiver without a secret is refused at the start', async (t) => {
+  await assert.rejects(
+    createWorld(t, { CERTIFICATES_NOTIFY_URL: 'http://127.0.0.1:1' }),
+    /^ConfigError: CERTIFICATES_NOTIFY_SECRET must be set/,
+  )
+  assert.throws(
+    () => configOf({ CERTIFICATES_NOTIFY_URL: 'http://user:pass@host/' }),
+    /CERTIFICATES_NOTIFY_URL must be/,
+  )
+})

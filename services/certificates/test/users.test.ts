@@ -1,0 +1,223 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { listen } from '@quintet/chassis/http'
+import bcrypt from 'bcryptjs'
+import { ada, createWorld, dataFolder, opaque } from './world.ts'
+
+test('POST /users answers the id alone, with the location, and GET gives the user without the password', async (t) => {
+  const { post, get } = await createWorld(t)
+  const response = await post('/users', ada)
+  assert.equal(response.statusCode, 201)
+  assert.deepEqual(response.json(), { id: 1 })
+  assert.equal(response.headers.location, '/users/1')
+  const found = await get('/users/1')
+  assert.equal(found.statusCode, 200)
+  assert.deepEqual(found.json(), { id: 1, name: 'Ada', email: 'ada@example.com' })
+  assert.equal(found.headers.etag, response.headers.etag)
+  assert.equal((await get('/users/1/', { 'if-none-match': found.headers.etag })).statusCode, 304)
+})
+
+test('An email that is taken, in whatever case, is 409, and the id is not used up by it', async (t) => {
+  const { post, get } = await createWorld(t)
+  await post('/users', ada)
+  const refused = await post('/users', { ...ada, name: 'Eve', email: 'ADA@Example.com' })
+  assert.equal(refused.statusCode, 409)
+  assert.deepEqual(refused.json().errors, { email: 'There is a user with this email already.' })
+  assert.equal(refused.json().description, refused.json().detail)
+  assert.equal((await get('/users/1')).json().name, 'Ada')
+  assert.equal((await get('/users/2')).statusCode, 404)
+})
+
+test('Of parallel requests for one email one is 201 and the others are 409', async (t) => {
+  const { post } = await createWorld(t)
+  const answers = await Promise.all(
+    Array.from({ length: 8 }, (_, i) =>
+      post('/users', { ...ada, email: i % 2 ? ada.email : 'Ada@EXAMPLE.com' }),
+    ),
+  )
+  const statuses = answers.map(({ statusCode }) => statusCode).sort()
+  assert.deepEqual(statuses, [201, ...Array(7).fill(409)])
+})
+
+const faults: readonly (readonly [number, unknown, Record<string, string>])[] = [
+  [400, {}, { name: 'name is required.', email: 'email is required.', password: 'password is required.' }],
+  [
+    400,
+    { name: 7, email: 'nobody' },
+    {
+      name: 'name must be a string.',
+      email: 'email must be an email address.',
+      password: 'password is required.',
+    },
+  ],
+  [400, { ...ada, role: 'admin' }, { role: 'role is not known here.' }],
+  [400, [], { body: 'The body must be object.' }],
+  [400, 'text', { body: 'The body must be object.' }],
+  [400, null, { body: 'The body must be object.' }],
+  [
+    422,
+    { ...ada, name: 7, password: null },
+    { name: 'name must be a string.', password: 'password must be a string.' },
+  ],
+  [
+    422,
+    { name: '', email: '', password: '' },
+    {
+      name: 'name must not be empty.',
+      email: 'email must not be empty.',
+      password: 'password must not be empty.',
+    },
+  ],
+  [422, { ...ada, name: 'x'.repeat(257) }, { name: 'name must have at most 256 characters.' }],
+  [422, { ...ada, password: 'x'.repeat(1_025) }, { password: 'password must have at most 1024 characters.' }],
+  [422, { ...ada, name: 'a\0b' }, { name: 'name must be well-formed Unicode without the character NUL.' }],
+  [
+    422,
+    { ...ada, password: '\ud800' },
+    { password: 'password must be well-formed Unicode without the character NUL.' },
+  ],
+  [422, { ...ada, email: 'a b@example.com' }, { email: 'email must be an email address.' }],
+  [422, { ...ada, email: 'a\u001b@example.com' }, { email: 'email must be an email address.' }],
+  [422, { ...ada, email: ['ada@example.com'] }, { email: 'email must be a string.' }],
+]
+for (const [status, body, errors] of faults)
+  test(`POST /users refuses ${JSON.stringify(body).slice(0, 70)} with ${status} and every fault by field, and adds nobody`, async (t) => {
+    const { post, get } = await createWorld(t)
+    const response = await post('/users', body)
+    assert.equal(response.statusCode, status)
+    assert.deepEqual(response.json().errors, errors)
+    assert.equal((await get('/users/1')).statusCode, 404)
+  })
+
+test('What is no id names no user: 404 in every call', async (t) => {
+  const { get, post, delete: remove, addUser } = await createWorld(t)
+  await addUser()
+  for (const id of ['-1', '0', '01', '1.0', '1e0', 'text', '%00', "1'--", '9'.repeat(20), '9007199254740993'])
+    for (const response of [
+      await get(`/users/${id}`),
+      await remove(`/users/${id}`),
+      await get(`/users/${id}/certificates`),
+      await post(`/users/${id}/certificates`, opaque),
+    ])
+      assert.equal(response.statusCode, 404, id)
+})
+
+test('A user who was asked for in vain is found as soon as there is one', async (t) => {
+  const { get, addUser } = await createWorld(t)
+  assert.equal((await get('/users/1')).statusCode, 404)
+  assert.equal(await addUser(), '/users/1')
+  assert.equal((await get('/users/1')).statusCode, 200)
+})
+
+test('DELETE removes the user with its certificates, and no later user gets the id', async (t) => {
+  const { get, delete: remove, addUser, addCertificate } = await createWorld(t)
+  const certificate = await addCertificate()
+  assert.equal((await get('/users/1')).statusCode, 200)
+  const removed = await remove('/users/1')
+  assert.equal(removed.statusCode, 204)
+  assert.equal(removed.body, '')
+  for (const url of ['/users/1', '/users/1/certificates', certificate])
+    assert.equal((await get(url)).statusCode, 404)
+  assert.equal((await remove('/users/1')).statusCode, 404)
+  assert.equal(await addUser(), '/users/2')
+})
+
+test('DELETE with If-Match is 412 when it names another version, and changes nothing', async (t) => {
+  const { get, delete: remove, addUser } = await createWorld(t)
+  const user = await addUser()
+  assert.equal((await remove(user, { 'if-match': '"7"' })).statusCode, 412)
+  const { etag } = (await get(user)).headers
+  assert.equal((await remove(user, { 'if-match': etag })).statusCode, 204)
+})
+
+test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+  const { post, get } = await createWorld(t)
+  for (const [i, name] of [
+    `'; drop table user; --`,
+    '"}\\u0000{',
+    '\u001b[31mred\r\n{"level":60}',
+    '<script>',
+    '\u202etxt.exe',
+    '😀'.repeat(64),
+    '__proto__',
+  ].entries()) {
+    assert.equal((await post('/users', { ...ada, name, email: `user${i}@example.com` })).statusCode, 201)
+    assert.equal((await get(`/users/${i + 1}`)).json().name, name)
+  }
+})
+
+test('POST /users/login tells the id for the right email and password, whatever the case of the email', async (t) => {
+  const { post, addUser } = await createWorld(t)
+  await addUser()
+  const response = await post('/users/login', { email: 'ADA@example.com', password: ada.password })
+  assert.equal(response.statusCode, 200)
+  assert.deepEqual(response.json(), { id: 1 })
+})
+
+test('A hash of the older kind verifies, is replaced by argon2id when it does, and verifies again', async (t) => {
+  const file = join(dataFolder(t), 'certificates.db')
+  const { post, addUser } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${file}` })
+  await addUser()
+  const database = new DatabaseSync(file)
+  const hashOf = () => String(database.prepare('select password_hash from user').get()?.password_hash)
+  const text = createHash('sha256').update('older secret').digest('base64')
+  database.prepare('update user set password_hash = ?').run(bcrypt.hashSync(text, 4))
+  const login = (password: string) => post('/users/login', { email: ada.email, password })
+  assert.equal((await login('wrong')).statusCode, 401)
+  assert.match(hashOf(), /^\$2b\$04\$/)
+  assert.deepEqual((await login('older secret')).json(), { id: 1 })
+  assert.match(hashOf(), /^\$argon2id\$/)
+  assert.equal((await login('older secret')).statusCode, 200)
+  assert.equal((await login('wrong')).statusCode, 401)
+  database.close()
+})
+
+test('The quick answer to a GET is that of the framework, and ends with the user', async (t) => {
+  const { app, get, delete: remove, addUser } = await createWorld(t)
+  const url = `${await listen(app, { host: '127.0.0.1', port: 0 })}/users/1`
+  assert.equal((await fetch(url)).status, 404)
+  await addUser()
+  for (const _ of ['loaded', 'cached']) {
+    const quick = await fetch(url)
+    const slow = await get('/users/1')
+    assert.equal(quick.status, 200)
+    assert.equal(quick.headers.get('etag'), slow.headers.etag)
+    assert.equal(quick.headers.get('content-type'), slow.headers['content-type'])
+    assert.equal(await quick.text(), slow.body)
+  }
+  assert.equal((await remove('/users/1')).statusCode, 204)
+  assert.equal((await fetch(url)).status, 404)
+})
+
+test('A wrong password and an unknown email are refused alike: 401', async (t) => {
+  const { post, addUser } = await createWorld(t)
+  await addUser()
+  const wrong = await post('/users/login', { email: ada.email, password: 'wrong' })
+  const unknown = await post('/users/login', { email: 'eve@example.com', password: 'wrong' })
+  for (const response of [wrong, unknown]) {
+    assert.equal(response.statusCode, 401)
+    assert.equal(response.headers['www-authenticate'], 'Password realm="users"')
+  }
+  assert.deepEqual({ ...Object(wrong.json()), instance: '' }, { ...Object(unknown.json()), instance: '' })
+})
+
+test('POST /users/login refuses a body of the wrong form as POST /users does', async (t) => {
+  const { post } = await createWorld(t)
+  assert.equal((await post('/users/login', { email: ada.email })).statusCode, 400)
+  assert.equal((await post('/users/login', { email: ada.email, password: 7 })).statusCode, 422)
+})
+
+test('Idempotency-Key: the same request has one effect and one answer, another body under the key is 422', async (t) => {
+  const { post, get } = await createWorld(t)
+  const key = { 'idempotency-key': 'k-1' }
+  const first = await post('/users', ada, key)
+  const again = await post('/users', ada, key)
+  assert.deepEqual([again.statusCode, again.json()], [201, first.json()])
+  assert.equal(again.headers.location, first.headers.location)
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  assert.equal((await post('/users', { ...ada, password: 'another' }, key)).statusCode, 422)
+  assert.equal((await get('/users/2')).statusCode, 404)
+})

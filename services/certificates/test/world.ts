@@ -1,0 +1,85 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { loadConfig } from '@quintet/chassis/config'
+import type { App } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { createCertificatesApp } from '../src/app.ts'
+import { certificatesSettings } from '../src/config.ts'
+
+export const startMs = Date.UTC(2030, 0, 1)
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+export const ada = { name: 'Ada', email: 'ada@example.com', password: 'correct horse' }
+export const opaque = { private_key: 'YSBwcml2YXRlIGtleQ==', active: true, body: 'test body' }
+
+export function configOf(settings: Record<string, string>) {
+  const made = { CERTIFICATES_KEY: randomBytes(32).toString('hex'), ...settings }
+  return loadConfig(
+    certificatesSettings,
+    new Map(Object.entries(made).map(([name, value]) => [name, { value, source: 'environment' as const }])),
+  )
+}
+
+/** A folder for data that goes with the test. */
+export function dataFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-certificates-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A certificates service of its own on private storage, at a time that stands still until the test moves it. */
+export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
+  const clock = createManualClock(startMs)
+  const lines: string[] = []
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk))
+      done()
+    },
+  })
+  const logger = createLogger({ service: 'certificates', level: 'trace', destination })
+  const config = configOf({
+    CERTIFICATES_DATABASE_URL: 'sqlite::memory:',
+    CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
+    ...settings,
+  })
+  const app: App = await createCertificatesApp(config, { clock, logger })
+  t.after(() => app.close())
+
+  const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>
+    app.inject({
+      method,
+      url,
+      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
+      ...(body !== undefined && { payload: JSON.stringify(body) }),
+    })
+  const post = (url: string, body: unknown, headers = {}) => call('POST', url, body, headers)
+
+  return {
+    app,
+    clock,
+    logged: () => {
+      logger.flush()
+      return lines.join('')
+    },
+    get: (url: string, headers = {}) => call('GET', url, undefined, headers),
+    post,
+    patch: (url: string, body: unknown, headers = {}) => call('PATCH', url, body, headers),
+    delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
+    /** The path of a user that has just been added. */
+    async addUser(user: Record<string, unknown> = ada): Promise<string> {
+      return String((await post('/users', user)).headers.location)
+    },
+    /** The path of a certificate that has just been added to a user, who is a new one unless given. */
+    async addCertificate(certificate: Record<string, unknown> = opaque, user?: string): Promise<string> {
+      const owner = user ?? String((await post('/users', ada)).headers.location)
+      return String((await post(`${owner}/certificates`, certificate)).headers.location)
+    },
+  }
+}

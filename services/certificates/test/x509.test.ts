@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict'
+import { createHash, generateKeyPairSync } from 'node:crypto'
+import { test } from 'node:test'
+import { AppError } from '@quintet/chassis/errors'
+import fc from 'fast-check'
+import { inspect } from '../src/x509.ts'
+import { makeCertificate } from './make-certificate.ts'
+
+const notBefore = Date.UTC(2030, 0, 1)
+const notAfter = Date.UTC(2030, 3, 1)
+const made = makeCertificate({ notBefore, notAfter })
+const pkcs8 = Buffer.from(made.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+
+function describe(body: string, key: Uint8Array = Buffer.from('opaque')) {
+  const found = inspect(body, key, 'auto')
+  assert.ok(found !== undefined)
+  return found
+}
+
+function assertRefused(work: () => unknown, errors: Record<string, string>): void {
+  assert.throws(work, (error) => {
+    assert.ok(error instanceof AppError && error.code === 'unprocessable')
+    assert.deepEqual(error.errors, errors)
+    return true
+  })
+}
+
+test('A certificate in PEM tells its names, issuer, serial number, validity, key and fingerprint', () => {
+  const { description, notBeforeMs, notAfterMs } = describe(made.pem)
+  const { serial_number: serial, ...rest } = description
+  assert.match(serial, /^4A[0-9A-F]{30}$/)
+  assert.deepEqual(rest, {
+    subject: 'CN=example.com',
+    subject_alternative_names: ['DNS:example.com', 'DNS:www.example.com'],
+    issuer: 'CN=example.com',
+    not_before: '2030-01-01T00:00:00.000Z',
+    not_after: '2030-04-01T00:00:00.000Z',
+    key_type: 'ec prime256v1',
+    fingerprint_sha256: createHash('sha256').update(made.der).digest('hex'),
+  })
+  assert.deepEqual([notBeforeMs, notAfterMs], [notBefore, notAfter])
+})
+
+test('The same certificate in DER, as base64 in one line or many, tells the same', () => {
+  const { description } = describe(made.pem)
+  assert.deepEqual(describe(made.der.toString('base64')).description, description)
+  const lines = made.der.toString('base64').replace(/.{76}/g, '$&\r\n')
+  assert.deepEqual(describe(lines).description, description)
+})
+
+test('Of a chain the first certificate is told of, and text around it does not matter', () => {
+  const other = makeCertificate({ notBefore, notAfter, commonName: 'an authority' })
+  assert.equal(
+    describe(`# the leaf\n${made.pem}${other.pem}`).description.subject,
+    describe(made.pem).description.subject,
+  )
+})
+
+test('Keys of other kinds are named with their size', () => {
+  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  const { privateKey: ed25519 } = generateKeyPairSync('ed25519')
+  for (const [key, name] of [
+    [rsa, 'rsa 2048'],
+    [ed25519, 'ed25519'],
+  ] as const) {
+    const certificate = makeCertificate({ notBefore, notAfter, key })
+    assert.equal(describe(certificate.pem).description.key_type, name)
+    const pem = Buffer.from(key.export({ format: 'pem', type: 'pkcs8' }))
+    assert.equal(describe(certificate.pem, pem).description.key_type, name)
+  }
+})
+
+test('The private key that belongs to the certificate is taken in PEM and in DER, in each of its encodings', () => {
+  for (const key of [
+    pkcs8,
+    Buffer.from(made.privateKey.export({ format: 'pem', type: 'sec1' })),
+    made.privateKey.export({ format: 'der', type: 'pkcs8' }),
+    made.privateKey.export({ format: 'der', type: 'sec1' }),
+  ])
+    for (const policy of ['auto', 'strict'] as const)
+      assert.equal(inspect(made.pem, key, policy)?.notAfterMs, notAfter)
+})
+
+test('A private key that belongs to another certificate is a fault, in PEM and in DER', () => {
+  const { privateKey } = makeCertificate({ notBefore, notAfter })
+  const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  for (const key of [
+    Buffer.from(privateKey.export({ format: 'pem', type: 'pkcs8' })),
+    privateKey.export({ format: 'der', type: 'pkcs8' }),
+    rsa.export({ format: 'der', type: 'pkcs1' }),
+  ])
+    assertRefused(() => inspect(made.pem, key, 'auto'), {
+      private_key: 'private_key does not belong to the certificate in body.',
+    })
+})
+
+test('A private key that is encrypted stays opaque, and is refused where the policy is strict', () => {
+  const encrypted = Buffer.from(
+    made.privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' }),
+  )
+  assert.equal(inspect(made.pem, encrypted, 'auto')?.notAfterMs, notAfter)
+  assertRefused(() => inspect(made.pem, encrypted, 'strict'), {
+    private_key: 'private_key must be an unencrypted private key in PEM or DER.',
+  })
+})
+
+test('What is no certificate stays opaque, and is refused where the policy is strict', () => {
+  const broken = made.pem.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40))
+  for (const body of ['', 'test body', 'M', 'MIIB', broken, made.pem.slice(0, 200), 'M'.repeat(400)]) {
+    assert.equal(inspect(body, pkcs8, 'auto'), undefined)
+    assertRefused(() => inspect(body, pkcs8, 'strict'), {
+      body: 'body must be an X.509 certificate in PEM or DER.',
+    })
+  }
+})
+
+test('Where the policy is opaque nothing is looked into', () => {
+  const { privateKey } = makeCertificate({ notBefore, notAfter })
+  const key = Buffer.from(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+  assert.equal(inspect(made.pem, key, 'opaque'), undefined)
+})
+
+test('Names that would break out of a line, a list or a terminal are escaped', () => {
+  const hostile = makeCertificate({
+    notBefore,
+    notAfter,
+    commonName: 'a\nO=evil, CN=b\u001b[31m',
+    names: ['a.example, DNS:evil.example', 'b"c'],
+  })
+  const { subject, subject_alternative_names: names } = describe(hostile.pem).description
+  assert.ok(subject.startsWith('CN=a'))
+  assert.ok(!subject.includes('\n') && !subject.includes('\u001b'))
+  assert.doesNotMatch(subject, /(^|[^\\]), CN=b/)
+  assert.equal(names.length, 2, names.join(' | '))
+})
+
+test('Bytes changed at random never do more than stay opaque, be described or be refused', () => {
+  fc.assert(
+    fc.property(fc.nat(made.der.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const der = Buffer.from(made.der)
+      der[at] = (der[at] ?? 0) ^ change
+      try {
+        const found = inspect(der.toString('base64'), pkcs8, 'auto')
+        if (found !== undefined) assert.ok(Number.isSafeInteger(found.notAfterMs))
+      } catch (error) {
+        assert.ok(error instanceof AppError, String(error))
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
