@@ -15,6 +15,9 @@ import { closeOnSignal, listen } from './chassis/src/http/index.ts'
 import { createLogger } from './chassis/src/telemetry/index.ts'
 import { createBrokerageApp } from './services/brokerage/src/app.ts'
 import { brokerageSettings } from './services/brokerage/src/config.ts'
+import { createCertificatesApp } from './services/certificates/src/app.ts'
+import { certificatesSettings } from './services/certificates/src/config.ts'
+import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
@@ -48,6 +51,14 @@ const services = {
       return { app: () => createBrokerageApp(config), host: config.HOST, port: config.BROKERAGE_PORT }
     },
   },
+  certificates: {
+    settings: certificatesSettings,
+    storage: ['CERTIFICATES_DATABASE_URL', 'CERTIFICATES_QUEUE_URL', 'CACHE_URL'],
+    create(settings) {
+      const config = loadConfig(certificatesSettings, settings)
+      return { app: () => createCertificatesApp(config), host: config.HOST, port: config.CERTIFICATES_PORT }
+    },
+  },
   inventory: {
     settings: inventorySettings,
     storage: ['INVENTORY_DATABASE_URL', 'CACHE_URL'],
@@ -67,7 +78,7 @@ const services = {
 } satisfies Record<string, Service>
 
 type ServiceName = keyof typeof services
-const serviceNames: readonly ServiceName[] = ['guid', 'brokerage', 'inventory', 'gateway']
+const serviceNames: readonly ServiceName[] = ['guid', 'brokerage', 'certificates', 'inventory', 'gateway']
 
 const usage = `quintet: five services behind one gateway
 
@@ -75,6 +86,7 @@ const usage = `quintet: five services behind one gateway
   quintet config                            print the settings in effect, and where each comes from
   quintet migrate status|up|down [service]  look at, apply or take back changes of the databases' tables
   quintet migrate make <service> <name>     write a new, empty migration
+  quintet certificates rewrap               move all private keys to the current key-encryption key
 
 Services: ${serviceNames.join(', ')}
 `
@@ -85,6 +97,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   start,
   config,
   migrate,
+  certificates,
   help: async () => print(usage),
 }
 
@@ -160,6 +173,15 @@ async function make(words: readonly string[]): Promise<void> {
     throw new UsageError(error.message)
   })
   print(`services/${name}/migrations/${file}\n`)
+}
+
+async function certificates([action]: readonly string[]): Promise<void> {
+  if (action !== 'rewrap') throw new UsageError(usage)
+  const config = loadConfig(certificatesSettings, readSettings(process.env))
+  const { keyId, moved, broken } = await rewrapCertificates(config)
+  print(`${moved} private keys were moved to the key ${keyId}.\n`)
+  for (const { id, reason } of broken) process.stderr.write(`Certificate ${id} stays as it is: ${reason}\n`)
+  if (broken.length > 0) process.exitCode = 1
 }
 
 async function status(migrator: Migrator): Promise<string[]> {

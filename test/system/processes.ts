@@ -34,6 +34,7 @@ export function run(t: TestContext, words: readonly string[], environment: Recor
       GATEWAY_PORT: '0',
       GUID_PORT: '0',
       BROKERAGE_PORT: '0',
+      CERTIFICATES_PORT: '0',
       INVENTORY_PORT: '0',
       ...environment,
     },

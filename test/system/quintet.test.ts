@@ -12,9 +12,10 @@ test('quintet start brings up all services, one line each, and they work togethe
       .trim()
       .split('\n')
       .map((line) => line.split(' ', 1)[0]),
-    ['guid', 'brokerage', 'inventory', 'gateway'],
+    ['guid', 'brokerage', 'certificates', 'inventory', 'gateway'],
   )
   assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
+  assert.deepEqual((await call('GET', `${gateway}/certificates`))?.body, [])
   const created = await call('POST', `${gateway}/guid`, { user: 'ada' })
   assert.equal(created?.status, 201)
   const { guid: name } = Object(created?.body)

@@ -1,5 +1,5 @@
 import { AppError, invalid } from '@quintet/chassis/errors'
-import { compileValidator } from '@quintet/chassis/http'
+import { createValidatorCompiler } from '@quintet/chassis/http'
 import type { TSchema } from 'typebox'
 import { integerOf, decimalOf, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
@@ -57,7 +57,7 @@ const orderErrors = createFormCheck(NewOrder)
 
 /** What the schema says about a body: which members it has and of which types, whatever the numbers are. */
 function createFormCheck(schema: TSchema): (body: unknown) => Errors {
-  const validate = compileValidator({ schema, method: 'POST', url: '', httpPart: 'body' })
+  const validate = createValidatorCompiler('invalid')({ schema, method: 'POST', url: '', httpPart: 'body' })
   return (body) => {
     const result: unknown = validate(withPlainNumbers(body))
     const error: unknown =

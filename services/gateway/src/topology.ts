@@ -26,7 +26,7 @@ export const topology: readonly Service[] = [
   {
     name: 'certificates',
     url: 'CERTIFICATES_URL',
-    isDeployed: false,
+    isDeployed: true,
     paths: { '/users': '/users', '/certificates': '/certificates' },
   },
   { name: 'inventory', url: 'INVENTORY_URL', isDeployed: true, paths: { '/api/movies': '/api/movies' } },
