@@ -24,6 +24,7 @@ export type CreateQueueWorld = (t: TestContext) => QueueWorld
 export function testQueue(name: string, createWorld: CreateQueueWorld): void {
   describe(`queue contract: ${name}`, () => {
     testPublishing(createWorld)
+    testPublishingOnce(createWorld)
     testOrder(createWorld)
     testFailures(createWorld)
     testDeadLetters(createWorld)
@@ -95,6 +96,64 @@ function testPublishing(createWorld: CreateQueueWorld): void {
     t.assert.equal(new Set(taken).size, 10_000)
     t.assert.equal(await queue.depth('work'), 0)
   })
+}
+
+function testPublishingOnce(createWorld: CreateQueueWorld): void {
+  const once = { key: 'k-1', forMs: 10_000 }
+
+  test('a message that is published once is not stored again while its key stands for it, though it is done', async (t: TestContext) => {
+    const world = createWorld(t)
+    const queue = await world.open()
+    t.assert.equal(await queue.publish('work', message('a'), { once }), 'published')
+    t.assert.equal(await queue.publish('work', message('a'), { once }), 'repeated')
+    t.assert.deepEqual(ids(await take(queue, 1)), ['a'])
+    await world.pass(9_999)
+    t.assert.equal(await queue.publish('work', message('a'), { once }), 'repeated')
+    t.assert.equal(await queue.depth('work'), 0)
+    await world.pass(1)
+    t.assert.equal(await queue.publish('work', message('a'), { once }), 'published')
+    t.assert.equal(await queue.depth('work'), 1)
+  })
+
+  test('another message under a key that stands for one is a conflict, for as long as it stands', async (t: TestContext) => {
+    const world = createWorld(t)
+    const queue = await world.open()
+    await queue.publish('work', message('a'), { once })
+    await t.assert.rejects(queue.publish('work', message('b'), { once }), isAppError('conflict'))
+    t.assert.equal(await queue.publish('work', message('b'), { once: { ...once, key: 'k-2' } }), 'published')
+    t.assert.equal(await queue.publish('other', message('b'), { once }), 'published')
+    t.assert.deepEqual(ids(await queue.list('work')), ['a', 'b'])
+    await world.pass(10_000)
+    t.assert.equal(await queue.publish('work', message('c'), { once }), 'published')
+  })
+
+  test('of 100 that publish under one key at once, through two clients, exactly one is stored', async (t: TestContext) => {
+    const world = createWorld(t)
+    const clients = [await world.open(), await world.open()]
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 100 }, (_, i) =>
+        clients[i % 2]?.publish('work', message(i % 4 < 2 ? 'a' : 'b'), { once }),
+      ),
+    )
+    const [winner, ...others] = ids((await clients[0]?.list('work')) ?? [])
+    t.assert.deepEqual(others, [])
+    for (const [i, outcome] of outcomes.entries()) {
+      const isSame = (i % 4 < 2 ? 'a' : 'b') === winner
+      t.assert.ok(isSame ? outcome.status === 'fulfilled' : isConflict(outcome), `${i}: ${outcome.status}`)
+    }
+    t.assert.equal(outcomes.filter((one) => 'value' in one && one.value === 'published').length, 1)
+  })
+
+  test('what a full queue refused has not taken its key', async (t: TestContext) => {
+    const queue = await createWorld(t).open()
+    await queue.publish('work', message('a'), { limit: 1 })
+    await t.assert.rejects(queue.publish('work', message('b'), { limit: 1, once }), isAppError('overloaded'))
+    t.assert.equal(await queue.publish('work', message('c'), { limit: 2, once }), 'published')
+  })
+}
+
+function isConflict(outcome: PromiseSettledResult<unknown>): boolean {
+  return outcome.status === 'rejected' && isAppError('conflict')(outcome.reason)
 }
 
 function testOrder(createWorld: CreateQueueWorld): void {
@@ -653,7 +712,11 @@ function failingConsumer(queue: Queue, options: Parameters<Queue['consume']>[2])
   return {
     stop,
     attemptsOf,
-    has: (id: string, attempt: number) => until(() => attemptsOf(id).includes(attempt)),
+    async has(id: string, attempt: number) {
+      await until(() => attemptsOf(id).includes(attempt))
+      // The handler has begun; a turn later it has failed too, by the time of its beginning.
+      await turn()
+    },
     succeed() {
       failing = false
     },

@@ -43,6 +43,18 @@ test('sqlite: a full queue still takes a message that it holds', async (t: TestC
   t.assert.deepEqual(ids(await queue.list('work')), ['a'])
 })
 
+test('sqlite: keys that have lapsed are forgotten, however many there were', async (t: TestContext) => {
+  const world = createWorld(t)
+  const queue = await world.open()
+  const publish = (i: number) =>
+    queue.publish('work', message(`m${i}`), { once: { key: `k${i}`, forMs: 1000 } })
+  await Promise.all(Array.from({ length: 20 }, (_, i) => publish(i)))
+  t.assert.equal(world.look('select count(*) from publication'), 20)
+  world.clock.advance(1000)
+  for (let i = 20; i < 35; i += 1) await publish(i)
+  t.assert.equal(world.look('select count(*) from publication'), 15)
+})
+
 test('sqlite: a handler that takes longer than its lease keeps its message', async (t: TestContext) => {
   const gate = createGate(t)
   const world = createWorld(t)
@@ -198,6 +210,7 @@ function createWorld(t: TestContext) {
     url: `sqlite:${path}`,
     clock,
     pass: clock.advance,
+    look,
     async open() {
       const queue = await openQueue(`sqlite:${path}`, { clock })
       opened.push(queue)

@@ -19,6 +19,9 @@ export type QueueOptions = {
   readonly limit?: number
 }
 
+/** For so long `key` stands for the message that was published under it, whatever has become of that message since. */
+export type PublishOnce = { readonly key: string; readonly forMs: number }
+
 /** What a stream keeps. */
 export type StreamOptions = {
   /** How many of the newest messages; 100,000 unless it is said. More are kept where they were appended together. */
@@ -68,8 +71,15 @@ export type Queue = {
   /**
    * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, with `dependency_down` when
    * the storage is away. The id of a message that is still held is not stored twice.
+   *
+   * `once` widens that from what is held to a span of time: when its key stands for a message of the same id already,
+   * nothing is stored and the answer is `repeated`; when it stands for another one, it rejects with `conflict`.
    */
-  publish(queue: string, message: Message, options?: QueueOptions): Promise<void>
+  publish(
+    queue: string,
+    message: Message,
+    options?: QueueOptions & { readonly once?: PublishOnce },
+  ): Promise<'published' | 'repeated'>
   /** Publishes all of them or, when it rejects, none. */
   publishAll(queue: string, messages: readonly Message[], options?: QueueOptions): Promise<void>
   consume(queue: string, handler: (delivery: Delivery) => Promise<void>, options?: ConsumeOptions): Consumer

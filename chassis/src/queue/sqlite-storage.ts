@@ -2,13 +2,16 @@ import { resolve } from 'node:path'
 import { openDatabase } from '../database/index.ts'
 import type { Database } from '../database/index.ts'
 import type { SqliteConsumer } from './sqlite-consumer.ts'
+import type { PublicationTables } from './sqlite-publications.ts'
 import { prepareStatements } from './sqlite-statements.ts'
 import type { QueueStatements, QueueTables } from './sqlite-statements.ts'
 import type { StreamTables } from './sqlite-stream.ts'
 
+type AllTables = QueueTables & StreamTables & PublicationTables
+
 /** A queue file that is open, and all its consumers in this process. */
 export type SqliteStorage = {
-  readonly database: Database<QueueTables & StreamTables>
+  readonly database: Database<AllTables>
   readonly statements: QueueStatements
   readonly consumers: Set<SqliteConsumer>
 }
@@ -51,6 +54,6 @@ export async function acquireStorage(
 
 async function openStorage(url: string): Promise<SqliteStorage> {
   const migrations = new URL('./migrations/', import.meta.url)
-  const database = await openDatabase<QueueTables & StreamTables>(url, { migrations })
+  const database = await openDatabase<AllTables>(url, { migrations })
   return { database, statements: prepareStatements(database.query), consumers: new Set() }
 }

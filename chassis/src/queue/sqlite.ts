@@ -3,9 +3,10 @@ import type { Clock } from '../clock/index.ts'
 import type { Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { liveQueueOf } from './index.ts'
-import type { Delivery, HeldMessage, Message, Queue, QueueOptions } from './index.ts'
+import type { Delivery, HeldMessage, Message, PublishOnce, Queue, QueueOptions } from './index.ts'
 import { createSqliteConsumer } from './sqlite-consumer.ts'
 import type { SqliteConsumer } from './sqlite-consumer.ts'
+import { createPublications } from './sqlite-publications.ts'
 import { acquireStorage } from './sqlite-storage.ts'
 import { createSqliteStreams } from './sqlite-stream.ts'
 import type { QueueTables } from './sqlite-statements.ts'
@@ -23,6 +24,7 @@ type Row = Selectable<QueueTables['message']>
 export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue> {
   const { storage, release } = await acquireStorage(url)
   const { database, statements, consumers } = storage
+  const publications = createPublications(database, clock)
   const mine = new Set<SqliteConsumer>()
   let closed: Promise<void> | undefined
 
@@ -43,8 +45,27 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     if (messages.length === 0) return
     const { limit = limitDefault } = options
     const { refusedBy } = await database.commit(messages.map((message) => publishing(queue, message, limit)))
-    if (refusedBy !== undefined) throw new AppError('overloaded', 'The queue is full; try again shortly.')
+    if (refusedBy !== undefined) throw full()
     wake(queue)
+  }
+
+  async function publishOnce(
+    queue: string,
+    message: Message,
+    once: PublishOnce,
+    limit = limitDefault,
+  ): Promise<'published' | 'repeated'> {
+    const unit = [
+      publications.remember(queue, message.id, once),
+      publishing(queue, message, limit),
+      publications.forget(),
+    ]
+    const { refusedBy } = await database.commit(unit)
+    if (refusedBy === 1) throw full()
+    if (refusedBy === undefined) wake(queue)
+    else if (!(await publications.isRepeated(queue, message.id, once)))
+      return publishOnce(queue, message, once, limit)
+    return refusedBy === undefined ? 'published' : 'repeated'
   }
 
   function wake(queue: string): void {
@@ -94,7 +115,11 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
   const removing = ({ id }: Row): Statement => ({ ...statements.remove({ id }), required: true })
 
   return {
-    publish: (queue, message, options) => publishAll(queue, [message], options),
+    async publish(queue, message, { once, ...options } = {}) {
+      if (once !== undefined) return publishOnce(queue, message, once, options.limit)
+      await publishAll(queue, [message], options)
+      return 'published'
+    },
     publishAll,
     ...createSqliteStreams(database, clock),
     consumeBatches,
@@ -137,6 +162,10 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
       return closed
     },
   }
+}
+
+function full(): AppError {
+  return new AppError('overloaded', 'The queue is full; try again shortly.')
 }
 
 const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
