@@ -36,7 +36,8 @@ export type Idempotency = {
   sweep(limit: number): Promise<number>
 }
 
-const keptMs = 24 * 3_600_000
+/** How long a key stands for its request. */
+export const idempotencyKeptMs = 24 * 3_600_000
 const keyLengthMax = 255
 /** A refusal that would be the same at once may be another later; kept, so that a retry has one answer. */
 const keptRefusals = new Set([404, 409, 412, 422])
@@ -109,9 +110,9 @@ export function createIdempotency(options: {
 
   return {
     async once(request, reply, act) {
-      const key = request.headers['idempotency-key']
+      const key = idempotencyKeyOf(request)
       if (key === undefined) return sendAnswer(reply, await act(() => []))
-      const id = hash(`${request.method} ${request.url.split('?', 1)[0]} ${checkKey(key)}`)
+      const id = hash(`${request.method} ${request.url.split('?', 1)[0]} ${key}`)
       if (inFlight.has(id)) throw stillAtWork()
       inFlight.add(id)
       try {
@@ -169,7 +170,7 @@ function createAnswerStore({ query: db, read, commit }: Database<IdempotencyTabl
         db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
       ),
   )
-  const since = () => clock.now() - keptMs
+  const since = () => clock.now() - idempotencyKeptMs
 
   return {
     async find(id: string, fingerprint: string): Promise<Answer | undefined> {
@@ -195,7 +196,10 @@ function createAnswerStore({ query: db, read, commit }: Database<IdempotencyTabl
   }
 }
 
-function checkKey(key: string | string[]): string {
+/** The Idempotency-Key of a request, if it has one; one that cannot be a key is refused. */
+export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
+  const key = headers['idempotency-key']
+  if (key === undefined) return undefined
   if (typeof key === 'string' && key.length > 0 && key.length <= keyLengthMax && /^[\x20-\x7e]+$/.test(key))
     return key
   throw invalid({

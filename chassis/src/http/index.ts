@@ -2,12 +2,15 @@ export type { FastifyReply, FastifyRequest } from 'fastify'
 export { pending } from '../database/index.ts'
 export { createApp } from './app.ts'
 export type { App, AppOptions, Dependencies } from './app.ts'
+export { parseExactJson, takeExactNumbers } from './exact-numbers.ts'
 export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   completed,
   createIdempotency,
   createIdempotencyTable,
   dropIdempotencyTable,
+  idempotencyKeptMs,
+  idempotencyKeyOf,
   sendAnswer,
 } from './idempotency.ts'
 export type { Answer, Idempotency, IdempotencyTable, Recorder } from './idempotency.ts'
@@ -19,4 +22,4 @@ export { jsonType, sendJson, sendRepresentation } from './representation.ts'
 export { closeOnSignal, listen, runService } from './process.ts'
 export type { QuickAnswer, QuickAnswers } from './quick-answers.ts'
 export { text } from './text.ts'
-export { createValidatorCompiler } from './validation.ts'
+export { compileCheck } from './validation.ts'

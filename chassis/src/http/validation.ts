@@ -1,8 +1,8 @@
 import type { FastifySchemaCompiler } from 'fastify'
-import type { TSchema } from 'typebox'
+import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { Value } from 'typebox/value'
-import { AppError } from '../errors/index.ts'
+import { AppError, invalid } from '../errors/index.ts'
 
 /** A fault as TypeBox tells it: where (a JSON pointer), which keyword of the schema, and in words. */
 type Fault = {
@@ -34,6 +34,17 @@ export function createValidatorCompiler(wrongValueCode: WrongValueCode): Fastify
       return { error: new AppError(code, Object.values(errors).join(' '), { errors }) }
     }
   }
+}
+
+/** Judges what did not come by way of a route as a body would be: gives the value, or the fault with all its sentences. */
+export function compileCheck<T extends TSchema>(
+  schema: T,
+): (value: unknown) => { value: Static<T> } | { error: AppError } {
+  const compiled = Compile(schema)
+  return (value) =>
+    compiled.Check(value)
+      ? { value }
+      : { error: invalid(fieldErrors(schema, compiled.Errors(value), 'body')) }
 }
 
 function isWrongValue({ keyword, instancePath }: Fault): boolean {

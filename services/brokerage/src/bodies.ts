@@ -1,5 +1,5 @@
-import { AppError, invalid } from '@quintet/chassis/errors'
-import { createValidatorCompiler } from '@quintet/chassis/http'
+import { invalid } from '@quintet/chassis/errors'
+import { compileCheck } from '@quintet/chassis/http'
 import type { TSchema } from 'typebox'
 import { integerOf, decimalOf, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
@@ -57,14 +57,10 @@ const orderErrors = createFormCheck(NewOrder)
 
 /** What the schema says about a body: which members it has and of which types, whatever the numbers are. */
 function createFormCheck(schema: TSchema): (body: unknown) => Errors {
-  const validate = createValidatorCompiler('invalid')({ schema, method: 'POST', url: '', httpPart: 'body' })
+  const check = compileCheck(schema)
   return (body) => {
-    const result: unknown = validate(withPlainNumbers(body))
-    const error: unknown =
-      typeof result === 'object' && result !== null && 'error' in result ? result.error : undefined
-    if (error === undefined) return {}
-    if (error instanceof AppError) return error.errors ?? {}
-    throw error
+    const result = check(withPlainNumbers(body))
+    return 'error' in result ? { ...result.error.errors } : {}
   }
 }
 

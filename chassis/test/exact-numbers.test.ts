@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AppError } from '@quintet/chassis/errors'
+import { compileCheck, createApp, parseExactJson, takeExactNumbers } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { assert as assertProperty, bigInt, double, property, uniqueArray } from 'fast-check'
+import { Type } from 'typebox'
+
+test('A number keeps every digit that it was written with, wherever it stands', () => {
+  assert.deepEqual(parseExactJson('{"a":180.10,"b":[1e2,-0],"c":{"d":12345678901234567890.123456}}'), {
+    a: '180.10',
+    b: ['1e2', '-0'],
+    c: { d: '12345678901234567890.123456' },
+  })
+  for (const [text, exact] of [
+    [' 7', '7'],
+    ['-7', '-7'],
+    ['[ \n-7]', ['-7']],
+    ['["7",7]', ['7', '7']],
+    ['{"a":"","b" :\t7}', { a: '', b: '7' }],
+  ] as const)
+    assert.deepEqual(parseExactJson(text), exact, text)
+  const numbers = uniqueArray(bigInt())
+  assertProperty(property(numbers, (all) => assert.deepEqual(parseExactJson(`[${all}]`), all.map(String))))
+})
+
+test('Everything but numbers is as JSON has it', () => {
+  const text = '{"text":"1","yes":true,"nothing":null,"list":[],"__proto__":{"polluted":"yes"}}'
+  assert.equal(JSON.stringify(parseExactJson(text)), text)
+  assertProperty(
+    property(double({ noNaN: true, noDefaultInfinity: true }), (number) => {
+      assert.equal(Number(parseExactJson(String(number))), Number(String(number)))
+    }),
+  )
+})
+
+for (const text of ['', '{', '{"a":01}', "{'a':1}", '{"a":NaN}', '['.repeat(100_000)])
+  test(`What is no JSON is malformed: ${text.slice(0, 12)}`, () => {
+    assert.throws(
+      () => parseExactJson(text),
+      (error) => error instanceof AppError && error.code === 'malformed',
+    )
+  })
+
+async function createWorld(t: TestContext) {
+  const logger = createLogger({ service: 'sample', level: 'silent' })
+  const app = await createApp({ name: 'sample', title: 'Sample', description: 'For tests.', logger })
+  t.after(() => app.close())
+  takeExactNumbers(app)
+  app.post('/echo', async (request) => request.body)
+  return (payload: string, type = 'application/json') =>
+    app.inject({ method: 'POST', url: '/echo', payload, headers: { 'content-type': type } })
+}
+
+test('An app that takes exact numbers gets them as texts, and refuses as any other', async (t) => {
+  const post = await createWorld(t)
+  assert.equal((await post('{"amount":0.10}')).body, '{"amount":"0.10"}')
+  assert.equal((await post('{"amount":0.10}', 'application/json; charset=utf-8')).body, '{"amount":"0.10"}')
+  for (const text of ['', '{"amount":']) assert.equal((await post(text)).statusCode, 400, text)
+  assert.equal((await post('amount=1', 'text/plain')).statusCode, 415)
+  assert.equal((await post(`"${'x'.repeat(1_048_576)}"`)).statusCode, 413)
+})
+
+test('A check gives the value, or one fault that names every faulty member', () => {
+  const check = compileCheck(Type.Object({ name: Type.String(), age: Type.Integer({ minimum: 0 }) }))
+  assert.deepEqual(check({ name: 'ada', age: 36 }), { value: { name: 'ada', age: 36 } })
+  const judged = check({ age: -1 })
+  assert.ok('error' in judged)
+  assert.equal(judged.error.code, 'invalid')
+  assert.deepEqual(Object.keys(judged.error.errors ?? {}).toSorted(), ['age', 'name'])
+  assert.ok('error' in check(null))
+})
