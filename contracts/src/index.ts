@@ -1,1 +1,2 @@
+export { BillingMessage, billingQueue } from './billing.ts'
 export { GuidCommand, GuidEvent } from './guid.ts'

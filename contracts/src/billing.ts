@@ -1,0 +1,35 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+
+/** The queue that takes orders from whoever posts them to billing, which alone takes them from it. */
+export const billingQueue = 'billing_queue'
+
+// Ids and amounts are text throughout, since numbers of this size do not survive being floats.
+const userId = Type.String({
+  pattern: '^(?:0|[1-9][0-9]{0,19})$',
+  description: 'Who ordered.',
+  'x-errors': { invalid: 'user_id must be a whole number of at most 20 digits.' },
+})
+const numberOfItems = Type.String({
+  pattern: '^[1-9][0-9]{0,8}$',
+  description: 'How many items were ordered: at least 1.',
+  'x-errors': { invalid: 'number_of_items must be a whole number from 1 to 999999999.' },
+})
+const totalAmount = Type.String({
+  pattern: '^(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,6})?$',
+  description: 'What the order costs: at most 15 digits before the point and 6 after it, kept as they are.',
+  'x-errors': {
+    invalid:
+      'total_amount must be a decimal number, not negative, with at most 15 digits before the point and 6 after it.',
+  },
+})
+
+/**
+ * On `billing_queue`, as stringified JSON: an order. Who publishes may give numbers where these are strings, and members
+ * beyond these, which say nothing. Trace and request id travel in the headers of the message.
+ */
+export type BillingMessage = Static<typeof BillingMessage>
+export const BillingMessage = Type.Object(
+  { user_id: userId, number_of_items: numberOfItems, total_amount: totalAmount },
+  { examples: [{ user_id: '3', number_of_items: '5', total_amount: '180' }] },
+)
