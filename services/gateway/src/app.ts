@@ -2,10 +2,13 @@ import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
+import { openQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
+import { openLazily } from './lazy-queue.ts'
+import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Service } from './topology.ts'
 import { routesOf, topology as wholeTopology } from './topology.ts'
@@ -40,11 +43,14 @@ export async function createGatewayApp(
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: document,
   })
+  const queue = openLazily({ open: () => openQueue(config.QUEUE_URL, { clock }), clock, logger })
   app.addHook('onClose', async () => {
+    await queue.close()
     for (const upstream of upstreams.values()) upstream.close()
   })
   healthRoute(app, topology, upstreams)
   forwardingRoutes(app, topology, upstreams)
+  postOrderRoute(app, { queue, waitingMax: config.GATEWAY_ORDERS_WAITING_MAX })
   return app
 }
 

@@ -1,4 +1,4 @@
-import { count, host, logLevel, milliseconds, port, rateLimit } from '@quintet/chassis/config'
+import { commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
@@ -13,9 +13,7 @@ function serviceUrl(service: string, port: string) {
 }
 
 export const gatewaySettings = Type.Object({
-  HOST: host,
-  LOG_LEVEL: logLevel,
-  RATE_LIMIT: rateLimit,
+  ...commonSettings,
   GATEWAY_PORT: port(3000, 'The port of the gateway.'),
   GUID_PORT: port(8888, 'The port of the guid service.'),
   BROKERAGE_PORT: port(8000, 'The port of the brokerage service.'),
@@ -27,6 +25,16 @@ export const gatewaySettings = Type.Object({
   CERTIFICATES_URL: serviceUrl('certificates', 'CERTIFICATES_PORT'),
   INVENTORY_URL: serviceUrl('inventory', 'INVENTORY_PORT'),
   BILLING_URL: serviceUrl('billing', 'BILLING_PORT'),
+  QUEUE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/queue.db',
+    schemes: ['sqlite:'],
+    description: 'The queue of the orders for billing.',
+  }),
+  GATEWAY_ORDERS_WAITING_MAX: count(1_000_000, {
+    minimum: 1,
+    maximum: 100_000_000,
+    description: 'How many posted orders may wait for billing before further ones are answered 503.',
+  }),
   GATEWAY_TIMEOUT_MS: milliseconds(8_000, {
     minimum: 10,
     maximum: 60_000,

@@ -17,8 +17,6 @@ export function forwardingRoutes(
     for (const [path, pathThere] of Object.entries(paths))
       for (const route of routesOf(path))
         forwardingRoute(app, { route, path, pathThere, name, upstream: upstreams.get(name) })
-  // Orders are posted through the queue, which comes with the service that reads it.
-  app.post('/api/billing', { schema: { hide: true } }, () => Promise.reject(notDeployed('billing')))
 }
 
 type Forwarding = {

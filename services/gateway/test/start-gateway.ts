@@ -8,13 +8,17 @@ import type { GatewayConfig } from '../src/config.ts'
 import { gatewaySettings } from '../src/config.ts'
 import { topology } from '../src/topology.ts'
 
-/** A gateway on a free port, whose services are all deployed unless the test says otherwise. */
+/** A gateway on a free port with a queue of its own, whose services are all deployed unless the test says otherwise. */
 export async function startGateway(
   t: TestContext,
   settings: Partial<GatewayConfig>,
   dependencies: GatewayDependencies = {},
 ) {
-  const config = { ...loadConfig(gatewaySettings, new Map()), ...settings }
+  const config = {
+    ...loadConfig(gatewaySettings, new Map()),
+    QUEUE_URL: 'sqlite::memory:',
+    ...settings,
+  }
   const app = await createGatewayApp(config, {
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     topology: topology.map((service) => ({ ...service, isDeployed: true })),

@@ -1,0 +1,31 @@
+import { BillingMessage } from '@quintet/contracts'
+import { Type } from 'typebox'
+import type { Static, TString } from 'typebox'
+
+/** A number is taken as the text that it was written with, which the text's own rule then judges. */
+function textOrNumber(text: TString) {
+  return Type.Union([text, Type.Number()], {
+    description: Reflect.get(text, 'description'),
+    'x-errors': Reflect.get(text, 'x-errors'),
+  })
+}
+
+const { user_id, number_of_items, total_amount } = BillingMessage.properties
+
+export type NewOrder = Static<typeof NewOrder>
+export const NewOrder = Type.Object(
+  {
+    user_id: textOrNumber(user_id),
+    number_of_items: textOrNumber(number_of_items),
+    total_amount: textOrNumber(total_amount),
+  },
+  { additionalProperties: false, examples: Reflect.get(BillingMessage, 'examples') },
+)
+
+export const Posted = Type.Object(
+  {
+    message: Type.Literal('Message posted'),
+    message_id: Type.String({ description: 'Leads to the order: /api/orders/by-message/{message_id}.' }),
+  },
+  { title: 'Posted' },
+)

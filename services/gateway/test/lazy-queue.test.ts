@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
+import { openQueue } from '@quintet/chassis/queue'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { openLazily } from '../src/lazy-queue.ts'
+
+const message = { id: 'm', key: '', body: 'body' }
+const isAway = (error: unknown) =>
+  error instanceof AppError &&
+  error.code === 'dependency_down' &&
+  error.message === 'The queue is not available; nothing was posted.'
+
+/** A real queue that can be opened as often as `opens` says yes, and how often that was tried. */
+function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const logger = createLogger({ service: 'gateway', level: 'silent' })
+  let attempts = 0
+  const open = async () => {
+    attempts += 1
+    if (!opens(attempts)) throw new Error('connection refused')
+    return openQueue('sqlite::memory:', { clock })
+  }
+  const queue = openLazily({ open, clock, logger })
+  t.after(() => queue.close())
+  return { queue, clock, attempts: () => attempts }
+}
+
+test('The queue is opened at once, and once for all who publish', async (t) => {
+  const { queue, attempts } = createWorld(t, () => true)
+  assert.equal(attempts(), 1)
+  const publishing = Array.from({ length: 10 }, (_, i) => queue.publish('work', { ...message, id: `m${i}` }))
+  assert.deepEqual(new Set(await Promise.all(publishing)), new Set(['published']))
+  assert.equal(attempts(), 1)
+})
+
+test('While it cannot be opened every publication is refused, and it is tried again once a second at most', async (t) => {
+  const { queue, clock, attempts } = createWorld(t, (attempt) => attempt === 3)
+  for (let i = 0; i < 5; i++) await assert.rejects(queue.publish('work', message), isAway)
+  assert.equal(attempts(), 1)
+  clock.advance(1_000)
+  await assert.rejects(queue.publish('work', message), isAway)
+  assert.equal(attempts(), 2)
+  clock.advance(1_000)
+  assert.equal(await queue.publish('work', message), 'published')
+})
+
+test('A queue that fails later is told in the same words, and other refusals as they are', async (t) => {
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const opened = await openQueue('sqlite::memory:', { clock })
+  const logger = createLogger({ service: 'gateway', level: 'silent' })
+  const queue = openLazily({ open: async () => opened, clock, logger })
+  t.after(() => queue.close())
+  await queue.publish('work', message, { limit: 1 })
+  await assert.rejects(
+    queue.publish('work', { ...message, id: 'other' }, { limit: 1 }),
+    (error) => error instanceof AppError && error.code === 'overloaded',
+  )
+  await opened.close()
+  await assert.rejects(queue.publish('work', message), isAway)
+})
+
+test('After closing nothing is opened any more, also when closing came before the queue was open', async (t) => {
+  const { queue, attempts } = createWorld(t, () => true)
+  await queue.close()
+  await assert.rejects(queue.publish('work', message), isAway)
+  assert.equal(attempts(), 1)
+})

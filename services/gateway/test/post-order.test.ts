@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { openQueue } from '@quintet/chassis/queue'
+import type { Queue } from '@quintet/chassis/queue'
+import { topology } from '../src/topology.ts'
+import { ask } from './ask.ts'
+import { startGateway } from './start-gateway.ts'
+import { absentUpstream } from './start-upstream.ts'
+
+const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
+const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
+const dayMs = 24 * 3_600_000
+
+/** A gateway, and the queue that it posts to, which nobody reads. */
+async function createWorld(t: TestContext, settings: { GATEWAY_ORDERS_WAITING_MAX?: number } = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
+  const queue = await openQueue(QUEUE_URL, { clock })
+  t.after(async () => {
+    await queue.close()
+    rmSync(folder, { recursive: true })
+  })
+  const BILLING_URL = await absentUpstream()
+  const { url } = await startGateway(t, { QUEUE_URL, BILLING_URL, ...settings }, { clock, topology })
+  return { url, queue, clock, held: () => heldIn(queue), post: postTo(url) }
+}
+
+function postTo(url: string) {
+  return (body: unknown, headers: Record<string, string> = {}) =>
+    ask(`${url}/api/billing`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })
+}
+
+const heldIn = (queue: Queue) => queue.list('billing_queue', { limit: 1_000 })
+
+test('POST /api/billing is answered 200 with the id of the message, which is in the queue as it was posted', async (t) => {
+  const { post, held } = await createWorld(t)
+  const answer = await post(order)
+  assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/json; charset=utf-8'])
+  const [message, ...others] = await held()
+  assert.deepEqual(answer.json(), { message: 'Message posted', message_id: message?.id })
+  assert.deepEqual([message?.body, others.length], [text, 0])
+})
+
+test('A trailing slash, the order of the members and space between them make no difference', async (t) => {
+  const { url, held } = await createWorld(t)
+  const body = '{ "total_amount": "180",\n "user_id": "3", "number_of_items": "5" }'
+  const headers = { 'content-type': 'application/json; charset=utf-8' }
+  assert.equal((await ask(`${url}/api/billing/`, { method: 'POST', headers, body })).status, 200)
+  assert.deepEqual(
+    (await held()).map((message) => message.body),
+    [text],
+  )
+})
+
+test('Numbers are taken like the strings of their digits, all of them', async (t) => {
+  const { post, held } = await createWorld(t)
+  await post('{"user_id":12345678901234567890,"number_of_items":5,"total_amount":180.10}')
+  await post('{"user_id":"0","number_of_items":999999999,"total_amount":123456789012345.123456}')
+  assert.deepEqual(
+    (await held()).map(({ body }) => JSON.parse(body)),
+    [
+      { user_id: '12345678901234567890', number_of_items: '5', total_amount: '180.10' },
+      { user_id: '0', number_of_items: '999999999', total_amount: '123456789012345.123456' },
+    ],
+  )
+})
+
+test('The message carries the request id and continues the trace of the client', async (t) => {
+  const { post, held } = await createWorld(t)
+  const trace = '4bf92f3577b34da6a3ce929d0e0e4736'
+  await post(order, { 'x-request-id': 'mine', traceparent: `00-${trace}-00f067aa0ba902b7-01` })
+  const [message] = await held()
+  assert.equal(message?.headers?.['x-request-id'], 'mine')
+  assert.match(
+    String(message?.headers?.traceparent),
+    new RegExp(`^00-${trace}-(?!00f067aa0ba902b7).{16}-01$`),
+  )
+})
+
+const notNumeric = [
+  'abc',
+  '',
+  ' ',
+  ' 5',
+  '5 ',
+  '1e3',
+  '0x10',
+  'NaN',
+  'Infinity',
+  '1,000',
+  '--1',
+  '٣',
+  true,
+  null,
+  {},
+  [5],
+]
+const bad: Record<string, readonly unknown[]> = {
+  user_id: [...notNumeric, '-1', '1.5', '007', '123456789012345678901', -1, 1e21],
+  number_of_items: [...notNumeric, '-1', '0', '1.5', '01', '1000000000', 0, 1.5],
+  total_amount: [...notNumeric, '-1', '.5', '5.', '1.1234567', '1234567890123456', '00', -0.01, 1e-7],
+}
+
+for (const [field, values] of Object.entries(bad))
+  test(`What is no ${field} is 400 with its name, and nothing is posted`, async (t) => {
+    const { post, held } = await createWorld(t)
+    for (const value of values) {
+      const answer = await post({ ...order, [field]: value })
+      assert.equal(answer.status, 400, JSON.stringify(value))
+      assert.deepEqual(Object.keys(Object(answer.json().errors)), [field], JSON.stringify(value))
+      assert.match(String(answer.json().message), new RegExp(`^${field} must be `))
+    }
+    assert.deepEqual(await held(), [])
+  })
+
+test('All faults are told at once, by field, in the alias of detail too, and nothing is posted', async (t) => {
+  const { post, held } = await createWorld(t)
+  const answer = await post({ number_of_items: 'five', note: 'x' })
+  assert.deepEqual(
+    [answer.status, answer.headers['content-type']],
+    [400, 'application/problem+json; charset=utf-8'],
+  )
+  const { errors, detail, message } = answer.json()
+  assert.deepEqual(errors, {
+    user_id: 'user_id is required.',
+    total_amount: 'total_amount is required.',
+    number_of_items: 'number_of_items must be a whole number from 1 to 999999999.',
+    note: 'note is not known here.',
+  })
+  assert.equal(detail, message)
+  assert.deepEqual(await held(), [])
+})
+
+for (const body of ['', '{', 'user_id=3', '{"user_id":03}', '[]', 'null', '"3"', '7', `[${text}]`])
+  test(`A body of ${body || 'nothing'} is 400`, async (t) => {
+    const { post, held } = await createWorld(t)
+    assert.equal((await post(body)).status, 400)
+    assert.deepEqual(await held(), [])
+  })
+
+test('Another media type is 415, a body over 1 MiB 413, an Accept without JSON 406', async (t) => {
+  const { post, held } = await createWorld(t)
+  for (const type of ['text/plain', 'application/x-www-form-urlencoded'])
+    assert.equal((await post(text, { 'content-type': type })).status, 415, type)
+  assert.equal((await post({ ...order, note: 'x'.repeat(1_048_577) })).status, 413)
+  assert.equal((await post(order, { accept: 'text/html' })).status, 406)
+  assert.deepEqual(await held(), [])
+})
+
+test('Without a key, the same order posted twice is two messages', async (t) => {
+  const { post, held } = await createWorld(t)
+  await post(order)
+  await post(order)
+  assert.equal((await held()).length, 2)
+})
+
+test('A retry with the same Idempotency-Key has the same answer and no second message, also when the first is done', async (t) => {
+  const { post, held, queue, clock } = await createWorld(t)
+  const headers = { 'idempotency-key': 'k-1' }
+  const first = await post(order, headers)
+  assert.equal(first.headers['idempotency-replayed'], undefined)
+  const again = await post({ ...order, user_id: 3 }, headers)
+  assert.deepEqual([again.status, again.json()], [200, first.json()])
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  assert.equal((await held()).length, 1)
+  await queue.drop('billing_queue', 'all')
+  clock.advance(dayMs - 1)
+  assert.deepEqual((await post(order, headers)).json(), first.json())
+  assert.deepEqual(await held(), [])
+})
+
+test('The same Idempotency-Key with another order is 422 for a day, also when the first is done', async (t) => {
+  const { post, held, queue, clock } = await createWorld(t)
+  const headers = { 'idempotency-key': 'k-1' }
+  await post(order, headers)
+  const other = { ...order, total_amount: '180.0' }
+  const refused = await post(other, headers)
+  assert.deepEqual([refused.status, refused.json().type], [422, 'urn:quintet:problem:idempotency-mismatch'])
+  await queue.drop('billing_queue', 'all')
+  clock.advance(dayMs - 1)
+  assert.equal((await post(other, headers)).status, 422)
+  assert.deepEqual(await held(), [])
+})
+
+test('After its day an Idempotency-Key makes another message of another order, and the same of the same', async (t) => {
+  const { post, clock } = await createWorld(t)
+  const headers = { 'idempotency-key': 'k-1' }
+  const first = (await post(order, headers)).json()
+  clock.advance(dayMs)
+  const other = (await post({ ...order, user_id: '4' }, headers)).json()
+  assert.notEqual(other.message_id, first.message_id)
+  clock.advance(dayMs)
+  assert.equal((await post(order, headers)).json().message_id, first.message_id)
+})
+
+test('Of 50 parallel posts with one Idempotency-Key one is stored, and all have its id', async (t) => {
+  const { post, held } = await createWorld(t)
+  const headers = { 'idempotency-key': 'k-1' }
+  const answers = await Promise.all(Array.from({ length: 50 }, () => post(order, headers)))
+  const [message, ...others] = await held()
+  assert.equal(others.length, 0)
+  for (const answer of answers)
+    assert.deepEqual([answer.status, answer.json().message_id], [200, message?.id])
+  assert.equal(answers.filter((one) => one.headers['idempotency-replayed'] === undefined).length, 1)
+})
+
+for (const key of ['', 'x'.repeat(256), 'é'])
+  test(`An Idempotency-Key of ${key.length} characters that cannot be one is 400`, async (t) => {
+    const { post, held } = await createWorld(t)
+    const answer = await post(order, { 'idempotency-key': key })
+    assert.deepEqual([answer.status, Object.keys(Object(answer.json().errors))], [400, ['Idempotency-Key']])
+    assert.deepEqual(await held(), [])
+  })
+
+test('With Prefer: respond-async the answer is 202 with the place of the order to be', async (t) => {
+  const { post, held } = await createWorld(t)
+  const answer = await post(order, { prefer: 'respond-async' })
+  const [message] = await held()
+  assert.deepEqual(
+    [answer.status, answer.json()],
+    [202, { message: 'Message posted', message_id: message?.id }],
+  )
+  assert.equal(answer.headers['preference-applied'], 'respond-async')
+  assert.equal(answer.headers.location, `/api/orders/by-message/${message?.id}`)
+})
+
+test('When as many orders wait as may, the next is 503 with Retry-After, and those that wait are kept', async (t) => {
+  const { post, held, queue } = await createWorld(t, { GATEWAY_ORDERS_WAITING_MAX: 3 })
+  for (let i = 0; i < 3; i++) assert.equal((await post(order)).status, 200)
+  const refused = await post(order)
+  assert.deepEqual([refused.status, Number(refused.headers['retry-after']) > 0], [503, true])
+  assert.equal((await held()).length, 3)
+  await queue.drop('billing_queue', 'all')
+  assert.equal((await post(order)).status, 200)
+})
+
+test('A queue that cannot be opened is 503 with Retry-After, the rest goes on, and posting too once it can be', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const inTheWay = join(folder, 'here')
+  writeFileSync(inTheWay, 'a file where a folder should be')
+  const { url } = await startGateway(
+    t,
+    { QUEUE_URL: `sqlite:${join(inTheWay, 'queue.db')}` },
+    { clock, topology },
+  )
+  const post = postTo(url)
+  const refused = await post(order)
+  assert.deepEqual([refused.status, Number(refused.headers['retry-after']) > 0], [503, true])
+  assert.doesNotMatch(refused.body.toString(), /quintet-orders|queue\.db|ENOTDIR/)
+  assert.equal((await post({ user_id: 'x' })).status, 400)
+  assert.equal((await ask(`${url}/health/ready`)).status, 200)
+  rmSync(inTheWay)
+  assert.equal((await post(order)).status, 503, 'it is not tried again within a second')
+  clock.advance(1_000)
+  assert.equal((await post(order)).status, 200)
+})
+
+test('What was answered 200 is in the queue after the gateway was closed', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
+  const { app, url } = await startGateway(t, { QUEUE_URL })
+  const posting = Array.from({ length: 20 }, () => postTo(url)(order))
+  await posting[0]
+  await app.close()
+  const answers = await Promise.allSettled(posting)
+  const queue = await openQueue(QUEUE_URL)
+  t.after(() => queue.close())
+  const ids = new Set((await heldIn(queue)).map(({ id }) => id))
+  const accepted = answers.flatMap((one) =>
+    one.status === 'fulfilled' && one.value.status === 200 ? [String(one.value.json().message_id)] : [],
+  )
+  assert.ok(accepted.length > 0)
+  for (const id of accepted) assert.ok(ids.has(id))
+})
