@@ -5,7 +5,12 @@ import { openDatabase, startSweeper } from '@quintet/chassis/database'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
-import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
+import {
+  createLogger,
+  createMetrics,
+  exportCacheMetrics,
+  exportQueueMetrics,
+} from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
@@ -44,6 +49,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     quick: quickGuid(guids),
   })
   exportCacheMetrics(metrics.registry, cache)
+  exportQueueMetrics(metrics.registry, queue, commandsQueue)
   guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
   const consumer = queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock }))
   const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep], logger)
