@@ -1,0 +1,19 @@
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
+
+export type BillingConfig = Static<typeof billingSettings>
+export const billingSettings = Type.Object({
+  ...commonSettings,
+  BILLING_PORT: port(8081, 'Port of the billing service; 0 for any free one.'),
+  BILLING_DATABASE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/billing.db',
+    schemes: ['sqlite:'],
+    description: 'Where orders are kept.',
+  }),
+  QUEUE_URL: embeddableUrl({
+    default: 'sqlite:{DATA_DIR}/queue.db',
+    schemes: ['sqlite:'],
+    description: 'The queue of the orders for billing.',
+  }),
+})

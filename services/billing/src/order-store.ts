@@ -1,0 +1,79 @@
+import { prepareQuery, returnedBy } from '@quintet/chassis/database'
+import type { Database, Placeholders } from '@quintet/chassis/database'
+import type { BillingMessage } from '@quintet/contracts'
+import type { Generated, Kysely, Selectable } from 'kysely'
+
+/** `inbox` knows every message that has become an order, and is kept as long as the orders. */
+export type OrderTables = {
+  orders: { id: Generated<number>; user_id: string; number_of_items: number; total_amount: string }
+  inbox: { message_id: string; order_id: number }
+}
+
+export type Order = Selectable<OrderTables['orders']>
+export type OrderPage = { userId?: string; after?: number; limit: number }
+
+export type OrderStore = ReturnType<typeof createOrderStore>
+
+/** Orders in a SQL database, each stored in one unit with the message that it came by. */
+export function createOrderStore(database: Database<OrderTables>) {
+  const statements = prepareStatements(database.query)
+  return {
+    /** Stores the order of a message; false when that message has become an order before, and nothing is changed. */
+    async store(messageId: string, order: BillingMessage): Promise<boolean> {
+      const insert = statements.insert({ ...order, number_of_items: Number(order.number_of_items) })
+      const receive = statements.receive({ message_id: messageId, order_id: returnedBy(insert, 'id') })
+      const { refusedBy } = await database.commit([insert, { ...receive, required: true }])
+      return refusedBy === undefined
+    },
+
+    async find(id: number): Promise<Order | undefined> {
+      const [row] = await database.read(statements.find({ id }))
+      return row
+    },
+
+    async findByMessage(messageId: string): Promise<Order | undefined> {
+      const [row] = await database.read(statements.findByMessage({ message_id: messageId }))
+      return row
+    },
+
+    /** A page of the orders, of one user or of all, in the order in which they were stored. */
+    async list({ userId, after = 0, limit }: OrderPage): Promise<readonly Order[]> {
+      const page = { after, limit }
+      return database.read(
+        userId === undefined ? statements.list(page) : statements.listOf({ ...page, user_id: userId }),
+      )
+    },
+  }
+}
+
+type NewOrder = { user_id: string; number_of_items: number; total_amount: string }
+type Page = { after: number; limit: number }
+
+function prepareStatements(db: Kysely<OrderTables>) {
+  const orders = db.selectFrom('orders').select(['id', 'user_id', 'number_of_items', 'total_amount'])
+  const page = (p: Placeholders<Page>) => orders.where('id', '>', p.after).orderBy('id').limit(p.limit)
+  return {
+    insert: prepareQuery((p: Placeholders<NewOrder>) =>
+      db
+        .insertInto('orders')
+        .values({ user_id: p.user_id, number_of_items: p.number_of_items, total_amount: p.total_amount })
+        .returning('id'),
+    ),
+    receive: prepareQuery((p: Placeholders<OrderTables['inbox']>) =>
+      db
+        .insertInto('inbox')
+        .values({ message_id: p.message_id, order_id: p.order_id })
+        .onConflict((conflict) => conflict.column('message_id').doNothing()),
+    ),
+    find: prepareQuery((p: Placeholders<{ id: number }>) => orders.where('id', '=', p.id)),
+    findByMessage: prepareQuery((p: Placeholders<{ message_id: string }>) =>
+      orders.where('id', '=', ({ selectFrom }) =>
+        selectFrom('inbox').select('order_id').where('message_id', '=', p.message_id),
+      ),
+    ),
+    list: prepareQuery((p: Placeholders<Page>) => page(p)),
+    listOf: prepareQuery((p: Placeholders<Page & { user_id: string }>) =>
+      page(p).where('user_id', '=', p.user_id),
+    ),
+  }
+}

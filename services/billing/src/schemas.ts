@@ -1,0 +1,19 @@
+import { pageQuery } from '@quintet/chassis/http'
+import { BillingMessage } from '@quintet/contracts'
+import { Type } from 'typebox'
+
+export const OrderBody = Type.Object(
+  { id: Type.Integer(), ...BillingMessage.properties },
+  { title: 'Order', examples: [{ id: 1, user_id: '3', number_of_items: '5', total_amount: '180' }] },
+)
+
+export const OrderPath = Type.Object({ id: Type.String({ description: 'The id of an order.' }) })
+
+export const MessagePath = Type.Object({
+  message_id: Type.String({ description: 'As answered by POST /api/billing.' }),
+})
+
+export const OrderQuery = Type.Object(
+  { ...pageQuery, user_id: Type.Optional(BillingMessage.properties.user_id) },
+  { additionalProperties: false },
+)

@@ -1,0 +1,212 @@
+import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import { openDatabase } from '@quintet/chassis/database'
+import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { PoisonMessage } from '@quintet/chassis/queue'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { assert as assertProperty, bigInt, integer, oneof, property, record } from 'fast-check'
+import { createOrderHandler, readOrder } from '../src/consumer.ts'
+import { createOrderStore } from '../src/order-store.ts'
+import type { OrderTables } from '../src/order-store.ts'
+import { createWorld, order, text } from './world.ts'
+
+test('A message becomes an order, and is gone from the queue', async (t) => {
+  const { publish, start, drained } = await createWorld(t)
+  const { get } = await start()
+  await publish(text)
+  await drained()
+  assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
+})
+
+test('The table orders has the columns id, user_id, number_of_items and total_amount, and nothing else', async (t) => {
+  const { publish, start, drained, databasePath } = await createWorld(t)
+  await start()
+  await publish('{"user_id":"3","number_of_items":"5","total_amount":"180.10"}')
+  await drained()
+  const byHand = new DatabaseSync(databasePath, { readOnly: true })
+  t.after(() => byHand.close())
+  assert.deepEqual(
+    { ...byHand.prepare('select * from orders').get() },
+    { id: 1, user_id: '3', number_of_items: 5, total_amount: '180.10' },
+  )
+})
+
+test('Two billings over one queue and one database share the work, and each message is one order', async (t) => {
+  const { publish, queue, start, drained } = await createWorld(t)
+  const [{ get }] = [await start(), await start()]
+  for (let i = 0; i < 10; i++) await publish(...Array.from({ length: 100 }, () => text))
+  await drained()
+  for (let i = 1; i <= 1_000; i += 3)
+    await queue.publish('billing_queue', { id: `m${i}`, key: '', body: text })
+  await drained()
+  assert.equal((await get('/orders?limit=1000')).json().length, 1_000)
+})
+
+test('What piled up while billing did not run becomes orders when it starts, each once, in its order', async (t) => {
+  const { publish, start, drained } = await createWorld(t)
+  const amounts = Array.from({ length: 2_500 }, (_, i) => `${i}.50`)
+  for (let i = 0; i < amounts.length; i += 500)
+    await publish(
+      ...amounts.slice(i, i + 500).map((total_amount) => JSON.stringify({ ...order, total_amount })),
+    )
+  const { get } = await start()
+  await drained()
+  const pages = [
+    '',
+    ...[1_000, 2_000].map((last) => `&cursor=${Buffer.from(`[${last}]`).toString('base64url')}`),
+  ]
+  const stored = await Promise.all(pages.map(async (page) => (await get(`/orders?limit=1000${page}`)).json()))
+  assert.deepEqual(
+    stored.flat().map(({ total_amount }) => total_amount),
+    amounts,
+  )
+})
+
+test('A message that is delivered again makes no second order, also after a restart', async (t) => {
+  const { queue, start, drained } = await createWorld(t)
+  const message = { id: 'm', key: '', body: text }
+  for (let round = 0; round < 3; round++) {
+    const billing = await start()
+    await queue.publish('billing_queue', message)
+    await drained()
+    assert.equal((await billing.get('/orders')).json().length, 1)
+    await billing.stop()
+  }
+})
+
+test('A bare body of another program becomes an order too, with numbers and with members that say nothing', async (t) => {
+  const { publish, start, drained, dead } = await createWorld(t)
+  const { get } = await start()
+  await publish(
+    '{"user_id":12345678901234567890,"number_of_items":5,"total_amount":180.10,"note":"x"}',
+    ' { "total_amount": "0.000001", "number_of_items": "1", "user_id": "0" } ',
+  )
+  await drained()
+  assert.deepEqual((await get('/orders')).json(), [
+    { id: 1, user_id: '12345678901234567890', number_of_items: '5', total_amount: '180.10' },
+    { id: 2, user_id: '0', number_of_items: '1', total_amount: '0.000001' },
+  ])
+  assert.deepEqual(await dead(), [])
+})
+
+test('A message that holds no order is among the dead letters at once, with every reason, and blocks nothing', async (t) => {
+  const { publish, start, drained, dead } = await createWorld(t)
+  await publish('not JSON', '', text, '{"number_of_items":"0","total_amount":"-1"}', '[]', text)
+  const { get } = await start()
+  await drained()
+  assert.equal((await get('/orders')).json().length, 2)
+  assert.deepEqual(
+    (await dead()).map(({ body, attempts, reason }) => [body, attempts, reason]),
+    [
+      ['not JSON', 1, 'The message is not JSON.'],
+      ['', 1, 'The message is not JSON.'],
+      [
+        '{"number_of_items":"0","total_amount":"-1"}',
+        1,
+        'user_id is required. number_of_items must be a whole number from 1 to 999999999. ' +
+          'total_amount must be a decimal number, not negative, with at most 15 digits before the point and 6 after it.',
+      ],
+      ['[]', 1, 'The body must be object.'],
+    ],
+  )
+})
+
+test('Another order under the id of one that is stored is among the dead letters, and changes nothing', async (t) => {
+  const { queue, start, drained, dead } = await createWorld(t)
+  const { get } = await start()
+  for (const total_amount of ['180', '180.0']) {
+    await queue.publish('billing_queue', {
+      id: 'm',
+      key: '',
+      body: JSON.stringify({ ...order, total_amount }),
+    })
+    await drained()
+  }
+  assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
+  assert.deepEqual(
+    (await dead()).map(({ reason }) => reason),
+    ['The id of this message is that of order 1, which is another.'],
+  )
+})
+
+test('A message that fails five times is among the dead letters with the reason, and can be replayed when all is well', async (t) => {
+  const { publish, queue, databasePath, start, drained, dead } = await createWorld(t)
+  const { get } = await start()
+  const byHand = new DatabaseSync(databasePath)
+  t.after(() => byHand.close())
+  byHand.exec('alter table orders rename to mislaid')
+  await publish(text)
+  await drained()
+  const [letter, ...others] = await dead()
+  assert.deepEqual([letter?.id, letter?.attempts, others.length], ['m1', 5, 0])
+  assert.match(String(letter?.reason), /no such table.*orders/)
+  byHand.exec('alter table mislaid rename to orders')
+  assert.equal(await queue.replay('billing_queue.dead', 'all'), 1)
+  await drained()
+  assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
+})
+
+test('While the database is away messages wait, and none of them has failed for that', async (t) => {
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = await openDatabase<OrderTables>('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  const orders = createOrderStore(database)
+  let calls = 0
+  const failing = {
+    ...orders,
+    async store(...message: Parameters<typeof orders.store>) {
+      calls += 1
+      if (calls <= 2) throw dependencyDown('The database cannot be written.')
+      return orders.store(...message)
+    },
+  }
+  const logger = createLogger({ service: 'billing', level: 'silent' })
+  const handle = createOrderHandler({ orders: failing, logger, stopping: new AbortController().signal })
+  assert.equal((await handle([{ id: 'm', key: '', body: text, attempt: 1 }])).size, 0)
+  assert.equal(calls, 3)
+  assert.deepEqual({ ...(await orders.findByMessage('m')) }, { ...order, id: 1, number_of_items: 5 })
+})
+
+test('Stopping ends the wait for a database that is away', async () => {
+  const stopping = new AbortController()
+  const away = dependencyDown('The database cannot be written.')
+  const orders = { store: () => Promise.reject(away), findByMessage: () => Promise.reject(away) }
+  const logger = createLogger({ service: 'billing', level: 'silent' })
+  const handle = createOrderHandler({ orders, logger, stopping: stopping.signal })
+  const delivery = { id: 'm', key: '', body: text, attempt: 1 }
+  const handling = handle([delivery])
+  stopping.abort()
+  const failure = (await handling).get(delivery)
+  assert.ok(failure instanceof AppError && failure.code === 'dependency_down')
+})
+
+test('What stands in a message that holds an order is read with all its digits', () => {
+  const digits = (max: bigint) => bigInt({ min: 0n, max })
+  const amount = record({ whole: digits(10n ** 15n - 1n), decimals: integer({ min: 0, max: 6 }) })
+  assertProperty(
+    property(
+      digits(10n ** 20n - 1n),
+      integer({ min: 1, max: 999_999_999 }),
+      amount,
+      (user, items, { whole, decimals }) => {
+        const total = decimals === 0 ? String(whole) : `${whole}.${'1234560'.slice(7 - decimals)}`
+        const expected = { user_id: String(user), number_of_items: String(items), total_amount: total }
+        assert.deepEqual(readOrder(JSON.stringify(expected)), expected)
+        assert.deepEqual(
+          readOrder(`{"user_id":${user},"number_of_items":${items},"total_amount":${total}}`),
+          expected,
+        )
+      },
+    ),
+  )
+})
+
+test('Whatever else a body is, it is refused as poison', () => {
+  const faulty = oneof(integer({ max: 0 }), integer({ min: 1_000_000_000 }))
+  assertProperty(
+    property(faulty, (number_of_items) => {
+      assert.throws(() => readOrder(JSON.stringify({ ...order, number_of_items })), PoisonMessage)
+    }),
+  )
+})

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { loadConfig } from '@quintet/chassis/config'
+import type { App } from '@quintet/chassis/http'
+import { openQueue } from '@quintet/chassis/queue'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { createBillingApp } from '../src/app.ts'
+import { billingSettings } from '../src/config.ts'
+
+export const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
+export const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
+/** A queue and a database of their own, and billing over them, which a test may start, stop and start again. */
+export async function createWorld(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-billing-'))
+  const [QUEUE_URL, databasePath] = [`sqlite:${join(folder, 'queue.db')}`, join(folder, 'billing.db')]
+  const queue = await openQueue(QUEUE_URL)
+  const settings = { QUEUE_URL, BILLING_DATABASE_URL: `sqlite:${databasePath}` }
+  const config = loadConfig(
+    billingSettings,
+    new Map(Object.entries(settings).map(([name, value]) => [name, { value, source: 'environment' }])),
+  )
+  const running = new Set<App>()
+  t.after(async () => {
+    for (const app of running) await app.close()
+    await queue.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  let published = 0
+  return {
+    queue,
+    databasePath,
+
+    async start() {
+      const logger = createLogger({ service: 'billing', level: 'silent' })
+      const app = await createBillingApp(config, { logger })
+      running.add(app)
+      return {
+        get: (url: string, headers = {}) => app.inject({ method: 'GET', url, headers }),
+        inject: app.inject.bind(app),
+        async stop() {
+          running.delete(app)
+          await app.close()
+        },
+      }
+    },
+
+    /** Publishes these bodies as one whole, under ids that say their places. */
+    async publish(...bodies: readonly string[]) {
+      await queue.publishAll(
+        'billing_queue',
+        bodies.map((body) => ({ id: `m${++published}`, key: '', body })),
+      )
+    },
+
+    /** Waits until billing has done with all that was published. */
+    async drained() {
+      for (let tries = 0; tries < 3_000; tries++) {
+        if ((await queue.depth('billing_queue')) === 0) return
+        await pause(5)
+      }
+      throw new Error('The queue was not drained.')
+    },
+
+    dead: () => queue.list('billing_queue.dead', { limit: 1_000 }),
+  }
+}
