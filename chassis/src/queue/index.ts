@@ -146,6 +146,7 @@ export function exponentialBackoffMs(attempt: number): number {
   return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
 }
 
+export { queueCommandUsage, runQueueCommand } from './command.ts'
 export {
   createOutboxRelay,
   createOutboxTable,

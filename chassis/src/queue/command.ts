@@ -1,0 +1,142 @@
+import { parseArgs } from 'node:util'
+import { AppError, invalid } from '../errors/index.ts'
+import { liveQueueOf } from './index.ts'
+import type { HeldMessage, Queue } from './index.ts'
+
+export const queueCommandUsage = `
+  quintet queue list                        all queues: how many messages each holds, and the age of its oldest
+  quintet queue show <queue>                what it holds, oldest first; [--limit <count>] [--after <place>]
+  quintet queue replay <queue>.dead <id>    puts a dead letter back into its queue, as new; "all" for all of them
+  quintet queue drop <queue> <id>           removes a message for good; "all" for all of them
+`
+
+const shownDefault = 20
+const shownMax = 1_000
+const bodyLengthMax = 2_000
+
+/**
+ * What an operator asks in words of the queues of several brokers, while services run or not; resolves to the text to be
+ * printed. Rejects with an AppError whose message says what the words lack.
+ */
+export async function runQueueCommand(brokers: readonly Queue[], words: readonly string[]): Promise<string> {
+  const { positionals, values } = parse(words)
+  const [action = '', name = '', id = ''] = positionals
+  const { length } = positionals
+  if (action === 'list' && length === 1) return list(brokers)
+  if (action === 'show' && length === 2) return show(await brokerOf(brokers, name), name, pageOf(values))
+  if (action === 'replay' && length === 3) return replay(await brokerOf(brokers, name), name, id)
+  if (action === 'drop' && length === 3) return drop(await brokerOf(brokers, name), name, id)
+  throw invalid({ command: `This is not known of queues. There are:\n${queueCommandUsage}` })
+}
+
+function parse(words: readonly string[]) {
+  const options = { limit: { type: 'string' }, after: { type: 'string' } } as const
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true })
+  } catch (error) {
+    throw invalid({ command: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: number; after: number } {
+  const page = { limit: Number(limit ?? shownDefault), after: Number(after ?? 0) }
+  if (!Number.isInteger(page.limit) || page.limit < 1 || page.limit > shownMax)
+    throw invalid({ limit: `--limit must be a whole number from 1 to ${shownMax}.` })
+  if (!Number.isSafeInteger(page.after) || page.after < 0)
+    throw invalid({ after: '--after must be a place that was shown, such as 17.' })
+  return page
+}
+
+/** A queue of dead letters comes with the first of them, and is known as long as its queue is. */
+async function brokerOf(brokers: readonly Queue[], name: string): Promise<Queue> {
+  const known: string[] = []
+  for (const broker of brokers) {
+    const names = (await broker.queues()).map((queue) => queue.name)
+    if (names.includes(name) || names.includes(name.replace(/\.dead$/, ''))) return broker
+    known.push(...names)
+  }
+  const others = known.length === 0 ? 'there is none yet' : `there are ${known.map(printable).join(', ')}`
+  throw new AppError('not_found', `There is no queue ${printable(name)}; ${others}.`)
+}
+
+async function list(brokers: readonly Queue[]): Promise<string> {
+  const queues = (await Promise.all(brokers.map((broker) => broker.queues()))).flat()
+  if (queues.length === 0) return 'There are no queues yet.\n'
+  const rows = queues.map(({ name, depth, oldestAgeMs }) => [
+    printable(name),
+    String(depth),
+    depth === 0 ? '-' : ageOf(oldestAgeMs),
+  ])
+  return table([['queue', 'depth', 'oldest'], ...rows])
+}
+
+async function show(broker: Queue, name: string, page: { limit: number; after: number }): Promise<string> {
+  const messages = await broker.list(name, page)
+  if (messages.length === 0) return `${printable(name)} holds nothing${page.after > 0 ? ' more' : ''}.\n`
+  const last = messages.length === page.limit ? messages.at(-1) : undefined
+  const more = last ? `\nmore: quintet queue show ${printable(name)} --after ${last.position}\n` : ''
+  return messages.map(describe).join('\n') + more
+}
+
+async function replay(broker: Queue, name: string, id: string): Promise<string> {
+  const count = await broker.replay(name, id)
+  if (count === 0 && id !== 'all') throw missing(name, id)
+  return `${messagesOf(count)} put back into ${printable(liveQueueOf(name))}.\n`
+}
+
+async function drop(broker: Queue, name: string, id: string): Promise<string> {
+  const count = await broker.drop(name, id)
+  if (count === 0 && id !== 'all') throw missing(name, id)
+  return `${messagesOf(count)} removed from ${printable(name)}.\n`
+}
+
+function missing(name: string, id: string): AppError {
+  return new AppError('not_found', `There is no message ${printable(id)} in ${printable(name)}.`)
+}
+
+function messagesOf(count: number): string {
+  return count === 1 ? '1 message' : `${count} messages`
+}
+
+function describe(message: HeldMessage): string {
+  const { position, id, key, body, headers, attempts, publishedAt, failedAt, reason } = message
+  const facts = {
+    published: timeOf(publishedAt),
+    attempts: String(attempts),
+    failed: failedAt === undefined ? '' : timeOf(failedAt),
+    reason: reason ?? '',
+    key,
+    headers: headers === undefined ? '' : JSON.stringify(headers),
+    body: shortened(body),
+  }
+  const lines = Object.entries(facts).filter(([, fact]) => fact !== '')
+  return `${position}  ${printable(id)}\n${lines.map(([name, fact]) => `    ${name.padEnd(10)} ${printable(fact)}\n`).join('')}`
+}
+
+function shortened(body: string): string {
+  if (body.length <= bodyLengthMax) return body
+  return `${body.slice(0, bodyLengthMax)}… and ${body.length - bodyLengthMax} characters more`
+}
+
+/** What could move the cursor, hide or turn around what stands beside it is shown as its number. */
+function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`)
+}
+
+function timeOf(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
+function ageOf(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000))
+  if (seconds < 120) return `${seconds} s`
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)} min`
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)} h` : `${Math.floor(seconds / 86_400)} d`
+}
+
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const line = ([name = '', depth = '', oldest = '']: readonly string[]) =>
+    `${name.padEnd(widths[0] ?? 0)}  ${depth.padStart(widths[1] ?? 0)}  ${oldest.padStart(widths[2] ?? 0)}\n`
+  return rows.map(line).join('')
+}

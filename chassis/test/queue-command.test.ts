@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
+import { openQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
+import { isAppError, message, until } from './queue-contract.ts'
+
+const startMs = Date.UTC(2030, 0, 1)
+
+/** Two brokers, as they are where events and orders go to different ones, and the command over both. */
+async function createWorld(t: TestContext) {
+  const clock = createManualClock(startMs)
+  const [first, second] = [
+    await openQueue('sqlite::memory:', { clock }),
+    await openQueue('sqlite::memory:', { clock }),
+  ]
+  t.after(() => Promise.all([first.close(), second.close()]))
+  return { clock, first, second, run: (...words: string[]) => runQueueCommand([first, second], words) }
+}
+
+/** A world in which `work` has two dead letters, a and b. */
+async function withDeadLetters(t: TestContext) {
+  const world = await createWorld(t)
+  await world.second.publishAll('work', [message('a', 'k'), { ...message('b'), headers: { from: 'a test' } }])
+  const consumer = world.second.consume('work', async ({ id }) => {
+    throw new PoisonMessage(`${id} is poison`)
+  })
+  await until(async () => (await world.second.depth('work.dead')) === 2)
+  await consumer.stop()
+  return world
+}
+
+test('list shows the queues of all brokers, with how many messages each holds and the age of its oldest', async (t) => {
+  const { first, second, clock, run } = await createWorld(t)
+  assert.equal(await run('list'), 'There are no queues yet.\n')
+  await first.publish('guid.commands', message('a'))
+  clock.advance(3 * 3_600_000)
+  await second.publishAll(
+    'billing_queue',
+    Array.from({ length: 12 }, (_, i) => message(`m${i}`)),
+  )
+  clock.advance(119_999)
+  await second.publish('empty', message('a'))
+  await second.drop('empty', 'all')
+  assert.equal(
+    await run('list'),
+    [
+      'queue          depth  oldest\n',
+      'guid.commands      1     3 h\n',
+      'billing_queue     12   119 s\n',
+      'empty              0       -\n',
+    ].join(''),
+  )
+})
+
+test('show tells all that there is to know of each message, of dead letters the reason too', async (t) => {
+  const { run } = await withDeadLetters(t)
+  const time = '2030-01-01T00:00:00.000Z'
+  assert.equal(
+    (await run('show', 'work.dead')).replace(/^\d+ /gm, '# '),
+    [
+      '#  a\n',
+      `    published  ${time}\n`,
+      '    attempts   1\n',
+      `    failed     ${time}\n`,
+      '    reason     a is poison\n',
+      '    key        k\n',
+      '    body       body of a\n',
+      '\n',
+      '#  b\n',
+      `    published  ${time}\n`,
+      '    attempts   1\n',
+      `    failed     ${time}\n`,
+      '    reason     b is poison\n',
+      '    headers    {"from":"a test"}\n',
+      '    body       body of b\n',
+    ].join(''),
+  )
+  assert.equal(await run('show', 'work'), 'work holds nothing.\n')
+})
+
+test('show goes through a queue page by page, each naming the next', async (t) => {
+  const { first, run } = await createWorld(t)
+  await first.publishAll(
+    'work',
+    Array.from({ length: 5 }, (_, i) => message(`m${i}`)),
+  )
+  const seen: string[] = []
+  for (let words: string[] | undefined = ['show', 'work', '--limit', '2']; words !== undefined; ) {
+    const shown: string = await run(...words)
+    seen.push(...[...shown.matchAll(/^\d+ {2}(m\d)$/gm)].map(([, id]) => String(id)))
+    const after: string | undefined = /^more: quintet queue show work --after (\d+)$/m.exec(shown)?.[1]
+    words = after === undefined ? undefined : ['show', 'work', '--limit=2', `--after=${after}`]
+  }
+  assert.deepEqual(seen, ['m0', 'm1', 'm2', 'm3', 'm4'])
+})
+
+test('Nothing that a message holds reaches the terminal as a command, and a long body is cut', async (t) => {
+  const { first, run } = await createWorld(t)
+  const evil = '\u001b[2J\u0007\r\n\u009b\u202e\u2028\ud800end'
+  await first.publish('work', { id: evil, key: evil, body: evil, headers: { evil } })
+  const shown = await run('show', 'work')
+  assert.doesNotMatch(shown.replaceAll('\n', ''), /[\p{C}\p{Zl}\p{Zp}]/u)
+  assert.equal(shown.split('\n').length, 7)
+  assert.match(shown, /body +\\u\{1b\}\[2J\\u\{7\}\\u\{d\}\\u\{a\}\\u\{9b\}\\u\{202e\}\\u\{2028\}/)
+  await first.publish('long', { ...message('a'), body: 'x'.repeat(1_000_000) })
+  assert.match(await run('show', 'long'), /x{2000}… and 998000 characters more\n$/)
+})
+
+test('replay puts one dead letter, or all, back into its queue, and says how many', async (t) => {
+  const { second, run } = await withDeadLetters(t)
+  assert.equal(await run('replay', 'work.dead', 'b'), '1 message put back into work.\n')
+  assert.deepEqual(
+    (await second.list('work')).map(({ id, attempts }) => [id, attempts]),
+    [['b', 0]],
+  )
+  assert.equal(await run('replay', 'work.dead', 'all'), '1 message put back into work.\n')
+  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages put back into work.\n')
+  assert.equal(await second.depth('work'), 2)
+})
+
+test('drop removes one message, or all, and says how many', async (t) => {
+  const { second, run } = await withDeadLetters(t)
+  assert.equal(await run('drop', 'work.dead', 'a'), '1 message removed from work.dead.\n')
+  await second.publishAll('work', [message('c'), message('d')])
+  assert.equal(await run('drop', 'work', 'all'), '2 messages removed from work.\n')
+  assert.deepEqual([await second.depth('work'), await second.depth('work.dead')], [0, 1])
+})
+
+test('The dead letters of a queue that never had any are none, rather than unknown', async (t) => {
+  const { first, run } = await createWorld(t)
+  await first.publish('work', message('a'))
+  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages put back into work.\n')
+  assert.equal(await run('show', 'work.dead'), 'work.dead holds nothing.\n')
+})
+
+for (const [words, sentence] of [
+  [['show', 'wrok'], /^There is no queue wrok; there are work, work\.dead\.$/],
+  [['drop', '\u001b[2J', 'all'], /^There is no queue \\u\{1b\}\[2J;/],
+  [['replay', 'work.dead', 'x'], /^There is no message x in work\.dead\.$/],
+  [['drop', 'work', 'a'], /^There is no message a in work\.$/],
+  [['replay', 'work', 'all'], /work is not a queue of dead letters/],
+  [['show', 'work', '--limit', '0'], /^--limit must be a whole number from 1 to 1000\.$/],
+  [['show', 'work', '--limit', 'x'], /^--limit must be/],
+  [['show', 'work', '--after', '-1'], /--after/],
+  [['show', 'work', '--all'], /--all/],
+  [[], /quintet queue list/],
+  [['lsit'], /quintet queue list/],
+  [['list', 'work'], /quintet queue list/],
+  [['drop', 'work'], /quintet queue drop <queue> <id>/],
+  [['drop', 'work', 'a', 'b'], /quintet queue drop <queue> <id>/],
+] as const)
+  test(`What cannot be done is refused with words that help, and nothing is changed: queue ${JSON.stringify(words)}`, async (t) => {
+    const { second, run } = await withDeadLetters(t)
+    await assert.rejects(run(...words), (error) => error instanceof AppError && sentence.test(error.message))
+    assert.deepEqual([await second.depth('work'), await second.depth('work.dead')], [0, 2])
+  })
+
+test('A broker that is away is told as such', async (t) => {
+  const { first, run } = await createWorld(t)
+  await first.close()
+  await assert.rejects(run('list'), isAppError('dependency_down'))
+})
