@@ -10,9 +10,14 @@ import {
   unknownSettings,
 } from './chassis/src/config/index.ts'
 import { makeMigration, migrateDown, migrateUp, withMigrator } from './chassis/src/database/index.ts'
+import { AppError } from './chassis/src/errors/index.ts'
 import type { App } from './chassis/src/http/index.ts'
 import { closeOnSignal, listen } from './chassis/src/http/index.ts'
+import { openQueue, queueCommandUsage, runQueueCommand } from './chassis/src/queue/index.ts'
+import type { Queue } from './chassis/src/queue/index.ts'
 import { createLogger } from './chassis/src/telemetry/index.ts'
+import { createBillingApp } from './services/billing/src/app.ts'
+import { billingSettings } from './services/billing/src/config.ts'
 import { createBrokerageApp } from './services/brokerage/src/app.ts'
 import { brokerageSettings } from './services/brokerage/src/config.ts'
 import { createCertificatesApp } from './services/certificates/src/app.ts'
@@ -67,6 +72,14 @@ const services = {
       return { app: () => createInventoryApp(config), host: config.HOST, port: config.INVENTORY_PORT }
     },
   },
+  billing: {
+    settings: billingSettings,
+    storage: ['BILLING_DATABASE_URL', 'QUEUE_URL'],
+    create(settings) {
+      const config = loadConfig(billingSettings, settings)
+      return { app: () => createBillingApp(config), host: config.HOST, port: config.BILLING_PORT }
+    },
+  },
   gateway: {
     settings: gatewaySettings,
     storage: [],
@@ -78,7 +91,14 @@ const services = {
 } satisfies Record<string, Service>
 
 type ServiceName = keyof typeof services
-const serviceNames: readonly ServiceName[] = ['guid', 'brokerage', 'certificates', 'inventory', 'gateway']
+const serviceNames: readonly ServiceName[] = [
+  'guid',
+  'brokerage',
+  'certificates',
+  'inventory',
+  'billing',
+  'gateway',
+]
 
 const usage = `quintet: five services behind one gateway
 
@@ -87,7 +107,7 @@ const usage = `quintet: five services behind one gateway
   quintet migrate status|up|down [service]  look at, apply or take back changes of the databases' tables
   quintet migrate make <service> <name>     write a new, empty migration
   quintet certificates rewrap               move all private keys to the current key-encryption key
-
+${queueCommandUsage}
 Services: ${serviceNames.join(', ')}
 `
 
@@ -98,6 +118,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   config,
   migrate,
   certificates,
+  queue,
   help: async () => print(usage),
 }
 
@@ -163,6 +184,24 @@ async function migrate([action, ...words]: readonly string[]): Promise<void> {
     if (url === undefined) continue
     const done = await withMigrator(url, { migrations: migrationsOf(name) }, work)
     print(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
+  }
+}
+
+/** The queues of events and of orders may be those of one broker, or of two. */
+async function queue(words: readonly string[]): Promise<void> {
+  const settings = readSettings(process.env)
+  const urls = [
+    loadConfig(guidSettings, settings).EVENTS_URL,
+    loadConfig(billingSettings, settings).QUEUE_URL,
+  ]
+  const brokers: Queue[] = []
+  try {
+    for (const url of new Set(urls)) brokers.push(await openQueue(url))
+    print(await runQueueCommand(brokers, words))
+  } catch (error) {
+    throw error instanceof AppError ? new UsageError(error.message) : error
+  } finally {
+    for (const broker of brokers) await broker.close()
   }
 }
 

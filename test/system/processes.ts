@@ -36,6 +36,7 @@ export function run(t: TestContext, words: readonly string[], environment: Recor
       BROKERAGE_PORT: '0',
       CERTIFICATES_PORT: '0',
       INVENTORY_PORT: '0',
+      BILLING_PORT: '0',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,7 +12,7 @@ test('quintet start brings up all services, one line each, and they work togethe
       .trim()
       .split('\n')
       .map((line) => line.split(' ', 1)[0]),
-    ['guid', 'brokerage', 'certificates', 'inventory', 'gateway'],
+    ['guid', 'brokerage', 'certificates', 'inventory', 'billing', 'gateway'],
   )
   assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
   assert.deepEqual((await call('GET', `${gateway}/certificates`))?.body, [])

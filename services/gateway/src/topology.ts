@@ -30,7 +30,7 @@ export const topology: readonly Service[] = [
     paths: { '/users': '/users', '/certificates': '/certificates' },
   },
   { name: 'inventory', url: 'INVENTORY_URL', isDeployed: true, paths: { '/api/movies': '/api/movies' } },
-  { name: 'billing', url: 'BILLING_URL', isDeployed: false, paths: { '/api/orders': '/orders' } },
+  { name: 'billing', url: 'BILLING_URL', isDeployed: true, paths: { '/api/orders': '/orders' } },
 ]
 
 /** The paths as routes: each by itself, and with anything below it. */
