@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { randomBytes } from 'node:crypto'
 import underPressure from '@fastify/under-pressure'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
@@ -39,6 +40,8 @@ export type AppOptions = {
   readonly detailAlias?: 'error' | 'description' | 'message'
   /** What tells of values of the wrong type or form; `invalid` unless it is said. */
   readonly wrongValueCode?: WrongValueCode
+  /** Reads JSON where numbers of the language would not do. */
+  readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
   /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
   readonly forwardedRoutes?: ReadonlySet<string>
@@ -82,7 +85,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }).withTypeProvider<TypeBoxTypeProvider>()
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
-  takeJsonAlone(app)
+  takeJsonAlone(app, options.parseJson)
   app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
   app.setSerializerCompiler(() => JSON.stringify)
   app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
@@ -136,13 +139,23 @@ export async function createApp(options: AppOptions): Promise<App> {
  * What is not declared as JSON is not taken for a text that happens to be of the wrong form. Many clients declare every
  * request as JSON, also a DELETE that has no body.
  */
-function takeJsonAlone(app: App): void {
-  const parseJson = app.getDefaultJsonParser('error', 'error')
+function takeJsonAlone(app: App, parseJson: AppOptions['parseJson']): void {
+  const parsePlainly = app.getDefaultJsonParser('error', 'error')
   app.removeContentTypeParser('text/plain')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (request.method === 'DELETE' && body === '') done(null, undefined)
-    else parseJson(request, String(body), done)
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (request.method === 'DELETE' && body.length === 0) done(null, undefined)
+    else if (!isUtf8(body)) done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
+    else if (parseJson === undefined) parsePlainly(request, body.toString(), done)
+    else done(...parsed(parseJson, body.toString()))
   })
+}
+
+function parsed(parse: (text: string) => unknown, text: string): [Error | null, unknown?] {
+  try {
+    return [null, parse(text)]
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error))]
+  }
 }
 
 /** A connection whose last request was in flight when closing began stays open for the next one unless it is told off. */

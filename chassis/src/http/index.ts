@@ -2,7 +2,8 @@ export type { FastifyReply, FastifyRequest } from 'fastify'
 export { pending } from '../database/index.ts'
 export { createApp } from './app.ts'
 export type { App, AppOptions, Dependencies } from './app.ts'
-export { parseExactJson, takeExactNumbers } from './exact-numbers.ts'
+export { parseExactJson } from './exact-json.ts'
+export type { RawNumber } from './exact-json.ts'
 export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   completed,

@@ -1,7 +1,7 @@
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency } from '@quintet/chassis/http'
+import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
@@ -9,6 +9,7 @@ import { createAccountStore } from './account-store.ts'
 import type { AccountTables } from './account-store.ts'
 import { dialectOf } from './answers.ts'
 import type { BrokerageConfig } from './config.ts'
+import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderDesk } from './order-desk.ts'
 import { brokerageRoutes, quickAccount } from './routes.ts'
@@ -39,6 +40,7 @@ export async function createBrokerageApp(
     title: 'Brokerage',
     description: 'Accounts that buy and sell shares, exactly and one order after the other.',
     logger,
+    parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: database.ping },
     quick: quickAccount(accounts),
   })

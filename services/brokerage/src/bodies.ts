@@ -3,7 +3,7 @@ import { compileCheck } from '@quintet/chassis/http'
 import type { TSchema } from 'typebox'
 import { integerOf, decimalOf, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
-import { isExactNumber } from './exact-json.ts'
+import { isExactNumber } from './exact-number.ts'
 import type { Order } from './order.ts'
 import { NewAccount, NewOrder, ordersPerBatchMax } from './schemas.ts'
 

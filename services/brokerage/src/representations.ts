@@ -1,6 +1,6 @@
 import type { LedgerEntry, OrderRecord } from './account-store.ts'
 import { decimalsMax, formatDecimal } from './decimal.ts'
-import { exactNumber } from './exact-json.ts'
+import { exactNumber } from './exact-number.ts'
 import type { MarketHours } from './market.ts'
 import { averageCost } from './order.ts'
 import type { Account, Balance } from './order.ts'

@@ -19,7 +19,6 @@ import type { AccountStore, Page } from './account-store.ts'
 import { dialectOf } from './answers.ts'
 import { readNewAccount, readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
-import { parseExactJson } from './exact-json.ts'
 import { formType, isForm, parseForm } from './form.ts'
 import type { Market } from './market.ts'
 import type { Account, OrderClock } from './order.ts'
@@ -57,10 +56,6 @@ type Parts = {
 /** The wire of the brokerage. */
 export function brokerageRoutes(app: App, parts: Parts): void {
   const { accounts, desk, market, idempotency, clock, marketClock } = parts
-  app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', asBuffer, async (_: unknown, body: Buffer) =>
-    parseExactJson(body),
-  )
   app.addContentTypeParser(formType, asBuffer, async (_: unknown, body: Buffer) => parseForm(body))
 
   app.addContentTypeParser('*', async () => {

@@ -1,7 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@quintet/chassis/clock'
-import type { Service } from './topology.ts'
-import type { Upstream } from './upstream.ts'
+import type { Destination, Service } from './topology.ts'
 
 const fetchTimeoutMs = 1_000
 const keptMs = 5_000
@@ -12,30 +11,27 @@ type JsonObject = { [name: string]: unknown }
  * One OpenAPI document of all services: adds to the gateway's own what the services say of themselves, under the paths
  * that lead there, and names those that do not say anything.
  */
-export function createApiDocument(options: {
-  readonly topology: readonly Service[]
-  readonly upstreams: ReadonlyMap<string, Upstream>
-  readonly clock: Clock
-}): (own: object) => Promise<object> {
-  const { topology, upstreams, clock } = options
-  const deployed = topology.filter(({ name }) => upstreams.has(name))
+export function createApiDocument(
+  destinations: readonly Destination[],
+  clock: Clock,
+): (own: object) => Promise<object> {
   let fetched: Promise<(JsonObject | undefined)[]> | undefined
   let fetchedAtMs = 0
 
   return async (own) => {
     if (fetched === undefined || clock.now() - fetchedAtMs >= keptMs) {
       fetchedAtMs = clock.now()
-      fetched = Promise.all(deployed.map(({ name }) => fetchDocument(upstreams.get(name)?.url)))
+      fetched = Promise.all(destinations.map(({ upstream }) => fetchDocument(upstream.url)))
     }
     const documents = await fetched
     return mergeDocuments(
       own,
-      deployed.map((service, at) => ({ service, document: documents[at] })),
+      destinations.map((service, at) => ({ service, document: documents[at] })),
     )
   }
 }
 
-async function fetchDocument(url: URL | undefined): Promise<JsonObject | undefined> {
+async function fetchDocument(url: URL): Promise<JsonObject | undefined> {
   try {
     const response = await fetch(new URL('/openapi.json', url), {
       signal: AbortSignal.timeout(fetchTimeoutMs),

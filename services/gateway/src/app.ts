@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
-import { createApp } from '@quintet/chassis/http'
+import { createApp, parseExactJson } from '@quintet/chassis/http'
 import { openQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
@@ -10,7 +10,7 @@ import type { GatewayConfig } from './config.ts'
 import { openLazily } from './lazy-queue.ts'
 import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
-import type { Service } from './topology.ts'
+import type { Destination, Service } from './topology.ts'
 import { routesOf, topology as wholeTopology } from './topology.ts'
 import { createUpstream } from './upstream.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
@@ -30,8 +30,7 @@ export async function createGatewayApp(
   const { clock = systemClock, topology = wholeTopology } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
-  const upstreams = createUpstreams(config, topology, { clock, logger, metrics })
-  const document = createApiDocument({ topology, upstreams, clock })
+  const destinations = createDestinations(config, topology, { clock, logger, metrics })
   const app = await createApp({
     name: 'gateway',
     title: 'Quintet',
@@ -40,25 +39,26 @@ export async function createGatewayApp(
     logger,
     metrics,
     detailAlias: 'message',
+    parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
-    openapi: document,
+    openapi: createApiDocument(destinations, clock),
   })
   const queue = openLazily({ open: () => openQueue(config.QUEUE_URL, { clock }), clock, logger })
   app.addHook('onClose', async () => {
     await queue.close()
-    for (const upstream of upstreams.values()) upstream.close()
+    for (const { upstream } of destinations) upstream.close()
   })
-  healthRoute(app, topology, upstreams)
-  forwardingRoutes(app, topology, upstreams)
+  healthRoute(app, destinations)
+  forwardingRoutes(app, destinations)
   postOrderRoute(app, { queue, waitingMax: config.GATEWAY_ORDERS_WAITING_MAX })
   return app
 }
 
-function createUpstreams(
+function createDestinations(
   config: GatewayConfig,
   topology: readonly Service[],
   { clock, logger, metrics }: { clock: Clock; logger: Logger; metrics: Metrics },
-) {
+): Destination[] {
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,
     inFlightMax: config.GATEWAY_IN_FLIGHT_MAX,
@@ -69,11 +69,8 @@ function createUpstreams(
     logger,
     metrics: createUpstreamMetrics(metrics),
   }
-  const deployed = topology.filter(({ isDeployed }) => isDeployed)
-  return new Map(
-    deployed.map(
-      ({ name, url }) =>
-        [name, createUpstream({ ...shared, service: name, url: new URL(config[url]) })] as const,
-    ),
-  )
+  return topology.map((service) => ({
+    ...service,
+    upstream: createUpstream({ ...shared, service: service.name, url: new URL(config[service.url]) }),
+  }))
 }

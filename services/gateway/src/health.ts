@@ -1,43 +1,37 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import type { Service } from './topology.ts'
+import type { Destination } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
 const probeTimeoutMs = 1_000
 
 const ServiceHealth = Type.Object({
-  status: Type.Union([Type.Literal('up'), Type.Literal('down'), Type.Literal('not_deployed')]),
-  latency_ms: Type.Optional(Type.Number({ description: 'How long it took to say so.' })),
-  circuit: Type.Optional(
-    Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
-  ),
+  status: Type.Union([Type.Literal('up'), Type.Literal('down')]),
+  latency_ms: Type.Number({ description: 'How long it took to say so.' }),
+  circuit: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
 })
 
 export const Health = Type.Object({
   status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
-    description: 'degraded while a service that is deployed is down',
+    description: 'degraded while a service is down',
   }),
   services: Type.Record(Type.String(), ServiceHealth),
 })
 
 type ServiceHealth = Static<typeof ServiceHealth>
 
-/** Asks every service that is deployed whether it is ready, all at once. */
-export async function checkHealth(
-  topology: readonly Service[],
-  upstreams: ReadonlyMap<string, Upstream>,
-): Promise<Static<typeof Health>> {
+/** Asks every service whether it is ready, all at once. */
+export async function checkHealth(destinations: readonly Destination[]): Promise<Static<typeof Health>> {
   const states = await Promise.all(
-    topology.map(
-      async ({ name }): Promise<[string, ServiceHealth]> => [name, await healthOf(upstreams.get(name))],
+    destinations.map(
+      async ({ name, upstream }): Promise<[string, ServiceHealth]> => [name, await healthOf(upstream)],
     ),
   )
   const isDegraded = states.some(([, { status }]) => status === 'down')
   return { status: isDegraded ? 'degraded' : 'ok', services: Object.fromEntries(states) }
 }
 
-async function healthOf(upstream: Upstream | undefined): Promise<ServiceHealth> {
-  if (upstream === undefined) return { status: 'not_deployed' }
+async function healthOf(upstream: Upstream): Promise<ServiceHealth> {
   const startedAt = performance.now()
   const status = (await isReady(upstream.url)) ? 'up' : 'down'
   const latency_ms = Math.round((performance.now() - startedAt) * 100) / 100

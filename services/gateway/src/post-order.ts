@@ -7,7 +7,6 @@ import {
   prefersAsync,
   problems,
   sendAnswer,
-  takeExactNumbers,
 } from '@quintet/chassis/http'
 import type { Answer, App, FastifyRequest } from '@quintet/chassis/http'
 import type { Queue } from '@quintet/chassis/queue'
@@ -19,7 +18,6 @@ type Parts = { queue: Pick<Queue, 'publish'>; waitingMax: number }
 
 /** Takes an order for billing, which need not run: what is answered is in the queue, durable. */
 export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
-  takeExactNumbers(app)
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = textOf(request.body)
     const key = idempotencyKeyOf(request)

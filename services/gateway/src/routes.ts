@@ -2,37 +2,29 @@ import { AppError } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
 import { forward } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
-import type { Service } from './topology.ts'
+import type { Destination } from './topology.ts'
 import { routesOf } from './topology.ts'
 import type { Upstream } from './upstream.ts'
-import { notDeployed } from './upstream-problems.ts'
 
 /** Everything that leads to a service: any method, any body, any query. */
-export function forwardingRoutes(
-  app: App,
-  topology: readonly Service[],
-  upstreams: ReadonlyMap<string, Upstream>,
-): void {
-  for (const { name, paths } of topology)
+export function forwardingRoutes(app: App, destinations: readonly Destination[]): void {
+  for (const { paths, upstream } of destinations)
     for (const [path, pathThere] of Object.entries(paths))
-      for (const route of routesOf(path))
-        forwardingRoute(app, { route, path, pathThere, name, upstream: upstreams.get(name) })
+      for (const route of routesOf(path)) forwardingRoute(app, { route, path, pathThere, upstream })
 }
 
 type Forwarding = {
   route: string
   path: string
   pathThere: string
-  name: string
-  upstream: Upstream | undefined
+  upstream: Upstream
 }
 
 /** A request is taken over before the framework looks at its body, which is for the service to read and to judge. */
-function forwardingRoute(app: App, { route, path, pathThere, name, upstream }: Forwarding): void {
+function forwardingRoute(app: App, { route, path, pathThere, upstream }: Forwarding): void {
   app.all(route, {
     schema: { hide: true },
     onRequest(request, reply) {
-      if (upstream === undefined) throw notDeployed(name)
       forward(upstream, targetOf(request.url, path, pathThere), request, reply)
     },
     handler: unreachable,
@@ -53,11 +45,7 @@ function targetOf(url: string, path: string, pathThere: string): string {
   return pathThere + target.slice(path.length)
 }
 
-export function healthRoute(
-  app: App,
-  topology: readonly Service[],
-  upstreams: ReadonlyMap<string, Upstream>,
-): void {
+export function healthRoute(app: App, destinations: readonly Destination[]): void {
   const schema = { tags: ['operation'], summary: 'How is each service?', response: { 200: Health } }
-  app.get('/health', { schema }, () => checkHealth(topology, upstreams))
+  app.get('/health', { schema }, () => checkHealth(destinations))
 }

@@ -3,14 +3,6 @@ import type { UpstreamFailure } from './upstream-connection.ts'
 
 /** What a client is told where the service it asked for cannot answer. */
 
-const notDeployedRetrySeconds = 60
-
-export function notDeployed(service: string): AppError {
-  return new AppError('dependency_down', `The ${service} service is not part of this system yet.`, {
-    retryAfterSeconds: notDeployedRetrySeconds,
-  })
-}
-
 export function circuitOpen(service: string, retryAfterMs: number): AppError {
   return new AppError('dependency_down', `The ${service} service is failing; it is not asked for a while.`, {
     retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),

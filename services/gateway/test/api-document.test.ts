@@ -13,13 +13,11 @@ const own = {
 const guid: Service = {
   name: 'guid',
   url: 'GUID_URL',
-  isDeployed: true,
   paths: { '/guid': '/guid', '/guids': '/guids' },
 }
 const billing: Service = {
   name: 'billing',
   url: 'BILLING_URL',
-  isDeployed: true,
   paths: { '/api/orders': '/orders' },
 }
 

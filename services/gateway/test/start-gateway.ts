@@ -6,9 +6,8 @@ import type { GatewayDependencies } from '../src/app.ts'
 import { createGatewayApp } from '../src/app.ts'
 import type { GatewayConfig } from '../src/config.ts'
 import { gatewaySettings } from '../src/config.ts'
-import { topology } from '../src/topology.ts'
 
-/** A gateway on a free port with a queue of its own, whose services are all deployed unless the test says otherwise. */
+/** A gateway on a free port with a queue of its own. */
 export async function startGateway(
   t: TestContext,
   settings: Partial<GatewayConfig>,
@@ -21,7 +20,6 @@ export async function startGateway(
   }
   const app = await createGatewayApp(config, {
     logger: createLogger({ service: 'gateway', level: 'silent' }),
-    topology: topology.map((service) => ({ ...service, isDeployed: true })),
     ...dependencies,
   })
   t.after(() => app.close())

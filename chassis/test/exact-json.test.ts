@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
-import { compileCheck, createApp, parseExactJson, takeExactNumbers } from '@quintet/chassis/http'
+import { compileCheck, createApp, parseExactJson } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { assert as assertProperty, bigInt, double, property, uniqueArray } from 'fast-check'
 import { Type } from 'typebox'
@@ -26,7 +26,7 @@ test('A number keeps every digit that it was written with, wherever it stands', 
 })
 
 test('Everything but numbers is as JSON has it', () => {
-  const text = '{"text":"1","yes":true,"nothing":null,"list":[],"__proto__":{"polluted":"yes"}}'
+  const text = '{"text":"1","yes":true,"nothing":null,"list":[],"constructor":"ship"}'
   assert.equal(JSON.stringify(parseExactJson(text)), text)
   assertProperty(
     property(double({ noNaN: true, noDefaultInfinity: true }), (number) => {
@@ -35,8 +35,30 @@ test('Everything but numbers is as JSON has it', () => {
   )
 })
 
-for (const text of ['', '{', '{"a":01}', "{'a':1}", '{"a":NaN}', '['.repeat(100_000)])
-  test(`What is no JSON is malformed: ${text.slice(0, 12)}`, () => {
+test('A number is what the caller makes of its notation, and only a number is taken for one', () => {
+  const text = '{"a":9007199254740993.000001,"b":[1.10,-0,1E+2],"c":"1.10","d":true,"e":null}'
+  assert.equal(JSON.stringify(parseExactJson(text, JSON.rawJSON)), text)
+  assert.ok(JSON.isRawJSON(parseExactJson('1', JSON.rawJSON)))
+  for (const other of ['"1"', '{"rawJSON":"1"}', 'null', 'true', '[1]'])
+    assert.ok(!JSON.isRawJSON(parseExactJson(other, JSON.rawJSON)), other)
+})
+
+test('A byte order mark is ignored', () => {
+  assert.deepEqual(parseExactJson('\uFEFF{"a":"b"}'), { a: 'b' })
+})
+
+for (const text of [
+  '',
+  '{',
+  '{"a":01}',
+  "{'a':1}",
+  '{"a":NaN}',
+  '['.repeat(100_000),
+  '{"a":{"__proto__":{"b":"1"}}}',
+  '{"\\u005f_proto__":true}',
+  '{"constructor":{"prototype":{"b":"1"}}}',
+])
+  test(`What is no JSON, or would become part of a prototype, is malformed: ${text.slice(0, 40)}`, () => {
     assert.throws(
       () => parseExactJson(text),
       (error) => error instanceof AppError && error.code === 'malformed',
@@ -45,9 +67,9 @@ for (const text of ['', '{', '{"a":01}', "{'a':1}", '{"a":NaN}', '['.repeat(100_
 
 async function createWorld(t: TestContext) {
   const logger = createLogger({ service: 'sample', level: 'silent' })
-  const app = await createApp({ name: 'sample', title: 'Sample', description: 'For tests.', logger })
+  const description = { name: 'sample', title: 'Sample', description: 'For tests.' }
+  const app = await createApp({ ...description, logger, parseJson: parseExactJson })
   t.after(() => app.close())
-  takeExactNumbers(app)
   app.post('/echo', async (request) => request.body)
   return (payload: string, type = 'application/json') =>
     app.inject({ method: 'POST', url: '/echo', payload, headers: { 'content-type': type } })

@@ -1,0 +1,10 @@
+import type { RawNumber } from '@quintet/chassis/http'
+
+/** A number with this exact notation, which `JSON.stringify` writes as it stands. */
+export function exactNumber(notation: string): RawNumber {
+  return JSON.rawJSON(notation)
+}
+
+export function isExactNumber(value: unknown): value is RawNumber {
+  return JSON.isRawJSON(value)
+}
