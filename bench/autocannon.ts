@@ -41,7 +41,7 @@ function toLoad({ requests, duration, latency, throughput, ...failed }: Printed)
 }
 
 /** The HTTP Archive format is how autocannon takes a list of requests on its command line. */
-function httpArchive(url: string, requests: Request[]): object {
+function httpArchive(url: string, requests: readonly Request[]): object {
   const headers = [{ name: 'content-type', value: 'application/json' }]
   const entries = requests.map(({ method, path, body }) => ({
     request:

@@ -6,9 +6,10 @@ import type { Server } from './servers.ts'
 import { describeMachine } from './machine.ts'
 import { measure } from './measure.ts'
 import { waitForQuiet } from './noise.ts'
-import { reads, seed, send } from './requests.ts'
+import { ordersPerSecond } from './posted-to-stored.ts'
+import { send } from './requests.ts'
 import { medianOf, toResult } from './result.ts'
-import { floor, guid } from './rows.ts'
+import { constants, floor, guid } from './rows.ts'
 import { startServer } from './servers.ts'
 import { judge } from './targets.ts'
 
@@ -28,13 +29,14 @@ type Entry = { row: Row; server?: Server; samples: Sample[]; failure?: string }
 
 const warmUpSeconds = 3
 const startsCount = 5
+const drainsCount = 3
 
 /** Measures the rows in interleaved rounds; a row that fails is reported and does not stop the others. */
 export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   const { rows, settings, generator, directory } = options
   const machine = describeMachine(directory, generator.name)
   const bench = { generator, seconds: settings.seconds, floor: await startServer([floor], { directory }) }
-  await generator.run({ url: bench.floor.url, requests: reads, seconds: warmUpSeconds })
+  await generator.run({ url: bench.floor.url, requests: constants.requests, seconds: warmUpSeconds })
   const entries = rows.map((row): Entry => ({ row, samples: [] }))
   for (const entry of entries) await attempt(entry, () => start(entry, options))
   await runRounds(entries, bench, options)
@@ -43,15 +45,18 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   )
   const results = entries.map(({ row, samples, failure }) => toResult(row.name, samples, failure))
   const firstAnswerSeconds = await measureFirstAnswer(options)
-  return { machine, settings, rows: results, targets: judge({ results, firstAnswerSeconds }) }
+  const storedPerSecond = await measureStored(options)
+  const targets = judge({ results, firstAnswerSeconds, storedPerSecond })
+  return { machine, settings, rows: results, targets }
 }
 
 async function start(entry: Entry, { generator, directory, progress }: BenchmarkOptions): Promise<void> {
-  const { processes, requests, isSeeded, name } = entry.row
+  const { processes, workload, name } = entry.row
   progress(`starting ${name}`)
   const server = await startServer(processes, { directory })
   entry.server = server
-  if (isSeeded) await seed(server.url)
+  await workload.seed?.(server.url)
+  const { requests } = workload
   const [first] = requests
   if (first) await send(server.url, first)
   await generator.run({ url: server.url, requests, seconds: warmUpSeconds })
@@ -90,13 +95,25 @@ async function measureFirstAnswer({
   directory,
   progress,
 }: BenchmarkOptions): Promise<number | undefined> {
-  if (!rows.some(({ isSeeded }) => isSeeded)) return undefined
+  if (!rows.some(({ processes }) => processes.includes(guid))) return undefined
   progress(`starting guid ${startsCount} times`)
   const times: number[] = []
   for (let count = 0; count < startsCount; count++)
     times.push(await timeStart(directory).catch(() => Number.NaN))
   const readyMs = medianOf(times)
   return readyMs && readyMs / 1_000
+}
+
+/** Orders per second from the queue into the database; undefined where no row posts any. */
+async function measureStored({ rows, directory, progress }: BenchmarkOptions): Promise<number | undefined> {
+  if (!rows.some(({ name }) => name.startsWith('billing'))) return undefined
+  const rates: number[] = []
+  for (let count = 0; count < drainsCount; count++) {
+    progress(`posting orders to be stored, ${count + 1} of ${drainsCount}`)
+    await waitForQuiet()
+    rates.push(await ordersPerSecond(directory).catch(() => Number.NaN))
+  }
+  return medianOf(rates)
 }
 
 async function timeStart(directory: string): Promise<number> {

@@ -4,7 +4,7 @@ import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
 import { busyMs, waitForQuiet } from './noise.ts'
 import { ownCpuMs, usageOf } from './process-tree.ts'
-import { reads } from './requests.ts'
+import { constants } from './rows.ts'
 
 /** What one load told about one server; the last three are NaN where there is no /proc. */
 export type Observation = Load & {
@@ -26,18 +26,18 @@ export async function measure(
 ): Promise<Sample> {
   const floorSeconds = Math.max(1, Math.round(seconds / 5))
   await waitForQuiet()
-  const before = await observe(generator, floor, reads, floorSeconds)
-  const observation = await observe(generator, server, row.requests, seconds)
+  const before = await observe(generator, floor, constants.requests, floorSeconds)
+  const observation = await observe(generator, server, row.workload.requests, seconds)
   // Work that a server left for after its answers would slow the floor down and flatter the row.
   await waitForQuiet(() => usageOf(server.pids).cpuMs)
-  const after = await observe(generator, floor, reads, floorSeconds)
+  const after = await observe(generator, floor, constants.requests, floorSeconds)
   return { row: observation, floors: [before, after] }
 }
 
 async function observe(
   generator: Generator,
   server: Server,
-  requests: Request[],
+  requests: readonly Request[],
   seconds: number,
 ): Promise<Observation> {
   const read = startMeter(server.pids)

@@ -4,7 +4,6 @@ import { mkdtempSync, readdirSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { seed } from './requests.ts'
 import { startServer } from './servers.ts'
 
 /** The part of a .cpuprofile that is read here; times are in microseconds. */
@@ -34,8 +33,8 @@ export async function profileRow(
     directory,
     nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
   })
-  if (row.isSeeded) await seed(server.url)
-  const load = { url: server.url, requests: row.requests }
+  await row.workload.seed?.(server.url)
+  const load = { url: server.url, requests: row.workload.requests }
   await generator.run({ ...load, seconds: warmUpSeconds })
   const fromUs = nowUs()
   const { rps } = await generator.run({ ...load, seconds })

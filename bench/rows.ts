@@ -1,9 +1,23 @@
-import type { Request } from './requests.ts'
 import type { ServerProcess } from './servers.ts'
-import { changes, creations, reads } from './requests.ts'
+import {
+  billingPosts,
+  certificateCreations,
+  guidChanges,
+  guidCreations,
+  guidReads,
+  movieLists,
+  movieReads,
+  ordersOnMany,
+  ordersOnOne,
+  userReads,
+} from './workloads.ts'
+import type { Workload } from './workloads.ts'
 
-/** One line of the table: the processes to start, in this order, and the requests that the last of them is sent. */
-export type Row = { name: string; processes: ServerProcess[]; requests: Request[]; isSeeded: boolean }
+/** One line of the table: the processes to start, in this order, and what the last of them is asked. */
+export type Row = { name: string; processes: ServerProcess[]; workload: Workload }
+
+/** What the floor is asked, which always answers the same. */
+export const constants: Workload = { requests: guidReads.requests }
 
 export const floor: ServerProcess = { script: 'bench/floor.ts', ports: ['FLOOR_PORT'], core: 'server' }
 
@@ -36,21 +50,51 @@ const bothInOne: ServerProcess = {
 const withoutLog: ServerProcess = { ...guid, settings: { LOG_LEVEL: 'silent' } }
 const withoutCache: ServerProcess = { ...guid, settings: { CACHE_URL: 'none:' } }
 
+const inventory: ServerProcess = {
+  script: 'services/inventory/src/main.ts',
+  ports: ['INVENTORY_PORT'],
+  core: 'server',
+}
+
+const certificates: ServerProcess = {
+  script: 'services/certificates/src/main.ts',
+  ports: ['CERTIFICATES_PORT'],
+  core: 'server',
+}
+
+const brokerage: ServerProcess = {
+  script: 'services/brokerage/src/main.ts',
+  ports: ['BROKERAGE_PORT'],
+  core: 'server',
+}
+
+export const billing: ServerProcess = {
+  script: 'services/billing/src/main.ts',
+  ports: ['BILLING_PORT'],
+  core: 'server',
+}
+
 export const rows: Row[] = [
-  { name: 'floor', processes: [floor], requests: reads, isSeeded: false },
-  { name: 'fastify', processes: [bareFastify], requests: reads, isSeeded: false },
-  { name: 'guid GET cached', processes: [guid], requests: reads, isSeeded: true },
-  { name: 'guid GET cached (logging off)', processes: [withoutLog], requests: reads, isSeeded: true },
-  { name: 'guid GET uncached', processes: [withoutCache], requests: reads, isSeeded: true },
-  { name: 'guid POST durable', processes: [guid], requests: creations, isSeeded: true },
-  { name: 'guid PATCH', processes: [guid], requests: changes, isSeeded: true },
+  { name: 'floor', processes: [floor], workload: constants },
+  { name: 'fastify', processes: [bareFastify], workload: constants },
+  { name: 'guid GET cached', processes: [guid], workload: guidReads },
+  { name: 'guid GET cached (logging off)', processes: [withoutLog], workload: guidReads },
+  { name: 'guid GET uncached', processes: [withoutCache], workload: guidReads },
+  { name: 'guid POST durable', processes: [guid], workload: guidCreations },
+  { name: 'guid PATCH', processes: [guid], workload: guidChanges },
   {
     name: 'guid GET through the gateway',
     processes: [{ ...guid, core: 'load' }, gateway],
-    requests: reads,
-    isSeeded: true,
+    workload: guidReads,
   },
-  { name: 'gateway with guid in one process', processes: [bothInOne], requests: reads, isSeeded: true },
+  { name: 'gateway with guid in one process', processes: [bothInOne], workload: guidReads },
+  { name: 'movie GET cached', processes: [inventory], workload: movieReads },
+  { name: 'movies list of 100', processes: [inventory], workload: movieLists },
+  { name: 'user GET', processes: [certificates], workload: userReads },
+  { name: 'certificate POST', processes: [certificates], workload: certificateCreations },
+  { name: 'orders on many accounts', processes: [brokerage], workload: ordersOnMany },
+  { name: 'orders on one account', processes: [brokerage], workload: ordersOnOne },
+  { name: 'billing POST accepted', processes: [gateway], workload: billingPosts },
 ]
 
 /** The rows of these names; what is no whole name chooses every row that contains it. */

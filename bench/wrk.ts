@@ -18,7 +18,9 @@ export function createWrk({ connections, directory }: { connections: number; dir
     name: `wrk ${wrkVersion()}`,
     async run({ url, requests, seconds }: LoadOptions): Promise<Load> {
       const script = join(directory, 'wrk.lua')
-      writeFileSync(script, luaScript(requests))
+      const list = join(directory, 'requests.txt')
+      writeFileSync(list, requests.map(lineOf).join('\n'))
+      writeFileSync(script, luaScript(list))
       const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]
       return parse(await run('wrk', flags, seconds))
     },
@@ -36,16 +38,20 @@ function parse(output: string): Load {
 }
 
 /** Requests are formatted before the load begins: making them while it runs would cost the generator its rate. */
-function luaScript(requests: Request[]): string {
+function luaScript(list: string): string {
   return `
 local requests = {}
 local at = 0
 init = function()
   local json = { ["content-type"] = "application/json" }
-${requests.map(luaRequest).join('\n')}
+  for line in io.lines("${list}") do
+    local method, path, body = line:match("^(%u+) (%S+) ?(.*)$")
+    if body == "" then requests[#requests + 1] = wrk.format(method, path)
+    else requests[#requests + 1] = wrk.format(method, path, json, body) end
+  end
 end
 request = function()
-  at = at % ${requests.length} + 1
+  at = at % #requests + 1
   return requests[at]
 end
 done = function(summary, latency)
@@ -57,7 +63,6 @@ end
 `
 }
 
-function luaRequest({ method, path, body }: Request): string {
-  const content = body === undefined ? '' : `, json, [[${body}]]`
-  return `  requests[#requests + 1] = wrk.format("${method}", "${path}"${content})`
+function lineOf({ method, path, body = '' }: Request): string {
+  return `${method} ${path} ${body}`
 }

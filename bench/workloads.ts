@@ -1,0 +1,102 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { get, post, sendAll } from './requests.ts'
+import type { Request } from './requests.ts'
+
+/** What a row's server is asked, and what must be there before: `seed` expects empty storage, where ids count from 1. */
+export type Workload = { readonly requests: readonly Request[]; seed?(url: string): Promise<void> }
+
+const count = 1_000
+/** More than are sent in a run at any rate that was seen: the rules of the brokerage refuse what is sent twice. */
+const ordersCount = 120_000
+/** Each costs a password hash, made slow on purpose. */
+const usersCount = 20
+const usersAtOnceMax = 2
+
+// As long as the answer of the floor, and never in the past.
+const record = { user: 'user-1', expire: '9999999999' }
+const guids = Array.from({ length: count }, () => randomUUID().replaceAll('-', '').toUpperCase())
+const seedGuids = (url: string) =>
+  sendAll(
+    url,
+    guids.map((guid) => post(`/guid/${guid}`, record)),
+  )
+
+export const guidReads: Workload = { seed: seedGuids, requests: guids.map((guid) => get(`/guid/${guid}`)) }
+
+/** The service chooses a random GUID for each of these, so no two of them ever meet. */
+export const guidCreations: Workload = { requests: guids.map((_, n) => post('/guid', { user: `user-${n}` })) }
+
+/** Every GUID twice, with another user the second time, so that each request changes its row. */
+export const guidChanges: Workload = {
+  seed: seedGuids,
+  requests: ['user-2', 'user-3'].flatMap((user) =>
+    guids.map(
+      (guid): Request => ({ method: 'PATCH', path: `/guid/${guid}`, body: JSON.stringify({ user }) }),
+    ),
+  ),
+}
+
+const numbers = Array.from({ length: count }, (_, n) => n + 1)
+const seedMovies = (url: string) =>
+  sendAll(
+    url,
+    numbers.map((n) =>
+      post('/api/movies', { title: `Movie ${n}`, description: `What happens in movie ${n}.` }),
+    ),
+  )
+
+export const movieReads: Workload = {
+  seed: seedMovies,
+  requests: numbers.map((n) => get(`/api/movies/${n}`)),
+}
+export const movieLists: Workload = { seed: seedMovies, requests: [get('/api/movies')] }
+
+const userNumbers = numbers.slice(0, usersCount)
+const seedUsers = (url: string) =>
+  sendAll(
+    url,
+    userNumbers.map((n) =>
+      post('/users', { name: 'Ada', email: `ada-${n}@example.com`, password: `a password ${n}` }),
+    ),
+    usersAtOnceMax,
+  )
+
+export const userReads: Workload = { seed: seedUsers, requests: userNumbers.map((n) => get(`/users/${n}`)) }
+
+/** As long as a key and a certificate of 2048-bit RSA, and opaque, so that what is measured is the encryption. */
+export const certificateCreations: Workload = {
+  seed: seedUsers,
+  requests: userNumbers.map((n) =>
+    post(`/users/${n}/certificates`, {
+      private_key: randomBytes(1_218).toString('base64'),
+      body: randomBytes(600).toString('hex'),
+      active: n % 2 === 0,
+    }),
+  ),
+}
+
+/** Buys in hours of the market, of which no two are alike. */
+const buys = (accountOf: (n: number) => number): Request[] =>
+  Array.from({ length: ordersCount }, (_, n) =>
+    post(`/accounts/${accountOf(n)}/orders`, {
+      timestamp: Date.UTC(2024, 0, 2, 18) / 1000,
+      operation: 'BUY',
+      issuer_name: 'ACME',
+      total_shares: n + 1,
+      share_price: 0.001,
+    }),
+  )
+const seedAccounts = (url: string) =>
+  sendAll(
+    url,
+    numbers.map(() => post('/accounts', { cash: 1_000_000_000_000 })),
+  )
+
+export const ordersOnMany: Workload = { seed: seedAccounts, requests: buys((n) => (n % count) + 1) }
+export const ordersOnOne: Workload = { seed: seedAccounts, requests: buys(() => 1) }
+
+export const billingPosts: Workload = {
+  requests: numbers.map((n) =>
+    post('/api/billing', { user_id: `${n}`, number_of_items: '5', total_amount: '180' }),
+  ),
+}
