@@ -240,6 +240,11 @@ test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it 
     document.paths['/things'].post.requestBody.content['application/json'].schema.properties.title.maxLength,
     5,
   )
+  const { description, content } = document.paths['/health/ready'].get.responses[503]
+  assert.equal(description, 'Service Unavailable')
+  assert.deepEqual(content, {
+    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+  })
   const page = await app.inject({ url: '/docs/', headers: { accept: 'text/html' } })
   assert.equal(page.statusCode, 200)
   assert.doesNotMatch(page.body, /(src|href)="https?:/)

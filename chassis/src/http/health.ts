@@ -7,18 +7,29 @@ import { problems } from './problem.ts'
 
 const probeTimeoutMs = 1_000
 
-const Liveness = Type.Object({ status: Type.Literal('live') })
-const Readiness = Type.Object({
-  status: Type.Literal('ready'),
-  dependencies: Type.Record(Type.String(), Type.Literal('up')),
-})
+const Liveness = Type.Object({ status: Type.Literal('live') }, { title: 'Liveness' })
+const Readiness = Type.Object(
+  { status: Type.Literal('ready'), dependencies: Type.Record(Type.String(), Type.Literal('up')) },
+  { title: 'Readiness' },
+)
+const MetricsText = {
+  description: 'Text in the format of Prometheus',
+  content: { 'text/plain': { schema: Type.String() } },
+}
 
 /** Liveness says that the process runs; readiness that everything it needs answers; metrics are Prometheus text. */
 export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Dependencies): void {
   const tags = ['operation']
   app.get(
     '/health/live',
-    { schema: { tags, summary: 'Does the process run?', response: { 200: Liveness } } },
+    {
+      schema: {
+        tags,
+        operationId: 'getLiveness',
+        summary: 'Does the process run?',
+        response: { 200: Liveness },
+      },
+    },
     async () => ({ status: 'live' as const }),
   )
   app.get(
@@ -26,6 +37,7 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
     {
       schema: {
         tags,
+        operationId: 'getReadiness',
         summary: 'Does everything that is needed answer?',
         response: { 200: Readiness, ...problems(503) },
       },
@@ -42,7 +54,9 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
   )
   app.get(
     '/metrics',
-    { schema: { tags, summary: 'Metrics for Prometheus', produces: ['text/plain'] } },
+    {
+      schema: { tags, operationId: 'getMetrics', summary: 'What is counted', response: { 200: MetricsText } },
+    },
     async (_request, reply) => {
       reply.type(metrics.registry.contentType)
       return metrics.registry.metrics()

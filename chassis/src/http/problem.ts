@@ -18,13 +18,19 @@ const Problem = Type.Object(
     instance: Type.String({ description: 'The id of the request, under which the log has more.' }),
     errors: Type.Optional(Type.Record(Type.String(), Type.String())),
   },
-  { description: 'Problem document (RFC 9457)' },
+  { title: 'Problem', description: 'A problem document (RFC 9457).' },
 )
 
 /** The error answers of a route for its OpenAPI description. */
 export function problems(...statuses: readonly number[]): Record<number, TSchema> {
   return Object.fromEntries(
-    statuses.map((status) => [status, { ...Problem, description: STATUS_CODES[status] ?? 'Error' }]),
+    statuses.map((status) => [
+      status,
+      {
+        description: STATUS_CODES[status] ?? 'Error',
+        content: { 'application/problem+json': { schema: Problem } },
+      },
+    ]),
   )
 }
 
