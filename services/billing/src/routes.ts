@@ -16,6 +16,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
     {
       schema: {
         tags,
+        operationId: 'listOrders',
         summary: 'List orders, in the order in which they were stored',
         querystring: OrderQuery,
         response: { 200: Type.Array(OrderBody), ...problems(400) },
@@ -35,6 +36,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
     {
       schema: {
         tags,
+        operationId: 'getOrder',
         summary: 'Get an order',
         params: OrderPath,
         response: { 200: OrderBody, ...problems(404) },
@@ -53,6 +55,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
     {
       schema: {
         tags,
+        operationId: 'getOrderOfMessage',
         summary: 'Get the order that a message has become',
         description: '404 for as long as the message waits, and when there is none.',
         params: MessagePath,

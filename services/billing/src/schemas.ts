@@ -4,7 +4,7 @@ import { Type } from 'typebox'
 
 export const OrderBody = Type.Object(
   { id: Type.Integer(), ...BillingMessage.properties },
-  { title: 'Order', examples: [{ id: 1, user_id: '3', number_of_items: '5', total_amount: '180' }] },
+  { title: 'BillingOrder', examples: [{ id: 1, user_id: '3', number_of_items: '5', total_amount: '180' }] },
 )
 
 export const OrderPath = Type.Object({ id: Type.String({ description: 'The id of an order.' }) })

@@ -38,7 +38,8 @@ export async function createBrokerageApp(
   const app = await createApp({
     name: 'brokerage',
     title: 'Brokerage',
-    description: 'Accounts that buy and sell shares, exactly and one order after the other.',
+    description:
+      'Accounts that buy and sell shares, exactly and one order after the other. Amounts are exact decimals: JSON numbers that may have more digits than a double keeps, in answers and in requests, where strings are taken too.',
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: database.ping },

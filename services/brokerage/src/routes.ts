@@ -40,6 +40,9 @@ import {
 
 const tags = ['brokerage']
 const consumes = ['application/json', formType]
+const twoDialects =
+  'A form is answered by an envelope `{HTTPResponse, data, message}`, in which every number is a string; ' +
+  'an order that a rule refuses then has the status of the first rule: 425 a duplicate, 403 a closed market, too little cash or too few shares, else 400.'
 const pageSize = 100
 const asBuffer = { parseAs: 'buffer' } as const
 
@@ -69,7 +72,9 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       schema: {
         tags,
         consumes,
+        operationId: 'openAccount',
         summary: 'Open an account',
+        description: twoDialects,
         body: NewAccount,
         response: { 200: AccountBody, ...problems(400, 409, 415, 422, 503) },
       },
@@ -92,9 +97,11 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       schema: {
         tags,
         consumes,
+        operationId: 'placeOrders',
         summary: 'Place an order, or a batch of orders',
         description:
-          'With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422.',
+          'With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. ' +
+          twoDialects,
         params: AccountPath,
         body: NewOrders,
         response: { 200: OutcomesBody, ...problems(400, 404, 409, 413, 415, 422, 503) },
@@ -119,6 +126,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'getAccount',
         summary: 'Get the cash and the positions of an account',
         params: AccountPath,
         response: { 200: AccountBody, ...problems(404) },
@@ -136,6 +144,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'listAccountOrders',
         summary: 'List the orders of an account, accepted and refused, as they came',
         params: AccountPath,
         querystring: PageQuery,
@@ -154,6 +163,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'listLedger',
         summary: 'List what moved the cash and the shares of an account, as it happened',
         params: AccountPath,
         querystring: PageQuery,
@@ -169,14 +179,21 @@ export function brokerageRoutes(app: App, parts: Parts): void {
 
   app.get(
     '/market',
-    { schema: { tags, summary: 'Is the market open, and what comes next?', response: { 200: MarketBody } } },
+    {
+      schema: {
+        tags,
+        operationId: 'getMarket',
+        summary: 'Is the market open, and what comes next?',
+        response: { 200: MarketBody },
+      },
+    },
     async (_request, reply) => sendJson(reply, JSON.stringify(marketBody(market.hours(clock.now())))),
   )
 
-  for (const path of ['/', '/hello'])
+  for (const [path, operationId] of Object.entries({ '/': 'greet', '/hello': 'hello' }))
     app.get(
       path,
-      { schema: { tags, summary: 'Be greeted', response: { 200: Greeting } } },
+      { schema: { tags, operationId, summary: 'Be greeted', response: { 200: Greeting } } },
       async (_request, reply) => sendJson(reply, greeting),
     )
 

@@ -63,12 +63,16 @@ export const AccountPath = Type.Object({
 
 export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
 
+/** What reads JSON numbers as doubles may see less of them than there is. */
+const exact = 'An exact decimal: it may have more digits than a double keeps.'
+const cash = Type.Number({ description: exact })
+
 const issuers = Type.Array(
   Type.Object(
     {
       issuer_name: Type.String(),
       total_shares: Type.Integer(),
-      share_price: Type.Number({ description: 'Of the last trade.' }),
+      share_price: Type.Number({ description: `Of the last trade. ${exact}` }),
       average_cost: Type.Number({ description: 'Of the shares that are held, to 6 decimals.' }),
     },
     { title: 'Position' },
@@ -87,14 +91,11 @@ const rules = Type.Union(
   { title: 'BusinessError' },
 )
 
-export const AccountBody = Type.Object(
-  { id: Type.Integer(), cash: Type.Number(), issuers },
-  { title: 'Account' },
-)
+export const AccountBody = Type.Object({ id: Type.Integer(), cash, issuers }, { title: 'Account' })
 
 export const OutcomeBody = Type.Object(
   {
-    current_balance: Type.Object({ cash: Type.Number(), issuers }),
+    current_balance: Type.Object({ cash, issuers }),
     business_errors: Type.Array(rules, {
       description: 'Every rule that the order breaks; none when it was applied.',
     }),
@@ -116,7 +117,7 @@ export const OrderBody = Type.Object(
     operation: Type.String(),
     issuer_name: Type.String(),
     total_shares: Type.Number(),
-    share_price: Type.Number(),
+    share_price: Type.Number({ description: exact }),
     business_errors: Type.Array(rules),
     errors: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: 'What was wrong, by field.' }),
@@ -131,7 +132,7 @@ export const LedgerEntryBody = Type.Object(
     kind: Type.Union([Type.Literal('OPENING'), Type.Literal('BUY'), Type.Literal('SELL')]),
     issuer_name: Type.Optional(Type.String()),
     shares: Type.Integer({ description: 'Added when positive, taken when negative.' }),
-    amount: Type.Number({ description: 'Cash that was added when positive, taken when negative.' }),
+    amount: Type.Number({ description: `Cash that was added when positive, taken when negative. ${exact}` }),
     cash: Type.Number({ description: 'What the account had then: the sum of the amounts so far.' }),
     recorded_at: Type.Number({ description: 'Unix time in seconds.' }),
   },

@@ -51,6 +51,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
       attachValidation: true,
       schema: {
         tags,
+        operationId: 'addCertificate',
         summary: 'Add a certificate with its private key',
         description:
           'The private key is kept encrypted and never given back. Where the body is X.509, the key must belong to it.',
@@ -79,6 +80,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'listCertificatesOfUser',
         summary: 'List the certificates of a user, oldest first',
         params: UserPath,
         querystring: UserCertificatesQuery,
@@ -101,6 +103,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'getCertificate',
         summary: 'Get a certificate, with what the X.509 says when it is one',
         params: CertificatePath,
         response: { 200: CertificateBody, ...problems(404) },
@@ -112,12 +115,14 @@ export function certificateRoutes(app: App, parts: Parts): void {
     },
   )
 
-  for (const url of ['/users/:id/certificates/:cid', '/users/:id/certificates/:cid/active'])
+  const active = { changeCertificate: '', setCertificateActive: '/active' }
+  for (const [operationId, below] of Object.entries(active))
     app.patch(
-      url,
+      `/users/:id/certificates/:cid${below}`,
       {
         schema: {
           tags,
+          operationId,
           summary: 'Take a certificate into use or out of it',
           description:
             'With `notify` the receiver of notifications is told, now or when it is up again. Understands If-Match.',
@@ -141,6 +146,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'deleteCertificate',
         summary: 'Delete a certificate and its private key',
         description: 'Understands If-Match.',
         params: CertificatePath,
@@ -158,6 +164,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'listNotifications',
         summary: 'Look at the delivery log of a certificate, oldest first',
         params: CertificatePath,
         querystring: PageQuery,
@@ -178,6 +185,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags,
+        operationId: 'listCertificates',
         summary: 'List the certificates of all users that are X.509, those that end first before the others',
         querystring: ExpiringQuery,
         response: { 200: Type.Array(ExpiringCertificateBody), ...problems(400, 422) },

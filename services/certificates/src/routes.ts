@@ -34,6 +34,7 @@ export function certificatesRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags: ['operation'],
+        operationId: 'checkDatabase',
         summary: 'Do the service and its database answer?',
         response: { 200: HealthBody },
       },

@@ -39,6 +39,7 @@ export type NewUser = Static<typeof NewUser>
 export const NewUser = Type.Object(
   { name, email, password },
   {
+    title: 'NewUser',
     additionalProperties: false,
     examples: [{ name: 'John Smith', email: 'jsmith@example.com', password: 'correct horse' }],
   },
@@ -47,13 +48,18 @@ export const NewUser = Type.Object(
 export type Login = Static<typeof Login>
 export const Login = Type.Object(
   { email, password },
-  { additionalProperties: false, examples: [{ email: 'jsmith@example.com', password: 'correct horse' }] },
+  {
+    title: 'Login',
+    additionalProperties: false,
+    examples: [{ email: 'jsmith@example.com', password: 'correct horse' }],
+  },
 )
 
 export type NewCertificate = Static<typeof NewCertificate>
 export const NewCertificate = Type.Object(
   { private_key: privateKey, active, body },
   {
+    title: 'NewCertificate',
     additionalProperties: false,
     examples: [{ private_key: 'dGhlIGJ5dGVzIG9mIGEga2V5', active: true, body: 'test body' }],
   },
@@ -70,7 +76,7 @@ export const ActiveChange = Type.Object(
       }),
     ),
   },
-  { additionalProperties: false, examples: [{ active: false, notify: true }] },
+  { title: 'ActiveChange', additionalProperties: false, examples: [{ active: false, notify: true }] },
 )
 
 const id = Type.String({ description: 'An integer.', examples: ['1'] })

@@ -24,6 +24,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     {
       schema: {
         tags,
+        operationId: 'addUser',
         summary: 'Add a user',
         body: NewUser,
         response: { 201: IdBody, ...problems(400, 409, 422, 503) },
@@ -43,6 +44,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     {
       schema: {
         tags,
+        operationId: 'verifyPassword',
         summary: 'Verify a password',
         description:
           'Tells the id of the user who has this email and password. An unknown email and a wrong password are refused alike.',
@@ -65,6 +67,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     {
       schema: {
         tags,
+        operationId: 'getUser',
         summary: 'Get a user',
         params: UserPath,
         response: { 200: UserBody, ...problems(404) },
@@ -81,6 +84,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     {
       schema: {
         tags,
+        operationId: 'deleteUser',
         summary: 'Delete a user and its certificates',
         description: 'Understands If-Match.',
         params: UserPath,

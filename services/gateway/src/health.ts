@@ -5,18 +5,24 @@ import type { Upstream } from './upstream.ts'
 
 const probeTimeoutMs = 1_000
 
-const ServiceHealth = Type.Object({
-  status: Type.Union([Type.Literal('up'), Type.Literal('down')]),
-  latency_ms: Type.Number({ description: 'How long it took to say so.' }),
-  circuit: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
-})
+const ServiceHealth = Type.Object(
+  {
+    status: Type.Union([Type.Literal('up'), Type.Literal('down')]),
+    latency_ms: Type.Number({ description: 'How long it took to say so.' }),
+    circuit: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
+  },
+  { title: 'ServiceHealth' },
+)
 
-export const Health = Type.Object({
-  status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
-    description: 'degraded while a service is down',
-  }),
-  services: Type.Record(Type.String(), ServiceHealth),
-})
+export const Health = Type.Object(
+  {
+    status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
+      description: 'degraded while a service is down',
+    }),
+    services: Type.Record(Type.String(), ServiceHealth),
+  },
+  { title: 'SystemHealth' },
+)
 
 type ServiceHealth = Static<typeof ServiceHealth>
 

@@ -33,6 +33,7 @@ export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
 
 const description = {
   tags: ['billing'],
+  operationId: 'postOrder',
   summary: 'Post an order',
   description:
     'Answers when the message is durable in the queue, whether or not billing runs, which makes it exactly one order. ' +

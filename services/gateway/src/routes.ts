@@ -46,6 +46,11 @@ function targetOf(url: string, path: string, pathThere: string): string {
 }
 
 export function healthRoute(app: App, destinations: readonly Destination[]): void {
-  const schema = { tags: ['operation'], summary: 'How is each service?', response: { 200: Health } }
+  const schema = {
+    tags: ['operation'],
+    operationId: 'getHealth',
+    summary: 'How is each service?',
+    response: { 200: Health },
+  }
   app.get('/health', { schema }, () => checkHealth(destinations))
 }

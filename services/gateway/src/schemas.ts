@@ -19,7 +19,11 @@ export const NewOrder = Type.Object(
     number_of_items: textOrNumber(number_of_items),
     total_amount: textOrNumber(total_amount),
   },
-  { additionalProperties: false, examples: Reflect.get(BillingMessage, 'examples') },
+  {
+    title: 'NewBillingOrder',
+    additionalProperties: false,
+    examples: Reflect.get(BillingMessage, 'examples'),
+  },
 )
 
 export const Posted = Type.Object(

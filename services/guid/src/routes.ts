@@ -60,7 +60,13 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     '/guid',
     {
       attachValidation: true,
-      schema: { tags, summary: 'Register a generated GUID', body: NewGuid, response: created },
+      schema: {
+        tags,
+        operationId: 'registerGeneratedGuid',
+        summary: 'Register a generated GUID',
+        body: NewGuid,
+        response: created,
+      },
     },
     (request, reply) => register(request, reply, newGuid(guidVersion)),
   )
@@ -69,7 +75,14 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     '/guid/:guid',
     {
       attachValidation: true,
-      schema: { tags, summary: 'Register this GUID', params: GuidPath, body: NewGuid, response: created },
+      schema: {
+        tags,
+        operationId: 'registerGuid',
+        summary: 'Register this GUID',
+        params: GuidPath,
+        body: NewGuid,
+        response: created,
+      },
     },
     (request, reply) => register(request, reply, request.params.guid),
   )
@@ -79,6 +92,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     {
       schema: {
         tags,
+        operationId: 'getGuid',
         summary: 'Get a GUID',
         params: GuidPath,
         response: { 200: GuidBody, ...problems(400, 404) },
@@ -98,6 +112,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       attachValidation: true,
       schema: {
         tags,
+        operationId: 'changeGuid',
         summary: 'Change the user or the end of a GUID',
         description:
           'Understands If-Match; with `Prefer: respond-async` the answer is 202 and the work is done later.',
@@ -132,6 +147,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     {
       schema: {
         tags,
+        operationId: 'deleteGuid',
         summary: 'Delete a GUID',
         description: 'Understands If-Match.',
         params: GuidPath,
@@ -162,6 +178,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     {
       schema: {
         tags,
+        operationId: 'listGuids',
         summary: 'List GUIDs, the ones that end first before the others',
         querystring: GuidQuery,
         response: { 200: Type.Array(GuidBody), ...problems(400) },
@@ -181,6 +198,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     {
       schema: {
         tags,
+        operationId: 'getOperation',
         summary: 'Look at work that was answered 202',
         params: OperationPath,
         response: { 200: OperationBody, ...problems(404) },

@@ -21,7 +21,7 @@ const expire = Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integ
 export type NewGuid = Static<typeof NewGuid>
 export const NewGuid = Type.Object(
   { user, expire: Type.Optional(expire) },
-  { additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
+  { title: 'NewGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
 )
 
 export type GuidPatch = Static<typeof GuidPatch>
@@ -31,7 +31,7 @@ export const GuidPatch = Type.Object(
     user: Type.Optional(user),
     expire: Type.Optional(expire),
   },
-  { additionalProperties: false, examples: [{ expire: '1999999999' }] },
+  { title: 'GuidPatch', additionalProperties: false, examples: [{ expire: '1999999999' }] },
 )
 
 export const GuidPath = Type.Object({

@@ -33,6 +33,7 @@ export function movieRoutes(
     {
       schema: {
         tags,
+        operationId: 'listMovies',
         summary: 'List movies in the order of their ids, all or those whose title contains a text',
         querystring: MovieQuery,
         response: { 200: Type.Array(MovieBody), ...problems(400) },
@@ -60,6 +61,7 @@ export function movieRoutes(
     {
       schema: {
         tags,
+        operationId: 'addMovie',
         summary: 'Add a movie',
         body: NewMovie,
         response: { 201: MovieBody, ...problems(400, 409, 422, 503) },
@@ -75,7 +77,14 @@ export function movieRoutes(
 
   app.delete(
     path,
-    { schema: { tags, summary: 'Delete all movies', response: { 200: AllDeleted, ...problems(503) } } },
+    {
+      schema: {
+        tags,
+        operationId: 'deleteAllMovies',
+        summary: 'Delete all movies',
+        response: { 200: AllDeleted, ...problems(503) },
+      },
+    },
     async (_request, reply) => {
       sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() }))
     },
@@ -86,6 +95,7 @@ export function movieRoutes(
     {
       schema: {
         tags,
+        operationId: 'getMovie',
         summary: 'Get a movie',
         params: MoviePath,
         response: { 200: MovieBody, ...problems(404) },
@@ -103,6 +113,7 @@ export function movieRoutes(
     {
       schema: {
         tags,
+        operationId: 'changeMovie',
         summary: 'Change the title or the description of a movie',
         description: 'Understands If-Match.',
         params: MoviePath,
@@ -127,6 +138,7 @@ export function movieRoutes(
     {
       schema: {
         tags,
+        operationId: 'deleteMovie',
         summary: 'Delete a movie',
         description: 'Understands If-Match.',
         params: MoviePath,

@@ -18,7 +18,11 @@ const description = text('Description', {
 export type NewMovie = Static<typeof NewMovie>
 export const NewMovie = Type.Object(
   { title, description },
-  { additionalProperties: false, examples: [{ title: 'Metropolis', description: 'A city in two halves.' }] },
+  {
+    title: 'NewMovie',
+    additionalProperties: false,
+    examples: [{ title: 'Metropolis', description: 'A city in two halves.' }],
+  },
 )
 
 export type MoviePatch = Static<typeof MoviePatch>
@@ -28,7 +32,7 @@ export const MoviePatch = Type.Object(
     title: Type.Optional(title),
     description: Type.Optional(description),
   },
-  { additionalProperties: false, examples: [{ title: 'Metropolis (restored)' }] },
+  { title: 'MoviePatch', additionalProperties: false, examples: [{ title: 'Metropolis (restored)' }] },
 )
 
 /** Any text: one that is no id names no movie, which is 404 rather than 400. */
