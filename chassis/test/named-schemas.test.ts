@@ -42,6 +42,15 @@ test('Two different schemas of one title are refused, since one of them would be
   assert.throws(() => nameSchemas(documentOf(schema)), /Two schemas have the title Thing\./)
 })
 
+test('A schema is the same with examples and without', () => {
+  const thing = { title: 'Thing', type: 'string' }
+  const $ref = '#/components/schemas/Thing'
+  assert.deepEqual(nameSchemas(documentOf([{ ...thing, examples: ['x'] }, thing])), {
+    ...documentOf([{ $ref }, { $ref }]),
+    components: { schemas: { Thing: thing } },
+  })
+})
+
 test('An answer without words of its own is described by its status', () => {
   assert.deepEqual(nameSchemas(documentOf({}, 'Default Response')), {
     ...documentOf({}, 'OK'),

@@ -20,18 +20,20 @@ function move(value: unknown, schemas: JsonObject): unknown {
   if (!isObject(value)) return value
   const members = Object.entries(value).map(([name, member]) => [
     name,
-    examples.has(name) ? member : move(describe(name, member), schemas),
+    notSchemas.has(name) ? member : move(describe(name, member), schemas),
   ])
   const moved: JsonObject = Object.fromEntries(members)
   if (typeof moved.title !== 'string') return moved
+  // Its examples stay behind: the framework has put those of whole bodies beside them already.
+  const { examples: _, ...schema } = moved
   const { title } = moved
-  schemas[title] ??= moved
-  if (!isDeepStrictEqual(schemas[title], moved)) throw new Error(`Two schemas have the title ${title}.`)
+  schemas[title] ??= schema
+  if (!isDeepStrictEqual(schemas[title], schema)) throw new Error(`Two schemas have the title ${title}.`)
   return { $ref: `#/components/schemas/${title}` }
 }
 
 /** What clients send and get: a title in it is theirs. */
-const examples = new Set(['example', 'examples', 'default', 'const', 'enum'])
+const notSchemas = new Set(['example', 'examples', 'default', 'const', 'enum'])
 
 /** The framework says this of every answer that says nothing of itself. */
 function describe(status: string, response: unknown): unknown {
