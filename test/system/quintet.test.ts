@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { call, dataFolder, run } from './processes.ts'
+import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
+import type { Guid, QuintetClient } from '@quintet/clients/typescript'
+import { dataFolder, run } from './processes.ts'
 
 test('quintet start brings up all services, one line each, and they work together through the gateway', async (t) => {
   const quintet = run(t, ['quintet.ts', 'start'], { DATA_DIR: dataFolder(t), LOG_LEVEL: 'warn' })
-  const gateway = await quintet.address('gateway')
-  const guid = await quintet.address('guid')
+  const gateway = createQuintetClient(await quintet.address('gateway'))
+  const guid = createQuintetClient(await quintet.address('guid'))
   assert.deepEqual(
     quintet
       .output()
@@ -14,17 +16,16 @@ test('quintet start brings up all services, one line each, and they work togethe
       .map((line) => line.split(' ', 1)[0]),
     ['guid', 'brokerage', 'certificates', 'inventory', 'billing', 'gateway'],
   )
-  assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
-  assert.deepEqual((await call('GET', `${gateway}/certificates`))?.body, [])
-  const created = await call('POST', `${gateway}/guid`, { user: 'ada' })
-  assert.equal(created?.status, 201)
-  const { guid: name } = Object(created?.body)
-  assert.deepEqual((await call('GET', `${guid}/guid/${name}`))?.body, created?.body)
-  assert.deepEqual((await call('GET', `${gateway}/guid/${name}`))?.body, created?.body)
-  assert.equal((await call('PATCH', `${gateway}/guid/${name}`, { user: 'eve' }))?.status, 200)
-  assert.equal(Object((await call('GET', `${gateway}/guid/${name}`))?.body).user, 'eve')
-  assert.equal((await call('DELETE', `${gateway}/guid/${name}`))?.status, 204)
-  assert.equal((await call('GET', `${gateway}/guid/${name}`))?.status, 404)
+  assert.deepEqual(dataOf(await gateway.GET('/api/movies')), [])
+  assert.deepEqual(dataOf(await gateway.GET('/certificates')), [])
+  const created = await register(gateway)
+  const params = { path: { guid: created.guid } }
+  assert.deepEqual(dataOf(await guid.GET('/guid/{guid}', { params })), created)
+  assert.deepEqual(dataOf(await gateway.GET('/guid/{guid}', { params })), created)
+  dataOf(await gateway.PATCH('/guid/{guid}', { params, body: { user: 'eve' } }))
+  assert.equal(dataOf(await gateway.GET('/guid/{guid}', { params })).user, 'eve')
+  assert.equal((await gateway.DELETE('/guid/{guid}', { params })).response.status, 204)
+  assert.equal((await gateway.GET('/guid/{guid}', { params })).response.status, 404)
   assert.equal(await quintet.kill('SIGTERM'), 0)
 })
 
@@ -32,18 +33,19 @@ test('quintet start guid and a gateway in another process work together', async 
   const DATA_DIR = dataFolder(t)
   const guid = await run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR }).address('guid')
   const gateway = await run(t, ['services/gateway/src/main.ts'], { GUID_URL: guid }).address('gateway')
-  const created = await call('POST', `${gateway}/guid`, { user: 'ada' })
-  assert.equal(created?.status, 201)
-  assert.equal(created?.headers.get('location'), `/guid/${Object(created?.body).guid}`)
+  const { guid: name } = await register(createQuintetClient(gateway))
+  const params = { path: { guid: name } }
+  assert.equal(dataOf(await createQuintetClient(guid).GET('/guid/{guid}', { params })).user, 'ada')
 })
 
 test('Data is there after a restart', async (t) => {
   const DATA_DIR = dataFolder(t)
   const first = run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR })
-  const created = await call('POST', `${await first.address('guid')}/guid`, { user: 'ada' })
+  const created = await register(createQuintetClient(await first.address('guid')))
   await first.kill('SIGTERM')
   const second = await run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR }).address('guid')
-  assert.deepEqual((await call('GET', `${second}/guid/${Object(created?.body).guid}`))?.body, created?.body)
+  const params = { path: { guid: created.guid } }
+  assert.deepEqual(dataOf(await createQuintetClient(second).GET('/guid/{guid}', { params })), created)
 })
 
 for (const words of [['quintet.ts', 'start'], ['services/guid/src/main.ts']])
@@ -112,3 +114,13 @@ test('quintet help names every command and service', async (t) => {
   for (const word of ['start', 'config', 'migrate', 'guid', 'gateway'])
     assert.match(quintet.output(), new RegExp(word))
 })
+
+/** Registers a GUID, whose answer then must be that of work which is done, at the place that it names. */
+async function register(system: QuintetClient): Promise<Guid> {
+  const result = await system.POST('/guid', { body: { user: 'ada' } })
+  const created = dataOf(result)
+  assert.ok('guid' in created)
+  assert.equal(result.response.status, 201)
+  assert.equal(result.response.headers.get('location'), `/guid/${created.guid}`)
+  return created
+}
