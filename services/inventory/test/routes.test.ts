@@ -131,7 +131,8 @@ test('DELETE /api/movies/{id} answers with the id, and the movie is gone', async
 
 test('DELETE /api/movies deletes them all, more than go at once, cached or not, and says how many', async (t) => {
   const world = await createWorld(t)
-  await Promise.all(Array.from({ length: 5_100 }, () => world.post(metropolis)))
+  for (let posted = 0; posted < 5_100; posted += 100)
+    await Promise.all(Array.from({ length: 100 }, () => world.post(metropolis)))
   for (const id of [1, 5_000, 5_001, 5_100])
     assert.equal((await world.get(`/api/movies/${id}`)).statusCode, 200)
   const response = await world.delete('/api/movies')
