@@ -144,23 +144,31 @@ async function start(words: readonly string[]): Promise<void> {
   const close = async () => {
     for (const app of running.toReversed()) await app.close()
   }
+  const begin = async (name: ServiceName): Promise<string> => {
+    const { app: create, host, port } = services[name].create(settings)
+    const app = await create()
+    running.push(app)
+    const address = await listen(app, { host, port })
+    const url = `${name.toUpperCase()}_URL`
+    if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
+    return lineOf(name, address, settings)
+  }
   try {
-    const lines: string[] = []
-    for (const name of names) {
-      const { app: create, host, port } = services[name].create(settings)
-      const app = await create()
-      running.push(app)
-      const address = await listen(app, { host, port })
-      const url = `${name.toUpperCase()}_URL`
-      if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
-      lines.push(lineOf(name, address, settings))
-    }
+    // They wait for their threads and their disks, so they wait together; all have ended trying before one is given up.
+    const beginnings = await Promise.allSettled(names.filter((name) => name !== 'gateway').map(begin))
+    const lines = beginnings.map(valueOrThrow)
+    if (names.includes('gateway')) lines.push(await begin('gateway'))
     closeOnSignal(close, logger)
     print(lines.join(''))
   } catch (error) {
     await close()
     throw error
   }
+}
+
+function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
 }
 
 async function config(): Promise<void> {
