@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
@@ -119,6 +121,29 @@ test('A DELETE may be declared as JSON and have no body', async (t) => {
   const broken = await app.inject({ method: 'DELETE', url: '/things/1', headers, payload: '{' })
   assert.equal(broken.statusCode, 400)
 })
+
+for (const isChunked of [false, true])
+  test(`Who sends too much ${isChunked ? 'in chunks' : 'at once'} can send it to its end, reads 413, and keeps the connection`, async (t) => {
+    const { app } = await world(t)
+    const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    t.after(() => agent.destroy())
+    const body = Buffer.alloc(8_000_000, 'x')
+    const headers = {
+      'content-type': 'application/json',
+      ...(!isChunked && { 'content-length': body.length }),
+    }
+    for (let i = 0; i < 5; i++) {
+      const outgoing = request({ port, agent, method: 'POST', path: '/things', headers })
+      if (isChunked) outgoing.write(body)
+      outgoing.end(isChunked ? undefined : body)
+      const [answer] = await once(outgoing, 'response')
+      assert.equal(answer.statusCode, 413)
+      assert.equal(outgoing.reusedSocket, i > 0)
+      answer.resume()
+      await Promise.all([once(answer, 'close'), once(outgoing, 'close')])
+    }
+  })
 
 test('Text from the query is converted to the type that the schema wants', async (t) => {
   const { app } = await world(t)

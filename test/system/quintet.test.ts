@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
 import type { Guid, QuintetClient } from '@quintet/clients/typescript'
-import { dataFolder, run } from './processes.ts'
+import { call, dataFolder, run } from './processes.ts'
 
 test('quintet start brings up all services, one line each, and they work together through the gateway', async (t) => {
   const quintet = run(t, ['quintet.ts', 'start'], { DATA_DIR: dataFolder(t), LOG_LEVEL: 'warn' })
@@ -36,6 +36,16 @@ test('quintet start guid and a gateway in another process work together', async 
   const { guid: name } = await register(createQuintetClient(gateway))
   const params = { path: { guid: name } }
   assert.equal(dataOf(await createQuintetClient(guid).GET('/guid/{guid}', { params })).user, 'ada')
+})
+
+test('Bodies that are too large are 413 through the gateway, every time, and open no circuit', async (t) => {
+  const quintet = run(t, ['quintet.ts', 'start', 'gateway', 'inventory'], { DATA_DIR: dataFolder(t) })
+  const gateway = await quintet.address('gateway')
+  for (let i = 0; i < 12; i++) {
+    const answer = await call('POST', `${gateway}/api/movies`, { title: 'x'.repeat(3_000_000) })
+    assert.equal(answer?.status, 413)
+  }
+  assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
 })
 
 test('Data is there after a restart', async (t) => {

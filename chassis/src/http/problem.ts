@@ -52,12 +52,22 @@ export function sendProblem(
       problem.message,
     )
   }
+  if (problem.code === 'body_too_large') takeTheRest(request, reply)
   if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
   reply
     .code(problem.status)
     .headers(problem.headers ?? {})
     .type(problemType(request))
     .send(JSON.stringify(problemDocument(problem, request.id, detailAlias)))
+}
+
+/**
+ * Who is still sending would find the connection reset, and never read the answer, if it were closed as the framework means
+ * to. So what is left of the body is taken and thrown away, for as long as a request may last.
+ */
+function takeTheRest(request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('connection', 'keep-alive')
+  request.raw.resume()
 }
 
 /** The document itself; `instance` is the id of the request that it answers. */
