@@ -201,6 +201,7 @@ async function queue(words: readonly string[]): Promise<void> {
   const urls = [
     loadConfig(guidSettings, settings).EVENTS_URL,
     loadConfig(billingSettings, settings).QUEUE_URL,
+    loadConfig(certificatesSettings, settings).CERTIFICATES_QUEUE_URL,
   ]
   const brokers: Queue[] = []
   try {

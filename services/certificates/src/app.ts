@@ -7,7 +7,12 @@ import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
-import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
+import {
+  createLogger,
+  createMetrics,
+  exportCacheMetrics,
+  exportQueueMetrics,
+} from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { createCertificateStore } from './certificate-store.ts'
 import type { CertificatesConfig } from './config.ts'
@@ -66,6 +71,7 @@ export async function createCertificatesApp(
     quick: quickUser(users),
   })
   exportCacheMetrics(metrics.registry, cache)
+  exportQueueMetrics(metrics.registry, queue, notificationsQueue)
   certificatesRoutes(app, {
     users,
     certificates,
