@@ -357,7 +357,7 @@ function createNaiveCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
       return entry
     },
     write: async (keys, change) => {
-      const result = await change()
+      const result = await change({})
       for (const key of keys) entries.delete(key)
       return result
     },
@@ -373,6 +373,6 @@ function createDedupingCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
       flights.set(key, flight)
       return flight
     },
-    write: (_keys, change) => change(),
+    write: (_keys, change) => change({}),
   }
 }

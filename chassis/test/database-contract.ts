@@ -237,6 +237,24 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(await count(query), bad.length)
   })
 
+  test('a unit that comes too late for its fence is refused and changes nothing, beside others in time', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const unit = (id: string) => [add(query, id).compile()]
+    const outcomes = await Promise.allSettled([
+      commit(unit('in time'), { before: performance.now() + 60_000 }),
+      commit(unit('too late'), { before: performance.now() - 1 }),
+      commit(unit('at any time')),
+    ])
+    t.assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+    const [, late] = outcomes
+    t.assert.ok(late?.status === 'rejected' && late.reason instanceof AppError)
+    t.assert.equal(late.reason.code, 'overloaded')
+    t.assert.equal(await count(query), 2)
+  })
+
   test('an empty unit is done', async (t: TestContext) => {
     const { commit } = await open(t, createUrl(t))
     t.assert.deepEqual(await commit([]), { results: [] })

@@ -226,14 +226,19 @@ test('Each request leaves one log line, which is JSON whatever the path holds, w
   assert.doesNotMatch(logged(), /password/)
 })
 
-test('Readiness names the dependency that does not answer, and liveness does not care', async (t) => {
+test('Readiness names what does not answer and why, where that may be told, and liveness does not care', async (t) => {
   const { app } = await world(t, {
-    database: async () => {},
-    queue: () => Promise.reject(new Error('gone')),
+    database: () => Promise.reject(new AppError('dependency_down', 'Two migrations are not applied.')),
+    cache: async () => {},
+    queue: () => Promise.reject(new Error('secret@gone')),
   })
   const ready = await app.inject('/health/ready')
   assert.equal(ready.statusCode, 503)
-  assert.equal(ready.json().detail, 'Not answering: queue.')
+  assert.equal(ready.json().detail, 'Not answering: database, queue.')
+  assert.deepEqual(ready.json().errors, {
+    database: 'Two migrations are not applied.',
+    queue: 'It cannot be used.',
+  })
   assert.deepEqual((await app.inject('/health/live')).json(), { status: 'live' })
 })
 

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { Fence } from '../clock/index.ts'
 import type { Cache, CacheOptions, CacheStats, Entry, Load, ReadResult } from './index.ts'
 
 /** The most that is held in memory; whichever bound is met first evicts the key that was unread for longest. */
@@ -120,12 +121,12 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
 
   async function write<T>(
     keys: readonly string[],
-    change: () => Promise<T>,
+    change: (fence: Fence) => Promise<T>,
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
     const marked = keys.map((key) => ({ key, marker: begin(key), entry: leftEmpty }))
     try {
-      const result = await change()
+      const result = await change(noFence)
       for (const mark of marked) mark.entry = entryOf(result, mark.key)
       writes[marked.some(({ marker }) => marker.contended) ? 'contended' : 'ok'] += 1
       return result
@@ -190,6 +191,9 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     return { entries: slots.size, bytes: slots.calculatedSize, reads: { ...reads }, writes: { ...writes } }
   }
 }
+
+/** Markers in this process stand for as long as their writes last. */
+const noFence: Fence = {}
 
 const leftEmpty: Entry | null | undefined = undefined
 

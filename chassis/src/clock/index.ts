@@ -19,3 +19,10 @@ export function createManualClock(
     },
   }
 }
+
+/**
+ * By when an effect must have happened or never happen, in milliseconds of `performance.now()`; without `before`, at any
+ * time. Whoever makes the effect judges it by the clock of the engine where it can, so that a process that was suspended on
+ * its way there does no harm.
+ */
+export type Fence = { readonly before?: number }

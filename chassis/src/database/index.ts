@@ -1,4 +1,5 @@
 import type { CompiledQuery, Kysely } from 'kysely'
+import type { Fence } from '../clock/index.ts'
 import type { MigrationWork } from './migrations.ts'
 
 /**
@@ -28,9 +29,10 @@ export type Database<Tables> = {
   read<R>(query: CompiledQuery<R>): readonly R[] | Promise<readonly R[]>
   /**
    * Runs the statements as one atomic unit, in order, and resolves when it is durable. Rejects with `dependency_down`
-   * when the engine is away, with `overloaded` when too many units wait, and changes nothing in either case.
+   * when the engine is away, with `overloaded` when too many units wait or when it would come too late for its `fence`, and
+   * changes nothing in any of these cases; with `outcome_unknown` when the connection was lost before the engine answered.
    */
-  commit(unit: readonly Statement[]): Promise<Outcome>
+  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
   /** Whether no other process can be writing, so that what this process remembers of the data is true. */
   isSole(): boolean
   /** Rejects when the engine does not answer. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Outcome, Result, Statement } from './index.ts'
 import { Reference } from './reference.ts'
@@ -11,6 +12,7 @@ const statementsMax = 500
 
 type Waiting = {
   readonly unit: readonly Statement[]
+  readonly before: number
   resolve(outcome: Outcome): void
   reject(error: Error): void
 }
@@ -24,7 +26,7 @@ export async function createGroupCommit(
   options: { path: string; busyTimeoutMs: number },
   beforeAnswers: () => void,
 ): Promise<{
-  commit(unit: readonly Statement[]): Promise<Outcome>
+  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
   close(): Promise<void>
 }> {
   const worker = new Worker(new URL('./sqlite-writer.ts', import.meta.url), {
@@ -52,13 +54,16 @@ export async function createGroupCommit(
     whenIdle?.()
   })
 
-  function commit(unit: readonly Statement[]): Promise<Outcome> {
+  function commit(
+    unit: readonly Statement[],
+    { before = Number.POSITIVE_INFINITY }: Fence = {},
+  ): Promise<Outcome> {
     if (broken !== undefined) return Promise.reject(broken)
     if (closing !== undefined) return Promise.reject(dependencyDown('The database is closing.'))
     if (waiting.length >= unitsWaitingMax)
       return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
     return new Promise((resolve, reject) => {
-      waiting.push({ unit, resolve, reject })
+      waiting.push({ unit, before, resolve, reject })
       if (travelling.length > 0 || scheduled) return
       scheduled = true
       setImmediate(dispatch)
@@ -67,10 +72,22 @@ export async function createGroupCommit(
 
   function dispatch(): void {
     scheduled = false
-    if (travelling.length > 0 || waiting.length === 0) return
+    if (travelling.length > 0) return
+    refuseLate()
+    if (waiting.length === 0) return
     travelling = waiting.length <= unitsPerBatchMax ? waiting : waiting.slice(0, unitsPerBatchMax)
     waiting = waiting.length <= unitsPerBatchMax ? [] : waiting.slice(unitsPerBatchMax)
     worker.postMessage(encode(travelling))
+  }
+
+  /** A group waits for the lock of the file as long as its timeout at most, which a fence must leave room for. */
+  function refuseLate(): void {
+    const now = performance.now()
+    if (waiting.every(({ before }) => now < before)) return
+    const late = waiting.filter(({ before }) => now >= before)
+    waiting = waiting.filter(({ before }) => now < before)
+    for (const { reject } of late)
+      reject(new AppError('overloaded', 'The write came too late and was not made.'))
   }
 
   function settle(answers: BatchAnswer): void {

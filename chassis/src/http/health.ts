@@ -44,8 +44,11 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
     },
     async () => {
       const states = await Promise.all(Object.entries(dependencies).map(probe))
-      const down = states.filter(([, state]) => state === 'down').map(([name]) => name)
-      if (down.length > 0) throw new AppError('dependency_down', `Not answering: ${down.join(', ')}.`)
+      const faults = states.filter(([, fault]) => fault !== undefined)
+      if (faults.length > 0)
+        throw new AppError('dependency_down', `Not answering: ${faults.map(([name]) => name).join(', ')}.`, {
+          errors: Object.fromEntries(faults.map(([name, fault]) => [name, fault ?? ''])),
+        })
       return {
         status: 'ready' as const,
         dependencies: Object.fromEntries(states.map(([name]) => [name, 'up' as const])),
@@ -64,16 +67,17 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
   )
 }
 
-async function probe([name, ask]: [string, () => Promise<unknown>]): Promise<[string, 'up' | 'down']> {
+/** What is wrong with a dependency, in words that are fit for everybody; nothing when it answers. */
+async function probe([name, ask]: [string, () => Promise<unknown>]): Promise<[string, string | undefined]> {
   const given = new AbortController()
   try {
     const late = after(probeTimeoutMs, undefined, { signal: given.signal, ref: false }).then(() => {
-      throw new Error('no answer in time')
+      throw new AppError('dependency_down', 'There was no answer in time.')
     })
     await Promise.race([ask(), late])
-    return [name, 'up']
-  } catch {
-    return [name, 'down']
+    return [name, undefined]
+  } catch (error) {
+    return [name, error instanceof AppError ? error.message : 'It cannot be used.']
   } finally {
     given.abort()
   }

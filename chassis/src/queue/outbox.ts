@@ -203,8 +203,8 @@ export function createOutboxRelay({
 export function wakeAfterCommit<Tables>(database: Database<Tables>, relay: OutboxRelay): Database<Tables> {
   return {
     ...database,
-    async commit(unit) {
-      const outcome = await database.commit(unit)
+    async commit(unit, fence) {
+      const outcome = await database.commit(unit, fence)
       relay.wake()
       return outcome
     },

@@ -65,7 +65,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       const remove = { ...statements.delete({ id }), required: userNotFound }
       await cache.write(
         [String(id)],
-        () => database.commit([remove]),
+        (fence) => database.commit([remove], fence),
         () => null,
       )
     },

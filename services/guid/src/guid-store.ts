@@ -1,5 +1,5 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Clock } from '@quintet/chassis/clock'
+import type { Clock, Fence } from '@quintet/chassis/clock'
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
 import type { IdempotencyTable } from '@quintet/chassis/http'
@@ -104,14 +104,14 @@ export function createGuidStore({
         toOutbox({ queue: eventsStream, key: row.guid, body: event, createdAt: clock.now() }),
         ...(beside.last ?? []),
       ]
-      const register = async (): Promise<Outcome> => {
+      const register = async (fence: Fence): Promise<Outcome> => {
         const insert = { ...statements.insert(row), required: true }
-        const outcome = await database.commit([...first, insert, ...last])
+        const outcome = await database.commit([...first, insert, ...last], fence)
         if (outcome.refusedBy === undefined) return outcome
         // Something is in the way. If it has expired it gives way, and is told of first.
         const expired = statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() })
         const revive = { ...statements.revive({ ...row, now: now() }), required: true }
-        return database.commit([...first, expired, revive, ...last])
+        return database.commit([...first, expired, revive, ...last], fence)
       }
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
       const { refusedBy } = await cache.write([row.guid], register, () => undefined)
@@ -137,7 +137,7 @@ export function createGuidStore({
         refusedBy === undefined ? rowOf(results[first.length]) : undefined
       const outcome = await cache.write(
         [guid],
-        () => database.commit(unit),
+        (fence) => database.commit(unit, fence),
         (done) => {
           const row = changed(done)
           return row && entryOf(row)
@@ -155,7 +155,7 @@ export function createGuidStore({
       ]
       const outcome = await cache.write(
         [guid],
-        () => database.commit(unit),
+        (fence) => database.commit(unit, fence),
         ({ refusedBy }) => (refusedBy === undefined ? null : undefined),
       )
       return outcome.refusedBy === undefined

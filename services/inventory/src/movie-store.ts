@@ -1,4 +1,5 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
+import type { Fence } from '@quintet/chassis/clock'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Reference, Result, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
@@ -69,7 +70,11 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     ): Promise<number> {
       const insert = statements.insert(movie)
       const unit = [insert, ...beside(returnedBy(insert, 'id'))]
-      const { results } = await cache.write([firstPageKey], () => database.commit(unit), leaveEmpty)
+      const { results } = await cache.write(
+        [firstPageKey],
+        (fence) => database.commit(unit, fence),
+        leaveEmpty,
+      )
       return Number(results[0]?.rows[0]?.id)
     },
 
@@ -79,7 +84,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       const update = statements.update({ id, title, description, version: version ?? null })
       const { results } = await cache.write(
         [keyOf(id), firstPageKey],
-        () => database.commit([update]),
+        (fence) => database.commit([update], fence),
         (done, key) => (key === firstPageKey ? undefined : entryOfResult(done.results[0])),
       )
       return movieOf(results[0])
@@ -89,7 +94,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     async delete(id: number, version?: number): Promise<boolean> {
       const { results } = await cache.write(
         [keyOf(id), firstPageKey],
-        () => database.commit([statements.delete({ id, version: version ?? null })]),
+        (fence) => database.commit([statements.delete({ id, version: version ?? null })], fence),
         leaveEmpty,
       )
       return results[0]?.changes === 1
@@ -107,7 +112,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
         const rows = await database.read(statements.ids({ after, last, limit: deletedAtOnceMax }))
         const end = rows.length < deletedAtOnceMax ? last : (rows.at(-1)?.id ?? last)
         const keys = [firstPageKey, ...rows.map(({ id }) => keyOf(id))]
-        const change = () => database.commit([statements.deleteRange({ after, end })])
+        const change = (fence: Fence) => database.commit([statements.deleteRange({ after, end })], fence)
         deleted += (await cache.write(keys, change, leaveEmpty)).results[0]?.changes ?? 0
         after = end
       }
