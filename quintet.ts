@@ -10,6 +10,8 @@ import {
   unknownSettings,
 } from './chassis/src/config/index.ts'
 import { makeMigration, migrateDown, migrateUp, withMigrator } from './chassis/src/database/index.ts'
+import { diagnose } from './chassis/src/diagnosis/index.ts'
+import type { Finding } from './chassis/src/diagnosis/index.ts'
 import { AppError } from './chassis/src/errors/index.ts'
 import type { App } from './chassis/src/http/index.ts'
 import { closeOnSignal, listen } from './chassis/src/http/index.ts'
@@ -103,6 +105,7 @@ const serviceNames: readonly ServiceName[] = [
 const usage = `quintet: five services behind one gateway
 
   quintet start [service…]                  start these services in this process; all of them when none is named
+  quintet doctor [service…]                 look at the live engines, and say what is not as the promises need it
   quintet config                            print the settings in effect, and where each comes from
   quintet migrate status|up|down [service]  look at, apply or take back changes of the databases' tables
   quintet migrate make <service> <name>     write a new, empty migration
@@ -115,6 +118,7 @@ class UsageError extends Error {}
 
 const commands: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
   start,
+  doctor,
   config,
   migrate,
   certificates,
@@ -182,14 +186,59 @@ async function config(): Promise<void> {
   checkSettings(serviceNames, settings)
 }
 
+async function doctor(words: readonly string[]): Promise<void> {
+  const names = words.length === 0 ? serviceNames : namesFrom(words)
+  const settings = readSettings(process.env)
+  checkSettings(names, settings)
+  const users = Map.groupBy(
+    names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
+    ({ url }) => url,
+  )
+  const looks = [...users].map(async ([url, sharers]) => ({ sharers, findings: await examine(url, sharers) }))
+  for (const { sharers, findings } of await Promise.all(looks)) {
+    const names = [...new Set(sharers.map(({ setting }) => setting))].join(', ')
+    print(`\n${sharers[0]?.shown}   ${names}\n`)
+    for (const { verdict, text } of findings)
+      print(`  ${(verdict === 'broken' ? 'BROKEN' : verdict).padEnd(6)}  ${text}\n`)
+    if (findings.some(({ verdict }) => verdict === 'broken')) process.exitCode = 1
+  }
+}
+
+/** What is found in an engine, and whether the tables of those who keep them there are as this version needs them. */
+async function examine(
+  url: string,
+  sharers: readonly { name: ServiceName; setting: string }[],
+): Promise<Finding[]> {
+  const findings = await diagnose(url)
+  // What is embedded is brought up to date by its service, at the start.
+  if (url.startsWith('sqlite:') || findings.some(({ verdict }) => verdict === 'broken')) return findings
+  for (const { name, setting } of sharers) {
+    if (setting !== services[name].storage[0] || !setting.endsWith('_DATABASE_URL')) continue
+    const pending = await withMigrator(url, { migrations: migrationsOf(name) }, status).then(
+      (lines) => lines.filter((line) => line.endsWith(' pending')),
+      (error: unknown) => [`unknown: ${error instanceof Error ? error.message : error}`],
+    )
+    findings.push(
+      pending.length === 0
+        ? { verdict: 'good', text: `The tables of ${name} are up to date.` }
+        : {
+            verdict: 'broken',
+            text: `The tables of ${name} are not up to date (${pending.join(', ')}): quintet migrate up ${name}`,
+          },
+    )
+  }
+  return findings
+}
+
 async function migrate([action, ...words]: readonly string[]): Promise<void> {
   if (action === 'make') return make(words)
   const work = { status, up: migrateUp, down: migrateDown }[String(action)]
   if (work === undefined) throw new UsageError(usage)
   const settings = readSettings(process.env)
   for (const name of words.length === 0 ? serviceNames : namesFrom(words)) {
-    const url = databaseOf(name, settings)
-    if (url === undefined) continue
+    const [database] = storageOf(name, settings)
+    if (database === undefined) continue
+    const { url } = database
     const done = await withMigrator(url, { migrations: migrationsOf(name) }, work)
     print(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
   }
@@ -273,16 +322,21 @@ function checkSettings(names: readonly ServiceName[], settings: Settings): void 
 }
 
 function lineOf(name: ServiceName, address: string, settings: Settings): string {
-  const described = describeConfig(services[name].settings, settings)
-  const storage = services[name].storage.map(
-    (setting) => described.find((one) => one.name === setting)?.value ?? '',
-  )
+  const storage = storageOf(name, settings).map(({ shown }) => shown)
   return `${name.padEnd(12)} ${address.padEnd(24)} docs ${address}/docs${storage.length > 0 ? `   on ${storage.join(', ')}` : ''}\n`
 }
 
-function databaseOf(name: ServiceName, settings: Settings): string | undefined {
-  const [setting] = services[name].storage
-  return describeConfig(services[name].settings, settings).find((one) => one.name === setting)?.value
+/** Where a service keeps things: the real address, and as it may be shown. */
+type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
+
+function storageOf(name: ServiceName, settings: Settings): Storage[] {
+  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+  const described = describeConfig(services[name].settings, settings)
+  return services[name].storage.map((setting) => ({
+    setting,
+    url: String(config[setting]),
+    shown: described.find((one) => one.name === setting)?.value ?? '',
+  }))
 }
 
 function migrationsOf(name: ServiceName): URL {

@@ -91,6 +91,18 @@ test('quintet config shows each setting once, with its value and its source', as
   assert.match(quintet.output(), /^GUID_PROT is not a setting; did you mean GUID_PORT\?$/m)
 })
 
+test('quintet doctor looks at every engine once and finds nothing wrong with what is embedded', async (t) => {
+  const quintet = run(t, ['quintet.ts', 'doctor'], { DATA_DIR: 'elsewhere' })
+  await assert.rejects(quintet.address('never'))
+  assert.equal(quintet.child.exitCode, 0, quintet.output())
+  assert.match(quintet.output(), /^sqlite:elsewhere\/guid\.db {3}GUID_DATABASE_URL$/m)
+  assert.match(
+    quintet.output(),
+    /^sqlite:elsewhere\/queue\.db {3}EVENTS_URL, CERTIFICATES_QUEUE_URL, QUEUE_URL$/m,
+  )
+  assert.doesNotMatch(quintet.output(), /BROKEN|weak/)
+})
+
 test('quintet migrate looks at, takes back and applies the changes of a database', async (t) => {
   const DATA_DIR = dataFolder(t)
   const outputs: string[] = []
@@ -121,7 +133,7 @@ test('quintet help names every command and service', async (t) => {
   const quintet = run(t, ['quintet.ts', 'help'], {})
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 0)
-  for (const word of ['start', 'config', 'migrate', 'guid', 'gateway'])
+  for (const word of ['start', 'config', 'doctor', 'migrate', 'guid', 'gateway'])
     assert.match(quintet.output(), new RegExp(word))
 })
 

@@ -1,0 +1,67 @@
+/**
+ * One thing that was found out about an engine. `weak` is a setting under which a promise holds less than it could, or
+ * something that could not be asked; `broken` one under which it does not hold, or nothing works.
+ */
+export type Finding = { readonly verdict: 'good' | 'weak' | 'broken'; readonly text: string }
+
+/** Looks at a live engine through a connection of its own, and says what is right and what is wrong with it. */
+export type Diagnose = (url: string) => Promise<Finding[]>
+
+const timeoutMs = 10_000
+
+/**
+ * Looks at the engine that a URL names: whether it answers, and whether it is set as the promises need it
+ * (docs/operating.md). Never rejects: an engine that cannot be reached is a finding.
+ */
+export async function diagnose(url: string): Promise<Finding[]> {
+  const scheme = url.slice(0, url.indexOf(':'))
+  const look = engines[scheme]
+  if (look === undefined) return [broken(`There is no engine for "${scheme}:".`)]
+  try {
+    return await within(timeoutMs, (await look())(url))
+  } catch (error) {
+    return [broken(`It cannot be looked at: ${reasonOf(error)}`)]
+  }
+}
+
+export const good = (text: string): Finding => ({ verdict: 'good', text })
+export const weak = (text: string): Finding => ({ verdict: 'weak', text })
+export const broken = (text: string): Finding => ({ verdict: 'broken', text })
+
+const embedded = async (): Promise<Diagnose> => async () => [
+  good('Embedded: in this process and its files, set as the promises need it.'),
+]
+const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
+const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
+const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
+
+const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
+  sqlite: embedded,
+  memory: embedded,
+  none: embedded,
+  postgres,
+  postgresql: postgres,
+  mysql: async () => (await import('./mysql.ts')).diagnoseMysql,
+  redis,
+  rediss: redis,
+  mongodb,
+  'mongodb+srv': mongodb,
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('it did not answer in time')), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** Errors of connections have their sense in a code or in the errors of each address; none of them has the password. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
+  return [error.message, error.message.includes(code) ? '' : `(${code})`].filter(Boolean).join(' ')
+}
