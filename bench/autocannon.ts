@@ -21,9 +21,10 @@ export function createAutocannon(options: { connections: number; directory: stri
   const archive = join(options.directory, 'requests.har')
   return {
     name: 'autocannon',
-    async run({ url, requests, seconds }: LoadOptions): Promise<Load> {
+    connections: options.connections,
+    async run({ url, requests, seconds, connections = options.connections }: LoadOptions): Promise<Load> {
       writeFileSync(archive, JSON.stringify(httpArchive(url, requests)))
-      const load = ['-c', `${options.connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
+      const load = ['-c', `${connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
       return toLoad(JSON.parse(await run(process.execPath, [program, ...load], seconds)))
     },
   }

@@ -1,10 +1,12 @@
+import type { BrokerRates } from './broker.ts'
 import type { Generator } from './load.ts'
 import type { Bench, Sample } from './measure.ts'
 import type { Report } from './report.ts'
 import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
+import { brokerRates } from './broker.ts'
 import { describeMachine } from './machine.ts'
-import { measure } from './measure.ts'
+import { load, measure } from './measure.ts'
 import { waitForQuiet } from './noise.ts'
 import { ordersPerSecond } from './posted-to-stored.ts'
 import { send } from './requests.ts'
@@ -18,6 +20,8 @@ export type Settings = { rounds: number; seconds: number; connections: number }
 /** `progress` is told what is being done; `directory` is for data, logs and scripts, and must be on a real disk. */
 export type BenchmarkOptions = {
   rows: Row[]
+  /** Whether what the real engines make possible is judged as well. */
+  engines: boolean
   settings: Settings
   generator: Generator
   directory: string
@@ -46,7 +50,9 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   const results = entries.map(({ row, samples, failure }) => toResult(row.name, samples, failure))
   const firstAnswerSeconds = await measureFirstAnswer(options)
   const storedPerSecond = await measureStored(options)
-  const targets = judge({ results, firstAnswerSeconds, storedPerSecond })
+  const brokerRates = await measureBroker(options)
+  const figures = { results, firstAnswerSeconds, storedPerSecond, brokerRates }
+  const targets = judge(figures, options.engines)
   return { machine, settings, rows: results, targets }
 }
 
@@ -56,10 +62,9 @@ async function start(entry: Entry, { generator, directory, progress }: Benchmark
   const server = await startServer(processes, { directory })
   entry.server = server
   await workload.seed?.(server.url)
-  const { requests } = workload
-  const [first] = requests
+  const [first] = workload.requests
   if (first) await send(server.url, first)
-  await generator.run({ url: server.url, requests, seconds: warmUpSeconds })
+  await load(entry.row, { generator, server, seconds: warmUpSeconds })
   server.dropLogs()
 }
 
@@ -114,6 +119,28 @@ async function measureStored({ rows, directory, progress }: BenchmarkOptions): P
     rates.push(await ordersPerSecond(directory).catch(() => Number.NaN))
   }
   return medianOf(rates)
+}
+
+/** Orders per second by RabbitMQ, ours and the peer's turn by turn; undefined where no row of the broker is asked for. */
+async function measureBroker({
+  rows,
+  engines,
+  directory,
+  progress,
+}: BenchmarkOptions): Promise<BrokerRates | undefined> {
+  if (!engines || !rows.some(({ name }) => name.startsWith('billing'))) return undefined
+  const runs: BrokerRates[] = []
+  for (let count = 0; count < drainsCount; count++) {
+    progress(`orders by RabbitMQ, ours and the peer's, ${count + 1} of ${drainsCount}`)
+    runs.push(await brokerRates(directory))
+  }
+  const median = (name: keyof BrokerRates) => medianOf(runs.map((run) => run[name])) ?? Number.NaN
+  return {
+    endToEnd: median('endToEnd'),
+    peerEndToEnd: median('peerEndToEnd'),
+    drained: median('drained'),
+    peerDrained: median('peerDrained'),
+  }
 }
 
 async function timeStart(directory: string): Promise<number> {

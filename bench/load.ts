@@ -12,9 +12,15 @@ export type Load = {
   errors: number
 }
 
-export type LoadOptions = { url: string; requests: readonly Request[]; seconds: number }
+/** `connections` where they are to be others than the generator's own. */
+export type LoadOptions = {
+  url: string
+  requests: readonly Request[]
+  seconds: number
+  connections?: number | undefined
+}
 
-export type Generator = { name: string; run(options: LoadOptions): Promise<Load> }
+export type Generator = { name: string; connections: number; run(options: LoadOptions): Promise<Load> }
 
 /** wrk where the machine has it; autocannon, which reaches about half its rate, where not. */
 export function createGenerator(options: { connections: number; directory: string }): Generator {
@@ -22,10 +28,10 @@ export function createGenerator(options: { connections: number; directory: strin
 }
 
 /** Each load begins where the last one of the same requests ended, for those that count only once. */
-function goingOn({ name, run }: Generator): Generator {
+function goingOn({ run, ...generator }: Generator): Generator {
   const sentOf = new WeakMap<readonly Request[], number>()
   return {
-    name,
+    ...generator,
     async run(options) {
       const { requests } = options
       const sent = sentOf.get(requests) ?? 0

@@ -1,5 +1,4 @@
 import type { Generator, Load } from './load.ts'
-import type { Request } from './requests.ts'
 import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
 import { busyMs, waitForQuiet } from './noise.ts'
@@ -10,7 +9,7 @@ import { constants } from './rows.ts'
 export type Observation = Load & {
   cpuUs: number
   rssMb: number
-  /** Processor time that went to neither server nor generator, in cores. */
+  /** Processor time that went to neither server nor generator, in cores; none where engines took it for the row. */
   foreignCores: number
 }
 
@@ -24,24 +23,33 @@ export async function measure(
   row: Row,
   server: Server,
 ): Promise<Sample> {
-  const floorSeconds = Math.max(1, Math.round(seconds / 5))
+  const askFloor = () =>
+    generator.run({
+      url: floor.url,
+      requests: constants.requests,
+      seconds: Math.max(1, Math.round(seconds / 5)),
+    })
   await waitForQuiet()
-  const before = await observe(generator, floor, constants.requests, floorSeconds)
-  const observation = await observe(generator, server, row.workload.requests, seconds)
+  const before = await observe(askFloor, floor)
+  const observation = await observe(() => load(row, { generator, server, seconds }), server)
   // Work that a server left for after its answers would slow the floor down and flatter the row.
   await waitForQuiet(() => usageOf(server.pids).cpuMs)
-  const after = await observe(generator, floor, constants.requests, floorSeconds)
-  return { row: observation, floors: [before, after] }
+  const after = await observe(askFloor, floor)
+  return { row: row.engines ? { ...observation, foreignCores: 0 } : observation, floors: [before, after] }
 }
 
-async function observe(
-  generator: Generator,
-  server: Server,
-  requests: readonly Request[],
-  seconds: number,
-): Promise<Observation> {
+/** Puts the row's load on its server, or has its tool put one on an engine. */
+export async function load(
+  { workload, connections, tool }: Row,
+  { generator, server, seconds }: { generator: Generator; server: Server; seconds: number },
+): Promise<Load> {
+  if (tool !== undefined) return tool({ seconds, connections: connections ?? generator.connections })
+  return generator.run({ url: server.url, requests: workload.requests, seconds, connections })
+}
+
+async function observe(work: () => Promise<Load>, server: Server): Promise<Observation> {
   const read = startMeter(server.pids)
-  const load = await generator.run({ url: server.url, requests, seconds })
+  const load = await work()
   const { cpuMs, ...rest } = read()
   server.dropLogs()
   return { ...load, ...rest, cpuUs: (cpuMs * 1_000) / load.requests }

@@ -16,9 +16,15 @@ export function pinned(core: Core, command: string, args: string[]): [command: s
   return isPinned ? ['taskset', ['-c', coreNumbers[core], command, ...args]] : [command, args]
 }
 
-/** Runs a load generator on its core to its end and resolves to what it printed. */
-export async function run(command: string, args: string[], seconds: number): Promise<string> {
+/** Runs a load generator on its core, or `anywhere`, to its end and resolves to what it printed. */
+export async function run(
+  command: string,
+  args: string[],
+  seconds: number,
+  core: Core | 'anywhere' = 'load',
+): Promise<string> {
   const timeout = (seconds + graceSeconds) * 1_000
-  const { stdout } = await promisify(execFile)(...pinned('load', command, args), { timeout })
+  const [file, words] = core === 'anywhere' ? [command, args] : pinned(core, command, args)
+  const { stdout } = await promisify(execFile)(file, words, { timeout })
   return stdout
 }

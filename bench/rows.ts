@@ -1,3 +1,4 @@
+import type { Load } from './load.ts'
 import type { ServerProcess } from './servers.ts'
 import {
   billingPosts,
@@ -13,8 +14,22 @@ import {
 } from './workloads.ts'
 import type { Workload } from './workloads.ts'
 
-/** One line of the table: the processes to start, in this order, and what the last of them is asked. */
-export type Row = { name: string; processes: ServerProcess[]; workload: Workload }
+/**
+ * One line of the table: the processes to start, in this order, and what the last of them is asked, by how many at once if
+ * not by as many as all the rows. What engines do for a row with `engines` is part of it and no noise.
+ */
+export type Row = {
+  name: string
+  processes: ServerProcess[]
+  workload: Workload
+  connections?: number
+  engines?: true
+  /** Instead of requests: a program that loads an engine by itself. */
+  tool?: Tool
+}
+
+/** Loads for so many seconds by so many connections. */
+export type Tool = (options: { seconds: number; connections: number }) => Promise<Load>
 
 /** What the floor is asked, which always answers the same. */
 export const constants: Workload = { requests: guidReads.requests }
@@ -62,7 +77,7 @@ const certificates: ServerProcess = {
   core: 'server',
 }
 
-const brokerage: ServerProcess = {
+export const brokerage: ServerProcess = {
   script: 'services/brokerage/src/main.ts',
   ports: ['BROKERAGE_PORT'],
   core: 'server',
@@ -97,12 +112,12 @@ export const rows: Row[] = [
   { name: 'billing POST accepted', processes: [gateway], workload: billingPosts },
 ]
 
-/** The rows of these names; what is no whole name chooses every row that contains it. */
-export function selectRows(wanted: string[]): Row[] {
-  return rows.filter(({ name }) => wanted.some((text) => matches(text).includes(name)))
+/** Those of the rows that have these names; what is no whole name chooses every row that contains it. */
+export function selectRows(rows: readonly Row[], wanted: string[]): Row[] {
+  return rows.filter(({ name }) => wanted.some((text) => matches(rows, text).includes(name)))
 }
 
-function matches(text: string): string[] {
+function matches(rows: readonly Row[], text: string): string[] {
   const names = rows.map(({ name }) => name)
   const found = names.includes(text) ? [text] : names.filter((name) => name.includes(text))
   if (found.length === 0) throw new Error(`No row is called "${text}"; there are: ${names.join(', ')}.`)

@@ -2,16 +2,17 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { runBenchmark } from './benchmark.ts'
+import { engineRows } from './engine-rows.ts'
 import { drawChart } from './chart.ts'
 import { createGenerator } from './load.ts'
 import { profileRow } from './profile.ts'
 import { formatReport } from './report.ts'
-import { selectRows } from './rows.ts'
+import { rows, selectRows } from './rows.ts'
 
 const projectRoot = join(import.meta.dirname, '..')
 const resultsDirectory = join(import.meta.dirname, 'results')
 
-const { only, profile, ...settings } = readFlags()
+const { engines, only, profile, ...settings } = readFlags()
 const directory = createDirectory()
 const generator = createGenerator({ connections: settings.connections, directory })
 
@@ -21,7 +22,7 @@ else if (!(await bench())) process.exitCode = 1
 /** Resolves to whether every row was measured without an error; a missed target is none. */
 async function bench(): Promise<boolean> {
   const progress = (sentence: string) => process.stderr.write(`${sentence}\n`)
-  const report = await runBenchmark({ rows: only, settings, generator, directory, progress })
+  const report = await runBenchmark({ rows: only, engines, settings, generator, directory, progress })
   print(formatReport(report))
   mkdirSync(resultsDirectory, { recursive: true })
   writeFileSync(join(resultsDirectory, 'latest.json'), `${JSON.stringify(report, null, 2)}\n`)
@@ -35,16 +36,19 @@ function readFlags() {
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string', default: '5' },
       connections: { type: 'string', default: '32' },
+      engines: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       profile: { type: 'string' },
     },
   })
+  const all = values.engines ? [...rows, ...engineRows] : rows
   return {
+    engines: values.engines,
     rounds: toCount('rounds', values.rounds),
     seconds: toCount('seconds', values.seconds),
     connections: toCount('connections', values.connections),
-    only: selectRows(values.only.split(',')),
-    profile: values.profile === undefined ? undefined : selectRows([values.profile])[0],
+    only: selectRows(all, values.only.split(',')),
+    profile: values.profile === undefined ? undefined : selectRows(all, [values.profile])[0],
   }
 }
 

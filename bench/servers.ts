@@ -17,6 +17,8 @@ export type ServerProcess = {
   /** The setting that takes the address of the process started before this one. */
   upstream?: string
   settings?: Record<string, string>
+  /** Makes what the process stands on, and gives the settings that lead there. */
+  prepare?(): Promise<Record<string, string>>
   core: Core
 }
 
@@ -74,11 +76,13 @@ async function launch(spec: ServerProcess, options: ServerOptions, upstreamUrl =
   const log = join(directory, 'log')
   const ports = await Promise.all(spec.ports.map(freePort))
   const url = `http://${host}:${ports[0]}`
+  const prepared = await spec.prepare?.()
   const startedAt = performance.now()
   const child = spawnProcess(spec, options.nodeFlags ?? [], log, {
     ...Object.fromEntries(spec.ports.map((setting, index) => [setting, `${ports[index]}`])),
     ...(spec.upstream === undefined ? {} : { [spec.upstream]: upstreamUrl }),
     DATA_DIR: join(directory, 'data'),
+    ...prepared,
   })
   try {
     await untilReady(url, child, log)

@@ -1,3 +1,4 @@
+import type { BrokerRates } from './broker.ts'
 import type { Result } from './result.ts'
 
 /** What a run measured beside its rows. */
@@ -5,6 +6,7 @@ export type Figures = {
   results: Result[]
   firstAnswerSeconds: number | undefined
   storedPerSecond: number | undefined
+  brokerRates: BrokerRates | undefined
 }
 
 /** A bound to be kept, and a goal beyond it. `row` is where the table shows it; a target without one stands below. */
@@ -61,8 +63,29 @@ const targets: Target[] = [
   },
 ]
 
-export function judge(figures: Figures): Judgement[] {
-  return targets.map(({ value: read, ...target }) => {
+const engineTargets: Target[] = [
+  toRow('guid GET through Redis', 'fastify', 0.62, 0.7),
+  toRow('guid GET through Redis', 'peer GET through Redis', 1),
+  toRow('guid POST on PostgreSQL', 'pgbench inserts', 0.8, 1),
+  toRow('guid POST on PostgreSQL, 128 at once', 'pgbench inserts, 128 at once', 1.3, 1.6),
+  toRow('guid GET from PostgreSQL, uncached', 'pgbench selects', 0.45, 0.65),
+  {
+    name: "orders end to end by RabbitMQ, to the peer's",
+    bound: 'at least',
+    accepted: 1.3,
+    goal: 1.6,
+    value: ({ brokerRates: rates }) => rates && rates.endToEnd / rates.peerEndToEnd,
+  },
+  {
+    name: "orders drained from RabbitMQ, to the peer's",
+    bound: 'at least',
+    accepted: 2.5,
+    value: ({ brokerRates: rates }) => rates && rates.drained / rates.peerDrained,
+  },
+]
+
+export function judge(figures: Figures, engines: boolean): Judgement[] {
+  return (engines ? [...targets, ...engineTargets] : targets).map(({ value: read, ...target }) => {
     const value = read(figures)
     return {
       ...target,
@@ -82,6 +105,16 @@ function verdictOf({ bound, accepted, goal }: Omit<Target, 'value'>, value: numb
 function ratioTarget(row: string, accepted: number, goal?: number): Target {
   const value = (figures: Figures) => find(figures, row)?.ratio
   return { name: row, row, bound: 'at least', accepted, ...(goal === undefined ? {} : { goal }), value }
+}
+
+/** Of two rows, each to the floor beside it. */
+function toRow(row: string, other: string, accepted: number, goal?: number): Target {
+  const value = (figures: Figures) => {
+    const [measured, against] = [find(figures, row), find(figures, other)]
+    return measured && against && measured.ratio / against.ratio
+  }
+  const name = `${row}, to ${other}`
+  return { name, bound: 'at least', accepted, ...(goal === undefined ? {} : { goal }), value }
 }
 
 function loggingCost(figures: Figures): number | undefined {

@@ -21,6 +21,9 @@ const seedGuids = (url: string) =>
     guids.map((guid) => post(`/guid/${guid}`, record)),
   )
 
+/** For a row whose load is put on by a program of its own. */
+export const nothing: Workload = { requests: [] }
+
 export const guidReads: Workload = { seed: seedGuids, requests: guids.map((guid) => get(`/guid/${guid}`)) }
 
 /** The service chooses a random GUID for each of these, so no two of them ever meet. */

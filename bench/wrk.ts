@@ -13,10 +13,12 @@ export function wrkVersion(): string | undefined {
   return /wrk (?:debian\/)?([\d.]+)/.exec(stdout ?? '')?.[1]
 }
 
-export function createWrk({ connections, directory }: { connections: number; directory: string }): Generator {
+export function createWrk(options: { connections: number; directory: string }): Generator {
+  const { directory } = options
   return {
     name: `wrk ${wrkVersion()}`,
-    async run({ url, requests, seconds }: LoadOptions): Promise<Load> {
+    connections: options.connections,
+    async run({ url, requests, seconds, connections = options.connections }: LoadOptions): Promise<Load> {
       const script = join(directory, 'wrk.lua')
       const list = join(directory, 'requests.txt')
       writeFileSync(list, requests.map(lineOf).join('\n'))

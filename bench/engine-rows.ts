@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto'
+import { engine, freshPostgres, migrate, withPath } from './engines.ts'
+import { insertRows, selectRows } from './postgres-tools.ts'
+import { getKeys } from './redis-tools.ts'
+import { brokerage, guid } from './rows.ts'
+import type { Row, Tool } from './rows.ts'
+import type { ServerProcess } from './servers.ts'
+import { guidCreations, guidReads, nothing, ordersOnMany } from './workloads.ts'
+
+const manyConnections = 128
+
+/** The services on real engines, and what they are held against: the engines' own benchmarks, and an afternoon's work. */
+export const engineRows: Row[] = [
+  toolRow('redis-benchmark GET', getKeys),
+  row('guid GET through Redis', guidOn('redis', { cache: 'redis' }), guidReads),
+  row('peer GET through Redis', peer('reads'), guidReads),
+  toolRow('pgbench selects', selectRows),
+  row('guid GET from PostgreSQL, uncached', guidOn('uncached', { cache: 'none' }), guidReads),
+  toolRow('pgbench inserts', insertRows),
+  row('guid POST on PostgreSQL', guidOn('creations', { cache: 'redis' }), guidCreations),
+  row('peer POST on PostgreSQL', peer('creations'), guidCreations),
+  { ...toolRow('pgbench inserts, 128 at once', insertRows), connections: manyConnections },
+  {
+    ...row('guid POST on PostgreSQL, 128 at once', guidOn('many', { cache: 'redis' }), guidCreations),
+    connections: manyConnections,
+  },
+  row('guid POST on MySQL', guidOn('mysql', { cache: 'none', database: freshMysql }), guidCreations),
+  row('guid POST on MongoDB', guidOn('mongodb', { cache: 'none', database: freshMongodb }), guidCreations),
+  row('orders on many accounts, DynamoDB', brokerageOnDynamodb(), ordersOnMany),
+]
+
+function row(name: string, process: ServerProcess, workload: Row['workload']): Row {
+  return { name, processes: [process], workload, engines: true }
+}
+
+function toolRow(name: string, tool: Tool): Row {
+  return { name, processes: [], workload: nothing, engines: true, tool }
+}
+
+/** Names of their own, so that a run meets nothing that an earlier one has left. */
+const run = randomBytes(4).toString('hex')
+
+function guidOn(
+  name: string,
+  {
+    cache,
+    database = freshPostgres,
+  }: { cache: 'redis' | 'none'; database?: (name: string) => Promise<string> },
+): ServerProcess {
+  return {
+    ...guid,
+    async prepare() {
+      const GUID_DATABASE_URL = await database(`bench_guid_${name}`)
+      await migrate('guid', { GUID_DATABASE_URL })
+      return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('REDIS') }
+    },
+  }
+}
+
+function peer(name: string): ServerProcess {
+  return {
+    script: 'bench/peer.ts',
+    ports: ['PEER_PORT'],
+    core: 'server',
+    async prepare() {
+      return {
+        PEER_DATABASE_URL: await freshPostgres(`bench_peer_${name}`),
+        PEER_CACHE_URL: engine('REDIS'),
+      }
+    },
+  }
+}
+
+async function freshMysql(name: string): Promise<string> {
+  return withPath(engine('MYSQL'), `${name}_${run}`)
+}
+
+async function freshMongodb(name: string): Promise<string> {
+  return withPath(engine('MONGODB'), `${name}_${run}`)
+}
+
+function brokerageOnDynamodb(): ServerProcess {
+  return {
+    ...brokerage,
+    async prepare() {
+      const BROKERAGE_DATABASE_URL = withPath(engine('DYNAMODB'), `bench_${run}`)
+      await migrate('brokerage', { BROKERAGE_DATABASE_URL })
+      return { BROKERAGE_DATABASE_URL }
+    },
+  }
+}

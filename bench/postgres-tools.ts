@@ -1,0 +1,65 @@
+import { globSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import { freshPostgres } from './engines.ts'
+import { run } from './pinning.ts'
+import type { Tool } from './rows.ts'
+
+/** What PostgreSQL does at best with a statement for each row: pgbench, prepared statements, a text key as guid has. */
+
+const inserts =
+  "insert into record (id, owner, expire) values (replace(gen_random_uuid()::text, '-', ''), 'user-1', 9999999999);"
+const selects = '\\set n random(1, 1000)\nselect id, owner, expire from record where id = md5((:n)::text);'
+
+/** Single rows, each in a transaction of its own. */
+export const insertRows: Tool = (options) => pgbench(inserts, options)
+
+/** One of 1,000 rows by its key. */
+export const selectRows: Tool = (options) => pgbench(selects, options)
+
+let prepared: Promise<string> | undefined
+
+async function pgbench(script: string, { seconds, connections }: Parameters<Tool>[0]): ReturnType<Tool> {
+  prepared ??= prepare()
+  const url = await prepared
+  const file = join(import.meta.dirname, '..', 'data', `pgbench-${process.pid}.sql`)
+  writeFileSync(file, script)
+  const flags = [
+    '-n',
+    '-M',
+    'prepared',
+    '-c',
+    `${connections}`,
+    '-j',
+    '2',
+    '-T',
+    `${seconds}`,
+    '-f',
+    file,
+    url,
+  ]
+  const output = await run(findPgbench(), flags, seconds, 'anywhere')
+  const rps = Number(/tps = ([\d.]+)/.exec(output)?.[1])
+  const latencyMs = Number(/latency average = ([\d.]+)/.exec(output)?.[1])
+  const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0)
+  return { requests: rps * seconds, rps, p50Ms: latencyMs, p99Ms: Number.NaN, bytes: 0, errors: failed }
+}
+
+async function prepare(): Promise<string> {
+  const url = await freshPostgres('bench_pgbench')
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(
+    'create table record (id varchar(32) primary key, owner varchar(256) not null, expire bigint not null)',
+  )
+  await client.query(
+    "insert into record select md5(n::text), 'user-1', 9999999999 from generate_series(1, 1000) n",
+  )
+  await client.end()
+  return url
+}
+
+/** Debian keeps it beside the server's programs, outside the path. */
+function findPgbench(): string {
+  return globSync('/usr/lib/postgresql/*/bin/pgbench').toSorted().at(-1) ?? 'pgbench'
+}
