@@ -65,7 +65,7 @@ async function list(brokers: readonly Queue[]): Promise<string> {
   const rows = queues.map(({ name, depth, oldestAgeMs }) => [
     printable(name),
     String(depth),
-    depth === 0 ? '-' : ageOf(oldestAgeMs),
+    depth === 0 || oldestAgeMs === undefined ? '-' : ageOf(oldestAgeMs),
   ])
   return table([['queue', 'depth', 'oldest'], ...rows])
 }

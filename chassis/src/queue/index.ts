@@ -100,7 +100,8 @@ export type Queue = {
   /** What a stream holds behind a position, oldest first. */
   readStream(stream: string, page?: { after?: number; limit?: number }): Promise<StreamMessage[]>
   depth(queue: string): Promise<number>
-  queues(): Promise<{ name: string; depth: number; oldestAgeMs: number }[]>
+  /** Those that hold something, or that were used here where the broker cannot say; some brokers cannot tell an age. */
+  queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
   /** A page of what the queue holds, oldest first. */
   list(queue: string, page?: { limit?: number; after?: number }): Promise<HeldMessage[]>
   /** Puts dead letters back at the end of their queue, as new; resolves to how many. */
@@ -122,10 +123,21 @@ export async function openQueue(
   url: string,
   { clock = systemClock }: { clock?: Clock } = {},
 ): Promise<Queue> {
-  if (!url.startsWith('sqlite:'))
-    throw new Error(`There is no queue adapter for "${url.split(':', 1)[0]}:"; known: sqlite:`)
-  const { openSqliteQueue } = await import('./sqlite.ts')
-  return openSqliteQueue(url, clock)
+  const scheme = url.slice(0, url.indexOf(':') + 1)
+  const open = adapters[scheme]
+  if (open === undefined) {
+    const known = Object.keys(adapters).join(', ')
+    throw new Error(`There is no queue adapter for "${scheme}"; known: ${known}`)
+  }
+  return open(url, clock)
+}
+
+const amqp = async (url: string, clock: Clock) => (await import('./amqp.ts')).openAmqpQueue(url, clock)
+
+const adapters: Readonly<Record<string, (url: string, clock: Clock) => Promise<Queue>>> = {
+  'sqlite:': async (url, clock) => (await import('./sqlite.ts')).openSqliteQueue(url, clock),
+  'amqp:': amqp,
+  'amqps:': amqp,
 }
 
 /** Where the messages of a queue go that could not be handled. */

@@ -13,7 +13,8 @@ export const billingSettings = Type.Object({
   }),
   QUEUE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
-    schemes: ['sqlite:'],
-    description: 'The queue of the orders for billing.',
+    schemes: ['sqlite:', 'amqp:', 'amqps:'],
+    description:
+      'The queue of the orders for billing: sqlite:file, or amqp://user:password@host for RabbitMQ.',
   }),
 })

@@ -27,8 +27,9 @@ export const gatewaySettings = Type.Object({
   BILLING_URL: serviceUrl('billing', 'BILLING_PORT'),
   QUEUE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
-    schemes: ['sqlite:'],
-    description: 'The queue of the orders for billing.',
+    schemes: ['sqlite:', 'amqp:', 'amqps:'],
+    description:
+      'The queue of the orders for billing: sqlite:file, or amqp://user:password@host for RabbitMQ.',
   }),
   GATEWAY_ORDERS_WAITING_MAX: count(1_000_000, {
     minimum: 1,
