@@ -1,10 +1,10 @@
-import { openDatabase } from '@quintet/chassis/database'
+import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 
 /** Adds accounts, `n` at a time, until it is killed, and tells its parent of each one that was answered. */
 const [url = '', name = '', n = '1'] = process.argv.slice(2)
-const database = await openDatabase<{ account: { id: string; balance: number } }>(url, {
-  migrations: new URL('./migrations/', import.meta.url),
-})
+const migrations = new URL('./migrations/', import.meta.url)
+await withMigrator(url, { migrations }, migrateUp)
+const database = await openDatabase<{ account: { id: string; balance: number } }>(url, { migrations })
 for (let i = 0; process.connected; i += 1) {
   const added = Array.from({ length: Number(n) }, async (_, j) => {
     const id = `${name}-${i}-${j}`

@@ -20,6 +20,11 @@ export function createManualClock(
   }
 }
 
+/** From 100 ms, doubling up to 10 s, each halved at random at most, so that those who fail together do not come together. */
+export function exponentialBackoffMs(attempt: number): number {
+  return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
+}
+
 /**
  * By when an effect must have happened or never happen, in milliseconds of `performance.now()`; without `before`, at any
  * time. Whoever makes the effect judges it by the clock of the engine where it can, so that a process that was suspended on

@@ -41,15 +41,18 @@ export type Database<Tables> = {
 }
 
 export type DatabaseOptions = {
-  /** The folder of `NNNN-verb-noun.ts` files. An embedded database is brought up to date when it is opened. */
+  /**
+   * The folder of `NNNN-verb-noun.ts` files. An embedded database is brought up to date when it is opened; of a server `ping`
+   * says what is missing.
+   */
   readonly migrations: URL
 }
 
 /** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
-  const path = sqlitePath(url)
-  const { openSqlite } = await import('./sqlite.ts')
-  return openSqlite<Tables>(path, options)
+  const engine = engineOf(url)
+  if (engine === 'postgres') return (await import('./postgres.ts')).openPostgres<Tables>(url, options)
+  return (await import('./sqlite.ts')).openSqlite<Tables>(pathOf(url), options)
 }
 
 /** Does something with the migrations of a database, with nobody else migrating it meanwhile. */
@@ -58,16 +61,24 @@ export async function withMigrator<R>(
   { migrations }: DatabaseOptions,
   work: MigrationWork<R>,
 ): Promise<R> {
-  const path = sqlitePath(url)
-  const { migrateSqlite } = await import('./sqlite.ts')
-  return migrateSqlite(path, migrations, work)
+  const engine = engineOf(url)
+  if (engine === 'postgres') return (await import('./postgres.ts')).migratePostgres(url, migrations, work)
+  return (await import('./sqlite.ts')).migrateSqlite(pathOf(url), migrations, work)
 }
 
-function sqlitePath(url: string): string {
-  if (url.startsWith('sqlite:')) return url.slice('sqlite:'.length)
-  throw new Error(`There is no database adapter for "${url.split(':', 1)[0]}:"; known: sqlite:`)
+const engines = { 'sqlite:': 'sqlite', 'postgres:': 'postgres', 'postgresql:': 'postgres' } as const
+
+function engineOf(url: string): 'sqlite' | 'postgres' {
+  const scheme = url.slice(0, url.indexOf(':') + 1)
+  if (Object.hasOwn(engines, scheme)) return engines[scheme as keyof typeof engines]
+  throw new Error(`There is no database adapter for "${scheme}"; known: ${Object.keys(engines).join(', ')}`)
 }
 
+function pathOf(url: string): string {
+  return url.slice('sqlite:'.length)
+}
+
+export { dialectOf, greater, identity, isOneOf, jsonObject, lowered } from './dialect.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

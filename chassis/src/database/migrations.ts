@@ -1,6 +1,6 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import type { Kysely } from 'kysely'
-import { Migrator } from 'kysely/migration'
+import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
 import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
 
 /** What is done with a migrator while its database is locked against others that migrate. */
@@ -48,15 +48,23 @@ export function createMigrator<Tables>(db: Kysely<Tables>, folder: URL): Migrato
   return new Migrator({ db, provider: createFolderProvider(folder) })
 }
 
+/** Where a database lists those that were applied. */
+export const migrationTable = DEFAULT_MIGRATION_TABLE
+
+/** The names of all that the folder has, in order. */
+export async function migrationNames(folder: URL): Promise<string[]> {
+  const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
+  return files.map((file) => file.slice(0, -'.ts'.length))
+}
+
 const migrationFile = /^\d{4}-[a-z0-9-]+\.ts$/
 
 function createFolderProvider(folder: URL): MigrationProvider {
   return {
     async getMigrations() {
-      const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
-      const loaded = files.map(async (file): Promise<[string, Migration]> => {
-        const migration: Migration = await import(new URL(file, folder).href)
-        return [file.slice(0, -'.ts'.length), migration]
+      const loaded = (await migrationNames(folder)).map(async (name): Promise<[string, Migration]> => {
+        const migration: Migration = await import(new URL(`${name}.ts`, folder).href)
+        return [name, migration]
       })
       return Object.fromEntries(await Promise.all(loaded))
     },

@@ -6,9 +6,9 @@ import type { CompiledQuery } from 'kysely'
 import { Kysely, sql } from 'kysely'
 import { dependencyDown } from '../errors/index.ts'
 import type { Database, DatabaseOptions } from './index.ts'
+import { createDialect, createDirectDialect } from './kysely-dialect.ts'
 import { createMigrator, migrateUp } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
-import { createDirectDialect, createSqliteDialect } from './sqlite-dialect.ts'
 import { createGroupCommit } from './sqlite-group-commit.ts'
 import { lowerAsUnicode } from './sqlite-functions.ts'
 import { execWhenFree } from './sqlite-locks.ts'
@@ -35,7 +35,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   )
   const reader = openReader<Tables>(place.path, members.isSole)
   const query = new Kysely<Tables>({
-    dialect: createSqliteDialect({ read: reader.read, commit: writer.commit }),
+    dialect: createDialect('sqlite', { read: reader.read, commit: writer.commit }),
   })
   let closed: Promise<void> | undefined
   return {

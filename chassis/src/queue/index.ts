@@ -153,11 +153,7 @@ export function liveQueueOf(deadQueue: string): string {
 
 const deadSuffix = '.dead'
 
-/** From 100 ms, doubling up to 10 s, each halved at random at most, so that those who fail together do not come together. */
-export function exponentialBackoffMs(attempt: number): number {
-  return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
-}
-
+export { exponentialBackoffMs } from '../clock/index.ts'
 export { queueCommandUsage, runQueueCommand } from './command.ts'
 export {
   createOutboxRelay,

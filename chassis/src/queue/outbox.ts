@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { prepareQuery } from '../database/index.ts'
+import { identity, isOneOf, prepareQuery } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { exponentialBackoffMs } from './index.ts'
@@ -45,7 +45,7 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
   // Numbers are never used again, so that the ids made of them stay unique.
   await db.schema
     .createTable('outbox')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('queue', 'varchar(128)', (column) => column.notNull())
     .addColumn('message_id', 'varchar(128)')
     .addColumn('key', 'varchar(256)', (column) => column.notNull())
@@ -174,7 +174,7 @@ export function createOutboxRelay({
       const stream = streams[name]
       try {
         await (stream === undefined ? queue.publishAll(name, messages) : queue.append(name, messages, stream))
-        relayed.push(statements.remove({ queue: name, last: group.at(-1)?.id ?? 0 }))
+        relayed.push(statements.remove({ ids: group.map(({ id }) => id).join(',') }))
       } catch (cause) {
         error = cause
       }
@@ -236,8 +236,9 @@ function prepareStatements(db: Kysely<OutboxTable>) {
         .orderBy('id')
         .limit(p.limit),
     ),
-    remove: prepareQuery((p: Placeholders<{ queue: string; last: number }>) =>
-      db.deleteFrom('outbox').where('id', '<=', p.last).where('queue', '=', p.queue),
+    // Exactly those: on a server a row with a smaller number may become visible later.
+    remove: prepareQuery((p: Placeholders<{ ids: string }>) =>
+      db.deleteFrom('outbox').where(isOneOf(db, sql.ref('id'), p.ids)),
     ),
     // Counting would read every row; numbers are given without gaps, but rows of a full queue are overtaken.
     backlog: prepareQuery((_: Placeholders<Record<never, never>>) =>

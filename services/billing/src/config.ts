@@ -8,8 +8,8 @@ export const billingSettings = Type.Object({
   BILLING_PORT: port(8081, 'Port of the billing service; 0 for any free one.'),
   BILLING_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/billing.db',
-    schemes: ['sqlite:'],
-    description: 'Where orders are kept.',
+    schemes: ['sqlite:', 'postgres:', 'postgresql:'],
+    description: 'Where orders are kept: sqlite:file, or postgres://user:password@host/database.',
   }),
   QUEUE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',

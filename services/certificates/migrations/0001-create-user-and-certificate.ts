@@ -1,3 +1,4 @@
+import { identity } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
 import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
@@ -6,7 +7,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // Ids are never given again, so that an answer about a user or a certificate that is gone can never be about another.
   await db.schema
     .createTable('user')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('name', 'varchar(256)', (column) => column.notNull())
     .addColumn('email', 'varchar(254)', (column) => column.notNull())
     .addColumn('email_key', 'varchar(1024)', (column) => column.notNull().unique())
@@ -15,9 +16,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema
     .createTable('certificate')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('uid', 'varchar(36)', (column) => column.notNull())
-    .addColumn('user_id', 'integer', (column) => column.notNull().references('user.id').onDelete('cascade'))
+    .addColumn('user_id', 'bigint', (column) => column.notNull().references('user.id').onDelete('cascade'))
     .addColumn('active', 'integer', (column) => column.notNull())
     .addColumn('version', 'bigint', (column) => column.notNull())
     .addColumn('not_before', 'bigint')
@@ -52,9 +53,9 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 async function createNotificationTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('notification')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('delivery_id', 'varchar(36)', (column) => column.notNull().unique())
-    .addColumn('certificate_id', 'integer', (column) =>
+    .addColumn('certificate_id', 'bigint', (column) =>
       column.notNull().references('certificate.id').onDelete('cascade'),
     )
     .addColumn('event', 'varchar(32)', (column) => column.notNull())
@@ -75,8 +76,8 @@ async function createNotificationTables(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema
     .createTable('delivery_attempt')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
-    .addColumn('notification_id', 'integer', (column) =>
+    .addColumn('id', ...identity(db))
+    .addColumn('notification_id', 'bigint', (column) =>
       column.notNull().references('notification.id').onDelete('cascade'),
     )
     .addColumn('at', 'bigint', (column) => column.notNull())

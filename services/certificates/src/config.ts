@@ -8,8 +8,9 @@ export const certificatesSettings = Type.Object({
   CERTIFICATES_PORT: port(9000, 'Port of the certificates service; 0 for any free one.'),
   CERTIFICATES_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/certificates.db',
-    schemes: ['sqlite:'],
-    description: 'Where users and certificates are kept.',
+    schemes: ['sqlite:', 'postgres:', 'postgresql:'],
+    description:
+      'Where users and certificates are kept: sqlite:file, or postgres://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
   CERTIFICATES_QUEUE_URL: embeddableUrl({

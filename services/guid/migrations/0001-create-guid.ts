@@ -1,3 +1,4 @@
+import { identity } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
 import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
@@ -7,7 +8,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // arrival, which halves what a registration writes.
   await db.schema
     .createTable('guid')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('guid', 'varchar(32)', (column) => column.notNull().unique())
     .addColumn('user', 'varchar(256)', (column) => column.notNull())
     .addColumn('expire', 'bigint', (column) => column.notNull())

@@ -8,8 +8,8 @@ export const guidSettings = Type.Object({
   GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
   GUID_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/guid.db',
-    schemes: ['sqlite:'],
-    description: 'Where GUIDs are kept.',
+    schemes: ['sqlite:', 'postgres:', 'postgresql:'],
+    description: 'Where GUIDs are kept: sqlite:file, or postgres://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({

@@ -1,13 +1,21 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Fence } from '@quintet/chassis/clock'
-import { prepareQuery } from '@quintet/chassis/database'
+import { dialectOf, greater, jsonObject, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
 import type { IdempotencyTable } from '@quintet/chassis/http'
 import { outboxStatement } from '@quintet/chassis/queue'
 import type { OutboxTable } from '@quintet/chassis/queue'
 import type { GuidEvent } from '@quintet/contracts'
 import { sql } from 'kysely'
-import type { Generated, Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
+import type {
+  DeleteQueryBuilder,
+  DeleteResult,
+  ExpressionBuilder,
+  Generated,
+  Kysely,
+  RawBuilder,
+  SelectQueryBuilder,
+} from 'kysely'
 import { createVersions, entryOf, movedOn, notFound } from './guid.ts'
 import type { Guid } from './guid.ts'
 
@@ -149,10 +157,7 @@ export function createGuidStore({
     /** Deletes a live GUID, given its version if that must still be the one; false when no row fits. */
     async delete(guid: string, version?: number): Promise<boolean> {
       const condition = { guid, now: now(), version: version ?? null }
-      const unit = [
-        statements.tellDeleted({ ...condition, at: clock.now() }),
-        { ...statements.delete(condition), required: true },
-      ]
+      const unit = statements.delete({ ...condition, at: clock.now() })
       const outcome = await cache.write(
         [guid],
         (fence) => database.commit(unit, fence),
@@ -163,12 +168,8 @@ export function createGuidStore({
 
     /** Removes GUIDs that have expired, `limit` at most, each with its event; resolves to how many. */
     async sweep(limit: number): Promise<number> {
-      const bounds = { now: now(), limit }
-      const { results } = await database.commit([
-        statements.tellSwept({ ...bounds, at: clock.now() }),
-        statements.sweep(bounds),
-      ])
-      return results[1]?.changes ?? 0
+      const { results } = await database.commit(statements.sweep({ now: now(), limit, at: clock.now() }))
+      return results.at(-1)?.changes ?? 0
     },
   }
 }
@@ -178,14 +179,6 @@ type Key = { guid: string; now: number }
 type Condition = Key & { version: number | null }
 
 function prepareStatements(db: Kysely<GuidTables>) {
-  const due = (p: Placeholders<{ now: number; limit: number }>) =>
-    db
-      .selectFrom('guid')
-      .select('id')
-      .where('expire', '<=', p.now)
-      .orderBy('expire')
-      .orderBy('id')
-      .limit(p.limit)
   return {
     find: prepareQuery((p: Placeholders<Key>) =>
       db
@@ -222,41 +215,92 @@ function prepareStatements(db: Kysely<GuidTables>) {
           .set((row) => ({
             user: row.fn.coalesce(p.user, 'user'),
             expire: row.fn.coalesce(p.expire, 'expire'),
-            version: sql<number>`max(version + 1, ${p.next})`,
+            version: greater(db, row('version', '+', 1), p.next),
           }))
           .where('guid', '=', p.guid)
           .where('expire', '>', p.now)
           .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
           .returningAll(),
     ),
-    delete: prepareQuery((p: Placeholders<Condition>) =>
-      db
-        .deleteFrom('guid')
-        .where('guid', '=', p.guid)
-        .where('expire', '>', p.now)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
-    ),
-    sweep: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
-      db.deleteFrom('guid').where('id', 'in', due(p)),
-    ),
     tellUpdated: prepareQuery((p: Placeholders<At & { guid: string }>) =>
       tell(db, 'guid.updated', p.at, (rows) => rows.where('guid', '=', p.guid)),
-    ),
-    tellDeleted: prepareQuery((p: Placeholders<At & Condition>) =>
-      tell(db, 'guid.deleted', p.at, (rows) =>
-        rows
-          .where('guid', '=', p.guid)
-          .where('expire', '>', p.now)
-          .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
-      ),
     ),
     tellExpired: prepareQuery((p: Placeholders<At & Key>) =>
       tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
     ),
-    tellSwept: prepareQuery((p: Placeholders<At & { now: number; limit: number }>) =>
-      tell(db, 'guid.expired', p.at, (rows) => rows.where('id', 'in', due(p))),
-    ),
+    ...prepareRemovals(db),
   }
+}
+
+type Bounds = { now: number; limit: number }
+
+/** The units that remove rows and tell of them: of exactly those, and of each once, whoever else removes at the same time. */
+function prepareRemovals(db: Kysely<GuidTables>): {
+  delete(values: At & Condition): Statement[]
+  sweep(values: At & Bounds): Statement[]
+} {
+  const live = (p: Placeholders<Condition>) => (row: ExpressionBuilder<GuidTables, 'guid'>) =>
+    row.and([
+      row('guid', '=', p.guid),
+      row('expire', '>', p.now),
+      row('version', '=', row.fn.coalesce(p.version, 'version')),
+    ])
+  const due = (p: Placeholders<Bounds>) =>
+    db
+      .selectFrom('guid')
+      .select('id')
+      .where('expire', '<=', p.now)
+      .orderBy('expire')
+      .orderBy('id')
+      .limit(p.limit)
+  if (dialectOf(db) === 'postgres') {
+    const remove = prepareQuery((p: Placeholders<At & Condition>) =>
+      tellGone(db, 'guid.deleted', p.at, db.deleteFrom('guid').where(live(p))),
+    )
+    const sweep = prepareQuery((p: Placeholders<At & Bounds>) =>
+      tellGone(
+        db,
+        'guid.expired',
+        p.at,
+        db.deleteFrom('guid').where('id', 'in', due(p).forUpdate().skipLocked()),
+      ),
+    )
+    return {
+      delete: (values) => [{ ...remove(values), required: true }],
+      sweep: (values) => [sweep(values)],
+    }
+  }
+  // Here units follow one another, so what is told first is what is then removed.
+  const tellDeleted = prepareQuery((p: Placeholders<At & Condition>) =>
+    tell(db, 'guid.deleted', p.at, (rows) => rows.where(live(p))),
+  )
+  const remove = prepareQuery((p: Placeholders<Condition>) => db.deleteFrom('guid').where(live(p)))
+  const tellSwept = prepareQuery((p: Placeholders<At & Bounds>) =>
+    tell(db, 'guid.expired', p.at, (rows) => rows.where('id', 'in', due(p))),
+  )
+  const sweep = prepareQuery((p: Placeholders<Bounds>) => db.deleteFrom('guid').where('id', 'in', due(p)))
+  return {
+    delete: (values) => [tellDeleted(values), { ...remove(values), required: true }],
+    sweep: (values) => [tellSwept(values), sweep(values)],
+  }
+}
+
+/** Removes rows and tells of them in one statement. */
+function tellGone(
+  db: Kysely<GuidTables>,
+  type: GuidEvent['type'],
+  at: RawBuilder<number>,
+  removal: DeleteQueryBuilder<GuidTables, 'guid', DeleteResult>,
+) {
+  return db
+    .with('gone', () => removal.returningAll())
+    .insertInto('outbox')
+    .columns(['queue', 'key', 'body', 'created_at'])
+    .expression((from) =>
+      from
+        .selectFrom('gone')
+        .select([sql.lit(eventsStream).as('queue'), 'guid', bodyOf(db, type).as('body'), at.as('at')]),
+    )
 }
 
 /** An event made by the database from the rows as they stand, so that it tells what really was changed. */
@@ -268,7 +312,7 @@ function tell(
     rows: SelectQueryBuilder<GuidTables, 'guid', object>,
   ) => SelectQueryBuilder<GuidTables, 'guid', object>,
 ) {
-  const body = sql<string>`json_object('type', ${sql.lit(type)}, 'guid', ${sql.ref('guid')}, 'user', ${sql.ref('user')}, 'expire', ${sql.ref('expire')}, 'version', ${sql.ref('version')})`
+  const body = bodyOf(db, type)
   return db
     .insertInto('outbox')
     .columns(['queue', 'key', 'body', 'created_at'])
@@ -280,6 +324,16 @@ function tell(
         at.as('at'),
       ]),
     )
+}
+
+function bodyOf(db: Kysely<GuidTables>, type: GuidEvent['type']): RawBuilder<string> {
+  return jsonObject(db, {
+    type: sql.lit(type),
+    guid: sql.ref('guid'),
+    user: sql.ref('user'),
+    expire: sql.ref('expire'),
+    version: sql.ref('version'),
+  })
 }
 
 function eventOf(type: GuidEvent['type'], row: Guid): string {

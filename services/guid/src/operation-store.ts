@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { prepareQuery } from '@quintet/chassis/database'
+import { jsonObject, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { outboxStatement } from '@quintet/chassis/queue'
@@ -162,9 +162,11 @@ function prepareStatements(db: Kysely<GuidTables>) {
           result: db
             .selectFrom('guid')
             .select(
-              sql<string>`json_object('guid', ${sql.ref('guid')}, 'user', ${sql.ref('user')}, 'expire', cast(${sql.ref('expire')} as text))`.as(
-                'result',
-              ),
+              jsonObject(db, {
+                guid: sql.ref('guid'),
+                user: sql.ref('user'),
+                expire: sql`cast(${sql.ref('expire')} as text)`,
+              }).as('result'),
             )
             .where('guid', '=', p.guid),
         })

@@ -1,3 +1,4 @@
+import { identity } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
 import type { Kysely } from 'kysely'
 
@@ -5,7 +6,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // Ids are never used again, so that an old link, ETag or cached answer cannot mean another movie.
   await db.schema
     .createTable('movies')
-    .addColumn('id', 'integer', (column) => column.primaryKey().autoIncrement())
+    .addColumn('id', ...identity(db))
     .addColumn('title', 'varchar(256)', (column) => column.notNull())
     .addColumn('description', 'text', (column) => column.notNull())
     .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))

@@ -8,8 +8,8 @@ export const inventorySettings = Type.Object({
   INVENTORY_PORT: port(8080, 'Port of the inventory service; 0 for any free one.'),
   INVENTORY_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/inventory.db',
-    schemes: ['sqlite:'],
-    description: 'Where movies are kept.',
+    schemes: ['sqlite:', 'postgres:', 'postgresql:'],
+    description: 'Where movies are kept: sqlite:file, or postgres://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
 })

@@ -1,6 +1,6 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Fence } from '@quintet/chassis/clock'
-import { prepareQuery, returnedBy } from '@quintet/chassis/database'
+import { lowered, prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Reference, Result, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import type { IdempotencyTable } from '@quintet/chassis/http'
@@ -172,7 +172,7 @@ function prepareStatements(db: Kysely<MovieTables>) {
     ),
     list: prepareQuery((p: Placeholders<Page>) => page(p)),
     search: prepareQuery((p: Placeholders<Page & { pattern: string }>) =>
-      page(p).where(sql<boolean>`lower(title) like ${p.pattern} escape '!'`),
+      page(p).where(sql<boolean>`${lowered(db, sql.ref('title'))} like ${p.pattern} escape '!'`),
     ),
     insert: prepareQuery((p: Placeholders<{ title: string; description: string }>) =>
       db.insertInto('movies').values({ title: p.title, description: p.description }).returning('id'),

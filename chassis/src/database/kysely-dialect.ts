@@ -1,11 +1,22 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
-import { SqliteAdapter, SqliteDialect, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import {
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  SqliteAdapter,
+  SqliteDialect,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+} from 'kysely'
 import type { Database } from './index.ts'
 import { sqliteValues } from './sqlite-statements.ts'
 
-/** Kysely over the two halves of the adapter: selects go to the reader, all else becomes a unit of one statement. */
-export function createSqliteDialect(halves: Pick<Database<unknown>, 'read' | 'commit'>): Dialect {
+/** Kysely over the two halves of an adapter: selects go to the reader, all else becomes a unit of one statement. */
+export function createDialect(
+  engine: 'sqlite' | 'postgres',
+  halves: Pick<Database<unknown>, 'read' | 'commit'>,
+): Dialect {
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
       if (isSelect(query)) return { rows: [...(await halves.read(query))] as R[] }
@@ -18,16 +29,24 @@ export function createSqliteDialect(halves: Pick<Database<unknown>, 'read' | 'co
       throw new Error('Streaming is not supported: read pages instead.')
     },
   }
+  const createConnectionDriver = () => createDriver(connection)
+  if (engine === 'postgres')
+    return {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: createConnectionDriver,
+      createIntrospector: (db) => new PostgresIntrospector(db),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    }
   return {
-    createAdapter,
-    createDriver: () => createDriver(connection),
+    createAdapter: createSqliteAdapter,
+    createDriver: createConnectionDriver,
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
   }
 }
 
 /** To an adapter that says of itself that it has one connection, Kysely gives one query at a time, and none would be grouped. */
-function createAdapter(): SqliteAdapter {
+function createSqliteAdapter(): SqliteAdapter {
   return Object.defineProperty(new SqliteAdapter(), 'supportsMultipleConnections', { value: true })
 }
 

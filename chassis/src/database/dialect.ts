@@ -1,0 +1,69 @@
+import { MysqlAdapter, PostgresAdapter, sql } from 'kysely'
+import type { ColumnDataType, ColumnDefinitionBuilder, Expression, Kysely, RawBuilder } from 'kysely'
+
+/** What the databases spell differently, so that a store and its migrations are written once. */
+
+type Dialect = 'sqlite' | 'postgres' | 'mysql'
+
+/** Which database a query is built for. */
+export function dialectOf<Tables>(db: Kysely<Tables>): Dialect {
+  const { adapter } = db.getExecutor()
+  if (adapter instanceof PostgresAdapter) return 'postgres'
+  return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
+}
+
+/** For `addColumn('id', ...identity(db))`: numbers that the database gives to new rows and never gives again. */
+export function identity<Tables>(
+  db: Kysely<Tables>,
+): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
+  return {
+    sqlite: identityOf('integer', (column) => column.primaryKey().autoIncrement()),
+    postgres: identityOf('bigint', (column) => column.generatedByDefaultAsIdentity().primaryKey()),
+    mysql: identityOf('bigint', (column) => column.primaryKey().autoIncrement()),
+  }[dialectOf(db)]
+}
+
+function identityOf(
+  type: ColumnDataType,
+  build: (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder,
+): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
+  return [type, build]
+}
+
+/** The greater of two numbers. */
+export function greater<Tables>(
+  db: Kysely<Tables>,
+  one: Expression<number>,
+  other: Expression<number>,
+): RawBuilder<number> {
+  return dialectOf(db) === 'sqlite' ? sql`max(${one}, ${other})` : sql`greatest(${one}, ${other})`
+}
+
+/** Lower case in every script, whatever the locale of the database is. */
+export function lowered<Tables>(db: Kysely<Tables>, text: Expression<string>): RawBuilder<string> {
+  return dialectOf(db) === 'postgres' ? sql`lower(${text} collate "und-x-icu")` : sql`lower(${text})`
+}
+
+/** A JSON object as text, with these members. */
+export function jsonObject<Tables>(
+  db: Kysely<Tables>,
+  members: Readonly<Record<string, Expression<unknown>>>,
+): RawBuilder<string> {
+  const pairs = sql.join(Object.entries(members).flatMap(([name, value]) => [sql.lit(name), value]))
+  return dialectOf(db) === 'postgres'
+    ? sql`cast(json_build_object(${pairs}) as text)`
+    : sql`json_object(${pairs})`
+}
+
+/** Whether a number is among those of a text that has commas between them: one parameter, however many they are. */
+export function isOneOf<Tables>(
+  db: Kysely<Tables>,
+  column: Expression<number>,
+  numbers: Expression<string>,
+): RawBuilder<boolean> {
+  return {
+    sqlite: sql<boolean>`${column} in (select value from json_each('[' || ${numbers} || ']'))`,
+    postgres: sql<boolean>`${column} = any(cast(string_to_array(${numbers}, ',') as bigint[]))`,
+    mysql: sql<boolean>`find_in_set(${column}, ${numbers})`,
+  }[dialectOf(db)]
+}

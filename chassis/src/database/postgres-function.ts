@@ -1,0 +1,151 @@
+import type { Statement } from './index.ts'
+import { pending, Reference } from './reference.ts'
+import { replaceParameters, returnsRows } from './postgres-text.ts'
+
+/** How a unit looks whatever its values are: units of one shape run by one function. */
+export type Shape = {
+  readonly id: number
+  readonly steps: readonly Step[]
+  /** Whether its units must have taken effect by some time. */
+  readonly fenced: boolean
+}
+
+export type Step = {
+  readonly sql: string
+  readonly required: boolean
+  readonly returnsRows: boolean
+  readonly slots: readonly Slot[]
+}
+
+/** Where a parameter comes from: from the unit, or from what an earlier step returned, by itself or within a text of the unit. */
+export type Slot =
+  | { readonly from: 'unit' }
+  | { readonly from: 'step'; readonly step: number; readonly column: string; readonly within: boolean }
+
+/** No text can have the character that stands in a template, so another one travels, which JSON never has raw either. */
+export const travellingPending = '\u0001'
+
+/** `refused` by a statement of ours, as no state of the server's begins with Q. */
+const refusedState = 'QT001'
+const lateState = 'QT002'
+
+/** What a function tells of a unit, as JSON: a result per step, the index of the step that refused it, or what went wrong. */
+export type UnitAnswer = (number | Record<string, unknown>[])[] | number | { state: string; message: string }
+
+export const isLate = ({ state }: { state: string }) => state === lateState
+
+/** Units with references to what no earlier step returns fail here, before anything is sent. */
+export function stepsOf(unit: readonly Statement[]): Step[] {
+  return unit.map(({ sql, required, parameters }, index) => ({
+    sql,
+    required: Boolean(required),
+    returnsRows: returnsRows(sql),
+    slots: parameters.map(
+      (value): Slot => (value instanceof Reference ? slotOf(value, unit, index) : fromUnit),
+    ),
+  }))
+}
+
+const fromUnit: Slot = { from: 'unit' }
+
+function slotOf({ statement, column, template }: Reference, unit: readonly Statement[], index: number): Slot {
+  const step = unit.indexOf(statement)
+  if (step < 0 || step >= index || !returnsRows(statement.sql))
+    throw new TypeError(`A statement refers to ${column}, which none before it returns.`)
+  return { from: 'step', step, column, within: template !== pending }
+}
+
+/**
+ * A function that runs many units of one shape, which come as an array for each parameter, in one transaction, and tells of
+ * each. All are tried together first; if one of them is refused or fails, all is undone, and each runs in a
+ * subtransaction of its own. `types` are those of each step's parameters, by the server's word.
+ */
+export function functionText(name: string, shape: Shape, types: readonly (readonly string[])[]): string {
+  const parameters = parametersOf(shape, types)
+  const run = shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? [])).join('\n')
+  const check = shape.fenced
+    ? `if clock_timestamp() >= to_timestamp(q_before[q_i]) then raise exception using errcode = '${lateState}'; end if;`
+    : ''
+  const told = shape.steps.map((step, index) => (step.returnsRows ? `q_j${index}` : `q_n${index}`))
+  const tell = `q_told[q_i] := concat('[', ${told.flatMap((one, index) => (index === 0 ? [one] : ["','", one])).join(', ')}, ']');`
+  const variables = shape.steps.flatMap((step, index) => [
+    `q_n${index} bigint;`,
+    ...(step.returnsRows ? [`q_r${index} record;`, `q_j${index} text;`] : []),
+  ])
+  return `create function pg_temp.${name}(${['q_units integer', ...(shape.fenced ? ['q_before double precision[]'] : []), ...parameters].join(', ')})
+returns setof text language plpgsql as $q_body$
+#variable_conflict use_column
+declare
+q_step integer; q_state text; q_message text; q_told text[] := '{}';
+${variables.join(' ')}
+begin
+begin
+for q_i in 1..q_units loop
+${check}
+${run}
+${tell}
+end loop;
+return query select * from unnest(q_told);
+return;
+exception when others then q_told := '{}';
+end;
+for q_i in 1..q_units loop
+begin
+${check}
+${run}
+${tell}
+exception
+when sqlstate '${refusedState}' then q_told[q_i] := q_step::text;
+when others then
+get stacked diagnostics q_state = returned_sqlstate, q_message = message_text;
+q_told[q_i] := json_build_object('state', q_state, 'message', q_message)::text;
+end;
+end loop;
+return query select * from unnest(q_told);
+end
+$q_body$`
+}
+
+/** The arguments of the function after the count: an array for each value that a unit brings. */
+function parametersOf({ steps }: Shape, types: readonly (readonly string[])[]): string[] {
+  return steps.flatMap(({ slots }, index) =>
+    slots.flatMap((slot, at) =>
+      slot.from === 'unit' || slot.within
+        ? [`q_p${index}_${at + 1} ${slot.from === 'unit' ? types[index]?.[at] : 'text'}[]`]
+        : [],
+    ),
+  )
+}
+
+function stepText(shape: Shape, step: Step, index: number, types: readonly string[]): string {
+  const text = replaceParameters(step.sql, (number) => valueText(shape, index, number, types[number - 1]))
+  const refuse = step.required
+    ? `if q_n${index} = 0 then q_step := ${index}; raise exception using errcode = '${refusedState}'; end if;`
+    : ''
+  if (!step.returnsRows) return `${text};\nget diagnostics q_n${index} = row_count;\n${refuse}`
+  const columns = referredColumns(shape, index).map(
+    (column, at) => `, (array_agg(q.${quoted(column)}))[1] as c${at}`,
+  )
+  return `with q as (${text}) select count(*) as n, coalesce(json_agg(q), '[]')::text as j${columns.join('')} into q_r${index} from q;
+q_n${index} := q_r${index}.n; q_j${index} := q_r${index}.j;
+${refuse}`
+}
+
+function valueText(shape: Shape, index: number, number: number, type = 'text'): string {
+  const own = `q_p${index}_${number}[q_i]`
+  const slot = shape.steps[index]?.slots[number - 1]
+  if (slot === undefined || slot.from === 'unit') return own
+  const referred = `q_r${slot.step}.c${referredColumns(shape, slot.step).indexOf(slot.column)}`
+  return slot.within ? `replace(${own}, chr(1), ${referred}::text)` : `${referred}::${type}`
+}
+
+function referredColumns({ steps }: Shape, index: number): string[] {
+  const columns = steps.flatMap(({ slots }) =>
+    slots.flatMap((slot) => (slot.from === 'step' && slot.step === index ? [slot.column] : [])),
+  )
+  return [...new Set(columns)]
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}

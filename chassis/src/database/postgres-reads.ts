@@ -1,0 +1,157 @@
+import type { CompiledQuery } from 'kysely'
+import { AppError, dependencyDown } from '../errors/index.ts'
+import type { Row } from './index.ts'
+import { judge } from './postgres-link.ts'
+import type { PostgresClient, PostgresLink } from './postgres-link.ts'
+import { replaceParameters } from './postgres-text.ts'
+import { checkValues } from './postgres-values.ts'
+
+const readsPerCallMax = 256
+const readsWaitingMax = 20_000
+const callsAtOnceMax = 2
+const textsMax = 500
+
+type Waiting = {
+  readonly parameters: readonly unknown[]
+  resolve(rows: readonly Row[]): void
+  reject(error: unknown): void
+}
+
+/** Reads by one text on their way, and those that wait for room. */
+type Lane = {
+  readonly id: number
+  readonly text: string
+  waiting: Waiting[]
+  travelling: number
+  scheduled: boolean
+  together: Promise<string> | undefined
+}
+
+/**
+ * Reads by one text that arrive in one turn of the event loop, or while others are on their way, travel as one: the server runs
+ * the text for each set of parameters. A lone one is a prepared statement of its own.
+ */
+export function createReads(link: PostgresLink): {
+  read<R>(query: CompiledQuery<R>): Promise<readonly R[]>
+} {
+  let lanes = new Map<string, Lane>()
+  let ids = 0
+  let waitingCount = 0
+
+  function laneOf(text: string): Lane {
+    let lane = lanes.get(text)
+    if (lane === undefined) {
+      if (lanes.size >= textsMax) lanes = new Map()
+      lane = { id: ++ids, text, waiting: [], travelling: 0, scheduled: false, together: undefined }
+      lanes.set(text, lane)
+    }
+    return lane
+  }
+
+  function schedule(lane: Lane): void {
+    if (lane.scheduled || lane.travelling >= callsAtOnceMax) return
+    lane.scheduled = true
+    setImmediate(dispatch, lane)
+  }
+
+  function dispatch(lane: Lane): void {
+    lane.scheduled = false
+    if (lane.travelling >= callsAtOnceMax || lane.waiting.length === 0) return
+    const batch = lane.waiting.splice(0, readsPerCallMax)
+    lane.travelling += 1
+    void run(lane, batch, true).finally(() => {
+      lane.travelling -= 1
+      waitingCount -= batch.length
+      dispatch(lane)
+    })
+  }
+
+  async function run(lane: Lane, batch: readonly Waiting[], mayTryAgain: boolean): Promise<void> {
+    try {
+      const answers = await link.use((client) => runOn(client, lane, batch))
+      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i] ?? [])
+    } catch (error) {
+      if (error instanceof AppError) for (const { reject } of batch) reject(error)
+      else if (judge(error) === 'own fault' && batch.length > 1)
+        await Promise.all(batch.map((one) => run(lane, [one], false)))
+      // A read changes nothing, so one whose answer was lost with its connection may be asked again.
+      else if (judge(error) === 'unknown' && mayTryAgain) await run(lane, batch, false)
+      else for (const { reject } of batch) reject(faultOf(error))
+    }
+  }
+
+  return {
+    read<R>({ sql, parameters }: CompiledQuery<R>): Promise<readonly R[]> {
+      if (waitingCount >= readsWaitingMax)
+        return Promise.reject(new AppError('overloaded', 'Too many reads are waiting.'))
+      return new Promise((resolve, reject) => {
+        checkValues(parameters)
+        const lane = laneOf(sql)
+        waitingCount += 1
+        // The row type is Kysely's, derived from the very query that was compiled to this text.
+        lane.waiting.push({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
+        schedule(lane)
+      })
+    },
+  }
+}
+
+async function runOn(
+  client: PostgresClient,
+  lane: Lane,
+  batch: readonly Waiting[],
+): Promise<(readonly Row[])[]> {
+  const [only, ...others] = batch
+  if (only !== undefined && others.length === 0) return [await runOne(client, lane, only)]
+  lane.together ??= togetherText(client, lane)
+  lane.together.catch(() => {
+    lane.together = undefined
+  })
+  const text = await lane.together
+  const width = only?.parameters.length ?? 0
+  const values = Array.from({ length: width }, (_, at) => batch.map(({ parameters }) => parameters[at]))
+  if (width === 0) values.push(batch.map(() => null))
+  const { rows, fields } = await client.query<unknown[]>({
+    name: `t${lane.id}`,
+    text,
+    values,
+    rowMode: 'array',
+  })
+  const names = fields.slice(1).map(({ name }) => name)
+  const answers: Row[][] = batch.map(() => [])
+  for (const cells of rows) {
+    const row: Row = {}
+    for (let i = 0; i < names.length; i++) row[names[i] ?? ''] = cells[i + 1]
+    answers[Number(cells[0]) - 1]?.push(row)
+  }
+  return answers
+}
+
+async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waiting): Promise<readonly Row[]> {
+  const { rows } = await client.query<Row>({ name: `r${lane.id}`, text: lane.text, values: [...parameters] })
+  return rows
+}
+
+/**
+ * The text run for each of many sets of parameters, in order. `offset 0` keeps the planner from merging the text into the rest,
+ * and so from losing the order in which it gives its rows.
+ */
+async function togetherText(client: PostgresClient, { text }: Lane): Promise<string> {
+  await client.query(`prepare t_types as ${text}`)
+  const { rows } = await client.query<{ types: string[] }>(
+    "select parameter_types::text[] as types from pg_prepared_statements where name = 't_types'",
+  )
+  await client.query('deallocate t_types')
+  const types = rows[0]?.types ?? []
+  const arrays = types.length === 0 ? '$1::text[]' : types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')
+  const columns = types.length === 0 ? 'p1' : types.map((_, i) => `p${i + 1}`).join(', ')
+  const inner = replaceParameters(text, (number) => `q_in.p${number}`)
+  return `select q_in.q_at, q_out.* from unnest(${arrays}) with ordinality as q_in(${columns}, q_at)
+    cross join lateral (select * from (${inner}) q_text offset 0) q_out order by q_in.q_at`
+}
+
+function faultOf(error: unknown): Error {
+  return judge(error) === 'own fault'
+    ? new Error('The database refused a query.', { cause: error })
+    : dependencyDown('The database cannot be read.', error)
+}

@@ -1,0 +1,380 @@
+import type { Fence } from '../clock/index.ts'
+import { exponentialBackoffMs } from '../clock/index.ts'
+import { AppError, dependencyDown } from '../errors/index.ts'
+import type { Outcome, Result, Row, Statement } from './index.ts'
+import { functionText, isLate, stepsOf, travellingPending } from './postgres-function.ts'
+import type { Shape, UnitAnswer } from './postgres-function.ts'
+import { judge, judgeState } from './postgres-link.ts'
+import type { PostgresClient, PostgresLink } from './postgres-link.ts'
+import { checkValue } from './postgres-values.ts'
+import { pending, Reference } from './reference.ts'
+
+const unitsPerCallMax = 256
+const unitsWaitingMax = 20_000
+/** A shape that has been seen so often is worth a function, which costs a hundred statements to make. */
+const usesForFunction = 3
+const shapesMax = 500
+const functionsPerConnectionMax = 200
+const triesMax = 5
+/** How long the difference between the clocks of the server and of this process is taken to stand. */
+const clockKeptMs = 10_000
+
+type Waiting = {
+  readonly unit: readonly Statement[]
+  readonly before: number
+  tries: number
+  resolve(outcome: Outcome): void
+  reject(error: unknown): void
+}
+
+/** Units of one shape on their way: those of one call, and those that wait for it to come back. */
+type Lane = {
+  readonly shape: Shape
+  waiting: Waiting[]
+  uses: number
+  travelling: boolean
+  scheduled: boolean
+}
+
+/**
+ * Units of one shape that arrive in one turn of the event loop, or while the ones before are on their way, travel as one call
+ * of a function on the server: one round trip and one wait for the disk for all of them, with an outcome for each. A lone unit
+ * waits for nobody, and units of different shapes do not wait for each other.
+ */
+export function createUnits(link: PostgresLink): {
+  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+  close(): Promise<void>
+} {
+  const functions = createFunctions()
+  const texts = new Map<string, number>()
+  let lanes = new Map<string, Lane>()
+  let waitingCount = 0
+  let closed = false
+  let whenIdle: (() => void) | undefined
+
+  function laneOf(unit: readonly Statement[], fenced: boolean): Lane {
+    let key = fenced ? 'f' : ''
+    for (const { sql, parameters, required } of unit) {
+      let id = texts.get(sql)
+      if (id === undefined) {
+        id = texts.size
+        texts.set(sql, id)
+      }
+      key += required ? `!${id}` : `,${id}`
+      for (const value of parameters)
+        if (value instanceof Reference)
+          key += `:${unit.indexOf(value.statement)}.${value.column}${value.template === pending ? '' : '*'}`
+    }
+    let lane = lanes.get(key)
+    if (lane === undefined) {
+      if (lanes.size >= shapesMax) forget()
+      const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
+      lane = { shape, waiting: [], uses: 0, travelling: false, scheduled: false }
+      lanes.set(key, lane)
+    }
+    return lane
+  }
+
+  /** Built queries differ without end; those in use come back at once. */
+  function forget(): void {
+    texts.clear()
+    lanes = new Map()
+  }
+
+  function dispatch(lane: Lane): void {
+    lane.scheduled = false
+    if (lane.travelling || lane.waiting.length === 0) return
+    const batch = lane.waiting.splice(0, unitsPerCallMax)
+    lane.travelling = true
+    lane.uses += batch.length
+    const run = lane.shape.fenced || lane.uses >= usesForFunction ? runTogether : runOneByOne
+    void run(lane.shape, batch).then((again) => {
+      lane.travelling = false
+      lane.waiting.unshift(...again)
+      waitingCount -= batch.length - again.length
+      if (again.length > 0) setTimeout(dispatch, exponentialBackoffMs(again[0]?.tries ?? 1) / 10, lane)
+      else dispatch(lane)
+      if (waitingCount === 0) whenIdle?.()
+    })
+  }
+
+  /** Settles the units, and gives those that are to be tried again. */
+  async function runTogether(shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
+    try {
+      const answers = await link.use((client) => functions.call(client, shape, batch))
+      return batch.filter((waiting, i) => settle(waiting, answers[i]))
+    } catch (error) {
+      return judgeAll(error, shape, batch)
+    }
+  }
+
+  async function judgeAll(error: unknown, shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
+    // One of them may have a value that the server cannot even read; by itself each gets what it deserves.
+    if (judge(error) === 'own fault' && batch.length > 1) return runOneByOne(shape, batch)
+    return batch.filter((waiting) => fail(waiting, error))
+  }
+
+  async function runOneByOne(shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
+    const again = await Promise.all(
+      batch.map(async (waiting) => {
+        try {
+          return settle(waiting, await runAlone(shape, waiting))
+        } catch (error) {
+          return fail(waiting, error)
+        }
+      }),
+    )
+    return batch.filter((_, i) => again[i])
+  }
+
+  /** What must be judged by the server's clock needs a function for that. */
+  function runAlone(shape: Shape, waiting: Waiting): Promise<UnitAnswer | undefined> {
+    return link.use(async (client) =>
+      shape.fenced
+        ? (await functions.call(client, shape, [waiting]))[0]
+        : runPlainly(client, shape, waiting.unit),
+    )
+  }
+
+  return {
+    commit(unit, { before = Number.POSITIVE_INFINITY } = {}) {
+      if (closed) return Promise.reject(dependencyDown('The database is closed.'))
+      if (unit.length === 0) return Promise.resolve({ results: [] })
+      if (waitingCount >= unitsWaitingMax)
+        return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
+      return new Promise((resolve, reject) => {
+        for (const { parameters } of unit)
+          for (const value of parameters) checkValue(value instanceof Reference ? '' : value)
+        const lane = laneOf(unit, Number.isFinite(before))
+        waitingCount += 1
+        lane.waiting.push({ unit, before, tries: 1, resolve, reject })
+        if (lane.travelling || lane.scheduled) return
+        lane.scheduled = true
+        setImmediate(dispatch, lane)
+      })
+    },
+    async close() {
+      closed = true
+      if (waitingCount === 0) return
+      const { promise, resolve } = Promise.withResolvers<void>()
+      whenIdle = resolve
+      await promise
+    },
+  }
+}
+
+/** Tells the unit its outcome; true when it is to be tried again. */
+function settle(waiting: Waiting, answer: UnitAnswer | undefined): boolean {
+  if (typeof answer === 'number') {
+    const required = waiting.unit[answer]?.required
+    if (typeof required === 'function') waiting.reject(required())
+    else waiting.resolve({ refusedBy: answer, results: noResults })
+  } else if (Array.isArray(answer)) waiting.resolve(outcomeOf(answer))
+  else if (answer === undefined) waiting.reject(new Error('The database gave no answer.'))
+  else if (isLate(answer))
+    waiting.reject(new AppError('overloaded', 'The write came too late and was not made.'))
+  else return failBy(waiting, judgeState(answer.state), new Error(answer.message))
+  return false
+}
+
+function fail(waiting: Waiting, error: unknown): boolean {
+  if (error instanceof AppError || error instanceof TypeError) {
+    waiting.reject(error)
+    return false
+  }
+  return failBy(waiting, judge(error), error)
+}
+
+function failBy(waiting: Waiting, failure: ReturnType<typeof judge>, cause: unknown): boolean {
+  if (failure === 'try again' && waiting.tries < triesMax) {
+    waiting.tries += 1
+    return true
+  }
+  if (failure === 'try again')
+    waiting.reject(new AppError('overloaded', 'Too many change the same at once.', { cause }))
+  else if (failure === 'own fault') waiting.reject(new Error('The database refused a statement.', { cause }))
+  else if (failure === 'not done') waiting.reject(dependencyDown('The database cannot be written.', cause))
+  else
+    waiting.reject(
+      new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause }),
+    )
+  return false
+}
+
+const noResults: readonly Result[] = []
+const noRows: readonly Row[] = []
+
+function outcomeOf(answer: (number | Row[])[]): Outcome {
+  return {
+    results: answer.map((result) =>
+      typeof result === 'number'
+        ? { rows: noRows, changes: result }
+        : { rows: result, changes: result.length },
+    ),
+  }
+}
+
+type Functions = {
+  nextId(): number
+  call(client: PostgresClient, shape: Shape, batch: readonly Waiting[]): Promise<UnitAnswer[]>
+}
+
+/** What is known of a connection: the functions that were made on it, oldest first, and the time that it told. */
+type Session = { readonly functions: Map<number, true>; clock: { at: number; aheadMs: number } | undefined }
+
+function createFunctions(): Functions {
+  const sessions = new WeakMap<PostgresClient, Session>()
+  const types = new Map<string, readonly string[]>()
+  let ids = 0
+
+  function sessionOf(client: PostgresClient): Session {
+    const known = sessions.get(client)
+    if (known !== undefined) return known
+    const session: Session = { functions: new Map(), clock: undefined }
+    sessions.set(client, session)
+    return session
+  }
+
+  /** The server knows best what each parameter is. */
+  async function typesOf(client: PostgresClient, sql: string): Promise<readonly string[]> {
+    const known = types.get(sql)
+    if (known !== undefined) return known
+    await client.query(`prepare q_types as ${sql}`)
+    const { rows } = await client.query<{ types: string[] }>(
+      "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
+    )
+    await client.query('deallocate q_types')
+    const found = rows[0]?.types ?? []
+    if (types.size >= shapesMax) types.clear()
+    types.set(sql, found)
+    return found
+  }
+
+  async function make(client: PostgresClient, session: Session, shape: Shape): Promise<void> {
+    if (session.functions.has(shape.id)) return
+    const [oldest] = session.functions.keys()
+    if (session.functions.size >= functionsPerConnectionMax && oldest !== undefined) {
+      await client.query(`drop function pg_temp.q_${oldest}`)
+      session.functions.delete(oldest)
+    }
+    const stepTypes = []
+    for (const { sql } of shape.steps) stepTypes.push(await typesOf(client, sql))
+    await client.query(functionText(`q_${shape.id}`, shape, stepTypes))
+    session.functions.set(shape.id, true)
+  }
+
+  return {
+    nextId: () => ++ids,
+    async call(client, shape, batch) {
+      const session = sessionOf(client)
+      await make(client, session, shape)
+      const values: unknown[] = [batch.length]
+      if (shape.fenced) {
+        const aheadMs = await aheadOf(client, session)
+        values.push(batch.map(({ before }) => (before + aheadMs) / 1_000))
+      }
+      values.push(...argumentsOf(shape, batch))
+      const { rows } = await client.query<[string]>({
+        name: `q_${shape.id}`,
+        text: `select * from pg_temp.q_${shape.id}(${values.map((_, i) => `$${i + 1}`).join(', ')})`,
+        values,
+        rowMode: 'array',
+      })
+      return rows.map(([text]) => parseAnswer(text))
+    },
+  }
+
+  async function aheadOf(client: PostgresClient, session: Session): Promise<number> {
+    const { clock } = session
+    if (clock !== undefined && performance.now() - clock.at < clockKeptMs) return clock.aheadMs
+    const read = await readClock(client)
+    session.clock = read
+    return read.aheadMs
+  }
+}
+
+/**
+ * How far the server's clock is ahead of `performance.now()`, in milliseconds, at the least: it told its time before this
+ * process read its own.
+ */
+async function readClock(client: PostgresClient): Promise<{ at: number; aheadMs: number }> {
+  const { rows } = await client.query<{ now: number }>({
+    name: 'q_clock',
+    text: 'select (extract(epoch from clock_timestamp()) * 1000)::double precision as now',
+  })
+  const at = performance.now()
+  return { at, aheadMs: (rows[0]?.now ?? Number.NaN) - at }
+}
+
+/** An array for each value that comes with a unit, in the order of the function's arguments. */
+function argumentsOf({ steps }: Shape, batch: readonly Waiting[]): unknown[][] {
+  return steps.flatMap(({ slots }, step) =>
+    slots.flatMap((slot, at) =>
+      slot.from === 'step' && !slot.within
+        ? []
+        : [batch.map(({ unit }) => travelling(unit[step]?.parameters[at]))],
+    ),
+  )
+}
+
+function travelling(value: unknown): unknown {
+  return value instanceof Reference ? value.template.replaceAll(pending, travellingPending) : value
+}
+
+/** Most units of a shape tell the same, word for word. */
+const answersKept = new Map<string, UnitAnswer>()
+
+function parseAnswer(text: string): UnitAnswer {
+  const kept = answersKept.get(text)
+  if (kept !== undefined) return kept
+  const answer: UnitAnswer = JSON.parse(text)
+  if (text.length < 16 && answersKept.size < 1_000) answersKept.set(text, answer)
+  return answer
+}
+
+/** Without a function: a statement after the other, in a transaction where there are several. */
+async function runPlainly(
+  client: PostgresClient,
+  { steps }: Shape,
+  unit: readonly Statement[],
+): Promise<UnitAnswer> {
+  if (steps.length === 1) return runSteps(client, steps, unit)
+  await client.query('begin')
+  try {
+    const answer = await runSteps(client, steps, unit)
+    await client.query(typeof answer === 'number' ? 'rollback' : 'commit')
+    return answer
+  } catch (error) {
+    await client.query('rollback').catch(() => {})
+    throw error
+  }
+}
+
+async function runSteps(
+  client: PostgresClient,
+  steps: Shape['steps'],
+  unit: readonly Statement[],
+): Promise<UnitAnswer> {
+  const results: (number | Row[])[] = []
+  for (const [index, { sql, required, returnsRows }] of steps.entries()) {
+    const values = (unit[index]?.parameters ?? []).map((value) => referredValue(value, unit, results))
+    const { rows, rowCount } = await client.query<Row>(sql, values)
+    const result = returnsRows ? rows : (rowCount ?? 0)
+    if (required && (typeof result === 'number' ? result : result.length) === 0) return index
+    results.push(result)
+  }
+  return results
+}
+
+function referredValue(
+  value: unknown,
+  unit: readonly Statement[],
+  results: readonly (number | Row[])[],
+): unknown {
+  if (!(value instanceof Reference)) return value
+  const rows = results[unit.indexOf(value.statement)]
+  const referred = Array.isArray(rows) ? rows[0]?.[value.column] : undefined
+  if (referred === undefined)
+    throw new TypeError(`No statement before returned a ${value.column} to refer to.`)
+  return value.template === pending ? referred : value.template.replaceAll(pending, String(referred))
+}

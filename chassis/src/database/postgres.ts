@@ -1,0 +1,114 @@
+import { Kysely, PostgresDialect, sql } from 'kysely'
+import pg from 'pg'
+import { AppError, dependencyDown } from '../errors/index.ts'
+import type { Database, DatabaseOptions } from './index.ts'
+import { createDialect } from './kysely-dialect.ts'
+import { createMigrator, migrationNames, migrationTable } from './migrations.ts'
+import type { MigrationWork } from './migrations.ts'
+import { openPostgresLink } from './postgres-link.ts'
+import { createReads } from './postgres-reads.ts'
+import { createUnits } from './postgres-units.ts'
+
+const connectTimeoutMs = 5_000
+const missingDatabase = '3D000'
+const missingTable = '42P01'
+const maintenanceDatabase = 'postgres'
+
+/**
+ * PostgreSQL, which need not be there: what needs it is refused until it is. Tables are made by `quintet migrate up`, and
+ * `ping` says when some are not.
+ */
+export async function openPostgres<Tables>(
+  url: string,
+  { migrations }: DatabaseOptions,
+): Promise<Database<Tables>> {
+  const link = openPostgresLink(url)
+  const { read } = createReads(link)
+  const units = createUnits(link)
+  const query = new Kysely<Tables>({ dialect: createDialect('postgres', { read, commit: units.commit }) })
+  let isMigrated = false
+  let closing: Promise<void> | undefined
+
+  async function refuseOutdated(): Promise<void> {
+    const pending = await link.use((client) => pendingOn(client, migrations))
+    if (pending.length > 0)
+      throw new AppError(
+        'dependency_down',
+        `The tables are not up to date (${pending.join(', ')}): run quintet migrate up.`,
+      )
+    isMigrated = true
+  }
+
+  return {
+    query,
+    read,
+    commit: units.commit,
+    isSole: () => false,
+    async ping() {
+      if (!isMigrated) await refuseOutdated()
+      await sql`select 1`.execute(query).catch((error: unknown) => {
+        throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
+      })
+    },
+    close() {
+      closing ??= units.close().then(link.close)
+      return closing
+    },
+  }
+}
+
+/** Those of the folder that the database does not list as done. */
+async function pendingOn(client: pg.PoolClient, folder: URL): Promise<string[]> {
+  const done = await client.query<{ name: string }>(`select name from ${migrationTable}`).then(
+    ({ rows }) => rows.map(({ name }) => name),
+    (error: unknown): string[] => {
+      if (error instanceof pg.DatabaseError && error.code === missingTable) return []
+      throw dependencyDown('The database does not answer.', error)
+    },
+  )
+  return (await migrationNames(folder)).filter((name) => !done.includes(name))
+}
+
+/** Nobody else migrates meanwhile: Kysely's migrator holds an advisory lock in the transaction of all the changes. */
+export async function migratePostgres<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
+  await createMissingDatabase(url)
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: connectTimeoutMs })
+  pool.on('error', () => {})
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    return await work(createMigrator(db, folder))
+  } finally {
+    await db.destroy()
+  }
+}
+
+async function createMissingDatabase(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs })
+  try {
+    await client.connect()
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== missingDatabase) throw error
+    await createDatabase(url)
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const maintenance = new URL(url)
+  const name = decodeURIComponent(maintenance.pathname.slice(1))
+  maintenance.pathname = `/${maintenanceDatabase}`
+  const client = new pg.Client({
+    connectionString: maintenance.href,
+    connectionTimeoutMillis: connectTimeoutMs,
+  })
+  await client.connect()
+  try {
+    await client.query(`create database ${client.escapeIdentifier(name)} template template0 encoding 'UTF8'`)
+  } catch (error) {
+    // Another that migrates may have been first.
+    if (!(error instanceof pg.DatabaseError) || error.code !== '42P04') throw error
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
