@@ -50,11 +50,9 @@ export function find(program: string, folders: readonly string[] = []): string |
     .find((file) => existsSync(file))
 }
 
-/** As `find`, for what should have been installed by now. */
-export function need(program: string, folders: readonly string[] = []): string {
-  const found = find(program, folders)
-  if (found === undefined) throw new Error(`${program} is not here.`)
-  return found
+/** As `find`; where it is not found its mere name, so that running it says what is missing. */
+export function locate(program: string, folders: readonly string[] = []): string {
+  return find(program, folders) ?? program
 }
 
 function reasonOf(error: unknown): string {

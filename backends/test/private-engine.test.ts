@@ -19,7 +19,7 @@ test('A private engine answers under its URL until it is disposed of', { skip },
   const engine = await startPrivateEngine('redis')
   await greet(engine.url)
   await engine.dispose()
-  await assert.rejects(greet(engine.url), /is not reached \(ECONNREFUSED\)/)
+  await assert.rejects(greet(engine.url), /is not reached/)
 })
 
 test('A private engine comes back under its URL after it was killed or stopped', { skip }, async () => {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, need } from '../commands.ts'
+import { find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
 import { ownedFolder } from '../processes.ts'
@@ -29,7 +29,7 @@ export const amqp: Engine = {
 function portMapper({ ports: [, , port] }: Place): Program {
   return {
     name: 'epmd',
-    command: need('epmd'),
+    command: locate('epmd'),
     args: ['-port', String(port)],
     env: { ERL_EPMD_ADDRESS: '127.0.0.1' },
     user,
@@ -49,7 +49,7 @@ function broker(place: Place): Program {
   const data = join(place.folder, 'data')
   return {
     name: 'rabbitmq',
-    command: need('rabbitmq-server', programFolders),
+    command: locate('rabbitmq-server', programFolders),
     args: [],
     cwd: data,
     env: {

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execute, need } from '../commands.ts'
+import { execute, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import type { Program } from '../processes.ts'
 
@@ -30,7 +30,7 @@ async function install(tools: string): Promise<void> {
   const wanted = readFileSync(requirements, 'utf8')
   if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
   const options = { timeoutMs: installedWithinMs }
-  await execute(need('python3'), ['-m', 'venv', '--clear', environment], options)
+  await execute(locate('python3'), ['-m', 'venv', '--clear', environment], options)
   await execute(join(environment, 'bin', 'pip'), ['install', '--quiet', '-r', requirements], options)
   writeFileSync(installed, wanted)
 }

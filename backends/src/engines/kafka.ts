@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execute, find, need } from '../commands.ts'
+import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange, numberBytes } from '../handshake.ts'
 import type { Program } from '../processes.ts'
@@ -33,14 +33,14 @@ async function install(tools: string): Promise<void> {
   if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
   await checkJava()
   const words = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime']
-  await execute(need('mvn'), [...words, `-DoutputDirectory=${join(tools, 'kafka', 'lib')}`], {
+  await execute(locate('mvn'), [...words, `-DoutputDirectory=${join(tools, 'kafka', 'lib')}`], {
     timeoutMs: installedWithinMs,
   })
   writeFileSync(installed, wanted)
 }
 
 async function checkJava(): Promise<void> {
-  const printed = await execute(need('java'), ['--version'], { timeoutMs: preparedWithinMs })
+  const printed = await execute(locate('java'), ['--version'], { timeoutMs: preparedWithinMs })
   const version = Number(/\b(\d+)(\.\d+)*\b/.exec(printed)?.[1])
   if (!(version >= javaVersionMin))
     throw new Error(`It needs Java ${javaVersionMin} or newer, not ${version}.`)
@@ -52,7 +52,7 @@ async function prepare(place: Place): Promise<void> {
   if (existsSync(join(place.folder, 'data', 'meta.properties'))) return
   const cluster = crypto.randomUUID().replaceAll('-', '').slice(0, 22)
   const words = ['-cp', classPath(place), 'kafka.tools.StorageTool', 'format', '--ignore-formatted']
-  await execute(need('java'), [...words, '-t', cluster, '-c', settingsFile(place)], {
+  await execute(locate('java'), [...words, '-t', cluster, '-c', settingsFile(place)], {
     timeoutMs: preparedWithinMs,
   })
 }
@@ -60,7 +60,7 @@ async function prepare(place: Place): Promise<void> {
 function broker(place: Place): Program {
   return {
     name: 'kafka',
-    command: need('java'),
+    command: locate('java'),
     args: [
       '-Xms128m',
       '-Xmx384m',
@@ -84,7 +84,10 @@ function settingsFile({ folder }: Place): string {
   return join(folder, 'server.properties')
 }
 
-/** Topics come of an administrator's call alone, so that a misspelt name is told. One node is all the replicas there are. */
+/**
+ * Topics come of an administrator's call alone, so that a misspelt name is told. One node is all the replicas there
+ * are. After a crash it is taken in again when its old session has ended, which need not be long for a single node.
+ */
 function settings({ folder, ports: [port, controllerPort] }: Place): string {
   const values = {
     'process.roles': 'broker,controller',
@@ -104,6 +107,8 @@ function settings({ folder, ports: [port, controllerPort] }: Place): string {
     'share.coordinator.state.topic.replication.factor': 1,
     'share.coordinator.state.topic.min.isr': 1,
     'group.initial.rebalance.delay.ms': 0,
+    'broker.session.timeout.ms': 4000,
+    'broker.heartbeat.interval.ms': 500,
   }
   return Object.entries(values)
     .map(([key, value]) => `${key}=${value}\n`)

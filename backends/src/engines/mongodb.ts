@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { execute, find, need } from '../commands.ts'
+import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
 import type { Program } from '../processes.ts'
@@ -33,7 +33,7 @@ async function install(tools: string): Promise<void> {
   const installed = join(tools, 'ferretdb.installed')
   const wanted = ['go.mod', 'main.go'].map((file) => readFileSync(join(sources, file), 'utf8')).join('')
   if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
-  await execute(need('go'), ['build', '-trimpath', '-o', join(tools, 'ferretdb'), '.'], {
+  await execute(locate('go'), ['build', '-trimpath', '-o', join(tools, 'ferretdb'), '.'], {
     cwd: sources,
     timeoutMs: installedWithinMs,
   })

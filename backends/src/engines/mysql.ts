@@ -1,6 +1,6 @@
 import { copyFileSync, existsSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { execute, find, need } from '../commands.ts'
+import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
 import { ownedFolder } from '../processes.ts'
@@ -32,7 +32,7 @@ async function prepareMysql({ folder }: Place): Promise<void> {
   const made = join(parent, 'data')
   rmSync(made, { recursive: true, force: true })
   const words = ['--no-defaults', `--datadir=${made}`, '--skip-test-db']
-  await execute(need('mariadb-install-db'), words, { user, cwd: parent, timeoutMs: preparedWithinMs })
+  await execute(locate('mariadb-install-db'), words, { user, cwd: parent, timeoutMs: preparedWithinMs })
   renameSync(made, store)
   rmSync(parent, { recursive: true })
 }
@@ -41,7 +41,7 @@ async function prepareMysql({ folder }: Place): Promise<void> {
 function mysqlProgram({ folder, ports: [port] }: Place): Program {
   return {
     name: 'mysql',
-    command: need('mariadbd'),
+    command: locate('mariadbd'),
     args: [
       '--no-defaults',
       `--datadir=${join(folder, 'data')}`,

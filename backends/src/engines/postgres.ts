@@ -1,6 +1,6 @@
 import { existsSync, globSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { execute, find, need } from '../commands.ts'
+import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange, numberBytes } from '../handshake.ts'
 import { ownedFolder } from '../processes.ts'
@@ -38,11 +38,11 @@ export async function preparePostgres({ folder }: Place, statements: string): Pr
   const layout = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8']
   const passwordless = ['--auth-local=reject', '--auth-host=scram-sha-256']
   await execute(
-    need('initdb', programFolders()),
+    locate('initdb', programFolders()),
     ['-D', made, ...layout, ...passwordless, '--no-sync'],
     options,
   )
-  await execute(need('postgres', programFolders()), ['--single', '-D', made, 'postgres'], {
+  await execute(locate('postgres', programFolders()), ['--single', '-D', made, 'postgres'], {
     ...options,
     input: statements,
   })
@@ -62,7 +62,7 @@ export function postgresProgram({ folder, ports: [port] }: Place): Program {
   }
   return {
     name: 'postgres',
-    command: need('postgres', programFolders()),
+    command: locate('postgres', programFolders()),
     args: [
       '-D',
       join(folder, 'data'),

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { find, need } from '../commands.ts'
+import { find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
 import { ownedFolder } from '../processes.ts'
@@ -35,7 +35,7 @@ function redisProgram({ folder, ports: [port] }: Place): Program {
   }
   return {
     name: 'redis',
-    command: need('redis-server'),
+    command: locate('redis-server'),
     args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
     user,
     ready: () => greetRedis(new URL(redis.url(port))),
