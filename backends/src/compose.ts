@@ -17,12 +17,12 @@ export type ComposeService = {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-/** Reads a Compose file as Docker's plugin does, or throws what that says is wrong. Variables it demands get a value. */
+/** Reads a Compose file as Docker does, or throws what is wrong with it. Variables that it demands get a value. */
 export async function readCompose(file: string): Promise<Compose> {
   const demanded = [...readFileSync(file, 'utf8').matchAll(/\$\{(\w+):?\?/g)].map(([, name = '']) => name)
   const env = Object.fromEntries(demanded.map((name) => [name, 'demanded']))
-  const json = await execute(await reader(), [file], { env, timeoutMs: readWithinMs })
-  return JSON.parse(json)
+  const [command, ...args] = (await dockerReads()) ? byDocker(file) : [await buildReader(), file]
+  return JSON.parse(await execute(command, args, { env, timeoutMs: readWithinMs }))
 }
 
 /** What Docker would take and a user would regret: a sentence each. */
@@ -35,8 +35,20 @@ export function faultsOf({ services }: Compose): string[] {
   ])
 }
 
-/** The library that Docker's plugin reads Compose files with, built once; the plugin itself is far more to build. */
-async function reader(): Promise<string> {
+/** Docker's plugin reads files without its engine, but need not be here either. */
+function dockerReads(): Promise<boolean> {
+  return execute('docker', ['compose', 'version'], { timeoutMs: readWithinMs }).then(
+    () => true,
+    () => false,
+  )
+}
+
+function byDocker(file: string): [string, ...string[]] {
+  return ['docker', 'compose', '--file', file, 'config', '--format', 'json']
+}
+
+/** The library that the plugin reads them with; the plugin itself is far more to build. Go keeps what it has built. */
+async function buildReader(): Promise<string> {
   const program = join(toolsFolder(), 'compose')
   mkdirSync(toolsFolder(), { recursive: true })
   await execute(locate('go'), ['build', '-trimpath', '-o', program, '.'], {
