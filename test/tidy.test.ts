@@ -50,6 +50,17 @@ test('The chassis knows no service and no contract, and the contracts know no ch
     }
 })
 
+test('The backends know nothing of the project', () => {
+  for (const file of sources.filter((name) => name.startsWith('backends/')))
+    for (const target of importsOf(file).filter(
+      (name) => name.startsWith('.') || name.startsWith('@quintet'),
+    ))
+      assert.ok(
+        target.startsWith('.') && new URL(target, new URL(file, root)).pathname.includes('/backends/'),
+        `${file} imports ${target}`,
+      )
+})
+
 test('Each service has the same files, and lets nobody import it', () => {
   for (const service of services) {
     for (const file of [
