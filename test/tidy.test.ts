@@ -6,7 +6,7 @@ import { test } from 'node:test'
 /** The structure of the repository, held by tests: what is only agreed upon erodes. */
 
 const root = new URL('..', import.meta.url)
-const sources = globSync(['quintet.ts', '{chassis,contracts,clients,services,test,bench}/**/*.ts'], {
+const sources = globSync(['quintet.ts', '{backends,chassis,contracts,clients,services,test,bench}/**/*.ts'], {
   cwd: root,
 }).filter((file) => !file.includes('node_modules'))
 const services = globSync('services/*/package.json', { cwd: root }).map((file) => file.split('/')[1] ?? '')
@@ -48,6 +48,17 @@ test('The chassis knows no service and no contract, and the contracts know no ch
       const other = file.startsWith('chassis/') ? '@quintet/contracts' : '@quintet/chassis'
       assert.notEqual(target.split('/').slice(0, 2).join('/'), other, file)
     }
+})
+
+test('The backends know nothing of the project', () => {
+  for (const file of sources.filter((name) => name.startsWith('backends/')))
+    for (const target of importsOf(file).filter(
+      (name) => name.startsWith('.') || name.startsWith('@quintet'),
+    ))
+      assert.ok(
+        target.startsWith('.') && new URL(target, new URL(file, root)).pathname.includes('/backends/'),
+        `${file} imports ${target}`,
+      )
 })
 
 test('Each service has the same files, and lets nobody import it', () => {
@@ -93,7 +104,9 @@ test('The README of a service has a row for each of its settings, with the defau
 })
 
 test('Only entry points, tests and tools read the environment', () => {
-  for (const file of sources.filter((name) => /\/src\//.test(name) && basename(name) !== 'main.ts'))
+  for (const file of sources
+    .filter((name) => /^(chassis|contracts|services)\/.*src\//.test(name))
+    .filter((name) => basename(name) !== 'main.ts'))
     assert.doesNotMatch(read(file), /process\.env/, file)
 })
 

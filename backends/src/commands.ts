@@ -1,0 +1,64 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { identity } from './processes.ts'
+
+const run = promisify(execFile)
+const outputBytesMax = 16 * 1024 * 1024
+const outputTailLines = 15
+
+export type CommandOptions = {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Who runs it where this process is root's. */
+  readonly user?: string
+  /** What it reads. */
+  readonly input?: string
+  readonly timeoutMs: number
+}
+
+/** Runs a program to its end and gives what it printed; rejects with the end of that when it fails. */
+export async function execute(
+  command: string,
+  args: readonly string[],
+  { user, timeoutMs, env, cwd, input = '' }: CommandOptions,
+): Promise<string> {
+  const running = run(command, [...args], {
+    ...(cwd !== undefined && { cwd }),
+    env: { ...process.env, LANG: 'C.UTF-8', ...env },
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+    maxBuffer: outputBytesMax,
+    ...identity(user),
+  })
+  // A program that reads nothing closes its input before it is written; how it ends says all there is to say.
+  running.child.stdin?.on('error', () => {})
+  running.child.stdin?.end(input)
+  try {
+    return (await running).stdout
+  } catch (error) {
+    throw new Error(`${command} ${args[0] ?? ''} failed: ${reasonOf(error)}`)
+  }
+}
+
+/** Where a program is: in one of these folders, or where the shell would find it. */
+export function find(program: string, folders: readonly string[] = []): string | undefined {
+  const path = (process.env.PATH ?? '').split(delimiter)
+  return [...folders, ...path, '/usr/sbin', '/usr/local/go/bin']
+    .map((folder) => join(folder, program))
+    .find((file) => existsSync(file))
+}
+
+/** As `find`; where it is not found its mere name, so that running it says what is missing. */
+export function locate(program: string, folders: readonly string[] = []): string {
+  return find(program, folders) ?? program
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if ('killed' in error && error.killed === true) return 'it took too long'
+  const streams = ['stdout' in error ? error.stdout : '', 'stderr' in error ? error.stderr : '']
+  const printed = streams.join('\n').trim()
+  return printed === '' ? error.message : printed.split('\n').slice(-outputTailLines).join('\n')
+}

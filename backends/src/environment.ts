@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Engine, EngineName } from './engine.ts'
+import { engines } from './engines.ts'
+import { dataFolder } from './places.ts'
+
+/** The variable in which tests look for the engine's URL. */
+export function variableOf(name: EngineName): string {
+  return `ENGINE_${name.toUpperCase()}`
+}
+
+export function urlOf({ url, ports: [port] }: Engine): string {
+  return url(port)
+}
+
+/**
+ * Lines for a shell: where these engines are, and the settings under which each part of Quintet uses the one it is
+ * meant for. What is not up is named in a comment, since a setting that leads nowhere helps nobody.
+ */
+export function environmentLines(up: ReadonlySet<EngineName>): string[] {
+  const all = Object.values(engines)
+  const settings = uses.filter(({ engine }) => up.has(engine))
+  return [
+    ...all.filter(({ name }) => up.has(name)).map((engine) => line(variableOf(engine.name), urlOf(engine))),
+    ...settings.map(({ setting, engine, path }) => line(setting, withPath(urlOf(engines[engine]), path))),
+    ...(settings.length > 0 ? [line('CERTIFICATES_KEY', developmentKey())] : []),
+    ...all
+      .filter(({ name }) => !up.has(name))
+      .map(({ name }) => `# ${name} is not up: npm run backends -- up ${name}`),
+  ]
+}
+
+/** GUIDs can be kept on MySQL and MongoDB too; of several engines for one part this names the first. */
+const uses: readonly { setting: string; engine: EngineName; path?: string }[] = [
+  { setting: 'GUID_DATABASE_URL', engine: 'postgres', path: 'guid_db' },
+  { setting: 'CERTIFICATES_DATABASE_URL', engine: 'postgres', path: 'certificates_db' },
+  { setting: 'INVENTORY_DATABASE_URL', engine: 'postgres', path: 'movies_db' },
+  { setting: 'BILLING_DATABASE_URL', engine: 'postgres', path: 'orders_db' },
+  { setting: 'BROKERAGE_DATABASE_URL', engine: 'dynamodb' },
+  { setting: 'CACHE_URL', engine: 'redis' },
+  { setting: 'QUEUE_URL', engine: 'amqp' },
+  { setting: 'CERTIFICATES_QUEUE_URL', engine: 'amqp' },
+  { setting: 'EVENTS_URL', engine: 'kafka' },
+]
+
+function withPath(url: string, path: string | undefined): string {
+  if (path === undefined) return url
+  const changed = new URL(url)
+  changed.pathname = `/${path}`
+  return changed.href
+}
+
+function line(name: string, value: string): string {
+  return `export ${name}='${value}'`
+}
+
+/** Certificates on an engine demand a key that is set; this one is made once, for what is kept beside it. */
+function developmentKey(): string {
+  const file = join(dataFolder(), 'certificates.key')
+  mkdirSync(dataFolder(), { recursive: true })
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 })
+  return readFileSync(file, 'utf8')
+}

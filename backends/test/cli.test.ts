@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { test } from 'node:test'
+import { engineNames } from '../src/index.ts'
+
+const cli = new URL('../src/cli.ts', import.meta.url).pathname
+
+test('Without a command, and asked for help, it names every command and every engine', () => {
+  for (const words of [[], ['help'], ['--help'], ['up', '-h']]) {
+    const { status, stdout } = backends(...words)
+    assert.equal(status, 0)
+    for (const word of ['up', 'status', 'down', 'env', ...engineNames])
+      assert.match(stdout, new RegExp(`\\b${word}\\b`))
+  }
+})
+
+test('A command, an option or an engine that there is not is refused with those that there are', () => {
+  for (const [words, told] of [
+    [['upp'], /"upp" is not a command/],
+    [['up', '--fast'], /--fast/],
+    [['up', 'redis', 'oracle', 'db2'], /There is no engine oracle, db2; there are postgres, mysql,/],
+  ] as const) {
+    const { status, stderr, stdout } = backends(...words)
+    assert.equal(status, 1)
+    assert.equal(stdout, '')
+    assert.match(stderr, told)
+    assert.doesNotMatch(stderr, /\n {4}at /)
+  }
+})
+
+test('status has a line for each engine that was named, in one order, whether it is up or not', () => {
+  const { stdout, status } = backends('status', 'redis', 'postgres')
+  const lines = stdout.trimEnd().split('\n')
+  assert.match(lines[0] ?? '', /^postgres +(up: postgres:\/\/|not up: )/)
+  assert.match(lines[1] ?? '', /^redis +(up: redis:\/\/|not up: )/)
+  assert.equal(lines.length, 2)
+  assert.equal(status, lines.every((line) => / up: /.test(line) && !/not up/.test(line)) ? 0 : 1)
+})
+
+function backends(...words: readonly string[]) {
+  return spawnSync(process.execPath, [cli, ...words], { encoding: 'utf8' })
+}
