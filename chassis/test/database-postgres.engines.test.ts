@@ -1,27 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { test } from 'node:test'
-import type { TestContext } from 'node:test'
-import pg from 'pg'
 import { testDatabase } from './database-contract.ts'
+import { engineUrl, freshDatabaseOn } from './storage.ts'
 
-const engine = process.env.ENGINE_POSTGRES
-
-if (engine === undefined) {
-  test('PostgreSQL is not here: set ENGINE_POSTGRES, or run npm run backends -- up postgres', {
-    skip: true,
-  }, () => {})
-} else {
-  testDatabase('postgres', (t) => createUrl(t, engine))
-}
-
-/** A database that does not exist yet, and will not after the test. */
-function createUrl(t: TestContext, engine: string): string {
-  const name = `test_${randomBytes(6).toString('hex')}`
-  t.after(async () => {
-    const client = new pg.Client(engine)
-    await client.connect()
-    await client.query(`drop database if exists ${name} with (force)`)
-    await client.end()
-  })
-  return Object.assign(new URL(engine), { pathname: `/${name}` }).href
-}
+const server = engineUrl('postgres')
+if (server !== undefined) testDatabase('postgres', () => freshDatabaseOn(server))

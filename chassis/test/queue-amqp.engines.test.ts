@@ -8,12 +8,10 @@ import { connect } from 'amqplib'
 import type { Channel } from 'amqplib'
 import { ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
 import type { QueueWorld } from './queue-contract.ts'
+import { engineUrl } from './storage.ts'
 
-const url = process.env.ENGINE_AMQP
-
-if (url === undefined) {
-  test('RabbitMQ is not here: set ENGINE_AMQP, or run npm run backends -- up amqp', { skip: true }, () => {})
-} else {
+const url = engineUrl('amqp')
+if (url !== undefined) {
   testQueue('amqp', (t) => createWorld(t, url), [])
   testAmqp(url)
 }

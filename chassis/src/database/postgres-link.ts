@@ -7,6 +7,8 @@ const waitingMax = 1_000
 const connectTimeoutMs = 2_000
 const statementTimeoutMs = 2_000
 const lockTimeoutMs = 1_000
+/** For a server that does not even time out any more; its connection is given up then. */
+const answerTimeoutMs = 4_000
 const idleInTransactionTimeoutMs = 5_000
 const idleTimeoutMs = 60_000
 
@@ -31,6 +33,7 @@ export function openPostgresLink(url: string): PostgresLink {
     idleTimeoutMillis: idleTimeoutMs,
     keepAlive: true,
     application_name: 'quintet',
+    query_timeout: answerTimeoutMs,
     statement_timeout: statementTimeoutMs,
     lock_timeout: lockTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
@@ -40,6 +43,8 @@ export function openPostgresLink(url: string): PostgresLink {
   })
   // A connection that breaks while nobody uses it is replaced when one is needed.
   pool.on('error', () => {})
+  // One that breaks in the middle of its use tells its user too, through the statement that fails.
+  pool.on('connect', (client) => client.on('error', () => {}))
   const waiting: (() => void)[] = []
   let used = 0
   let failures = 0

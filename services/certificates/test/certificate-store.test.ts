@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { openDatabase } from '@quintet/chassis/database'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createCertificateStore } from '../src/certificate-store.ts'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
@@ -9,7 +10,7 @@ import { createNotificationStore } from '../src/notification-store.ts'
 
 test('Two sweepers that meet give each notice once', async (t) => {
   const clock = createManualClock(0)
-  const database = await openDatabase<CertificatesTables>('sqlite::memory:', { migrations })
+  const database = await openDatabase<CertificatesTables>(await freshDatabase(migrations), { migrations })
   t.after(() => database.close())
   const notifications = createNotificationStore({ database, clock, hasReceiver: false })
   const certificates = createCertificateStore({ database, notifications, clock })

@@ -7,9 +7,11 @@ import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { createCertificatesApp } from '../src/app.ts'
 import { certificatesSettings } from '../src/config.ts'
+import { migrations } from '../src/database.ts'
 
 export const startMs = Date.UTC(2030, 0, 1)
 
@@ -45,7 +47,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   })
   const logger = createLogger({ service: 'certificates', level: 'trace', destination })
   const config = configOf({
-    CERTIFICATES_DATABASE_URL: 'sqlite::memory:',
+    CERTIFICATES_DATABASE_URL: await freshDatabase(migrations),
     CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
     ...settings,
   })

@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { createGuidApp } from '../src/app.ts'
 import { guidSettings } from '../src/config.ts'
@@ -15,9 +16,11 @@ export type World = Awaited<ReturnType<typeof createWorld>>
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(startMs)
   const made = new Map(
-    Object.entries({ GUID_DATABASE_URL: 'sqlite::memory:', EVENTS_URL: 'sqlite::memory:', ...settings }).map(
-      ([name, value]) => [name, { value, source: 'environment' as const }],
-    ),
+    Object.entries({
+      GUID_DATABASE_URL: await freshDatabase(migrations),
+      EVENTS_URL: 'sqlite::memory:',
+      ...settings,
+    }).map(([name, value]) => [name, { value, source: 'environment' as const }]),
   )
   const logger = createLogger({ service: 'guid', level: 'silent' })
   const app: App = await createGuidApp(loadConfig(guidSettings, made), { clock, logger })
@@ -40,3 +43,5 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
   }
 }
+
+const migrations = new URL('../migrations/', import.meta.url)

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { createInventoryApp } from '../src/app.ts'
 import { inventorySettings } from '../src/config.ts'
@@ -9,10 +10,9 @@ import { inventorySettings } from '../src/config.ts'
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const made = new Map(
-    Object.entries({ INVENTORY_DATABASE_URL: 'sqlite::memory:', ...settings }).map(([name, value]) => [
-      name,
-      { value, source: 'environment' as const },
-    ]),
+    Object.entries({ INVENTORY_DATABASE_URL: await freshDatabase(migrations), ...settings }).map(
+      ([name, value]) => [name, { value, source: 'environment' as const }],
+    ),
   )
   const logger = createLogger({ service: 'inventory', level: 'silent' })
   const app = await createInventoryApp(loadConfig(inventorySettings, made), { clock, logger })
@@ -35,3 +35,5 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
   }
 }
+
+const migrations = new URL('../migrations/', import.meta.url)

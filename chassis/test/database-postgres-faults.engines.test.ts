@@ -1,0 +1,215 @@
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { startPrivateEngine } from '@quintet/backends'
+import type { PrivateEngine } from '@quintet/backends'
+import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import type { Database } from '@quintet/chassis/database'
+import { AppError } from '@quintet/chassis/errors'
+import pg from 'pg'
+import { add, count, migrations, open } from './database-contract.ts'
+import type { Tables } from './database-contract.ts'
+import { engineUrl, freshDatabaseOn } from './storage.ts'
+
+const server = engineUrl('postgres')
+if (server !== undefined) testFaults(server)
+
+function testFaults(server: string): void {
+  test('postgres: killed and started again amid a load, it has lost nothing that was answered and doubled nothing', async (t: TestContext) => {
+    const engine = await start(t)
+    const url = databaseOf(engine)
+    const database = await open(t, url)
+    const outcomes = new Map<string, string>()
+    let stopped = false
+    const client = async (name: string) => {
+      for (let i = 0; !stopped; i++) {
+        const id = `${name}-${i}`
+        const outcome = await commit(database, id)
+        outcomes.set(id, outcome)
+        if (outcome !== 'done') await pause(5)
+      }
+    }
+    const load = Promise.all(Array.from({ length: 16 }, (_, i) => client(`c${i}`)))
+    for (let kill = 0; kill < 2; kill++) {
+      const before = doneOf(outcomes).length
+      await until(() => doneOf(outcomes).length > before + 200)
+      await engine.kill()
+      await until(() => doneOf(outcomes).length < outcomes.size)
+      await engine.restart()
+    }
+    const before = doneOf(outcomes).length
+    await until(() => doneOf(outcomes).length > before + 200)
+    stopped = true
+    await load
+    const kept = new Set(
+      (await database.query.selectFrom('account').select('id').execute()).map(({ id }) => id),
+    )
+    t.assert.deepEqual(
+      doneOf(outcomes).filter((id) => !kept.has(id)),
+      [],
+      'answered and lost',
+    )
+    const refused = [...outcomes].filter(([, outcome]) => outcome === 'dependency_down').map(([id]) => id)
+    t.assert.deepEqual(
+      refused.filter((id) => kept.has(id)),
+      [],
+      'refused and done all the same',
+    )
+    t.assert.ok(
+      [...outcomes.values()].every((one) => ['done', 'dependency_down', 'outcome_unknown'].includes(one)),
+    )
+  })
+
+  test('postgres: a database that opens before its server is there says so, and works once it is', async (t: TestContext) => {
+    const engine = await start(t)
+    const url = databaseOf(engine)
+    await withMigrator(url, { migrations }, migrateUp)
+    await engine.stop()
+    const database = await openDatabase<Tables>(url, { migrations })
+    t.after(() => database.close())
+    await t.assert.rejects(database.ping(), /does not answer/)
+    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    await engine.restart()
+    await until(async () => (await commit(database, 'b')) === 'done')
+    await database.ping()
+    t.assert.equal(await count(database.query), 2)
+  })
+
+  test('postgres: a server that has stopped answering does not hold anybody for long', async (t: TestContext) => {
+    const engine = await start(t)
+    const database = await open(t, databaseOf(engine))
+    t.assert.equal(await commit(database, 'a'), 'done')
+    engine.pause()
+    const startedAt = performance.now()
+    const outcomes = await Promise.all(['b', 'c', 'd'].map((id) => commit(database, id)))
+    t.assert.ok(outcomes.every((outcome) => outcome === 'outcome_unknown' || outcome === 'dependency_down'))
+    t.assert.ok(performance.now() - startedAt < 10_000)
+    engine.resume()
+    await until(async () => (await commit(database, 'e')) === 'done')
+  })
+
+  test('postgres: ping tells which migrations are not applied, or that there is no such database', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const missing = await openDatabase<Tables>(url, { migrations })
+    t.after(() => missing.close())
+    await t.assert.rejects(missing.ping(), /does not exist: run quintet migrate up/)
+    await withMigrator(url, { migrations }, migrateUp)
+    const database = await openDatabase<Tables>(url, { migrations })
+    t.after(() => database.close())
+    await database.ping()
+    await withMigrator(url, { migrations }, (migrator) => migrator.migrateDown())
+    const outdated = await openDatabase<Tables>(url, { migrations })
+    t.after(() => outdated.close())
+    await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
+  })
+
+  test('postgres: a wrong password is told as that, and is in no error', async (t: TestContext) => {
+    const url = Object.assign(new URL(server), { password: 'not-the-password' }).href
+    const database = await openDatabase<Tables>(url, { migrations })
+    t.after(() => database.close())
+    const error = await database.ping().catch((fault: unknown) => fault)
+    t.assert.ok(error instanceof AppError)
+    t.assert.match(error.message, /refuses the user or the password/)
+    t.assert.doesNotMatch(`${error.stack}${String(error.cause)}`, /not-the-password/)
+  })
+
+  test('postgres: units that deadlock are tried again, and all are done', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const [one, two] = [await open(t, url), await open(t, url)]
+    await one.query
+      .insertInto('account')
+      .values([
+        { id: 'a', balance: 0 },
+        { id: 'b', balance: 0 },
+      ])
+      .execute()
+    const raise = ({ query }: Database<Tables>, id: string) =>
+      query
+        .updateTable('account')
+        .set((row) => ({ balance: row('balance', '+', 1) }))
+        .where('id', '=', id)
+        .compile()
+    const units = Array.from({ length: 40 }, (_, i) => {
+      const database = i % 2 === 0 ? one : two
+      const [first, second] = i % 2 === 0 ? ['a', 'b'] : ['b', 'a']
+      return database.commit([raise(database, first ?? ''), raise(database, second ?? '')])
+    })
+    await Promise.all(units)
+    const rows = await one.query.selectFrom('account').select('balance').execute()
+    t.assert.deepEqual(
+      rows.map(({ balance }) => balance),
+      [40, 40],
+    )
+  })
+
+  test('postgres: a row that somebody holds refuses its own unit after a while, and no other', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await open(t, url)
+    await database.query
+      .insertInto('account')
+      .values([
+        { id: 'held', balance: 0 },
+        { id: 'free', balance: 0 },
+      ])
+      .execute()
+    const holder = new pg.Client(url)
+    await holder.connect()
+    t.after(() => holder.end())
+    await holder.query("begin; update account set balance = 1 where id = 'held'")
+    const raise = (id: string) =>
+      database.commit([
+        database.query
+          .updateTable('account')
+          .set((row) => ({ balance: row('balance', '+', 1) }))
+          .where('id', '=', id)
+          .compile(),
+      ])
+    const held = raise('held').catch((error: unknown) => error)
+    await pause(50)
+    await add(database.query, 'beside').execute()
+    t.assert.ok((await held) instanceof AppError)
+    await holder.query('commit')
+    await raise('held')
+  })
+
+  test('postgres: a text with the character that no text there can have is refused by itself', async (t: TestContext) => {
+    const { query } = await open(t, freshDatabaseOn(server))
+    const adding = ['a', 'b\0', 'c'].map((id) => add(query, id).execute())
+    const outcomes = await Promise.allSettled(adding)
+    t.assert.deepEqual(
+      outcomes.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled'],
+    )
+  })
+}
+
+async function commit(database: Database<Tables>, id: string): Promise<string> {
+  try {
+    await database.commit([add(database.query, id).compile(), add(database.query, `${id}+`).compile()])
+    return 'done'
+  } catch (error) {
+    return error instanceof AppError ? error.code : String(error)
+  }
+}
+
+function doneOf(outcomes: ReadonlyMap<string, string>): string[] {
+  return [...outcomes].filter(([, outcome]) => outcome === 'done').map(([id]) => id)
+}
+
+async function start(t: TestContext): Promise<PrivateEngine> {
+  const engine = await startPrivateEngine('postgres')
+  t.after(() => engine.dispose())
+  return engine
+}
+
+function databaseOf(engine: PrivateEngine): string {
+  return Object.assign(new URL(engine.url), { pathname: '/faults' }).href
+}
+
+async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 10) {
+    if (await condition()) return
+    await pause(10)
+  }
+  throw new Error(`It never came to pass: ${condition}`)
+}

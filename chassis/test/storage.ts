@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import { after, test } from 'node:test'
+import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import pg from 'pg'
+
+/** What was made on servers, to be dropped when all tests of the file are over and have closed what they opened. */
+const made: { server: string; name: string }[] = []
+after(() => Promise.all(made.map(drop)))
+
+/**
+ * A database of its own for a test, with its tables: embedded, or on the server at `TEST_DATABASE`, by which the tests of a
+ * service run on an engine as they are.
+ */
+export async function freshDatabase(migrations: URL): Promise<string> {
+  const server = process.env.TEST_DATABASE
+  if (server === undefined) return 'sqlite::memory:'
+  const url = freshDatabaseOn(server)
+  await withMigrator(url, { migrations }, migrateUp)
+  return url
+}
+
+/** The address of one that is not made yet. */
+export function freshDatabaseOn(server: string): string {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  made.push({ server, name })
+  return Object.assign(new URL(server), { pathname: `/${name}` }).href
+}
+
+async function drop({ server, name }: { server: string; name: string }): Promise<void> {
+  const client = new pg.Client(server)
+  await client.connect()
+  await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
+  await client.end()
+}
+
+/** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */
+export function engineUrl(name: 'postgres' | 'mysql' | 'redis' | 'amqp' | 'kafka' | 'dynamodb' | 'mongodb') {
+  const variable = `ENGINE_${name.toUpperCase()}`
+  const url = process.env[variable]
+  if (url === undefined)
+    test(`${name} is not here: set ${variable}, or run npm run backends -- up ${name}`, {
+      skip: true,
+    }, () => {})
+  return url
+}
