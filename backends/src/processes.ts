@@ -66,7 +66,8 @@ export async function stop(program: Program, folder: string, signal?: NodeJS.Sig
   send(process, signal ?? program.stopSignal ?? 'SIGTERM')
   if (signal === 'SIGKILL' || !(await ends(family, stopsWithinMs))) {
     for (const member of family) send(member, 'SIGKILL')
-    await ends(family, stopsWithinMs)
+    if (!(await ends(family, stopsWithinMs)))
+      throw new Error(`${program.name}, process ${process.id}, does not end; it may be another user's.`)
   }
   rmSync(idFile(program, folder), { force: true })
   return true
