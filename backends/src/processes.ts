@@ -74,11 +74,10 @@ export async function stop(program: Program, folder: string, signal?: NodeJS.Sig
   if (process === undefined) return false
   const family = [process, ...descendants(process)]
   send(process, signal ?? program.stopSignal ?? 'SIGTERM')
-  if (signal === 'SIGKILL' || !(await ends(family, stopsWithinMs))) {
-    for (const member of family) send(member, 'SIGKILL')
-    if (!(await ends(family, stopsWithinMs)))
-      throw new Error(`${program.name}, process ${process.id}, does not end; it may be another user's.`)
-  }
+  if (signal !== 'SIGKILL') await ends([process], stopsWithinMs)
+  for (const member of family) send(member, 'SIGKILL')
+  if (!(await ends(family, stopsWithinMs)))
+    throw new Error(`${program.name}, process ${process.id}, does not end; it may be another user's.`)
   rmSync(idFile(program, folder), { force: true })
   return true
 }
