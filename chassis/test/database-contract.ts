@@ -84,12 +84,10 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
   test('a prepared query is bound by name, as often as a name occurs, and keeps what was built in', async (t: TestContext) => {
     const { query, commit, read } = await open(t, createUrl(t))
     const insert = prepareQuery((p: Placeholders<{ id: string; amount: number }>) =>
-      query
-        .insertInto('account')
-        .values({
-          id: p.id,
-          balance: sql<number>`cast(${p.amount} as integer) + cast(${p.amount} as integer) + ${100}`,
-        }),
+      query.insertInto('account').values({
+        id: p.id,
+        balance: sql<number>`cast(${p.amount} as integer) + cast(${p.amount} as integer) + ${100}`,
+      }),
     )
     const find = prepareQuery((p: Placeholders<{ id: string }>) =>
       query.selectFrom('account').selectAll().where('id', '=', p.id).where('balance', '>', 100),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import pg from 'pg'
 import { testDatabase } from './database-contract.ts'
 
@@ -12,6 +13,14 @@ if (engine === undefined) {
   }, () => {})
 } else {
   testDatabase('postgres', (t) => createUrl(t, engine))
+
+  test('postgres: twenty that migrate a database at once which is not there all find it made', async (t: TestContext) => {
+    const url = createUrl(t, engine)
+    const migrations = new URL('./migrations/', import.meta.url)
+    const migrate = () => withMigrator(url, { migrations }, migrateUp)
+    const done = await Promise.all(Array.from({ length: 20 }, migrate))
+    t.assert.equal(done.filter((names) => names.length > 0).length, 1)
+  })
 }
 
 /** A database that does not exist yet, and will not after the test. */

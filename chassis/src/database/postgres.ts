@@ -11,6 +11,7 @@ import { createUnits } from './postgres-units.ts'
 
 const connectTimeoutMs = 5_000
 const missingDatabase = '3D000'
+const databaseIsThere = ['42P04', '23505']
 const missingTable = '42P01'
 const maintenanceDatabase = 'postgres'
 
@@ -106,8 +107,8 @@ async function createDatabase(url: string): Promise<void> {
   try {
     await client.query(`create database ${client.escapeIdentifier(name)} template template0 encoding 'UTF8'`)
   } catch (error) {
-    // Another that migrates may have been first.
-    if (!(error instanceof pg.DatabaseError) || error.code !== '42P04') throw error
+    // Another that migrates may have been first, by far or by a hair.
+    if (!(error instanceof pg.DatabaseError) || !databaseIsThere.includes(error.code ?? '')) throw error
   } finally {
     await client.end().catch(() => {})
   }
