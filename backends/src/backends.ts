@@ -4,7 +4,7 @@ import { composeDown, composeRunning, composeUp, dockerAnswers } from './docker.
 import type { Engine } from './engine.ts'
 import { runsHere, startEngine, stopEngine } from './native.ts'
 import { installPackages } from './packages.ts'
-import { dataFolder, sharedPlace } from './places.ts'
+import { dataFolder, removeFolder, sharedPlace } from './places.ts'
 
 export type Way = 'docker' | 'native'
 export type State =
@@ -36,13 +36,15 @@ export async function bringUp(
   })
 }
 
-/** Stops what `bringUp` has started, and nothing else; true where that was so. */
-export async function takeDown(engine: Engine): Promise<boolean> {
-  const stopped = await stopEngine(engine, sharedPlace(engine))
-  const state = await stateOf(engine)
-  if (!state.answers || state.by !== 'docker') return stopped
-  await composeDown(engine.name)
-  return true
+/** Stops what `bringUp` has started, and nothing else; true where that was so. What it stores can go with it. */
+export async function takeDown(engine: Engine, remove: boolean): Promise<boolean> {
+  const place = sharedPlace(engine)
+  const stopped = await stopEngine(engine, place)
+  if (remove) removeFolder(place.folder)
+  if (!(await dockerAnswers())) return stopped
+  const contained = (await composeRunning()).includes(engine.name)
+  if (contained || remove) await composeDown(engine.name, remove)
+  return stopped || contained
 }
 
 /** Whether it answers at its address, and whose it is. */

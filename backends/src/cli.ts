@@ -12,6 +12,7 @@ const usage = `npm run backends -- …: the engines that the services can run on
   up --native      natively, whether Docker answers or not
   status [name…]   say which ones answer
   down [name…]     stop these, or all, as far as they were started here; what they store stays
+  down --remove    and remove what they store
   env              print their URLs and the settings that use them: eval "$(npm run --silent backends -- env)"
 
 Engines: ${engineNames.join(', ')}
@@ -29,7 +30,7 @@ const commands: Readonly<Record<string, (named: readonly Engine[], options: Opti
   help: async () => print(usage),
 }
 
-type Options = { readonly native: boolean }
+type Options = { readonly native: boolean; readonly remove: boolean }
 
 // Leaving this way lets go of what is held only for a moment, such as the lock.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -39,7 +40,7 @@ try {
   const [command = 'help', ...names] = positionals
   const run = values.help ? commands.help : commands[command]
   if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
-  if (!(await run(enginesFrom(names), { native: values.native }))) process.exitCode = 1
+  if (!(await run(enginesFrom(names), { native: values.native, remove: values.remove }))) process.exitCode = 1
 } catch (error) {
   if (!(error instanceof Error)) throw error
   process.stderr.write(`${error instanceof UsageError ? error.message : `It failed: ${error.message}`}\n`)
@@ -50,7 +51,8 @@ function parse() {
   try {
     const help = { type: 'boolean', short: 'h', default: false } as const
     const native = { type: 'boolean', default: false } as const
-    return parseArgs({ allowPositionals: true, options: { help, native } })
+    const remove = { type: 'boolean', default: false } as const
+    return parseArgs({ allowPositionals: true, options: { help, native, remove } })
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
   }
@@ -71,13 +73,17 @@ async function status(named: readonly Engine[]): Promise<boolean> {
   return states.every(({ answers }) => answers)
 }
 
-async function down(named: readonly Engine[]): Promise<boolean> {
-  const tell = async (engine: Engine) =>
-    print(
-      `${engine.name.padEnd(nameWidth)} ${(await takeDown(engine)) ? 'stopped' : 'was not started here'}\n`,
-    )
-  await Promise.all(named.map(tell))
-  return true
+async function down(named: readonly Engine[], { remove }: Options): Promise<boolean> {
+  const ends = await Promise.all(
+    named.map((engine) =>
+      takeDown(engine, remove).then(
+        (stopped) => ({ engine, good: true, told: stopped ? 'stopped' : 'was not started here' }),
+        (error: Error) => ({ engine, good: false, told: `not stopped: ${error.message}` }),
+      ),
+    ),
+  )
+  print(ends.map(({ engine, told }) => `${engine.name.padEnd(nameWidth)} ${told}\n`).join(''))
+  return ends.every(({ good }) => good)
 }
 
 async function env(named: readonly Engine[]): Promise<boolean> {

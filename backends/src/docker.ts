@@ -31,9 +31,10 @@ export async function composeRunning(): Promise<readonly string[]> {
   return (await compose(answersWithinMs, 'ps', '--services', '--status', 'running')).split('\n')
 }
 
-/** Stops its container; its volume stays. */
-export async function composeDown(name: EngineName): Promise<void> {
+/** Stops its container; its volume stays unless that is to be removed too. */
+export async function composeDown(name: EngineName, remove: boolean): Promise<void> {
   await compose(stopsWithinMs, 'rm', '--stop', '--force', name)
+  if (remove) await docker('volume', 'rm', '--force', `quintet-backends_${name}`)
 }
 
 function docker(...words: readonly string[]): Promise<string> {

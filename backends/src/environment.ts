@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Engine, EngineName } from './engine.ts'
 import { engines } from './engines.ts'
-import { dataFolder } from './places.ts'
+import { toolsFolder } from './places.ts'
 
 /** The variable in which tests look for the engine's URL. */
 export function variableOf(name: EngineName): string {
@@ -57,8 +57,8 @@ function line(name: string, value: string): string {
 
 /** Certificates on an engine demand a key that is set; this one is made once, for what is kept beside it. */
 function developmentKey(): string {
-  const file = join(dataFolder(), 'certificates.key')
-  mkdirSync(dataFolder(), { recursive: true })
+  const file = join(toolsFolder(), 'certificates.key')
+  mkdirSync(toolsFolder(), { recursive: true })
   if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 })
   return readFileSync(file, 'utf8')
 }

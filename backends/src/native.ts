@@ -1,10 +1,12 @@
 import { mkdirSync } from 'node:fs'
 import type { Engine, Place } from './engine.ts'
+import { makeFolder } from './places.ts'
 import { isRunning, start, stop } from './processes.ts'
 import type { StartOptions } from './processes.ts'
 
 /** Lays out the engine's store where there is none, and starts what does not run; resolves when it answers. */
 export async function startEngine(engine: Engine, place: Place, options: StartOptions = {}): Promise<void> {
+  makeFolder(place.folder)
   mkdirSync(place.tools, { recursive: true })
   await engine.install(place.tools)
   await engine.prepare(place)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, mkdtempSync, chmodSync, existsSync, statSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,13 +11,13 @@ const mayEnter = 0o001
 
 /** Where the shared instance of an engine lives: every command finds the same one. */
 export function sharedPlace({ name, ports }: Engine): Place {
-  return placeIn(join(dataFolder(), name), ports)
+  return { folder: join(dataFolder(), name), tools: toolsFolder(), ports }
 }
 
 /** Where one that somebody wants alone lives; the folder is new, the ports were free a moment ago. */
 export async function privatePlace(engine: Engine): Promise<Place> {
   const folder = mkdtempSync(join(tmpdir(), `quintet-${engine.name}-`))
-  return placeIn(folder, await freePorts(engine.ports))
+  return { folder, tools: toolsFolder(), ports: await freePorts(engine.ports) }
 }
 
 /**
@@ -35,11 +35,17 @@ export function toolsFolder(): string {
   return join(root, 'tools')
 }
 
-/** Stores in it are their users' alone, but everybody may pass through the folder itself. */
-function placeIn(folder: string, ports: Ports): Place {
+/** Stores in the folder are their users' alone, but everybody may pass through it. */
+export function makeFolder(folder: string): void {
   mkdirSync(folder, { recursive: true })
   chmodSync(folder, 0o755)
-  return { folder, tools: toolsFolder(), ports }
+}
+
+/** And the folder that it is in, when that is empty then. */
+export function removeFolder(folder: string): void {
+  rmSync(folder, { recursive: true, force: true })
+  const parent = dirname(folder)
+  if (existsSync(parent) && readdirSync(parent).length === 0) rmSync(parent, { recursive: true })
 }
 
 function isOpenToAll(path: string): boolean {

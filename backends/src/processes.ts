@@ -36,22 +36,32 @@ export type StartOptions = {
 }
 
 const readyWithinMs = 90_000
+const startsMax = 3
+const startAgainMs = 1000
 const stopsWithinMs = 30_000
 const pollMs = 50
 const logTailLines = 15
 
-/** Starts it in the background unless it runs, and waits until it is ready; its log is told when it is not. */
+/**
+ * Starts it in the background unless it runs, and waits until it is ready; its log is told when it is not. One that
+ * ends at once is started again: a predecessor that was killed may still be ending, and hold what it locked.
+ */
 export async function start(program: Program, folder: string, options: StartOptions = {}): Promise<void> {
-  if (processOf(program, folder) === undefined) launch(program, folder, options)
   const deadline = performance.now() + readyWithinMs
+  let starts = 0
   for (;;) {
+    if (processOf(program, folder) === undefined) {
+      if (starts === startsMax)
+        throw new Error(`${program.name} ended instead of starting.\n${logTail(program, folder)}`)
+      await sleep(starts * startAgainMs)
+      launch(program, folder, options)
+      starts += 1
+    }
     const fault = await program.ready().then(
       () => undefined,
       (error: Error) => error.message,
     )
-    if (fault === undefined) return
-    if (processOf(program, folder) === undefined)
-      throw new Error(`${program.name} ended instead of starting.\n${logTail(program, folder)}`)
+    if (fault === undefined && processOf(program, folder) !== undefined) return
     if (performance.now() > deadline)
       throw new Error(`${program.name} was not ready in time: ${fault}\n${logTail(program, folder)}`)
     await sleep(pollMs)
@@ -64,10 +74,10 @@ export async function stop(program: Program, folder: string, signal?: NodeJS.Sig
   if (process === undefined) return false
   const family = [process, ...descendants(process)]
   send(process, signal ?? program.stopSignal ?? 'SIGTERM')
-  if (signal === 'SIGKILL' || !(await ends(family, stopsWithinMs))) {
-    for (const member of family) send(member, 'SIGKILL')
-    await ends(family, stopsWithinMs)
-  }
+  if (signal !== 'SIGKILL') await ends([process], stopsWithinMs)
+  for (const member of family) send(member, 'SIGKILL')
+  if (!(await ends(family, stopsWithinMs)))
+    throw new Error(`${program.name}, process ${process.id}, does not end; it may be another user's.`)
   rmSync(idFile(program, folder), { force: true })
   return true
 }

@@ -15,6 +15,9 @@ const patterns = ['backends/test', 'chassis/test', 'services/*/test', 'test'].ma
   (folder) => `${folder}/**/*.engines.test.ts`,
 )
 
+/** Of a file too, so that one that waits for what never comes ends the run. */
+const testWithinMs = 300_000
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { all: { type: 'boolean', default: process.env.CI === 'true' } },
@@ -54,7 +57,7 @@ function run(files: readonly string[]): void {
     if (fault === undefined) env[variableOf(engine.name)] = url
     else delete env[variableOf(engine.name)]
   }
-  const words = ['--test', '--test-reporter=spec', ...files]
+  const words = ['--test', `--test-timeout=${testWithinMs}`, '--test-reporter=spec', ...files]
   const { status } = spawnSync(process.execPath, words, { cwd: root, env, stdio: 'inherit' })
   process.exitCode = status ?? 1
 }

@@ -17,14 +17,17 @@ test('Docker answers only where its engine does and it understands Compose files
   assert.equal(await dockerAnswers(), false)
 })
 
-test('An engine is started from the Compose file until it is healthy, and removed without its volume', async (t) => {
+test('An engine is started from the Compose file until it is healthy, and its volume goes only when it shall', async (t) => {
   const calls = putDocker(t, 'exit 0')
   await composeUp('redis')
-  await composeDown('redis')
+  await composeDown('mysql', false)
+  await composeDown('mysql', true)
   const file = new URL('../compose.yaml', import.meta.url).pathname
   assert.deepEqual(calls(), [
     `compose --file ${file} up --detach --wait --quiet-pull redis`,
-    `compose --file ${file} rm --stop --force redis`,
+    `compose --file ${file} rm --stop --force mysql`,
+    `compose --file ${file} rm --stop --force mysql`,
+    'volume rm --force quintet-backends_mysql',
   ])
 })
 

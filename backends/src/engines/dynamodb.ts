@@ -31,7 +31,11 @@ async function install(tools: string): Promise<void> {
   if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
   const options = { timeoutMs: installedWithinMs }
   await execute(locate('python3'), ['-m', 'venv', '--clear', environment], options)
-  await execute(join(environment, 'bin', 'pip'), ['install', '--quiet', '-r', requirements], options)
+  await execute(
+    join(environment, 'bin', 'pip'),
+    ['install', '--quiet', '--no-compile', '-r', requirements],
+    options,
+  )
   writeFileSync(installed, wanted)
 }
 
