@@ -6,12 +6,50 @@ import fc from 'fast-check'
 
 export type OpenCache = (options: CacheOptions) => Promise<Cache>
 
-/** What every cache adapter keeps. `open` gives an empty cache of its own at every call. */
-export function testCache(name: string, open: OpenCache): void {
+/**
+ * What every cache adapter keeps. `open` gives an empty cache of its own at every call. One that is a server has a clock of
+ * its own, by which leases and the times of absent keys end.
+ */
+export function testCache(name: string, open: OpenCache, { hasOwnClock = false } = {}): void {
   describe(`cache contract: ${name}`, () => {
     testReads(open)
+    if (!hasOwnClock) testTimes(open)
     testRaces(open)
     testHistories(open)
+  })
+}
+
+function testTimes(open: OpenCache): void {
+  test('1,000 concurrent readers of a cold key make one load', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    const gate = createGate<Entry>()
+    const readings = Array.from({ length: 1000 }, () => cache.read('key', gate.run))
+    await gate.called
+    gate.answer(entryOf(1))
+    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
+    t.assert.equal(gate.calls(), 1)
+  })
+
+  test('an absent key is looked up again from the end of its time on', async (t) => {
+    const { cache, clock, source } = await createWorld(t, open, undefined, { absentTtlMs: 5000 })
+    await cache.read('key', source.load)
+    source.entry = entryOf(1)
+    clock.set(startMs + 4999)
+    t.assert.equal(await cache.read('key', source.load), undefined)
+    clock.set(startMs + 5000)
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
+  })
+
+  test('a load that hangs holds up other readers for a bounded time, and fills nothing when it ends', async (t) => {
+    const { cache, source } = await createWorld(t, open, entryOf(1), { flightWaitMs: 5 })
+    const gate = createGate<Entry>()
+    const hung = cache.read('key', gate.run)
+    await gate.called
+    const readings = Array.from({ length: 100 }, () => cache.read('key', source.load))
+    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
+    gate.answer(entryOf(0))
+    t.assert.deepEqual(await hung, entryOf(0))
+    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
 }
 
@@ -86,16 +124,6 @@ function testReads(open: OpenCache): void {
     await writing
   })
 
-  test('an absent key is looked up again from the end of its time on', async (t) => {
-    const { cache, clock, source } = await createWorld(t, open, undefined, { absentTtlMs: 5000 })
-    await cache.read('key', source.load)
-    source.entry = entryOf(1)
-    clock.set(startMs + 4999)
-    t.assert.equal(await cache.read('key', source.load), undefined)
-    clock.set(startMs + 5000)
-    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
-  })
-
   test('a load that rejects reaches every reader who needed it, and the key works afterwards', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const load = async () => Promise.reject(new Error('source is down'))
@@ -113,28 +141,6 @@ function testReads(open: OpenCache): void {
     }
     await t.assert.rejects(async () => cache.read('key', load), /source is down/)
     t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
-  })
-
-  test('1,000 concurrent readers of a cold key make one load', async (t) => {
-    const { cache } = await createWorld(t, open, undefined)
-    const gate = createGate<Entry>()
-    const readings = Array.from({ length: 1000 }, () => cache.read('key', gate.run))
-    await gate.called
-    gate.answer(entryOf(1))
-    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
-    t.assert.equal(gate.calls(), 1)
-  })
-
-  test('a load that hangs holds up other readers for a bounded time, and fills nothing when it ends', async (t) => {
-    const { cache, source } = await createWorld(t, open, entryOf(1), { flightWaitMs: 5 })
-    const gate = createGate<Entry>()
-    const hung = cache.read('key', gate.run)
-    await gate.called
-    const readings = Array.from({ length: 100 }, () => cache.read('key', source.load))
-    t.assert.deepEqual(new Set(await Promise.all(readings).then(versionsOf)), new Set([1]))
-    gate.answer(entryOf(0))
-    t.assert.deepEqual(await hung, entryOf(0))
-    t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
 
   test('stats count every read and every write once, by how it ended', async (t) => {

@@ -38,7 +38,10 @@ export type Cache = {
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T>
 
-  /** Forgets everything and keeps nothing from then on; reads still load and writes still run. */
+  /** Where the cache is a server: rejects with what is wrong when it cannot be used, without which nothing can be written. */
+  ping?(): Promise<void>
+
+  /** Forgets everything and keeps nothing from then on; reads still load and writes still run, where no server is needed. */
   close(): Promise<void>
 
   stats(): CacheStats
@@ -53,16 +56,23 @@ export type ReadResult = 'hit' | 'miss' | 'wait' | 'busy' | 'bypass'
 /** How a write ended. `contended`: done, but it met another, so its key was left empty. `failed`: it rejected. */
 export type WriteResult = 'ok' | 'contended' | 'failed'
 
-/** What is held now, and the counts since the cache was opened. `bytes` is an estimate that errs upwards. */
+/** The counts since the cache was opened, and what this process holds now. `bytes` is an estimate that errs upwards. */
 export type CacheStats = {
-  readonly entries: number
-  readonly bytes: number
+  readonly entries?: number
+  readonly bytes?: number
   readonly reads: Readonly<Record<ReadResult, number>>
   readonly writes: Readonly<Record<WriteResult, number>>
 }
 
 export type CacheOptions = {
   clock: Clock
+  /** Whose keys they are, where several services share a server. */
+  namespace?: string
+  /**
+   * How long after it was emptied, restarted or replaced a server is not read from: as long as a write that had begun before may
+   * still take effect.
+   */
+  quarantineMs?: number
   /** The longest that a value is kept, whatever its own expiry says; 60 s unless given. */
   valueTtlMs?: number
   /** The longest that "absent" is remembered; 5 s unless given. */
@@ -79,7 +89,7 @@ export type CacheOptions = {
 
 /**
  * Opens the cache that the URL's scheme names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds;
- * `none:` is one that nothing is ever held in.
+ * `none:` is one that nothing is ever held in; `redis://` is a Redis that processes share, which need not be there.
  * Throws a plain error that says what is wrong with the URL.
  */
 export async function openCache(url: string, options: CacheOptions): Promise<Cache> {
@@ -92,6 +102,9 @@ export async function openCache(url: string, options: CacheOptions): Promise<Cac
   return open(url, options)
 }
 
+const redis = async (url: string, options: CacheOptions) =>
+  (await import('./redis.ts')).openRedisCache(url, options)
+
 const adapters: Record<string, (url: string, options: CacheOptions) => Promise<Cache>> = {
   'memory:': async (url, options) => (await import('./memory.ts')).openMemoryCache(url, options),
   'none:': async (_url, options) =>
@@ -101,4 +114,6 @@ const adapters: Record<string, (url: string, options: CacheOptions) => Promise<C
       bytesMax: 1,
       trusted: () => false,
     }),
+  'redis:': redis,
+  'rediss:': redis,
 }

@@ -29,8 +29,9 @@ export function embeddableUrl(options: { default: string; schemes: string[]; des
 /** The cache before the databases, which several services may have each for itself. */
 export const cacheUrl = embeddableUrl({
   default: 'memory:',
-  schemes: ['memory:', 'none:'],
-  description: 'The cache before the databases: memory:?entries=50000&bytes=16777216, or none: for none.',
+  schemes: ['memory:', 'none:', 'redis:', 'rediss:'],
+  description:
+    'The cache before the databases: memory:?entries=50000&bytes=16777216, redis://user:password@host, or none: for none.',
 })
 
 export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {

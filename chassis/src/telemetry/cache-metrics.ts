@@ -27,10 +27,10 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   })
   new Gauge({
     name: 'cache_entries',
-    help: 'Entries held now.',
+    help: 'Entries that this process holds now.',
     registers,
     collect() {
-      this.set(cache.stats().entries)
+      this.set(cache.stats().entries ?? 0)
     },
   })
   new Gauge({
@@ -38,7 +38,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
     help: 'Memory of the entries held now, an estimate that errs upwards.',
     registers,
     collect() {
-      this.set(cache.stats().bytes)
+      this.set(cache.stats().bytes ?? 0)
     },
   })
 }

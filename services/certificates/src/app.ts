@@ -47,7 +47,11 @@ export async function createCertificatesApp(
     await Promise.all([queue.close(), storage.close()])
     throw error
   })
-  const cache = await openCache(config.CACHE_URL, { clock, trusted: storage.isSole })
+  const cache = await openCache(config.CACHE_URL, {
+    clock,
+    namespace: 'certificates',
+    trusted: storage.isSole,
+  })
   const relay = createOutboxRelay({ database: storage, queue, clock })
   const database = wakeAfterCommit(storage, relay)
   const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })
@@ -67,7 +71,7 @@ export async function createCertificatesApp(
     metrics,
     detailAlias: 'description',
     wrongValueCode: 'unprocessable',
-    dependencies: { database: database.ping, queue: queue.ping },
+    dependencies: { database: database.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
     quick: quickUser(users),
   })
   exportCacheMetrics(metrics.registry, cache)

@@ -27,7 +27,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     openDatabase<GuidTables>(config.GUID_DATABASE_URL, { migrations }),
     openQueue(config.EVENTS_URL, { clock }),
   ])
-  const cache = await openCache(config.CACHE_URL, { clock, trusted: storage.isSole })
+  const cache = await openCache(config.CACHE_URL, { clock, namespace: 'guid', trusted: storage.isSole })
   const relay = createOutboxRelay({
     database: storage,
     queue,
@@ -45,7 +45,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     logger,
     metrics,
     detailAlias: 'error',
-    dependencies: { database: database.ping, queue: queue.ping },
+    dependencies: { database: database.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
     quick: quickGuid(guids),
   })
   exportCacheMetrics(metrics.registry, cache)

@@ -20,7 +20,7 @@ export async function createInventoryApp(
   const { logger = createLogger({ service: 'inventory', level: config.LOG_LEVEL }) } = parts
   const metrics = createMetrics('inventory')
   const database = await openDatabase<MovieTables>(config.INVENTORY_DATABASE_URL, { migrations })
-  const cache = await openCache(config.CACHE_URL, { clock, trusted: database.isSole })
+  const cache = await openCache(config.CACHE_URL, { clock, namespace: 'inventory', trusted: database.isSole })
   const movies = createMovieStore({ database, cache })
   const idempotency = createIdempotency({ database, clock, detailAlias: 'message' })
   const app = await createApp({
@@ -30,7 +30,7 @@ export async function createInventoryApp(
     logger,
     metrics,
     detailAlias: 'message',
-    dependencies: { database: database.ping },
+    dependencies: { database: database.ping, ...(cache.ping && { cache: cache.ping }) },
     quick: quickMovie(movies),
   })
   exportCacheMetrics(metrics.registry, cache)

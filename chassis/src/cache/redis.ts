@@ -1,0 +1,280 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Fence } from '../clock/index.ts'
+import { AppError, dependencyDown } from '../errors/index.ts'
+import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from './index.ts'
+import { openRedisLink } from './redis-link.ts'
+import type { Generation } from './redis-link.ts'
+
+/** A write must have taken effect within this after its marker was set, which then stands for long enough for any clock. */
+const writeWithinMs = 5_000
+const markerMs = 30_000
+const leaseMs = 3_000
+/** After so long for the last writes of a former generation to have taken effect, or to have been refused. */
+const quarantineMsDefault = 8_000
+const readWithinMs = 50
+const beginWithinMs = 400
+const lookIntervalMs = 20
+const sweepIntervalMs = 30_000
+const keysPerSweep = 500
+
+/** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
+type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
+
+/**
+ * The cache of several processes, in Redis, coherent by markers and fill leases (docs/decisions). A writer marks its keys,
+ * then changes the database by a statement that must take effect while the markers stand, then leaves what it wrote. A
+ * reader takes what is there, or a lease to fill what is not. While Redis is away or slow reads go past it; writes are refused, since
+ * others may hold what they would change.
+ */
+export function openRedisCache(url: string, options: CacheOptions): Cache {
+  const { clock, namespace, valueTtlMs = 60_000, absentTtlMs = 5_000, flightWaitMs = 100 } = options
+  if (namespace === undefined) throw new Error('A cache in Redis needs a namespace.')
+  const link = openRedisLink(url, namespace, options.quarantineMs ?? quarantineMsDefault)
+  const { client } = link
+  const reads: Record<ReadResult, number> = { hit: 0, miss: 0, wait: 0, busy: 0, bypass: 0 }
+  const writes: Record<WriteResult, number> = { ok: 0, contended: 0, failed: 0 }
+  const ending = new Set<Promise<unknown>>()
+  const asked: Asked[] = []
+  let closed = false
+  const watch = setInterval(giveUpLate, lookIntervalMs).unref()
+  const sweeping = setInterval(() => void sweep().catch(() => {}), sweepIntervalMs).unref()
+  let cursor = '0'
+
+  function read(key: string, load: Load): ReturnType<Load> {
+    const generation = link.current()
+    if (generation === undefined || closed || isSlow()) return pass('bypass', load)
+    return look(generation, generation.prefix + key, load)
+  }
+
+  async function look(generation: Generation, key: string, load: Load): Promise<Entry | undefined> {
+    const held = await soon(client.get(key))
+    if (held === undefined) return pass('bypass', load)
+    if (isAnswer(held)) return answer('hit', held, load)
+    const token = newToken()
+    const granted = await soon(client.lease(generation, key, token, leaseMs, generation.quarantineEndsAt))
+    if (granted === 'MISS') return fill(generation, key, token, load)
+    if (granted !== undefined && granted !== null && isAnswer(granted)) return answer('hit', granted, load)
+    if (granted === 'WAIT') return wait(key, load)
+    if (granted === 'GONE') void link.learn().catch(() => {})
+    return pass(granted === 'BUSY' ? 'busy' : 'bypass', load)
+  }
+
+  /** The entry, unless its end has come by the clock of the service, which is then what it loads. */
+  function answer(result: ReadResult, text: string, load: Load): ReturnType<Load> {
+    if (text === absent) {
+      reads[result] += 1
+      return undefined
+    }
+    const entry = decode(text)
+    if (clock.now() >= entry.expiresAtMs) return pass('bypass', load)
+    reads[result] += 1
+    return entry
+  }
+
+  function pass(result: ReadResult, load: Load): ReturnType<Load> {
+    reads[result] += 1
+    const loaded = load()
+    return loaded instanceof Promise ? loaded.then(living) : living(loaded)
+  }
+
+  function living(entry: Entry | undefined): Entry | undefined {
+    return entry !== undefined && clock.now() < entry.expiresAtMs ? entry : undefined
+  }
+
+  async function fill(
+    generation: Generation,
+    key: string,
+    token: string,
+    load: Load,
+  ): Promise<Entry | undefined> {
+    reads.miss += 1
+    let filling = nothing
+    try {
+      const entry = living(await load())
+      filling = kept(entry ?? null)
+      return entry
+    } finally {
+      track(client.fill(generation, key, token, filling.text, filling.ttlMs))
+    }
+  }
+
+  /** Another reader loads. What it brings counts for this one only as something that it finds there itself. */
+  async function wait(key: string, load: Load): Promise<Entry | undefined> {
+    for (const until = performance.now() + flightWaitMs; performance.now() < until; ) {
+      await pause(5 + 15 * Math.random())
+      const held = await soon(client.get(key))
+      if (held === undefined || held === null) break
+      if (isAnswer(held)) return answer('wait', held, load)
+    }
+    return pass('bypass', load)
+  }
+
+  async function write<T>(
+    keys: readonly string[],
+    change: (fence: Fence) => Promise<T>,
+    entryOf: (result: T, key: string) => Entry | null | undefined,
+  ): Promise<T> {
+    const token = newToken()
+    const { generation, before } = await begin(keys, token)
+    let left: Left = leftNothing
+    let marked = keys
+    try {
+      const result = await change({ before })
+      left = (key) => {
+        const entry = entryOf(result, key)
+        return entry === undefined ? nothing : kept(entry)
+      }
+      return result
+    } catch (error) {
+      writes.failed += 1
+      // What may still take effect keeps its markers, and readers at the database, until they end.
+      if (error instanceof AppError && error.code === 'outcome_unknown') marked = []
+      throw error
+    } finally {
+      end(generation, marked, token, left)
+    }
+  }
+
+  async function begin(
+    keys: readonly string[],
+    token: string,
+  ): Promise<{ generation: Generation; before: number }> {
+    for (let tries = 2; tries > 0; tries--) {
+      const generation = link.current() ?? (await link.learn())
+      const before = performance.now() + writeWithinMs
+      const marks = keys.map((key) => client.begin(generation, generation.prefix + key, token, markerMs))
+      const marked = await within(beginWithinMs + keys.length / 10, Promise.all(marks)).catch(
+        (error: unknown) => {
+          end(generation, keys, token, leftNothing)
+          throw dependencyDown('The cache does not answer, and nothing may be changed without it.', error)
+        },
+      )
+      if (marked.every((one) => one === 'OK')) return { generation, before }
+      end(generation, keys, token, leftNothing)
+      await link.learn()
+    }
+    throw dependencyDown('The cache is being emptied; try again.')
+  }
+
+  /** Not waited for: until it is done readers go to the database, which is slower and never wrong. */
+  function end(generation: Generation, keys: readonly string[], token: string, left: Left): void {
+    if (keys.length === 0) return
+    const ends = keys.map((key) => {
+      const { text, ttlMs } = left(key)
+      return client.end(generation, generation.prefix + key, token, text, ttlMs, generation.quarantineEndsAt)
+    })
+    track(
+      Promise.all(ends).then((told) => {
+        if (left !== leftNothing)
+          writes[told.some((one) => one === 'SHARED' || one === 'LOST') ? 'contended' : 'ok'] += 1
+      }),
+    )
+  }
+
+  function kept(entry: Entry | null): Kept {
+    // Keys that were filled together are not all looked up again together.
+    const capMs = (entry === null ? absentTtlMs : valueTtlMs) * (0.9 + Math.random() / 10)
+    if (entry === null) return { text: absent, ttlMs: Math.floor(capMs) }
+    return { text: encode(entry), ttlMs: Math.floor(Math.min(capMs, entry.expiresAtMs - clock.now())) }
+  }
+
+  /** The answer of Redis; undefined where it has none, or takes too long. */
+  function soon<R>(reply: Promise<R>): Promise<R | undefined> {
+    const { promise, resolve } = Promise.withResolvers<R | undefined>()
+    const one: Asked = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
+    asked.push(one)
+    const settle = (value: R | undefined) => {
+      one.isOver = true
+      resolve(value)
+    }
+    reply.then(settle, () => settle(undefined))
+    return promise
+  }
+
+  /** Answers come in the order of the questions, so the oldest one that is open says how slow Redis is. */
+  function isSlow(): boolean {
+    while (asked[0]?.isOver) asked.shift()
+    const [oldest] = asked
+    return oldest !== undefined && performance.now() - oldest.at > readWithinMs
+  }
+
+  function giveUpLate(): void {
+    if (!isSlow()) return
+    const since = performance.now() - readWithinMs
+    for (const one of asked) {
+      if (one.at > since) return
+      one.giveUp()
+    }
+  }
+
+  async function sweep(): Promise<void> {
+    const generation = link.current()
+    if (generation === undefined) return
+    const page = await client.scan(cursor, { MATCH: `${generation.key}:*`, COUNT: keysPerSweep })
+    cursor = page.cursor
+    await Promise.all(page.keys.map((key) => client.sweep(generation, key)))
+  }
+
+  function track(work: Promise<unknown>): void {
+    const settled = work.catch(() => {}).finally(() => ending.delete(settled))
+    ending.add(settled)
+  }
+
+  return {
+    peek: () => undefined,
+    read,
+    write,
+    ping: link.ping,
+    async close() {
+      closed = true
+      clearInterval(watch)
+      clearInterval(sweeping)
+      await within(beginWithinMs, Promise.all(ending)).catch(() => {})
+      await link.close()
+    },
+    stats: () => ({ reads: { ...reads }, writes: { ...writes } }),
+  }
+}
+
+const absent = 'N'
+/** What is to stand under a key: nothing, where the text is empty. */
+type Kept = { readonly text: string; readonly ttlMs: number }
+type Left = (key: string) => Kept
+
+const nothing: Kept = { text: '', ttlMs: 0 }
+/** Of a write that failed, which counts as that. */
+const leftNothing: Left = () => nothing
+
+function isAnswer(text: string | null): text is string {
+  return text !== null && (text.startsWith('V') || text === absent)
+}
+
+function encode({ version, expiresAtMs, text }: Entry): string {
+  return `V${version}|${expiresAtMs === Number.POSITIVE_INFINITY ? '' : expiresAtMs}|${text}`
+}
+
+function decode(text: string): Entry {
+  const first = text.indexOf('|')
+  const second = text.indexOf('|', first + 1)
+  const end = text.slice(first + 1, second)
+  return {
+    version: Number(text.slice(1, first)),
+    expiresAtMs: end === '' ? Number.POSITIVE_INFINITY : Number(end),
+    text: text.slice(second + 1),
+  }
+}
+
+function newToken(): string {
+  return randomBytes(9).toString('base64url').replaceAll('_', '-')
+}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Error('It took too long.')), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
