@@ -3,6 +3,7 @@ import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { ConfigError } from '@quintet/chassis/config'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
+import { dependencyDown } from '@quintet/chassis/errors'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
@@ -43,7 +44,10 @@ export async function createCertificatesApp(
     openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations }),
     openQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
   ])
-  await refuseUnknownKeys(storage, keyring).catch(async (error: unknown) => {
+  const refuseUnknownKeys = createKeyCheck(storage, keyring)
+  await refuseUnknownKeys().catch(async (error: unknown) => {
+    // A database that is away or not made yet is no reason not to start; readiness looks again.
+    if (!(error instanceof ConfigError)) return
     await Promise.all([queue.close(), storage.close()])
     throw error
   })
@@ -71,7 +75,12 @@ export async function createCertificatesApp(
     metrics,
     detailAlias: 'description',
     wrongValueCode: 'unprocessable',
-    dependencies: { database: database.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
+    dependencies: {
+      database: database.ping,
+      queue: queue.ping,
+      keys: () => refuseUnknownKeys().catch(toldInReadiness),
+      ...(cache.ping && { cache: cache.ping }),
+    },
     quick: quickUser(users),
   })
   exportCacheMetrics(metrics.registry, cache)
@@ -109,18 +118,27 @@ function receiverOf(config: CertificatesConfig): Receiver | undefined {
   return { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
 }
 
-/** A key that is missing is told of at the start, not when somebody needs what it has encrypted. */
-async function refuseUnknownKeys(database: CertificatesDatabase, { ids }: Keyring): Promise<void> {
-  const missing = await database.query
-    .selectFrom('certificate')
-    .select('key_id')
-    .where('key_id', 'not in', ids)
-    .limit(1)
-    .executeTakeFirst()
-  if (missing !== undefined)
-    throw new ConfigError([
-      `There are private keys that were encrypted by the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
-    ])
+/** A key that is missing is told of as early as can be, not when somebody needs what it has encrypted. */
+function createKeyCheck(database: CertificatesDatabase, { ids }: Keyring): () => Promise<void> {
+  let isChecked = false
+  return async () => {
+    if (isChecked) return
+    const missing = await database.query
+      .selectFrom('certificate')
+      .select('key_id')
+      .where('key_id', 'not in', ids)
+      .limit(1)
+      .executeTakeFirst()
+    if (missing !== undefined)
+      throw new ConfigError([
+        `There are private keys that were encrypted by the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
+      ])
+    isChecked = true
+  }
+}
+
+function toldInReadiness(error: unknown): never {
+  throw error instanceof ConfigError ? dependencyDown(error.message) : error
 }
 
 function startDelivery(

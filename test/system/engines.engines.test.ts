@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { startPrivateEngine } from '@quintet/backends'
+import type { EngineName, PrivateEngine } from '@quintet/backends'
+import { engineUrl } from '@quintet/chassis/testing'
+import pg from 'pg'
+import { call, dataFolder, root, run } from './processes.ts'
+
+/** The services in one process, on a PostgreSQL, a Redis and a RabbitMQ of their own that are treated badly. */
+
+const names = ['postgres', 'redis', 'amqp'] as const
+const areHere = names.map((name) => engineUrl(name) !== undefined).every(Boolean)
+
+if (areHere) {
+  test('Started before its engines the system says what it waits for, and works once they are there', async (t) => {
+    const { engines, settings } = await startEngines(t)
+    await migrate(settings)
+    for (const name of names) await engines[name].stop()
+    const quintet = run(t, ['quintet.ts', 'start'], settings)
+    const [guid, billing] = [await quintet.address('guid'), await quintet.address('billing')]
+    const unready = await call('GET', `${guid}/health/ready`)
+    assert.equal(unready?.status, 503)
+    assert.match(JSON.stringify(unready?.body), /The database does not answer.*The cache does not answer/s)
+    assert.equal(unready?.headers.get('retry-after'), '1')
+    assert.match(
+      JSON.stringify((await call('GET', `${billing}/health/ready`))?.body),
+      /message broker does not answer/,
+    )
+    assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 503)
+    for (const name of names.toReversed()) await engines[name].restart()
+    await until(async () => (await call('GET', `${guid}/health/ready`))?.status === 200)
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200)
+    assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 201)
+  })
+
+  test('Before the tables are made readiness names what is missing, and the tables have the names of the seeds', async (t) => {
+    const { engines, settings } = await startEngines(t, ['postgres'])
+    const early = run(t, ['quintet.ts', 'start', 'inventory'], settings)
+    const waiting = await early.address('inventory')
+    assert.match(
+      JSON.stringify((await call('GET', `${waiting}/health/ready`))?.body),
+      /run quintet migrate up/,
+    )
+    await migrate(settings)
+    await until(async () => (await call('GET', `${waiting}/health/ready`))?.status === 200)
+    const movie = { title: 'Metropolis', description: 'A city.' }
+    assert.equal((await call('POST', `${waiting}/api/movies`, movie))?.status, 201)
+    const client = new pg.Client(
+      Object.assign(new URL(engines.postgres.url), { pathname: '/movies_db' }).href,
+    )
+    await client.connect()
+    const { rows } = await client.query('table movies')
+    await client.end()
+    assert.deepEqual(
+      rows.map(({ title, description }) => ({ title, description })),
+      [movie],
+    )
+  })
+
+  test('Each engine killed and started amid a load: what was answered is there, once, and nothing needs a restart', async (t) => {
+    const { engines, settings } = await startEngines(t)
+    await migrate(settings)
+    const quintet = run(t, ['quintet.ts', 'start'], { ...settings, LOG_LEVEL: 'silent' })
+    const [gateway, billing] = [await quintet.address('gateway'), await quintet.address('billing')]
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200)
+    const created: { path: string; user: string }[] = []
+    const posted: number[] = []
+    let number = 0
+    let stopped = false
+    const client = async () => {
+      while (!stopped) {
+        const n = ++number
+        const user = `user-${n}`
+        const guid = await call('POST', `${gateway}/guid`, { user }, { 'idempotency-key': `g${n}` })
+        if (guid?.status === 201) created.push({ path: `/guid/${Object(guid.body).guid}`, user })
+        const order = { user_id: '3', number_of_items: '5', total_amount: `${n}` }
+        if ((await call('POST', `${gateway}/api/billing`, order))?.status === 200) posted.push(n)
+        if (guid?.status !== 201) await pause(20)
+      }
+    }
+    const clients = Array.from({ length: 12 }, client)
+    for (const name of names) {
+      await grows(created, posted)
+      await engines[name].kill()
+      await pause(700)
+      await engines[name].restart()
+    }
+    await grows(created, posted)
+    stopped = true
+    await Promise.all(clients)
+    for (const { path, user } of created)
+      assert.equal(Object((await call('GET', `${gateway}${path}`))?.body).user, user)
+    const amounts = await arrivedAmounts(engines.postgres, posted.length)
+    assert.deepEqual(
+      posted.filter((n) => !amounts.includes(n)),
+      [],
+      'posted and never stored',
+    )
+    assert.deepEqual(amounts, [...new Set(amounts)], 'stored twice')
+  })
+}
+
+type Engines = { readonly [Name in (typeof names)[number]]: PrivateEngine }
+
+async function startEngines(t: TestContext, wanted: readonly EngineName[] = names) {
+  const started = await Promise.all(
+    names.map(async (name) => {
+      if (!wanted.includes(name)) return [name, undefined] as const
+      const engine = await startPrivateEngine(name)
+      t.after(() => engine.dispose())
+      return [name, engine] as const
+    }),
+  )
+  const engines = Object.fromEntries(started.filter(([, engine]) => engine !== undefined)) as Engines
+  const database = (name: string) =>
+    Object.assign(new URL(engines.postgres.url), { pathname: `/${name}` }).href
+  const settings = {
+    DATA_DIR: dataFolder(t),
+    GUID_DATABASE_URL: database('guid_db'),
+    CERTIFICATES_DATABASE_URL: database('certificates_db'),
+    INVENTORY_DATABASE_URL: database('movies_db'),
+    BILLING_DATABASE_URL: database('orders_db'),
+    CERTIFICATES_KEY: '0'.repeat(64),
+    ...(engines.redis && { CACHE_URL: engines.redis.url }),
+    ...(engines.amqp && { QUEUE_URL: engines.amqp.url }),
+  }
+  return { engines, settings }
+}
+
+async function migrate(settings: Record<string, string>): Promise<void> {
+  const env = { PATH: process.env.PATH, ...settings }
+  await promisify(execFile)(process.execPath, ['quintet.ts', 'migrate', 'up'], { cwd: root, env })
+}
+
+/** Both kinds of work go on, and not only one. */
+async function grows(...lists: readonly (readonly unknown[])[]): Promise<void> {
+  const before = lists.map(({ length }) => length)
+  await until(async () => lists.every(({ length }, i) => length > (before[i] ?? 0) + 30))
+}
+
+async function arrivedAmounts(postgres: PrivateEngine, count: number): Promise<number[]> {
+  const client = new pg.Client(Object.assign(new URL(postgres.url), { pathname: '/orders_db' }).href)
+  await client.connect()
+  const amounts = async () => {
+    const { rows } = await client.query<{ total_amount: string }>('select total_amount from orders')
+    return rows.map(({ total_amount }) => Number(total_amount))
+  }
+  try {
+    await until(async () => (await amounts()).length >= count)
+    return await amounts()
+  } finally {
+    await client.end()
+  }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 40_000; waitedMs += 50) {
+    if (await condition()) return
+    await pause(50)
+  }
+  throw new Error(`It never came to pass: ${condition}`)
+}
