@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { Admin } from '@platformatic/kafka'
+import { openQueue } from '@quintet/chassis/queue'
+import { testQueue, until } from './queue-contract.ts'
+import type { QueueWorld } from './queue-contract.ts'
+
+const url = process.env.ENGINE_KAFKA
+
+if (url === undefined) {
+  test('Kafka is not here: set ENGINE_KAFKA, or run npm run backends -- up kafka', { skip: true }, () => {})
+} else {
+  testQueue('kafka', (t) => createWorld(t, url), ['order', 'streams'])
+}
+
+/** Topics whose names begin in a way of their own, and are gone after the test. */
+function createWorld(t: TestContext, url: string): QueueWorld {
+  const prefix = `test-${randomBytes(6).toString('hex')}.`
+  const { host } = new URL(url)
+  const own = `kafka://${host}/${prefix}?partitions=4`
+  const closing: (() => Promise<void>)[] = []
+  const admin = new Admin({ clientId: 'test', bootstrapBrokers: [host] })
+  t.after(async () => {
+    await Promise.all(closing.map((close) => close()))
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix))
+    if (topics.length > 0) await admin.deleteTopics({ topics })
+    await admin.close()
+  })
+  return {
+    url: own,
+    pass: (ms) => pause(ms),
+    async open() {
+      const queue = await openQueue(own)
+      closing.push(() => queue.close())
+      return queue
+    },
+    async shared(consumers) {
+      const name = `quintet.${prefix}work`
+      await until(async () => {
+        const group = (await admin.describeGroups({ groups: [name] })).get(name)
+        return /^stable$/i.test(group?.state ?? '') && group?.members.size === consumers
+      })
+    },
+  }
+}
