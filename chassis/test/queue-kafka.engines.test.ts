@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Admin } from '@platformatic/kafka'
 import { openQueue } from '@quintet/chassis/queue'
-import { testQueue, until } from './queue-contract.ts'
+import { isAppError, testQueue, until } from './queue-contract.ts'
 import type { QueueWorld } from './queue-contract.ts'
 
 const url = process.env.ENGINE_KAFKA
@@ -45,3 +45,39 @@ function createWorld(t: TestContext, url: string): QueueWorld {
     },
   }
 }
+
+test('kafka: a URL that is wrong is told with all its faults, and without its password', async (t: TestContext) => {
+  const told = await openQueue('kafka://ada:secret@host:x/pre fix?partitions=0&sasl=magic&color=red').catch(
+    String,
+  )
+  for (const fault of [/"host:x"/, /prefix/, /partitions/, /sasl/, /"color"/])
+    t.assert.match(String(told), fault)
+  t.assert.doesNotMatch(String(told), /secret/)
+})
+
+test('kafka: brokers that are not there are told soon, and by nothing that has their password', async (t: TestContext) => {
+  const queue = await openQueue('kafka://ada:secret@127.0.0.1:1')
+  t.after(() => queue.close())
+  const message = { id: 'a', key: '', body: 'a' }
+  for (const work of [
+    () => queue.publish('work', message),
+    () => queue.append('log', [message]),
+    queue.ping,
+  ]) {
+    const startedAt = performance.now()
+    const told = await work().then(String, (error: unknown) => error)
+    t.assert.ok(isAppError('dependency_down')(told))
+    t.assert.doesNotMatch(String(told), /secret/)
+    t.assert.ok(performance.now() - startedAt < 4_000)
+  }
+})
+
+test('kafka: publishing once is refused with words, since no broker remembers keys', async (t: TestContext) => {
+  const queue = await openQueue('kafka://127.0.0.1:1')
+  t.after(() => queue.close())
+  const once = { key: 'k', forMs: 1_000 }
+  await t.assert.rejects(
+    queue.publish('work', { id: 'a', key: '', body: 'a' }, { once }),
+    /does not remember/,
+  )
+})

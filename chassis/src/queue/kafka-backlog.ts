@@ -1,7 +1,6 @@
 import { AppError } from '../errors/index.ts'
 
 const measuredAgainMs = 250
-const measuredAgainWhenFullMs = 50
 
 /** How full a queue is: as it was measured, with what was published here since, though some of that may be done. */
 type Backlog = {
@@ -9,6 +8,8 @@ type Backlog = {
   publishedSince: number
   underway: number
   measuredAt: number
+  /** Whether some of it was done since, here. */
+  outdated: boolean
   measuring?: Promise<void>
 }
 
@@ -21,19 +22,26 @@ export function createBacklogs(measure: (topic: string) => Promise<number>) {
 
   async function refresh(topic: string, backlog: Backlog): Promise<void> {
     const before = backlog.publishedSince
+    backlog.outdated = false
     backlog.measured = await measure(topic)
     backlog.publishedSince -= before
     backlog.measuredAt = performance.now()
   }
 
   async function measureAgain(topic: string, backlog: Backlog, seemsFull: boolean): Promise<void> {
-    const againMs = seemsFull ? measuredAgainWhenFullMs : measuredAgainMs
-    if (performance.now() - backlog.measuredAt < againMs) return
+    const isRecent = performance.now() - backlog.measuredAt < measuredAgainMs
+    if (isRecent && !(seemsFull && backlog.outdated)) return
     backlog.measuring ??= refresh(topic, backlog).finally(() => delete backlog.measuring)
     await backlog.measuring
   }
 
   return {
+    /** Messages of the queue are done, so one that seemed full may not be. */
+    outdate(topic: string): void {
+      const backlog = backlogs.get(topic)
+      if (backlog !== undefined) backlog.outdated = true
+    },
+
     async admit(topic: string, count: number, limit: number, publish: () => Promise<void>): Promise<void> {
       const backlog = backlogs.get(topic) ?? { ...unmeasured }
       backlogs.set(topic, backlog)
@@ -51,4 +59,10 @@ export function createBacklogs(measure: (topic: string) => Promise<number>) {
   }
 }
 
-const unmeasured = { measured: 0, publishedSince: 0, underway: 0, measuredAt: Number.NEGATIVE_INFINITY }
+const unmeasured = {
+  measured: 0,
+  publishedSince: 0,
+  underway: 0,
+  measuredAt: Number.NEGATIVE_INFINITY,
+  outdated: false,
+}

@@ -15,11 +15,13 @@ import type { KafkaReader } from './kafka-reader.ts'
 
 const sessionMsMin = 6_000
 const sessionMsMax = 300_000
-const rebalanceWithinMs = 60_000
+const rebalanceWithinMs = 20_000
+const requestMarginMs = 5_000
 const heartbeatMs = 1_000
 const drainWithinMs = 10_000
 const commitIntervalMs = 100
 const commitWithinMs = 2_000
+const leaveWithinMs = 2_000
 const fetchWaitMs = 500
 const fetchAgainMs = 200
 const joinAgainMs = 300
@@ -35,6 +37,7 @@ type Session = {
   open: boolean
   room: PromiseWithResolvers<void>
   fetching: Promise<void>
+  committing: Promise<void>
 }
 
 /**
@@ -50,6 +53,7 @@ export function createKafkaConsumer({
   topic,
   handler,
   options,
+  onCommit,
 }: {
   cluster: KafkaCluster
   producer: KafkaProducer
@@ -57,6 +61,7 @@ export function createKafkaConsumer({
   topic: string
   handler: BatchHandler
   options: ConsumeOptions & { readonly batchMax?: number }
+  onCommit: () => void
 }): Consumer {
   const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5, leaseMs = 10_000 } = options
   const { backoffMs = exponentialBackoffMs } = options
@@ -65,6 +70,8 @@ export function createKafkaConsumer({
   let stopped = false
   let session: Session | undefined
   let beginning: Promise<void> = Promise.resolve()
+  let draining: Promise<void> = Promise.resolve()
+  let ending: Promise<void> = Promise.resolve()
   let handling = 0
   let heardAt = 0
   const running = run()
@@ -72,7 +79,7 @@ export function createKafkaConsumer({
   async function run(): Promise<void> {
     while (!stopped) {
       await takePart().catch(() => {})
-      if (!stopped) await Promise.race([pause(joinAgainMs, undefined, { ref: false }), stopping.promise])
+      if (!stopped) await Promise.race([atMost(joinAgainMs), stopping.promise])
     }
   }
 
@@ -80,25 +87,33 @@ export function createKafkaConsumer({
   async function takePart(): Promise<void> {
     await cluster.ensureQueue(topic)
     const lost = Promise.withResolvers<void>()
-    const member = createMember(lost.resolve)
+    const part = { taken: true }
+    const member = createMember(part, lost.resolve)
     try {
       await Promise.race([member.joinGroup({}), stopping.promise])
       await Promise.race([lost.promise, stopping.promise])
     } finally {
+      part.taken = false
       await endSession(member)
-      await Promise.race([
-        member.close(true).catch(() => {}),
-        pause(commitWithinMs, undefined, { ref: false }),
-      ])
+      await leave(member)
     }
   }
 
-  function createMember(lose: () => void): GroupMember {
+  /** Left before it is closed, since a member that is closed while it joins goes on telling that it lives. */
+  async function leave(member: GroupMember): Promise<void> {
+    await Promise.race([Promise.resolve(member.leaveGroup(true)).catch(() => {}), atMost(leaveWithinMs)])
+    await Promise.race([member.close(true).catch(() => {}), atMost(leaveWithinMs)])
+  }
+
+  function createMember(part: { readonly taken: boolean }, lose: () => void): GroupMember {
+    const rebalanceTimeout = Math.max(rebalanceWithinMs, sessionTimeout)
     const member = new GroupMember({
       ...cluster.options,
+      // Kafka answers a request to join when all members are there, or their time is up.
+      requestTimeout: rebalanceTimeout + requestMarginMs,
       groupId: groupOf(topic),
       sessionTimeout,
-      rebalanceTimeout: Math.max(rebalanceWithinMs, sessionTimeout),
+      rebalanceTimeout,
       heartbeatInterval: heartbeatMs,
       // It is asked for when the member is about to join, for the first time or anew.
       protocolsMetadata: async () => {
@@ -113,6 +128,7 @@ export function createKafkaConsumer({
       if (session !== undefined) begin(session)
     })
     member.on('consumer:group:join', ({ assignments }) => {
+      if (!part.taken || stopped) return
       heardAt = performance.now()
       const mine = assignments?.find((one) => one.topic === topic)?.partitions ?? []
       beginning = beginSession(member, mine).catch(lose)
@@ -127,14 +143,16 @@ export function createKafkaConsumer({
       underway: new Set(),
       timers: new Set(),
       next: new Map(),
-      open: !stopped,
+      open: true,
       room: Promise.withResolvers(),
       fetching: Promise.resolve(),
+      committing: Promise.resolve(),
     }
     session = begun
     for (const [partition, offset] of await startsOf(partitions)) begun.next.set(partition, offset)
-    begun.fetching = fetchAll(begun)
-    void commitNowAndThen(member, begun)
+    // What an earlier session is still handling must not be handed out beside it.
+    begun.fetching = draining.then(() => fetchAll(begun))
+    void keepCommitting(member, begun)
   }
 
   /** Where the group stands, or where what is kept begins, when that is further, or when the topic was made anew. */
@@ -245,21 +263,32 @@ export function createKafkaConsumer({
     begin(from)
   }
 
-  async function commitNowAndThen(member: GroupMember, from: Session): Promise<void> {
+  async function keepCommitting(member: GroupMember, from: Session): Promise<void> {
     while (from.open) {
-      await pause(commitIntervalMs, undefined, { ref: false })
+      await atMost(commitIntervalMs)
       if (from.open) await commit(member, from)
     }
   }
 
-  async function commit(member: GroupMember, from: Session): Promise<void> {
-    const taken = from.holdings.takeCommittable()
-    if (taken.size === 0) return
-    const offsets = [...taken].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 }))
-    await member.commit({ offsets }).catch(() => from.holdings.giveBack(taken))
+  /** One commit after the other, so that none overtakes an earlier one and whoever waits for it waits for all. */
+  function commit(member: GroupMember, from: Session): Promise<void> {
+    from.committing = from.committing.then(async () => {
+      const taken = from.holdings.takeCommittable()
+      if (taken.size === 0) return
+      const offsets = [...taken].map(([partition, offset]) => ({ topic, partition, offset, leaderEpoch: -1 }))
+      await member.commit({ offsets }).then(onCommit, () => from.holdings.giveBack(taken))
+    })
+    return from.committing
   }
 
-  async function endSession(member: GroupMember): Promise<void> {
+  /** Asked for by the group and by who stops, perhaps at one time: both wait for the same end. */
+  function endSession(member: GroupMember): Promise<void> {
+    ending = ending.then(() => end(member))
+    return ending
+  }
+
+  /** Who stops waits for as long as handlers take; the group does not wait for a member longer than it must. */
+  async function end(member: GroupMember): Promise<void> {
     await beginning
     const ended = session
     session = undefined
@@ -267,11 +296,9 @@ export function createKafkaConsumer({
     ended.open = false
     ended.room.resolve()
     for (const timer of ended.timers) clearTimeout(timer)
-    const drained = drain(ended.underway)
-    await Promise.race([
-      stopped ? drained : Promise.race([drained, pause(drainWithinMs, undefined, { ref: false })]),
-    ])
-    await Promise.race([commit(member, ended), pause(commitWithinMs, undefined, { ref: false })])
+    draining = drain(ended.underway)
+    await Promise.race(stopped ? [draining] : [draining, atMost(drainWithinMs)])
+    await Promise.race([commit(member, ended), atMost(commitWithinMs)])
     void ended.fetching.finally(ended.reader.close)
   }
 
@@ -291,6 +318,11 @@ function track(session: Session, work: Promise<unknown>): void {
 
 async function drain(underway: ReadonlySet<Promise<unknown>>): Promise<void> {
   while (underway.size > 0) await Promise.allSettled(underway)
+}
+
+/** A pause that keeps no process from ending. */
+function atMost(ms: number): Promise<void> {
+  return pause(ms, undefined, { ref: false })
 }
 
 function isPoison(error: unknown): boolean {

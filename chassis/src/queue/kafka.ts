@@ -178,7 +178,15 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
 
   const consumeBatches: Queue['consumeBatches'] = (queue, handler, options = {}) => {
     const topic = cluster.topicName(queue)
-    const consumer = createKafkaConsumer({ cluster, producer, clock, topic, handler, options })
+    const consumer = createKafkaConsumer({
+      cluster,
+      producer,
+      clock,
+      topic,
+      handler,
+      options,
+      onCommit: () => backlogs.outdate(topic),
+    })
     consumers.add(consumer)
     return {
       async stop() {
