@@ -18,14 +18,16 @@ export type QueueWorld = {
   pass(ms: number): void | Promise<void>
   /** What a queue is called on the broker, for processes other than this one; as here, unless it is said. */
   nameOf?(queue: string): string
+  /** Waits until so many consumers share the queue, where the broker must first part it among them. */
+  shared?(consumers: number): Promise<void>
 }
 
 /**
  * What not every broker can give. `order`: among messages of one key. `memory`: of the ids that are held, and of the keys of
- * `once`. `streams`: what `append` and `readStream` are for. `attempts`: a count that outlives the consumer's process.
+ * `once`. `streams`: what `append` and `readStream` are for. `retention`: of the newest messages of a stream. `attempts`: a count that outlives the consumer's process.
  */
-export type Offer = 'order' | 'memory' | 'streams' | 'attempts'
-export const everyOffer: readonly Offer[] = ['order', 'memory', 'streams', 'attempts']
+export type Offer = 'order' | 'memory' | 'streams' | 'retention' | 'attempts'
+export const everyOffer: readonly Offer[] = ['order', 'memory', 'streams', 'retention', 'attempts']
 
 export type CreateQueueWorld = (t: TestContext) => QueueWorld
 
@@ -49,6 +51,7 @@ export function testQueue(
     offering('order', testOrder)
     offering('memory', testMemory)
     offering('streams', testStreams)
+    offering('retention', testRetention)
     offering('attempts', testAttempts)
   })
 }
@@ -510,17 +513,6 @@ function testStreams(createWorld: CreateQueueWorld): void {
     t.assert.deepEqual(await again.readStream('another'), [])
   })
 
-  test('a stream keeps its newest messages, and positions that it forgot read on from the oldest', async (t: TestContext) => {
-    const queue = await createWorld(t).open()
-    for (let i = 0; i < 30; i += 1) await queue.append('log', [message(`m${i}`)], { keptMax: 10 })
-    const kept = await queue.readStream('log', { limit: 1000 })
-    t.assert.deepEqual(ids(kept), ids(Array.from({ length: 10 }, (_, i) => message(`m${20 + i}`))))
-    const last = kept.at(-1)?.position ?? 0
-    t.assert.deepEqual(await queue.readStream('log', { after: last }), [])
-    await queue.append('log', [message('next')], { keptMax: 10 })
-    t.assert.deepEqual(ids(await queue.readStream('log', { after: last })), ['next'])
-  })
-
   test('what many append at once is all there, each part in its order', async (t: TestContext) => {
     const world = createWorld(t)
     const [one, two] = [await world.open(), await world.open()]
@@ -539,6 +531,19 @@ function testStreams(createWorld: CreateQueueWorld): void {
   })
 }
 
+function testRetention(createWorld: CreateQueueWorld): void {
+  test('a stream keeps its newest messages, and positions that it forgot read on from the oldest', async (t: TestContext) => {
+    const queue = await createWorld(t).open()
+    for (let i = 0; i < 30; i += 1) await queue.append('log', [message(`m${i}`)], { keptMax: 10 })
+    const kept = await queue.readStream('log', { limit: 1000 })
+    t.assert.deepEqual(ids(kept), ids(Array.from({ length: 10 }, (_, i) => message(`m${20 + i}`))))
+    const last = kept.at(-1)?.position ?? 0
+    t.assert.deepEqual(await queue.readStream('log', { after: last }), [])
+    await queue.append('log', [message('next')], { keptMax: 10 })
+    t.assert.deepEqual(ids(await queue.readStream('log', { after: last })), ['next'])
+  })
+}
+
 function testSharing(createWorld: CreateQueueWorld): void {
   test('two clients share the work, and each message is handled once', async (t: TestContext) => {
     const world = createWorld(t)
@@ -551,6 +556,7 @@ function testSharing(createWorld: CreateQueueWorld): void {
     }
     one.consume('work', handlerOf('one'), options)
     two.consume('work', handlerOf('two'), options)
+    await world.shared?.(2)
     await one.publishAll(
       'work',
       Array.from({ length: 500 }, (_, i) => message(`m${i}`)),
@@ -575,6 +581,7 @@ function testSharing(createWorld: CreateQueueWorld): void {
       })
     })
     await Promise.all(children.map((child) => once(child, 'message')))
+    await world.shared?.(2)
     for (let i = 0; i < 1000; i += 100)
       await queue.publishAll(
         'work',

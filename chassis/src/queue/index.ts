@@ -132,12 +132,15 @@ export async function openQueue(
   return open(url, clock)
 }
 
+const kafka = async (url: string, clock: Clock) => (await import('./kafka.ts')).openKafkaQueue(url, clock)
 const amqp = async (url: string, clock: Clock) => (await import('./amqp.ts')).openAmqpQueue(url, clock)
 
 const adapters: Readonly<Record<string, (url: string, clock: Clock) => Promise<Queue>>> = {
   'sqlite:': async (url, clock) => (await import('./sqlite.ts')).openSqliteQueue(url, clock),
   'amqp:': amqp,
   'amqps:': amqp,
+  'kafka:': kafka,
+  'kafkas:': kafka,
 }
 
 /** Where the messages of a queue go that could not be handled. */

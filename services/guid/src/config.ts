@@ -14,8 +14,9 @@ export const guidSettings = Type.Object({
   CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
-    schemes: ['sqlite:'],
-    description: 'The queue of the commands and events of guid.',
+    schemes: ['sqlite:', 'kafka:', 'kafkas:'],
+    description:
+      'The queue of the commands and events of guid: sqlite:file, or kafka://user:password@host:9092,host:9092/prefix.',
   }),
   GUID_VERSION: Type.Union([Type.Literal('4'), Type.Literal('7')], {
     default: '4',

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { startPrivateEngine } from '@quintet/backends'
+import { openQueue } from '@quintet/chassis/queue'
+import type { Queue, StreamMessage } from '@quintet/chassis/queue'
+import { createWorld } from './world.ts'
+import type { World } from './world.ts'
+
+const url = process.env.ENGINE_KAFKA
+const later = { prefer: 'respond-async' }
+
+if (url === undefined) {
+  test('Kafka is not here: set ENGINE_KAFKA, or run npm run backends -- up kafka', { skip: true }, () => {})
+} else {
+  testKafka(url)
+  testFaults()
+}
+
+function testKafka(server: string): void {
+  test('Commands of one GUID are applied through Kafka in the order in which they were accepted, and told of once each', async (t) => {
+    const events = freshEvents(server)
+    const world = await createWorld(t, { EVENTS_URL: events })
+    const guids = Array.from({ length: 8 }, newGuid)
+    const accepted = await Promise.all(guids.map((guid) => acceptChanges(world, guid, 15)))
+    for (const locations of accepted)
+      for (const [i, location] of locations.entries())
+        assert.equal((await outcome(world, location)).result.user, `user-${i}`)
+    const told = await readEvents(await open(t, events), guids.length * 15)
+    for (const guid of guids)
+      assert.deepEqual(
+        told.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
+        Array.from({ length: 15 }, (_, i) => `user-${i}`),
+      )
+  })
+
+  test('A command that is nonsense is among the dead letters with the reason, and those behind it are applied', async (t) => {
+    const events = freshEvents(server)
+    const world = await createWorld(t, { EVENTS_URL: events })
+    const queue = await open(t, events)
+    await queue.publish('guid.commands', { id: 'nonsense', key: newGuid(), body: '{' })
+    const { headers } = await world.post('/guid', { user: 'ada' }, later)
+    assert.equal((await outcome(world, headers.location)).status, 'succeeded')
+    await until(async () => (await queue.depth('guid.commands.dead')) === 1)
+    const [dead] = await queue.list('guid.commands.dead')
+    assert.equal(dead?.id, 'nonsense')
+    assert.equal(dead?.reason, 'The command is not JSON.')
+  })
+
+  test('A command that a member handles whom Kafka took for dead, beside the one that has it now, changes nothing twice', async (t) => {
+    const events = freshEvents(server)
+    const world = await createWorld(t, { EVENTS_URL: events })
+    const guid = newGuid()
+    const { headers, json } = await world.post(`/guid/${guid}`, { user: 'ada' }, later)
+    await outcome(world, headers.location)
+    await world.patch(`/guid/${guid}`, { user: 'eve' })
+    const queue = await open(t, events)
+    const again = { kind: 'create', guid, user: 'ada', expire: 1_900_000_000 }
+    await queue.publishAll(
+      'guid.commands',
+      // Under two keys, so that both are handled at one time.
+      ['one', 'two'].map((key) => ({ id: json().id, key, body: JSON.stringify(again) })),
+    )
+    await until(async () => (await queue.depth('guid.commands')) === 0)
+    assert.equal((await world.get(`/guid/${guid}`)).json().user, 'eve')
+    assert.deepEqual(
+      (await readEvents(queue, 2)).map(({ body }) => JSON.parse(body).type),
+      ['guid.created', 'guid.updated'],
+    )
+  })
+
+  test('Processes that come and go amid a load end every operation, once and in the order of its GUID', async (t) => {
+    const events = freshEvents(server)
+    const settings = { EVENTS_URL: events, GUID_DATABASE_URL: `sqlite:${join(folder(t), 'guid.db')}` }
+    const first = await createWorld(t, settings)
+    const guids = Array.from({ length: 12 }, newGuid)
+    const load = Promise.all(guids.map((guid) => acceptChanges(first, guid, 40, 5)))
+    await pause(100)
+    const second = await createWorld(t, settings)
+    await pause(1_500)
+    const third = await createWorld(t, settings)
+    await second.app.close()
+    const accepted = await load
+    for (const locations of accepted)
+      for (const [i, location] of locations.entries())
+        assert.equal((await outcome(third, location)).result.user, `user-${i}`)
+    const told = await readEvents(await open(t, events), guids.length * 40)
+    for (const guid of guids)
+      assert.deepEqual(
+        told.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
+        Array.from({ length: 40 }, (_, i) => `user-${i}`),
+      )
+  })
+}
+
+function testFaults(): void {
+  test('Kafka that is killed and started again amid a load loses no accepted operation and doubles none, without a restart of guid', {
+    skip: url === undefined,
+    timeout: 120_000,
+  }, async (t) => {
+    const engine = await startPrivateEngine('kafka')
+    t.after(() => engine.dispose())
+    const events = freshEvents(engine.url)
+    const world = await createWorld(t, { EVENTS_URL: events })
+    // What pauses by the clock of the service goes on, as it would by the real one.
+    const ticking = setInterval(() => world.clock.advance(50), 50)
+    t.after(() => clearInterval(ticking))
+    const guids = Array.from({ length: 8 }, newGuid)
+    const load = Promise.all(guids.map((guid) => acceptChanges(world, guid, 60, 100)))
+    await pause(2_000)
+    await engine.kill()
+    await until(async () => (await world.get('/health/ready')).statusCode === 503)
+    await engine.restart()
+    const accepted = await load
+    for (const locations of accepted)
+      for (const [i, location] of locations.entries())
+        assert.equal((await outcome(world, location)).result.user, `user-${i}`)
+    assert.equal((await world.get('/health/ready')).statusCode, 200)
+    const told = await readEvents(await open(t, events), guids.length * 60)
+    assert.equal(told.length, guids.length * 60)
+  })
+}
+
+/** Topics of a name of their own; Kafka keeps them until the engine is removed, empty ones cost it nothing. */
+function freshEvents(server: string): string {
+  return `${server}/test-${randomBytes(6).toString('hex')}.?partitions=4`
+}
+
+/** Registers a GUID and changes it, each time by way of the queue. */
+async function acceptChanges(world: World, guid: string, count: number, pauseMs = 0): Promise<string[]> {
+  const locations: string[] = []
+  for (let i = 0; i < count; i++) {
+    const send = i === 0 ? world.post : world.patch
+    const response = await send(`/guid/${guid}`, { user: `user-${i}` }, later)
+    assert.equal(response.statusCode, 202)
+    locations.push(String(response.headers.location))
+    if (pauseMs > 0) await pause(pauseMs)
+  }
+  return locations
+}
+
+async function outcome({ get }: World, location: unknown) {
+  let operation = { status: 'pending', result: { user: '' } }
+  await until(async () => {
+    operation = (await get(String(location))).json()
+    return operation.status !== 'pending'
+  })
+  return operation
+}
+
+/** All that was told, without what was told again under the same id. */
+async function readEvents(queue: Queue, count: number): Promise<StreamMessage[]> {
+  const told = new Map<string, StreamMessage>()
+  let after = 0
+  await until(async () => {
+    for (const message of await queue.readStream('guid.events', { after, limit: 1_000 })) {
+      after = message.position
+      if (!told.has(message.id)) told.set(message.id, message)
+    }
+    return told.size >= count
+  })
+  assert.equal(told.size, count)
+  return [...told.values()]
+}
+
+async function open(t: TestContext, url: string): Promise<Queue> {
+  const queue = await openQueue(url)
+  t.after(() => queue.close())
+  return queue
+}
+
+function folder(t: TestContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'quintet-kafka-'))
+  t.after(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
+
+function newGuid(): string {
+  return randomBytes(16).toString('hex').toUpperCase()
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 20) {
+    if (await condition()) return
+    await pause(20)
+  }
+  throw new Error(`It never came to pass: ${condition}`)
+}
