@@ -31,16 +31,14 @@ export function environmentLines(up: ReadonlySet<EngineName>): string[] {
   ]
 }
 
-/** GUIDs can be kept on MySQL and MongoDB too; of several engines for one part this names the first. */
+/** What the services can use; the other engines are here for adapters to come. */
 const uses: readonly { setting: string; engine: EngineName; path?: string }[] = [
   { setting: 'GUID_DATABASE_URL', engine: 'postgres', path: 'guid_db' },
   { setting: 'CERTIFICATES_DATABASE_URL', engine: 'postgres', path: 'certificates_db' },
   { setting: 'INVENTORY_DATABASE_URL', engine: 'postgres', path: 'movies_db' },
   { setting: 'BILLING_DATABASE_URL', engine: 'postgres', path: 'orders_db' },
-  { setting: 'BROKERAGE_DATABASE_URL', engine: 'dynamodb' },
   { setting: 'CACHE_URL', engine: 'redis' },
   { setting: 'QUEUE_URL', engine: 'amqp' },
-  { setting: 'CERTIFICATES_QUEUE_URL', engine: 'amqp' },
   { setting: 'EVENTS_URL', engine: 'kafka' },
 ]
 

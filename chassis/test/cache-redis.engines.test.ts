@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -104,6 +107,26 @@ function testServer(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', async () => entry(4)), entry(3))
   })
 
+  test('redis: a connection that takes and gives nothing back is left for another one', async (t: TestContext) => {
+    const engine = await startPrivateEngine('redis')
+    t.after(() => engine.dispose())
+    const proxy = await startProxy(t, engine.url)
+    const cache = await openCache(proxy.url, { clock: systemClock, namespace: 'half-open', quarantineMs: 0 })
+    t.after(() => cache.close())
+    await cache.ping?.()
+    proxy.silence()
+    let changes = 0
+    const change = async () => ++changes
+    await t.assert.rejects(
+      cache.write(['key'], change, () => undefined),
+      isDown,
+    )
+    t.assert.deepEqual(await cache.read('key', async () => entry(1)), entry(1))
+    await until(async () => (await cache.write(['key'], change, () => entry(2)).catch(() => 0)) > 0)
+    t.assert.equal(changes, 1)
+    t.assert.deepEqual(await cache.read('key', async () => entry(3)), entry(2))
+  })
+
   test('redis: after it was emptied nothing is read from it until writes that had begun before must be over', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
@@ -111,6 +134,7 @@ function testServer(open: OpenCache): void {
     t.after(() => cache.close())
     await cache.ping?.()
     const admin = createClient({ url: engine.url })
+    admin.on('error', () => {})
     await admin.connect()
     t.after(() => admin.destroy())
     let loads = 0
@@ -132,6 +156,7 @@ function testServer(open: OpenCache): void {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const admin = createClient({ url: engine.url })
+    admin.on('error', () => {})
     await admin.connect()
     t.after(() => admin.destroy())
     const cache = await openCache(engine.url, { clock: systemClock, namespace: 'evicts', quarantineMs: 0 })
@@ -171,4 +196,33 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
     await pause(20)
   }
   throw new Error(`It never came to pass: ${condition}`)
+}
+
+/** Between a client and its server; after `silence` nothing comes back on the connections of that moment. */
+async function startProxy(t: TestContext, target: string): Promise<{ url: string; silence(): void }> {
+  const { hostname, port } = new URL(target)
+  const pairs: [Socket, Socket][] = []
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname)
+    pairs.push([client, upstream])
+    for (const socket of [client, upstream]) socket.on('error', () => {})
+    client.pipe(upstream)
+    upstream.pipe(client)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    for (const socket of pairs.flat()) socket.destroy()
+    server.close()
+  })
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('The proxy has no port.')
+  return {
+    url: `redis://127.0.0.1:${address.port}`,
+    silence() {
+      for (const [client, upstream] of pairs) {
+        upstream.unpipe(client)
+        upstream.resume()
+      }
+    },
+  }
 }

@@ -6,8 +6,8 @@ import { scripts } from './redis-scripts.ts'
 
 const connectTimeoutMs = 2_000
 const pingIntervalMs = 1_000
-/** With a ping each second, silence for so long means that nobody is there. */
-const silenceMs = 3_000
+/** A connection on which a ping is not answered for so long is given up, as half of one is that still takes what is sent. */
+const silenceMs = 2_000
 const reconnectMsMax = 2_000
 
 /** What one Redis holds since it was last empty, restarted or replaced: keys of another generation are out of reach. */
@@ -59,12 +59,29 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
     learn().catch(() => {})
   })
   client.connect().catch(() => {})
+  const watch = setInterval(() => void dropSilent(), pingIntervalMs).unref()
 
   function learn(): Promise<Generation> {
-    learning ??= look().finally(() => {
-      learning = undefined
-    })
+    learning ??= within(silenceMs, look())
+      .catch((error: unknown) => {
+        throw error instanceof Silence ? away(error) : error
+      })
+      .finally(() => {
+        learning = undefined
+      })
     return learning
+  }
+
+  async function dropSilent(): Promise<void> {
+    if (!client.isReady) return
+    const isAlive = await within(silenceMs, client.ping()).then(
+      () => true,
+      (error: unknown) => !(error instanceof Silence),
+    )
+    if (isAlive || closed || !client.isReady) return
+    generation = undefined
+    client.destroy()
+    client.connect().catch(() => {})
   }
 
   async function look(): Promise<Generation> {
@@ -101,10 +118,24 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
     async close() {
       if (closed) return
       closed = true
+      clearInterval(watch)
       first.resolve()
       if (client.isReady) await client.close().catch(() => client.destroy())
       else client.destroy()
     },
+  }
+}
+
+class Silence extends Error {}
+
+/** What the work gives, or a rejection with `Silence` where it takes too long. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new Silence(`There was no answer within ${ms} ms.`)), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
   }
 }
 
@@ -113,10 +144,8 @@ function createRedisClient(url: string) {
     url,
     scripts,
     disableOfflineQueue: true,
-    pingInterval: pingIntervalMs,
     socket: {
       connectTimeout: connectTimeoutMs,
-      socketTimeout: silenceMs,
       keepAlive: true,
       reconnectStrategy: (retries) =>
         Math.min(reconnectMsMax, 50 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),

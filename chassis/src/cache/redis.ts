@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from './index.ts'
-import { openRedisLink } from './redis-link.ts'
+import { openRedisLink, within } from './redis-link.ts'
 import type { Generation } from './redis-link.ts'
 
 /** A write must have taken effect within this after its marker was set, which then stands for long enough for any clock. */
@@ -37,7 +37,8 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
   const ending = new Set<Promise<unknown>>()
   const asked: Asked[] = []
   let closed = false
-  const watch = setInterval(giveUpLate, lookIntervalMs).unref()
+  // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
+  const watch = setInterval(() => setImmediate(giveUpLate), lookIntervalMs).unref()
   const sweeping = setInterval(() => void sweep().catch(() => {}), sweepIntervalMs).unref()
   let cursor = '0'
 
@@ -51,11 +52,12 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     const held = await soon(client.get(key))
     if (held === undefined) return pass('bypass', load)
     if (isAnswer(held)) return answer('hit', held, load)
+    if (link.current() !== generation) return pass('bypass', load)
     const token = newToken()
     const granted = await soon(client.lease(generation, key, token, leaseMs, generation.quarantineEndsAt))
     if (granted === 'MISS') return fill(generation, key, token, load)
     if (granted !== undefined && granted !== null && isAnswer(granted)) return answer('hit', granted, load)
-    if (granted === 'WAIT') return wait(key, load)
+    if (granted === 'WAIT') return wait(generation, key, load)
     if (granted === 'GONE') void link.learn().catch(() => {})
     return pass(granted === 'BUSY' ? 'busy' : 'bypass', load)
   }
@@ -100,9 +102,11 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
   }
 
   /** Another reader loads. What it brings counts for this one only as something that it finds there itself. */
-  async function wait(key: string, load: Load): Promise<Entry | undefined> {
+  async function wait(generation: Generation, key: string, load: Load): Promise<Entry | undefined> {
     for (const until = performance.now() + flightWaitMs; performance.now() < until; ) {
       await pause(5 + 15 * Math.random())
+      // Another connection may lead to another Redis, which has not been looked at yet.
+      if (link.current() !== generation) break
       const held = await soon(client.get(key))
       if (held === undefined || held === null) break
       if (isAnswer(held)) return answer('wait', held, load)
@@ -121,8 +125,9 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     let marked = keys
     try {
       const result = await change({ before })
+      const entries = new Map(keys.map((key) => [key, entryOf(result, key)]))
       left = (key) => {
-        const entry = entryOf(result, key)
+        const entry = entries.get(key)
         return entry === undefined ? nothing : kept(entry)
       }
       return result
@@ -141,7 +146,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     token: string,
   ): Promise<{ generation: Generation; before: number }> {
     for (let tries = 2; tries > 0; tries--) {
-      const generation = link.current() ?? (await link.learn())
+      const generation = link.current() ?? (await within(beginWithinMs, link.learn()).catch(refuse))
       const before = performance.now() + writeWithinMs
       const marks = keys.map((key) => client.begin(generation, generation.prefix + key, token, markerMs))
       const marked = await within(beginWithinMs + keys.length / 10, Promise.all(marks)).catch(
@@ -152,7 +157,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
       )
       if (marked.every((one) => one === 'OK')) return { generation, before }
       end(generation, keys, token, leftNothing)
-      await link.learn()
+      await within(beginWithinMs, link.learn()).catch(refuse)
     }
     throw dependencyDown('The cache is being emptied; try again.')
   }
@@ -265,16 +270,10 @@ function decode(text: string): Entry {
   }
 }
 
-function newToken(): string {
-  return randomBytes(9).toString('base64url').replaceAll('_', '-')
+function refuse(error: unknown): never {
+  throw dependencyDown('The cache does not answer, and nothing may be changed without it.', error)
 }
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('It took too long.')), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-  }
+function newToken(): string {
+  return randomBytes(9).toString('base64url').replaceAll('_', '-')
 }
