@@ -211,13 +211,19 @@ function failBy(waiting: Waiting, failure: ReturnType<typeof judge>, cause: unkn
   }
   if (failure === 'try again')
     waiting.reject(new AppError('overloaded', 'Too many change the same at once.', { cause }))
-  else if (failure === 'own fault') waiting.reject(new Error('The database refused a statement.', { cause }))
+  else if (failure === 'own fault')
+    waiting.reject(new Error(`The database refused a statement: ${messageOf(cause)}`, { cause }))
   else if (failure === 'not done') waiting.reject(dependencyDown('The database cannot be written.', cause))
   else
     waiting.reject(
       new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause }),
     )
   return false
+}
+
+/** It holds no value, but for one that was no number where the server wanted one. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 const noResults: readonly Result[] = []
