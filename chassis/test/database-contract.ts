@@ -152,6 +152,27 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(await count(query), 1)
   })
 
+  test('a statement that refers to a row that was not returned fails its unit alone, however often that happens', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const raise = prepareQuery((p: Placeholders<{ id: string }>) =>
+      query.updateTable('account').set({ balance: 1 }).where('id', '=', p.id).returning('balance'),
+    )
+    const insert = prepareQuery((p: Placeholders<{ id: string; balance: number }>) =>
+      query.insertInto('account').values({ id: p.id, balance: sql<number>`coalesce(${p.balance}, 7)` }),
+    )
+    const unit = (of: string, id: string) => {
+      const first = raise({ id: of })
+      return commit([first, insert({ id, balance: returnedBy(first, 'balance') })])
+    }
+    await add(query, 'a', 0).execute()
+    for (let round = 0; round < 5; round += 1) {
+      const [good, bad] = await Promise.allSettled([unit('a', `${round}`), unit('nobody', `bad ${round}`)])
+      t.assert.equal(good.status, 'fulfilled')
+      t.assert.ok(bad.status === 'rejected' && !(bad.reason instanceof AppError))
+    }
+    t.assert.equal(await count(query), 6)
+  })
+
   test('a required statement that makes an error has commit reject with it, and nothing is changed', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     class Refusal extends Error {}

@@ -1,3 +1,5 @@
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -123,16 +125,10 @@ function testFaults(server: string): void {
         { id: 'b', balance: 0 },
       ])
       .execute()
-    const raise = ({ query }: Database<Tables>, id: string) =>
-      query
-        .updateTable('account')
-        .set((row) => ({ balance: row('balance', '+', 1) }))
-        .where('id', '=', id)
-        .compile()
     const units = Array.from({ length: 40 }, (_, i) => {
       const database = i % 2 === 0 ? one : two
       const [first, second] = i % 2 === 0 ? ['a', 'b'] : ['b', 'a']
-      return database.commit([raise(database, first ?? ''), raise(database, second ?? '')])
+      return database.commit([raised(database, first ?? ''), raised(database, second ?? '')])
     })
     await Promise.all(units)
     const rows = await one.query.selectFrom('account').select('balance').execute()
@@ -156,20 +152,78 @@ function testFaults(server: string): void {
     await holder.connect()
     t.after(() => holder.end())
     await holder.query("begin; update account set balance = 1 where id = 'held'")
-    const raise = (id: string) =>
-      database.commit([
-        database.query
-          .updateTable('account')
-          .set((row) => ({ balance: row('balance', '+', 1) }))
-          .where('id', '=', id)
-          .compile(),
-      ])
+    const raise = (id: string) => database.commit([raised(database, id)])
     const held = raise('held').catch((error: unknown) => error)
     await pause(50)
     await add(database.query, 'beside').execute()
     t.assert.ok((await held) instanceof AppError)
     await holder.query('commit')
     await raise('held')
+  })
+
+  test('postgres: a row that somebody holds does not fail the units that travel with it', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await open(t, url)
+    const ids = ['held', ...Array.from({ length: 20 }, (_, i) => `free ${i}`)]
+    await database.query
+      .insertInto('account')
+      .values(ids.map((id) => ({ id, balance: 0 })))
+      .execute()
+    const holder = new pg.Client(url)
+    await holder.connect()
+    t.after(() => holder.end())
+    await holder.query("begin; update account set balance = 1 where id = 'held'")
+    const raise = (id: string) => commitOf(() => database.commit([raised(database, id)]))
+    const [held, ...free] = ids.map(raise)
+    t.assert.deepEqual(new Set(await Promise.all(free)), new Set(['done']))
+    t.assert.equal(await held, 'overloaded')
+  })
+
+  test('postgres: tables that change under a running service are read and written on', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await open(t, url)
+    await add(database.query, 'a', 0).execute()
+    const find = database.query.selectFrom('account').selectAll().compile()
+    const all = (work: () => Promise<unknown>) => Promise.all(Array.from({ length: 20 }, work))
+    const use = async () => {
+      await all(async () => database.read(find))
+      await all(() => database.commit([raised(database, 'a')]))
+      await database.read(find)
+    }
+    await use()
+    const other = new pg.Client(url)
+    await other.connect()
+    t.after(() => other.end())
+    await other.query("alter table account add column note text default 'new'")
+    await use()
+    t.assert.deepEqual(await database.read(find), [{ id: 'a', balance: 40, note: 'new' }])
+  })
+
+  test('postgres: what comes before the tables are made is told to wait, and is served once they are', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await openDatabase<Tables>(url, { migrations })
+    t.after(() => database.close())
+    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    await withMigrator(url, { migrations }, (migrator) => migrator.migrateUp())
+    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    await withMigrator(url, { migrations }, migrateUp)
+    t.assert.equal(await commit(database, 'a'), 'done')
+    t.assert.equal(await count(database.query), 2)
+  })
+
+  test('postgres: a unit whose connection breaks before it is answered is done once or not at all, and told to be unknown', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const straight = await open(t, url)
+    const proxy = await startProxy(t, new URL(server))
+    const database = await openDatabase<Tables>(proxy.through(url), { migrations })
+    t.after(() => database.close())
+    for (const id of ['a', 'b', 'c', 'd']) t.assert.equal(await commit(database, id), 'done')
+    proxy.swallowAnswers()
+    const outcomes = await Promise.all(['e', 'f', 'g'].map((id) => commit(database, id)))
+    t.assert.deepEqual(outcomes, ['outcome_unknown', 'outcome_unknown', 'outcome_unknown'])
+    proxy.recover()
+    await until(async () => (await commit(database, 'h')) === 'done')
+    t.assert.equal(await count(straight.query), 16)
   })
 
   test('postgres: a text with the character that no text there can have is refused by itself', async (t: TestContext) => {
@@ -183,12 +237,58 @@ function testFaults(server: string): void {
   })
 }
 
-async function commit(database: Database<Tables>, id: string): Promise<string> {
+function commit(database: Database<Tables>, id: string): Promise<string> {
+  return commitOf(() =>
+    database.commit([add(database.query, id).compile(), add(database.query, `${id}+`).compile()]),
+  )
+}
+
+async function commitOf(work: () => Promise<unknown>): Promise<string> {
   try {
-    await database.commit([add(database.query, id).compile(), add(database.query, `${id}+`).compile()])
+    await work()
     return 'done'
   } catch (error) {
     return error instanceof AppError ? error.code : String(error)
+  }
+}
+
+function raised({ query }: Database<Tables>, id: string) {
+  return query
+    .updateTable('account')
+    .set((row) => ({ balance: row('balance', '+', 1) }))
+    .where('id', '=', id)
+    .compile()
+}
+
+/** Stands before the server, and can lose what it answers together with the connection. */
+async function startProxy(t: TestContext, target: URL) {
+  let swallowing = false
+  const sockets = new Set<Socket>()
+  const listener = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname)
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+    }
+    client.on('data', (bytes) => upstream.write(bytes)).on('close', () => upstream.destroy())
+    upstream.on('close', () => client.destroy())
+    upstream.on('data', (bytes) => (swallowing ? client.destroy() : client.write(bytes)))
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    listener.close()
+  })
+  const address = listener.address()
+  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+  return {
+    through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
+    swallowAnswers: () => {
+      swallowing = true
+    },
+    recover: () => {
+      swallowing = false
+    },
   }
 }
 

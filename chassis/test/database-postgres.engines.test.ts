@@ -1,7 +1,8 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
-import { migrations, testDatabase } from './database-contract.ts'
+import { sql } from 'kysely'
+import { migrations, open, testDatabase } from './database-contract.ts'
 import { engineUrl, freshDatabaseOn } from './storage.ts'
 
 const server = engineUrl('postgres')
@@ -13,5 +14,17 @@ if (server !== undefined) {
     const migrating = Array.from({ length: 20 }, () => withMigrator(url, { migrations }, migrateUp))
     const done = (await Promise.all(migrating)).flat()
     t.assert.deepEqual(done.toSorted(), ['0001-create-account', '0002-create-outbox'])
+  })
+
+  test('postgres: a whole number that a unit returns is exact, however large it is and however often it is asked for', async (t: TestContext) => {
+    const { query, commit } = await open(t, freshDatabaseOn(server))
+    const large = sql`select cast(9007199254740993 as bigint) as large, 9007199254740991 as small, '1234567890123456789' as text`
+    for (let round = 0; round < 4; round += 1) {
+      const [result] = (await commit([large.compile(query)])).results
+      const row = result?.rows[0]
+      t.assert.equal(BigInt(String(row?.large)), 9007199254740993n)
+      t.assert.equal(Number(row?.small), 9007199254740991)
+      t.assert.equal(row?.text, '1234567890123456789')
+    }
   })
 }

@@ -1,5 +1,12 @@
 import { MysqlAdapter, PostgresAdapter, sql } from 'kysely'
-import type { ColumnDataType, ColumnDefinitionBuilder, Expression, Kysely, RawBuilder } from 'kysely'
+import type {
+  ColumnDataType,
+  ColumnDefinitionBuilder,
+  Expression,
+  Kysely,
+  RawBuilder,
+  SelectQueryBuilder,
+} from 'kysely'
 
 /** What the databases spell differently, so that a store and its migrations are written once. */
 
@@ -53,6 +60,14 @@ export function jsonObject<Tables>(
   return dialectOf(db) === 'postgres'
     ? sql`cast(json_build_object(${pairs}) as text)`
     : sql`json_object(${pairs})`
+}
+
+/** These rows but for those that another is about to remove, so that two who sweep neither wait nor deadlock. */
+export function notTaken<Tables, From extends keyof Tables, Columns>(
+  db: Kysely<Tables>,
+  rows: SelectQueryBuilder<Tables, From, Columns>,
+): SelectQueryBuilder<Tables, From, Columns> {
+  return dialectOf(db) === 'postgres' ? rows.forUpdate().skipLocked() : rows
 }
 
 /** Whether a number is among those of a text that has commas between them: one parameter, however many they are. */

@@ -78,7 +78,7 @@ function pathOf(url: string): string {
   return url.slice('sqlite:'.length)
 }
 
-export { dialectOf, greater, identity, isOneOf, jsonObject, lowered } from './dialect.ts'
+export { dialectOf, greater, identity, isOneOf, jsonObject, lowered, notTaken } from './dialect.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

@@ -28,11 +28,24 @@ export const travellingPending = '\u0001'
 /** `refused` by a statement of ours, as no state of the server's begins with Q. */
 const refusedState = 'QT001'
 const lateState = 'QT002'
+const unreferableState = 'QT003'
 
-/** What a function tells of a unit, as JSON: a result per step, the index of the step that refused it, or what went wrong. */
+/**
+ * How long a call waits for a lock that somebody else holds. It is short, since all the units of the call wait with it: they are
+ * then run each by itself.
+ */
+const lockTimeoutMs = 200
+
+/**
+ * What a function tells of a unit, as JSON: a result per step, the index of the step that refused it, or what went wrong. Whole
+ * numbers, texts and booleans come through as they are; anything else is for the statement to cast to a text.
+ */
 export type UnitAnswer = (number | Record<string, unknown>[])[] | number | { state: string; message: string }
 
 export const isLate = ({ state }: { state: string }) => state === lateState
+
+/** Whether a step referred to a row that an earlier one did not return. */
+export const isUnreferable = ({ state }: { state: string }) => state === unreferableState
 
 /** Units with references to what no earlier step returns fail here, before anything is sent. */
 export function stepsOf(unit: readonly Statement[]): Step[] {
@@ -58,7 +71,7 @@ function slotOf({ statement, column, template }: Reference, unit: readonly State
 /**
  * A function that runs many units of one shape, which come as an array for each parameter, in one transaction, and tells of
  * each. All are tried together first; if one of them is refused or fails, all is undone, and each runs in a
- * subtransaction of its own. `types` are those of each step's parameters, by the server's word.
+ * subtransaction of its own. Locks that others hold fail the call as a whole. `types` are those of each step's parameters, by the server's word.
  */
 export function functionText(name: string, shape: Shape, types: readonly (readonly string[])[]): string {
   const parameters = parametersOf(shape, types)
@@ -73,7 +86,7 @@ export function functionText(name: string, shape: Shape, types: readonly (readon
     ...(step.returnsRows ? [`q_r${index} record;`, `q_j${index} text;`] : []),
   ])
   return `create function pg_temp.${name}(${['q_units integer', ...(shape.fenced ? ['q_before double precision[]'] : []), ...parameters].join(', ')})
-returns setof text language plpgsql as $q_body$
+returns setof text language plpgsql set lock_timeout = '${lockTimeoutMs}ms' as $q_body$
 #variable_conflict use_column
 declare
 q_step integer; q_state text; q_message text; q_told text[] := '{}';
@@ -87,7 +100,9 @@ ${tell}
 end loop;
 return query select * from unnest(q_told);
 return;
-exception when others then q_told := '{}';
+exception
+when lock_not_available or deadlock_detected or serialization_failure then raise;
+when others then q_told := '{}';
 end;
 for q_i in 1..q_units loop
 begin
@@ -122,11 +137,14 @@ function stepText(shape: Shape, step: Step, index: number, types: readonly strin
   const refuse = step.required
     ? `if q_n${index} = 0 then q_step := ${index}; raise exception using errcode = '${refusedState}'; end if;`
     : ''
-  if (!step.returnsRows) return `${text};\nget diagnostics q_n${index} = row_count;\n${refuse}`
+  const known = referredSteps(step)
+    .map((at) => `if q_r${at}.n = 0 then raise exception using errcode = '${unreferableState}'; end if;\n`)
+    .join('')
+  if (!step.returnsRows) return `${known}${text};\nget diagnostics q_n${index} = row_count;\n${refuse}`
   const columns = referredColumns(shape, index).map(
     (column, at) => `, (array_agg(q.${quoted(column)}))[1] as c${at}`,
   )
-  return `with q as (${text}) select count(*) as n, coalesce(json_agg(q), '[]')::text as j${columns.join('')} into q_r${index} from q;
+  return `${known}with q as (${text}) select count(*) as n, coalesce(json_agg(q), '[]')::text as j${columns.join('')} into q_r${index} from q;
 q_n${index} := q_r${index}.n; q_j${index} := q_r${index}.j;
 ${refuse}`
 }
@@ -137,6 +155,10 @@ function valueText(shape: Shape, index: number, number: number, type = 'text'): 
   if (slot === undefined || slot.from === 'unit') return own
   const referred = `q_r${slot.step}.c${referredColumns(shape, slot.step).indexOf(slot.column)}`
   return slot.within ? `replace(${own}, chr(1), ${referred}::text)` : `${referred}::${type}`
+}
+
+function referredSteps({ slots }: Step): number[] {
+  return [...new Set(slots.flatMap((slot) => (slot.from === 'step' ? [slot.step] : [])))]
 }
 
 function referredColumns({ steps }: Shape, index: number): string[] {

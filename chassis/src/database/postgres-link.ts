@@ -11,6 +11,8 @@ const lockTimeoutMs = 1_000
 const answerTimeoutMs = 4_000
 const idleInTransactionTimeoutMs = 5_000
 const idleTimeoutMs = 60_000
+/** What was prepared on a connection ends with it, and so does its idea of where the server is. */
+const lifetimeSeconds = 1_800
 
 /** What can be remembered of a connection for as long as it lives. */
 export type PostgresClient = pg.PoolClient
@@ -31,6 +33,7 @@ export function openPostgresLink(url: string): PostgresLink {
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
+    maxLifetimeSeconds: lifetimeSeconds,
     keepAlive: true,
     application_name: 'quintet',
     query_timeout: answerTimeoutMs,
@@ -136,6 +139,16 @@ function getTypeParser(oid: number, format?: 'text' | 'binary'): (text: string) 
 function parseInteger(text: string): number | bigint {
   const number = Number(text)
   return Number.isSafeInteger(number) ? number : BigInt(text)
+}
+
+/** The tables have changed since a statement was prepared, so that its rows would look different: it must be prepared anew. */
+export function isOutdatedPlan(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.routine === 'RevalidateCachedQuery'
+}
+
+/** It took too long and was undone. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '57014'
 }
 
 /** What the failure of a statement means for who asked for it. */

@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Row } from './index.ts'
-import { judge } from './postgres-link.ts'
+import { isOutdatedPlan, judge } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { replaceParameters } from './postgres-text.ts'
 import { checkValues } from './postgres-values.ts'
@@ -19,7 +19,8 @@ type Waiting = {
 
 /** Reads by one text on their way, and those that wait for room. */
 type Lane = {
-  readonly id: number
+  /** Stands in the names of what is prepared. */
+  id: number
   readonly text: string
   waiting: Waiting[]
   travelling: number
@@ -66,12 +67,21 @@ export function createReads(link: PostgresLink): {
     })
   }
 
+  /** What is prepared on any connection by the old names is not used again. */
+  function renew(lane: Lane): void {
+    lane.id = ++ids
+    lane.together = undefined
+  }
+
   async function run(lane: Lane, batch: readonly Waiting[], mayTryAgain: boolean): Promise<void> {
     try {
       const answers = await link.use((client) => runOn(client, lane, batch))
       for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i] ?? [])
     } catch (error) {
-      if (error instanceof AppError) for (const { reject } of batch) reject(error)
+      if (isOutdatedPlan(error) && mayTryAgain) {
+        renew(lane)
+        await run(lane, batch, false)
+      } else if (error instanceof AppError) for (const { reject } of batch) reject(error)
       else if (judge(error) === 'own fault' && batch.length > 1)
         await Promise.all(batch.map((one) => run(lane, [one], false)))
       // A read changes nothing, so one whose answer was lost with its connection may be asked again.

@@ -2,9 +2,9 @@ import type { Fence } from '../clock/index.ts'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
-import { functionText, isLate, stepsOf, travellingPending } from './postgres-function.ts'
+import { functionText, isLate, isUnreferable, stepsOf, travellingPending } from './postgres-function.ts'
 import type { Shape, UnitAnswer } from './postgres-function.ts'
-import { judge, judgeState } from './postgres-link.ts'
+import { isTimeout, judge, judgeState } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { checkValue } from './postgres-values.ts'
 import { pending, Reference } from './reference.ts'
@@ -16,6 +16,8 @@ const usesForFunction = 3
 const shapesMax = 500
 const functionsPerConnectionMax = 200
 const triesMax = 5
+/** Units that run by themselves may wait for locks, and leave connections to those that travel together. */
+const aloneAtOnceMax = 8
 /** How long the difference between the clocks of the server and of this process is taken to stand. */
 const clockKeptMs = 10_000
 
@@ -26,6 +28,8 @@ type Waiting = {
   resolve(outcome: Outcome): void
   reject(error: unknown): void
 }
+
+type Lone = { readonly shape: Shape; readonly waiting: Waiting }
 
 /** Units of one shape on their way: those of one call, and those that wait for it to come back. */
 type Lane = {
@@ -48,6 +52,8 @@ export function createUnits(link: PostgresLink): {
   const functions = createFunctions()
   const texts = new Map<string, number>()
   let lanes = new Map<string, Lane>()
+  const lone: Lone[] = []
+  let loneTravelling = 0
   let waitingCount = 0
   let closed = false
   let whenIdle: (() => void) | undefined
@@ -87,44 +93,55 @@ export function createUnits(link: PostgresLink): {
     const batch = lane.waiting.splice(0, unitsPerCallMax)
     lane.travelling = true
     lane.uses += batch.length
-    const run = lane.shape.fenced || lane.uses >= usesForFunction ? runTogether : runOneByOne
-    void run(lane.shape, batch).then((again) => {
+    const together = lane.shape.fenced || lane.uses >= usesForFunction
+    void (together ? runTogether(lane.shape, batch) : Promise.resolve(batch)).then((rest) => {
       lane.travelling = false
-      lane.waiting.unshift(...again)
-      waitingCount -= batch.length - again.length
-      if (again.length > 0) setTimeout(dispatch, exponentialBackoffMs(again[0]?.tries ?? 1) / 10, lane)
-      else dispatch(lane)
+      waitingCount -= batch.length - rest.length
+      for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
+      dispatch(lane)
       if (waitingCount === 0) whenIdle?.()
     })
   }
 
-  /** Settles the units, and gives those that are to be tried again. */
-  async function runTogether(shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
+  /** Settles the units, and gives those that are to be run each by itself. */
+  async function runTogether(shape: Shape, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     try {
       const answers = await link.use((client) => functions.call(client, shape, batch))
       return batch.filter((waiting, i) => settle(waiting, answers[i]))
     } catch (error) {
-      return judgeAll(error, shape, batch)
+      // The fault is of one of them, and it is not told of which: by itself each gets what it deserves.
+      const isOfOne = judge(error) === 'own fault' || judge(error) === 'try again' || isTimeout(error)
+      if (isOfOne && batch.length > 1) return batch
+      return batch.filter((waiting) => fail(waiting, error))
     }
   }
 
-  async function judgeAll(error: unknown, shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
-    // One of them may have a value that the server cannot even read; by itself each gets what it deserves.
-    if (judge(error) === 'own fault' && batch.length > 1) return runOneByOne(shape, batch)
-    return batch.filter((waiting) => fail(waiting, error))
+  function startAlone(one: Lone): void {
+    lone.push(one)
+    dispatchAlone()
   }
 
-  async function runOneByOne(shape: Shape, batch: readonly Waiting[]): Promise<Waiting[]> {
-    const again = await Promise.all(
-      batch.map(async (waiting) => {
-        try {
-          return settle(waiting, await runAlone(shape, waiting))
-        } catch (error) {
-          return fail(waiting, error)
-        }
-      }),
-    )
-    return batch.filter((_, i) => again[i])
+  function dispatchAlone(): void {
+    if (loneTravelling >= aloneAtOnceMax) return
+    const one = lone.shift()
+    if (one === undefined) return
+    loneTravelling += 1
+    void judgeAlone(one).then((again) => {
+      loneTravelling -= 1
+      if (again) setTimeout(startAlone, exponentialBackoffMs(one.waiting.tries) / 10, one)
+      else waitingCount -= 1
+      dispatchAlone()
+      if (waitingCount === 0) whenIdle?.()
+    })
+  }
+
+  /** Settles the unit; true when it is to be tried again. */
+  async function judgeAlone({ shape, waiting }: Lone): Promise<boolean> {
+    try {
+      return settle(waiting, await runAlone(shape, waiting))
+    } catch (error) {
+      return fail(waiting, error)
+    }
   }
 
   /** What must be judged by the server's clock needs a function for that. */
@@ -173,6 +190,8 @@ function settle(waiting: Waiting, answer: UnitAnswer | undefined): boolean {
   else if (answer === undefined) waiting.reject(new Error('The database gave no answer.'))
   else if (isLate(answer))
     waiting.reject(new AppError('overloaded', 'The write came too late and was not made.'))
+  else if (isUnreferable(answer))
+    waiting.reject(new TypeError('A statement refers to a row that none before it returned.'))
   else return failBy(waiting, judgeState(answer.state), new Error(answer.message))
   return false
 }
@@ -192,13 +211,19 @@ function failBy(waiting: Waiting, failure: ReturnType<typeof judge>, cause: unkn
   }
   if (failure === 'try again')
     waiting.reject(new AppError('overloaded', 'Too many change the same at once.', { cause }))
-  else if (failure === 'own fault') waiting.reject(new Error('The database refused a statement.', { cause }))
+  else if (failure === 'own fault')
+    waiting.reject(new Error(`The database refused a statement: ${messageOf(cause)}`, { cause }))
   else if (failure === 'not done') waiting.reject(dependencyDown('The database cannot be written.', cause))
   else
     waiting.reject(
       new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause }),
     )
   return false
+}
+
+/** It holds no value, but for one that was no number where the server wanted one. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
 }
 
 const noResults: readonly Result[] = []
@@ -327,9 +352,17 @@ const answersKept = new Map<string, UnitAnswer>()
 function parseAnswer(text: string): UnitAnswer {
   const kept = answersKept.get(text)
   if (kept !== undefined) return kept
-  const answer: UnitAnswer = JSON.parse(text)
+  const answer: UnitAnswer = unsafeDigits.test(text) ? JSON.parse(text, reviveExactly) : JSON.parse(text)
   if (text.length < 16 && answersKept.size < 1_000) answersKept.set(text, answer)
   return answer
+}
+
+/** Where a number may be too large for the language's own. */
+const unsafeDigits = /\d{16}/
+
+function reviveExactly(_: string, value: unknown, { source }: { source?: string } = {}): unknown {
+  const isUnsafe = typeof value === 'number' && source !== undefined && /^-?\d+$/.test(source)
+  return isUnsafe && !Number.isSafeInteger(value) ? BigInt(source) : value
 }
 
 /** Without a function: a statement after the other, in a transaction where there are several. */

@@ -1,7 +1,9 @@
 import { Kysely, PostgresDialect, sql } from 'kysely'
+import type { CompiledQuery } from 'kysely'
 import pg from 'pg'
+import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
-import type { Database, DatabaseOptions } from './index.ts'
+import type { Database, DatabaseOptions, Outcome, Statement } from './index.ts'
 import { createDialect } from './kysely-dialect.ts'
 import { createMigrator, migrationNames, migrationTable } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
@@ -24,11 +26,28 @@ export async function openPostgres<Tables>(
   { migrations }: DatabaseOptions,
 ): Promise<Database<Tables>> {
   const link = openPostgresLink(url)
-  const { read } = createReads(link)
+  const reads = createReads(link)
   const units = createUnits(link)
-  const query = new Kysely<Tables>({ dialect: createDialect('postgres', { read, commit: units.commit }) })
+  const query = new Kysely<Tables>({ dialect: createDialect('postgres', { read, commit }) })
   let isMigrated = false
+  let looking: Promise<void> | undefined
   let closing: Promise<void> | undefined
+
+  function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
+    return isMigrated ? reads.read(wanted) : look().then(() => reads.read(wanted))
+  }
+
+  function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
+    return isMigrated ? units.commit(unit, fence) : look().then(() => units.commit(unit, fence))
+  }
+
+  /** Until the tables have been seen to be up to date, nobody gets at them: all wait for one look. */
+  function look(): Promise<void> {
+    looking ??= refuseOutdated().finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
 
   async function refuseOutdated(): Promise<void> {
     const pending = await link.use((client) => pendingOn(client, migrations))
@@ -43,16 +62,16 @@ export async function openPostgres<Tables>(
   return {
     query,
     read,
-    commit: units.commit,
+    commit,
     isSole: () => false,
     async ping() {
-      if (!isMigrated) await refuseOutdated()
+      if (!isMigrated) await look()
       await sql`select 1`.execute(query).catch((error: unknown) => {
         throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
       })
     },
     close() {
-      closing ??= units.close().then(link.close)
+      closing ??= Promise.allSettled([looking]).then(units.close).then(link.close)
       return closing
     },
   }

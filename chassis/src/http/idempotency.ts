@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { inText, pending, prepareQuery } from '../database/index.ts'
+import { inText, notTaken, pending, prepareQuery } from '../database/index.ts'
 import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { problemType } from './negotiation.ts'
@@ -167,7 +167,10 @@ function createAnswerStore({ query: db, read, commit }: Database<IdempotencyTabl
       .where(
         'id',
         'in',
-        db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
+        notTaken(
+          db,
+          db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
+        ),
       ),
   )
   const since = () => clock.now() - idempotencyKeptMs

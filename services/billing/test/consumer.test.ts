@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
@@ -20,15 +19,14 @@ test('A message becomes an order, and is gone from the queue', async (t) => {
 })
 
 test('The table orders has the columns id, user_id, number_of_items and total_amount, and nothing else', async (t) => {
-  const { publish, start, drained, databasePath } = await createWorld(t)
+  const { publish, start, drained, byHand } = await createWorld(t)
   await start()
   await publish('{"user_id":"3","number_of_items":"5","total_amount":"180.10"}')
   await drained()
-  const byHand = new DatabaseSync(databasePath, { readOnly: true })
-  t.after(() => byHand.close())
+  const { rows } = await (await byHand())('select * from orders')
   assert.deepEqual(
-    { ...byHand.prepare('select * from orders').get() },
-    { id: 1, user_id: '3', number_of_items: 5, total_amount: '180.10' },
+    rows.map((row) => ({ ...row })),
+    [{ id: 1, user_id: '3', number_of_items: 5, total_amount: '180.10' }],
   )
 })
 
@@ -131,17 +129,16 @@ test('Another order under the id of one that is stored is among the dead letters
 })
 
 test('A message that fails five times is among the dead letters with the reason, and can be replayed when all is well', async (t) => {
-  const { publish, queue, databasePath, start, drained, dead } = await createWorld(t)
+  const { publish, queue, byHand, start, drained, dead } = await createWorld(t)
   const { get } = await start()
-  const byHand = new DatabaseSync(databasePath)
-  t.after(() => byHand.close())
-  byHand.exec('alter table orders rename to mislaid')
+  const run = await byHand()
+  await run('alter table orders rename to mislaid')
   await publish(text)
   await drained()
   const [letter, ...others] = await dead()
   assert.deepEqual([letter?.id, letter?.attempts, others.length], ['m1', 5, 0])
-  assert.match(String(letter?.reason), /no such table.*orders/)
-  byHand.exec('alter table mislaid rename to orders')
+  assert.match(String(letter?.reason), /no such table.*orders|"orders" does not exist/)
+  await run('alter table mislaid rename to orders')
   assert.equal(await queue.replay('billing_queue.dead', 'all'), 1)
   await drained()
   assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])

@@ -5,10 +5,14 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
+import { openDatabase } from '@quintet/chassis/database'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { openQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { sql } from 'kysely'
 import { createBillingApp } from '../src/app.ts'
 import { billingSettings } from '../src/config.ts'
+import type { OrderTables } from '../src/order-store.ts'
 
 export const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
 export const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
@@ -18,9 +22,12 @@ export type World = Awaited<ReturnType<typeof createWorld>>
 /** A queue and a database of their own, and billing over them, which a test may start, stop and start again. */
 export async function createWorld(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-billing-'))
-  const [QUEUE_URL, databasePath] = [`sqlite:${join(folder, 'queue.db')}`, join(folder, 'billing.db')]
+  const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
+  // Billing is stopped and started in tests, so that what is embedded must outlive it.
+  const fresh = await freshDatabase(migrations)
+  const BILLING_DATABASE_URL = fresh === 'sqlite::memory:' ? `sqlite:${join(folder, 'billing.db')}` : fresh
   const queue = await openQueue(QUEUE_URL)
-  const settings = { QUEUE_URL, BILLING_DATABASE_URL: `sqlite:${databasePath}` }
+  const settings = { QUEUE_URL, BILLING_DATABASE_URL }
   const config = loadConfig(
     billingSettings,
     new Map(Object.entries(settings).map(([name, value]) => [name, { value, source: 'environment' }])),
@@ -35,7 +42,12 @@ export async function createWorld(t: TestContext) {
   let published = 0
   return {
     queue,
-    databasePath,
+    /** The tables of billing, as somebody at the database's own tools sees them. */
+    async byHand() {
+      const database = await openDatabase<OrderTables>(BILLING_DATABASE_URL, { migrations })
+      t.after(() => database.close())
+      return (text: string) => sql<Record<string, unknown>>`${sql.raw(text)}`.execute(database.query)
+    },
 
     async start() {
       const logger = createLogger({ service: 'billing', level: 'silent' })
@@ -71,3 +83,5 @@ export async function createWorld(t: TestContext) {
     dead: () => queue.list('billing_queue.dead', { limit: 1_000 }),
   }
 }
+
+const migrations = new URL('../migrations/', import.meta.url)

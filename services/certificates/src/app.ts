@@ -3,7 +3,7 @@ import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { ConfigError } from '@quintet/chassis/config'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { dependencyDown } from '@quintet/chassis/errors'
+import { AppError } from '@quintet/chassis/errors'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
@@ -44,10 +44,8 @@ export async function createCertificatesApp(
     openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations }),
     openQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
   ])
-  const refuseUnknownKeys = createKeyCheck(storage, keyring)
-  await refuseUnknownKeys().catch(async (error: unknown) => {
-    // A database that is away or not made yet is no reason not to start; readiness looks again.
-    if (!(error instanceof ConfigError)) return
+  const keys = createKeyCheck(storage, keyring, logger)
+  await keys.atStart().catch(async (error: unknown) => {
     await Promise.all([queue.close(), storage.close()])
     throw error
   })
@@ -75,12 +73,7 @@ export async function createCertificatesApp(
     metrics,
     detailAlias: 'description',
     wrongValueCode: 'unprocessable',
-    dependencies: {
-      database: database.ping,
-      queue: queue.ping,
-      keys: () => refuseUnknownKeys().catch(toldInReadiness),
-      ...(cache.ping && { cache: cache.ping }),
-    },
+    dependencies: { database: keys.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
     quick: quickUser(users),
   })
   exportCacheMetrics(metrics.registry, cache)
@@ -118,27 +111,50 @@ function receiverOf(config: CertificatesConfig): Receiver | undefined {
   return { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
 }
 
-/** A key that is missing is told of as early as can be, not when somebody needs what it has encrypted. */
-function createKeyCheck(database: CertificatesDatabase, { ids }: Keyring): () => Promise<void> {
-  let isChecked = false
-  return async () => {
-    if (isChecked) return
-    const missing = await database.query
-      .selectFrom('certificate')
-      .select('key_id')
-      .where('key_id', 'not in', ids)
-      .limit(1)
-      .executeTakeFirst()
-    if (missing !== undefined)
-      throw new ConfigError([
-        `There are private keys that were encrypted by the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
-      ])
-    isChecked = true
+/**
+ * A key that is missing is told of at the start, not when somebody needs what it has encrypted. Of a database that does not
+ * answer then it is told as soon as it does, and the service is not ready before.
+ */
+function createKeyCheck(database: CertificatesDatabase, keyring: Keyring, logger: Logger) {
+  let allAreKnown = false
+  let told = false
+
+  async function check(): Promise<void> {
+    if (allAreKnown) return
+    await refuseUnknownKeys(database, keyring)
+    allAreKnown = true
+  }
+
+  return {
+    async atStart(): Promise<void> {
+      await check().catch((error: unknown) => {
+        if (!(error instanceof AppError)) throw error
+        logger.warn({ err: error }, 'the database does not answer yet, so its keys are looked at later')
+      })
+    },
+    async ping(): Promise<void> {
+      await database.ping()
+      await check().catch((error: unknown) => {
+        if (!(error instanceof ConfigError)) throw error
+        if (!told) logger.error({ err: error }, 'a key is missing, so the service is not ready')
+        told = true
+        throw new AppError('dependency_down', error.message, { cause: error })
+      })
+    },
   }
 }
 
-function toldInReadiness(error: unknown): never {
-  throw error instanceof ConfigError ? dependencyDown(error.message) : error
+async function refuseUnknownKeys(database: CertificatesDatabase, { ids }: Keyring): Promise<void> {
+  const missing = await database.query
+    .selectFrom('certificate')
+    .select('key_id')
+    .where('key_id', 'not in', ids)
+    .limit(1)
+    .executeTakeFirst()
+  if (missing !== undefined)
+    throw new ConfigError([
+      `There are private keys that were encrypted by the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
+    ])
 }
 
 function startDelivery(

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { prepareQuery } from '@quintet/chassis/database'
+import { notTaken, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
@@ -148,12 +148,15 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         .where(
           'id',
           'in',
-          db
-            .selectFrom('notification')
-            .select('id')
-            .where('status', 'in', ['delivered', 'failed', 'skipped'])
-            .where('changed_at', '<=', p.before)
-            .limit(p.limit),
+          notTaken(
+            db,
+            db
+              .selectFrom('notification')
+              .select('id')
+              .where('status', 'in', ['delivered', 'failed', 'skipped'])
+              .where('changed_at', '<=', p.before)
+              .limit(p.limit),
+          ),
         ),
     ),
   }

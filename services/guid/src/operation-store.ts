@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { jsonObject, prepareQuery } from '@quintet/chassis/database'
+import { jsonObject, notTaken, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { outboxStatement } from '@quintet/chassis/queue'
@@ -185,12 +185,15 @@ function prepareStatements(db: Kysely<GuidTables>) {
         .where(
           'id',
           'in',
-          db
-            .selectFrom('operation')
-            .select('id')
-            .where('status', 'in', ['succeeded', 'failed'])
-            .where('changed_at', '<=', p.before)
-            .limit(p.limit),
+          notTaken(
+            db,
+            db
+              .selectFrom('operation')
+              .select('id')
+              .where('status', 'in', ['succeeded', 'failed'])
+              .where('changed_at', '<=', p.before)
+              .limit(p.limit),
+          ),
         ),
     ),
   }

@@ -1,0 +1,9 @@
+import { engineUrl } from '@quintet/chassis/testing'
+
+/** The tests of the service, as they are, over PostgreSQL. */
+const server = engineUrl('postgres')
+if (server !== undefined) {
+  process.env.TEST_DATABASE = server
+  await import('./consumer.test.ts')
+  await import('./routes.test.ts')
+}
