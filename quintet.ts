@@ -214,8 +214,7 @@ async function examine(
   if (url.startsWith('sqlite:') || findings.some(({ verdict }) => verdict === 'broken')) return findings
   for (const { name, setting } of sharers) {
     if (setting !== services[name].storage[0] || !setting.endsWith('_DATABASE_URL')) continue
-    const pending = await withMigrator(url, { migrations: migrationsOf(name) }, status).then(
-      (lines) => lines.filter((line) => line.endsWith(' pending')),
+    const pending = await withMigrator(url, { migrations: migrationsOf(name) }, pendingOf).catch(
       (error: unknown) => [`unknown: ${error instanceof Error ? error.message : error}`],
     )
     findings.push(
@@ -286,6 +285,11 @@ async function status(migrator: Migrator): Promise<string[]> {
   return migrations.map(
     ({ name, executedAt }) => `${name} ${executedAt === undefined ? 'pending' : 'applied'}`,
   )
+}
+
+async function pendingOf(migrator: Migrator): Promise<string[]> {
+  const migrations = await migrator.getMigrations()
+  return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name)
 }
 
 function namesFrom(words: readonly string[]): ServiceName[] {

@@ -64,7 +64,7 @@ async function measureSide(side: Side, directory: string): Promise<{ endToEnd: n
 async function openOurs(): Promise<Side> {
   const databaseUrl = await freshPostgres('bench_orders')
   await migrate('billing', { BILLING_DATABASE_URL: databaseUrl })
-  const url = engine('AMQP')
+  const url = engine('amqp')
   const queue = await openQueue(url)
   await queue.drop(billingQueue, 'all')
   return {
@@ -76,7 +76,7 @@ async function openOurs(): Promise<Side> {
 }
 
 async function openPeer(): Promise<Side> {
-  const url = engine('AMQP')
+  const url = engine('amqp')
   const databaseUrl = await freshPostgres('bench_peer_orders')
   const database = new pg.Client(databaseUrl)
   await database.connect()

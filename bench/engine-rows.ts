@@ -1,11 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import { engine, freshPostgres, migrate, withPath } from './engines.ts'
+import { engine, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
-import { brokerage, guid } from './rows.ts'
+import { guid } from './rows.ts'
 import type { Row, Tool } from './rows.ts'
 import type { ServerProcess } from './servers.ts'
-import { guidCreations, guidReads, nothing, ordersOnMany } from './workloads.ts'
+import { guidCreations, guidReads, nothing } from './workloads.ts'
 
 const manyConnections = 128
 
@@ -24,9 +23,6 @@ export const engineRows: Row[] = [
     ...row('guid POST on PostgreSQL, 128 at once', guidOn('many', { cache: 'redis' }), guidCreations),
     connections: manyConnections,
   },
-  row('guid POST on MySQL', guidOn('mysql', { cache: 'none', database: freshMysql }), guidCreations),
-  row('guid POST on MongoDB', guidOn('mongodb', { cache: 'none', database: freshMongodb }), guidCreations),
-  row('orders on many accounts, DynamoDB', brokerageOnDynamodb(), ordersOnMany),
 ]
 
 function row(name: string, process: ServerProcess, workload: Row['workload']): Row {
@@ -37,22 +33,13 @@ function toolRow(name: string, tool: Tool): Row {
   return { name, processes: [], workload: nothing, engines: true, tool }
 }
 
-/** Names of their own, so that a run meets nothing that an earlier one has left. */
-const run = randomBytes(4).toString('hex')
-
-function guidOn(
-  name: string,
-  {
-    cache,
-    database = freshPostgres,
-  }: { cache: 'redis' | 'none'; database?: (name: string) => Promise<string> },
-): ServerProcess {
+function guidOn(name: string, { cache }: { cache: 'redis' | 'none' }): ServerProcess {
   return {
     ...guid,
     async prepare() {
-      const GUID_DATABASE_URL = await database(`bench_guid_${name}`)
+      const GUID_DATABASE_URL = await freshPostgres(`bench_guid_${name}`)
       await migrate('guid', { GUID_DATABASE_URL })
-      return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('REDIS') }
+      return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('redis') }
     },
   }
 }
@@ -65,27 +52,8 @@ function peer(name: string): ServerProcess {
     async prepare() {
       return {
         PEER_DATABASE_URL: await freshPostgres(`bench_peer_${name}`),
-        PEER_CACHE_URL: engine('REDIS'),
+        PEER_CACHE_URL: engine('redis'),
       }
-    },
-  }
-}
-
-async function freshMysql(name: string): Promise<string> {
-  return withPath(engine('MYSQL'), `${name}_${run}`)
-}
-
-async function freshMongodb(name: string): Promise<string> {
-  return withPath(engine('MONGODB'), `${name}_${run}`)
-}
-
-function brokerageOnDynamodb(): ServerProcess {
-  return {
-    ...brokerage,
-    async prepare() {
-      const BROKERAGE_DATABASE_URL = withPath(engine('DYNAMODB'), `bench_${run}`)
-      await migrate('brokerage', { BROKERAGE_DATABASE_URL })
-      return { BROKERAGE_DATABASE_URL }
     },
   }
 }

@@ -6,7 +6,7 @@ const requestsPerSecondAssumed = 60_000
 
 /** What Redis answers at best to a GET at a time on each connection: redis-benchmark. */
 export const getKeys: Tool = async ({ seconds, connections }) => {
-  const { hostname, port } = new URL(engine('REDIS'))
+  const { hostname, port } = new URL(engine('redis'))
   const requests = requestsPerSecondAssumed * seconds
   const flags = [
     '-h',

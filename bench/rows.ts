@@ -77,7 +77,7 @@ const certificates: ServerProcess = {
   core: 'server',
 }
 
-export const brokerage: ServerProcess = {
+const brokerage: ServerProcess = {
   script: 'services/brokerage/src/main.ts',
   ports: ['BROKERAGE_PORT'],
   core: 'server',

@@ -60,7 +60,7 @@ test('A private engine ends with the process that started it, even when that is 
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const source = `
     import { startPrivateEngine } from ${JSON.stringify(new URL('../src/index.ts', import.meta.url).href)}
-    console.log((await startPrivateEngine('redis')).url)
+    process.stdout.write((await startPrivateEngine('redis')).url)
     setInterval(() => {}, 60_000)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', source], {
     env: { ...process.env, TMPDIR: folder },

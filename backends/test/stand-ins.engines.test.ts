@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MongoClient } from 'mongodb'
-import { notHere } from './not-here.ts'
+import { notHere } from '../src/index.ts'
 
 const writers = 50
 const rounds = 10

@@ -13,8 +13,9 @@ import { AppError } from '@quintet/chassis/errors'
 import { createClient } from '@redis/client'
 import { testCache } from './cache-contract.ts'
 import type { OpenCache } from './cache-contract.ts'
-import { engineUrl } from './storage.ts'
+import { engineUrl, until } from './testing.ts'
 
+const withinMs = 10_000
 const url = engineUrl('redis')
 if (url !== undefined) {
   const opened: Cache[] = []
@@ -68,7 +69,7 @@ function testServer(open: OpenCache): void {
     await t.assert.rejects(cache.ping?.() ?? Promise.resolve(), isDown)
     t.assert.equal(changes, 0)
     await engine.restart()
-    await until(async () => (await cache.write(['key'], change, () => entry(2)).catch(() => 0)) > 0)
+    await until(async () => (await cache.write(['key'], change, () => entry(2)).catch(() => 0)) > 0, withinMs)
     t.assert.deepEqual(await cache.read('key', async () => entry(3)), entry(2))
     await cache.ping?.()
   })
@@ -103,6 +104,7 @@ function testServer(open: OpenCache): void {
             () => entry(3),
           )
           .catch(() => 0)) > 0,
+      withinMs,
     )
     t.assert.deepEqual(await cache.read('key', async () => entry(4)), entry(3))
   })
@@ -122,7 +124,7 @@ function testServer(open: OpenCache): void {
       isDown,
     )
     t.assert.deepEqual(await cache.read('key', async () => entry(1)), entry(1))
-    await until(async () => (await cache.write(['key'], change, () => entry(2)).catch(() => 0)) > 0)
+    await until(async () => (await cache.write(['key'], change, () => entry(2)).catch(() => 0)) > 0, withinMs)
     t.assert.equal(changes, 1)
     t.assert.deepEqual(await cache.read('key', async () => entry(3)), entry(2))
   })
@@ -141,7 +143,7 @@ function testServer(open: OpenCache): void {
     const load = async () => entry(++loads)
     await pause(800)
     await cache.read('key', load)
-    await until(async () => (await cache.read('key', load))?.version === loads && loads === 1)
+    await until(async () => (await cache.read('key', load))?.version === loads && loads === 1, withinMs)
     await admin.flushAll()
     // The first look finds out, and those that follow are in quarantine.
     for (let i = 0; i < 3; i++) await cache.read('key', load)
@@ -188,14 +190,6 @@ function testServer(open: OpenCache): void {
     t.assert.ok(isDown(error))
     t.assert.doesNotMatch(error instanceof Error ? `${error.stack}${error.cause}` : '', /secret/)
   })
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 20) {
-    if (await condition()) return
-    await pause(20)
-  }
-  throw new Error(`It never came to pass: ${condition}`)
 }
 
 /** Between a client and its server; after `silence` nothing comes back on the connections of that moment. */

@@ -11,8 +11,9 @@ import { AppError } from '@quintet/chassis/errors'
 import pg from 'pg'
 import { add, count, migrations, open } from './database-contract.ts'
 import type { Tables } from './database-contract.ts'
-import { engineUrl, freshDatabaseOn } from './storage.ts'
+import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
+const withinMs = 20_000
 const server = engineUrl('postgres')
 if (server !== undefined) testFaults(server)
 
@@ -34,13 +35,13 @@ function testFaults(server: string): void {
     const load = Promise.all(Array.from({ length: 16 }, (_, i) => client(`c${i}`)))
     for (let kill = 0; kill < 2; kill++) {
       const before = doneOf(outcomes).length
-      await until(() => doneOf(outcomes).length > before + 200)
+      await until(() => doneOf(outcomes).length > before + 200, withinMs)
       await engine.kill()
-      await until(() => doneOf(outcomes).length < outcomes.size)
+      await until(() => doneOf(outcomes).length < outcomes.size, withinMs)
       await engine.restart()
     }
     const before = doneOf(outcomes).length
-    await until(() => doneOf(outcomes).length > before + 200)
+    await until(() => doneOf(outcomes).length > before + 200, withinMs)
     stopped = true
     await load
     const kept = new Set(
@@ -72,7 +73,7 @@ function testFaults(server: string): void {
     await t.assert.rejects(database.ping(), /does not answer/)
     t.assert.equal(await commit(database, 'a'), 'dependency_down')
     await engine.restart()
-    await until(async () => (await commit(database, 'b')) === 'done')
+    await until(async () => (await commit(database, 'b')) === 'done', withinMs)
     await database.ping()
     t.assert.equal(await count(database.query), 2)
   })
@@ -87,7 +88,7 @@ function testFaults(server: string): void {
     t.assert.ok(outcomes.every((outcome) => outcome === 'outcome_unknown' || outcome === 'dependency_down'))
     t.assert.ok(performance.now() - startedAt < 10_000)
     engine.resume()
-    await until(async () => (await commit(database, 'e')) === 'done')
+    await until(async () => (await commit(database, 'e')) === 'done', withinMs)
   })
 
   test('postgres: ping tells which migrations are not applied, or that there is no such database', async (t: TestContext) => {
@@ -222,7 +223,7 @@ function testFaults(server: string): void {
     const outcomes = await Promise.all(['e', 'f', 'g'].map((id) => commit(database, id)))
     t.assert.deepEqual(outcomes, ['outcome_unknown', 'outcome_unknown', 'outcome_unknown'])
     proxy.recover()
-    await until(async () => (await commit(database, 'h')) === 'done')
+    await until(async () => (await commit(database, 'h')) === 'done', withinMs)
     t.assert.equal(await count(straight.query), 16)
   })
 
@@ -304,12 +305,4 @@ async function start(t: TestContext): Promise<PrivateEngine> {
 
 function databaseOf(engine: PrivateEngine): string {
   return Object.assign(new URL(engine.url), { pathname: '/faults' }).href
-}
-
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 20_000; waitedMs += 10) {
-    if (await condition()) return
-    await pause(10)
-  }
-  throw new Error(`It never came to pass: ${condition}`)
 }

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { migrations, open, testDatabase } from './database-contract.ts'
-import { engineUrl, freshDatabaseOn } from './storage.ts'
+import { engineUrl, freshDatabaseOn } from './testing.ts'
 
 const server = engineUrl('postgres')
 if (server !== undefined) {

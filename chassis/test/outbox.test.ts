@@ -13,7 +13,8 @@ import { AppError } from '@quintet/chassis/errors'
 import { createOutboxRelay, openQueue, outboxStatement } from '@quintet/chassis/queue'
 import type { OutboxMessage, OutboxTable, Queue } from '@quintet/chassis/queue'
 import { sql } from 'kysely'
-import { createGate, ids, take, until } from './queue-contract.ts'
+import { createGate, ids, take } from './queue-contract.ts'
+import { until } from './testing.ts'
 
 type Tables = OutboxTable & { account: { id: string; balance: number } }
 type Publishing = Pick<Queue, 'publishAll' | 'append'>

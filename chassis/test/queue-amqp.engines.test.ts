@@ -6,9 +6,9 @@ import { openQueue } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import type { Channel } from 'amqplib'
-import { ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
+import { ids, isAppError, message, take, testQueue } from './queue-contract.ts'
 import type { QueueWorld } from './queue-contract.ts'
-import { engineUrl } from './storage.ts'
+import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('amqp')
 if (url !== undefined) {

@@ -3,10 +3,11 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery, Message, Queue, StreamMessage } from '@quintet/chassis/queue'
+import { until } from './testing.ts'
 
 /** A broker of its own for one test. */
 export type QueueWorld = {
@@ -221,9 +222,7 @@ function testHandingOut(createWorld: CreateQueueWorld): void {
     const sizes: number[] = []
     const handle = async (deliveries: readonly Delivery[]) => {
       sizes.push(deliveries.length)
-      const failed = deliveries.filter(({ id, attempt }) => attempt === 1 && /[37]$/.test(id))
-      done.push(...deliveries.filter((delivery) => !failed.includes(delivery)))
-      return new Map(failed.map((delivery) => [delivery, new Error('the first time')]))
+      return failSomeOnce(deliveries, done)
     }
     queue.consumeBatches('work', handle, { batchMax: 20, concurrency: 1, backoffMs: () => 0 })
     await until(() => done.length >= sent.length)
@@ -279,9 +278,7 @@ function testOrder(createWorld: CreateQueueWorld): void {
       sizes.push(deliveries.length)
       const keys = deliveries.map(({ key }) => key).filter((key) => key !== '')
       t.assert.equal(new Set(keys).size, keys.length)
-      const failed = deliveries.filter(({ id, attempt }) => attempt === 1 && /[37]$/.test(id))
-      done.push(...deliveries.filter((delivery) => !failed.includes(delivery)))
-      return new Map(failed.map((delivery) => [delivery, new Error('the first time')]))
+      return failSomeOnce(deliveries, done)
     }
     queue.consumeBatches('work', handle, { batchMax: 20, concurrency: 1, backoffMs: () => 0 })
     await until(() => done.length >= sent.length)
@@ -691,15 +688,6 @@ export function createGate(t: TestContext): { opened: Promise<void>; open(): voi
   return { opened: promise, open: resolve }
 }
 
-/** Waits for an event that shows itself only in a state; the deadline is there to make a failure a failure. */
-export async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 15_000; waitedMs += 5) {
-    if (await condition()) return
-    await pause(5)
-  }
-  throw new Error(`It never came to pass: ${condition}`)
-}
-
 export function isAppError(code: string): (error: unknown) => boolean {
   return (error) => error instanceof AppError && error.code === code
 }
@@ -726,6 +714,13 @@ function startConsumer(t: TestContext, world: QueueWorld, leaseMs: number, hang 
     await exited
   })
   return child
+}
+
+/** Fails each message whose id ends in 3 or 7 the first time; the others are done. */
+function failSomeOnce(deliveries: readonly Delivery[], done: Delivery[]): ReadonlyMap<Delivery, unknown> {
+  const failed = deliveries.filter(({ id, attempt }) => attempt === 1 && /[37]$/.test(id))
+  done.push(...deliveries.filter((delivery) => !failed.includes(delivery)))
+  return new Map(failed.map((delivery) => [delivery, new Error('the first time')]))
 }
 
 /** Succeeds when as many handlers as that are at work at one time. */

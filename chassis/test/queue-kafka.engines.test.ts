@@ -4,14 +4,13 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Admin } from '@platformatic/kafka'
 import { openQueue } from '@quintet/chassis/queue'
-import { isAppError, testQueue, until } from './queue-contract.ts'
+import { isAppError, testQueue } from './queue-contract.ts'
 import type { QueueWorld } from './queue-contract.ts'
+import { engineUrl, until } from './testing.ts'
 
-const url = process.env.ENGINE_KAFKA
+const url = engineUrl('kafka')
 
-if (url === undefined) {
-  test('Kafka is not here: set ENGINE_KAFKA, or run npm run backends -- up kafka', { skip: true }, () => {})
-} else {
+if (url !== undefined) {
   testQueue('kafka', (t) => createWorld(t, url), ['order', 'streams'])
 }
 

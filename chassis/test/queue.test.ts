@@ -7,7 +7,8 @@ import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { exponentialBackoffMs, openQueue } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
-import { createGate, ids, isAppError, message, take, testQueue, until } from './queue-contract.ts'
+import { createGate, ids, isAppError, message, take, testQueue } from './queue-contract.ts'
+import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 

@@ -6,12 +6,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { startPrivateEngine } from '@quintet/backends'
 import type { EngineName, PrivateEngine } from '@quintet/backends'
-import { engineUrl } from '@quintet/chassis/testing'
+import { engineUrl, until } from '@quintet/chassis/testing'
 import pg from 'pg'
 import { call, dataFolder, root, run } from './processes.ts'
 
 /** The services in one process, on a PostgreSQL, a Redis and a RabbitMQ of their own that are treated badly. */
 
+const withinMs = 40_000
 const names = ['postgres', 'redis', 'amqp'] as const
 const areHere = names.map((name) => engineUrl(name) !== undefined).every(Boolean)
 
@@ -32,8 +33,8 @@ if (areHere) {
     )
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 503)
     for (const name of names.toReversed()) await engines[name].restart()
-    await until(async () => (await call('GET', `${guid}/health/ready`))?.status === 200)
-    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200)
+    await until(async () => (await call('GET', `${guid}/health/ready`))?.status === 200, withinMs)
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, withinMs)
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 201)
   })
 
@@ -46,7 +47,7 @@ if (areHere) {
       /run quintet migrate up/,
     )
     await migrate(settings)
-    await until(async () => (await call('GET', `${waiting}/health/ready`))?.status === 200)
+    await until(async () => (await call('GET', `${waiting}/health/ready`))?.status === 200, withinMs)
     const movie = { title: 'Metropolis', description: 'A city.' }
     assert.equal((await call('POST', `${waiting}/api/movies`, movie))?.status, 201)
     const client = new pg.Client(
@@ -66,7 +67,7 @@ if (areHere) {
     await migrate(settings)
     const quintet = run(t, ['quintet.ts', 'start'], { ...settings, LOG_LEVEL: 'silent' })
     const [gateway, billing] = [await quintet.address('gateway'), await quintet.address('billing')]
-    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200)
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, withinMs)
     const created: { path: string; user: string }[] = []
     const posted: number[] = []
     let number = 0
@@ -139,7 +140,7 @@ async function migrate(settings: Record<string, string>): Promise<void> {
 /** Both kinds of work go on, and not only one. */
 async function grows(...lists: readonly (readonly unknown[])[]): Promise<void> {
   const before = lists.map(({ length }) => length)
-  await until(async () => lists.every(({ length }, i) => length > (before[i] ?? 0) + 30))
+  await until(async () => lists.every(({ length }, i) => length > (before[i] ?? 0) + 30), withinMs)
 }
 
 async function arrivedAmounts(postgres: PrivateEngine, count: number): Promise<number[]> {
@@ -150,17 +151,9 @@ async function arrivedAmounts(postgres: PrivateEngine, count: number): Promise<n
     return rows.map(({ total_amount }) => Number(total_amount))
   }
   try {
-    await until(async () => (await amounts()).length >= count)
+    await until(async () => (await amounts()).length >= count, withinMs)
     return await amounts()
   } finally {
     await client.end()
   }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 40_000; waitedMs += 50) {
-    if (await condition()) return
-    await pause(50)
-  }
-  throw new Error(`It never came to pass: ${condition}`)
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createClient } from '@redis/client'
+import { TookTooLong, within } from '../clock/index.ts'
 import { dependencyDown } from '../errors/index.ts'
 import type { AppError } from '../errors/index.ts'
 import { scripts } from './redis-scripts.ts'
@@ -64,7 +65,7 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
   function learn(): Promise<Generation> {
     learning ??= within(silenceMs, look())
       .catch((error: unknown) => {
-        throw error instanceof Silence ? away(error) : error
+        throw error instanceof TookTooLong ? away(error) : error
       })
       .finally(() => {
         learning = undefined
@@ -76,7 +77,7 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
     if (!client.isReady) return
     const isAlive = await within(silenceMs, client.ping()).then(
       () => true,
-      (error: unknown) => !(error instanceof Silence),
+      (error: unknown) => !(error instanceof TookTooLong),
     )
     if (isAlive || closed || !client.isReady) return
     generation = undefined
@@ -123,19 +124,6 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
       if (client.isReady) await client.close().catch(() => client.destroy())
       else client.destroy()
     },
-  }
-}
-
-class Silence extends Error {}
-
-/** What the work gives, or a rejection with `Silence` where it takes too long. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Silence(`There was no answer within ${ms} ms.`)), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

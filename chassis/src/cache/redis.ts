@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
+import { within } from '../clock/index.ts'
 import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from './index.ts'
-import { openRedisLink, within } from './redis-link.ts'
+import { openRedisLink } from './redis-link.ts'
 import type { Generation } from './redis-link.ts'
 
 /** A write must have taken effect within this after its marker was set, which then stands for long enough for any clock. */
@@ -152,7 +153,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
       const marked = await within(beginWithinMs + keys.length / 10, Promise.all(marks)).catch(
         (error: unknown) => {
           end(generation, keys, token, leftNothing)
-          throw dependencyDown('The cache does not answer, and nothing may be changed without it.', error)
+          return refuse(error)
         },
       )
       if (marked.every((one) => one === 'OK')) return { generation, before }

@@ -31,3 +31,17 @@ export function exponentialBackoffMs(attempt: number): number {
  * its way there does no harm.
  */
 export type Fence = { readonly before?: number }
+
+/** Something was not done in the time that it was given. */
+export class TookTooLong extends Error {}
+
+/** What the work gives, or a rejection with `TookTooLong`; the work goes on all the same. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new TookTooLong(`There was no answer within ${ms} ms.`)), ms)
+  try {
+    return await Promise.race([work, promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}

@@ -1,4 +1,4 @@
-import { MysqlAdapter, PostgresAdapter, sql } from 'kysely'
+import { PostgresAdapter, sql } from 'kysely'
 import type {
   ColumnDataType,
   ColumnDefinitionBuilder,
@@ -10,31 +10,20 @@ import type {
 
 /** What the databases spell differently, so that a store and its migrations are written once. */
 
-type Dialect = 'sqlite' | 'postgres' | 'mysql'
+type Dialect = 'sqlite' | 'postgres'
 
 /** Which database a query is built for. */
 export function dialectOf<Tables>(db: Kysely<Tables>): Dialect {
-  const { adapter } = db.getExecutor()
-  if (adapter instanceof PostgresAdapter) return 'postgres'
-  return adapter instanceof MysqlAdapter ? 'mysql' : 'sqlite'
+  return db.getExecutor().adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite'
 }
 
 /** For `addColumn('id', ...identity(db))`: numbers that the database gives to new rows and never gives again. */
 export function identity<Tables>(
   db: Kysely<Tables>,
 ): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
-  return {
-    sqlite: identityOf('integer', (column) => column.primaryKey().autoIncrement()),
-    postgres: identityOf('bigint', (column) => column.generatedByDefaultAsIdentity().primaryKey()),
-    mysql: identityOf('bigint', (column) => column.primaryKey().autoIncrement()),
-  }[dialectOf(db)]
-}
-
-function identityOf(
-  type: ColumnDataType,
-  build: (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder,
-): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
-  return [type, build]
+  return dialectOf(db) === 'postgres'
+    ? ['bigint', (column) => column.generatedByDefaultAsIdentity().primaryKey()]
+    : ['integer', (column) => column.primaryKey().autoIncrement()]
 }
 
 /** The greater of two numbers. */
@@ -43,7 +32,7 @@ export function greater<Tables>(
   one: Expression<number>,
   other: Expression<number>,
 ): RawBuilder<number> {
-  return dialectOf(db) === 'sqlite' ? sql`max(${one}, ${other})` : sql`greatest(${one}, ${other})`
+  return dialectOf(db) === 'postgres' ? sql`greatest(${one}, ${other})` : sql`max(${one}, ${other})`
 }
 
 /** Lower case in every script, whatever the locale of the database is. */
@@ -76,9 +65,7 @@ export function isOneOf<Tables>(
   column: Expression<number>,
   numbers: Expression<string>,
 ): RawBuilder<boolean> {
-  return {
-    sqlite: sql<boolean>`${column} in (select value from json_each('[' || ${numbers} || ']'))`,
-    postgres: sql<boolean>`${column} = any(cast(string_to_array(${numbers}, ',') as bigint[]))`,
-    mysql: sql<boolean>`find_in_set(${column}, ${numbers})`,
-  }[dialectOf(db)]
+  return dialectOf(db) === 'postgres'
+    ? sql`${column} = any(cast(string_to_array(${numbers}, ',') as bigint[]))`
+    : sql`${column} in (select value from json_each('[' || ${numbers} || ']'))`
 }

@@ -141,6 +141,16 @@ function parseInteger(text: string): number | bigint {
   return Number.isSafeInteger(number) ? number : BigInt(text)
 }
 
+/** The types of a statement's parameters, of which the server knows best. */
+export async function parameterTypes(client: PostgresClient, text: string): Promise<readonly string[]> {
+  await client.query(`prepare q_types as ${text}`)
+  const { rows } = await client.query<{ types: string[] }>(
+    "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
+  )
+  await client.query('deallocate q_types')
+  return rows[0]?.types ?? []
+}
+
 /** The tables have changed since a statement was prepared, so that its rows would look different: it must be prepared anew. */
 export function isOutdatedPlan(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.routine === 'RevalidateCachedQuery'

@@ -1,10 +1,10 @@
 import type { CompiledQuery } from 'kysely'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Row } from './index.ts'
-import { isOutdatedPlan, judge } from './postgres-link.ts'
+import { isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { replaceParameters } from './postgres-text.ts'
-import { checkValues } from './postgres-values.ts'
+import { checkValue } from './postgres-values.ts'
 
 const readsPerCallMax = 256
 const readsWaitingMax = 20_000
@@ -95,7 +95,7 @@ export function createReads(link: PostgresLink): {
       if (waitingCount >= readsWaitingMax)
         return Promise.reject(new AppError('overloaded', 'Too many reads are waiting.'))
       return new Promise((resolve, reject) => {
-        checkValues(parameters)
+        for (const value of parameters) checkValue(value)
         const lane = laneOf(sql)
         waitingCount += 1
         // The row type is Kysely's, derived from the very query that was compiled to this text.
@@ -147,12 +147,7 @@ async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waitin
  * and so from losing the order in which it gives its rows.
  */
 async function togetherText(client: PostgresClient, { text }: Lane): Promise<string> {
-  await client.query(`prepare t_types as ${text}`)
-  const { rows } = await client.query<{ types: string[] }>(
-    "select parameter_types::text[] as types from pg_prepared_statements where name = 't_types'",
-  )
-  await client.query('deallocate t_types')
-  const types = rows[0]?.types ?? []
+  const types = await parameterTypes(client, text)
   const arrays = types.length === 0 ? '$1::text[]' : types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')
   const columns = types.length === 0 ? 'p1' : types.map((_, i) => `p${i + 1}`).join(', ')
   const inner = replaceParameters(text, (number) => `q_in.p${number}`)

@@ -4,7 +4,7 @@ import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
 import { functionText, isLate, isUnreferable, stepsOf, travellingPending } from './postgres-function.ts'
 import type { Shape, UnitAnswer } from './postgres-function.ts'
-import { isTimeout, judge, judgeState } from './postgres-link.ts'
+import { isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { checkValue } from './postgres-values.ts'
 import { pending, Reference } from './reference.ts'
@@ -161,7 +161,7 @@ export function createUnits(link: PostgresLink): {
         return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
       return new Promise((resolve, reject) => {
         for (const { parameters } of unit)
-          for (const value of parameters) checkValue(value instanceof Reference ? '' : value)
+          for (const value of parameters) if (!(value instanceof Reference)) checkValue(value)
         const lane = laneOf(unit, Number.isFinite(before))
         waitingCount += 1
         lane.waiting.push({ unit, before, tries: 1, resolve, reject })
@@ -260,16 +260,10 @@ function createFunctions(): Functions {
     return session
   }
 
-  /** The server knows best what each parameter is. */
   async function typesOf(client: PostgresClient, sql: string): Promise<readonly string[]> {
     const known = types.get(sql)
     if (known !== undefined) return known
-    await client.query(`prepare q_types as ${sql}`)
-    const { rows } = await client.query<{ types: string[] }>(
-      "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
-    )
-    await client.query('deallocate q_types')
-    const found = rows[0]?.types ?? []
+    const found = await parameterTypes(client, sql)
     if (types.size >= shapesMax) types.clear()
     types.set(sql, found)
     return found

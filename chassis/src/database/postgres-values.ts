@@ -1,10 +1,6 @@
 import { invalid } from '../errors/index.ts'
 
 /** Refuses what cannot be bound before it is sent, so that it fails its own unit and no other. */
-export function checkValues(parameters: readonly unknown[]): void {
-  for (const value of parameters) checkValue(value)
-}
-
 export function checkValue(value: unknown): void {
   if (typeof value === 'string') {
     if (value.includes('\0')) throw invalid({ text: 'A text must not contain the character U+0000.' })

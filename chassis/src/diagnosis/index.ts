@@ -1,3 +1,5 @@
+import { within } from '../clock/index.ts'
+
 /**
  * One thing that was found out about an engine. `weak` is a setting under which a promise holds less than it could, or
  * something that could not be asked; `broken` one under which it does not hold, or nothing works.
@@ -33,7 +35,7 @@ const embedded = async (): Promise<Diagnose> => async () => [
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
-const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
+const queue = async (): Promise<Diagnose> => (await import('./queue.ts')).diagnoseQueue
 
 const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   sqlite: embedded,
@@ -41,21 +43,12 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   none: embedded,
   postgres,
   postgresql: postgres,
-  mysql: async () => (await import('./mysql.ts')).diagnoseMysql,
   redis,
   rediss: redis,
-  mongodb,
-  'mongodb+srv': mongodb,
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new Error('it did not answer in time')), ms)
-  try {
-    return await Promise.race([work, promise])
-  } finally {
-    clearTimeout(timer)
-  }
+  amqp: queue,
+  amqps: queue,
+  kafka: queue,
+  kafkas: queue,
 }
 
 /** Errors of connections have their sense in a code or in the errors of each address; none of them has the password. */

@@ -1,4 +1,3 @@
-import { inspect } from 'node:util'
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Clock } from '../clock/index.ts'
 import type { AmqpLink } from './amqp-link.ts'
@@ -7,10 +6,10 @@ import type { AmqpPublisher } from './amqp-publisher.ts'
 import { openChannel } from './amqp-topology.ts'
 import type { AmqpTopology } from './amqp-topology.ts'
 import { deadQueueOf, exponentialBackoffMs } from './index.ts'
+import { failuresOf, isPoison, reasonOf } from './handling.ts'
 import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from './index.ts'
 
 const subscribeAgainMs = 500
-const reasonLengthMax = 500
 
 /** What one channel has handed out. Tags count up from 1; all up to `acknowledged` are done with. */
 type Subscription = {
@@ -119,7 +118,7 @@ export function createAmqpConsumer({
   async function handle(source: Subscription, messages: readonly ConsumeMessage[]): Promise<void> {
     handling += 1
     const deliveries = messages.map(deliveryOf)
-    const failures = await attempt(deliveries)
+    const failures = await failuresOf(handler, deliveries)
     handling -= 1
     begin()
     await Promise.all(
@@ -131,14 +130,6 @@ export function createAmqpConsumer({
       }),
     )
     acknowledge(source)
-  }
-
-  async function attempt(deliveries: readonly Delivery[]): Promise<ReadonlyMap<Delivery, unknown>> {
-    try {
-      return await handler(deliveries)
-    } catch (error) {
-      return new Map(deliveries.map((delivery) => [delivery, error]))
-    }
   }
 
   async function putAside(
@@ -205,12 +196,4 @@ export function createAmqpConsumer({
       return stopped
     },
   }
-}
-
-function isPoison(error: unknown): boolean {
-  return error instanceof Error && 'poison' in error && error.poison === true
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : inspect(error)).slice(0, reasonLengthMax)
 }

@@ -6,6 +6,7 @@ import { openAmqpLink } from './amqp-link.ts'
 import { deliveryOf, heldMessageOf } from './amqp-message.ts'
 import { createAmqpPublisher } from './amqp-publisher.ts'
 import { createAmqpTopology, openChannel } from './amqp-topology.ts'
+import { createConsumers, handleEach } from './handling.ts'
 import { deadQueueOf, liveQueueOf } from './index.ts'
 import type { Consumer, Message, Queue } from './index.ts'
 
@@ -23,7 +24,7 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
   const link = await openAmqpLink(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ link, topology, clock })
-  const consumers = new Set<Consumer>()
+  const consumers = createConsumers()
   const used = new Set<string>()
   const depths = new Map<string, { readonly depth: Promise<number>; readonly at: number; since: number }>()
   let closing: Promise<void> | undefined
@@ -107,17 +108,10 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
         )
     },
 
-    consume: (name, handler, options = {}) =>
-      consume(
-        name,
-        async ([delivery]) => {
-          if (delivery !== undefined) await handler(delivery)
-          return new Map()
-        },
-        options,
-      ),
+    consume: (name, handler, options) =>
+      consumeBatches(name, handleEach(handler), { ...options, batchMax: 1 }),
 
-    consumeBatches: consume,
+    consumeBatches,
 
     append: async () => {
       throw noStreams()
@@ -169,21 +163,15 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
     },
   }
 
-  function consume(...[name, handler, options = {}]: Parameters<Queue['consumeBatches']>): Consumer {
+  function consumeBatches(...[name, handler, options = {}]: Parameters<Queue['consumeBatches']>): Consumer {
     used.add(name)
-    const parts = { link, topology, publisher, clock, queue: name, handler, options }
-    const consumer = createAmqpConsumer(parts)
-    consumers.add(consumer)
-    return {
-      async stop() {
-        await consumer.stop()
-        consumers.delete(consumer)
-      },
-    }
+    return consumers.add(
+      createAmqpConsumer({ link, topology, publisher, clock, queue: name, handler, options }),
+    )
   }
 
   async function close(): Promise<void> {
-    await Promise.all([...consumers].map((consumer) => consumer.stop()))
+    await consumers.stop()
     await publisher.close()
     await link.close()
   }

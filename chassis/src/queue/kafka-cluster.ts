@@ -1,5 +1,6 @@
 import { Admin, findErrorBy } from '@platformatic/kafka'
 import type { BaseOptions, ClusterTopicMetadata } from '@platformatic/kafka'
+import { within } from '../clock/index.ts'
 import { AppError, dependencyDown, invalid } from '../errors/index.ts'
 import { deadQueueOf } from './index.ts'
 import { parseKafkaUrl } from './kafka-url.ts'
@@ -169,14 +170,10 @@ export function groupOf(topic: string): string {
 
 /** The answer, or the error that a client may be told of when there is none in time. */
 export async function answered<T>(answer: Promise<T>, withinMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(dependencyDown('Kafka does not answer.')), withinMs)
   try {
-    return await Promise.race([answer, late.promise])
+    return await within(withinMs, answer)
   } catch (error) {
     throw error instanceof AppError ? error : dependencyDown(faultOf(error), error)
-  } finally {
-    clearTimeout(timer)
   }
 }
 

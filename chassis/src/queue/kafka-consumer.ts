@@ -1,9 +1,9 @@
-import { inspect } from 'node:util'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Consumer as GroupMember, findErrorBy } from '@platformatic/kafka'
 import type { Clock } from '../clock/index.ts'
 import { deadQueueOf, exponentialBackoffMs } from './index.ts'
-import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from './index.ts'
+import { failuresOf, isPoison, reasonOf } from './handling.ts'
+import type { BatchHandler, ConsumeOptions, Consumer } from './index.ts'
 import { groupOf } from './kafka-cluster.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { createHoldings } from './kafka-holdings.ts'
@@ -25,7 +25,6 @@ const leaveWithinMs = 2_000
 const fetchWaitMs = 500
 const fetchAgainMs = 200
 const joinAgainMs = 300
-const reasonLengthMax = 500
 
 /** The share of the queue that this consumer has from one rebalance of the group to the next. */
 type Session = {
@@ -213,7 +212,7 @@ export function createKafkaConsumer({
   async function handle(from: Session, batch: readonly Held[]): Promise<void> {
     handling += 1
     const deliveries = batch.map(({ message, attempt }) => ({ ...message, attempt }))
-    const failures = await attempt(deliveries)
+    const failures = await failuresOf(handler, deliveries)
     handling -= 1
     for (const [i, delivery] of deliveries.entries()) {
       const held = batch[i]
@@ -224,14 +223,6 @@ export function createKafkaConsumer({
       else tryLater(from, held)
     }
     if (session !== undefined) begin(session)
-  }
-
-  async function attempt(deliveries: readonly Delivery[]): Promise<ReadonlyMap<Delivery, unknown>> {
-    try {
-      return await handler(deliveries)
-    } catch (error) {
-      return new Map(deliveries.map((delivery) => [delivery, error]))
-    }
   }
 
   function tryLater(from: Session, held: Held): void {
@@ -323,12 +314,4 @@ async function drain(underway: ReadonlySet<Promise<unknown>>): Promise<void> {
 /** A pause that keeps no process from ending. */
 function atMost(ms: number): Promise<void> {
   return pause(ms, undefined, { ref: false })
-}
-
-function isPoison(error: unknown): boolean {
-  return error instanceof Error && 'poison' in error && error.poison === true
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : inspect(error)).slice(0, reasonLengthMax)
 }

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock/index.ts'
 import { invalid } from '../errors/index.ts'
 import { deadQueueOf, liveQueueOf } from './index.ts'
-import type { Consumer, Delivery, HeldMessage, Message, Queue, QueueOptions } from './index.ts'
+import type { HeldMessage, Message, Queue, QueueOptions } from './index.ts'
+import { createConsumers, handleEach } from './handling.ts'
 import { createBacklogs } from './kafka-backlog.ts'
 import { openKafkaCluster } from './kafka-cluster.ts'
 import type { Range } from './kafka-cluster.ts'
@@ -25,7 +26,7 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
   const cluster = openKafkaCluster(url)
   const producer = createKafkaProducer(cluster)
   const backlogs = createBacklogs(depthOf)
-  const consumers = new Set<Consumer>()
+  const consumers = createConsumers()
   let closing: Promise<void> | undefined
 
   async function publishAll(queue: string, messages: readonly Message[], options: QueueOptions = {}) {
@@ -178,26 +179,12 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
 
   const consumeBatches: Queue['consumeBatches'] = (queue, handler, options = {}) => {
     const topic = cluster.topicName(queue)
-    const consumer = createKafkaConsumer({
-      cluster,
-      producer,
-      clock,
-      topic,
-      handler,
-      options,
-      onCommit: () => backlogs.outdate(topic),
-    })
-    consumers.add(consumer)
-    return {
-      async stop() {
-        await consumer.stop()
-        consumers.delete(consumer)
-      },
-    }
+    const onCommit = () => backlogs.outdate(topic)
+    return consumers.add(createKafkaConsumer({ cluster, producer, clock, topic, handler, options, onCommit }))
   }
 
   async function close(): Promise<void> {
-    await Promise.all(Array.from(consumers, (consumer) => consumer.stop()))
+    await consumers.stop()
     await producer.close()
     await cluster.close()
   }
@@ -212,11 +199,7 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
     publishAll,
     consumeBatches,
     consume(queue, handler, options) {
-      const handleOne = async (deliveries: readonly Delivery[]) => {
-        for (const delivery of deliveries) await handler(delivery)
-        return noFailures
-      }
-      return consumeBatches(queue, handleOne, { ...options, batchMax: 1 })
+      return consumeBatches(queue, handleEach(handler), { ...options, batchMax: 1 })
     },
     async append(stream, messages) {
       if (messages.length === 0) return
@@ -240,8 +223,6 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
     },
   }
 }
-
-const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
 
 function isDead(topic: string): boolean {
   return topic.endsWith(deadQueueOf(''))

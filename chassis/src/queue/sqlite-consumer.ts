@@ -1,13 +1,12 @@
-import { inspect } from 'node:util'
 import type { Clock } from '../clock/index.ts'
 import type { Database, Row, Statement } from '../database/index.ts'
 import { deadQueueOf, exponentialBackoffMs } from './index.ts'
+import { failuresOf, isPoison, reasonOf } from './handling.ts'
 import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from './index.ts'
 import type { QueueStatements, QueueTables } from './sqlite-statements.ts'
 
 const lookIntervalMs = 25
 const soleLookIntervalMs = 100
-const reasonLengthMax = 500
 
 /** `wake` says that something may have become due. */
 export type SqliteConsumer = Consumer & { readonly queue: string; wake(): void }
@@ -110,19 +109,14 @@ export function createSqliteConsumer({
 
   async function handle(batch: readonly Held[]): Promise<void> {
     handling += 1
-    const failures = await attempt(batch.map(({ delivery }) => delivery))
+    const failures = await failuresOf(
+      handler,
+      batch.map(({ delivery }) => delivery),
+    )
     handling -= 1
     for (const message of batch) settle(message, failures)
     begin()
     scheduleTurn()
-  }
-
-  async function attempt(deliveries: readonly Delivery[]): Promise<ReadonlyMap<Delivery, unknown>> {
-    try {
-      return await handler(deliveries)
-    } catch (error) {
-      return new Map(deliveries.map((delivery) => [delivery, error]))
-    }
   }
 
   function settle(message: Held, failures: ReadonlyMap<Delivery, unknown>): void {
@@ -218,12 +212,4 @@ function deliveryOf({ message_id, key, body, headers, attempts }: Row): Delivery
     ...(typeof headers === 'string' && { headers: JSON.parse(headers) }),
     attempt: Number(attempts),
   }
-}
-
-function isPoison(error: unknown): boolean {
-  return error instanceof Error && 'poison' in error && error.poison === true
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : inspect(error)).slice(0, reasonLengthMax)
 }

@@ -3,7 +3,8 @@ import type { Clock } from '../clock/index.ts'
 import type { Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { liveQueueOf } from './index.ts'
-import type { Delivery, HeldMessage, Message, PublishOnce, Queue, QueueOptions } from './index.ts'
+import { handleEach } from './handling.ts'
+import type { HeldMessage, Message, PublishOnce, Queue, QueueOptions } from './index.ts'
 import { createSqliteConsumer } from './sqlite-consumer.ts'
 import type { SqliteConsumer } from './sqlite-consumer.ts'
 import { createPublications } from './sqlite-publications.ts'
@@ -124,11 +125,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     ...createSqliteStreams(database, clock),
     consumeBatches,
     consume(queue, handler, options) {
-      const handleOne = async (deliveries: readonly Delivery[]) => {
-        for (const delivery of deliveries) await handler(delivery)
-        return noFailures
-      }
-      return consumeBatches(queue, handleOne, { ...options, batchMax: 1 })
+      return consumeBatches(queue, handleEach(handler), { ...options, batchMax: 1 })
     },
     depth,
     async queues() {
@@ -167,8 +164,6 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
 function full(): AppError {
   return new AppError('overloaded', 'The queue is full; try again shortly.')
 }
-
-const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
 
 function heldMessage(row: Row): HeldMessage {
   return {

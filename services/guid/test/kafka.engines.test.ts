@@ -9,15 +9,15 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startPrivateEngine } from '@quintet/backends'
 import { openQueue } from '@quintet/chassis/queue'
 import type { Queue, StreamMessage } from '@quintet/chassis/queue'
+import { engineUrl, until } from '@quintet/chassis/testing'
 import { createWorld } from './world.ts'
 import type { World } from './world.ts'
 
-const url = process.env.ENGINE_KAFKA
+const url = engineUrl('kafka')
+const withinMs = 30_000
 const later = { prefer: 'respond-async' }
 
-if (url === undefined) {
-  test('Kafka is not here: set ENGINE_KAFKA, or run npm run backends -- up kafka', { skip: true }, () => {})
-} else {
+if (url !== undefined) {
   testKafka(url)
   testFaults()
 }
@@ -46,7 +46,7 @@ function testKafka(server: string): void {
     await queue.publish('guid.commands', { id: 'nonsense', key: newGuid(), body: '{' })
     const { headers } = await world.post('/guid', { user: 'ada' }, later)
     assert.equal((await outcome(world, headers.location)).status, 'succeeded')
-    await until(async () => (await queue.depth('guid.commands.dead')) === 1)
+    await until(async () => (await queue.depth('guid.commands.dead')) === 1, withinMs)
     const [dead] = await queue.list('guid.commands.dead')
     assert.equal(dead?.id, 'nonsense')
     assert.equal(dead?.reason, 'The command is not JSON.')
@@ -66,7 +66,7 @@ function testKafka(server: string): void {
       // Under two keys, so that both are handled at one time.
       ['one', 'two'].map((key) => ({ id: json().id, key, body: JSON.stringify(again) })),
     )
-    await until(async () => (await queue.depth('guid.commands')) === 0)
+    await until(async () => (await queue.depth('guid.commands')) === 0, withinMs)
     assert.equal((await world.get(`/guid/${guid}`)).json().user, 'eve')
     assert.deepEqual(
       (await readEvents(queue, 2)).map(({ body }) => JSON.parse(body).type),
@@ -114,7 +114,7 @@ function testFaults(): void {
     const load = Promise.all(guids.map((guid) => acceptChanges(world, guid, 60, 100)))
     await pause(2_000)
     await engine.kill()
-    await until(async () => (await world.get('/health/ready')).statusCode === 503)
+    await until(async () => (await world.get('/health/ready')).statusCode === 503, withinMs)
     await engine.restart()
     const accepted = await load
     for (const locations of accepted)
@@ -149,7 +149,7 @@ async function outcome({ get }: World, location: unknown) {
   await until(async () => {
     operation = (await get(String(location))).json()
     return operation.status !== 'pending'
-  })
+  }, withinMs)
   return operation
 }
 
@@ -163,7 +163,7 @@ async function readEvents(queue: Queue, count: number): Promise<StreamMessage[]>
       if (!told.has(message.id)) told.set(message.id, message)
     }
     return told.size >= count
-  })
+  }, withinMs)
   assert.equal(told.size, count)
   return [...told.values()]
 }
@@ -182,12 +182,4 @@ function folder(t: TestContext): string {
 
 function newGuid(): string {
   return randomBytes(16).toString('hex').toUpperCase()
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 20) {
-    if (await condition()) return
-    await pause(20)
-  }
-  throw new Error(`It never came to pass: ${condition}`)
 }

@@ -1,5 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { notHere, variableOf } from '@quintet/backends'
+import type { EngineName } from '@quintet/backends'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import pg from 'pg'
 
@@ -34,12 +37,18 @@ async function drop({ server, name }: { server: string; name: string }): Promise
 }
 
 /** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */
-export function engineUrl(name: 'postgres' | 'mysql' | 'redis' | 'amqp' | 'kafka' | 'dynamodb' | 'mongodb') {
-  const variable = `ENGINE_${name.toUpperCase()}`
-  const url = process.env[variable]
-  if (url === undefined)
-    test(`${name} is not here: set ${variable}, or run npm run backends -- up ${name}`, {
-      skip: true,
-    }, () => {})
-  return url
+export function engineUrl(name: EngineName): string | undefined {
+  const reason = notHere(name)
+  if (reason === false) return process.env[variableOf(name)]
+  test(reason, { skip: true }, () => {})
+  return undefined
+}
+
+/** Waits for an event that shows itself only in a state; the deadline is there to make a failure a failure. */
+export async function until(condition: () => boolean | Promise<boolean>, withinMs = 40_000): Promise<void> {
+  for (let waitedMs = 0; waitedMs < withinMs; waitedMs += 5) {
+    if (await condition()) return
+    await pause(5)
+  }
+  throw new Error(`It never came to pass: ${condition}`)
 }
