@@ -132,7 +132,10 @@ async function measureBroker({
   const runs: BrokerRates[] = []
   for (let count = 0; count < drainsCount; count++) {
     progress(`orders by RabbitMQ, ours and the peer's, ${count + 1} of ${drainsCount}`)
-    runs.push(await brokerRates(directory))
+    const rates = await brokerRates(directory).catch((error: Error) =>
+      progress(`not measured: ${error.message}`),
+    )
+    if (rates !== undefined) runs.push(rates)
   }
   const median = (name: keyof BrokerRates) => medianOf(runs.map((run) => run[name])) ?? Number.NaN
   return {
