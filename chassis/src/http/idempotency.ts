@@ -1,9 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import type { Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { inText, notTaken, pending, prepareQuery } from '../database/index.ts'
-import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
+import { pending } from '../database/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { problemType } from './negotiation.ts'
 import { problemDocument } from './problem.ts'
@@ -16,14 +14,38 @@ export type Answer = {
 }
 
 /**
- * What a handler puts into the unit that holds its effect, so that effect and answer are kept together or not at all; none
- * when the request has no key. `commit` rejects, as the handler then does, when the key was kept by another meanwhile.
- * Where the answer has `pending`, it stands for `value`, so it must come behind the statement that value refers to.
+ * An answer to be kept for who asks again. Where it has `pending`, it stands for the id of what the request makes, which
+ * only the store knows.
  */
-export type Recorder = (answer: Answer, value?: Reference) => readonly Statement[]
+export type KeptAnswer = {
+  /** Of the request: its method, its path and its key. */
+  readonly id: string
+  readonly fingerprint: string
+  readonly answer: Answer
+  readonly createdAtMs: number
+}
+
+export type FoundAnswer = Pick<KeptAnswer, 'fingerprint' | 'answer'>
+
+/**
+ * What a handler gives its store to keep in the unit of the effect, so that effect and answer are kept together or not at
+ * all; nothing when the request has no key. The store rejects with `DuplicateRequest`, as the handler then does, when the
+ * key was kept by another meanwhile.
+ */
+export type Recorder = (answer: Answer) => readonly KeptAnswer[]
 
 /** The same key arrived twice at once, and the other one was first. */
-class DuplicateRequest extends Error {}
+export class DuplicateRequest extends Error {}
+
+/** Where answers are kept: with what they tell of. */
+export type AnswerStore = {
+  /** The answer that was kept under this id after `sinceMs`. */
+  find(id: string, sinceMs: number): Promise<FoundAnswer | undefined>
+  /** Keeps an answer that has no effect beside it; rejects with `DuplicateRequest` where there is one already. */
+  keep(kept: KeptAnswer): Promise<void>
+  /** Forgets what was kept before `sinceMs`, `limit` answers at most; resolves to how many went. */
+  forget(sinceMs: number, limit: number): Promise<number>
+}
 
 export type Idempotency = {
   /** Runs `act` once for each Idempotency-Key, and sends its answer or the one that is kept. */
@@ -42,41 +64,12 @@ const keyLengthMax = 255
 /** A refusal that would be the same at once may be another later; kept, so that a retry has one answer. */
 const keptRefusals = new Set([404, 409, 412, 422])
 
-export type IdempotencyTable = {
-  idempotency: {
-    id: string
-    fingerprint: string
-    status: number
-    headers: string
-    body: string
-    created_at: number
-  }
-}
-
-/** For the migrations of a service that takes Idempotency-Key. */
-export async function createIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
-  await db.schema
-    .createTable('idempotency')
-    .addColumn('id', 'varchar(64)', (column) => column.primaryKey().notNull())
-    .addColumn('fingerprint', 'varchar(64)', (column) => column.notNull())
-    .addColumn('status', 'integer', (column) => column.notNull())
-    .addColumn('headers', 'text', (column) => column.notNull())
-    .addColumn('body', 'text', (column) => column.notNull())
-    .addColumn('created_at', 'bigint', (column) => column.notNull())
-    .execute()
-  await db.schema.createIndex('idempotency_created_at').on('idempotency').column('created_at').execute()
-}
-
-export async function dropIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
-  await db.schema.dropTable('idempotency').execute()
-}
-
 /**
- * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), kept in the service's own database: the same
- * key and request get the stored answer, the same key with another request 422, a key still at work 409.
+ * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), kept with what the service keeps: the same key
+ * and request get the stored answer, the same key with another request 422, a key still at work 409.
  */
 export function createIdempotency(options: {
-  database: Database<IdempotencyTable>
+  answers: AnswerStore
   clock: Clock
   detailAlias?: 'error' | 'description' | 'message'
   /** How a refusal is answered where it is no problem document; undefined where it is one. */
@@ -84,9 +77,9 @@ export function createIdempotency(options: {
   /** For requests that hold passwords: without it, a fingerprint that is kept would let them be guessed at full speed. */
   fingerprintKey?: Uint8Array
 }): Idempotency {
-  const { database, clock, detailAlias, refusalAnswer, fingerprintKey } = options
-  const answers = createAnswerStore(database, clock)
+  const { answers, clock, detailAlias, refusalAnswer, fingerprintKey } = options
   const inFlight = new Set<string>()
+  const since = () => clock.now() - idempotencyKeptMs
 
   async function actOnce(
     id: string,
@@ -94,16 +87,20 @@ export function createIdempotency(options: {
     request: FastifyRequest,
     act: Act,
   ): Promise<Answer> {
-    const kept = await answers.find(id, fingerprint)
-    if (kept !== undefined) return kept
+    const found = await answers.find(id, since())
+    if (found !== undefined) return replayed(found, fingerprint)
+    const keptAs = (answer: Answer) => ({ id, fingerprint, answer, createdAtMs: clock.now() })
     try {
-      return await act((answer, value) => [answers.keep(id, fingerprint, answer, value)])
+      return await act((answer) => [keptAs(answer)])
     } catch (error) {
-      if (error instanceof DuplicateRequest)
-        return (await answers.find(id, fingerprint)) ?? Promise.reject(stillAtWork())
+      if (error instanceof DuplicateRequest) {
+        const other = await answers.find(id, since())
+        if (other === undefined) throw stillAtWork()
+        return replayed(other, fingerprint)
+      }
       if (!(error instanceof AppError) || !keptRefusals.has(error.status)) throw error
       const refusal = refusalAnswer?.(error, request) ?? answerOf(error, request, detailAlias)
-      await database.commit([answers.keep(id, fingerprint, refusal)])
+      await answers.keep(keptAs(refusal))
       return refusal
     }
   }
@@ -122,81 +119,17 @@ export function createIdempotency(options: {
         inFlight.delete(id)
       }
     },
-    sweep: answers.sweep,
+    sweep: (limit) => answers.forget(since(), limit),
   }
 }
 
 type Act = (record: Recorder) => Promise<Answer>
 
-function createAnswerStore({ query: db, read, commit }: Database<IdempotencyTable>, clock: Clock) {
-  const find = prepareQuery((p: Placeholders<{ id: string; since: number }>) =>
-    db
-      .selectFrom('idempotency')
-      .select(['fingerprint', 'status', 'headers', 'body'])
-      .where('id', '=', p.id)
-      .where('created_at', '>', p.since),
-  )
-  // A key that has outlived its day is taken over; a living one refuses the unit.
-  const keep = prepareQuery((p: Placeholders<IdempotencyTable['idempotency'] & { since: number }>) =>
-    db
-      .insertInto('idempotency')
-      .values({
-        id: p.id,
-        fingerprint: p.fingerprint,
-        status: p.status,
-        headers: p.headers,
-        body: p.body,
-        created_at: p.created_at,
-      })
-      .onConflict((conflict) =>
-        conflict
-          .column('id')
-          .doUpdateSet((row) => ({
-            fingerprint: row.ref('excluded.fingerprint'),
-            status: row.ref('excluded.status'),
-            headers: row.ref('excluded.headers'),
-            body: row.ref('excluded.body'),
-            created_at: row.ref('excluded.created_at'),
-          }))
-          .where('idempotency.created_at', '<=', p.since),
-      ),
-  )
-  const forget = prepareQuery((p: Placeholders<{ since: number; limit: number }>) =>
-    db
-      .deleteFrom('idempotency')
-      .where(
-        'id',
-        'in',
-        notTaken(
-          db,
-          db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
-        ),
-      ),
-  )
-  const since = () => clock.now() - idempotencyKeptMs
-
-  return {
-    async find(id: string, fingerprint: string): Promise<Answer | undefined> {
-      const [row] = await read(find({ id, since: since() }))
-      if (row === undefined) return undefined
-      if (row.fingerprint !== fingerprint)
-        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
-      const headers: Record<string, string> = JSON.parse(row.headers)
-      return { status: row.status, headers: { ...headers, 'idempotency-replayed': 'true' }, body: row.body }
-    },
-    keep(id: string, fingerprint: string, { status, headers, body }: Answer, value?: Reference): Statement {
-      const text = (template: string) => (value === undefined ? template : inText(value, template))
-      // JSON escapes the character.
-      const headersText = JSON.stringify(headers).replaceAll('\\u0000', pending)
-      const row = { id, fingerprint, status, headers: text(headersText), body: text(body) }
-      const statement = keep({ ...row, created_at: clock.now(), since: since() })
-      return { ...statement, required: () => new DuplicateRequest() }
-    },
-    async sweep(limit: number): Promise<number> {
-      const { results } = await commit([forget({ since: since(), limit })])
-      return results[0]?.changes ?? 0
-    },
-  }
+/** The answer as it stands for a request that came before. */
+function replayed({ fingerprint: kept, answer }: FoundAnswer, fingerprint: string): Answer {
+  if (kept !== fingerprint)
+    throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
+  return { ...answer, headers: { ...answer.headers, 'idempotency-replayed': 'true' } }
 }
 
 /** The Idempotency-Key of a request, if it has one; one that cannot be a key is refused. */

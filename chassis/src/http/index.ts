@@ -8,13 +8,19 @@ export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   completed,
   createIdempotency,
-  createIdempotencyTable,
-  dropIdempotencyTable,
+  DuplicateRequest,
   idempotencyKeptMs,
   idempotencyKeyOf,
   sendAnswer,
 } from './idempotency.ts'
-export type { Answer, Idempotency, IdempotencyTable, Recorder } from './idempotency.ts'
+export type { Answer, AnswerStore, Idempotency, KeptAnswer, Recorder } from './idempotency.ts'
+export {
+  createIdempotencyTable,
+  createSqlAnswers,
+  dropIdempotencyTable,
+  keepStatements,
+} from './sql-answers.ts'
+export type { IdempotencyTable } from './sql-answers.ts'
 export { linkToNextPage, openCursor, pageQuery, sealCursor } from './pages.ts'
 export { problemType } from './negotiation.ts'
 export { prefersAsync, prefersStrict } from './prefer.ts'

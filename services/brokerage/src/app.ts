@@ -1,18 +1,18 @@
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
+import { createApp, createIdempotency, createSqlAnswers, parseExactJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { createAccountStore } from './account-store.ts'
-import type { AccountTables } from './account-store.ts'
 import { dialectOf } from './answers.ts'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderDesk } from './order-desk.ts'
 import { brokerageRoutes, quickAccount } from './routes.ts'
+import { createSqlAccounts } from './sql-accounts.ts'
+import type { AccountTables } from './sql-accounts.ts'
 
 /** The brokerage, whole: everything that it opens is opened here and closed with it. */
 export async function createBrokerageApp(
@@ -22,7 +22,7 @@ export async function createBrokerageApp(
   const { clock = systemClock, logger = createLogger({ service: 'brokerage', level: config.LOG_LEVEL }) } =
     parts
   const database = await openDatabase<AccountTables>(config.BROKERAGE_DATABASE_URL, { migrations })
-  const accounts = createAccountStore(database)
+  const accounts = createSqlAccounts(database)
   const market = createMarket({
     open: config.MARKET_OPEN,
     close: config.MARKET_CLOSE,
@@ -31,7 +31,7 @@ export async function createBrokerageApp(
   })
   const desk = createOrderDesk({ store: accounts, market })
   const idempotency = createIdempotency({
-    database,
+    answers: createSqlAnswers(database),
     clock,
     refusalAnswer: (error, request) => dialectOf(request).error(error),
   })

@@ -1,6 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
-import type { AccountStore, Beside, EarlierOrder, Filing, Recollection } from './account-store.ts'
+import type { KeptAnswer } from '@quintet/chassis/http'
+import type { AccountStore, EarlierOrder, Filing, Recollection } from './account-store.ts'
 import type { Market } from './market.ts'
 import { apply, isNear, isSameContent, judge, likenessOf } from './order.ts'
 import type { Balance, FiledOrder, Order, Refusal } from './order.ts'
@@ -8,8 +9,8 @@ import type { Balance, FiledOrder, Order, Refusal } from './order.ts'
 /** What became of an order; `conflict` when its `client_order_id` belongs to an order that says something else. */
 export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
 
-/** What to answer, and what to keep of it in the very unit that makes it true. */
-export type Conclusion<A> = { readonly answer: A; readonly beside: Beside }
+/** What to answer, and what is kept of it in the very unit that makes it true. */
+export type Conclusion<A> = { readonly answer: A; readonly kept: readonly KeptAnswer[] }
 
 export type OrderDesk = {
   /**
@@ -71,7 +72,7 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
       const conclusions = submissions.map(({ conclude }, i) => conclude(outcomes[i] ?? []))
       const isFiled = await store.file(
         filing,
-        conclusions.flatMap(({ beside }) => beside),
+        conclusions.flatMap(({ kept }) => kept),
       )
       if (isFiled) return conclusions.map(({ resolve }) => resolve)
     }
@@ -86,8 +87,8 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
       try {
         return await new Promise((resolve, reject) => {
           const concluded = (outcomes: readonly Outcome[]) => {
-            const { answer, beside } = conclude(outcomes)
-            return { beside, resolve: () => resolve(answer) }
+            const { answer, kept } = conclude(outcomes)
+            return { kept, resolve: () => resolve(answer) }
           }
           const submission = { orders, conclude: concluded, reject }
           const lane = lanes.get(accountId)
@@ -107,7 +108,7 @@ export const noSuchAccount = () => new AppError('not_found', 'Account not found.
 
 type Submission = {
   readonly orders: readonly Order[]
-  conclude(outcomes: readonly Outcome[]): { readonly beside: Beside; resolve(): void }
+  conclude(outcomes: readonly Outcome[]): { readonly kept: readonly KeptAnswer[]; resolve(): void }
   reject(error: unknown): void
 }
 

@@ -84,7 +84,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       const answer = dialectOf(request).opened(cash)
       return idempotency.once(request, reply, async (record) => {
         const account = { cash, openedMs: clock.now() }
-        const id = await accounts.open(account, (reference) => record(answer, reference))
+        const id = await accounts.open(account, record(answer))
         return completed(answer, id)
       })
     },
@@ -115,7 +115,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       return idempotency.once(request, reply, (record) =>
         desk.place(accountId, orders, (outcomes) => {
           const answer = dialect.placed(outcomes, Array.isArray(body))
-          return { answer, beside: record(answer) }
+          return { answer, kept: record(answer) }
         }),
       )
     },

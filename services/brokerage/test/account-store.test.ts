@@ -5,11 +5,12 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateDown, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
-import { createAccountStore } from '../src/account-store.ts'
-import type { AccountTables, Filing } from '../src/account-store.ts'
+import type { Filing } from '../src/account-store.ts'
 import { decimalMax, decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
 import type { Account, Order } from '../src/order.ts'
+import { createSqlAccounts } from '../src/sql-accounts.ts'
+import type { AccountTables } from '../src/sql-accounts.ts'
 
 const order: Order = {
   operation: 'BUY',
@@ -28,9 +29,9 @@ const migrations = new URL('../migrations/', import.meta.url)
 async function createStore(t: TestContext) {
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
-  const store = createAccountStore(database)
+  const store = createSqlAccounts(database)
   const open = async (cash = decimalOf(1000n)): Promise<Account> => {
-    const account = await store.find(await store.open({ cash, openedMs: 1_000_000 }))
+    const account = await store.find(await store.open({ cash, openedMs: 1_000_000 }, []))
     assert.ok(account)
     return account
   }

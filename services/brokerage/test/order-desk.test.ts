@@ -3,13 +3,16 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { createAccountStore } from '../src/account-store.ts'
-import type { AccountStore, AccountTables, Beside, Filing } from '../src/account-store.ts'
+import { createSqlAnswers, DuplicateRequest } from '@quintet/chassis/http'
+import type { KeptAnswer } from '@quintet/chassis/http'
+import type { AccountStore } from '../src/account-store.ts'
 import { decimalOf } from '../src/decimal.ts'
 import { createMarket } from '../src/market.ts'
 import type { Order } from '../src/order.ts'
 import { createOrderDesk } from '../src/order-desk.ts'
 import type { Outcome } from '../src/order-desk.ts'
+import { createSqlAccounts } from '../src/sql-accounts.ts'
+import type { AccountTables } from '../src/sql-accounts.ts'
 
 const buy: Order = {
   operation: 'BUY',
@@ -28,24 +31,24 @@ async function createDesk(t: TestContext, over: (store: AccountStore) => Partial
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
-  const store = createAccountStore(database)
+  const store = createSqlAccounts(database)
   const units: number[] = []
   const watched: AccountStore = {
     ...store,
     ...over(store),
-    file(filing: Filing, beside: Beside) {
+    file(filing, answers) {
       units.push(filing.orders.length)
-      return (over(store).file ?? store.file)(filing, beside)
+      return (over(store).file ?? store.file)(filing, answers)
     },
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
   const desk = createOrderDesk({ store: watched, market })
-  const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 })
-  const place = (orders: Partial<Order>[], beside: Beside = []) =>
+  const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])
+  const place = (orders: Partial<Order>[], kept: readonly KeptAnswer[] = []) =>
     desk.place(
       id,
       orders.map((order) => ({ ...buy, ...order })),
-      (outcomes) => ({ answer: outcomes.map(rulesOf), beside }),
+      (outcomes) => ({ answer: outcomes.map(rulesOf), kept }),
     )
   return { database, store, desk, id, place, units }
 }
@@ -54,11 +57,12 @@ function rulesOf(outcome: Outcome): string {
   return outcome === 'conflict' ? outcome : outcome.refusals.map(({ rule }) => rule).join()
 }
 
-const refusing = (error: Error) => ({
-  sql: 'delete from idempotency where id = ?',
-  parameters: ['none'],
-  required: () => error,
-})
+const taken: KeptAnswer = {
+  id: 'taken',
+  fingerprint: '',
+  answer: { status: 200, headers: {}, body: '' },
+  createdAtMs: 1_000_000,
+}
 
 test('Orders that arrive while others of their account are under way share the next unit', async (t) => {
   const { place, units } = await createDesk(t)
@@ -117,12 +121,13 @@ test('A position that is closed and begun again in one unit is kept as it is the
 })
 
 test('What refuses one of a unit leaves the others of the unit alone', async (t) => {
-  const { place, store, id, units } = await createDesk(t)
+  const { place, store, id, units, database } = await createDesk(t)
+  await createSqlAnswers(database).keep(taken)
   const first = place([{ issuer: 'FIRST' }])
   const good = place([{ issuer: 'GOOD' }])
-  const bad = place([{ issuer: 'BAD' }], [refusing(new Error('kept by another'))])
+  const bad = place([{ issuer: 'BAD' }], [taken])
   const alsoGood = place([{ issuer: 'ALSO GOOD' }])
-  await assert.rejects(bad, /kept by another/)
+  await assert.rejects(bad, DuplicateRequest)
   assert.deepEqual(await Promise.all([first, good, alsoGood]), [[''], [''], ['']])
   assert.deepEqual(units, [1, 3, 1, 1, 1])
   const account = await store.find(id)
@@ -132,7 +137,7 @@ test('What refuses one of a unit leaves the others of the unit alone', async (t)
 test('When the account has moved on, its orders are decided again on what it is now', async (t) => {
   let interferences = 3
   const { place, units, store, id } = await createDesk(t, (store) => ({
-    async file(filing, beside) {
+    async file(filing, answers) {
       if (interferences-- > 0) {
         const account = await store.find(id)
         assert.ok(account)
@@ -145,7 +150,7 @@ test('When the account has moved on, its orders are decided again on what it is 
           [],
         )
       }
-      return store.file(filing, beside)
+      return store.file(filing, answers)
     },
   }))
   const filed = (sequence: number) => ({
@@ -174,7 +179,7 @@ test('A database that fails is told to everybody who waits, changes nothing, and
   let isDown = true
   const down = new AppError('dependency_down', 'The database cannot be written.')
   const { place, store, id, units } = await createDesk(t, (store) => ({
-    file: (filing, beside) => (isDown ? Promise.reject(down) : store.file(filing, beside)),
+    file: (filing, answers) => (isDown ? Promise.reject(down) : store.file(filing, answers)),
   }))
   const answers = await Promise.allSettled([place([{}]), place([{ issuer: 'B' }]), place([{ issuer: 'C' }])])
   for (const answer of answers) assert.equal(answer.status === 'rejected' && answer.reason, down)
@@ -187,7 +192,7 @@ test('A database that fails is told to everybody who waits, changes nothing, and
 test('More than 20000 waiting orders are turned away, and there is room again when they are done', async (t) => {
   const { desk, place } = await createDesk(t)
   const many = Array.from({ length: 20_000 }, () => buy)
-  const missing = desk.place(77, many, () => ({ answer: undefined, beside: [] }))
+  const missing = desk.place(77, many, () => ({ answer: undefined, kept: [] }))
   await assert.rejects(place([{}]), (error) => error instanceof AppError && error.code === 'overloaded')
   await assert.rejects(missing, (error) => error instanceof AppError && error.code === 'not_found')
   assert.deepEqual(await place([{}]), [''])

@@ -4,7 +4,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { ConfigError } from '@quintet/chassis/config'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { createApp, createIdempotency } from '@quintet/chassis/http'
+import { createApp, createIdempotency, createSqlAnswers } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
@@ -60,7 +60,7 @@ export async function createCertificatesApp(
   const certificates = createCertificateStore({ database, notifications, clock })
   const users = createUserStore({ database, cache })
   const idempotency = createIdempotency({
-    database,
+    answers: createSqlAnswers(database),
     clock,
     detailAlias: 'description',
     fingerprintKey: keyring.derive('idempotency fingerprints'),

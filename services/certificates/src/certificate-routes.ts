@@ -70,7 +70,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
         const envelope = envelopes.seal(privateKey, { uid, userId })
         const answer = created(userId)
         const row = { uid, userId, active, body, envelope, inspected }
-        return completed(answer, await certificates.create(row, (id) => record(answer, id)))
+        return completed(answer, await certificates.create(row, record(answer)))
       })
     },
   )

@@ -1,7 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
-import type { Outcome, Placeholders, Reference, Statement } from '@quintet/chassis/database'
+import type { Outcome, Placeholders } from '@quintet/chassis/database'
 import { AppError, invalid } from '@quintet/chassis/errors'
+import { keepStatements } from '@quintet/chassis/http'
+import type { KeptAnswer } from '@quintet/chassis/http'
 import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
@@ -41,6 +43,7 @@ export function createCertificateStore({
   clock: Clock
 }) {
   const statements = prepareStatements(database.query)
+  const toKeep = keepStatements(database.query)
 
   async function find({ userId, id }: Place): Promise<Certificate> {
     const [row] = await database.read(statements.find({ userId, id }))
@@ -59,8 +62,8 @@ export function createCertificateStore({
   return {
     find,
 
-    /** Adds a certificate to a user who is there, with whatever the caller keeps beside it, made from the new id. */
-    async create(record: NewRecord, beside: (id: Reference) => readonly Statement[]): Promise<number> {
+    /** Adds a certificate to a user who is there, with the answers that tell of it. */
+    async create(record: NewRecord, answers: readonly KeptAnswer[]): Promise<number> {
       const { uid, userId, active, body, envelope, inspected } = record
       const insert = {
         ...statements.insert({
@@ -76,7 +79,7 @@ export function createCertificateStore({
         }),
         required: userNotFound,
       }
-      const { results } = await database.commit([insert, ...beside(returnedBy(insert, 'id'))])
+      const { results } = await database.commit([insert, ...toKeep(answers, returnedBy(insert, 'id'))])
       return Number(results[0]?.rows[0]?.id)
     },
 

@@ -34,7 +34,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
       idempotency.once(request, reply, async (record) => {
         const { name, email, password } = request.body
         const passwordHash = await passwords.hash(password)
-        const id = await users.create({ name, email, passwordHash }, (id) => record(created, id))
+        const id = await users.create({ name, email, passwordHash }, record(created))
         return completed(created, id)
       }),
   )

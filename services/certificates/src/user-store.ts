@@ -1,7 +1,9 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
-import type { Placeholders, Reference, Statement } from '@quintet/chassis/database'
+import type { Placeholders } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import { keepStatements } from '@quintet/chassis/http'
+import type { KeptAnswer } from '@quintet/chassis/http'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 
@@ -12,6 +14,7 @@ type User = { id: number; name: string; email: string; version: number }
 /** Users behind the cache, which holds what is answered of them and never a hash. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
+  const toKeep = keepStatements(database.query)
 
   /** Somebody may get an id at any moment, so that nobody has it yet is never remembered: it is thrown. */
   function load(id: number): Entry | Promise<Entry> {
@@ -34,17 +37,17 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
     /** What is answered of a user; refuses one who is not there. */
     expect,
 
-    /** Adds a user with whatever the caller keeps beside it, made from the new id; refuses an email that is taken. */
+    /** Adds a user with the answers that tell of it; refuses an email that is taken. */
     async create(
       user: { name: string; email: string; passwordHash: string },
-      beside: (id: Reference) => readonly Statement[],
+      answers: readonly KeptAnswer[],
     ): Promise<number> {
       const { name, email, passwordHash } = user
       const insert = {
         ...statements.insert({ name, email, emailKey: keyOf(email), passwordHash }),
         required: emailTaken,
       }
-      const { results } = await database.commit([insert, ...beside(returnedBy(insert, 'id'))])
+      const { results } = await database.commit([insert, ...toKeep(answers, returnedBy(insert, 'id'))])
       return Number(results[0]?.rows[0]?.id)
     },
 

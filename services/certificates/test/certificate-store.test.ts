@@ -29,7 +29,7 @@ test('Two sweepers that meet give each notice once', async (t) => {
   }
   const inspected = { description, notBeforeMs: 0, notAfterMs: 90_000 }
   for (const uid of ['a', 'b', 'c'])
-    await certificates.create({ uid, userId: 1, active: true, body: 'x', envelope, inspected }, () => [])
+    await certificates.create({ uid, userId: 1, active: true, body: 'x', envelope, inspected }, [])
   clock.set(60_000)
   assert.deepEqual(await Promise.all([certificates.sweepNotices(10), certificates.sweepNotices(10)]), [3, 3])
   assert.equal(await certificates.sweepNotices(10), 0)

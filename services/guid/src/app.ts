@@ -2,7 +2,7 @@ import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency } from '@quintet/chassis/http'
+import { createApp, createIdempotency, createSqlAnswers } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
 import {
@@ -14,10 +14,11 @@ import {
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
-import { createGuidStore, eventsStream } from './guid-store.ts'
-import type { GuidTables } from './guid-store.ts'
-import { commandsQueue, createOperationStore } from './operation-store.ts'
 import { guidRoutes, quickGuid } from './routes.ts'
+import { createSqlGuids } from './sql-guids.ts'
+import type { GuidTables } from './sql-guids.ts'
+import { createSqlOperations } from './sql-operations.ts'
+import { commandsQueue, eventsStream } from './store.ts'
 
 /** The guid service, whole: everything that it opens is opened here and closed with it. */
 export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {
@@ -35,9 +36,9 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     streams: { [eventsStream]: eventsKept },
   })
   const database = wakeAfterCommit(storage, relay)
-  const guids = createGuidStore({ database, cache, clock })
-  const operations = createOperationStore({ database, clock, backlogMax: config.GUID_BACKLOG_MAX })
-  const idempotency = createIdempotency({ database, clock, detailAlias: 'error' })
+  const guids = createSqlGuids({ database, cache, clock })
+  const operations = createSqlOperations({ database, clock, backlogMax: config.GUID_BACKLOG_MAX })
+  const idempotency = createIdempotency({ answers: createSqlAnswers(database), clock, detailAlias: 'error' })
   const app = await createApp({
     name: 'guid',
     title: 'GUID registry',

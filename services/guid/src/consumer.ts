@@ -5,10 +5,9 @@ import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
 import { Value } from 'typebox/value'
-import { alreadyLive, expireFault, movedOn, notFound } from './guid.ts'
-import type { GuidStore } from './guid-store.ts'
-import { OperationOver } from './operation-store.ts'
-import type { OperationStore } from './operation-store.ts'
+import { admit, alreadyLive, expireFault, movedOn, notFound } from './guid.ts'
+import { OperationOver } from './store.ts'
+import type { GuidStore, OperationStore } from './store.ts'
 
 /**
  * Applies the commands that were accepted with 202, in the order of each GUID. The end of the operation is in the same unit
@@ -24,7 +23,7 @@ export function createCommandHandler({
   clock: Clock
 }): (delivery: Delivery) => Promise<void> {
   async function apply(id: string, command: GuidCommand): Promise<void> {
-    const beside = { first: [operations.begin(id)], last: [operations.keepResult(id, command.guid)] }
+    const beside = { operation: id }
     if (command.expire !== undefined) refuseExpired(command.expire, clock)
     if (command.kind === 'create') {
       const { guid, user, expire } = command
@@ -34,7 +33,7 @@ export function createCommandHandler({
     }
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
-    const version = await guids.admit(guid, versions)
+    const version = await admit(guids, guid, versions)
     if ((await guids.update(guid, change, version, beside)) === undefined)
       throw version === undefined ? notFound() : movedOn()
   }

@@ -2,6 +2,7 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
+import type { GuidStore } from './store.ts'
 
 /** A registered GUID. `guid` is 32 upper-case hexadecimal characters, `expire` Unix time in seconds. */
 export type Guid = { guid: string; user: string; expire: number; version: number }
@@ -66,6 +67,19 @@ export function createVersions(clock: Clock): () => number {
     last = Math.max(last + 1, clock.now() * 1000)
     return last
   }
+}
+
+/** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
+export async function admit(
+  guids: Pick<GuidStore, 'find'>,
+  guid: string,
+  versions: readonly number[] | undefined,
+): Promise<number | undefined> {
+  if (versions === undefined) return undefined
+  const entry = await guids.find(guid)
+  if (entry === undefined) throw notFound()
+  if (!versions.includes(entry.version)) throw movedOn()
+  return entry.version
 }
 
 export const alreadyLive = () => new AppError('conflict', 'GUID is already registered and has not expired.')

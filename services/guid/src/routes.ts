@@ -28,6 +28,7 @@ import type { GuidCommand } from '@quintet/contracts'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import {
+  admit,
   alreadyLive,
   entryOf,
   expireFault,
@@ -39,9 +40,8 @@ import {
   parseGuid,
   textOf,
 } from './guid.ts'
-import type { GuidPage, GuidStore } from './guid-store.ts'
-import type { OperationStore } from './operation-store.ts'
 import { GuidBody, GuidPatch, GuidPath, GuidQuery, NewGuid, OperationBody, OperationPath } from './schemas.ts'
+import type { GuidPage, GuidStore, OperationStore } from './store.ts'
 
 const tags = ['guid']
 const pageSize = 100
@@ -135,7 +135,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         }
         return sendAnswer(reply, await accept(command))
       }
-      const version = await guids.admit(guid, versions)
+      const version = await admit(guids, guid, versions)
       const row = await guids.update(guid, change, version)
       if (row === undefined) throw version === undefined ? notFound() : movedOn()
       sendGuid(request, reply, notation, entryOf(row))
@@ -156,7 +156,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     },
     async (request, reply) => {
       const guid = parseGuid(request.params.guid)
-      const version = await guids.admit(guid, parseIfMatch(request.headers['if-match']))
+      const version = await admit(guids, guid, parseIfMatch(request.headers['if-match']))
       if (!(await guids.delete(guid, version)))
         throw version === undefined ? new AppError('not_found', 'GUID not found.') : movedOn()
       sendNothing(reply)
@@ -185,10 +185,10 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query)
+      const page = readPage(request.query, guids.placeType)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.id])))
+      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.place])))
       sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )
@@ -224,7 +224,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
         body: textOf(notation, entryOf(row)),
       }
-      if ((await guids.create(row, { first: record(answer) })) === 'live') throw alreadyLive()
+      if ((await guids.create(row, { answers: record(answer) })) === 'live') throw alreadyLive()
       return answer
     })
   }
@@ -310,13 +310,16 @@ function refuseFaults(request: FastifyRequest<{ Body: Given }>, clock: Clock): G
   return body
 }
 
-function readPage({ limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>): GuidPage {
-  const [expire, id] = cursor === undefined ? [] : openCursor(cursor, ['number', 'number'])
+function readPage(
+  { limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>,
+  placeType: 'number' | 'string',
+): GuidPage {
+  const [expire, place] = cursor === undefined ? [] : openCursor(cursor, ['number', placeType])
   return {
     limit: limit ?? pageSize,
     ...(user !== undefined && { user }),
     ...(before !== undefined && { expiringBefore: Number(before) }),
-    ...(typeof expire === 'number' && typeof id === 'number' && { after: { expire, id } }),
+    ...(place !== undefined && { after: { expire: Number(expire), place } }),
   }
 }
 

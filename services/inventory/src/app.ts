@@ -2,7 +2,7 @@ import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency } from '@quintet/chassis/http'
+import { createApp, createIdempotency, createSqlAnswers } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createLogger, createMetrics, exportCacheMetrics } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
@@ -22,7 +22,11 @@ export async function createInventoryApp(
   const database = await openDatabase<MovieTables>(config.INVENTORY_DATABASE_URL, { migrations })
   const cache = await openCache(config.CACHE_URL, { clock, namespace: 'inventory', trusted: database.isSole })
   const movies = createMovieStore({ database, cache })
-  const idempotency = createIdempotency({ database, clock, detailAlias: 'message' })
+  const idempotency = createIdempotency({
+    answers: createSqlAnswers(database),
+    clock,
+    detailAlias: 'message',
+  })
   const app = await createApp({
     name: 'inventory',
     title: 'Movie inventory',

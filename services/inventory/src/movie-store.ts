@@ -1,9 +1,10 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Fence } from '@quintet/chassis/clock'
 import { lowered, prepareQuery, returnedBy } from '@quintet/chassis/database'
-import type { Database, Placeholders, Reference, Result, Statement } from '@quintet/chassis/database'
+import type { Database, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import type { IdempotencyTable } from '@quintet/chassis/http'
+import { keepStatements } from '@quintet/chassis/http'
+import type { IdempotencyTable, KeptAnswer } from '@quintet/chassis/http'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 
@@ -21,6 +22,7 @@ const deletedAtOnceMax = 5_000
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
   const statements = prepareStatements(database.query)
+  const toKeep = keepStatements(database.query)
 
   function load(id: number): Entry | undefined | Promise<Entry | undefined> {
     const rows = database.read(statements.find({ id }))
@@ -63,13 +65,13 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       return entry.version
     },
 
-    /** Stores a movie, with what the caller wants stored beside it, and gives its id. */
+    /** Stores a movie, with the answers that tell of it, and gives its id. */
     async create(
       movie: { title: string; description: string },
-      beside: (id: Reference) => readonly Statement[],
+      answers: readonly KeptAnswer[],
     ): Promise<number> {
       const insert = statements.insert(movie)
-      const unit = [insert, ...beside(returnedBy(insert, 'id'))]
+      const unit = [insert, ...toKeep(answers, returnedBy(insert, 'id'))]
       const { results } = await cache.write(
         [firstPageKey],
         (fence) => database.commit(unit, fence),

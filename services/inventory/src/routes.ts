@@ -70,7 +70,7 @@ export function movieRoutes(
     (request, reply) =>
       idempotency.once(request, reply, async (record) => {
         const answer = createdAnswer(request.body)
-        const id = await movies.create(request.body, (reference) => record(answer, reference))
+        const id = await movies.create(request.body, record(answer))
         return completed(answer, id)
       }),
   )

@@ -2,6 +2,7 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Fence } from '@quintet/chassis/clock'
 import { dialectOf, greater, jsonObject, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
+import { keepStatements } from '@quintet/chassis/http'
 import type { IdempotencyTable } from '@quintet/chassis/http'
 import { outboxStatement } from '@quintet/chassis/queue'
 import type { OutboxTable } from '@quintet/chassis/queue'
@@ -16,42 +17,22 @@ import type {
   RawBuilder,
   SelectQueryBuilder,
 } from 'kysely'
-import { createVersions, entryOf, movedOn, notFound } from './guid.ts'
+import { createVersions, entryOf } from './guid.ts'
 import type { Guid } from './guid.ts'
+import { endingStatements } from './sql-operations.ts'
+import { eventsStream } from './store.ts'
+import type { Beside, GuidStore, Operation } from './store.ts'
 
 export type GuidTables = IdempotencyTable &
   OutboxTable & {
     guid: Guid & { id: Generated<number> }
-    operation: {
-      id: string
-      status: 'pending' | 'succeeded' | 'failed'
-      result: string | null
-      problem: string | null
-      changed_at: number
-    }
+    operation: Operation & { changed_at: number }
   }
 
 export type GuidDatabase = Database<GuidTables>
-export type GuidPage = {
-  user?: string
-  expiringBefore?: number
-  after?: { expire: number; id: number }
-  limit: number
-}
-export type GuidChange = { user?: string; expire?: number }
 
-/** What a caller puts into the same unit, to refuse it or to count with it: `last` statements see the new row. */
-export type Beside = { first?: readonly Statement[]; last?: readonly Statement[] }
-
-export const eventsStream = 'guid.events'
-
-export type GuidStore = ReturnType<typeof createGuidStore>
-
-/**
- * GUIDs in a SQL database behind the cache. Each write is one unit with the event that tells of it; what has expired by the
- * clock counts as absent everywhere, whether the sweeper has come by or not.
- */
-export function createGuidStore({
+/** GUIDs in a SQL database behind the cache. Each write is one unit with the event that tells of it. */
+export function createSqlGuids({
   database,
   cache,
   clock,
@@ -59,8 +40,10 @@ export function createGuidStore({
   database: GuidDatabase
   cache: Cache
   clock: Clock
-}) {
+}): GuidStore {
   const statements = prepareStatements(database.query)
+  const toKeep = keepStatements(database.query)
+  const ending = endingStatements(database.query)
   const toOutbox = outboxStatement(database.query)
   const nextVersion = createVersions(clock)
   const now = () => Math.floor(clock.now() / 1000)
@@ -70,47 +53,44 @@ export function createGuidStore({
     return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
   }
 
-  const find = (guid: string) => cache.read(guid, () => load(guid))
+  /** What comes first in a unit, to refuse it, and what comes last, since it is made of the new row. */
+  function around(
+    guid: string,
+    { answers = [], operation }: Beside,
+  ): { first: Statement[]; last: Statement[] } {
+    const kept = toKeep(answers)
+    if (operation === undefined) return { first: kept, last: [] }
+    return {
+      first: [...kept, ending.begin(operation, clock.now())],
+      last: [ending.keepResult(operation, guid)],
+    }
+  }
 
   return {
-    /** The version that the next `create` will give, so that an answer can be kept in the unit that makes it true. */
     nextVersion,
 
-    /** What a live GUID stands for; without a promise where it can be. */
-    find,
+    find: (guid) => cache.read(guid, () => load(guid)),
 
-    /** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
-    async admit(guid: string, versions: readonly number[] | undefined): Promise<number | undefined> {
-      if (versions === undefined) return undefined
-      const entry = await find(guid)
-      if (entry === undefined) throw notFound()
-      if (!versions.includes(entry.version)) throw movedOn()
-      return entry.version
-    },
+    placeType: 'number',
 
-    async list({
-      user,
-      expiringBefore,
-      after,
-      limit,
-    }: GuidPage): Promise<readonly (Guid & { id: number })[]> {
+    async list({ user, expiringBefore, after, limit }) {
       let query = database.query.selectFrom('guid').selectAll().where('expire', '>', now())
       if (user !== undefined) query = query.where('user', '=', user)
       if (expiringBefore !== undefined) query = query.where('expire', '<', expiringBefore)
       if (after !== undefined)
         query = query.where((row) =>
-          row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, after.id)),
+          row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, Number(after.place))),
         )
-      return query.orderBy('expire').orderBy('id').limit(limit).execute()
+      const rows = await query.orderBy('expire').orderBy('id').limit(limit).execute()
+      return rows.map(({ id, ...guid }) => ({ ...guid, place: id }))
     },
 
-    /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
-    async create(row: Guid, beside: Beside = {}): Promise<'created' | 'live'> {
-      const first = beside.first ?? []
+    async create(row, beside = {}) {
+      const { first, last: ends } = around(row.guid, beside)
       const event = eventOf('guid.created', row)
       const last = [
         toOutbox({ queue: eventsStream, key: row.guid, body: event, createdAt: clock.now() }),
-        ...(beside.last ?? []),
+        ...ends,
       ]
       const register = async (fence: Fence): Promise<Outcome> => {
         const insert = { ...statements.insert(row), required: true }
@@ -126,20 +106,14 @@ export function createGuidStore({
       return refusedBy === undefined ? 'created' : 'live'
     },
 
-    /** Changes a live GUID, given its version if that must still be the one; undefined when no row fits. */
-    async update(
-      guid: string,
-      change: GuidChange,
-      version?: number,
-      beside: Beside = {},
-    ): Promise<Guid | undefined> {
-      const first = beside.first ?? []
+    async update(guid, change, version, beside = {}) {
+      const { first, last } = around(guid, beside)
       const values = { user: change.user ?? null, expire: change.expire ?? null, next: nextVersion() }
       const unit = [
         ...first,
         { ...statements.update({ guid, now: now(), version: version ?? null, ...values }), required: true },
         statements.tellUpdated({ guid, at: clock.now() }),
-        ...(beside.last ?? []),
+        ...last,
       ]
       const changed = ({ refusedBy, results }: Outcome) =>
         refusedBy === undefined ? rowOf(results[first.length]) : undefined
@@ -154,8 +128,7 @@ export function createGuidStore({
       return changed(outcome)
     },
 
-    /** Deletes a live GUID, given its version if that must still be the one; false when no row fits. */
-    async delete(guid: string, version?: number): Promise<boolean> {
+    async delete(guid, version) {
       const condition = { guid, now: now(), version: version ?? null }
       const unit = statements.delete({ ...condition, at: clock.now() })
       const outcome = await cache.write(
@@ -166,8 +139,7 @@ export function createGuidStore({
       return outcome.refusedBy === undefined
     },
 
-    /** Removes GUIDs that have expired, `limit` at most, each with its event; resolves to how many. */
-    async sweep(limit: number): Promise<number> {
+    async sweep(limit) {
       const { results } = await database.commit(statements.sweep({ now: now(), limit, at: clock.now() }))
       return results.at(-1)?.changes ?? 0
     },
