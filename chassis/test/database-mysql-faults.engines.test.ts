@@ -187,7 +187,7 @@ function testFaults(server: string): void {
     t.assert.equal(await commit(database, 'a'), 'done')
     const other = await connected(t, url)
     const [threads] = await other.query(
-      'select id from information_schema.processlist where db = database() and id <> connection_id()',
+      'select id as id from information_schema.processlist where db = database() and id <> connection_id()',
     )
     t.assert.ok(Array.isArray(threads) && threads.length > 0)
     for (const thread of threads) await other.query(`kill ${'id' in thread ? Number(thread.id) : 0}`)

@@ -25,6 +25,8 @@ const idleInTransactionTimeoutSeconds = 5
 /** What lay idle for longer may have been closed by the server, or by something on the way to it. */
 const idleTimeoutMs = 60_000
 const lifetimeMs = 1_800_000
+/** Longer than a connection is trusted for; a process that was suspended within a transaction holds its rows no longer. */
+const waitTimeoutSeconds = 90
 /** All connections together must stay well below the server's `max_prepared_stmt_count`, which is 16,382. */
 const statementsPerConnectionMax = 200
 /** For a list of numbers that one statement of a unit gives to the next; longer ones would be cut off. */
@@ -118,7 +120,7 @@ function settingsText(mariadb: boolean): string {
   return `set session transaction isolation level read committed;
 set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', autocommit = 1,
 innodb_lock_wait_timeout = ${lockTimeoutSeconds}, lock_wait_timeout = ${lockTimeoutSeconds},
-group_concat_max_len = ${listBytesMax}, lc_messages = 'en_US', ${timeouts}`
+wait_timeout = ${waitTimeoutSeconds}, group_concat_max_len = ${listBytesMax}, lc_messages = 'en_US', ${timeouts}`
 }
 
 /** Runs a statement, prepared on its connection when it first comes. */
