@@ -179,13 +179,16 @@ function away(cause: unknown): AppError {
   const errno = cause instanceof Error && 'errno' in cause ? Number(cause.errno) : 0
   if (errno === missingDatabase)
     return dependencyDown('The database does not exist: run quintet migrate up.', cause)
+  if (errno === forbiddenDatabase)
+    return dependencyDown('The database does not exist, or refuses the user.', cause)
   if (refusals.has(errno)) return dependencyDown('The database refuses the user or the password.', cause)
   return dependencyDown('The database does not answer.', cause)
 }
 
 export const missingDatabase = 1049
 export const missingTable = 1146
-const refusals = new Set([1044, 1045, 1698])
+const forbiddenDatabase = 1044
+const refusals = new Set([1045, 1698])
 
 /** It took too long and was undone. */
 export function isTimeout(error: unknown): boolean {
