@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 
 /** What was made on servers, to be dropped when all tests of the file are over and have closed what they opened. */
@@ -30,10 +31,17 @@ export function freshDatabaseOn(server: string): string {
 }
 
 async function drop({ server, name }: { server: string; name: string }): Promise<void> {
+  if (!server.startsWith('postgres')) return dropOnMysql(server, name)
   const client = new pg.Client(server)
   await client.connect()
   await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
   await client.end()
+}
+
+async function dropOnMysql(server: string, name: string): Promise<void> {
+  const connection = await createConnection(server)
+  await connection.query(`drop database if exists ${connection.escapeId(name)}`)
+  await connection.end()
 }
 
 /** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 import type { Clock } from '../clock/index.ts'
-import { identity, isOneOf, prepareQuery } from '../database/index.ts'
+import { identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import { exponentialBackoffMs } from './index.ts'
@@ -49,7 +49,7 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
     .addColumn('queue', 'varchar(128)', (column) => column.notNull())
     .addColumn('message_id', 'varchar(128)')
     .addColumn('key', 'varchar(256)', (column) => column.notNull())
-    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('body', longText(db), (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .execute()
   await db.schema
@@ -59,6 +59,8 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
     .addColumn('lease_until', 'bigint', (column) => column.notNull())
     .execute()
   const source = randomBytes(8).toString('hex')
+  // There is one row, though an engine may have had to begin this again.
+  await sql`delete from outbox_relay`.execute(db)
   await sql`insert into outbox_relay (source, lease_until) values (${source}, 0)`.execute(db)
 }
 
@@ -136,8 +138,9 @@ export function createOutboxRelay({
       const now = clock.now()
       const lease = await database.commit([
         { ...statements.takeLease({ holder, now, until: now + leaseMs }), required: true },
+        statements.source({}),
       ])
-      const source = lease.results[0]?.rows[0]?.source
+      const source = lease.results[1]?.rows[0]?.source
       if (source !== undefined) await relayUnderLease(String(source), now + leaseMs / 2)
     }
     failures = 0
@@ -223,8 +226,10 @@ function prepareStatements(db: Kysely<OutboxTable>) {
       db
         .updateTable('outbox_relay')
         .set({ holder: p.holder, lease_until: p.until })
-        .where((row) => row.or([row('holder', '=', p.holder), row('lease_until', '<=', p.now)]))
-        .returning('source'),
+        .where((row) => row.or([row('holder', '=', p.holder), row('lease_until', '<=', p.now)])),
+    ),
+    source: prepareQuery((_: Placeholders<Record<never, never>>) =>
+      db.selectFrom('outbox_relay').select('source'),
     ),
     releaseLease: prepareQuery((p: Placeholders<{ holder: string }>) =>
       db.updateTable('outbox_relay').set({ lease_until: 0 }).where('holder', '=', p.holder),
@@ -238,7 +243,7 @@ function prepareStatements(db: Kysely<OutboxTable>) {
     ),
     // Exactly those: on a server a row with a smaller number may become visible later.
     remove: prepareQuery((p: Placeholders<{ ids: string }>) =>
-      db.deleteFrom('outbox').where(isOneOf(db, sql.ref('id'), p.ids)),
+      removeFound(db, 'outbox', 'id', numbersIn(db, p.ids)),
     ),
     // Counting would read every row; numbers are given without gaps, but rows of a full queue are overtaken.
     backlog: prepareQuery((_: Placeholders<Record<never, never>>) =>
