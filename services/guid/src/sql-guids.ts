@@ -112,7 +112,9 @@ export function createSqlGuids({
         return database.commit([...first, expired, revive, ...last], fence)
       }
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
-      const { refusedBy } = await cache.write([row.guid], register, () => undefined)
+      const { refusedBy } = await (beside.untold === true
+        ? register({})
+        : cache.write([row.guid], register, () => undefined))
       return refusedBy === undefined ? 'created' : 'live'
     },
 
