@@ -165,4 +165,6 @@ export {
   outboxStatement,
   wakeAfterCommit,
 } from './outbox.ts'
-export type { OutboxMessage, OutboxRelay, OutboxTable } from './outbox.ts'
+export type { OutboxMessage, OutboxTable } from './outbox.ts'
+export { createRelay } from './relay.ts'
+export type { Outbox, OutboxRelay, OutboxRow } from './relay.ts'
