@@ -79,8 +79,9 @@ function pathOf(url: string): string {
 }
 
 export { dialectOf, greater, identity, isOneOf, jsonObject, lowered, notTaken } from './dialect.ts'
-export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
+export { makeMigration, migrateDown, migrateUp, migrationStatus } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
 export { inText, pending, Reference, returnedBy } from './reference.ts'
 export { startSweeper } from './sweeper.ts'
+export type { Sweep } from './sweeper.ts'

@@ -16,6 +16,14 @@ export async function migrateDown(migrator: Migrator): Promise<string[]> {
   return namesOf(await migrator.migrateDown())
 }
 
+/** Names all that there are, with `applied` or `pending`. */
+export async function migrationStatus(migrator: Migrator): Promise<string[]> {
+  const migrations = await migrator.getMigrations()
+  return migrations.map(
+    ({ name, executedAt }) => `${name} ${executedAt === undefined ? 'pending' : 'applied'}`,
+  )
+}
+
 /** Writes the next `NNNN-name.ts` into the folder, to be filled in; gives its file name. */
 export async function makeMigration(folder: URL, name: string): Promise<string> {
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))

@@ -161,6 +161,7 @@ export { queueCommandUsage, runQueueCommand } from './command.ts'
 export {
   createOutboxRelay,
   createOutboxTable,
+  createSqlOutbox,
   dropOutboxTable,
   outboxStatement,
   wakeAfterCommit,

@@ -74,7 +74,8 @@ export function createOutboxRelay({
   return createRelay({ ...options, outbox: createSqlOutbox(database) })
 }
 
-function createSqlOutbox(database: Database<OutboxTable>): Outbox {
+/** The outbox that is a table. */
+export function createSqlOutbox(database: Database<OutboxTable>): Outbox {
   const statements = prepareStatements(database.query)
   return {
     oldest: async (limit) => database.read(statements.oldest({ limit })),
@@ -98,7 +99,10 @@ function createSqlOutbox(database: Database<OutboxTable>): Outbox {
 }
 
 /** A database whose commits have the relay look at once: what was committed may have left messages in the outbox. */
-export function wakeAfterCommit<Tables>(database: Database<Tables>, relay: OutboxRelay): Database<Tables> {
+export function wakeAfterCommit<Tables>(
+  database: Database<Tables>,
+  relay: Pick<OutboxRelay, 'wake'>,
+): Database<Tables> {
   return {
     ...database,
     async commit(unit, fence) {
