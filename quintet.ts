@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import type { Migrator } from 'kysely/migration'
 import type { TObject } from 'typebox'
 import type { Settings } from './chassis/src/config/index.ts'
 import {
@@ -9,9 +8,15 @@ import {
   readSettings,
   unknownSettings,
 } from './chassis/src/config/index.ts'
-import { makeMigration, migrateDown, migrateUp, withMigrator } from './chassis/src/database/index.ts'
+import {
+  makeMigration,
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  withMigrator,
+} from './chassis/src/database/index.ts'
 import { diagnose } from './chassis/src/diagnosis/index.ts'
-import type { Finding } from './chassis/src/diagnosis/index.ts'
+import type { Diagnose, Finding } from './chassis/src/diagnosis/index.ts'
 import { AppError } from './chassis/src/errors/index.ts'
 import type { App } from './chassis/src/http/index.ts'
 import { closeOnSignal, listen } from './chassis/src/http/index.ts'
@@ -22,6 +27,10 @@ import { createBillingApp } from './services/billing/src/app.ts'
 import { billingSettings } from './services/billing/src/config.ts'
 import { createBrokerageApp } from './services/brokerage/src/app.ts'
 import { brokerageSettings } from './services/brokerage/src/config.ts'
+import {
+  diagnoserOf as brokerageDiagnoserOf,
+  migrateStorage as migrateBrokerage,
+} from './services/brokerage/src/storage.ts'
 import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
@@ -29,6 +38,7 @@ import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
+import { migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
 import { createInventoryApp } from './services/inventory/src/app.ts'
 import { inventorySettings } from './services/inventory/src/config.ts'
 
@@ -38,7 +48,13 @@ type Service = {
   /** The settings that say where it keeps things, for the line that it prints; the first one has migrations. */
   readonly storage: readonly string[]
   create(settings: Settings): { app: () => Promise<App>; host: string; port: number }
+  /** Where its storage may be something else than a SQL database. */
+  migrate?(url: string, action: MigrateAction): Promise<string[]>
+  /** How an engine is looked at that this service alone can use; undefined for any other. */
+  diagnoserOf?(url: string): Diagnose | undefined
 }
+
+type MigrateAction = 'status' | 'up' | 'down'
 
 /** The whole topology, in the order of starting: the gateway comes last, because it is told where the others listen. */
 const services = {
@@ -49,6 +65,7 @@ const services = {
       const config = loadConfig(guidSettings, settings)
       return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
     },
+    migrate: migrateGuid,
   },
   brokerage: {
     settings: brokerageSettings,
@@ -57,6 +74,8 @@ const services = {
       const config = loadConfig(brokerageSettings, settings)
       return { app: () => createBrokerageApp(config), host: config.HOST, port: config.BROKERAGE_PORT }
     },
+    migrate: migrateBrokerage,
+    diagnoserOf: brokerageDiagnoserOf,
   },
   certificates: {
     settings: certificatesSettings,
@@ -209,12 +228,15 @@ async function examine(
   url: string,
   sharers: readonly { name: ServiceName; setting: string }[],
 ): Promise<Finding[]> {
-  const findings = await diagnose(url)
+  const users: Service[] = sharers.map(({ name }) => services[name])
+  const own = users.map((service) => service.diagnoserOf?.(url)).find((look) => look !== undefined)
+  const findings = await diagnose(url, own)
   // What is embedded is brought up to date by its service, at the start.
   if (url.startsWith('sqlite:') || findings.some(({ verdict }) => verdict === 'broken')) return findings
   for (const { name, setting } of sharers) {
     if (setting !== services[name].storage[0] || !setting.endsWith('_DATABASE_URL')) continue
-    const pending = await withMigrator(url, { migrations: migrationsOf(name) }, pendingOf).catch(
+    const pending = await migrateStorage(name, url, 'status').then(
+      (lines) => lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, '')),
       (error: unknown) => [`unknown: ${error instanceof Error ? error.message : error}`],
     )
     findings.push(
@@ -231,16 +253,21 @@ async function examine(
 
 async function migrate([action, ...words]: readonly string[]): Promise<void> {
   if (action === 'make') return make(words)
-  const work = { status, up: migrateUp, down: migrateDown }[String(action)]
-  if (work === undefined) throw new UsageError(usage)
+  if (action !== 'status' && action !== 'up' && action !== 'down') throw new UsageError(usage)
   const settings = readSettings(process.env)
   for (const name of words.length === 0 ? serviceNames : namesFrom(words)) {
     const [database] = storageOf(name, settings)
     if (database === undefined) continue
-    const { url } = database
-    const done = await withMigrator(url, { migrations: migrationsOf(name) }, work)
+    const done = await migrateStorage(name, database.url, action)
     print(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
   }
+}
+
+async function migrateStorage(name: ServiceName, url: string, action: MigrateAction): Promise<string[]> {
+  const service: Service = services[name]
+  if (service.migrate !== undefined) return service.migrate(url, action)
+  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
+  return withMigrator(url, { migrations: migrationsOf(name) }, work)
 }
 
 /** The queues of events and of orders may be those of one broker, or of two. */
@@ -278,18 +305,6 @@ async function certificates([action]: readonly string[]): Promise<void> {
   print(`${moved} private keys were moved to the key ${keyId}.\n`)
   for (const { id, reason } of broken) process.stderr.write(`Certificate ${id} stays as it is: ${reason}\n`)
   if (broken.length > 0) process.exitCode = 1
-}
-
-async function status(migrator: Migrator): Promise<string[]> {
-  const migrations = await migrator.getMigrations()
-  return migrations.map(
-    ({ name, executedAt }) => `${name} ${executedAt === undefined ? 'pending' : 'applied'}`,
-  )
-}
-
-async function pendingOf(migrator: Migrator): Promise<string[]> {
-  const migrations = await migrator.getMigrations()
-  return migrations.filter(({ executedAt }) => executedAt === undefined).map(({ name }) => name)
 }
 
 function namesFrom(words: readonly string[]): ServiceName[] {

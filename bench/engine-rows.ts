@@ -1,10 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { engine, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
-import { guid } from './rows.ts'
+import { brokerage, guid } from './rows.ts'
 import type { Row, Tool } from './rows.ts'
 import type { ServerProcess } from './servers.ts'
-import { guidCreations, guidReads, nothing } from './workloads.ts'
+import { guidCreations, guidReads, nothing, ordersOnMany } from './workloads.ts'
 
 const manyConnections = 128
 
@@ -23,6 +24,7 @@ export const engineRows: Row[] = [
     ...row('guid POST on PostgreSQL, 128 at once', guidOn('many', { cache: 'redis' }), guidCreations),
     connections: manyConnections,
   },
+  row('orders on many accounts, on DynamoDB', brokerageOnDynamodb(), ordersOnMany),
 ]
 
 function row(name: string, process: ServerProcess, workload: Row['workload']): Row {
@@ -40,6 +42,18 @@ function guidOn(name: string, { cache }: { cache: 'redis' | 'none' }): ServerPro
       const GUID_DATABASE_URL = await freshPostgres(`bench_guid_${name}`)
       await migrate('guid', { GUID_DATABASE_URL })
       return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('redis') }
+    },
+  }
+}
+
+function brokerageOnDynamodb(): ServerProcess {
+  return {
+    ...brokerage,
+    async prepare() {
+      const table = { pathname: `/bench_${randomBytes(6).toString('hex')}` }
+      const BROKERAGE_DATABASE_URL = Object.assign(new URL(engine('dynamodb')), table).href
+      await migrate('brokerage', { BROKERAGE_DATABASE_URL })
+      return { BROKERAGE_DATABASE_URL, CACHE_URL: engine('redis') }
     },
   }
 }

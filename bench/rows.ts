@@ -77,7 +77,7 @@ const certificates: ServerProcess = {
   core: 'server',
 }
 
-const brokerage: ServerProcess = {
+export const brokerage: ServerProcess = {
   script: 'services/brokerage/src/main.ts',
   ports: ['BROKERAGE_PORT'],
   core: 'server',

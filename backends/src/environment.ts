@@ -34,6 +34,7 @@ export function environmentLines(up: ReadonlySet<EngineName>): string[] {
 /** What the services can use; the other engines are here for adapters to come. */
 const uses: readonly { setting: string; engine: EngineName; path?: string }[] = [
   { setting: 'GUID_DATABASE_URL', engine: 'postgres', path: 'guid_db' },
+  { setting: 'BROKERAGE_DATABASE_URL', engine: 'dynamodb', path: 'brokerage' },
   { setting: 'CERTIFICATES_DATABASE_URL', engine: 'postgres', path: 'certificates_db' },
   { setting: 'INVENTORY_DATABASE_URL', engine: 'postgres', path: 'movies_db' },
   { setting: 'BILLING_DATABASE_URL', engine: 'postgres', path: 'orders_db' },

@@ -16,7 +16,7 @@ export async function migrateDown(migrator: Migrator): Promise<string[]> {
   return namesOf(await migrator.migrateDown())
 }
 
-/** Names all that there are, with `applied` or `pending`. */
+/** What there is, and what has been applied of it, a line each. */
 export async function migrationStatus(migrator: Migrator): Promise<string[]> {
   const migrations = await migrator.getMigrations()
   return migrations.map(

@@ -13,14 +13,15 @@ const timeoutMs = 10_000
 
 /**
  * Looks at the engine that a URL names: whether it answers, and whether it is set as the promises need it
- * (docs/operating.md). Never rejects: an engine that cannot be reached is a finding.
+ * (docs/operating.md); in the way of its `own`, where one service alone can use it. Never rejects: an engine that cannot be
+ * reached is a finding.
  */
-export async function diagnose(url: string): Promise<Finding[]> {
+export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> {
   const scheme = url.slice(0, url.indexOf(':'))
-  const look = engines[scheme]
-  if (look === undefined) return [broken(`There is no engine for "${scheme}:".`)]
   try {
-    return await within(timeoutMs, (await look())(url))
+    const look = own ?? (await engines[scheme]?.())
+    if (look === undefined) return [broken(`There is no engine for "${scheme}:".`)]
+    return await within(timeoutMs, look(url))
   } catch (error) {
     return [broken(`It cannot be looked at: ${reasonOf(error)}`)]
   }

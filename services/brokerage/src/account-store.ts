@@ -4,6 +4,8 @@ import type { Account, FiledOrder, Order, OrderContent, Refusal } from './order.
 
 /** Accounts, their orders and their ledgers, wherever they are kept. */
 export type AccountStore = {
+  /** How many requests may share a unit, one of which may have as many orders as it will. */
+  readonly requestsPerUnitMax: number
   /** Opens an account with its first ledger entry; resolves to its id. */
   open(account: { cash: Decimal; openedMs: number }, answers: readonly KeptAnswer[]): Promise<number>
   find(id: number): Promise<Account | undefined>

@@ -1,7 +1,7 @@
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency, createSqlAnswers, parseExactJson } from '@quintet/chassis/http'
+import { startSweeper } from '@quintet/chassis/database'
+import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
@@ -11,8 +11,7 @@ import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderDesk } from './order-desk.ts'
 import { brokerageRoutes, quickAccount } from './routes.ts'
-import { createSqlAccounts } from './sql-accounts.ts'
-import type { AccountTables } from './sql-accounts.ts'
+import { openStorage } from './storage.ts'
 
 /** The brokerage, whole: everything that it opens is opened here and closed with it. */
 export async function createBrokerageApp(
@@ -21,8 +20,8 @@ export async function createBrokerageApp(
 ): Promise<App> {
   const { clock = systemClock, logger = createLogger({ service: 'brokerage', level: config.LOG_LEVEL }) } =
     parts
-  const database = await openDatabase<AccountTables>(config.BROKERAGE_DATABASE_URL, { migrations })
-  const accounts = createSqlAccounts(database)
+  const storage = await openStorage(config.BROKERAGE_DATABASE_URL, config.CACHE_URL)
+  const { accounts } = storage
   const market = createMarket({
     open: config.MARKET_OPEN,
     close: config.MARKET_CLOSE,
@@ -31,7 +30,7 @@ export async function createBrokerageApp(
   })
   const desk = createOrderDesk({ store: accounts, market })
   const idempotency = createIdempotency({
-    answers: createSqlAnswers(database),
+    answers: storage.answers,
     clock,
     refusalAnswer: (error, request) => dialectOf(request).error(error),
   })
@@ -42,18 +41,16 @@ export async function createBrokerageApp(
       'Accounts that buy and sell shares, exactly and one order after the other. Amounts are exact decimals: JSON numbers that may have more digits than a double keeps, in answers and in requests, where strings are taken too.',
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
-    dependencies: { database: database.ping },
+    dependencies: { database: storage.ping },
     quick: quickAccount(accounts),
   })
   brokerageRoutes(app, { accounts, desk, market, idempotency, clock, marketClock: config.MARKET_CLOCK })
   const sweeper = startSweeper([idempotency.sweep], logger)
   app.addHook('onClose', async () => {
     await sweeper.stop()
-    await database.close()
+    await storage.close()
   })
   return app
 }
 
 type BrokerageParts = { clock: Clock; logger: Logger }
-
-const migrations = new URL('../migrations/', import.meta.url)

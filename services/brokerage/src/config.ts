@@ -1,4 +1,4 @@
-import { commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
+import { cacheUrl, commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { daysPattern, isZone, timePattern } from './market.ts'
@@ -9,9 +9,11 @@ export const brokerageSettings = Type.Object({
   BROKERAGE_PORT: port(8000, 'Port of the brokerage; 0 for any free one.'),
   BROKERAGE_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/brokerage.db',
-    schemes: ['sqlite:'],
-    description: 'Where accounts, orders and ledgers are kept.',
+    schemes: ['sqlite:', 'dynamodb:'],
+    description:
+      'Where accounts, orders and ledgers are kept: sqlite:file, or dynamodb://key:secret@host/table?region=us-east-1.',
   }),
+  CACHE_URL: cacheUrl,
   MARKET_OPEN: timeOfDay('06:00:00', 'When the market opens, by the clocks of its zone.'),
   MARKET_CLOSE: timeOfDay(
     '15:00:00',

@@ -46,7 +46,7 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
   let ordersWaiting = 0
 
   async function run(accountId: number, lane: Submission[]): Promise<void> {
-    while (lane.length > 0) await settle(accountId, takeUnit(lane))
+    while (lane.length > 0) await settle(accountId, takeUnit(lane, store.requestsPerUnitMax))
     lanes.delete(accountId)
   }
 
@@ -113,11 +113,11 @@ type Submission = {
 }
 
 /** The first submissions of the lane that fit into a unit together, one at least. */
-function takeUnit(lane: Submission[]): Submission[] {
+function takeUnit(lane: Submission[], requestsMax: number): Submission[] {
   let size = 0
   const end = lane.findIndex(({ orders }, i) => {
     size += orders.length
-    return i > 0 && size > ordersPerUnitMax
+    return i > 0 && (size > ordersPerUnitMax || i >= requestsMax)
   })
   return lane.splice(0, end < 0 ? lane.length : end)
 }

@@ -4,11 +4,12 @@ import { keepStatements } from '@quintet/chassis/http'
 import type { IdempotencyTable } from '@quintet/chassis/http'
 import { sql } from 'kysely'
 import type { ColumnType, Generated, Kysely } from 'kysely'
-import type { AccountStore, EarlierOrder, Filing, LedgerEntry, OrderRecord } from './account-store.ts'
-import { formatDecimal, parseDecimal } from './decimal.ts'
-import type { Decimal } from './decimal.ts'
+import type { AccountStore, EarlierOrder, Filing, LedgerEntry } from './account-store.ts'
+import { formatDecimal } from './decimal.ts'
 import { duplicateWindowMs, effectiveMs, movementOf, operationOf } from './order.ts'
-import type { Account, Balance, FiledOrder, Order, Position, Refusal } from './order.ts'
+import type { Account, FiledOrder, Order, Position } from './order.ts'
+import { earlierOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from './stored-rows.ts'
+import type { OrderRow } from './stored-rows.ts'
 
 /** A 64-bit integer, which is bound as a bigint, and read as text since a number of the language might round it. */
 type Int64 = ColumnType<never, bigint, bigint>
@@ -29,22 +30,7 @@ export type AccountTables = IdempotencyTable & {
     cost: Int64
     since: number
   }
-  order: {
-    account_id: number
-    sequence: number
-    client_order_id: string | null
-    operation: string
-    issuer_name: string
-    total_shares: string
-    share_price: string
-    timestamp: number
-    received_at: number
-    effective_at: number
-    /** None for an order that was accepted. */
-    refusals: string | null
-    /** What the account held after it, where the order can be asked about again. */
-    balance: string | null
-  }
+  order: OrderRow & { account_id: number }
   ledger: {
     account_id: number
     sequence: number
@@ -82,23 +68,18 @@ export function createSqlAccounts(database: Database<AccountTables>): AccountSto
 
   async function findEarlier(id: number, clientOrderId: string): Promise<EarlierOrder | undefined> {
     const [row] = await database.read(statements.earlier({ account_id: id, client_order_id: clientOrderId }))
-    return row && { ...recordOf(row), balance: parseBalance(row.balance ?? '') }
+    return row && earlierOf(row)
   }
 
   return {
+    requestsPerUnitMax: 256,
+
     find,
 
     async open({ cash, openedMs }, answers) {
       const insert = statements.open({ cash })
       const id = returnedBy(insert, 'id')
-      const opening = { sequence: 0, kind: 'OPENING' as const, issuer_name: null, shares: 0n }
-      const entry = statements.enter({
-        ...opening,
-        account_id: id,
-        amount: cash,
-        cash,
-        recorded_at: openedMs,
-      })
+      const entry = statements.enter({ ...ledgerRow(0, openingEntry(cash, openedMs)), account_id: id })
       const { results } = await database.commit([insert, entry, ...toKeep(answers, id)])
       return Number(results[0]?.rows[0]?.id)
     },
@@ -309,8 +290,8 @@ function statementsOf({ before, after, orders }: Filing, statements: Statements)
   })
   return [
     { ...move, required: true },
-    ...orders.map((filed) => statements.fileOrder(orderRow(before.id, filed))),
-    ...accepted.map((filed) => statements.enter(ledgerRow(before.id, filed))),
+    ...orders.map((filed) => statements.fileOrder({ account_id: before.id, ...orderRow(filed) })),
+    ...accepted.map((filed) => statements.enter(ledgerRow(before.id, ledgerEntry(filed)))),
     ...positionStatements(before, after, accepted, statements),
   ]
 }
@@ -336,33 +317,8 @@ function positionStatements(
   })
 }
 
-function orderRow(account_id: number, { order, sequence, refusals, balance }: FiledOrder): Tables['order'] {
-  return {
-    account_id,
-    sequence,
-    client_order_id: order.clientOrderId ?? null,
-    operation: operationOf(order),
-    issuer_name: order.issuer,
-    total_shares: formatDecimal(order.shares),
-    share_price: formatDecimal(order.price),
-    timestamp: order.timestampMs,
-    received_at: order.receivedMs,
-    effective_at: effectiveMs(order),
-    refusals: refusals.length === 0 ? null : JSON.stringify(refusals),
-    balance: order.clientOrderId === undefined ? null : stringifyBalance(balance),
-  }
-}
-
-function ledgerRow(account_id: number, { order, sequence, balance }: FiledOrder) {
-  return {
-    account_id,
-    sequence,
-    kind: operationOf(order) === 'BUY' ? ('BUY' as const) : ('SELL' as const),
-    issuer_name: order.issuer,
-    ...movementOf(order),
-    cash: balance.cash,
-    recorded_at: order.receivedMs,
-  }
+function ledgerRow(account_id: number, { issuer, recordedMs, ...entry }: LedgerEntry) {
+  return { account_id, issuer_name: issuer ?? null, recorded_at: recordedMs, ...entry }
 }
 
 type AccountRow = Omit<Account, 'cash' | 'positions' | 'lastTimestampMs'> & {
@@ -392,70 +348,6 @@ function accountOf(row: AccountRow, rows: readonly PositionRow[]): Account {
     lastTimestampMs: last_timestamp ?? undefined,
     positions,
   }
-}
-
-function recordOf(row: Tables['order']): OrderRecord {
-  const refusals: readonly Refusal[] = row.refusals === null ? [] : JSON.parse(row.refusals)
-  return {
-    sequence: row.sequence,
-    order: {
-      operation: row.operation,
-      issuer: row.issuer_name,
-      shares: storedDecimal(row.total_shares),
-      price: storedDecimal(row.share_price),
-      timestampMs: row.timestamp,
-      receivedMs: row.received_at,
-      ...(row.client_order_id !== null && { clientOrderId: row.client_order_id }),
-    },
-    refusals,
-  }
-}
-
-function entryOf(row: {
-  sequence: number
-  kind: LedgerEntry['kind']
-  issuer_name: string | null
-  shares: string
-  amount: string
-  cash: string
-  recorded_at: number
-}): LedgerEntry {
-  return {
-    sequence: row.sequence,
-    kind: row.kind,
-    issuer: row.issuer_name ?? undefined,
-    shares: BigInt(row.shares),
-    amount: BigInt(row.amount),
-    cash: BigInt(row.cash),
-    recordedMs: row.recorded_at,
-  }
-}
-
-/** A balance as text, with every number as a string of its smallest units. */
-function stringifyBalance({ cash, positions }: Balance): string {
-  return JSON.stringify({ cash, positions: [...positions] }, (_, value) =>
-    typeof value === 'bigint' ? String(value) : value,
-  )
-}
-
-function parseBalance(text: string): Balance {
-  const { cash, positions }: { cash: string; positions: [string, Record<keyof Position, string>][] } =
-    JSON.parse(text)
-  return {
-    cash: BigInt(cash),
-    positions: new Map(
-      positions.map(([issuer, { shares, price, cost, since }]) => [
-        issuer,
-        { shares: BigInt(shares), price: BigInt(price), cost: BigInt(cost), since: Number(since) },
-      ]),
-    ),
-  }
-}
-
-function storedDecimal(text: string): Decimal {
-  const value = parseDecimal(text)
-  if (typeof value === 'string') throw new Error(`The database holds "${text}" where a decimal should be.`)
-  return value
 }
 
 function textOf(column: `${'account' | 'position' | 'ledger'}.${string}`) {

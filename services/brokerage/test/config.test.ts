@@ -10,6 +10,7 @@ const bad: Readonly<Record<keyof typeof brokerageSettings.properties, string>> =
   RATE_LIMIT: 'perhaps',
   BROKERAGE_PORT: '65536',
   BROKERAGE_DATABASE_URL: 'oracle://db',
+  CACHE_URL: 'memcached://cache',
   MARKET_OPEN: '6 am',
   MARKET_CLOSE: '24:00',
   MARKET_ZONE: 'Mars/Olympus',

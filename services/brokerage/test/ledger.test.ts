@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import fc from 'fast-check'
 import { formatDecimal, parseDecimal } from '../src/decimal.ts'
+import { freshStorage } from './fresh-storage.ts'
 import { createReference } from './reference.ts'
 import type { ReferenceOrder } from './reference.ts'
 import { createWorld, startSeconds } from './world.ts'
@@ -154,9 +152,7 @@ function bodyOf({ operation, issuer, shares, price, second }: ReferenceOrder) {
 
 /** Two brokerages on one database, each with a connection of its own, as two processes have. */
 async function createTwins(t: TestContext): Promise<[World, World]> {
-  const folder = mkdtempSync(join(tmpdir(), 'quintet-twins-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
-  const settings = { BROKERAGE_DATABASE_URL: `sqlite:${join(folder, 'brokerage.db')}` }
+  const settings = { BROKERAGE_DATABASE_URL: await freshStorage(t) }
   return [await createWorld(t, settings), await createWorld(t, settings)]
 }
 

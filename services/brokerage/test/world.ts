@@ -5,6 +5,7 @@ import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { createBrokerageApp } from '../src/app.ts'
 import { brokerageSettings } from '../src/config.ts'
+import { freshStorage } from './fresh-storage.ts'
 
 /** Noon of a day at the market. */
 export const startMs = Date.parse('2030-01-01T12:00:00-06:00')
@@ -16,8 +17,10 @@ export type OrderBody = Record<string, unknown>
 /** A brokerage of its own on private storage, at a time that stands still until the test moves it. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(startMs)
+  const CACHE_URL = process.env.TEST_CACHE ?? 'none:'
+  const BROKERAGE_DATABASE_URL = settings.BROKERAGE_DATABASE_URL ?? (await ownStorage(t))
   const made = new Map(
-    Object.entries({ BROKERAGE_DATABASE_URL: 'sqlite::memory:', ...settings }).map(([name, value]) => [
+    Object.entries({ CACHE_URL, ...settings, BROKERAGE_DATABASE_URL }).map(([name, value]) => [
       name,
       { value, source: 'environment' as const },
     ]),
@@ -46,6 +49,11 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     order: (account: string, order: OrderBody = {}, headers = {}) =>
       post(`${account}/orders`, { ...buy, ...order }, headers),
   }
+}
+
+/** What nobody else opens need not be in a file. */
+async function ownStorage(t: TestContext): Promise<string> {
+  return process.env.TEST_DATABASE === undefined ? 'sqlite::memory:' : freshStorage(t)
 }
 
 /** An order that an account with 1000 can pay. */

@@ -1,0 +1,22 @@
+import { createDynamodbAccounts } from './dynamodb-accounts.ts'
+import { createDynamodbAnswers } from './dynamodb-answers.ts'
+import { openDynamodbLink } from './dynamodb-link.ts'
+import { openDuplicateHints } from './duplicate-hints.ts'
+import type { Storage } from './storage.ts'
+
+/** One table of DynamoDB, which need not be there yet; repetitions are found faster where the cache is in Redis. */
+export function openDynamodbStorage(url: string, cacheUrl: string): Storage {
+  const link = openDynamodbLink(url)
+  const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${link.table}:like:`)
+  return {
+    accounts: createDynamodbAccounts(link, hints),
+    answers: createDynamodbAnswers(link),
+    async ping() {
+      await link.get({ pk: 'COUNTER', sk: 'ACCOUNT' })
+    },
+    async close() {
+      hints.close()
+      link.close()
+    },
+  }
+}

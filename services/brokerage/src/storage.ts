@@ -1,0 +1,54 @@
+import {
+  migrateDown,
+  migrateUp,
+  migrationStatus,
+  openDatabase,
+  withMigrator,
+} from '@quintet/chassis/database'
+import { createSqlAnswers } from '@quintet/chassis/http'
+import type { Diagnose } from '@quintet/chassis/diagnosis'
+import type { AnswerStore } from '@quintet/chassis/http'
+import type { AccountStore } from './account-store.ts'
+import { createSqlAccounts } from './sql-accounts.ts'
+import type { AccountTables } from './sql-accounts.ts'
+
+/** Where everything of the brokerage is kept. */
+export type Storage = {
+  readonly accounts: AccountStore
+  readonly answers: AnswerStore
+  /** Rejects when the engine does not answer. */
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens what the URL names; the client of a server is loaded only where it is needed. */
+export async function openStorage(url: string, cacheUrl: string): Promise<Storage> {
+  if (isDynamodb(url)) return (await import('./dynamodb-storage.ts')).openDynamodbStorage(url, cacheUrl)
+  const database = await openDatabase<AccountTables>(url, { migrations })
+  return {
+    accounts: createSqlAccounts(database),
+    answers: createSqlAnswers(database),
+    ping: database.ping,
+    close: database.close,
+  }
+}
+
+/** What `quintet migrate` does: tells what there is to be done, does it, or takes the newest of it back. */
+export async function migrateStorage(url: string, action: 'status' | 'up' | 'down'): Promise<string[]> {
+  if (isDynamodb(url)) return (await import('./dynamodb-table.ts')).migrateTable(url, action)
+  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
+  return withMigrator(url, { migrations }, work)
+}
+
+/** What `quintet doctor` looks at, where the URL names an engine that the chassis does not know. */
+export function diagnoserOf(url: string): Diagnose | undefined {
+  return isDynamodb(url)
+    ? async () => (await import('./dynamodb-diagnosis.ts')).diagnoseDynamodb(url)
+    : undefined
+}
+
+const migrations = new URL('../migrations/', import.meta.url)
+
+function isDynamodb(url: string): boolean {
+  return url.startsWith('dynamodb:')
+}

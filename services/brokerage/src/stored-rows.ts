@@ -1,0 +1,128 @@
+import type { EarlierOrder, LedgerEntry, OrderRecord } from './account-store.ts'
+import { formatDecimal, parseDecimal } from './decimal.ts'
+import type { Decimal } from './decimal.ts'
+import { effectiveMs, movementOf, operationOf } from './order.ts'
+import type { Balance, FiledOrder, Position, Refusal } from './order.ts'
+
+/** How an order is kept in every engine: its exact numbers as texts, what is nested in it as JSON. */
+export type OrderRow = {
+  sequence: number
+  client_order_id: string | null
+  operation: string
+  issuer_name: string
+  total_shares: string
+  share_price: string
+  timestamp: number
+  received_at: number
+  effective_at: number
+  /** None for an order that was accepted. */
+  refusals: string | null
+  /** What the account held after it, where the order can be asked about again. */
+  balance: string | null
+}
+
+/** How an entry of the ledger is read from every engine; its exact numbers are texts of their smallest units. */
+export type LedgerRow = {
+  sequence: number
+  kind: LedgerEntry['kind']
+  issuer_name: string | null
+  shares: string
+  amount: string
+  cash: string
+  recorded_at: number
+}
+
+export function orderRow({ order, sequence, refusals, balance }: FiledOrder): OrderRow {
+  return {
+    sequence,
+    client_order_id: order.clientOrderId ?? null,
+    operation: operationOf(order),
+    issuer_name: order.issuer,
+    total_shares: formatDecimal(order.shares),
+    share_price: formatDecimal(order.price),
+    timestamp: order.timestampMs,
+    received_at: order.receivedMs,
+    effective_at: effectiveMs(order),
+    refusals: refusals.length === 0 ? null : JSON.stringify(refusals),
+    balance: order.clientOrderId === undefined ? null : stringifyBalance(balance),
+  }
+}
+
+/** The first entry of a ledger: the cash that the account was opened with. */
+export function openingEntry(cash: Decimal, openedMs: number): LedgerEntry {
+  const issuer = undefined
+  return { sequence: 0, kind: 'OPENING', issuer, shares: 0n, amount: cash, cash, recordedMs: openedMs }
+}
+
+/** The entry that an accepted order makes. */
+export function ledgerEntry({ order, sequence, balance }: FiledOrder): LedgerEntry {
+  return {
+    sequence,
+    kind: operationOf(order) === 'BUY' ? 'BUY' : 'SELL',
+    issuer: order.issuer,
+    ...movementOf(order),
+    cash: balance.cash,
+    recordedMs: order.receivedMs,
+  }
+}
+
+export function recordOf(row: OrderRow): OrderRecord {
+  const refusals: readonly Refusal[] = row.refusals === null ? [] : JSON.parse(row.refusals)
+  return {
+    sequence: row.sequence,
+    order: {
+      operation: row.operation,
+      issuer: row.issuer_name,
+      shares: storedDecimal(row.total_shares),
+      price: storedDecimal(row.share_price),
+      timestampMs: row.timestamp,
+      receivedMs: row.received_at,
+      ...(row.client_order_id !== null && { clientOrderId: row.client_order_id }),
+    },
+    refusals,
+  }
+}
+
+export function entryOf(row: LedgerRow): LedgerEntry {
+  return {
+    sequence: row.sequence,
+    kind: row.kind,
+    issuer: row.issuer_name ?? undefined,
+    shares: BigInt(row.shares),
+    amount: BigInt(row.amount),
+    cash: BigInt(row.cash),
+    recordedMs: row.recorded_at,
+  }
+}
+
+/** What became of an order that has a `client_order_id`. */
+export function earlierOf(row: OrderRow): EarlierOrder {
+  return { ...recordOf(row), balance: parseBalance(row.balance ?? '') }
+}
+
+/** A balance as text, with every number as a string of its smallest units. */
+function stringifyBalance({ cash, positions }: Balance): string {
+  return JSON.stringify({ cash, positions: [...positions] }, (_, value) =>
+    typeof value === 'bigint' ? String(value) : value,
+  )
+}
+
+function parseBalance(text: string): Balance {
+  const { cash, positions }: { cash: string; positions: [string, Record<keyof Position, string>][] } =
+    JSON.parse(text)
+  return {
+    cash: BigInt(cash),
+    positions: new Map(
+      positions.map(([issuer, { shares, price, cost, since }]) => [
+        issuer,
+        { shares: BigInt(shares), price: BigInt(price), cost: BigInt(cost), since: Number(since) },
+      ]),
+    ),
+  }
+}
+
+function storedDecimal(text: string): Decimal {
+  const value = parseDecimal(text)
+  if (typeof value === 'string') throw new Error(`The database holds "${text}" where a decimal should be.`)
+  return value
+}
