@@ -35,6 +35,7 @@ const embedded = async (): Promise<Diagnose> => async () => [
   good('Embedded: in this process and its files, set as the promises need it.'),
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
+const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
 const queue = async (): Promise<Diagnose> => (await import('./queue.ts')).diagnoseQueue
 
@@ -44,6 +45,8 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   none: embedded,
   postgres,
   postgresql: postgres,
+  mongodb,
+  'mongodb+srv': mongodb,
   redis,
   rediss: redis,
   amqp: queue,
