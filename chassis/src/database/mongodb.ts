@@ -60,6 +60,8 @@ export type Unchecked = Pick<MongoLink, 'collection' | 'newest' | 'read'>
 export function openMongo(url: string, { check = async () => {} }: MongoOptions = {}): MongoLink {
   const client = connectionTo(url)
   const database = client.db()
+  let connected = false
+  let connecting: Promise<void> | undefined
   let isReplicated = true
   let inUse = 0
   let failures = 0
@@ -72,6 +74,30 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     if (newDescription.type !== 'Unknown') isReplicated = newDescription.type !== 'Standalone'
   })
 
+  /** The driver does not get over a first connection that failed, but for being asked to connect once more. */
+  function connect(): Promise<void> {
+    if (connected) return Promise.resolve()
+    connecting ??= client
+      .connect()
+      .then(() => {
+        connected = true
+      })
+      .catch((error: unknown) => {
+        noteAbsence(error)
+        throw readFault(error)
+      })
+      .finally(() => {
+        connecting = undefined
+      })
+    return connecting
+  }
+
+  function noteAbsence(error: unknown): void {
+    failures += 1
+    fault = error
+    askedAgainAt = performance.now() + Math.min(awayPauseMaxMs, exponentialBackoffMs(failures))
+  }
+
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
   async function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
     if (closed) throw dependencyDown('The database is closed.')
@@ -79,15 +105,12 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     if (performance.now() < askedAgainAt) throw readFault(fault)
     inUse += 1
     try {
+      await connect()
       const result = await work({ maxTimeMS: commandTimeoutMs })
       failures = 0
       return result
     } catch (error) {
-      if (error instanceof Error && error.name === 'MongoServerSelectionError') {
-        failures += 1
-        fault = error
-        askedAgainAt = performance.now() + Math.min(awayPauseMaxMs, exponentialBackoffMs(failures))
-      }
+      if (error instanceof Error && error.name === 'MongoServerSelectionError') noteAbsence(error)
       throw error
     } finally {
       inUse -= 1
