@@ -71,6 +71,8 @@ function testStores(server: string): void {
       await other.guids.create(world.row('ada'), { answers: [world.kept('k', 'ada')] }),
       'created',
     )
+    world.clock.advance(5_000)
+    await other.settle()
     gate.resolve()
     t.assert.ok((await lateOutcome) instanceof DuplicateRequest)
     t.assert.equal((await world.document())?.user, 'ada')
