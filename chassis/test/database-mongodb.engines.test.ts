@@ -24,6 +24,12 @@ function testLink(server: string): void {
     t.assert.equal(await codeOf(link.read(() => Promise.reject(new TypeError('mine')))), 'Error')
   })
 
+  test('mongodb: what a URL says of acknowledgement and of repetition does not make writes weaker', async (t: TestContext) => {
+    const { add } = open(t, `${freshDatabaseOn(server)}&w=0&journal=false&retryWrites=true`)
+    t.assert.equal(await add('a'), true)
+    t.assert.equal(await add('a'), false)
+  })
+
   test('mongodb: a write that comes too late for its fence is not made', async (t: TestContext) => {
     const { link, notes, read } = open(t, freshDatabaseOn(server))
     const fence = { before: performance.now() }

@@ -1,4 +1,4 @@
-import { MongoClient } from 'mongodb'
+import { MongoClient, ReadConcern } from 'mongodb'
 import type { Collection } from 'mongodb'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import type { Fence } from '../clock/index.ts'
@@ -9,7 +9,7 @@ const connectionsMax = 32
 const waitingMax = 2_000
 const connectTimeoutMs = 2_000
 const selectionTimeoutMs = 2_000
-const checkoutTimeoutMs = 2_000
+const checkoutTimeoutMs = 1_000
 const commandTimeoutMs = 2_000
 /** For a server that does not even time out any more; its connection is given up then. */
 const answerTimeoutMs = 4_000
@@ -59,7 +59,12 @@ export type Unchecked = Pick<MongoLink, 'collection' | 'newest' | 'read'>
 /** Opens the database that the path of the URL names; throws a plain error where it names none. */
 export function openMongo(url: string, { check = async () => {} }: MongoOptions = {}): MongoLink {
   const client = connectionTo(url)
-  const database = client.db()
+  // Given here and not with the connection, since what the URL says of them would come before that.
+  const database = client.db(undefined, {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: commandTimeoutMs },
+    readConcern: new ReadConcern('majority'),
+    readPreference: 'primary',
+  })
   let connected = false
   let connecting: Promise<void> | undefined
   let isReplicated = true
@@ -157,7 +162,8 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     await pass()
     try {
       return await use((limits) => {
-        if (performance.now() >= before)
+        // The server cannot judge it by its own clock, so the time is left in which the command may wait to be sent.
+        if (performance.now() >= before - selectionTimeoutMs - checkoutTimeoutMs)
           throw new AppError('overloaded', 'The write came too late and was not made.')
         return work(limits)
       })
@@ -202,9 +208,6 @@ function connectionTo(url: string): MongoClient {
     throw new Error('The URL of MongoDB must name a database, as in mongodb://host/guid_db.')
   return new MongoClient(url, {
     appName: 'quintet',
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: commandTimeoutMs },
-    readConcern: { level: 'majority' },
-    readPreference: 'primary',
     retryWrites: false,
     maxPoolSize: connectionsMax,
     maxIdleTimeMS: idleTimeoutMs,

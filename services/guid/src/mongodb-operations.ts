@@ -43,14 +43,19 @@ export function createMongoOperations({
    * for that. A counter for each of 256 parts of all GUIDs, so that few meet at one.
    */
   async function nextPlace(guid: string): Promise<{ due: number; order: number }> {
-    const counter = await link.write((limits) =>
-      control.findOneAndUpdate(
-        { _id: `order-${guid.slice(0, 2)}` },
-        { $max: { at: clock.now() }, $inc: { count: 1 } },
-        { ...limits, upsert: true, returnDocument: 'after' },
-      ),
-    )
-    return { due: counter?.at ?? clock.now(), order: counter?.count ?? 0 }
+    const _id = `order-${guid.slice(0, 2)}`
+    const count = () =>
+      link.write((limits) =>
+        control.findOneAndUpdate(
+          { _id },
+          { $max: { at: clock.now() }, $inc: { count: 1 } },
+          { ...limits, returnDocument: 'after' },
+        ),
+      )
+    const counter = await count()
+    if (counter !== null) return { due: counter.at ?? 0, order: counter.count ?? 0 }
+    await link.insert((limits) => control.insertOne({ _id, at: 0, count: 0 }, limits))
+    return nextPlace(guid)
   }
 
   return {
