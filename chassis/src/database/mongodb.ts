@@ -1,6 +1,6 @@
 import { MongoClient, ReadConcern } from 'mongodb'
 import type { Collection } from 'mongodb'
-import { exponentialBackoffMs } from '../clock/index.ts'
+import { exponentialBackoffMs, TookTooLong } from '../clock/index.ts'
 import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import { isDuplicateKey, readFault, writeFault } from './mongodb-faults.ts'
@@ -13,12 +13,14 @@ const checkoutTimeoutMs = 1_000
 const commandTimeoutMs = 2_000
 /** For a server that does not even time out any more; its connection is given up then. */
 const answerTimeoutMs = 4_000
+/** More than all of these together: a command that meets the end of its connection may wait for ever in the driver. */
+const lostTimeoutMs = 8_000
 const heartbeatMs = 1_000
 const idleTimeoutMs = 60_000
 const awayPauseMaxMs = 1_000
 
-/** What every command is given along, so that the server gives it up by itself. */
-export type CommandLimits = { readonly maxTimeMS: number }
+/** What every command is given along, so that the server gives it up by itself, and the driver in the end. */
+export type CommandLimits = { readonly maxTimeMS: number; readonly signal: AbortSignal }
 
 /** How one document is read. */
 export type ReadOptions = CommandLimits & {
@@ -68,7 +70,8 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
   let connected = false
   let connecting: Promise<void> | undefined
   let isReplicated = true
-  let inUse = 0
+  const waiting: (() => void)[] = []
+  let used = 0
   let failures = 0
   let askedAgainAt = Number.NEGATIVE_INFINITY
   let fault: unknown
@@ -103,22 +106,54 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     askedAgainAt = performance.now() + Math.min(awayPauseMaxMs, exponentialBackoffMs(failures))
   }
 
+  /** A connection for each that is let in, so that nobody waits for one when it has been judged to be in time. */
+  async function enter(): Promise<void> {
+    if (used < connectionsMax) {
+      used += 1
+      return
+    }
+    if (waiting.length >= waitingMax)
+      throw new AppError('overloaded', 'Too many are waiting for the database.')
+    const { promise, resolve } = Promise.withResolvers<void>()
+    waiting.push(resolve)
+    await promise
+  }
+
+  function leave(): void {
+    const next = waiting.shift()
+    if (next === undefined) used -= 1
+    else next()
+  }
+
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
   async function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
-    if (closed) throw dependencyDown('The database is closed.')
-    if (inUse >= waitingMax) throw new AppError('overloaded', 'Too many are waiting for the database.')
-    if (performance.now() < askedAgainAt) throw readFault(fault)
-    inUse += 1
+    await enter()
     try {
+      if (closed) throw dependencyDown('The database is closed.')
+      if (performance.now() < askedAgainAt) throw readFault(fault)
       await connect()
-      const result = await work({ maxTimeMS: commandTimeoutMs })
+      const result = await bounded(work)
       failures = 0
       return result
     } catch (error) {
       if (error instanceof Error && error.name === 'MongoServerSelectionError') noteAbsence(error)
       throw error
     } finally {
-      inUse -= 1
+      leave()
+    }
+  }
+
+  /** What is given up gives its connection back, too: the pool would else shrink with each failure of the server. */
+  async function bounded<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
+    const lost = new AbortController()
+    const timer = setTimeout(
+      () => lost.abort(new TookTooLong('A command was lost with its connection.')),
+      lostTimeoutMs,
+    )
+    try {
+      return await work({ maxTimeMS: commandTimeoutMs, signal: lost.signal })
+    } finally {
+      clearTimeout(timer)
     }
   }
 

@@ -15,6 +15,7 @@ export function createMongoOutbox({
   link: MongoLink
   collections: Collections
 }): Outbox {
+  /** A relay that died amid a removal leaves documents that seem to have something to tell, and have nothing. */
   async function oldestEvents(limit: number): Promise<MongoRow[]> {
     const documents = await link.read((limits) =>
       guids
@@ -23,6 +24,11 @@ export function createMongoOutbox({
         .limit(limit)
         .toArray(),
     )
+    const empty = documents.filter(({ outbox }) => outbox.length === 0).map(({ _id }) => _id)
+    if (empty.length > 0) {
+      await passOver(empty)
+      return oldestEvents(limit)
+    }
     return documents
       .flatMap(({ _id: key, outbox }) =>
         outbox.map((event) => ({
@@ -35,6 +41,12 @@ export function createMongoOutbox({
         })),
       )
       .slice(0, limit)
+  }
+
+  /** Those of them that have nothing to tell any more are not to be looked at again. */
+  async function passOver(ids: string[]): Promise<void> {
+    const empty = { _id: { $in: ids }, outbox: { $size: 0 } }
+    await link.write((limits) => guids.updateMany(empty, { $unset: { due: '' } }, limits))
   }
 
   function readCommands(limit: number): Promise<OperationDocument[]> {
@@ -75,8 +87,7 @@ export function createMongoOutbox({
     }))
     for (const chunk of chunked(removals))
       await link.write((limits) => guids.bulkWrite(chunk, { ...limits, ordered: false }))
-    const empty = { _id: { $in: rows.map(({ key }) => key) }, outbox: { $size: 0 } }
-    await link.write((limits) => guids.updateMany(empty, { $unset: { due: '' } }, limits))
+    await passOver(rows.map(({ key }) => key))
   }
 
   return {

@@ -12,6 +12,7 @@ import { createMongoEnds } from '../src/mongodb-ends.ts'
 import type { MongoEnds } from '../src/mongodb-ends.ts'
 import { createMongoGuids } from '../src/mongodb-guids.ts'
 import { createMongoOperations } from '../src/mongodb-operations.ts'
+import { createMongoOutbox } from '../src/mongodb-outbox.ts'
 import { createMongoSettling } from '../src/mongodb-settling.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { OperationOver } from '../src/store.ts'
@@ -156,6 +157,28 @@ function testStores(server: string): void {
       await other.settle()
       t.assert.equal(await world.document(), undefined)
     })
+
+  test('mongodb: a relay that died between publishing and forgetting holds nothing back, and what it forgot by half is passed over', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const { guids } = world.open()
+    const others = ['1', '2', '3'].map((digit) => guid.replace('5', digit))
+    for (const other of [...others, guid]) await guids.create({ ...world.row('ada'), guid: other })
+    const { outbox, collections } = world
+    await collections.guids.updateMany({ _id: { $in: others } }, { $set: { outbox: [] } })
+    const [row, ...more] = await outbox.oldest(1)
+    t.assert.equal(row?.key, guid)
+    t.assert.deepEqual(more, [])
+    await guids.update(guid, { user: 'eve' })
+    t.assert.deepEqual((await outbox.oldest(10))[0], row)
+    if (row !== undefined) await outbox.remove([row], undefined)
+    const rest = await outbox.oldest(10)
+    t.assert.deepEqual(
+      rest.map(({ body }) => JSON.parse(body).type),
+      ['guid.updated'],
+    )
+    await outbox.remove(rest, undefined)
+    t.assert.equal((await outbox.backlog()).rows, 0)
+  })
 }
 
 type Changes = {
@@ -202,6 +225,8 @@ async function createWorld(t: TestContext, server: string) {
   return {
     clock,
     open,
+    collections,
+    outbox: createMongoOutbox({ link, collections }),
     document: () => link.newest((options) => collections.guids.findOne({ _id: guid }, options)),
     row: (user: string) => ({ guid, user, expire: startSeconds + 7_200, version: nextVersion() }),
     kept: (id: string, body: string) => ({
