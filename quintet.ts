@@ -38,6 +38,7 @@ import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
+import { migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
 import { createInventoryApp } from './services/inventory/src/app.ts'
 import { inventorySettings } from './services/inventory/src/config.ts'
 
@@ -64,6 +65,7 @@ const services = {
       const config = loadConfig(guidSettings, settings)
       return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
     },
+    migrate: migrateGuid,
   },
   brokerage: {
     settings: brokerageSettings,

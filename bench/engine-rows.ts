@@ -25,6 +25,7 @@ export const engineRows: Row[] = [
     ...row('guid POST on PostgreSQL, 128 at once', guidOn('many', { cache: 'redis' }), guidCreations),
     connections: manyConnections,
   },
+  row('guid POST on MongoDB', guidOnMongodb(), guidCreations),
   row('orders on many accounts, on DynamoDB', brokerageOnDynamodb(), ordersOnMany),
 ]
 
@@ -46,6 +47,18 @@ function guidOn(
       const GUID_DATABASE_URL = await fresh(`bench_guid_${name}`)
       await migrate('guid', { GUID_DATABASE_URL })
       return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('redis') }
+    },
+  }
+}
+
+function guidOnMongodb(): ServerProcess {
+  return {
+    ...guid,
+    async prepare() {
+      const database = { pathname: `/bench_${randomBytes(6).toString('hex')}` }
+      const GUID_DATABASE_URL = Object.assign(new URL(engine('mongodb')), database).href
+      await migrate('guid', { GUID_DATABASE_URL })
+      return { GUID_DATABASE_URL, CACHE_URL: engine('redis') }
     },
   }
 }

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { MongoClient } from 'mongodb'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 
@@ -13,13 +14,14 @@ after(() => Promise.all(made.map(drop)))
 
 /**
  * A database of its own for a test, with its tables: embedded, or on the server at `TEST_DATABASE`, by which the tests of a
- * service run on an engine as they are.
+ * service run on an engine as they are. The tables are those of a folder of migrations, or made by the service itself.
  */
-export async function freshDatabase(migrations: URL): Promise<string> {
+export async function freshDatabase(migrate: URL | ((url: string) => Promise<unknown>)): Promise<string> {
   const server = process.env.TEST_DATABASE
   if (server === undefined) return 'sqlite::memory:'
   const url = freshDatabaseOn(server)
-  await withMigrator(url, { migrations }, migrateUp)
+  if (migrate instanceof URL) await withMigrator(url, { migrations: migrate }, migrateUp)
+  else await migrate(url)
   return url
 }
 
@@ -31,6 +33,7 @@ export function freshDatabaseOn(server: string): string {
 }
 
 async function drop({ server, name }: { server: string; name: string }): Promise<void> {
+  if (server.startsWith('mongodb:')) return dropOnMongo(server, name)
   if (!server.startsWith('postgres')) return dropOnMysql(server, name)
   const client = new pg.Client(server)
   await client.connect()
@@ -42,6 +45,12 @@ async function dropOnMysql(server: string, name: string): Promise<void> {
   const connection = await createConnection(server)
   await connection.query(`drop database if exists ${connection.escapeId(name)}`)
   await connection.end()
+}
+
+async function dropOnMongo(server: string, name: string): Promise<void> {
+  const client = new MongoClient(server, { retryWrites: false })
+  await client.db(name).dropDatabase()
+  await client.close()
 }
 
 /** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */

@@ -36,6 +36,7 @@ const embedded = async (): Promise<Diagnose> => async () => [
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const mysql = async (): Promise<Diagnose> => (await import('./mysql.ts')).diagnoseMysql
+const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
 const amqp = async (): Promise<Diagnose> => (await import('./amqp.ts')).diagnoseAmqp
 const kafka = async (): Promise<Diagnose> => (await import('./kafka.ts')).diagnoseKafka
@@ -48,6 +49,8 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   postgresql: postgres,
   mysql,
   mariadb: mysql,
+  mongodb,
+  'mongodb+srv': mongodb,
   redis,
   rediss: redis,
   amqp,

@@ -91,17 +91,18 @@ export function createIdempotency(options: {
     if (found !== undefined) return replayed(found, fingerprint)
     const keptAs = (answer: Answer) => ({ id, fingerprint, answer, createdAtMs: clock.now() })
     try {
-      return await act((answer) => [keptAs(answer)])
+      return await act((answer) => [keptAs(answer)]).catch(async (error: unknown) => {
+        if (!(error instanceof AppError) || !keptRefusals.has(error.status)) throw error
+        const refusal = refusalAnswer?.(error, request) ?? answerOf(error, request, detailAlias)
+        await answers.keep(keptAs(refusal))
+        return refusal
+      })
     } catch (error) {
-      if (error instanceof DuplicateRequest) {
-        const other = await answers.find(id, since())
-        if (other === undefined) throw stillAtWork()
-        return replayed(other, fingerprint)
-      }
-      if (!(error instanceof AppError) || !keptRefusals.has(error.status)) throw error
-      const refusal = refusalAnswer?.(error, request) ?? answerOf(error, request, detailAlias)
-      await answers.keep(keptAs(refusal))
-      return refusal
+      // Of the effect, or of a refusal that was to be kept.
+      if (!(error instanceof DuplicateRequest)) throw error
+      const other = await answers.find(id, since())
+      if (other === undefined) throw stillAtWork()
+      return replayed(other, fingerprint)
     }
   }
 
@@ -143,7 +144,8 @@ export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefine
   })
 }
 
-function stillAtWork(): AppError {
+/** How a request is refused whose key is with another that has no answer yet. */
+export function stillAtWork(): AppError {
   return new AppError('idempotency_in_flight', 'A request with this Idempotency-Key is still at work.', {
     retryAfterSeconds: 1,
   })

@@ -12,8 +12,9 @@ export {
   idempotencyKeptMs,
   idempotencyKeyOf,
   sendAnswer,
+  stillAtWork,
 } from './idempotency.ts'
-export type { Answer, AnswerStore, Idempotency, KeptAnswer, Recorder } from './idempotency.ts'
+export type { Answer, AnswerStore, FoundAnswer, Idempotency, KeptAnswer, Recorder } from './idempotency.ts'
 export {
   createIdempotencyTable,
   createSqlAnswers,

@@ -161,8 +161,11 @@ export { queueCommandUsage, runQueueCommand } from './command.ts'
 export {
   createOutboxRelay,
   createOutboxTable,
+  createSqlOutbox,
   dropOutboxTable,
   outboxStatement,
   wakeAfterCommit,
 } from './outbox.ts'
-export type { OutboxMessage, OutboxRelay, OutboxTable } from './outbox.ts'
+export type { OutboxMessage, OutboxTable } from './outbox.ts'
+export { createRelay } from './relay.ts'
+export type { Outbox, OutboxRelay, OutboxRow } from './relay.ts'

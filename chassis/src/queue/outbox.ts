@@ -1,12 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
-import type { Clock } from '../clock/index.ts'
 import { identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
-import { AppError } from '../errors/index.ts'
-import { exponentialBackoffMs } from './index.ts'
-import type { Message, Queue, StreamOptions } from './index.ts'
+import { createRelay } from './relay.ts'
+import type { Outbox, OutboxRelay } from './relay.ts'
 
 /** What the tables of a service with an outbox must include. */
 export type OutboxTable = {
@@ -29,15 +27,6 @@ export type OutboxMessage = {
   readonly body: string
   readonly createdAt: number
   readonly id?: string
-}
-
-export type OutboxRelay = {
-  /** Says that rows were committed, to have them relayed sooner than the next look would. */
-  wake(): void
-  /** Waits for what is being relayed; the rest stays for the next start. */
-  stop(): Promise<void>
-  /** How many rows wait, at most, and the age of the oldest. */
-  backlog(): Promise<{ rows: number; oldestAgeMs: number }>
 }
 
 /** For the migrations of a service that publishes what it commits. */
@@ -79,131 +68,46 @@ export function outboxStatement(db: Kysely<OutboxTable>): (message: OutboxMessag
   return ({ queue, id = null, key, body, createdAt }) => insert({ queue, id, key, body, createdAt })
 }
 
-/** How long rows gather after a `wake` before they leave, so that under load a group is worth its two commits. */
-const gatherMs = 10
-const lookIntervalMs = 200
-
-/**
- * Carries what services committed to the queue: in the order of the rows, at least once, each message under one id however
- * often it is sent. Of the processes that share a database one relays at a time, under a lease that is held only while
- * there is something to relay. While a queue is down or full the rows wait, and tries grow rarer.
- */
+/** The relay over the outbox of a SQL database. */
 export function createOutboxRelay({
   database,
-  queue,
-  clock,
-  streams = {},
-  batchMax = 500,
-  leaseMs = 10_000,
-}: {
-  database: Database<OutboxTable>
-  queue: Pick<Queue, 'publishAll' | 'append'>
-  clock: Clock
-  /** Which names are streams, and how much they keep; all others are queues. */
-  streams?: Readonly<Record<string, StreamOptions>>
-  batchMax?: number
-  leaseMs?: number
-}): OutboxRelay {
+  ...options
+}: Omit<Parameters<typeof createRelay>[0], 'outbox'> & { database: Database<OutboxTable> }): OutboxRelay {
+  return createRelay({ ...options, outbox: createSqlOutbox(database) })
+}
+
+/** The outbox that is a table. */
+export function createSqlOutbox(database: Database<OutboxTable>): Outbox {
   const statements = prepareStatements(database.query)
-  const holder = randomUUID()
-  let relaying: Promise<void> | undefined
-  let gathering: NodeJS.Timeout | undefined
-  let stopping = false
-  let failures = 0
-  let pausedUntil = Number.NEGATIVE_INFINITY
-  let batchSize = batchMax
-  const timer = setInterval(look, lookIntervalMs).unref()
-
-  function wake(): void {
-    gathering ??= setTimeout(look, gatherMs).unref()
-  }
-
-  function look(): void {
-    clearTimeout(gathering)
-    gathering = undefined
-    if (stopping || clock.now() < pausedUntil) return
-    if (relaying !== undefined) {
-      wake()
-      return
-    }
-    relaying = relay()
-      .catch(pause)
-      .finally(() => {
-        relaying = undefined
-      })
-  }
-
-  async function relay(): Promise<void> {
-    if ((await database.read(statements.oldest({ limit: 1 }))).length > 0) {
-      const now = clock.now()
-      const lease = await database.commit([
-        { ...statements.takeLease({ holder, now, until: now + leaseMs }), required: true },
+  return {
+    oldest: async (limit) => database.read(statements.oldest({ limit })),
+    async takeLease(lease) {
+      const { results } = await database.commit([
+        { ...statements.takeLease(lease), required: true },
         statements.source({}),
       ])
-      const source = lease.results[1]?.rows[0]?.source
-      if (source !== undefined) await relayUnderLease(String(source), now + leaseMs / 2)
-    }
-    failures = 0
-  }
-
-  /** The lease is given back with the removal of the last rows, or left to lapse when something fails. */
-  async function relayUnderLease(source: string, until: number): Promise<void> {
-    for (let more = true; more; ) {
-      const rows = await database.read(statements.oldest({ limit: batchSize }))
-      const { relayed, error } = await publish(source, rows)
-      more = error === undefined && rows.length === batchSize && !stopping && clock.now() < until
-      await database.commit(more ? relayed : [...relayed, statements.releaseLease({ holder })])
-      if (error !== undefined) throw error
-      batchSize = Math.min(batchMax, batchSize * 2)
-    }
-  }
-
-  function pause(error: unknown): void {
-    failures += 1
-    pausedUntil = clock.now() + exponentialBackoffMs(failures)
-    // A queue that has no room for all may have it for some.
-    if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
-  }
-
-  /** Each queue fares on its own, so that a full one does not hold back what goes to another. */
-  async function publish(
-    source: string,
-    rows: readonly OutboxRow[],
-  ): Promise<{ relayed: Statement[]; error?: unknown }> {
-    const relayed: Statement[] = []
-    let error: unknown
-    const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
-      const messages = group.map((row) => messageOf(source, row))
-      const stream = streams[name]
-      try {
-        await (stream === undefined ? queue.publishAll(name, messages) : queue.append(name, messages, stream))
-        relayed.push(statements.remove({ ids: group.map(({ id }) => id).join(',') }))
-      } catch (cause) {
-        error = cause
-      }
-    })
-    await Promise.all(publications)
-    return { relayed, error }
-  }
-
-  return {
-    wake,
-    async stop() {
-      stopping = true
-      clearInterval(timer)
-      clearTimeout(gathering)
-      await relaying
+      const source = results[1]?.rows[0]?.source
+      return source === undefined ? undefined : String(source)
+    },
+    async remove(rows, holder) {
+      const unit: Statement[] = []
+      if (rows.length > 0) unit.push(statements.remove({ ids: rows.map(({ id }) => id).join(',') }))
+      if (holder !== undefined) unit.push(statements.releaseLease({ holder }))
+      await database.commit(unit)
     },
     async backlog() {
       const [row] = await database.read(statements.backlog({}))
-      const now = clock.now()
-      return { rows: Number(row?.rows ?? 0), oldestAgeMs: now - Number(row?.oldest_at ?? now) }
+      const oldestAt = row?.oldest_at ?? undefined
+      return { rows: Number(row?.rows ?? 0), ...(oldestAt !== undefined && { oldestAt: Number(oldestAt) }) }
     },
   }
 }
 
 /** A database whose commits have the relay look at once: what was committed may have left messages in the outbox. */
-export function wakeAfterCommit<Tables>(database: Database<Tables>, relay: OutboxRelay): Database<Tables> {
+export function wakeAfterCommit<Tables>(
+  database: Database<Tables>,
+  relay: Pick<OutboxRelay, 'wake'>,
+): Database<Tables> {
   return {
     ...database,
     async commit(unit, fence) {
@@ -212,12 +116,6 @@ export function wakeAfterCommit<Tables>(database: Database<Tables>, relay: Outbo
       return outcome
     },
   }
-}
-
-type OutboxRow = { id: number; queue: string; message_id: string | null; key: string; body: string }
-
-function messageOf(source: string, { id, message_id, key, body }: OutboxRow): Message {
-  return { id: message_id ?? `${source}-${id}`, key, body }
 }
 
 function prepareStatements(db: Kysely<OutboxTable>) {

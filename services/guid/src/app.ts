@@ -1,10 +1,10 @@
 import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { openDatabase, startSweeper } from '@quintet/chassis/database'
-import { createApp, createIdempotency, createSqlAnswers } from '@quintet/chassis/http'
+import { startSweeper } from '@quintet/chassis/database'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
+import { createRelay, openQueue } from '@quintet/chassis/queue'
 import {
   createLogger,
   createMetrics,
@@ -15,9 +15,7 @@ import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { guidRoutes, quickGuid } from './routes.ts'
-import { createSqlGuids } from './sql-guids.ts'
-import type { GuidTables } from './sql-guids.ts'
-import { createSqlOperations } from './sql-operations.ts'
+import { openStorage } from './storage.ts'
 import { commandsQueue, eventsStream } from './store.ts'
 
 /** The guid service, whole: everything that it opens is opened here and closed with it. */
@@ -25,20 +23,20 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
   const { clock = systemClock, logger = createLogger({ service: 'guid', level: config.LOG_LEVEL }) } = parts
   const metrics = createMetrics('guid')
   const [storage, queue] = await Promise.all([
-    openDatabase<GuidTables>(config.GUID_DATABASE_URL, { migrations }),
+    openStorage(config.GUID_DATABASE_URL),
     openQueue(config.EVENTS_URL, { clock }),
   ])
   const cache = await openCache(config.CACHE_URL, { clock, namespace: 'guid', trusted: storage.isSole })
-  const relay = createOutboxRelay({
-    database: storage,
-    queue,
+  const streams = { [eventsStream]: eventsKept }
+  const relay = createRelay({ outbox: storage.outbox, queue, clock, streams })
+  const backlogMax = config.GUID_BACKLOG_MAX
+  const { guids, operations, answers, sweeps } = storage.createStores({
+    cache,
     clock,
-    streams: { [eventsStream]: eventsKept },
+    backlogMax,
+    wake: relay.wake,
   })
-  const database = wakeAfterCommit(storage, relay)
-  const guids = createSqlGuids({ database, cache, clock })
-  const operations = createSqlOperations({ database, clock, backlogMax: config.GUID_BACKLOG_MAX })
-  const idempotency = createIdempotency({ answers: createSqlAnswers(database), clock, detailAlias: 'error' })
+  const idempotency = createIdempotency({ answers, clock, detailAlias: 'error' })
   const app = await createApp({
     name: 'guid',
     title: 'GUID registry',
@@ -46,28 +44,26 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     logger,
     metrics,
     detailAlias: 'error',
-    dependencies: { database: database.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
+    dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
     quick: quickGuid(guids),
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
   const consumer = queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock }))
-  const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep], logger)
+  const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger)
   app.addHook('onClose', async () => {
     await sweeper.stop()
     await consumer.stop()
     await relay.stop()
     await queue.close()
     await cache.close()
-    await database.close()
+    await storage.close()
   })
   return app
 }
 
 type GuidParts = { clock: Clock; logger: Logger }
-
-const migrations = new URL('../migrations/', import.meta.url)
 
 /** Nobody is obliged to take the events, so the newest ones are kept and the oldest give way. */
 const eventsKept = { keptMax: 100_000 }

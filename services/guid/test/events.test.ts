@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openQueue } from '@quintet/chassis/queue'
+import { until } from '@quintet/chassis/testing'
 import { GuidEvent } from '@quintet/contracts'
 import { Value } from 'typebox/value'
 import { createWorld, startSeconds } from './world.ts'
@@ -24,7 +24,7 @@ async function eventfulWorld(t: TestContext) {
   })
   async function events(count: number): Promise<GuidEvent[]> {
     const read = () => queue.readStream('guid.events', { limit: 5_000 })
-    for (let tries = 0; tries < 500 && (await read()).length < count; tries++) await pause(10)
+    await until(async () => (await read()).length >= count)
     const held = await read()
     return held.map(({ body, key }) => {
       const event: unknown = JSON.parse(body)

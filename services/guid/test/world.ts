@@ -6,6 +6,7 @@ import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { createGuidApp } from '../src/app.ts'
 import { guidSettings } from '../src/config.ts'
+import { migrateStorage } from '../src/storage.ts'
 
 export const startMs = Date.UTC(2030, 0, 1)
 export const startSeconds = startMs / 1000
@@ -17,7 +18,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   const clock = createManualClock(startMs)
   const made = new Map(
     Object.entries({
-      GUID_DATABASE_URL: await freshDatabase(migrations),
+      GUID_DATABASE_URL: await freshDatabase((url) => migrateStorage(url, 'up')),
       EVENTS_URL: 'sqlite::memory:',
       ...settings,
     }).map(([name, value]) => [name, { value, source: 'environment' as const }]),
@@ -43,5 +44,3 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
   }
 }
-
-const migrations = new URL('../migrations/', import.meta.url)

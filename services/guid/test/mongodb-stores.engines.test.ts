@@ -1,0 +1,241 @@
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { openCache } from '@quintet/chassis/cache'
+import { createManualClock } from '@quintet/chassis/clock'
+import { DuplicateRequest } from '@quintet/chassis/http'
+import { openMongo } from '@quintet/chassis/mongodb'
+import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
+import { createMongoAnswers } from '../src/mongodb-answers.ts'
+import type { MongoAnswers } from '../src/mongodb-answers.ts'
+import { collectionsOf } from '../src/mongodb-documents.ts'
+import { createMongoEnds } from '../src/mongodb-ends.ts'
+import type { MongoEnds } from '../src/mongodb-ends.ts'
+import { createMongoGuids } from '../src/mongodb-guids.ts'
+import { createMongoOperations } from '../src/mongodb-operations.ts'
+import { createMongoOutbox } from '../src/mongodb-outbox.ts'
+import { createMongoSettling } from '../src/mongodb-settling.ts'
+import { migrateStorage } from '../src/storage.ts'
+import { OperationOver } from '../src/store.ts'
+import { startMs, startSeconds } from './world.ts'
+
+/** The steps between which a process can die or stall, each stopped at in the stores themselves. */
+const server = engineUrl('mongodb')
+if (server !== undefined) testStores(server)
+
+const guid = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
+const command = { kind: 'create' as const, guid, user: 'ada', expire: startSeconds + 60 }
+
+function testStores(server: string): void {
+  test('mongodb: a request that died after its effect has the answer that was kept with it, and a sweeper brings it home', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const dying = world.open({ dies: true })
+    t.assert.equal(
+      await dying.guids.create(world.row('ada'), { answers: [world.kept('k', 'one')] }),
+      'created',
+    )
+    const other = world.open()
+    t.assert.equal((await other.answers.find('k', 0))?.answer.body, 'one')
+    await t.assert.rejects(other.answers.keep(world.kept('k', 'two')), DuplicateRequest)
+    const again = world.open({ dies: true })
+    t.assert.equal((await again.answers.find('k', 0))?.answer.body, 'one')
+    world.clock.advance(5_000)
+    await other.settle()
+    t.assert.deepEqual((await world.document())?.kept, [])
+    t.assert.equal((await world.document())?.settleAt, undefined)
+    t.assert.equal((await again.answers.find('k', 0))?.answer.body, 'one')
+  })
+
+  test('mongodb: a request that stalls before its effect is at work for 10 s, then its key is free and its effect impossible', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const gate = Promise.withResolvers<void>()
+    const reached = Promise.withResolvers<void>()
+    const stalling = world.open({
+      answers: (answers) => ({
+        ...answers,
+        around: (kept, at, effect) =>
+          answers.around(kept, at, async (entries) => {
+            reached.resolve()
+            await gate.promise
+            return effect(entries)
+          }),
+      }),
+    })
+    const late = stalling.guids.create(world.row('late'), { answers: [world.kept('k', 'late')] })
+    const lateOutcome = late.catch((error: unknown) => error)
+    await reached.promise
+    const other = world.open()
+    world.clock.advance(9_999)
+    await t.assert.rejects(other.answers.find('k', 0), { code: 'idempotency_in_flight' })
+    world.clock.advance(1)
+    t.assert.equal(await other.answers.find('k', 0), undefined)
+    t.assert.equal(
+      await other.guids.create(world.row('ada'), { answers: [world.kept('k', 'ada')] }),
+      'created',
+    )
+    world.clock.advance(5_000)
+    await other.settle()
+    gate.resolve()
+    t.assert.ok((await lateOutcome) instanceof DuplicateRequest)
+    t.assert.equal((await world.document())?.user, 'ada')
+    t.assert.equal((await other.answers.find('k', 0))?.answer.body, 'ada')
+    world.clock.advance(3_600_000)
+    await other.settle()
+    t.assert.deepEqual((await world.document())?.kept, [])
+  })
+
+  test('mongodb: a refusal leaves the key free for the answer that tells of it', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const { guids, answers } = world.open()
+    await guids.create(world.row('ada'))
+    t.assert.equal(await guids.create(world.row('eve'), { answers: [world.kept('k', 'yes')] }), 'live')
+    await answers.keep(world.kept('k', 'no'))
+    t.assert.equal((await answers.find('k', 0))?.answer.body, 'no')
+  })
+
+  test('mongodb: a command whose worker died after the effect and before the end of the operation has one effect', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const dying = world.open({ dies: true })
+    await dying.operations.accept('o', command, [])
+    await dying.guids.create(world.row('ada'), { operation: 'o' })
+    const before = await world.document()
+    const other = world.open()
+    t.assert.equal((await other.operations.find('o'))?.status, 'pending')
+    await t.assert.rejects(other.guids.create(world.row('eve'), { operation: 'o' }), OperationOver)
+    const operation = await other.operations.find('o')
+    t.assert.equal(operation?.status, 'succeeded')
+    t.assert.equal(JSON.parse(operation?.result ?? '').user, 'ada')
+    const after = await world.document()
+    t.assert.deepEqual([after?.user, after?.version], [before?.user, before?.version])
+    t.assert.deepEqual(after?.ended, [])
+  })
+
+  test('mongodb: an operation that had its effect cannot be failed, and is ended by a sweeper', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const dying = world.open({ dies: true })
+    for (const id of ['o', 'p']) await dying.operations.accept(id, command, [])
+    await dying.guids.create(world.row('ada'), { operation: 'o' })
+    await dying.guids.update(guid, { user: 'eve' }, undefined, { operation: 'p' })
+    const other = world.open()
+    await other.operations.fail('o', { title: 'It had moved on.' })
+    t.assert.equal((await other.operations.find('o'))?.status, 'succeeded')
+    world.clock.advance(5_000)
+    await other.settle()
+    t.assert.equal((await other.operations.find('p'))?.status, 'succeeded')
+  })
+
+  for (const meanwhile of ['applied and undone', 'failed'] as const)
+    test(`mongodb: a worker that saw the GUID absent and stalls does nothing when the command was ${meanwhile} meanwhile`, async (t: TestContext) => {
+      const world = await createWorld(t, server)
+      const gate = Promise.withResolvers<void>()
+      const reached = Promise.withResolvers<void>()
+      const stalling = world.open({
+        ends: (ends) => ({
+          ...ends,
+          async refuseOver(...looked) {
+            await ends.refuseOver(...looked)
+            reached.resolve()
+            await gate.promise
+          },
+        }),
+      })
+      const other = world.open()
+      await other.operations.accept('o', command, [])
+      const late = stalling.guids.create(world.row('late'), { operation: 'o' })
+      const lateOutcome = late.catch((error: unknown) => error)
+      await reached.promise
+      if (meanwhile === 'failed') await other.operations.fail('o', { title: 'Refused' })
+      else {
+        await other.guids.create(world.row('ada'), { operation: 'o' })
+        t.assert.ok(await other.guids.delete(guid))
+      }
+      world.clock.advance(3_599_999)
+      await other.settle()
+      gate.resolve()
+      t.assert.ok((await lateOutcome) instanceof OperationOver)
+      t.assert.equal(await other.guids.find(guid), undefined)
+      world.clock.advance(1)
+      await other.settle()
+      t.assert.equal(await world.document(), undefined)
+    })
+
+  test('mongodb: a relay that died between publishing and forgetting holds nothing back, and what it forgot by half is passed over', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const { guids } = world.open()
+    const others = ['1', '2', '3'].map((digit) => guid.replace('5', digit))
+    for (const other of [...others, guid]) await guids.create({ ...world.row('ada'), guid: other })
+    const { outbox, collections } = world
+    await collections.guids.updateMany({ _id: { $in: others } }, { $set: { outbox: [] } })
+    const [row, ...more] = await outbox.oldest(1)
+    t.assert.equal(row?.key, guid)
+    t.assert.deepEqual(more, [])
+    await guids.update(guid, { user: 'eve' })
+    t.assert.deepEqual((await outbox.oldest(10))[0], row)
+    if (row !== undefined) await outbox.remove([row], undefined)
+    const rest = await outbox.oldest(10)
+    t.assert.deepEqual(
+      rest.map(({ body }) => JSON.parse(body).type),
+      ['guid.updated'],
+    )
+    await outbox.remove(rest, undefined)
+    t.assert.equal((await outbox.backlog()).rows, 0)
+  })
+}
+
+type Changes = {
+  /** Nothing is done any more once the effect is there. */
+  dies?: boolean
+  answers?: (answers: MongoAnswers) => MongoAnswers
+  ends?: (ends: MongoEnds) => MongoEnds
+}
+
+/** One database, and stores over it as those of as many processes as it takes. */
+async function createWorld(t: TestContext, server: string) {
+  const url = freshDatabaseOn(server)
+  await migrateStorage(url, 'up')
+  const clock = createManualClock(startMs)
+  const cache = await openCache('none:', { clock })
+  const link = openMongo(url)
+  t.after(() => link.close())
+  const collections = collectionsOf(link)
+  const { nextVersion } = open().guids
+
+  function open({ dies = false, answers: change = same, ends: changeEnds = same }: Changes = {}) {
+    const running: Promise<unknown>[] = []
+    const afterwards = {
+      run: (work: () => Promise<unknown>) => void (dies || running.push(work())),
+      done: async () => void (await Promise.all(running)),
+    }
+    const base = { link, collections, clock, afterwards, wake: () => {} }
+    const answers = change(createMongoAnswers(base))
+    const ends = changeEnds(createMongoEnds(base))
+    const parts = { ...base, answers, ends, cache }
+    const sweeps = createMongoSettling(parts)
+    return {
+      answers,
+      guids: createMongoGuids(parts),
+      operations: createMongoOperations({ ...parts, backlogMax: 10 }),
+      async settle() {
+        await afterwards.done()
+        await collections.guids.updateMany({}, { $set: { outbox: [] } })
+        for (const sweep of sweeps) await sweep(100)
+      },
+    }
+  }
+
+  return {
+    clock,
+    open,
+    collections,
+    outbox: createMongoOutbox({ link, collections }),
+    document: () => link.newest((options) => collections.guids.findOne({ _id: guid }, options)),
+    row: (user: string) => ({ guid, user, expire: startSeconds + 7_200, version: nextVersion() }),
+    kept: (id: string, body: string) => ({
+      id,
+      fingerprint: 'f',
+      answer: { status: 201, headers: {}, body },
+      createdAtMs: clock.now(),
+    }),
+  }
+}
+
+const same = <T>(one: T): T => one
