@@ -12,6 +12,8 @@ import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { pending, Reference } from './reference.ts'
 
 const unitsPerCallMax = 256
+/** While the server waits for its disk for one, another can be worked on. */
+const callsAtOnceMax = 2
 const unitsWaitingMax = 20_000
 /** A shape that has been seen so often is worth a function, which costs a hundred statements to make. */
 const usesForFunction = 3
@@ -33,12 +35,15 @@ type Waiting = {
 
 type Lone = { readonly shape: Shape; readonly waiting: Waiting }
 
-/** Units of one shape on their way: those of one call, and those that wait for it to come back. */
+/** Units of one shape: those on their way, and those that wait for a call to come back. */
 type Lane = {
   readonly shape: Shape
   waiting: Waiting[]
   uses: number
-  travelling: boolean
+  /** How many calls are on their way. */
+  travelling: number
+  /** Whether those that wait came in one turn with some that travel, and must not overtake them. */
+  isCut: boolean
   scheduled: boolean
 }
 
@@ -77,7 +82,7 @@ export function createUnits(link: PostgresLink): {
     if (lane === undefined) {
       if (lanes.size >= shapesMax) forget()
       const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
-      lane = { shape, waiting: [], uses: 0, travelling: false, scheduled: false }
+      lane = { shape, waiting: [], uses: 0, travelling: 0, isCut: false, scheduled: false }
       lanes.set(key, lane)
     }
     return lane
@@ -91,13 +96,14 @@ export function createUnits(link: PostgresLink): {
 
   function dispatch(lane: Lane): void {
     lane.scheduled = false
-    if (lane.travelling || lane.waiting.length === 0) return
+    if (lane.travelling >= (lane.isCut ? 1 : callsAtOnceMax) || lane.waiting.length === 0) return
     const batch = lane.waiting.splice(0, unitsPerCallMax)
-    lane.travelling = true
+    lane.isCut = lane.waiting.length > 0
+    lane.travelling += 1
     lane.uses += batch.length
     const together = lane.shape.fenced || lane.uses >= usesForFunction
     void (together ? runTogether(lane.shape, batch) : Promise.resolve(batch)).then((rest) => {
-      lane.travelling = false
+      lane.travelling -= 1
       waitingCount -= batch.length - rest.length
       for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
       dispatch(lane)
@@ -167,7 +173,7 @@ export function createUnits(link: PostgresLink): {
         const lane = laneOf(unit, Number.isFinite(before))
         waitingCount += 1
         lane.waiting.push({ unit, before, tries: 1, resolve, reject })
-        if (lane.travelling || lane.scheduled) return
+        if (lane.scheduled || lane.travelling >= callsAtOnceMax) return
         lane.scheduled = true
         setImmediate(dispatch, lane)
       })

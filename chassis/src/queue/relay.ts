@@ -37,8 +37,10 @@ export type OutboxRelay = {
   backlog(): Promise<{ rows: number; oldestAgeMs: number }>
 }
 
-/** How long rows gather after a `wake` before they leave, so that under load a group is worth its two commits. */
+/** How long rows gather after a `wake` before they leave, so that a group is worth its commits. */
 const gatherMs = 10
+/** The same under load, which is when rows come again soon after others have left. */
+const gatherUnderLoadMs = 50
 const lookIntervalMs = 200
 
 /**
@@ -65,6 +67,7 @@ export function createRelay({
   const holder = randomUUID()
   let relaying: Promise<void> | undefined
   let gathering: NodeJS.Timeout | undefined
+  let relayedAt = Number.NEGATIVE_INFINITY
   let stopping = false
   let failures = 0
   let pausedUntil = Number.NEGATIVE_INFINITY
@@ -72,7 +75,8 @@ export function createRelay({
   const timer = setInterval(look, lookIntervalMs).unref()
 
   function wake(): void {
-    gathering ??= setTimeout(look, gatherMs).unref()
+    const isUnderLoad = performance.now() - relayedAt < gatherUnderLoadMs
+    gathering ??= setTimeout(look, isUnderLoad ? gatherUnderLoadMs : gatherMs).unref()
   }
 
   function look(): void {
@@ -87,6 +91,7 @@ export function createRelay({
       .catch(pause)
       .finally(() => {
         relaying = undefined
+        relayedAt = performance.now()
       })
   }
 
