@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { engine, freshPostgres, migrate } from './engines.ts'
+import { engine, freshMysql, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
 import { brokerage, guid } from './rows.ts'
@@ -18,6 +18,7 @@ export const engineRows: Row[] = [
   row('guid GET from PostgreSQL, uncached', guidOn('uncached', { cache: 'none' }), guidReads),
   toolRow('pgbench inserts', insertRows),
   row('guid POST on PostgreSQL', guidOn('creations', { cache: 'redis' }), guidCreations),
+  row('guid POST on MySQL', guidOn('mysql', { cache: 'redis', fresh: freshMysql }), guidCreations),
   row('peer POST on PostgreSQL', peer('creations'), guidCreations),
   { ...toolRow('pgbench inserts, 128 at once', insertRows), connections: manyConnections },
   {
@@ -36,11 +37,14 @@ function toolRow(name: string, tool: Tool): Row {
   return { name, processes: [], workload: nothing, engines: true, tool }
 }
 
-function guidOn(name: string, { cache }: { cache: 'redis' | 'none' }): ServerProcess {
+function guidOn(
+  name: string,
+  { cache, fresh = freshPostgres }: { cache: 'redis' | 'none'; fresh?: typeof freshPostgres },
+): ServerProcess {
   return {
     ...guid,
     async prepare() {
-      const GUID_DATABASE_URL = await freshPostgres(`bench_guid_${name}`)
+      const GUID_DATABASE_URL = await fresh(`bench_guid_${name}`)
       await migrate('guid', { GUID_DATABASE_URL })
       return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('redis') }
     },

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
+import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 
 const projectRoot = join(import.meta.dirname, '..')
@@ -25,6 +26,17 @@ export async function freshPostgres(name: string): Promise<string> {
     await client.end()
   }
   return Object.assign(new URL(engine('postgres')), { pathname: `/${name}` }).href
+}
+
+/** A MySQL database of this name that is not there: migrating makes it, as it must compare texts. */
+export async function freshMysql(name: string): Promise<string> {
+  const connection = await createConnection(engine('mysql'))
+  try {
+    await connection.query(`drop database if exists ${connection.escapeId(name)}`)
+  } finally {
+    await connection.end()
+  }
+  return Object.assign(new URL(engine('mysql')), { pathname: `/${name}` }).href
 }
 
 /** Makes the tables of a service where the setting says. */

@@ -4,13 +4,16 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as immediately } from 'node:timers/promises'
 import {
+  asText,
   dialectOf,
   inText,
   lowered,
   migrateUp,
+  notTaken,
   openDatabase,
   pending,
   prepareQuery,
+  removeFound,
   returnedBy,
   withMigrator,
 } from '@quintet/chassis/database'
@@ -42,11 +45,8 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
   test('a built query inserts, selects, updates and deletes, and says how many rows it touched', async (t: TestContext) => {
     const { query } = await open(t, createUrl(t))
     const rows = ['a', 'b', 'c'].map((id) => ({ id, balance: 1 }))
-    t.assert.deepEqual(await query.insertInto('account').values(rows).returning('id').execute(), [
-      { id: 'a' },
-      { id: 'b' },
-      { id: 'c' },
-    ])
+    const inserted = await query.insertInto('account').values(rows).executeTakeFirst()
+    t.assert.equal(inserted.numInsertedOrUpdatedRows, 3n)
     const updated = await query
       .updateTable('account')
       .set({ balance: 2 })
@@ -83,10 +83,11 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
 
   test('a prepared query is bound by name, as often as a name occurs, and keeps what was built in', async (t: TestContext) => {
     const { query, commit, read } = await open(t, createUrl(t))
+    const integer = sql.raw(dialectOf(query) === 'mysql' ? 'signed' : 'integer')
     const insert = prepareQuery((p: Placeholders<{ id: string; amount: number }>) =>
       query.insertInto('account').values({
         id: p.id,
-        balance: sql<number>`cast(${p.amount} as integer) + cast(${p.amount} as integer) + ${100}`,
+        balance: sql<number>`cast(${p.amount} as ${integer}) + cast(${p.amount} as ${integer}) + ${100}`,
       }),
     )
     const find = prepareQuery((p: Placeholders<{ id: string }>) =>
@@ -106,7 +107,7 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
         .execute()
     await Promise.all(Array.from({ length: 700 }, (_, i) => add(i)))
     for (let i = 700; i < 1200; i += 1) await add(i)
-    const wrong = sql<string>`cast(balance as text)`
+    const wrong = asText(query, sql.ref('balance'))
     t.assert.deepEqual(await query.selectFrom('account').select('id').where('id', '<>', wrong).execute(), [])
     t.assert.equal(await count(query), 1200)
   })
@@ -122,19 +123,17 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
   test('a statement is given what an earlier one of its unit returns, by itself or within a text', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const insert = prepareQuery((p: Placeholders<{ id: string; balance: number }>) =>
-      query
-        .insertInto('account')
-        .values({ id: p.id, balance: sql<number>`${p.balance} + 1` })
-        .returning(['id', 'balance']),
+      query.insertInto('account').values({ id: p.id, balance: sql<number>`${p.balance} + 1` }),
     )
     const units = Array.from({ length: 50 }, (_, i) => {
-      const first = insert({ id: `${i}`, balance: i })
-      const balance = returnedBy(first, 'balance')
+      const first = telling(query, insert({ id: `${i}`, balance: i }), `${i}`)
+      const balance = returnedBy(first.told, 'balance')
       const id = inText(balance, `<${pending}> of ${i}, again ${pending}`)
-      return commit([first, insert({ id, balance })])
+      const second = telling(query, insert({ id, balance }), `<${i + 1}> of ${i}, again ${i + 1}`)
+      return commit([...first.statements, ...second.statements])
     })
     for (const [i, { results }] of (await Promise.all(units)).entries())
-      t.assert.deepEqual(results[1]?.rows, [{ id: `<${i + 1}> of ${i}, again ${i + 1}`, balance: i + 2 }])
+      t.assert.deepEqual(results.at(-1)?.rows, [{ id: `<${i + 1}> of ${i}, again ${i + 1}`, balance: i + 2 }])
   })
 
   test('a statement that refers to what none before it returns fails its unit alone', async (t: TestContext) => {
@@ -155,14 +154,14 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
   test('a statement that refers to a row that was not returned fails its unit alone, however often that happens', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const raise = prepareQuery((p: Placeholders<{ id: string }>) =>
-      query.updateTable('account').set({ balance: 1 }).where('id', '=', p.id).returning('balance'),
+      query.updateTable('account').set({ balance: 1 }).where('id', '=', p.id),
     )
     const insert = prepareQuery((p: Placeholders<{ id: string; balance: number }>) =>
       query.insertInto('account').values({ id: p.id, balance: sql<number>`coalesce(${p.balance}, 7)` }),
     )
     const unit = (of: string, id: string) => {
-      const first = raise({ id: of })
-      return commit([first, insert({ id, balance: returnedBy(first, 'balance') })])
+      const { statements, told } = telling(query, raise({ id: of }), of)
+      return commit([...statements, insert({ id, balance: returnedBy(told, 'balance') })])
     }
     await add(query, 'a', 0).execute()
     for (let round = 0; round < 5; round += 1) {
@@ -171,6 +170,58 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       t.assert.ok(bad.status === 'rejected' && !(bad.reason instanceof AppError))
     }
     t.assert.equal(await count(query), 6)
+  })
+
+  test('an insert that meets a row and leaves it, or may not change it, counts as none', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const insert = (ids: string[], balance: number) =>
+      query.insertInto('account').values(ids.map((id) => ({ id, balance })))
+    const changed = async (statement: { compile(): CompiledQuery }) =>
+      (await commit([statement.compile()])).results[0]?.changes
+    const leaving = (ids: string[]) =>
+      insert(ids, 1).onConflict((conflict) => conflict.column('id').doNothing())
+    const taking = (balance: number, below: number) =>
+      insert(['a'], balance).onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet((row) => ({ balance: row.ref('excluded.balance'), id: row.ref('excluded.id') }))
+          .where('account.balance', '<', below),
+      )
+    t.assert.equal(await changed(leaving(['a'])), 1)
+    t.assert.equal(await changed(leaving(['a'])), 0)
+    t.assert.equal(await changed(leaving(['a', 'b', 'c'])), 2)
+    t.assert.equal(await changed(taking(5, 1)), 0)
+    t.assert.equal(await changed(taking(5, 2)), 1)
+    const rows = await query.selectFrom('account').selectAll().orderBy('id').execute()
+    t.assert.deepEqual(
+      rows.map(({ id, balance }) => `${id} ${balance}`),
+      ['a 5', 'b 1', 'c 1'],
+    )
+  })
+
+  test('an update counts the rows that it finds, changed or not', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    await add(query, 'a', 1).execute()
+    const same = query.updateTable('account').set({ balance: 1 }).where('id', '=', 'a').compile()
+    t.assert.equal((await commit([required(same), required(same)])).refusedBy, undefined)
+  })
+
+  test('removeFound() removes the rows whose keys a select gives', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    await query
+      .insertInto('account')
+      .values(['a', 'b', 'c', 'd'].map((id, balance) => ({ id, balance })))
+      .execute()
+    const poorest = notTaken(query, query.selectFrom('account').select('id').orderBy('balance').limit(2))
+    const { results } = await commit([
+      removeFound(query, 'account', 'id', poorest).compile(),
+      removeFound(query, 'account', 'balance', sql`(select 3 as balance)`).compile(),
+    ])
+    t.assert.deepEqual(
+      results.map(({ changes }) => changes),
+      [2, 1],
+    )
+    t.assert.deepEqual(await query.selectFrom('account').select('id').execute(), [{ id: 'c' }])
   })
 
   test('a required statement that makes an error has commit reject with it, and nothing is changed', async (t: TestContext) => {
@@ -193,18 +244,19 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       add(query, 'a').compile(),
       add(query, 'b').compile(),
       deposit.where('id', 'in', ['a', 'b']).compile(),
-      query.deleteFrom('account').where('id', '=', 'b').returning(['id', 'balance']).compile(),
+      query.selectFrom('account').selectAll().where('id', '=', 'b').compile(),
+      query.deleteFrom('account').where('id', '=', 'b').compile(),
       query.selectFrom('account').select('balance').compile(),
       query.deleteFrom('account').where('id', '=', 'nobody').compile(),
     ])
     t.assert.equal(outcome.refusedBy, undefined)
     t.assert.deepEqual(
       outcome.results.map(({ changes }) => changes),
-      [1, 1, 2, 1, 1, 0],
+      [1, 1, 2, 1, 1, 1, 0],
     )
     t.assert.deepEqual(
       outcome.results.map(({ rows }) => rows.map((row) => ({ ...row }))),
-      [[], [], [], [{ id: 'b', balance: 6 }], [{ balance: 6 }], []],
+      [[], [], [], [{ id: 'b', balance: 6 }], [], [{ balance: 6 }], []],
     )
   })
 
@@ -464,6 +516,19 @@ function testClosing(createUrl: CreateDatabaseUrl): void {
     await t.assert.rejects(query.selectFrom('account').selectAll().execute(), isDown)
     await t.assert.rejects(ping(), isDown)
   })
+}
+
+/** A change, and the statement that gives the row which it leaves: itself, or a select where there is no RETURNING. */
+function telling(
+  query: Database<Tables>['query'],
+  change: CompiledQuery,
+  id: string,
+): { statements: Statement[]; told: Statement } {
+  const told =
+    dialectOf(query) === 'mysql'
+      ? query.selectFrom('account').select(['id', 'balance']).where('id', '=', id).compile()
+      : { sql: `${change.sql} returning "id", "balance"`, parameters: change.parameters }
+  return { statements: dialectOf(query) === 'mysql' ? [change, told] : [told], told }
 }
 
 export async function open(t: TestContext, url: string): Promise<Database<Tables>> {

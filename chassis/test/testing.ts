@@ -5,6 +5,7 @@ import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import { MongoClient } from 'mongodb'
+import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 
 /** What was made on servers, to be dropped when all tests of the file are over and have closed what they opened. */
@@ -33,6 +34,7 @@ export function freshDatabaseOn(server: string): string {
 
 async function drop({ server, name }: { server: string; name: string }): Promise<void> {
   if (server.startsWith('mongodb:')) return dropMongo(server, name)
+  if (!server.startsWith('postgres')) return dropOnMysql(server, name)
   const client = new pg.Client(server)
   await client.connect()
   await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
@@ -43,6 +45,12 @@ async function dropMongo(server: string, name: string): Promise<void> {
   const client = new MongoClient(server, { retryWrites: false })
   await client.db(name).dropDatabase()
   await client.close()
+}
+
+async function dropOnMysql(server: string, name: string): Promise<void> {
+  const connection = await createConnection(server)
+  await connection.query(`drop database if exists ${connection.escapeId(name)}`)
+  await connection.end()
 }
 
 /** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */

@@ -275,6 +275,11 @@ function refuse(error: unknown): never {
   throw dependencyDown('The cache does not answer, and nothing may be changed without it.', error)
 }
 
+/** No two of them are the same, whoever made them. */
 function newToken(): string {
-  return randomBytes(9).toString('base64url').replaceAll('_', '-')
+  tokens += 1
+  return `${maker}-${tokens.toString(36)}`
 }
+
+const maker = randomBytes(9).toString('hex')
+let tokens = 0

@@ -1,5 +1,6 @@
-import { PostgresAdapter, sql } from 'kysely'
+import { MysqlAdapter, PostgresAdapter, sql } from 'kysely'
 import type {
+  Compilable,
   ColumnDataType,
   ColumnDefinitionBuilder,
   Expression,
@@ -10,20 +11,33 @@ import type {
 
 /** What the databases spell differently, so that a store and its migrations are written once. */
 
-type Dialect = 'sqlite' | 'postgres'
+type Dialect = 'sqlite' | 'postgres' | 'mysql'
 
 /** Which database a query is built for. */
 export function dialectOf<Tables>(db: Kysely<Tables>): Dialect {
-  return db.getExecutor().adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite'
+  const { adapter } = db.getExecutor()
+  if (adapter instanceof MysqlAdapter) return 'mysql'
+  return adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite'
 }
 
 /** For `addColumn('id', ...identity(db))`: numbers that the database gives to new rows and never gives again. */
 export function identity<Tables>(
   db: Kysely<Tables>,
 ): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
-  return dialectOf(db) === 'postgres'
-    ? ['bigint', (column) => column.generatedByDefaultAsIdentity().primaryKey()]
-    : ['integer', (column) => column.primaryKey().autoIncrement()]
+  if (dialectOf(db) === 'postgres')
+    return ['bigint', (column) => column.generatedByDefaultAsIdentity().primaryKey()]
+  const type = dialectOf(db) === 'mysql' ? 'bigint' : 'integer'
+  return [type, (column) => column.primaryKey().autoIncrement()]
+}
+
+/** The type of a text that may be as long as a request: what MySQL calls text ends at 64 KiB. */
+export function longText<Tables>(db: Kysely<Tables>): 'text' | RawBuilder<unknown> {
+  return dialectOf(db) === 'mysql' ? sql`longtext` : 'text'
+}
+
+/** A value as a text. */
+export function asText<Tables>(db: Kysely<Tables>, value: Expression<unknown>): RawBuilder<string> {
+  return dialectOf(db) === 'mysql' ? sql`cast(${value} as char)` : sql`cast(${value} as text)`
 }
 
 /** The greater of two numbers. */
@@ -32,7 +46,7 @@ export function greater<Tables>(
   one: Expression<number>,
   other: Expression<number>,
 ): RawBuilder<number> {
-  return dialectOf(db) === 'postgres' ? sql`greatest(${one}, ${other})` : sql`max(${one}, ${other})`
+  return dialectOf(db) === 'sqlite' ? sql`max(${one}, ${other})` : sql`greatest(${one}, ${other})`
 }
 
 /** Lower case in every script, whatever the locale of the database is. */
@@ -46,9 +60,17 @@ export function jsonObject<Tables>(
   members: Readonly<Record<string, Expression<unknown>>>,
 ): RawBuilder<string> {
   const pairs = sql.join(Object.entries(members).flatMap(([name, value]) => [sql.lit(name), value]))
-  return dialectOf(db) === 'postgres'
-    ? sql`cast(json_build_object(${pairs}) as text)`
-    : sql`json_object(${pairs})`
+  if (dialectOf(db) === 'postgres') return sql`cast(json_build_object(${pairs}) as text)`
+  // MySQL has a type of its own for it, which orders the members as it likes.
+  return dialectOf(db) === 'mysql' ? sql`cast(json_object(${pairs}) as char)` : sql`json_object(${pairs})`
+}
+
+/** These rows, held until the unit ends, so that what it does next it does to what it has read. */
+export function held<Tables, From extends keyof Tables, Columns>(
+  db: Kysely<Tables>,
+  rows: SelectQueryBuilder<Tables, From, Columns>,
+): SelectQueryBuilder<Tables, From, Columns> {
+  return dialectOf(db) === 'sqlite' ? rows : rows.forUpdate()
 }
 
 /** These rows but for those that another is about to remove, so that two who sweep neither wait nor deadlock. */
@@ -56,16 +78,33 @@ export function notTaken<Tables, From extends keyof Tables, Columns>(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, From, Columns>,
 ): SelectQueryBuilder<Tables, From, Columns> {
-  return dialectOf(db) === 'postgres' ? rows.forUpdate().skipLocked() : rows
+  return dialectOf(db) === 'sqlite' ? rows : rows.forUpdate().skipLocked()
 }
 
-/** Whether a number is among those of a text that has commas between them: one parameter, however many they are. */
-export function isOneOf<Tables>(
+/**
+ * Removes the rows of a table whose `key` is among those that a select gives. MySQL reads the whole table, and waits for every
+ * row that somebody holds, unless the select comes first in a join.
+ */
+export function removeFound<Tables>(
   db: Kysely<Tables>,
-  column: Expression<number>,
-  numbers: Expression<string>,
-): RawBuilder<boolean> {
-  return dialectOf(db) === 'postgres'
-    ? sql`${column} = any(cast(string_to_array(${numbers}, ',') as bigint[]))`
-    : sql`${column} in (select value from json_each('[' || ${numbers} || ']'))`
+  table: keyof Tables & string,
+  key: string,
+  found: Expression<unknown>,
+): Compilable<unknown> {
+  const [from, column] = [sql.table(table), sql.ref(key)]
+  const statement =
+    dialectOf(db) === 'mysql'
+      ? sql`delete ${from} from ${found} as found straight_join ${from} on ${sql.ref(`${table}.${key}`)} = found.${column}`
+      : sql`delete from ${from} where ${column} in ${found}`
+  return { compile: () => statement.compile(db) }
+}
+
+/** The numbers of a text that has commas between them, as rows of one column `id`: one parameter, however many they are. */
+export function numbersIn<Tables>(db: Kysely<Tables>, numbers: Expression<string>): RawBuilder<unknown> {
+  const dialect = dialectOf(db)
+  if (dialect === 'postgres')
+    return sql`(select unnest(cast(string_to_array(${numbers}, ',') as bigint[])) as id)`
+  return dialect === 'mysql'
+    ? sql`(select id from json_table(concat('[', ${numbers}, ']'), '$[*]' columns (id bigint path '$')) as listed)`
+    : sql`(select value as id from json_each('[' || ${numbers} || ']'))`
 }

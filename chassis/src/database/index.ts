@@ -52,6 +52,7 @@ export type DatabaseOptions = {
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres.ts')).openPostgres<Tables>(url, options)
+  if (engine === 'mysql') return (await import('./mysql.ts')).openMysql<Tables>(url, options)
   return (await import('./sqlite.ts')).openSqlite<Tables>(pathOf(url), options)
 }
 
@@ -63,12 +64,19 @@ export async function withMigrator<R>(
 ): Promise<R> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres.ts')).migratePostgres(url, migrations, work)
+  if (engine === 'mysql') return (await import('./mysql-migrations.ts')).migrateMysql(url, migrations, work)
   return (await import('./sqlite.ts')).migrateSqlite(pathOf(url), migrations, work)
 }
 
-const engines = { 'sqlite:': 'sqlite', 'postgres:': 'postgres', 'postgresql:': 'postgres' } as const
+const engines = {
+  'sqlite:': 'sqlite',
+  'postgres:': 'postgres',
+  'postgresql:': 'postgres',
+  'mysql:': 'mysql',
+  'mariadb:': 'mysql',
+} as const
 
-function engineOf(url: string): 'sqlite' | 'postgres' {
+function engineOf(url: string): 'sqlite' | 'postgres' | 'mysql' {
   const scheme = url.slice(0, url.indexOf(':') + 1)
   if (Object.hasOwn(engines, scheme)) return engines[scheme as keyof typeof engines]
   throw new Error(`There is no database adapter for "${scheme}"; known: ${Object.keys(engines).join(', ')}`)
@@ -78,7 +86,19 @@ function pathOf(url: string): string {
   return url.slice('sqlite:'.length)
 }
 
-export { dialectOf, greater, identity, isOneOf, jsonObject, lowered, notTaken } from './dialect.ts'
+export {
+  asText,
+  dialectOf,
+  greater,
+  held,
+  identity,
+  jsonObject,
+  longText,
+  lowered,
+  notTaken,
+  numbersIn,
+  removeFound,
+} from './dialect.ts'
 export { makeMigration, migrateDown, migrateUp, migrationStatus } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

@@ -1,6 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { CompiledQuery, DatabaseConnection, Dialect, Driver, QueryResult } from 'kysely'
 import {
+  MysqlAdapter,
+  MysqlIntrospector,
   PostgresAdapter,
   PostgresIntrospector,
   PostgresQueryCompiler,
@@ -10,11 +12,12 @@ import {
   SqliteQueryCompiler,
 } from 'kysely'
 import type { Database } from './index.ts'
+import { MysqlCompiler } from './mysql-compiler.ts'
 import { sqliteValues } from './sqlite-statements.ts'
 
 /** Kysely over the two halves of an adapter: selects go to the reader, all else becomes a unit of one statement. */
 export function createDialect(
-  engine: 'sqlite' | 'postgres',
+  engine: 'sqlite' | 'postgres' | 'mysql',
   halves: Pick<Database<unknown>, 'read' | 'commit'>,
 ): Dialect {
   const connection: DatabaseConnection = {
@@ -24,12 +27,10 @@ export function createDialect(
       const [result] = results
       return { rows: [...(result?.rows ?? [])] as R[], numAffectedRows: BigInt(result?.changes ?? 0) }
     },
-    // biome-ignore lint/correctness/useYield: Kysely's type wants a generator, and no caller here streams.
-    async *streamQuery() {
-      throw new Error('Streaming is not supported: read pages instead.')
-    },
+    streamQuery: refuseStream,
   }
   const createConnectionDriver = () => createDriver(connection)
+  if (engine === 'mysql') return createMysqlDialect(connection)
   if (engine === 'postgres')
     return {
       createAdapter: () => new PostgresAdapter(),
@@ -42,6 +43,16 @@ export function createDialect(
     createDriver: createConnectionDriver,
     createIntrospector: (db) => new SqliteIntrospector(db),
     createQueryCompiler: () => new SqliteQueryCompiler(),
+  }
+}
+
+/** Kysely in MySQL's words over anything that runs a query: the two halves, or one connection for migrations. */
+export function createMysqlDialect(connection: DatabaseConnection): Dialect {
+  return {
+    createAdapter: () => new MysqlAdapter(),
+    createDriver: () => createDriver(connection),
+    createIntrospector: (db) => new MysqlIntrospector(db),
+    createQueryCompiler: () => new MysqlCompiler(),
   }
 }
 
@@ -66,6 +77,11 @@ export function createDirectDialect(connection: DatabaseSync): Dialect {
       },
     },
   })
+}
+
+// biome-ignore lint/correctness/useYield: Kysely's type wants a generator, and no caller here streams.
+export async function* refuseStream(): AsyncGenerator<never> {
+  throw new Error('Streaming is not supported: read pages instead.')
 }
 
 function isSelect({ query, sql }: CompiledQuery): boolean {

@@ -51,9 +51,16 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 }
 `
 
+/** What an engine makes of a migration, to run it in its own way. */
+export type AdaptMigration = (name: string, migration: Migration) => Migration
+
 /** Kysely's migrator over a folder of `NNNN-verb-noun.ts` files, each exporting `up` and `down`. */
-export function createMigrator<Tables>(db: Kysely<Tables>, folder: URL): Migrator {
-  return new Migrator({ db, provider: createFolderProvider(folder) })
+export function createMigrator<Tables>(
+  db: Kysely<Tables>,
+  folder: URL,
+  adapt: AdaptMigration = (_, migration) => migration,
+): Migrator {
+  return new Migrator({ db, provider: createFolderProvider(folder, adapt) })
 }
 
 /** Where a database lists those that were applied. */
@@ -67,12 +74,12 @@ export async function migrationNames(folder: URL): Promise<string[]> {
 
 const migrationFile = /^\d{4}-[a-z0-9-]+\.ts$/
 
-function createFolderProvider(folder: URL): MigrationProvider {
+function createFolderProvider(folder: URL, adapt: AdaptMigration): MigrationProvider {
   return {
     async getMigrations() {
       const loaded = (await migrationNames(folder)).map(async (name): Promise<[string, Migration]> => {
         const migration: Migration = await import(new URL(`${name}.ts`, folder).href)
-        return [name, migration]
+        return [name, adapt(name, migration)]
       })
       return Object.fromEntries(await Promise.all(loaded))
     },

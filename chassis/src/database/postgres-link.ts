@@ -1,6 +1,9 @@
 import pg from 'pg'
-import { exponentialBackoffMs } from '../clock/index.ts'
-import { AppError, dependencyDown } from '../errors/index.ts'
+import { dependencyDown } from '../errors/index.ts'
+import type { AppError } from '../errors/index.ts'
+import type { Failure } from './failure.ts'
+import { createServerLink } from './server-link.ts'
+import type { ServerLink } from './server-link.ts'
 
 const connectionsMax = 16
 const waitingMax = 1_000
@@ -17,15 +20,7 @@ const lifetimeSeconds = 1_800
 /** What can be remembered of a connection for as long as it lives. */
 export type PostgresClient = pg.PoolClient
 
-/** Connections to one database, which need not be there. */
-export type PostgresLink = {
-  /**
-   * Gives the work a connection of its own. Rejects with `dependency_down` when there is none to be had, and with whatever
-   * the work rejects with; a connection on which something other than a statement failed is not used again.
-   */
-  use<R>(work: (client: PostgresClient) => Promise<R>): Promise<R>
-  close(): Promise<void>
-}
+export type PostgresLink = ServerLink<PostgresClient>
 
 export function openPostgresLink(url: string): PostgresLink {
   const pool = new pg.Pool({
@@ -48,76 +43,19 @@ export function openPostgresLink(url: string): PostgresLink {
   pool.on('error', () => {})
   // One that breaks in the middle of its use tells its user too, through the statement that fails.
   pool.on('connect', (client) => client.on('error', () => {}))
-  const waiting: (() => void)[] = []
-  let used = 0
-  let failures = 0
-  let triedAgainAt = Number.NEGATIVE_INFINITY
-  let fault: unknown
-  let closed = false
-
-  async function connect(): Promise<PostgresClient> {
-    if (performance.now() < triedAgainAt) throw away(fault)
-    try {
-      const client = await pool.connect()
-      failures = 0
-      return client
-    } catch (error) {
-      failures += 1
-      fault = error
-      triedAgainAt = performance.now() + exponentialBackoffMs(failures)
-      throw away(error)
-    }
-  }
-
-  async function enter(): Promise<void> {
-    if (closed) throw dependencyDown('The database is closed.')
-    if (used < connectionsMax) {
-      used += 1
-      return
-    }
-    if (waiting.length >= waitingMax)
-      throw new AppError('overloaded', 'Too many are waiting for the database.')
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    await promise
-  }
-
-  function leave(): void {
-    const next = waiting.shift()
-    if (next === undefined) used -= 1
-    else next()
-  }
-
-  return {
-    async use(work) {
-      await enter()
-      try {
-        const client = await connect()
-        let broken: Error | undefined
-        try {
-          return await work(client)
-        } catch (error) {
-          if (!isStatementFault(error)) broken = error instanceof Error ? error : new Error(String(error))
-          throw error
-        } finally {
-          client.release(broken)
-        }
-      } finally {
-        leave()
-      }
-    },
-    async close() {
-      if (closed) return
-      closed = true
-      await pool.end()
-    },
-  }
+  return createServerLink<PostgresClient>({
+    connectionsMax,
+    waitingMax,
+    connect: () => pool.connect(),
+    release: (client, broken) => client.release(broken),
+    end: () => pool.end(),
+    isStatementFault,
+    away,
+  })
 }
 
-/** The server refused a statement and the connection goes on; AppErrors are made here, after an answer that was understood. */
 function isStatementFault(error: unknown): boolean {
-  if (error instanceof pg.DatabaseError) return error.severity !== 'FATAL' && error.severity !== 'PANIC'
-  return error instanceof AppError || error instanceof TypeError
+  return error instanceof pg.DatabaseError && error.severity !== 'FATAL' && error.severity !== 'PANIC'
 }
 
 function away(cause: unknown): AppError {
@@ -160,9 +98,6 @@ export function isOutdatedPlan(error: unknown): boolean {
 export function isTimeout(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.code === '57014'
 }
-
-/** What the failure of a statement means for who asked for it. */
-export type Failure = 'own fault' | 'try again' | 'not done' | 'unknown'
 
 /**
  * By the state that the server told (PostgreSQL, appendix A), or `unknown` where the answer was lost. A statement timeout or

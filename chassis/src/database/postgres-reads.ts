@@ -1,10 +1,11 @@
 import type { CompiledQuery } from 'kysely'
-import { AppError, dependencyDown } from '../errors/index.ts'
+import { AppError } from '../errors/index.ts'
+import { checkValue } from './bound-values.ts'
+import { readFault } from './failure.ts'
 import type { Row } from './index.ts'
 import { isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { replaceParameters } from './postgres-text.ts'
-import { checkValue } from './postgres-values.ts'
 
 const readsPerCallMax = 256
 const readsWaitingMax = 20_000
@@ -86,7 +87,7 @@ export function createReads(link: PostgresLink): {
         await Promise.all(batch.map((one) => run(lane, [one], false)))
       // A read changes nothing, so one whose answer was lost with its connection may be asked again.
       else if (judge(error) === 'unknown' && mayTryAgain) await run(lane, batch, false)
-      else for (const { reject } of batch) reject(faultOf(error))
+      else for (const { reject } of batch) reject(readFault(judge(error), error))
     }
   }
 
@@ -153,10 +154,4 @@ async function togetherText(client: PostgresClient, { text }: Lane): Promise<str
   const inner = replaceParameters(text, (number) => `q_in.p${number}`)
   return `select q_in.q_at, q_out.* from unnest(${arrays}) with ordinality as q_in(${columns}, q_at)
     cross join lateral (select * from (${inner}) q_text offset 0) q_out order by q_in.q_at`
-}
-
-function faultOf(error: unknown): Error {
-  return judge(error) === 'own fault'
-    ? new Error('The database refused a query.', { cause: error })
-    : dependencyDown('The database cannot be read.', error)
 }

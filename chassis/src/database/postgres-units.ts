@@ -1,12 +1,14 @@
 import type { Fence } from '../clock/index.ts'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
+import { checkValue } from './bound-values.ts'
+import { unitFault } from './failure.ts'
+import type { Failure } from './failure.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
 import { functionText, isLate, isUnreferable, stepsOf, travellingPending } from './postgres-function.ts'
 import type { Shape, UnitAnswer } from './postgres-function.ts'
 import { isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
-import { checkValue } from './postgres-values.ts'
 import { pending, Reference } from './reference.ts'
 
 const unitsPerCallMax = 256
@@ -204,26 +206,13 @@ function fail(waiting: Waiting, error: unknown): boolean {
   return failBy(waiting, judge(error), error)
 }
 
-function failBy(waiting: Waiting, failure: ReturnType<typeof judge>, cause: unknown): boolean {
+function failBy(waiting: Waiting, failure: Failure, cause: unknown): boolean {
   if (failure === 'try again' && waiting.tries < triesMax) {
     waiting.tries += 1
     return true
   }
-  if (failure === 'try again')
-    waiting.reject(new AppError('overloaded', 'Too many change the same at once.', { cause }))
-  else if (failure === 'own fault')
-    waiting.reject(new Error(`The database refused a statement: ${messageOf(cause)}`, { cause }))
-  else if (failure === 'not done') waiting.reject(dependencyDown('The database cannot be written.', cause))
-  else
-    waiting.reject(
-      new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause }),
-    )
+  waiting.reject(unitFault(failure, cause))
   return false
-}
-
-/** It holds no value, but for one that was no number where the server wanted one. */
-function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause)
 }
 
 const noResults: readonly Result[] = []

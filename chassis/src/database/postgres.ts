@@ -5,7 +5,8 @@ import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Database, DatabaseOptions, Outcome, Statement } from './index.ts'
 import { createDialect } from './kysely-dialect.ts'
-import { createMigrator, migrationNames, migrationTable } from './migrations.ts'
+import { createMigrationGate } from './migration-gate.ts'
+import { createMigrator, migrationTable } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import { openPostgresLink } from './postgres-link.ts'
 import { createReads } from './postgres-reads.ts'
@@ -28,35 +29,16 @@ export async function openPostgres<Tables>(
   const link = openPostgresLink(url)
   const reads = createReads(link)
   const units = createUnits(link)
+  const gate = createMigrationGate(migrations, () => link.use(appliedOn))
   const query = new Kysely<Tables>({ dialect: createDialect('postgres', { read, commit }) })
-  let isMigrated = false
-  let looking: Promise<void> | undefined
   let closing: Promise<void> | undefined
 
   function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
-    return isMigrated ? reads.read(wanted) : look().then(() => reads.read(wanted))
+    return gate.pass(() => reads.read(wanted))
   }
 
   function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
-    return isMigrated ? units.commit(unit, fence) : look().then(() => units.commit(unit, fence))
-  }
-
-  /** Until the tables have been seen to be up to date, nobody gets at them: all wait for one look. */
-  function look(): Promise<void> {
-    looking ??= refuseOutdated().finally(() => {
-      looking = undefined
-    })
-    return looking
-  }
-
-  async function refuseOutdated(): Promise<void> {
-    const pending = await link.use((client) => pendingOn(client, migrations))
-    if (pending.length > 0)
-      throw new AppError(
-        'dependency_down',
-        `The tables are not up to date (${pending.join(', ')}): run quintet migrate up.`,
-      )
-    isMigrated = true
+    return gate.pass(() => units.commit(unit, fence))
   }
 
   return {
@@ -65,28 +47,26 @@ export async function openPostgres<Tables>(
     commit,
     isSole: () => false,
     async ping() {
-      if (!isMigrated) await look()
       await sql`select 1`.execute(query).catch((error: unknown) => {
         throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
       })
     },
     close() {
-      closing ??= Promise.allSettled([looking]).then(units.close).then(link.close)
+      closing ??= gate.settle().then(units.close).then(link.close)
       return closing
     },
   }
 }
 
-/** Those of the folder that the database does not list as done. */
-async function pendingOn(client: pg.PoolClient, folder: URL): Promise<string[]> {
-  const done = await client.query<{ name: string }>(`select name from ${migrationTable}`).then(
+/** The migrations that the database lists as done. */
+function appliedOn(client: pg.PoolClient): Promise<string[]> {
+  return client.query<{ name: string }>(`select name from ${migrationTable}`).then(
     ({ rows }) => rows.map(({ name }) => name),
     (error: unknown): string[] => {
       if (error instanceof pg.DatabaseError && error.code === missingTable) return []
       throw dependencyDown('The database does not answer.', error)
     },
   )
-  return (await migrationNames(folder)).filter((name) => !done.includes(name))
 }
 
 /** Nobody else migrates meanwhile: Kysely's migrator holds an advisory lock in the transaction of all the changes. */

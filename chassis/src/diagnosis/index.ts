@@ -36,8 +36,10 @@ const embedded = async (): Promise<Diagnose> => async () => [
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
+const mysql = async (): Promise<Diagnose> => (await import('./mysql.ts')).diagnoseMysql
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
-const queue = async (): Promise<Diagnose> => (await import('./queue.ts')).diagnoseQueue
+const amqp = async (): Promise<Diagnose> => (await import('./amqp.ts')).diagnoseAmqp
+const kafka = async (): Promise<Diagnose> => (await import('./kafka.ts')).diagnoseKafka
 
 const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   sqlite: embedded,
@@ -47,12 +49,14 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   postgresql: postgres,
   mongodb,
   'mongodb+srv': mongodb,
+  mysql,
+  mariadb: mysql,
   redis,
   rediss: redis,
-  amqp: queue,
-  amqps: queue,
-  kafka: queue,
-  kafkas: queue,
+  amqp,
+  amqps: amqp,
+  kafka,
+  kafkas: kafka,
 }
 
 /** Errors of connections have their sense in a code or in the errors of each address; none of them has the password. */

@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely'
-import { inText, notTaken, pending, prepareQuery } from '../database/index.ts'
+import { inText, longText, notTaken, pending, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
 import { DuplicateRequest, idempotencyKeptMs } from './idempotency.ts'
 import type { AnswerStore, KeptAnswer } from './idempotency.ts'
@@ -22,8 +22,8 @@ export async function createIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
     .addColumn('id', 'varchar(64)', (column) => column.primaryKey().notNull())
     .addColumn('fingerprint', 'varchar(64)', (column) => column.notNull())
     .addColumn('status', 'integer', (column) => column.notNull())
-    .addColumn('headers', 'text', (column) => column.notNull())
-    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('headers', longText(db), (column) => column.notNull())
+    .addColumn('body', longText(db), (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .execute()
   await db.schema.createIndex('idempotency_created_at').on('idempotency').column('created_at').execute()
@@ -44,16 +44,15 @@ export function createSqlAnswers({ query: db, read, commit }: Database<Idempoten
       .where('created_at', '>', p.since),
   )
   const forget = prepareQuery((p: Placeholders<{ since: number; limit: number }>) =>
-    db
-      .deleteFrom('idempotency')
-      .where(
-        'id',
-        'in',
-        notTaken(
-          db,
-          db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
-        ),
+    removeFound(
+      db,
+      'idempotency',
+      'id',
+      notTaken(
+        db,
+        db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
       ),
+    ),
   )
   return {
     async find(id, since) {

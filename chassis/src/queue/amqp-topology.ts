@@ -16,6 +16,16 @@ const preconditionFailed = 406
 /** Dead-lettering that waits for its target's confirmation needs to refuse, rather than drop, what there is no room for. */
 const handedOnSafely = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
 
+/** What a queue is declared with, beside its kind. */
+export function argumentsOf(queue: string): Record<string, unknown> {
+  return {
+    'x-delivery-limit': deliveriesMax,
+    'x-dead-letter-exchange': '',
+    'x-dead-letter-routing-key': deadQueueOf(queue),
+    ...handedOnSafely,
+  }
+}
+
 /** Declares queues once for each connection. */
 export type AmqpTopology = {
   /** The queue and that of its dead letters. */
@@ -42,12 +52,7 @@ export function createAmqpTopology(): AmqpTopology {
     ensure: (connection, queue) =>
       once(connection, queue, async () => {
         await declare(connection, deadQueueOf(queue), {})
-        await declare(connection, queue, {
-          'x-delivery-limit': deliveriesMax,
-          'x-dead-letter-exchange': '',
-          'x-dead-letter-routing-key': deadQueueOf(queue),
-          ...handedOnSafely,
-        })
+        await declare(connection, queue, argumentsOf(queue))
       }),
     async ensurePause(connection, queue, ms) {
       const pauseMs = pausesMs.find((pause) => pause >= ms) ?? pausesMs[pausesMs.length - 1] ?? ms

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
-import { identity, isOneOf, prepareQuery } from '../database/index.ts'
+import { identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { createRelay } from './relay.ts'
 import type { Outbox, OutboxRelay } from './relay.ts'
@@ -38,7 +38,7 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
     .addColumn('queue', 'varchar(128)', (column) => column.notNull())
     .addColumn('message_id', 'varchar(128)')
     .addColumn('key', 'varchar(256)', (column) => column.notNull())
-    .addColumn('body', 'text', (column) => column.notNull())
+    .addColumn('body', longText(db), (column) => column.notNull())
     .addColumn('created_at', 'bigint', (column) => column.notNull())
     .execute()
   await db.schema
@@ -48,6 +48,8 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
     .addColumn('lease_until', 'bigint', (column) => column.notNull())
     .execute()
   const source = randomBytes(8).toString('hex')
+  // There is one row, though an engine may have had to begin this again.
+  await sql`delete from outbox_relay`.execute(db)
   await sql`insert into outbox_relay (source, lease_until) values (${source}, 0)`.execute(db)
 }
 
@@ -80,8 +82,9 @@ export function createSqlOutbox(database: Database<OutboxTable>): Outbox {
   return {
     oldest: async (limit) => database.read(statements.oldest({ limit })),
     async takeLease(lease) {
-      const { results } = await database.commit([{ ...statements.takeLease(lease), required: true }])
-      const source = results[0]?.rows[0]?.source
+      const take = { ...statements.takeLease(lease), required: true }
+      const { results } = await database.commit([take, statements.source({})])
+      const source = results[1]?.rows[0]?.source
       return source === undefined ? undefined : String(source)
     },
     async remove(rows, holder) {
@@ -119,8 +122,10 @@ function prepareStatements(db: Kysely<OutboxTable>) {
       db
         .updateTable('outbox_relay')
         .set({ holder: p.holder, lease_until: p.until })
-        .where((row) => row.or([row('holder', '=', p.holder), row('lease_until', '<=', p.now)]))
-        .returning('source'),
+        .where((row) => row.or([row('holder', '=', p.holder), row('lease_until', '<=', p.now)])),
+    ),
+    source: prepareQuery((_: Placeholders<Record<never, never>>) =>
+      db.selectFrom('outbox_relay').select('source'),
     ),
     releaseLease: prepareQuery((p: Placeholders<{ holder: string }>) =>
       db.updateTable('outbox_relay').set({ lease_until: 0 }).where('holder', '=', p.holder),
@@ -134,7 +139,7 @@ function prepareStatements(db: Kysely<OutboxTable>) {
     ),
     // Exactly those: on a server a row with a smaller number may become visible later.
     remove: prepareQuery((p: Placeholders<{ ids: string }>) =>
-      db.deleteFrom('outbox').where(isOneOf(db, sql.ref('id'), p.ids)),
+      removeFound(db, 'outbox', 'id', numbersIn(db, p.ids)),
     ),
     // Counting would read every row; numbers are given without gaps, but rows of a full queue are overtaken.
     backlog: prepareQuery((_: Placeholders<Record<never, never>>) =>

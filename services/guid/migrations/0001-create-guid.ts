@@ -1,4 +1,4 @@
-import { identity } from '@quintet/chassis/database'
+import { identity, longText } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
 import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
@@ -20,8 +20,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .createTable('operation')
     .addColumn('id', 'varchar(36)', (column) => column.primaryKey().notNull())
     .addColumn('status', 'varchar(9)', (column) => column.notNull())
-    .addColumn('result', 'text')
-    .addColumn('problem', 'text')
+    .addColumn('result', longText(db))
+    .addColumn('problem', longText(db))
     .addColumn('changed_at', 'bigint', (column) => column.notNull())
     .execute()
   await db.schema.createIndex('operation_status').on('operation').columns(['status', 'changed_at']).execute()

@@ -8,9 +8,9 @@ export const guidSettings = Type.Object({
   GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
   GUID_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/guid.db',
-    schemes: ['sqlite:', 'postgres:', 'postgresql:', 'mongodb:', 'mongodb+srv:'],
+    schemes: ['sqlite:', 'postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'mongodb:', 'mongodb+srv:'],
     description:
-      'Where GUIDs are kept: sqlite:file, postgres://user:password@host/database, or mongodb://user:password@host/database.',
+      'Where GUIDs are kept: sqlite:file, postgres://user:password@host/database, mysql://… for MySQL and MariaDB, or mongodb://…',
   }),
   CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({

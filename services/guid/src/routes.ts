@@ -41,7 +41,7 @@ import {
   textOf,
 } from './guid.ts'
 import { GuidBody, GuidPatch, GuidPath, GuidQuery, NewGuid, OperationBody, OperationPath } from './schemas.ts'
-import type { GuidPage, GuidStore, OperationStore } from './store.ts'
+import type { GuidPage, GuidStore, Novelty, OperationStore } from './store.ts'
 
 const tags = ['guid']
 const pageSize = 100
@@ -68,7 +68,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         response: created,
       },
     },
-    (request, reply) => register(request, reply, newGuid(guidVersion)),
+    (request, reply) => register(request, reply, newGuid(guidVersion), { untold: true }),
   )
 
   app.post(
@@ -213,7 +213,12 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     },
   )
 
-  function register(request: FastifyRequest<{ Body: NewGuid }>, reply: FastifyReply, notation: string) {
+  function register(
+    request: FastifyRequest<{ Body: NewGuid }>,
+    reply: FastifyReply,
+    notation: string,
+    novelty: Novelty = {},
+  ) {
     const { user, expire } = readNewGuid(request, clock)
     const guid = parseGuid(notation)
     return idempotency.once(request, reply, async (record) => {
@@ -224,7 +229,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
         body: textOf(notation, entryOf(row)),
       }
-      if ((await guids.create(row, { answers: record(answer) })) === 'live') throw alreadyLive()
+      if ((await guids.create(row, { ...novelty, answers: record(answer) })) === 'live') throw alreadyLive()
       return answer
     })
   }

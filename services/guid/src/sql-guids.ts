@@ -1,6 +1,16 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Fence } from '@quintet/chassis/clock'
-import { dialectOf, greater, jsonObject, prepareQuery } from '@quintet/chassis/database'
+import {
+  dialectOf,
+  greater,
+  held,
+  jsonObject,
+  notTaken,
+  numbersIn,
+  prepareQuery,
+  removeFound,
+  returnedBy,
+} from '@quintet/chassis/database'
 import type { Database, Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
 import { keepStatements } from '@quintet/chassis/http'
 import type { IdempotencyTable } from '@quintet/chassis/http'
@@ -102,21 +112,19 @@ export function createSqlGuids({
         return database.commit([...first, expired, revive, ...last], fence)
       }
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
-      const { refusedBy } = await cache.write([row.guid], register, () => undefined)
+      const { refusedBy } = await (beside.untold === true
+        ? register({})
+        : cache.write([row.guid], register, () => undefined))
       return refusedBy === undefined ? 'created' : 'live'
     },
 
     async update(guid, change, version, beside = {}) {
       const { first, last } = around(guid, beside)
       const values = { user: change.user ?? null, expire: change.expire ?? null, next: nextVersion() }
-      const unit = [
-        ...first,
-        { ...statements.update({ guid, now: now(), version: version ?? null, ...values }), required: true },
-        statements.tellUpdated({ guid, at: clock.now() }),
-        ...last,
-      ]
+      const update = statements.update({ guid, now: now(), version: version ?? null, ...values })
+      const unit = [...first, ...update, statements.tellUpdated({ guid, at: clock.now() }), ...last]
       const changed = ({ refusedBy, results }: Outcome) =>
-        refusedBy === undefined ? rowOf(results[first.length]) : undefined
+        refusedBy === undefined ? rowOf(results[first.length + update.length - 1]) : undefined
       const outcome = await cache.write(
         [guid],
         (fence) => database.commit(unit, fence),
@@ -180,28 +188,43 @@ function prepareStatements(db: Kysely<GuidTables>) {
             .where('guid.expire', '<=', p.now),
         ),
     ),
-    update: prepareQuery(
-      (p: Placeholders<Condition & { user: string | null; expire: number | null; next: number }>) =>
-        db
-          .updateTable('guid')
-          .set((row) => ({
-            user: row.fn.coalesce(p.user, 'user'),
-            expire: row.fn.coalesce(p.expire, 'expire'),
-            version: greater(db, row('version', '+', 1), p.next),
-          }))
-          .where('guid', '=', p.guid)
-          .where('expire', '>', p.now)
-          .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
-          .returningAll(),
-    ),
+    update: prepareUpdate(db),
     tellUpdated: prepareQuery((p: Placeholders<At & { guid: string }>) =>
       tell(db, 'guid.updated', p.at, (rows) => rows.where('guid', '=', p.guid)),
     ),
     tellExpired: prepareQuery((p: Placeholders<At & Key>) =>
-      tell(db, 'guid.expired', p.at, (rows) => rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
+      tell(db, 'guid.expired', p.at, (rows) =>
+        held(db, rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
+      ),
     ),
     ...prepareRemovals(db),
   }
+}
+
+type Change = Condition & { user: string | null; expire: number | null; next: number }
+
+/** The statements that change a row, of which the last one gives it as it then is. */
+function prepareUpdate(db: Kysely<GuidTables>): (values: Change) => Statement[] {
+  const change = (p: Placeholders<Change>) =>
+    db
+      .updateTable('guid')
+      .set((row) => ({
+        user: row.fn.coalesce(p.user, 'user'),
+        expire: row.fn.coalesce(p.expire, 'expire'),
+        version: greater(db, row('version', '+', 1), p.next),
+      }))
+      .where('guid', '=', p.guid)
+      .where('expire', '>', p.now)
+      .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
+  if (dialectOf(db) !== 'mysql') {
+    const update = prepareQuery((p: Placeholders<Change>) => change(p).returningAll())
+    return (values) => [{ ...update(values), required: true }]
+  }
+  const update = prepareQuery((p: Placeholders<Change>) => change(p))
+  const read = prepareQuery((p: Placeholders<Pick<Key, 'guid'>>) =>
+    db.selectFrom('guid').selectAll().where('guid', '=', p.guid),
+  )
+  return (values) => [{ ...update(values), required: true }, read({ guid: values.guid })]
 }
 
 type Bounds = { now: number; limit: number }
@@ -230,30 +253,44 @@ function prepareRemovals(db: Kysely<GuidTables>): {
       tellGone(db, 'guid.deleted', p.at, db.deleteFrom('guid').where(live(p))),
     )
     const sweep = prepareQuery((p: Placeholders<At & Bounds>) =>
-      tellGone(
-        db,
-        'guid.expired',
-        p.at,
-        db.deleteFrom('guid').where('id', 'in', due(p).forUpdate().skipLocked()),
-      ),
+      tellGone(db, 'guid.expired', p.at, db.deleteFrom('guid').where('id', 'in', notTaken(db, due(p)))),
     )
     return {
       delete: (values) => [{ ...remove(values), required: true }],
       sweep: (values) => [sweep(values)],
     }
   }
-  // Here units follow one another, so what is told first is what is then removed.
   const tellDeleted = prepareQuery((p: Placeholders<At & Condition>) =>
-    tell(db, 'guid.deleted', p.at, (rows) => rows.where(live(p))),
+    tell(db, 'guid.deleted', p.at, (rows) => held(db, rows.where(live(p)))),
   )
   const remove = prepareQuery((p: Placeholders<Condition>) => db.deleteFrom('guid').where(live(p)))
-  const tellSwept = prepareQuery((p: Placeholders<At & Bounds>) =>
-    tell(db, 'guid.expired', p.at, (rows) => rows.where('id', 'in', due(p))),
-  )
-  const sweep = prepareQuery((p: Placeholders<Bounds>) => db.deleteFrom('guid').where('id', 'in', due(p)))
   return {
+    // What is told first is what is then removed: it is held meanwhile, or no other unit comes between.
     delete: (values) => [tellDeleted(values), { ...remove(values), required: true }],
-    sweep: (values) => [tellSwept(values), sweep(values)],
+    sweep: prepareSweep(db, due),
+  }
+}
+
+/** Lists the rows that are due and holds them, then tells of those and removes them. */
+function prepareSweep(
+  db: Kysely<GuidTables>,
+  due: (p: Placeholders<Bounds>) => SelectQueryBuilder<GuidTables, 'guid', { id: number }>,
+): (values: At & Bounds) => Statement[] {
+  const list = prepareQuery((p: Placeholders<Bounds>) =>
+    db
+      .selectFrom(notTaken(db, due(p)).as('due'))
+      .select(sql<string>`coalesce(group_concat(id), '')`.as('ids')),
+  )
+  const tellSwept = prepareQuery((p: Placeholders<At & { ids: string }>) =>
+    tell(db, 'guid.expired', p.at, (rows) => rows.where(sql<boolean>`id in ${numbersIn(db, p.ids)}`)),
+  )
+  const remove = prepareQuery((p: Placeholders<{ ids: string }>) =>
+    removeFound(db, 'guid', 'id', numbersIn(db, p.ids)),
+  )
+  return ({ now, limit, at }) => {
+    const listed = list({ now, limit })
+    const ids = returnedBy(listed, 'ids')
+    return [listed, tellSwept({ at, ids }), remove({ ids })]
   }
 }
 

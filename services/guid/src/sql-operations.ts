@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { jsonObject, notTaken, prepareQuery } from '@quintet/chassis/database'
+import { asText, jsonObject, notTaken, prepareQuery, removeFound } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { keepStatements } from '@quintet/chassis/http'
 import { outboxStatement } from '@quintet/chassis/queue'
@@ -91,7 +91,7 @@ export function endingStatements(db: Kysely<GuidTables>): {
               jsonObject(db, {
                 guid: sql.ref('guid'),
                 user: sql.ref('user'),
-                expire: sql`cast(${sql.ref('expire')} as text)`,
+                expire: asText(db, sql.ref('expire')),
               }).as('result'),
             )
             .where('guid', '=', p.guid),
@@ -135,21 +135,20 @@ function prepareStatements(db: Kysely<GuidTables>) {
         .where('status', '=', 'pending'),
     ),
     forget: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
-      db
-        .deleteFrom('operation')
-        .where(
-          'id',
-          'in',
-          notTaken(
-            db,
-            db
-              .selectFrom('operation')
-              .select('id')
-              .where('status', 'in', ['succeeded', 'failed'])
-              .where('changed_at', '<=', p.before)
-              .limit(p.limit),
-          ),
+      removeFound(
+        db,
+        'operation',
+        'id',
+        notTaken(
+          db,
+          db
+            .selectFrom('operation')
+            .select('id')
+            .where('status', 'in', ['succeeded', 'failed'])
+            .where('changed_at', '<=', p.before)
+            .limit(p.limit),
         ),
+      ),
     ),
   }
 }

@@ -17,7 +17,7 @@ export type GuidStore = {
   /** Of what kind the `place` of a GUID is. */
   readonly placeType: 'number' | 'string'
   /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
-  create(row: Guid, beside?: Beside): Promise<'created' | 'live'>
+  create(row: Guid, beside?: Beside & Novelty): Promise<'created' | 'live'>
   /** Changes a live GUID, given its version if that must still be the one; undefined when none fits. */
   update(guid: string, change: GuidChange, version?: number, beside?: Beside): Promise<Guid | undefined>
   /** Deletes a live GUID, given its version if that must still be the one; false when none fits. */
@@ -32,6 +32,12 @@ export type GuidStore = {
  * with `OperationOver` where the operation has ended.
  */
 export type Beside = { readonly answers?: readonly KeptAnswer[]; readonly operation?: string }
+
+/**
+ * A GUID that is `untold` was made at random for this very call, so nobody can have asked for it and no cache can hold
+ * anything of it.
+ */
+export type Novelty = { readonly untold?: boolean }
 
 export type GuidPage = {
   readonly user?: string

@@ -1,0 +1,52 @@
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { startPrivateEngine } from '@quintet/backends'
+import { diagnose } from '@quintet/chassis/diagnosis'
+import { openQueue } from '@quintet/chassis/queue'
+import { connect } from 'amqplib'
+import { engineUrl } from './testing.ts'
+
+const told = async (url: string) => (await diagnose(url)).map(({ verdict, text }) => `${verdict}: ${text}`)
+
+if (engineUrl('amqp') !== undefined) {
+  test('amqp: the queue of orders is found good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
+    const engine = await startPrivateEngine('amqp')
+    t.after(() => engine.dispose())
+    const answers = 'good: It answers, and takes the user and the password.'
+    t.assert.deepEqual(await told(engine.url), [
+      answers,
+      'good: billing_queue is not there yet; it will be a quorum queue.',
+    ])
+    const connection = await connect(engine.url)
+    const channel = await connection.createChannel()
+    await channel.assertQueue('billing_queue', { durable: true })
+    const [, classic] = await told(engine.url)
+    t.assert.match(String(classic), /^weak: billing_queue is a classic queue/)
+    await channel.deleteQueue('billing_queue')
+    await connection.close()
+    const queue = await openQueue(engine.url)
+    await queue.publishAll('billing_queue', [{ id: '1', key: '', body: '{}' }])
+    await queue.close()
+    t.assert.deepEqual(await told(engine.url), [answers, 'good: billing_queue is a quorum queue.'])
+  })
+
+  test('amqp: a broker that refuses the password is a finding, without the password', async (t: TestContext) => {
+    const url = Object.assign(new URL(engineUrl('amqp') ?? ''), { password: 'not-the-password' }).href
+    const [finding] = await told(url)
+    t.assert.match(String(finding), /^broken: /)
+    t.assert.doesNotMatch(String(finding), /not-the-password/)
+  })
+}
+
+const kafka = engineUrl('kafka')
+if (kafka !== undefined)
+  test('kafka: what a cluster of one broker cannot promise is told', async (t: TestContext) => {
+    const findings = await told(kafka)
+    t.assert.match(findings.join('\n'), /good: It answers/)
+    t.assert.match(findings.join('\n'), /weak: There is one broker/)
+    t.assert.match(
+      findings.join('\n'),
+      /weak: New topics are on 1 brokers, and 1 must have what is acknowledged/,
+    )
+    t.assert.match(findings.join('\n'), /good: Only a broker that has everything can take over/)
+  })
