@@ -153,7 +153,7 @@ export function createMongoGuids({
           change(guid, { beside, entries, fence, fresh: beside.operation === undefined }, decide),
         )
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
-      return cache.write([guid], register, () => undefined)
+      return beside.untold === true ? register({}) : cache.write([guid], register, () => undefined)
     },
 
     async update(guid, given, version, beside = {}) {

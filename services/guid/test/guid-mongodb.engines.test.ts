@@ -4,6 +4,7 @@ import { engineUrl } from '@quintet/chassis/testing'
 const server = engineUrl('mongodb')
 if (server !== undefined) {
   process.env.TEST_DATABASE = server
+  await import('./cache-away.test.ts')
   await import('./concurrency.test.ts')
   await import('./events.test.ts')
   await import('./guid.test.ts')
