@@ -20,7 +20,7 @@ test('Each part of Quintet is set to the engine that it is meant for', () => {
   assert.match(environment.GUID_DATABASE_URL ?? '', /^postgres:.*\/guid_db$/)
   assert.match(environment.INVENTORY_DATABASE_URL ?? '', /^postgres:.*\/movies_db$/)
   assert.match(environment.BILLING_DATABASE_URL ?? '', /^postgres:.*\/orders_db$/)
-  assert.equal(environment.BROKERAGE_DATABASE_URL, undefined)
+  assert.match(environment.BROKERAGE_DATABASE_URL ?? '', /^dynamodb:.*\/brokerage\?/)
   assert.match(environment.CACHE_URL ?? '', /^redis:/)
   assert.match(environment.QUEUE_URL ?? '', /^amqp:/)
   assert.match(environment.EVENTS_URL ?? '', /^kafka:/)

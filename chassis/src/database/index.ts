@@ -99,6 +99,7 @@ export {
   numbersIn,
   removeFound,
 } from './dialect.ts'
+export { createGate } from './gate.ts'
 export { makeMigration, migrateDown, migrateUp, migrationStatus } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

@@ -3,6 +3,7 @@ import type { Collection } from 'mongodb'
 import { exponentialBackoffMs, TookTooLong } from '../clock/index.ts'
 import type { Fence } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
+import { createGate } from './gate.ts'
 import { isDuplicateKey, readFault, writeFault } from './mongodb-faults.ts'
 
 const connectionsMax = 32
@@ -70,8 +71,8 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
   let connected = false
   let connecting: Promise<void> | undefined
   let isReplicated = true
-  const waiting: (() => void)[] = []
-  let used = 0
+  // A connection for each that is let in, so that nobody waits for one when it has been judged to be in time.
+  const gate = createGate(connectionsMax, waitingMax)
   let failures = 0
   let askedAgainAt = Number.NEGATIVE_INFINITY
   let fault: unknown
@@ -106,41 +107,21 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     askedAgainAt = performance.now() + Math.min(awayPauseMaxMs, exponentialBackoffMs(failures))
   }
 
-  /** A connection for each that is let in, so that nobody waits for one when it has been judged to be in time. */
-  async function enter(): Promise<void> {
-    if (used < connectionsMax) {
-      used += 1
-      return
-    }
-    if (waiting.length >= waitingMax)
-      throw new AppError('overloaded', 'Too many are waiting for the database.')
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    await promise
-  }
-
-  function leave(): void {
-    const next = waiting.shift()
-    if (next === undefined) used -= 1
-    else next()
-  }
-
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
-  async function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
-    await enter()
-    try {
+  function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
+    return gate(async () => {
       if (closed) throw dependencyDown('The database is closed.')
       if (performance.now() < askedAgainAt) throw readFault(fault)
-      await connect()
-      const result = await bounded(work)
-      failures = 0
-      return result
-    } catch (error) {
-      if (error instanceof Error && error.name === 'MongoServerSelectionError') noteAbsence(error)
-      throw error
-    } finally {
-      leave()
-    }
+      try {
+        await connect()
+        const result = await bounded(work)
+        failures = 0
+        return result
+      } catch (error) {
+        if (error instanceof Error && error.name === 'MongoServerSelectionError') noteAbsence(error)
+        throw error
+      }
+    })
   }
 
   /** What is given up gives its connection back, too: the pool would else shrink with each failure of the server. */

@@ -1,5 +1,6 @@
 import { exponentialBackoffMs } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
+import { createGate } from './gate.ts'
 
 /** Connections to one database, which need not be there. */
 export type ServerLink<Client> = {
@@ -27,9 +28,7 @@ export function createServerLink<Client>(pool: {
   /** What is told when there is no connection to be had. */
   away(cause: unknown): AppError
 }): ServerLink<Client> {
-  const { connectionsMax, waitingMax } = pool
-  const waiting: (() => void)[] = []
-  let used = 0
+  const gate = createGate(pool.connectionsMax, pool.waitingMax)
   let failures = 0
   let triedAgainAt = Number.NEGATIVE_INFINITY
   let fault: unknown
@@ -49,33 +48,14 @@ export function createServerLink<Client>(pool: {
     }
   }
 
-  async function enter(): Promise<void> {
-    if (closed) throw dependencyDown('The database is closed.')
-    if (used < connectionsMax) {
-      used += 1
-      return
-    }
-    if (waiting.length >= waitingMax)
-      throw new AppError('overloaded', 'Too many are waiting for the database.')
-    const { promise, resolve } = Promise.withResolvers<void>()
-    waiting.push(resolve)
-    await promise
-  }
-
-  function leave(): void {
-    const next = waiting.shift()
-    if (next === undefined) used -= 1
-    else next()
-  }
-
   /** AppErrors and TypeErrors are made here, after an answer that was understood. */
   const isHarmless = (error: unknown) =>
     error instanceof AppError || error instanceof TypeError || pool.isStatementFault(error)
 
   return {
     async use(work) {
-      await enter()
-      try {
+      if (closed) throw dependencyDown('The database is closed.')
+      return gate(async () => {
         const client = await connect()
         let broken: Error | undefined
         try {
@@ -86,9 +66,7 @@ export function createServerLink<Client>(pool: {
         } finally {
           pool.release(client, broken)
         }
-      } finally {
-        leave()
-      }
+      })
     },
     async close() {
       if (closed) return

@@ -16,6 +16,7 @@ import type {
   WriteRequest,
 } from '@aws-sdk/client-dynamodb'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
+import { createGate } from '@quintet/chassis/database'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 
@@ -67,7 +68,8 @@ const itemsPerPage = 50
 export function openDynamodbLink(url: string): DynamodbLink {
   const { client, table } = createClient(url)
   const TableName = table
-  const gate = createGate(socketsMax)
+  // The client would count the wait for a connection as a part of the time that an answer takes.
+  const gate = createGate(socketsMax, waitingMax)
 
   /** For what does no harm when it is done twice. */
   async function tried<R>(work: () => Promise<R>): Promise<R> {
@@ -170,29 +172,6 @@ export function openDynamodbLink(url: string): DynamodbLink {
     },
 
     close: () => client.destroy(),
-  }
-}
-
-/** Lets so many work at a time: the client would count the wait for a connection as a part of the answer's time. */
-function createGate(max: number): <R>(work: () => Promise<R>) => Promise<R> {
-  const waiting: (() => void)[] = []
-  let working = 0
-
-  return async (work) => {
-    if (working < max) working += 1
-    else {
-      if (waiting.length >= waitingMax) throw throttled()
-      const { promise, resolve } = Promise.withResolvers<void>()
-      waiting.push(resolve)
-      await promise
-    }
-    try {
-      return await work()
-    } finally {
-      const next = waiting.shift()
-      if (next === undefined) working -= 1
-      else next()
-    }
   }
 }
 
