@@ -8,13 +8,8 @@ import {
   readSettings,
   unknownSettings,
 } from './chassis/src/config/index.ts'
-import {
-  makeMigration,
-  migrateDown,
-  migrateUp,
-  migrationStatus,
-  withMigrator,
-} from './chassis/src/database/index.ts'
+import { makeMigration, migrateDatabase } from './chassis/src/database/index.ts'
+import type { MigrationAction } from './chassis/src/database/index.ts'
 import { diagnose } from './chassis/src/diagnosis/index.ts'
 import type { Diagnose, Finding } from './chassis/src/diagnosis/index.ts'
 import { AppError } from './chassis/src/errors/index.ts'
@@ -49,12 +44,10 @@ type Service = {
   readonly storage: readonly string[]
   create(settings: Settings): { app: () => Promise<App>; host: string; port: number }
   /** Where its storage may be something else than a SQL database. */
-  migrate?(url: string, action: MigrateAction): Promise<string[]>
+  migrate?(url: string, action: MigrationAction): Promise<string[]>
   /** How an engine is looked at that this service alone can use; undefined for any other. */
   diagnoserOf?(url: string): Diagnose | undefined
 }
-
-type MigrateAction = 'status' | 'up' | 'down'
 
 /** The whole topology, in the order of starting: the gateway comes last, because it is told where the others listen. */
 const services = {
@@ -263,11 +256,10 @@ async function migrate([action, ...words]: readonly string[]): Promise<void> {
   }
 }
 
-async function migrateStorage(name: ServiceName, url: string, action: MigrateAction): Promise<string[]> {
+async function migrateStorage(name: ServiceName, url: string, action: MigrationAction): Promise<string[]> {
   const service: Service = services[name]
   if (service.migrate !== undefined) return service.migrate(url, action)
-  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
-  return withMigrator(url, { migrations: migrationsOf(name) }, work)
+  return migrateDatabase(url, { migrations: migrationsOf(name) }, action)
 }
 
 /** The queues of events and of orders may be those of one broker, or of two. */

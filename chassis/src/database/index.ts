@@ -1,5 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Fence } from '../clock/index.ts'
+import { migrateDown, migrateUp, migrationStatus } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 
 /**
@@ -68,6 +69,19 @@ export async function withMigrator<R>(
   return (await import('./sqlite.ts')).migrateSqlite(pathOf(url), migrations, work)
 }
 
+/** What `quintet migrate` does with a database: tells how it stands, a line for each migration, or gives the names of what it did. */
+export type MigrationAction = 'status' | 'up' | 'down'
+
+/** Tells what has been applied, applies what has not been, or takes the newest back. */
+export function migrateDatabase(
+  url: string,
+  options: DatabaseOptions,
+  action: MigrationAction,
+): Promise<string[]> {
+  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
+  return withMigrator(url, options, work)
+}
+
 const engines = {
   'sqlite:': 'sqlite',
   'postgres:': 'postgres',
@@ -100,7 +114,7 @@ export {
   removeFound,
 } from './dialect.ts'
 export { createGate } from './gate.ts'
-export { makeMigration, migrateDown, migrateUp, migrationStatus } from './migrations.ts'
+export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
 export { inText, pending, Reference, returnedBy } from './reference.ts'

@@ -1,16 +1,13 @@
-import { Kysely, PostgresDialect, sql } from 'kysely'
-import type { CompiledQuery } from 'kysely'
+import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import type { Fence } from '../clock/index.ts'
-import { AppError, dependencyDown } from '../errors/index.ts'
-import type { Database, DatabaseOptions, Outcome, Statement } from './index.ts'
-import { createDialect } from './kysely-dialect.ts'
-import { createMigrationGate } from './migration-gate.ts'
+import { dependencyDown } from '../errors/index.ts'
+import type { Database, DatabaseOptions } from './index.ts'
 import { createMigrator, migrationTable } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import { openPostgresLink } from './postgres-link.ts'
 import { createReads } from './postgres-reads.ts'
 import { createUnits } from './postgres-units.ts'
+import { createServerDatabase } from './server-database.ts'
 
 const connectTimeoutMs = 5_000
 const missingDatabase = '3D000'
@@ -18,44 +15,20 @@ const missingTable = '42P01'
 const databaseIsThere = new Set(['42P04', '23505'])
 const maintenanceDatabase = 'postgres'
 
-/**
- * PostgreSQL, which need not be there: what needs it is refused until it is. Tables are made by `quintet migrate up`, and
- * `ping` says when some are not.
- */
+/** PostgreSQL. */
 export async function openPostgres<Tables>(
   url: string,
   { migrations }: DatabaseOptions,
 ): Promise<Database<Tables>> {
   const link = openPostgresLink(url)
-  const reads = createReads(link)
-  const units = createUnits(link)
-  const gate = createMigrationGate(migrations, () => link.use(appliedOn))
-  const query = new Kysely<Tables>({ dialect: createDialect('postgres', { read, commit }) })
-  let closing: Promise<void> | undefined
-
-  function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
-    return gate.pass(() => reads.read(wanted))
-  }
-
-  function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
-    return gate.pass(() => units.commit(unit, fence))
-  }
-
-  return {
-    query,
-    read,
-    commit,
-    isSole: () => false,
-    async ping() {
-      await sql`select 1`.execute(query).catch((error: unknown) => {
-        throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
-      })
-    },
-    close() {
-      closing ??= gate.settle().then(units.close).then(link.close)
-      return closing
-    },
-  }
+  return createServerDatabase<Tables>({
+    engine: 'postgres',
+    migrations,
+    applied: () => link.use(appliedOn),
+    reads: createReads(link),
+    units: createUnits(link),
+    close: link.close,
+  })
 }
 
 /** The migrations that the database lists as done. */

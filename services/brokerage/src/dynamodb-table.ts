@@ -6,6 +6,7 @@ import {
   waitUntilTableExists,
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb'
+import type { MigrationAction } from '@quintet/chassis/database'
 import { failure, openDynamodbLink } from './dynamodb-link.ts'
 import type { DynamodbLink } from './dynamodb-link.ts'
 
@@ -17,7 +18,7 @@ const readyWithinSeconds = 120
 export const removableAt = 'removable_at'
 
 /** What `quintet migrate` does with the table: tells, makes or removes it. */
-export async function migrateTable(url: string, action: 'status' | 'up' | 'down'): Promise<string[]> {
+export async function migrateTable(url: string, action: MigrationAction): Promise<string[]> {
   const link = openDynamodbLink(url)
   try {
     const isThere = await hasTable(link)

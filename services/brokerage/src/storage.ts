@@ -1,10 +1,5 @@
-import {
-  migrateDown,
-  migrateUp,
-  migrationStatus,
-  openDatabase,
-  withMigrator,
-} from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
+import type { MigrationAction } from '@quintet/chassis/database'
 import { createSqlAnswers } from '@quintet/chassis/http'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import type { AnswerStore } from '@quintet/chassis/http'
@@ -34,10 +29,9 @@ export async function openStorage(url: string, cacheUrl: string): Promise<Storag
 }
 
 /** What `quintet migrate` does: tells what there is to be done, does it, or takes the newest of it back. */
-export async function migrateStorage(url: string, action: 'status' | 'up' | 'down'): Promise<string[]> {
+export async function migrateStorage(url: string, action: MigrationAction): Promise<string[]> {
   if (isDynamodb(url)) return (await import('./dynamodb-table.ts')).migrateTable(url, action)
-  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
-  return withMigrator(url, { migrations }, work)
+  return migrateDatabase(url, { migrations }, action)
 }
 
 /** What `quintet doctor` looks at, where the URL names an engine that the chassis does not know. */

@@ -1,10 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import type { MigrationAction } from '@quintet/chassis/database'
 import { openMongo } from '@quintet/chassis/mongodb'
 import type { MongoLink, Unchecked } from '@quintet/chassis/mongodb'
 import { dependencyDown } from '@quintet/chassis/errors'
 import { collectionsOf, relayId } from './mongodb-documents.ts'
-
-export type MigrationAction = 'status' | 'up' | 'down'
 
 const name = '0001-create-guid'
 

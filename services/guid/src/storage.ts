@@ -1,18 +1,11 @@
 import type { Cache } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
-import {
-  migrateDown,
-  migrateUp,
-  migrationStatus,
-  openDatabase,
-  withMigrator,
-} from '@quintet/chassis/database'
-import type { Sweep } from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
+import type { MigrationAction, Sweep } from '@quintet/chassis/database'
 import { createSqlAnswers } from '@quintet/chassis/http'
 import type { AnswerStore } from '@quintet/chassis/http'
 import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/queue'
 import type { Outbox } from '@quintet/chassis/queue'
-import type { MigrationAction } from './mongodb-migrations.ts'
 import { createSqlGuids } from './sql-guids.ts'
 import type { GuidTables } from './sql-guids.ts'
 import { createSqlOperations } from './sql-operations.ts'
@@ -72,8 +65,7 @@ export async function openStorage(url: string): Promise<Storage> {
 /** Applies what has not been applied, takes the newest back, or tells how it stands; gives the names. */
 export async function migrateStorage(url: string, action: MigrationAction): Promise<string[]> {
   if (isMongo(url)) return (await import('./mongodb-migrations.ts')).migrateMongo(url, action)
-  const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
-  return withMigrator(url, { migrations }, work)
+  return migrateDatabase(url, { migrations }, action)
 }
 
 function isMongo(url: string): boolean {

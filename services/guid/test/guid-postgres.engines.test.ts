@@ -1,13 +1,3 @@
-import { engineUrl } from '@quintet/chassis/testing'
+import { runSuitesOver } from './suites.ts'
 
-/** The tests of the service, as they are, over PostgreSQL. */
-const server = engineUrl('postgres')
-if (server !== undefined) {
-  process.env.TEST_DATABASE = server
-  await import('./cache-away.test.ts')
-  await import('./concurrency.test.ts')
-  await import('./events.test.ts')
-  await import('./guid.test.ts')
-  await import('./operations.test.ts')
-  await import('./routes.test.ts')
-}
+await runSuitesOver('postgres')
