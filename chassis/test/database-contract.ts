@@ -304,6 +304,32 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(await count(query), 50)
   })
 
+  test('of many units that only insert, each that meets a taken key is refused with all of its rows, and no other', async (t: TestContext) => {
+    const { query, commit } = await open(t, createUrl(t))
+    const unless = prepareQuery((p: Placeholders<{ id: string }>) =>
+      query
+        .insertInto('account')
+        .values({ id: p.id, balance: 1 })
+        .onConflict((conflict) => conflict.column('id').doNothing()),
+    )
+    const unit = (i: number): Statement[] => [
+      { ...unless({ id: `${i % 70}` }), required: true },
+      add(query, `beside ${i}`).compile(),
+    ]
+    for (const [from, won] of [
+      [0, 70],
+      [70, 0],
+    ] as const) {
+      const outcomes = await Promise.all(Array.from({ length: 100 }, (_, i) => commit(unit(from + i))))
+      t.assert.equal(outcomes.filter(({ refusedBy }) => refusedBy === undefined).length, won)
+      t.assert.ok(
+        outcomes.slice(0, won).every(({ results }) => results.every(({ changes }) => changes === 1)),
+      )
+      t.assert.ok(outcomes.slice(won).every(({ refusedBy }) => refusedBy === 0))
+    }
+    t.assert.equal(await count(query), 140)
+  })
+
   test('a statement or a value that the engine cannot take fails alone, and those after it are not confused', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const [one, two] = dialectOf(query) === 'postgres' ? ['$1', '$2'] : ['?', '?']

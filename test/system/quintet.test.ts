@@ -113,11 +113,11 @@ test('quintet migrate looks at, takes back and applies the changes of a database
     outputs.push(quintet.output().trim())
   }
   assert.deepEqual(outputs, [
-    'guid: 0001-create-guid pending',
-    'guid: 0001-create-guid',
-    'guid: 0001-create-guid applied',
-    'guid: 0001-create-guid',
-    'guid: 0001-create-guid pending',
+    'guid: 0001-create-guid pending, 0002-add-outbox-keys pending',
+    'guid: 0001-create-guid, 0002-add-outbox-keys',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied',
+    'guid: 0002-add-outbox-keys',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys pending',
   ])
 })
 

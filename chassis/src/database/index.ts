@@ -9,6 +9,11 @@ import type { MigrationWork } from './migrations.ts'
  */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> & {
   readonly required?: boolean | (() => Error)
+  /**
+   * For a statement that is never skipped: what does the same for many units at once, with an array in the place of each
+   * parameter. An engine that runs units together may run it instead, once for all of them.
+   */
+  readonly together?: string
 }
 
 export type Row = Record<string, unknown>

@@ -12,6 +12,7 @@ export type Shape = {
 
 export type Step = {
   readonly sql: string
+  readonly together: string | undefined
   readonly required: boolean
   readonly returnsRows: boolean
   readonly slots: readonly Slot[]
@@ -49,8 +50,9 @@ export const isUnreferable = ({ state }: { state: string }) => state === unrefer
 
 /** Units with references to what no earlier step returns fail here, before anything is sent. */
 export function stepsOf(unit: readonly Statement[]): Step[] {
-  return unit.map(({ sql, required, parameters }, index) => ({
+  return unit.map(({ sql, together, required, parameters }, index) => ({
     sql,
+    together,
     required: Boolean(required),
     returnsRows: returnsRows(sql),
     slots: parameters.map(
@@ -75,12 +77,7 @@ function slotOf({ statement, column, template }: Reference, unit: readonly State
  */
 export function functionText(name: string, shape: Shape, types: readonly (readonly string[])[]): string {
   const parameters = parametersOf(shape, types)
-  const run = shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? [])).join('\n')
-  const check = shape.fenced
-    ? `if clock_timestamp() >= to_timestamp(q_before[q_i]) then raise exception using errcode = '${lateState}'; end if;`
-    : ''
-  const told = shape.steps.map((step, index) => (step.returnsRows ? `q_j${index}` : `q_n${index}`))
-  const tell = `q_told[q_i] := concat('[', ${told.flatMap((one, index) => (index === 0 ? [one] : ["','", one])).join(', ')}, ']');`
+  const each = unitText(shape, types)
   const variables = shape.steps.flatMap((step, index) => [
     `q_n${index} bigint;`,
     ...(step.returnsRows ? [`q_r${index} record;`, `q_j${index} text;`] : []),
@@ -93,12 +90,7 @@ q_step integer; q_state text; q_message text; q_told text[] := '{}';
 ${variables.join(' ')}
 begin
 begin
-for q_i in 1..q_units loop
-${check}
-${run}
-${tell}
-end loop;
-return query select * from unnest(q_told);
+${togetherText(shape) ?? `for q_i in 1..q_units loop\n${each}\nend loop;\nreturn query select * from unnest(q_told);`}
 return;
 exception
 when lock_not_available or deadlock_detected or serialization_failure then raise;
@@ -106,9 +98,7 @@ when others then q_told := '{}';
 end;
 for q_i in 1..q_units loop
 begin
-${check}
-${run}
-${tell}
+${each}
 exception
 when sqlstate '${refusedState}' then q_told[q_i] := q_step::text;
 when others then
@@ -121,15 +111,61 @@ end
 $q_body$`
 }
 
+/** Runs the unit `q_i` and keeps what is to be told of it. */
+function unitText(shape: Shape, types: readonly (readonly string[])[]): string {
+  const check = shape.fenced ? `${lateText('q_before[q_i]')}\n` : ''
+  const run = shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? []))
+  const told = shape.steps.map((step, index) => (step.returnsRows ? `q_j${index}` : `q_n${index}`))
+  return `${check}${run.join('\n')}\nq_told[q_i] := concat('[', ${told.join(", ',', ")}, ']');`
+}
+
+function lateText(before: string): string {
+  return `if clock_timestamp() >= to_timestamp(${before}) then raise exception using errcode = '${lateState}'; end if;`
+}
+
+/**
+ * Runs all the units with one statement for each step, which takes the server half the time, where every step has such a
+ * statement; undefined where one has none. It holds only while each unit would have fared well by itself.
+ */
+function togetherText(shape: Shape): string | undefined {
+  const statements = shape.steps.map(stepForAll)
+  if (statements.some((statement) => statement === undefined)) return undefined
+  const check = shape.fenced ? `${lateText('(select min(b) from unnest(q_before) b)')}\n` : ''
+  const told = `'[${shape.steps.map(() => '1').join(',')}]'`
+  return `${check}${statements.join('\n')}\nreturn query select ${told} from generate_series(1, q_units);`
+}
+
+function stepForAll({ sql, together, slots }: Step, index: number): string | undefined {
+  if (slots.length === 0 || slots.some(({ from }) => from === 'step')) return undefined
+  const rows = (number: number) => argumentName(index, number - 1)
+  if (together !== undefined) return `${replaceParameters(together, rows)};`
+  const { into, values, skip = '' } = insertOfRow.exec(sql)?.groups ?? {}
+  if (into === undefined || values === undefined) return undefined
+  const numbers = slots.map((_, at) => at + 1)
+  const columns = numbers.map((number) => `p${number}`)
+  return `${into} select ${replaceParameters(values, (number) => `q.p${number}`)}
+from unnest(${numbers.map(rows).join(', ')}) with ordinality as q(${columns.join(', ')}, at) order by q.at${skip};
+get diagnostics q_n${index} = row_count;
+if q_n${index} <> q_units then raise exception using errcode = '${refusedState}'; end if;`
+}
+
+/** One row of values, as Kysely words it, which may be skipped where its key is taken. */
+const insertOfRow =
+  /^(?<into>insert into "\w+" \((?:"\w+"(?:, )?)+\)) values \((?<values>[^()]*)\)(?<skip> on conflict \("\w+"\) do nothing)?$/
+
 /** The arguments of the function after the count: an array for each value that a unit brings. */
 function parametersOf({ steps }: Shape, types: readonly (readonly string[])[]): string[] {
   return steps.flatMap(({ slots }, index) =>
     slots.flatMap((slot, at) =>
       slot.from === 'unit' || slot.within
-        ? [`q_p${index}_${at + 1} ${slot.from === 'unit' ? types[index]?.[at] : 'text'}[]`]
+        ? [`${argumentName(index, at)} ${slot.from === 'unit' ? types[index]?.[at] : 'text'}[]`]
         : [],
     ),
   )
+}
+
+function argumentName(step: number, slot: number): string {
+  return `q_p${step}_${slot + 1}`
 }
 
 function stepText(shape: Shape, step: Step, index: number, types: readonly string[]): string {
@@ -150,7 +186,7 @@ ${refuse}`
 }
 
 function valueText(shape: Shape, index: number, number: number, type = 'text'): string {
-  const own = `q_p${index}_${number}[q_i]`
+  const own = `${argumentName(index, number - 1)}[q_i]`
   const slot = shape.steps[index]?.slots[number - 1]
   if (slot === undefined || slot.from === 'unit') return own
   const referred = `q_r${slot.step}.c${referredColumns(shape, slot.step).indexOf(slot.column)}`

@@ -31,7 +31,6 @@ export function openPostgresLink(url: string): PostgresLink {
     maxLifetimeSeconds: lifetimeSeconds,
     keepAlive: true,
     application_name: 'quintet',
-    query_timeout: answerTimeoutMs,
     statement_timeout: statementTimeoutMs,
     lock_timeout: lockTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
@@ -51,6 +50,29 @@ export function openPostgresLink(url: string): PostgresLink {
     end: () => pool.end(),
     isStatementFault,
     away,
+  })
+}
+
+/**
+ * Asks, and gives the connection up when no answer comes. A promise of pg's own, and its timeout, keep each query with its
+ * parameters and rows beyond two collections of the young: moving them among the old took a tenth of a service's time.
+ */
+export function ask<R extends unknown[]>(
+  client: PostgresClient,
+  query: pg.QueryArrayConfig,
+): Promise<pg.QueryArrayResult<R>>
+export function ask<R extends pg.QueryResultRow>(
+  client: PostgresClient,
+  query: pg.QueryConfig,
+): Promise<pg.QueryResult<R>>
+export function ask(client: PostgresClient, query: pg.QueryConfig | pg.QueryArrayConfig): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(reject, answerTimeoutMs, new Error('The server does not answer.'))
+    client.query(query, (error: Error | null, result: unknown) => {
+      clearTimeout(timer)
+      if (error) reject(error)
+      else resolve(result)
+    })
   })
 }
 
@@ -81,11 +103,11 @@ function parseInteger(text: string): number | bigint {
 
 /** The types of a statement's parameters, of which the server knows best. */
 export async function parameterTypes(client: PostgresClient, text: string): Promise<readonly string[]> {
-  await client.query(`prepare q_types as ${text}`)
-  const { rows } = await client.query<{ types: string[] }>(
-    "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
-  )
-  await client.query('deallocate q_types')
+  await ask(client, { text: `prepare q_types as ${text}` })
+  const { rows } = await ask<{ types: string[] }>(client, {
+    text: "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
+  })
+  await ask(client, { text: 'deallocate q_types' })
   return rows[0]?.types ?? []
 }
 

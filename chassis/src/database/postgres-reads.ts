@@ -3,7 +3,7 @@ import { AppError } from '../errors/index.ts'
 import { checkValue } from './bound-values.ts'
 import { readFault } from './failure.ts'
 import type { Row } from './index.ts'
-import { isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
+import { ask, isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { replaceParameters } from './postgres-text.ts'
 
@@ -122,7 +122,7 @@ async function runOn(
   const width = only?.parameters.length ?? 0
   const values = Array.from({ length: width }, (_, at) => batch.map(({ parameters }) => parameters[at]))
   if (width === 0) values.push(batch.map(() => null))
-  const { rows, fields } = await client.query<unknown[]>({
+  const { rows, fields } = await ask<unknown[]>(client, {
     name: `t${lane.id}`,
     text,
     values,
@@ -139,7 +139,7 @@ async function runOn(
 }
 
 async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waiting): Promise<readonly Row[]> {
-  const { rows } = await client.query<Row>({ name: `r${lane.id}`, text: lane.text, values: [...parameters] })
+  const { rows } = await ask<Row>(client, { name: `r${lane.id}`, text: lane.text, values: [...parameters] })
   return rows
 }
 

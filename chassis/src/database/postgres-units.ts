@@ -7,7 +7,7 @@ import type { Failure } from './failure.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
 import { functionText, isLate, isUnreferable, stepsOf, travellingPending } from './postgres-function.ts'
 import type { Shape, UnitAnswer } from './postgres-function.ts'
-import { isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
+import { ask, isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { pending, Reference } from './reference.ts'
 
@@ -268,12 +268,12 @@ function createFunctions(): Functions {
     if (session.functions.has(shape.id)) return
     const [oldest] = session.functions.keys()
     if (session.functions.size >= functionsPerConnectionMax && oldest !== undefined) {
-      await client.query(`drop function pg_temp.q_${oldest}`)
+      await ask(client, { text: `drop function pg_temp.q_${oldest}` })
       session.functions.delete(oldest)
     }
     const stepTypes = []
     for (const { sql } of shape.steps) stepTypes.push(await typesOf(client, sql))
-    await client.query(functionText(`q_${shape.id}`, shape, stepTypes))
+    await ask(client, { text: functionText(`q_${shape.id}`, shape, stepTypes) })
     session.functions.set(shape.id, true)
   }
 
@@ -288,7 +288,7 @@ function createFunctions(): Functions {
         values.push(batch.map(({ before }) => (before + aheadMs) / 1_000))
       }
       values.push(...argumentsOf(shape, batch))
-      const { rows } = await client.query<[string]>({
+      const { rows } = await ask<[string]>(client, {
         name: `q_${shape.id}`,
         text: `select * from pg_temp.q_${shape.id}(${values.map((_, i) => `$${i + 1}`).join(', ')})`,
         values,
@@ -312,7 +312,7 @@ function createFunctions(): Functions {
  * process read its own.
  */
 async function readClock(client: PostgresClient): Promise<{ at: number; aheadMs: number }> {
-  const { rows } = await client.query<{ now: number }>({
+  const { rows } = await ask<{ now: number }>(client, {
     name: 'q_clock',
     text: 'select (extract(epoch from clock_timestamp()) * 1000)::double precision as now',
   })
@@ -361,13 +361,13 @@ async function runPlainly(
   unit: readonly Statement[],
 ): Promise<UnitAnswer> {
   if (steps.length === 1) return runSteps(client, steps, unit)
-  await client.query('begin')
+  await ask(client, { text: 'begin' })
   try {
     const answer = await runSteps(client, steps, unit)
-    await client.query(typeof answer === 'number' ? 'rollback' : 'commit')
+    await ask(client, { text: typeof answer === 'number' ? 'rollback' : 'commit' })
     return answer
   } catch (error) {
-    await client.query('rollback').catch(() => {})
+    await ask(client, { text: 'rollback' }).catch(() => {})
     throw error
   }
 }
@@ -380,7 +380,7 @@ async function runSteps(
   const results: (number | Row[])[] = []
   for (const [index, { sql, required, returnsRows }] of steps.entries()) {
     const values = (unit[index]?.parameters ?? []).map((value) => referredValue(value, unit, results))
-    const { rows, rowCount } = await client.query<Row>(sql, values)
+    const { rows, rowCount } = await ask<Row>(client, { text: sql, values })
     const result = returnsRows ? rows : (rowCount ?? 0)
     if (required && (typeof result === 'number' ? result : result.length) === 0) return index
     results.push(result)

@@ -4,7 +4,8 @@ import { dependencyDown } from '../errors/index.ts'
 import type { Database, DatabaseOptions } from './index.ts'
 import { createMigrator, migrationTable } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
-import { openPostgresLink } from './postgres-link.ts'
+import { ask, openPostgresLink } from './postgres-link.ts'
+import type { PostgresClient } from './postgres-link.ts'
 import { createReads } from './postgres-reads.ts'
 import { createUnits } from './postgres-units.ts'
 import { createServerDatabase } from './server-database.ts'
@@ -32,8 +33,8 @@ export async function openPostgres<Tables>(
 }
 
 /** The migrations that the database lists as done. */
-function appliedOn(client: pg.PoolClient): Promise<string[]> {
-  return client.query<{ name: string }>(`select name from ${migrationTable}`).then(
+function appliedOn(client: PostgresClient): Promise<string[]> {
+  return ask<{ name: string }>(client, { text: `select name from ${migrationTable}` }).then(
     ({ rows }) => rows.map(({ name }) => name),
     (error: unknown): string[] => {
       if (error instanceof pg.DatabaseError && error.code === missingTable) return []

@@ -159,9 +159,11 @@ const deadSuffix = '.dead'
 export { exponentialBackoffMs } from '../clock/index.ts'
 export { queueCommandUsage, runQueueCommand } from './command.ts'
 export {
+  addOutboxKeys,
   createOutboxRelay,
   createOutboxTable,
   createSqlOutbox,
+  dropOutboxKeys,
   dropOutboxTable,
   outboxStatement,
   wakeAfterCommit,

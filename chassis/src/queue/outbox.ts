@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
-import type { Generated, Kysely } from 'kysely'
-import { identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
+import type { Generated, Kysely, RawBuilder } from 'kysely'
+import { dialectOf, identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { createRelay } from './relay.ts'
 import type { Outbox, OutboxRelay } from './relay.ts'
@@ -14,15 +14,16 @@ export type OutboxTable = {
     /** Given where the message must be recognised; else made of the row's number and the name of its database. */
     message_id: string | null
     key: string
+    /** Where the row stands for several messages: a JSON array of their keys, of which `key` has none; `body` is one of bodies. */
+    keys: string | null
     body: string
     created_at: number
   }
   outbox_relay: { source: string; holder: string | null; lease_until: number }
 }
 
-/** A message on its way to `queue`; `createdAt` in milliseconds. */
+/** A message on its way to a queue; `createdAt` in milliseconds. */
 export type OutboxMessage = {
-  readonly queue: string
   readonly key: string
   readonly body: string
   readonly createdAt: number
@@ -53,19 +54,61 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
   await sql`insert into outbox_relay (source, lease_until) values (${source}, 0)`.execute(db)
 }
 
+/** For a later migration of a service that has the table: a row may stand for what units told that were run together. */
+export async function addOutboxKeys<T>(db: Kysely<T>): Promise<void> {
+  await db.schema.alterTable('outbox').addColumn('keys', longText(db)).execute()
+  // What is gone in a moment is not worth compressing.
+  if (dialectOf(db) === 'postgres')
+    await sql`alter table outbox alter keys set storage external, alter body set storage external`.execute(db)
+}
+
+export async function dropOutboxKeys<T>(db: Kysely<T>): Promise<void> {
+  await db.schema.alterTable('outbox').dropColumn('keys').execute()
+}
+
 export async function dropOutboxTable<T>(db: Kysely<T>): Promise<void> {
   await db.schema.dropTable('outbox_relay').execute()
   await db.schema.dropTable('outbox').execute()
 }
 
 /** Makes the statement that a store puts into the unit of the effect that the message tells of. */
-export function outboxStatement(db: Kysely<OutboxTable>): (message: OutboxMessage) => Statement {
-  const insert = prepareQuery((p: Placeholders<Omit<OutboxMessage, 'id'> & { id: string | null }>) =>
+export function outboxStatement(
+  db: Kysely<OutboxTable>,
+  queue: string,
+): (message: OutboxMessage) => Statement {
+  const insert = prepareQuery((p: Placeholders<Unnamed>) =>
     db
       .insertInto('outbox')
-      .values({ queue: p.queue, message_id: p.id, key: p.key, body: p.body, created_at: p.createdAt }),
+      .values({ queue: sql.lit(queue), key: p.key, body: p.body, created_at: p.createdAt }),
   )
-  return ({ queue, id = null, key, body, createdAt }) => insert({ queue, id, key, body, createdAt })
+  const insertNamed = prepareQuery((p: Placeholders<Required<OutboxMessage>>) =>
+    db.insertInto('outbox').values({
+      queue: sql.lit(queue),
+      message_id: p.id,
+      key: p.key,
+      body: p.body,
+      created_at: p.createdAt,
+    }),
+  )
+  const together = dialectOf(db) === 'postgres' ? { together: insertTogether(db, queue) } : {}
+  return ({ id, ...message }) =>
+    id === undefined ? { ...insert(message), ...together } : insertNamed({ ...message, id })
+}
+
+type Unnamed = Omit<OutboxMessage, 'id'>
+
+/** One row for all messages: writing, reading and removing a row costs more than what is in it. */
+function insertTogether(db: Kysely<OutboxTable>, queue: string): string {
+  const insert = prepareQuery((p: Placeholders<{ [K in keyof Unnamed]: Unnamed[K][] }>) =>
+    db.insertInto('outbox').values({
+      queue: sql.lit(queue),
+      key: sql.lit(''),
+      keys: sql`to_json(${p.key})`,
+      body: sql`to_json(${p.body})`,
+      created_at: sql`(${p.createdAt})[1]`,
+    }),
+  )
+  return insert({ key: [], body: [], createdAt: [] }).sql
 }
 
 /** The relay over the outbox of a SQL database. */
@@ -118,6 +161,27 @@ export function wakeAfterCommit<Tables>(
   }
 }
 
+/** As many rows as have `limit` messages together. */
+function oldest(db: Kysely<OutboxTable>, limit: RawBuilder<number>) {
+  const rows = db
+    .selectFrom('outbox')
+    .select(['id', 'queue', 'message_id', 'key', 'keys', 'body'])
+    .orderBy('id')
+    .limit(limit)
+  // Elsewhere each message has a row of its own.
+  if (dialectOf(db) !== 'postgres') return rows
+  const messages = sql<number>`coalesce(json_array_length(keys::json), 1)`
+  const counted = db
+    .selectFrom(rows.as('oldest'))
+    .selectAll()
+    .select(sql<number>`sum(${messages}) over (order by id) - ${messages}`.as('before'))
+  return db
+    .selectFrom(counted.as('counted'))
+    .select(['id', 'queue', 'message_id', 'key', 'keys', 'body'])
+    .where('before', '<', limit)
+    .orderBy('id')
+}
+
 function prepareStatements(db: Kysely<OutboxTable>) {
   return {
     takeLease: prepareQuery((p: Placeholders<{ holder: string; now: number; until: number }>) =>
@@ -132,13 +196,7 @@ function prepareStatements(db: Kysely<OutboxTable>) {
     releaseLease: prepareQuery((p: Placeholders<{ holder: string }>) =>
       db.updateTable('outbox_relay').set({ lease_until: 0 }).where('holder', '=', p.holder),
     ),
-    oldest: prepareQuery((p: Placeholders<{ limit: number }>) =>
-      db
-        .selectFrom('outbox')
-        .select(['id', 'queue', 'message_id', 'key', 'body'])
-        .orderBy('id')
-        .limit(p.limit),
-    ),
+    oldest: prepareQuery((p: Placeholders<{ limit: number }>) => oldest(db, p.limit)),
     // Exactly those: on a server a row with a smaller number may become visible later.
     remove: prepareQuery((p: Placeholders<{ ids: string }>) =>
       removeFound(db, 'outbox', 'id', numbersIn(db, p.ids)),

@@ -7,8 +7,8 @@ import type { Message, Queue, StreamOptions } from './index.ts'
 /** Messages that were stored with what they tell of and have not reached their queues yet, wherever they are stored. */
 export type Outbox = {
   /**
-   * Those that have waited longest, each key's in their order: `limit` for each queue at most, and fewer in all only where
-   * there are no more.
+   * Rows of those that have waited longest, each key's in their order: of `limit` messages for each queue, give or take a row,
+   * and fewer in all only where there are no more.
    */
   oldest(limit: number): Promise<readonly OutboxRow[]>
   /** The name of this storage, if nobody else holds the lease at `now`. */
@@ -19,12 +19,16 @@ export type Outbox = {
   backlog(): Promise<{ rows: number; oldestAt?: number }>
 }
 
-/** `id` is the storage's own; `message_id` is what the message is to be known by, else it is made of the other. */
+/**
+ * `id` is the storage's own; `message_id` is what the message is to be known by, else it is made of the other. With `keys` the
+ * row stands for several messages: both they and the body are then JSON arrays.
+ */
 export type OutboxRow = {
   readonly id: number | string
   readonly queue: string
   readonly message_id: string | null
   readonly key: string
+  readonly keys?: string | null
   readonly body: string
 }
 
@@ -108,8 +112,8 @@ export function createRelay({
   async function relayUnderLease(source: string, until: number): Promise<void> {
     for (let more = true; more; ) {
       const rows = await outbox.oldest(batchSize)
-      const { relayed, error } = await publish(source, rows)
-      more = error === undefined && rows.length >= batchSize && !stopping && clock.now() < until
+      const { relayed, count, error } = await publish(source, rows)
+      more = error === undefined && count >= batchSize && !stopping && clock.now() < until
       await outbox.remove(relayed, more ? undefined : holder)
       if (error !== undefined) throw error
       batchSize = Math.min(batchMax, batchSize * 2)
@@ -127,21 +131,23 @@ export function createRelay({
   async function publish(
     source: string,
     rows: readonly OutboxRow[],
-  ): Promise<{ relayed: OutboxRow[]; error?: unknown }> {
+  ): Promise<{ relayed: OutboxRow[]; count: number; error?: unknown }> {
     const relayed: OutboxRow[] = []
+    let count = 0
     let error: unknown
     const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
-      const messages = group.map((row) => messageOf(source, row))
+      const messages = group.flatMap((row) => messagesOf(source, row))
       const stream = streams[name]
       try {
         await (stream === undefined ? queue.publishAll(name, messages) : queue.append(name, messages, stream))
         relayed.push(...group)
+        count += messages.length
       } catch (cause) {
         error = cause
       }
     })
     await Promise.all(publications)
-    return { relayed, error }
+    return { relayed, count, error }
   }
 
   return {
@@ -160,6 +166,9 @@ export function createRelay({
   }
 }
 
-function messageOf(source: string, { id, message_id, key, body }: OutboxRow): Message {
-  return { id: message_id ?? `${source}-${id}`, key, body }
+function messagesOf(source: string, { id, message_id, key, keys, body }: OutboxRow): Message[] {
+  if (typeof keys !== 'string') return [{ id: message_id ?? `${source}-${id}`, key, body }]
+  const bodies: string[] = JSON.parse(body)
+  const allKeys: string[] = JSON.parse(keys)
+  return bodies.map((one, i) => ({ id: `${source}-${id}-${i}`, key: allKeys[i] ?? '', body: one }))
 }

@@ -1,8 +1,9 @@
-import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
+import { addOutboxKeys, createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   await createOutboxTable(db)
+  await addOutboxKeys(db)
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {

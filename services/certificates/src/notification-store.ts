@@ -31,7 +31,7 @@ export function createNotificationStore({
   hasReceiver: boolean
 }) {
   const statements = prepareStatements(database.query)
-  const toOutbox = outboxStatement(database.query)
+  const toOutbox = outboxStatement(database.query, notificationsQueue)
 
   return {
     /** To stand in the unit of what is told. Notifications of one certificate are delivered in the order of their units. */
@@ -45,7 +45,6 @@ export function createNotificationStore({
       const status = hasReceiver ? 'pending' : 'skipped'
       const log = statements.insert({ deliveryId, certificateId, event, body: text, status, now })
       const message = {
-        queue: notificationsQueue,
         id: deliveryId,
         key: String(certificateId),
         body: JSON.stringify({ event, body: text }),

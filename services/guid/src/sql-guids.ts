@@ -54,7 +54,7 @@ export function createSqlGuids({
   const statements = prepareStatements(database.query)
   const toKeep = keepStatements(database.query)
   const ending = endingStatements(database.query)
-  const toOutbox = outboxStatement(database.query)
+  const toOutbox = outboxStatement(database.query, eventsStream)
   const nextVersion = createVersions(clock)
   const now = () => Math.floor(clock.now() / 1000)
 
@@ -98,10 +98,7 @@ export function createSqlGuids({
     async create(row, beside = {}) {
       const { first, last: ends } = around(row.guid, beside)
       const event = eventOf('guid.created', row)
-      const last = [
-        toOutbox({ queue: eventsStream, key: row.guid, body: event, createdAt: clock.now() }),
-        ...ends,
-      ]
+      const last = [toOutbox({ key: row.guid, body: event, createdAt: clock.now() }), ...ends]
       const register = async (fence: Fence): Promise<Outcome> => {
         const insert = { ...statements.insert(row), required: true }
         const outcome = await database.commit([...first, insert, ...last], fence)

@@ -23,7 +23,7 @@ export function createSqlOperations({
 }): OperationStore {
   const statements = prepareStatements(database.query)
   const toKeep = keepStatements(database.query)
-  const toOutbox = outboxStatement(database.query)
+  const toOutbox = outboxStatement(database.query, commandsQueue)
   const backlog = createBacklog({ clock, backlogMax, count: countPending })
 
   async function countPending(): Promise<number> {
@@ -44,7 +44,6 @@ export function createSqlOperations({
         ...toKeep(answers),
         statements.accept({ id, at: clock.now() }),
         toOutbox({
-          queue: commandsQueue,
           id,
           key: command.guid,
           body: JSON.stringify(command),
