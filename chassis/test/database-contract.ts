@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as immediately } from 'node:timers/promises'
@@ -8,6 +9,7 @@ import {
   dialectOf,
   inText,
   lowered,
+  migrateDatabase,
   migrateUp,
   notTaken,
   openDatabase,
@@ -17,7 +19,7 @@ import {
   returnedBy,
   withMigrator,
 } from '@quintet/chassis/database'
-import type { Database, Placeholders, Statement } from '@quintet/chassis/database'
+import type { Database, MigrationAction, Placeholders, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { sql } from 'kysely'
 import type { CompiledQuery } from 'kysely'
@@ -466,6 +468,27 @@ function testConcurrency(createUrl: CreateDatabaseUrl): void {
 }
 
 function testDurability(createUrl: CreateDatabaseUrl): void {
+  test('looking at what is not there, or taking back from it, makes nothing', async (t: TestContext) => {
+    const url = createUrl(t)
+    const names = ['0001-create-account', '0002-create-outbox']
+    const migrate = (action: MigrationAction) => migrateDatabase(url, { migrations }, action)
+    const pending = names.map((name) => `${name} pending`)
+    t.assert.deepEqual(await migrate('status'), pending)
+    t.assert.deepEqual(await migrate('down'), [])
+    t.assert.deepEqual(await migrate('status'), pending)
+    if (url.startsWith('sqlite:')) t.assert.ok(!existsSync(url.slice('sqlite:'.length)))
+    else {
+      const database = await openDatabase(url, { migrations })
+      t.after(() => database.close())
+      await t.assert.rejects(database.ping(), { message: /does not exist/ })
+    }
+    t.assert.deepEqual(await migrate('up'), names)
+    t.assert.deepEqual(
+      await migrate('status'),
+      names.map((name) => `${name} applied`),
+    )
+  })
+
   test('what was committed is there after closing and opening again', async (t: TestContext) => {
     const url = createUrl(t)
     const first = await open(t, url)

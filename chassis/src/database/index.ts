@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs'
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Fence } from '../clock/index.ts'
-import { migrateDown, migrateUp, migrationStatus } from './migrations.ts'
+import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 
 /**
@@ -77,14 +78,23 @@ export async function withMigrator<R>(
 /** What `quintet migrate` does with a database: tells how it stands, a line for each migration, or gives the names of what it did. */
 export type MigrationAction = 'status' | 'up' | 'down'
 
-/** Tells what has been applied, applies what has not been, or takes the newest back. */
-export function migrateDatabase(
+/** Tells what has been applied, applies what has not been, or takes the newest back. Only `up` makes a database. */
+export async function migrateDatabase(
   url: string,
   options: DatabaseOptions,
   action: MigrationAction,
 ): Promise<string[]> {
+  if (action !== 'up' && !(await isThere(url)))
+    return action === 'status' ? statusOfMissing(options.migrations) : []
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
   return withMigrator(url, options, work)
+}
+
+async function isThere(url: string): Promise<boolean> {
+  const engine = engineOf(url)
+  if (engine === 'postgres') return (await import('./postgres.ts')).isPostgresThere(url)
+  if (engine === 'mysql') return (await import('./mysql-migrations.ts')).isMysqlThere(url)
+  return existsSync(pathOf(url))
 }
 
 const engines = {

@@ -19,9 +19,16 @@ export async function migrateDown(migrator: Migrator): Promise<string[]> {
 /** What there is, and what has been applied of it, a line each. */
 export async function migrationStatus(migrator: Migrator): Promise<string[]> {
   const migrations = await migrator.getMigrations()
-  return migrations.map(
-    ({ name, executedAt }) => `${name} ${executedAt === undefined ? 'pending' : 'applied'}`,
-  )
+  return migrations.map(({ name, executedAt }) => statusOf(name, executedAt !== undefined))
+}
+
+/** The same of a database that is not there. */
+export async function statusOfMissing(folder: URL): Promise<string[]> {
+  return (await migrationNames(folder)).map((name) => statusOf(name, false))
+}
+
+function statusOf(name: string, isApplied: boolean): string {
+  return `${name} ${isApplied ? 'applied' : 'pending'}`
 }
 
 /** Writes the next `NNNN-name.ts` into the folder, to be filled in; gives its file name. */

@@ -81,18 +81,36 @@ function connectionOver(connection: Connection, lenience: Lenience): DatabaseCon
 /** A table may be long, and so may the wait for another that migrates. */
 const migrationTimeoutMs = 3_600_000
 
+/** Whether the server has the database. */
+export async function isMysqlThere(url: string): Promise<boolean> {
+  const connection = await openPresent(optionsOf(url))
+  await connection?.end()
+  return connection !== undefined
+}
+
 async function connect(url: string): Promise<Connection> {
-  const options = { ...connectionOptions(url), connectTimeout: connectTimeoutMs }
-  try {
-    return await open(options)
-  } catch (error) {
-    if (!(error instanceof Error) || !('errno' in error) || error.errno !== missingDatabase) throw error
-  }
+  const options = optionsOf(url)
+  const present = await openPresent(options)
+  if (present !== undefined) return present
   const { database = '', ...server } = options
   const connection = await open(server)
   await connection.query(`create database if not exists ${connection.escapeId(database)}`)
   await connection.changeUser({ database })
   return connection
+}
+
+function optionsOf(url: string): ConnectionOptions {
+  return { ...connectionOptions(url), connectTimeout: connectTimeoutMs }
+}
+
+/** Undefined where the server does not have the database. */
+async function openPresent(options: ConnectionOptions): Promise<Connection | undefined> {
+  try {
+    return await open(options)
+  } catch (error) {
+    if (!(error instanceof Error) || !('errno' in error) || error.errno !== missingDatabase) throw error
+    return undefined
+  }
 }
 
 async function open(options: ConnectionOptions): Promise<Connection> {

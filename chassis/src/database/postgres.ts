@@ -45,7 +45,7 @@ function appliedOn(client: PostgresClient): Promise<string[]> {
 
 /** Nobody else migrates meanwhile: Kysely's migrator holds an advisory lock in the transaction of all the changes. */
 export async function migratePostgres<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
-  await createMissingDatabase(url)
+  if (!(await isPostgresThere(url))) await createDatabase(url)
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: connectTimeoutMs })
   pool.on('error', () => {})
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
@@ -56,13 +56,15 @@ export async function migratePostgres<R>(url: string, folder: URL, work: Migrati
   }
 }
 
-async function createMissingDatabase(url: string): Promise<void> {
+/** Whether the server has the database. */
+export async function isPostgresThere(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs })
   try {
     await client.connect()
+    return true
   } catch (error) {
     if (!(error instanceof pg.DatabaseError) || error.code !== missingDatabase) throw error
-    await createDatabase(url)
+    return false
   } finally {
     await client.end().catch(() => {})
   }
