@@ -67,8 +67,8 @@ const engineTargets: Target[] = [
   toRow('guid GET through Redis', 'fastify', 0.62, 0.7),
   toRow('guid GET through Redis', 'peer GET through Redis', 1),
   toRow('guid POST on PostgreSQL', 'pgbench inserts', 0.8, 1),
-  toRow('guid POST on PostgreSQL, 128 at once', 'pgbench inserts, 128 at once', 1.3, 1.6),
-  toRow('guid GET from PostgreSQL, uncached', 'pgbench selects', 0.45, 0.65),
+  toRow('guid POST on PostgreSQL at 128', 'pgbench inserts at 128', 1.3, 1.6),
+  toRow('guid GET from PostgreSQL uncached', 'pgbench selects', 0.45, 0.65),
   {
     name: "orders end to end by RabbitMQ, to the peer's",
     bound: 'at least',

@@ -89,11 +89,24 @@ const buys = (accountOf: (n: number) => number): Request[] =>
       share_price: 0.001,
     }),
   )
+const openAccount = post('/accounts', { cash: 1_000_000_000_000 })
 const seedAccounts = (url: string) =>
   sendAll(
     url,
-    numbers.map(() => post('/accounts', { cash: 1_000_000_000_000 })),
+    numbers.map(() => openAccount),
   )
+
+/** What an emulator can bear, which gives up on a thousand accounts. */
+const fewAccounts = 20
+export const ordersOnFew: Workload = {
+  seed: (url) =>
+    sendAll(
+      url,
+      Array.from({ length: fewAccounts }, () => openAccount),
+      2,
+    ),
+  requests: buys((n) => (n % fewAccounts) + 1),
+}
 
 export const ordersOnMany: Workload = { seed: seedAccounts, requests: buys((n) => (n % count) + 1) }
 export const ordersOnOne: Workload = { seed: seedAccounts, requests: buys(() => 1) }
