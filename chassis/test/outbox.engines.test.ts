@@ -1,3 +1,9 @@
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { dropOutboxKeys, outboxStatement } from '@quintet/chassis/queue'
+import type { OutboxTable } from '@quintet/chassis/queue'
+import { migrations } from './database-contract.ts'
 import { testOutbox } from './outbox-contract.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 
@@ -5,3 +11,28 @@ for (const name of ['postgres', 'mysql'] as const) {
   const server = engineUrl(name)
   if (server !== undefined) testOutbox(name, () => freshDatabaseOn(server))
 }
+
+const postgres = engineUrl('postgres')
+if (postgres !== undefined)
+  test('postgres: a version that knows of no shared rows finds what waits in rows of its own, in order', async (t: TestContext) => {
+    const url = freshDatabaseOn(postgres)
+    await withMigrator(url, { migrations }, migrateUp)
+    const { query, commit, close } = await openDatabase<OutboxTable>(url, { migrations })
+    t.after(close)
+    const tell = outboxStatement(query, 'work')
+    const sent = Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, body: `{"n":${i},"text":"ü, \\""}` }))
+    await Promise.all(sent.map((message) => commit([tell({ ...message, createdAt: 1 })])))
+    const waiting = await query.selectFrom('outbox').select('keys').execute()
+    t.assert.ok(waiting.some(({ keys }) => keys !== null))
+    await commit([tell({ key: 'last', body: '[]', createdAt: 2, id: 'named' })])
+    await dropOutboxKeys(query)
+    const rows = await query
+      .selectFrom('outbox')
+      .select(['message_id', 'key', 'body'])
+      .orderBy('id')
+      .execute()
+    t.assert.deepEqual(rows, [
+      ...sent.map((message) => ({ message_id: null, ...message })),
+      { message_id: 'named', key: 'last', body: '[]' },
+    ])
+  })

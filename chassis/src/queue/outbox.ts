@@ -62,7 +62,17 @@ export async function addOutboxKeys<T>(db: Kysely<T>): Promise<void> {
     await sql`alter table outbox alter keys set storage external, alter body set storage external`.execute(db)
 }
 
+/** What waits gets rows of its own again, in the order in which it waited. */
 export async function dropOutboxKeys<T>(db: Kysely<T>): Promise<void> {
+  if (dialectOf(db) === 'postgres')
+    await sql`with waiting as (delete from outbox returning *)
+      insert into outbox (queue, message_id, key, body, created_at)
+      select queue, message_id, message.key, message.body, created_at from waiting
+      cross join lateral rows from (
+        json_array_elements_text(case when keys is null then json_build_array(waiting.key) else keys::json end),
+        json_array_elements_text(case when keys is null then json_build_array(waiting.body) else waiting.body::json end)
+      ) with ordinality as message (key, body, place)
+      order by id, place`.execute(db)
   await db.schema.alterTable('outbox').dropColumn('keys').execute()
 }
 
