@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import fastify from 'fastify'
 import { answer, answerHeaders } from './answer.ts'
 
@@ -7,19 +8,26 @@ const params = {
   required: ['guid'],
   properties: { guid: { ...text, pattern: '^[0-9A-Fa-f]{32}$' } },
 }
-const response = {
-  200: {
-    type: 'object',
-    required: ['guid', 'user', 'expire'],
-    properties: { guid: text, user: text, expire: text },
-  },
+const body = { type: 'object', required: ['user'], properties: { user: text, expire: text } }
+const guid = {
+  type: 'object',
+  required: ['guid', 'user', 'expire'],
+  properties: { guid: text, user: text, expire: text },
 }
 
 const app = fastify()
 app.get('/health/ready', () => 'ready')
-app.get('/guid/:guid', { schema: { params, response } }, (_request, reply) => {
+app.get('/guid/:guid', { schema: { params, response: { 200: guid } } }, (_request, reply) => {
   reply.headers(answerHeaders).send(answer)
 })
+app.post<{ Body: { user: string } }>(
+  '/guid',
+  { schema: { body, response: { 201: guid } } },
+  ({ body: { user } }, reply) => {
+    const created = { ...answer, guid: randomUUID().replaceAll('-', '').toUpperCase(), user }
+    reply.code(201).headers(answerHeaders).send(created)
+  },
+)
 
 await app.listen({ port: Number(process.env.FASTIFY_PORT), host: process.env.HOST ?? '127.0.0.1' })
 process.on('SIGTERM', () => process.exit(0))

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { engine, freshMysql, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
-import { brokerage, guid } from './rows.ts'
+import { bareFastify, brokerage, guid } from './rows.ts'
 import type { Row, Tool } from './rows.ts'
 import type { ServerProcess } from './servers.ts'
 import { guidCreations, guidReads, nothing, ordersOnFew } from './workloads.ts'
@@ -18,10 +18,12 @@ export const engineRows: Row[] = [
   toolRow('pgbench selects', selectRows),
   row('guid GET from PostgreSQL uncached', guidOn('uncached', { cache: 'none' }), guidReads),
   toolRow('pgbench inserts', insertRows),
+  row('fastify POST', bareFastify, guidCreations),
   row('guid POST on PostgreSQL', guidOn('creations', { cache: 'redis' }), guidCreations),
   row('guid POST on MySQL', guidOn('mysql', { cache: 'redis', fresh: freshMysql }), guidCreations),
   row('peer POST on PostgreSQL', peer('creations'), guidCreations),
   { ...toolRow('pgbench inserts at 128', insertRows), connections: manyConnections },
+  { ...row('fastify POST at 128', bareFastify, guidCreations), connections: manyConnections },
   {
     ...row('guid POST on PostgreSQL at 128', guidOn('many', { cache: 'redis' }), guidCreations),
     connections: manyConnections,

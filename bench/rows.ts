@@ -42,7 +42,7 @@ export const guid: ServerProcess = {
   core: 'server',
 }
 
-const bareFastify: ServerProcess = {
+export const bareFastify: ServerProcess = {
   script: 'bench/bare-fastify.ts',
   ports: ['FASTIFY_PORT'],
   core: 'server',
