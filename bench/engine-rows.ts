@@ -22,14 +22,14 @@ export const engineRows: Row[] = [
   row('guid POST on PostgreSQL', guidOn('creations', { cache: 'redis' }), guidCreations),
   row('guid POST on MySQL', guidOn('mysql', { cache: 'redis', fresh: freshMysql }), guidCreations),
   row('peer POST on PostgreSQL', peer('creations'), guidCreations),
-  { ...toolRow('pgbench inserts at 128', insertRows), connections: manyConnections },
-  { ...row('fastify POST at 128', bareFastify, guidCreations), connections: manyConnections },
-  {
-    ...row('guid POST on PostgreSQL at 128', guidOn('many', { cache: 'redis' }), guidCreations),
-    connections: manyConnections,
-  },
+  over(manyConnections, toolRow('pgbench inserts at 128', insertRows)),
+  over(manyConnections, row('fastify POST at 128', bareFastify, guidCreations)),
+  over(
+    manyConnections,
+    row('guid POST on PostgreSQL at 128', guidOn('many', { cache: 'redis' }), guidCreations),
+  ),
   row('guid POST on MongoDB', guidOnMongodb(), guidCreations),
-  { ...row('orders on DynamoDB', brokerageOnDynamodb(), ordersOnFew), connections: fewConnections },
+  over(fewConnections, row('orders on DynamoDB', brokerageOnDynamodb(), ordersOnFew)),
 ]
 
 function row(name: string, process: ServerProcess, workload: Row['workload']): Row {
@@ -38,6 +38,10 @@ function row(name: string, process: ServerProcess, workload: Row['workload']): R
 
 function toolRow(name: string, tool: Tool): Row {
   return { name, processes: [], workload: nothing, engines: true, tool }
+}
+
+function over(connections: number, one: Row): Row {
+  return { ...one, connections }
 }
 
 function guidOn(

@@ -89,22 +89,14 @@ const buys = (accountOf: (n: number) => number): Request[] =>
       share_price: 0.001,
     }),
   )
-const openAccount = post('/accounts', { cash: 1_000_000_000_000 })
-const seedAccounts = (url: string) =>
-  sendAll(
-    url,
-    numbers.map(() => openAccount),
-  )
+const openAccounts = numbers.map(() => post('/accounts', { cash: 1_000_000_000_000 }))
+const seedAccounts = (url: string) => sendAll(url, openAccounts)
 
 /** What an emulator can bear, which gives up on a thousand accounts. */
 const fewAccounts = 20
+const fewAtOnceMax = 2
 export const ordersOnFew: Workload = {
-  seed: (url) =>
-    sendAll(
-      url,
-      Array.from({ length: fewAccounts }, () => openAccount),
-      2,
-    ),
+  seed: (url) => sendAll(url, openAccounts.slice(0, fewAccounts), fewAtOnceMax),
   requests: buys((n) => (n % fewAccounts) + 1),
 }
 

@@ -8,11 +8,12 @@ import { pathToFileURL } from 'node:url'
 import { makeMigration, migrateDown, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { add, count, migrations, open, testDatabase } from './database-contract.ts'
+import { createFileUrl } from './testing.ts'
 
-testDatabase('sqlite', createUrl)
+testDatabase('sqlite', createFileUrl)
 
 test('sqlite: a write that is answered has been synced: the journal is a WAL and synchronous is FULL', async (t: TestContext) => {
-  const { commit } = await open(t, createUrl(t))
+  const { commit } = await open(t, createFileUrl(t))
   const ask = async (pragma: string) => {
     const { results } = await commit([{ sql: `pragma ${pragma}`, parameters: [] }])
     return results[0]?.rows[0]?.[pragma]
@@ -22,7 +23,7 @@ test('sqlite: a write that is answered has been synced: the journal is a WAL and
 })
 
 test('sqlite: a process is sole until another opens the database, and says so before the other can write', async (t: TestContext) => {
-  const url = createUrl(t)
+  const url = createFileUrl(t)
   const first = await open(t, url)
   t.assert.equal(first.isSole(), true)
   const opening = open(t, url)
@@ -48,7 +49,7 @@ test('sqlite: a private database goes away with its last trace', async (t: TestC
 })
 
 test('sqlite: units beyond the bound are refused with overloaded and the others are not', async (t: TestContext) => {
-  const { commit } = await open(t, createUrl(t))
+  const { commit } = await open(t, createFileUrl(t))
   const outcomes = await Promise.allSettled(Array.from({ length: 20_050 }, () => commit([])))
   const refused = outcomes.filter(({ status }) => status === 'rejected')
   t.assert.equal(refused.length, 50)
@@ -57,7 +58,7 @@ test('sqlite: units beyond the bound are refused with overloaded and the others 
 })
 
 test('sqlite: queries that are executed together are one group, and no read waits for a write', async (t: TestContext) => {
-  const { query, commit } = await open(t, createUrl(t))
+  const { query, commit } = await open(t, createFileUrl(t))
   const order: string[] = []
   const note = (name: string) => () => order.push(name)
   await Promise.all([
@@ -70,7 +71,7 @@ test('sqlite: queries that are executed together are one group, and no read wait
 })
 
 test('sqlite: while another process holds the file for long, a write waits, and happens', async (t: TestContext) => {
-  const url = createUrl(t)
+  const url = createFileUrl(t)
   const { query } = await open(t, url)
   const other = new DatabaseSync(url.slice('sqlite:'.length))
   other.exec('begin immediate')
@@ -90,7 +91,7 @@ test('sqlite: while another process holds the file for long, a write waits, and 
 })
 
 test('sqlite: a migration that fails leaves the database as it was, and free to be opened', async (t: TestContext) => {
-  const url = createUrl(t)
+  const url = createFileUrl(t)
   const folder = copyMigrations(t)
   writeFileSync(
     new URL('0003-break-everything.ts', folder),
@@ -108,14 +109,14 @@ test('sqlite: a migration that fails leaves the database as it was, and free to 
 })
 
 test('sqlite: many that open a new database at once all find it migrated', async (t: TestContext) => {
-  const url = createUrl(t)
+  const url = createFileUrl(t)
   const databases = await Promise.all(Array.from({ length: 5 }, () => open(t, url)))
   await Promise.all(databases.map(({ query }, i) => add(query, `${i}`).execute()))
   for (const { query } of databases) t.assert.equal(await count(query), 5)
 })
 
 test('migrations are made, applied, listed and taken back one by one', async (t: TestContext) => {
-  const url = createUrl(t)
+  const url = createFileUrl(t)
   const folder = copyMigrations(t)
   const file = await makeMigration(folder, 'add-nothing')
   t.assert.equal(file, '0003-add-nothing.ts')
@@ -144,7 +145,7 @@ test('a URL that no adapter knows is refused with those that are known', async (
 })
 
 test('sqlite: a disk that fails is told as dependency_down, and nothing is changed', async (t: TestContext) => {
-  const { query, commit } = await open(t, createUrl(t))
+  const { query, commit } = await open(t, createFileUrl(t))
   await add(query, 'a').execute()
   // A page limit that has been reached is to SQLite what a full disk is.
   await commit([{ sql: 'pragma max_page_count = 1', parameters: [] }])
@@ -159,16 +160,6 @@ test('sqlite: a disk that fails is told as dependency_down, and nothing is chang
   await commit([{ sql: 'pragma max_page_count = 1000000', parameters: [] }])
   await add(query, 'again').execute()
 })
-
-function createUrl(t: TestContext): string {
-  return `sqlite:${join(createFolder(t), 'data', 'test.db')}`
-}
-
-function createFolder(t: TestContext): string {
-  const folder = mkdtempSync(join(tmpdir(), 'quintet-database-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  return folder
-}
 
 /** A folder of migrations that a test may add to, where packages can still be imported from. */
 function copyMigrations(t: TestContext): URL {

@@ -7,13 +7,13 @@ import { migrations } from './database-contract.ts'
 import { testOutbox } from './outbox-contract.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 
-for (const name of ['postgres', 'mysql'] as const) {
-  const server = engineUrl(name)
-  if (server !== undefined) testOutbox(name, () => freshDatabaseOn(server))
-}
+const mysql = engineUrl('mysql')
+if (mysql !== undefined) testOutbox('mysql', () => freshDatabaseOn(mysql))
 
 const postgres = engineUrl('postgres')
-if (postgres !== undefined)
+if (postgres !== undefined) {
+  testOutbox('postgres', () => freshDatabaseOn(postgres))
+
   test('postgres: a version that knows of no shared rows finds what waits in rows of its own, in order', async (t: TestContext) => {
     const url = freshDatabaseOn(postgres)
     await withMigrator(url, { migrations }, migrateUp)
@@ -36,3 +36,4 @@ if (postgres !== undefined)
       { message_id: 'named', key: 'last', body: '[]' },
     ])
   })
+}

@@ -1,10 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { testOutbox } from './outbox-contract.ts'
+import { createFileUrl } from './testing.ts'
 
-testOutbox('sqlite', (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'quintet-outbox-'))
-  t.after(() => rmSync(folder, { recursive: true }))
-  return `sqlite:${join(folder, 'service.db')}`
-})
+testOutbox('sqlite', createFileUrl)

@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
@@ -30,6 +34,13 @@ export function freshDatabaseOn(server: string): string {
   const name = `test_${randomBytes(6).toString('hex')}`
   made.push({ server, name })
   return Object.assign(new URL(server), { pathname: `/${name}` }).href
+}
+
+/** The address of an embedded one that is not made yet, in a folder of the test's own. */
+export function createFileUrl(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-database-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return `sqlite:${join(folder, 'data', 'test.db')}`
 }
 
 async function drop({ server, name }: { server: string; name: string }): Promise<void> {

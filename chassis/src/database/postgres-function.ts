@@ -137,14 +137,14 @@ function togetherText(shape: Shape): string | undefined {
 
 function stepForAll({ sql, together, slots }: Step, index: number): string | undefined {
   if (slots.length === 0 || slots.some(({ from }) => from === 'step')) return undefined
-  const rows = (number: number) => argumentName(index, number - 1)
-  if (together !== undefined) return `${replaceParameters(together, rows)};`
+  const array = (number: number) => argumentName(index, number - 1)
+  if (together !== undefined) return `${replaceParameters(together, array)};`
   const { into, values, skip = '' } = insertOfRow.exec(sql)?.groups ?? {}
   if (into === undefined || values === undefined) return undefined
   const numbers = slots.map((_, at) => at + 1)
   const columns = numbers.map((number) => `p${number}`)
   return `${into} select ${replaceParameters(values, (number) => `q.p${number}`)}
-from unnest(${numbers.map(rows).join(', ')}) with ordinality as q(${columns.join(', ')}, at) order by q.at${skip};
+from unnest(${numbers.map(array).join(', ')}) with ordinality as q(${columns.join(', ')}, at) order by q.at${skip};
 get diagnostics q_n${index} = row_count;
 if q_n${index} <> q_units then raise exception using errcode = '${refusedState}'; end if;`
 }

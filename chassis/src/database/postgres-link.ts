@@ -55,7 +55,7 @@ export function openPostgresLink(url: string): PostgresLink {
 
 /**
  * Asks, and gives the connection up when no answer comes. A promise of pg's own, and its timeout, keep each query with its
- * parameters and rows beyond two collections of the young: moving them among the old took a tenth of a service's time.
+ * parameters and rows beyond two collections of the young: moving them among the old took a third of the collector's time.
  */
 export function ask<R extends unknown[]>(
   client: PostgresClient,
@@ -67,7 +67,8 @@ export function ask<R extends pg.QueryResultRow>(
 ): Promise<pg.QueryResult<R>>
 export function ask(client: PostgresClient, query: pg.QueryConfig | pg.QueryArrayConfig): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(reject, answerTimeoutMs, new Error('The server does not answer.'))
+    const giveUp = () => reject(new Error('The server does not answer.'))
+    const timer = setTimeout(giveUp, answerTimeoutMs)
     client.query(query, (error: Error | null, result: unknown) => {
       clearTimeout(timer)
       if (error) reject(error)

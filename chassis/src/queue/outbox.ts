@@ -30,7 +30,7 @@ export type OutboxMessage = {
   readonly id?: string
 }
 
-/** For the migrations of a service that publishes what it commits. */
+/** For the migrations of a service that publishes what it commits; `addOutboxKeys` belongs to it. */
 export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
   // Numbers are never used again, so that the ids made of them stay unique.
   await db.schema
@@ -173,11 +173,7 @@ export function wakeAfterCommit<Tables>(
 
 /** As many rows as have `limit` messages together. */
 function oldest(db: Kysely<OutboxTable>, limit: RawBuilder<number>) {
-  const rows = db
-    .selectFrom('outbox')
-    .select(['id', 'queue', 'message_id', 'key', 'keys', 'body'])
-    .orderBy('id')
-    .limit(limit)
+  const rows = db.selectFrom('outbox').select(outboxColumns).orderBy('id').limit(limit)
   // Elsewhere each message has a row of its own.
   if (dialectOf(db) !== 'postgres') return rows
   const messages = sql<number>`coalesce(json_array_length(keys::json), 1)`
@@ -185,12 +181,10 @@ function oldest(db: Kysely<OutboxTable>, limit: RawBuilder<number>) {
     .selectFrom(rows.as('oldest'))
     .selectAll()
     .select(sql<number>`sum(${messages}) over (order by id) - ${messages}`.as('before'))
-  return db
-    .selectFrom(counted.as('counted'))
-    .select(['id', 'queue', 'message_id', 'key', 'keys', 'body'])
-    .where('before', '<', limit)
-    .orderBy('id')
+  return db.selectFrom(counted.as('counted')).select(outboxColumns).where('before', '<', limit).orderBy('id')
 }
+
+const outboxColumns = ['id', 'queue', 'message_id', 'key', 'keys', 'body'] as const
 
 function prepareStatements(db: Kysely<OutboxTable>) {
   return {
