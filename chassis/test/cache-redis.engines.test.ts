@@ -53,6 +53,42 @@ function testServer(open: OpenCache): void {
     t.assert.ok(loads <= 3, `${loads} loads`)
   })
 
+  test('redis: keys that are read in one turn are one question to it, and each reader gets an answer of its own', async (t: TestContext) => {
+    const engine = await startPrivateEngine('redis')
+    t.after(() => engine.dispose())
+    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'together', quarantineMs: 0 })
+    t.after(() => cache.close())
+    const admin = createClient({ url: engine.url })
+    await admin.connect()
+    t.after(() => admin.destroy())
+    await cache.ping?.()
+    const isFilled = async (key: string, value: Entry | undefined) => {
+      let loads = 0
+      await cache.read(key, async () => {
+        loads += 1
+        return value
+      })
+      return loads === 0
+    }
+    await until(() => isFilled('held', entry(1)), withinMs)
+    await until(() => isFilled('absent', undefined), withinMs)
+    await admin.configResetStat()
+    const failing = () => {
+      throw new Error('The load failed.')
+    }
+    const read = await Promise.allSettled([
+      cache.read('held', failing),
+      cache.read('absent', failing),
+      cache.read('cold', failing),
+      cache.read('loaded', async () => entry(2)),
+    ])
+    t.assert.deepEqual(
+      read.map((one) => (one.status === 'fulfilled' ? one.value?.version : one.reason.message)),
+      [1, undefined, 'The load failed.', 2],
+    )
+    t.assert.match(await admin.info('commandstats'), /cmdstat_mget:calls=1,/)
+  })
+
   test('redis: while it is away reads load and writes are refused with nothing changed; once it is back both go on', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())

@@ -6,6 +6,8 @@ import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from './index.ts'
 import { openRedisLink } from './redis-link.ts'
 import type { Generation } from './redis-link.ts'
+import { createRedisReads } from './redis-reads.ts'
+import type { Held } from './redis-reads.ts'
 
 /** A write must have taken effect within this after its marker was set, which then stands for long enough for any clock. */
 const writeWithinMs = 5_000
@@ -13,14 +15,9 @@ const markerMs = 30_000
 const leaseMs = 3_000
 /** After so long for the last writes of a former generation to have taken effect, or to have been refused. */
 const quarantineMsDefault = 8_000
-const readWithinMs = 50
 const beginWithinMs = 400
-const lookIntervalMs = 20
 const sweepIntervalMs = 30_000
 const keysPerSweep = 500
-
-/** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
-type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
 
 /**
  * The cache of several processes, in Redis, coherent by markers and fill leases (docs/decisions). A writer marks its keys,
@@ -33,26 +30,36 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
   if (namespace === undefined) throw new Error('A cache in Redis needs a namespace.')
   const link = openRedisLink(url, namespace, options.quarantineMs ?? quarantineMsDefault)
   const { client } = link
+  const { look, soon, isSlow, close: stopReads } = createRedisReads(link)
   const reads: Record<ReadResult, number> = { hit: 0, miss: 0, wait: 0, busy: 0, bypass: 0 }
   const writes: Record<WriteResult, number> = { ok: 0, contended: 0, failed: 0 }
   const ending = new Set<Promise<unknown>>()
-  const asked: Asked[] = []
   let closed = false
-  // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
-  const watch = setInterval(() => setImmediate(giveUpLate), lookIntervalMs).unref()
   const sweeping = setInterval(() => void sweep().catch(() => {}), sweepIntervalMs).unref()
   let cursor = '0'
 
   function read(key: string, load: Load): ReturnType<Load> {
     const generation = link.current()
     if (generation === undefined || closed || isSlow()) return pass('bypass', load)
-    return look(generation, generation.prefix + key, load)
+    return new Promise((resolve, reject) => {
+      const full = generation.prefix + key
+      look(generation, full, (held) => {
+        try {
+          resolve(find(generation, full, held, load))
+        } catch (error) {
+          reject(error)
+        }
+      })
+    })
   }
 
-  async function look(generation: Generation, key: string, load: Load): Promise<Entry | undefined> {
-    const held = await soon(client.get(key))
+  function find(generation: Generation, key: string, held: Held, load: Load): ReturnType<Load> {
     if (held === undefined) return pass('bypass', load)
     if (isAnswer(held)) return answer('hit', held, load)
+    return ask(generation, key, load)
+  }
+
+  async function ask(generation: Generation, key: string, load: Load): Promise<Entry | undefined> {
     if (link.current() !== generation) return pass('bypass', load)
     const token = newToken()
     const granted = await soon(client.lease(generation, key, token, leaseMs, generation.quarantineEndsAt))
@@ -185,35 +192,6 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     return { text: encode(entry), ttlMs: Math.floor(Math.min(capMs, entry.expiresAtMs - clock.now())) }
   }
 
-  /** The answer of Redis; undefined where it has none, or takes too long. */
-  function soon<R>(reply: Promise<R>): Promise<R | undefined> {
-    const { promise, resolve } = Promise.withResolvers<R | undefined>()
-    const one: Asked = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
-    asked.push(one)
-    const settle = (value: R | undefined) => {
-      one.isOver = true
-      resolve(value)
-    }
-    reply.then(settle, () => settle(undefined))
-    return promise
-  }
-
-  /** Answers come in the order of the questions, so the oldest one that is open says how slow Redis is. */
-  function isSlow(): boolean {
-    while (asked[0]?.isOver) asked.shift()
-    const [oldest] = asked
-    return oldest !== undefined && performance.now() - oldest.at > readWithinMs
-  }
-
-  function giveUpLate(): void {
-    if (!isSlow()) return
-    const since = performance.now() - readWithinMs
-    for (const one of asked) {
-      if (one.at > since) return
-      one.giveUp()
-    }
-  }
-
   async function sweep(): Promise<void> {
     const generation = link.current()
     if (generation === undefined) return
@@ -234,7 +212,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     ping: link.ping,
     async close() {
       closed = true
-      clearInterval(watch)
+      stopReads()
       clearInterval(sweeping)
       await within(beginWithinMs, Promise.all(ending)).catch(() => {})
       await link.close()

@@ -1,0 +1,84 @@
+import type { Generation, RedisLink } from './redis-link.ts'
+
+/** A question to Redis has no answer after so long: reads then go past it. */
+const readWithinMs = 50
+const lookIntervalMs = 20
+
+/** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
+export type Held = string | null | undefined
+
+type Batch = {
+  readonly generation: Generation
+  readonly keys: string[]
+  readonly takers: ((held: Held) => void)[]
+}
+
+/** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
+type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
+
+/** Questions of readers, who do not wait for long. */
+export type RedisReads = {
+  /**
+   * Looks at a key of this generation. Keys that are looked at in one turn of the event loop travel as one question. The taker
+   * must not throw.
+   */
+  look(generation: Generation, key: string, taker: (held: Held) => void): void
+  /** The answer of Redis; undefined where it has none, or takes too long. */
+  soon<R>(reply: Promise<R>): Promise<R | undefined>
+  /** Whether a question has been open for so long that nobody should ask another. */
+  isSlow(): boolean
+  close(): void
+}
+
+export function createRedisReads({ client, current }: RedisLink): RedisReads {
+  const asked: Asked[] = []
+  let gathering: Batch | undefined
+  // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
+  const watch = setInterval(() => setImmediate(giveUpLate), lookIntervalMs).unref()
+
+  function look(generation: Generation, key: string, taker: (held: Held) => void): void {
+    if (gathering?.generation !== generation) {
+      gathering = { generation, keys: [], takers: [] }
+      setImmediate(ask, gathering)
+    }
+    gathering.keys.push(key)
+    gathering.takers.push(taker)
+  }
+
+  async function ask({ generation, keys, takers }: Batch): Promise<void> {
+    if (gathering?.keys === keys) gathering = undefined
+    // Another connection may lead to another Redis, which has not been looked at yet.
+    const found = current() === generation ? await soon(client.mGet(keys)) : undefined
+    for (let i = 0; i < takers.length; i++) takers[i]?.(found?.[i])
+  }
+
+  function soon<R>(reply: Promise<R>): Promise<R | undefined> {
+    const { promise, resolve } = Promise.withResolvers<R | undefined>()
+    const one: Asked = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
+    asked.push(one)
+    const settle = (value: R | undefined) => {
+      one.isOver = true
+      resolve(value)
+    }
+    reply.then(settle, () => settle(undefined))
+    return promise
+  }
+
+  /** Answers come in the order of the questions, so the oldest one that is open says how slow Redis is. */
+  function isSlow(): boolean {
+    while (asked[0]?.isOver) asked.shift()
+    const [oldest] = asked
+    return oldest !== undefined && performance.now() - oldest.at > readWithinMs
+  }
+
+  function giveUpLate(): void {
+    if (!isSlow()) return
+    const since = performance.now() - readWithinMs
+    for (const one of asked) {
+      if (one.at > since) return
+      one.giveUp()
+    }
+  }
+
+  return { look, soon, isSlow, close: () => clearInterval(watch) }
+}
