@@ -24,7 +24,7 @@ export type Logger = Pick<PinoLogger, 'fatal' | 'error' | 'warn' | 'info' | 'deb
 }
 
 /** Access lines leave together when this many bytes wait, or after `flushIntervalMs`, or before any other line. */
-const batchBytes = 16_384
+const batchBytes = 32_768
 const flushIntervalMs = 100
 
 /** A logger of a service over standard output, or over `destination` where a test wants to read it. */
