@@ -40,8 +40,9 @@ type Lane = {
   readonly shape: Shape
   waiting: Waiting[]
   uses: number
-  /** How many calls are on their way. */
+  /** How many calls are on their way, and how many units in them. */
   travelling: number
+  unitsTravelling: number
   /** Whether those that wait came in one turn with some that travel, and must not overtake them. */
   isCut: boolean
   scheduled: boolean
@@ -82,7 +83,15 @@ export function createUnits(link: PostgresLink): {
     if (lane === undefined) {
       if (lanes.size >= shapesMax) forget()
       const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
-      lane = { shape, waiting: [], uses: 0, travelling: 0, isCut: false, scheduled: false }
+      lane = {
+        shape,
+        waiting: [],
+        uses: 0,
+        travelling: 0,
+        unitsTravelling: 0,
+        isCut: false,
+        scheduled: false,
+      }
       lanes.set(key, lane)
     }
     return lane
@@ -96,19 +105,29 @@ export function createUnits(link: PostgresLink): {
 
   function dispatch(lane: Lane): void {
     lane.scheduled = false
-    if (lane.travelling >= (lane.isCut ? 1 : callsAtOnceMax) || lane.waiting.length === 0) return
+    if (!mayLeave(lane)) return
     const batch = lane.waiting.splice(0, unitsPerCallMax)
     lane.isCut = lane.waiting.length > 0
     lane.travelling += 1
+    lane.unitsTravelling += batch.length
     lane.uses += batch.length
     const together = lane.shape.fenced || lane.uses >= usesForFunction
     void (together ? runTogether(lane.shape, batch) : Promise.resolve(batch)).then((rest) => {
       lane.travelling -= 1
+      lane.unitsTravelling -= batch.length
       waitingCount -= batch.length - rest.length
       for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
       dispatch(lane)
       if (waitingCount === 0) whenIdle?.()
     })
+  }
+
+  /**
+   * A call costs the server nearly as much whatever is in it, so another leaves beside it only once it takes as many units along.
+   */
+  function mayLeave({ waiting, travelling, unitsTravelling, isCut }: Lane): boolean {
+    if (waiting.length === 0 || travelling >= (isCut ? 1 : callsAtOnceMax)) return false
+    return travelling === 0 || waiting.length >= unitsTravelling
   }
 
   /** Settles the units, and gives those that are to be run each by itself. */
@@ -294,7 +313,9 @@ function createFunctions(): Functions {
         values,
         rowMode: 'array',
       })
-      return rows.map(([text]) => parseAnswer(text))
+      const answers = rows.map(([text]) => parseAnswer(text))
+      const [forAll] = answers
+      return forAll !== undefined && answers.length === 1 ? batch.map(() => forAll) : answers
     },
   }
 
