@@ -128,22 +128,44 @@ function lateText(before: string): string {
  * statement; undefined where one has none. It holds only while each unit would have fared well by itself.
  */
 function togetherText(shape: Shape): string | undefined {
-  const statements = shape.steps.map(stepForAll)
-  if (statements.some((statement) => statement === undefined)) return undefined
+  const statements = stepsForAll(shape, argumentName)
+  if (statements === undefined) return undefined
   const check = shape.fenced ? `${lateText('(select min(b) from unnest(q_before) b)')}\n` : ''
-  return `${check}${statements.join('\n')}\nreturn next '[${shape.steps.map(() => '1').join(',')}]';`
+  return `${check}${statements.map((text) => `${text};`).join('\n')}\nreturn next '[${statements.map(() => '1').join(',')}]';`
 }
 
-function stepForAll({ sql, together, slots }: Step, index: number): string | undefined {
+/**
+ * The same as a statement without a function, for units without a fence: it takes the server a tenth less. Its parameters are
+ * the arguments of the function after the count. It fails where one of the units would not have fared well by itself.
+ */
+export function statementForAll(shape: Shape, types: readonly (readonly string[])[]): string | undefined {
+  if (shape.fenced) return undefined
+  const before = shape.steps.map(
+    (_, index) => shape.steps.slice(0, index).flatMap(({ slots }) => slots).length,
+  )
+  const array = (step: number, at: number) => `$${(before[step] ?? 0) + at + 1}::${types[step]?.[at]}[]`
+  const statements = stepsForAll(shape, array)
+  const last = statements?.pop()
+  if (statements === undefined || last === undefined) return undefined
+  const others = statements.map((text, index) => `q_s${index} as (${text})`)
+  return others.length === 0 ? last : `with ${others.join(', ')}\n${last}`
+}
+
+/** A statement for each step, with what `array` calls the values of its slots. */
+function stepsForAll({ steps }: Shape, array: (step: number, slot: number) => string): string[] | undefined {
+  const statements = steps.map((step, index) => stepForAll(step, (slot) => array(index, slot)))
+  return statements.every((text) => text !== undefined) ? statements : undefined
+}
+
+function stepForAll({ sql, together, slots }: Step, array: (slot: number) => string): string | undefined {
   if (slots.length === 0 || slots.some(({ from }) => from === 'step')) return undefined
-  const array = (number: number) => argumentName(index, number - 1)
-  if (together !== undefined) return `${replaceParameters(together, array)};`
+  if (together !== undefined) return replaceParameters(together, (number) => array(number - 1))
   const { into, values } = insertOfRow.exec(sql)?.groups ?? {}
   if (into === undefined || values === undefined) return undefined
-  const numbers = slots.map((_, at) => at + 1)
-  const columns = numbers.map((number) => `p${number}`)
+  const columns = slots.map((_, at) => `p${at + 1}`)
+  const arrays = slots.map((_, at) => array(at))
   return `${into} select ${replaceParameters(values, (number) => `q.p${number}`)}
-from unnest(${numbers.map(array).join(', ')}) with ordinality as q(${columns.join(', ')}, at) order by q.at;`
+from unnest(${arrays.join(', ')}) with ordinality as q(${columns.join(', ')}, at) order by q.at`
 }
 
 /**

@@ -5,7 +5,7 @@ import { readFault } from './failure.ts'
 import type { Row } from './index.ts'
 import { ask, isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
-import { replaceParameters } from './postgres-text.ts'
+import { arrayOf, replaceParameters } from './postgres-text.ts'
 
 const readsPerCallMax = 256
 const readsWaitingMax = 20_000
@@ -120,8 +120,10 @@ async function runOn(
   })
   const text = await lane.together
   const width = only?.parameters.length ?? 0
-  const values = Array.from({ length: width }, (_, at) => batch.map(({ parameters }) => parameters[at]))
-  if (width === 0) values.push(batch.map(() => null))
+  const values = Array.from({ length: width }, (_, at) =>
+    arrayOf(batch.map(({ parameters }) => parameters[at])),
+  )
+  if (width === 0) values.push(arrayOf(batch.map(() => null)))
   const { rows, fields } = await ask<unknown[]>(client, {
     name: `t${lane.id}`,
     text,

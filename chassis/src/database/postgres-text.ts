@@ -19,3 +19,18 @@ export function returnsRows(text: string): boolean {
     /\breturning\b/i.test(bare) || (/\bselect\b/i.test(bare) && !/\b(insert|update|delete)\b/i.test(bare))
   )
 }
+
+/**
+ * The values as an array of PostgreSQL's (8.15.6). JSON writes it alike, but for the brackets and for control characters, and
+ * many times as fast as pg, which is left what JSON would write otherwise.
+ */
+export function arrayOf(values: readonly unknown[]): unknown {
+  return values.every(isAlikeInJson) ? `{${JSON.stringify(values).slice(1, -1)}}` : values
+}
+
+function isAlikeInJson(value: unknown): boolean {
+  if (typeof value === 'string') return !controlOrLoneSurrogate.test(value)
+  return value === null || Number.isFinite(value)
+}
+
+const controlOrLoneSurrogate = /[\p{Cc}\p{Cs}]/u

@@ -5,10 +5,18 @@ import { checkValue } from './bound-values.ts'
 import { unitFault } from './failure.ts'
 import type { Failure } from './failure.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
-import { functionText, isLate, isUnreferable, stepsOf, travellingPending } from './postgres-function.ts'
+import {
+  functionText,
+  isLate,
+  isUnreferable,
+  statementForAll,
+  stepsOf,
+  travellingPending,
+} from './postgres-function.ts'
 import type { Shape, UnitAnswer } from './postgres-function.ts'
 import { ask, isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
+import { arrayOf } from './postgres-text.ts'
 import { pending, Reference } from './reference.ts'
 
 const unitsPerCallMax = 256
@@ -264,6 +272,8 @@ type Session = { readonly functions: Map<number, true>; clock: { at: number; ahe
 function createFunctions(): Functions {
   const sessions = new WeakMap<PostgresClient, Session>()
   const types = new Map<string, readonly string[]>()
+  /** By shape; undefined for those that have no such statement, or of which a unit has been refused. */
+  const statementsForAll = new Map<number, string | undefined>()
   let ids = 0
 
   function sessionOf(client: PostgresClient): Session {
@@ -290,21 +300,51 @@ function createFunctions(): Functions {
       await ask(client, { text: `drop function pg_temp.q_${oldest}` })
       session.functions.delete(oldest)
     }
-    const stepTypes = []
-    for (const { sql } of shape.steps) stepTypes.push(await typesOf(client, sql))
-    await ask(client, { text: functionText(`q_${shape.id}`, shape, stepTypes) })
+    await ask(client, { text: functionText(`q_${shape.id}`, shape, await stepTypesOf(client, shape)) })
     session.functions.set(shape.id, true)
+  }
+
+  async function stepTypesOf(client: PostgresClient, { steps }: Shape): Promise<(readonly string[])[]> {
+    const found = []
+    for (const { sql } of steps) found.push(await typesOf(client, sql))
+    return found
+  }
+
+  /** The answers, where all the units fare well; undefined where that is not sure, and nothing was done then. */
+  async function callForAll(
+    client: PostgresClient,
+    shape: Shape,
+    batch: readonly Waiting[],
+  ): Promise<UnitAnswer[] | undefined> {
+    if (!statementsForAll.has(shape.id)) {
+      if (statementsForAll.size >= shapesMax) statementsForAll.clear()
+      statementsForAll.set(shape.id, statementForAll(shape, await stepTypesOf(client, shape)))
+    }
+    const text = statementsForAll.get(shape.id)
+    if (text === undefined) return undefined
+    try {
+      await ask(client, { name: `s_${shape.id}`, text, values: argumentsOf(shape, batch) })
+    } catch (error) {
+      if (judge(error) !== 'own fault') throw error
+      // Where one is refused others will be, and each would be told to the server's log.
+      statementsForAll.set(shape.id, undefined)
+      return undefined
+    }
+    const answer = shape.steps.map(() => 1)
+    return batch.map(() => answer)
   }
 
   return {
     nextId: () => ++ids,
     async call(client, shape, batch) {
+      const answers = await callForAll(client, shape, batch)
+      if (answers !== undefined) return answers
       const session = sessionOf(client)
       await make(client, session, shape)
       const values: unknown[] = [batch.length]
       if (shape.fenced) {
         const aheadMs = await aheadOf(client, session)
-        values.push(batch.map(({ before }) => (before + aheadMs) / 1_000))
+        values.push(arrayOf(batch.map(({ before }) => (before + aheadMs) / 1_000)))
       }
       values.push(...argumentsOf(shape, batch))
       const { rows } = await ask<[string]>(client, {
@@ -313,9 +353,9 @@ function createFunctions(): Functions {
         values,
         rowMode: 'array',
       })
-      const answers = rows.map(([text]) => parseAnswer(text))
-      const [forAll] = answers
-      return forAll !== undefined && answers.length === 1 ? batch.map(() => forAll) : answers
+      const told = rows.map(([text]) => parseAnswer(text))
+      const [ofAll] = told
+      return ofAll !== undefined && told.length === 1 ? batch.map(() => ofAll) : told
     },
   }
 
@@ -342,12 +382,12 @@ async function readClock(client: PostgresClient): Promise<{ at: number; aheadMs:
 }
 
 /** An array for each value that comes with a unit, in the order of the function's arguments. */
-function argumentsOf({ steps }: Shape, batch: readonly Waiting[]): unknown[][] {
+function argumentsOf({ steps }: Shape, batch: readonly Waiting[]): unknown[] {
   return steps.flatMap(({ slots }, step) =>
     slots.flatMap((slot, at) =>
       slot.from === 'step' && !slot.within
         ? []
-        : [batch.map(({ unit }) => travelling(unit[step]?.parameters[at]))],
+        : [arrayOf(batch.map(({ unit }) => travelling(unit[step]?.parameters[at])))],
     ),
   )
 }
