@@ -1,6 +1,8 @@
 import type { Fence } from '../clock/index.ts'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
+import { createCalls } from './calls.ts'
+import type { Calls } from './calls.ts'
 import { unitFault } from './failure.ts'
 import type { Failure } from './failure.ts'
 import type { Outcome, Result, Statement } from './index.ts'
@@ -8,7 +10,8 @@ import { control, isTimeout, judge, run, serverFault } from './mysql-link.ts'
 import type { MysqlClient, MysqlLink } from './mysql-link.ts'
 import { pending, Reference } from './reference.ts'
 
-const unitsPerTransactionMax = 64
+const callLimits = { atOnceMax: 1, perCallMax: 64 }
+const shapesMax = 500
 const unitsWaitingMax = 20_000
 const triesMax = 5
 /** Units that run by themselves may wait for locks, and leave connections to those that travel together. */
@@ -23,9 +26,6 @@ type Waiting = {
   resolve(outcome: Outcome): void
   reject(error: unknown): void
 }
-
-/** Units of the same statements: those of one transaction, and those that wait for it. */
-type Lane = { readonly key: string; waiting: Waiting[]; travelling: boolean; scheduled: boolean }
 
 /** What became of a unit within a transaction that was committed, or of all of them when it was not. */
 type Answers =
@@ -42,7 +42,7 @@ export function createUnits(link: MysqlLink): {
   commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
   close(): Promise<void>
 } {
-  const lanes = new Map<string, Lane>()
+  const lanes = new Map<string, Calls<Waiting>>()
   const clocks = createClocks()
   const lone: Waiting[] = []
   let loneTravelling = 0
@@ -50,30 +50,21 @@ export function createUnits(link: MysqlLink): {
   let closed = false
   let whenIdle: (() => void) | undefined
 
-  function laneOf(unit: readonly Statement[]): Lane {
+  function laneOf(unit: readonly Statement[]): Calls<Waiting> {
     const key = unit.map(({ sql }) => sql).join(';\n')
     const known = lanes.get(key)
     if (known !== undefined) return known
-    const lane: Lane = { key, waiting: [], travelling: false, scheduled: false }
+    // Built queries differ without end; those in use come back at once.
+    if (lanes.size >= shapesMax) lanes.clear()
+    const lane = createCalls(runBatch, callLimits)
     lanes.set(key, lane)
     return lane
   }
 
-  function dispatch(lane: Lane): void {
-    lane.scheduled = false
-    if (lane.travelling) return
-    const batch = lane.waiting.splice(0, unitsPerTransactionMax)
-    if (batch.length === 0) {
-      lanes.delete(lane.key)
-      return
-    }
-    lane.travelling = true
-    void runTogether(batch).then((rest) => {
-      lane.travelling = false
-      for (const waiting of rest) startAlone(waiting)
-      settled(batch.length - rest.length)
-      dispatch(lane)
-    })
+  async function runBatch(batch: readonly Waiting[]): Promise<void> {
+    const rest = await runTogether(batch)
+    for (const waiting of rest) startAlone(waiting)
+    settled(batch.length - rest.length)
   }
 
   function settled(count: number): void {
@@ -159,12 +150,8 @@ export function createUnits(link: MysqlLink): {
       if (waitingCount >= unitsWaitingMax)
         return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
       return new Promise((resolve, reject) => {
-        const lane = laneOf(unit)
         waitingCount += 1
-        lane.waiting.push({ unit, before, tries: 1, resolve, reject })
-        if (lane.travelling || lane.scheduled) return
-        lane.scheduled = true
-        setImmediate(dispatch, lane)
+        laneOf(unit).add({ unit, before, tries: 1, resolve, reject })
       })
     },
     async close() {

@@ -1,15 +1,16 @@
 import type { CompiledQuery } from 'kysely'
 import { AppError } from '../errors/index.ts'
 import { checkValue } from './bound-values.ts'
+import { createCalls } from './calls.ts'
+import type { Calls } from './calls.ts'
 import { readFault } from './failure.ts'
 import type { Row } from './index.ts'
 import { ask, isOutdatedPlan, judge, parameterTypes } from './postgres-link.ts'
 import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { arrayOf, replaceParameters } from './postgres-text.ts'
 
-const readsPerCallMax = 256
+const callLimits = { atOnceMax: 2, perCallMax: 256 }
 const readsWaitingMax = 20_000
-const callsAtOnceMax = 2
 const textsMax = 500
 
 type Waiting = {
@@ -18,14 +19,12 @@ type Waiting = {
   reject(error: unknown): void
 }
 
-/** Reads by one text on their way, and those that wait for room. */
+/** Reads by one text. */
 type Lane = {
   /** Stands in the names of what is prepared. */
   id: number
   readonly text: string
-  waiting: Waiting[]
-  travelling: number
-  scheduled: boolean
+  readonly calls: Calls<Waiting>
   together: Promise<string> | undefined
 }
 
@@ -41,31 +40,16 @@ export function createReads(link: PostgresLink): {
   let waitingCount = 0
 
   function laneOf(text: string): Lane {
-    let lane = lanes.get(text)
-    if (lane === undefined) {
-      if (lanes.size >= textsMax) lanes = new Map()
-      lane = { id: ++ids, text, waiting: [], travelling: 0, scheduled: false, together: undefined }
-      lanes.set(text, lane)
-    }
-    return lane
-  }
-
-  function schedule(lane: Lane): void {
-    if (lane.scheduled || lane.travelling >= callsAtOnceMax) return
-    lane.scheduled = true
-    setImmediate(dispatch, lane)
-  }
-
-  function dispatch(lane: Lane): void {
-    lane.scheduled = false
-    if (lane.travelling >= callsAtOnceMax || lane.waiting.length === 0) return
-    const batch = lane.waiting.splice(0, readsPerCallMax)
-    lane.travelling += 1
-    void run(lane, batch, true).finally(() => {
-      lane.travelling -= 1
+    const known = lanes.get(text)
+    if (known !== undefined) return known
+    if (lanes.size >= textsMax) lanes = new Map()
+    const settle = async (batch: readonly Waiting[]) => {
+      await run(lane, batch, true)
       waitingCount -= batch.length
-      dispatch(lane)
-    })
+    }
+    const lane: Lane = { id: ++ids, text, calls: createCalls(settle, callLimits), together: undefined }
+    lanes.set(text, lane)
+    return lane
   }
 
   /** What is prepared on any connection by the old names is not used again. */
@@ -97,11 +81,9 @@ export function createReads(link: PostgresLink): {
         return Promise.reject(new AppError('overloaded', 'Too many reads are waiting.'))
       return new Promise((resolve, reject) => {
         for (const value of parameters) checkValue(value)
-        const lane = laneOf(sql)
         waitingCount += 1
         // The row type is Kysely's, derived from the very query that was compiled to this text.
-        lane.waiting.push({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
-        schedule(lane)
+        laneOf(sql).calls.add({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
       })
     },
   }

@@ -2,6 +2,8 @@ import type { Fence } from '../clock/index.ts'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import { AppError, dependencyDown } from '../errors/index.ts'
 import { checkValue } from './bound-values.ts'
+import { createCalls } from './calls.ts'
+import type { Calls } from './calls.ts'
 import { unitFault } from './failure.ts'
 import type { Failure } from './failure.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
@@ -19,9 +21,8 @@ import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import { arrayOf } from './postgres-text.ts'
 import { pending, Reference } from './reference.ts'
 
-const unitsPerCallMax = 256
 /** While the server waits for its disk for one, another can be worked on. */
-const callsAtOnceMax = 2
+const callLimits = { atOnceMax: 2, perCallMax: 256 }
 const unitsWaitingMax = 20_000
 /** A shape that has been seen so often is worth a function, which costs a hundred statements to make. */
 const usesForFunction = 3
@@ -43,18 +44,7 @@ type Waiting = {
 
 type Lone = { readonly shape: Shape; readonly waiting: Waiting }
 
-/** Units of one shape: those on their way, and those that wait for a call to come back. */
-type Lane = {
-  readonly shape: Shape
-  waiting: Waiting[]
-  uses: number
-  /** How many calls are on their way, and how many units in them. */
-  travelling: number
-  unitsTravelling: number
-  /** Whether those that wait came in one turn with some that travel, and must not overtake them. */
-  isCut: boolean
-  scheduled: boolean
-}
+type Lane = { readonly shape: Shape; readonly calls: Calls<Waiting>; uses: number }
 
 /**
  * Units of one shape that arrive in one turn of the event loop, or while the ones before are on their way, travel as one call
@@ -87,21 +77,12 @@ export function createUnits(link: PostgresLink): {
         if (value instanceof Reference)
           key += `:${unit.indexOf(value.statement)}.${value.column}${value.template === pending ? '' : '*'}`
     }
-    let lane = lanes.get(key)
-    if (lane === undefined) {
-      if (lanes.size >= shapesMax) forget()
-      const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
-      lane = {
-        shape,
-        waiting: [],
-        uses: 0,
-        travelling: 0,
-        unitsTravelling: 0,
-        isCut: false,
-        scheduled: false,
-      }
-      lanes.set(key, lane)
-    }
+    const known = lanes.get(key)
+    if (known !== undefined) return known
+    if (lanes.size >= shapesMax) forget()
+    const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
+    const lane: Lane = { shape, calls: createCalls((batch) => run(lane, batch), callLimits), uses: 0 }
+    lanes.set(key, lane)
     return lane
   }
 
@@ -111,31 +92,13 @@ export function createUnits(link: PostgresLink): {
     lanes = new Map()
   }
 
-  function dispatch(lane: Lane): void {
-    lane.scheduled = false
-    if (!mayLeave(lane)) return
-    const batch = lane.waiting.splice(0, unitsPerCallMax)
-    lane.isCut = lane.waiting.length > 0
-    lane.travelling += 1
-    lane.unitsTravelling += batch.length
+  async function run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
     lane.uses += batch.length
     const together = lane.shape.fenced || lane.uses >= usesForFunction
-    void (together ? runTogether(lane.shape, batch) : Promise.resolve(batch)).then((rest) => {
-      lane.travelling -= 1
-      lane.unitsTravelling -= batch.length
-      waitingCount -= batch.length - rest.length
-      for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
-      dispatch(lane)
-      if (waitingCount === 0) whenIdle?.()
-    })
-  }
-
-  /**
-   * A call costs the server nearly as much whatever is in it, so another leaves beside it only once it takes as many units along.
-   */
-  function mayLeave({ waiting, travelling, unitsTravelling, isCut }: Lane): boolean {
-    if (waiting.length === 0 || travelling >= (isCut ? 1 : callsAtOnceMax)) return false
-    return travelling === 0 || waiting.length >= unitsTravelling
+    const rest = together ? await runTogether(lane.shape, batch) : batch
+    waitingCount -= batch.length - rest.length
+    for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
+    if (waitingCount === 0) whenIdle?.()
   }
 
   /** Settles the units, and gives those that are to be run each by itself. */
@@ -197,12 +160,10 @@ export function createUnits(link: PostgresLink): {
       return new Promise((resolve, reject) => {
         for (const { parameters } of unit)
           for (const value of parameters) if (!(value instanceof Reference)) checkValue(value)
+        // A unit that refers to what is not there fails here, and counts for nothing.
         const lane = laneOf(unit, Number.isFinite(before))
         waitingCount += 1
-        lane.waiting.push({ unit, before, tries: 1, resolve, reject })
-        if (lane.scheduled || lane.travelling >= callsAtOnceMax) return
-        lane.scheduled = true
-        setImmediate(dispatch, lane)
+        lane.calls.add({ unit, before, tries: 1, resolve, reject })
       })
     },
     async close() {
