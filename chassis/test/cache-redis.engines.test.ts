@@ -59,6 +59,7 @@ function testServer(open: OpenCache): void {
     const cache = await openCache(engine.url, { clock: systemClock, namespace: 'together', quarantineMs: 0 })
     t.after(() => cache.close())
     const admin = createClient({ url: engine.url })
+    admin.on('error', () => {})
     await admin.connect()
     t.after(() => admin.destroy())
     await cache.ping?.()
