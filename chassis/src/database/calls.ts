@@ -3,7 +3,7 @@ export type Calls<T> = { add(one: T): void }
 
 /**
  * What is added in one turn of the event loop, or while the calls before are on their way, leaves as one call of `perCallMax`
- * at most; what is alone waits for nobody. `run` settles all of a call, and must not reject. A call costs the server nearly as much
+ * at most; what comes while none is on its way waits for nobody. `run` settles all of a call, and must not reject. A call costs the server nearly as much
  * whatever is in it, so another leaves beside one only once it takes as many along, and none while those travel that came in
  * one turn with what waits, which must not overtake them.
  */

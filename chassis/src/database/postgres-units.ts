@@ -7,6 +7,8 @@ import type { Calls } from './calls.ts'
 import { unitFault } from './failure.ts'
 import type { Failure } from './failure.ts'
 import type { Outcome, Result, Row, Statement } from './index.ts'
+import { ask, isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
+import type { PostgresClient, PostgresLink } from './postgres-link.ts'
 import {
   functionText,
   isLate,
@@ -14,10 +16,8 @@ import {
   statementForAll,
   stepsOf,
   travellingPending,
-} from './postgres-function.ts'
-import type { Shape, UnitAnswer } from './postgres-function.ts'
-import { ask, isTimeout, judge, judgeState, parameterTypes } from './postgres-link.ts'
-import type { PostgresClient, PostgresLink } from './postgres-link.ts'
+} from './postgres-shape.ts'
+import type { Shape, UnitAnswer } from './postgres-shape.ts'
 import { arrayOf } from './postgres-text.ts'
 import { pending, Reference } from './reference.ts'
 
@@ -48,14 +48,14 @@ type Lane = { readonly shape: Shape; readonly calls: Calls<Waiting>; uses: numbe
 
 /**
  * Units of one shape that arrive in one turn of the event loop, or while the ones before are on their way, travel as one call
- * of a function on the server: one round trip and one wait for the disk for all of them, with an outcome for each. A lone unit
+ * of the server: one round trip and one wait for the disk for all of them, with an outcome for each. A lone unit
  * waits for nobody, and units of different shapes do not wait for each other.
  */
 export function createUnits(link: PostgresLink): {
   commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
   close(): Promise<void>
 } {
-  const functions = createFunctions()
+  const shapeCalls = createShapeCalls()
   const texts = new Map<string, number>()
   let lanes = new Map<string, Lane>()
   const lone: Lone[] = []
@@ -80,7 +80,7 @@ export function createUnits(link: PostgresLink): {
     const known = lanes.get(key)
     if (known !== undefined) return known
     if (lanes.size >= shapesMax) forget()
-    const shape = { id: functions.nextId(), steps: stepsOf(unit), fenced }
+    const shape = { id: shapeCalls.nextId(), steps: stepsOf(unit), fenced }
     const lane: Lane = { shape, calls: createCalls((batch) => run(lane, batch), callLimits), uses: 0 }
     lanes.set(key, lane)
     return lane
@@ -104,7 +104,7 @@ export function createUnits(link: PostgresLink): {
   /** Settles the units, and gives those that are to be run each by itself. */
   async function runTogether(shape: Shape, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     try {
-      const answers = await link.use((client) => functions.call(client, shape, batch))
+      const answers = await link.use((client) => shapeCalls.call(client, shape, batch))
       return batch.filter((waiting, i) => settle(waiting, answers[i]))
     } catch (error) {
       // The fault is of one of them, and it is not told of which: by itself each gets what it deserves.
@@ -146,7 +146,7 @@ export function createUnits(link: PostgresLink): {
   function runAlone(shape: Shape, waiting: Waiting): Promise<UnitAnswer | undefined> {
     return link.use(async (client) =>
       shape.fenced
-        ? (await functions.call(client, shape, [waiting]))[0]
+        ? (await shapeCalls.call(client, shape, [waiting]))[0]
         : runPlainly(client, shape, waiting.unit),
     )
   }
@@ -222,7 +222,7 @@ function outcomeOf(answer: (number | Row[])[]): Outcome {
   }
 }
 
-type Functions = {
+type ShapeCalls = {
   nextId(): number
   call(client: PostgresClient, shape: Shape, batch: readonly Waiting[]): Promise<UnitAnswer[]>
 }
@@ -230,7 +230,7 @@ type Functions = {
 /** What is known of a connection: the functions that were made on it, oldest first, and the time that it told. */
 type Session = { readonly functions: Map<number, true>; clock: { at: number; aheadMs: number } | undefined }
 
-function createFunctions(): Functions {
+function createShapeCalls(): ShapeCalls {
   const sessions = new WeakMap<PostgresClient, Session>()
   const types = new Map<string, readonly string[]>()
   /** By shape; undefined for those that have no such statement, or of which a unit has been refused. */
@@ -254,7 +254,7 @@ function createFunctions(): Functions {
     return found
   }
 
-  async function make(client: PostgresClient, session: Session, shape: Shape): Promise<void> {
+  async function makeFunction(client: PostgresClient, session: Session, shape: Shape): Promise<void> {
     if (session.functions.has(shape.id)) return
     const [oldest] = session.functions.keys()
     if (session.functions.size >= functionsPerConnectionMax && oldest !== undefined) {
@@ -301,7 +301,7 @@ function createFunctions(): Functions {
       const answers = await callForAll(client, shape, batch)
       if (answers !== undefined) return answers
       const session = sessionOf(client)
-      await make(client, session, shape)
+      await makeFunction(client, session, shape)
       const values: unknown[] = [batch.length]
       if (shape.fenced) {
         const aheadMs = await aheadOf(client, session)
