@@ -1,3 +1,4 @@
+import { createCalls } from '../calls/index.ts'
 import type { Generation, RedisLink } from './redis-link.ts'
 
 /** A question to Redis has no answer after so long: reads then go past it. */
@@ -7,11 +8,7 @@ const lookIntervalMs = 20
 /** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
 export type Held = string | null | undefined
 
-type Batch = {
-  readonly generation: Generation
-  readonly keys: string[]
-  readonly takers: ((held: Held) => void)[]
-}
+type Look = { readonly generation: Generation; readonly key: string; taker(held: Held): void }
 
 /** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
 type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
@@ -19,10 +16,10 @@ type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
 /** Questions of readers, who do not wait for long. */
 export type RedisReads = {
   /**
-   * Looks at a key of this generation. Keys that are looked at in one turn of the event loop travel as one question. The taker
-   * must not throw.
+   * Looks at a key of a generation; the taker must not throw. Keys that are looked at in one turn of the event loop, or while
+   * others are on their way, travel as one question.
    */
-  look(generation: Generation, key: string, taker: (held: Held) => void): void
+  look(one: Look): void
   /** The answer of Redis; undefined where it has none, or takes too long. */
   soon<R>(reply: Promise<R>): Promise<R | undefined>
   /** Whether a question has been open for so long that nobody should ask another. */
@@ -32,24 +29,20 @@ export type RedisReads = {
 
 export function createRedisReads({ client, current }: RedisLink): RedisReads {
   const asked: Asked[] = []
-  let gathering: Batch | undefined
   // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
   const watch = setInterval(() => setImmediate(giveUpLate), lookIntervalMs).unref()
 
-  function look(generation: Generation, key: string, taker: (held: Held) => void): void {
-    if (gathering?.generation !== generation) {
-      gathering = { generation, keys: [], takers: [] }
-      setImmediate(ask, gathering)
-    }
-    gathering.keys.push(key)
-    gathering.takers.push(taker)
+  const calls = createCalls<Look>(ask, { atOnceMax: 2, perCallMax: 1_000 })
+
+  async function ask(looks: readonly Look[]): Promise<void> {
+    const found = mayAsk(looks) ? await soon(client.mGet(looks.map(({ key }) => key))) : undefined
+    for (let i = 0; i < looks.length; i++) looks[i]?.taker(found?.[i])
   }
 
-  async function ask({ generation, keys, takers }: Batch): Promise<void> {
-    if (gathering?.keys === keys) gathering = undefined
-    // Another connection may lead to another Redis, which has not been looked at yet.
-    const found = current() === generation ? await soon(client.mGet(keys)) : undefined
-    for (let i = 0; i < takers.length; i++) takers[i]?.(found?.[i])
+  /** Another connection may lead to another Redis, which has not been looked at yet. */
+  function mayAsk(looks: readonly Look[]): boolean {
+    const generation = current()
+    return !isSlow() && looks.every((look) => look.generation === generation)
   }
 
   function soon<R>(reply: Promise<R>): Promise<R | undefined> {
@@ -80,5 +73,5 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
     }
   }
 
-  return { look, soon, isSlow, close: () => clearInterval(watch) }
+  return { look: calls.add, soon, isSlow, close: () => clearInterval(watch) }
 }

@@ -43,13 +43,14 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     if (generation === undefined || closed || isSlow()) return pass('bypass', load)
     return new Promise((resolve, reject) => {
       const full = generation.prefix + key
-      look(generation, full, (held) => {
+      const taker = (held: Held) => {
         try {
           resolve(find(generation, full, held, load))
         } catch (error) {
           reject(error)
         }
-      })
+      }
+      look({ generation, key: full, taker })
     })
   }
 
