@@ -6,12 +6,12 @@ import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
 import { brokerRates } from './broker.ts'
 import { describeMachine } from './machine.ts'
-import { load, measure } from './measure.ts'
+import { measure } from './measure.ts'
 import { waitForQuiet } from './noise.ts'
 import { ordersPerSecond } from './posted-to-stored.ts'
 import { send } from './requests.ts'
 import { medianOf, toResult } from './result.ts'
-import { constants, floor, guid } from './rows.ts'
+import { floor, guid } from './rows.ts'
 import { startServer } from './servers.ts'
 import { judge } from './targets.ts'
 
@@ -31,7 +31,6 @@ export type BenchmarkOptions = {
 /** A row in the making: its server once it runs, and why it is measured no more if something went wrong. */
 type Entry = { row: Row; server?: Server; samples: Sample[]; failure?: string }
 
-const warmUpSeconds = 3
 const startsCount = 5
 const drainsCount = 3
 
@@ -40,7 +39,6 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   const { rows, settings, generator, directory } = options
   const machine = describeMachine(directory, generator.name)
   const bench = { generator, seconds: settings.seconds, floor: await startServer([floor], { directory }) }
-  await generator.run({ url: bench.floor.url, requests: constants.requests, seconds: warmUpSeconds })
   const entries = rows.map((row): Entry => ({ row, samples: [] }))
   for (const entry of entries) await attempt(entry, () => start(entry, options))
   await runRounds(entries, bench, options)
@@ -56,7 +54,7 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   return { machine, settings, rows: results, targets }
 }
 
-async function start(entry: Entry, { generator, directory, progress }: BenchmarkOptions): Promise<void> {
+async function start(entry: Entry, { directory, progress }: BenchmarkOptions): Promise<void> {
   const { processes, workload, name } = entry.row
   progress(`starting ${name}`)
   const server = await startServer(processes, { directory })
@@ -64,8 +62,6 @@ async function start(entry: Entry, { generator, directory, progress }: Benchmark
   await workload.seed?.(server.url)
   const [first] = workload.requests
   if (first) await send(server.url, first)
-  await load(entry.row, { generator, server, seconds: warmUpSeconds })
-  server.dropLogs()
 }
 
 /** A B C, C B A, A B C: what drifts over the minutes then favours no row. */

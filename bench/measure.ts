@@ -18,23 +18,31 @@ export type Sample = { row: Observation; floors: [Observation, Observation] }
 
 export type Bench = { generator: Generator; floor: Server; seconds: number }
 
+/**
+ * A server that stood idle while others were measured has lost much of what the compiler knew of it, and learns it again for
+ * seconds; so each is put under the same load right before it is measured.
+ */
+const warmUpSeconds = { row: 3, floor: 1 }
+
 export async function measure(
   { generator, floor, seconds }: Bench,
   row: Row,
   server: Server,
 ): Promise<Sample> {
-  const askFloor = () =>
-    generator.run({
-      url: floor.url,
-      requests: constants.requests,
-      seconds: Math.max(1, Math.round(seconds / 5)),
-    })
+  const askFloor = (seconds: number) =>
+    generator.run({ url: floor.url, requests: constants.requests, seconds })
+  const observeFloor = async () => {
+    await askFloor(warmUpSeconds.floor)
+    return observe(() => askFloor(Math.max(1, Math.round(seconds / 5))), floor)
+  }
+  const loadRow = (seconds: number) => load(row, { generator, server, seconds })
   await waitForQuiet()
-  const before = await observe(askFloor, floor)
-  const observation = await observe(() => load(row, { generator, server, seconds }), server)
+  const before = await observeFloor()
+  if (row.tool === undefined) await loadRow(warmUpSeconds.row)
+  const observation = await observe(() => loadRow(seconds), server)
   // Work that a server left for after its answers would slow the floor down and flatter the row.
   await waitForQuiet(() => usageOf(server.pids).cpuMs)
-  const after = await observe(askFloor, floor)
+  const after = await observeFloor()
   return { row: row.engines ? { ...observation, foreignCores: 0 } : observation, floors: [before, after] }
 }
 

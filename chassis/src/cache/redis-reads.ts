@@ -29,9 +29,7 @@ export type RedisReads = {
 
 export function createRedisReads({ client, current }: RedisLink): RedisReads {
   const asked: Asked[] = []
-  // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
-  const watch = setInterval(() => setImmediate(giveUpLate), lookIntervalMs).unref()
-
+  let watch: NodeJS.Timeout | undefined
   const calls = createCalls<Look>(ask, { atOnceMax: 2, perCallMax: 1_000 })
 
   async function ask(looks: readonly Look[]): Promise<void> {
@@ -49,6 +47,7 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
     const { promise, resolve } = Promise.withResolvers<R | undefined>()
     const one: Asked = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
     asked.push(one)
+    watchLate()
     const settle = (value: R | undefined) => {
       one.isOver = true
       resolve(value)
@@ -64,8 +63,17 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
     return oldest !== undefined && performance.now() - oldest.at > readWithinMs
   }
 
+  /** As long as anything is open. */
+  function watchLate(): void {
+    // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
+    watch ??= setTimeout(() => setImmediate(giveUpLate), lookIntervalMs).unref()
+  }
+
   function giveUpLate(): void {
-    if (!isSlow()) return
+    watch = undefined
+    const someAreLate = isSlow()
+    if (asked.length > 0) watchLate()
+    if (!someAreLate) return
     const since = performance.now() - readWithinMs
     for (const one of asked) {
       if (one.at > since) return
@@ -73,5 +81,5 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
     }
   }
 
-  return { look: calls.add, soon, isSlow, close: () => clearInterval(watch) }
+  return { look: calls.add, soon, isSlow, close: () => clearTimeout(watch) }
 }

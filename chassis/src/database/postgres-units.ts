@@ -344,13 +344,12 @@ async function readClock(client: PostgresClient): Promise<{ at: number; aheadMs:
 
 /** An array for each value that comes with a unit, in the order of the function's arguments. */
 function argumentsOf({ steps }: Shape, batch: readonly Waiting[]): unknown[] {
-  return steps.flatMap(({ slots }, step) =>
-    slots.flatMap((slot, at) =>
-      slot.from === 'step' && !slot.within
-        ? []
-        : [arrayOf(batch.map(({ unit }) => travelling(unit[step]?.parameters[at])))],
-    ),
-  )
+  const all: unknown[] = []
+  for (const [step, { slots }] of steps.entries())
+    for (const [at, slot] of slots.entries())
+      if (slot.from === 'unit' || slot.within)
+        all.push(arrayOf(batch.map(({ unit }) => travelling(unit[step]?.parameters[at]))))
+  return all
 }
 
 function travelling(value: unknown): unknown {
