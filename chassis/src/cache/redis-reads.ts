@@ -16,7 +16,7 @@ type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
 /** Questions of readers, who do not wait for long. */
 export type RedisReads = {
   /**
-   * Looks at a key of a generation; the taker must not throw. Keys that are looked at in one turn of the event loop, or while
+   * Looks at a key of a generation; the taker must not throw. Keys that are looked at together, or while
    * others are on their way, travel as one question.
    */
   look(one: Look): void

@@ -27,7 +27,7 @@ export type Outcome = { readonly refusedBy?: number; readonly results: readonly 
 
 /**
  * The database port. Reads are linearizable with writes; a write that resolved survives the death of every process.
- * Both are grouped: what arrives in one turn of the event loop travels together, each caller keeping its own outcome.
+ * Both are grouped: what arrives together travels together, each caller keeping its own outcome.
  */
 export type Database<Tables> = {
   /** For building queries and running those that are not hot. Interactive transactions are refused: see `commit`. */

@@ -34,7 +34,7 @@ type Answers =
   | 'late'
 
 /**
- * Units of the same statements that arrive in one turn of the event loop, or while the ones before are on their way, share a
+ * Units of the same statements that arrive together, or while the ones before are on their way, share a
  * transaction and its wait for the disk, each behind a savepoint. Where the transaction fails as a whole, each is run by
  * itself. A lone unit waits for nobody, and units of different statements do not wait for each other.
  */

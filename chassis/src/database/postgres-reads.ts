@@ -29,7 +29,7 @@ type Lane = {
 }
 
 /**
- * Reads by one text that arrive in one turn of the event loop, or while others are on their way, travel as one: the server runs
+ * Reads by one text that arrive together, or while others are on their way, travel as one: the server runs
  * the text for each set of parameters. A lone one is a prepared statement of its own.
  */
 export function createReads(link: PostgresLink): {

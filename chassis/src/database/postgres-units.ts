@@ -47,7 +47,7 @@ type Lone = { readonly shape: Shape; readonly waiting: Waiting }
 type Lane = { readonly shape: Shape; readonly calls: Calls<Waiting>; uses: number }
 
 /**
- * Units of one shape that arrive in one turn of the event loop, or while the ones before are on their way, travel as one call
+ * Units of one shape that arrive together, or while the ones before are on their way, travel as one call
  * of the server: one round trip and one wait for the disk for all of them, with an outcome for each. A lone unit
  * waits for nobody, and units of different shapes do not wait for each other.
  */
