@@ -64,7 +64,7 @@ test('half of those that were lately on their way leave before the turn ends, an
   t.assert.deepEqual(sent()[2], [6, 7, 8, 9, 10])
 })
 
-test('fewer than half wait while a call is on its way, and leave when the last is back', async (t: TestContext) => {
+test('fewer than half, and than a call carries that is on its way, wait until it is back', async (t: TestContext) => {
   const { addAtOnce, comeBack, sent } = open({ atOnceMax: 2, perCallMax: 10 })
   await addAtOnce(1, 2, 3, 4, 5, 6, 7, 8)
   await addAtOnce(9)
@@ -77,6 +77,17 @@ test('fewer than half wait while a call is on its way, and leave when the last i
   t.assert.equal(sent().length, 2)
   await comeBack(1)
   t.assert.deepEqual(sent()[2], [13, 14])
+})
+
+test('as many as a call carries that stays away leave beside it, however many there were before', async (t: TestContext) => {
+  const { addAtOnce, comeBack, sent } = open({ atOnceMax: 2, perCallMax: 100 })
+  await addAtOnce(...Array.from({ length: 100 }, (_, n) => n))
+  await comeBack(0)
+  await addAtOnce(1, 2)
+  await addAtOnce(3)
+  t.assert.equal(sent().length, 2)
+  await addAtOnce(4)
+  t.assert.deepEqual(sent()[2], [3, 4])
 })
 
 test('once fewer come than before, half is half of those', async (t: TestContext) => {

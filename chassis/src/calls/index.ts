@@ -7,9 +7,10 @@ const earlyMin = 4
 /**
  * What waits leaves as one call as soon as it is half of all that were lately on their way, so that the server works on one
  * half while the other is answered and gathered: did all leave together, they would all come back together, and either
- * side would wait while the other works. Fewer wait while a call is on its way; otherwise they leave at the end of the turn
- * of the event loop. What is added at once, with nothing awaited between, keeps its order: it leaves together, or, where it
- * is more than `perCallMax`, as calls that wait for each other. `run` settles all of a call, and must not reject.
+ * side would wait while the other works. Fewer leave at the end of the turn of the event loop, beside another call only when
+ * they are as many as that carries. What is added at once, with nothing awaited between, keeps its order: it leaves
+ * together, or, where it is more than `perCallMax`, as calls that wait for each other. `run` settles all of a call, and must
+ * not reject.
  */
 export function createCalls<T>(
   run: (batch: readonly T[]) => Promise<void>,
@@ -26,7 +27,7 @@ export function createCalls<T>(
 
   function afterAdding(): void {
     isAdding = false
-    if (waiting.length >= earlyMin && isHalf()) leave()
+    if (waiting.length >= earlyMin && waiting.length >= half()) leave()
     else if (!isTurnAwaited) {
       isTurnAwaited = true
       setImmediate(afterTurn)
@@ -54,11 +55,11 @@ export function createCalls<T>(
 
   function mayLeave(): boolean {
     if (waiting.length === 0 || travelling >= (isCut ? 1 : atOnceMax)) return false
-    return travelling === 0 || isHalf()
+    return waiting.length >= Math.min(carried, half())
   }
 
-  function isHalf(): boolean {
-    return waiting.length * 2 >= carriedLately
+  function half(): number {
+    return carriedLately / 2
   }
 
   return {
