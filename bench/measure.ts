@@ -29,13 +29,13 @@ export async function measure(
   row: Row,
   server: Server,
 ): Promise<Sample> {
-  const askFloor = (seconds: number) =>
-    generator.run({ url: floor.url, requests: constants.requests, seconds })
+  const askFloor = (forSeconds: number) =>
+    generator.run({ url: floor.url, requests: constants.requests, seconds: forSeconds })
   const observeFloor = async () => {
     await askFloor(warmUpSeconds.floor)
     return observe(() => askFloor(Math.max(1, Math.round(seconds / 5))), floor)
   }
-  const loadRow = (seconds: number) => load(row, { generator, server, seconds })
+  const loadRow = (forSeconds: number) => load(row, { generator, server, seconds: forSeconds })
   await waitForQuiet()
   const before = await observeFloor()
   if (row.tool === undefined) await loadRow(warmUpSeconds.row)

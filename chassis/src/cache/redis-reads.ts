@@ -4,6 +4,7 @@ import type { Generation, RedisLink } from './redis-link.ts'
 /** A question to Redis has no answer after so long: reads then go past it. */
 const readWithinMs = 50
 const lookIntervalMs = 20
+const callLimits = { atOnceMax: 2, perCallMax: 1_000 }
 
 /** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
 export type Held = string | null | undefined
@@ -16,8 +17,8 @@ type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
 /** Questions of readers, who do not wait for long. */
 export type RedisReads = {
   /**
-   * Looks at a key of a generation; the taker must not throw. Keys that are looked at together, or while
-   * others are on their way, travel as one question.
+   * Looks at a key of a generation; the taker must not throw. Keys that are looked at together, or while others are on their
+   * way, travel as one question.
    */
   look(one: Look): void
   /** The answer of Redis; undefined where it has none, or takes too long. */
@@ -30,7 +31,7 @@ export type RedisReads = {
 export function createRedisReads({ client, current }: RedisLink): RedisReads {
   const asked: Asked[] = []
   let watch: NodeJS.Timeout | undefined
-  const calls = createCalls<Look>(ask, { atOnceMax: 2, perCallMax: 1_000 })
+  const calls = createCalls<Look>(ask, callLimits)
 
   async function ask(looks: readonly Look[]): Promise<void> {
     const found = mayAsk(looks) ? await soon(client.mGet(looks.map(({ key }) => key))) : undefined
