@@ -33,7 +33,7 @@ import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
-import { migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
+import { diagnoserOf as guidDiagnoserOf, migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
 import { createInventoryApp } from './services/inventory/src/app.ts'
 import { inventorySettings } from './services/inventory/src/config.ts'
 
@@ -59,6 +59,7 @@ const services = {
       return { app: () => createGuidApp(config), host: config.HOST, port: config.GUID_PORT }
     },
     migrate: migrateGuid,
+    diagnoserOf: guidDiagnoserOf,
   },
   brokerage: {
     settings: brokerageSettings,

@@ -2,21 +2,89 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
+import { circlesOf, importsOf, readImportGraph, sources } from './import-graph.ts'
 
 /** The structure of the repository, held by tests: what is only agreed upon erodes. */
 
 const root = new URL('..', import.meta.url)
-const sources = globSync(['quintet.ts', '{backends,chassis,contracts,clients,services,test,bench}/**/*.ts'], {
-  cwd: root,
-}).filter((file) => !file.includes('node_modules'))
+const graph = readImportGraph()
 const services = globSync('services/*/package.json', { cwd: root }).map((file) => file.split('/')[1] ?? '')
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
-const importsOf = (file: string) =>
-  [...read(file).matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target]) => target ?? '')
 
 test('There is something to judge', () => {
   assert.ok(sources.length > 40)
   assert.ok(services.includes('guid') && services.includes('gateway'))
+})
+
+test('No import closes a circle, types counted', () => {
+  const circles = circlesOf(graph).map((circle) => `${circle.join(' -> ')}; ${adviceFor(circle)}`)
+  assert.deepEqual(circles, [])
+})
+
+/** Which import of a circle to turn: the one that leads up a floor, or from an adapter into the factory that chooses it. */
+function adviceFor(circle: readonly string[]): string {
+  for (const [i, file] of circle.slice(0, -1).entries()) {
+    const target = circle[i + 1] ?? ''
+    if (floorOf(file) < floorOf(target)) return `turn the import of ${target} in ${file}, which leads up`
+    if (target.endsWith('/index.ts') && file.startsWith(target.slice(0, -'index.ts'.length)))
+      return `in ${file}, import the types from ${target.replace('index.ts', 'port.ts')}`
+  }
+  return 'move what they share into a file that both import'
+}
+
+/** The rooms of the chassis from the ground up: each imports only rooms that stand before it. */
+const chassisFloors = [
+  ['errors', 'clock', 'config'],
+  ['telemetry'],
+  ['concurrency'],
+  ['cache', 'database'],
+  ['queue'],
+  ['outbox', 'idempotency', 'sweeper'],
+  ['diagnosis', 'http'],
+  ['resource'],
+]
+const serviceFloor = chassisFloors.length
+const topFloor = serviceFloor + 10
+
+/** How high a file stands; imports lead down, or along one floor. */
+function floorOf(file: string): number {
+  const [place = '', , room = '', name = ''] = file.split('/')
+  if (place === 'backends' || place === 'contracts') return -1
+  if (file.startsWith('chassis/src/')) return chassisFloors.findIndex((rooms) => rooms.includes(room))
+  if (file.includes('/test/') || place === 'test') return topFloor
+  if (place !== 'services') return topFloor
+  if (room === 'migrations') return serviceFloor
+  if (name === 'main.ts') return serviceFloor + 5
+  if (name === 'app.ts') return serviceFloor + 4
+  if (name === 'routes.ts') return serviceFloor + 3
+  return /(^|-)(routes|consumer)\.ts$/.test(name) ? serviceFloor + 2 : serviceFloor + 1
+}
+
+test('Every room of the chassis has a floor', () => {
+  for (const folder of globSync('chassis/src/*', { cwd: root }).map((path) => basename(path)))
+    assert.ok(chassisFloors.flat().includes(folder), `chassis/src/${folder} is on no floor of this test`)
+})
+
+test('No import leads up: chassis rooms in their order, and in a service main, app, routes, then rules and stores', () => {
+  for (const [file, targets] of graph)
+    for (const target of targets)
+      assert.ok(floorOf(target) <= floorOf(file), `${file} must not import ${target}, which stands above it`)
+})
+
+test('An adapter imports the types of its port, never the factory that chooses it', () => {
+  for (const [file, targets] of graph)
+    for (const target of targets.filter((name) => /^chassis\/src\/\w+\/index\.ts$/.test(name)))
+      assert.ok(
+        !file.startsWith(target.slice(0, -'index.ts'.length)),
+        `${file} must import port.ts, not ${target}`,
+      )
+})
+
+test('Stores and engines import nothing of HTTP', () => {
+  const storage = /^services\/\w+\/src\/((.*-)?(store|storage|port)\.ts|(mongodb|dynamodb)\/)/
+  for (const [file, targets] of graph)
+    if (storage.test(file))
+      for (const target of targets) assert.doesNotMatch(target, /^chassis\/src\/http\//, file)
 })
 
 test('A service imports its own files, the chassis, the contracts and packages that it declares', () => {

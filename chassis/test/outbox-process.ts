@@ -1,7 +1,8 @@
 import { systemClock } from '@quintet/chassis/clock'
 import { openDatabase } from '@quintet/chassis/database'
-import { createOutboxRelay, openQueue } from '@quintet/chassis/queue'
-import type { OutboxTable } from '@quintet/chassis/queue'
+import { createOutboxRelay } from '@quintet/chassis/outbox'
+import { openQueue } from '@quintet/chassis/queue'
+import type { OutboxTable } from '@quintet/chassis/outbox'
 
 /** Relays an outbox, and dies when the messages have been published and the rows are still there. */
 const [databaseUrl = '', queueUrl = '', leaseMs = ''] = process.argv.slice(2)

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Fence } from '../clock/index.ts'
-import type { Cache, CacheOptions, CacheStats, Entry, Load, ReadResult } from './index.ts'
+import type { Cache, CacheOptions, CacheStats, Entry, Load, ReadResult } from './port.ts'
 
 /** The most that is held in memory; whichever bound is met first evicts the key that was unread for longest. */
 export type MemoryBounds = { entriesMax: number; bytesMax: number }

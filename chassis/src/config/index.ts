@@ -3,12 +3,11 @@ import { parseEnv } from 'node:util'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Value } from 'typebox/value'
+import type { Settings } from './settings.ts'
 
 export * from './common-settings.ts'
+export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
-
-/** Every setting that was made, by name: the text as it was written, and where. */
-export type Settings = ReadonlyMap<string, { value: string; source: 'environment' | '.env' }>
 
 /** A setting as it may be shown to anybody. */
 export type SettingDescription = { name: string; value: string; source: Source; description: string }

@@ -1,5 +1,5 @@
 import type { TObject } from 'typebox'
-import type { Settings } from './index.ts'
+import type { Settings } from './settings.ts'
 
 /**
  * A sentence for each setting that no schema knows although its name starts with one of the prefixes and an underscore:

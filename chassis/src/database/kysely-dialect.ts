@@ -11,9 +11,9 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely'
-import type { Database } from './index.ts'
-import { MysqlCompiler } from './mysql-compiler.ts'
-import { sqliteValues } from './sqlite-statements.ts'
+import type { Database } from './port.ts'
+import { MysqlCompiler } from './mysql/compiler.ts'
+import { sqliteValues } from './sqlite/statements.ts'
 
 /** Kysely over the two halves of an adapter: selects go to the reader, all else becomes a unit of one statement. */
 export function createDialect(

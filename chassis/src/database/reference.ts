@@ -1,4 +1,4 @@
-import type { Statement } from './index.ts'
+import type { Statement } from './port.ts'
 
 /**
  * Stands in a text for a value that only the database knows yet, such as the id of a row that is being inserted. No JSON has

@@ -1,9 +1,9 @@
 import { connect } from 'amqplib'
 import type { Channel, ChannelModel } from 'amqplib'
-import { argumentsOf, openChannel } from '../queue/amqp-topology.ts'
+import { argumentsOf, openChannel } from '../queue/amqp/topology.ts'
 import { openQueue } from '../queue/index.ts'
-import { good, weak } from './index.ts'
-import type { Finding } from './index.ts'
+import { good, weak } from './port.ts'
+import type { Finding } from './port.ts'
 
 const ordersQueue = 'billing_queue'
 

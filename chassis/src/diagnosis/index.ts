@@ -1,13 +1,8 @@
 import { within } from '../clock/index.ts'
+import { broken, good } from './port.ts'
+import type { Diagnose, Finding } from './port.ts'
 
-/**
- * One thing that was found out about an engine. `weak` is a setting under which a promise holds less than it could, or
- * something that could not be asked; `broken` one under which it does not hold, or nothing works.
- */
-export type Finding = { readonly verdict: 'good' | 'weak' | 'broken'; readonly text: string }
-
-/** Looks at a live engine through a connection of its own, and says what is right and what is wrong with it. */
-export type Diagnose = (url: string) => Promise<Finding[]>
+export * from './port.ts'
 
 const timeoutMs = 10_000
 
@@ -27,16 +22,11 @@ export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> 
   }
 }
 
-export const good = (text: string): Finding => ({ verdict: 'good', text })
-export const weak = (text: string): Finding => ({ verdict: 'weak', text })
-export const broken = (text: string): Finding => ({ verdict: 'broken', text })
-
 const embedded = async (): Promise<Diagnose> => async () => [
   good('Embedded: in this process and its files, set as the promises need it.'),
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const mysql = async (): Promise<Diagnose> => (await import('./mysql.ts')).diagnoseMysql
-const mongodb = async (): Promise<Diagnose> => (await import('./mongodb.ts')).diagnoseMongodb
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
 const amqp = async (): Promise<Diagnose> => (await import('./amqp.ts')).diagnoseAmqp
 const kafka = async (): Promise<Diagnose> => (await import('./kafka.ts')).diagnoseKafka
@@ -49,8 +39,6 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   postgresql: postgres,
   mysql,
   mariadb: mysql,
-  mongodb,
-  'mongodb+srv': mongodb,
   redis,
   rediss: redis,
   amqp,

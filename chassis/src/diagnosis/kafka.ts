@@ -1,8 +1,8 @@
 import { Admin, ConfigResourceTypes } from '@platformatic/kafka'
 import { openQueue } from '../queue/index.ts'
-import { parseKafkaUrl } from '../queue/kafka-url.ts'
-import { broken, good, weak } from './index.ts'
-import type { Finding } from './index.ts'
+import { parseKafkaUrl } from '../queue/kafka/url.ts'
+import { broken, good, weak } from './port.ts'
+import type { Finding } from './port.ts'
 
 /** Kafka: brokers of which one may be lost without anything that was acknowledged. */
 export async function diagnoseKafka(url: string): Promise<Finding[]> {

@@ -1,8 +1,8 @@
 import mysql from 'mysql2/promise'
 import type { Connection, RowDataPacket } from 'mysql2/promise'
-import { connectionOptions } from '../database/mysql-link.ts'
-import { broken, good, weak } from './index.ts'
-import type { Finding } from './index.ts'
+import { connectionOptions } from '../database/mysql/connection.ts'
+import { broken, good, weak } from './port.ts'
+import type { Finding } from './port.ts'
 
 const connectionsMin = 100
 /** What a process takes at most: its connections, and what is prepared on each of them. */

@@ -1,6 +1,6 @@
 import pg from 'pg'
-import { broken, good, weak } from './index.ts'
-import type { Finding } from './index.ts'
+import { broken, good, weak } from './port.ts'
+import type { Finding } from './port.ts'
 
 const versionMin = 140_000
 const connectionsMin = 100

@@ -1,6 +1,6 @@
 import { createClient } from '@redis/client'
-import { broken, good, weak } from './index.ts'
-import type { Finding } from './index.ts'
+import { broken, good, weak } from './port.ts'
+import type { Finding } from './port.ts'
 
 /** Redis as a cache: one server, nothing on disk, bounded, and never evicting what has no end of life. */
 export async function diagnoseRedis(url: string): Promise<Finding[]> {

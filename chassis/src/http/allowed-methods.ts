@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import FindMyWay from 'find-my-way'
 import { AppError } from '../errors/index.ts'
-import type { App } from './app.ts'
+import type { App } from './app-options.ts'
 
 /** Remembers which methods each path takes, so that a wrong one is 405 with `Allow` rather than 404 (RFC 9110, 15.5.6). */
 export function createAllowedMethods(

@@ -3,53 +3,17 @@ import { randomBytes } from 'node:crypto'
 import underPressure from '@fastify/under-pressure'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
-import type { FastifyInstance, RawServerDefault } from 'fastify'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { AppError } from '../errors/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
+import type { App, AppOptions } from './app-options.ts'
 import { documentApi } from './documentation.ts'
 import { addHealthRoutes } from './health.ts'
 import { refuseUnacceptable } from './negotiation.ts'
 import { answerClientError, sendProblem } from './problem.ts'
-import { createQuickListener } from './quick-answers.ts'
-import type { QuickAnswers } from './quick-answers.ts'
+import { createQuickListener } from './fast-path.ts'
 import { createValidatorCompiler } from './validation.ts'
-import type { WrongValueCode } from './validation.ts'
-
-/** A Fastify instance whose handlers know the types of what their schemas let through. */
-export type App = FastifyInstance<
-  RawServerDefault,
-  IncomingMessage,
-  ServerResponse,
-  Logger['pino'],
-  TypeBoxTypeProvider
->
-
-/** What readiness asks, by name: each probe resolves while its dependency answers. */
-export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
-
-export type AppOptions = {
-  readonly name: string
-  readonly title: string
-  readonly description: string
-  readonly logger: Logger
-  readonly metrics?: Metrics
-  /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
-  readonly detailAlias?: 'error' | 'description' | 'message'
-  /** What tells of values of the wrong type or form; `invalid` unless it is said. */
-  readonly wrongValueCode?: WrongValueCode
-  /** Reads JSON where numbers of the language would not do. */
-  readonly parseJson?: (text: string) => unknown
-  readonly dependencies?: Dependencies
-  /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
-  readonly forwardedRoutes?: ReadonlySet<string>
-  /** Answers at once what is at hand as text, before the framework begins; see `createQuickListener`. */
-  readonly quick?: QuickAnswers
-  /** Makes the OpenAPI document that goes out of the one that describes this app's own routes. */
-  readonly openapi?: (own: object) => Promise<object>
-}
 
 const limits = {
   bodyBytesMax: 1_048_576,

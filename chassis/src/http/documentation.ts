@@ -1,7 +1,7 @@
 import accepts from '@fastify/accepts'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { App, AppOptions } from './app.ts'
+import type { App, AppOptions } from './app-options.ts'
 import { nameSchemas } from './named-schemas.ts'
 
 /** OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`, and a page to read and try it at `/docs`. */

@@ -2,7 +2,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { Type } from 'typebox'
 import { AppError } from '../errors/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
-import type { App, Dependencies } from './app.ts'
+import type { App, Dependencies } from './app-options.ts'
 import { problems } from './problem.ts'
 
 const probeTimeoutMs = 1_000

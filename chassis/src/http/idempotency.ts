@@ -1,51 +1,11 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock/index.ts'
-import { pending } from '../database/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
+import { DuplicateRequest, idempotencyKeptMs, stillAtWork } from '../idempotency/index.ts'
+import type { Answer, AnswerStore, FoundAnswer, Recorder } from '../idempotency/index.ts'
 import { problemType } from './negotiation.ts'
 import { problemDocument } from './problem.ts'
-
-/** An answer whole, as it can be kept and given again. */
-export type Answer = {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string>>
-  readonly body: string
-}
-
-/**
- * An answer to be kept for who asks again. Where it has `pending`, it stands for the id of what the request makes, which
- * only the store knows.
- */
-export type KeptAnswer = {
-  /** Of the request: its method, its path and its key. */
-  readonly id: string
-  readonly fingerprint: string
-  readonly answer: Answer
-  readonly createdAtMs: number
-}
-
-export type FoundAnswer = Pick<KeptAnswer, 'fingerprint' | 'answer'>
-
-/**
- * What a handler gives its store to keep in the unit of the effect, so that effect and answer are kept together or not at
- * all; nothing when the request has no key. The store rejects with `DuplicateRequest`, as the handler then does, when the
- * key was kept by another meanwhile.
- */
-export type Recorder = (answer: Answer) => readonly KeptAnswer[]
-
-/** The same key arrived twice at once, and the other one was first. */
-export class DuplicateRequest extends Error {}
-
-/** Where answers are kept: with what they tell of. */
-export type AnswerStore = {
-  /** The answer that was kept under this id after `sinceMs`. */
-  find(id: string, sinceMs: number): Promise<FoundAnswer | undefined>
-  /** Keeps an answer that has no effect beside it; rejects with `DuplicateRequest` where there is one already. */
-  keep(kept: KeptAnswer): Promise<void>
-  /** Forgets what was kept before `sinceMs`, `limit` answers at most; resolves to how many went. */
-  forget(sinceMs: number, limit: number): Promise<number>
-}
 
 export type Idempotency = {
   /** Runs `act` once for each Idempotency-Key, and sends its answer or the one that is kept. */
@@ -58,8 +18,6 @@ export type Idempotency = {
   sweep(limit: number): Promise<number>
 }
 
-/** How long a key stands for its request. */
-export const idempotencyKeptMs = 24 * 3_600_000
 const keyLengthMax = 255
 /** A refusal that would be the same at once may be another later; kept, so that a retry has one answer. */
 const keptRefusals = new Set([404, 409, 412, 422])
@@ -144,13 +102,6 @@ export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefine
   })
 }
 
-/** How a request is refused whose key is with another that has no answer yet. */
-export function stillAtWork(): AppError {
-  return new AppError('idempotency_in_flight', 'A request with this Idempotency-Key is still at work.', {
-    retryAfterSeconds: 1,
-  })
-}
-
 function answerOf(
   error: AppError,
   request: FastifyRequest,
@@ -161,13 +112,6 @@ function answerOf(
     headers: { ...error.headers, 'content-type': problemType(request) },
     body: JSON.stringify(problemDocument(error, request.id, alias)),
   }
-}
-
-/** The answer with the value where `pending` stood. */
-export function completed({ status, headers, body }: Answer, value: string | number): Answer {
-  const complete = (text: string) => text.replaceAll(pending, String(value))
-  const entries = Object.entries(headers).map(([name, text]) => [name, complete(text)])
-  return { status, headers: Object.fromEntries(entries), body: complete(body) }
 }
 
 /** Sends an answer as it stands. */

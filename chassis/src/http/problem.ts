@@ -5,7 +5,7 @@ import { Type } from 'typebox'
 import type { TSchema } from 'typebox'
 import { AppError, errorCodes } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
-import type { AppOptions } from './app.ts'
+import type { AppOptions } from './app-options.ts'
 import { problemType } from './negotiation.ts'
 
 /** A problem document as RFC 9457 defines it; `errors` tells by field name what is wrong with it. */

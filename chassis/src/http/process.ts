@@ -3,7 +3,7 @@ import type { Static, TObject } from 'typebox'
 import { ConfigError, loadConfig, readSettings } from '../config/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import type { App } from './app.ts'
+import type { App } from './app-options.ts'
 
 const shutdownTimeoutMs = 10_000
 

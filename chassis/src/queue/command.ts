@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AppError, invalid } from '../errors/index.ts'
-import { liveQueueOf } from './index.ts'
-import type { HeldMessage, Queue } from './index.ts'
+import { liveQueueOf } from './port.ts'
+import type { HeldMessage, Queue } from './port.ts'
 
 export const queueCommandUsage = `
   quintet queue list                        all queues: how many messages each holds, and the age of its oldest

@@ -1,5 +1,3 @@
-export { exportCacheMetrics } from './cache-metrics.ts'
-export { exportQueueMetrics } from './queue-metrics.ts'
 export { createLogger } from './logger.ts'
 export type { Logger } from './logger.ts'
 export { Counter, Gauge, createMetrics } from './metrics.ts'

@@ -1,4 +1,4 @@
-import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
+import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 

@@ -1,4 +1,4 @@
-import type { LedgerEntry, OrderRecord } from './account-store.ts'
+import type { LedgerEntry, OrderRecord } from './port.ts'
 import { decimalsMax, formatDecimal } from './decimal.ts'
 import { exactNumber } from './exact-number.ts'
 import type { MarketHours } from './market.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
+import { completed } from '@quintet/chassis/idempotency'
 import {
-  completed,
   etagOf,
   linkToNextPage,
   openCursor,
@@ -15,15 +15,15 @@ import {
 import type { App, FastifyReply, FastifyRequest, Idempotency, QuickAnswers } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import type { AccountStore, Page } from './account-store.ts'
-import { dialectOf } from './answers.ts'
+import type { AccountStore, Page } from './port.ts'
+import { dialectOf } from './order-response.ts'
 import { readNewAccount, readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { formType, isForm, parseForm } from './form.ts'
 import type { Market } from './market.ts'
 import type { Account, OrderClock } from './order.ts'
-import { noSuchAccount } from './order-desk.ts'
-import type { OrderDesk } from './order-desk.ts'
+import { noSuchAccount } from './order-processor.ts'
+import type { OrderDesk } from './order-processor.ts'
 import { accountBody, ledgerEntryBody, marketBody, orderBody } from './representations.ts'
 import {
   AccountBody,

@@ -1,24 +1,14 @@
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { createSqlAnswers } from '@quintet/chassis/http'
+import { createSqlAnswers } from '@quintet/chassis/idempotency'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
-import type { AnswerStore } from '@quintet/chassis/http'
-import type { AccountStore } from './account-store.ts'
-import { createSqlAccounts } from './sql-accounts.ts'
-import type { AccountTables } from './sql-accounts.ts'
-
-/** Where everything of the brokerage is kept. */
-export type Storage = {
-  readonly accounts: AccountStore
-  readonly answers: AnswerStore
-  /** Rejects when the engine does not answer. */
-  ping(): Promise<void>
-  close(): Promise<void>
-}
+import type { Storage } from './port.ts'
+import { createSqlAccounts } from './sql-account-store.ts'
+import type { AccountTables } from './sql-account-store.ts'
 
 /** Opens what the URL names; the client of a server is loaded only where it is needed. */
 export async function openStorage(url: string, cacheUrl: string): Promise<Storage> {
-  if (isDynamodb(url)) return (await import('./dynamodb-storage.ts')).openDynamodbStorage(url, cacheUrl)
+  if (isDynamodb(url)) return (await import('./dynamodb/storage.ts')).openDynamodbStorage(url, cacheUrl)
   const database = await openDatabase<AccountTables>(url, { migrations })
   return {
     accounts: createSqlAccounts(database),
@@ -30,14 +20,14 @@ export async function openStorage(url: string, cacheUrl: string): Promise<Storag
 
 /** What `quintet migrate` does: tells what there is to be done, does it, or takes the newest of it back. */
 export async function migrateStorage(url: string, action: MigrationAction): Promise<string[]> {
-  if (isDynamodb(url)) return (await import('./dynamodb-table.ts')).migrateTable(url, action)
+  if (isDynamodb(url)) return (await import('./dynamodb/table.ts')).migrateTable(url, action)
   return migrateDatabase(url, { migrations }, action)
 }
 
 /** What `quintet doctor` looks at, where the URL names an engine that the chassis does not know. */
 export function diagnoserOf(url: string): Diagnose | undefined {
   return isDynamodb(url)
-    ? async () => (await import('./dynamodb-diagnosis.ts')).diagnoseDynamodb(url)
+    ? async () => (await import('./dynamodb/diagnosis.ts')).diagnoseDynamodb(url)
     : undefined
 }
 

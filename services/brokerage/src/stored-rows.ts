@@ -1,4 +1,4 @@
-import type { EarlierOrder, LedgerEntry, OrderRecord } from './account-store.ts'
+import type { EarlierOrder, LedgerEntry, OrderRecord } from './port.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
 import { effectiveMs, movementOf, operationOf } from './order.ts'

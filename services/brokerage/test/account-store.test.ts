@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import type { Filing } from '../src/account-store.ts'
+import type { Filing } from '../src/port.ts'
 import { decimalMax, decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
 import type { Account, Order } from '../src/order.ts'

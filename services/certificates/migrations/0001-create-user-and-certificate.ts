@@ -1,6 +1,6 @@
 import { identity } from '@quintet/chassis/database'
-import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
-import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/queue'
+import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
+import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {

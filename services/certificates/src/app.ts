@@ -2,18 +2,18 @@ import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { ConfigError } from '@quintet/chassis/config'
-import { openDatabase, startSweeper } from '@quintet/chassis/database'
+import { openDatabase } from '@quintet/chassis/database'
+import { startSweeper } from '@quintet/chassis/sweeper'
 import { AppError } from '@quintet/chassis/errors'
-import { createApp, createIdempotency, createSqlAnswers } from '@quintet/chassis/http'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
+import { createSqlAnswers } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
-import { createOutboxRelay, openQueue, wakeAfterCommit } from '@quintet/chassis/queue'
+import { createOutboxRelay, wakeAfterCommit } from '@quintet/chassis/outbox'
+import { openQueue } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
-import {
-  createLogger,
-  createMetrics,
-  exportCacheMetrics,
-  exportQueueMetrics,
-} from '@quintet/chassis/telemetry'
+import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import { exportCacheMetrics } from '@quintet/chassis/cache'
+import { exportQueueMetrics } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { createCertificateStore } from './certificate-store.ts'
 import type { CertificatesConfig } from './config.ts'

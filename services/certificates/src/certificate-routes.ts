@@ -1,25 +1,26 @@
 import { randomUUID } from 'node:crypto'
+import { completed } from '@quintet/chassis/idempotency'
 import {
-  completed,
   etagOf,
   jsonType,
   linkToNextPage,
   openCursor,
   parseIfMatch,
-  pending,
   problems,
   sealCursor,
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
-import type { Answer, App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
+import { pending } from '@quintet/chassis/idempotency'
+import type { Answer } from '@quintet/chassis/idempotency'
+import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { AppError } from '@quintet/chassis/errors'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Certificate, Place } from './certificate-store.ts'
 import { certificateNotFound } from './certificate-store.ts'
 import { parseId } from './ids.ts'
-import type { Parts } from './routes.ts'
+import type { Parts } from './route-parts.ts'
 import {
   ActiveBody,
   ActiveChange,

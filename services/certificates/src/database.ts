@@ -1,6 +1,6 @@
 import type { Database } from '@quintet/chassis/database'
-import type { IdempotencyTable } from '@quintet/chassis/http'
-import type { OutboxTable } from '@quintet/chassis/queue'
+import type { IdempotencyTable } from '@quintet/chassis/idempotency'
+import type { OutboxTable } from '@quintet/chassis/outbox'
 import type { Generated } from 'kysely'
 
 /** The tables of the service; times are milliseconds. */

@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { notTaken, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
-import { outboxStatement } from '@quintet/chassis/queue'
+import { outboxStatement } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables, NotificationStatus } from './database.ts'
 

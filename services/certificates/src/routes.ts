@@ -1,28 +1,13 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Entry } from '@quintet/chassis/cache'
 import { etagOf } from '@quintet/chassis/http'
-import type { App, Idempotency, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
+import type { App, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
 import { certificateRoutes } from './certificate-routes.ts'
-import type { CertificateStore } from './certificate-store.ts'
-import type { Envelopes } from './envelope.ts'
 import { isId } from './ids.ts'
-import type { NotificationStore } from './notification-store.ts'
-import type { Passwords } from './password.ts'
+import type { Parts } from './route-parts.ts'
 import { HealthBody } from './schemas.ts'
 import { userRoutes } from './user-routes.ts'
 import type { UserStore } from './user-store.ts'
-import type { Policy } from './x509.ts'
-
-export type Parts = {
-  users: UserStore
-  certificates: CertificateStore
-  notifications: NotificationStore
-  idempotency: Idempotency
-  passwords: Passwords
-  envelopes: Envelopes
-  policy: Policy
-  ping: () => Promise<void>
-}
 
 /** The wire of the certificates service. */
 export function certificatesRoutes(app: App, parts: Parts): void {

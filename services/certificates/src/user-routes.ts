@@ -1,17 +1,12 @@
 import { AppError } from '@quintet/chassis/errors'
-import {
-  completed,
-  etagOf,
-  jsonType,
-  parseIfMatch,
-  pending,
-  problems,
-  sendRepresentation,
-} from '@quintet/chassis/http'
-import type { Answer, App } from '@quintet/chassis/http'
+import { completed } from '@quintet/chassis/idempotency'
+import { etagOf, jsonType, parseIfMatch, problems, sendRepresentation } from '@quintet/chassis/http'
+import { pending } from '@quintet/chassis/idempotency'
+import type { Answer } from '@quintet/chassis/idempotency'
+import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { parseId } from './ids.ts'
-import type { Parts } from './routes.ts'
+import type { Parts } from './route-parts.ts'
 import { IdBody, Login, NewUser, UserBody, UserPath } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Exchange, Upstream } from './upstream.ts'
-import type { ExchangeListener, UpstreamFailure } from './upstream-connection.ts'
+import type { ExchangeListener, UpstreamFailure } from './http1/connection.ts'
 import { failed } from './upstream-problems.ts'
 
 /** What is needed of the framework's request and reply. */

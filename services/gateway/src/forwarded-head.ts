@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
-import { headerField, nominatedFields } from './header-fields.ts'
+import { headerField, nominatedFields } from './http1/header-fields.ts'
 
 /** Fields that the gateway writes itself, from what it knows and what the client sent. `Expect` it has met already. */
 const rewritten = new Set([

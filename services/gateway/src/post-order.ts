@@ -1,14 +1,9 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
-import {
-  idempotencyKeptMs,
-  idempotencyKeyOf,
-  jsonType,
-  prefersAsync,
-  problems,
-  sendAnswer,
-} from '@quintet/chassis/http'
-import type { Answer, App, FastifyRequest } from '@quintet/chassis/http'
+import { idempotencyKeptMs } from '@quintet/chassis/idempotency'
+import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendAnswer } from '@quintet/chassis/http'
+import type { Answer } from '@quintet/chassis/idempotency'
+import type { App, FastifyRequest } from '@quintet/chassis/http'
 import type { Queue } from '@quintet/chassis/queue'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue } from '@quintet/contracts'

@@ -1,7 +1,7 @@
 import type { Metrics } from '@quintet/chassis/telemetry'
 import { Counter, Gauge } from '@quintet/chassis/telemetry'
 import type { CircuitState } from './circuit.ts'
-import type { Fault } from './upstream-connection.ts'
+import type { Fault } from './http1/connection.ts'
 
 /** What is read of an upstream when the metrics are. */
 type Reading = { circuit(): CircuitState; inFlight(): number }

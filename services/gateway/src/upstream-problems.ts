@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import type { UpstreamFailure } from './upstream-connection.ts'
+import type { UpstreamFailure } from './http1/connection.ts'
 
 /** What a client is told where the service it asked for cannot answer. */
 

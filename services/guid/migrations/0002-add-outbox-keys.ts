@@ -1,4 +1,4 @@
-import { addOutboxKeys, dropOutboxKeys } from '@quintet/chassis/queue'
+import { addOutboxKeys, dropOutboxKeys } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {

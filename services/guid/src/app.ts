@@ -1,22 +1,20 @@
 import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { startSweeper } from '@quintet/chassis/database'
+import { startSweeper } from '@quintet/chassis/sweeper'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { createRelay, openQueue } from '@quintet/chassis/queue'
-import {
-  createLogger,
-  createMetrics,
-  exportCacheMetrics,
-  exportQueueMetrics,
-} from '@quintet/chassis/telemetry'
+import { createRelay } from '@quintet/chassis/outbox'
+import { openQueue } from '@quintet/chassis/queue'
+import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import { exportCacheMetrics } from '@quintet/chassis/cache'
+import { exportQueueMetrics } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { guidRoutes, quickGuid } from './routes.ts'
 import { openStorage } from './storage.ts'
-import { commandsQueue, eventsStream } from './store.ts'
+import { commandsQueue, eventsStream } from './port.ts'
 
 /** The guid service, whole: everything that it opens is opened here and closed with it. */
 export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {

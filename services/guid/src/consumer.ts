@@ -6,8 +6,8 @@ import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
 import { Value } from 'typebox/value'
 import { admit, alreadyLive, expireFault, movedOn, notFound } from './guid.ts'
-import { OperationOver } from './store.ts'
-import type { GuidStore, OperationStore } from './store.ts'
+import { OperationOver } from './port.ts'
+import type { GuidStore, OperationStore } from './port.ts'
 
 /**
  * Applies the commands that were accepted with 202, in the order of each GUID. The end of the operation is in the same unit

@@ -2,7 +2,6 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
-import type { GuidStore } from './store.ts'
 
 /** A registered GUID. `guid` is 32 upper-case hexadecimal characters, `expire` Unix time in seconds. */
 export type Guid = { guid: string; user: string; expire: number; version: number }
@@ -71,7 +70,7 @@ export function createVersions(clock: Clock): () => number {
 
 /** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
 export async function admit(
-  guids: Pick<GuidStore, 'find'>,
+  guids: { find(guid: string): Entry | undefined | Promise<Entry | undefined> },
   guid: string,
   versions: readonly number[] | undefined,
 ): Promise<number | undefined> {

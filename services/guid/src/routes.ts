@@ -14,15 +14,14 @@ import {
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
+import type { Answer, Recorder } from '@quintet/chassis/idempotency'
 import type {
-  Answer,
   App,
   FastifyReply,
   FastifyRequest,
   Idempotency,
   QuickAnswer,
   QuickAnswers,
-  Recorder,
 } from '@quintet/chassis/http'
 import type { GuidCommand } from '@quintet/contracts'
 import { Type } from 'typebox'
@@ -41,7 +40,7 @@ import {
   textOf,
 } from './guid.ts'
 import { GuidBody, GuidPatch, GuidPath, GuidQuery, NewGuid, OperationBody, OperationPath } from './schemas.ts'
-import type { GuidPage, GuidStore, Novelty, OperationStore } from './store.ts'
+import type { GuidPage, GuidStore, Novelty, OperationStore } from './port.ts'
 
 const tags = ['guid']
 const pageSize = 100

@@ -1,47 +1,16 @@
-import type { Cache } from '@quintet/chassis/cache'
-import type { Clock } from '@quintet/chassis/clock'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
-import type { MigrationAction, Sweep } from '@quintet/chassis/database'
-import { createSqlAnswers } from '@quintet/chassis/http'
-import type { AnswerStore } from '@quintet/chassis/http'
-import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/queue'
-import type { Outbox } from '@quintet/chassis/queue'
-import { createSqlGuids } from './sql-guids.ts'
-import type { GuidTables } from './sql-guids.ts'
+import type { MigrationAction } from '@quintet/chassis/database'
+import type { Diagnose } from '@quintet/chassis/diagnosis'
+import { createSqlAnswers } from '@quintet/chassis/idempotency'
+import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/outbox'
+import { createSqlGuids } from './sql-guid-store.ts'
+import type { GuidTables } from './sql-tables.ts'
 import { createSqlOperations } from './sql-operations.ts'
-import type { GuidStore, OperationStore } from './store.ts'
-
-/** One database of the service, of whichever engine. */
-export type Storage = {
-  /** Whether no other process can be writing. */
-  isSole(): boolean
-  /** Rejects when it cannot be used. */
-  ping(): Promise<void>
-  /** What is still to reach the queue. */
-  readonly outbox: Outbox
-  createStores(parts: StoreParts): Stores
-  close(): Promise<void>
-}
-
-export type StoreParts = {
-  readonly cache: Cache
-  readonly clock: Clock
-  readonly backlogMax: number
-  /** Says that something waits in the outbox. */
-  wake(): void
-}
-
-export type Stores = {
-  readonly guids: GuidStore
-  readonly operations: OperationStore
-  readonly answers: AnswerStore
-  /** What else has to be looked after from time to time. */
-  readonly sweeps: readonly Sweep[]
-}
+import type { Storage } from './port.ts'
 
 /** Opens what the URL names; the scheme chooses the engine, whose library is loaded only then. */
 export async function openStorage(url: string): Promise<Storage> {
-  if (isMongo(url)) return (await import('./mongodb-storage.ts')).openMongoStorage(url)
+  if (isMongo(url)) return (await import('./mongodb/storage.ts')).openMongoStorage(url)
   const database = await openDatabase<GuidTables>(url, { migrations })
   return {
     isSole: database.isSole,
@@ -64,8 +33,13 @@ export async function openStorage(url: string): Promise<Storage> {
 
 /** Applies what has not been applied, takes the newest back, or tells how it stands; gives the names. */
 export async function migrateStorage(url: string, action: MigrationAction): Promise<string[]> {
-  if (isMongo(url)) return (await import('./mongodb-migrations.ts')).migrateMongo(url, action)
+  if (isMongo(url)) return (await import('./mongodb/migrations.ts')).migrateMongo(url, action)
   return migrateDatabase(url, { migrations }, action)
+}
+
+/** How `quintet doctor` examines an engine that only this service can use; undefined for any other. */
+export function diagnoserOf(url: string): Diagnose | undefined {
+  return isMongo(url) ? async () => (await import('./mongodb/diagnosis.ts')).diagnoseMongodb(url) : undefined
 }
 
 function isMongo(url: string): boolean {

@@ -1,5 +1,5 @@
 import { identity } from '@quintet/chassis/database'
-import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/http'
+import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {

@@ -1,19 +1,20 @@
 import type { Entry } from '@quintet/chassis/cache'
 import { invalid } from '@quintet/chassis/errors'
+import { completed } from '@quintet/chassis/idempotency'
 import {
-  completed,
   etagOf,
   jsonType,
   linkToNextPage,
   openCursor,
   parseIfMatch,
-  pending,
   problems,
   sealCursor,
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
-import type { Answer, App, Idempotency, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
+import { pending } from '@quintet/chassis/idempotency'
+import type { Answer } from '@quintet/chassis/idempotency'
+import type { App, Idempotency, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Movie, MovieStore } from './movie-store.ts'
 import { movedOn, notFound, textOf } from './movie-store.ts'

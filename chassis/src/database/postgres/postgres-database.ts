@@ -1,0 +1,90 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import { dependencyDown } from '../../errors/index.ts'
+import type { Database, DatabaseOptions } from '../port.ts'
+import { createMigrator, migrationTable } from '../migrations.ts'
+import type { MigrationWork } from '../migrations.ts'
+import { ask, openPostgresLink } from './connection.ts'
+import type { PostgresClient } from './connection.ts'
+import { createReads } from './reads.ts'
+import { createUnits } from './units.ts'
+import { createServerDatabase } from '../server/server-database.ts'
+
+const connectTimeoutMs = 5_000
+const missingDatabase = '3D000'
+const missingTable = '42P01'
+const databaseIsThere = new Set(['42P04', '23505'])
+const maintenanceDatabase = 'postgres'
+
+/** PostgreSQL. */
+export async function openPostgres<Tables>(
+  url: string,
+  { migrations }: DatabaseOptions,
+): Promise<Database<Tables>> {
+  const link = openPostgresLink(url)
+  return createServerDatabase<Tables>({
+    engine: 'postgres',
+    migrations,
+    applied: () => link.use(appliedOn),
+    reads: createReads(link),
+    units: createUnits(link),
+    close: link.close,
+  })
+}
+
+/** The migrations that the database lists as done. */
+function appliedOn(client: PostgresClient): Promise<string[]> {
+  return ask<{ name: string }>(client, { text: `select name from ${migrationTable}` }).then(
+    ({ rows }) => rows.map(({ name }) => name),
+    (error: unknown): string[] => {
+      if (error instanceof pg.DatabaseError && error.code === missingTable) return []
+      throw dependencyDown('The database does not answer.', error)
+    },
+  )
+}
+
+/** Nobody else migrates meanwhile: Kysely's migrator holds an advisory lock in the transaction of all the changes. */
+export async function migratePostgres<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
+  if (!(await isPostgresThere(url))) await createDatabase(url)
+  const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: connectTimeoutMs })
+  pool.on('error', () => {})
+  const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    return await work(createMigrator(db, folder))
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** Whether the server has the database. */
+export async function isPostgresThere(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs })
+  try {
+    await client.connect()
+    return true
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError) || error.code !== missingDatabase) throw error
+    return false
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+async function createDatabase(url: string): Promise<void> {
+  const maintenance = new URL(url)
+  const name = decodeURIComponent(maintenance.pathname.slice(1))
+  maintenance.pathname = `/${maintenanceDatabase}`
+  const client = new pg.Client({
+    connectionString: maintenance.href,
+    connectionTimeoutMillis: connectTimeoutMs,
+  })
+  await client.connect()
+  try {
+    await client.query(`create database ${client.escapeIdentifier(name)} template template0 encoding 'UTF8'`)
+  } catch (error) {
+    // Another that migrates may have been first, or be at it.
+    if (!(error instanceof pg.DatabaseError) || !databaseIsThere.has(error.code ?? '')) throw error
+  } finally {
+    await client.end().catch(() => {})
+  }
+}

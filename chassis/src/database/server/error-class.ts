@@ -1,0 +1,26 @@
+import { AppError, dependencyDown } from '../../errors/index.ts'
+
+/** What the failure of a statement means for who asked for it, whichever server told it. */
+export type Failure = 'own fault' | 'try again' | 'not done' | 'unknown'
+
+/** What a unit rejects with, when it is not tried again. */
+export function unitFault(failure: Failure, cause: unknown): Error {
+  if (failure === 'try again')
+    return new AppError('overloaded', 'Too many change the same at once.', { cause })
+  if (failure === 'own fault')
+    return new Error(`The database refused a statement: ${messageOf(cause)}`, { cause })
+  if (failure === 'not done') return dependencyDown('The database cannot be written.', cause)
+  return new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause })
+}
+
+/** What a read rejects with. */
+export function readFault(failure: Failure, cause: unknown): Error {
+  return failure === 'own fault'
+    ? new Error('The database refused a query.', { cause })
+    : dependencyDown('The database cannot be read.', cause)
+}
+
+/** It holds no value, but for one that was no number where the server wanted one. */
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}

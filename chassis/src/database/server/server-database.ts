@@ -1,0 +1,61 @@
+import { Kysely, sql } from 'kysely'
+import type { CompiledQuery } from 'kysely'
+import type { Fence } from '../../clock/index.ts'
+import { AppError, dependencyDown } from '../../errors/index.ts'
+import type { Database, Outcome, Statement } from '../port.ts'
+import { createDialect } from '../kysely-dialect.ts'
+import { createMigrationGate } from './migration-check.ts'
+
+/**
+ * A database on a server, which need not be there: what needs it is refused until it is. Tables are made by `quintet migrate
+ * up`, and `ping` says when some are not.
+ */
+export function createServerDatabase<Tables>({
+  engine,
+  migrations,
+  applied,
+  reads,
+  units,
+  close,
+}: {
+  readonly engine: 'postgres' | 'mysql'
+  /** The folder of the migrations that must have been applied. */
+  readonly migrations: URL
+  /** Reads the names of those that the database lists as done. */
+  applied(): Promise<readonly string[]>
+  readonly reads: { read<R>(query: CompiledQuery<R>): Promise<readonly R[]> }
+  readonly units: {
+    commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+    close(): Promise<void>
+  }
+  /** Closes the connections, when nothing is under way any more. */
+  close(): Promise<void>
+}): Database<Tables> {
+  const gate = createMigrationGate(migrations, applied)
+  const query = new Kysely<Tables>({ dialect: createDialect(engine, { read, commit }) })
+  let closing: Promise<void> | undefined
+
+  function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
+    return gate.pass(() => reads.read(wanted))
+  }
+
+  function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
+    return gate.pass(() => units.commit(unit, fence))
+  }
+
+  return {
+    query,
+    read,
+    commit,
+    isSole: () => false,
+    async ping() {
+      await sql`select 1`.execute(query).catch((error: unknown) => {
+        throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
+      })
+    },
+    close() {
+      closing ??= gate.settle().then(units.close).then(close)
+      return closing
+    },
+  }
+}

@@ -1,0 +1,124 @@
+import type { Kysely } from 'kysely'
+import { inText, longText, notTaken, pending, prepareQuery, removeFound } from '../database/index.ts'
+import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
+import { DuplicateRequest, idempotencyKeptMs } from './port.ts'
+import type { AnswerStore, KeptAnswer } from './port.ts'
+
+export type IdempotencyTable = {
+  idempotency: {
+    id: string
+    fingerprint: string
+    status: number
+    headers: string
+    body: string
+    created_at: number
+  }
+}
+
+/** For the migrations of a service that takes Idempotency-Key. */
+export async function createIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
+  await db.schema
+    .createTable('idempotency')
+    .addColumn('id', 'varchar(64)', (column) => column.primaryKey().notNull())
+    .addColumn('fingerprint', 'varchar(64)', (column) => column.notNull())
+    .addColumn('status', 'integer', (column) => column.notNull())
+    .addColumn('headers', longText(db), (column) => column.notNull())
+    .addColumn('body', longText(db), (column) => column.notNull())
+    .addColumn('created_at', 'bigint', (column) => column.notNull())
+    .execute()
+  await db.schema.createIndex('idempotency_created_at').on('idempotency').column('created_at').execute()
+}
+
+export async function dropIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
+  await db.schema.dropTable('idempotency').execute()
+}
+
+/** Answers in the database that the service keeps everything else in. */
+export function createSqlAnswers({ query: db, read, commit }: Database<IdempotencyTable>): AnswerStore {
+  const toKeep = keepStatements(db)
+  const find = prepareQuery((p: Placeholders<{ id: string; since: number }>) =>
+    db
+      .selectFrom('idempotency')
+      .select(['fingerprint', 'status', 'headers', 'body'])
+      .where('id', '=', p.id)
+      .where('created_at', '>', p.since),
+  )
+  const forget = prepareQuery((p: Placeholders<{ since: number; limit: number }>) =>
+    removeFound(
+      db,
+      'idempotency',
+      'id',
+      notTaken(
+        db,
+        db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
+      ),
+    ),
+  )
+  return {
+    async find(id, since) {
+      const [row] = await read(find({ id, since }))
+      if (row === undefined) return undefined
+      const { fingerprint, status, body } = row
+      const headers: Record<string, string> = JSON.parse(row.headers)
+      return { fingerprint, answer: { status, headers, body } }
+    },
+    async keep(kept) {
+      await commit(toKeep([kept]))
+    },
+    async forget(since, limit) {
+      const { results } = await commit([forget({ since, limit })])
+      return results[0]?.changes ?? 0
+    },
+  }
+}
+
+/**
+ * Makes the statements that a store puts into the unit of the effect which the answers tell of. Where these have `pending`,
+ * they must come behind the statement that `id` refers to.
+ */
+export function keepStatements(
+  db: Kysely<IdempotencyTable>,
+): (answers: readonly KeptAnswer[], id?: Reference) => Statement[] {
+  // A key that has outlived its day is taken over; a living one refuses the unit.
+  const keep = prepareQuery((p: Placeholders<IdempotencyTable['idempotency'] & { since: number }>) =>
+    db
+      .insertInto('idempotency')
+      .values({
+        id: p.id,
+        fingerprint: p.fingerprint,
+        status: p.status,
+        headers: p.headers,
+        body: p.body,
+        created_at: p.created_at,
+      })
+      .onConflict((conflict) =>
+        conflict
+          .column('id')
+          .doUpdateSet((row) => ({
+            fingerprint: row.ref('excluded.fingerprint'),
+            status: row.ref('excluded.status'),
+            headers: row.ref('excluded.headers'),
+            body: row.ref('excluded.body'),
+            created_at: row.ref('excluded.created_at'),
+          }))
+          .where('idempotency.created_at', '<=', p.since),
+      ),
+  )
+  function statementOf(kept: KeptAnswer, created: Reference | undefined): Statement {
+    const { id, fingerprint, answer, createdAtMs } = kept
+    const text = (template: string) => (created === undefined ? template : inText(created, template))
+    const statement = keep({
+      id,
+      fingerprint,
+      status: answer.status,
+      // JSON escapes the character.
+      headers: text(JSON.stringify(answer.headers).replaceAll('\\u0000', pending)),
+      body: text(answer.body),
+      created_at: createdAtMs,
+      since: createdAtMs - idempotencyKeptMs,
+    })
+    return { ...statement, required: () => new DuplicateRequest() }
+  }
+
+  return (answers, id) => answers.map((kept) => statementOf(kept, id))
+}

@@ -1,0 +1,63 @@
+import { randomUUID } from 'node:crypto'
+import type { Message as AmqpMessage, Options } from 'amqplib'
+import type { Delivery, HeldMessage, Message } from '../port.ts'
+
+/** How messages look in AMQP: the body is the content, byte for byte; everything else stands in the properties. */
+
+const attemptHeader = 'x-quintet-attempt'
+const reasonHeader = 'x-quintet-reason'
+const failedAtHeader = 'x-quintet-failed-at'
+
+/** What is known of a message beside what was published. */
+export type Fate = { readonly attempt?: number; readonly reason?: string; readonly failedAt?: number }
+
+export function propertiesOf({ id, headers }: Message, { attempt, reason, failedAt }: Fate): Options.Publish {
+  return {
+    messageId: id,
+    headers: {
+      ...headers,
+      ...(attempt !== undefined && { [attemptHeader]: attempt }),
+      ...(reason !== undefined && { [reasonHeader]: reason }),
+      ...(failedAt !== undefined && { [failedAtHeader]: failedAt }),
+    },
+  }
+}
+
+/**
+ * What another program published need not have an id. It is given one here, which it keeps from one attempt to the next;
+ * if this process dies between the effect and the acknowledgement, it comes again under another.
+ */
+export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
+  const headers = ownHeaders(properties.headers)
+  return {
+    id: typeof properties.messageId === 'string' ? properties.messageId : randomUUID(),
+    key: '',
+    body: content.toString(),
+    ...(Object.keys(headers).length > 0 && { headers }),
+    attempt: Number(properties.headers?.[attemptHeader] ?? 1),
+  }
+}
+
+export function heldMessageOf(message: AmqpMessage, position: number): HeldMessage {
+  const { attempt, ...rest } = deliveryOf(message)
+  const { headers = {}, timestamp } = message.properties
+  const failedAt = Number(headers[failedAtHeader])
+  const reason = headers[reasonHeader] ?? headers['x-first-death-reason']
+  return {
+    ...rest,
+    position,
+    attempts: attempt,
+    publishedAt: Number(timestamp ?? 0) * 1_000,
+    ...(Number.isFinite(failedAt) && { failedAt }),
+    ...(reason !== undefined && { reason: String(reason) }),
+  }
+}
+
+/** Those that a program gave; the broker and this one keep others for themselves. */
+function ownHeaders(headers: Readonly<Record<string, unknown>> = {}): Record<string, string> {
+  const own = Object.entries(headers).filter(
+    (entry): entry is [string, string] =>
+      typeof entry[1] === 'string' && !/^x-(quintet|first|last|death|delivery|acquired)-?/.test(entry[0]),
+  )
+  return Object.fromEntries(own)
+}

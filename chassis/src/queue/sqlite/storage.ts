@@ -1,0 +1,59 @@
+import { resolve } from 'node:path'
+import { openDatabase } from '../../database/index.ts'
+import type { Database } from '../../database/index.ts'
+import type { SqliteConsumer } from './consumer.ts'
+import type { PublicationTables } from './publications.ts'
+import { prepareStatements } from './statements.ts'
+import type { QueueStatements, QueueTables } from './statements.ts'
+import type { StreamTables } from './stream.ts'
+
+type AllTables = QueueTables & StreamTables & PublicationTables
+
+/** A queue file that is open, and all its consumers in this process. */
+export type SqliteStorage = {
+  readonly database: Database<AllTables>
+  readonly statements: QueueStatements
+  readonly consumers: Set<SqliteConsumer>
+}
+
+type Shared = { readonly storage: Promise<SqliteStorage>; users: number }
+
+const sharedByPath = new Map<string, Shared>()
+
+/**
+ * Opens a queue file, or joins those in this process that have it open, so that they wake each other's consumers and
+ * commit in one group, where two would wait for each other's locks. The last to release it closes it.
+ */
+export async function acquireStorage(
+  url: string,
+): Promise<{ storage: SqliteStorage; release(): Promise<void> }> {
+  const path = url.slice('sqlite:'.length)
+  if (path === ':memory:') {
+    const storage = await openStorage(url)
+    return { storage, release: () => storage.database.close() }
+  }
+  const key = resolve(path)
+  const shared = sharedByPath.get(key) ?? { storage: openStorage(url), users: 0 }
+  shared.users += 1
+  sharedByPath.set(key, shared)
+
+  async function release(): Promise<void> {
+    shared.users -= 1
+    if (shared.users > 0) return
+    sharedByPath.delete(key)
+    await (await shared.storage).database.close()
+  }
+
+  try {
+    return { storage: await shared.storage, release }
+  } catch (error) {
+    sharedByPath.delete(key)
+    throw error
+  }
+}
+
+async function openStorage(url: string): Promise<SqliteStorage> {
+  const migrations = new URL('./migrations/', import.meta.url)
+  const database = await openDatabase<AllTables>(url, { migrations })
+  return { database, statements: prepareStatements(database.query), consumers: new Set() }
+}

@@ -1,0 +1,78 @@
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { Clock } from '../../clock/index.ts'
+import { prepareQuery } from '../../database/index.ts'
+import type { Database, Placeholders } from '../../database/index.ts'
+import type { Message, Queue, StreamMessage } from '../port.ts'
+
+/** Messages that were appended together, as one row: a log is written far more often than it is read. */
+export type StreamTables = {
+  chunk: { stream: string; first: number; count: number; messages: string; appended_at: number }
+}
+
+const keptMaxDefault = 100_000
+const chunksPerPage = 100
+
+/** Streams in an SQLite file: chunks in the order of appending, of which the newest are kept. */
+export function createSqliteStreams(
+  database: Database<StreamTables>,
+  clock: Clock,
+): Pick<Queue, 'append' | 'readStream'> {
+  const statements = prepareStatements(database.query)
+  return {
+    async append(stream, messages, { keptMax = keptMaxDefault } = {}) {
+      if (messages.length === 0) return
+      const chunk = { stream, count: messages.length, messages: JSON.stringify(messages), at: clock.now() }
+      await database.commit([statements.append(chunk), statements.trim({ stream, kept: keptMax })])
+    },
+    async readStream(stream, { after = 0, limit = 100 } = {}) {
+      const chunks = await database.read(statements.read({ stream, after, limit: chunksPerPage }))
+      return chunks
+        .flatMap(({ first, messages, appended_at }) => messagesOf(first, messages, appended_at))
+        .filter(({ position }) => position > after)
+        .slice(0, limit)
+    },
+  }
+}
+
+function messagesOf(first: number, messages: string, appendedAt: number): StreamMessage[] {
+  const parsed: Message[] = JSON.parse(messages)
+  return parsed.map((message, i) => ({ ...message, position: first + i, appendedAt }))
+}
+
+type Named = { stream: string }
+
+function prepareStatements(db: Kysely<StreamTables>) {
+  const end = (p: Placeholders<Named>) =>
+    db
+      .selectFrom('chunk')
+      .select((row) => row('first', '+', row.ref('count')).as('end'))
+      .where('stream', '=', p.stream)
+      .orderBy('first', 'desc')
+      .limit(1)
+  return {
+    append: prepareQuery((p: Placeholders<Named & { count: number; messages: string; at: number }>) =>
+      db
+        .insertInto('chunk')
+        .columns(['stream', 'first', 'count', 'messages', 'appended_at'])
+        .expression(sql`select ${p.stream}, coalesce(${end(p)}, 1), ${p.count}, ${p.messages}, ${p.at}`),
+    ),
+    // A chunk goes when all of its messages are older than those that are kept.
+    trim: prepareQuery((p: Placeholders<Named & { kept: number }>) =>
+      db
+        .deleteFrom('chunk')
+        .where('stream', '=', p.stream)
+        .where('first', '<', sql<number>`${end(p)} - ${p.kept}`)
+        .where((row) => row(row('first', '+', row.ref('count')), '<=', sql<number>`${end(p)} - ${p.kept}`)),
+    ),
+    read: prepareQuery((p: Placeholders<Named & { after: number; limit: number }>) =>
+      db
+        .selectFrom('chunk')
+        .select(['first', 'messages', 'appended_at'])
+        .where('stream', '=', p.stream)
+        .where((row) => row(row('first', '+', row.ref('count')), '>', sql<number>`${p.after} + 1`))
+        .orderBy('first')
+        .limit(p.limit),
+    ),
+  }
+}

@@ -1,0 +1,46 @@
+import { DuplicateRequest, idempotencyKeptMs } from '@quintet/chassis/idempotency'
+import type { AnswerStore, KeptAnswer } from '@quintet/chassis/idempotency'
+import { packed, textOf } from './items.ts'
+import type { DynamodbLink, Put } from './connection.ts'
+import { removableAt } from './table.ts'
+
+/** Kept answers in the table of the accounts, which removes by itself those that have had their day. */
+export function createDynamodbAnswers(link: DynamodbLink): AnswerStore {
+  return {
+    async find(id, sinceMs) {
+      const item = await link.get(keyOf(id))
+      if (item === undefined || Number(item.created_at?.N) <= sinceMs) return undefined
+      const headers: Record<string, string> = JSON.parse(item.headers?.S ?? '{}')
+      const answer = { status: Number(item.answer_status?.N), headers, body: textOf(item.body) }
+      return { fingerprint: item.fingerprint?.S ?? '', answer }
+    },
+    async keep(kept) {
+      if (!(await link.put(answerPut(kept)))) throw new DuplicateRequest()
+    },
+    forget: async () => 0,
+  }
+}
+
+/** To be put with what the answer tells of. A key that has outlived its day is taken over; a living one stands against it. */
+export function answerPut({ id, fingerprint, answer, createdAtMs }: KeptAnswer, unit = ''): Put {
+  const { pk, sk } = keyOf(id)
+  return {
+    item: {
+      pk: { S: pk },
+      sk: { S: sk },
+      unit: { S: unit },
+      fingerprint: { S: fingerprint },
+      answer_status: { N: String(answer.status) },
+      headers: { S: JSON.stringify(answer.headers) },
+      body: packed(answer.body),
+      created_at: { N: String(createdAtMs) },
+      [removableAt]: { N: String(Math.ceil((createdAtMs + idempotencyKeptMs) / 1000)) },
+    },
+    condition: 'attribute_not_exists(pk) or created_at <= :since',
+    values: { ':since': { N: String(createdAtMs - idempotencyKeptMs) } },
+  }
+}
+
+function keyOf(id: string) {
+  return { pk: `ANSWER#${id}`, sk: 'ANSWER' }
+}

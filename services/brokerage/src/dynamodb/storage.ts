@@ -1,0 +1,22 @@
+import { createDynamodbAccounts } from './account-store.ts'
+import { createDynamodbAnswers } from './idempotency-store.ts'
+import { openDynamodbLink } from './connection.ts'
+import { openDuplicateHints } from '../duplicate-hints.ts'
+import type { Storage } from '../port.ts'
+
+/** One table of DynamoDB, which need not be there yet; repetitions are found faster where the cache is in Redis. */
+export function openDynamodbStorage(url: string, cacheUrl: string): Storage {
+  const link = openDynamodbLink(url)
+  const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${link.table}:like:`)
+  return {
+    accounts: createDynamodbAccounts(link, hints),
+    answers: createDynamodbAnswers(link),
+    async ping() {
+      await link.get({ pk: 'COUNTER', sk: 'ACCOUNT' })
+    },
+    async close() {
+      hints.close()
+      link.close()
+    },
+  }
+}

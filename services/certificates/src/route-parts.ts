@@ -1,0 +1,19 @@
+import type { Idempotency } from '@quintet/chassis/http'
+import type { CertificateStore } from './certificate-store.ts'
+import type { Envelopes } from './envelope.ts'
+import type { NotificationStore } from './notification-store.ts'
+import type { Passwords } from './password.ts'
+import type { UserStore } from './user-store.ts'
+import type { Policy } from './x509.ts'
+
+/** What the routes stand on. */
+export type Parts = {
+  users: UserStore
+  certificates: CertificateStore
+  notifications: NotificationStore
+  idempotency: Idempotency
+  passwords: Passwords
+  envelopes: Envelopes
+  policy: Policy
+  ping: () => Promise<void>
+}

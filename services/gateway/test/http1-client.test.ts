@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { createUpstreamClient } from '../src/http1/client.ts'
+import type { UpstreamFailure } from '../src/http1/connection.ts'
+import { createUpstreamConnection } from '../src/http1/connection.ts'
+import { startRawUpstream } from './start-upstream.ts'
+
+const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const get = { method: 'GET', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', body: undefined, isChunked: false }
+
+/** A client of a service that answers with each connection's number, from 1. */
+async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void = () => {}, answer = okay) {
+  const sockets: Socket[] = []
+  const url = await startRawUpstream(t, (socket) => {
+    const number = String(sockets.push(socket))
+    socket.on('data', () => {
+      socket.write(answer.replace('ok', number.padStart(2)))
+      onAnswered(socket)
+    })
+  })
+  const clock = createManualClock(1_000_000)
+  const client = createUpstreamClient({ url: new URL(url), timeoutMs: 1_000, clock })
+  t.after(client.close)
+  const ask = (isFresh = false) =>
+    new Promise<number>((resolve, reject) => {
+      const onHead = (_head: unknown, whole: string | undefined) => resolve(Number(whole))
+      client.send(get, { onHead, onBody() {}, onEnd() {}, onFailure: reject }, isFresh)
+    })
+  return { ask, client, clock, sockets }
+}
+
+/** Resolves once what is under way on the loopback has arrived. */
+function arrived(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 30))
+}
+
+test('A connection is used again, unless a new one is asked for', async (t) => {
+  const { ask } = await createWorld(t)
+  assert.deepEqual([await ask(), await ask(), await ask(true), await ask()], [1, 1, 2, 2])
+})
+
+test('Requests at the same time go over connections of their own', async (t) => {
+  const { ask } = await createWorld(t)
+  assert.deepEqual((await Promise.all([ask(), ask(), ask()])).toSorted(), [1, 2, 3])
+})
+
+test('A connection that has been idle too long is closed instead of used', async (t) => {
+  const { ask, clock, sockets } = await createWorld(t)
+  await Promise.all([ask(), ask()])
+  clock.advance(4_000)
+  assert.ok((await ask()) <= 2)
+  clock.advance(4_001)
+  assert.equal(await ask(), 3)
+  await arrived()
+  assert.deepEqual(
+    sockets.map(({ readyState }) => readyState),
+    ['closed', 'closed', 'open'],
+  )
+})
+
+test('A connection that the service has closed is not used again', async (t) => {
+  const { ask } = await createWorld(t, (socket) => socket.end())
+  assert.equal(await ask(), 1)
+  await arrived()
+  assert.equal(await ask(), 2)
+})
+
+test('A connection is not used again after an answer that says close, or is of HTTP/1.0, though it stays open', async (t) => {
+  for (const answer of [okay.replace('\r\n', '\r\nConnection: close\r\n'), okay.replace('1.1', '1.0')]) {
+    const { ask } = await createWorld(t, () => {}, answer)
+    assert.deepEqual([await ask(), await ask()], [1, 2])
+  }
+})
+
+test('Bytes that come before a request was sent are never taken for its answer', async (t) => {
+  const { ask } = await createWorld(t, (socket) =>
+    setTimeout(() => socket.write(okay.replace('ok', '66')), 5),
+  )
+  assert.equal(await ask(), 1)
+  await arrived()
+  assert.equal(await ask(), 2)
+})
+
+test('A connection that is being closed is not used again, not even before it is closed', async (t) => {
+  const { ask, client } = await createWorld(t)
+  assert.equal(await ask(), 1)
+  client.close()
+  assert.equal(await ask(), 2)
+})
+
+test('Closing the client closes its connections', async (t) => {
+  const { ask, client, sockets } = await createWorld(t)
+  await Promise.all([ask(), ask()])
+  client.close()
+  await arrived()
+  assert.ok(sockets.every(({ readyState }) => readyState === 'closed'))
+})
+
+async function createConnection(
+  t: TestContext,
+  onData: (socket: Socket) => void,
+  { timeoutMs } = { timeoutMs: 1_000 },
+) {
+  const url = new URL(await startRawUpstream(t, (socket) => socket.on('data', () => onData(socket))))
+  const freed: unknown[] = []
+  const connection = createUpstreamConnection({
+    host: url.hostname,
+    port: Number(url.port),
+    connectTimeoutMs: 1_000,
+    timeoutMs,
+    stallTimeoutMs: 40,
+    readBuffer: Buffer.alloc(1_024),
+    onFree: (free) => freed.push(free),
+    onClose() {},
+  })
+  t.after(connection.destroy)
+  return { connection, freed }
+}
+
+test('An answer that is left unread for too long is given up, and that is the fault of the client', async (t) => {
+  const { connection, freed } = await createConnection(t, (socket) => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')
+    socket.write(Buffer.alloc(50_000))
+  })
+  const failure = await new Promise<UpstreamFailure>((resolve) => {
+    const listener = { onHead() {}, onBody: () => connection.pause(listener), onEnd() {}, onFailure: resolve }
+    connection.send(get, listener)
+  })
+  assert.deepEqual([failure.fault, freed.length], ['stalled', 0])
+})
+
+test('A pause that the end of the answer meets does not hold up the next answer', async (t) => {
+  const { connection, freed } = await createConnection(t, (socket) =>
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'),
+  )
+  const exchange = () =>
+    new Promise<void>((resolve, reject) => {
+      const listener = {
+        onHead() {},
+        onBody: () => connection.pause(listener),
+        onEnd: resolve,
+        onFailure: reject,
+      }
+      connection.send(get, listener)
+    })
+  for (let count = 0; count < 3; count += 1) await exchange()
+  assert.equal(freed.length, 3)
+})
+
+test('Nobody but the one whose exchange is under way can pause or abort it', async (t) => {
+  const { connection } = await createConnection(t, (socket) => {
+    socket.write(okay.slice(0, -2))
+    setTimeout(() => socket.write('ok'), 10)
+  })
+  const former = { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }
+  await new Promise<void>((resolve, reject) => {
+    const onHead = () => {
+      connection.pause(former)
+      connection.abort(former)
+    }
+    connection.send(get, { onHead, onBody() {}, onEnd: resolve, onFailure: reject })
+  })
+})
+
+test('The time that a service has to answer begins with the request, however long the connection was idle', async (t) => {
+  const { connection } = await createConnection(t, (socket) => setTimeout(() => socket.write(okay), 600), {
+    timeoutMs: 1_000,
+  })
+  const exchange = () =>
+    new Promise((resolve, reject) =>
+      connection.send(get, { onHead: resolve, onBody() {}, onEnd() {}, onFailure: reject }),
+    )
+  await exchange()
+  await new Promise((resolve) => setTimeout(resolve, 600))
+  await exchange()
+})

@@ -1,0 +1,214 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { MalformedAnswer, createAnswerParser } from '../src/http1/response-parser.ts'
+
+/** What has been told of an answer, pieced together. */
+type Told = { status: number; reason: string; headers: string[]; body: string; isComplete: boolean }
+
+function createReader(method = 'GET') {
+  const told: Told = { status: 0, reason: '', headers: [], body: '', isComplete: false }
+  const parser = createAnswerParser({
+    onHead({ status, reason, headers }, whole) {
+      Object.assign(told, { status, reason, headers, body: whole ?? '', isComplete: whole !== undefined })
+    },
+    onBody(chunk) {
+      told.body += chunk.toString('latin1')
+    },
+    onEnd() {
+      told.isComplete = true
+    },
+  })
+  parser.begin(method)
+  return { parser, told, push: (text: string) => parser.push(Buffer.from(text, 'latin1')) }
+}
+
+function read(text: string, method = 'GET') {
+  const { parser, told, push } = createReader(method)
+  push(text)
+  return { ...told, isPersistent: parser.isPersistent() }
+}
+
+const answers = [
+  {
+    text: 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\nx-a:\t b \r\n\r\nhello',
+    body: 'hello',
+    headers: ['content-length', '5', 'x-a', 'b'],
+  },
+  {
+    text: 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;a=b\r\nhello\r\nB\r\n and \xff\r\n\r\n\0\r\n0\r\nx-t: 1\r\n\r\n',
+    body: 'hello and \xff\r\n\r\n\0',
+    headers: [],
+  },
+  {
+    text: 'HTTP/1.1 204 No Content\r\nset-cookie: a\r\nset-cookie: b\r\n\r\n',
+    body: '',
+    headers: ['set-cookie', 'a', 'set-cookie', 'b'],
+  },
+  {
+    text: 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 \r\ncontent-length: 0\r\n\r\n',
+    body: '',
+    headers: ['content-length', '0'],
+  },
+]
+
+for (const { text, body, headers } of answers)
+  test(`An answer is understood however its bytes are cut: ${JSON.stringify(text.slice(0, 40))}`, () => {
+    for (let size = 1; size <= text.length; size += 1) {
+      const { told, push } = createReader()
+      for (let at = 0; at < text.length; at += size) push(text.slice(at, at + size))
+      assert.deepEqual(
+        { body: told.body, headers: told.headers, isComplete: told.isComplete },
+        { body, headers, isComplete: true },
+      )
+    }
+  })
+
+test('A body in chunks of any size, cut anywhere, comes out as it went in', () => {
+  const chunk = fc.string({
+    unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+    minLength: 1,
+    maxLength: 300,
+  })
+  fc.assert(
+    fc.property(
+      fc.array(chunk),
+      fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1 }),
+      (chunks, cuts) => {
+        const coded = chunks.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')
+        const text = `HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n${coded}0\r\n\r\n`
+        const { told, push } = createReader()
+        for (let at = 0, cut = 0; at < text.length; cut += 1) {
+          const size = cuts[cut % cuts.length] ?? 1
+          push(text.slice(at, at + size))
+          at += size
+        }
+        assert.equal(told.body, chunks.join(''))
+        assert.ok(told.isComplete)
+      },
+    ),
+  )
+})
+
+test('What has been passed on of a body stays as it is when the next bytes take its place in the buffer', () => {
+  for (const framing of ['content-length: 6', 'transfer-encoding: chunked', 'connection: close']) {
+    const chunks: Buffer[] = []
+    const parser = createAnswerParser({ onHead() {}, onBody: (chunk) => chunks.push(chunk), onEnd() {} })
+    const coded = (text: string) => (framing.includes('chunked') ? `3\r\n${text}\r\n` : text)
+    parser.begin('GET')
+    for (const text of [`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`, coded('one'), coded('two')]) {
+      const bytes = Buffer.from(text)
+      parser.push(bytes)
+      bytes.fill(0)
+    }
+    assert.equal(Buffer.concat(chunks).toString(), 'onetwo')
+  }
+})
+
+test('An answer to HEAD, a 204 and a 304 have no body, whatever their length says', () => {
+  assert.ok(read('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n', 'HEAD').isComplete)
+  assert.ok(read('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', 'HEAD').isComplete)
+  assert.ok(read('HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n').isComplete)
+  assert.ok(read('HTTP/1.1 204 No Content\r\n\r\n').isComplete)
+})
+
+test('An answer without a length ends where its connection is closed', () => {
+  const { parser, told, push } = createReader()
+  push('HTTP/1.1 200 OK\r\n\r\nhel')
+  push('lo')
+  assert.equal(told.isComplete, false)
+  assert.equal(parser.close(), true)
+  assert.deepEqual([told.body, told.isComplete], ['hello', true])
+})
+
+test('An answer with a length is not complete where its connection is closed before', () => {
+  for (const text of [
+    '',
+    'HTTP/1.1 200 OK\r\n',
+    'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell',
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n',
+  ]) {
+    const { parser, told, push } = createReader()
+    push(text)
+    assert.equal(parser.close(), false)
+    assert.equal(told.isComplete, false)
+  }
+})
+
+test('A connection is kept after HTTP/1.1 unless it says close, and never after HTTP/1.0', () => {
+  assert.equal(read('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n').isPersistent, true)
+  assert.equal(
+    read('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nConnection: foo\r\nConnection: Close\r\n\r\n').isPersistent,
+    false,
+  )
+  assert.equal(
+    read('HTTP/1.0 200 OK\r\ncontent-length: 0\r\nConnection: keep-alive\r\n\r\n').isPersistent,
+    false,
+  )
+})
+
+test('Fields of the connection are left out, also those that Connection names, but never the length', () => {
+  const head =
+    'Connection: x-own, Content-Length\r\nKeep-Alive: timeout=5\r\nX-Own: 1\r\nX-Kept: 2\r\nProxy-Connection: a\r\nUpgrade: h2c\r\nTrailer: x\r\n'
+  assert.deepEqual(read(`HTTP/1.1 200 OK\r\n${head}Content-Length: 0\r\n\r\n`).headers, [
+    'X-Kept',
+    '2',
+    'Content-Length',
+    '0',
+  ])
+})
+
+const malformed = {
+  'two lengths that differ': 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 6\r\n\r\nhello',
+  'two lengths that agree': 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ncontent-length: 5\r\n\r\nhello',
+  'a list of lengths': 'HTTP/1.1 200 OK\r\ncontent-length: 5, 5\r\n\r\nhello',
+  'a length with a sign': 'HTTP/1.1 200 OK\r\ncontent-length: +5\r\n\r\nhello',
+  'a length without digits': 'HTTP/1.1 200 OK\r\ncontent-length:\r\n\r\nhello',
+  'a length and chunks':
+    'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+  'another transfer coding': 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+  'chunks in HTTP/1.0': 'HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
+  'another version': 'HTTP/2.0 200 OK\r\n\r\n',
+  'no version': '200 OK\r\n\r\n',
+  'a status of two digits': 'HTTP/1.1 20 OK\r\n\r\n',
+  'a status of no class': 'HTTP/1.1 700 What\r\n\r\n',
+  'a control character in the reason': 'HTTP/1.1 200 O\x07K\r\n\r\n',
+  'an empty line first': '\r\nHTTP/1.1 200 OK\r\n\r\n',
+  'a folded line': 'HTTP/1.1 200 OK\r\nx-a: 1\r\n more\r\n\r\n',
+  'a space before the colon': 'HTTP/1.1 200 OK\r\nx-a : 1\r\n\r\n',
+  'a line without a colon': 'HTTP/1.1 200 OK\r\nnonsense\r\nx-a: 1\r\n\r\n',
+  'a field without a name': 'HTTP/1.1 200 OK\r\n: 1\r\n\r\n',
+  'a line feed alone': 'HTTP/1.1 200 OK\r\nx-a: 1\nx-b: 2\r\n\r\n',
+  'a carriage return alone': 'HTTP/1.1 200 OK\r\nx-a: 1\rx-b: 2\r\n\r\n',
+  'a zero byte': 'HTTP/1.1 200 OK\r\nx-a: 1\x002\r\n\r\n',
+  'a head that is too large': `HTTP/1.1 200 OK\r\nx-a: ${'a'.repeat(17_000)}\r\n\r\n`,
+  'a head without end': `HTTP/1.1 200 OK\r\n${'x-a: 1\r\n'.repeat(3_000)}`,
+  'bytes after the end': 'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello, world',
+  'a second answer': 'HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
+  'a body for a 304': 'HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\nhello',
+  'another protocol': 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n',
+  'interim answers without end': 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(11),
+  'a chunk without a size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\r\nhello',
+  'a chunk with a negative size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-5\r\nhello\r\n',
+  'a chunk with a size in another base':
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0x5\r\nhello\r\n',
+  'a chunk with a huge size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n100000000\r\nhello',
+  'a chunk longer than its size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhello\r\n',
+  'a chunk size that ends in a line feed alone':
+    'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\nhello\r\n',
+  'a chunk extension without end': `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;${'a'.repeat(2_000)}`,
+  'trailers without end': `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${'x-trailer: 1\r\n'.repeat(2_000)}`,
+  'bytes after the last chunk': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nmore',
+}
+
+for (const [what, text] of Object.entries(malformed))
+  test(`An answer is refused for ${what}, in one piece and byte by byte`, () => {
+    assert.throws(() => read(text), MalformedAnswer)
+    const { push } = createReader()
+    assert.throws(() => [...text].forEach(push), MalformedAnswer)
+  })
+
+test('Bytes that nobody has asked for are refused', () => {
+  const parser = createAnswerParser({ onHead() {}, onBody() {}, onEnd() {} })
+  assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), MalformedAnswer)
+})

@@ -1,0 +1,37 @@
+import { openMongo } from './connection.ts'
+import { createAfterwards } from '../background-tasks.ts'
+import { createMongoAnswers } from './idempotency-store.ts'
+import { collectionsOf } from './documents.ts'
+import { createMongoEnds } from './operation-completion.ts'
+import { createMongoGuids } from './guid-store.ts'
+import { refuseOutdated } from './migrations.ts'
+import { createMongoOperations } from './operation-store.ts'
+import { createMongoOutbox } from './outbox.ts'
+import { createMongoSettling } from './recovery.ts'
+import type { Storage } from '../port.ts'
+
+/** What MongoDB keeps for the service; `afterwards` is for tests, in which those who made a change die right after it. */
+export function openMongoStorage(url: string, afterwards = createAfterwards()): Storage {
+  const link = openMongo(url, { check: refuseOutdated })
+  const collections = collectionsOf(link)
+  return {
+    // Others may write at any time.
+    isSole: () => false,
+    ping: link.ping,
+    outbox: createMongoOutbox({ link, collections }),
+
+    createStores({ cache, clock, backlogMax, wake }) {
+      const base = { link, collections, clock }
+      const answers = createMongoAnswers({ ...base, afterwards })
+      const ends = createMongoEnds(base)
+      const guids = createMongoGuids({ ...base, answers, ends, afterwards, cache, wake })
+      const operations = createMongoOperations({ ...base, answers, ends, backlogMax, wake })
+      return { guids, operations, answers, sweeps: createMongoSettling({ ...base, answers, ends }) }
+    },
+
+    async close() {
+      await afterwards.done()
+      await link.close()
+    },
+  }
+}

@@ -1,0 +1,137 @@
+import { connect, createServer } from 'node:net'
+import type { Socket } from 'node:net'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AppError } from '@quintet/chassis/errors'
+import { openMongo } from '../src/mongodb/connection.ts'
+import type { MongoLink } from '../src/mongodb/connection.ts'
+import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+
+const server = engineUrl('mongodb')
+if (server !== undefined) testLink(server)
+
+function testLink(server: string): void {
+  test('mongodb: a document is stored once, and a condition is met by one of those who come together', async (t: TestContext) => {
+    const { link, notes, add } = open(t, freshDatabaseOn(server))
+    t.assert.equal(await add('a'), true)
+    t.assert.equal(await add('a'), false)
+    const changes = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        link.write((limits) => notes.updateOne({ _id: 'a', text: '' }, { $set: { text: `${i}` } }, limits)),
+      ),
+    )
+    t.assert.equal(changes.filter(({ matchedCount }) => matchedCount === 1).length, 1)
+    t.assert.equal(await codeOf(link.read(() => Promise.reject(new TypeError('mine')))), 'Error')
+  })
+
+  test('mongodb: what a URL says of acknowledgement and of repetition does not make writes weaker', async (t: TestContext) => {
+    const { add } = open(t, `${freshDatabaseOn(server)}&w=0&journal=false&retryWrites=true`)
+    t.assert.equal(await add('a'), true)
+    t.assert.equal(await add('a'), false)
+  })
+
+  test('mongodb: a write that comes too late for its fence is not made', async (t: TestContext) => {
+    const { link, notes, read } = open(t, freshDatabaseOn(server))
+    const fence = { before: performance.now() }
+    const late = link.insert((limits) => notes.insertOne({ _id: 'a', text: '' }, limits), fence)
+    t.assert.equal(await codeOf(late), 'overloaded')
+    t.assert.equal(await read('a'), undefined)
+  })
+
+  test('mongodb: nothing gets at a database before it is as it must be', async (t: TestContext) => {
+    let isReady = false
+    const check = async () => {
+      if (!isReady) throw new AppError('dependency_down', 'It is not ready.')
+    }
+    const { link, add, read } = open(t, freshDatabaseOn(server), check)
+    for (const refused of [add('a'), read('a'), link.ping()])
+      t.assert.equal(await codeOf(refused), 'dependency_down')
+    isReady = true
+    t.assert.equal(await add('a'), true)
+  })
+
+  test('mongodb: a write whose answer is lost is made once or not at all and told to be unknown, a read is told to be refused', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const straight = open(t, url)
+    const proxy = await startProxy(t, new URL(url))
+    const { add, read } = open(t, proxy.through(url))
+    t.assert.equal(await add('a'), true)
+    proxy.swallowAnswers()
+    t.assert.equal(await codeOf(add('b')), 'outcome_unknown')
+    t.assert.equal(await codeOf(read('a')), 'dependency_down')
+    proxy.recover()
+    await until(async () => (await codeOf(add('c'))) === 'done')
+    t.assert.equal((await straight.read('b'))?._id, 'b')
+  })
+
+  test('mongodb: a URL without a database is refused, and so is everything after closing', async (t: TestContext) => {
+    for (const url of ['mongodb://127.0.0.1:1', 'mongodb://127.0.0.1:1/?tls=true', 'mongodb+srv://host/'])
+      t.assert.throws(() => openMongo(url), /must name a database/)
+    const { link, add } = open(t, freshDatabaseOn(server))
+    await link.close()
+    t.assert.equal(await codeOf(add('a')), 'dependency_down')
+  })
+}
+
+type Note = { _id: string; text: string }
+
+function open(t: TestContext, url: string, check = async () => {}) {
+  const link: MongoLink = openMongo(url, { check })
+  t.after(() => link.close())
+  const notes = link.collection<Note>('notes')
+  return {
+    link,
+    notes,
+    add: (id: string) => link.insert((limits) => notes.insertOne({ _id: id, text: '' }, limits)),
+    read: (id: string) => link.newest((options) => notes.findOne({ _id: id }, options)),
+  }
+}
+
+async function codeOf(work: Promise<unknown>): Promise<string> {
+  try {
+    await work
+    return 'done'
+  } catch (error) {
+    if (error instanceof AppError) return error.code
+    return error instanceof Error ? error.name : String(error)
+  }
+}
+
+/** Stands before the server, and can lose what it answers to all but the greetings, together with the connection. */
+async function startProxy(t: TestContext, target: URL) {
+  let swallowing = false
+  const sockets = new Set<Socket>()
+  const listener = createServer((client) => {
+    const upstream = connect(Number(target.port), target.hostname)
+    let isGreeting = true
+    for (const socket of [client, upstream]) {
+      sockets.add(socket)
+      socket.on('error', () => {}).on('close', () => sockets.delete(socket))
+    }
+    client
+      .on('data', (bytes) => {
+        isGreeting = bytes.includes('hello') || bytes.includes('ismaster')
+        upstream.write(bytes)
+      })
+      .on('close', () => upstream.destroy())
+    upstream
+      .on('data', (bytes) => (swallowing && !isGreeting ? client.destroy() : client.write(bytes)))
+      .on('close', () => client.destroy())
+  })
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    listener.close()
+  })
+  const address = listener.address()
+  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+  return {
+    through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
+    swallowAnswers: () => {
+      swallowing = true
+    },
+    recover: () => {
+      swallowing = false
+    },
+  }
+}
