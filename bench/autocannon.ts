@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Generator, Load, LoadOptions } from './load.ts'
 import type { Request } from './requests.ts'
-import { run } from './pinning.ts'
+import { runPinned } from './pinning.ts'
 
-/** The members read here of what `autocannon --json` prints; latencies are whole milliseconds. */
-type Printed = {
+/** The members of the output of `autocannon --json` that are used; latencies are whole milliseconds. */
+type Output = {
   requests: { total: number }
   duration: number
   latency: { p50: number; p99: number }
@@ -25,12 +25,12 @@ export function createAutocannon(options: { connections: number; directory: stri
     async run({ url, requests, seconds, connections = options.connections }: LoadOptions): Promise<Load> {
       writeFileSync(archive, JSON.stringify(httpArchive(url, requests)))
       const load = ['-c', `${connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
-      return toLoad(JSON.parse(await run(process.execPath, [program, ...load], seconds)))
+      return toLoad(JSON.parse(await runPinned(process.execPath, [program, ...load], seconds)))
     },
   }
 }
 
-function toLoad({ requests, duration, latency, throughput, ...failed }: Printed): Load {
+function toLoad({ requests, duration, latency, throughput, ...failed }: Output): Load {
   return {
     requests: requests.total,
     rps: requests.total / duration,
@@ -41,7 +41,7 @@ function toLoad({ requests, duration, latency, throughput, ...failed }: Printed)
   }
 }
 
-/** The HTTP Archive format is how autocannon takes a list of requests on its command line. */
+/** autocannon takes a list of requests only in the HTTP Archive format. */
 function httpArchive(url: string, requests: readonly Request[]): object {
   const headers = [{ name: 'content-type', value: 'application/json' }]
   const entries = requests.map(({ method, path, body }) => ({

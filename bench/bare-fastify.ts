@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import fastify from 'fastify'
-import { answer, answerHeaders } from './answer.ts'
+import { guidResponse, guidResponseHeaders } from './guid-response.ts'
 
 const text = { type: 'string' }
 const params = {
@@ -18,14 +18,14 @@ const guid = {
 const app = fastify()
 app.get('/health/ready', () => 'ready')
 app.get('/guid/:guid', { schema: { params, response: { 200: guid } } }, (_request, reply) => {
-  reply.headers(answerHeaders).send(answer)
+  reply.headers(guidResponseHeaders).send(guidResponse)
 })
 app.post<{ Body: { user: string } }>(
   '/guid',
   { schema: { body, response: { 201: guid } } },
   ({ body: { user } }, reply) => {
-    const created = { ...answer, guid: randomUUID().replaceAll('-', '').toUpperCase(), user }
-    reply.code(201).headers(answerHeaders).send(created)
+    const created = { ...guidResponse, guid: randomUUID().replaceAll('-', '').toUpperCase(), user }
+    reply.code(201).headers(guidResponseHeaders).send(created)
   },
 )
 

@@ -1,26 +1,27 @@
-import type { BrokerRates } from './broker.ts'
+import type { BrokerRates } from './broker-rates.ts'
 import type { Generator } from './load.ts'
 import type { Bench, Sample } from './measure.ts'
 import type { Report } from './report.ts'
 import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
-import { brokerRates } from './broker.ts'
+import { brokerRates } from './broker-rates.ts'
 import { describeMachine } from './machine.ts'
 import { measure } from './measure.ts'
-import { waitForQuiet } from './noise.ts'
-import { ordersPerSecond } from './posted-to-stored.ts'
+import { waitForIdle } from './wait-for-idle.ts'
+import { queueThroughput } from './queue-throughput.ts'
+import { medianOf } from './median.ts'
 import { send } from './requests.ts'
-import { medianOf, toResult } from './result.ts'
-import { floor, guid } from './rows.ts'
+import { toResult } from './result.ts'
+import { bareHttp, guid } from './rows.ts'
 import { startServer } from './servers.ts'
-import { judge } from './targets.ts'
+import { evaluateTargets } from './targets.ts'
 
 export type Settings = { rounds: number; seconds: number; connections: number }
 
-/** `progress` is told what is being done; `directory` is for data, logs and scripts, and must be on a real disk. */
+/** `progress` gets a sentence for each step; `directory` holds data, logs and scripts, and must be on a real disk. */
 export type BenchmarkOptions = {
   rows: Row[]
-  /** Whether what the real engines make possible is judged as well. */
+  /** Whether the targets of the rows on real engines are evaluated as well. */
   engines: boolean
   settings: Settings
   generator: Generator
@@ -28,7 +29,7 @@ export type BenchmarkOptions = {
   progress(sentence: string): void
 }
 
-/** A row in the making: its server once it runs, and why it is measured no more if something went wrong. */
+/** The state of a row during the run. A row with a `failure` is not measured any further. */
 type Entry = { row: Row; server?: Server; samples: Sample[]; failure?: string }
 
 const startsCount = 5
@@ -38,19 +39,23 @@ const drainsCount = 3
 export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
   const { rows, settings, generator, directory } = options
   const machine = describeMachine(directory, generator.name)
-  const bench = { generator, seconds: settings.seconds, floor: await startServer([floor], { directory }) }
+  const bench = {
+    generator,
+    seconds: settings.seconds,
+    bareHttp: await startServer([bareHttp], { directory }),
+  }
   const entries = rows.map((row): Entry => ({ row, samples: [] }))
   for (const entry of entries) await attempt(entry, () => start(entry, options))
   await runRounds(entries, bench, options)
   await Promise.all(
-    [bench.floor, ...entries.flatMap(({ server }) => server ?? [])].map((server) => server.close()),
+    [bench.bareHttp, ...entries.flatMap(({ server }) => server ?? [])].map((server) => server.close()),
   )
   const results = entries.map(({ row, samples, failure }) => toResult(row.name, samples, failure))
   const firstAnswerSeconds = await measureFirstAnswer(options)
   const storedPerSecond = await measureStored(options)
   const brokerRates = await measureBroker(options)
   const figures = { results, firstAnswerSeconds, storedPerSecond, brokerRates }
-  const targets = judge(figures, options.engines)
+  const targets = evaluateTargets(figures, options.engines)
   return { machine, settings, rows: results, targets }
 }
 
@@ -64,7 +69,7 @@ async function start(entry: Entry, { directory, progress }: BenchmarkOptions): P
   if (first) await send(server.url, first)
 }
 
-/** A B C, C B A, A B C: what drifts over the minutes then favours no row. */
+/** In the order A B C, C B A, A B C, so that drift over minutes favours no row. */
 async function runRounds(
   entries: Entry[],
   bench: Bench,
@@ -80,7 +85,7 @@ async function runRounds(
   }
 }
 
-/** Keeps the first thing that went wrong with a row, after which nothing more is tried with it. */
+/** Records the first failure of a row; after it, nothing more is attempted. */
 async function attempt(entry: Entry, work: () => Promise<void>): Promise<void> {
   if (entry.failure !== undefined) return
   try {
@@ -90,7 +95,7 @@ async function attempt(entry: Entry, work: () => Promise<void>): Promise<void> {
   }
 }
 
-/** From the start of guid's process on empty storage until it is ready, in seconds; undefined where no row needs guid. */
+/** Seconds from the start of guid's process on empty storage until it is ready; undefined if no row needs guid. */
 async function measureFirstAnswer({
   rows,
   directory,
@@ -105,19 +110,19 @@ async function measureFirstAnswer({
   return readyMs && readyMs / 1_000
 }
 
-/** Orders per second from the queue into the database; undefined where no row posts any. */
+/** Orders per second from the queue into the database; undefined if no row posts orders. */
 async function measureStored({ rows, directory, progress }: BenchmarkOptions): Promise<number | undefined> {
   if (!rows.some(({ name }) => name.startsWith('billing'))) return undefined
   const rates: number[] = []
   for (let count = 0; count < drainsCount; count++) {
     progress(`posting orders to be stored, ${count + 1} of ${drainsCount}`)
-    await waitForQuiet()
-    rates.push(await ordersPerSecond(directory).catch(() => Number.NaN))
+    await waitForIdle()
+    rates.push(await queueThroughput(directory).catch(() => Number.NaN))
   }
   return medianOf(rates)
 }
 
-/** Orders per second by RabbitMQ, ours and the peer's turn by turn; undefined where no row of the broker is asked for. */
+/** Orders per second through RabbitMQ, Quintet and the peer in turn; undefined unless billing on engines is selected. */
 async function measureBroker({
   rows,
   engines,
@@ -127,7 +132,7 @@ async function measureBroker({
   if (!engines || !rows.some(({ name }) => name.startsWith('billing'))) return undefined
   const runs: BrokerRates[] = []
   for (let count = 0; count < drainsCount; count++) {
-    progress(`orders by RabbitMQ, ours and the peer's, ${count + 1} of ${drainsCount}`)
+    progress(`orders through RabbitMQ, Quintet and the peer, ${count + 1} of ${drainsCount}`)
     const rates = await brokerRates(directory).catch((error: Error) =>
       progress(`not measured: ${error.message}`),
     )
@@ -143,7 +148,7 @@ async function measureBroker({
 }
 
 async function timeStart(directory: string): Promise<number> {
-  await waitForQuiet()
+  await waitForIdle()
   const server = await startServer([guid], { directory })
   await server.close()
   return server.readyMs

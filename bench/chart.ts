@@ -1,4 +1,4 @@
-import type { Judgement } from './targets.ts'
+import type { TargetResult } from './targets.ts'
 import type { Report } from './report.ts'
 import type { Result } from './result.ts'
 
@@ -11,7 +11,7 @@ const headHeight = 64
 const footHeight = 40
 const width = labelWidth + barWidth + valueWidth
 
-/** Horizontal bars of the ratios to the floor; a line across a bar is its target, a dashed one its goal. */
+/** Horizontal bars of the ratios to bare node:http; a solid line across a bar is its target, a dashed line its goal. */
 export function drawChart({ machine, rows, targets }: Report): string {
   const height = headHeight + rows.length * rowHeight + footHeight
   const scale = barWidth / Math.max(1, ...rows.map(({ ratio }) => ratio))
@@ -38,9 +38,9 @@ export function drawChart({ machine, rows, targets }: Report): string {
   ].join('\n')
 }
 
-function drawRow(row: Result, top: number, scale: number, targets: Judgement[]): string[] {
+function drawRow(row: Result, top: number, scale: number, targets: TargetResult[]): string[] {
   const { name, ratio, rps, errors } = row
-  const target = targets.find((judgement) => judgement.row === name)
+  const target = targets.find(({ row }) => row === name)
   const baseline = top + barHeight / 2 + 5
   const value = errors === 0 ? `${ratio.toFixed(2)} · ${rps.toLocaleString('en')}/s` : 'failed'
   return [
@@ -51,7 +51,7 @@ function drawRow(row: Result, top: number, scale: number, targets: Judgement[]):
   ]
 }
 
-function drawMarks({ accepted, goal }: Judgement, top: number, scale: number): string[] {
+function drawMarks({ accepted, goal }: TargetResult, top: number, scale: number): string[] {
   const mark = (at: number, style: string) =>
     line(labelWidth + at * scale, top - 4, top + barHeight + 4, `stroke="#1f2933" stroke-width="2" ${style}`)
   return [mark(accepted, ''), ...(goal === undefined ? [] : [mark(goal, 'stroke-dasharray="4 3"')])]
@@ -67,7 +67,7 @@ function drawAxis(top: number, bottom: number, scale: number): string[] {
   })
 }
 
-function colourOf({ errors }: Result, target: Judgement | undefined): string {
+function colourOf({ errors }: Result, target: TargetResult | undefined): string {
   if (errors > 0 || target?.verdict === 'missed') return '#e07a5f'
   return target ? '#3d8f6e' : '#8fb3d9'
 }

@@ -5,12 +5,12 @@ import { getKeys } from './redis-tools.ts'
 import { bareFastify, brokerage, guid } from './rows.ts'
 import type { Row, Tool } from './rows.ts'
 import type { ServerProcess } from './servers.ts'
-import { guidCreations, guidReads, nothing, ordersOnFew } from './workloads.ts'
+import { guidCreations, guidReads, noRequests, ordersOnFew } from './workloads.ts'
 
 const manyConnections = 128
 const fewConnections = 4
 
-/** The services on real engines, and what they are held against: the engines' own benchmarks, and an afternoon's work. */
+/** The services on real engines, and what they are compared with: the engines' own benchmark tools, and a plain implementation. */
 export const engineRows: Row[] = [
   toolRow('redis-benchmark GET', getKeys),
   row('guid GET through Redis', guidOn('redis', { cache: 'redis' }), guidReads),
@@ -22,14 +22,14 @@ export const engineRows: Row[] = [
   row('guid POST on PostgreSQL', guidOn('creations', { cache: 'redis' }), guidCreations),
   row('guid POST on MySQL', guidOn('mysql', { cache: 'redis', fresh: freshMysql }), guidCreations),
   row('peer POST on PostgreSQL', peer('creations'), guidCreations),
-  over(manyConnections, toolRow('pgbench inserts at 128', insertRows)),
-  over(manyConnections, row('fastify POST at 128', bareFastify, guidCreations)),
-  over(
+  withConnections(manyConnections, toolRow('pgbench inserts at 128', insertRows)),
+  withConnections(manyConnections, row('fastify POST at 128', bareFastify, guidCreations)),
+  withConnections(
     manyConnections,
     row('guid POST on PostgreSQL at 128', guidOn('many', { cache: 'redis' }), guidCreations),
   ),
   row('guid POST on MongoDB', guidOnMongodb(), guidCreations),
-  over(fewConnections, row('orders on DynamoDB', brokerageOnDynamodb(), ordersOnFew)),
+  withConnections(fewConnections, row('orders on DynamoDB', brokerageOnDynamodb(), ordersOnFew)),
 ]
 
 function row(name: string, process: ServerProcess, workload: Row['workload']): Row {
@@ -37,11 +37,11 @@ function row(name: string, process: ServerProcess, workload: Row['workload']): R
 }
 
 function toolRow(name: string, tool: Tool): Row {
-  return { name, processes: [], workload: nothing, engines: true, tool }
+  return { name, processes: [], workload: noRequests, engines: true, tool }
 }
 
-function over(connections: number, one: Row): Row {
-  return { ...one, connections }
+function withConnections(connections: number, row: Row): Row {
+  return { ...row, connections }
 }
 
 function guidOn(

@@ -8,14 +8,14 @@ import pg from 'pg'
 
 const projectRoot = join(import.meta.dirname, '..')
 
-/** The address of an engine, by the variables that `npm run backends -- env` prints; throws a sentence where it is not up. */
+/** The URL of an engine, from the variables that `npm run backends -- env` prints. Throws if the engine is not up. */
 export function engine(name: EngineName): string {
   const reason = notHere(name)
   if (reason !== false) throw new Error(reason)
   return process.env[variableOf(name)] ?? ''
 }
 
-/** A PostgreSQL database of this name without anything in it. */
+/** Creates an empty PostgreSQL database of this name and returns its URL. */
 export async function freshPostgres(name: string): Promise<string> {
   const client = new pg.Client(engine('postgres'))
   await client.connect()
@@ -28,7 +28,7 @@ export async function freshPostgres(name: string): Promise<string> {
   return Object.assign(new URL(engine('postgres')), { pathname: `/${name}` }).href
 }
 
-/** A MySQL database of this name that is not there: migrating makes it, as it must compare texts. */
+/** Drops the MySQL database of this name and returns its URL; the migration creates it with the collation it needs. */
 export async function freshMysql(name: string): Promise<string> {
   const connection = await createConnection(engine('mysql'))
   try {
@@ -39,7 +39,7 @@ export async function freshMysql(name: string): Promise<string> {
   return Object.assign(new URL(engine('mysql')), { pathname: `/${name}` }).href
 }
 
-/** Makes the tables of a service where the setting says. */
+/** Creates the tables of a service in the database that `settings` name. */
 export async function migrate(service: string, settings: Record<string, string>): Promise<void> {
   const words = [join(projectRoot, 'quintet.ts'), 'migrate', 'up', service]
   await promisify(execFile)(process.execPath, words, {

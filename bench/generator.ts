@@ -1,23 +1,26 @@
-import { createAutocannon } from './autocannon.ts'
 import type { Generator } from './load.ts'
 import type { Request } from './requests.ts'
+import { createAutocannon } from './autocannon.ts'
 import { createWrk, wrkVersion } from './wrk.ts'
 
-/** wrk where the machine has it; autocannon, which reaches about half its rate, where not. */
+/** wrk where it is installed, otherwise autocannon, which reaches about half the rate. */
 export function createGenerator(options: { connections: number; directory: string }): Generator {
-  return goingOn(wrkVersion() === undefined ? createAutocannon(options) : createWrk(options))
+  return resuming(wrkVersion() === undefined ? createAutocannon(options) : createWrk(options))
 }
 
-/** Each load begins where the last one of the same requests ended, for those that count only once. */
-function goingOn({ run, ...generator }: Generator): Generator {
+/** Starts each load where the last one of the same list ended, because some requests succeed only once. */
+function resuming({ run, ...generator }: Generator): Generator {
   const sentOf = new WeakMap<readonly Request[], number>()
   return {
     ...generator,
     async run(options) {
       const { requests } = options
       const sent = sentOf.get(requests) ?? 0
-      const at = sent % requests.length
-      const load = await run({ ...options, requests: [...requests.slice(at), ...requests.slice(0, at)] })
+      const start = sent % requests.length
+      const load = await run({
+        ...options,
+        requests: [...requests.slice(start), ...requests.slice(0, start)],
+      })
       sentOf.set(requests, sent + load.requests)
       return load
     },

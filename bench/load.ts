@@ -1,6 +1,6 @@
 import type { Request } from './requests.ts'
 
-/** What a load generator counted; `errors` are socket errors, time-outs and answers that were not 2xx. */
+/** Result of one load; `errors` counts socket errors, timeouts and responses that were not 2xx. */
 export type Load = {
   requests: number
   rps: number
@@ -10,7 +10,7 @@ export type Load = {
   errors: number
 }
 
-/** `connections` where they are to be others than the generator's own. */
+/** `connections` overrides the generator's default. */
 export type LoadOptions = {
   url: string
   requests: readonly Request[]

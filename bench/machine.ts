@@ -1,10 +1,10 @@
 import { closeSync, fdatasyncSync, openSync, writeSync } from 'node:fs'
 import { availableParallelism, cpus, release, type } from 'node:os'
 import { join } from 'node:path'
+import { medianOf } from './median.ts'
 import { isPinned } from './pinning.ts'
-import { medianOf } from './result.ts'
 
-/** What figures of another machine must be read with; `fsync_us` is what bounds every durable write. */
+/** The conditions under which the figures were measured; `fsync_us` is the lower bound of every durable write. */
 export function describeMachine(directory: string, generator: string) {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -24,7 +24,7 @@ function measureFsyncUs(directory: string): number {
   const file = openSync(join(directory, 'fsync'), 'w')
   const times = Array.from({ length: fsyncCount }, () => {
     const startedAt = performance.now()
-    writeSync(file, 'a page of a log would be longer')
+    writeSync(file, 'shorter than a page of a log')
     fdatasyncSync(file)
     return (performance.now() - startedAt) * 1_000
   })

@@ -1,52 +1,46 @@
 import type { Generator, Load } from './load.ts'
 import type { Row } from './rows.ts'
 import type { Server } from './servers.ts'
-import { busyMs, waitForQuiet } from './noise.ts'
 import { ownCpuMs, usageOf } from './process-tree.ts'
-import { constants } from './rows.ts'
+import { bareRequests } from './rows.ts'
+import { busyMs, waitForIdle } from './wait-for-idle.ts'
 
-/** What one load told about one server; the last three are NaN where there is no /proc. */
-export type Observation = Load & {
+/** One load on one server; the last three are NaN where there is no /proc. */
+export type Measurement = Load & {
   cpuUs: number
   rssMb: number
-  /** Processor time that went to neither server nor generator, in cores; none where engines took it for the row. */
+  /** CPU time used by neither server nor generator, in cores; 0 for rows whose engines work for the row. */
   foreignCores: number
 }
 
-/** A row's observation between two of the floor, one right before and one right after it. */
-export type Sample = { row: Observation; floors: [Observation, Observation] }
+/** A measurement of a row, and one of bare node:http right before and right after it. */
+export type Sample = { row: Measurement; references: [Measurement, Measurement] }
 
-export type Bench = { generator: Generator; floor: Server; seconds: number }
+export type Bench = { generator: Generator; bareHttp: Server; seconds: number }
 
-/**
- * A server that stood idle while others were measured has lost much of what the compiler knew of it, and learns it again for
- * seconds; so each is put under the same load right before it is measured.
- */
-const warmUpSeconds = { row: 3, floor: 1 }
+/** V8 discards optimised code of a server that is idle while others are measured, so each is loaded before it is measured. */
+export const warmUpSeconds = { row: 3, bareHttp: 1 }
 
-export async function measure(
-  { generator, floor, seconds }: Bench,
-  row: Row,
-  server: Server,
-): Promise<Sample> {
-  const askFloor = (forSeconds: number) =>
-    generator.run({ url: floor.url, requests: constants.requests, seconds: forSeconds })
-  const observeFloor = async () => {
-    await askFloor(warmUpSeconds.floor)
-    return observe(() => askFloor(Math.max(1, Math.round(seconds / 5))), floor)
-  }
-  const loadRow = (forSeconds: number) => load(row, { generator, server, seconds: forSeconds })
-  await waitForQuiet()
-  const before = await observeFloor()
-  if (row.tool === undefined) await loadRow(warmUpSeconds.row)
-  const observation = await observe(() => loadRow(seconds), server)
-  // Work that a server left for after its answers would slow the floor down and flatter the row.
-  await waitForQuiet(() => usageOf(server.pids).cpuMs)
-  const after = await observeFloor()
-  return { row: row.engines ? { ...observation, foreignCores: 0 } : observation, floors: [before, after] }
+export async function measure(bench: Bench, row: Row, server: Server): Promise<Sample> {
+  const { generator, seconds } = bench
+  await waitForIdle()
+  const before = await measureBareHttp(bench)
+  if (row.tool === undefined) await load(row, { generator, server, seconds: warmUpSeconds.row })
+  const measurement = await measureLoad(() => load(row, { generator, server, seconds }), server)
+  // Work that a server does after it has responded would slow down the reference and flatter the row.
+  await waitForIdle(() => usageOf(server.pids).cpuMs)
+  const after = await measureBareHttp(bench)
+  return { row: row.engines ? { ...measurement, foreignCores: 0 } : measurement, references: [before, after] }
 }
 
-/** Puts the row's load on its server, or has its tool put one on an engine. */
+async function measureBareHttp({ generator, bareHttp, seconds }: Bench): Promise<Measurement> {
+  const loadFor = (forSeconds: number) =>
+    generator.run({ url: bareHttp.url, requests: bareRequests.requests, seconds: forSeconds })
+  await loadFor(warmUpSeconds.bareHttp)
+  return measureLoad(() => loadFor(Math.max(1, Math.round(seconds / 5))), bareHttp)
+}
+
+/** Puts the row's load on its server, or runs its tool against an engine. */
 export async function load(
   { workload, connections, tool }: Row,
   { generator, server, seconds }: { generator: Generator; server: Server; seconds: number },
@@ -55,11 +49,11 @@ export async function load(
   return generator.run({ url: server.url, requests: workload.requests, seconds, connections })
 }
 
-async function observe(work: () => Promise<Load>, server: Server): Promise<Observation> {
-  const read = startMeter(server.pids)
+async function measureLoad(work: () => Promise<Load>, server: Server): Promise<Measurement> {
+  const readMeter = startMeter(server.pids)
   const load = await work()
-  const { cpuMs, ...rest } = read()
-  server.dropLogs()
+  const { cpuMs, ...rest } = readMeter()
+  server.truncateLogs()
   return { ...load, ...rest, cpuUs: (cpuMs * 1_000) / load.requests }
 }
 

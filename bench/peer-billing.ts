@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import { connect } from 'amqplib'
 import pg from 'pg'
 
-/** A plain consumer by amqplib: each order is inserted by itself, and acknowledged then. */
+/** A plain implementation of billing for comparison: amqplib, one insert and then one acknowledgement for each order. */
 
 const queue = String(process.env.PEER_QUEUE)
 const prefetch = 32

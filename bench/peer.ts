@@ -4,7 +4,7 @@ import fastify from 'fastify'
 import { Kysely, PostgresDialect, sql } from 'kysely'
 import pg from 'pg'
 
-/** What a good engineer writes in an afternoon: Fastify, Kysely, pg and node-redis, each as its manual says. */
+/** A plain implementation of guid for comparison: Fastify, Kysely, pg and node-redis, each used as its manual recommends. */
 
 type Row = { guid: string; user: string; expire: string }
 type Tables = { guid: { guid: string; user: string; expire: number } }

@@ -2,22 +2,22 @@ import { execFile, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 
-/** The core of a process: the one under test has the first to itself, all that stands around it has the second. */
+/** The first core is for the server under test alone, the second for the load generator and everything else. */
 export type Core = 'server' | 'load'
 
 const coreNumbers: Record<Core, string> = { server: '0', load: '1' }
 const graceSeconds = 20
 
-/** Without taskset, or with one core, nothing is pinned and the ratios are worth less. */
+/** Without taskset, or on one core, processes are not pinned and the ratios are less exact. */
 export const isPinned = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0
 
-/** The command that runs `command` on its core; taskset replaces itself by it, so the process id is the command's. */
+/** The command that runs `command` on a core. taskset replaces itself with it, so the process id stays that of the command. */
 export function pinned(core: Core, command: string, args: string[]): [command: string, args: string[]] {
   return isPinned ? ['taskset', ['-c', coreNumbers[core], command, ...args]] : [command, args]
 }
 
-/** Runs a load generator on its core, or `anywhere`, to its end and resolves to what it printed. */
-export async function run(
+/** Runs a load generator to its end, on a core or `anywhere`, and returns its output. */
+export async function runPinned(
   command: string,
   args: string[],
   seconds: number,

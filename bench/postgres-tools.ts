@@ -2,16 +2,16 @@ import { globSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { freshPostgres } from './engines.ts'
-import { run } from './pinning.ts'
+import { runPinned } from './pinning.ts'
 import type { Tool } from './rows.ts'
 
-/** What PostgreSQL does at best with a statement for each row: pgbench, prepared statements, a text key as guid has. */
+/** PostgreSQL's own benchmark, pgbench: prepared statements, one row each, on a text key like guid's. */
 
 const inserts =
   "insert into record (id, owner, expire) values (replace(gen_random_uuid()::text, '-', ''), 'user-1', 9999999999);"
 const selects = '\\set n random(1, 1000)\nselect id, owner, expire from record where id = md5((:n)::text);'
 
-/** Single rows, each in a transaction of its own. */
+/** One row per transaction. */
 export const insertRows: Tool = (options) => pgbench(inserts, options)
 
 /** One of 1,000 rows by its key. */
@@ -38,7 +38,7 @@ async function pgbench(script: string, { seconds, connections }: Parameters<Tool
     file,
     url,
   ]
-  const output = await run(findPgbench(), flags, seconds, 'anywhere')
+  const output = await runPinned(findPgbench(), flags, seconds, 'anywhere')
   const rps = Number(/tps = ([\d.]+)/.exec(output)?.[1])
   const latencyMs = Number(/latency average = ([\d.]+)/.exec(output)?.[1])
   const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0)
@@ -59,7 +59,7 @@ async function prepare(): Promise<string> {
   return url
 }
 
-/** Debian keeps it beside the server's programs, outside the path. */
+/** Debian installs it outside PATH, next to the server's programs. */
 function findPgbench(): string {
   return globSync('/usr/lib/postgresql/*/bin/pgbench').toSorted().at(-1) ?? 'pgbench'
 }

@@ -1,11 +1,11 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
-/** Processor time so far, and resident memory now; pages that processes share are counted in each. */
+/** CPU time used so far and resident memory now; pages shared by processes are counted once for each. */
 export type Usage = { cpuMs: number; rssMb: number }
 
 type Process = { parent: number; cpuMs: number; reapedCpuMs: number }
 
-/** Linux counts processor time in hundredths of a second for its readers, whatever it does itself. */
+/** Linux reports CPU time in /proc in hundredths of a second (USER_HZ). */
 export const tickMs = 10
 
 export const hasProc = existsSync('/proc/self/stat')
@@ -15,7 +15,7 @@ export function usageOf(roots: number[]): Usage {
   if (!hasProc) return { cpuMs: Number.NaN, rssMb: Number.NaN }
   const processes = listProcesses()
   const tree = new Set(roots)
-  // A child has a higher id than its parent unless ids have wrapped around, so one pass nearly always sees all.
+  // One pass in the order of ids is enough unless ids have wrapped around: a child has a higher id than its parent.
   for (const [pid, { parent }] of [...processes].sort(([a], [b]) => a - b))
     if (tree.has(parent)) tree.add(pid)
   return {
@@ -24,7 +24,7 @@ export function usageOf(roots: number[]): Usage {
   }
 }
 
-/** Processor time of this process and of the load generators that it has waited for. */
+/** CPU time of this process and of its children that have exited, such as load generators. */
 export function ownCpuMs(): number {
   const self = readProcess('self')
   return self ? self.cpuMs + self.reapedCpuMs : 0
@@ -40,8 +40,8 @@ function listProcesses(): Map<number, Process> {
 }
 
 function readProcess(name: string): Process | undefined {
-  const stat = readIfThere(`/proc/${name}/stat`)
-  // The second field is the program's name in brackets and may itself hold spaces and brackets.
+  const stat = readIfExists(`/proc/${name}/stat`)
+  // The second field is the program's name in parentheses, which may itself contain spaces and parentheses.
   const fields = stat
     ?.slice(stat.lastIndexOf(')') + 2)
     .split(' ')
@@ -56,12 +56,12 @@ function readProcess(name: string): Process | undefined {
 }
 
 function residentMb(pid: number): number {
-  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readIfThere(`/proc/${pid}/status`) ?? '')?.[1]
+  const kilobytes = /^VmRSS:\s+(\d+)/m.exec(readIfExists(`/proc/${pid}/status`) ?? '')?.[1]
   return Number(kilobytes ?? 0) / 1_024
 }
 
-/** A process may end between being listed and being read. */
-function readIfThere(path: string): string | undefined {
+/** A process may exit between being listed and being read. */
+function readIfExists(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8')
   } catch {

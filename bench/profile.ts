@@ -6,7 +6,7 @@ import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startServer } from './servers.ts'
 
-/** The part of a .cpuprofile that is read here; times are in microseconds. */
+/** The members of a .cpuprofile that are used; times are in microseconds. */
 type CpuProfile = {
   nodes: { id: number; callFrame: { functionName: string; url: string; lineNumber: number } }[]
   samples: number[]
@@ -18,14 +18,14 @@ type Frame = CpuProfile['nodes'][number]['callFrame']
 type Span = { fromUs: number; toUs: number }
 
 const functionsMax = 25
-const placesMax = 10
+const modulesMax = 10
 const warmUpSeconds = 2
 const projectRoot = join(import.meta.dirname, '..')
 
-/** Loads a row under the V8 profiler and resolves to where each of its threads spent its time meanwhile. */
+/** Loads a row under the V8 profiler and returns where each thread spent its time. */
 export async function profileRow(
   row: Row,
-  bench: Omit<Bench, 'floor'> & { directory: string },
+  bench: Omit<Bench, 'bareHttp'> & { directory: string },
 ): Promise<string> {
   const { generator, seconds, directory } = bench
   const profiles = mkdtempSync(join(tmpdir(), 'quintet-profile-'))
@@ -59,17 +59,17 @@ function formatThread(path: string, span: Span): string {
   return [
     `\nprocess ${pid}, thread ${thread}: busy ${busyShare.toFixed(0)} %  (${path})`,
     ...formatTop(times, busyUs, functionsMax, describeFunction),
-    '  by place:',
+    '  by module:',
     ...formatTop(
       times,
       busyUs,
-      placesMax,
-      ({ functionName, url }) => placeOf(url) || functionName || '(native)',
+      modulesMax,
+      ({ functionName, url }) => moduleOf(url) || functionName || '(native)',
     ),
   ].join('\n')
 }
 
-/** Self time by frame within the span: the profiler and `process.hrtime` read the same clock. */
+/** Self time by frame within the span; the profiler and `process.hrtime` use the same clock. */
 function selfTimes(
   { nodes, samples, timeDeltas, startTime }: CpuProfile,
   { fromUs, toUs }: Span,
@@ -86,7 +86,7 @@ function selfTimes(
   return times
 }
 
-/** The greatest first, in percent of the time in which the thread did something. */
+/** Largest first, in percent of the time in which the thread was busy. */
 function formatTop(
   times: Map<Frame, number>,
   busyUs: number,
@@ -106,8 +106,8 @@ function describeFunction({ functionName, url, lineNumber }: Frame): string {
   return url === '' ? name : `${name}  ${shorten(url)}:${lineNumber + 1}`
 }
 
-/** A package, a file of this project, or a part of Node. */
-function placeOf(url: string): string {
+/** A package, a file of this project, or a module of Node. */
+function moduleOf(url: string): string {
   const path = shorten(url)
   return /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path
 }

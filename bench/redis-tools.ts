@@ -1,10 +1,10 @@
 import { engine } from './engines.ts'
-import { run } from './pinning.ts'
+import { runPinned } from './pinning.ts'
 import type { Tool } from './rows.ts'
 
 const requestsPerSecondAssumed = 60_000
 
-/** What Redis answers at best to a GET at a time on each connection: redis-benchmark. */
+/** Redis' own benchmark, redis-benchmark: one GET in flight on each connection. */
 export const getKeys: Tool = async ({ seconds, connections }) => {
   const { hostname, port } = new URL(engine('redis'))
   const requests = requestsPerSecondAssumed * seconds
@@ -23,7 +23,7 @@ export const getKeys: Tool = async ({ seconds, connections }) => {
     'get',
     '--csv',
   ]
-  const output = await run('redis-benchmark', flags, seconds * 10, 'anywhere')
+  const output = await runPinned('redis-benchmark', flags, seconds * 10, 'anywhere')
   const [, rps = Number.NaN, , , p50Ms = Number.NaN, , p99Ms = Number.NaN] = (
     output.trim().split('\n').at(-1) ?? ''
   )

@@ -1,16 +1,16 @@
-import type { Judgement } from './targets.ts'
+import type { TargetResult } from './targets.ts'
 import type { Result } from './result.ts'
 import type { describeMachine } from './machine.ts'
 
-/** One run, as `latest.json` holds it. */
+/** One run, as written to `latest.json`. */
 export type Report = {
   machine: ReturnType<typeof describeMachine>
   settings: { rounds: number; seconds: number; connections: number }
   rows: Result[]
-  targets: Judgement[]
+  targets: TargetResult[]
 }
 
-const heads = [
+const columns = [
   '',
   'req/s',
   'ratio',
@@ -19,16 +19,16 @@ const heads = [
   'p99 ms',
   'RSS MB',
   'bytes',
-  'noise',
+  'other CPU',
   'errors',
   'target',
 ]
 
-/** The report as text: a table of the rows, the targets that belong to no row, and the failures. */
+/** The report as text: a table of the rows, then targets without a row, then failures. */
 export function formatReport({ machine, settings, rows, targets }: Report): string {
-  const cells = [heads, ...rows.map((row) => toCells(row, targets))]
-  const widths = heads.map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)))
-  const loose = targets.filter(({ row }) => row === undefined)
+  const cells = [columns, ...rows.map((row) => toCells(row, targets))]
+  const widths = columns.map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)))
+  const withoutRow = targets.filter(({ row }) => row === undefined)
   return [
     `${machine.cpu}, ${machine.cores} cores${machine.pinned ? '' : ' (nothing pinned)'}, ${machine.node}, ${machine.generator}, fsync ${machine.fsync_us} us`,
     `${settings.rounds} rounds of ${settings.seconds} s, ${settings.connections} connections`,
@@ -40,24 +40,24 @@ export function formatReport({ machine, settings, rows, targets }: Report): stri
         .trimEnd(),
     ),
     '',
-    ...loose.map((target) => `${target.name}: ${formatValue(target)}  ${formatTarget(target)}`),
+    ...withoutRow.map((target) => `${target.name}: ${formatValue(target)}  ${formatTarget(target)}`),
     ...rows.flatMap(({ name, failure }) => (failure === undefined ? [] : `${name} failed: ${failure}`)),
     '',
   ].join('\n')
 }
 
 /** `≥ 0.70 met, goal 0.85` */
-export function formatTarget({ bound, accepted, goal, verdict }: Judgement): string {
+export function formatTarget({ bound, accepted, goal, verdict }: TargetResult): string {
   const limit = `${bound === 'at least' ? '≥' : '≤'} ${accepted}`
   return goal === undefined ? `${limit} ${verdict}` : `${limit} ${verdict}, goal ${goal}`
 }
 
-function formatValue({ value, unit = '' }: Judgement): string {
+function formatValue({ value, unit = '' }: TargetResult): string {
   return value === null ? '-' : `${value} ${unit}`.trimEnd()
 }
 
-function toCells(row: Result, targets: Judgement[]): string[] {
-  const judgement = targets.find((target) => target.row === row.name)
+function toCells(row: Result, targets: TargetResult[]): string[] {
+  const target = targets.find((candidate) => candidate.row === row.name)
   return [
     row.name,
     `${row.rps}`,
@@ -69,11 +69,11 @@ function toCells(row: Result, targets: Judgement[]): string[] {
     `${row.answer_bytes}`,
     row.foreign_cores?.toFixed(2) ?? '-',
     `${row.errors}`,
-    judgement ? formatTarget(judgement) : '',
+    target ? formatTarget(target) : '',
   ]
 }
 
-/** Numbers stand to the right, the first and the last column to the left. */
+/** Numbers are aligned to the right, the first and the last column to the left. */
 function pad(text: string, column: number, width: number): string {
-  return column === 0 || column === heads.length - 1 ? text.padEnd(width) : text.padStart(width)
+  return column === 0 || column === columns.length - 1 ? text.padEnd(width) : text.padStart(width)
 }

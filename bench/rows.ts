@@ -15,8 +15,8 @@ import {
 import type { Workload } from './workloads.ts'
 
 /**
- * One line of the table: the processes to start, in this order, and what the last of them is asked, by how many at once if
- * not by as many as all the rows. What engines do for a row with `engines` is part of it and no noise.
+ * One line of the table: the processes to start, in this order, and the load on the last of them. `connections` overrides
+ * the setting of the run. `engines` marks rows on real engines, whose CPU time is part of the row.
  */
 export type Row = {
   name: string
@@ -24,17 +24,20 @@ export type Row = {
   workload: Workload
   connections?: number
   engines?: true
-  /** Instead of requests: a program that loads an engine by itself. */
+  /** A program that loads an engine itself, instead of requests. */
   tool?: Tool
 }
 
-/** Loads for so many seconds by so many connections. */
 export type Tool = (options: { seconds: number; connections: number }) => Promise<Load>
 
-/** What the floor is asked, which always answers the same. */
-export const constants: Workload = { requests: guidReads.requests }
+/** Requests for the bare servers, which always send the same response. */
+export const bareRequests: Workload = { requests: guidReads.requests }
 
-export const floor: ServerProcess = { script: 'bench/floor.ts', ports: ['FLOOR_PORT'], core: 'server' }
+export const bareHttp: ServerProcess = {
+  script: 'bench/bare-http.ts',
+  ports: ['BARE_HTTP_PORT'],
+  core: 'server',
+}
 
 export const guid: ServerProcess = {
   script: 'services/guid/src/main.ts',
@@ -90,8 +93,8 @@ export const billing: ServerProcess = {
 }
 
 export const rows: Row[] = [
-  { name: 'floor', processes: [floor], workload: constants },
-  { name: 'fastify', processes: [bareFastify], workload: constants },
+  { name: 'floor', processes: [bareHttp], workload: bareRequests },
+  { name: 'fastify', processes: [bareFastify], workload: bareRequests },
   { name: 'guid GET cached', processes: [guid], workload: guidReads },
   { name: 'guid GET cached (logging off)', processes: [withoutLog], workload: guidReads },
   { name: 'guid GET uncached', processes: [withoutCache], workload: guidReads },
@@ -112,7 +115,7 @@ export const rows: Row[] = [
   { name: 'billing POST accepted', processes: [gateway], workload: billingPosts },
 ]
 
-/** Those of the rows that have these names; what is no whole name chooses every row that contains it. */
+/** Each text selects the row of that name, or else every row whose name contains it. */
 export function selectRows(rows: readonly Row[], wanted: string[]): Row[] {
   return rows.filter(({ name }) => wanted.some((text) => matches(rows, text).includes(name)))
 }

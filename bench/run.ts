@@ -19,7 +19,7 @@ const generator = createGenerator({ connections: settings.connections, directory
 if (profile) print(await profileRow(profile, { generator, directory, seconds: settings.seconds }))
 else if (!(await bench())) process.exitCode = 1
 
-/** Resolves to whether every row was measured without an error; a missed target is none. */
+/** Returns whether every row was measured without an error; a missed target is not an error. */
 async function bench(): Promise<boolean> {
   const progress = (sentence: string) => process.stderr.write(`${sentence}\n`)
   const report = await runBenchmark({ rows: only, engines, settings, generator, directory, progress })
@@ -58,7 +58,7 @@ function toCount(flag: string, value: string): number {
   return count
 }
 
-/** Below `data`, which Git ignores: a temporary directory may be in memory, where durability costs nothing. */
+/** Below `data`, which Git ignores: the system's temporary directory may be in memory, where durability costs nothing. */
 function createDirectory(): string {
   const data = join(projectRoot, 'data')
   mkdirSync(data, { recursive: true })

@@ -12,22 +12,22 @@ import { pinned } from './pinning.ts'
 export type ServerProcess = {
   script: string
   args?: string[]
-  /** The settings that each take a free port; the load goes to the first. */
+  /** Settings that each get a free port; the load goes to the first. */
   ports: [string, ...string[]]
-  /** The setting that takes the address of the process started before this one. */
+  /** The setting that gets the URL of the process started before this one. */
   upstream?: string
   settings?: Record<string, string>
-  /** Makes what the process stands on, and gives the settings that lead there. */
+  /** Creates what the process depends on, and returns the settings that point to it. */
   prepare?(): Promise<Record<string, string>>
   core: Core
 }
 
-/** Running processes, and the address of the last. `readyMs` is from its start until it first said that it is ready. */
+/** Running processes, and the URL of the last one. `readyMs` is the time from its start until it reported ready. */
 export type Server = {
   url: string
   pids: number[]
   readyMs: number
-  dropLogs(): void
+  truncateLogs(): void
   close(): Promise<void>
 }
 
@@ -47,7 +47,7 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
-/** Starts the processes one after another, each once the one before is ready; all of them or none. */
+/** Starts the processes in order, each when the previous one is ready. If one fails, it stops the others and throws. */
 export async function startServer(processes: ServerProcess[], options: ServerOptions): Promise<Server> {
   const launched: Launched[] = []
   try {
@@ -60,17 +60,17 @@ export async function startServer(processes: ServerProcess[], options: ServerOpt
     url: launched.at(-1)?.url ?? '',
     readyMs: launched.at(-1)?.readyMs ?? 0,
     pids: launched.flatMap(({ child }) => child.pid ?? []),
-    dropLogs: () => {
+    truncateLogs: () => {
       for (const { log } of launched) truncateSync(log)
     },
     close: () => stopAll(launched),
   }
 }
 
-/** What `npm start` gives to Node: without it, the nursery of the heap alone grows to 60 MB. The floors get it too. */
+/** The flags of `npm start`: without them, the young generation of the heap grows to 60 MB. The bare servers get them too. */
 const npmStartFlags = ['--max-semi-space-size=8']
 
-/** The log goes to a file, as it would in production: a discarded log would cost less than a kept one. */
+/** Writes the log to a file, as in production: discarding it would cost less. */
 async function launch(spec: ServerProcess, options: ServerOptions, upstreamUrl = ''): Promise<Launched> {
   const directory = mkdtempSync(join(options.directory, 'server-'))
   const log = join(directory, 'log')
@@ -106,7 +106,7 @@ function spawnProcess(
     ...(spec.args ?? []),
   ])
   const output = openSync(log, 'a')
-  // Nothing of the caller's environment but the path goes along, so that a setting of theirs cannot change a figure.
+  // Passes only PATH on from the environment, so that a setting of the caller cannot change a figure.
   const settings = {
     PATH: process.env.PATH,
     HOST: host,
@@ -123,11 +123,11 @@ function spawnProcess(
 }
 
 async function untilReady(url: string, child: ChildProcess, log: string): Promise<void> {
-  const givenUpAt = performance.now() + readyMsMax
+  const deadline = performance.now() + readyMsMax
   while (!(await isReady(url))) {
-    if (!running.has(child)) throw new Error(`It ended instead of starting: ${tail(log)}`)
-    if (performance.now() > givenUpAt)
-      throw new Error(`It was not ready within ${readyMsMax} ms: ${tail(log)}`)
+    if (!running.has(child)) throw new Error(`The server exited during its start: ${tail(log)}`)
+    if (performance.now() > deadline)
+      throw new Error(`The server was not ready within ${readyMsMax} ms: ${tail(log)}`)
     await setTimeout(pollMs)
   }
 }
@@ -146,14 +146,14 @@ async function stopAll(launched: Launched[]): Promise<void> {
   await Promise.all(launched.map(({ child }) => stop(child)))
 }
 
-/** Asks to end, which also makes a profiled process write its profile, and insists after a while. */
+/** SIGTERM, which also makes a profiled process write its profile; SIGKILL after `closeMsMax`. */
 async function stop(child: ChildProcess): Promise<void> {
   if (!running.has(child)) return
-  const ended = once(child, 'exit')
+  const exited = once(child, 'exit')
   child.kill('SIGTERM')
-  const insist = globalThis.setTimeout(() => child.kill('SIGKILL'), closeMsMax)
-  await ended
-  clearTimeout(insist)
+  const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), closeMsMax)
+  await exited
+  clearTimeout(timer)
 }
 
 async function freePort(): Promise<number> {
@@ -161,11 +161,11 @@ async function freePort(): Promise<number> {
   await once(server, 'listening')
   const address = server.address()
   server.close()
-  if (address === null || typeof address === 'string') throw new Error('The machine gave no free port.')
+  if (address === null || typeof address === 'string') throw new Error('No free port was found.')
   return address.port
 }
 
-/** The end of a log without the frames of stack traces. */
+/** The last lines of a log without stack frames. */
 function tail(log: string): string {
   const lines = readFileSync(log, 'utf8').trimEnd().split('\n')
   return lines

@@ -1,7 +1,7 @@
-import type { BrokerRates } from './broker.ts'
+import type { BrokerRates } from './broker-rates.ts'
 import type { Result } from './result.ts'
 
-/** What a run measured beside its rows. */
+/** Everything that a run measured. */
 export type Figures = {
   results: Result[]
   firstAnswerSeconds: number | undefined
@@ -9,7 +9,7 @@ export type Figures = {
   brokerRates: BrokerRates | undefined
 }
 
-/** A bound to be kept, and a goal beyond it. `row` is where the table shows it; a target without one stands below. */
+/** A bound that must be met, and a goal beyond it. A target without `row` is printed below the table. */
 export type Target = {
   name: string
   row?: string
@@ -20,7 +20,7 @@ export type Target = {
   value(figures: Figures): number | undefined
 }
 
-export type Judgement = Omit<Target, 'value'> & { value: number | null; verdict: Verdict }
+export type TargetResult = Omit<Target, 'value'> & { value: number | null; verdict: Verdict }
 
 export type Verdict = 'goal reached' | 'met' | 'missed' | 'not measured'
 
@@ -40,7 +40,7 @@ const targets: Target[] = [
   ratioTarget('orders on one account', 0.05),
   ratioTarget('billing POST accepted', 0.15),
   {
-    name: 'p99 of cached reads, to the floor',
+    name: 'p99 of cached reads, to bare node:http',
     bound: 'at most',
     accepted: 3,
     value: (figures) => find(figures, cached)?.p99_ratio ?? undefined,
@@ -64,13 +64,13 @@ const targets: Target[] = [
 ]
 
 const engineTargets: Target[] = [
-  toRow('guid GET through Redis', 'fastify', 0.62, 0.7),
-  toRow('guid GET through Redis', 'peer GET through Redis', 1),
-  toRow('guid POST on PostgreSQL', 'pgbench inserts', 0.8, 1),
-  toRow('guid POST on PostgreSQL at 128', 'pgbench inserts at 128', 1.3, 1.6),
-  toRow('guid GET from PostgreSQL uncached', 'pgbench selects', 0.45, 0.65),
+  rowRatioTarget('guid GET through Redis', 'fastify', 0.62, 0.7),
+  rowRatioTarget('guid GET through Redis', 'peer GET through Redis', 1),
+  rowRatioTarget('guid POST on PostgreSQL', 'pgbench inserts', 0.8, 1),
+  rowRatioTarget('guid POST on PostgreSQL at 128', 'pgbench inserts at 128', 1.3, 1.6),
+  rowRatioTarget('guid GET from PostgreSQL uncached', 'pgbench selects', 0.45, 0.65),
   {
-    name: "orders end to end by RabbitMQ, to the peer's",
+    name: "orders end to end through RabbitMQ, to the peer's",
     bound: 'at least',
     accepted: 1.3,
     goal: 1.6,
@@ -84,7 +84,7 @@ const engineTargets: Target[] = [
   },
 ]
 
-export function judge(figures: Figures, engines: boolean): Judgement[] {
+export function evaluateTargets(figures: Figures, engines: boolean): TargetResult[] {
   return (engines ? [...targets, ...engineTargets] : targets).map(({ value: read, ...target }) => {
     const value = read(figures)
     return {
@@ -107,8 +107,8 @@ function ratioTarget(row: string, accepted: number, goal?: number): Target {
   return { name: row, row, bound: 'at least', accepted, ...(goal === undefined ? {} : { goal }), value }
 }
 
-/** Of two rows, each to the floor beside it. */
-function toRow(row: string, other: string, accepted: number, goal?: number): Target {
+/** The ratio of two rows, each relative to bare node:http. */
+function rowRatioTarget(row: string, other: string, accepted: number, goal?: number): Target {
   const value = (figures: Figures) => {
     const [measured, against] = [find(figures, row), find(figures, other)]
     return measured && against && measured.ratio / against.ratio
@@ -128,7 +128,7 @@ function memory({ results }: Figures): number | undefined {
   return sizes.length === 0 ? undefined : Math.max(...sizes)
 }
 
-/** A row that failed, or was disturbed in every round, is no ground for a judgement. */
+/** Undefined for a row that failed or was disturbed in every round: no target is evaluated on it. */
 function find({ results }: Figures, row: string): Result | undefined {
   return results.find(({ name, errors, quiet_rounds }) => name === row && errors === 0 && quiet_rounds > 0)
 }

@@ -2,17 +2,17 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { get, post, sendAll } from './requests.ts'
 import type { Request } from './requests.ts'
 
-/** What a row's server is asked, and what must be there before: `seed` expects empty storage, where ids count from 1. */
+/** The requests of a row. `seed` creates the data they need; it expects empty storage, where ids count from 1. */
 export type Workload = { readonly requests: readonly Request[]; seed?(url: string): Promise<void> }
 
 const count = 1_000
-/** More than are sent in a run at any rate that was seen: the rules of the brokerage refuse what is sent twice. */
+/** More than a run sends at any rate measured so far, because the brokerage rejects duplicate orders. */
 const ordersCount = 120_000
-/** Each costs a password hash, made slow on purpose. */
+/** Few, because each costs a password hash, which is slow by design. */
 const usersCount = 20
-const usersAtOnceMax = 2
+const userCreationsInFlightMax = 2
 
-// As long as the answer of the floor, and never in the past.
+// As long as the response of the bare servers, and never expired.
 const record = { user: 'user-1', expire: '9999999999' }
 const guids = Array.from({ length: count }, () => randomUUID().replaceAll('-', '').toUpperCase())
 const seedGuids = (url: string) =>
@@ -21,15 +21,15 @@ const seedGuids = (url: string) =>
     guids.map((guid) => post(`/guid/${guid}`, record)),
   )
 
-/** For a row whose load is put on by a program of its own. */
-export const nothing: Workload = { requests: [] }
+/** For a row whose load comes from a tool. */
+export const noRequests: Workload = { requests: [] }
 
 export const guidReads: Workload = { seed: seedGuids, requests: guids.map((guid) => get(`/guid/${guid}`)) }
 
-/** The service chooses a random GUID for each of these, so no two of them ever meet. */
+/** The service chooses a random GUID for each request, so requests never conflict. */
 export const guidCreations: Workload = { requests: guids.map((_, n) => post('/guid', { user: `user-${n}` })) }
 
-/** Every GUID twice, with another user the second time, so that each request changes its row. */
+/** Each GUID twice with different users, so that every request changes its row. */
 export const guidChanges: Workload = {
   seed: seedGuids,
   requests: ['user-2', 'user-3'].flatMap((user) =>
@@ -61,12 +61,12 @@ const seedUsers = (url: string) =>
     userNumbers.map((n) =>
       post('/users', { name: 'Ada', email: `ada-${n}@example.com`, password: `a password ${n}` }),
     ),
-    usersAtOnceMax,
+    userCreationsInFlightMax,
   )
 
 export const userReads: Workload = { seed: seedUsers, requests: userNumbers.map((n) => get(`/users/${n}`)) }
 
-/** As long as a key and a certificate of 2048-bit RSA, and opaque, so that what is measured is the encryption. */
+/** As long as a 2048-bit RSA key and certificate, but random, so that the row measures encryption and not parsing. */
 export const certificateCreations: Workload = {
   seed: seedUsers,
   requests: userNumbers.map((n) =>
@@ -78,7 +78,7 @@ export const certificateCreations: Workload = {
   ),
 }
 
-/** Buys in hours of the market, of which no two are alike. */
+/** Distinct buy orders within market hours. */
 const buys = (accountOf: (n: number) => number): Request[] =>
   Array.from({ length: ordersCount }, (_, n) =>
     post(`/accounts/${accountOf(n)}/orders`, {
@@ -92,11 +92,11 @@ const buys = (accountOf: (n: number) => number): Request[] =>
 const openAccounts = numbers.map(() => post('/accounts', { cash: 1_000_000_000_000 }))
 const seedAccounts = (url: string) => sendAll(url, openAccounts)
 
-/** What an emulator can bear, which gives up on a thousand accounts. */
+/** Few, because the DynamoDB emulator fails with a thousand accounts. */
 const fewAccounts = 20
-const fewAtOnceMax = 2
+const fewInFlightMax = 2
 export const ordersOnFew: Workload = {
-  seed: (url) => sendAll(url, openAccounts.slice(0, fewAccounts), fewAtOnceMax),
+  seed: (url) => sendAll(url, openAccounts.slice(0, fewAccounts), fewInFlightMax),
   requests: buys((n) => (n % fewAccounts) + 1),
 }
 

@@ -3,11 +3,11 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Generator, Load, LoadOptions } from './load.ts'
 import type { Request } from './requests.ts'
-import { run } from './pinning.ts'
+import { runPinned } from './pinning.ts'
 
-const marker = 'counted:'
+const marker = 'totals:'
 
-/** The version that wrk tells, or undefined where there is no wrk. */
+/** Undefined where wrk is not installed. */
 export function wrkVersion(): string | undefined {
   const { stdout } = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
   return /wrk (?:debian\/)?([\d.]+)/.exec(stdout ?? '')?.[1]
@@ -24,14 +24,14 @@ export function createWrk(options: { connections: number; directory: string }): 
       writeFileSync(list, requests.map(lineOf).join('\n'))
       writeFileSync(script, luaScript(list))
       const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]
-      return parse(await run('wrk', flags, seconds))
+      return parse(await runPinned('wrk', flags, seconds))
     },
   }
 }
 
 function parse(output: string): Load {
   const line = output.split('\n').find((text) => text.startsWith(marker))
-  if (!line) throw new Error(`wrk counted nothing: ${output}`)
+  if (!line) throw new Error(`wrk printed no totals: ${output}`)
   const [requests = 0, seconds = 1, bytes = 0, p50Ms = 0, p99Ms = 0, errors = 0] = line
     .slice(marker.length)
     .split(' ')
@@ -39,7 +39,7 @@ function parse(output: string): Load {
   return { requests, rps: requests / seconds, p50Ms, p99Ms, bytes: bytes / requests, errors }
 }
 
-/** Requests are formatted before the load begins: making them while it runs would cost the generator its rate. */
+/** Formats the requests before the load begins, because formatting during the load would reduce its rate. */
 function luaScript(list: string): string {
   return `
 local requests = {}

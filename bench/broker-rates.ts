@@ -5,15 +5,15 @@ import { billingQueue } from '@quintet/contracts'
 import { connect } from 'amqplib'
 import pg from 'pg'
 import { engine, freshPostgres, migrate } from './engines.ts'
-import { waitForQuiet } from './noise.ts'
+import { waitForIdle } from './wait-for-idle.ts'
 import { billing } from './rows.ts'
 import { startServer } from './servers.ts'
 import type { ServerProcess } from './servers.ts'
 
-/** Orders per second from a publisher through RabbitMQ into PostgreSQL, and out of a queue that has piled up. */
+/** Orders per second from a publisher through RabbitMQ into PostgreSQL, and from a full queue into PostgreSQL. */
 export type BrokerRates = { endToEnd: number; peerEndToEnd: number; drained: number; peerDrained: number }
 
-/** A publisher, which resolves when the broker has confirmed, and the process that stores what it publishes. */
+/** `publish` resolves when the broker has confirmed; `consumer` stores the orders. */
 type Side = {
   databaseUrl: string
   consumer: ServerProcess
@@ -22,15 +22,15 @@ type Side = {
 }
 
 const ordersCount = 20_000
-const publishedAtOnceMax = 32
+const inFlightMax = 32
 const pollMs = 10
 const storedWithinMs = 120_000
 const body = JSON.stringify({ user_id: '3', number_of_items: '5', total_amount: '180' })
 
 export async function brokerRates(directory: string): Promise<BrokerRates> {
-  const ours = await measureSide(await openOurs(), directory)
+  const quintet = await measureSide(await openQuintet(), directory)
   const peer = await measureSide(await openPeer(), directory)
-  return { ...ours, peerEndToEnd: peer.endToEnd, peerDrained: peer.drained }
+  return { ...quintet, peerEndToEnd: peer.endToEnd, peerDrained: peer.drained }
 }
 
 async function measureSide(side: Side, directory: string): Promise<{ endToEnd: number; drained: number }> {
@@ -38,21 +38,21 @@ async function measureSide(side: Side, directory: string): Promise<{ endToEnd: n
   await database.connect()
   try {
     const server = await startServer([side.consumer], { directory })
-    await waitForQuiet()
+    await waitForIdle()
     const startedAt = performance.now()
     await publishAll(side.publish)
     await untilStored(database, ordersCount)
     const endToEnd = rateSince(startedAt)
     await server.close()
     await publishAll(side.publish)
-    await waitForQuiet()
-    const again = await startServer([side.consumer], { directory })
-    // The time that a process takes to start is none that it takes to drain.
+    await waitForIdle()
+    const restarted = await startServer([side.consumer], { directory })
+    // Counts from the first order stored, so that the start of the process is not included.
     await untilStored(database, ordersCount + 1)
-    const drainingSince = performance.now()
+    const drainStartedAt = performance.now()
     await untilStored(database, 2 * ordersCount)
-    const drained = rateSince(drainingSince)
-    await again.close()
+    const drained = rateSince(drainStartedAt)
+    await restarted.close()
     return { endToEnd, drained }
   } finally {
     await database.end()
@@ -60,8 +60,8 @@ async function measureSide(side: Side, directory: string): Promise<{ endToEnd: n
   }
 }
 
-/** The queue of the bench alone, so that it meets nothing else on the broker. */
-async function openOurs(): Promise<Side> {
+/** Drops all messages left in the queue by earlier runs. */
+async function openQuintet(): Promise<Side> {
   const databaseUrl = await freshPostgres('bench_orders')
   await migrate('billing', { BILLING_DATABASE_URL: databaseUrl })
   const url = engine('amqp')
@@ -110,26 +110,26 @@ async function openPeer(): Promise<Side> {
 }
 
 async function publishAll(publish: () => Promise<unknown>): Promise<void> {
-  let left = ordersCount
-  const lane = async () => {
-    while (left > 0) {
-      left -= 1
+  let remaining = ordersCount
+  const publishRemaining = async () => {
+    while (remaining > 0) {
+      remaining -= 1
       await publish()
     }
   }
-  await Promise.all(Array.from({ length: publishedAtOnceMax }, lane))
+  await Promise.all(Array.from({ length: inFlightMax }, publishRemaining))
 }
 
-/** Ids are asked for, since counting rows would load the database that is measured. */
+/** Reads the highest id, because counting rows would load the database under test. */
 async function untilStored(database: pg.Client, count: number): Promise<void> {
-  for (const givenUpAt = performance.now() + storedWithinMs; performance.now() < givenUpAt; ) {
+  for (const deadline = performance.now() + storedWithinMs; performance.now() < deadline; ) {
     const { rows } = await database.query<{ last: number }>(
       'select coalesce(max(id), 0)::int as last from orders',
     )
     if ((rows[0]?.last ?? 0) >= count) return
     await setTimeout(pollMs)
   }
-  throw new Error(`Not ${count} orders were stored in time.`)
+  throw new Error(`${count} orders were not stored within ${storedWithinMs} ms.`)
 }
 
 function rateSince(startedAt: number): number {

@@ -7,19 +7,19 @@ const waitMsMax = 10_000
 const sampleMs = 250
 
 /**
- * Waits until next to nothing is done, by the machine unless told by whose processor time to judge, or until it has
- * waited long enough: the neighbours may never stop.
+ * Waits until little CPU time is being used, by the whole machine or as `cpuMs` counts it. Gives up after `waitMsMax`,
+ * because other processes may never stop.
  */
-export async function waitForQuiet(cpuMs: () => number = busyMs): Promise<void> {
-  const givenUpAt = performance.now() + waitMsMax
-  while (hasProc && performance.now() < givenUpAt) {
+export async function waitForIdle(cpuMs: () => number = busyMs): Promise<void> {
+  const deadline = performance.now() + waitMsMax
+  while (hasProc && performance.now() < deadline) {
     const before = cpuMs()
     await setTimeout(sampleMs)
     if ((cpuMs() - before) / sampleMs < idleCoresMax) return
   }
 }
 
-/** Time in which the processors did anything so far: of processes, interrupts, and what other virtual machines took. */
+/** CPU time that the machine has used since it started: processes, interrupts, and time stolen by other virtual machines. */
 export function busyMs(): number {
   const line = hasProc ? readFileSync('/proc/stat', 'utf8').split('\n', 1)[0] : ''
   const times = (line ?? '').trim().split(/\s+/).slice(1).map(Number)
