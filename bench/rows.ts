@@ -1,3 +1,5 @@
+import { portSetting, urlSetting } from '@quintet/contracts/topology'
+import type { ServiceName } from '@quintet/contracts/topology'
 import type { Load } from './load.ts'
 import type { ServerProcess } from './servers.ts'
 import {
@@ -39,11 +41,7 @@ export const bareHttp: ServerProcess = {
   core: 'server',
 }
 
-export const guid: ServerProcess = {
-  script: 'services/guid/src/main.ts',
-  ports: ['GUID_PORT'],
-  core: 'server',
-}
+export const guid = serviceProcess('guid')
 
 export const bareFastify: ServerProcess = {
   script: 'bench/bare-fastify.ts',
@@ -51,46 +49,25 @@ export const bareFastify: ServerProcess = {
   core: 'server',
 }
 
-const gateway: ServerProcess = {
-  script: 'services/gateway/src/main.ts',
-  ports: ['GATEWAY_PORT'],
-  upstream: 'GUID_URL',
-  core: 'server',
-}
+const gateway: ServerProcess = { ...serviceProcess('gateway'), upstream: urlSetting('guid') }
 
 const bothInOne: ServerProcess = {
   script: 'quintet.ts',
   args: ['start', 'gateway', 'guid'],
-  ports: ['GATEWAY_PORT', 'GUID_PORT'],
+  ports: [portSetting('gateway'), portSetting('guid')],
   core: 'server',
 }
 
 const withoutLog: ServerProcess = { ...guid, settings: { LOG_LEVEL: 'silent' } }
 const withoutCache: ServerProcess = { ...guid, settings: { CACHE_URL: 'none:' } }
 
-const inventory: ServerProcess = {
-  script: 'services/inventory/src/main.ts',
-  ports: ['INVENTORY_PORT'],
-  core: 'server',
-}
+const inventory = serviceProcess('inventory')
 
-const certificates: ServerProcess = {
-  script: 'services/certificates/src/main.ts',
-  ports: ['CERTIFICATES_PORT'],
-  core: 'server',
-}
+const certificates = serviceProcess('certificates')
 
-export const brokerage: ServerProcess = {
-  script: 'services/brokerage/src/main.ts',
-  ports: ['BROKERAGE_PORT'],
-  core: 'server',
-}
+export const brokerage = serviceProcess('brokerage')
 
-export const billing: ServerProcess = {
-  script: 'services/billing/src/main.ts',
-  ports: ['BILLING_PORT'],
-  core: 'server',
-}
+export const billing = serviceProcess('billing')
 
 export const rows: Row[] = [
   { name: 'floor', processes: [bareHttp], workload: bareRequests },
@@ -125,4 +102,9 @@ function matches(rows: readonly Row[], text: string): string[] {
   const found = names.includes(text) ? [text] : names.filter((name) => name.includes(text))
   if (found.length === 0) throw new Error(`No row is called "${text}"; there are: ${names.join(', ')}.`)
   return found
+}
+
+/** A service alone in its process. */
+function serviceProcess(name: ServiceName): ServerProcess {
+  return { script: `services/${name}/src/main.ts`, ports: [portSetting(name)], core: 'server' }
 }

@@ -1,20 +1,8 @@
-import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
-import { createBillingApp } from '../services/billing/src/app.ts'
-import { billingSettings } from '../services/billing/src/config.ts'
-import { createBrokerageApp } from '../services/brokerage/src/app.ts'
-import { brokerageSettings } from '../services/brokerage/src/config.ts'
-import { createCertificatesApp } from '../services/certificates/src/app.ts'
-import { certificatesSettings } from '../services/certificates/src/config.ts'
-import { mergeDocuments } from '../services/gateway/src/api-document.ts'
-import { createGatewayApp } from '../services/gateway/src/app.ts'
-import { gatewaySettings } from '../services/gateway/src/config.ts'
-import { topology } from '../services/gateway/src/topology.ts'
-import { createGuidApp } from '../services/guid/src/app.ts'
-import { guidSettings } from '../services/guid/src/config.ts'
-import { createInventoryApp } from '../services/inventory/src/app.ts'
-import { inventorySettings } from '../services/inventory/src/config.ts'
+import { serviceNames, topology, upstreamNames } from '@quintet/contracts/topology'
+import type { ServiceEntry } from '@quintet/contracts/topology'
+import { mergeDocuments, services } from '../topology.ts'
 
 export type Operation = { readonly operationId?: string; readonly responses: Record<string, unknown> }
 export type ApiDocument = {
@@ -25,8 +13,8 @@ export type ApiDocument = {
 /** What each service and the gateway say of their own operations, read from them without a port, on storage of no one. */
 export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   const documents = new Map<string, ApiDocument>()
-  for (const [name, create] of Object.entries(apps)) {
-    const app = await create()
+  for (const name of serviceNames) {
+    const app = await services[name].createApp(settings, { logger })
     await app.ready()
     documents.set(name, documentOf(app))
     await app.close()
@@ -36,36 +24,24 @@ export async function readDocuments(): Promise<Map<string, ApiDocument>> {
 
 /** The document of the whole system, as the gateway gives it when all services are up. */
 export function mergedDocument(documents: ReadonlyMap<string, ApiDocument>): object {
-  const parts = topology.flatMap((service) => {
-    const document = documents.get(service.name)
-    return document === undefined ? [] : [{ service, document }]
+  const parts = upstreamNames.flatMap((name) => {
+    const document = documents.get(name)
+    return document === undefined ? [] : [{ service: { name, ...topology[name] }, document }]
   })
   return mergeDocuments({ ...documents.get('gateway') }, parts)
 }
 
-const apps: Readonly<Record<string, () => Promise<App>>> = {
-  guid: () => createGuidApp(loadConfig(guidSettings, settings), quiet),
-  brokerage: () => createBrokerageApp(loadConfig(brokerageSettings, settings), quiet),
-  certificates: () => createCertificatesApp(loadConfig(certificatesSettings, settings), quiet),
-  inventory: () => createInventoryApp(loadConfig(inventorySettings, settings), quiet),
-  billing: () => createBillingApp(loadConfig(billingSettings, settings), quiet),
-  gateway: () => createGatewayApp(loadConfig(gatewaySettings, settings), quiet),
-}
+const logger = createLogger({ service: 'clients', level: 'silent' })
 
-const quiet = { logger: createLogger({ service: 'clients', level: 'silent' }) }
-
+const inMemory = serviceNames.flatMap((name) => {
+  const { storage }: ServiceEntry = topology[name]
+  return [storage.database, storage.queue].filter((setting) => setting !== undefined)
+})
 const settings = new Map(
-  Object.entries({
-    GUID_DATABASE_URL: 'sqlite::memory:',
-    EVENTS_URL: 'sqlite::memory:',
-    BROKERAGE_DATABASE_URL: 'sqlite::memory:',
-    CERTIFICATES_DATABASE_URL: 'sqlite::memory:',
-    CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
-    CERTIFICATES_KEY: '0'.repeat(64),
-    INVENTORY_DATABASE_URL: 'sqlite::memory:',
-    BILLING_DATABASE_URL: 'sqlite::memory:',
-    QUEUE_URL: 'sqlite::memory:',
-  }).map(([name, value]) => [name, { value, source: 'environment' as const }]),
+  [
+    ...inMemory.map((setting) => [setting, 'sqlite::memory:'] as const),
+    ['CERTIFICATES_KEY', '0'.repeat(64)] as const,
+  ].map(([name, value]) => [name, { value, source: 'environment' as const }]),
 )
 
 /** The document of the app alone: over HTTP the gateway would ask the others for theirs. */

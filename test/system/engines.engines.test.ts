@@ -7,6 +7,8 @@ import { promisify } from 'node:util'
 import { startPrivateEngine } from '@quintet/backends'
 import type { EngineName, PrivateEngine } from '@quintet/backends'
 import { engineUrl, until } from '@quintet/chassis/testing'
+import { topology } from '@quintet/contracts/topology'
+import type { ServiceEntry } from '@quintet/contracts/topology'
 import pg from 'pg'
 import { call, dataFolder, root, run } from './processes.ts'
 
@@ -117,19 +119,26 @@ async function startEngines(t: TestContext, wanted: readonly EngineName[] = name
     }),
   )
   const engines = Object.fromEntries(started.filter(([, engine]) => engine !== undefined)) as Engines
-  const database = (name: string) =>
-    Object.assign(new URL(engines.postgres.url), { pathname: `/${name}` }).href
   const settings = {
     DATA_DIR: dataFolder(t),
-    GUID_DATABASE_URL: database('guid_db'),
-    CERTIFICATES_DATABASE_URL: database('certificates_db'),
-    INVENTORY_DATABASE_URL: database('movies_db'),
-    BILLING_DATABASE_URL: database('orders_db'),
+    ...databaseUrls(engines.postgres),
     CERTIFICATES_KEY: '0'.repeat(64),
     ...(engines.redis && { CACHE_URL: engines.redis.url }),
     ...(engines.amqp && { QUEUE_URL: engines.amqp.url }),
   }
   return { engines, settings }
+}
+
+/** The setting of each database that can be on PostgreSQL. */
+function databaseUrls({ url }: PrivateEngine): Record<string, string> {
+  const entries: readonly ServiceEntry[] = Object.values(topology)
+  return Object.fromEntries(
+    entries.flatMap(({ storage, engines, databaseName }) =>
+      storage.database !== undefined && engines.includes('postgres')
+        ? [[storage.database, Object.assign(new URL(url), { pathname: `/${databaseName}` }).href]]
+        : [],
+    ),
+  )
 }
 
 async function migrate(settings: Record<string, string>): Promise<void> {

@@ -3,10 +3,10 @@ import { once } from 'node:events'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { serviceNames } from '@quintet/contracts/topology'
 import { dataFolder, run } from './processes.ts'
 
 const root = new URL('../..', import.meta.url).pathname
-const services = ['gateway', 'guid', 'brokerage', 'certificates', 'inventory', 'billing']
 
 /** The whole system on free ports, and what tells the collection where it is. */
 async function startSystem(t: TestContext, environment: Record<string, string> = {}): Promise<string[]> {
@@ -15,7 +15,7 @@ async function startSystem(t: TestContext, environment: Record<string, string> =
     LOG_LEVEL: 'warn',
     ...environment,
   })
-  const addresses = services.map(async (name) => ['--env-var', `${name}=${await quintet.address(name)}`])
+  const addresses = serviceNames.map(async (name) => ['--env-var', `${name}=${await quintet.address(name)}`])
   return [...(await Promise.all(addresses)).flat(), '--env-var', 'allow_delete_all=yes']
 }
 

@@ -5,8 +5,11 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { portSetting, serviceNames } from '@quintet/contracts/topology'
 
 export const root = new URL('../..', import.meta.url).pathname
+
+const freePorts = Object.fromEntries(serviceNames.map((name) => [portSetting(name), '0']))
 
 export type Process = {
   readonly child: ChildProcess
@@ -31,12 +34,7 @@ export function run(t: TestContext, words: readonly string[], environment: Recor
     env: {
       PATH: process.env.PATH,
       HOST: '127.0.0.1',
-      GATEWAY_PORT: '0',
-      GUID_PORT: '0',
-      BROKERAGE_PORT: '0',
-      CERTIFICATES_PORT: '0',
-      INVENTORY_PORT: '0',
-      BILLING_PORT: '0',
+      ...freePorts,
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
 import type { Guid, QuintetClient } from '@quintet/clients/typescript'
+import { serviceNames } from '@quintet/contracts/topology'
 import { call, dataFolder, run } from './processes.ts'
 
 test('quintet start brings up all services, one line each, and they work together through the gateway', async (t) => {
@@ -14,7 +15,7 @@ test('quintet start brings up all services, one line each, and they work togethe
       .trim()
       .split('\n')
       .map((line) => line.split(' ', 1)[0]),
-    ['guid', 'brokerage', 'certificates', 'inventory', 'billing', 'gateway'],
+    serviceNames,
   )
   assert.deepEqual(dataOf(await gateway.GET('/api/movies')), [])
   assert.deepEqual(dataOf(await gateway.GET('/certificates')), [])

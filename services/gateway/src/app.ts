@@ -5,6 +5,7 @@ import { createApp, parseExactJson } from '@quintet/chassis/http'
 import { openQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import { systemDescription, urlSetting } from '@quintet/contracts/topology'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
 import { openLazily } from './lazy-queue.ts'
@@ -34,8 +35,7 @@ export async function createGatewayApp(
   const app = await createApp({
     name: 'gateway',
     title: 'Quintet',
-    description:
-      'A GUID registry, a brokerage, a certificate store, a movie inventory and billing behind one gateway.',
+    description: systemDescription(),
     logger,
     metrics,
     detailAlias: 'message',
@@ -71,6 +71,10 @@ function createDestinations(
   }
   return topology.map((service) => ({
     ...service,
-    upstream: createUpstream({ ...shared, service: service.name, url: new URL(config[service.url]) }),
+    upstream: createUpstream({
+      ...shared,
+      service: service.name,
+      url: new URL(config[urlSetting(service.name)]),
+    }),
   }))
 }

@@ -1,30 +1,29 @@
 import { commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
+import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
+import type { UpstreamName } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
-import type { Static } from 'typebox'
+import type { Static, TInteger, TString } from 'typebox'
 
-/** A service's address on its own, since the gateway alone decides on the paths. */
-function serviceUrl(service: string, port: string) {
-  return Type.String({
-    default: `http://127.0.0.1:{${port}}`,
-    pattern: '^http://(?:[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?/?$',
-    description: `Where the ${service} service is.`,
-    expected: 'an address like http://127.0.0.1:8888, without a path',
-  })
-}
+type UpstreamPorts = { [Name in UpstreamName as `${Uppercase<Name>}_PORT`]: TInteger }
+type UpstreamUrls = { [Name in UpstreamName as `${Uppercase<Name>}_URL`]: TString }
+
+// They stand in the defaults of the addresses.
+const upstreamPorts = Object.fromEntries(
+  upstreamNames.map((name) => [
+    portSetting(name),
+    port(topology[name].port, `The port of the ${name} service.`),
+  ]),
+) as UpstreamPorts
+
+const upstreamUrls = Object.fromEntries(
+  upstreamNames.map((name) => [urlSetting(name), serviceUrl(name)]),
+) as UpstreamUrls
 
 export const gatewaySettings = Type.Object({
   ...commonSettings,
-  GATEWAY_PORT: port(3000, 'The port of the gateway.'),
-  GUID_PORT: port(8888, 'The port of the guid service.'),
-  BROKERAGE_PORT: port(8000, 'The port of the brokerage service.'),
-  CERTIFICATES_PORT: port(9000, 'The port of the certificates service.'),
-  INVENTORY_PORT: port(8080, 'The port of the inventory service.'),
-  BILLING_PORT: port(8081, 'The port of the billing service.'),
-  GUID_URL: serviceUrl('guid', 'GUID_PORT'),
-  BROKERAGE_URL: serviceUrl('brokerage', 'BROKERAGE_PORT'),
-  CERTIFICATES_URL: serviceUrl('certificates', 'CERTIFICATES_PORT'),
-  INVENTORY_URL: serviceUrl('inventory', 'INVENTORY_PORT'),
-  BILLING_URL: serviceUrl('billing', 'BILLING_PORT'),
+  GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
+  ...upstreamPorts,
+  ...upstreamUrls,
   QUEUE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:', 'amqp:', 'amqps:'],
@@ -64,3 +63,13 @@ export const gatewaySettings = Type.Object({
 })
 
 export type GatewayConfig = Static<typeof gatewaySettings>
+
+/** A service's address without a path, since the gateway alone decides on the paths. */
+function serviceUrl(name: UpstreamName): TString {
+  return Type.String({
+    default: `http://127.0.0.1:{${portSetting(name)}}`,
+    pattern: '^http://(?:[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?/?$',
+    description: `Where the ${name} service is.`,
+    expected: 'an address like http://127.0.0.1:8888, without a path',
+  })
+}

@@ -12,12 +12,10 @@ const own = {
 
 const guid: Service = {
   name: 'guid',
-  url: 'GUID_URL',
   paths: { '/guid': '/guid', '/guids': '/guids' },
 }
 const billing: Service = {
   name: 'billing',
-  url: 'BILLING_URL',
   paths: { '/api/orders': '/orders' },
 }
 

@@ -1,0 +1,58 @@
+import { readSettings } from '@quintet/chassis/config'
+import { diagnose } from '@quintet/chassis/diagnosis'
+import type { Finding } from '@quintet/chassis/diagnosis'
+import { topology } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import type { Service } from '../topology.ts'
+import { services } from '../topology.ts'
+import { migrateStorage } from './migrate.ts'
+import { checkSettings, servicesFrom, storageOf } from './services.ts'
+
+/** `quintet doctor`: examines each engine once, and fails if one is set in a way that breaks a promise. */
+export async function doctor(words: readonly string[]): Promise<void> {
+  const names = servicesFrom(words)
+  const settings = readSettings(process.env)
+  checkSettings(names, settings)
+  const engines = Map.groupBy(
+    names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
+    ({ url }) => url,
+  )
+  const examined = [...engines].map(async ([url, users]) => ({ users, findings: await examine(url, users) }))
+  for (const { users, findings } of await Promise.all(examined)) {
+    const names = [...new Set(users.map(({ setting }) => setting))].join(', ')
+    process.stdout.write(`\n${users[0]?.shown}   ${names}\n`)
+    for (const { verdict, text } of findings)
+      process.stdout.write(`  ${(verdict === 'broken' ? 'BROKEN' : verdict).padEnd(6)}  ${text}\n`)
+    if (findings.some(({ verdict }) => verdict === 'broken')) process.exitCode = 1
+  }
+}
+
+type User = { readonly name: ServiceName; readonly setting: string }
+
+/** The findings about an engine, and whether the tables of its users are those of this version. */
+async function examine(url: string, users: readonly User[]): Promise<Finding[]> {
+  const own = users
+    .map(({ name }): Service => services[name])
+    .map((service) => service.diagnoserOf?.(url))
+    .find((diagnoser) => diagnoser !== undefined)
+  const findings = await diagnose(url, own)
+  // A service migrates its embedded database itself, when it starts.
+  if (url.startsWith('sqlite:') || findings.some(({ verdict }) => verdict === 'broken')) return findings
+  for (const { name, setting } of users) {
+    const { storage }: ServiceEntry = topology[name]
+    if (setting === storage.database) findings.push(await examineTables(name, url))
+  }
+  return findings
+}
+
+async function examineTables(name: ServiceName, url: string): Promise<Finding> {
+  const pending = await migrateStorage(name, url, 'status').then(
+    (lines) => lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, '')),
+    (error: unknown) => [`unknown: ${error instanceof Error ? error.message : error}`],
+  )
+  if (pending.length === 0) return { verdict: 'good', text: `The tables of ${name} are up to date.` }
+  return {
+    verdict: 'broken',
+    text: `The tables of ${name} are not up to date (${pending.join(', ')}): quintet migrate up ${name}`,
+  }
+}

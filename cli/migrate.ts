@@ -1,0 +1,49 @@
+import { readSettings } from '@quintet/chassis/config'
+import { makeMigration, migrateDatabase } from '@quintet/chassis/database'
+import type { MigrationAction } from '@quintet/chassis/database'
+import { topology } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import type { Service } from '../topology.ts'
+import { services } from '../topology.ts'
+import { migrationsOf, serviceNamed, servicesFrom, storageOf } from './services.ts'
+import { UsageError } from './usage-error.ts'
+
+export const migrateUsage = `
+  quintet migrate status|up|down [service]  show, apply or revert changes of the databases' tables
+  quintet migrate make <service> <name>     write a new, empty migration
+`
+
+/** `quintet migrate`: shows, applies, reverts or makes migrations. */
+export async function migrate([action, ...words]: readonly string[]): Promise<void> {
+  if (action === 'make') return make(words)
+  if (action !== 'status' && action !== 'up' && action !== 'down')
+    throw new UsageError(`Migrations have these commands:\n${migrateUsage}`)
+  const settings = readSettings(process.env)
+  for (const name of servicesFrom(words)) {
+    const { storage }: ServiceEntry = topology[name]
+    const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
+    if (database === undefined) continue
+    const done = await migrateStorage(name, database.url, action)
+    process.stdout.write(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
+  }
+}
+
+export async function migrateStorage(
+  name: ServiceName,
+  url: string,
+  action: MigrationAction,
+): Promise<string[]> {
+  const service: Service = services[name]
+  if (service.migrateStorage !== undefined) return service.migrateStorage(url, action)
+  return migrateDatabase(url, { migrations: migrationsOf(name) }, action)
+}
+
+async function make([service, migration, ...rest]: readonly string[]): Promise<void> {
+  if (migration === undefined || rest.length > 0)
+    throw new UsageError('A migration needs a service and a name: quintet migrate make <service> <name>')
+  const name = serviceNamed(service)
+  const file = await makeMigration(migrationsOf(name), migration).catch((error: Error) => {
+    throw new UsageError(error.message)
+  })
+  process.stdout.write(`services/${name}/migrations/${file}\n`)
+}

@@ -1,0 +1,32 @@
+import { loadConfig, readSettings } from '@quintet/chassis/config'
+import { AppError } from '@quintet/chassis/errors'
+import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
+import type { Queue } from '@quintet/chassis/queue'
+import { serviceNames, topology } from '@quintet/contracts/topology'
+import type { ServiceEntry } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { UsageError } from './usage-error.ts'
+
+/** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
+export async function queue(words: readonly string[]): Promise<void> {
+  const brokers: Queue[] = []
+  try {
+    for (const url of queueUrls()) brokers.push(await openQueue(url))
+    process.stdout.write(await runQueueCommand(brokers, words))
+  } catch (error) {
+    throw error instanceof AppError ? new UsageError(error.message) : error
+  } finally {
+    for (const broker of brokers) await broker.close()
+  }
+}
+
+function queueUrls(): Set<string> {
+  const settings = readSettings(process.env)
+  const urls = serviceNames.flatMap((name) => {
+    const { storage }: ServiceEntry = topology[name]
+    if (storage.queue === undefined) return []
+    const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+    return [String(config[storage.queue])]
+  })
+  return new Set(urls)
+}

@@ -1,0 +1,58 @@
+import { loadConfig, readSettings } from '@quintet/chassis/config'
+import type { Settings } from '@quintet/chassis/config'
+import type { App } from '@quintet/chassis/http'
+import { closeOnSignal, listen } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { portSetting, serviceNames, urlSetting } from '@quintet/contracts/topology'
+import type { ServiceName } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { checkSettings, servicesFrom, storageOf } from './services.ts'
+
+/** `quintet start`: runs services in this process, and prints a line for each once all are ready. */
+export async function start(words: readonly string[]): Promise<void> {
+  const wanted = servicesFrom(words)
+  const names = serviceNames.filter((name) => wanted.includes(name))
+  const settings = new Map(readSettings(process.env))
+  checkSettings(names, settings)
+  const logger = createLogger({ service: 'quintet', level: 'info' })
+  const running: App[] = []
+  // The gateway closes first, so that it forwards no new request to a service that is gone.
+  const close = async () => {
+    for (const app of running.toReversed()) await app.close()
+  }
+  const begin = async (name: ServiceName): Promise<string> => {
+    const app = await services[name].createApp(settings)
+    running.push(app)
+    const address = await listen(app, addressOf(name, settings))
+    const url = urlSetting(name)
+    if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
+    return lineOf(name, address, settings)
+  }
+  try {
+    // They start together, because each waits for threads and disks; none is closed before all have started or failed.
+    const results = await Promise.allSettled(names.filter((name) => name !== 'gateway').map(begin))
+    const lines = results.map(valueOrThrow)
+    if (names.includes('gateway')) lines.push(await begin('gateway'))
+    closeOnSignal(close, logger)
+    process.stdout.write(lines.join(''))
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
+  if (result.status === 'rejected') throw result.reason
+  return result.value
+}
+
+function addressOf(name: ServiceName, settings: Settings): { host: string; port: number } {
+  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+  return { host: String(config.HOST), port: Number(config[portSetting(name)]) }
+}
+
+function lineOf(name: ServiceName, address: string, settings: Settings): string {
+  const storage = storageOf(name, settings).map(({ shown }) => shown)
+  const place = storage.length > 0 ? `   on ${storage.join(', ')}` : ''
+  return `${name.padEnd(12)} ${address.padEnd(24)} docs ${address}/docs${place}\n`
+}

@@ -1,0 +1,112 @@
+/** The one list of services, as plain data: everything else that lists services is derived from it or held to it by a test. */
+
+export type ServiceName = keyof typeof topology
+/** A service that the gateway forwards requests to. */
+export type UpstreamName = Exclude<ServiceName, 'gateway'>
+
+type Topology = Readonly<Record<string, ServiceEntry>>
+
+export type ServiceEntry = {
+  /** What it is, with its article, as one part of the sentence that describes the system. */
+  readonly title: string
+  /** What it does, for the table in the README. */
+  readonly summary: string
+  /** Its port unless a setting says otherwise. */
+  readonly port: number
+  /** The settings that say where it stores data, by kind; several services may share a queue and a cache. */
+  readonly storage: { readonly database?: string; readonly queue?: string; readonly cache?: string }
+  /** The engines that its database can be on: the embedded one first, then the one that deployments use. */
+  readonly engines: readonly DatabaseEngine[]
+  /** The name of its database on a server. */
+  readonly databaseName?: string
+  /** The paths that the gateway forwards, each with everything below it, and what the service calls them. */
+  readonly paths: Readonly<Record<string, string>>
+}
+
+export type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dynamodb'
+
+/** In the order of starting and of lists. The gateway is last, because it needs the addresses of the others. */
+export const topology = {
+  guid: {
+    title: 'a GUID registry',
+    summary: 'GUIDs that expire to the second, at once or by way of a queue',
+    port: 8888,
+    storage: { database: 'GUID_DATABASE_URL', queue: 'EVENTS_URL', cache: 'CACHE_URL' },
+    engines: ['sqlite', 'postgres', 'mysql', 'mongodb'],
+    databaseName: 'guid_db',
+    paths: { '/guid': '/guid', '/guids': '/guids', '/operations': '/operations' },
+  },
+  brokerage: {
+    title: 'a brokerage',
+    summary: 'accounts that buy and sell shares, exactly and one order after the other',
+    port: 8000,
+    storage: { database: 'BROKERAGE_DATABASE_URL' },
+    engines: ['sqlite', 'dynamodb'],
+    databaseName: 'brokerage',
+    paths: { '/accounts': '/accounts', '/market': '/market' },
+  },
+  certificates: {
+    title: 'a certificate store',
+    summary: 'users, certificates and their private keys, encrypted; notices of what ends',
+    port: 9000,
+    storage: {
+      database: 'CERTIFICATES_DATABASE_URL',
+      queue: 'CERTIFICATES_QUEUE_URL',
+      cache: 'CACHE_URL',
+    },
+    engines: ['sqlite', 'postgres'],
+    databaseName: 'certificates_db',
+    paths: { '/users': '/users', '/certificates': '/certificates' },
+  },
+  inventory: {
+    title: 'a movie inventory',
+    summary: 'movies: added, searched, changed, deleted',
+    port: 8080,
+    storage: { database: 'INVENTORY_DATABASE_URL', cache: 'CACHE_URL' },
+    engines: ['sqlite', 'postgres'],
+    databaseName: 'movies_db',
+    paths: { '/api/movies': '/api/movies' },
+  },
+  billing: {
+    title: 'billing',
+    summary: 'makes exactly one order of each message of its queue',
+    port: 8081,
+    storage: { database: 'BILLING_DATABASE_URL', queue: 'QUEUE_URL' },
+    engines: ['sqlite', 'postgres'],
+    databaseName: 'orders_db',
+    paths: { '/api/orders': '/orders' },
+  },
+  gateway: {
+    title: 'a gateway',
+    summary: 'one door to all services: routes, times out, retries, breaks circuits, documents',
+    port: 3000,
+    storage: {},
+    engines: [],
+    paths: {},
+  },
+} as const satisfies Topology
+
+export const serviceNames = Object.keys(topology) as readonly ServiceName[]
+export const upstreamNames = serviceNames.filter((name) => name !== 'gateway')
+
+/** The setting with the port that a service listens on. */
+export function portSetting<Name extends ServiceName>(name: Name): `${Uppercase<Name>}_PORT` {
+  return `${upperCase(name)}_PORT`
+}
+
+/** The setting of the gateway with the address of a service. */
+export function urlSetting<Name extends ServiceName>(name: Name): `${Uppercase<Name>}_URL` {
+  return `${upperCase(name)}_URL`
+}
+
+/** The whole system in one sentence. */
+export function systemDescription(
+  titles = upstreamNames.map((name): string => topology[name].title),
+): string {
+  const [first = '', ...rest] = new Intl.ListFormat('en-GB').format(titles)
+  return `${first.toUpperCase()}${rest.join('')} behind one gateway.`
+}
+
+function upperCase<Text extends string>(text: Text): Uppercase<Text> {
+  return text.toUpperCase() as Uppercase<Text>
+}

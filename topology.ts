@@ -1,0 +1,69 @@
+import { loadConfig } from '@quintet/chassis/config'
+import type { Settings } from '@quintet/chassis/config'
+import type { MigrationAction } from '@quintet/chassis/database'
+import type { Diagnose } from '@quintet/chassis/diagnosis'
+import type { App } from '@quintet/chassis/http'
+import type { Logger } from '@quintet/chassis/telemetry'
+import type { ServiceName } from '@quintet/contracts/topology'
+import type { Static, TObject } from 'typebox'
+import { createBillingApp } from './services/billing/src/app.ts'
+import { billingSettings } from './services/billing/src/config.ts'
+import { createBrokerageApp } from './services/brokerage/src/app.ts'
+import { brokerageSettings } from './services/brokerage/src/config.ts'
+import {
+  diagnoserOf as brokerageDiagnoserOf,
+  migrateStorage as migrateBrokerage,
+} from './services/brokerage/src/storage.ts'
+import { createCertificatesApp } from './services/certificates/src/app.ts'
+import { certificatesSettings } from './services/certificates/src/config.ts'
+import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
+import { createGatewayApp } from './services/gateway/src/app.ts'
+import { gatewaySettings } from './services/gateway/src/config.ts'
+import { createGuidApp } from './services/guid/src/app.ts'
+import { guidSettings } from './services/guid/src/config.ts'
+import { diagnoserOf as guidDiagnoserOf, migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
+import { createInventoryApp } from './services/inventory/src/app.ts'
+import { inventorySettings } from './services/inventory/src/config.ts'
+
+export { mergeDocuments } from './services/gateway/src/api-document.ts'
+
+/** The code of a service, for everything outside it; its data is in contracts/src/topology.ts. */
+export type Service = {
+  readonly settings: TObject
+  /** Opens everything that the service needs. Throws a ConfigError before that when a setting is bad. */
+  createApp(settings: Settings, parts?: { logger?: Logger }): Promise<App>
+  /** Where its database may be something other than SQL. */
+  migrateStorage?(url: string, action: MigrationAction): Promise<string[]>
+  /** Examines an engine that only this service can use; undefined for any other. */
+  diagnoserOf?(url: string): Diagnose | undefined
+}
+
+/** The code behind each entry of the topology. The compiler demands one for each, and none besides. */
+export const services = {
+  guid: {
+    ...service(guidSettings, createGuidApp),
+    migrateStorage: migrateGuid,
+    diagnoserOf: guidDiagnoserOf,
+  },
+  brokerage: {
+    ...service(brokerageSettings, createBrokerageApp),
+    migrateStorage: migrateBrokerage,
+    diagnoserOf: brokerageDiagnoserOf,
+  },
+  certificates: service(certificatesSettings, createCertificatesApp),
+  inventory: service(inventorySettings, createInventoryApp),
+  billing: service(billingSettings, createBillingApp),
+  gateway: service(gatewaySettings, createGatewayApp),
+} satisfies { readonly [Name in ServiceName]: Service }
+
+/** Moves all private keys of the certificates service to the current key-encryption key. */
+export function rewrapPrivateKeys(settings: Settings) {
+  return rewrapCertificates(loadConfig(certificatesSettings, settings))
+}
+
+function service<T extends TObject>(
+  settings: T,
+  create: (config: Readonly<Static<T>>, parts?: { logger?: Logger }) => Promise<App>,
+): Service {
+  return { settings, createApp: async (values, parts) => create(loadConfig(settings, values), parts) }
+}
