@@ -160,17 +160,6 @@ test('Each service stands in the topology, in the README and in the default sett
   }
 })
 
-test('The README of a service has a row for each of its settings, with the default', () => {
-  for (const service of services) {
-    const names = [...read(`services/${service}/src/config.ts`).matchAll(/^ {2}([A-Z][A-Z0-9_]+):/gm)].map(
-      ([, name]) => name,
-    )
-    assert.ok(names.length > 0)
-    for (const name of names)
-      assert.match(read(`services/${service}/README.md`), new RegExp(`^\\| \`${name}\` +\\|`, 'm'))
-  }
-})
-
 test('Only entry points, tests and tools read the environment', () => {
   for (const file of sources
     .filter((name) => /^(chassis|contracts|services)\/.*src\//.test(name))

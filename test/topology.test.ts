@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { commonSettings, describeConfig } from '@quintet/chassis/config'
+import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { importsOf, sources } from './import-graph.ts'
+
+/** Every place that lists services is held to contracts/src/topology.ts: one test for each, which names the place. */
+
+const root = new URL('..', import.meta.url)
+const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
+const settingsOf = (name: ServiceName) => describeConfig(services[name].settings, new Map())
+const settingOf = (name: ServiceName, setting: string | undefined) =>
+  settingsOf(name).find((one) => one.name === setting)?.value
+
+test('contracts/src/topology.ts has an entry for each folder of services/, and no other', () => {
+  const folders = globSync('services/*/package.json', { cwd: root }).map((file) => file.split('/')[1])
+  assert.deepEqual([...serviceNames].sort(), folders.sort())
+})
+
+test('topology.ts has the code of each service, and is the only file outside tests that imports services', () => {
+  assert.deepEqual(Object.keys(services).sort(), [...serviceNames].sort())
+  for (const file of sources.filter((name) => name !== 'topology.ts' && !/(^|\/)test\//.test(name)))
+    for (const target of importsOf(file).filter((name) => name.startsWith('.')))
+      if (new URL(target, new URL(file, root)).href.startsWith(`${root}services/`))
+        assert.ok(file.startsWith('services/'), `${file} imports ${target}`)
+})
+
+test('No two services have the same port, the same path or the same database', () => {
+  const entries: ServiceEntry[] = Object.values(topology)
+  for (const values of [
+    entries.map(({ port }) => `${port}`),
+    entries.flatMap(({ paths }) => Object.keys(paths)),
+    entries.flatMap(({ databaseName = [] }) => databaseName),
+  ])
+    assert.equal(new Set(values).size, values.length, values.join(', '))
+})
+
+for (const name of serviceNames) {
+  const { port, storage, engines }: ServiceEntry = topology[name]
+
+  test(`services/${name}/src/config.ts has the port and the storage of the topology`, () => {
+    assert.equal(settingOf(name, portSetting(name)), String(port))
+    for (const setting of Object.values(storage)) assert.ok(settingOf(name, setting), setting)
+    if (storage.database === undefined) return
+    assert.equal(storage.database, `${name.toUpperCase()}_DATABASE_URL`)
+    assert.equal(settingOf(name, storage.database), `sqlite:data/${name}.db`)
+    const { pattern }: { pattern?: string } = services[name].settings.properties[storage.database] ?? {}
+    const accepted = allEngines.filter((engine) => new RegExp(pattern ?? '^$').test(`${engine}:`))
+    assert.deepEqual(accepted.sort(), [...engines].sort())
+  })
+
+  test(`services/${name}/README.md has a row for each setting, and the port`, () => {
+    const readme = read(`services/${name}/README.md`)
+    for (const { name: setting } of settingsOf(name).filter((one) => !(one.name in commonSettings)))
+      assert.match(readme, new RegExp(`^\\| \`${setting}\` +\\|`, 'm'))
+    assert.match(readme, new RegExp(`^\\| \`${portSetting(name)}\` +\\| ${port} +\\|`, 'm'))
+  })
+}
+
+const allEngines = ['sqlite', 'postgres', 'mysql', 'mongodb', 'dynamodb']
