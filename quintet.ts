@@ -4,6 +4,7 @@ import { queueCommandUsage } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
 import { certificates } from './cli/certificates.ts'
 import { config } from './cli/config.ts'
+import { derive } from './cli/derive.ts'
 import { doctor } from './cli/doctor.ts'
 import { migrate, migrateUsage } from './cli/migrate.ts'
 import { queue } from './cli/queue.ts'
@@ -16,6 +17,8 @@ const usage = `quintet: services behind one gateway
   quintet doctor [service…]                 examine the engines, and report settings that break a promise
   quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
 ${queueCommandUsage}
+  quintet derive                            update every file that is derived from contracts/src/topology.ts
+
 Services: ${serviceNames.join(', ')}
 `
 
@@ -26,6 +29,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   migrate,
   certificates,
   queue,
+  derive,
   help: async () => {
     process.stdout.write(usage)
   },

@@ -152,14 +152,6 @@ test('Each service has the same files, and lets nobody import it', () => {
   }
 })
 
-test('Each service stands in the topology, in the README and in the default settings', () => {
-  for (const service of services) {
-    assert.match(read('topology.ts'), new RegExp(`^  ${service}: `, 'm'))
-    assert.match(read('README.md'), new RegExp(`services/${service}`))
-    assert.match(read('.env'), new RegExp(`^${service.toUpperCase()}_PORT=\\d+$`, 'm'))
-  }
-})
-
 test('Only entry points, tests and tools read the environment', () => {
   for (const file of sources
     .filter((name) => /^(chassis|contracts|services)\/.*src\//.test(name))

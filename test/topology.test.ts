@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { commonSettings, describeConfig } from '@quintet/chassis/config'
 import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { derivedFiles } from '../cli/derived/derived-files.ts'
 import { services } from '../topology.ts'
 import { importsOf, sources } from './import-graph.ts'
 
@@ -38,6 +39,15 @@ test('No two services have the same port, the same path or the same database', (
     assert.equal(new Set(values).size, values.length, values.join(', '))
 })
 
+for (const { file, has, update } of derivedFiles)
+  test(`${file} has ${has}`, () => {
+    const text = read(file)
+    assert.ok(update(text, topology) === text, 'Run npm run quintet derive, and commit what it changed.')
+    const more = update(text, { ...topology, library })
+    assert.match(more, /library/i, 'A service that is left out would not be noticed.')
+    assert.equal(update(more, { ...topology, library }), more)
+  })
+
 for (const name of serviceNames) {
   const { port, storage, engines }: ServiceEntry = topology[name]
 
@@ -58,6 +68,17 @@ for (const name of serviceNames) {
       assert.match(readme, new RegExp(`^\\| \`${setting}\` +\\|`, 'm'))
     assert.match(readme, new RegExp(`^\\| \`${portSetting(name)}\` +\\| ${port} +\\|`, 'm'))
   })
+}
+
+/** A service that is nowhere yet. */
+const library: ServiceEntry = {
+  title: 'a library',
+  summary: 'books: lent and returned',
+  port: 8999,
+  storage: { database: 'LIBRARY_DATABASE_URL', cache: 'CACHE_URL' },
+  engines: ['sqlite', 'postgres'],
+  databaseName: 'books_db',
+  paths: { '/api/books': '/api/books' },
 }
 
 const allEngines = ['sqlite', 'postgres', 'mysql', 'mongodb', 'dynamodb']

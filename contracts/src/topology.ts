@@ -4,7 +4,7 @@ export type ServiceName = keyof typeof topology
 /** A service that the gateway forwards requests to. */
 export type UpstreamName = Exclude<ServiceName, 'gateway'>
 
-type Topology = Readonly<Record<string, ServiceEntry>>
+export type Topology = Readonly<Record<string, ServiceEntry>>
 
 export type ServiceEntry = {
   /** What it is, with its article, as one part of the sentence that describes the system. */
@@ -90,12 +90,12 @@ export const serviceNames = Object.keys(topology) as readonly ServiceName[]
 export const upstreamNames = serviceNames.filter((name) => name !== 'gateway')
 
 /** The setting with the port that a service listens on. */
-export function portSetting<Name extends ServiceName>(name: Name): `${Uppercase<Name>}_PORT` {
+export function portSetting<Name extends string>(name: Name): `${Uppercase<Name>}_PORT` {
   return `${upperCase(name)}_PORT`
 }
 
 /** The setting of the gateway with the address of a service. */
-export function urlSetting<Name extends ServiceName>(name: Name): `${Uppercase<Name>}_URL` {
+export function urlSetting<Name extends string>(name: Name): `${Uppercase<Name>}_URL` {
   return `${upperCase(name)}_URL`
 }
 

@@ -1,0 +1,35 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { topology } from '@quintet/contracts/topology'
+import { outdatedFiles } from './derived/derived-files.ts'
+import { UsageError } from './usage-error.ts'
+
+const root = new URL('../', import.meta.url)
+
+/** `quintet derive`: brings everything up to date that is derived from contracts/src/topology.ts. */
+export async function derive(): Promise<void> {
+  const outdated = outdatedFiles(topology, (file) => readFileSync(new URL(file, root), 'utf8'))
+  for (const [file, text] of outdated) {
+    writeFileSync(new URL(file, root), text)
+    process.stdout.write(`${file}\n`)
+  }
+  completeDerivation()
+}
+
+/** The lockfile and the TypeScript client, which other programs make. */
+export function completeDerivation(): void {
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
+  run('npm', ['run', 'clients'])
+}
+
+function run(command: string, words: readonly string[]): void {
+  const { status, error } = spawnSync(command, words, {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  if (status !== 0)
+    throw new UsageError(
+      `"${command} ${words.join(' ')}" failed${error ? `: ${error.message}` : ''}. Then run: npm run quintet derive`,
+    )
+}

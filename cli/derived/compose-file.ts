@@ -1,0 +1,40 @@
+import { urlSetting } from '@quintet/contracts/topology'
+import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
+import { insertBefore, replaceLines } from './lines.ts'
+
+/** Adds to the Compose file what it lacks of each service; a container that is there keeps everything but its port. */
+export function composeFile(text: string, topology: Topology): string {
+  const upstreams = Object.entries(topology).filter(([name]) => name !== 'gateway')
+  const addresses = upstreams.map(([name, { port }]) => `      ${urlSetting(name)}: http://${name}:${port}`)
+  const complete = upstreams.reduce(
+    (changed, [name, entry]) => withContainer(withDatabase(changed, entry), name),
+    replaceLines(text, /^ {6}[A-Z0-9]+_URL: http:/, addresses),
+  )
+  return Object.entries(topology).reduce(
+    (changed, [name, { port }]) => changed.replace(healthCheckOf(name), `$1${port}$2`),
+    complete,
+  )
+}
+
+/** New databases are on the PostgreSQL of this file. */
+function withDatabase(text: string, { storage, databaseName }: ServiceEntry): string {
+  if (text.includes(`\n  ${storage.database}: `)) return text
+  const url = `postgres://quintet:\${POSTGRES_PASSWORD}@postgres:5432/${databaseName}`
+  return insertBefore(text, /^ {2}EVENTS_URL: /, [`  ${storage.database}: ${url}`])
+}
+
+function withContainer(text: string, name: string): string {
+  if (text.includes(`\n  ${name}:\n`)) return text
+  return insertBefore(text, /^ {2}gateway:$/, [
+    `  ${name}:`,
+    '    <<: *service',
+    `    command: [start, ${name}]`,
+    "    environment: { <<: *settings, HEALTH: 'http://127.0.0.1:0/health/live' }",
+    '    depends_on: *migrated',
+    '',
+  ])
+}
+
+function healthCheckOf(name: string): RegExp {
+  return new RegExp(`(command: \\[start, ${name}\\]\\n[\\s\\S]*?http://127\\.0\\.0\\.1:)\\d+(/health/live)`)
+}

@@ -1,0 +1,170 @@
+import { portSetting, systemDescription, urlSetting } from '@quintet/contracts/topology'
+import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
+import { composeFile } from './compose-file.ts'
+import { insertBefore, replaceLines } from './lines.ts'
+import { setTableRows } from './table-rows.ts'
+
+/** A file that is derived from the topology in a part, or whole. */
+export type DerivedFile = {
+  readonly file: string
+  /** What it has, as the end of a sentence. */
+  readonly has: string
+  /** Gives the text as the topology demands it; the same text if it is right already. */
+  update(text: string, topology: Topology): string
+}
+
+export const derivedFiles: readonly DerivedFile[] = [
+  { file: '.env', has: 'the port of each service', update: dotEnv },
+  { file: 'package.json', has: 'a description that names each service', update: packageDescription },
+  { file: 'README.md', has: 'each service in its first sentence', update: firstSentence },
+  { file: 'README.md', has: 'the line that each service prints at the start', update: startLines },
+  { file: 'README.md', has: 'each service in its diagram', update: diagram },
+  { file: 'README.md', has: 'a row for each service', update: serviceTable },
+  { file: 'services/gateway/README.md', has: 'the paths of each service', update: gatewayPaths },
+  { file: 'services/gateway/README.md', has: 'the settings for each service', update: gatewaySettings },
+  { file: 'docs/operating.md', has: 'a row for each database', update: databaseTable },
+  { file: 'clients/postman/local.postman_environment.json', has: 'each address', update: postmanAddresses },
+  { file: 'clients/postman/quintet.postman_collection.json', has: 'each service in /health', update: health },
+  { file: 'backends/src/environment.ts', has: 'an engine for each database', update: backendDatabases },
+  { file: 'deploy/Dockerfile', has: 'the package.json of each service', update: dockerfile },
+  { file: 'deploy/compose.yaml', has: 'a container for each service', update: composeFile },
+]
+
+/** Every derived file that is out of date, as it should be, by its name. */
+export function outdatedFiles(topology: Topology, read: (file: string) => string): Map<string, string> {
+  const texts = new Map<string, string>()
+  for (const { file, update } of derivedFiles)
+    texts.set(file, update(texts.get(file) ?? read(file), topology))
+  return new Map([...texts].filter(([file, text]) => text !== read(file)))
+}
+
+type Named = readonly [name: string, entry: ServiceEntry]
+
+const isGateway = ([name]: Named) => name === 'gateway'
+const upstreamsOf = (topology: Topology) => Object.entries(topology).filter((named) => !isGateway(named))
+const gatewayFirst = (topology: Topology) => [
+  ...Object.entries(topology).filter(isGateway),
+  ...upstreamsOf(topology),
+]
+const descriptionOf = (topology: Topology) =>
+  systemDescription(upstreamsOf(topology).map(([, { title }]) => title))
+
+function dotEnv(text: string, topology: Topology): string {
+  const lines = gatewayFirst(topology).map(([name, { port }]) => `${portSetting(name)}=${port}`)
+  return replaceLines(text, /^[A-Z0-9]+_PORT=/, lines)
+}
+
+function packageDescription(text: string, topology: Topology): string {
+  const description = descriptionOf(topology).replace(/\.$/, ', whose promises hold under faults.')
+  return replaceLines(text, /^ {2}"description": /, [`  "description": ${JSON.stringify(description)},`])
+}
+
+function firstSentence(text: string, topology: Topology): string {
+  return replaceLines(text, / behind one gateway\.$/, [descriptionOf(topology)])
+}
+
+function startLines(text: string, topology: Topology): string {
+  const lines = Object.entries(topology).map(([name, { port, storage }]) => {
+    const address = `http://127.0.0.1:${port}`
+    const places = [
+      storage.database && `sqlite:data/${name}.db`,
+      storage.queue && 'sqlite:data/queue.db',
+      storage.cache && 'memory:',
+    ].filter((place) => place !== undefined)
+    const on = places.length > 0 ? `   on ${places.join(', ')}` : ''
+    return `${name.padEnd(12)} ${address.padEnd(24)} docs ${address}/docs${on}`
+  })
+  return replaceLines(text, /^\w+ +http:\/\/127\.0\.0\.1:\d+ +docs /, lines)
+}
+
+function diagram(text: string, topology: Topology): string {
+  const upstreams = upstreamsOf(topology)
+  const names = (which: readonly Named[]) => which.map(([name]) => name).join(' & ')
+  const cached = upstreams.filter(([, { storage }]) => storage.cache !== undefined)
+  const steps: [RegExp, string][] = [
+    [/^ {2}gateway -- HTTP --> /, `  gateway -- HTTP --> ${names(upstreams)}`],
+    [/ --> database\[/, `  ${names(upstreams)} --> database[(SQLite)]`],
+    [/ -\.- cache\[/, `  ${names(cached)} -.- cache[(cache)]`],
+  ]
+  return steps.reduce((changed, [pattern, line]) => replaceLines(changed, pattern, [line]), text)
+}
+
+function serviceTable(text: string, topology: Topology): string {
+  const rows = gatewayFirst(topology).map(([name, { port, summary }]) => [
+    name,
+    `${port}`,
+    summary,
+    `[services/${name}](services/${name}/README.md)`,
+  ])
+  return setTableRows(text, ['service', 'port'], rows)
+}
+
+function gatewayPaths(text: string, topology: Topology): string {
+  const rows = upstreamsOf(topology).map(([name, { paths }]) => {
+    const renamed = Object.entries(paths).flatMap(([path, there]) => (path === there ? [] : [`\`${there}\``]))
+    const publicPaths = Object.keys(paths).map((path) => `\`${path}\``)
+    return [publicPaths.join(', '), renamed.length > 0 ? `${name}, as ${renamed.join(', ')}` : name]
+  })
+  return setTableRows(text, ['path, with all below it'], rows)
+}
+
+function gatewaySettings(text: string, topology: Topology): string {
+  const upstreams = upstreamsOf(topology)
+  const urls = upstreams.map(([name]) => [
+    `\`${urlSetting(name)}\``,
+    `\`http://127.0.0.1:{${portSetting(name)}}\``,
+    `where ${name} is`,
+  ])
+  const ports = upstreams.map(([name, { port }]) => [
+    `\`${portSetting(name)}\``,
+    `${port}`,
+    'stands in the default above',
+  ])
+  return setTableRows(text, ['setting', 'default'], [...urls, ...ports])
+}
+
+/** The engines of the databases differ, so a row that is there stays as it is. */
+function databaseTable(text: string, topology: Topology): string {
+  const missing = upstreamsOf(topology).filter(
+    ([, { storage }]) => !text.includes(`| \`${storage.database}\``),
+  )
+  const rows = missing.map(
+    ([name, { storage, engines, databaseName }]) =>
+      `| \`${storage.database}\` | \`sqlite:data/${name}.db\` | \`${engines[1]}://…/${databaseName}\` | |`,
+  )
+  return insertBefore(text, /^\| `CACHE_URL`/, rows)
+}
+
+function postmanAddresses(text: string, topology: Topology): string {
+  const environment: { values: { key: string }[] } = JSON.parse(text)
+  const addresses = gatewayFirst(topology).map(([name, { port }]) => ({
+    key: name,
+    value: `http://127.0.0.1:${port}`,
+    type: 'default',
+    enabled: true,
+  }))
+  const others = environment.values.filter(({ key }) => !(key in topology))
+  return `${JSON.stringify({ ...environment, values: [...addresses, ...others] }, null, 2)}\n`
+}
+
+function health(text: string, topology: Topology): string {
+  const names = upstreamsOf(topology).map(([name]) => `'${name}'`)
+  const [members = '', ...others] =
+    text.match(/(?<=\(\)\.services\)\)\.to\.have\.members\()\[[^\]]*\]/g) ?? []
+  if (members === '' || others.length > 0)
+    throw new Error('Not exactly one assertion has the services of /health.')
+  return text.replace(members, `[${names.join(', ')}]`)
+}
+
+function backendDatabases(text: string, topology: Topology): string {
+  const lines = upstreamsOf(topology).map(
+    ([, { storage, engines, databaseName }]) =>
+      `  { setting: '${storage.database}', engine: '${engines[1]}', path: '${databaseName}' },`,
+  )
+  return replaceLines(text, /^ {2}\{ setting: '[A-Z0-9]+_DATABASE_URL', /, lines)
+}
+
+function dockerfile(text: string, topology: Topology): string {
+  const lines = Object.keys(topology).map((name) => `COPY services/${name}/package.json services/${name}/`)
+  return replaceLines(text, /^COPY services\/\w+\/package\.json /, lines)
+}

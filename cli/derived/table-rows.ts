@@ -1,0 +1,44 @@
+type Row = readonly string[]
+
+/**
+ * Sets rows of the Markdown table whose header starts with these cells. A row is identified by its first cell; it keeps its
+ * padding if its text is right, is replaced if not, and follows the row before it if it is new. Other rows stay.
+ */
+export function setTableRows(text: string, header: Row, rows: readonly Row[]): string {
+  const lines = text.split('\n')
+  const start = lines.findIndex((line) => isEqual(cellsOf(line).slice(0, header.length), header))
+  if (start < 0) throw new Error(`There is no table with the header ${header.join(' | ')}.`)
+  let previous = start + 1
+  for (const row of rows) {
+    const found = indexOfRow(lines, start, row[0])
+    if (found === undefined) lines.splice(++previous, 0, lineOf(row))
+    else {
+      if (!isEqual(cellsOf(lines[found] ?? ''), row)) lines[found] = lineOf(row)
+      previous = found
+    }
+  }
+  return lines.join('\n')
+}
+
+function indexOfRow(lines: readonly string[], start: number, key: string | undefined): number | undefined {
+  for (let at = start + 2; lines[at]?.startsWith('|'); at++)
+    if (cellsOf(lines[at] ?? '')[0] === key) return at
+  return undefined
+}
+
+function cellsOf(line: string): string[] {
+  return line.startsWith('|')
+    ? line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim())
+    : []
+}
+
+function lineOf(row: Row): string {
+  return `| ${row.join(' | ')} |`
+}
+
+function isEqual(one: Row, other: Row): boolean {
+  return one.length === other.length && one.every((cell, i) => cell === other[i])
+}
