@@ -6,6 +6,7 @@ import { certificates } from './cli/certificates.ts'
 import { config } from './cli/config.ts'
 import { derive } from './cli/derive.ts'
 import { doctor } from './cli/doctor.ts'
+import { make, makeServiceUsage } from './cli/make/make-service.ts'
 import { migrate, migrateUsage } from './cli/migrate.ts'
 import { queue } from './cli/queue.ts'
 import { start } from './cli/start.ts'
@@ -16,8 +17,7 @@ const usage = `quintet: services behind one gateway
   quintet start [service…]                  start these services in this process; all of them when none is named
   quintet doctor [service…]                 examine the engines, and report settings that break a promise
   quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
-${queueCommandUsage}
-  quintet derive                            update every file that is derived from contracts/src/topology.ts
+${queueCommandUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
 
 Services: ${serviceNames.join(', ')}
 `
@@ -30,6 +30,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   certificates,
   queue,
   derive,
+  make,
   help: async () => {
     process.stdout.write(usage)
   },

@@ -18,11 +18,11 @@ export async function derive(): Promise<void> {
 
 /** The lockfile and the TypeScript client, which other programs make. */
 export function completeDerivation(): void {
-  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
-  run('npm', ['run', 'clients'])
+  runProgram('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
+  runProgram('npm', ['run', 'clients'])
 }
 
-function run(command: string, words: readonly string[]): void {
+export function runProgram(command: string, words: readonly string[]): void {
   const { status, error } = spawnSync(command, words, {
     cwd: root,
     encoding: 'utf8',

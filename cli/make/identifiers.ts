@@ -1,0 +1,26 @@
+/** The identifiers that two things would share in one of these files if it was renamed, with the file of each. */
+export function sharedIdentifiers(
+  files: ReadonlyMap<string, string>,
+  rename: (text: string) => string,
+): { file: string; identifier: string }[] {
+  return [...files]
+    .filter(([file]) => file.endsWith('.ts'))
+    .flatMap(([file, text]) => {
+      const identifiers = identifiersOf(text)
+      const renamed = [...identifiers].filter((name) => rename(name) !== name).map(rename)
+      const shared = renamed.filter((name) => identifiers.has(name) || reservedWords.has(name))
+      return shared.map((identifier) => ({ file, identifier }))
+    })
+}
+
+/** Comments and texts are left out; what stands in the braces of a template goes with it. */
+function identifiersOf(text: string): Set<string> {
+  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, ' ')
+  return new Set(code.match(/[A-Za-z_$][\w$]*/g) ?? [])
+}
+
+const reservedWords = new Set(
+  `break case catch class const continue debugger default delete do else enum export extends false finally for function if
+  implements import in instanceof interface let new null package private protected public return static super switch this
+  throw true try typeof var void while with yield`.split(/\s+/),
+)

@@ -1,0 +1,106 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { serviceNames, topology } from '@quintet/contracts/topology'
+import { services } from '../../topology.ts'
+import { completeDerivation, runProgram } from '../derive.ts'
+import { UsageError } from '../usage-error.ts'
+import { nameFaults, nextFreePort } from './name-check.ts'
+import type { Nouns } from './nouns.ts'
+import { nounsOf } from './nouns.ts'
+import type { Plan } from './plan.ts'
+import { planService } from './plan.ts'
+
+export const makeServiceUsage = `
+  quintet make service <name>               write a new service, which runs; [--port <port>] [--noun <singular>] [--plural <plural>]
+`
+
+/** The smallest service, which new ones are made of. */
+const model: Nouns = {
+  service: 'inventory',
+  singular: 'movie',
+  plural: 'movies',
+  port: topology.inventory.port,
+}
+const root = new URL('../../', import.meta.url)
+
+/** `quintet make service`: writes a service and enters it everywhere, or says what is wrong and changes nothing. */
+export async function make([what, ...words]: readonly string[]): Promise<void> {
+  if (what !== 'service') throw new UsageError(`This can be made:\n${makeServiceUsage}`)
+  const nouns = nounsFrom(words)
+  const faults = nameFaults(nouns, topology, takenNames())
+  const folder = `services/${nouns.service}`
+  if (faults.length === 0 && existsSync(new URL(folder, root))) faults.push(leftoverFault(folder))
+  if (faults.length > 0) throw new UsageError(faults.join('\n'))
+  const plan = await planService(root, model, nouns).catch((error: Error) => {
+    throw new UsageError(error.message)
+  })
+  write(plan, folder)
+  runProgram('npx', ['biome', 'format', '--write', ...filesOf(plan).filter((file) => file.endsWith('.ts'))])
+  process.stdout.write(`${[`${folder}/`, ...plan.changed.keys()].join('\n')}\n`)
+  completeDerivation()
+  process.stdout.write(nextSteps(nouns))
+}
+
+function nounsFrom(words: readonly string[]): Nouns {
+  const { positionals, values } = parse(words)
+  const [name, ...rest] = positionals
+  if (name === undefined || rest.length > 0)
+    throw new UsageError(`A service needs one name:\n${makeServiceUsage}`)
+  const port = values.port === undefined ? nextFreePort(model, topology) : Number(values.port)
+  return nounsOf(name, port, values.noun, values.plural)
+}
+
+function parse(words: readonly string[]) {
+  const text = { type: 'string' } as const
+  const options = { port: text, noun: text, plural: text }
+  try {
+    return parseArgs({ args: [...words], options, allowPositionals: true })
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}\n${makeServiceUsage}`)
+  }
+}
+
+/** Names that would make two of something: a setting, a package or a container. */
+function takenNames() {
+  const { workspaces }: { workspaces: string[] } = JSON.parse(read('package.json'))
+  const containers = [...read('deploy/compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
+  const settings = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
+  return { settings, names: [...workspaces, ...containers] }
+}
+
+function leftoverFault(folder: string): string {
+  return `${folder} exists, but is not in the topology. If an earlier run was interrupted: rm -r ${folder}, git restore .`
+}
+
+/** Writes all or nothing, unless the process is killed meanwhile; the entry in the topology comes last of what counts. */
+function write({ created, changed }: Plan, folder: string): void {
+  const before = [...changed.keys()].map((file) => [file, read(file)] as const)
+  try {
+    for (const [file, text] of [...created, ...changed]) {
+      mkdirSync(new URL('.', new URL(file, root)), { recursive: true })
+      writeFileSync(new URL(file, root), text)
+    }
+  } catch (error) {
+    for (const [file, text] of before) writeFileSync(new URL(file, root), text)
+    rmSync(new URL(folder, root), { recursive: true, force: true })
+    throw error
+  }
+}
+
+function nextSteps({ service, plural }: Nouns): string {
+  return `
+${service} is a service. Its columns are still those of ${model.service}: see docs/adding-a-service.md, then
+
+  npm run check
+  npm start
+  curl http://127.0.0.1:${topology.gateway.port}/api/${plural}
+`
+}
+
+function filesOf({ created, changed }: Plan): string[] {
+  return [...created.keys(), ...changed.keys()]
+}
+
+function read(file: string): string {
+  return readFileSync(new URL(file, root), 'utf8')
+}

@@ -1,0 +1,79 @@
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Topology } from '@quintet/contracts/topology'
+import { outdatedFiles } from '../derived/derived-files.ts'
+import { sharedIdentifiers } from './identifiers.ts'
+import type { Nouns } from './nouns.ts'
+import { createRenamer } from './nouns.ts'
+import { addRequests } from './postman-requests.ts'
+import { addEntry, addImports } from './topology-entry.ts'
+
+/** The texts of the files to create and of those to change, by their paths from the root. */
+export type Plan = {
+  readonly created: ReadonlyMap<string, string>
+  readonly changed: ReadonlyMap<string, string>
+}
+
+const data = 'contracts/src/topology.ts'
+const code = 'topology.ts'
+const collection = 'clients/postman/quintet.postman_collection.json'
+
+/**
+ * Makes a service of the model by renaming it. There is no template besides, which could differ from what the services have
+ * become. Throws an Error if the model cannot be renamed so; nothing is written here.
+ */
+export async function planService(root: URL, model: Nouns, nouns: Nouns): Promise<Plan> {
+  const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
+  const rename = createRenamer(model, nouns)
+  const modelFiles = filesOf(root, `services/${model.service}`, read)
+  const [shared] = sharedIdentifiers(modelFiles, rename)
+  if (shared !== undefined)
+    throw new Error(`The nouns cannot be used: ${shared.identifier} has another meaning in ${shared.file}.`)
+  const created = [...modelFiles].map(([file, text]) => [rename(file), rename(withoutModel(text))] as const)
+  const edited = new Map([
+    [code, addEntry(addImports(read(code), model, rename), model, rename)],
+    [data, addEntry(read(data), model, rename)],
+    [collection, addRequests(read(collection), model, rename)],
+  ])
+  const topology = await topologyOf(edited.get(data) ?? '')
+  const derived = outdatedFiles(topology, (file) => edited.get(file) ?? read(file))
+  return { created: new Map(created), changed: new Map([...edited, ...derived]) }
+}
+
+function filesOf(root: URL, folder: string, read: (file: string) => string): Map<string, string> {
+  const files = globSync(`${folder}/**/*`, { cwd: root, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(new URL(root).pathname.length))
+    .filter((file) => !file.includes('node_modules/'))
+  return new Map(files.map((file) => [file, read(file)]))
+}
+
+/** Leaves out the sentences that say that this is the service to copy. */
+function withoutModel(text: string): string {
+  if (!text.includes('adding-a-service.md')) return text
+  return text
+    .split('\n\n')
+    .map((paragraph) =>
+      paragraph
+        .split(/(?<=\.)\s+(?=[A-Z])/)
+        .filter((sentence) => !sentence.includes('adding-a-service.md'))
+        .join(' '),
+    )
+    .filter((paragraph) => paragraph !== '')
+    .join('\n\n')
+}
+
+/** The data in a text of the topology's file, read by running it. */
+async function topologyOf(text: string): Promise<Topology> {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-topology-'))
+  try {
+    const file = join(folder, 'topology.ts')
+    writeFileSync(file, text)
+    const { topology }: { topology: Topology } = await import(pathToFileURL(file).href)
+    return topology
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}

@@ -1,0 +1,125 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { topology } from '@quintet/contracts/topology'
+import { nameFaults, nextFreePort } from '../cli/make/name-check.ts'
+import type { Nouns } from '../cli/make/nouns.ts'
+import { createRenamer, nounsOf } from '../cli/make/nouns.ts'
+import { planService } from '../cli/make/plan.ts'
+import { run } from './system/processes.ts'
+
+const root = new URL('..', import.meta.url)
+const inventory: Nouns = { service: 'inventory', singular: 'movie', plural: 'movies', port: 8080 }
+const port = nextFreePort(inventory, topology)
+const parcels = nounsOf('parcels', port)
+
+test('The noun of a service is the singular of its name, unless it is given', () => {
+  for (const [service, singular, plural] of [
+    ['reviews', 'review', 'reviews'],
+    ['categories', 'category', 'categories'],
+    ['addresses', 'address', 'addresses'],
+    ['boxes', 'box', 'boxes'],
+    ['houses', 'house', 'houses'],
+    ['catalog', 'catalog', 'catalogs'],
+    ['status', 'status', 'statuses'],
+  ] as const)
+    assert.deepEqual(nounsOf(service, 1), { service, singular, plural, port: 1 })
+  assert.deepEqual(nounsOf('library', 1, 'book'), {
+    service: 'library',
+    singular: 'book',
+    plural: 'books',
+    port: 1,
+  })
+  assert.deepEqual(nounsOf('people', 1, 'person', 'people').plural, 'people')
+})
+
+for (const [text, expected] of [
+  ['createMovieStore(movies, movie)', 'createOrderStore(orders, order)'],
+  ['InventoryConfig INVENTORY_DATABASE_URL', 'ShopConfig SHOP_DATABASE_URL'],
+  ['A movie is not a movie.', 'An order is not an order.'],
+  ['An inventory of movies, the inventory service', 'A shop service of orders, the shop service'],
+  ['an inventory service', 'a shop service'],
+  ['Movie inventory on port 8080, not 18080', 'Order shop on port 8082, not 18080'],
+] as const)
+  test(`In "${text}" every noun is replaced, in its case and with its article`, () => {
+    assert.equal(createRenamer(inventory, nounsOf('shop', 8082, 'order'))(text), expected)
+  })
+
+test('A new service has all files of the model, and no word of its nouns', async () => {
+  const { created } = await planService(root, inventory, parcels)
+  for (const file of [
+    'README.md',
+    'parcels.http',
+    'package.json',
+    'src/parcel-store.ts',
+    'test/routes.test.ts',
+  ])
+    assert.ok(created.has(`services/parcels/${file}`), file)
+  assert.ok([...created.keys()].some((file) => /migrations\/0001-\w+-parcels\.ts$/.test(file)))
+  for (const [file, text] of created)
+    assert.doesNotMatch(file + text, /movie|inventor|8080|adding-a-service/i, file)
+})
+
+test('A new service is entered in each list, after the other services and before the gateway', async () => {
+  const { changed } = await planService(root, inventory, parcels)
+  const text = (file: string) => changed.get(file) ?? ''
+  assert.match(
+    text('contracts/src/topology.ts'),
+    new RegExp(`^ {2}parcels: \\{\\n[^}]*port: ${port},[^]*^ {2}gateway: \\{`, 'm'),
+  )
+  assert.match(text('topology.ts'), /^ {2}parcels: [\s\S]*^ {2}gateway: /m)
+  assert.match(text('topology.ts'), /services\/parcels\/src\/app\.ts/)
+  assert.match(text('.env'), new RegExp(`^PARCELS_PORT=${port}$`, 'm'))
+  const { item }: { item: { name: string }[] } = JSON.parse(
+    text('clients/postman/quintet.postman_collection.json'),
+  )
+  assert.ok(item.some(({ name }) => name === 'parcels'))
+})
+
+test('A noun that the code of the model uses for something else is refused with the file', async () => {
+  await assert.rejects(planService(root, inventory, nounsOf('versions', port)), /services\/inventory\/.*\.ts/)
+  await assert.rejects(
+    planService(root, inventory, nounsOf('school', port, 'class')),
+    /class has another meaning/,
+  )
+})
+
+const taken = { settings: ['DATA_DIR', 'QUEUE_URL', 'GUID_PORT'], names: ['postgres', 'chassis'] }
+for (const [nouns, fault] of [
+  [nounsOf('Reviews', port), /"Reviews" cannot be the name of a service/],
+  [nounsOf('../reviews', port), /cannot be the name of a service/],
+  [nounsOf('movie-reviews', port), /cannot be the name of a service/],
+  [nounsOf('', port), /cannot be the name of a service/],
+  [nounsOf('library', port, 'Book'), /"Book" cannot be a singular noun/],
+  [nounsOf('guid', port), /"guid" is a service already.*quintet derive/],
+  [nounsOf('data', port), /"data" is reserved: the setting DATA_DIR/],
+  [nounsOf('queue', port), /"queue" is reserved: the setting QUEUE_URL/],
+  [nounsOf('postgres', port), /"postgres" is the name of something else/],
+  [nounsOf('chassis', port), /"chassis" is the name of something else/],
+  [nounsOf('films', port, 'movie'), /\/api\/movies leads to inventory already/],
+  [nounsOf('parcels', 8888), /Port 8888 is that of guid/],
+  [nounsOf('parcels', Number('x')), /The port must be a whole number/],
+  [nounsOf('fish', port, 'fish', 'fish'), /plural of "fish" must be another word/],
+] as const)
+  test(`A service is refused with a sentence: ${JSON.stringify(nouns)}`, () => {
+    assert.match(nameFaults(nouns, topology, taken).join('\n'), fault)
+  })
+
+test('The port of a new service is the next that is free', () => {
+  assert.deepEqual(nameFaults(parcels, topology, taken), [])
+  assert.ok(port > inventory.port)
+  assert.ok(Object.values(topology).every((entry) => entry.port !== port))
+})
+
+for (const words of [
+  ['service'],
+  ['service', 'guid'],
+  ['service', 'a', 'b'],
+  ['service', 'b2', '--prot', '1'],
+  [],
+])
+  test(`quintet make ${words.join(' ')} is refused without a stack trace, and changes nothing`, async (t) => {
+    const quintet = run(t, ['quintet.ts', 'make', ...words], {})
+    await assert.rejects(quintet.address('never'))
+    assert.equal(quintet.child.exitCode, 1)
+    assert.doesNotMatch(quintet.output(), /at .*\.ts:\d+/)
+  })
