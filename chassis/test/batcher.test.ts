@@ -1,18 +1,18 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { createCalls } from '../src/concurrency/batcher.ts'
+import { createBatcher } from '../src/concurrency/batcher.ts'
 
 /** Calls, two at once, that stay on their way until they are told to come back. */
-function open({ perCallMax }: { perCallMax: number }) {
+function open({ batchSizeMax }: { batchSizeMax: number }) {
   const sent: { batch: readonly number[]; comeBack(): void }[] = []
-  const { add } = createCalls<number>(
+  const { add } = createBatcher<number>(
     (batch) => {
       const { promise, resolve } = Promise.withResolvers<void>()
       sent.push({ batch, comeBack: resolve })
       return promise
     },
-    { atOnceMax: 2, perCallMax },
+    { batchesInFlightMax: 2, batchSizeMax: batchSizeMax },
   )
   // One turn in which the calls learn that the code which added has ended, and one whose end they wait for.
   const turns = async () => {
@@ -38,7 +38,7 @@ function open({ perCallMax }: { perCallMax: number }) {
 }
 
 test('what is added at once leaves as one call, in its order', async (t: TestContext) => {
-  const { addAtOnce, sent } = open({ perCallMax: 10 })
+  const { addAtOnce, sent } = open({ batchSizeMax: 10 })
   await addAtOnce(1, 2, 3)
   await addAtOnce(4, 5, 6)
   t.assert.deepEqual(sent(), [
@@ -48,7 +48,7 @@ test('what is added at once leaves as one call, in its order', async (t: TestCon
 })
 
 test('few that are added in one turn leave as one call at its end', async (t: TestContext) => {
-  const { addEach, turns, sent } = open({ perCallMax: 10 })
+  const { addEach, turns, sent } = open({ batchSizeMax: 10 })
   await addEach(1, 2, 3)
   t.assert.deepEqual(sent(), [])
   await turns()
@@ -56,7 +56,7 @@ test('few that are added in one turn leave as one call at its end', async (t: Te
 })
 
 test('half of those that were lately on their way leave before the turn ends, and the other half beside them', async (t: TestContext) => {
-  const { addAtOnce, addEach, comeBack, sent } = open({ perCallMax: 10 })
+  const { addAtOnce, addEach, comeBack, sent } = open({ batchSizeMax: 10 })
   await addAtOnce(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
   await comeBack(0)
   await addEach(1, 2, 3, 4)
@@ -68,7 +68,7 @@ test('half of those that were lately on their way leave before the turn ends, an
 })
 
 test('fewer than half, and than a call carries that is on its way, wait until it is back', async (t: TestContext) => {
-  const { addAtOnce, comeBack, sent } = open({ perCallMax: 10 })
+  const { addAtOnce, comeBack, sent } = open({ batchSizeMax: 10 })
   await addAtOnce(1, 2, 3, 4, 5, 6, 7, 8)
   await addAtOnce(9)
   await addAtOnce(10, 11)
@@ -83,7 +83,7 @@ test('fewer than half, and than a call carries that is on its way, wait until it
 })
 
 test('as many as a call carries that stays away leave beside it, however many there were before', async (t: TestContext) => {
-  const { addAtOnce, comeBack, sent } = open({ perCallMax: 100 })
+  const { addAtOnce, comeBack, sent } = open({ batchSizeMax: 100 })
   await addAtOnce(...Array.from({ length: 100 }, (_, n) => n))
   await comeBack(0)
   await addAtOnce(1, 2)
@@ -94,7 +94,7 @@ test('as many as a call carries that stays away leave beside it, however many th
 })
 
 test('once fewer come than before, half is half of those', async (t: TestContext) => {
-  const { addAtOnce, addEach, comeBack, sent } = open({ perCallMax: 100 })
+  const { addAtOnce, addEach, comeBack, sent } = open({ batchSizeMax: 100 })
   await addAtOnce(...Array.from({ length: 100 }, (_, n) => n))
   await comeBack(0)
   for (let call = 1; call <= 92; call++) {
@@ -106,7 +106,7 @@ test('once fewer come than before, half is half of those', async (t: TestContext
 })
 
 test('what was added at once and is more than a call takes does not overtake itself', async (t: TestContext) => {
-  const { addAtOnce, comeBack, sent } = open({ perCallMax: 4 })
+  const { addAtOnce, comeBack, sent } = open({ batchSizeMax: 4 })
   await addAtOnce(1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
   await addAtOnce(11)
   t.assert.deepEqual(sent(), [[1, 2, 3, 4]])
@@ -120,7 +120,7 @@ test('what was added at once and is more than a call takes does not overtake its
 })
 
 test('no more calls are on their way than may be', async (t: TestContext) => {
-  const { addAtOnce, comeBack, sent } = open({ perCallMax: 10 })
+  const { addAtOnce, comeBack, sent } = open({ batchSizeMax: 10 })
   for (let n = 0; n < 3; n++) await addAtOnce(1, 2, 3, 4)
   t.assert.equal(sent().length, 2)
   await comeBack(0)

@@ -1,76 +1,79 @@
 /** Takes what is to travel to a server, and sends it together with others of its kind. */
-export type Calls<T> = { add(one: T): void }
+export type Batcher<T> = { add(one: T): void }
 
 /** A call costs the server as much as ten of what it carries, so that fewer are not worth one before the turn ends. */
-const earlyMin = 4
+const earlyFlushMin = 4
 
 /**
  * What waits leaves as one call as soon as it is half of all that were lately on their way, so that the server works on one
  * half while the other is answered and gathered: did all leave together, they would all come back together, and either
  * side would wait while the other works. Fewer leave at the end of the turn of the event loop, beside another call only when
  * they are as many as that carries. What is added at once, with nothing awaited between, keeps its order: it leaves
- * together, or, where it is more than `perCallMax`, as calls that wait for each other. `run` settles all of a call, and must
+ * together, or, where it is more than `batchSizeMax`, as calls that wait for each other. `run` settles all of a call, and must
  * not reject.
  */
-export function createCalls<T>(
+export function createBatcher<T>(
   run: (batch: readonly T[]) => Promise<void>,
-  { atOnceMax, perCallMax }: { atOnceMax: number; perCallMax: number },
-): Calls<T> {
+  {
+    batchesInFlightMax: atOnceMax,
+    batchSizeMax: batchSizeMax,
+  }: { batchesInFlightMax: number; batchSizeMax: number },
+): Batcher<T> {
   const waiting: T[] = []
-  let travelling = 0
-  let carried = 0
+  let batchesInFlight = 0
+  let itemsInFlight = 0
   /** How many were lately on their way at once; what has become less is believed slowly. */
-  let carriedLately = 0
-  let isCut = false
-  let isAdding = false
-  let isTurnAwaited = false
+  let recentItemsInFlight = 0
+  let isSplit = false
+  let isAddingInTurn = false
+  let isFlushScheduled = false
 
-  function afterAdding(): void {
-    isAdding = false
-    if (waiting.length >= earlyMin && waiting.length >= half()) leave()
-    else if (!isTurnAwaited) {
-      isTurnAwaited = true
-      setImmediate(afterTurn)
+  function flushIfLarge(): void {
+    isAddingInTurn = false
+    if (waiting.length >= earlyFlushMin && waiting.length >= flushThreshold()) flush()
+    else if (!isFlushScheduled) {
+      isFlushScheduled = true
+      setImmediate(flushAtEndOfTurn)
     }
   }
 
-  function afterTurn(): void {
-    isTurnAwaited = false
-    leave()
+  function flushAtEndOfTurn(): void {
+    isFlushScheduled = false
+    flush()
   }
 
-  function leave(): void {
-    if (!mayLeave()) return
-    const batch = waiting.splice(0, perCallMax)
-    isCut = waiting.length > 0
-    travelling += 1
-    carried += batch.length
-    carriedLately = Math.max(carried, carriedLately - 1)
+  function flush(): void {
+    if (!mayFlush()) return
+    const batch = waiting.splice(0, batchSizeMax)
+    isSplit = waiting.length > 0
+    batchesInFlight += 1
+    itemsInFlight += batch.length
+    recentItemsInFlight = Math.max(itemsInFlight, recentItemsInFlight - 1)
     void run(batch).then(() => {
-      travelling -= 1
-      carried -= batch.length
-      leave()
+      batchesInFlight -= 1
+      itemsInFlight -= batch.length
+      flush()
     })
   }
 
-  function mayLeave(): boolean {
-    if (waiting.length === 0 || travelling >= (isCut ? 1 : atOnceMax)) return false
-    return waiting.length >= Math.min(carried, half())
+  function mayFlush(): boolean {
+    if (waiting.length === 0 || batchesInFlight >= (isSplit ? 1 : atOnceMax)) return false
+    return waiting.length >= Math.min(itemsInFlight, flushThreshold())
   }
 
-  function half(): number {
-    return carriedLately / 2
+  function flushThreshold(): number {
+    return recentItemsInFlight / 2
   }
 
   return {
     add(one) {
       waiting.push(one)
-      if (isAdding || travelling >= atOnceMax) return
-      isAdding = true
-      void added.then(afterAdding)
+      if (isAddingInTurn || batchesInFlight >= atOnceMax) return
+      isAddingInTurn = true
+      void resolved.then(flushIfLarge)
     },
   }
 }
 
 /** What is done when this is, is done once the code that runs now has ended; a promise for each would be one to collect. */
-const added = Promise.resolve()
+const resolved = Promise.resolve()

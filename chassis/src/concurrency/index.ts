@@ -1,5 +1,5 @@
-export { createCalls } from './batcher.ts'
-export type { Calls } from './batcher.ts'
+export { createBatcher as createCalls } from './batcher.ts'
+export type { Batcher as Calls } from './batcher.ts'
 export { createGate } from './limiter.ts'
 export type { Gate } from './limiter.ts'
 export { createTurns } from './keyed-mutex.ts'

@@ -1,10 +1,10 @@
-import { createCalls } from '../../concurrency/batcher.ts'
+import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Generation, RedisLink } from './connection.ts'
 
 /** A question to Redis has no answer after so long: reads then go past it. */
 const readWithinMs = 50
 const lookIntervalMs = 20
-const callLimits = { atOnceMax: 2, perCallMax: 1_000 }
+const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 1_000 }
 
 /** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
 export type Held = string | null | undefined
@@ -31,7 +31,7 @@ export type RedisReads = {
 export function createRedisReads({ client, current }: RedisLink): RedisReads {
   const asked: Asked[] = []
   let watch: NodeJS.Timeout | undefined
-  const calls = createCalls<Look>(ask, callLimits)
+  const batcher = createBatcher<Look>(ask, batcherLimits)
 
   async function ask(looks: readonly Look[]): Promise<void> {
     const found = mayAsk(looks) ? await soon(client.mGet(looks.map(({ key }) => key))) : undefined
@@ -82,5 +82,5 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
     }
   }
 
-  return { look: calls.add, soon, isSlow, close: () => clearTimeout(watch) }
+  return { look: batcher.add, soon, isSlow, close: () => clearTimeout(watch) }
 }

@@ -1,8 +1,8 @@
 import type { Fence } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import { createCalls } from '../../concurrency/batcher.ts'
-import type { Calls } from '../../concurrency/batcher.ts'
+import { createBatcher } from '../../concurrency/batcher.ts'
+import type { Batcher } from '../../concurrency/batcher.ts'
 import { unitFault } from '../server/error-class.ts'
 import type { Failure } from '../server/error-class.ts'
 import type { Outcome, Result, Statement } from '../port.ts'
@@ -10,7 +10,7 @@ import { control, isTimeout, judge, run, serverFault } from './connection.ts'
 import type { MysqlClient, MysqlLink } from './connection.ts'
 import { pending, Reference } from '../reference.ts'
 
-const callLimits = { atOnceMax: 1, perCallMax: 64 }
+const batcherLimits = { batchesInFlightMax: 1, batchSizeMax: 64 }
 const shapesMax = 500
 const unitsWaitingMax = 20_000
 const triesMax = 5
@@ -42,7 +42,7 @@ export function createUnits(link: MysqlLink): {
   commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
   close(): Promise<void>
 } {
-  const lanes = new Map<string, Calls<Waiting>>()
+  const lanes = new Map<string, Batcher<Waiting>>()
   const clocks = createClocks()
   const lone: Waiting[] = []
   let loneTravelling = 0
@@ -50,13 +50,13 @@ export function createUnits(link: MysqlLink): {
   let closed = false
   let whenIdle: (() => void) | undefined
 
-  function laneOf(unit: readonly Statement[]): Calls<Waiting> {
+  function laneOf(unit: readonly Statement[]): Batcher<Waiting> {
     const key = unit.map(({ sql }) => sql).join(';\n')
     const known = lanes.get(key)
     if (known !== undefined) return known
     // Built queries differ without end; those in use come back at once.
     if (lanes.size >= shapesMax) lanes.clear()
-    const lane = createCalls(runBatch, callLimits)
+    const lane = createBatcher(runBatch, batcherLimits)
     lanes.set(key, lane)
     return lane
   }

@@ -1,15 +1,15 @@
 import type { CompiledQuery } from 'kysely'
 import { AppError } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
-import { createCalls } from '../../concurrency/batcher.ts'
-import type { Calls } from '../../concurrency/batcher.ts'
+import { createBatcher } from '../../concurrency/batcher.ts'
+import type { Batcher } from '../../concurrency/batcher.ts'
 import { readFault } from '../server/error-class.ts'
 import type { Row } from '../port.ts'
 import { ask, isOutdatedPlan, judge, parameterTypes } from './connection.ts'
 import type { PostgresClient, PostgresLink } from './connection.ts'
 import { arrayOf, replaceParameters } from './sql-text.ts'
 
-const callLimits = { atOnceMax: 2, perCallMax: 256 }
+const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 256 }
 const readsWaitingMax = 20_000
 const textsMax = 500
 
@@ -24,7 +24,7 @@ type Lane = {
   /** Stands in the names of what is prepared. */
   id: number
   readonly text: string
-  readonly calls: Calls<Waiting>
+  readonly batcher: Batcher<Waiting>
   together: Promise<string> | undefined
 }
 
@@ -47,7 +47,7 @@ export function createReads(link: PostgresLink): {
       await run(lane, batch, true)
       waitingCount -= batch.length
     }
-    const lane: Lane = { id: ++ids, text, calls: createCalls(settle, callLimits), together: undefined }
+    const lane: Lane = { id: ++ids, text, batcher: createBatcher(settle, batcherLimits), together: undefined }
     lanes.set(text, lane)
     return lane
   }
@@ -83,7 +83,7 @@ export function createReads(link: PostgresLink): {
         for (const value of parameters) checkValue(value)
         waitingCount += 1
         // The row type is Kysely's, derived from the very query that was compiled to this text.
-        laneOf(sql).calls.add({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
+        laneOf(sql).batcher.add({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
       })
     },
   }

@@ -2,8 +2,8 @@ import type { Fence } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
-import { createCalls } from '../../concurrency/batcher.ts'
-import type { Calls } from '../../concurrency/batcher.ts'
+import { createBatcher } from '../../concurrency/batcher.ts'
+import type { Batcher } from '../../concurrency/batcher.ts'
 import { unitFault } from '../server/error-class.ts'
 import type { Failure } from '../server/error-class.ts'
 import type { Outcome, Result, Row, Statement } from '../port.ts'
@@ -15,7 +15,7 @@ import { arrayOf } from './sql-text.ts'
 import { pending, Reference } from '../reference.ts'
 
 /** While the server waits for its disk for one, another can be worked on. */
-const callLimits = { atOnceMax: 2, perCallMax: 256 }
+const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 256 }
 const unitsWaitingMax = 20_000
 /** A shape that has been seen so often is worth a function, which costs a hundred statements to make. */
 const usesForFunction = 3
@@ -37,7 +37,7 @@ type Waiting = {
 
 type Lone = { readonly shape: Shape; readonly waiting: Waiting }
 
-type Lane = { readonly shape: Shape; readonly calls: Calls<Waiting>; uses: number }
+type Lane = { readonly shape: Shape; readonly batcher: Batcher<Waiting>; uses: number }
 
 /**
  * Units of one shape that arrive together, or while the ones before are on their way, travel as one call
@@ -74,7 +74,7 @@ export function createUnits(link: PostgresLink): {
     if (known !== undefined) return known
     if (lanes.size >= shapesMax) forget()
     const shape = { id: shapeCalls.nextId(), steps: stepsOf(unit), fenced }
-    const lane: Lane = { shape, calls: createCalls((batch) => run(lane, batch), callLimits), uses: 0 }
+    const lane: Lane = { shape, batcher: createBatcher((batch) => run(lane, batch), batcherLimits), uses: 0 }
     lanes.set(key, lane)
     return lane
   }
@@ -156,7 +156,7 @@ export function createUnits(link: PostgresLink): {
         // A unit that refers to what is not there fails here, and counts for nothing.
         const lane = laneOf(unit, Number.isFinite(before))
         waitingCount += 1
-        lane.calls.add({ unit, before, tries: 1, resolve, reject })
+        lane.batcher.add({ unit, before, tries: 1, resolve, reject })
       })
     },
     async close() {
