@@ -15,7 +15,7 @@ async function start(t: TestContext) {
     title: 'Sample',
     description: 'For tests.',
     logger: createLogger({ service: 'sample', level: 'silent' }),
-    quick(path) {
+    fastPath(path) {
       const answer = { route: '/things/:id', etag: '"1"', body }
       if (path === '/things/fails') throw new Error('the source is down')
       if (path === '/things/fails-later') return Promise.reject(new Error('the source is down'))

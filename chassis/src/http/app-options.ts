@@ -2,7 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { QuickAnswers } from './fast-path.ts'
+import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
 
 /** A Fastify instance whose handlers know the types of what their schemas let through. */
@@ -33,7 +33,7 @@ export type AppOptions = {
   /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
   readonly forwardedRoutes?: ReadonlySet<string>
   /** Answers at once what is at hand as text, before the framework begins; see `createQuickListener`. */
-  readonly quick?: QuickAnswers
+  readonly fastPath?: FastPath
   /** Makes the OpenAPI document that goes out of the one that describes this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
 }

@@ -11,8 +11,8 @@ import type { App, AppOptions } from './app-options.ts'
 import { documentApi } from './documentation.ts'
 import { addHealthRoutes } from './health.ts'
 import { refuseUnacceptable } from './negotiation.ts'
-import { answerClientError, sendProblem } from './problem.ts'
-import { createQuickListener } from './fast-path.ts'
+import { respondToClientError, sendProblem } from './problem.ts'
+import { createFastPathListener } from './fast-path.ts'
 import { createValidatorCompiler } from './validation.ts'
 
 const limits = {
@@ -45,7 +45,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     forceCloseConnections: 'idle',
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, options),
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: respondToClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
@@ -76,11 +76,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   await documentApi(app, options)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
-  if (options.quick !== undefined) {
+  if (options.fastPath !== undefined) {
     const [listener] = app.server.listeners('request')
     const next: RequestListener = (request, response) => listener?.call(app.server, request, response)
-    const quick = { find: options.quick, newRequestId, record, isClosing: () => closing.begun }
-    app.server.removeAllListeners('request').on('request', createQuickListener(next, quick))
+    const quick = { find: options.fastPath, newRequestId, record, isClosing: () => closing.begun }
+    app.server.removeAllListeners('request').on('request', createFastPathListener(next, quick))
   }
   return app
 

@@ -1,23 +1,23 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 
 /** An answer of status 200 whose JSON is at hand; `route` is what its request counts under. */
-export type QuickAnswer = { readonly route: string; readonly etag: string; readonly body: string }
+export type FastResponse = { readonly route: string; readonly etag: string; readonly body: string }
 
 /**
  * Finds the answer to a GET by its path, or undefined to let the framework do it, as it also does when the search fails. It is
  * asked for every GET that comes without conditions, so it must tell by the path alone whether to look any further, and it
  * may answer only what the route itself would answer with the same bytes.
  */
-export type QuickAnswers = (path: string) => QuickAnswer | undefined | Promise<QuickAnswer | undefined>
+export type FastPath = (path: string) => FastResponse | undefined | Promise<FastResponse | undefined>
 
 /**
  * A listener in front of the framework for answers that are ready as text. The framework's routing, hooks and reply cost as much
  * as the whole of such an answer; everything that is not plain goes on to it.
  */
-export function createQuickListener(
+export function createFastPathListener(
   next: RequestListener,
   options: {
-    find: QuickAnswers
+    find: FastPath
     newRequestId: (request: IncomingMessage) => string
     /** Counts and logs the request like any other. */
     record: (
@@ -36,7 +36,7 @@ export function createQuickListener(
     request: IncomingMessage,
     response: ServerResponse,
     startedAt: number,
-    answer?: QuickAnswer,
+    answer?: FastResponse,
   ) {
     if (answer === undefined) return next(request, response)
     const id = newRequestId(request)
@@ -57,7 +57,7 @@ export function createQuickListener(
 }
 
 /** What fails here fails again behind the framework, which knows how to tell of it. */
-function attempt(find: QuickAnswers, path: string): ReturnType<QuickAnswers> {
+function attempt(find: FastPath, path: string): ReturnType<FastPath> {
   try {
     return find(path)
   } catch {
@@ -65,7 +65,7 @@ function attempt(find: QuickAnswers, path: string): ReturnType<QuickAnswers> {
   }
 }
 
-function send(response: ServerResponse, id: string, { etag, body }: QuickAnswer): void {
+function send(response: ServerResponse, id: string, { etag, body }: FastResponse): void {
   response.writeHead(200, [
     'x-request-id',
     id,

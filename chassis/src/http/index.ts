@@ -7,7 +7,7 @@ export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   createIdempotency,
   idempotencyKeyOf,
-  sendAnswer,
+  sendResponse,
 } from './idempotency.ts'
 export type { Idempotency } from './idempotency.ts'
 export { linkToNextPage, openCursor, pageQuery, sealCursor } from './pages.ts'
@@ -16,6 +16,6 @@ export { prefersAsync, prefersStrict } from './prefer.ts'
 export { problemDocument, problems, toAppError } from './problem.ts'
 export { jsonType, sendJson, sendRepresentation } from './representation.ts'
 export { closeOnSignal, listen, runService } from './process.ts'
-export type { QuickAnswer, QuickAnswers } from './fast-path.ts'
+export type { FastResponse, FastPath } from './fast-path.ts'
 export { text } from './text.ts'
 export { compileCheck } from './validation.ts'

@@ -121,7 +121,7 @@ function memberOf(value: unknown, name: string): unknown {
 }
 
 /** What is said on a connection whose bytes are no HTTP request, or too slow, or too many. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+export function respondToClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return

@@ -1,8 +1,8 @@
 import type { Kysely } from 'kysely'
 import { inText, longText, notTaken, pending, prepareQuery, removeFound } from '../database/index.ts'
 import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
-import { DuplicateRequest, idempotencyKeptMs } from './port.ts'
-import type { AnswerStore, KeptAnswer } from './port.ts'
+import { DuplicateRequest, idempotencyRetentionMs } from './port.ts'
+import type { IdempotencyStore, IdempotencyRecord } from './port.ts'
 
 export type IdempotencyTable = {
   idempotency: {
@@ -34,8 +34,12 @@ export async function dropIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
 }
 
 /** Answers in the database that the service keeps everything else in. */
-export function createSqlAnswers({ query: db, read, commit }: Database<IdempotencyTable>): AnswerStore {
-  const toKeep = keepStatements(db)
+export function createSqlIdempotencyStore({
+  query: db,
+  read,
+  commit,
+}: Database<IdempotencyTable>): IdempotencyStore {
+  const insertRecords = recordStatements(db)
   const find = prepareQuery((p: Placeholders<{ id: string; since: number }>) =>
     db
       .selectFrom('idempotency')
@@ -60,12 +64,12 @@ export function createSqlAnswers({ query: db, read, commit }: Database<Idempoten
       if (row === undefined) return undefined
       const { fingerprint, status, body } = row
       const headers: Record<string, string> = JSON.parse(row.headers)
-      return { fingerprint, answer: { status, headers, body } }
+      return { fingerprint, response: { status, headers, body } }
     },
-    async keep(kept) {
-      await commit(toKeep([kept]))
+    async insert(kept) {
+      await commit(insertRecords([kept]))
     },
-    async forget(since, limit) {
+    async removeOlder(since, limit) {
       const { results } = await commit([forget({ since, limit })])
       return results[0]?.changes ?? 0
     },
@@ -76,9 +80,9 @@ export function createSqlAnswers({ query: db, read, commit }: Database<Idempoten
  * Makes the statements that a store puts into the unit of the effect which the answers tell of. Where these have `pending`,
  * they must come behind the statement that `id` refers to.
  */
-export function keepStatements(
+export function recordStatements(
   db: Kysely<IdempotencyTable>,
-): (answers: readonly KeptAnswer[], id?: Reference) => Statement[] {
+): (answers: readonly IdempotencyRecord[], id?: Reference) => Statement[] {
   // A key that has outlived its day is taken over; a living one refuses the unit.
   const keep = prepareQuery((p: Placeholders<IdempotencyTable['idempotency'] & { since: number }>) =>
     db
@@ -104,18 +108,18 @@ export function keepStatements(
           .where('idempotency.created_at', '<=', p.since),
       ),
   )
-  function statementOf(kept: KeptAnswer, created: Reference | undefined): Statement {
-    const { id, fingerprint, answer, createdAtMs } = kept
+  function statementOf(kept: IdempotencyRecord, created: Reference | undefined): Statement {
+    const { id, fingerprint, response, createdAtMs } = kept
     const text = (template: string) => (created === undefined ? template : inText(created, template))
     const statement = keep({
       id,
       fingerprint,
-      status: answer.status,
+      status: response.status,
       // JSON escapes the character.
-      headers: text(JSON.stringify(answer.headers).replaceAll('\\u0000', pending)),
-      body: text(answer.body),
+      headers: text(JSON.stringify(response.headers).replaceAll('\\u0000', pending)),
+      body: text(response.body),
       created_at: createdAtMs,
-      since: createdAtMs - idempotencyKeptMs,
+      since: createdAtMs - idempotencyRetentionMs,
     })
     return { ...statement, required: () => new DuplicateRequest() }
   }

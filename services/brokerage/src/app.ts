@@ -10,7 +10,7 @@ import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderDesk } from './order-processor.ts'
-import { brokerageRoutes, quickAccount } from './routes.ts'
+import { brokerageRoutes, accountFastPath } from './routes.ts'
 import { openStorage } from './storage.ts'
 
 /** The brokerage, whole: everything that it opens is opened here and closed with it. */
@@ -30,9 +30,9 @@ export async function createBrokerageApp(
   })
   const desk = createOrderDesk({ store: accounts, market })
   const idempotency = createIdempotency({
-    answers: storage.answers,
+    store: storage.idempotencyStore,
     clock,
-    refusalAnswer: (error, request) => dialectOf(request).error(error),
+    refusalResponse: (error, request) => dialectOf(request).error(error),
   })
   const app = await createApp({
     name: 'brokerage',
@@ -42,7 +42,7 @@ export async function createBrokerageApp(
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
-    quick: quickAccount(accounts),
+    fastPath: accountFastPath(accounts),
   })
   brokerageRoutes(app, { accounts, desk, market, idempotency, clock, marketClock: config.MARKET_CLOCK })
   const sweeper = startSweeper([idempotency.sweep], logger)

@@ -1,6 +1,6 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
-import type { KeptAnswer } from '@quintet/chassis/idempotency'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { AccountStore, EarlierOrder, Filing, Recollection } from './port.ts'
 import type { Market } from './market.ts'
 import { apply, isNear, isSameContent, judge, likenessOf } from './order.ts'
@@ -10,7 +10,7 @@ import type { Balance, FiledOrder, Order, Refusal } from './order.ts'
 export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
 
 /** What to answer, and what is kept of it in the very unit that makes it true. */
-export type Conclusion<A> = { readonly answer: A; readonly kept: readonly KeptAnswer[] }
+export type Conclusion<A> = { readonly response: A; readonly records: readonly IdempotencyRecord[] }
 
 export type OrderDesk = {
   /**
@@ -87,8 +87,8 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
       try {
         return await new Promise((resolve, reject) => {
           const concluded = (outcomes: readonly Outcome[]) => {
-            const { answer, kept } = conclude(outcomes)
-            return { kept, resolve: () => resolve(answer) }
+            const { response, records } = conclude(outcomes)
+            return { kept: records, resolve: () => resolve(response) }
           }
           const submission = { orders, conclude: concluded, reject }
           const lane = lanes.get(accountId)
@@ -108,7 +108,7 @@ export const noSuchAccount = () => new AppError('not_found', 'Account not found.
 
 type Submission = {
   readonly orders: readonly Order[]
-  conclude(outcomes: readonly Outcome[]): { readonly kept: readonly KeptAnswer[]; resolve(): void }
+  conclude(outcomes: readonly Outcome[]): { readonly kept: readonly IdempotencyRecord[]; resolve(): void }
   reject(error: unknown): void
 }
 

@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import { jsonType, prefersStrict, problemDocument, problemType } from '@quintet/chassis/http'
 import { pending } from '@quintet/chassis/idempotency'
-import type { Answer } from '@quintet/chassis/idempotency'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import { formatDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
@@ -16,11 +16,11 @@ type Decided = Exclude<Outcome, 'conflict'>
 /** How a request of one kind is answered. */
 export type Dialect = {
   /** A new account, with `pending` where its id will be. */
-  opened(cash: Decimal): Answer
+  opened(cash: Decimal): RecordedResponse
   /** The outcome of an order, or of each order of a batch. */
-  placed(outcomes: readonly Outcome[], isBatch: boolean): Answer
+  placed(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse
   /** An error that has a shape of its own; undefined where it is a problem document like all others. */
-  error(error: AppError): Answer | undefined
+  error(error: AppError): RecordedResponse | undefined
 }
 
 /** The request's Content-Type picks the dialect. */
@@ -45,7 +45,7 @@ function createJsonDialect(request: FastifyRequest): Dialect {
     return { ...problemDocument(refusalProblem(refusals), request.id), business_errors: rulesOf(refusals) }
   }
 
-  function placedOne(outcome: Outcome): Answer {
+  function placedOne(outcome: Outcome): RecordedResponse {
     const problem = problemOf(outcome)
     const type = problem === undefined ? jsonType : problemType(request)
     return answer(problem?.status ?? 200, { 'content-type': type, ...applied }, bodyOf(outcome))
@@ -108,7 +108,7 @@ const formStatuses: Readonly<Record<Rule, number>> = {
   INSUFFICIENT_STOCKS: 403,
 }
 
-function errorEnvelope(error: AppError): Answer {
+function errorEnvelope(error: AppError): RecordedResponse {
   const retryAfter = error.retryAfterSeconds
   const data = error.errors === undefined ? {} : { errors: error.errors }
   return envelope(error.status, data, error.message, {
@@ -117,15 +117,20 @@ function errorEnvelope(error: AppError): Answer {
   })
 }
 
-function envelope(status: number, data: unknown, message: string, headers: Answer['headers'] = {}): Answer {
+function envelope(
+  status: number,
+  data: unknown,
+  message: string,
+  headers: RecordedResponse['headers'] = {},
+): RecordedResponse {
   return answer(status, { 'content-type': jsonType, ...headers }, { HTTPResponse: status, data, message })
 }
 
-function opened(body: string): Answer {
+function opened(body: string): RecordedResponse {
   return { status: 200, headers: { 'content-type': jsonType, location: `/accounts/${pending}` }, body }
 }
 
-function answer(status: number, headers: Answer['headers'], body: unknown): Answer {
+function answer(status: number, headers: RecordedResponse['headers'], body: unknown): RecordedResponse {
   return { status, headers, body: JSON.stringify(body) }
 }
 

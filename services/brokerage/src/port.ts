@@ -1,11 +1,11 @@
-import type { AnswerStore, KeptAnswer } from '@quintet/chassis/idempotency'
+import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Decimal } from './decimal.ts'
 import type { Account, FiledOrder, Order, OrderContent, Refusal } from './order.ts'
 
 /** Where everything of the brokerage is kept. */
 export type Storage = {
   readonly accounts: AccountStore
-  readonly answers: AnswerStore
+  readonly idempotencyStore: IdempotencyStore
   /** Rejects when the engine does not answer. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -16,7 +16,7 @@ export type AccountStore = {
   /** How many requests may share a unit, one of which may have as many orders as it will. */
   readonly requestsPerUnitMax: number
   /** Opens an account with its first ledger entry; resolves to its id. */
-  open(account: { cash: Decimal; openedMs: number }, answers: readonly KeptAnswer[]): Promise<number>
+  open(account: { cash: Decimal; openedMs: number }, answers: readonly IdempotencyRecord[]): Promise<number>
   find(id: number): Promise<Account | undefined>
   /** The account with what the rules ask about these orders; undefined when there is none. */
   recall(id: number, orders: readonly Order[]): Promise<Recollection | undefined>
@@ -24,7 +24,7 @@ export type AccountStore = {
    * Files orders that were decided on `before`, and applies those that broke no rule, all as one unit that holds the
    * answers too. False when the account has moved on meanwhile, and then nothing was changed.
    */
-  file(filing: Filing, answers: readonly KeptAnswer[]): Promise<boolean>
+  file(filing: Filing, answers: readonly IdempotencyRecord[]): Promise<boolean>
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
 }

@@ -1,18 +1,18 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { completed } from '@quintet/chassis/idempotency'
+import { withId } from '@quintet/chassis/idempotency'
 import {
   etagOf,
   linkToNextPage,
   openCursor,
   problems,
   sealCursor,
-  sendAnswer,
+  sendResponse,
   sendJson,
   sendRepresentation,
   toAppError,
 } from '@quintet/chassis/http'
-import type { App, FastifyReply, FastifyRequest, Idempotency, QuickAnswers } from '@quintet/chassis/http'
+import type { App, FastifyReply, FastifyRequest, Idempotency, FastPath } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { AccountStore, Page } from './port.ts'
@@ -85,7 +85,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       return idempotency.once(request, reply, async (record) => {
         const account = { cash, openedMs: clock.now() }
         const id = await accounts.open(account, record(answer))
-        return completed(answer, id)
+        return withId(answer, id)
       })
     },
   )
@@ -114,8 +114,8 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       const dialect = dialectOf(request)
       return idempotency.once(request, reply, (record) =>
         desk.place(accountId, orders, (outcomes) => {
-          const answer = dialect.placed(outcomes, Array.isArray(body))
-          return { answer, kept: record(answer) }
+          const response = dialect.placed(outcomes, Array.isArray(body))
+          return { response, records: record(response) }
         }),
       )
     },
@@ -211,7 +211,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
 }
 
 /** Accounts by their path, read before the framework begins, which costs more than the read. */
-export function quickAccount(accounts: AccountStore): QuickAnswers {
+export function accountFastPath(accounts: AccountStore): FastPath {
   const prefix = '/accounts/'
   const answerOf = (account: Account | undefined) =>
     account && { route: '/accounts/:id', ...representationOf(account) }
@@ -229,7 +229,7 @@ const readHere = {
   errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const answer = dialectOf(request).error(toAppError(error))
     if (answer === undefined) throw error
-    sendAnswer(reply, answer)
+    sendResponse(reply, answer)
   },
 }
 

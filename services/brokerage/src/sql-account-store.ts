@@ -1,6 +1,6 @@
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Statement } from '@quintet/chassis/database'
-import { keepStatements } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import { sql } from 'kysely'
 import type { ColumnType, Generated, Kysely } from 'kysely'
@@ -46,7 +46,7 @@ export type AccountTables = IdempotencyTable & {
 /** Accounts in a SQL database. The database itself refuses what would leave less than nothing. */
 export function createSqlAccounts(database: Database<AccountTables>): AccountStore {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
 
   async function find(id: number): Promise<Account | undefined> {
     const rows = await database.read(statements.find({ id }))

@@ -1,6 +1,6 @@
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { createSqlAnswers } from '@quintet/chassis/idempotency'
+import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import type { Storage } from './port.ts'
 import { createSqlAccounts } from './sql-account-store.ts'
@@ -12,7 +12,7 @@ export async function openStorage(url: string, cacheUrl: string): Promise<Storag
   const database = await openDatabase<AccountTables>(url, { migrations })
   return {
     accounts: createSqlAccounts(database),
-    answers: createSqlAnswers(database),
+    idempotencyStore: createSqlIdempotencyStore(database),
     ping: database.ping,
     close: database.close,
   }

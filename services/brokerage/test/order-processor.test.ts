@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { createSqlAnswers, DuplicateRequest } from '@quintet/chassis/idempotency'
-import type { KeptAnswer } from '@quintet/chassis/idempotency'
+import { createSqlIdempotencyStore, DuplicateRequest } from '@quintet/chassis/idempotency'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { AccountStore } from '../src/port.ts'
 import { decimalOf } from '../src/decimal.ts'
 import { createMarket } from '../src/market.ts'
@@ -44,11 +44,11 @@ async function createDesk(t: TestContext, over: (store: AccountStore) => Partial
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
   const desk = createOrderDesk({ store: watched, market })
   const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])
-  const place = (orders: Partial<Order>[], kept: readonly KeptAnswer[] = []) =>
+  const place = (orders: Partial<Order>[], records: readonly IdempotencyRecord[] = []) =>
     desk.place(
       id,
       orders.map((order) => ({ ...buy, ...order })),
-      (outcomes) => ({ answer: outcomes.map(rulesOf), kept }),
+      (outcomes) => ({ response: outcomes.map(rulesOf), records }),
     )
   return { database, store, desk, id, place, units }
 }
@@ -57,10 +57,10 @@ function rulesOf(outcome: Outcome): string {
   return outcome === 'conflict' ? outcome : outcome.refusals.map(({ rule }) => rule).join()
 }
 
-const taken: KeptAnswer = {
+const taken: IdempotencyRecord = {
   id: 'taken',
   fingerprint: '',
-  answer: { status: 200, headers: {}, body: '' },
+  response: { status: 200, headers: {}, body: '' },
   createdAtMs: 1_000_000,
 }
 
@@ -122,7 +122,7 @@ test('A position that is closed and begun again in one unit is kept as it is the
 
 test('What refuses one of a unit leaves the others of the unit alone', async (t) => {
   const { place, store, id, units, database } = await createDesk(t)
-  await createSqlAnswers(database).keep(taken)
+  await createSqlIdempotencyStore(database).insert(taken)
   const first = place([{ issuer: 'FIRST' }])
   const good = place([{ issuer: 'GOOD' }])
   const bad = place([{ issuer: 'BAD' }], [taken])
@@ -192,7 +192,7 @@ test('A database that fails is told to everybody who waits, changes nothing, and
 test('More than 20000 waiting orders are turned away, and there is room again when they are done', async (t) => {
   const { desk, place } = await createDesk(t)
   const many = Array.from({ length: 20_000 }, () => buy)
-  const missing = desk.place(77, many, () => ({ answer: undefined, kept: [] }))
+  const missing = desk.place(77, many, () => ({ response: undefined, records: [] }))
   await assert.rejects(place([{}]), (error) => error instanceof AppError && error.code === 'overloaded')
   await assert.rejects(missing, (error) => error instanceof AppError && error.code === 'not_found')
   assert.deepEqual(await place([{}]), [''])

@@ -6,7 +6,7 @@ import { openDatabase } from '@quintet/chassis/database'
 import { startSweeper } from '@quintet/chassis/sweeper'
 import { AppError } from '@quintet/chassis/errors'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
-import { createSqlAnswers } from '@quintet/chassis/idempotency'
+import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
 import { createOutboxRelay, wakeAfterCommit } from '@quintet/chassis/outbox'
 import { openQueue } from '@quintet/chassis/queue'
@@ -26,7 +26,7 @@ import type { Keyring } from './keyring.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import { createPasswords } from './password.ts'
-import { certificatesRoutes, quickUser } from './routes.ts'
+import { certificatesRoutes, userFastPath } from './routes.ts'
 import { createUserStore } from './user-store.ts'
 import type { Receiver } from './webhook.ts'
 
@@ -60,7 +60,7 @@ export async function createCertificatesApp(
   const certificates = createCertificateStore({ database, notifications, clock })
   const users = createUserStore({ database, cache })
   const idempotency = createIdempotency({
-    answers: createSqlAnswers(database),
+    store: createSqlIdempotencyStore(database),
     clock,
     detailAlias: 'description',
     fingerprintKey: keyring.derive('idempotency fingerprints'),
@@ -74,7 +74,7 @@ export async function createCertificatesApp(
     detailAlias: 'description',
     wrongValueCode: 'unprocessable',
     dependencies: { database: keys.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
-    quick: quickUser(users),
+    fastPath: userFastPath(users),
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)

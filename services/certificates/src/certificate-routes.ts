@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { completed } from '@quintet/chassis/idempotency'
+import { withId } from '@quintet/chassis/idempotency'
 import {
   etagOf,
   jsonType,
@@ -12,7 +12,7 @@ import {
   sendRepresentation,
 } from '@quintet/chassis/http'
 import { pending } from '@quintet/chassis/idempotency'
-import type { Answer } from '@quintet/chassis/idempotency'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { AppError } from '@quintet/chassis/errors'
 import { Type } from 'typebox'
@@ -71,7 +71,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
         const envelope = envelopes.seal(privateKey, { uid, userId })
         const answer = created(userId)
         const row = { uid, userId, active, body, envelope, inspected }
-        return completed(answer, await certificates.create(row, record(answer)))
+        return withId(answer, await certificates.create(row, record(answer)))
       })
     },
   )
@@ -203,7 +203,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
   )
 }
 
-function created(userId: number): Answer {
+function created(userId: number): RecordedResponse {
   return {
     status: 201,
     headers: {

@@ -2,8 +2,8 @@ import type { Clock } from '@quintet/chassis/clock'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Outcome, Placeholders } from '@quintet/chassis/database'
 import { AppError, invalid } from '@quintet/chassis/errors'
-import { keepStatements } from '@quintet/chassis/idempotency'
-import type { KeptAnswer } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { sql } from 'kysely'
 import type { Kysely, Selectable } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
@@ -43,7 +43,7 @@ export function createCertificateStore({
   clock: Clock
 }) {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
 
   async function find({ userId, id }: Place): Promise<Certificate> {
     const [row] = await database.read(statements.find({ userId, id }))
@@ -63,7 +63,7 @@ export function createCertificateStore({
     find,
 
     /** Adds a certificate to a user who is there, with the answers that tell of it. */
-    async create(record: NewRecord, answers: readonly KeptAnswer[]): Promise<number> {
+    async create(record: NewRecord, answers: readonly IdempotencyRecord[]): Promise<number> {
       const { uid, userId, active, body, envelope, inspected } = record
       const insert = {
         ...statements.insert({

@@ -1,7 +1,7 @@
 import { setTimeout as after } from 'node:timers/promises'
 import type { Entry } from '@quintet/chassis/cache'
 import { etagOf } from '@quintet/chassis/http'
-import type { App, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
+import type { App, FastResponse, FastPath } from '@quintet/chassis/http'
 import { certificateRoutes } from './certificate-routes.ts'
 import { isId } from './ids.ts'
 import type { Parts } from './route-parts.ts'
@@ -29,19 +29,19 @@ export function certificatesRoutes(app: App, parts: Parts): void {
 }
 
 /** Users by their path, the hottest answer of all. */
-export function quickUser(users: UserStore): QuickAnswers {
+export function userFastPath(users: UserStore): FastPath {
   const prefix = '/users/'
   return (path) => {
     const id = path.startsWith(prefix) ? path.slice(prefix.length) : ''
     if (!isId(id)) return undefined
     const found = users.find(Number(id))
-    return found instanceof Promise ? found.then(quickAnswerOf) : quickAnswerOf(found)
+    return found instanceof Promise ? found.then(fastResponseOf) : fastResponseOf(found)
   }
 }
 
 const pingTimeoutMs = 1_000
 
-function quickAnswerOf(entry: Entry | undefined): QuickAnswer | undefined {
+function fastResponseOf(entry: Entry | undefined): FastResponse | undefined {
   return entry && { route: '/users/:id', etag: etagOf(entry.version), body: entry.text }
 }
 

@@ -1,8 +1,8 @@
 import { AppError } from '@quintet/chassis/errors'
-import { completed } from '@quintet/chassis/idempotency'
+import { withId } from '@quintet/chassis/idempotency'
 import { etagOf, jsonType, parseIfMatch, problems, sendRepresentation } from '@quintet/chassis/http'
 import { pending } from '@quintet/chassis/idempotency'
-import type { Answer } from '@quintet/chassis/idempotency'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { parseId } from './ids.ts'
@@ -30,7 +30,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
         const { name, email, password } = request.body
         const passwordHash = await passwords.hash(password)
         const id = await users.create({ name, email, passwordHash }, record(created))
-        return completed(created, id)
+        return withId(created, id)
       }),
   )
 
@@ -104,7 +104,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
   }
 }
 
-const created: Answer = {
+const created: RecordedResponse = {
   status: 201,
   headers: { 'content-type': jsonType, location: `/users/${pending}`, etag: etagOf(1) },
   body: `{"id":${pending}}`,

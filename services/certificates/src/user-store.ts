@@ -2,8 +2,8 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { keepStatements } from '@quintet/chassis/idempotency'
-import type { KeptAnswer } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 
@@ -14,7 +14,7 @@ type User = { id: number; name: string; email: string; version: number }
 /** Users behind the cache, which holds what is answered of them and never a hash. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
 
   /** Somebody may get an id at any moment, so that nobody has it yet is never remembered: it is thrown. */
   function load(id: number): Entry | Promise<Entry> {
@@ -40,7 +40,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
     /** Adds a user with the answers that tell of it; refuses an email that is taken. */
     async create(
       user: { name: string; email: string; passwordHash: string },
-      answers: readonly KeptAnswer[],
+      answers: readonly IdempotencyRecord[],
     ): Promise<number> {
       const { name, email, passwordHash } = user
       const insert = {

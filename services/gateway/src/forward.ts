@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Exchange, Upstream } from './upstream.ts'
-import type { ExchangeListener, UpstreamFailure } from './http1/connection.ts'
+import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
 import { failed } from './upstream-problems.ts'
 
 /** What is needed of the framework's request and reply. */
@@ -61,7 +61,7 @@ function checkCoding(coding: string | undefined): string | undefined {
  * What was sent of an answer cannot be taken back, only be seen to be incomplete. A client of HTTP/1.0 may take any end of
  * the connection for the end of the answer, but for a reset.
  */
-function cutShort(request: Incoming, response: ServerResponse, failure: UpstreamFailure): void {
+function cutShort(request: Incoming, response: ServerResponse, failure: ExchangeError): void {
   request.log.warn({ err: failure, requestId: request.id }, 'an answer was cut short')
   if (request.raw.httpVersion === '1.0') request.raw.socket.resetAndDestroy()
   else response.destroy()

@@ -1,8 +1,8 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
-import { idempotencyKeptMs } from '@quintet/chassis/idempotency'
-import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendAnswer } from '@quintet/chassis/http'
-import type { Answer } from '@quintet/chassis/idempotency'
+import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
+import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendResponse } from '@quintet/chassis/http'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
 import type { Queue } from '@quintet/chassis/queue'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
@@ -18,11 +18,11 @@ export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
     const key = idempotencyKeyOf(request)
     const id = key === undefined ? randomUUIDv7() : idOf(key, body)
     const message = { id, key: '', body, headers: headersOf(request) }
-    const once = key === undefined ? {} : { once: { key, forMs: idempotencyKeptMs } }
+    const once = key === undefined ? {} : { once: { key, forMs: idempotencyRetentionMs } }
     const outcome = await queue
       .publish(billingQueue, message, { limit: waitingMax, ...once })
       .catch(refuseReuse)
-    sendAnswer(reply, answerTo(request, id, outcome === 'repeated'))
+    sendResponse(reply, answerTo(request, id, outcome === 'repeated'))
   })
 }
 
@@ -67,7 +67,7 @@ function refuseReuse(error: unknown): never {
   throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
 }
 
-function answerTo(request: FastifyRequest, id: string, isRepeated: boolean): Answer {
+function answerTo(request: FastifyRequest, id: string, isRepeated: boolean): RecordedResponse {
   const body = `{"message":"Message posted","message_id":"${id}"}`
   const headers = {
     'content-type': jsonType,

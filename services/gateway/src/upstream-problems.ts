@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import type { UpstreamFailure } from './http1/connection.ts'
+import type { ExchangeError } from './http1/connection.ts'
 
 /** What a client is told where the service it asked for cannot answer. */
 
@@ -16,7 +16,7 @@ export function overloaded(service: string, inFlightMax: number): AppError {
   )
 }
 
-export function failed(service: string, failure: UpstreamFailure): AppError {
+export function failed(service: string, failure: ExchangeError): AppError {
   const options = { cause: failure }
   switch (failure.fault) {
     case 'refused':

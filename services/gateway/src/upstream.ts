@@ -3,8 +3,8 @@ import type { Logger } from '@quintet/chassis/telemetry'
 import type { Passage } from './circuit.ts'
 import { createCircuit } from './circuit.ts'
 import { createRetryBudget } from './retry-budget.ts'
-import { createUpstreamClient } from './http1/client.ts'
-import type { ExchangeListener, UpstreamFailure, UpstreamRequest } from './http1/connection.ts'
+import { createHttpClient } from './http1/client.ts'
+import type { ExchangeListener, ExchangeError, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
 import { circuitOpen, overloaded } from './upstream-problems.ts'
 
@@ -35,7 +35,7 @@ export type Upstream = ReturnType<typeof createUpstream>
 /** One service as the gateway reaches it: what goes wrong there is kept from taking anything else along. */
 export function createUpstream(options: UpstreamOptions) {
   const { service, url, clock, logger, inFlightMax } = options
-  const client = createUpstreamClient(options)
+  const client = createHttpClient(options)
   const budget = createRetryBudget({ clock, percent: options.retryPercent })
   const circuit = createCircuit({
     clock,
@@ -62,7 +62,7 @@ export function createUpstream(options: UpstreamOptions) {
     return passage
   }
 
-  function mayRetry(request: UpstreamRequest, { fault }: UpstreamFailure): boolean {
+  function mayRetry(request: UpstreamRequest, { fault }: ExchangeError): boolean {
     if (request.body !== undefined || !idempotentMethods.has(request.method)) return false
     return (fault === 'refused' || fault === 'reset') && budget.take()
   }
@@ -128,6 +128,6 @@ export function createUpstream(options: UpstreamOptions) {
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** A kept connection that has been closed says that the upstream was restarted, not that it is down now. */
-function isUpstreamFault({ fault, isStale }: UpstreamFailure): boolean {
+function isUpstreamFault({ fault, isStale }: ExchangeError): boolean {
   return fault !== 'stalled' && !isStale
 }

@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
-import { createUpstreamClient } from '../src/http1/client.ts'
-import type { UpstreamFailure } from '../src/http1/connection.ts'
-import { createUpstreamConnection } from '../src/http1/connection.ts'
+import { createHttpClient } from '../src/http1/client.ts'
+import type { ExchangeError } from '../src/http1/connection.ts'
+import { createHttpConnection } from '../src/http1/connection.ts'
 import { startRawUpstream } from './start-upstream.ts'
 
 const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -22,7 +22,7 @@ async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void 
     })
   })
   const clock = createManualClock(1_000_000)
-  const client = createUpstreamClient({ url: new URL(url), timeoutMs: 1_000, clock })
+  const client = createHttpClient({ url: new URL(url), timeoutMs: 1_000, clock })
   t.after(client.close)
   const ask = (isFresh = false) =>
     new Promise<number>((resolve, reject) => {
@@ -106,7 +106,7 @@ async function createConnection(
 ) {
   const url = new URL(await startRawUpstream(t, (socket) => socket.on('data', () => onData(socket))))
   const freed: unknown[] = []
-  const connection = createUpstreamConnection({
+  const connection = createHttpConnection({
     host: url.hostname,
     port: Number(url.port),
     connectTimeoutMs: 1_000,
@@ -125,7 +125,7 @@ test('An answer that is left unread for too long is given up, and that is the fa
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')
     socket.write(Buffer.alloc(50_000))
   })
-  const failure = await new Promise<UpstreamFailure>((resolve) => {
+  const failure = await new Promise<ExchangeError>((resolve) => {
     const listener = { onHead() {}, onBody: () => connection.pause(listener), onEnd() {}, onFailure: resolve }
     connection.send(get, listener)
   })

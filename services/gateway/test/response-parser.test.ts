@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { MalformedAnswer, createAnswerParser } from '../src/http1/response-parser.ts'
+import { MalformedResponse, createResponseParser } from '../src/http1/response-parser.ts'
 
 /** What has been told of an answer, pieced together. */
 type Told = { status: number; reason: string; headers: string[]; body: string; isComplete: boolean }
 
 function createReader(method = 'GET') {
   const told: Told = { status: 0, reason: '', headers: [], body: '', isComplete: false }
-  const parser = createAnswerParser({
+  const parser = createResponseParser({
     onHead({ status, reason, headers }, whole) {
       Object.assign(told, { status, reason, headers, body: whole ?? '', isComplete: whole !== undefined })
     },
@@ -93,7 +93,7 @@ test('A body in chunks of any size, cut anywhere, comes out as it went in', () =
 test('What has been passed on of a body stays as it is when the next bytes take its place in the buffer', () => {
   for (const framing of ['content-length: 6', 'transfer-encoding: chunked', 'connection: close']) {
     const chunks: Buffer[] = []
-    const parser = createAnswerParser({ onHead() {}, onBody: (chunk) => chunks.push(chunk), onEnd() {} })
+    const parser = createResponseParser({ onHead() {}, onBody: (chunk) => chunks.push(chunk), onEnd() {} })
     const coded = (text: string) => (framing.includes('chunked') ? `3\r\n${text}\r\n` : text)
     parser.begin('GET')
     for (const text of [`HTTP/1.1 200 OK\r\n${framing}\r\n\r\n`, coded('one'), coded('two')]) {
@@ -203,12 +203,12 @@ const malformed = {
 
 for (const [what, text] of Object.entries(malformed))
   test(`An answer is refused for ${what}, in one piece and byte by byte`, () => {
-    assert.throws(() => read(text), MalformedAnswer)
+    assert.throws(() => read(text), MalformedResponse)
     const { push } = createReader()
-    assert.throws(() => [...text].forEach(push), MalformedAnswer)
+    assert.throws(() => [...text].forEach(push), MalformedResponse)
   })
 
 test('Bytes that nobody has asked for are refused', () => {
-  const parser = createAnswerParser({ onHead() {}, onBody() {}, onEnd() {} })
-  assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), MalformedAnswer)
+  const parser = createResponseParser({ onHead() {}, onBody() {}, onEnd() {} })
+  assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), MalformedResponse)
 })

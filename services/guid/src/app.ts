@@ -12,7 +12,7 @@ import { exportQueueMetrics } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
-import { guidRoutes, quickGuid } from './routes.ts'
+import { guidRoutes, guidFastPath } from './routes.ts'
 import { openStorage } from './storage.ts'
 import { commandsQueue, eventsStream } from './port.ts'
 
@@ -28,13 +28,18 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
   const streams = { [eventsStream]: eventsKept }
   const relay = createRelay({ outbox: storage.outbox, queue, clock, streams })
   const backlogMax = config.GUID_BACKLOG_MAX
-  const { guids, operations, answers, sweeps } = storage.createStores({
+  const {
+    guids,
+    operations,
+    idempotencyStore: store,
+    sweeps,
+  } = storage.createStores({
     cache,
     clock,
     backlogMax,
     wake: relay.wake,
   })
-  const idempotency = createIdempotency({ answers, clock, detailAlias: 'error' })
+  const idempotency = createIdempotency({ store, clock, detailAlias: 'error' })
   const app = await createApp({
     name: 'guid',
     title: 'GUID registry',
@@ -43,7 +48,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     metrics,
     detailAlias: 'error',
     dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
-    quick: quickGuid(guids),
+    fastPath: guidFastPath(guids),
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)

@@ -1,6 +1,6 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
-import type { AnswerStore, KeptAnswer } from '@quintet/chassis/idempotency'
+import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Outbox } from '@quintet/chassis/outbox'
 import type { Sweep } from '@quintet/chassis/sweeper'
 import type { GuidCommand } from '@quintet/contracts'
@@ -29,7 +29,7 @@ export type StoreParts = {
 export type Stores = {
   readonly guids: GuidStore
   readonly operations: OperationStore
-  readonly answers: AnswerStore
+  readonly idempotencyStore: IdempotencyStore
   /** What else has to be looked after from time to time. */
   readonly sweeps: readonly Sweep[]
 }
@@ -62,7 +62,7 @@ export type GuidStore = {
  * result is the GUID as it then is. The change rejects with `DuplicateRequest` where there is such an answer already, and
  * with `OperationOver` where the operation has ended.
  */
-export type Beside = { readonly answers?: readonly KeptAnswer[]; readonly operation?: string }
+export type Beside = { readonly answers?: readonly IdempotencyRecord[]; readonly operation?: string }
 
 /**
  * A GUID that is `untold` was made at random for this very call, so nobody can have asked for it and no cache can hold
@@ -89,7 +89,7 @@ export type OperationStore = {
   newId(): string
   find(id: string): Promise<Operation | undefined>
   /** Keeps a command for the workers, or refuses with `overloaded` when too many are waiting. */
-  accept(id: string, command: GuidCommand, answers: readonly KeptAnswer[]): Promise<void>
+  accept(id: string, command: GuidCommand, answers: readonly IdempotencyRecord[]): Promise<void>
   /** Ends an operation that had no effect; one that is over stays as it is. */
   fail(id: string, problem: Readonly<Record<string, unknown>>): Promise<void>
   /** Forgets operations that have been over for 24 hours, `limit` at most; resolves to how many. */

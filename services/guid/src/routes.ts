@@ -10,18 +10,18 @@ import {
   prefersAsync,
   problems,
   sealCursor,
-  sendAnswer,
+  sendResponse,
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
-import type { Answer, Recorder } from '@quintet/chassis/idempotency'
+import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import type {
   App,
   FastifyReply,
   FastifyRequest,
   Idempotency,
-  QuickAnswer,
-  QuickAnswers,
+  FastResponse,
+  FastPath,
 } from '@quintet/chassis/http'
 import type { GuidCommand } from '@quintet/contracts'
 import { Type } from 'typebox'
@@ -132,7 +132,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
           ...change,
           ...(versions && { versions: [...versions] }),
         }
-        return sendAnswer(reply, await accept(command))
+        return sendResponse(reply, await accept(command))
       }
       const version = await admit(guids, guid, versions)
       const row = await guids.update(guid, change, version)
@@ -223,7 +223,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     return idempotency.once(request, reply, async (record) => {
       if (prefersAsync(request.headers.prefer)) return accept({ kind: 'create', guid, user, expire }, record)
       const row = { guid, user, expire, version: guids.nextVersion() }
-      const answer: Answer = {
+      const answer: RecordedResponse = {
         status: 201,
         headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
         body: textOf(notation, entryOf(row)),
@@ -233,9 +233,9 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     })
   }
 
-  async function accept(command: GuidCommand, record: Recorder = () => []) {
+  async function accept(command: GuidCommand, record: ResponseRecorder = () => []) {
     const id = operations.newId()
-    const answer: Answer = {
+    const answer: RecordedResponse = {
       status: 202,
       headers: {
         'content-type': jsonType,
@@ -251,12 +251,12 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
 }
 
 /** GUIDs by their path in canonical notation, the hottest answer of all. */
-export function quickGuid(guids: GuidStore): QuickAnswers {
+export function guidFastPath(guids: GuidStore): FastPath {
   const prefix = '/guid/'
   return (path) => {
     const guid = path.startsWith(prefix) ? path.slice(prefix.length) : ''
     if (!isCanonical(guid)) return undefined
-    const answerOf = (entry: Entry | undefined): QuickAnswer | undefined =>
+    const answerOf = (entry: Entry | undefined): FastResponse | undefined =>
       entry && { route: '/guid/:guid', etag: etagOf(entry.version), body: textOf(guid, entry) }
     const found = guids.find(guid)
     return found instanceof Promise ? found.then(answerOf) : answerOf(found)

@@ -12,7 +12,7 @@ import {
   returnedBy,
 } from '@quintet/chassis/database'
 import type { Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
-import { keepStatements } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import type { GuidEvent } from '@quintet/contracts'
 import { sql } from 'kysely'
@@ -42,7 +42,7 @@ export function createSqlGuids({
   clock: Clock
 }): GuidStore {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
   const ending = endingStatements(database.query)
   const toOutbox = outboxStatement(database.query, eventsStream)
   const nextVersion = createVersions(clock)

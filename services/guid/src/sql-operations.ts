@@ -2,7 +2,7 @@ import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { asText, jsonObject, notTaken, prepareQuery, removeFound } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
-import { keepStatements } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
@@ -22,7 +22,7 @@ export function createSqlOperations({
   backlogMax: number
 }): OperationStore {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
   const toOutbox = outboxStatement(database.query, commandsQueue)
   const backlog = createBacklog({ clock, backlogMax, count: countPending })
 

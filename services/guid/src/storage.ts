@@ -1,7 +1,7 @@
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
-import { createSqlAnswers } from '@quintet/chassis/idempotency'
+import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/outbox'
 import { createSqlGuids } from './sql-guid-store.ts'
 import type { GuidTables } from './sql-tables.ts'
@@ -22,7 +22,7 @@ export async function openStorage(url: string): Promise<Storage> {
       return {
         guids: createSqlGuids({ database: waking, cache, clock }),
         operations: createSqlOperations({ database: waking, clock, backlogMax }),
-        answers: createSqlAnswers(waking),
+        idempotencyStore: createSqlIdempotencyStore(waking),
         sweeps: [],
       }
     },

@@ -5,8 +5,8 @@ import { createManualClock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import { openMongo } from '../src/mongodb/connection.ts'
 import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
-import { createMongoAnswers } from '../src/mongodb/idempotency-store.ts'
-import type { MongoAnswers } from '../src/mongodb/idempotency-store.ts'
+import { createMongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
+import type { MongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
 import { collectionsOf } from '../src/mongodb/documents.ts'
 import { createMongoEnds } from '../src/mongodb/operation-completion.ts'
 import type { MongoEnds } from '../src/mongodb/operation-completion.ts'
@@ -34,15 +34,15 @@ function testStores(server: string): void {
       'created',
     )
     const other = world.open()
-    t.assert.equal((await other.answers.find('k', 0))?.answer.body, 'one')
-    await t.assert.rejects(other.answers.keep(world.kept('k', 'two')), DuplicateRequest)
+    t.assert.equal((await other.answers.find('k', 0))?.response.body, 'one')
+    await t.assert.rejects(other.answers.insert(world.kept('k', 'two')), DuplicateRequest)
     const again = world.open({ dies: true })
-    t.assert.equal((await again.answers.find('k', 0))?.answer.body, 'one')
+    t.assert.equal((await again.answers.find('k', 0))?.response.body, 'one')
     world.clock.advance(5_000)
     await other.settle()
     t.assert.deepEqual((await world.document())?.kept, [])
     t.assert.equal((await world.document())?.settleAt, undefined)
-    t.assert.equal((await again.answers.find('k', 0))?.answer.body, 'one')
+    t.assert.equal((await again.answers.find('k', 0))?.response.body, 'one')
   })
 
   test('mongodb: a request that stalls before its effect is at work for 10 s, then its key is free and its effect impossible', async (t: TestContext) => {
@@ -77,7 +77,7 @@ function testStores(server: string): void {
     gate.resolve()
     t.assert.ok((await lateOutcome) instanceof DuplicateRequest)
     t.assert.equal((await world.document())?.user, 'ada')
-    t.assert.equal((await other.answers.find('k', 0))?.answer.body, 'ada')
+    t.assert.equal((await other.answers.find('k', 0))?.response.body, 'ada')
     world.clock.advance(3_600_000)
     await other.settle()
     t.assert.deepEqual((await world.document())?.kept, [])
@@ -88,8 +88,8 @@ function testStores(server: string): void {
     const { guids, answers } = world.open()
     await guids.create(world.row('ada'))
     t.assert.equal(await guids.create(world.row('eve'), { answers: [world.kept('k', 'yes')] }), 'live')
-    await answers.keep(world.kept('k', 'no'))
-    t.assert.equal((await answers.find('k', 0))?.answer.body, 'no')
+    await answers.insert(world.kept('k', 'no'))
+    t.assert.equal((await answers.find('k', 0))?.response.body, 'no')
   })
 
   test('mongodb: a command whose worker died after the effect and before the end of the operation has one effect', async (t: TestContext) => {
@@ -184,7 +184,7 @@ function testStores(server: string): void {
 type Changes = {
   /** Nothing is done any more once the effect is there. */
   dies?: boolean
-  answers?: (answers: MongoAnswers) => MongoAnswers
+  answers?: (answers: MongoIdempotencyStore) => MongoIdempotencyStore
   ends?: (ends: MongoEnds) => MongoEnds
 }
 
@@ -206,7 +206,7 @@ async function createWorld(t: TestContext, server: string) {
       done: async () => void (await Promise.all(running)),
     }
     const base = { link, collections, clock, afterwards, wake: () => {} }
-    const answers = change(createMongoAnswers(base))
+    const answers = change(createMongoIdempotencyStore(base))
     const ends = changeEnds(createMongoEnds(base))
     const parts = { ...base, answers, ends, cache }
     const sweeps = createMongoSettling(parts)
@@ -232,7 +232,7 @@ async function createWorld(t: TestContext, server: string) {
     kept: (id: string, body: string) => ({
       id,
       fingerprint: 'f',
-      answer: { status: 201, headers: {}, body },
+      response: { status: 201, headers: {}, body },
       createdAtMs: clock.now(),
     }),
   }

@@ -4,7 +4,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { openDatabase } from '@quintet/chassis/database'
 import { startSweeper } from '@quintet/chassis/sweeper'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
-import { createSqlAnswers } from '@quintet/chassis/idempotency'
+import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { exportCacheMetrics } from '@quintet/chassis/cache'
@@ -12,7 +12,7 @@ import type { Logger } from '@quintet/chassis/telemetry'
 import type { InventoryConfig } from './config.ts'
 import { createMovieStore } from './movie-store.ts'
 import type { MovieTables } from './movie-store.ts'
-import { movieRoutes, quickMovie } from './routes.ts'
+import { movieRoutes, movieFastPath } from './routes.ts'
 
 /** The inventory service, whole: everything that it opens is opened here and closed with it. */
 export async function createInventoryApp(
@@ -26,7 +26,7 @@ export async function createInventoryApp(
   const cache = await openCache(config.CACHE_URL, { clock, namespace: 'inventory', trusted: database.isSole })
   const movies = createMovieStore({ database, cache })
   const idempotency = createIdempotency({
-    answers: createSqlAnswers(database),
+    store: createSqlIdempotencyStore(database),
     clock,
     detailAlias: 'message',
   })
@@ -38,7 +38,7 @@ export async function createInventoryApp(
     metrics,
     detailAlias: 'message',
     dependencies: { database: database.ping, ...(cache.ping && { cache: cache.ping }) },
-    quick: quickMovie(movies),
+    fastPath: movieFastPath(movies),
   })
   exportCacheMetrics(metrics.registry, cache)
   movieRoutes(app, { movies, idempotency })

@@ -3,8 +3,8 @@ import type { Fence } from '@quintet/chassis/clock'
 import { lowered, prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { keepStatements } from '@quintet/chassis/idempotency'
-import type { IdempotencyTable, KeptAnswer } from '@quintet/chassis/idempotency'
+import { recordStatements } from '@quintet/chassis/idempotency'
+import type { IdempotencyTable, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 
@@ -22,7 +22,7 @@ const deletedAtOnceMax = 5_000
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
   const statements = prepareStatements(database.query)
-  const toKeep = keepStatements(database.query)
+  const toKeep = recordStatements(database.query)
 
   function load(id: number): Entry | undefined | Promise<Entry | undefined> {
     const rows = database.read(statements.find({ id }))
@@ -68,7 +68,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     /** Stores a movie, with the answers that tell of it, and gives its id. */
     async create(
       movie: { title: string; description: string },
-      answers: readonly KeptAnswer[],
+      answers: readonly IdempotencyRecord[],
     ): Promise<number> {
       const insert = statements.insert(movie)
       const unit = [insert, ...toKeep(answers, returnedBy(insert, 'id'))]

@@ -1,6 +1,6 @@
 import type { Entry } from '@quintet/chassis/cache'
 import { invalid } from '@quintet/chassis/errors'
-import { completed } from '@quintet/chassis/idempotency'
+import { withId } from '@quintet/chassis/idempotency'
 import {
   etagOf,
   jsonType,
@@ -13,8 +13,8 @@ import {
   sendRepresentation,
 } from '@quintet/chassis/http'
 import { pending } from '@quintet/chassis/idempotency'
-import type { Answer } from '@quintet/chassis/idempotency'
-import type { App, Idempotency, QuickAnswer, QuickAnswers } from '@quintet/chassis/http'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
+import type { App, Idempotency, FastResponse, FastPath } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Movie, MovieStore } from './movie-store.ts'
 import { movedOn, notFound, textOf } from './movie-store.ts'
@@ -70,9 +70,9 @@ export function movieRoutes(
     },
     (request, reply) =>
       idempotency.once(request, reply, async (record) => {
-        const answer = createdAnswer(request.body)
+        const answer = createdResponse(request.body)
         const id = await movies.create(request.body, record(answer))
-        return completed(answer, id)
+        return withId(answer, id)
       }),
   )
 
@@ -156,9 +156,9 @@ export function movieRoutes(
 }
 
 /** Single movies by their path, the hottest answer of all. */
-export function quickMovie(movies: MovieStore): QuickAnswers {
+export function movieFastPath(movies: MovieStore): FastPath {
   const prefix = `${path}/`
-  const answerOf = (entry: Entry | undefined): QuickAnswer | undefined =>
+  const answerOf = (entry: Entry | undefined): FastResponse | undefined =>
     entry && { route: `${path}/:id`, etag: etagOf(entry.version), body: entry.text }
   return (target) => {
     const id = target.startsWith(prefix) ? target.slice(prefix.length) : ''
@@ -185,7 +185,7 @@ function pageText(rows: readonly Movie[], limit: number): string {
   return `${last ? sealCursor([last.id]) : ''}\n[${rows.map(textOf).join(',')}]`
 }
 
-function createdAnswer({ title, description }: NewMovie): Answer {
+function createdResponse({ title, description }: NewMovie): RecordedResponse {
   return {
     status: 201,
     headers: { 'content-type': jsonType, location: `${path}/${pending}`, etag: etagOf(1) },

@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
-import { completed, DuplicateRequest } from '@quintet/chassis/idempotency'
+import { withId, DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { AccountStore, EarlierOrder, Filing } from '../port.ts'
 import { answerPut } from './idempotency-store.ts'
 import type { DuplicateHints } from '../duplicate-hints.ts'
@@ -103,8 +103,8 @@ export function createDynamodbAccounts(link: DynamodbLink, hints: DuplicateHints
       }
       const opened = { item: withUnit(accountItem(accountKey(id), account), unit), condition: isAbsent }
       const entry = packInParts(partitionOf(id), 'LEDGER', [ledgerRow(openingEntry(cash, openedMs))])
-      const kept = answers.map(({ answer, ...one }) =>
-        answerPut({ ...one, answer: completed(answer, id) }, unit),
+      const kept = answers.map(({ response, ...one }) =>
+        answerPut({ ...one, response: withId(response, id) }, unit),
       )
       const failed = await commit([opened, ...entry.map(plainPut), ...kept], opened, unit)
       if (failed.includes(0)) throw new Error(`There is an account ${id}, which the counter has not come to.`)

@@ -1,5 +1,5 @@
 import { createDynamodbAccounts } from './account-store.ts'
-import { createDynamodbAnswers } from './idempotency-store.ts'
+import { createDynamodbIdempotencyStore } from './idempotency-store.ts'
 import { openDynamodbLink } from './connection.ts'
 import { openDuplicateHints } from '../duplicate-hints.ts'
 import type { Storage } from '../port.ts'
@@ -10,7 +10,7 @@ export function openDynamodbStorage(url: string, cacheUrl: string): Storage {
   const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${link.table}:like:`)
   return {
     accounts: createDynamodbAccounts(link, hints),
-    answers: createDynamodbAnswers(link),
+    idempotencyStore: createDynamodbIdempotencyStore(link),
     async ping() {
       await link.get({ pk: 'COUNTER', sk: 'ACCOUNT' })
     },

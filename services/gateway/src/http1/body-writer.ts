@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
-export type BodySender = ReturnType<typeof createBodySender>
+export type BodyWriter = ReturnType<typeof createBodyWriter>
 
 /** Sends the bodies of requests over one connection, one at a time, and no faster than the connection takes them. */
-export function createBodySender(socket: Socket, onProgress: () => void) {
+export function createBodyWriter(socket: Socket, onProgress: () => void) {
   let body: Readable | undefined
   let isChunked = false
   socket.on('drain', () => body?.resume())

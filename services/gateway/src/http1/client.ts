@@ -1,8 +1,8 @@
 import type { Clock } from '@quintet/chassis/clock'
-import type { ExchangeListener, UpstreamConnection, UpstreamRequest } from './connection.ts'
-import { createUpstreamConnection } from './connection.ts'
+import type { ExchangeListener, HttpConnection, UpstreamRequest } from './connection.ts'
+import { createHttpConnection } from './connection.ts'
 
-export type UpstreamClientOptions = {
+export type HttpClientOptions = {
   readonly url: URL
   readonly timeoutMs: number
   readonly clock: Clock
@@ -16,7 +16,7 @@ const limits = {
   idleMsMax: 4_000,
 }
 
-export type UpstreamClient = ReturnType<typeof createUpstreamClient>
+export type HttpClient = ReturnType<typeof createHttpClient>
 
 /**
  * Keep-alive connections to one upstream, one exchange at a time on each, as many as there are exchanges.
@@ -25,10 +25,10 @@ export type UpstreamClient = ReturnType<typeof createUpstreamClient>
  * `node:http` cost 14 us of CPU, a hop by undici's dispatch 43 us (0.34 of the bare rate) and a hop by this 25 us (0.57);
  * routes, logs, metrics and the circuit come on top, and 0.30 is to be left.
  */
-export function createUpstreamClient({ url, timeoutMs, clock }: UpstreamClientOptions) {
-  const all = new Set<UpstreamConnection>()
+export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
+  const all = new Set<HttpConnection>()
   // The one that was used last is used next, so that what a busy hour has opened can grow old and close.
-  const idle: { readonly connection: UpstreamConnection; readonly sinceMs: number }[] = []
+  const idle: { readonly connection: HttpConnection; readonly sinceMs: number }[] = []
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 80),
@@ -36,17 +36,17 @@ export function createUpstreamClient({ url, timeoutMs, clock }: UpstreamClientOp
     timeoutMs,
     stallTimeoutMs: limits.stallTimeoutMs,
     readBuffer: Buffer.allocUnsafeSlow(limits.readBufferBytes),
-    onFree(connection: UpstreamConnection): void {
+    onFree(connection: HttpConnection): void {
       idle.push({ connection, sinceMs: clock.now() })
     },
-    onClose(connection: UpstreamConnection): void {
+    onClose(connection: HttpConnection): void {
       all.delete(connection)
       const at = idle.findIndex((kept) => kept.connection === connection)
       if (at >= 0) idle.splice(at, 1)
     },
   }
 
-  function takeIdle(): UpstreamConnection | undefined {
+  function takeIdle(): HttpConnection | undefined {
     const kept = idle.pop()
     if (kept === undefined) return undefined
     if (clock.now() - kept.sinceMs <= limits.idleMsMax) return kept.connection
@@ -55,15 +55,15 @@ export function createUpstreamClient({ url, timeoutMs, clock }: UpstreamClientOp
     return undefined
   }
 
-  function open(): UpstreamConnection {
-    const connection = createUpstreamConnection(options)
+  function open(): HttpConnection {
+    const connection = createHttpConnection(options)
     all.add(connection)
     return connection
   }
 
   return {
     /** Sends a request, on a connection of its own where `isFresh`; gives the connection, to pause it or to give up. */
-    send(request: UpstreamRequest, listener: ExchangeListener, isFresh = false): UpstreamConnection {
+    send(request: UpstreamRequest, listener: ExchangeListener, isFresh = false): HttpConnection {
       const connection = (isFresh ? undefined : takeIdle()) ?? open()
       connection.send(request, listener)
       return connection

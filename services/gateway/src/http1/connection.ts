@@ -1,8 +1,8 @@
 import { connect } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { AnswerHead, AnswerListener } from './response-parser.ts'
-import { createAnswerParser } from './response-parser.ts'
-import { createBodySender } from './body-writer.ts'
+import type { ResponseHead, ResponseListener } from './response-parser.ts'
+import { createResponseParser } from './response-parser.ts'
+import { createBodyWriter } from './body-writer.ts'
 
 /** A request as it goes to an upstream. */
 export type UpstreamRequest = {
@@ -17,7 +17,7 @@ export type UpstreamRequest = {
 /** What went wrong; `stalled` alone is no fault of the upstream but of the client, who stopped reading or sending. */
 export type Fault = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled'
 
-export class UpstreamFailure extends Error {
+export class ExchangeError extends Error {
   readonly fault: Fault
   /** A kept connection was closed before a byte of the answer came: most likely the upstream had already given it up. */
   readonly isStale: boolean
@@ -31,7 +31,7 @@ export class UpstreamFailure extends Error {
 }
 
 /** Told of an answer as it arrives, or of one failure at any point, after which nothing follows. */
-export type ExchangeListener = AnswerListener & { onFailure(failure: UpstreamFailure): void }
+export type ExchangeListener = ResponseListener & { onFailure(failure: ExchangeError): void }
 
 export type ConnectionOptions = {
   readonly host: string
@@ -44,12 +44,12 @@ export type ConnectionOptions = {
   /** Shared by all connections: what a read left there has been used or copied before the next one. */
   readonly readBuffer: Buffer
   /** The connection can take another request. */
-  onFree(connection: UpstreamConnection): void
+  onFree(connection: HttpConnection): void
   /** The connection is of no more use; may be told more than once. */
-  onClose(connection: UpstreamConnection): void
+  onClose(connection: HttpConnection): void
 }
 
-export type UpstreamConnection = {
+export type HttpConnection = {
   /** Sends a request on a connection that is free. */
   send(request: UpstreamRequest, listener: ExchangeListener): void
   /** Stops reading the answer that this listener is told of, from within `onHead` or `onBody`, until `resume`. */
@@ -61,9 +61,9 @@ export type UpstreamConnection = {
 }
 
 /** One keep-alive connection to an upstream, with one exchange at a time on it. */
-export function createUpstreamConnection(options: ConnectionOptions): UpstreamConnection {
+export function createHttpConnection(options: ConnectionOptions): HttpConnection {
   const { timeoutMs } = options
-  const parser = createAnswerParser({ onHead, onBody, onEnd })
+  const parser = createResponseParser({ onHead, onBody, onEnd })
   let listener: ExchangeListener | undefined
   let isConnected = false
   let isReused = false
@@ -80,9 +80,9 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
   socket.on('error', (error) => fail(isConnected ? 'reset' : 'refused', error))
   socket.on('end', onEndOfBytes)
   socket.on('close', onClose)
-  const bodySender = createBodySender(socket, refreshTimer)
+  const bodySender = createBodyWriter(socket, refreshTimer)
 
-  const connection: UpstreamConnection = {
+  const connection: HttpConnection = {
     send(request, to) {
       listener = to
       parser.begin(request.method)
@@ -131,7 +131,7 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
     return !isPaused
   }
 
-  function onHead(head: AnswerHead, whole: string | undefined): void {
+  function onHead(head: ResponseHead, whole: string | undefined): void {
     timer.refresh()
     listener?.onHead(head, whole)
     if (whole !== undefined) free()
@@ -172,7 +172,7 @@ export function createUpstreamConnection(options: ConnectionOptions): UpstreamCo
     const to = listener
     endExchange()
     drop()
-    to?.onFailure(new UpstreamFailure(fault, isReused && !parser.hasBegun(), cause))
+    to?.onFailure(new ExchangeError(fault, isReused && !parser.hasBegun(), cause))
   }
 
   /** Tells at once, since the socket takes a turn of the event loop to close, in which a request could be lost on it. */

@@ -1,7 +1,7 @@
 import { headerField, nominatedFields } from './header-fields.ts'
 
 /** The head of an answer, without the fields that speak of one connection only. */
-export type AnswerHead = {
+export type ResponseHead = {
   readonly status: number
   readonly reason: string
   /** Names and values in turn, as they came. */
@@ -9,21 +9,21 @@ export type AnswerHead = {
 }
 
 /** What is told of an answer while it arrives. */
-export type AnswerListener = {
+export type ResponseListener = {
   /** `whole` is the complete body as latin1 text where all of it came along with the head; then nothing follows. */
-  onHead(head: AnswerHead, whole: string | undefined): void
+  onHead(head: ResponseHead, whole: string | undefined): void
   onBody(chunk: Buffer): void
   onEnd(): void
 }
 
 /** The bytes are no HTTP/1.1 answer, or one whose end is in doubt. */
-export class MalformedAnswer extends Error {}
+export class MalformedResponse extends Error {}
 
 const limits = {
   headBytesMax: 16_384,
   chunkLineBytesMax: 1_024,
   trailerBytesMax: 16_384,
-  interimAnswersMax: 10,
+  interimResponsesMax: 10,
 }
 
 type Framing =
@@ -38,15 +38,15 @@ type Phase =
   | 'chunk-data'
   | 'chunk-end'
   | 'trailer'
-type ParsedHead = AnswerHead & { readonly framing: Framing; readonly isPersistent: boolean }
+type ParsedHead = ResponseHead & { readonly framing: Framing; readonly isPersistent: boolean }
 
-export type AnswerParser = ReturnType<typeof createAnswerParser>
+export type ResponseParser = ReturnType<typeof createResponseParser>
 
 /**
  * Reads the answers of one connection, strictly (RFC 9112): what other readers might understand in another way is
  * refused, since two ways to read the same bytes is how answers get swapped between clients.
  */
-export function createAnswerParser(listener: AnswerListener) {
+export function createResponseParser(listener: ResponseListener) {
   let phase: Phase = 'idle'
   let method = 'GET'
   let hasBegun = false
@@ -68,7 +68,7 @@ export function createAnswerParser(listener: AnswerListener) {
     )
     const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
     if (end < 0) {
-      if (text.length > limits.headBytesMax) throw new MalformedAnswer('The head is larger than 16 KiB.')
+      if (text.length > limits.headBytesMax) throw new MalformedResponse('The head is larger than 16 KiB.')
       return bytes.length
     }
     const received = text
@@ -81,8 +81,8 @@ export function createAnswerParser(listener: AnswerListener) {
 
   function skipInterim(status: number): void {
     interimAnswers += 1
-    if (status === 101 || interimAnswers > limits.interimAnswersMax)
-      throw new MalformedAnswer(`Nobody asked for an answer of status ${status}.`)
+    if (status === 101 || interimAnswers > limits.interimResponsesMax)
+      throw new MalformedResponse(`Nobody asked for an answer of status ${status}.`)
   }
 
   function startBody(head: ParsedHead, received: string, bodyStart: number, receivedBytes: number): void {
@@ -90,7 +90,7 @@ export function createAnswerParser(listener: AnswerListener) {
     const { framing } = head
     if (framing.kind === 'length') {
       const bodyEnd = bodyStart + framing.bytes
-      if (bodyEnd < receivedBytes) throw new MalformedAnswer('There are bytes after the end of the answer.')
+      if (bodyEnd < receivedBytes) throw new MalformedResponse('There are bytes after the end of the answer.')
       if (bodyEnd === received.length) {
         phase = 'idle'
         listener.onHead(head, received.slice(bodyStart))
@@ -125,10 +125,10 @@ export function createAnswerParser(listener: AnswerListener) {
     const newline = bytes.indexOf(0x0a, offset)
     const end = newline < 0 ? bytes.length : newline + 1
     if (text.length + end - offset > limits.chunkLineBytesMax)
-      throw new MalformedAnswer('A line of a chunk is too long.')
+      throw new MalformedResponse('A line of a chunk is too long.')
     text += bytes.toString('latin1', offset, end)
     if (newline >= 0) {
-      if (!text.endsWith('\r\n')) throw new MalformedAnswer('A line of a chunk has no proper end.')
+      if (!text.endsWith('\r\n')) throw new MalformedResponse('A line of a chunk has no proper end.')
       const line = text.slice(0, -2)
       text = ''
       takeCompleteLine(line)
@@ -141,14 +141,14 @@ export function createAnswerParser(listener: AnswerListener) {
       remaining = chunkSize(line)
       phase = remaining === 0 ? 'trailer' : 'chunk-data'
     } else if (phase === 'chunk-end') {
-      if (line !== '') throw new MalformedAnswer('A chunk is longer than it says.')
+      if (line !== '') throw new MalformedResponse('A chunk is longer than it says.')
       phase = 'chunk-size'
     } else if (line === '') {
       finish()
     } else {
       trailerBytes += line.length
       if (trailerBytes > limits.trailerBytesMax)
-        throw new MalformedAnswer('The trailers are larger than 16 KiB.')
+        throw new MalformedResponse('The trailers are larger than 16 KiB.')
     }
   }
 
@@ -161,7 +161,7 @@ export function createAnswerParser(listener: AnswerListener) {
     if (phase === 'head') return takeHead(bytes, offset)
     if (phase === 'length' || phase === 'chunk-data') return takeData(bytes, offset)
     if (phase === 'until-close') return takeUntilClose(bytes, offset)
-    if (phase === 'idle') throw new MalformedAnswer('There are bytes after the end of the answer.')
+    if (phase === 'idle') throw new MalformedResponse('There are bytes after the end of the answer.')
     return takeLine(bytes, offset)
   }
 
@@ -202,7 +202,7 @@ const strayCharacter = /[^\t\x20-\x7e\x80-\xff]/
 function parseHead(text: string, end: number, method: string): ParsedHead {
   const firstEnd = text.indexOf('\r\n')
   const [, minor, status = '', reason = ''] = statusLine.exec(text.slice(0, firstEnd)) ?? []
-  if (minor === undefined) throw new MalformedAnswer('The first line is no status line of HTTP/1.1.')
+  if (minor === undefined) throw new MalformedResponse('The first line is no status line of HTTP/1.1.')
   const fields = parseFields(text, firstEnd + 2, end + 2)
   return {
     status: Number(status),
@@ -229,7 +229,7 @@ function parseFields(text: string, start: number, end: number): Fields {
     const field = colon < 0 || colon > lineEnd ? undefined : headerField(rawName)
     const value = trimmed(text, colon + 1, lineEnd)
     if (field === undefined || strayCharacter.test(value))
-      throw new MalformedAnswer('A line of the head is no header field.')
+      throw new MalformedResponse('A line of the head is no header field.')
     if (!field.isHopByHop) fields.headers.push(rawName, value)
     noteFraming(fields, field.name, value)
     at = lineEnd + 2
@@ -246,7 +246,7 @@ function noteFraming(fields: Fields, name: string, value: string): void {
 
 /** Told twice, even in the same words, what frames an answer is in doubt. */
 function once(before: string | undefined, value: string): string {
-  if (before !== undefined) throw new MalformedAnswer('The head tells the length of the body twice.')
+  if (before !== undefined) throw new MalformedResponse('The head tells the length of the body twice.')
   return value
 }
 
@@ -278,9 +278,9 @@ function withoutNominated(fields: Fields): Fields {
 /** How the end of the body is told (RFC 9112, 6.3). */
 function framingOf({ length, coding }: Fields, method: string, status: number, minor: string): Framing {
   if (length !== undefined && !/^\d{1,15}$/.test(length))
-    throw new MalformedAnswer('Content-Length is no number.')
+    throw new MalformedResponse('Content-Length is no number.')
   if (coding !== undefined && (length !== undefined || minor === '0' || coding.toLowerCase() !== 'chunked'))
-    throw new MalformedAnswer('The transfer coding leaves the end of the body in doubt.')
+    throw new MalformedResponse('The transfer coding leaves the end of the body in doubt.')
   if (method === 'HEAD' || status === 204 || status === 304) return { kind: 'length', bytes: 0 }
   if (coding !== undefined) return { kind: 'chunked' }
   return length === undefined ? { kind: 'until-close' } : { kind: 'length', bytes: Number(length) }
@@ -288,6 +288,6 @@ function framingOf({ length, coding }: Fields, method: string, status: number, m
 
 function chunkSize(line: string): number {
   const [, digits] = /^([\da-f]{1,8})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/i.exec(line) ?? []
-  if (digits === undefined) throw new MalformedAnswer('The size of a chunk is no number.')
+  if (digits === undefined) throw new MalformedResponse('The size of a chunk is no number.')
   return Number.parseInt(digits, 16)
 }

@@ -1,4 +1,4 @@
-import type { Answer } from '@quintet/chassis/idempotency'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { Collection, MongoLink } from './connection.ts'
 import type { GuidEvent } from '@quintet/contracts'
 
@@ -37,7 +37,7 @@ export type KeptEntry = {
   readonly id: string
   readonly token: string
   readonly createdAt: number
-  readonly answer?: Answer
+  readonly answer?: RecordedResponse
 }
 
 /** How an operation ended, until that stands in the operation itself; a result or a problem as JSON. */
@@ -71,7 +71,7 @@ export type BindingDocument = {
   fingerprint: string
   createdAt: number
   at?: Place
-  answer?: Answer
+  answer?: RecordedResponse
 }
 
 /** The document that a request changes. */

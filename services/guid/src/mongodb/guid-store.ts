@@ -8,7 +8,7 @@ import type { GuidEvent } from '@quintet/contracts'
 import type { Afterwards } from '../background-tasks.ts'
 import { createVersions, entryOf } from '../guid.ts'
 import type { Guid } from '../guid.ts'
-import type { Effect, MongoAnswers } from './idempotency-store.ts'
+import type { Effect, MongoIdempotencyStore } from './idempotency-store.ts'
 import { chunked, settleAfterMs, tombstone, toldEvent } from './documents.ts'
 import type { Collections, EndedEntry, GuidDocument, KeptEntry } from './documents.ts'
 import type { MongoEnds } from './operation-completion.ts'
@@ -36,7 +36,7 @@ export function createMongoGuids({
 }: {
   link: MongoLink
   collections: Collections
-  answers: MongoAnswers
+  answers: MongoIdempotencyStore
   ends: MongoEnds
   afterwards: Afterwards
   cache: Cache

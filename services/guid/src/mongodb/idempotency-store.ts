@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { DuplicateRequest, idempotencyKeptMs } from '@quintet/chassis/idempotency'
-import { stillAtWork } from '@quintet/chassis/idempotency'
-import type { AnswerStore, FoundAnswer, KeptAnswer } from '@quintet/chassis/idempotency'
+import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
+import { requestInProgress } from '@quintet/chassis/idempotency'
+import type { IdempotencyStore, FoundRecord, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { MongoLink } from './connection.ts'
 import type { Afterwards } from '../background-tasks.ts'
 import { deadKeptMs, tombstone } from './documents.ts'
@@ -13,13 +13,13 @@ import type { BindingDocument, Collections, KeptEntry, Place } from './documents
 const atWorkMs = 10_000
 const triesMax = 5
 
-export type MongoAnswers = AnswerStore & {
+export type MongoIdempotencyStore = IdempotencyStore & {
   /**
    * Binds the keys of these answers to the document that the effect will change, then has it made with the answers inside.
    * Where it is not made the keys are free again.
    */
   around<R>(
-    answers: readonly KeptAnswer[],
+    answers: readonly IdempotencyRecord[],
     at: Place,
     effect: (entries: readonly KeptEntry[]) => Promise<Effect<R>>,
   ): Promise<R>
@@ -30,7 +30,7 @@ export type MongoAnswers = AnswerStore & {
 export type Effect<R> = { readonly applied: boolean; readonly result: R }
 
 /** Answers to requests with an Idempotency-Key, which become true with the document that they tell of. */
-export function createMongoAnswers({
+export function createMongoIdempotencyStore({
   link,
   collections: { guids, operations, idempotency },
   clock,
@@ -40,7 +40,7 @@ export function createMongoAnswers({
   collections: Collections
   clock: Clock
   afterwards: Afterwards
-}): MongoAnswers {
+}): MongoIdempotencyStore {
   const read = (id: string) => link.newest((options) => idempotency.findOne({ _id: id }, options))
 
   /** Puts the binding where there is none, or one that has outlived its day. */
@@ -49,7 +49,7 @@ export function createMongoAnswers({
       if (await link.insert((limits) => idempotency.insertOne(binding, limits))) return
       const old = await read(binding._id)
       if (old === undefined) continue
-      if (old.createdAt > binding.createdAt - idempotencyKeptMs) throw new DuplicateRequest()
+      if (old.createdAt > binding.createdAt - idempotencyRetentionMs) throw new DuplicateRequest()
       const { matchedCount } = await link.write((limits) =>
         idempotency.replaceOne({ _id: binding._id, token: old.token }, binding, limits),
       )
@@ -125,17 +125,17 @@ export function createMongoAnswers({
   }
 
   /** What has become of a request that left no answer in its binding; undefined when that must be looked at again. */
-  async function resolve(binding: BindingDocument, at: Place): Promise<FoundAnswer | 'free' | undefined> {
+  async function resolve(binding: BindingDocument, at: Place): Promise<FoundRecord | 'free' | undefined> {
     const holder = await holderOf(at)
     const entry = holder?.kept.find(({ token }) => token === binding.token)
     if (entry?.answer !== undefined) {
       afterwards.run(() => settle(at, [entry]))
-      return { fingerprint: binding.fingerprint, answer: entry.answer }
+      return { fingerprint: binding.fingerprint, response: entry.answer }
     }
     if (entry !== undefined) return (await free(binding._id, binding.token)) ? 'free' : undefined
     // It may have been settled between the two looks.
     if ((await read(binding._id))?.answer !== undefined) return undefined
-    if (binding.createdAt > clock.now() - atWorkMs) throw stillAtWork()
+    if (binding.createdAt > clock.now() - atWorkMs) throw requestInProgress()
     await forbid(at, binding)
     return undefined
   }
@@ -150,11 +150,11 @@ export function createMongoAnswers({
       }
       try {
         const entries: KeptEntry[] = []
-        for (const { id, fingerprint, answer, createdAtMs: createdAt } of answers) {
+        for (const { id, fingerprint, response, createdAtMs: createdAt } of answers) {
           const token = randomUUID()
           await put({ _id: id, token, fingerprint, createdAt, at })
           bound.push({ id, token })
-          entries.push({ id, token, createdAt, answer })
+          entries.push({ id, token, createdAt, answer: response })
         }
         const { applied, result } = await effect(entries)
         if (!applied) await freeAll()
@@ -172,19 +172,19 @@ export function createMongoAnswers({
         const binding = await read(id)
         if (binding === undefined || binding.createdAt <= since) return undefined
         const { fingerprint, answer, at } = binding
-        if (answer !== undefined) return { fingerprint, answer }
+        if (answer !== undefined) return { fingerprint, response: answer }
         const found = at && (await resolve(binding, at))
         if (found === 'free') return undefined
         if (found !== undefined) return found
       }
-      throw stillAtWork()
+      throw requestInProgress()
     },
 
-    async keep({ id, fingerprint, answer, createdAtMs: createdAt }) {
+    async insert({ id, fingerprint, response: answer, createdAtMs: createdAt }) {
       await put({ _id: id, token: randomUUID(), fingerprint, createdAt, answer })
     },
 
-    async forget(since, limit) {
+    async removeOlder(since, limit) {
       const old = await link.read((limits) =>
         idempotency
           .find({ createdAt: { $lte: since } }, { ...limits, projection: { _id: 1 } })

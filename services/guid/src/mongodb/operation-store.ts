@@ -3,7 +3,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { MongoLink } from './connection.ts'
 import { createBacklog } from '../backlog.ts'
-import type { MongoAnswers } from './idempotency-store.ts'
+import type { MongoIdempotencyStore } from './idempotency-store.ts'
 import { deadKeptMs, settleAfterMs } from './documents.ts'
 import type { Collections, OperationDocument } from './documents.ts'
 import type { MongoEnds } from './operation-completion.ts'
@@ -22,7 +22,7 @@ export function createMongoOperations({
 }: {
   link: MongoLink
   collections: Collections
-  answers: MongoAnswers
+  answers: MongoIdempotencyStore
   ends: MongoEnds
   clock: Clock
   backlogMax: number

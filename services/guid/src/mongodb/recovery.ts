@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { Sweep } from '@quintet/chassis/sweeper'
 import type { MongoLink } from './connection.ts'
-import type { MongoAnswers } from './idempotency-store.ts'
+import type { MongoIdempotencyStore } from './idempotency-store.ts'
 import { chunked, deadKeptMs } from './documents.ts'
 import type { Collections, GuidDocument } from './documents.ts'
 import type { MongoEnds } from './operation-completion.ts'
@@ -16,7 +16,7 @@ export function createMongoSettling({
 }: {
   link: MongoLink
   collections: Collections
-  answers: MongoAnswers
+  answers: MongoIdempotencyStore
   ends: MongoEnds
   clock: Clock
 }): readonly Sweep[] {

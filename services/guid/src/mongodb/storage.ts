@@ -1,6 +1,6 @@
 import { openMongo } from './connection.ts'
 import { createAfterwards } from '../background-tasks.ts'
-import { createMongoAnswers } from './idempotency-store.ts'
+import { createMongoIdempotencyStore } from './idempotency-store.ts'
 import { collectionsOf } from './documents.ts'
 import { createMongoEnds } from './operation-completion.ts'
 import { createMongoGuids } from './guid-store.ts'
@@ -22,11 +22,16 @@ export function openMongoStorage(url: string, afterwards = createAfterwards()): 
 
     createStores({ cache, clock, backlogMax, wake }) {
       const base = { link, collections, clock }
-      const answers = createMongoAnswers({ ...base, afterwards })
+      const idempotencyStore = createMongoIdempotencyStore({ ...base, afterwards })
       const ends = createMongoEnds(base)
-      const guids = createMongoGuids({ ...base, answers, ends, afterwards, cache, wake })
-      const operations = createMongoOperations({ ...base, answers, ends, backlogMax, wake })
-      return { guids, operations, answers, sweeps: createMongoSettling({ ...base, answers, ends }) }
+      const guids = createMongoGuids({ ...base, answers: idempotencyStore, ends, afterwards, cache, wake })
+      const operations = createMongoOperations({ ...base, answers: idempotencyStore, ends, backlogMax, wake })
+      return {
+        guids,
+        operations,
+        idempotencyStore,
+        sweeps: createMongoSettling({ ...base, answers: idempotencyStore, ends }),
+      }
     },
 
     async close() {
