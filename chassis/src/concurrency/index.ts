@@ -1,5 +1,5 @@
 export { createBatcher as createCalls } from './batcher.ts'
 export type { Batcher as Calls } from './batcher.ts'
-export { createGate } from './limiter.ts'
-export type { Gate } from './limiter.ts'
-export { createTurns } from './keyed-mutex.ts'
+export { createLimiter } from './limiter.ts'
+export type { Limiter } from './limiter.ts'
+export { createKeyedMutex } from './keyed-mutex.ts'

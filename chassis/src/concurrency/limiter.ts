@@ -1,16 +1,16 @@
 import { AppError } from '../errors/index.ts'
 
 /** Gives work its turn, and what it gives or why it failed to whoever brought it. */
-export type Gate = <R>(work: () => Promise<R>) => Promise<R>
+export type Limiter = <R>(work: () => Promise<R>) => Promise<R>
 
 /** Lets so many at a time to a server, and so many more wait for their turn; the others are refused with `overloaded`. */
-export function createGate(atOnceMax: number, waitingMax: number): Gate {
+export function createLimiter(concurrencyMax: number, waitingMax: number): Limiter {
   const waiting: (() => void)[] = []
-  let working = 0
+  let running = 0
 
-  async function enter(): Promise<void> {
-    if (working < atOnceMax) {
-      working += 1
+  async function acquire(): Promise<void> {
+    if (running < concurrencyMax) {
+      running += 1
       return
     }
     if (waiting.length >= waitingMax)
@@ -20,18 +20,18 @@ export function createGate(atOnceMax: number, waitingMax: number): Gate {
     await promise
   }
 
-  function leave(): void {
+  function release(): void {
     const next = waiting.shift()
-    if (next === undefined) working -= 1
+    if (next === undefined) running -= 1
     else next()
   }
 
   return async (work) => {
-    await enter()
+    await acquire()
     try {
       return await work()
     } finally {
-      leave()
+      release()
     }
   }
 }

@@ -2,9 +2,9 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { MongoNetworkError, MongoServerError, MongoWriteConcernError } from 'mongodb'
-import { readFault, writeFault } from '../src/mongodb/error-class.ts'
+import { readError, writeError } from '../src/mongodb/error-class.ts'
 
-const codeOf = (fault: unknown) => (fault instanceof AppError ? fault.code : 'own fault')
+const codeOf = (fault: unknown) => (fault instanceof AppError ? fault.code : 'invalid')
 
 /** What a replica set says, which no engine of the tests is. */
 const server = (code: number) => new MongoServerError({ message: 'no', code })
@@ -20,9 +20,9 @@ for (const [name, error, write, read] of [
   ['a connection that is lost', new MongoNetworkError('no'), 'outcome_unknown', 'dependency_down'],
   ['a connection that never was', connecting, 'dependency_down', 'dependency_down'],
   ['a wrong password', server(18), 'dependency_down', 'dependency_down'],
-  ['a command that is wrong', server(9), 'own fault', 'own fault'],
+  ['a command that is wrong', server(9), 'invalid', 'invalid'],
 ] as const)
   test(`mongodb: ${name} is ${write} to a write and ${read} to a read`, (t: TestContext) => {
-    t.assert.equal(codeOf(writeFault(error)), write)
-    t.assert.equal(codeOf(readFault(error)), read)
+    t.assert.equal(codeOf(writeError(error)), write)
+    t.assert.equal(codeOf(readError(error)), read)
   })

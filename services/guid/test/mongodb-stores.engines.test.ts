@@ -203,7 +203,7 @@ async function createWorld(t: TestContext, server: string) {
     const running: Promise<unknown>[] = []
     const afterwards = {
       run: (work: () => Promise<unknown>) => void (dies || running.push(work())),
-      done: async () => void (await Promise.all(running)),
+      drain: async () => void (await Promise.all(running)),
     }
     const base = { link, collections, clock, afterwards, wake: () => {} }
     const answers = change(createMongoIdempotencyStore(base))
@@ -215,7 +215,7 @@ async function createWorld(t: TestContext, server: string) {
       guids: createMongoGuids(parts),
       operations: createMongoOperations({ ...parts, backlogMax: 10 }),
       async settle() {
-        await afterwards.done()
+        await afterwards.drain()
         await collections.guids.updateMany({}, { $set: { outbox: [] } })
         for (const sweep of sweeps) await sweep(100)
       },

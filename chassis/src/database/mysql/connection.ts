@@ -9,7 +9,7 @@ import type {
 import { within } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
-import type { Failure } from '../server/error-class.ts'
+import type { ErrorClass } from '../server/error-class.ts'
 import type { Result, Row } from '../port.ts'
 import { createServerLink } from '../server/connection.ts'
 import type { ServerLink } from '../server/connection.ts'
@@ -74,7 +74,7 @@ export function openMysqlLink(url: string): MysqlLink {
       else client.destroy()
     },
     end: () => pool.end(),
-    isStatementFault: (error) => serverFault(error) !== undefined,
+    isStatementError: (error) => serverFault(error) !== undefined,
     away,
   })
 }
@@ -201,13 +201,13 @@ const timeouts = new Set([1317, 1969, 3024])
  * By what the server told, or `unknown` where its answer was lost. Whatever else it tells, be it that it may not be written
  * or lacks a resource, nothing was done.
  */
-export function judge(error: unknown): Failure {
-  if (error instanceof TypeError || error instanceof AppError) return 'own fault'
+export function classifyError(error: unknown): ErrorClass {
+  if (error instanceof TypeError || error instanceof AppError) return 'invalid'
   const fault = serverFault(error)
-  if (fault === undefined) return 'unknown'
-  if (passing.has(fault.errno)) return 'try again'
-  if (privileges.has(fault.errno)) return 'not done'
-  return /^(0A|2[1-7]|42|44)/.test(fault.state) || ownFaults.has(fault.errno) ? 'own fault' : 'not done'
+  if (fault === undefined) return 'ambiguous'
+  if (passing.has(fault.errno)) return 'retryable'
+  if (privileges.has(fault.errno)) return 'not_applied'
+  return /^(0A|2[1-7]|42|44)/.test(fault.state) || ownFaults.has(fault.errno) ? 'invalid' : 'not_applied'
 }
 
 /** A deadlock; a lock that was waited for in vain; a row that changed, or a table, under the statement. */

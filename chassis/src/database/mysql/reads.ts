@@ -1,7 +1,7 @@
 import type { CompiledQuery } from 'kysely'
 import { AppError } from '../../errors/index.ts'
-import { readFault } from '../server/error-class.ts'
-import { judge, run } from './connection.ts'
+import { readError } from '../server/error-class.ts'
+import { classifyError, run } from './connection.ts'
 import type { MysqlLink } from './connection.ts'
 
 /** Each read on a connection of its own, by a statement that is prepared there. */
@@ -15,11 +15,11 @@ export function createReads(link: MysqlLink): {
       return rows as readonly R[]
     } catch (error) {
       if (error instanceof AppError) throw error
-      const failure = judge(error)
+      const failure = classifyError(error)
       // A read changes nothing, so one whose answer was lost with its connection may be asked again.
-      if (mayTryAgain && (failure === 'unknown' || failure === 'try again'))
+      if (mayTryAgain && (failure === 'ambiguous' || failure === 'retryable'))
         return read({ sql, parameters } as CompiledQuery<R>, false)
-      throw readFault(failure, error)
+      throw readError(failure, error)
     }
   }
   return { read: (query) => read(query, true) }

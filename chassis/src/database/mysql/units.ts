@@ -3,10 +3,10 @@ import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Batcher } from '../../concurrency/batcher.ts'
-import { unitFault } from '../server/error-class.ts'
-import type { Failure } from '../server/error-class.ts'
+import { commitError } from '../server/error-class.ts'
+import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Statement } from '../port.ts'
-import { control, isTimeout, judge, run, serverFault } from './connection.ts'
+import { control, isTimeout, classifyError, run, serverFault } from './connection.ts'
 import type { MysqlClient, MysqlLink } from './connection.ts'
 import { pending, Reference } from '../reference.ts'
 
@@ -30,7 +30,7 @@ type Waiting = {
 /** What became of a unit within a transaction that was committed, or of all of them when it was not. */
 type Answers =
   | { readonly done: readonly (Outcome | Error)[] }
-  | { readonly failure: Failure; readonly cause: unknown }
+  | { readonly failure: ErrorClass; readonly cause: unknown }
   | 'late'
 
 /**
@@ -138,8 +138,8 @@ export function createUnits(link: MysqlLink): {
       })
     } catch (error) {
       if (error instanceof AppError) throw error
-      const failure = judge(error)
-      return { failure: failure === 'unknown' && !isSent ? 'not done' : failure, cause: error }
+      const failure = classifyError(error)
+      return { failure: failure === 'ambiguous' && !isSent ? 'not_applied' : failure, cause: error }
     }
   }
 
@@ -185,16 +185,16 @@ function settle({ unit, resolve, reject }: Waiting, answer: Outcome | Error | un
 /** Tells the unit what its transaction came to; true when it is to be run by itself, or again. */
 function failBy(
   waiting: Waiting,
-  { failure, cause }: { failure: Failure; cause: unknown },
+  { failure, cause }: { failure: ErrorClass; cause: unknown },
   isShared: boolean,
 ): boolean {
   // The fault may be of one of them, and it is not told of which: by itself each gets what it deserves.
-  if (isShared && (failure === 'try again' || isTimeout(cause))) return true
-  if (failure === 'try again' && waiting.tries < triesMax) {
+  if (isShared && (failure === 'retryable' || isTimeout(cause))) return true
+  if (failure === 'retryable' && waiting.tries < triesMax) {
     waiting.tries += 1
     return true
   }
-  waiting.reject(cause instanceof TypeError ? cause : unitFault(failure, cause))
+  waiting.reject(cause instanceof TypeError ? cause : commitError(failure, cause))
   return false
 }
 
@@ -208,8 +208,8 @@ async function runUnit(
   const needsSavepoint = isShared && unit.length > 1
   if (needsSavepoint) await control(client, 'savepoint q')
   const answer = await runSteps(client, unit).catch((error: unknown) => {
-    if (judge(error) !== 'own fault') throw error
-    return error instanceof TypeError || error instanceof AppError ? error : unitFault('own fault', error)
+    if (classifyError(error) !== 'invalid') throw error
+    return error instanceof TypeError || error instanceof AppError ? error : commitError('invalid', error)
   })
   if (needsSavepoint && !isDone(answer)) await control(client, 'rollback to savepoint q')
   return answer

@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
-import type { Failure } from '../server/error-class.ts'
+import type { ErrorClass } from '../server/error-class.ts'
 import { createServerLink } from '../server/connection.ts'
 import type { ServerLink } from '../server/connection.ts'
 
@@ -48,7 +48,7 @@ export function openPostgresLink(url: string): PostgresLink {
     connect: () => pool.connect(),
     release: (client, broken) => client.release(broken),
     end: () => pool.end(),
-    isStatementFault,
+    isStatementError: isStatementError,
     away,
   })
 }
@@ -77,7 +77,7 @@ export function ask(client: PostgresClient, query: pg.QueryConfig | pg.QueryArra
   })
 }
 
-function isStatementFault(error: unknown): boolean {
+function isStatementError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.severity !== 'FATAL' && error.severity !== 'PANIC'
 }
 
@@ -126,14 +126,14 @@ export function isTimeout(error: unknown): boolean {
  * By the state that the server told (PostgreSQL, appendix A), or `unknown` where the answer was lost. A statement timeout or
  * a lack of resources undoes the transaction, so nothing was done.
  */
-export function judge(error: unknown): Failure {
-  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return 'unknown'
-  if (error.severity === 'FATAL' || error.severity === 'PANIC') return 'unknown'
-  return judgeState(error.code)
+export function classifyError(error: unknown): ErrorClass {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return 'ambiguous'
+  if (error.severity === 'FATAL' || error.severity === 'PANIC') return 'ambiguous'
+  return classifyState(error.code)
 }
 
-export function judgeState(state: string): Failure {
-  if (state === '40001' || state === '40P01' || state === '55P03') return 'try again'
+export function classifyState(state: string): ErrorClass {
+  if (state === '40001' || state === '40P01' || state === '55P03') return 'retryable'
   // 08P01 is what the server says to fewer values than a statement has parameters.
-  return /^(0A|08P01|2[1-7]|42|P0|44)/.test(state) ? 'own fault' : 'not done'
+  return /^(0A|08P01|2[1-7]|42|P0|44)/.test(state) ? 'invalid' : 'not_applied'
 }

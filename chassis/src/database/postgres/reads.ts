@@ -3,9 +3,9 @@ import { AppError } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
 import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Batcher } from '../../concurrency/batcher.ts'
-import { readFault } from '../server/error-class.ts'
+import { readError } from '../server/error-class.ts'
 import type { Row } from '../port.ts'
-import { ask, isOutdatedPlan, judge, parameterTypes } from './connection.ts'
+import { ask, isOutdatedPlan, classifyError, parameterTypes } from './connection.ts'
 import type { PostgresClient, PostgresLink } from './connection.ts'
 import { arrayOf, replaceParameters } from './sql-text.ts'
 
@@ -67,11 +67,11 @@ export function createReads(link: PostgresLink): {
         renew(lane)
         await run(lane, batch, false)
       } else if (error instanceof AppError) for (const { reject } of batch) reject(error)
-      else if (judge(error) === 'own fault' && batch.length > 1)
+      else if (classifyError(error) === 'invalid' && batch.length > 1)
         await Promise.all(batch.map((one) => run(lane, [one], false)))
       // A read changes nothing, so one whose answer was lost with its connection may be asked again.
-      else if (judge(error) === 'unknown' && mayTryAgain) await run(lane, batch, false)
-      else for (const { reject } of batch) reject(readFault(judge(error), error))
+      else if (classifyError(error) === 'ambiguous' && mayTryAgain) await run(lane, batch, false)
+      else for (const { reject } of batch) reject(readError(classifyError(error), error))
     }
   }
 

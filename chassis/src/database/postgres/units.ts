@@ -4,10 +4,10 @@ import { AppError, dependencyDown } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
 import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Batcher } from '../../concurrency/batcher.ts'
-import { unitFault } from '../server/error-class.ts'
-import type { Failure } from '../server/error-class.ts'
+import { commitError } from '../server/error-class.ts'
+import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Row, Statement } from '../port.ts'
-import { ask, isTimeout, judge, judgeState, parameterTypes } from './connection.ts'
+import { ask, isTimeout, classifyError, classifyState, parameterTypes } from './connection.ts'
 import type { PostgresClient, PostgresLink } from './connection.ts'
 import { functionText, isLate, isUnreferable, statementForAll, stepsOf, travellingPending } from './shape.ts'
 import type { Shape, UnitAnswer } from './shape.ts'
@@ -101,7 +101,8 @@ export function createUnits(link: PostgresLink): {
       return batch.filter((waiting, i) => settle(waiting, answers[i]))
     } catch (error) {
       // The fault is of one of them, and it is not told of which: by itself each gets what it deserves.
-      const isOfOne = judge(error) === 'own fault' || judge(error) === 'try again' || isTimeout(error)
+      const isOfOne =
+        classifyError(error) === 'invalid' || classifyError(error) === 'retryable' || isTimeout(error)
       if (isOfOne && batch.length > 1) return batch
       return batch.filter((waiting) => fail(waiting, error))
     }
@@ -181,7 +182,7 @@ function settle(waiting: Waiting, answer: UnitAnswer | undefined): boolean {
     waiting.reject(new AppError('overloaded', 'The write came too late and was not made.'))
   else if (isUnreferable(answer))
     waiting.reject(new TypeError('A statement refers to a row that none before it returned.'))
-  else return failBy(waiting, judgeState(answer.state), new Error(answer.message))
+  else return failBy(waiting, classifyState(answer.state), new Error(answer.message))
   return false
 }
 
@@ -190,15 +191,15 @@ function fail(waiting: Waiting, error: unknown): boolean {
     waiting.reject(error)
     return false
   }
-  return failBy(waiting, judge(error), error)
+  return failBy(waiting, classifyError(error), error)
 }
 
-function failBy(waiting: Waiting, failure: Failure, cause: unknown): boolean {
-  if (failure === 'try again' && waiting.tries < triesMax) {
+function failBy(waiting: Waiting, failure: ErrorClass, cause: unknown): boolean {
+  if (failure === 'retryable' && waiting.tries < triesMax) {
     waiting.tries += 1
     return true
   }
-  waiting.reject(unitFault(failure, cause))
+  waiting.reject(commitError(failure, cause))
   return false
 }
 
@@ -279,7 +280,7 @@ function createShapeCalls(): ShapeCalls {
     try {
       await ask(client, { name: `s_${shape.id}`, text, values: argumentsOf(shape, batch) })
     } catch (error) {
-      if (judge(error) !== 'own fault') throw error
+      if (classifyError(error) !== 'invalid') throw error
       // Where one is refused others will be, and each would be told to the server's log.
       statementsForAll.set(shape.id, undefined)
       return undefined

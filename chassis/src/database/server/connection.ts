@@ -1,6 +1,6 @@
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import { createGate } from '../../concurrency/limiter.ts'
+import { createLimiter } from '../../concurrency/limiter.ts'
 
 /** Connections to one database, which need not be there. */
 export type ServerLink<Client> = {
@@ -24,11 +24,11 @@ export function createServerLink<Client>(pool: {
   release(client: Client, broken: Error | undefined): void
   end(): Promise<void>
   /** The server refused a statement and the connection goes on. */
-  isStatementFault(error: unknown): boolean
+  isStatementError(error: unknown): boolean
   /** What is told when there is no connection to be had. */
   away(cause: unknown): AppError
 }): ServerLink<Client> {
-  const gate = createGate(pool.connectionsMax, pool.waitingMax)
+  const limiter = createLimiter(pool.connectionsMax, pool.waitingMax)
   let failures = 0
   let triedAgainAt = Number.NEGATIVE_INFINITY
   let fault: unknown
@@ -50,12 +50,12 @@ export function createServerLink<Client>(pool: {
 
   /** AppErrors and TypeErrors are made here, after an answer that was understood. */
   const isHarmless = (error: unknown) =>
-    error instanceof AppError || error instanceof TypeError || pool.isStatementFault(error)
+    error instanceof AppError || error instanceof TypeError || pool.isStatementError(error)
 
   return {
     async use(work) {
       if (closed) throw dependencyDown('The database is closed.')
-      return gate(async () => {
+      return limiter(async () => {
         const client = await connect()
         let broken: Error | undefined
         try {

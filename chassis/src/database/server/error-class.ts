@@ -1,21 +1,21 @@
 import { AppError, dependencyDown } from '../../errors/index.ts'
 
 /** What the failure of a statement means for who asked for it, whichever server told it. */
-export type Failure = 'own fault' | 'try again' | 'not done' | 'unknown'
+export type ErrorClass = 'invalid' | 'retryable' | 'not_applied' | 'ambiguous'
 
 /** What a unit rejects with, when it is not tried again. */
-export function unitFault(failure: Failure, cause: unknown): Error {
-  if (failure === 'try again')
+export function commitError(failure: ErrorClass, cause: unknown): Error {
+  if (failure === 'retryable')
     return new AppError('overloaded', 'Too many change the same at once.', { cause })
-  if (failure === 'own fault')
+  if (failure === 'invalid')
     return new Error(`The database refused a statement: ${messageOf(cause)}`, { cause })
-  if (failure === 'not done') return dependencyDown('The database cannot be written.', cause)
+  if (failure === 'not_applied') return dependencyDown('The database cannot be written.', cause)
   return new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause })
 }
 
 /** What a read rejects with. */
-export function readFault(failure: Failure, cause: unknown): Error {
-  return failure === 'own fault'
+export function readError(failure: ErrorClass, cause: unknown): Error {
+  return failure === 'invalid'
     ? new Error('The database refused a query.', { cause })
     : dependencyDown('The database cannot be read.', cause)
 }

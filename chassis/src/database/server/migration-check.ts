@@ -2,15 +2,15 @@ import { AppError } from '../../errors/index.ts'
 import { migrationNames } from '../migrations.ts'
 
 /** Stands before a server whose tables are made by `quintet migrate up`, which may not have been yet. */
-export type MigrationGate = {
+export type MigrationCheck = {
   /** Until the tables have been seen to be up to date, nobody gets at them: all wait for one look. */
-  pass<R>(work: () => Promise<R>): Promise<R>
+  run<R>(work: () => Promise<R>): Promise<R>
   /** Waits for a look that is under way. */
   settle(): Promise<unknown>
 }
 
 /** `applied` reads the names of the migrations that the database lists as done. */
-export function createMigrationGate(folder: URL, applied: () => Promise<readonly string[]>): MigrationGate {
+export function createMigrationCheck(folder: URL, applied: () => Promise<readonly string[]>): MigrationCheck {
   let isOpen = false
   let looking: Promise<void> | undefined
 
@@ -33,7 +33,7 @@ export function createMigrationGate(folder: URL, applied: () => Promise<readonly
   }
 
   return {
-    pass: (work) => (isOpen ? work() : look().then(work)),
+    run: (work) => (isOpen ? work() : look().then(work)),
     settle: () => Promise.allSettled([looking]),
   }
 }

@@ -4,7 +4,7 @@ import type { Fence } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Database, Outcome, Statement } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
-import { createMigrationGate } from './migration-check.ts'
+import { createMigrationCheck } from './migration-check.ts'
 
 /**
  * A database on a server, which need not be there: what needs it is refused until it is. Tables are made by `quintet migrate
@@ -31,16 +31,16 @@ export function createServerDatabase<Tables>({
   /** Closes the connections, when nothing is under way any more. */
   close(): Promise<void>
 }): Database<Tables> {
-  const gate = createMigrationGate(migrations, applied)
+  const migrationCheck = createMigrationCheck(migrations, applied)
   const query = new Kysely<Tables>({ dialect: createDialect(engine, { read, commit }) })
   let closing: Promise<void> | undefined
 
   function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
-    return gate.pass(() => reads.read(wanted))
+    return migrationCheck.run(() => reads.read(wanted))
   }
 
   function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
-    return gate.pass(() => units.commit(unit, fence))
+    return migrationCheck.run(() => units.commit(unit, fence))
   }
 
   return {
@@ -54,7 +54,7 @@ export function createServerDatabase<Tables>({
       })
     },
     close() {
-      closing ??= gate.settle().then(units.close).then(close)
+      closing ??= migrationCheck.settle().then(units.close).then(close)
       return closing
     },
   }

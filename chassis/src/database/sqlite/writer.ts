@@ -105,7 +105,7 @@ function runUnit(unit: readonly Step[]): { answer: UnitAnswer; touched: boolean 
     return { answer: results, touched }
   } catch (error) {
     // A full disk or a failing one concerns the group, not this unit.
-    if (!isOwnFault(error)) throw error
+    if (!isUnitError(error)) throw error
     return { answer: { error: String(error) }, touched }
   }
 }
@@ -142,7 +142,7 @@ function touches(answer: StepAnswer): boolean {
   return typeof answer === 'number' ? answer > 0 : answer.length > 0
 }
 
-function isOwnFault(error: unknown): boolean {
+function isUnitError(error: unknown): boolean {
   // node:sqlite throws these two for a value that it cannot bind, and for one that it cannot give back.
   if (error instanceof TypeError || error instanceof RangeError) return true
   // SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE and SQLITE_ERROR come from the unit's own statements or values.

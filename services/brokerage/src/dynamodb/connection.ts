@@ -16,7 +16,7 @@ import type {
   WriteRequest,
 } from '@aws-sdk/client-dynamodb'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
-import { createGate } from '@quintet/chassis/concurrency'
+import { createLimiter } from '@quintet/chassis/concurrency'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 
@@ -69,13 +69,13 @@ export function openDynamodbLink(url: string): DynamodbLink {
   const { client, table } = createClient(url)
   const TableName = table
   // The client would count the wait for a connection as a part of the time that an answer takes.
-  const gate = createGate(socketsMax, waitingMax)
+  const limiter = createLimiter(socketsMax, waitingMax)
 
   /** For what does no harm when it is done twice. */
   async function tried<R>(work: () => Promise<R>): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await gate(work)
+        return await limiter(work)
       } catch (error) {
         if (!isTransient(error) || attempt >= attemptsMax) throw failure(error)
         await pause(exponentialBackoffMs(attempt))
@@ -156,7 +156,7 @@ export function openDynamodbLink(url: string): DynamodbLink {
       let lost: unknown
       for (let attempt = 1; ; attempt++) {
         try {
-          await gate(() => client.send(command))
+          await limiter(() => client.send(command))
           return []
         } catch (error) {
           const failed = failedConditions(error)

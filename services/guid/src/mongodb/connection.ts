@@ -3,8 +3,8 @@ import type { Collection } from 'mongodb'
 import { exponentialBackoffMs, TookTooLong } from '@quintet/chassis/clock'
 import type { Fence } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import { createGate } from '@quintet/chassis/concurrency'
-import { isDuplicateKey, readFault, writeFault } from './error-class.ts'
+import { createLimiter } from '@quintet/chassis/concurrency'
+import { isDuplicateKey, readError, writeError } from './error-class.ts'
 
 const connectionsMax = 32
 const waitingMax = 2_000
@@ -72,7 +72,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
   let connecting: Promise<void> | undefined
   let isReplicated = true
   // A connection for each that is let in, so that nobody waits for one when it has been judged to be in time.
-  const gate = createGate(connectionsMax, waitingMax)
+  const limiter = createLimiter(connectionsMax, waitingMax)
   let failures = 0
   let askedAgainAt = Number.NEGATIVE_INFINITY
   let fault: unknown
@@ -93,7 +93,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
       })
       .catch((error: unknown) => {
         noteAbsence(error)
-        throw readFault(error)
+        throw readError(error)
       })
       .finally(() => {
         connecting = undefined
@@ -109,9 +109,9 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
 
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
   function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
-    return gate(async () => {
+    return limiter(async () => {
       if (closed) throw dependencyDown('The database is closed.')
-      if (performance.now() < askedAgainAt) throw readFault(fault)
+      if (performance.now() < askedAgainAt) throw readError(fault)
       try {
         await connect()
         const result = await bounded(work)
@@ -142,7 +142,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     try {
       return await use(work)
     } catch (error) {
-      throw readFault(error)
+      throw readError(error)
     }
   }
 
@@ -184,7 +184,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
         return work(limits)
       })
     } catch (error) {
-      throw writeFault(error)
+      throw writeError(error)
     }
   }
 

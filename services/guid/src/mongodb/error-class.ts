@@ -2,27 +2,27 @@ import { BSON, MongoAPIError, MongoError, MongoNetworkError, MongoServerError } 
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 
 /** What a failed command means for who asked for it. */
-type Failure = 'own fault' | 'not done' | 'too many' | 'unknown'
+type ErrorClass = 'invalid' | 'not_applied' | 'overloaded' | 'ambiguous'
 
 /** What a command rejects with that may have changed something; a duplicate key stays as the driver tells it. */
-export function writeFault(error: unknown): unknown {
+export function writeError(error: unknown): unknown {
   if (error instanceof AppError || isDuplicateKey(error)) return error
-  const failure = judge(error)
-  if (failure === 'own fault') return new Error('The database refused a command.', { cause: error })
-  if (failure === 'too many')
+  const failure = classifyError(error)
+  if (failure === 'invalid') return new Error('The database refused a command.', { cause: error })
+  if (failure === 'overloaded')
     return new AppError('overloaded', 'Too many are waiting for the database.', { cause: error })
-  if (failure === 'not done') return away(error)
+  if (failure === 'not_applied') return away(error)
   return new AppError('outcome_unknown', 'The database did not say whether the change was made.', {
     cause: error,
   })
 }
 
 /** What a read rejects with. */
-export function readFault(error: unknown): unknown {
+export function readError(error: unknown): unknown {
   if (error instanceof AppError) return error
-  const failure = judge(error)
-  if (failure === 'own fault') return new Error('The database refused a query.', { cause: error })
-  if (failure === 'too many')
+  const failure = classifyError(error)
+  if (failure === 'invalid') return new Error('The database refused a query.', { cause: error })
+  if (failure === 'overloaded')
     return new AppError('overloaded', 'Too many are waiting for the database.', { cause: error })
   return away(error)
 }
@@ -32,17 +32,17 @@ export function isDuplicateKey(error: unknown): boolean {
 }
 
 /** The driver tells by the kind of an error how far a command had come. */
-function judge(error: unknown): Failure {
-  if (error instanceof TypeError || error instanceof BSON.BSONError) return 'own fault'
+function classifyError(error: unknown): ErrorClass {
+  if (error instanceof TypeError || error instanceof BSON.BSONError) return 'invalid'
   // Not a fault of this server or that one, but of the name: it was not found, and nothing was sent.
   if (!(error instanceof MongoError))
-    return error instanceof Error && 'syscall' in error ? 'not done' : 'unknown'
-  if (error.name === 'MongoWaitQueueTimeoutError') return 'too many'
-  if (beforeSending.has(error.name)) return 'not done'
+    return error instanceof Error && 'syscall' in error ? 'not_applied' : 'ambiguous'
+  if (error.name === 'MongoWaitQueueTimeoutError') return 'overloaded'
+  if (beforeSending.has(error.name)) return 'not_applied'
   if (error instanceof MongoNetworkError)
-    return whileConnecting.some((label) => error.hasErrorLabel(label)) ? 'not done' : 'unknown'
-  if (error instanceof MongoServerError) return judgeCode(error)
-  return error instanceof MongoAPIError ? 'own fault' : 'unknown'
+    return whileConnecting.some((label) => error.hasErrorLabel(label)) ? 'not_applied' : 'ambiguous'
+  if (error instanceof MongoServerError) return classifyCode(error)
+  return error instanceof MongoAPIError ? 'invalid' : 'ambiguous'
 }
 
 /** A pool is cleared before a command gets its connection, or, with another name, amid commands. */
@@ -60,11 +60,11 @@ const beforeSending = new Set([
 const whileConnecting = ['HandshakeError', 'SystemOverloadedError']
 
 /** By the server's code; one that stepped down or ran out of time amid a write does not say how far it had come. */
-function judgeCode(error: MongoServerError): Failure {
-  if (error.name === 'MongoWriteConcernError') return 'unknown'
+function classifyCode(error: MongoServerError): ErrorClass {
+  if (error.name === 'MongoWriteConcernError') return 'ambiguous'
   const code = Number(error.code)
-  if (refusals.has(code) || accessFaults.has(code)) return 'not done'
-  return ownFaults.has(code) ? 'own fault' : 'unknown'
+  if (refusals.has(code) || accessFaults.has(code)) return 'not_applied'
+  return ownFaults.has(code) ? 'invalid' : 'ambiguous'
 }
 
 /** Unauthorized, UserNotFound, AuthenticationFailed, and Atlas's own word for these. */

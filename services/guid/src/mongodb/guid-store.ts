@@ -5,7 +5,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { Filter, MongoLink } from './connection.ts'
 import type { GuidEvent } from '@quintet/contracts'
-import type { Afterwards } from '../background-tasks.ts'
+import type { BackgroundTasks } from '../background-tasks.ts'
 import { createVersions, entryOf } from '../guid.ts'
 import type { Guid } from '../guid.ts'
 import type { Effect, MongoIdempotencyStore } from './idempotency-store.ts'
@@ -13,7 +13,7 @@ import { chunked, settleAfterMs, tombstone, toldEvent } from './documents.ts'
 import type { Collections, EndedEntry, GuidDocument, KeptEntry } from './documents.ts'
 import type { MongoEnds } from './operation-completion.ts'
 import type { Beside, GuidStore } from '../port.ts'
-import { createTurns } from '@quintet/chassis/concurrency'
+import { createKeyedMutex } from '@quintet/chassis/concurrency'
 
 const triesMax = 20
 const pauseMaxMs = 20
@@ -38,14 +38,14 @@ export function createMongoGuids({
   collections: Collections
   answers: MongoIdempotencyStore
   ends: MongoEnds
-  afterwards: Afterwards
+  afterwards: BackgroundTasks
   cache: Cache
   clock: Clock
   /** Says that there is something to be told. */
   wake: () => void
 }): GuidStore {
   const nextVersion = createVersions(clock)
-  const inTurn = createTurns()
+  const serialized = createKeyedMutex()
   const now = () => Math.floor(clock.now() / 1000)
   const read = (guid: string) => link.newest((options) => guids.findOne({ _id: guid }, options))
 
@@ -165,7 +165,7 @@ export function createMongoGuids({
       }
       const changed = (fence: Fence) =>
         kept.around(beside.answers ?? [], { in: 'guids', id: guid }, (entries) =>
-          inTurn(guid, () => change(guid, { beside, entries, fence }, decide)),
+          serialized(guid, () => change(guid, { beside, entries, fence }, decide)),
         )
       return cache.write([guid], changed, (row) => row && entryOf(row))
     },
@@ -178,7 +178,7 @@ export function createMongoGuids({
         return { result: true, next: { row: { ...row, user: '', expire: 0 }, events, dead: true } }
       }
       const removed = async (fence: Fence) =>
-        (await inTurn(guid, () => change(guid, { beside: {}, entries: [], fence }, decide))).result
+        (await serialized(guid, () => change(guid, { beside: {}, entries: [], fence }, decide))).result
       return cache.write([guid], removed, (done) => (done ? null : undefined))
     },
 

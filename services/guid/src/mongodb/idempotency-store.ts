@@ -5,7 +5,7 @@ import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idemp
 import { requestInProgress } from '@quintet/chassis/idempotency'
 import type { IdempotencyStore, FoundRecord, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { MongoLink } from './connection.ts'
-import type { Afterwards } from '../background-tasks.ts'
+import type { BackgroundTasks } from '../background-tasks.ts'
 import { deadKeptMs, tombstone } from './documents.ts'
 import type { BindingDocument, Collections, KeptEntry, Place } from './documents.ts'
 
@@ -39,7 +39,7 @@ export function createMongoIdempotencyStore({
   link: MongoLink
   collections: Collections
   clock: Clock
-  afterwards: Afterwards
+  afterwards: BackgroundTasks
 }): MongoIdempotencyStore {
   const read = (id: string) => link.newest((options) => idempotency.findOne({ _id: id }, options))
 

@@ -1,5 +1,5 @@
 import { openMongo } from './connection.ts'
-import { createAfterwards } from '../background-tasks.ts'
+import { createBackgroundTasks } from '../background-tasks.ts'
 import { createMongoIdempotencyStore } from './idempotency-store.ts'
 import { collectionsOf } from './documents.ts'
 import { createMongoEnds } from './operation-completion.ts'
@@ -11,7 +11,7 @@ import { createMongoSettling } from './recovery.ts'
 import type { Storage } from '../port.ts'
 
 /** What MongoDB keeps for the service; `afterwards` is for tests, in which those who made a change die right after it. */
-export function openMongoStorage(url: string, afterwards = createAfterwards()): Storage {
+export function openMongoStorage(url: string, backgroundTasks = createBackgroundTasks()): Storage {
   const link = openMongo(url, { check: refuseOutdated })
   const collections = collectionsOf(link)
   return {
@@ -22,9 +22,16 @@ export function openMongoStorage(url: string, afterwards = createAfterwards()): 
 
     createStores({ cache, clock, backlogMax, wake }) {
       const base = { link, collections, clock }
-      const idempotencyStore = createMongoIdempotencyStore({ ...base, afterwards })
+      const idempotencyStore = createMongoIdempotencyStore({ ...base, afterwards: backgroundTasks })
       const ends = createMongoEnds(base)
-      const guids = createMongoGuids({ ...base, answers: idempotencyStore, ends, afterwards, cache, wake })
+      const guids = createMongoGuids({
+        ...base,
+        answers: idempotencyStore,
+        ends,
+        afterwards: backgroundTasks,
+        cache,
+        wake,
+      })
       const operations = createMongoOperations({ ...base, answers: idempotencyStore, ends, backlogMax, wake })
       return {
         guids,
@@ -35,7 +42,7 @@ export function openMongoStorage(url: string, afterwards = createAfterwards()): 
     },
 
     async close() {
-      await afterwards.done()
+      await backgroundTasks.drain()
       await link.close()
     },
   }
