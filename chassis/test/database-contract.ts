@@ -7,13 +7,13 @@ import { setImmediate as immediately } from 'node:timers/promises'
 import {
   asText,
   dialectOf,
-  inText,
+  referenceInText,
   lowered,
   migrateDatabase,
   migrateUp,
   notTaken,
   openDatabase,
-  pending,
+  valuePlaceholder,
   prepareQuery,
   removeFound,
   returnedBy,
@@ -158,7 +158,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     const units = Array.from({ length: 50 }, (_, i) => {
       const first = telling(query, insert({ id: `${i}`, balance: i }), `${i}`)
       const balance = returnedBy(first.told, 'balance')
-      const id = inText(balance, `<${pending}> of ${i}, again ${pending}`)
+      const id = referenceInText(balance, `<${valuePlaceholder}> of ${i}, again ${valuePlaceholder}`)
       const second = telling(query, insert({ id, balance }), `<${i + 1}> of ${i}, again ${i + 1}`)
       return commit([...first.statements, ...second.statements])
     })
@@ -233,7 +233,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     const { query, commit } = await open(t, createUrl(t))
     await add(query, 'a', 1).execute()
     const same = query.updateTable('account').set({ balance: 1 }).where('id', '=', 'a').compile()
-    t.assert.equal((await commit([required(same), required(same)])).refusedBy, undefined)
+    t.assert.equal((await commit([required(same), required(same)])).failedStatement, undefined)
   })
 
   test('removeFound() removes the rows whose keys a select gives', async (t: TestContext) => {
@@ -260,7 +260,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     const remove = query.deleteFrom('account').where('id', '=', 'nobody').compile()
     const refused = commit([
       add(query, 'a').compile(),
-      { ...remove, required: () => new Refusal() },
+      { ...remove, mustAffectRows: () => new Refusal() },
       add(query, 'b').compile(),
     ])
     await t.assert.rejects(refused, Refusal)
@@ -279,7 +279,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       query.selectFrom('account').select('balance').compile(),
       query.deleteFrom('account').where('id', '=', 'nobody').compile(),
     ])
-    t.assert.equal(outcome.refusedBy, undefined)
+    t.assert.equal(outcome.failedStatement, undefined)
     t.assert.deepEqual(
       outcome.results.map(({ changes }) => changes),
       [1, 1, 2, 1, 1, 1, 0],
@@ -300,9 +300,9 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
   test('a required select refuses its unit when it finds nothing', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const known = required(query.selectFrom('account').select('id').where('id', '=', 'a').compile())
-    t.assert.equal((await commit([known, add(query, 'b').compile()])).refusedBy, 0)
+    t.assert.equal((await commit([known, add(query, 'b').compile()])).failedStatement, 0)
     await add(query, 'a').execute()
-    t.assert.equal((await commit([known, add(query, 'b').compile()])).refusedBy, undefined)
+    t.assert.equal((await commit([known, add(query, 'b').compile()])).failedStatement, undefined)
     t.assert.equal(await count(query), 2)
   })
 
@@ -325,7 +325,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     }
     const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => commit(unitOf(i))))
     const told = outcomes.map((outcome) =>
-      outcome.status === 'rejected' ? 'rejected' : (outcome.value.refusedBy ?? 'done'),
+      outcome.status === 'rejected' ? 'rejected' : (outcome.value.failedStatement ?? 'done'),
     )
     t.assert.deepEqual(
       told,
@@ -343,7 +343,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
         .onConflict((conflict) => conflict.column('id').doNothing()),
     )
     const unit = (i: number): Statement[] => [
-      { ...unless({ id: `${i % 70}` }), required: true },
+      { ...unless({ id: `${i % 70}` }), mustAffectRows: true },
       add(query, `beside ${i}`).compile(),
     ]
     for (const [from, won] of [
@@ -351,11 +351,11 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       [70, 0],
     ] as const) {
       const outcomes = await Promise.all(Array.from({ length: 100 }, (_, i) => commit(unit(from + i))))
-      t.assert.equal(outcomes.filter(({ refusedBy }) => refusedBy === undefined).length, won)
+      t.assert.equal(outcomes.filter(({ failedStatement }) => failedStatement === undefined).length, won)
       t.assert.ok(
         outcomes.slice(0, won).every(({ results }) => results.every(({ changes }) => changes === 1)),
       )
-      t.assert.ok(outcomes.slice(won).every(({ refusedBy }) => refusedBy === 0))
+      t.assert.ok(outcomes.slice(won).every(({ failedStatement: refusedBy }) => refusedBy === 0))
     }
     t.assert.equal(await count(query), 140)
   })
@@ -378,7 +378,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(await count(query), bad.length)
   })
 
-  test('a unit that comes too late for its fence is refused and changes nothing, beside others in time', async (t: TestContext) => {
+  test('a unit that comes too late for its deadline is refused and changes nothing, beside others in time', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const unit = (id: string) => [add(query, id).compile()]
     const outcomes = await Promise.allSettled([
@@ -444,7 +444,7 @@ function testConcurrency(createUrl: CreateDatabaseUrl): void {
       .compile()
     const unitOf = (i: number) => [required(take), add(query, `winner ${i}`).compile()]
     const outcomes = await Promise.all(Array.from({ length: 100 }, (_, i) => commit(unitOf(i))))
-    t.assert.equal(outcomes.filter(({ refusedBy }) => refusedBy === undefined).length, 1)
+    t.assert.equal(outcomes.filter(({ failedStatement }) => failedStatement === undefined).length, 1)
     t.assert.equal(await count(query), 2)
   })
 
@@ -491,7 +491,7 @@ function testConcurrency(createUrl: CreateDatabaseUrl): void {
       ),
     ]
     const outcomes = await Promise.all(Array.from({ length: 500 }, (_, i) => commit(step(i))))
-    t.assert.ok(outcomes.every(({ refusedBy }) => refusedBy === undefined))
+    t.assert.ok(outcomes.every(({ failedStatement: refusedBy }) => refusedBy === undefined))
   })
 }
 
@@ -633,5 +633,5 @@ function removal(query: Database<Tables>['query'], id: string): CompiledQuery {
 }
 
 function required(statement: CompiledQuery): Statement {
-  return { sql: statement.sql, parameters: statement.parameters, required: true }
+  return { sql: statement.sql, parameters: statement.parameters, mustAffectRows: true }
 }

@@ -163,7 +163,7 @@ function testFaults(server: string): void {
     t.assert.equal(await raise('held'), 'done')
   })
 
-  test('mysql: a unit whose fence passes while it waits for a row changes nothing', async (t: TestContext) => {
+  test('mysql: a unit whose deadline passes while it waits for a row changes nothing', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)
     await add(database.query, 'held', 0).execute()

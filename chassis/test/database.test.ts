@@ -105,7 +105,7 @@ test('sqlite: a migration that fails leaves the database as it was, and free to 
   const database = await open(t, url)
   t.assert.equal(database.isSole(), true)
   const half = { sql: "select 1 from sqlite_master where name = 'half'", parameters: [], required: true }
-  t.assert.equal((await database.commit([half])).refusedBy, 0)
+  t.assert.equal((await database.commit([half])).failedStatement, 0)
 })
 
 test('sqlite: many that open a new database at once all find it migrated', async (t: TestContext) => {

@@ -54,7 +54,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
           .set({ balance: 2 })
           .where('id', '=', 'nobody')
           .compile(),
-        required: true,
+        mustAffectRows: true,
       }
       await world.database.commit([world.statement(row('work', 'three')), refusing])
       relay.wake()

@@ -7,7 +7,7 @@ import type { PrivateEngine } from '@quintet/backends'
 import { openCache } from '@quintet/chassis/cache'
 import type { Cache, Entry, Load } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
-import type { Fence } from '@quintet/chassis/clock'
+import type { Deadline } from '@quintet/chassis/clock'
 import { engineUrl } from '@quintet/chassis/testing'
 import { createClient } from '@redis/client'
 
@@ -70,7 +70,7 @@ function createStore() {
       },
     change:
       (key: string) =>
-      async ({ before = Number.POSITIVE_INFINITY }: Fence): Promise<number> => {
+      async ({ before = Number.POSITIVE_INFINITY }: Deadline): Promise<number> => {
         await think()
         if (performance.now() >= before) throw new Error('too late')
         const version = (versions.get(key) ?? 0) + 1

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Fence } from '../clock/index.ts'
+import type { Deadline } from '../clock/index.ts'
 import type { Cache, CacheOptions, CacheStats, Entry, Load, ReadResult } from './port.ts'
 
 /** The most that is held in memory; whichever bound is met first evicts the key that was unread for longest. */
@@ -121,12 +121,12 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
 
   async function write<T>(
     keys: readonly string[],
-    change: (fence: Fence) => Promise<T>,
+    change: (deadline: Deadline) => Promise<T>,
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
     const marked = keys.map((key) => ({ key, marker: begin(key), entry: leftEmpty }))
     try {
-      const result = await change(noFence)
+      const result = await change(noDeadline)
       for (const mark of marked) mark.entry = entryOf(result, mark.key)
       writes[marked.some(({ marker }) => marker.contended) ? 'contended' : 'ok'] += 1
       return result
@@ -193,7 +193,7 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
 }
 
 /** Markers in this process stand for as long as their writes last. */
-const noFence: Fence = {}
+const noDeadline: Deadline = {}
 
 const leftEmpty: Entry | null | undefined = undefined
 

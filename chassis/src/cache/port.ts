@@ -1,4 +1,4 @@
-import type { Clock, Fence } from '../clock/index.ts'
+import type { Clock, Deadline } from '../clock/index.ts'
 
 /**
  * What a key stands for at one moment. `text` is the ready answer, kept as text so that a hit needs no encoding;
@@ -30,11 +30,11 @@ export type Cache = {
    * unless another write met this one there: an entry, `null` when the key is absent now, or `undefined` to leave the key
    * empty, as a rejection does.
    * `change` must settle no earlier than its outcome: one that rejects may have had its effect, but has none later. It must
-   * hand the fence on to the database: after that, a cache that others share does not know of the write any more.
+   * hand the deadline on to the database: after that, a cache that others share does not know of the write any more.
    */
   write<T>(
     keys: readonly string[],
-    change: (fence: Fence) => Promise<T>,
+    change: (deadline: Deadline) => Promise<T>,
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T>
 

@@ -30,7 +30,7 @@ export function exponentialBackoffMs(attempt: number): number {
  * time. Whoever makes the effect judges it by the clock of the engine where it can, so that a process that was suspended on
  * its way there does no harm.
  */
-export type Fence = { readonly before?: number }
+export type Deadline = { readonly before?: number }
 
 /** Something was not done in the time that it was given. */
 export class TookTooLong extends Error {}

@@ -1,3 +1,3 @@
 export * from './port.ts'
 export * from './sql-idempotency-store.ts'
-export { pending } from '../database/index.ts'
+export { valuePlaceholder } from '../database/index.ts'

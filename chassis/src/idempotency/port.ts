@@ -1,4 +1,4 @@
-import { pending } from '../database/index.ts'
+import { valuePlaceholder } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 
 /** An answer whole, as it can be kept and given again. */
@@ -50,7 +50,7 @@ export function withId(
   { status, headers, body }: RecordedResponse,
   value: string | number,
 ): RecordedResponse {
-  const complete = (text: string) => text.replaceAll(pending, String(value))
+  const complete = (text: string) => text.replaceAll(valuePlaceholder, String(value))
   const entries = Object.entries(headers).map(([name, text]) => [name, complete(text)])
   return { status, headers: Object.fromEntries(entries), body: complete(body) }
 }

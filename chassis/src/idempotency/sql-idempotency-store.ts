@@ -1,5 +1,12 @@
 import type { Kysely } from 'kysely'
-import { inText, longText, notTaken, pending, prepareQuery, removeFound } from '../database/index.ts'
+import {
+  referenceInText,
+  longText,
+  notTaken,
+  valuePlaceholder,
+  prepareQuery,
+  removeFound,
+} from '../database/index.ts'
 import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
 import { DuplicateRequest, idempotencyRetentionMs } from './port.ts'
 import type { IdempotencyStore, IdempotencyRecord } from './port.ts'
@@ -110,18 +117,18 @@ export function recordStatements(
   )
   function statementOf(kept: IdempotencyRecord, created: Reference | undefined): Statement {
     const { id, fingerprint, response, createdAtMs } = kept
-    const text = (template: string) => (created === undefined ? template : inText(created, template))
+    const text = (template: string) => (created === undefined ? template : referenceInText(created, template))
     const statement = keep({
       id,
       fingerprint,
       status: response.status,
       // JSON escapes the character.
-      headers: text(JSON.stringify(response.headers).replaceAll('\\u0000', pending)),
+      headers: text(JSON.stringify(response.headers).replaceAll('\\u0000', valuePlaceholder)),
       body: text(response.body),
       created_at: createdAtMs,
       since: createdAtMs - idempotencyRetentionMs,
     })
-    return { ...statement, required: () => new DuplicateRequest() }
+    return { ...statement, mustAffectRows: () => new DuplicateRequest() }
   }
 
   return (answers, id) => answers.map((kept) => statementOf(kept, id))

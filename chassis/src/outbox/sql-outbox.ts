@@ -100,7 +100,7 @@ export function outboxStatement(
       created_at: p.createdAt,
     }),
   )
-  const together = dialectOf(db) === 'postgres' ? { together: insertTogether(db, queue) } : {}
+  const together = dialectOf(db) === 'postgres' ? { together: batchInsertSql(db, queue) } : {}
   return ({ id, ...message }) =>
     id === undefined ? { ...insert(message), ...together } : insertNamed({ ...message, id })
 }
@@ -108,7 +108,7 @@ export function outboxStatement(
 type Unnamed = Omit<OutboxMessage, 'id'>
 
 /** One row for all messages: writing, reading and removing a row costs more than what is in it. */
-function insertTogether(db: Kysely<OutboxTable>, queue: string): string {
+function batchInsertSql(db: Kysely<OutboxTable>, queue: string): string {
   const insert = prepareQuery((p: Placeholders<{ [K in keyof Unnamed]: Unnamed[K][] }>) =>
     db.insertInto('outbox').values({
       queue: sql.lit(queue),
@@ -136,7 +136,7 @@ export function createSqlOutbox(database: Database<OutboxTable>): Outbox {
     oldest: async (limit) => database.read(statements.oldest({ limit })),
     async takeLease(lease) {
       const { results } = await database.commit([
-        { ...statements.takeLease(lease), required: true },
+        { ...statements.takeLease(lease), mustAffectRows: true },
         statements.source({}),
       ])
       const source = results[1]?.rows[0]?.source
@@ -163,8 +163,8 @@ export function wakeAfterCommit<Tables>(
 ): Database<Tables> {
   return {
     ...database,
-    async commit(unit, fence) {
-      const outcome = await database.commit(unit, fence)
+    async commit(unit, deadline) {
+      const outcome = await database.commit(unit, deadline)
       relay.wake()
       return outcome
     },

@@ -22,8 +22,8 @@ export function createOrderStore(database: Database<OrderTables>) {
     async store(messageId: string, order: BillingMessage): Promise<boolean> {
       const insert = statements.insert({ ...order, number_of_items: Number(order.number_of_items) })
       const receive = statements.receive({ message_id: messageId, order_id: returnedBy(insert, 'id') })
-      const { refusedBy } = await database.commit([insert, { ...receive, required: true }])
-      return refusedBy === undefined
+      const { failedStatement } = await database.commit([insert, { ...receive, mustAffectRows: true }])
+      return failedStatement === undefined
     },
 
     async find(id: number): Promise<Order | undefined> {

@@ -1,6 +1,6 @@
 import { AppError } from '@quintet/chassis/errors'
 import { jsonType, prefersStrict, problemDocument, problemType } from '@quintet/chassis/http'
-import { pending } from '@quintet/chassis/idempotency'
+import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import { formatDecimal } from './decimal.ts'
@@ -52,7 +52,7 @@ function createJsonDialect(request: FastifyRequest): Dialect {
   }
 
   return {
-    opened: (cash) => opened(`{"id":${pending},"cash":${formatDecimal(cash)},"issuers":[]}`),
+    opened: (cash) => opened(`{"id":${valuePlaceholder},"cash":${formatDecimal(cash)},"issuers":[]}`),
     placed(outcomes, isBatch) {
       const [only] = outcomes
       if (only !== undefined && !isBatch) return placedOne(only)
@@ -66,7 +66,7 @@ function createJsonDialect(request: FastifyRequest): Dialect {
 /** Everything is in an envelope, and every number in it is a string. */
 const formDialect: Dialect = {
   opened(cash) {
-    const data = `{"id":"${pending}","cash":"${formatDecimal(cash)}","issuers":[]}`
+    const data = `{"id":"${valuePlaceholder}","cash":"${formatDecimal(cash)}","issuers":[]}`
     return opened(`{"HTTPResponse":200,"data":${data},"message":""}`)
   },
   placed([outcome = 'conflict']) {
@@ -127,7 +127,11 @@ function envelope(
 }
 
 function opened(body: string): RecordedResponse {
-  return { status: 200, headers: { 'content-type': jsonType, location: `/accounts/${pending}` }, body }
+  return {
+    status: 200,
+    headers: { 'content-type': jsonType, location: `/accounts/${valuePlaceholder}` },
+    body,
+  }
 }
 
 function answer(status: number, headers: RecordedResponse['headers'], body: unknown): RecordedResponse {

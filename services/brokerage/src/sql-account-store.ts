@@ -101,8 +101,8 @@ export function createSqlAccounts(database: Database<AccountTables>): AccountSto
     async file(filing, answers) {
       if (filing.orders.length === 0 && answers.length === 0) return true
       const unit = filing.orders.length === 0 ? [] : statementsOf(filing, statements)
-      const { refusedBy } = await database.commit([...unit, ...toKeep(answers)])
-      return refusedBy === undefined
+      const { failedStatement } = await database.commit([...unit, ...toKeep(answers)])
+      return failedStatement === undefined
     },
 
     async listOrders(id, { after, limit }) {
@@ -289,7 +289,7 @@ function statementsOf({ before, after, orders }: Filing, statements: Statements)
     last_timestamp: after.lastTimestampMs ?? null,
   })
   return [
-    { ...move, required: true },
+    { ...move, mustAffectRows: true },
     ...orders.map((filed) => statements.fileOrder({ account_id: before.id, ...orderRow(filed) })),
     ...accepted.map((filed) => statements.enter(ledgerRow(before.id, ledgerEntry(filed)))),
     ...positionStatements(before, after, accepted, statements),

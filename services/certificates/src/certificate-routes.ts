@@ -11,7 +11,7 @@ import {
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
-import { pending } from '@quintet/chassis/idempotency'
+import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { AppError } from '@quintet/chassis/errors'
@@ -208,10 +208,10 @@ function created(userId: number): RecordedResponse {
     status: 201,
     headers: {
       'content-type': jsonType,
-      location: `/users/${userId}/certificates/${pending}`,
+      location: `/users/${userId}/certificates/${valuePlaceholder}`,
       etag: etagOf(1),
     },
-    body: `{"id":${pending},"user_id":${userId}}`,
+    body: `{"id":${valuePlaceholder},"user_id":${userId}}`,
   }
 }
 

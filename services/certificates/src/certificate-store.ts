@@ -107,15 +107,15 @@ export function createCertificateStore({
       }
       const told = { event: 'certificate.active_changed' as const, body: { id: place.id, active } }
       const telling = notify ? notifications.tell(place.id, told) : []
-      const { refusedBy, results } = await database.commit([update, ...telling])
-      if (refusedBy !== undefined) throw await refusalOf(place, version, active)
+      const { failedStatement, results } = await database.commit([update, ...telling])
+      if (failedStatement !== undefined) throw await refusalOf(place, version, active)
       return Number(results[0]?.rows[0]?.version)
     },
 
     async delete(place: Place, versions: readonly number[] | undefined): Promise<void> {
       const version = await admit(place, versions)
       const remove = { ...statements.delete({ ...place, version }), required: true }
-      const { refusedBy } = await database.commit([remove])
+      const { failedStatement: refusedBy } = await database.commit([remove])
       if (refusedBy !== undefined) throw version === null ? certificateNotFound() : movedOn()
     },
 

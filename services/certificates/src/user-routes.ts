@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import { withId } from '@quintet/chassis/idempotency'
 import { etagOf, jsonType, parseIfMatch, problems, sendRepresentation } from '@quintet/chassis/http'
-import { pending } from '@quintet/chassis/idempotency'
+import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
@@ -106,8 +106,8 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
 
 const created: RecordedResponse = {
   status: 201,
-  headers: { 'content-type': jsonType, location: `/users/${pending}`, etag: etagOf(1) },
-  body: `{"id":${pending}}`,
+  headers: { 'content-type': jsonType, location: `/users/${valuePlaceholder}`, etag: etagOf(1) },
+  body: `{"id":${valuePlaceholder}}`,
 }
 
 const loginRefused = () =>

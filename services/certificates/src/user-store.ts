@@ -68,7 +68,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       const remove = { ...statements.delete({ id }), required: userNotFound }
       await cache.write(
         [String(id)],
-        (fence) => database.commit([remove], fence),
+        (deadline) => database.commit([remove], deadline),
         () => null,
       )
     },

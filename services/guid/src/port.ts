@@ -48,9 +48,9 @@ export type GuidStore = {
   /** Of what kind the `place` of a GUID is. */
   readonly placeType: 'number' | 'string'
   /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
-  create(row: Guid, beside?: Beside & Novelty): Promise<'created' | 'live'>
+  create(row: Guid, beside?: CommitWith & IsNew): Promise<'created' | 'live'>
   /** Changes a live GUID, given its version if that must still be the one; undefined when none fits. */
-  update(guid: string, change: GuidChange, version?: number, beside?: Beside): Promise<Guid | undefined>
+  update(guid: string, change: GuidChange, version?: number, beside?: CommitWith): Promise<Guid | undefined>
   /** Deletes a live GUID, given its version if that must still be the one; false when none fits. */
   delete(guid: string, version?: number): Promise<boolean>
   /** Removes GUIDs that have expired, `limit` at most; resolves to how many. */
@@ -62,13 +62,13 @@ export type GuidStore = {
  * result is the GUID as it then is. The change rejects with `DuplicateRequest` where there is such an answer already, and
  * with `OperationOver` where the operation has ended.
  */
-export type Beside = { readonly answers?: readonly IdempotencyRecord[]; readonly operation?: string }
+export type CommitWith = { readonly records?: readonly IdempotencyRecord[]; readonly operation?: string }
 
 /**
  * A GUID that is `untold` was made at random for this very call, so nobody can have asked for it and no cache can hold
  * anything of it.
  */
-export type Novelty = { readonly untold?: boolean }
+export type IsNew = { readonly isNew?: boolean }
 
 export type GuidPage = {
   readonly user?: string

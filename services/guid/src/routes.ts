@@ -40,7 +40,7 @@ import {
   textOf,
 } from './guid.ts'
 import { GuidBody, GuidPatch, GuidPath, GuidQuery, NewGuid, OperationBody, OperationPath } from './schemas.ts'
-import type { GuidPage, GuidStore, Novelty, OperationStore } from './port.ts'
+import type { GuidPage, GuidStore, IsNew, OperationStore } from './port.ts'
 
 const tags = ['guid']
 const pageSize = 100
@@ -67,7 +67,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         response: created,
       },
     },
-    (request, reply) => register(request, reply, newGuid(guidVersion), { untold: true }),
+    (request, reply) => register(request, reply, newGuid(guidVersion), { isNew: true }),
   )
 
   app.post(
@@ -216,7 +216,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     request: FastifyRequest<{ Body: NewGuid }>,
     reply: FastifyReply,
     notation: string,
-    novelty: Novelty = {},
+    novelty: IsNew = {},
   ) {
     const { user, expire } = readNewGuid(request, clock)
     const guid = parseGuid(notation)
@@ -228,7 +228,7 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
         body: textOf(notation, entryOf(row)),
       }
-      if ((await guids.create(row, { ...novelty, answers: record(answer) })) === 'live') throw alreadyLive()
+      if ((await guids.create(row, { ...novelty, records: record(answer) })) === 'live') throw alreadyLive()
       return answer
     })
   }

@@ -1,5 +1,5 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Clock, Fence } from '@quintet/chassis/clock'
+import type { Clock, Deadline } from '@quintet/chassis/clock'
 import {
   dialectOf,
   greater,
@@ -29,7 +29,7 @@ import type { Guid } from './guid.ts'
 import type { GuidDatabase, GuidTables } from './sql-tables.ts'
 import { endingStatements } from './sql-operations.ts'
 import { eventsStream } from './port.ts'
-import type { Beside, GuidStore } from './port.ts'
+import type { CommitWith, GuidStore } from './port.ts'
 
 /** GUIDs in a SQL database behind the cache. Each write is one unit with the event that tells of it. */
 export function createSqlGuids({
@@ -56,9 +56,9 @@ export function createSqlGuids({
   /** What comes first in a unit, to refuse it, and what comes last, since it is made of the new row. */
   function around(
     guid: string,
-    { answers = [], operation }: Beside,
+    { records = [], operation }: CommitWith,
   ): { first: Statement[]; last: Statement[] } {
-    const kept = toKeep(answers)
+    const kept = toKeep(records)
     if (operation === undefined) return { first: kept, last: [] }
     return {
       first: [...kept, ending.begin(operation, clock.now())],
@@ -89,20 +89,20 @@ export function createSqlGuids({
       const { first, last: ends } = around(row.guid, beside)
       const event = eventOf('guid.created', row)
       const last = [toOutbox({ key: row.guid, body: event, createdAt: clock.now() }), ...ends]
-      const register = async (fence: Fence): Promise<Outcome> => {
+      const register = async (deadline: Deadline): Promise<Outcome> => {
         const insert = { ...statements.insert(row), required: true }
-        const outcome = await database.commit([...first, insert, ...last], fence)
-        if (outcome.refusedBy === undefined) return outcome
+        const outcome = await database.commit([...first, insert, ...last], deadline)
+        if (outcome.failedStatement === undefined) return outcome
         // Something is in the way. If it has expired it gives way, and is told of first.
         const expired = statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() })
         const revive = { ...statements.revive({ ...row, now: now() }), required: true }
-        return database.commit([...first, expired, revive, ...last], fence)
+        return database.commit([...first, expired, revive, ...last], deadline)
       }
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
-      const { refusedBy } = await (beside.untold === true
+      const { failedStatement } = await (beside.isNew === true
         ? register({})
         : cache.write([row.guid], register, () => undefined))
-      return refusedBy === undefined ? 'created' : 'live'
+      return failedStatement === undefined ? 'created' : 'live'
     },
 
     async update(guid, change, version, beside = {}) {
@@ -110,11 +110,11 @@ export function createSqlGuids({
       const values = { user: change.user ?? null, expire: change.expire ?? null, next: nextVersion() }
       const update = statements.update({ guid, now: now(), version: version ?? null, ...values })
       const unit = [...first, ...update, statements.tellUpdated({ guid, at: clock.now() }), ...last]
-      const changed = ({ refusedBy, results }: Outcome) =>
+      const changed = ({ failedStatement: refusedBy, results }: Outcome) =>
         refusedBy === undefined ? rowOf(results[first.length + update.length - 1]) : undefined
       const outcome = await cache.write(
         [guid],
-        (fence) => database.commit(unit, fence),
+        (deadline) => database.commit(unit, deadline),
         (done) => {
           const row = changed(done)
           return row && entryOf(row)
@@ -128,10 +128,10 @@ export function createSqlGuids({
       const unit = statements.delete({ ...condition, at: clock.now() })
       const outcome = await cache.write(
         [guid],
-        (fence) => database.commit(unit, fence),
-        ({ refusedBy }) => (refusedBy === undefined ? null : undefined),
+        (deadline) => database.commit(unit, deadline),
+        ({ failedStatement: refusedBy }) => (refusedBy === undefined ? null : undefined),
       )
-      return outcome.refusedBy === undefined
+      return outcome.failedStatement === undefined
     },
 
     async sweep(limit) {
@@ -205,13 +205,13 @@ function prepareUpdate(db: Kysely<GuidTables>): (values: Change) => Statement[] 
       .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
   if (dialectOf(db) !== 'mysql') {
     const update = prepareQuery((p: Placeholders<Change>) => change(p).returningAll())
-    return (values) => [{ ...update(values), required: true }]
+    return (values) => [{ ...update(values), mustAffectRows: true }]
   }
   const update = prepareQuery((p: Placeholders<Change>) => change(p))
   const read = prepareQuery((p: Placeholders<Pick<Key, 'guid'>>) =>
     db.selectFrom('guid').selectAll().where('guid', '=', p.guid),
   )
-  return (values) => [{ ...update(values), required: true }, read({ guid: values.guid })]
+  return (values) => [{ ...update(values), mustAffectRows: true }, read({ guid: values.guid })]
 }
 
 type Bounds = { now: number; limit: number }
@@ -243,7 +243,7 @@ function prepareRemovals(db: Kysely<GuidTables>): {
       tellGone(db, 'guid.expired', p.at, db.deleteFrom('guid').where('id', 'in', notTaken(db, due(p)))),
     )
     return {
-      delete: (values) => [{ ...remove(values), required: true }],
+      delete: (values) => [{ ...remove(values), mustAffectRows: true }],
       sweep: (values) => [sweep(values)],
     }
   }
@@ -253,7 +253,7 @@ function prepareRemovals(db: Kysely<GuidTables>): {
   const remove = prepareQuery((p: Placeholders<Condition>) => db.deleteFrom('guid').where(live(p)))
   return {
     // What is told first is what is then removed: it is held meanwhile, or no other unit comes between.
-    delete: (values) => [tellDeleted(values), { ...remove(values), required: true }],
+    delete: (values) => [tellDeleted(values), { ...remove(values), mustAffectRows: true }],
     sweep: prepareSweep(db, due),
   }
 }

@@ -99,7 +99,7 @@ export function endingStatements(db: Kysely<GuidTables>): {
     ),
   }
   return {
-    begin: (id, at) => ({ ...statements.succeed({ id, at }), required: () => new OperationOver() }),
+    begin: (id, at) => ({ ...statements.succeed({ id, at }), mustAffectRows: () => new OperationOver() }),
     keepResult: (id, guid) => statements.keepResult({ id, guid }),
   }
 }

@@ -30,10 +30,10 @@ function testLink(server: string): void {
     t.assert.equal(await add('a'), false)
   })
 
-  test('mongodb: a write that comes too late for its fence is not made', async (t: TestContext) => {
+  test('mongodb: a write that comes too late for its deadline is not made', async (t: TestContext) => {
     const { link, notes, read } = open(t, freshDatabaseOn(server))
-    const fence = { before: performance.now() }
-    const late = link.insert((limits) => notes.insertOne({ _id: 'a', text: '' }, limits), fence)
+    const deadline = { before: performance.now() }
+    const late = link.insert((limits) => notes.insertOne({ _id: 'a', text: '' }, limits), deadline)
     t.assert.equal(await codeOf(late), 'overloaded')
     t.assert.equal(await read('a'), undefined)
   })

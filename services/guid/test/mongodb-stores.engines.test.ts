@@ -30,7 +30,7 @@ function testStores(server: string): void {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
     t.assert.equal(
-      await dying.guids.create(world.row('ada'), { answers: [world.kept('k', 'one')] }),
+      await dying.guids.create(world.row('ada'), { records: [world.kept('k', 'one')] }),
       'created',
     )
     const other = world.open()
@@ -60,7 +60,7 @@ function testStores(server: string): void {
           }),
       }),
     })
-    const late = stalling.guids.create(world.row('late'), { answers: [world.kept('k', 'late')] })
+    const late = stalling.guids.create(world.row('late'), { records: [world.kept('k', 'late')] })
     const lateOutcome = late.catch((error: unknown) => error)
     await reached.promise
     const other = world.open()
@@ -69,7 +69,7 @@ function testStores(server: string): void {
     world.clock.advance(1)
     t.assert.equal(await other.answers.find('k', 0), undefined)
     t.assert.equal(
-      await other.guids.create(world.row('ada'), { answers: [world.kept('k', 'ada')] }),
+      await other.guids.create(world.row('ada'), { records: [world.kept('k', 'ada')] }),
       'created',
     )
     world.clock.advance(5_000)
@@ -87,7 +87,7 @@ function testStores(server: string): void {
     const world = await createWorld(t, server)
     const { guids, answers } = world.open()
     await guids.create(world.row('ada'))
-    t.assert.equal(await guids.create(world.row('eve'), { answers: [world.kept('k', 'yes')] }), 'live')
+    t.assert.equal(await guids.create(world.row('eve'), { records: [world.kept('k', 'yes')] }), 'live')
     await answers.insert(world.kept('k', 'no'))
     t.assert.equal((await answers.find('k', 0))?.response.body, 'no')
   })

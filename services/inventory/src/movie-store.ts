@@ -1,5 +1,5 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Fence } from '@quintet/chassis/clock'
+import type { Deadline } from '@quintet/chassis/clock'
 import { lowered, prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
@@ -74,7 +74,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       const unit = [insert, ...toKeep(answers, returnedBy(insert, 'id'))]
       const { results } = await cache.write(
         [firstPageKey],
-        (fence) => database.commit(unit, fence),
+        (deadline) => database.commit(unit, deadline),
         leaveEmpty,
       )
       return Number(results[0]?.rows[0]?.id)
@@ -86,7 +86,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       const update = statements.update({ id, title, description, version: version ?? null })
       const { results } = await cache.write(
         [keyOf(id), firstPageKey],
-        (fence) => database.commit([update], fence),
+        (deadline) => database.commit([update], deadline),
         (done, key) => (key === firstPageKey ? undefined : entryOfResult(done.results[0])),
       )
       return movieOf(results[0])
@@ -96,7 +96,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     async delete(id: number, version?: number): Promise<boolean> {
       const { results } = await cache.write(
         [keyOf(id), firstPageKey],
-        (fence) => database.commit([statements.delete({ id, version: version ?? null })], fence),
+        (deadline) => database.commit([statements.delete({ id, version: version ?? null })], deadline),
         leaveEmpty,
       )
       return results[0]?.changes === 1
@@ -114,7 +114,8 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
         const rows = await database.read(statements.ids({ after, last, limit: deletedAtOnceMax }))
         const end = rows.length < deletedAtOnceMax ? last : (rows.at(-1)?.id ?? last)
         const keys = [firstPageKey, ...rows.map(({ id }) => keyOf(id))]
-        const change = (fence: Fence) => database.commit([statements.deleteRange({ after, end })], fence)
+        const change = (deadline: Deadline) =>
+          database.commit([statements.deleteRange({ after, end })], deadline)
         deleted += (await cache.write(keys, change, leaveEmpty)).results[0]?.changes ?? 0
         after = end
       }

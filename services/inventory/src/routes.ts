@@ -12,7 +12,7 @@ import {
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
-import { pending } from '@quintet/chassis/idempotency'
+import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, Idempotency, FastResponse, FastPath } from '@quintet/chassis/http'
 import { Type } from 'typebox'
@@ -188,7 +188,7 @@ function pageText(rows: readonly Movie[], limit: number): string {
 function createdResponse({ title, description }: NewMovie): RecordedResponse {
   return {
     status: 201,
-    headers: { 'content-type': jsonType, location: `${path}/${pending}`, etag: etagOf(1) },
-    body: `{"id":${pending},${JSON.stringify({ title, description }).slice(1)}`,
+    headers: { 'content-type': jsonType, location: `${path}/${valuePlaceholder}`, etag: etagOf(1) },
+    body: `{"id":${valuePlaceholder},${JSON.stringify({ title, description }).slice(1)}`,
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { within } from '../../clock/index.ts'
-import type { Fence } from '../../clock/index.ts'
+import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from '../port.ts'
 import { openRedisLink } from './connection.ts'
@@ -125,7 +125,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
 
   async function write<T>(
     keys: readonly string[],
-    change: (fence: Fence) => Promise<T>,
+    change: (deadline: Deadline) => Promise<T>,
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
     const token = newToken()

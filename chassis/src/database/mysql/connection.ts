@@ -41,7 +41,7 @@ export function openMysqlLink(url: string): MysqlLink {
     connectTimeout: connectTimeoutMs,
     connectionLimit: connectionsMax,
     maxPreparedStatements: statementsPerConnectionMax,
-    // A fence and the commit that it guards arrive in one message, or not at all. All else is prepared, one by one.
+    // A deadline and the commit that it guards arrive in one message, or not at all. All else is prepared, one by one.
     multipleStatements: true,
   })
   // A connection that breaks while nobody uses it is replaced when one is needed; its user learns of it through the statement.

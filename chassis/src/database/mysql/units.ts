@@ -1,4 +1,4 @@
-import type { Fence } from '../../clock/index.ts'
+import type { Deadline } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createBatcher } from '../../concurrency/batcher.ts'
@@ -8,7 +8,7 @@ import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Statement } from '../port.ts'
 import { control, isTimeout, classifyError, run, serverFault } from './connection.ts'
 import type { MysqlClient, MysqlLink } from './connection.ts'
-import { pending, Reference } from '../reference.ts'
+import { valuePlaceholder, Reference } from '../reference.ts'
 
 const batcherLimits = { batchesInFlightMax: 1, batchSizeMax: 64 }
 const shapesMax = 500
@@ -39,7 +39,7 @@ type Answers =
  * itself. A lone unit waits for nobody, and units of different statements do not wait for each other.
  */
 export function createUnits(link: MysqlLink): {
-  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+  commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 } {
   const lanes = new Map<string, Batcher<Waiting>>()
@@ -62,7 +62,7 @@ export function createUnits(link: MysqlLink): {
   }
 
   async function runBatch(batch: readonly Waiting[]): Promise<void> {
-    const rest = await runTogether(batch)
+    const rest = await runInOneTransaction(batch)
     for (const waiting of rest) startAlone(waiting)
     settled(batch.length - rest.length)
   }
@@ -82,7 +82,7 @@ export function createUnits(link: MysqlLink): {
     const waiting = lone.shift()
     if (waiting === undefined) return
     loneTravelling += 1
-    void runTogether([waiting]).then(([again]) => {
+    void runInOneTransaction([waiting]).then(([again]) => {
       loneTravelling -= 1
       if (again === undefined) settled(1)
       else setTimeout(startAlone, exponentialBackoffMs(again.tries) / 10, again)
@@ -91,7 +91,7 @@ export function createUnits(link: MysqlLink): {
   }
 
   /** Settles the units, and gives those that are to be run each by itself. */
-  async function runTogether(all: readonly Waiting[]): Promise<readonly Waiting[]> {
+  async function runInOneTransaction(all: readonly Waiting[]): Promise<readonly Waiting[]> {
     const batch = all.filter((waiting) => !refuseLate(waiting, performance.now()))
     if (batch.length === 0) return []
     try {
@@ -171,11 +171,13 @@ function refuseLate({ before, reject }: Waiting, now = Number.POSITIVE_INFINITY)
   return true
 }
 
-const isDone = (answer: Outcome | Error) => !(answer instanceof Error) && answer.refusedBy === undefined
+const isDone = (answer: Outcome | Error) => !(answer instanceof Error) && answer.failedStatement === undefined
 
 function settle({ unit, resolve, reject }: Waiting, answer: Outcome | Error | undefined): void {
   const required =
-    answer instanceof Error || answer === undefined ? undefined : unit[answer.refusedBy ?? -1]?.required
+    answer instanceof Error || answer === undefined
+      ? undefined
+      : unit[answer.failedStatement ?? -1]?.mustAffectRows
   if (answer === undefined) reject(new Error('The database gave no answer.'))
   else if (answer instanceof Error) reject(answer)
   else if (typeof required === 'function') reject(required())
@@ -217,10 +219,10 @@ async function runUnit(
 
 async function runSteps(client: MysqlClient, unit: readonly Statement[]): Promise<Outcome> {
   const results: Result[] = []
-  for (const [index, { sql, parameters, required }] of unit.entries()) {
+  for (const [index, { sql, parameters, mustAffectRows }] of unit.entries()) {
     const values = parameters.map((value) => referredValue(value, unit, results))
     const result = await run(client, sql, values)
-    if (required && result.changes === 0) return { refusedBy: index, results: [] }
+    if (mustAffectRows && result.changes === 0) return { failedStatement: index, results: [] }
     results.push(result)
   }
   return { results }
@@ -231,7 +233,9 @@ function referredValue(value: unknown, unit: readonly Statement[], results: read
   const referred = results[unit.indexOf(value.statement)]?.rows[0]?.[value.column]
   if (referred === undefined)
     throw new TypeError(`No statement before returned a ${value.column} to refer to.`)
-  return value.template === pending ? referred : value.template.replaceAll(pending, String(referred))
+  return value.template === valuePlaceholder
+    ? referred
+    : value.template.replaceAll(valuePlaceholder, String(referred))
 }
 
 const outOfRange = 1690

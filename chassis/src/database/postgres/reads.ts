@@ -25,7 +25,7 @@ type Lane = {
   id: number
   readonly text: string
   readonly batcher: Batcher<Waiting>
-  together: Promise<string> | undefined
+  batchSql: Promise<string> | undefined
 }
 
 /**
@@ -47,7 +47,7 @@ export function createReads(link: PostgresLink): {
       await run(lane, batch, true)
       waitingCount -= batch.length
     }
-    const lane: Lane = { id: ++ids, text, batcher: createBatcher(settle, batcherLimits), together: undefined }
+    const lane: Lane = { id: ++ids, text, batcher: createBatcher(settle, batcherLimits), batchSql: undefined }
     lanes.set(text, lane)
     return lane
   }
@@ -55,7 +55,7 @@ export function createReads(link: PostgresLink): {
   /** What is prepared on any connection by the old names is not used again. */
   function renew(lane: Lane): void {
     lane.id = ++ids
-    lane.together = undefined
+    lane.batchSql = undefined
   }
 
   async function run(lane: Lane, batch: readonly Waiting[], mayTryAgain: boolean): Promise<void> {
@@ -96,11 +96,11 @@ async function runOn(
 ): Promise<(readonly Row[])[]> {
   const [only, ...others] = batch
   if (only !== undefined && others.length === 0) return [await runOne(client, lane, only)]
-  lane.together ??= togetherText(client, lane)
-  lane.together.catch(() => {
-    lane.together = undefined
+  lane.batchSql ??= batchText(client, lane)
+  lane.batchSql.catch(() => {
+    lane.batchSql = undefined
   })
-  const text = await lane.together
+  const text = await lane.batchSql
   const width = only?.parameters.length ?? 0
   const values = Array.from({ length: width }, (_, at) =>
     arrayOf(batch.map(({ parameters }) => parameters[at])),
@@ -131,7 +131,7 @@ async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waitin
  * The text run for each of many sets of parameters, in order. `offset 0` keeps the planner from merging the text into the rest,
  * and so from losing the order in which it gives its rows.
  */
-async function togetherText(client: PostgresClient, { text }: Lane): Promise<string> {
+async function batchText(client: PostgresClient, { text }: Lane): Promise<string> {
   const types = await parameterTypes(client, text)
   const arrays = types.length === 0 ? '$1::text[]' : types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')
   const columns = types.length === 0 ? 'p1' : types.map((_, i) => `p${i + 1}`).join(', ')

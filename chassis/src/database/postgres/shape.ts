@@ -1,5 +1,5 @@
 import type { Statement } from '../port.ts'
-import { pending, Reference } from '../reference.ts'
+import { valuePlaceholder, Reference } from '../reference.ts'
 import { replaceParameters, returnsRows } from './sql-text.ts'
 
 /** How a unit looks whatever its values are: units of one shape run by one function. */
@@ -7,13 +7,13 @@ export type Shape = {
   readonly id: number
   readonly steps: readonly Step[]
   /** Whether its units must have taken effect by some time. */
-  readonly fenced: boolean
+  readonly hasDeadline: boolean
 }
 
 export type Step = {
   readonly sql: string
-  readonly together: string | undefined
-  readonly required: boolean
+  readonly batchSql: string | undefined
+  readonly mustAffectRows: boolean
   readonly returnsRows: boolean
   readonly slots: readonly Slot[]
 }
@@ -24,7 +24,7 @@ export type Slot =
   | { readonly from: 'step'; readonly step: number; readonly column: string; readonly within: boolean }
 
 /** No text can have the character that stands in a template, so another one travels, which JSON never has raw either. */
-export const travellingPending = '\u0001'
+export const wirePlaceholder = '\u0001'
 
 /** `refused` by a statement of ours, as no state of the server's begins with Q. */
 const refusedState = 'QT001'
@@ -50,10 +50,10 @@ export const isUnreferable = ({ state }: { state: string }) => state === unrefer
 
 /** Units with references to what no earlier step returns fail here, before anything is sent. */
 export function stepsOf(unit: readonly Statement[]): Step[] {
-  return unit.map(({ sql, together, required, parameters }, index) => ({
+  return unit.map(({ sql, batchSql, mustAffectRows, parameters }, index) => ({
     sql,
-    together,
-    required: Boolean(required),
+    batchSql,
+    mustAffectRows: Boolean(mustAffectRows),
     returnsRows: returnsRows(sql),
     slots: parameters.map(
       (value): Slot => (value instanceof Reference ? slotOf(value, unit, index) : fromUnit),
@@ -67,7 +67,7 @@ function slotOf({ statement, column, template }: Reference, unit: readonly State
   const step = unit.indexOf(statement)
   if (step < 0 || step >= index || !returnsRows(statement.sql))
     throw new TypeError(`A statement refers to ${column}, which none before it returns.`)
-  return { from: 'step', step, column, within: template !== pending }
+  return { from: 'step', step, column, within: template !== valuePlaceholder }
 }
 
 /**
@@ -82,7 +82,7 @@ export function functionText(name: string, shape: Shape, types: readonly (readon
     `q_n${index} bigint;`,
     ...(step.returnsRows ? [`q_r${index} record;`, `q_j${index} text;`] : []),
   ])
-  return `create function pg_temp.${name}(${['q_units integer', ...(shape.fenced ? ['q_before double precision[]'] : []), ...parameters].join(', ')})
+  return `create function pg_temp.${name}(${['q_units integer', ...(shape.hasDeadline ? ['q_before double precision[]'] : []), ...parameters].join(', ')})
 returns setof text language plpgsql set lock_timeout = '${lockTimeoutMs}ms' as $q_body$
 #variable_conflict use_column
 declare
@@ -90,7 +90,7 @@ q_step integer; q_state text; q_message text; q_told text[] := '{}';
 ${variables.join(' ')}
 begin
 begin
-${togetherText(shape) ?? `for q_i in 1..q_units loop\n${each}\nend loop;\nreturn query select * from unnest(q_told);`}
+${batchText(shape) ?? `for q_i in 1..q_units loop\n${each}\nend loop;\nreturn query select * from unnest(q_told);`}
 return;
 exception
 when lock_not_available or deadlock_detected or serialization_failure then raise;
@@ -113,7 +113,7 @@ $q_body$`
 
 /** Runs the unit `q_i` and keeps what is to be told of it. */
 function unitText(shape: Shape, types: readonly (readonly string[])[]): string {
-  const check = shape.fenced ? `${lateText('q_before[q_i]')}\n` : ''
+  const check = shape.hasDeadline ? `${lateText('q_before[q_i]')}\n` : ''
   const run = shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? []))
   const told = shape.steps.map((step, index) => (step.returnsRows ? `q_j${index}` : `q_n${index}`))
   return `${check}${run.join('\n')}\nq_told[q_i] := concat('[', ${told.join(", ',', ")}, ']');`
@@ -127,19 +127,19 @@ function lateText(before: string): string {
  * Runs all the units with one statement for each step, which takes the server half the time, where every step has such a
  * statement; undefined where one has none. It holds only while each unit would have fared well by itself.
  */
-function togetherText(shape: Shape): string | undefined {
+function batchText(shape: Shape): string | undefined {
   const statements = stepsForAll(shape, argumentName)
   if (statements === undefined) return undefined
-  const check = shape.fenced ? `${lateText('(select min(b) from unnest(q_before) b)')}\n` : ''
+  const check = shape.hasDeadline ? `${lateText('(select min(b) from unnest(q_before) b)')}\n` : ''
   return `${check}${statements.map((text) => `${text};`).join('\n')}\nreturn next '[${statements.map(() => '1').join(',')}]';`
 }
 
 /**
- * The same as a statement without a function, for units without a fence: it takes the server a tenth less. Its parameters are
+ * The same as a statement without a function, for units without a deadline: it takes the server a tenth less. Its parameters are
  * the arguments of the function after the count. It fails where one of the units would not have fared well by itself.
  */
 export function statementForAll(shape: Shape, types: readonly (readonly string[])[]): string | undefined {
-  if (shape.fenced) return undefined
+  if (shape.hasDeadline) return undefined
   const before = shape.steps.map(
     (_, index) => shape.steps.slice(0, index).flatMap(({ slots }) => slots).length,
   )
@@ -157,9 +157,9 @@ function stepsForAll({ steps }: Shape, array: (step: number, slot: number) => st
   return statements.every((text) => text !== undefined) ? statements : undefined
 }
 
-function stepForAll({ sql, together, slots }: Step, array: (slot: number) => string): string | undefined {
+function stepForAll({ sql, batchSql, slots }: Step, array: (slot: number) => string): string | undefined {
   if (slots.length === 0 || slots.some(({ from }) => from === 'step')) return undefined
-  if (together !== undefined) return replaceParameters(together, (number) => array(number - 1))
+  if (batchSql !== undefined) return replaceParameters(batchSql, (number) => array(number - 1))
   const { into, values } = insertOfRow.exec(sql)?.groups ?? {}
   if (into === undefined || values === undefined) return undefined
   const columns = slots.map((_, at) => `p${at + 1}`)
@@ -192,7 +192,7 @@ function argumentName(step: number, slot: number): string {
 
 function stepText(shape: Shape, step: Step, index: number, types: readonly string[]): string {
   const text = replaceParameters(step.sql, (number) => valueText(shape, index, number, types[number - 1]))
-  const refuse = step.required
+  const refuse = step.mustAffectRows
     ? `if q_n${index} = 0 then q_step := ${index}; raise exception using errcode = '${refusedState}'; end if;`
     : ''
   const known = referredSteps(step)

@@ -1,4 +1,4 @@
-import type { Fence } from '../../clock/index.ts'
+import type { Deadline } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
@@ -9,10 +9,10 @@ import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Row, Statement } from '../port.ts'
 import { ask, isTimeout, classifyError, classifyState, parameterTypes } from './connection.ts'
 import type { PostgresClient, PostgresLink } from './connection.ts'
-import { functionText, isLate, isUnreferable, statementForAll, stepsOf, travellingPending } from './shape.ts'
+import { functionText, isLate, isUnreferable, statementForAll, stepsOf, wirePlaceholder } from './shape.ts'
 import type { Shape, UnitAnswer } from './shape.ts'
 import { arrayOf } from './sql-text.ts'
-import { pending, Reference } from '../reference.ts'
+import { valuePlaceholder, Reference } from '../reference.ts'
 
 /** While the server waits for its disk for one, another can be worked on. */
 const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 256 }
@@ -45,7 +45,7 @@ type Lane = { readonly shape: Shape; readonly batcher: Batcher<Waiting>; uses: n
  * waits for nobody, and units of different shapes do not wait for each other.
  */
 export function createUnits(link: PostgresLink): {
-  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+  commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 } {
   const shapeCalls = createShapeCalls()
@@ -57,23 +57,23 @@ export function createUnits(link: PostgresLink): {
   let closed = false
   let whenIdle: (() => void) | undefined
 
-  function laneOf(unit: readonly Statement[], fenced: boolean): Lane {
-    let key = fenced ? 'f' : ''
-    for (const { sql, parameters, required } of unit) {
+  function laneOf(unit: readonly Statement[], hasDeadline: boolean): Lane {
+    let key = hasDeadline ? 'f' : ''
+    for (const { sql, parameters, mustAffectRows } of unit) {
       let id = texts.get(sql)
       if (id === undefined) {
         id = texts.size
         texts.set(sql, id)
       }
-      key += required ? `!${id}` : `,${id}`
+      key += mustAffectRows ? `!${id}` : `,${id}`
       for (const value of parameters)
         if (value instanceof Reference)
-          key += `:${unit.indexOf(value.statement)}.${value.column}${value.template === pending ? '' : '*'}`
+          key += `:${unit.indexOf(value.statement)}.${value.column}${value.template === valuePlaceholder ? '' : '*'}`
     }
     const known = lanes.get(key)
     if (known !== undefined) return known
     if (lanes.size >= shapesMax) forget()
-    const shape = { id: shapeCalls.nextId(), steps: stepsOf(unit), fenced }
+    const shape = { id: shapeCalls.nextId(), steps: stepsOf(unit), hasDeadline }
     const lane: Lane = { shape, batcher: createBatcher((batch) => run(lane, batch), batcherLimits), uses: 0 }
     lanes.set(key, lane)
     return lane
@@ -87,15 +87,15 @@ export function createUnits(link: PostgresLink): {
 
   async function run(lane: Lane, batch: readonly Waiting[]): Promise<void> {
     lane.uses += batch.length
-    const together = lane.shape.fenced || lane.uses >= usesForFunction
-    const rest = together ? await runTogether(lane.shape, batch) : batch
+    const together = lane.shape.hasDeadline || lane.uses >= usesForFunction
+    const rest = together ? await runBatch(lane.shape, batch) : batch
     waitingCount -= batch.length - rest.length
     for (const waiting of rest) startAlone({ shape: lane.shape, waiting })
     if (waitingCount === 0) whenIdle?.()
   }
 
   /** Settles the units, and gives those that are to be run each by itself. */
-  async function runTogether(shape: Shape, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
+  async function runBatch(shape: Shape, batch: readonly Waiting[]): Promise<readonly Waiting[]> {
     try {
       const answers = await link.use((client) => shapeCalls.call(client, shape, batch))
       return batch.filter((waiting, i) => settle(waiting, answers[i]))
@@ -139,7 +139,7 @@ export function createUnits(link: PostgresLink): {
   /** What must be judged by the server's clock needs a function for that. */
   function runAlone(shape: Shape, waiting: Waiting): Promise<UnitAnswer | undefined> {
     return link.use(async (client) =>
-      shape.fenced
+      shape.hasDeadline
         ? (await shapeCalls.call(client, shape, [waiting]))[0]
         : runPlainly(client, shape, waiting.unit),
     )
@@ -173,9 +173,9 @@ export function createUnits(link: PostgresLink): {
 /** Tells the unit its outcome; true when it is to be tried again. */
 function settle(waiting: Waiting, answer: UnitAnswer | undefined): boolean {
   if (typeof answer === 'number') {
-    const required = waiting.unit[answer]?.required
+    const required = waiting.unit[answer]?.mustAffectRows
     if (typeof required === 'function') waiting.reject(required())
-    else waiting.resolve({ refusedBy: answer, results: noResults })
+    else waiting.resolve({ failedStatement: answer, results: noResults })
   } else if (Array.isArray(answer)) waiting.resolve(outcomeOf(answer))
   else if (answer === undefined) waiting.reject(new Error('The database gave no answer.'))
   else if (isLate(answer))
@@ -297,7 +297,7 @@ function createShapeCalls(): ShapeCalls {
       const session = sessionOf(client)
       await makeFunction(client, session, shape)
       const values: unknown[] = [batch.length]
-      if (shape.fenced) {
+      if (shape.hasDeadline) {
         const aheadMs = await aheadOf(client, session)
         values.push(arrayOf(batch.map(({ before }) => (before + aheadMs) / 1_000)))
       }
@@ -347,7 +347,7 @@ function argumentsOf({ steps }: Shape, batch: readonly Waiting[]): unknown[] {
 }
 
 function travelling(value: unknown): unknown {
-  return value instanceof Reference ? value.template.replaceAll(pending, travellingPending) : value
+  return value instanceof Reference ? value.template.replaceAll(valuePlaceholder, wirePlaceholder) : value
 }
 
 /** Most units of a shape tell the same, word for word. */
@@ -393,11 +393,11 @@ async function runSteps(
   unit: readonly Statement[],
 ): Promise<UnitAnswer> {
   const results: (number | Row[])[] = []
-  for (const [index, { sql, required, returnsRows }] of steps.entries()) {
+  for (const [index, { sql, mustAffectRows, returnsRows }] of steps.entries()) {
     const values = (unit[index]?.parameters ?? []).map((value) => referredValue(value, unit, results))
     const { rows, rowCount } = await ask<Row>(client, { text: sql, values })
     const result = returnsRows ? rows : (rowCount ?? 0)
-    if (required && (typeof result === 'number' ? result : result.length) === 0) return index
+    if (mustAffectRows && (typeof result === 'number' ? result : result.length) === 0) return index
     results.push(result)
   }
   return results
@@ -413,5 +413,7 @@ function referredValue(
   const referred = Array.isArray(rows) ? rows[0]?.[value.column] : undefined
   if (referred === undefined)
     throw new TypeError(`No statement before returned a ${value.column} to refer to.`)
-  return value.template === pending ? referred : value.template.replaceAll(pending, String(referred))
+  return value.template === valuePlaceholder
+    ? referred
+    : value.template.replaceAll(valuePlaceholder, String(referred))
 }

@@ -1,6 +1,6 @@
 import { Kysely, sql } from 'kysely'
 import type { CompiledQuery } from 'kysely'
-import type { Fence } from '../../clock/index.ts'
+import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Database, Outcome, Statement } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
@@ -25,7 +25,7 @@ export function createServerDatabase<Tables>({
   applied(): Promise<readonly string[]>
   readonly reads: { read<R>(query: CompiledQuery<R>): Promise<readonly R[]> }
   readonly units: {
-    commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+    commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
     close(): Promise<void>
   }
   /** Closes the connections, when nothing is under way any more. */
@@ -39,8 +39,8 @@ export function createServerDatabase<Tables>({
     return migrationCheck.run(() => reads.read(wanted))
   }
 
-  function commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome> {
-    return migrationCheck.run(() => units.commit(unit, fence))
+  function commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome> {
+    return migrationCheck.run(() => units.commit(unit, deadline))
   }
 
   return {

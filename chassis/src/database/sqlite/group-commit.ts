@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import type { Fence } from '../../clock/index.ts'
+import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Outcome, Result, Statement } from '../port.ts'
 import { Reference } from '../reference.ts'
@@ -26,7 +26,7 @@ export async function createGroupCommit(
   options: { path: string; busyTimeoutMs: number },
   beforeAnswers: () => void,
 ): Promise<{
-  commit(unit: readonly Statement[], fence?: Fence): Promise<Outcome>
+  commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 }> {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
@@ -56,7 +56,7 @@ export async function createGroupCommit(
 
   function commit(
     unit: readonly Statement[],
-    { before = Number.POSITIVE_INFINITY }: Fence = {},
+    { before = Number.POSITIVE_INFINITY }: Deadline = {},
   ): Promise<Outcome> {
     if (broken !== undefined) return Promise.reject(broken)
     if (closing !== undefined) return Promise.reject(dependencyDown('The database is closing.'))
@@ -80,7 +80,7 @@ export async function createGroupCommit(
     worker.postMessage(encode(travelling))
   }
 
-  /** A group waits for the lock of the file as long as its timeout at most, which a fence must leave room for. */
+  /** A group waits for the lock of the file as long as its timeout at most, which a deadline must leave room for. */
   function refuseLate(): void {
     const now = performance.now()
     if (waiting.every(({ before }) => now < before)) return
@@ -110,14 +110,14 @@ export async function createGroupCommit(
     if (forget) statementIds.clear()
     for (const { unit } of units) {
       values.push(unit.length)
-      for (const { sql, parameters, required } of unit) {
+      for (const { sql, parameters, mustAffectRows } of unit) {
         let id = statementIds.get(sql)
         if (id === undefined) {
           id = statementIds.size
           statementIds.set(sql, id)
           texts.push(sql)
         }
-        values.push(required ? -1 - id : id, parameters.length)
+        values.push(mustAffectRows ? -1 - id : id, parameters.length)
         for (const value of parameters) values.push(value instanceof Reference ? slotOf(value, unit) : value)
       }
     }
@@ -150,10 +150,10 @@ function slotOf({ statement, column, template }: Reference, unit: readonly State
 
 const noResults: Outcome['results'] = []
 
-function refuse({ unit, resolve, reject }: Waiting, refusedBy: number): void {
-  const required = unit[refusedBy]?.required
+function refuse({ unit, resolve, reject }: Waiting, failedStatement: number): void {
+  const required = unit[failedStatement]?.mustAffectRows
   if (typeof required === 'function') reject(required())
-  else resolve({ refusedBy, results: noResults })
+  else resolve({ failedStatement, results: noResults })
 }
 
 function answer(waiter: Waiting, answered: UnitAnswer | string | undefined): void {

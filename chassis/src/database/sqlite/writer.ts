@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Row } from '../port.ts'
-import { pending } from '../reference.ts'
+import { valuePlaceholder } from '../reference.ts'
 import { lowerAsUnicode } from './functions.ts'
 
 /**
@@ -126,7 +126,9 @@ function referredValue({ step, column, template }: Slot, results: readonly StepA
   const value = Array.isArray(rows) ? rows[0]?.[column] : undefined
   if (value === undefined) throw new TypeError(`Step ${step} of the unit returned no ${column} to refer to.`)
   // A row holds what SQLite gave, which it takes again.
-  return template === pending ? (value as SQLInputValue) : template.replaceAll(pending, String(value))
+  return template === valuePlaceholder
+    ? (value as SQLInputValue)
+    : template.replaceAll(valuePlaceholder, String(value))
 }
 
 function prepare(text: string): Prepared {

@@ -21,7 +21,7 @@ export function createPublications(database: Database<PublicationTables>, clock:
     remember(queue: string, messageId: string, { key, forMs }: PublishOnce): Statement {
       const now = clock.now()
       const publication = { queue, key, message_id: messageId, until: now + forMs }
-      return { ...statements.remember({ ...publication, now }), required: true }
+      return { ...statements.remember({ ...publication, now }), mustAffectRows: true }
     },
 
     /** To be in the same unit: lets some of what has lapsed go. */

@@ -39,14 +39,16 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
       at: clock.now(),
       limit,
     })
-    return { ...publish, required: true }
+    return { ...publish, mustAffectRows: true }
   }
 
   async function publishAll(queue: string, messages: readonly Message[], options: QueueOptions = {}) {
     if (messages.length === 0) return
     const { limit = limitDefault } = options
-    const { refusedBy } = await database.commit(messages.map((message) => publishing(queue, message, limit)))
-    if (refusedBy !== undefined) throw full()
+    const { failedStatement } = await database.commit(
+      messages.map((message) => publishing(queue, message, limit)),
+    )
+    if (failedStatement !== undefined) throw full()
     wake(queue)
   }
 
@@ -61,7 +63,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
       publishing(queue, message, limit),
       publications.forget(),
     ]
-    const { refusedBy } = await database.commit(unit)
+    const { failedStatement: refusedBy } = await database.commit(unit)
     if (refusedBy === 1) throw full()
     if (refusedBy === undefined) wake(queue)
     else if (!(await publications.isRepeated(queue, message.id, once)))
@@ -108,12 +110,12 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
           : statements.find({ queue, message_id: id }),
       )
       const outcomes = await Promise.all(rows.map((row) => database.commit(unitOf(row))))
-      count += outcomes.filter(({ refusedBy }) => refusedBy === undefined).length
+      count += outcomes.filter(({ failedStatement: refusedBy }) => refusedBy === undefined).length
     }
     return count
   }
 
-  const removing = ({ id }: Row): Statement => ({ ...statements.remove({ id }), required: true })
+  const removing = ({ id }: Row): Statement => ({ ...statements.remove({ id }), mustAffectRows: true })
 
   return {
     async publish(queue, message, { once, ...options } = {}) {

@@ -1,7 +1,7 @@
 import { MongoClient, ReadConcern } from 'mongodb'
 import type { Collection } from 'mongodb'
 import { exponentialBackoffMs, TookTooLong } from '@quintet/chassis/clock'
-import type { Fence } from '@quintet/chassis/clock'
+import type { Deadline } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { createLimiter } from '@quintet/chassis/concurrency'
 import { isDuplicateKey, readError, writeError } from './error-class.ts'
@@ -39,13 +39,13 @@ export type MongoLink = {
   /** What a majority has, at about this moment. */
   read<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R>
   /** Runs the insertion of a new document; false when there is one with its id. */
-  insert(work: (limits: CommandLimits) => Promise<unknown>, fence?: Fence): Promise<boolean>
+  insert(work: (limits: CommandLimits) => Promise<unknown>, deadline?: Deadline): Promise<boolean>
   /**
    * Runs one command that changes something. Rejects with `dependency_down` or `overloaded` when nothing was changed, and with
    * `outcome_unknown` when the answer was lost. It is never repeated here: a condition that its own first try had made
    * untrue would read as somebody else's win.
    */
-  write<R>(work: (limits: CommandLimits) => Promise<R>, fence?: Fence): Promise<R>
+  write<R>(work: (limits: CommandLimits) => Promise<R>, deadline?: Deadline): Promise<R>
   /** Rejects when the server does not answer, or when it is not as `check` wants it. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -173,7 +173,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
 
   async function write<R>(
     work: (limits: CommandLimits) => Promise<R>,
-    { before = Number.POSITIVE_INFINITY }: Fence = {},
+    { before = Number.POSITIVE_INFINITY }: Deadline = {},
   ): Promise<R> {
     await pass()
     try {
@@ -198,9 +198,9 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
       await pass()
       return reading(work)
     },
-    async insert(work, fence) {
+    async insert(work, deadline) {
       try {
-        await write(work, fence)
+        await write(work, deadline)
         return true
       } catch (error) {
         if (isDuplicateKey(error)) return false

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Clock, Fence } from '@quintet/chassis/clock'
+import type { Clock, Deadline } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { Filter, MongoLink } from './connection.ts'
@@ -12,7 +12,7 @@ import type { Effect, MongoIdempotencyStore } from './idempotency-store.ts'
 import { chunked, settleAfterMs, tombstone, toldEvent } from './documents.ts'
 import type { Collections, EndedEntry, GuidDocument, KeptEntry } from './documents.ts'
 import type { MongoEnds } from './operation-completion.ts'
-import type { Beside, GuidStore } from '../port.ts'
+import type { CommitWith, GuidStore } from '../port.ts'
 import { createKeyedMutex } from '@quintet/chassis/concurrency'
 
 const triesMax = 20
@@ -60,7 +60,7 @@ export function createMongoGuids({
    */
   async function change<R>(
     guid: string,
-    { beside, entries, fence, fresh }: Circumstances,
+    { beside, entries, deadline, fresh }: Circumstances,
     decide: (old: GuidDocument | undefined) => Decision<R>,
   ): Promise<Effect<R>> {
     const { operation } = beside
@@ -74,7 +74,7 @@ export function createMongoGuids({
       const { result, next } = decide(old)
       if (next === undefined) return { applied: false, result }
       const ended = operation === undefined ? [] : [endOf(operation, next.row)]
-      if (!(await write(old, next, entries, ended, fence))) continue
+      if (!(await write(old, next, entries, ended, deadline))) continue
       wake()
       for (const end of ended) afterwards.run(() => ends.finish(guid, end))
       return { applied: true, result }
@@ -88,7 +88,7 @@ export function createMongoGuids({
     { row: { guid, user, expire, version }, events, dead }: Next,
     entries: readonly KeptEntry[],
     ended: readonly EndedEntry[],
-    fence: Fence,
+    deadline: Deadline,
   ): Promise<boolean> {
     const at = clock.now()
     const told = events.map((event) => toldEvent(event, at))
@@ -97,7 +97,7 @@ export function createMongoGuids({
     if (old === undefined) {
       const { deadSince: _, ...empty } = tombstone(guid, at)
       const whole = { ...empty, ...state, outbox: told, due: at, kept: entries, ended, ...settleAt }
-      return link.insert((limits) => guids.insertOne(whole, limits), fence)
+      return link.insert((limits) => guids.insertOne(whole, limits), deadline)
     }
     if (old.outbox.length + told.length > outboxMax)
       throw new AppError('overloaded', 'Too many changes of this GUID wait to be told.')
@@ -114,7 +114,7 @@ export function createMongoGuids({
           },
           limits,
         ),
-      fence,
+      deadline,
     )
     return matchedCount > 0
   }
@@ -148,12 +148,12 @@ export function createMongoGuids({
         const events = old === undefined || old.expire === 0 ? [created] : [expiredEvent(old), created]
         return { result: 'created', next: { row, events, dead: false } }
       }
-      const register = (fence: Fence) =>
-        kept.around(beside.answers ?? [], { in: 'guids', id: guid }, (entries) =>
-          change(guid, { beside, entries, fence, fresh: beside.operation === undefined }, decide),
+      const register = (deadline: Deadline) =>
+        kept.around(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
+          change(guid, { beside, entries, deadline, fresh: beside.operation === undefined }, decide),
         )
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
-      return beside.untold === true ? register({}) : cache.write([guid], register, () => undefined)
+      return beside.isNew === true ? register({}) : cache.write([guid], register, () => undefined)
     },
 
     async update(guid, given, version, beside = {}) {
@@ -163,9 +163,9 @@ export function createMongoGuids({
         const events = [{ type: 'guid.updated' as const, ...row }]
         return { result: row, next: { row, events, dead: false } }
       }
-      const changed = (fence: Fence) =>
-        kept.around(beside.answers ?? [], { in: 'guids', id: guid }, (entries) =>
-          serialized(guid, () => change(guid, { beside, entries, fence }, decide)),
+      const changed = (deadline: Deadline) =>
+        kept.around(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
+          serialized(guid, () => change(guid, { beside, entries, deadline }, decide)),
         )
       return cache.write([guid], changed, (row) => row && entryOf(row))
     },
@@ -177,8 +177,8 @@ export function createMongoGuids({
         const events = [{ type: 'guid.deleted' as const, ...row }]
         return { result: true, next: { row: { ...row, user: '', expire: 0 }, events, dead: true } }
       }
-      const removed = async (fence: Fence) =>
-        (await serialized(guid, () => change(guid, { beside: {}, entries: [], fence }, decide))).result
+      const removed = async (deadline: Deadline) =>
+        (await serialized(guid, () => change(guid, { beside: {}, entries: [], deadline }, decide))).result
       return cache.write([guid], removed, (done) => (done ? null : undefined))
     },
 
@@ -217,9 +217,9 @@ export function createMongoGuids({
 }
 
 type Circumstances = {
-  readonly beside: Beside
+  readonly beside: CommitWith
   readonly entries: readonly KeptEntry[]
-  readonly fence: Fence
+  readonly deadline: Deadline
   readonly fresh?: boolean
 }
 
