@@ -8,14 +8,14 @@ import {
   asText,
   dialectOf,
   referenceInText,
-  lowered,
+  lowerCase,
   migrateDatabase,
   migrateUp,
-  notTaken,
+  skipLocked,
   openDatabase,
   valuePlaceholder,
   prepareQuery,
-  removeFound,
+  deleteSelected,
   returnedBy,
   withMigrator,
 } from '@quintet/chassis/database'
@@ -106,7 +106,7 @@ function testQueries(createUrl: CreateDatabaseUrl): void {
 
   test('lowered() lowers the letters of every script', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
-    const lower = sql<{ one: string }>`select ${lowered(query, sql.lit('ÄΣЖ i Z'))} as one`
+    const lower = sql<{ one: string }>`select ${lowerCase(query, sql.lit('ÄΣЖ i Z'))} as one`
     t.assert.deepEqual((await lower.execute(query)).rows, [{ one: 'äσж i z' }])
     t.assert.deepEqual((await commit([lower.compile(query)])).results[0]?.rows, [{ one: 'äσж i z' }])
   })
@@ -242,10 +242,10 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       .insertInto('account')
       .values(['a', 'b', 'c', 'd'].map((id, balance) => ({ id, balance })))
       .execute()
-    const poorest = notTaken(query, query.selectFrom('account').select('id').orderBy('balance').limit(2))
+    const poorest = skipLocked(query, query.selectFrom('account').select('id').orderBy('balance').limit(2))
     const { results } = await commit([
-      removeFound(query, 'account', 'id', poorest).compile(),
-      removeFound(query, 'account', 'balance', sql`(select 3 as balance)`).compile(),
+      deleteSelected(query, 'account', 'id', poorest).compile(),
+      deleteSelected(query, 'account', 'balance', sql`(select 3 as balance)`).compile(),
     ])
     t.assert.deepEqual(
       results.map(({ changes }) => changes),

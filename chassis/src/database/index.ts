@@ -68,15 +68,15 @@ function pathOf(url: string): string {
 export {
   asText,
   dialectOf,
-  greater,
-  held,
-  identity,
+  greatest,
+  forUpdate,
+  identityColumn,
   jsonObject,
   longText,
-  lowered,
-  notTaken,
-  numbersIn,
-  removeFound,
+  lowerCase,
+  skipLocked,
+  numbersFromList,
+  deleteSelected,
 } from './sql-dialect.ts'
 export type * from './port.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'

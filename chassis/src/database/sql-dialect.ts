@@ -21,7 +21,7 @@ export function dialectOf<Tables>(db: Kysely<Tables>): Dialect {
 }
 
 /** For `addColumn('id', ...identity(db))`: numbers that the database gives to new rows and never gives again. */
-export function identity<Tables>(
+export function identityColumn<Tables>(
   db: Kysely<Tables>,
 ): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
   if (dialectOf(db) === 'postgres')
@@ -41,7 +41,7 @@ export function asText<Tables>(db: Kysely<Tables>, value: Expression<unknown>): 
 }
 
 /** The greater of two numbers. */
-export function greater<Tables>(
+export function greatest<Tables>(
   db: Kysely<Tables>,
   one: Expression<number>,
   other: Expression<number>,
@@ -50,7 +50,7 @@ export function greater<Tables>(
 }
 
 /** Lower case in every script, whatever the locale of the database is. */
-export function lowered<Tables>(db: Kysely<Tables>, text: Expression<string>): RawBuilder<string> {
+export function lowerCase<Tables>(db: Kysely<Tables>, text: Expression<string>): RawBuilder<string> {
   return dialectOf(db) === 'postgres' ? sql`lower(${text} collate "und-x-icu")` : sql`lower(${text})`
 }
 
@@ -66,7 +66,7 @@ export function jsonObject<Tables>(
 }
 
 /** These rows, held until the unit ends, so that what it does next it does to what it has read. */
-export function held<Tables, From extends keyof Tables, Columns>(
+export function forUpdate<Tables, From extends keyof Tables, Columns>(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, From, Columns>,
 ): SelectQueryBuilder<Tables, From, Columns> {
@@ -74,7 +74,7 @@ export function held<Tables, From extends keyof Tables, Columns>(
 }
 
 /** These rows but for those that another is about to remove, so that two who sweep neither wait nor deadlock. */
-export function notTaken<Tables, From extends keyof Tables, Columns>(
+export function skipLocked<Tables, From extends keyof Tables, Columns>(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, From, Columns>,
 ): SelectQueryBuilder<Tables, From, Columns> {
@@ -85,7 +85,7 @@ export function notTaken<Tables, From extends keyof Tables, Columns>(
  * Removes the rows of a table whose `key` is among those that a select gives. MySQL reads the whole table, and waits for every
  * row that somebody holds, unless the select comes first in a join.
  */
-export function removeFound<Tables>(
+export function deleteSelected<Tables>(
   db: Kysely<Tables>,
   table: keyof Tables & string,
   key: string,
@@ -100,7 +100,10 @@ export function removeFound<Tables>(
 }
 
 /** The numbers of a text that has commas between them, as rows of one column `id`: one parameter, however many they are. */
-export function numbersIn<Tables>(db: Kysely<Tables>, numbers: Expression<string>): RawBuilder<unknown> {
+export function numbersFromList<Tables>(
+  db: Kysely<Tables>,
+  numbers: Expression<string>,
+): RawBuilder<unknown> {
   const dialect = dialectOf(db)
   if (dialect === 'postgres')
     return sql`(select unnest(cast(string_to_array(${numbers}, ',') as bigint[])) as id)`

@@ -2,10 +2,10 @@ import type { Kysely } from 'kysely'
 import {
   referenceInText,
   longText,
-  notTaken,
+  skipLocked,
   valuePlaceholder,
   prepareQuery,
-  removeFound,
+  deleteSelected,
 } from '../database/index.ts'
 import type { Database, Placeholders, Reference, Statement } from '../database/index.ts'
 import { DuplicateRequest, idempotencyRetentionMs } from './port.ts'
@@ -55,11 +55,11 @@ export function createSqlIdempotencyStore({
       .where('created_at', '>', p.since),
   )
   const forget = prepareQuery((p: Placeholders<{ since: number; limit: number }>) =>
-    removeFound(
+    deleteSelected(
       db,
       'idempotency',
       'id',
-      notTaken(
+      skipLocked(
         db,
         db.selectFrom('idempotency').select('id').where('created_at', '<=', p.since).limit(p.limit),
       ),

@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import type { Generated, Kysely, RawBuilder } from 'kysely'
-import { dialectOf, identity, longText, numbersIn, prepareQuery, removeFound } from '../database/index.ts'
+import {
+  dialectOf,
+  identityColumn,
+  longText,
+  numbersFromList,
+  prepareQuery,
+  deleteSelected,
+} from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import { createRelay } from './relay.ts'
 import type { Outbox, OutboxRelay } from './relay.ts'
@@ -35,7 +42,7 @@ export async function createOutboxTable<T>(db: Kysely<T>): Promise<void> {
   // Numbers are never used again, so that the ids made of them stay unique.
   await db.schema
     .createTable('outbox')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('queue', 'varchar(128)', (column) => column.notNull())
     .addColumn('message_id', 'varchar(128)')
     .addColumn('key', 'varchar(256)', (column) => column.notNull())
@@ -203,7 +210,7 @@ function prepareStatements(db: Kysely<OutboxTable>) {
     oldest: prepareQuery((p: Placeholders<{ limit: number }>) => oldest(db, p.limit)),
     // Exactly those: on a server a row with a smaller number may become visible later.
     remove: prepareQuery((p: Placeholders<{ ids: string }>) =>
-      removeFound(db, 'outbox', 'id', numbersIn(db, p.ids)),
+      deleteSelected(db, 'outbox', 'id', numbersFromList(db, p.ids)),
     ),
     // Counting would read every row; numbers are given without gaps, but rows of a full queue are overtaken.
     backlog: prepareQuery((_: Placeholders<Record<never, never>>) =>

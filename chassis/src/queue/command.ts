@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AppError, invalid } from '../errors/index.ts'
 import { liveQueueOf } from './port.ts'
-import type { HeldMessage, Queue } from './port.ts'
+import type { StoredMessage, Queue } from './port.ts'
 
 export const queueCommandUsage = `
   quintet queue list                        all queues: how many messages each holds, and the age of its oldest
@@ -98,7 +98,7 @@ function messagesOf(count: number): string {
   return count === 1 ? '1 message' : `${count} messages`
 }
 
-function describe(message: HeldMessage): string {
+function describe(message: StoredMessage): string {
   const { position, id, key, body, headers, attempts, publishedAt, failedAt, reason } = message
   const facts = {
     published: timeOf(publishedAt),

@@ -50,7 +50,7 @@ export type Consumer = {
 }
 
 /** A message as an operator sees it; dead letters have the reason and the time of their last failure. */
-export type HeldMessage = Message & {
+export type StoredMessage = Message & {
   /** Where a page ends, to be given as `after`. */
   readonly position: number
   readonly attempts: number
@@ -101,7 +101,7 @@ export type Queue = {
   /** Those that hold something, or that were used here where the broker cannot say; some brokers cannot tell an age. */
   queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
   /** A page of what the queue holds, oldest first. */
-  list(queue: string, page?: { limit?: number; after?: number }): Promise<HeldMessage[]>
+  list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
   /** Puts dead letters back at the end of their queue, as new; resolves to how many. */
   replay(deadQueue: string, id: string | 'all'): Promise<number>
   /** Removes messages for good; resolves to how many. */

@@ -1,11 +1,11 @@
-import { identity } from '@quintet/chassis/database'
+import { identityColumn } from '@quintet/chassis/database'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
   // An amount is text, so that it comes back with the very digits that it came with.
   await db.schema
     .createTable('orders')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('user_id', 'varchar(20)', (column) => column.notNull())
     .addColumn('number_of_items', 'bigint', (column) => column.notNull())
     .addColumn('total_amount', 'varchar(22)', (column) => column.notNull())

@@ -1,4 +1,4 @@
-import { identity } from '@quintet/chassis/database'
+import { identityColumn } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
 import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
@@ -7,7 +7,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // Ids are never given again, so that an answer about a user or a certificate that is gone can never be about another.
   await db.schema
     .createTable('user')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('name', 'varchar(256)', (column) => column.notNull())
     .addColumn('email', 'varchar(254)', (column) => column.notNull())
     .addColumn('email_key', 'varchar(1024)', (column) => column.notNull().unique())
@@ -16,7 +16,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema
     .createTable('certificate')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('uid', 'varchar(36)', (column) => column.notNull())
     .addColumn('user_id', 'bigint', (column) => column.notNull().references('user.id').onDelete('cascade'))
     .addColumn('active', 'integer', (column) => column.notNull())
@@ -53,7 +53,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 async function createNotificationTables(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('notification')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('delivery_id', 'varchar(36)', (column) => column.notNull().unique())
     .addColumn('certificate_id', 'bigint', (column) =>
       column.notNull().references('certificate.id').onDelete('cascade'),
@@ -76,7 +76,7 @@ async function createNotificationTables(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema
     .createTable('delivery_attempt')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('notification_id', 'bigint', (column) =>
       column.notNull().references('notification.id').onDelete('cascade'),
     )

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { notTaken, prepareQuery } from '@quintet/chassis/database'
+import { skipLocked, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
@@ -147,7 +147,7 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         .where(
           'id',
           'in',
-          notTaken(
+          skipLocked(
             db,
             db
               .selectFrom('notification')

@@ -1,4 +1,4 @@
-import { identity, longText } from '@quintet/chassis/database'
+import { identityColumn, longText } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
 import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
@@ -8,7 +8,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // arrival, which halves what a registration writes.
   await db.schema
     .createTable('guid')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('guid', 'varchar(32)', (column) => column.notNull().unique())
     .addColumn('user', 'varchar(256)', (column) => column.notNull())
     .addColumn('expire', 'bigint', (column) => column.notNull())

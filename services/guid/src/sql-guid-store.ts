@@ -2,13 +2,13 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
 import {
   dialectOf,
-  greater,
-  held,
+  greatest,
+  forUpdate,
   jsonObject,
-  notTaken,
-  numbersIn,
+  skipLocked,
+  numbersFromList,
   prepareQuery,
-  removeFound,
+  deleteSelected,
   returnedBy,
 } from '@quintet/chassis/database'
 import type { Outcome, Placeholders, Result, Statement } from '@quintet/chassis/database'
@@ -181,7 +181,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
     ),
     tellExpired: prepareQuery((p: Placeholders<At & Key>) =>
       tell(db, 'guid.expired', p.at, (rows) =>
-        held(db, rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
+        forUpdate(db, rows.where('guid', '=', p.guid).where('expire', '<=', p.now)),
       ),
     ),
     ...prepareRemovals(db),
@@ -198,7 +198,7 @@ function prepareUpdate(db: Kysely<GuidTables>): (values: Change) => Statement[] 
       .set((row) => ({
         user: row.fn.coalesce(p.user, 'user'),
         expire: row.fn.coalesce(p.expire, 'expire'),
-        version: greater(db, row('version', '+', 1), p.next),
+        version: greatest(db, row('version', '+', 1), p.next),
       }))
       .where('guid', '=', p.guid)
       .where('expire', '>', p.now)
@@ -240,7 +240,7 @@ function prepareRemovals(db: Kysely<GuidTables>): {
       tellGone(db, 'guid.deleted', p.at, db.deleteFrom('guid').where(live(p))),
     )
     const sweep = prepareQuery((p: Placeholders<At & Bounds>) =>
-      tellGone(db, 'guid.expired', p.at, db.deleteFrom('guid').where('id', 'in', notTaken(db, due(p)))),
+      tellGone(db, 'guid.expired', p.at, db.deleteFrom('guid').where('id', 'in', skipLocked(db, due(p)))),
     )
     return {
       delete: (values) => [{ ...remove(values), mustAffectRows: true }],
@@ -248,7 +248,7 @@ function prepareRemovals(db: Kysely<GuidTables>): {
     }
   }
   const tellDeleted = prepareQuery((p: Placeholders<At & Condition>) =>
-    tell(db, 'guid.deleted', p.at, (rows) => held(db, rows.where(live(p)))),
+    tell(db, 'guid.deleted', p.at, (rows) => forUpdate(db, rows.where(live(p)))),
   )
   const remove = prepareQuery((p: Placeholders<Condition>) => db.deleteFrom('guid').where(live(p)))
   return {
@@ -265,14 +265,14 @@ function prepareSweep(
 ): (values: At & Bounds) => Statement[] {
   const list = prepareQuery((p: Placeholders<Bounds>) =>
     db
-      .selectFrom(notTaken(db, due(p)).as('due'))
+      .selectFrom(skipLocked(db, due(p)).as('due'))
       .select(sql<string>`coalesce(group_concat(id), '')`.as('ids')),
   )
   const tellSwept = prepareQuery((p: Placeholders<At & { ids: string }>) =>
-    tell(db, 'guid.expired', p.at, (rows) => rows.where(sql<boolean>`id in ${numbersIn(db, p.ids)}`)),
+    tell(db, 'guid.expired', p.at, (rows) => rows.where(sql<boolean>`id in ${numbersFromList(db, p.ids)}`)),
   )
   const remove = prepareQuery((p: Placeholders<{ ids: string }>) =>
-    removeFound(db, 'guid', 'id', numbersIn(db, p.ids)),
+    deleteSelected(db, 'guid', 'id', numbersFromList(db, p.ids)),
   )
   return ({ now, limit, at }) => {
     const listed = list({ now, limit })

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { asText, jsonObject, notTaken, prepareQuery, removeFound } from '@quintet/chassis/database'
+import { asText, jsonObject, skipLocked, prepareQuery, deleteSelected } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
@@ -134,11 +134,11 @@ function prepareStatements(db: Kysely<GuidTables>) {
         .where('status', '=', 'pending'),
     ),
     forget: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
-      removeFound(
+      deleteSelected(
         db,
         'operation',
         'id',
-        notTaken(
+        skipLocked(
           db,
           db
             .selectFrom('operation')

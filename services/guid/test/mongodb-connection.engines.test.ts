@@ -3,8 +3,8 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
-import { openMongo } from '../src/mongodb/connection.ts'
-import type { MongoLink } from '../src/mongodb/connection.ts'
+import { openMongoConnection } from '../src/mongodb/connection.ts'
+import type { MongoConnection } from '../src/mongodb/connection.ts'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
 
 const server = engineUrl('mongodb')
@@ -66,7 +66,7 @@ function testLink(server: string): void {
 
   test('mongodb: a URL without a database is refused, and so is everything after closing', async (t: TestContext) => {
     for (const url of ['mongodb://127.0.0.1:1', 'mongodb://127.0.0.1:1/?tls=true', 'mongodb+srv://host/'])
-      t.assert.throws(() => openMongo(url), /must name a database/)
+      t.assert.throws(() => openMongoConnection(url), /must name a database/)
     const { link, add } = open(t, freshDatabaseOn(server))
     await link.close()
     t.assert.equal(await codeOf(add('a')), 'dependency_down')
@@ -76,7 +76,7 @@ function testLink(server: string): void {
 type Note = { _id: string; text: string }
 
 function open(t: TestContext, url: string, check = async () => {}) {
-  const link: MongoLink = openMongo(url, { check })
+  const link: MongoConnection = openMongoConnection(url, { check })
   t.after(() => link.close())
   const notes = link.collection<Note>('notes')
   return {

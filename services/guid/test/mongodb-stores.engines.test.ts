@@ -3,17 +3,17 @@ import type { TestContext } from 'node:test'
 import { openCache } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
-import { openMongo } from '../src/mongodb/connection.ts'
+import { openMongoConnection } from '../src/mongodb/connection.ts'
 import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import { createMongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
 import type { MongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
 import { collectionsOf } from '../src/mongodb/documents.ts'
-import { createMongoEnds } from '../src/mongodb/operation-completion.ts'
-import type { MongoEnds } from '../src/mongodb/operation-completion.ts'
+import { createOperationCompletion } from '../src/mongodb/operation-completion.ts'
+import type { OperationCompletion } from '../src/mongodb/operation-completion.ts'
 import { createMongoGuids } from '../src/mongodb/guid-store.ts'
 import { createMongoOperations } from '../src/mongodb/operation-store.ts'
 import { createMongoOutbox } from '../src/mongodb/outbox.ts'
-import { createMongoSettling } from '../src/mongodb/recovery.ts'
+import { createMongoRecovery } from '../src/mongodb/recovery.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { OperationOver } from '../src/port.ts'
 import { startMs, startSeconds } from './world.ts'
@@ -52,8 +52,8 @@ function testStores(server: string): void {
     const stalling = world.open({
       answers: (answers) => ({
         ...answers,
-        around: (kept, at, effect) =>
-          answers.around(kept, at, async (entries) => {
+        withBoundKey: (kept, at, effect) =>
+          answers.withBoundKey(kept, at, async (entries) => {
             reached.resolve()
             await gate.promise
             return effect(entries)
@@ -185,7 +185,7 @@ type Changes = {
   /** Nothing is done any more once the effect is there. */
   dies?: boolean
   answers?: (answers: MongoIdempotencyStore) => MongoIdempotencyStore
-  ends?: (ends: MongoEnds) => MongoEnds
+  ends?: (ends: OperationCompletion) => OperationCompletion
 }
 
 /** One database, and stores over it as those of as many processes as it takes. */
@@ -194,7 +194,7 @@ async function createWorld(t: TestContext, server: string) {
   await migrateStorage(url, 'up')
   const clock = createManualClock(startMs)
   const cache = await openCache('none:', { clock })
-  const link = openMongo(url)
+  const link = openMongoConnection(url)
   t.after(() => link.close())
   const collections = collectionsOf(link)
   const { nextVersion } = open().guids
@@ -207,9 +207,9 @@ async function createWorld(t: TestContext, server: string) {
     }
     const base = { link, collections, clock, afterwards, wake: () => {} }
     const answers = change(createMongoIdempotencyStore(base))
-    const ends = changeEnds(createMongoEnds(base))
+    const ends = changeEnds(createOperationCompletion(base))
     const parts = { ...base, answers, ends, cache }
-    const sweeps = createMongoSettling(parts)
+    const sweeps = createMongoRecovery(parts)
     return {
       answers,
       guids: createMongoGuids(parts),

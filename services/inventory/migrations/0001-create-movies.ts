@@ -1,4 +1,4 @@
-import { identity } from '@quintet/chassis/database'
+import { identityColumn } from '@quintet/chassis/database'
 import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 
@@ -6,7 +6,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   // Ids are never used again, so that an old link, ETag or cached answer cannot mean another movie.
   await db.schema
     .createTable('movies')
-    .addColumn('id', ...identity(db))
+    .addColumn('id', ...identityColumn(db))
     .addColumn('title', 'varchar(256)', (column) => column.notNull())
     .addColumn('description', 'text', (column) => column.notNull())
     .addColumn('version', 'integer', (column) => column.notNull().defaultTo(1))

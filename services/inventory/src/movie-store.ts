@@ -1,6 +1,6 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Deadline } from '@quintet/chassis/clock'
-import { lowered, prepareQuery, returnedBy } from '@quintet/chassis/database'
+import { lowerCase, prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Database, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { recordStatements } from '@quintet/chassis/idempotency'
@@ -175,7 +175,7 @@ function prepareStatements(db: Kysely<MovieTables>) {
     ),
     list: prepareQuery((p: Placeholders<Page>) => page(p)),
     search: prepareQuery((p: Placeholders<Page & { pattern: string }>) =>
-      page(p).where(sql<boolean>`${lowered(db, sql.ref('title'))} like ${p.pattern} escape '!'`),
+      page(p).where(sql<boolean>`${lowerCase(db, sql.ref('title'))} like ${p.pattern} escape '!'`),
     ),
     insert: prepareQuery((p: Placeholders<{ title: string; description: string }>) =>
       db.insertInto('movies').values({ title: p.title, description: p.description }).returning('id'),

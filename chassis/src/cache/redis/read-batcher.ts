@@ -7,12 +7,12 @@ const lookIntervalMs = 20
 const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 1_000 }
 
 /** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
-export type Held = string | null | undefined
+export type CachedValue = string | null | undefined
 
-type Look = { readonly generation: Generation; readonly key: string; taker(held: Held): void }
+type Look = { readonly generation: Generation; readonly key: string; taker(held: CachedValue): void }
 
 /** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
-type Asked = { readonly at: number; isOver: boolean; giveUp(): void }
+type PendingRead = { readonly at: number; isOver: boolean; giveUp(): void }
 
 /** Questions of readers, who do not wait for long. */
 export type RedisReads = {
@@ -29,7 +29,7 @@ export type RedisReads = {
 }
 
 export function createRedisReads({ client, current }: RedisLink): RedisReads {
-  const asked: Asked[] = []
+  const asked: PendingRead[] = []
   let watch: NodeJS.Timeout | undefined
   const batcher = createBatcher<Look>(ask, batcherLimits)
 
@@ -46,7 +46,7 @@ export function createRedisReads({ client, current }: RedisLink): RedisReads {
 
   function soon<R>(reply: Promise<R>): Promise<R | undefined> {
     const { promise, resolve } = Promise.withResolvers<R | undefined>()
-    const one: Asked = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
+    const one: PendingRead = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
     asked.push(one)
     watchLate()
     const settle = (value: R | undefined) => {

@@ -7,7 +7,7 @@ import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from '
 import { openRedisLink } from './connection.ts'
 import type { Generation } from './connection.ts'
 import { createRedisReads } from './read-batcher.ts'
-import type { Held } from './read-batcher.ts'
+import type { CachedValue } from './read-batcher.ts'
 
 /** A write must have taken effect within this after its marker was set, which then stands for long enough for any clock. */
 const writeWithinMs = 5_000
@@ -43,7 +43,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     if (generation === undefined || closed || isSlow()) return pass('bypass', load)
     return new Promise((resolve, reject) => {
       const full = generation.prefix + key
-      const taker = (held: Held) => {
+      const taker = (held: CachedValue) => {
         try {
           resolve(find(generation, full, held, load))
         } catch (error) {
@@ -54,7 +54,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     })
   }
 
-  function find(generation: Generation, key: string, held: Held, load: Load): ReturnType<Load> {
+  function find(generation: Generation, key: string, held: CachedValue, load: Load): ReturnType<Load> {
     if (held === undefined) return pass('bypass', load)
     if (isAnswer(held)) return answer('hit', held, load)
     return ask(generation, key, load)

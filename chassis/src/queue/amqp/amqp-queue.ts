@@ -3,7 +3,7 @@ import type { Clock } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createAmqpConsumer } from './consumer.ts'
 import { openAmqpLink } from './connection.ts'
-import { deliveryOf, heldMessageOf } from './message.ts'
+import { deliveryOf, storedMessageOf } from './message.ts'
 import { createAmqpPublisher } from './publisher.ts'
 import { createAmqpTopology, openChannel } from './topology.ts'
 import { createConsumers, handleEach } from '../dispatcher.ts'
@@ -133,7 +133,7 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
         for (let position = 1; position <= after + limit; position++) {
           const message = await channel.get(name)
           if (message === false) break
-          if (position > after) held.push(heldMessageOf(message, position))
+          if (position > after) held.push(storedMessageOf(message, position))
         }
         channel.nackAll(true)
         return held

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Message as AmqpMessage, Options } from 'amqplib'
-import type { Delivery, HeldMessage, Message } from '../port.ts'
+import type { Delivery, StoredMessage, Message } from '../port.ts'
 
 /** How messages look in AMQP: the body is the content, byte for byte; everything else stands in the properties. */
 
@@ -9,9 +9,16 @@ const reasonHeader = 'x-quintet-reason'
 const failedAtHeader = 'x-quintet-failed-at'
 
 /** What is known of a message beside what was published. */
-export type Fate = { readonly attempt?: number; readonly reason?: string; readonly failedAt?: number }
+export type DeliveryState = {
+  readonly attempt?: number
+  readonly reason?: string
+  readonly failedAt?: number
+}
 
-export function propertiesOf({ id, headers }: Message, { attempt, reason, failedAt }: Fate): Options.Publish {
+export function propertiesOf(
+  { id, headers }: Message,
+  { attempt, reason, failedAt }: DeliveryState,
+): Options.Publish {
   return {
     messageId: id,
     headers: {
@@ -38,7 +45,7 @@ export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
   }
 }
 
-export function heldMessageOf(message: AmqpMessage, position: number): HeldMessage {
+export function storedMessageOf(message: AmqpMessage, position: number): StoredMessage {
   const { attempt, ...rest } = deliveryOf(message)
   const { headers = {}, timestamp } = message.properties
   const failedAt = Number(headers[failedAtHeader])

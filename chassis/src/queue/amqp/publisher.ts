@@ -3,7 +3,7 @@ import type { Clock } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { AmqpLink } from './connection.ts'
 import { propertiesOf } from './message.ts'
-import type { Fate } from './message.ts'
+import type { DeliveryState } from './message.ts'
 import type { AmqpTopology } from './topology.ts'
 import type { Message } from '../port.ts'
 
@@ -16,11 +16,11 @@ export type AmqpPublisher = {
    * Resolves when the broker has the message in this queue, durable. Rejects with `overloaded` when too many are on their
    * way, with `dependency_down` when the broker did not take it, with `outcome_unknown` when it did not say.
    */
-  publish(queue: string, message: Message, fate?: Fate): Promise<void>
+  publish(queue: string, message: Message, fate?: DeliveryState): Promise<void>
   /** The same without that bound, for a queue that is declared with its live one. */
-  publishAside(deadQueue: string, message: Message, fate: Fate): Promise<void>
+  publishAside(deadQueue: string, message: Message, fate: DeliveryState): Promise<void>
   /** Lets a message wait, then come back to its queue. */
-  publishLater(queue: string, message: Message, fate: Fate, ms: number): Promise<void>
+  publishLater(queue: string, message: Message, fate: DeliveryState, ms: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -54,19 +54,29 @@ export function createAmqpPublisher({
   let underway = 0
   const timer = setInterval(giveUpOld, lookIntervalMs).unref()
 
-  async function publish(queue: string, message: Message, fate: Fate = {}): Promise<void> {
+  async function publish(queue: string, message: Message, fate: DeliveryState = {}): Promise<void> {
     const connection = await link.connection()
     await topology.ensure(connection, queue)
     await send(await laneOf(connection), queue, message, fate)
   }
 
-  async function publishLater(queue: string, message: Message, fate: Fate, ms: number): Promise<void> {
+  async function publishLater(
+    queue: string,
+    message: Message,
+    fate: DeliveryState,
+    ms: number,
+  ): Promise<void> {
     const connection = await link.connection()
     const pause = await topology.ensurePause(connection, queue, ms)
     await send(await laneOf(connection), pause, message, fate)
   }
 
-  function send({ channel, confirming }: Lane, queue: string, message: Message, fate: Fate): Promise<void> {
+  function send(
+    { channel, confirming }: Lane,
+    queue: string,
+    message: Message,
+    fate: DeliveryState,
+  ): Promise<void> {
     const number = String(++sequence)
     const waiting = createConfirming(() => confirming.delete(number))
     confirming.set(number, waiting)

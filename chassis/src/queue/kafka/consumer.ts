@@ -7,8 +7,8 @@ import { failuresOf, isPoison, reasonOf } from '../dispatcher.ts'
 import type { BatchHandler, ConsumeOptions, Consumer } from '../port.ts'
 import { groupOf } from './cluster.ts'
 import type { KafkaCluster } from './cluster.ts'
-import { createHoldings } from './pending-messages.ts'
-import type { Held, Holdings } from './pending-messages.ts'
+import { createPendingMessages } from './pending-messages.ts'
+import type { PendingMessage, PendingMessages } from './pending-messages.ts'
 import { recordOf } from './message.ts'
 import type { KafkaProducer } from './producer.ts'
 import { openKafkaReader } from './reader.ts'
@@ -29,7 +29,7 @@ const joinAgainMs = 300
 
 /** The share of the queue that this consumer has from one rebalance of the group to the next. */
 type Session = {
-  readonly holdings: Holdings
+  readonly holdings: PendingMessages
   readonly reader: KafkaReader
   readonly underway: Set<Promise<unknown>>
   readonly timers: Set<NodeJS.Timeout>
@@ -138,7 +138,7 @@ export function createKafkaConsumer({
 
   async function beginSession(member: GroupMember, partitions: readonly number[]): Promise<void> {
     const begun: Session = {
-      holdings: createHoldings(),
+      holdings: createPendingMessages(),
       reader: openKafkaReader(cluster, topic),
       underway: new Set(),
       timers: new Set(),
@@ -210,7 +210,7 @@ export function createKafkaConsumer({
     }
   }
 
-  async function handle(from: Session, batch: readonly Held[]): Promise<void> {
+  async function handle(from: Session, batch: readonly PendingMessage[]): Promise<void> {
     handling += 1
     const deliveries = batch.map(({ message, attempt }) => ({ ...message, attempt }))
     const failures = await failuresOf(handler, deliveries)
@@ -226,7 +226,7 @@ export function createKafkaConsumer({
     if (session !== undefined) begin(session)
   }
 
-  function tryLater(from: Session, held: Held): void {
+  function tryLater(from: Session, held: PendingMessage): void {
     if (!from.open) return
     const timer = setTimeout(() => {
       from.timers.delete(timer)
@@ -237,7 +237,7 @@ export function createKafkaConsumer({
   }
 
   /** A message leaves its queue when the dead letter is confirmed, and not before. */
-  async function bury(from: Session, held: Held, error: unknown): Promise<void> {
+  async function bury(from: Session, held: PendingMessage, error: unknown): Promise<void> {
     const dead = deadQueueOf(topic)
     const fate = { attempts: held.attempt, reason: reasonOf(error), failedAt: clock.now() }
     for (let failures = 0; ; ) {

@@ -1,13 +1,13 @@
 import type { Clock } from '../../clock/index.ts'
 import { invalid } from '../../errors/index.ts'
 import { deadQueueOf, liveQueueOf } from '../port.ts'
-import type { HeldMessage, Message, Queue, QueueOptions } from '../port.ts'
+import type { StoredMessage, Message, Queue, QueueOptions } from '../port.ts'
 import { createConsumers, handleEach } from '../dispatcher.ts'
 import { createBacklogs } from './backlog.ts'
 import { openKafkaCluster } from './cluster.ts'
 import type { Range } from './cluster.ts'
 import { createKafkaConsumer } from './consumer.ts'
-import { heldMessageOf, isRemoval, messageOf, recordOf, removalOf } from './message.ts'
+import { storedMessageOf, isRemoval, messageOf, recordOf, removalOf } from './message.ts'
 import type { KafkaRecord } from './message.ts'
 import { createKafkaProducer } from './producer.ts'
 import { openKafkaReader } from './reader.ts'
@@ -73,11 +73,11 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
     })
   }
 
-  async function deadLetters(topic: string): Promise<HeldMessage[]> {
+  async function deadLetters(topic: string): Promise<StoredMessage[]> {
     const ranges = await heldRanges(topic)
-    const letters = new Map<string, HeldMessage>()
+    const letters = new Map<string, StoredMessage>()
     for (const record of await recordsOf(topic, ranges, recordsMax)) {
-      const held = heldMessageOf(record, positionOf(record, ranges.length))
+      const held = storedMessageOf(record, positionOf(record, ranges.length))
       letters.delete(held.id)
       if (!isRemoval(record)) letters.set(held.id, held)
     }
@@ -86,7 +86,7 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
     return [...letters.values()]
   }
 
-  async function list(queue: string, { limit = 100, after = 0 } = {}): Promise<HeldMessage[]> {
+  async function list(queue: string, { limit = 100, after = 0 } = {}): Promise<StoredMessage[]> {
     const topic = cluster.topicName(queue)
     const count = Math.min(limit, pageMax)
     if (isDead(topic)) {
@@ -100,13 +100,13 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
     }))
     const records = await recordsOf(topic, behind, count)
     return records
-      .map((record) => heldMessageOf(record, positionOf(record, ranges.length)))
+      .map((record) => storedMessageOf(record, positionOf(record, ranges.length)))
       .sort((a, b) => a.position - b.position)
       .slice(0, count)
   }
 
   /** Removes dead letters, each after something was done with it. */
-  async function forEachDead(deadQueue: string, id: string, work: (letter: HeldMessage) => Promise<void>) {
+  async function forEachDead(deadQueue: string, id: string, work: (letter: StoredMessage) => Promise<void>) {
     const topic = cluster.topicName(deadQueue)
     const letters = (await deadLetters(topic)).filter((letter) => id === 'all' || letter.id === id)
     for (const letter of letters) {

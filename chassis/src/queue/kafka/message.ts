@@ -1,5 +1,5 @@
 import type { MessageToProduce } from '@platformatic/kafka'
-import type { HeldMessage, Message } from '../port.ts'
+import type { StoredMessage, Message } from '../port.ts'
 
 /** How messages look in Kafka: key and body are key and value, byte for byte; everything else stands in headers. */
 
@@ -21,11 +21,15 @@ export type KafkaRecord = {
 }
 
 /** What is known of a dead letter beside what was published. */
-export type Fate = { readonly attempts: number; readonly reason: string; readonly failedAt: number }
+export type FailureDetails = { readonly attempts: number; readonly reason: string; readonly failedAt: number }
 
 export type RecordToProduce = MessageToProduce<Buffer, Buffer, Buffer, Buffer>
 
-export function recordOf(topic: string, { id, key, body, headers }: Message, fate?: Fate): RecordToProduce {
+export function recordOf(
+  topic: string,
+  { id, key, body, headers }: Message,
+  fate?: FailureDetails,
+): RecordToProduce {
   const entries = Object.entries({
     ...headers,
     [idHeader]: id,
@@ -70,7 +74,7 @@ export function messageOf({ partition, offset, key, value, headers }: KafkaRecor
   }
 }
 
-export function heldMessageOf(record: KafkaRecord, position: number): HeldMessage {
+export function storedMessageOf(record: KafkaRecord, position: number): StoredMessage {
   const { headers, timestamp } = record
   const failedAt = headers.get(failedAtHeader)
   const reason = headers.get(reasonHeader)

@@ -3,7 +3,7 @@ import { messageOf } from './message.ts'
 import type { KafkaRecord } from './message.ts'
 
 /** A message that was read and is not done with; `attempt` is the next one, or the one under way. */
-export type Held = {
+export type PendingMessage = {
   readonly partition: number
   readonly offset: bigint
   readonly message: Omit<Delivery, 'attempt'>
@@ -11,17 +11,17 @@ export type Held = {
   done: boolean
 }
 
-export type Holdings = ReturnType<typeof createHoldings>
+export type PendingMessages = ReturnType<typeof createPendingMessages>
 
 /**
  * What a consumer holds of its partitions. Of the messages of one key only the first can be taken, so that they keep their
  * order while other keys go beside them. A group of Kafka knows one number per partition, so what can be committed is the
  * place of the first message that is not done.
  */
-export function createHoldings() {
-  const ready: Held[] = []
-  const chains = new Map<string, Held[]>()
-  const unfinished = new Map<number, Held[]>()
+export function createPendingMessages() {
+  const ready: PendingMessage[] = []
+  const keyQueues = new Map<string, PendingMessage[]>()
+  const unfinished = new Map<number, PendingMessage[]>()
   const committable = new Map<number, bigint>()
   let size = 0
 
@@ -32,38 +32,38 @@ export function createHoldings() {
 
     hold(record: KafkaRecord): void {
       const { partition, offset } = record
-      const held: Held = { partition, offset, message: messageOf(record), attempt: 1, done: false }
+      const held: PendingMessage = { partition, offset, message: messageOf(record), attempt: 1, done: false }
       size += 1
       const line = unfinished.get(partition) ?? []
       line.push(held)
       unfinished.set(partition, line)
       if (held.message.key === '') ready.push(held)
       else {
-        const chain = chains.get(chainOf(held)) ?? []
-        chain.push(held)
-        chains.set(chainOf(held), chain)
-        if (chain.length === 1) ready.push(held)
+        const keyQueue = keyQueues.get(keyQueueOf(held)) ?? []
+        keyQueue.push(held)
+        keyQueues.set(keyQueueOf(held), keyQueue)
+        if (keyQueue.length === 1) ready.push(held)
       }
     },
 
     hasReady: (): boolean => ready.length > 0,
 
-    take: (max: number): Held[] => ready.splice(0, max),
+    take: (max: number): PendingMessage[] => ready.splice(0, max),
 
     /** The next attempt may begin. */
-    again(held: Held): void {
+    again(held: PendingMessage): void {
       held.attempt += 1
       ready.push(held)
     },
 
-    finish(held: Held): void {
+    finish(held: PendingMessage): void {
       held.done = true
       size -= 1
-      const chain = chains.get(chainOf(held))
+      const chain = keyQueues.get(keyQueueOf(held))
       if (held.message.key !== '' && chain !== undefined) {
         chain.shift()
         const [next] = chain
-        if (next === undefined) chains.delete(chainOf(held))
+        if (next === undefined) keyQueues.delete(keyQueueOf(held))
         else ready.push(next)
       }
       const line = unfinished.get(held.partition) ?? []
@@ -87,6 +87,6 @@ export function createHoldings() {
   }
 }
 
-function chainOf({ partition, message }: Held): string {
+function keyQueueOf({ partition, message }: PendingMessage): string {
   return `${partition} ${message.key}`
 }

@@ -13,7 +13,7 @@ const soleLookIntervalMs = 100
 export type SqliteConsumer = Consumer & { readonly queue: string; wake(): void }
 
 /** A message under a lease of this consumer. */
-type Held = { readonly id: number; readonly delivery: Delivery; leaseUntil: number }
+type LeasedMessage = { readonly id: number; readonly delivery: Delivery; leaseUntil: number }
 
 /**
  * Takes messages ahead and hands them out. All that it has to say to the database in one turn of the event loop travels
@@ -37,8 +37,8 @@ export function createSqliteConsumer({
 }): SqliteConsumer {
   const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5, leaseMs = 10_000 } = options
   const { backoffMs = exponentialBackoffMs } = options
-  const held = new Set<Held>()
-  const waiting: Held[] = []
+  const held = new Set<LeasedMessage>()
+  const waiting: LeasedMessage[] = []
   const underway = new Set<Promise<unknown>>()
   let outcomes: Statement[] = []
   let handling = 0
@@ -102,13 +102,13 @@ export function createSqliteConsumer({
   }
 
   /** After a lapse, as when the machine was asleep, others may have the message already. */
-  function stillMine(message: Held): boolean {
+  function stillMine(message: LeasedMessage): boolean {
     if (clock.now() < message.leaseUntil) return true
     held.delete(message)
     return false
   }
 
-  async function handle(batch: readonly Held[]): Promise<void> {
+  async function handle(batch: readonly LeasedMessage[]): Promise<void> {
     handling += 1
     const failures = await failuresOf(
       handler,
@@ -120,7 +120,7 @@ export function createSqliteConsumer({
     scheduleTurn()
   }
 
-  function settle(message: Held, failures: ReadonlyMap<Delivery, unknown>): void {
+  function settle(message: LeasedMessage, failures: ReadonlyMap<Delivery, unknown>): void {
     const { id, delivery } = message
     held.delete(message)
     // The next one of the key can be taken now.

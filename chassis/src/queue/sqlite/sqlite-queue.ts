@@ -4,7 +4,7 @@ import type { Statement } from '../../database/index.ts'
 import { AppError } from '../../errors/index.ts'
 import { liveQueueOf } from '../port.ts'
 import { handleEach } from '../dispatcher.ts'
-import type { HeldMessage, Message, PublishOnce, Queue, QueueOptions } from '../port.ts'
+import type { StoredMessage, Message, PublishOnce, Queue, QueueOptions } from '../port.ts'
 import { createSqliteConsumer } from './consumer.ts'
 import type { SqliteConsumer } from './consumer.ts'
 import { createPublications } from './publications.ts'
@@ -167,7 +167,7 @@ function full(): AppError {
   return new AppError('overloaded', 'The queue is full; try again shortly.')
 }
 
-function heldMessage(row: Row): HeldMessage {
+function heldMessage(row: Row): StoredMessage {
   return {
     position: row.id,
     id: row.message_id,

@@ -37,13 +37,13 @@ type Published = Named & {
   limit: number
 }
 /** A message in somebody's hands; whoever was too late has an older number of attempts, and changes nothing. */
-type Held = { id: number; attempts: number }
+type LeasedRow = { id: number; attempts: number }
 
 /** The sign keeps SQLite from an index that would have it sort the whole queue to find its oldest messages. */
 const inOrder = sql<string>`+message.queue`
 
 export function prepareStatements(db: Kysely<QueueTables>) {
-  const held = (p: Placeholders<Held>) =>
+  const held = (p: Placeholders<LeasedRow>) =>
     db.selectFrom('message').where('id', '=', p.id).where('attempts', '=', p.attempts)
   return {
     publish: prepareQuery((p: Placeholders<Published>) => publish(db, p)),
@@ -74,24 +74,24 @@ export function prepareStatements(db: Kysely<QueueTables>) {
         )
         .returning('id'),
     ),
-    show: prepareQuery((p: Placeholders<Held & { at: number }>) =>
+    show: prepareQuery((p: Placeholders<LeasedRow & { at: number }>) =>
       db
         .updateTable('message')
         .set({ visible_at: p.at })
         .where('id', '=', p.id)
         .where('attempts', '=', p.attempts),
     ),
-    release: prepareQuery((p: Placeholders<Held>) =>
+    release: prepareQuery((p: Placeholders<LeasedRow>) =>
       db
         .updateTable('message')
         .set((row) => ({ visible_at: 0, attempts: row('attempts', '-', 1) }))
         .where('id', '=', p.id)
         .where('attempts', '=', p.attempts),
     ),
-    acknowledge: prepareQuery((p: Placeholders<Held>) =>
+    acknowledge: prepareQuery((p: Placeholders<LeasedRow>) =>
       db.deleteFrom('message').where('id', '=', p.id).where('attempts', '=', p.attempts),
     ),
-    bury: prepareQuery((p: Placeholders<Held & { deadQueue: string; at: number; reason: string }>) =>
+    bury: prepareQuery((p: Placeholders<LeasedRow & { deadQueue: string; at: number; reason: string }>) =>
       db
         .insertInto('message')
         .columns([

@@ -18,7 +18,7 @@ const answerTimeoutMs = 4_000
 const lostTimeoutMs = 8_000
 const heartbeatMs = 1_000
 const idleTimeoutMs = 60_000
-const awayPauseMaxMs = 1_000
+const retryPauseMaxMs = 1_000
 
 /** What every command is given along, so that the server gives it up by itself, and the driver in the end. */
 export type CommandLimits = { readonly maxTimeMS: number; readonly signal: AbortSignal }
@@ -32,7 +32,7 @@ export type ReadOptions = CommandLimits & {
  * One database of MongoDB, which need not be there. A write that resolved is on the disks of a majority; all of it is one
  * document at a time, since no more than that is one unit everywhere.
  */
-export type MongoLink = {
+export type MongoConnection = {
   collection<T extends { _id: string }>(name: string): Collection<T>
   /** Reads one document by its id, with everything in it that was answered before. */
   newest<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined>
@@ -53,14 +53,17 @@ export type MongoLink = {
 
 export type MongoOptions = {
   /** Looks whether the database is as it must be; nothing else gets at it before that was so once. */
-  readonly check?: (link: Unchecked) => Promise<void>
+  readonly check?: (link: UncheckedConnection) => Promise<void>
 }
 
 /** What a look at the database can use. */
-export type Unchecked = Pick<MongoLink, 'collection' | 'newest' | 'read'>
+export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'newest' | 'read'>
 
 /** Opens the database that the path of the URL names; throws a plain error where it names none. */
-export function openMongo(url: string, { check = async () => {} }: MongoOptions = {}): MongoLink {
+export function openMongoConnection(
+  url: string,
+  { check = async () => {} }: MongoOptions = {},
+): MongoConnection {
   const client = connectionTo(url)
   // Given here and not with the connection, since what the URL says of them would come before that.
   const database = client.db(undefined, {
@@ -74,7 +77,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
   // A connection for each that is let in, so that nobody waits for one when it has been judged to be in time.
   const limiter = createLimiter(connectionsMax, waitingMax)
   let failures = 0
-  let askedAgainAt = Number.NEGATIVE_INFINITY
+  let retryAt = Number.NEGATIVE_INFINITY
   let fault: unknown
   let checked = false
   let checking: Promise<void> | undefined
@@ -92,7 +95,7 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
         connected = true
       })
       .catch((error: unknown) => {
-        noteAbsence(error)
+        recordUnavailable(error)
         throw readError(error)
       })
       .finally(() => {
@@ -101,24 +104,24 @@ export function openMongo(url: string, { check = async () => {} }: MongoOptions 
     return connecting
   }
 
-  function noteAbsence(error: unknown): void {
+  function recordUnavailable(error: unknown): void {
     failures += 1
     fault = error
-    askedAgainAt = performance.now() + Math.min(awayPauseMaxMs, exponentialBackoffMs(failures))
+    retryAt = performance.now() + Math.min(retryPauseMaxMs, exponentialBackoffMs(failures))
   }
 
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
   function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
     return limiter(async () => {
       if (closed) throw dependencyDown('The database is closed.')
-      if (performance.now() < askedAgainAt) throw readError(fault)
+      if (performance.now() < retryAt) throw readError(fault)
       try {
         await connect()
         const result = await bounded(work)
         failures = 0
         return result
       } catch (error) {
-        if (error instanceof Error && error.name === 'MongoServerSelectionError') noteAbsence(error)
+        if (error instanceof Error && error.name === 'MongoServerSelectionError') recordUnavailable(error)
         throw error
       }
     })

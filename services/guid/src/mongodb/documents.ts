@@ -1,5 +1,5 @@
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import type { Collection, MongoLink } from './connection.ts'
+import type { Collection, MongoConnection } from './connection.ts'
 import type { GuidEvent } from '@quintet/contracts'
 
 /**
@@ -17,22 +17,22 @@ export type GuidDocument = {
   revision: number
   /** Since when there is nothing but the lists, in milliseconds. */
   deadSince?: number
-  outbox: readonly ToldEvent[]
+  outbox: readonly OutboxEvent[]
   /** Since when something waits in the outbox. */
   due?: number
-  kept: readonly KeptEntry[]
+  kept: readonly RecordEntry[]
   ended: readonly EndedEntry[]
   /** From when on a sweeper looks after what is left in `kept` and `ended`. */
   settleAt?: number
 }
 
-export type ToldEvent = { readonly id: string; readonly body: string; readonly createdAt: number }
+export type OutboxEvent = { readonly id: string; readonly body: string; readonly createdAt: number }
 
 /**
  * An answer, kept in the document whose change it tells of until it stands in its binding. One without an answer is there
  * to make the change of its writer impossible.
  */
-export type KeptEntry = {
+export type RecordEntry = {
   /** Of the binding, and of the request that made it. */
   readonly id: string
   readonly token: string
@@ -56,7 +56,7 @@ export type OperationDocument = {
   problem?: string
   changedAt: number
   command: string
-  kept: readonly KeptEntry[]
+  kept: readonly RecordEntry[]
   settleAt?: number
   /** Of those whose command has not reached the queue: its place among them. */
   due?: number
@@ -96,7 +96,7 @@ export type Collections = {
 
 export const relayId = 'relay'
 
-export function collectionsOf(link: Pick<MongoLink, 'collection'>): Collections {
+export function collectionsOf(link: Pick<MongoConnection, 'collection'>): Collections {
   return {
     guids: link.collection('guids'),
     operations: link.collection('operations'),
@@ -109,10 +109,10 @@ export function collectionsOf(link: Pick<MongoLink, 'collection'>): Collections 
  * How long what is dead stands in the way of who saw the time before it: a consumer or a request that has stalled does not
  * do what another has undone meanwhile.
  */
-export const deadKeptMs = 3_600_000
+export const tombstoneRetentionMs = 3_600_000
 
 /** How long those who made a change have to carry on what it entails, before a sweeper does. */
-export const settleAfterMs = 5_000
+export const recoveryDelayMs = 5_000
 
 /**
  * How many documents are changed by one command. It must be over before its limit of time, and a server that holds something
@@ -120,7 +120,7 @@ export const settleAfterMs = 5_000
  */
 const changesPerCommandMax = 25
 
-export function chunked<T>(all: readonly T[]): T[][] {
+export function inChunks<T>(all: readonly T[]): T[][] {
   const count = Math.ceil(all.length / changesPerCommandMax)
   return Array.from({ length: count }, (_, i) =>
     all.slice(i * changesPerCommandMax, (i + 1) * changesPerCommandMax),
@@ -133,7 +133,7 @@ export function tombstone(guid: string, nowMs: number): GuidDocument {
   return { ...document, outbox: [], kept: [], ended: [] }
 }
 
-export function toldEvent(event: GuidEvent, createdAt: number): ToldEvent {
+export function outboxEvent(event: GuidEvent, createdAt: number): OutboxEvent {
   const { guid, version, type } = event
   return { id: `${guid}-${version}-${type}`, body: JSON.stringify(event), createdAt }
 }

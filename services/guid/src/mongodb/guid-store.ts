@@ -3,15 +3,15 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
-import type { Filter, MongoLink } from './connection.ts'
+import type { Filter, MongoConnection } from './connection.ts'
 import type { GuidEvent } from '@quintet/contracts'
 import type { BackgroundTasks } from '../background-tasks.ts'
 import { createVersions, entryOf } from '../guid.ts'
 import type { Guid } from '../guid.ts'
 import type { Effect, MongoIdempotencyStore } from './idempotency-store.ts'
-import { chunked, settleAfterMs, tombstone, toldEvent } from './documents.ts'
-import type { Collections, EndedEntry, GuidDocument, KeptEntry } from './documents.ts'
-import type { MongoEnds } from './operation-completion.ts'
+import { inChunks, recoveryDelayMs, tombstone, outboxEvent } from './documents.ts'
+import type { Collections, EndedEntry, GuidDocument, RecordEntry } from './documents.ts'
+import type { OperationCompletion } from './operation-completion.ts'
 import type { CommitWith, GuidStore } from '../port.ts'
 import { createKeyedMutex } from '@quintet/chassis/concurrency'
 
@@ -34,10 +34,10 @@ export function createMongoGuids({
   clock,
   wake,
 }: {
-  link: MongoLink
+  link: MongoConnection
   collections: Collections
   answers: MongoIdempotencyStore
-  ends: MongoEnds
+  ends: OperationCompletion
   afterwards: BackgroundTasks
   cache: Cache
   clock: Clock
@@ -86,13 +86,13 @@ export function createMongoGuids({
   async function write(
     old: GuidDocument | undefined,
     { row: { guid, user, expire, version }, events, dead }: Next,
-    entries: readonly KeptEntry[],
+    entries: readonly RecordEntry[],
     ended: readonly EndedEntry[],
     deadline: Deadline,
   ): Promise<boolean> {
     const at = clock.now()
-    const told = events.map((event) => toldEvent(event, at))
-    const settleAt = entries.length + ended.length > 0 ? { settleAt: at + settleAfterMs } : {}
+    const told = events.map((event) => outboxEvent(event, at))
+    const settleAt = entries.length + ended.length > 0 ? { settleAt: at + recoveryDelayMs } : {}
     const state = { user, expire, version, ...(dead && { deadSince: at }) }
     if (old === undefined) {
       const { deadSince: _, ...empty } = tombstone(guid, at)
@@ -149,7 +149,7 @@ export function createMongoGuids({
         return { result: 'created', next: { row, events, dead: false } }
       }
       const register = (deadline: Deadline) =>
-        kept.around(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
+        kept.withBoundKey(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
           change(guid, { beside, entries, deadline, fresh: beside.operation === undefined }, decide),
         )
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
@@ -164,7 +164,7 @@ export function createMongoGuids({
         return { result: row, next: { row, events, dead: false } }
       }
       const changed = (deadline: Deadline) =>
-        kept.around(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
+        kept.withBoundKey(beside.records ?? [], { in: 'guids', id: guid }, (entries) =>
           serialized(guid, () => change(guid, { beside, entries, deadline }, decide)),
         )
       return cache.write([guid], changed, (row) => row && entryOf(row))
@@ -193,14 +193,14 @@ export function createMongoGuids({
       )
       const at = clock.now()
       let swept = 0
-      for (const chunk of chunked(expired)) {
+      for (const chunk of inChunks(expired)) {
         const changes = chunk.map((old) => ({
           updateOne: {
             filter: { _id: old._id, revision: old.revision },
             update: {
               $set: { user: '', expire: 0, deadSince: at },
               $inc: { revision: 1 },
-              $push: { outbox: toldEvent(expiredEvent(old), at) },
+              $push: { outbox: outboxEvent(expiredEvent(old), at) },
               $min: { due: at },
             },
           },
@@ -218,7 +218,7 @@ export function createMongoGuids({
 
 type Circumstances = {
   readonly beside: CommitWith
-  readonly entries: readonly KeptEntry[]
+  readonly entries: readonly RecordEntry[]
   readonly deadline: Deadline
   readonly fresh?: boolean
 }

@@ -4,13 +4,13 @@ import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import { requestInProgress } from '@quintet/chassis/idempotency'
 import type { IdempotencyStore, FoundRecord, IdempotencyRecord } from '@quintet/chassis/idempotency'
-import type { MongoLink } from './connection.ts'
+import type { MongoConnection } from './connection.ts'
 import type { BackgroundTasks } from '../background-tasks.ts'
-import { deadKeptMs, tombstone } from './documents.ts'
-import type { BindingDocument, Collections, KeptEntry, Place } from './documents.ts'
+import { tombstoneRetentionMs, tombstone } from './documents.ts'
+import type { BindingDocument, Collections, RecordEntry, Place } from './documents.ts'
 
 /** How long a request may be at work before its key is taken from it. */
-const atWorkMs = 10_000
+const requestTimeoutMs = 10_000
 const triesMax = 5
 
 export type MongoIdempotencyStore = IdempotencyStore & {
@@ -18,13 +18,13 @@ export type MongoIdempotencyStore = IdempotencyStore & {
    * Binds the keys of these answers to the document that the effect will change, then has it made with the answers inside.
    * Where it is not made the keys are free again.
    */
-  around<R>(
+  withBoundKey<R>(
     answers: readonly IdempotencyRecord[],
     at: Place,
-    effect: (entries: readonly KeptEntry[]) => Promise<Effect<R>>,
+    effect: (entries: readonly RecordEntry[]) => Promise<Effect<R>>,
   ): Promise<R>
   /** Carries answers from the document that they were made with into their bindings. */
-  settle(at: Place, entries: readonly KeptEntry[]): Promise<void>
+  settle(at: Place, entries: readonly RecordEntry[]): Promise<void>
 }
 
 export type Effect<R> = { readonly applied: boolean; readonly result: R }
@@ -36,7 +36,7 @@ export function createMongoIdempotencyStore({
   clock,
   afterwards,
 }: {
-  link: MongoLink
+  link: MongoConnection
   collections: Collections
   clock: Clock
   afterwards: BackgroundTasks
@@ -66,7 +66,7 @@ export function createMongoIdempotencyStore({
     return deletedCount > 0
   }
 
-  async function settle(at: Place, entries: readonly KeptEntry[]): Promise<void> {
+  async function settle(at: Place, entries: readonly RecordEntry[]): Promise<void> {
     for (const { id, token, answer } of entries)
       if (answer !== undefined)
         await link.write((limits) =>
@@ -88,7 +88,7 @@ export function createMongoIdempotencyStore({
       )
   }
 
-  function holderOf({ in: name, id }: Place): Promise<{ kept: readonly KeptEntry[] } | undefined> {
+  function holderOf({ in: name, id }: Place): Promise<{ kept: readonly RecordEntry[] } | undefined> {
     return name === 'guids'
       ? link.newest((options) => guids.findOne({ _id: id }, options))
       : link.newest((options) => operations.findOne({ _id: id }, options))
@@ -98,8 +98,8 @@ export function createMongoIdempotencyStore({
   async function forbid({ in: name, id }: Place, binding: BindingDocument): Promise<void> {
     const now = clock.now()
     const { token } = binding
-    const entry: KeptEntry = { id: binding._id, token, createdAt: now }
-    const settleAt = now + deadKeptMs
+    const entry: RecordEntry = { id: binding._id, token, createdAt: now }
+    const settleAt = now + tombstoneRetentionMs
     if (name === 'operations') {
       const document = {
         _id: id,
@@ -135,7 +135,7 @@ export function createMongoIdempotencyStore({
     if (entry !== undefined) return (await free(binding._id, binding.token)) ? 'free' : undefined
     // It may have been settled between the two looks.
     if ((await read(binding._id))?.answer !== undefined) return undefined
-    if (binding.createdAt > clock.now() - atWorkMs) throw requestInProgress()
+    if (binding.createdAt > clock.now() - requestTimeoutMs) throw requestInProgress()
     await forbid(at, binding)
     return undefined
   }
@@ -143,13 +143,13 @@ export function createMongoIdempotencyStore({
   return {
     settle,
 
-    async around(answers, at, effect) {
+    async withBoundKey(answers, at, effect) {
       const bound: { id: string; token: string }[] = []
-      const freeAll = async () => {
+      const releaseAll = async () => {
         for (const { id, token } of bound) await free(id, token)
       }
       try {
-        const entries: KeptEntry[] = []
+        const entries: RecordEntry[] = []
         for (const { id, fingerprint, response, createdAtMs: createdAt } of answers) {
           const token = randomUUID()
           await put({ _id: id, token, fingerprint, createdAt, at })
@@ -157,12 +157,12 @@ export function createMongoIdempotencyStore({
           entries.push({ id, token, createdAt, answer: response })
         }
         const { applied, result } = await effect(entries)
-        if (!applied) await freeAll()
+        if (!applied) await releaseAll()
         else if (entries.length > 0) afterwards.run(() => settle(at, entries))
         return result
       } catch (error) {
         const isUnknown = error instanceof AppError && error.code === 'outcome_unknown'
-        if (!isUnknown) await freeAll().catch(() => {})
+        if (!isUnknown) await releaseAll().catch(() => {})
         throw error
       }
     },

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { openMongo } from './connection.ts'
-import type { MongoLink, Unchecked } from './connection.ts'
+import { openMongoConnection } from './connection.ts'
+import type { MongoConnection, UncheckedConnection } from './connection.ts'
 import { dependencyDown } from '@quintet/chassis/errors'
 import { collectionsOf, relayId } from './documents.ts'
 
@@ -30,7 +30,7 @@ const indexed = ['guids', 'operations', 'idempotency'] as const
 
 /** Makes, takes away or looks at the collections and their indexes; gives what it did, or how it stands. */
 export async function migrateMongo(url: string, action: MigrationAction): Promise<string[]> {
-  const link = openMongo(url)
+  const link = openMongoConnection(url)
   try {
     const isApplied = await isUpToDate(link)
     if (action === 'status') return [`${name} ${isApplied ? 'applied' : 'pending'}`]
@@ -48,24 +48,27 @@ export async function migrateMongo(url: string, action: MigrationAction): Promis
 }
 
 /** For a service before it uses the database: rejects when `quintet migrate up` is to be run first. */
-export async function refuseOutdated(link: Unchecked): Promise<void> {
+export async function checkMigrations(link: UncheckedConnection): Promise<void> {
   if (!(await isUpToDate(link)))
     throw dependencyDown(`The collections are not up to date (${name}): run quintet migrate up.`)
 }
 
-async function isUpToDate(link: Unchecked): Promise<boolean> {
+async function isUpToDate(link: UncheckedConnection): Promise<boolean> {
   for (const one of indexed) if ((await missingOf(link, one)).length > 0) return false
   return isAnythingThere(link)
 }
 
 /** The lease of the relay is made last and dropped first. */
-async function isAnythingThere(link: Unchecked): Promise<boolean> {
+async function isAnythingThere(link: UncheckedConnection): Promise<boolean> {
   const { control } = collectionsOf(link)
   return (await link.newest((options) => control.findOne({ _id: relayId }, options))) !== undefined
 }
 
 /** Asked for by name: a server may not bear to be given an index a second time. */
-async function missingOf(link: Unchecked, one: (typeof indexed)[number]): Promise<readonly Index[]> {
+async function missingOf(
+  link: UncheckedConnection,
+  one: (typeof indexed)[number],
+): Promise<readonly Index[]> {
   const there = await link.read(async () => {
     const found = await collectionsOf(link)[one].listIndexes().toArray().catch(noneWithoutCollection)
     return new Set(found.map((index) => String(index.name)))
@@ -80,7 +83,7 @@ function noneWithoutCollection(error: unknown): { name?: unknown }[] {
   throw error
 }
 
-async function create(link: MongoLink): Promise<void> {
+async function create(link: MongoConnection): Promise<void> {
   const collections = collectionsOf(link)
   // A collection that is not empty takes longer than a command may.
   for (const one of indexed)
@@ -90,7 +93,7 @@ async function create(link: MongoLink): Promise<void> {
   await link.insert((limits) => collections.control.insertOne({ _id: relayId, ...lease }, limits))
 }
 
-async function drop(link: MongoLink): Promise<void> {
+async function drop(link: MongoConnection): Promise<void> {
   const collections = collectionsOf(link)
   for (const one of ['control', ...indexed] as const) await link.write(() => collections[one].drop())
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import type { MongoLink } from './connection.ts'
-import { settleAfterMs, tombstone } from './documents.ts'
+import type { MongoConnection } from './connection.ts'
+import { recoveryDelayMs, tombstone } from './documents.ts'
 import type { Collections, EndedEntry, GuidDocument } from './documents.ts'
 import { OperationOver } from '../port.ts'
 
@@ -11,7 +11,7 @@ const triesMax = 20
  * How operations end. What decides is the document of the GUID: an end stands there first, with the effect or in place of
  * one, and is then carried into the operation. Only when it stands there too is it taken away from the GUID.
  */
-export type MongoEnds = {
+export type OperationCompletion = {
   /**
    * Rejects with `OperationOver` unless the operation may still have its effect on the document as it was read before. An
    * effect that another makes from then on changes the document, so that this one fails on its condition.
@@ -23,15 +23,15 @@ export type MongoEnds = {
   finish(guid: string, entry: EndedEntry): Promise<void>
 }
 
-export function createMongoEnds({
+export function createOperationCompletion({
   link,
   collections: { guids, operations },
   clock,
 }: {
-  link: MongoLink
+  link: MongoConnection
   collections: Collections
   clock: Clock
-}): MongoEnds {
+}): OperationCompletion {
   async function finish(guid: string, entry: EndedEntry): Promise<void> {
     const { id, status, text } = entry
     const end = status === 'succeeded' ? { result: text } : { problem: text }
@@ -54,7 +54,7 @@ export function createMongoEnds({
     entry: EndedEntry,
   ): Promise<boolean> {
     const now = clock.now()
-    const settleAt = now + settleAfterMs
+    const settleAt = now + recoveryDelayMs
     if (document === undefined) {
       const whole = { ...tombstone(guid, now), ended: [entry], settleAt }
       return link.insert((limits) => guids.insertOne(whole, limits))

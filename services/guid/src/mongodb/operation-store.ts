@@ -1,12 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
-import type { MongoLink } from './connection.ts'
+import type { MongoConnection } from './connection.ts'
 import { createBacklog } from '../backlog.ts'
 import type { MongoIdempotencyStore } from './idempotency-store.ts'
-import { deadKeptMs, settleAfterMs } from './documents.ts'
+import { tombstoneRetentionMs, recoveryDelayMs } from './documents.ts'
 import type { Collections, OperationDocument } from './documents.ts'
-import type { MongoEnds } from './operation-completion.ts'
+import type { OperationCompletion } from './operation-completion.ts'
 import { operationKeptMs } from '../port.ts'
 import type { OperationStore } from '../port.ts'
 
@@ -20,10 +20,10 @@ export function createMongoOperations({
   backlogMax,
   wake,
 }: {
-  link: MongoLink
+  link: MongoConnection
   collections: Collections
   answers: MongoIdempotencyStore
-  ends: MongoEnds
+  ends: OperationCompletion
   clock: Clock
   backlogMax: number
   /** Says that there is a command for the queue. */
@@ -72,14 +72,14 @@ export function createMongoOperations({
       const { guid } = command
       const document = { _id: id, guid, status: 'pending' as const, command: JSON.stringify(command) }
       await backlog.admit(() =>
-        kept.around(answers, { in: 'operations', id }, async (entries) => {
+        kept.withBoundKey(answers, { in: 'operations', id }, async (entries) => {
           const changedAt = clock.now()
           const whole: OperationDocument = {
             ...document,
             ...(await nextPlace(guid)),
             changedAt,
             kept: entries,
-            ...(entries.length > 0 && { settleAt: changedAt + settleAfterMs }),
+            ...(entries.length > 0 && { settleAt: changedAt + recoveryDelayMs }),
           }
           // Nobody else knows the id but who found this request to be dead.
           if (!(await link.insert((limits) => operations.insertOne(whole, limits))))
@@ -103,7 +103,7 @@ export function createMongoOperations({
           status: { $in: ['succeeded' as const, 'failed' as const] },
           changedAt: { $lte: now - operationKeptMs },
         },
-        { status: 'void' as const, changedAt: { $lte: now - deadKeptMs } },
+        { status: 'void' as const, changedAt: { $lte: now - tombstoneRetentionMs } },
       ]
       let removed = 0
       for (const filter of over) {

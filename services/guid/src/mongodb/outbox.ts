@@ -1,18 +1,18 @@
 import type { Outbox, OutboxRow } from '@quintet/chassis/outbox'
-import type { MongoLink } from './connection.ts'
-import { chunked, relayId } from './documents.ts'
-import type { Collections, OperationDocument, ToldEvent } from './documents.ts'
+import type { MongoConnection } from './connection.ts'
+import { inChunks, relayId } from './documents.ts'
+import type { Collections, OperationDocument, OutboxEvent } from './documents.ts'
 import { commandsQueue, eventsStream } from '../port.ts'
 
 /** Where a row stands: an event in the list of its GUID, or an operation as a whole. */
-type MongoRow = OutboxRow & { readonly event?: ToldEvent }
+type MongoRow = OutboxRow & { readonly event?: OutboxEvent }
 
 /** The events that stand in the documents of GUIDs, and the commands of operations, as one outbox. */
 export function createMongoOutbox({
   link,
   collections: { guids, operations, control },
 }: {
-  link: MongoLink
+  link: MongoConnection
   collections: Collections
 }): Outbox {
   /** A relay that died amid a removal leaves documents that seem to have something to tell, and have nothing. */
@@ -85,7 +85,7 @@ export function createMongoOutbox({
         update: { $pullAll: { outbox: group.flatMap(({ event }) => event ?? []) } },
       },
     }))
-    for (const chunk of chunked(removals))
+    for (const chunk of inChunks(removals))
       await link.write((limits) => guids.bulkWrite(chunk, { ...limits, ordered: false }))
     await passOver(rows.map(({ key }) => key))
   }

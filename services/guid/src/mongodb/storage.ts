@@ -1,18 +1,18 @@
-import { openMongo } from './connection.ts'
+import { openMongoConnection } from './connection.ts'
 import { createBackgroundTasks } from '../background-tasks.ts'
 import { createMongoIdempotencyStore } from './idempotency-store.ts'
 import { collectionsOf } from './documents.ts'
-import { createMongoEnds } from './operation-completion.ts'
+import { createOperationCompletion } from './operation-completion.ts'
 import { createMongoGuids } from './guid-store.ts'
-import { refuseOutdated } from './migrations.ts'
+import { checkMigrations } from './migrations.ts'
 import { createMongoOperations } from './operation-store.ts'
 import { createMongoOutbox } from './outbox.ts'
-import { createMongoSettling } from './recovery.ts'
+import { createMongoRecovery } from './recovery.ts'
 import type { Storage } from '../port.ts'
 
 /** What MongoDB keeps for the service; `afterwards` is for tests, in which those who made a change die right after it. */
 export function openMongoStorage(url: string, backgroundTasks = createBackgroundTasks()): Storage {
-  const link = openMongo(url, { check: refuseOutdated })
+  const link = openMongoConnection(url, { check: checkMigrations })
   const collections = collectionsOf(link)
   return {
     // Others may write at any time.
@@ -23,7 +23,7 @@ export function openMongoStorage(url: string, backgroundTasks = createBackground
     createStores({ cache, clock, backlogMax, wake }) {
       const base = { link, collections, clock }
       const idempotencyStore = createMongoIdempotencyStore({ ...base, afterwards: backgroundTasks })
-      const ends = createMongoEnds(base)
+      const ends = createOperationCompletion(base)
       const guids = createMongoGuids({
         ...base,
         answers: idempotencyStore,
@@ -37,7 +37,7 @@ export function openMongoStorage(url: string, backgroundTasks = createBackground
         guids,
         operations,
         idempotencyStore,
-        sweeps: createMongoSettling({ ...base, answers: idempotencyStore, ends }),
+        sweeps: createMongoRecovery({ ...base, answers: idempotencyStore, ends }),
       }
     },
 
