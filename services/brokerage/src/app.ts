@@ -5,11 +5,11 @@ import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/h
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { dialectOf } from './order-response.ts'
+import { responseFormatOf } from './order-response.ts'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
-import { createOrderDesk } from './order-processor.ts'
+import { createOrderProcessor } from './order-processor.ts'
 import { brokerageRoutes, accountFastPath } from './routes.ts'
 import { openStorage } from './storage.ts'
 
@@ -28,11 +28,11 @@ export async function createBrokerageApp(
     zone: config.MARKET_ZONE,
     days: config.MARKET_DAYS,
   })
-  const desk = createOrderDesk({ store: accounts, market })
+  const desk = createOrderProcessor({ store: accounts, market })
   const idempotency = createIdempotency({
     store: storage.idempotencyStore,
     clock,
-    refusalResponse: (error, request) => dialectOf(request).error(error),
+    refusalResponse: (error, request) => responseFormatOf(request).error(error),
   })
   const app = await createApp({
     name: 'brokerage',

@@ -16,7 +16,7 @@ export type DuplicateHints = {
 /** Twice the time within which an order is a duplicate of another. */
 const keptMs = 600_000
 /** A hint that comes later than this has saved nothing. */
-const worthMs = 50
+const hintRetentionMs = 50
 
 /** Hints in the Redis of this URL, which need not be there; none where the cache is something else. */
 export function openDuplicateHints(cacheUrl: string, prefix: string): DuplicateHints {
@@ -37,7 +37,9 @@ function createRedisHints(url: string, prefix: string): DuplicateHints {
   return {
     async find(keys) {
       if (keys.length === 0 || !client.isReady) return []
-      const found = await within(worthMs, client.mGet(keys.map((key) => prefix + key))).catch(() => [])
+      const found = await within(hintRetentionMs, client.mGet(keys.map((key) => prefix + key))).catch(
+        () => [],
+      )
       return found.map((text) => (text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined))
     },
     add(sequences) {

@@ -1,18 +1,18 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
-import type { AccountStore, EarlierOrder, Filing, Recollection } from './port.ts'
+import type { AccountStore, EarlierOrder, OrderBatch, OrderContext } from './port.ts'
 import type { Market } from './market.ts'
-import { apply, isNear, isSameContent, judge, likenessOf } from './order.ts'
-import type { Balance, FiledOrder, Order, Refusal } from './order.ts'
+import { apply, isWithinDuplicateWindow, isSameContent, evaluate, duplicateKey } from './order.ts'
+import type { Balance, DecidedOrder, Order, Refusal } from './order.ts'
 
 /** What became of an order; `conflict` when its `client_order_id` belongs to an order that says something else. */
 export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
 
 /** What to answer, and what is kept of it in the very unit that makes it true. */
-export type Conclusion<A> = { readonly response: A; readonly records: readonly IdempotencyRecord[] }
+export type RecordedReply<A> = { readonly response: A; readonly records: readonly IdempotencyRecord[] }
 
-export type OrderDesk = {
+export type OrderProcessor = {
   /**
    * Decides the orders one by one, files them as one unit, and resolves to the answer that `conclude` makes of their
    * outcomes; `conclude` is asked again when the account has moved on meanwhile, and files nothing when it throws. Rejects
@@ -21,7 +21,7 @@ export type OrderDesk = {
   place<A>(
     accountId: number,
     orders: readonly Order[],
-    conclude: (outcomes: readonly Outcome[]) => Conclusion<A>,
+    respond: (outcomes: readonly Outcome[]) => RecordedReply<A>,
   ): Promise<A>
 }
 
@@ -41,13 +41,19 @@ const sharedFaults: ReadonlySet<ErrorCode> = new Set([
  * Takes the orders of each account one after the other. Those that arrive while others of their account are under way are
  * decided together afterwards, so that a busy account waits for the disk once for many orders.
  */
-export function createOrderDesk({ store, market }: { store: AccountStore; market: Market }): OrderDesk {
-  const lanes = new Map<number, Submission[]>()
+export function createOrderProcessor({
+  store,
+  market,
+}: {
+  store: AccountStore
+  market: Market
+}): OrderProcessor {
+  const queues = new Map<number, Submission[]>()
   let ordersWaiting = 0
 
-  async function run(accountId: number, lane: Submission[]): Promise<void> {
-    while (lane.length > 0) await settle(accountId, takeUnit(lane, store.requestsPerUnitMax))
-    lanes.delete(accountId)
+  async function run(accountId: number, queue: Submission[]): Promise<void> {
+    while (queue.length > 0) await settle(accountId, takeUnit(queue, store.requestsPerUnitMax))
+    queues.delete(accountId)
   }
 
   async function settle(accountId: number, submissions: readonly Submission[]): Promise<void> {
@@ -66,11 +72,11 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
   async function file(accountId: number, submissions: readonly Submission[]): Promise<(() => void)[]> {
     const orders = submissions.flatMap((submission) => submission.orders)
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const recollection = await store.recall(accountId, orders)
+      const recollection = await store.loadContext(accountId, orders)
       if (recollection === undefined) throw noSuchAccount()
       const { filing, outcomes } = decide(recollection, submissions, market)
       const conclusions = submissions.map(({ conclude }, i) => conclude(outcomes[i] ?? []))
-      const isFiled = await store.file(
+      const isFiled = await store.commitBatch(
         filing,
         conclusions.flatMap(({ kept }) => kept),
       )
@@ -91,10 +97,10 @@ export function createOrderDesk({ store, market }: { store: AccountStore; market
             return { kept: records, resolve: () => resolve(response) }
           }
           const submission = { orders, conclude: concluded, reject }
-          const lane = lanes.get(accountId)
+          const lane = queues.get(accountId)
           if (lane !== undefined) return lane.push(submission)
           const begun = [submission]
-          lanes.set(accountId, begun)
+          queues.set(accountId, begun)
           return run(accountId, begun)
         })
       } finally {
@@ -124,11 +130,11 @@ function takeUnit(lane: Submission[], requestsMax: number): Submission[] {
 
 /** Decides all orders, each on the account as the ones before it leave it. */
 function decide(
-  { account: before, repeated, earlier }: Recollection,
+  { account: before, repeated, earlier }: OrderContext,
   submissions: readonly Submission[],
   market: Market,
-): { filing: Filing; outcomes: Outcome[][] } {
-  const filed: FiledOrder[] = []
+): { filing: OrderBatch; outcomes: Outcome[][] } {
+  const filed: DecidedOrder[] = []
   const accepted = new Map<string, Order[]>()
   const named = new Map(earlier)
   let account = before
@@ -137,19 +143,19 @@ function decide(
     const first = order.clientOrderId === undefined ? undefined : named.get(order.clientOrderId)
     if (first !== undefined) return repeat(first, order)
     account = { ...account, sequence: account.sequence + 1 }
-    const alike = accepted.get(likenessOf(order)) ?? []
-    const refusals = judge(account, order, {
+    const alike = accepted.get(duplicateKey(order)) ?? []
+    const refusals = evaluate(account, order, {
       isMarketOpen: market.isOpen(order.hoursBy === 'order' ? order.timestampMs : order.receivedMs),
-      isDuplicate: repeated.has(order) || alike.some((other) => isNear(order, other)),
+      isDuplicate: repeated.has(order) || alike.some((other) => isWithinDuplicateWindow(order, other)),
     })
     if (refusals.length === 0) {
       account = apply(account, order)
-      accepted.set(likenessOf(order), [...alike, order])
+      accepted.set(duplicateKey(order), [...alike, order])
     }
     return keep({ order, sequence: account.sequence, refusals, balance: account })
   }
 
-  function keep(decided: FiledOrder): Outcome {
+  function keep(decided: DecidedOrder): Outcome {
     filed.push(decided)
     if (decided.order.clientOrderId !== undefined) named.set(decided.order.clientOrderId, decided)
     return decided

@@ -14,7 +14,7 @@ import { balanceBody } from './representations.ts'
 type Decided = Exclude<Outcome, 'conflict'>
 
 /** How a request of one kind is answered. */
-export type Dialect = {
+export type ResponseFormat = {
   /** A new account, with `pending` where its id will be. */
   opened(cash: Decimal): RecordedResponse
   /** The outcome of an order, or of each order of a batch. */
@@ -24,12 +24,12 @@ export type Dialect = {
 }
 
 /** The request's Content-Type picks the dialect. */
-export function dialectOf(request: FastifyRequest): Dialect {
-  return isForm(request.headers['content-type']) ? formDialect : createJsonDialect(request)
+export function responseFormatOf(request: FastifyRequest): ResponseFormat {
+  return isForm(request.headers['content-type']) ? formEncodedFormat : createJsonFormat(request)
 }
 
 /** Numbers are numbers. A refusal is told in the body of a 200, or as a problem when the client wants strict handling. */
-function createJsonDialect(request: FastifyRequest): Dialect {
+function createJsonFormat(request: FastifyRequest): ResponseFormat {
   const isStrict = prefersStrict(request.headers.prefer)
   const applied = isStrict ? { 'preference-applied': 'handling=strict' } : {}
 
@@ -64,7 +64,7 @@ function createJsonDialect(request: FastifyRequest): Dialect {
 }
 
 /** Everything is in an envelope, and every number in it is a string. */
-const formDialect: Dialect = {
+const formEncodedFormat: ResponseFormat = {
   opened(cash) {
     const data = `{"id":"${valuePlaceholder}","cash":"${formatDecimal(cash)}","issuers":[]}`
     return opened(`{"HTTPResponse":200,"data":${data},"message":""}`)

@@ -61,7 +61,7 @@ export type Rule =
 export type Refusal = { readonly rule: Rule; readonly sentences: Readonly<Record<string, string>> }
 
 /** An order with its place among those of its account, what became of it, and what the account held after it. */
-export type FiledOrder = {
+export type DecidedOrder = {
   readonly order: Order
   readonly sequence: number
   readonly refusals: readonly Refusal[]
@@ -69,13 +69,13 @@ export type FiledOrder = {
 }
 
 /** What is known about an order beside the account: the rest of what the rules ask. */
-export type Circumstances = { readonly isMarketOpen: boolean; readonly isDuplicate: boolean }
+export type OrderConditions = { readonly isMarketOpen: boolean; readonly isDuplicate: boolean }
 
 export const duplicateWindowMs = 300_000
 export const positionsMax = 1_000
 
 /** Every rule that the order breaks; none when it may be applied. */
-export function judge(account: Account, order: Order, circumstances: Circumstances): Refusal[] {
+export function evaluate(account: Account, order: Order, circumstances: OrderConditions): Refusal[] {
   const faults = operationFaults(account, order)
   if (Object.keys(faults).length > 0) return [{ rule: 'INVALID_OPERATION', sentences: faults }]
   const { isMarketOpen, isDuplicate } = circumstances
@@ -123,12 +123,12 @@ export function effectiveMs({ duplicatesBy, timestampMs, receivedMs }: Order): n
 }
 
 /** What orders that can be duplicates of each other have in common. */
-export function likenessOf(order: Order): string {
+export function duplicateKey(order: Order): string {
   return `${operationOf(order)} ${order.shares} ${order.issuer}`
 }
 
 /** Whether two orders that are alike are so near to each other that one is a duplicate. */
-export function isNear(one: Order, other: Order): boolean {
+export function isWithinDuplicateWindow(one: Order, other: Order): boolean {
   return Math.abs(effectiveMs(one) - effectiveMs(other)) < duplicateWindowMs
 }
 

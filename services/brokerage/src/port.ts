@@ -1,6 +1,6 @@
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Decimal } from './decimal.ts'
-import type { Account, FiledOrder, Order, OrderContent, Refusal } from './order.ts'
+import type { Account, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
 
 /** Where everything of the brokerage is kept. */
 export type Storage = {
@@ -19,17 +19,17 @@ export type AccountStore = {
   open(account: { cash: Decimal; openedMs: number }, answers: readonly IdempotencyRecord[]): Promise<number>
   find(id: number): Promise<Account | undefined>
   /** The account with what the rules ask about these orders; undefined when there is none. */
-  recall(id: number, orders: readonly Order[]): Promise<Recollection | undefined>
+  loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
   /**
    * Files orders that were decided on `before`, and applies those that broke no rule, all as one unit that holds the
    * answers too. False when the account has moved on meanwhile, and then nothing was changed.
    */
-  file(filing: Filing, answers: readonly IdempotencyRecord[]): Promise<boolean>
+  commitBatch(filing: OrderBatch, answers: readonly IdempotencyRecord[]): Promise<boolean>
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
 }
 
-export type Recollection = {
+export type OrderContext = {
   readonly account: Account
   /** The orders among those asked about that have an accepted one like them in the duplicate window. */
   readonly repeated: ReadonlySet<Order>
@@ -37,12 +37,12 @@ export type Recollection = {
   readonly earlier: ReadonlyMap<string, EarlierOrder>
 }
 
-export type EarlierOrder = Pick<FiledOrder, 'refusals' | 'balance'> & { readonly order: OrderContent }
+export type EarlierOrder = Pick<DecidedOrder, 'refusals' | 'balance'> & { readonly order: OrderContent }
 
-export type Filing = {
+export type OrderBatch = {
   readonly before: Account
   readonly after: Account
-  readonly orders: readonly FiledOrder[]
+  readonly orders: readonly DecidedOrder[]
 }
 
 /** Rows from behind a sequence on, in its order. */

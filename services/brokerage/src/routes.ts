@@ -16,14 +16,14 @@ import type { App, FastifyReply, FastifyRequest, Idempotency, FastPath } from '@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { AccountStore, Page } from './port.ts'
-import { dialectOf } from './order-response.ts'
+import { responseFormatOf } from './order-response.ts'
 import { readNewAccount, readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { formType, isForm, parseForm } from './form.ts'
 import type { Market } from './market.ts'
 import type { Account, OrderClock } from './order.ts'
 import { noSuchAccount } from './order-processor.ts'
-import type { OrderDesk } from './order-processor.ts'
+import type { OrderProcessor } from './order-processor.ts'
 import { accountBody, ledgerEntryBody, marketBody, orderBody } from './representations.ts'
 import {
   AccountBody,
@@ -48,7 +48,7 @@ const asBuffer = { parseAs: 'buffer' } as const
 
 type Parts = {
   accounts: AccountStore
-  desk: OrderDesk
+  desk: OrderProcessor
   market: Market
   idempotency: Idempotency
   clock: Clock
@@ -81,7 +81,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     },
     (request, reply) => {
       const cash = readNewAccount(request.body)
-      const answer = dialectOf(request).opened(cash)
+      const answer = responseFormatOf(request).opened(cash)
       return idempotency.once(request, reply, async (record) => {
         const account = { cash, openedMs: clock.now() }
         const id = await accounts.open(account, record(answer))
@@ -111,7 +111,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
       const { body } = request
       const orders = readOrders(body, arrivalOf(request))
       const accountId = readAccountId(request)
-      const dialect = dialectOf(request)
+      const dialect = responseFormatOf(request)
       return idempotency.once(request, reply, (record) =>
         desk.place(accountId, orders, (outcomes) => {
           const response = dialect.placed(outcomes, Array.isArray(body))
@@ -227,7 +227,7 @@ const greeting = JSON.stringify({ message: 'Hello! This is the brokerage; see /d
 const readHere = {
   validatorCompiler: () => () => true,
   errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const answer = dialectOf(request).error(toAppError(error))
+    const answer = responseFormatOf(request).error(toAppError(error))
     if (answer === undefined) throw error
     sendResponse(reply, answer)
   },

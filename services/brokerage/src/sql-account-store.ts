@@ -4,10 +4,10 @@ import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import { sql } from 'kysely'
 import type { ColumnType, Generated, Kysely } from 'kysely'
-import type { AccountStore, EarlierOrder, Filing, LedgerEntry } from './port.ts'
+import type { AccountStore, EarlierOrder, OrderBatch, LedgerEntry } from './port.ts'
 import { formatDecimal } from './decimal.ts'
 import { duplicateWindowMs, effectiveMs, movementOf, operationOf } from './order.ts'
-import type { Account, FiledOrder, Order, Position } from './order.ts'
+import type { Account, DecidedOrder, Order, Position } from './order.ts'
 import { earlierOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from './stored-rows.ts'
 import type { OrderRow } from './stored-rows.ts'
 
@@ -44,7 +44,7 @@ export type AccountTables = IdempotencyTable & {
 }
 
 /** Accounts in a SQL database. The database itself refuses what would leave less than nothing. */
-export function createSqlAccounts(database: Database<AccountTables>): AccountStore {
+export function createSqlAccountStore(database: Database<AccountTables>): AccountStore {
   const statements = prepareStatements(database.query)
   const toKeep = recordStatements(database.query)
 
@@ -84,7 +84,7 @@ export function createSqlAccounts(database: Database<AccountTables>): AccountSto
       return Number(results[0]?.rows[0]?.id)
     },
 
-    async recall(id, orders) {
+    async loadContext(id, orders) {
       const account = await find(id)
       if (account === undefined) return undefined
       const repeated = new Set<Order>()
@@ -98,7 +98,7 @@ export function createSqlAccounts(database: Database<AccountTables>): AccountSto
       return { account, repeated, earlier }
     },
 
-    async file(filing, answers) {
+    async commitBatch(filing, answers) {
       if (filing.orders.length === 0 && answers.length === 0) return true
       const unit = filing.orders.length === 0 ? [] : statementsOf(filing, statements)
       const { failedStatement } = await database.commit([...unit, ...toKeep(answers)])
@@ -277,7 +277,7 @@ type PositionKey = { account_id: number; issuer_name: string }
 type PositionChange = { shares: bigint; price: bigint; cost: bigint; since: number }
 
 /** Cash and shares are moved by the sums of the entries that are made of the same orders, so they cannot drift from them. */
-function statementsOf({ before, after, orders }: Filing, statements: Statements): Statement[] {
+function statementsOf({ before, after, orders }: OrderBatch, statements: Statements): Statement[] {
   const accepted = orders.filter(({ refusals }) => refusals.length === 0)
   const move = statements.move({
     id: before.id,
@@ -299,7 +299,7 @@ function statementsOf({ before, after, orders }: Filing, statements: Statements)
 function positionStatements(
   before: Account,
   after: Account,
-  accepted: readonly FiledOrder[],
+  accepted: readonly DecidedOrder[],
   statements: Statements,
 ): Statement[] {
   const moved = new Map<string, bigint>()

@@ -3,7 +3,7 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import type { Storage } from './port.ts'
-import { createSqlAccounts } from './sql-account-store.ts'
+import { createSqlAccountStore } from './sql-account-store.ts'
 import type { AccountTables } from './sql-account-store.ts'
 
 /** Opens what the URL names; the client of a server is loaded only where it is needed. */
@@ -11,7 +11,7 @@ export async function openStorage(url: string, cacheUrl: string): Promise<Storag
   if (isDynamodb(url)) return (await import('./dynamodb/storage.ts')).openDynamodbStorage(url, cacheUrl)
   const database = await openDatabase<AccountTables>(url, { migrations })
   return {
-    accounts: createSqlAccounts(database),
+    accounts: createSqlAccountStore(database),
     idempotencyStore: createSqlIdempotencyStore(database),
     ping: database.ping,
     close: database.close,

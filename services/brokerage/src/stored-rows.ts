@@ -2,7 +2,7 @@ import type { EarlierOrder, LedgerEntry, OrderRecord } from './port.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
 import { effectiveMs, movementOf, operationOf } from './order.ts'
-import type { Balance, FiledOrder, Position, Refusal } from './order.ts'
+import type { Balance, DecidedOrder, Position, Refusal } from './order.ts'
 
 /** How an order is kept in every engine: its exact numbers as texts, what is nested in it as JSON. */
 export type OrderRow = {
@@ -32,7 +32,7 @@ export type LedgerRow = {
   recorded_at: number
 }
 
-export function orderRow({ order, sequence, refusals, balance }: FiledOrder): OrderRow {
+export function orderRow({ order, sequence, refusals, balance }: DecidedOrder): OrderRow {
   return {
     sequence,
     client_order_id: order.clientOrderId ?? null,
@@ -55,7 +55,7 @@ export function openingEntry(cash: Decimal, openedMs: number): LedgerEntry {
 }
 
 /** The entry that an accepted order makes. */
-export function ledgerEntry({ order, sequence, balance }: FiledOrder): LedgerEntry {
+export function ledgerEntry({ order, sequence, balance }: DecidedOrder): LedgerEntry {
   return {
     sequence,
     kind: operationOf(order) === 'BUY' ? 'BUY' : 'SELL',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import type { Filing } from '../src/port.ts'
+import type { OrderBatch } from '../src/port.ts'
 import { decimalMax, decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
 import type { Account, Order } from '../src/order.ts'
@@ -32,7 +32,7 @@ async function createStore(t: TestContext) {
   return { store, open }
 }
 
-function filingOf(before: Account, change: Partial<Order> = {}): Filing {
+function filingOf(before: Account, change: Partial<Order> = {}): OrderBatch {
   const after = apply({ ...before, sequence: before.sequence + 1 }, { ...order, ...change })
   const filed = { order: { ...order, ...change }, sequence: after.sequence, refusals: [], balance: after }
   return { before, after, orders: [filed] }
@@ -43,7 +43,7 @@ test('An account is found as it was filed, with amounts beyond what a float can 
   const before = await open(8_999_999_999_999_999_999n)
   assert.equal(before.cash, 8_999_999_999_999_999_999n)
   const filing = filingOf(before, { price: 1_234_567_890_123_456_789n })
-  assert.ok(await store.file(filing, []))
+  assert.ok(await store.commitBatch(filing, []))
   assert.deepEqual(await store.find(before.id), filing.after)
   const [opening, entry] = await store.listLedger(before.id, { after: -1, limit: 10 })
   assert.equal(opening?.amount, before.cash)
@@ -54,16 +54,16 @@ test('An account is found as it was filed, with amounts beyond what a float can 
 test('The largest amounts that the rules let through fit', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(decimalMax)
-  assert.ok(await store.file(filingOf(before, { shares: decimalMax, price: 1n }), []))
+  assert.ok(await store.commitBatch(filingOf(before, { shares: decimalMax, price: 1n }), []))
   assert.equal((await store.find(before.id))?.positions.get('AAPL')?.shares, 9_000_000_000_000n)
 })
 
 test('Of two filings that were decided on the same account one counts, and the other changes nothing', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open()
-  assert.ok(await store.file(filingOf(before), []))
+  assert.ok(await store.commitBatch(filingOf(before), []))
   const after = await store.find(before.id)
-  assert.ok(!(await store.file(filingOf(before, { issuer: 'MSFT' }), [])))
+  assert.ok(!(await store.commitBatch(filingOf(before, { issuer: 'MSFT' }), [])))
   assert.deepEqual(await store.find(before.id), after)
   assert.equal((await store.listOrders(before.id, { after: 0, limit: 10 })).length, 1)
 })
@@ -72,12 +72,12 @@ test('A filing whose cash or shares are not what its orders make of them changes
   const { store, open } = await createStore(t)
   const before = await open()
   const filing = filingOf(before)
-  assert.ok(!(await store.file({ ...filing, after: { ...filing.after, cash: decimalOf(901n) } }, [])))
-  assert.ok(!(await store.file({ ...filingOf({ ...before, cash: decimalOf(2000n) }) }, [])))
+  assert.ok(!(await store.commitBatch({ ...filing, after: { ...filing.after, cash: decimalOf(901n) } }, [])))
+  assert.ok(!(await store.commitBatch({ ...filingOf({ ...before, cash: decimalOf(2000n) }) }, [])))
   const ghost = { shares: 5n, price: 1n, cost: 5n, since: 0 }
   const imagined = { ...before, positions: new Map([['AAPL', ghost]]) }
-  assert.ok(!(await store.file(filingOf(imagined, { operation: 'SELL', shares: decimalOf(5n) }), [])))
-  assert.ok(!(await store.file(filingOf(imagined), [])))
+  assert.ok(!(await store.commitBatch(filingOf(imagined, { operation: 'SELL', shares: decimalOf(5n) }), [])))
+  assert.ok(!(await store.commitBatch(filingOf(imagined), [])))
   assert.deepEqual(await store.find(before.id), before)
   assert.deepEqual(await store.listOrders(before.id, { after: 0, limit: 10 }), [])
 })
@@ -85,7 +85,7 @@ test('A filing whose cash or shares are not what its orders make of them changes
 test('A filing that leaves cash or shares below zero is refused, whatever the rules said', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(decimalOf(1n))
-  await assert.rejects(store.file(filingOf(before), []))
+  await assert.rejects(store.commitBatch(filingOf(before), []))
   assert.deepEqual(await store.find(before.id), before)
 })
 
@@ -95,7 +95,10 @@ test('Refused orders move the sequence of the account and not its version', asyn
   const after = { ...before, sequence: 1 }
   const refusals = [{ rule: 'CLOSED_MARKET' as const, sentences: { timestamp: 'The market is closed.' } }]
   assert.ok(
-    await store.file({ before, after, orders: [{ order, sequence: 1, refusals, balance: before }] }, []),
+    await store.commitBatch(
+      { before, after, orders: [{ order, sequence: 1, refusals, balance: before }] },
+      [],
+    ),
   )
   assert.deepEqual(await store.find(before.id), after)
   const [record] = await store.listOrders(before.id, { after: 0, limit: 10 })

@@ -8,7 +8,7 @@ import { engineUrl, until } from '@quintet/chassis/testing'
 import { createClient } from '@redis/client'
 import { decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
-import type { FiledOrder, Order } from '../src/order.ts'
+import type { DecidedOrder, Order } from '../src/order.ts'
 import { migrateStorage, openStorage } from '../src/storage.ts'
 import { freshTable } from './fresh-storage.ts'
 import { createWorld, startMs } from './world.ts'
@@ -152,12 +152,12 @@ if (server !== undefined) {
     const before = await accounts.find(1)
     assert.ok(before)
     let after = before
-    const orders = Array.from({ length: 1_000 }, (_, n): FiledOrder => {
+    const orders = Array.from({ length: 1_000 }, (_, n): DecidedOrder => {
       const order = { ...buyOrder, issuer: longest(n) }
       after = apply({ ...after, sequence: n + 1 }, order)
       return { order, sequence: n + 1, refusals: [], balance: after }
     })
-    assert.ok(await accounts.file({ before, after, orders }, []))
+    assert.ok(await accounts.commitBatch({ before, after, orders }, []))
     await close()
 
     const named = { issuer_name: longest(7), client_order_id: 'one', share_price: '1234567.891234' }

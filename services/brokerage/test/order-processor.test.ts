@@ -9,9 +9,9 @@ import type { AccountStore } from '../src/port.ts'
 import { decimalOf } from '../src/decimal.ts'
 import { createMarket } from '../src/market.ts'
 import type { Order } from '../src/order.ts'
-import { createOrderDesk } from '../src/order-processor.ts'
+import { createOrderProcessor } from '../src/order-processor.ts'
 import type { Outcome } from '../src/order-processor.ts'
-import { createSqlAccounts } from '../src/sql-account-store.ts'
+import { createSqlAccountStore } from '../src/sql-account-store.ts'
 import type { AccountTables } from '../src/sql-account-store.ts'
 
 const buy: Order = {
@@ -31,18 +31,18 @@ async function createDesk(t: TestContext, over: (store: AccountStore) => Partial
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
-  const store = createSqlAccounts(database)
+  const store = createSqlAccountStore(database)
   const units: number[] = []
   const watched: AccountStore = {
     ...store,
     ...over(store),
-    file(filing, answers) {
+    commitBatch(filing, answers) {
       units.push(filing.orders.length)
-      return (over(store).file ?? store.file)(filing, answers)
+      return (over(store).commitBatch ?? store.commitBatch)(filing, answers)
     },
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
-  const desk = createOrderDesk({ store: watched, market })
+  const desk = createOrderProcessor({ store: watched, market })
   const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])
   const place = (orders: Partial<Order>[], records: readonly IdempotencyRecord[] = []) =>
     desk.place(
@@ -137,11 +137,11 @@ test('What refuses one of a unit leaves the others of the unit alone', async (t)
 test('When the account has moved on, its orders are decided again on what it is now', async (t) => {
   let interferences = 3
   const { place, units, store, id } = await createDesk(t, (store) => ({
-    async file(filing, answers) {
+    async commitBatch(filing, answers) {
       if (interferences-- > 0) {
         const account = await store.find(id)
         assert.ok(account)
-        await store.file(
+        await store.commitBatch(
           {
             before: account,
             after: { ...account, sequence: account.sequence + 1 },
@@ -150,7 +150,7 @@ test('When the account has moved on, its orders are decided again on what it is 
           [],
         )
       }
-      return store.file(filing, answers)
+      return store.commitBatch(filing, answers)
     },
   }))
   const filed = (sequence: number) => ({
@@ -169,7 +169,7 @@ test('When the account has moved on, its orders are decided again on what it is 
 })
 
 test('An account that never stands still is 503 after a bounded number of attempts', async (t) => {
-  const { place, units, store, id } = await createDesk(t, () => ({ file: async () => false }))
+  const { place, units, store, id } = await createDesk(t, () => ({ commitBatch: async () => false }))
   await assert.rejects(place([{}]), (error) => error instanceof AppError && error.code === 'overloaded')
   assert.equal(units.length, 64)
   assert.equal((await store.find(id))?.cash, decimalOf(1000n))
@@ -179,7 +179,7 @@ test('A database that fails is told to everybody who waits, changes nothing, and
   let isDown = true
   const down = new AppError('dependency_down', 'The database cannot be written.')
   const { place, store, id, units } = await createDesk(t, (store) => ({
-    file: (filing, answers) => (isDown ? Promise.reject(down) : store.file(filing, answers)),
+    commitBatch: (filing, answers) => (isDown ? Promise.reject(down) : store.commitBatch(filing, answers)),
   }))
   const answers = await Promise.allSettled([place([{}]), place([{ issuer: 'B' }]), place([{ issuer: 'C' }])])
   for (const answer of answers) assert.equal(answer.status === 'rejected' && answer.reason, down)

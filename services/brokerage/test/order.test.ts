@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decimalMax, decimalOf } from '../src/decimal.ts'
-import { apply, averageCost, isNear, isSameContent, judge, likenessOf, positionsMax } from '../src/order.ts'
-import type { Account, Circumstances, Order } from '../src/order.ts'
+import {
+  apply,
+  averageCost,
+  isWithinDuplicateWindow,
+  isSameContent,
+  evaluate,
+  duplicateKey,
+  positionsMax,
+} from '../src/order.ts'
+import type { Account, OrderConditions, Order } from '../src/order.ts'
 
 const account: Account = {
   id: 1,
@@ -25,11 +33,11 @@ const buy: Order = {
   isInSequence: false,
 }
 
-const open: Circumstances = { isMarketOpen: true, isDuplicate: false }
+const open: OrderConditions = { isMarketOpen: true, isDuplicate: false }
 const rules = (order: Partial<Order>, circumstances = open, on: Account = account) =>
-  judge(on, { ...buy, ...order }, circumstances).map(({ rule }) => rule)
+  evaluate(on, { ...buy, ...order }, circumstances).map(({ rule }) => rule)
 const sentences = (order: Partial<Order>, on: Account = account) =>
-  judge(on, { ...buy, ...order }, open)[0]?.sentences
+  evaluate(on, { ...buy, ...order }, open)[0]?.sentences
 
 test('An order that breaks no rule is not refused, and its operation may be in either case', () => {
   for (const operation of ['BUY', 'buy', 'Buy']) assert.deepEqual(rules({ operation }), [])
@@ -38,7 +46,7 @@ test('An order that breaks no rule is not refused, and its operation may be in e
 test('All that makes an operation invalid is told at once, and stops the other rules', () => {
   const nothing = { operation: 'HOLD', issuer: '  ', shares: -1n, price: 0n, timestampMs: 2_000_000 }
   const closed = { isMarketOpen: false, isDuplicate: true }
-  assert.deepEqual(judge(account, { ...buy, ...nothing }, closed), [
+  assert.deepEqual(evaluate(account, { ...buy, ...nothing }, closed), [
     {
       rule: 'INVALID_OPERATION',
       sentences: {
@@ -147,8 +155,8 @@ test('The average cost is that of what was bought, and a sale leaves it as it wa
 
 test('Orders are duplicates when operation, issuer and shares are the same less than 300 seconds apart', () => {
   for (const other of [{ operation: 'SELL' }, { issuer: 'MSFT' }, { shares: decimalOf(3n) }])
-    assert.notEqual(likenessOf({ ...buy, ...other }), likenessOf(buy))
-  assert.equal(likenessOf({ ...buy, operation: 'buy', price: 1n }), likenessOf(buy))
+    assert.notEqual(duplicateKey({ ...buy, ...other }), duplicateKey(buy))
+  assert.equal(duplicateKey({ ...buy, operation: 'buy', price: 1n }), duplicateKey(buy))
   for (const [apartMs, expected] of [
     [0, true],
     [299_999, true],
@@ -156,9 +164,13 @@ test('Orders are duplicates when operation, issuer and shares are the same less 
     [300_000, false],
     [-300_000, false],
   ] as const)
-    assert.equal(isNear({ ...buy, timestampMs: buy.timestampMs + apartMs }, buy), expected, String(apartMs))
+    assert.equal(
+      isWithinDuplicateWindow({ ...buy, timestampMs: buy.timestampMs + apartMs }, buy),
+      expected,
+      String(apartMs),
+    )
   const byArrival = { ...buy, duplicatesBy: 'server' as const, timestampMs: 0 }
-  assert.ok(isNear(byArrival, buy))
+  assert.ok(isWithinDuplicateWindow(byArrival, buy))
 })
 
 const anotherWay: Partial<Order> = { receivedMs: 5, hoursBy: 'server', clientOrderId: 'one' }

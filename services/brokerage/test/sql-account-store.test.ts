@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { decimalOf } from '../src/decimal.ts'
-import { createSqlAccounts } from '../src/sql-account-store.ts'
+import { createSqlAccountStore } from '../src/sql-account-store.ts'
 import type { AccountTables } from '../src/sql-account-store.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { freshStorage } from './fresh-storage.ts'
@@ -11,7 +11,7 @@ test('The database itself refuses cash and shares below zero', async (t) => {
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
-  const store = createSqlAccounts(database)
+  const store = createSqlAccountStore(database)
   const before = await store.find(await store.open({ cash: decimalOf(1n), openedMs: 1_000_000 }, []))
   for (const text of [
     'update account set cash = -1',

@@ -32,7 +32,7 @@ import { eventsStream } from './port.ts'
 import type { CommitWith, GuidStore } from './port.ts'
 
 /** GUIDs in a SQL database behind the cache. Each write is one unit with the event that tells of it. */
-export function createSqlGuids({
+export function createSqlGuidStore({
   database,
   cache,
   clock,

@@ -12,7 +12,7 @@ import { commandsQueue, operationKeptMs, OperationOver } from './port.ts'
 import type { OperationStore } from './port.ts'
 
 /** Operations in the SQL database of the GUIDs. A command is stored with its operation in one unit. */
-export function createSqlOperations({
+export function createSqlOperationStore({
   database,
   clock,
   backlogMax,

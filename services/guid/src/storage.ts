@@ -3,9 +3,9 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/outbox'
-import { createSqlGuids } from './sql-guid-store.ts'
+import { createSqlGuidStore } from './sql-guid-store.ts'
 import type { GuidTables } from './sql-tables.ts'
-import { createSqlOperations } from './sql-operations.ts'
+import { createSqlOperationStore } from './sql-operations.ts'
 import type { Storage } from './port.ts'
 
 /** Opens what the URL names; the scheme chooses the engine, whose library is loaded only then. */
@@ -20,8 +20,8 @@ export async function openStorage(url: string): Promise<Storage> {
     createStores({ cache, clock, backlogMax, wake }) {
       const waking = wakeAfterCommit(database, { wake })
       return {
-        guids: createSqlGuids({ database: waking, cache, clock }),
-        operations: createSqlOperations({ database: waking, clock, backlogMax }),
+        guids: createSqlGuidStore({ database: waking, cache, clock }),
+        operations: createSqlOperationStore({ database: waking, clock, backlogMax }),
         idempotencyStore: createSqlIdempotencyStore(waking),
         sweeps: [],
       }

@@ -10,8 +10,8 @@ import type { MongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
 import { collectionsOf } from '../src/mongodb/documents.ts'
 import { createOperationCompletion } from '../src/mongodb/operation-completion.ts'
 import type { OperationCompletion } from '../src/mongodb/operation-completion.ts'
-import { createMongoGuids } from '../src/mongodb/guid-store.ts'
-import { createMongoOperations } from '../src/mongodb/operation-store.ts'
+import { createMongoGuidStore } from '../src/mongodb/guid-store.ts'
+import { createMongoOperationStore } from '../src/mongodb/operation-store.ts'
 import { createMongoOutbox } from '../src/mongodb/outbox.ts'
 import { createMongoRecovery } from '../src/mongodb/recovery.ts'
 import { migrateStorage } from '../src/storage.ts'
@@ -212,8 +212,8 @@ async function createWorld(t: TestContext, server: string) {
     const sweeps = createMongoRecovery(parts)
     return {
       answers,
-      guids: createMongoGuids(parts),
-      operations: createMongoOperations({ ...parts, backlogMax: 10 }),
+      guids: createMongoGuidStore(parts),
+      operations: createMongoOperationStore({ ...parts, backlogMax: 10 }),
       async settle() {
         await afterwards.drain()
         await collections.guids.updateMany({}, { $set: { outbox: [] } })

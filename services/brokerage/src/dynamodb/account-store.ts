@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
 import { withId, DuplicateRequest } from '@quintet/chassis/idempotency'
-import type { AccountStore, EarlierOrder, Filing } from '../port.ts'
+import type { AccountStore, EarlierOrder, OrderBatch } from '../port.ts'
 import { answerPut } from './idempotency-store.ts'
 import type { DuplicateHints } from '../duplicate-hints.ts'
 import { accountItem, accountOf, bytesOf, keyOf, packInParts, unpack } from './items.ts'
 import type { DynamodbLink, Item, Key, Put } from './connection.ts'
-import { duplicateWindowMs, effectiveMs, likenessOf, movementOf } from '../order.ts'
-import type { Account, FiledOrder, Order } from '../order.ts'
+import { duplicateWindowMs, effectiveMs, duplicateKey, movementOf } from '../order.ts'
+import type { Account, DecidedOrder, Order } from '../order.ts'
 import { earlierOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from '../stored-rows.ts'
 import type { LedgerRow, OrderRow } from '../stored-rows.ts'
 
@@ -23,7 +23,7 @@ const bytesPerTransactionMax = 3_900_000
  * The orders and the ledger entries of a unit are lists in few items, so that a transaction has room for a whole batch. To be
  * found by what they say, orders have index items beside them, which prove nothing: who finds one looks at the order.
  */
-export function createDynamodbAccounts(link: DynamodbLink, hints: DuplicateHints): AccountStore {
+export function createDynamodbAccountStore(link: DynamodbLink, hints: DuplicateHints): AccountStore {
   async function find(id: number): Promise<Account | undefined> {
     const item = await link.get(accountKey(id))
     return item && accountOf(id, item)
@@ -55,7 +55,7 @@ export function createDynamodbAccounts(link: DynamodbLink, hints: DuplicateHints
 
   async function isRepeated(id: number, order: Order): Promise<boolean> {
     const at = effectiveMs(order)
-    const alike = (ms: number) => keyOf('LIKE', digestOf(likenessOf(order)), ms)
+    const alike = (ms: number) => keyOf('LIKE', digestOf(duplicateKey(order)), ms)
     const [from, to] = [alike(at - duplicateWindowMs + 1), alike(at + duplicateWindowMs - 1)]
     for await (const item of link.range(partitionOf(id), from, `${to}#~`)) {
       if (await isLike(id, sequenceOf(item), order)) return true
@@ -112,7 +112,7 @@ export function createDynamodbAccounts(link: DynamodbLink, hints: DuplicateHints
       return id
     },
 
-    async recall(id, orders) {
+    async loadContext(id, orders) {
       const [account, repeated] = await Promise.all([find(id), findHinted(id, orders)])
       if (account === undefined) return undefined
       const earlier = new Map<string, EarlierOrder>()
@@ -131,7 +131,7 @@ export function createDynamodbAccounts(link: DynamodbLink, hints: DuplicateHints
       return { account, repeated, earlier }
     },
 
-    async file(filing, answers) {
+    async commitBatch(filing, answers) {
       const { orders, before } = filing
       if (orders.length === 0 && answers.length === 0) return true
       const unit = randomUUID()
@@ -187,7 +187,7 @@ function accountKey(id: number): Key {
 }
 
 /** The account first, then what its orders and entries are; nothing where there are no orders. */
-function putsOf({ before, after, orders }: Filing, unit: string): Put[] {
+function putsOf({ before, after, orders }: OrderBatch, unit: string): Put[] {
   if (orders.length === 0) return []
   const pk = partitionOf(before.id)
   const was = accountItem(accountKey(before.id), before)
@@ -207,7 +207,7 @@ function putsOf({ before, after, orders }: Filing, unit: string): Put[] {
 }
 
 /** Cash and shares are what the entries make of those of before, and nothing is below zero, whatever the rules said. */
-function isSound({ before, after, orders }: Filing): boolean {
+function isSound({ before, after, orders }: OrderBatch): boolean {
   const accepted = acceptedOf(orders)
   const cash = accepted.reduce((sum, { order }) => sum + movementOf(order).amount, before.cash)
   const shares = new Map([...before.positions].map(([issuer, position]) => [issuer, position.shares]))
@@ -223,15 +223,15 @@ function isSound({ before, after, orders }: Filing): boolean {
   )
 }
 
-function acceptedOf(orders: readonly FiledOrder[]): FiledOrder[] {
+function acceptedOf(orders: readonly DecidedOrder[]): DecidedOrder[] {
   return orders.filter(({ refusals }) => refusals.length === 0)
 }
 
 /** By what they say, orders are found through keys that end with their sequence. */
-function indexItems(id: number, orders: readonly FiledOrder[]): Item[] {
+function indexItems(id: number, orders: readonly DecidedOrder[]): Item[] {
   const pk = { S: partitionOf(id) }
   const alike = acceptedOf(orders).map(({ order, sequence }) =>
-    keyOf('LIKE', digestOf(likenessOf(order)), effectiveMs(order), sequence),
+    keyOf('LIKE', digestOf(duplicateKey(order)), effectiveMs(order), sequence),
   )
   const named = orders.flatMap(({ order, sequence }) =>
     order.clientOrderId === undefined ? [] : [keyOf('CLIENT', digestOf(order.clientOrderId), sequence)],
@@ -246,13 +246,13 @@ function sequenceOf({ sk }: Item): number {
 function isDuplicateOf(row: OrderRow, order: Order): boolean {
   const { order: kept } = recordOf(row)
   return (
-    likenessOf({ ...order, ...kept }) === likenessOf(order) &&
+    duplicateKey({ ...order, ...kept }) === duplicateKey(order) &&
     Math.abs(row.effective_at - effectiveMs(order)) < duplicateWindowMs
   )
 }
 
 function hintKey(id: number, order: Order): string {
-  return `${id}:${digestOf(likenessOf(order))}`
+  return `${id}:${digestOf(duplicateKey(order))}`
 }
 
 /** Of any length and any characters; in a key it has neither. */

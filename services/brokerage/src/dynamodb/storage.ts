@@ -1,4 +1,4 @@
-import { createDynamodbAccounts } from './account-store.ts'
+import { createDynamodbAccountStore } from './account-store.ts'
 import { createDynamodbIdempotencyStore } from './idempotency-store.ts'
 import { openDynamodbLink } from './connection.ts'
 import { openDuplicateHints } from '../duplicate-hints.ts'
@@ -9,7 +9,7 @@ export function openDynamodbStorage(url: string, cacheUrl: string): Storage {
   const link = openDynamodbLink(url)
   const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${link.table}:like:`)
   return {
-    accounts: createDynamodbAccounts(link, hints),
+    accounts: createDynamodbAccountStore(link, hints),
     idempotencyStore: createDynamodbIdempotencyStore(link),
     async ping() {
       await link.get({ pk: 'COUNTER', sk: 'ACCOUNT' })

@@ -24,7 +24,7 @@ const outboxMax = 1_000
  * GUIDs in MongoDB behind the cache. A write is one change of one document, which has in it the event that tells of the
  * change and whatever else comes with it, on the condition that the document stands as it was read.
  */
-export function createMongoGuids({
+export function createMongoGuidStore({
   link,
   collections: { guids },
   answers: kept,

@@ -11,7 +11,7 @@ import { operationKeptMs } from '../port.ts'
 import type { OperationStore } from '../port.ts'
 
 /** Operations in MongoDB. Each is its own place in the outbox, until its command has reached the queue. */
-export function createMongoOperations({
+export function createMongoOperationStore({
   link,
   collections: { operations, control },
   answers: kept,

@@ -3,9 +3,9 @@ import { createBackgroundTasks } from '../background-tasks.ts'
 import { createMongoIdempotencyStore } from './idempotency-store.ts'
 import { collectionsOf } from './documents.ts'
 import { createOperationCompletion } from './operation-completion.ts'
-import { createMongoGuids } from './guid-store.ts'
+import { createMongoGuidStore } from './guid-store.ts'
 import { checkMigrations } from './migrations.ts'
-import { createMongoOperations } from './operation-store.ts'
+import { createMongoOperationStore } from './operation-store.ts'
 import { createMongoOutbox } from './outbox.ts'
 import { createMongoRecovery } from './recovery.ts'
 import type { Storage } from '../port.ts'
@@ -24,7 +24,7 @@ export function openMongoStorage(url: string, backgroundTasks = createBackground
       const base = { link, collections, clock }
       const idempotencyStore = createMongoIdempotencyStore({ ...base, afterwards: backgroundTasks })
       const ends = createOperationCompletion(base)
-      const guids = createMongoGuids({
+      const guids = createMongoGuidStore({
         ...base,
         answers: idempotencyStore,
         ends,
@@ -32,7 +32,13 @@ export function openMongoStorage(url: string, backgroundTasks = createBackground
         cache,
         wake,
       })
-      const operations = createMongoOperations({ ...base, answers: idempotencyStore, ends, backlogMax, wake })
+      const operations = createMongoOperationStore({
+        ...base,
+        answers: idempotencyStore,
+        ends,
+        backlogMax,
+        wake,
+      })
       return {
         guids,
         operations,
