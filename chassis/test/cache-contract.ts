@@ -419,7 +419,7 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
   return fc.asyncProperty(fc.scheduler(), clients, async (scheduler, scripts) => {
     const pause = () => scheduler.schedule(Promise.resolve())
     const strangers = new Set<symbol>()
-    const cache = await open({ clock: createManualClock(startMs), trusted: () => strangers.size === 0 })
+    const cache = await open({ clock: createManualClock(startMs), singleProcess: () => strangers.size === 0 })
     const observer = createObserver(cache, createRegister(pause), strangers)
     const run = async (script: ReadonlyArray<{ act: Act; key: string }>) => {
       for (const { act, key } of script) {

@@ -171,7 +171,7 @@ test('memory: the time of a wait that has ended is not counted against the next 
 })
 
 test('memory: over a storage that others write to, nothing is held and every read loads', async (t) => {
-  const { cache } = await createWorld(t, 'memory:', { trusted: () => false })
+  const { cache } = await createWorld(t, 'memory:', { singleProcess: () => false })
   t.assert.equal(
     await cache.write(
       ['key'],
@@ -322,7 +322,7 @@ async function createWorld(t: TestContext, url = 'memory:', options: Partial<Cac
 /** A world whose storage can become shared, and this process's own again. */
 async function createTrustedWorld(t: TestContext) {
   let trusted = true
-  const { cache } = await createWorld(t, 'memory:', { trusted: () => trusted })
+  const { cache } = await createWorld(t, 'memory:', { singleProcess: () => trusted })
   const lose = () => {
     trusted = false
   }

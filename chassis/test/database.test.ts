@@ -25,17 +25,17 @@ test('sqlite: a write that is answered has been synced: the journal is a WAL and
 test('sqlite: a process is sole until another opens the database, and says so before the other can write', async (t: TestContext) => {
   const url = createFileUrl(t)
   const first = await open(t, url)
-  t.assert.equal(first.isSole(), true)
+  t.assert.equal(first.isSingleProcess(), true)
   const opening = open(t, url)
   const second = await opening
-  t.assert.equal(first.isSole(), false)
-  t.assert.equal(second.isSole(), false)
+  t.assert.equal(first.isSingleProcess(), false)
+  t.assert.equal(second.isSingleProcess(), false)
   await Promise.all([add(first.query, 'a').execute(), add(second.query, 'b').execute()])
   t.assert.equal(await count(first.query), 2)
   await first.close()
   await second.close()
   const third = await open(t, url)
-  t.assert.equal(third.isSole(), true)
+  t.assert.equal(third.isSingleProcess(), true)
 })
 
 test('sqlite: a private database goes away with its last trace', async (t: TestContext) => {
@@ -103,7 +103,7 @@ test('sqlite: a migration that fails leaves the database as it was, and free to 
   )
   await t.assert.rejects(openDatabase(url, { migrations: folder }), /half-way/)
   const database = await open(t, url)
-  t.assert.equal(database.isSole(), true)
+  t.assert.equal(database.isSingleProcess(), true)
   const half = { sql: "select 1 from sqlite_master where name = 'half'", parameters: [], required: true }
   t.assert.equal((await database.commit([half])).failedStatement, 0)
 })

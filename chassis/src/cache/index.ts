@@ -28,7 +28,7 @@ const adapters: Record<string, (url: string, options: CacheOptions) => Promise<C
       ...options,
       entriesMax: 1,
       bytesMax: 1,
-      trusted: () => false,
+      singleProcess: () => false,
     }),
   'redis:': redis,
   'rediss:': redis,

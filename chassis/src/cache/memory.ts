@@ -18,7 +18,7 @@ export function openMemoryCache(url: string, options: CacheOptions): Cache {
 export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   const {
     clock,
-    trusted = () => true,
+    singleProcess = () => true,
     valueTtlMs = 60_000,
     absentTtlMs = 5_000,
     flightWaitMs = 100,
@@ -169,7 +169,7 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   }
 
   function isUsable(): boolean {
-    const usable = !closed && trusted()
+    const usable = !closed && singleProcess()
     if (wasUsable && !usable) forget()
     wasUsable = usable
     return usable

@@ -84,5 +84,5 @@ export type CacheOptions = {
    * cache in memory is bypassed, and what it held is gone. It must say no from before the first write of a stranger
    * until after the last, and until it was asked once: a no that comes and goes between two calls is not seen.
    */
-  trusted?: () => boolean
+  singleProcess?: () => boolean
 }

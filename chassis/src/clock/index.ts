@@ -33,12 +33,12 @@ export function exponentialBackoffMs(attempt: number): number {
 export type Deadline = { readonly before?: number }
 
 /** Something was not done in the time that it was given. */
-export class TookTooLong extends Error {}
+export class TimeoutError extends Error {}
 
 /** What the work gives, or a rejection with `TookTooLong`; the work goes on all the same. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+export async function withTimeout<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => reject(new TookTooLong(`There was no answer within ${ms} ms.`)), ms)
+  const timer = setTimeout(() => reject(new TimeoutError(`There was no answer within ${ms} ms.`)), ms)
   try {
     return await Promise.race([work, promise])
   } finally {

@@ -38,7 +38,7 @@ export type Database<Tables> = {
    */
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   /** Whether no other process can be writing, so that what this process remembers of the data is true. */
-  isSole(): boolean
+  isSingleProcess(): boolean
   /** Rejects when the engine does not answer. */
   ping(): Promise<void>
   close(): Promise<void>

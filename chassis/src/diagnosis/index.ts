@@ -1,4 +1,4 @@
-import { within } from '../clock/index.ts'
+import { withTimeout } from '../clock/index.ts'
 import { broken, good } from './port.ts'
 import type { Diagnose, Finding } from './port.ts'
 
@@ -16,7 +16,7 @@ export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> 
   try {
     const look = own ?? (await engines[scheme]?.())
     if (look === undefined) return [broken(`There is no engine for "${scheme}:".`)]
-    return await within(timeoutMs, look(url))
+    return await withTimeout(timeoutMs, look(url))
   } catch (error) {
     return [broken(`It cannot be looked at: ${reasonOf(error)}`)]
   }

@@ -1,4 +1,4 @@
-import { within } from '@quintet/chassis/clock'
+import { withTimeout } from '@quintet/chassis/clock'
 import { createClient } from '@redis/client'
 
 /**
@@ -37,7 +37,7 @@ function createRedisHints(url: string, prefix: string): DuplicateHints {
   return {
     async find(keys) {
       if (keys.length === 0 || !client.isReady) return []
-      const found = await within(hintRetentionMs, client.mGet(keys.map((key) => prefix + key))).catch(
+      const found = await withTimeout(hintRetentionMs, client.mGet(keys.map((key) => prefix + key))).catch(
         () => [],
       )
       return found.map((text) => (text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined))

@@ -52,7 +52,7 @@ export async function createCertificatesApp(
   const cache = await openCache(config.CACHE_URL, {
     clock,
     namespace: 'certificates',
-    trusted: storage.isSole,
+    singleProcess: storage.isSingleProcess,
   })
   const relay = createOutboxRelay({ database: storage, queue, clock })
   const database = wakeAfterCommit(storage, relay)

@@ -24,7 +24,11 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     openStorage(config.GUID_DATABASE_URL),
     openQueue(config.EVENTS_URL, { clock }),
   ])
-  const cache = await openCache(config.CACHE_URL, { clock, namespace: 'guid', trusted: storage.isSole })
+  const cache = await openCache(config.CACHE_URL, {
+    clock,
+    namespace: 'guid',
+    singleProcess: storage.isSingleProcess,
+  })
   const streams = { [eventsStream]: eventsKept }
   const relay = createRelay({ outbox: storage.outbox, queue, clock, streams })
   const backlogMax = config.GUID_BACKLOG_MAX

@@ -5,7 +5,7 @@ import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
 import { Value } from 'typebox/value'
-import { admit, alreadyLive, expireFault, movedOn, notFound } from './guid.ts'
+import { checkPrecondition, alreadyLive, expireFault, versionMismatch, notFound } from './guid.ts'
 import { OperationOver } from './port.ts'
 import type { GuidStore, OperationStore } from './port.ts'
 
@@ -33,9 +33,9 @@ export function createCommandHandler({
     }
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
-    const version = await admit(guids, guid, versions)
+    const version = await checkPrecondition(guids, guid, versions)
     if ((await guids.update(guid, change, version, beside)) === undefined)
-      throw version === undefined ? notFound() : movedOn()
+      throw version === undefined ? notFound() : versionMismatch()
   }
 
   return async ({ id, body }) => {

@@ -69,7 +69,7 @@ export function createVersions(clock: Clock): () => number {
 }
 
 /** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
-export async function admit(
+export async function checkPrecondition(
   guids: { find(guid: string): Entry | undefined | Promise<Entry | undefined> },
   guid: string,
   versions: readonly number[] | undefined,
@@ -77,11 +77,11 @@ export async function admit(
   if (versions === undefined) return undefined
   const entry = await guids.find(guid)
   if (entry === undefined) throw notFound()
-  if (!versions.includes(entry.version)) throw movedOn()
+  if (!versions.includes(entry.version)) throw versionMismatch()
   return entry.version
 }
 
 export const alreadyLive = () => new AppError('conflict', 'GUID is already registered and has not expired.')
 export const notFound = () => new AppError('not_found', 'GUID not found or has expired.')
-export const movedOn = () =>
+export const versionMismatch = () =>
   new AppError('precondition_failed', 'The GUID has changed since the version that If-Match names.')

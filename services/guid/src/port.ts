@@ -9,7 +9,7 @@ import type { Guid } from './guid.ts'
 /** One database of the service, of whichever engine. */
 export type Storage = {
   /** Whether no other process can be writing. */
-  isSole(): boolean
+  isSingleProcess(): boolean
   /** Rejects when it cannot be used. */
   ping(): Promise<void>
   /** What is still to reach the queue. */

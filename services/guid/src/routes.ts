@@ -27,13 +27,13 @@ import type { GuidCommand } from '@quintet/contracts'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import {
-  admit,
+  checkPrecondition,
   alreadyLive,
   entryOf,
   expireFault,
   expireOf,
   isCanonical,
-  movedOn,
+  versionMismatch,
   newGuid,
   notFound,
   parseGuid,
@@ -134,9 +134,9 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
         }
         return sendResponse(reply, await accept(command))
       }
-      const version = await admit(guids, guid, versions)
+      const version = await checkPrecondition(guids, guid, versions)
       const row = await guids.update(guid, change, version)
-      if (row === undefined) throw version === undefined ? notFound() : movedOn()
+      if (row === undefined) throw version === undefined ? notFound() : versionMismatch()
       sendGuid(request, reply, notation, entryOf(row))
     },
   )
@@ -155,9 +155,9 @@ export function guidRoutes(app: App, { guids, operations, idempotency, clock, gu
     },
     async (request, reply) => {
       const guid = parseGuid(request.params.guid)
-      const version = await admit(guids, guid, parseIfMatch(request.headers['if-match']))
+      const version = await checkPrecondition(guids, guid, parseIfMatch(request.headers['if-match']))
       if (!(await guids.delete(guid, version)))
-        throw version === undefined ? new AppError('not_found', 'GUID not found.') : movedOn()
+        throw version === undefined ? new AppError('not_found', 'GUID not found.') : versionMismatch()
       sendNothing(reply)
     },
   )

@@ -13,7 +13,7 @@ export async function openStorage(url: string): Promise<Storage> {
   if (isMongo(url)) return (await import('./mongodb/storage.ts')).openMongoStorage(url)
   const database = await openDatabase<GuidTables>(url, { migrations })
   return {
-    isSole: database.isSole,
+    isSingleProcess: database.isSingleProcess,
     ping: database.ping,
     outbox: createSqlOutbox(database),
 

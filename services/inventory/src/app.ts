@@ -23,7 +23,11 @@ export async function createInventoryApp(
   const { logger = createLogger({ service: 'inventory', level: config.LOG_LEVEL }) } = parts
   const metrics = createMetrics('inventory')
   const database = await openDatabase<MovieTables>(config.INVENTORY_DATABASE_URL, { migrations })
-  const cache = await openCache(config.CACHE_URL, { clock, namespace: 'inventory', trusted: database.isSole })
+  const cache = await openCache(config.CACHE_URL, {
+    clock,
+    namespace: 'inventory',
+    singleProcess: database.isSingleProcess,
+  })
   const movies = createMovieStore({ database, cache })
   const idempotency = createIdempotency({
     store: createSqlIdempotencyStore(database),

@@ -57,11 +57,14 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     },
 
     /** The one version that may be changed: what the movie has now, if `If-Match` admits it; undefined when any may. */
-    async admit(id: number, versions: readonly number[] | undefined): Promise<number | undefined> {
+    async checkPrecondition(
+      id: number,
+      versions: readonly number[] | undefined,
+    ): Promise<number | undefined> {
       if (versions === undefined) return undefined
       const entry = await find(id)
       if (entry === undefined) throw notFound(id)
-      if (!versions.includes(entry.version)) throw movedOn()
+      if (!versions.includes(entry.version)) throw versionMismatch()
       return entry.version
     },
 
@@ -125,7 +128,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
 }
 
 export const notFound = (id: number | string) => new AppError('not_found', `There is no movie ${id}.`)
-export const movedOn = () =>
+export const versionMismatch = () =>
   new AppError('precondition_failed', 'The movie has changed since the version that If-Match names.')
 
 /** A movie as it is answered. */

@@ -17,7 +17,7 @@ import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, Idempotency, FastResponse, FastPath } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Movie, MovieStore } from './movie-store.ts'
-import { movedOn, notFound, textOf } from './movie-store.ts'
+import { versionMismatch, notFound, textOf } from './movie-store.ts'
 import { AllDeleted, Deleted, MovieBody, MoviePatch, MoviePath, MovieQuery, NewMovie } from './schemas.ts'
 
 const tags = ['movies']
@@ -127,9 +127,9 @@ export function movieRoutes(
       const { id: given = id, ...change } = request.body
       if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
       if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
-      const version = await movies.admit(id, parseIfMatch(request.headers['if-match']))
+      const version = await movies.checkPrecondition(id, parseIfMatch(request.headers['if-match']))
       const movie = await movies.update(id, change, version)
-      if (movie === undefined) throw version === undefined ? notFound(id) : movedOn()
+      if (movie === undefined) throw version === undefined ? notFound(id) : versionMismatch()
       sendRepresentation(request, reply, etagOf(movie.version), textOf(movie))
     },
   )
@@ -148,8 +148,8 @@ export function movieRoutes(
     },
     async (request, reply) => {
       const id = parseId(request.params.id)
-      const version = await movies.admit(id, parseIfMatch(request.headers['if-match']))
-      if (!(await movies.delete(id, version))) throw version === undefined ? notFound(id) : movedOn()
+      const version = await movies.checkPrecondition(id, parseIfMatch(request.headers['if-match']))
+      if (!(await movies.delete(id, version))) throw version === undefined ? notFound(id) : versionMismatch()
       sendJson(reply, JSON.stringify({ message: 'deleted', id }))
     },
   )

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createClient } from '@redis/client'
-import { TookTooLong, within } from '../../clock/index.ts'
+import { TimeoutError, withTimeout } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import { scripts } from './scripts.ts'
@@ -23,7 +23,7 @@ export type Generation = {
 
 export type RedisClient = ReturnType<typeof createRedisClient>
 
-export type RedisLink = {
+export type RedisConnection = {
   readonly client: RedisClient
   /** The generation that may be used now; undefined while there is none, because Redis is away or not yet looked at. */
   current(): Generation | undefined
@@ -37,7 +37,7 @@ export type RedisLink = {
  * One connection to the one Redis that is the cache. It need not be there. Nothing is sent twice: an answer on a new connection
  * may come from another Redis than the one that the question was for.
  */
-export function openRedisLink(url: string, namespace: string, quarantineMs: number): RedisLink {
+export function openRedisConnection(url: string, namespace: string, quarantineMs: number): RedisConnection {
   const client = createRedisClient(url)
   const key = `quintet:${namespace}`
   let generation: Generation | undefined
@@ -63,9 +63,9 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
   const watch = setInterval(() => void dropSilent(), pingIntervalMs).unref()
 
   function learn(): Promise<Generation> {
-    learning ??= within(silenceMs, look())
+    learning ??= withTimeout(silenceMs, look())
       .catch((error: unknown) => {
-        throw error instanceof TookTooLong ? away(error) : error
+        throw error instanceof TimeoutError ? away(error) : error
       })
       .finally(() => {
         learning = undefined
@@ -75,9 +75,9 @@ export function openRedisLink(url: string, namespace: string, quarantineMs: numb
 
   async function dropSilent(): Promise<void> {
     if (!client.isReady) return
-    const isAlive = await within(silenceMs, client.ping()).then(
+    const isAlive = await withTimeout(silenceMs, client.ping()).then(
       () => true,
-      (error: unknown) => !(error instanceof TookTooLong),
+      (error: unknown) => !(error instanceof TimeoutError),
     )
     if (isAlive || closed || !client.isReady) return
     generation = undefined

@@ -1,5 +1,5 @@
 import { createBatcher } from '../../concurrency/batcher.ts'
-import type { Generation, RedisLink } from './connection.ts'
+import type { Generation, RedisConnection } from './connection.ts'
 
 /** A question to Redis has no answer after so long: reads then go past it. */
 const readWithinMs = 50
@@ -28,7 +28,7 @@ export type RedisReads = {
   close(): void
 }
 
-export function createRedisReads({ client, current }: RedisLink): RedisReads {
+export function createRedisReads({ client, current }: RedisConnection): RedisReads {
   const asked: PendingRead[] = []
   let watch: NodeJS.Timeout | undefined
   const batcher = createBatcher<Look>(ask, batcherLimits)

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
-import { within } from '../../clock/index.ts'
+import { withTimeout } from '../../clock/index.ts'
 import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Cache, CacheOptions, Entry, Load, ReadResult, WriteResult } from '../port.ts'
-import { openRedisLink } from './connection.ts'
+import { openRedisConnection } from './connection.ts'
 import type { Generation } from './connection.ts'
 import { createRedisReads } from './read-batcher.ts'
 import type { CachedValue } from './read-batcher.ts'
@@ -28,7 +28,7 @@ const keysPerSweep = 500
 export function openRedisCache(url: string, options: CacheOptions): Cache {
   const { clock, namespace, valueTtlMs = 60_000, absentTtlMs = 5_000, flightWaitMs = 100 } = options
   if (namespace === undefined) throw new Error('A cache in Redis needs a namespace.')
-  const link = openRedisLink(url, namespace, options.quarantineMs ?? quarantineMsDefault)
+  const link = openRedisConnection(url, namespace, options.quarantineMs ?? quarantineMsDefault)
   const { client } = link
   const { look, soon, isSlow, close: stopReads } = createRedisReads(link)
   const reads: Record<ReadResult, number> = { hit: 0, miss: 0, wait: 0, busy: 0, bypass: 0 }
@@ -155,10 +155,10 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
     token: string,
   ): Promise<{ generation: Generation; before: number }> {
     for (let tries = 2; tries > 0; tries--) {
-      const generation = link.current() ?? (await within(beginWithinMs, link.learn()).catch(refuse))
+      const generation = link.current() ?? (await withTimeout(beginWithinMs, link.learn()).catch(refuse))
       const before = performance.now() + writeWithinMs
       const marks = keys.map((key) => client.begin(generation, generation.prefix + key, token, markerMs))
-      const marked = await within(beginWithinMs + keys.length / 10, Promise.all(marks)).catch(
+      const marked = await withTimeout(beginWithinMs + keys.length / 10, Promise.all(marks)).catch(
         (error: unknown) => {
           end(generation, keys, token, leftNothing)
           return refuse(error)
@@ -166,7 +166,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
       )
       if (marked.every((one) => one === 'OK')) return { generation, before }
       end(generation, keys, token, leftNothing)
-      await within(beginWithinMs, link.learn()).catch(refuse)
+      await withTimeout(beginWithinMs, link.learn()).catch(refuse)
     }
     throw dependencyDown('The cache is being emptied; try again.')
   }
@@ -215,7 +215,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
       closed = true
       stopReads()
       clearInterval(sweeping)
-      await within(beginWithinMs, Promise.all(ending)).catch(() => {})
+      await withTimeout(beginWithinMs, Promise.all(ending)).catch(() => {})
       await link.close()
     },
     stats: () => ({ reads: { ...reads }, writes: { ...writes } }),

@@ -6,13 +6,13 @@ import type {
   ResultSetHeader,
   RowDataPacket,
 } from 'mysql2/promise'
-import { within } from '../../clock/index.ts'
+import { withTimeout } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { checkValue } from '../server/bound-values.ts'
 import type { ErrorClass } from '../server/error-class.ts'
 import type { Result, Row } from '../port.ts'
-import { createServerLink } from '../server/connection.ts'
-import type { ServerLink } from '../server/connection.ts'
+import { createServerConnection } from '../server/connection.ts'
+import type { ServerConnection } from '../server/connection.ts'
 
 const connectionsMax = 16
 const waitingMax = 20_000
@@ -33,9 +33,9 @@ const statementsPerConnectionMax = 200
 const listBytesMax = 16_777_216
 
 export type MysqlClient = PoolConnection
-export type MysqlLink = ServerLink<MysqlClient>
+export type MysqlConnection = ServerConnection<MysqlClient>
 
-export function openMysqlLink(url: string): MysqlLink {
+export function openMysqlConnection(url: string): MysqlConnection {
   const pool = mysql.createPool({
     ...connectionOptions(url),
     connectTimeout: connectTimeoutMs,
@@ -63,7 +63,7 @@ export function openMysqlLink(url: string): MysqlLink {
     }
   }
 
-  return createServerLink<MysqlClient>({
+  return createServerConnection<MysqlClient>({
     connectionsMax,
     waitingMax,
     connect,
@@ -75,7 +75,7 @@ export function openMysqlLink(url: string): MysqlLink {
     },
     end: () => pool.end(),
     isStatementError: (error) => serverFault(error) !== undefined,
-    away,
+    unavailable,
   })
 }
 
@@ -131,7 +131,7 @@ export async function run(
   timeoutMs = answerTimeoutMs,
 ): Promise<Result> {
   const values = parameters.map(toValue)
-  const [told] = await within(timeoutMs, client.execute<RowDataPacket[] | ResultSetHeader>(sql, values))
+  const [told] = await withTimeout(timeoutMs, client.execute<RowDataPacket[] | ResultSetHeader>(sql, values))
   if (Array.isArray(told)) return { rows: told, changes: told.length }
   return { rows: noRows, changes: changesOf(sql, told) }
 }
@@ -144,7 +144,7 @@ export async function control(client: MysqlClient, sql: string): Promise<void> {
 const noRows: readonly Row[] = []
 
 function bounded<T>(answer: Promise<T>): Promise<T> {
-  return within(answerTimeoutMs, answer)
+  return withTimeout(answerTimeoutMs, answer)
 }
 
 /** An update counts the rows that it matched, changed or not; an insert of one row counts it, or the one that it changed instead. */
@@ -175,7 +175,7 @@ export function serverFault(error: unknown): { errno: number; state: string } | 
 /** The server closes the connection after these: it was killed, or had been idle for too long. */
 const lastWords = new Set([1927, 4031])
 
-function away(cause: unknown): AppError {
+function unavailable(cause: unknown): AppError {
   const errno = cause instanceof Error && 'errno' in cause ? Number(cause.errno) : 0
   if (errno === missingDatabase)
     return dependencyDown('The database does not exist: run quintet migrate up.', cause)

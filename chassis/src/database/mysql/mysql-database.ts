@@ -1,7 +1,7 @@
 import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions } from '../port.ts'
 import { migrationTable } from '../migrations.ts'
-import { missingTable, openMysqlLink, run, serverFault } from './connection.ts'
+import { missingTable, openMysqlConnection, run, serverFault } from './connection.ts'
 import type { MysqlClient } from './connection.ts'
 import { createReads } from './reads.ts'
 import { createUnits } from './units.ts'
@@ -12,7 +12,7 @@ export async function openMysql<Tables>(
   url: string,
   { migrations }: DatabaseOptions,
 ): Promise<Database<Tables>> {
-  const link = openMysqlLink(url)
+  const link = openMysqlConnection(url)
   return createServerDatabase<Tables>({
     engine: 'mysql',
     migrations,

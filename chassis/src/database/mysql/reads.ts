@@ -2,10 +2,10 @@ import type { CompiledQuery } from 'kysely'
 import { AppError } from '../../errors/index.ts'
 import { readError } from '../server/error-class.ts'
 import { classifyError, run } from './connection.ts'
-import type { MysqlLink } from './connection.ts'
+import type { MysqlConnection } from './connection.ts'
 
 /** Each read on a connection of its own, by a statement that is prepared there. */
-export function createReads(link: MysqlLink): {
+export function createReads(link: MysqlConnection): {
   read<R>(query: CompiledQuery<R>): Promise<readonly R[]>
 } {
   async function read<R>({ sql, parameters }: CompiledQuery<R>, mayTryAgain: boolean): Promise<readonly R[]> {

@@ -7,7 +7,7 @@ import { commitError } from '../server/error-class.ts'
 import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Statement } from '../port.ts'
 import { control, isTimeout, classifyError, run, serverFault } from './connection.ts'
-import type { MysqlClient, MysqlLink } from './connection.ts'
+import type { MysqlClient, MysqlConnection } from './connection.ts'
 import { valuePlaceholder, Reference } from '../reference.ts'
 
 const batcherLimits = { batchesInFlightMax: 1, batchSizeMax: 64 }
@@ -38,7 +38,7 @@ type Answers =
  * transaction and its wait for the disk, each behind a savepoint. Where the transaction fails as a whole, each is run by
  * itself. A lone unit waits for nobody, and units of different statements do not wait for each other.
  */
-export function createUnits(link: MysqlLink): {
+export function createUnits(link: MysqlConnection): {
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 } {

@@ -2,8 +2,8 @@ import pg from 'pg'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import type { ErrorClass } from '../server/error-class.ts'
-import { createServerLink } from '../server/connection.ts'
-import type { ServerLink } from '../server/connection.ts'
+import { createServerConnection } from '../server/connection.ts'
+import type { ServerConnection } from '../server/connection.ts'
 
 const connectionsMax = 16
 const waitingMax = 1_000
@@ -20,9 +20,9 @@ const lifetimeSeconds = 1_800
 /** What can be remembered of a connection for as long as it lives. */
 export type PostgresClient = pg.PoolClient
 
-export type PostgresLink = ServerLink<PostgresClient>
+export type PostgresConnection = ServerConnection<PostgresClient>
 
-export function openPostgresLink(url: string): PostgresLink {
+export function openPostgresConnection(url: string): PostgresConnection {
   const pool = new pg.Pool({
     connectionString: url,
     max: connectionsMax,
@@ -42,14 +42,14 @@ export function openPostgresLink(url: string): PostgresLink {
   pool.on('error', () => {})
   // One that breaks in the middle of its use tells its user too, through the statement that fails.
   pool.on('connect', (client) => client.on('error', () => {}))
-  return createServerLink<PostgresClient>({
+  return createServerConnection<PostgresClient>({
     connectionsMax,
     waitingMax,
     connect: () => pool.connect(),
     release: (client, broken) => client.release(broken),
     end: () => pool.end(),
     isStatementError: isStatementError,
-    away,
+    unavailable,
   })
 }
 
@@ -57,15 +57,18 @@ export function openPostgresLink(url: string): PostgresLink {
  * Asks, and gives the connection up when no answer comes. A promise of pg's own, and its timeout, keep each query with its
  * parameters and rows beyond two collections of the young: moving them among the old took a third of the collector's time.
  */
-export function ask<R extends unknown[]>(
+export function runQuery<R extends unknown[]>(
   client: PostgresClient,
   query: pg.QueryArrayConfig,
 ): Promise<pg.QueryArrayResult<R>>
-export function ask<R extends pg.QueryResultRow>(
+export function runQuery<R extends pg.QueryResultRow>(
   client: PostgresClient,
   query: pg.QueryConfig,
 ): Promise<pg.QueryResult<R>>
-export function ask(client: PostgresClient, query: pg.QueryConfig | pg.QueryArrayConfig): Promise<unknown> {
+export function runQuery(
+  client: PostgresClient,
+  query: pg.QueryConfig | pg.QueryArrayConfig,
+): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(new Error('The server does not answer.'))
     const timer = setTimeout(giveUp, answerTimeoutMs)
@@ -81,7 +84,7 @@ function isStatementError(error: unknown): boolean {
   return error instanceof pg.DatabaseError && error.severity !== 'FATAL' && error.severity !== 'PANIC'
 }
 
-function away(cause: unknown): AppError {
+function unavailable(cause: unknown): AppError {
   const code = cause instanceof pg.DatabaseError ? cause.code : undefined
   if (code === '3D000') return dependencyDown('The database does not exist: run quintet migrate up.', cause)
   if (code === '28P01' || code === '28000')
@@ -104,11 +107,11 @@ function parseInteger(text: string): number | bigint {
 
 /** The types of a statement's parameters, of which the server knows best. */
 export async function parameterTypes(client: PostgresClient, text: string): Promise<readonly string[]> {
-  await ask(client, { text: `prepare q_types as ${text}` })
-  const { rows } = await ask<{ types: string[] }>(client, {
+  await runQuery(client, { text: `prepare q_types as ${text}` })
+  const { rows } = await runQuery<{ types: string[] }>(client, {
     text: "select parameter_types::text[] as types from pg_prepared_statements where name = 'q_types'",
   })
-  await ask(client, { text: 'deallocate q_types' })
+  await runQuery(client, { text: 'deallocate q_types' })
   return rows[0]?.types ?? []
 }
 

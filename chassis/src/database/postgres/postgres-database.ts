@@ -4,7 +4,7 @@ import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions } from '../port.ts'
 import { createMigrator, migrationTable } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
-import { ask, openPostgresLink } from './connection.ts'
+import { runQuery, openPostgresConnection } from './connection.ts'
 import type { PostgresClient } from './connection.ts'
 import { createReads } from './reads.ts'
 import { createUnits } from './units.ts'
@@ -21,7 +21,7 @@ export async function openPostgres<Tables>(
   url: string,
   { migrations }: DatabaseOptions,
 ): Promise<Database<Tables>> {
-  const link = openPostgresLink(url)
+  const link = openPostgresConnection(url)
   return createServerDatabase<Tables>({
     engine: 'postgres',
     migrations,
@@ -34,7 +34,7 @@ export async function openPostgres<Tables>(
 
 /** The migrations that the database lists as done. */
 function appliedOn(client: PostgresClient): Promise<string[]> {
-  return ask<{ name: string }>(client, { text: `select name from ${migrationTable}` }).then(
+  return runQuery<{ name: string }>(client, { text: `select name from ${migrationTable}` }).then(
     ({ rows }) => rows.map(({ name }) => name),
     (error: unknown): string[] => {
       if (error instanceof pg.DatabaseError && error.code === missingTable) return []

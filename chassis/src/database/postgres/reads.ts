@@ -5,8 +5,8 @@ import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Batcher } from '../../concurrency/batcher.ts'
 import { readError } from '../server/error-class.ts'
 import type { Row } from '../port.ts'
-import { ask, isOutdatedPlan, classifyError, parameterTypes } from './connection.ts'
-import type { PostgresClient, PostgresLink } from './connection.ts'
+import { runQuery, isOutdatedPlan, classifyError, parameterTypes } from './connection.ts'
+import type { PostgresClient, PostgresConnection } from './connection.ts'
 import { arrayOf, replaceParameters } from './sql-text.ts'
 
 const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 256 }
@@ -32,7 +32,7 @@ type Lane = {
  * Reads by one text that arrive together, or while others are on their way, travel as one: the server runs
  * the text for each set of parameters. A lone one is a prepared statement of its own.
  */
-export function createReads(link: PostgresLink): {
+export function createReads(link: PostgresConnection): {
   read<R>(query: CompiledQuery<R>): Promise<readonly R[]>
 } {
   let lanes = new Map<string, Lane>()
@@ -106,7 +106,7 @@ async function runOn(
     arrayOf(batch.map(({ parameters }) => parameters[at])),
   )
   if (width === 0) values.push(arrayOf(batch.map(() => null)))
-  const { rows, fields } = await ask<unknown[]>(client, {
+  const { rows, fields } = await runQuery<unknown[]>(client, {
     name: `t${lane.id}`,
     text,
     values,
@@ -123,7 +123,11 @@ async function runOn(
 }
 
 async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waiting): Promise<readonly Row[]> {
-  const { rows } = await ask<Row>(client, { name: `r${lane.id}`, text: lane.text, values: [...parameters] })
+  const { rows } = await runQuery<Row>(client, {
+    name: `r${lane.id}`,
+    text: lane.text,
+    values: [...parameters],
+  })
   return rows
 }
 

@@ -7,8 +7,8 @@ import type { Batcher } from '../../concurrency/batcher.ts'
 import { commitError } from '../server/error-class.ts'
 import type { ErrorClass } from '../server/error-class.ts'
 import type { Outcome, Result, Row, Statement } from '../port.ts'
-import { ask, isTimeout, classifyError, classifyState, parameterTypes } from './connection.ts'
-import type { PostgresClient, PostgresLink } from './connection.ts'
+import { runQuery, isTimeout, classifyError, classifyState, parameterTypes } from './connection.ts'
+import type { PostgresClient, PostgresConnection } from './connection.ts'
 import { functionText, isLate, isUnreferable, statementForAll, stepsOf, wirePlaceholder } from './shape.ts'
 import type { Shape, UnitAnswer } from './shape.ts'
 import { arrayOf } from './sql-text.ts'
@@ -44,7 +44,7 @@ type Lane = { readonly shape: Shape; readonly batcher: Batcher<Waiting>; uses: n
  * of the server: one round trip and one wait for the disk for all of them, with an outcome for each. A lone unit
  * waits for nobody, and units of different shapes do not wait for each other.
  */
-export function createUnits(link: PostgresLink): {
+export function createUnits(link: PostgresConnection): {
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 } {
@@ -252,10 +252,10 @@ function createShapeCalls(): ShapeCalls {
     if (session.functions.has(shape.id)) return
     const [oldest] = session.functions.keys()
     if (session.functions.size >= functionsPerConnectionMax && oldest !== undefined) {
-      await ask(client, { text: `drop function pg_temp.q_${oldest}` })
+      await runQuery(client, { text: `drop function pg_temp.q_${oldest}` })
       session.functions.delete(oldest)
     }
-    await ask(client, { text: functionText(`q_${shape.id}`, shape, await stepTypesOf(client, shape)) })
+    await runQuery(client, { text: functionText(`q_${shape.id}`, shape, await stepTypesOf(client, shape)) })
     session.functions.set(shape.id, true)
   }
 
@@ -278,7 +278,7 @@ function createShapeCalls(): ShapeCalls {
     const text = statementsForAll.get(shape.id)
     if (text === undefined) return undefined
     try {
-      await ask(client, { name: `s_${shape.id}`, text, values: argumentsOf(shape, batch) })
+      await runQuery(client, { name: `s_${shape.id}`, text, values: argumentsOf(shape, batch) })
     } catch (error) {
       if (classifyError(error) !== 'invalid') throw error
       // Where one is refused others will be, and each would be told to the server's log.
@@ -302,7 +302,7 @@ function createShapeCalls(): ShapeCalls {
         values.push(arrayOf(batch.map(({ before }) => (before + aheadMs) / 1_000)))
       }
       values.push(...argumentsOf(shape, batch))
-      const { rows } = await ask<[string]>(client, {
+      const { rows } = await runQuery<[string]>(client, {
         name: `q_${shape.id}`,
         text: `select * from pg_temp.q_${shape.id}(${values.map((_, i) => `$${i + 1}`).join(', ')})`,
         values,
@@ -328,7 +328,7 @@ function createShapeCalls(): ShapeCalls {
  * process read its own.
  */
 async function readClock(client: PostgresClient): Promise<{ at: number; aheadMs: number }> {
-  const { rows } = await ask<{ now: number }>(client, {
+  const { rows } = await runQuery<{ now: number }>(client, {
     name: 'q_clock',
     text: 'select (extract(epoch from clock_timestamp()) * 1000)::double precision as now',
   })
@@ -376,13 +376,13 @@ async function runPlainly(
   unit: readonly Statement[],
 ): Promise<UnitAnswer> {
   if (steps.length === 1) return runSteps(client, steps, unit)
-  await ask(client, { text: 'begin' })
+  await runQuery(client, { text: 'begin' })
   try {
     const answer = await runSteps(client, steps, unit)
-    await ask(client, { text: typeof answer === 'number' ? 'rollback' : 'commit' })
+    await runQuery(client, { text: typeof answer === 'number' ? 'rollback' : 'commit' })
     return answer
   } catch (error) {
-    await ask(client, { text: 'rollback' }).catch(() => {})
+    await runQuery(client, { text: 'rollback' }).catch(() => {})
     throw error
   }
 }
@@ -395,7 +395,7 @@ async function runSteps(
   const results: (number | Row[])[] = []
   for (const [index, { sql, mustAffectRows, returnsRows }] of steps.entries()) {
     const values = (unit[index]?.parameters ?? []).map((value) => referredValue(value, unit, results))
-    const { rows, rowCount } = await ask<Row>(client, { text: sql, values })
+    const { rows, rowCount } = await runQuery<Row>(client, { text: sql, values })
     const result = returnsRows ? rows : (rowCount ?? 0)
     if (mustAffectRows && (typeof result === 'number' ? result : result.length) === 0) return index
     results.push(result)

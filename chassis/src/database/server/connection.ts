@@ -3,7 +3,7 @@ import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createLimiter } from '../../concurrency/limiter.ts'
 
 /** Connections to one database, which need not be there. */
-export type ServerLink<Client> = {
+export type ServerConnection<Client> = {
   /**
    * Gives the work a connection of its own. Rejects with `dependency_down` when there is none to be had, and with whatever
    * the work rejects with; a connection on which something other than a statement failed is not used again.
@@ -16,7 +16,7 @@ export type ServerLink<Client> = {
  * A bounded number at once, and a bounded number that wait. A server that is away is not asked for by each who comes: tries grow
  * rarer, and all who come between two of them are told at once.
  */
-export function createServerLink<Client>(pool: {
+export function createServerConnection<Client>(pool: {
   readonly connectionsMax: number
   readonly waitingMax: number
   connect(): Promise<Client>
@@ -26,16 +26,16 @@ export function createServerLink<Client>(pool: {
   /** The server refused a statement and the connection goes on. */
   isStatementError(error: unknown): boolean
   /** What is told when there is no connection to be had. */
-  away(cause: unknown): AppError
-}): ServerLink<Client> {
+  unavailable(cause: unknown): AppError
+}): ServerConnection<Client> {
   const limiter = createLimiter(pool.connectionsMax, pool.waitingMax)
   let failures = 0
-  let triedAgainAt = Number.NEGATIVE_INFINITY
+  let retryAt = Number.NEGATIVE_INFINITY
   let fault: unknown
   let closed = false
 
   async function connect(): Promise<Client> {
-    if (performance.now() < triedAgainAt) throw pool.away(fault)
+    if (performance.now() < retryAt) throw pool.unavailable(fault)
     try {
       const client = await pool.connect()
       failures = 0
@@ -43,8 +43,8 @@ export function createServerLink<Client>(pool: {
     } catch (error) {
       failures += 1
       fault = error
-      triedAgainAt = performance.now() + exponentialBackoffMs(failures)
-      throw pool.away(error)
+      retryAt = performance.now() + exponentialBackoffMs(failures)
+      throw pool.unavailable(error)
     }
   }
 

@@ -47,7 +47,7 @@ export function createServerDatabase<Tables>({
     query,
     read,
     commit,
-    isSole: () => false,
+    isSingleProcess: () => false,
     async ping() {
       await sql`select 1`.execute(query).catch((error: unknown) => {
         throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)

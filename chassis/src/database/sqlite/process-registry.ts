@@ -15,7 +15,7 @@ const joinTimeoutMs = 15_000
  * for sharing and waits until the holder has given up its claim, so nobody ever writes beside a process that thinks it is
  * alone. Newcomers pass a gate one by one, so that none becomes sole while a holder changes its lock.
  */
-export async function joinMembers(path: string): Promise<{ isSole(): boolean; leave(): void }> {
+export async function registerProcess(path: string): Promise<{ isSingleProcess(): boolean; leave(): void }> {
   const folder = join(dirname(path), 'locks')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, basename(path))
@@ -46,7 +46,7 @@ export async function joinMembers(path: string): Promise<{ isSole(): boolean; le
   }
 
   return {
-    isSole: () => sole,
+    isSingleProcess: () => sole,
     leave() {
       clearInterval(poll)
       sole = false

@@ -12,7 +12,7 @@ import type { MigrationWork } from '../migrations.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { lowerAsUnicode } from './functions.ts'
 import { execWhenFree } from './locks.ts'
-import { joinMembers } from './process-registry.ts'
+import { registerProcess } from './process-registry.ts'
 import { createStatementCache, sqliteValues } from './statements.ts'
 
 /** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
@@ -25,7 +25,7 @@ const busyTimeoutMs = 5_000
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const place = path === ':memory:' ? createTemporaryPlace() : { path, remove: () => {} }
   mkdirSync(dirname(place.path), { recursive: true })
-  const members = await joinMembers(place.path)
+  const members = await registerProcess(place.path)
   const writer = await openWriter(place.path, options.migrations, () => reader.refresh()).catch(
     (error: unknown) => {
       members.leave()
@@ -33,7 +33,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
       throw error
     },
   )
-  const reader = openReader<Tables>(place.path, members.isSole)
+  const reader = openReader<Tables>(place.path, members.isSingleProcess)
   const query = new Kysely<Tables>({
     dialect: createDialect('sqlite', { read: reader.read, commit: writer.commit }),
   })
@@ -42,7 +42,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
     query,
     read: reader.read,
     commit: writer.commit,
-    isSole: members.isSole,
+    isSingleProcess: members.isSingleProcess,
     async ping() {
       await sql`select 1 from sqlite_master limit 1`.execute(query)
       await writer.commit([])

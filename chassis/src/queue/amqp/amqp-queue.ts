@@ -2,7 +2,7 @@ import type { Channel, GetMessage } from 'amqplib'
 import type { Clock } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createAmqpConsumer } from './consumer.ts'
-import { openAmqpLink } from './connection.ts'
+import { openAmqpConnection } from './connection.ts'
 import { deliveryOf, storedMessageOf } from './message.ts'
 import { createAmqpPublisher } from './publisher.ts'
 import { createAmqpTopology, openChannel } from './topology.ts'
@@ -21,7 +21,7 @@ const publishedTogetherMax = 500
  * repetition; an id that is held already is stored again; and a message with a key is refused. It has no streams.
  */
 export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
-  const link = await openAmqpLink(url)
+  const link = await openAmqpConnection(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ link, topology, clock })
   const consumers = createConsumers()

@@ -7,7 +7,7 @@ const heartbeatSeconds = 10
 const reconnecting = { initialDelay: 100, maxDelay: 5_000, jitter: 0.5, waitForConnect: false }
 
 /** A connection that comes back by itself, with what lives on it made anew each time. */
-export type AmqpLink = {
+export type AmqpConnection = {
   /** Rejects with `dependency_down` while there is no connection, having waited for the first one at most. */
   connection(): Promise<ChannelModel>
   /** Calls with the connection, now if there is one, and with each later one. */
@@ -17,7 +17,7 @@ export type AmqpLink = {
   close(): Promise<void>
 }
 
-export async function openAmqpLink(url: string): Promise<AmqpLink> {
+export async function openAmqpConnection(url: string): Promise<AmqpConnection> {
   const listeners: ((connection: ChannelModel) => void)[] = []
   const tried = Promise.withResolvers<void>()
   let current: ChannelModel | undefined

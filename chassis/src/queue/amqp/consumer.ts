@@ -1,6 +1,6 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Clock } from '../../clock/index.ts'
-import type { AmqpLink } from './connection.ts'
+import type { AmqpConnection } from './connection.ts'
 import { deliveryOf } from './message.ts'
 import type { AmqpPublisher } from './publisher.ts'
 import { openChannel } from './topology.ts'
@@ -37,7 +37,7 @@ export function createAmqpConsumer({
   handler,
   options,
 }: {
-  link: AmqpLink
+  link: AmqpConnection
   topology: AmqpTopology
   publisher: AmqpPublisher
   clock: Clock

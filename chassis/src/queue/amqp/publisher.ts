@@ -1,7 +1,7 @@
 import type { ChannelModel, ConfirmChannel } from 'amqplib'
 import type { Clock } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import type { AmqpLink } from './connection.ts'
+import type { AmqpConnection } from './connection.ts'
 import { propertiesOf } from './message.ts'
 import type { DeliveryState } from './message.ts'
 import type { AmqpTopology } from './topology.ts'
@@ -44,7 +44,7 @@ export function createAmqpPublisher({
   topology,
   clock,
 }: {
-  link: AmqpLink
+  link: AmqpConnection
   topology: AmqpTopology
   clock: Clock
 }): AmqpPublisher {

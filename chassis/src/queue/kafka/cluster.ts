@@ -1,6 +1,6 @@
 import { Admin, findErrorBy } from '@platformatic/kafka'
 import type { BaseOptions, ClusterTopicMetadata } from '@platformatic/kafka'
-import { within } from '../../clock/index.ts'
+import { withTimeout } from '../../clock/index.ts'
 import { AppError, dependencyDown, invalid } from '../../errors/index.ts'
 import { deadQueueOf } from '../port.ts'
 import { parseKafkaUrl } from './url.ts'
@@ -171,7 +171,7 @@ export function groupOf(topic: string): string {
 /** The answer, or the error that a client may be told of when there is none in time. */
 export async function answered<T>(answer: Promise<T>, withinMs: number): Promise<T> {
   try {
-    return await within(withinMs, answer)
+    return await withTimeout(withinMs, answer)
   } catch (error) {
     throw error instanceof AppError ? error : dependencyDown(faultOf(error), error)
   }

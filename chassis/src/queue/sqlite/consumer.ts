@@ -142,7 +142,7 @@ export function createSqliteConsumer({
   }
 
   function lookLater(): void {
-    const intervalMs = database.isSole() ? soleLookIntervalMs : lookIntervalMs
+    const intervalMs = database.isSingleProcess() ? soleLookIntervalMs : lookIntervalMs
     timer = setTimeout(() => {
       lookLater()
       void look()

@@ -5,7 +5,7 @@ import type { AccountStore, EarlierOrder, OrderBatch } from '../port.ts'
 import { answerPut } from './idempotency-store.ts'
 import type { DuplicateHints } from '../duplicate-hints.ts'
 import { accountItem, accountOf, bytesOf, keyOf, packInParts, unpack } from './items.ts'
-import type { DynamodbLink, Item, Key, Put } from './connection.ts'
+import type { DynamodbConnection, Item, Key, Put } from './connection.ts'
 import { duplicateWindowMs, effectiveMs, duplicateKey, movementOf } from '../order.ts'
 import type { Account, DecidedOrder, Order } from '../order.ts'
 import { earlierOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from '../stored-rows.ts'
@@ -23,7 +23,7 @@ const bytesPerTransactionMax = 3_900_000
  * The orders and the ledger entries of a unit are lists in few items, so that a transaction has room for a whole batch. To be
  * found by what they say, orders have index items beside them, which prove nothing: who finds one looks at the order.
  */
-export function createDynamodbAccountStore(link: DynamodbLink, hints: DuplicateHints): AccountStore {
+export function createDynamodbAccountStore(link: DynamodbConnection, hints: DuplicateHints): AccountStore {
   async function find(id: number): Promise<Account | undefined> {
     const item = await link.get(accountKey(id))
     return item && accountOf(id, item)

@@ -34,7 +34,7 @@ export type Put = {
  * for now is tried again a few times; everything rejects with `dependency_down` where it cannot be reached or refuses whom
  * it is asked by, and with `overloaded` where it goes on throttling.
  */
-export type DynamodbLink = {
+export type DynamodbConnection = {
   get(key: Key): Promise<Item | undefined>
   /** Items of one partition from `from` to `to`, both included, in their order, a page at a time. */
   range(pk: string, from: string, to: string, pageSize?: number): AsyncIterable<Item>
@@ -65,7 +65,7 @@ const knownWithinMs = 4_000
 const itemsPerBatchMax = 25
 const itemsPerPage = 50
 
-export function openDynamodbLink(url: string): DynamodbLink {
+export function openDynamodbConnection(url: string): DynamodbConnection {
   const { client, table } = createClient(url)
   const TableName = table
   // The client would count the wait for a connection as a part of the time that an answer takes.

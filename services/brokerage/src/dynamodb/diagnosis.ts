@@ -6,12 +6,12 @@ import {
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { broken, good, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
-import { failure, openDynamodbLink } from './connection.ts'
+import { failure, openDynamodbConnection } from './connection.ts'
 import { removableAt } from './table.ts'
 
 /** DynamoDB: a table of the right keys that takes writes, cleans up by itself and can be brought back as it was. */
 export async function diagnoseDynamodb(url: string): Promise<Finding[]> {
-  const { client, table: TableName, close } = openDynamodbLink(url)
+  const { client, table: TableName, close } = openDynamodbConnection(url)
   try {
     const { Table } = await client.send(new DescribeTableCommand({ TableName }))
     const expiry = await client.send(new DescribeTimeToLiveCommand({ TableName })).catch(unknown)

@@ -1,11 +1,11 @@
 import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { packed, textOf } from './items.ts'
-import type { DynamodbLink, Put } from './connection.ts'
+import type { DynamodbConnection, Put } from './connection.ts'
 import { removableAt } from './table.ts'
 
 /** Kept answers in the table of the accounts, which removes by itself those that have had their day. */
-export function createDynamodbIdempotencyStore(link: DynamodbLink): IdempotencyStore {
+export function createDynamodbIdempotencyStore(link: DynamodbConnection): IdempotencyStore {
   return {
     async find(id, sinceMs) {
       const item = await link.get(keyOf(id))

@@ -7,8 +7,8 @@ import {
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { failure, openDynamodbLink } from './connection.ts'
-import type { DynamodbLink } from './connection.ts'
+import { failure, openDynamodbConnection } from './connection.ts'
+import type { DynamodbConnection } from './connection.ts'
 
 /** The one change that there is: everything is in one table, whose items have no further form of their own. */
 export const tableMigration = '0001-create-table'
@@ -19,7 +19,7 @@ export const removableAt = 'removable_at'
 
 /** What `quintet migrate` does with the table: tells, makes or removes it. */
 export async function migrateTable(url: string, action: MigrationAction): Promise<string[]> {
-  const link = openDynamodbLink(url)
+  const link = openDynamodbConnection(url)
   try {
     const isThere = await hasTable(link)
     if (action === 'status') return [`${tableMigration} ${isThere ? 'applied' : 'pending'}`]
@@ -33,12 +33,12 @@ export async function migrateTable(url: string, action: MigrationAction): Promis
   }
 }
 
-async function hasTable({ client, table }: DynamodbLink): Promise<boolean> {
+async function hasTable({ client, table }: DynamodbConnection): Promise<boolean> {
   return succeeds(client.send(new DescribeTableCommand({ TableName: table })), 'ResourceNotFoundException')
 }
 
 /** False where another was first. */
-async function createTable({ client, table: TableName }: DynamodbLink): Promise<boolean> {
+async function createTable({ client, table: TableName }: DynamodbConnection): Promise<boolean> {
   const create = new CreateTableCommand({
     TableName,
     BillingMode: 'PAY_PER_REQUEST',
@@ -59,7 +59,7 @@ async function createTable({ client, table: TableName }: DynamodbLink): Promise<
   return true
 }
 
-async function deleteTable({ client, table: TableName }: DynamodbLink): Promise<boolean> {
+async function deleteTable({ client, table: TableName }: DynamodbConnection): Promise<boolean> {
   const isOurs = await succeeds(
     client.send(new DeleteTableCommand({ TableName })),
     'ResourceNotFoundException',

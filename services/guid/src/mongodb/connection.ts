@@ -1,6 +1,6 @@
 import { MongoClient, ReadConcern } from 'mongodb'
 import type { Collection } from 'mongodb'
-import { exponentialBackoffMs, TookTooLong } from '@quintet/chassis/clock'
+import { exponentialBackoffMs, TimeoutError } from '@quintet/chassis/clock'
 import type { Deadline } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { createLimiter } from '@quintet/chassis/concurrency'
@@ -131,7 +131,7 @@ export function openMongoConnection(
   async function bounded<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
     const lost = new AbortController()
     const timer = setTimeout(
-      () => lost.abort(new TookTooLong('A command was lost with its connection.')),
+      () => lost.abort(new TimeoutError('A command was lost with its connection.')),
       lostTimeoutMs,
     )
     try {

@@ -16,7 +16,7 @@ export function openMongoStorage(url: string, backgroundTasks = createBackground
   const collections = collectionsOf(link)
   return {
     // Others may write at any time.
-    isSole: () => false,
+    isSingleProcess: () => false,
     ping: link.ping,
     outbox: createMongoOutbox({ link, collections }),
 
