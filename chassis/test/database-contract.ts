@@ -293,7 +293,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
   test('a required statement that touches no row refuses its unit, which then changes nothing', async (t: TestContext) => {
     const { query, commit } = await open(t, createUrl(t))
     const unit = [add(query, 'a').compile(), required(removal(query, 'nobody')), add(query, 'b').compile()]
-    t.assert.deepEqual(await commit(unit), { refusedBy: 1, results: [] })
+    t.assert.deepEqual(await commit(unit), { failedStatement: 1, results: [] })
     t.assert.equal(await count(query), 0)
   })
 

@@ -104,7 +104,11 @@ test('sqlite: a migration that fails leaves the database as it was, and free to 
   await t.assert.rejects(openDatabase(url, { migrations: folder }), /half-way/)
   const database = await open(t, url)
   t.assert.equal(database.isSingleProcess(), true)
-  const half = { sql: "select 1 from sqlite_master where name = 'half'", parameters: [], required: true }
+  const half = {
+    sql: "select 1 from sqlite_master where name = 'half'",
+    parameters: [],
+    mustAffectRows: true,
+  }
   t.assert.equal((await database.commit([half])).failedStatement, 0)
 })
 

@@ -107,9 +107,9 @@ export function outboxStatement(
       created_at: p.createdAt,
     }),
   )
-  const together = dialectOf(db) === 'postgres' ? { together: batchInsertSql(db, queue) } : {}
+  const batchSql = dialectOf(db) === 'postgres' ? { batchSql: batchInsertSql(db, queue) } : {}
   return ({ id, ...message }) =>
-    id === undefined ? { ...insert(message), ...together } : insertNamed({ ...message, id })
+    id === undefined ? { ...insert(message), ...batchSql } : insertNamed({ ...message, id })
 }
 
 type Unnamed = Omit<OutboxMessage, 'id'>

@@ -310,10 +310,10 @@ function positionStatements(
     const position = after.positions.get(issuer_name)
     const isHeld = before.positions.has(issuer_name)
     if (position === undefined)
-      return isHeld ? [{ ...statements.end({ ...key, shares }), required: true }] : []
+      return isHeld ? [{ ...statements.end({ ...key, shares }), mustAffectRows: true }] : []
     const { price, cost, since } = position
     const change = { ...key, shares, price, cost, since }
-    return [{ ...(isHeld ? statements.change(change) : statements.begin(change)), required: true }]
+    return [{ ...(isHeld ? statements.change(change) : statements.begin(change)), mustAffectRows: true }]
   })
 }
 

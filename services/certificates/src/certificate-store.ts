@@ -77,7 +77,7 @@ export function createCertificateStore({
           noticeAt: (inspected && nextNoticeMs(inspected, clock.now())) ?? null,
           x509: inspected ? JSON.stringify(inspected.description) : null,
         }),
-        required: userNotFound,
+        mustAffectRows: userNotFound,
       }
       const { results } = await database.commit([insert, ...toKeep(answers, returnedBy(insert, 'id'))])
       return Number(results[0]?.rows[0]?.id)
@@ -103,7 +103,7 @@ export function createCertificateStore({
       const version = await admit(place, versions)
       const update = {
         ...statements.setActive({ ...place, version, active: Number(active) }),
-        required: true,
+        mustAffectRows: true,
       }
       const told = { event: 'certificate.active_changed' as const, body: { id: place.id, active } }
       const telling = notify ? notifications.tell(place.id, told) : []
@@ -114,7 +114,7 @@ export function createCertificateStore({
 
     async delete(place: Place, versions: readonly number[] | undefined): Promise<void> {
       const version = await admit(place, versions)
-      const remove = { ...statements.delete({ ...place, version }), required: true }
+      const remove = { ...statements.delete({ ...place, version }), mustAffectRows: true }
       const { failedStatement: refusedBy } = await database.commit([remove])
       if (refusedBy !== undefined) throw version === null ? certificateNotFound() : movedOn()
     },
@@ -134,7 +134,7 @@ export function createCertificateStore({
     const lifetime = { notBeforeMs: Number(not_before), notAfterMs: Number(not_after) }
     const due = Number(notice_at)
     const next = nextNoticeMs(lifetime, due) ?? null
-    const advance = { ...statements.advanceNotice({ id, due, next }), required: true }
+    const advance = { ...statements.advanceNotice({ id, due, next }), mustAffectRows: true }
     const body = { id, active: true, not_after: new Date(lifetime.notAfterMs).toISOString() }
     const telling =
       active === 1 ? notifications.tell(id, { event: 'certificate.expiring' as const, body }) : []

@@ -45,7 +45,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       const { name, email, passwordHash } = user
       const insert = {
         ...statements.insert({ name, email, emailKey: keyOf(email), passwordHash }),
-        required: emailTaken,
+        mustAffectRows: emailTaken,
       }
       const { results } = await database.commit([insert, ...toKeep(answers, returnedBy(insert, 'id'))])
       return Number(results[0]?.rows[0]?.id)
@@ -65,7 +65,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
     async delete(id: number, versions: readonly number[] | undefined): Promise<void> {
       const { version } = await expect(id)
       if (versions !== undefined && !versions.includes(version)) throw userMovedOn()
-      const remove = { ...statements.delete({ id }), required: userNotFound }
+      const remove = { ...statements.delete({ id }), mustAffectRows: userNotFound }
       await cache.write(
         [String(id)],
         (deadline) => database.commit([remove], deadline),

@@ -90,12 +90,12 @@ export function createSqlGuidStore({
       const event = eventOf('guid.created', row)
       const last = [toOutbox({ key: row.guid, body: event, createdAt: clock.now() }), ...ends]
       const register = async (deadline: Deadline): Promise<Outcome> => {
-        const insert = { ...statements.insert(row), required: true }
+        const insert = { ...statements.insert(row), mustAffectRows: true }
         const outcome = await database.commit([...first, insert, ...last], deadline)
         if (outcome.failedStatement === undefined) return outcome
         // Something is in the way. If it has expired it gives way, and is told of first.
         const expired = statements.tellExpired({ guid: row.guid, now: now(), at: clock.now() })
-        const revive = { ...statements.revive({ ...row, now: now() }), required: true }
+        const revive = { ...statements.revive({ ...row, now: now() }), mustAffectRows: true }
         return database.commit([...first, expired, revive, ...last], deadline)
       }
       // Few of the new are read soon, and a cache of them would turn over as fast as they come: the first reader fills it.
