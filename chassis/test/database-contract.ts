@@ -355,7 +355,7 @@ function testUnits(createUrl: CreateDatabaseUrl): void {
       t.assert.ok(
         outcomes.slice(0, won).every(({ results }) => results.every(({ changes }) => changes === 1)),
       )
-      t.assert.ok(outcomes.slice(won).every(({ failedStatement: refusedBy }) => refusedBy === 0))
+      t.assert.ok(outcomes.slice(won).every(({ failedStatement }) => failedStatement === 0))
     }
     t.assert.equal(await count(query), 140)
   })
@@ -491,7 +491,7 @@ function testConcurrency(createUrl: CreateDatabaseUrl): void {
       ),
     ]
     const outcomes = await Promise.all(Array.from({ length: 500 }, (_, i) => commit(step(i))))
-    t.assert.ok(outcomes.every(({ failedStatement: refusedBy }) => refusedBy === undefined))
+    t.assert.ok(outcomes.every(({ failedStatement }) => failedStatement === undefined))
   })
 }
 

@@ -1,29 +1,26 @@
-/** Takes what is to travel to a server, and sends it together with others of its kind. */
-export type Batcher<T> = { add(one: T): void }
+/** Collects items that go to one server, and sends those that are there together as one batch. */
+export type Batcher<T> = { add(item: T): void }
 
-/** A call costs the server as much as ten of what it carries, so that fewer are not worth one before the turn ends. */
+/** A batch costs the server as much as ten of its items, so smaller ones wait for the end of the turn. */
 const earlyFlushMin = 4
 
 /**
- * What waits leaves as one call as soon as it is half of all that were lately on their way, so that the server works on one
- * half while the other is answered and gathered: did all leave together, they would all come back together, and either
- * side would wait while the other works. Fewer leave at the end of the turn of the event loop, beside another call only when
- * they are as many as that carries. What is added at once, with nothing awaited between, keeps its order: it leaves
- * together, or, where it is more than `batchSizeMax`, as calls that wait for each other. `run` settles all of a call, and must
- * not reject.
+ * Flushes a batch once it holds half of the recent in-flight count, so that the server executes one half while the other
+ * fills: if all left together, they would all return together, and each side would wait while the other works. A smaller
+ * batch is flushed at the end of the turn of the event loop, beside another one only if it is at least as large. Items that are
+ * added in one synchronous run keep their order: they leave in one batch or, if there are more than `batchSizeMax`, in
+ * batches that run one after the other. `run` settles all items of its batch and must not reject.
  */
 export function createBatcher<T>(
   run: (batch: readonly T[]) => Promise<void>,
-  {
-    batchesInFlightMax: atOnceMax,
-    batchSizeMax: batchSizeMax,
-  }: { batchesInFlightMax: number; batchSizeMax: number },
+  { batchesInFlightMax, batchSizeMax }: { batchesInFlightMax: number; batchSizeMax: number },
 ): Batcher<T> {
   const waiting: T[] = []
   let batchesInFlight = 0
   let itemsInFlight = 0
-  /** How many were lately on their way at once; what has become less is believed slowly. */
+  /** The largest recent in-flight count; it decays by one with each flush. */
   let recentItemsInFlight = 0
+  /** Whether the last batch left items behind that must not overtake it. */
   let isSplit = false
   let isAddingInTurn = false
   let isFlushScheduled = false
@@ -57,7 +54,7 @@ export function createBatcher<T>(
   }
 
   function mayFlush(): boolean {
-    if (waiting.length === 0 || batchesInFlight >= (isSplit ? 1 : atOnceMax)) return false
+    if (waiting.length === 0 || batchesInFlight >= (isSplit ? 1 : batchesInFlightMax)) return false
     return waiting.length >= Math.min(itemsInFlight, flushThreshold())
   }
 
@@ -66,14 +63,14 @@ export function createBatcher<T>(
   }
 
   return {
-    add(one) {
-      waiting.push(one)
-      if (isAddingInTurn || batchesInFlight >= atOnceMax) return
+    add(item) {
+      waiting.push(item)
+      if (isAddingInTurn || batchesInFlight >= batchesInFlightMax) return
       isAddingInTurn = true
       void resolved.then(flushIfLarge)
     },
   }
 }
 
-/** What is done when this is, is done once the code that runs now has ended; a promise for each would be one to collect. */
+/** Its `then` runs a callback once the current synchronous code has ended; a promise per batch would be garbage to collect. */
 const resolved = Promise.resolve()

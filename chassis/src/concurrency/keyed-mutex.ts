@@ -1,17 +1,21 @@
-import { AppError } from '@quintet/chassis/errors'
+import { AppError } from '../errors/index.ts'
 
 const waitingMax = 1_000
 
+/** Runs the work of one key in order of arrival, one at a time; work of different keys runs in parallel. */
+export type KeyedMutex = <R>(key: string, work: () => Promise<R>) => Promise<R>
+
 /**
- * Lets those who work on one key in this process follow one another: they would else undo each other's tries, and more of
- * them the more there are. Other processes are met by the condition of the write itself.
+ * A mutex for each key, within this process. It spares optimistic writers of one key the retries that they would cause each
+ * other; other processes are excluded by the condition of the write itself.
  */
-export function createKeyedMutex(): <R>(key: string, work: () => Promise<R>) => Promise<R> {
+export function createKeyedMutex(): KeyedMutex {
   const queues = new Map<string, { last: Promise<unknown>; length: number }>()
 
   return async (key, work) => {
     const queue = queues.get(key) ?? { last: Promise.resolve(), length: 0 }
-    if (queue.length >= waitingMax) throw new AppError('overloaded', 'Too many change the same at once.')
+    if (queue.length >= waitingMax)
+      throw new AppError('overloaded', 'Too many concurrent changes to this resource; retry.')
     queues.set(key, queue)
     queue.length += 1
     const result = queue.last.then(work)

@@ -1,10 +1,21 @@
 import { AppError } from '../errors/index.ts'
 
-/** Gives work its turn, and what it gives or why it failed to whoever brought it. */
+/** Runs the work when there is room for it; settles as the work does, or rejects with `overloaded`. */
 export type Limiter = <R>(work: () => Promise<R>) => Promise<R>
 
-/** Lets so many at a time to a server, and so many more wait for their turn; the others are refused with `overloaded`. */
-export function createLimiter(concurrencyMax: number, waitingMax: number): Limiter {
+/**
+ * Runs up to `concurrencyMax` pieces of work at a time while up to `waitingMax` wait, in order of arrival. Any more are
+ * rejected with `overloaded` and the text `refusal`.
+ */
+export function createLimiter({
+  concurrencyMax,
+  waitingMax,
+  refusal,
+}: {
+  concurrencyMax: number
+  waitingMax: number
+  refusal: string
+}): Limiter {
   const waiting: (() => void)[] = []
   let running = 0
 
@@ -13,13 +24,13 @@ export function createLimiter(concurrencyMax: number, waitingMax: number): Limit
       running += 1
       return
     }
-    if (waiting.length >= waitingMax)
-      throw new AppError('overloaded', 'Too many are waiting for the database.')
+    if (waiting.length >= waitingMax) throw new AppError('overloaded', refusal)
     const { promise, resolve } = Promise.withResolvers<void>()
     waiting.push(resolve)
     await promise
   }
 
+  /** Hands the slot to the next in line without freeing it, so that no newcomer overtakes. */
   function release(): void {
     const next = waiting.shift()
     if (next === undefined) running -= 1

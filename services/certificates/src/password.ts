@@ -2,7 +2,7 @@ import { argon2, createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { createTurnstile } from './turnstile.ts'
+import { createLimiter } from '@quintet/chassis/concurrency'
 
 export type Passwords = ReturnType<typeof createPasswords>
 
@@ -11,16 +11,20 @@ export type Passwords = ReturnType<typeof createPasswords>
  * are worked out at once is bounded, since each takes memory, and so is how many wait: past that comes `overloaded`.
  */
 export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {}) {
-  const turnstile = createTurnstile({ atOnceMax: hashesAtOnceMax, waitingMax })
+  const limiter = createLimiter({
+    concurrencyMax: hashesInParallelMax,
+    waitingMax,
+    refusal: 'Too many passwords are being hashed; try again shortly.',
+  })
   return {
-    hash: (password: string): Promise<string> => turnstile.pass(() => hash(password)),
+    hash: (password: string): Promise<string> => limiter(() => hash(password)),
 
     /**
      * Whether the password is the one of this hash. Without a hash the work is done all the same, so that a stranger cannot
      * tell by the time whether there is one.
      */
     verify: (password: string, phc: string | undefined): Promise<boolean> =>
-      turnstile.pass(() => verify(password, phc)),
+      limiter(() => verify(password, phc)),
 
     /** Whether a hash that has just been verified should be made anew, by the algorithm and the costs of today. */
     isOutdated: (phc: string): boolean => !phc.startsWith(currentPrefix),
@@ -34,7 +38,7 @@ const saltBytes = 16
 const tagBytes = 32
 
 /** Of the four threads that Node keeps for such work, one stays free for files and names of hosts. */
-const hashesAtOnceMax = Math.min(3, availableParallelism())
+const hashesInParallelMax = Math.min(3, availableParallelism())
 
 /** What a stored hash may ask for at most, so that a forged one cannot stop the service. */
 const memoryMax = 1_048_576

@@ -1,12 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { AppError } from '@quintet/chassis/errors'
+import { createSampledBound } from '@quintet/chassis/concurrency'
 
-const countedAgainMs = 100
+const sampleIntervalMs = 100
 
-/**
- * Bounds the work that waits. Counting costs in proportion to the backlog, so it is done ten times a second at most; what
- * was admitted since is added, though some of it may be over, and what is being stored counts from its beginning.
- */
+/** Bounds the operations that are pending. Counting them costs in proportion to their number. */
 export function createBacklog({
   clock,
   backlogMax,
@@ -16,29 +13,14 @@ export function createBacklog({
   backlogMax: number
   count: () => Promise<number>
 }) {
-  let counted = 0
-  let storedSince = 0
-  let beingStored = 0
-  let countedAtMs = Number.NEGATIVE_INFINITY
-
+  const bound = createSampledBound({
+    clock,
+    sample: count,
+    sampleIntervalMs,
+    refusal: 'Too many operations are waiting; try again shortly.',
+    retryAfterSeconds: 2,
+  })
   return {
-    async admit<R>(store: () => Promise<R>): Promise<R> {
-      if (clock.now() - countedAtMs >= countedAgainMs) {
-        countedAtMs = clock.now()
-        storedSince = 0
-        counted = await count()
-      }
-      if (counted + storedSince + beingStored >= backlogMax)
-        throw new AppError('overloaded', 'Too many operations are waiting; try again shortly.', {
-          retryAfterSeconds: 2,
-        })
-      beingStored += 1
-      try {
-        return await store()
-      } finally {
-        beingStored -= 1
-        storedSince += 1
-      }
-    },
+    admit: <R>(store: () => Promise<R>): Promise<R> => bound.admit({ limit: backlogMax }, store),
   }
 }

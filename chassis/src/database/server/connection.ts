@@ -28,7 +28,11 @@ export function createServerConnection<Client>(pool: {
   /** What is told when there is no connection to be had. */
   unavailable(cause: unknown): AppError
 }): ServerConnection<Client> {
-  const limiter = createLimiter(pool.connectionsMax, pool.waitingMax)
+  const limiter = createLimiter({
+    concurrencyMax: pool.connectionsMax,
+    waitingMax: pool.waitingMax,
+    refusal: 'Too many requests are waiting for the database.',
+  })
   let failures = 0
   let retryAt = Number.NEGATIVE_INFINITY
   let fault: unknown

@@ -6,7 +6,7 @@ export type ErrorClass = 'invalid' | 'retryable' | 'not_applied' | 'ambiguous'
 /** What a unit rejects with, when it is not tried again. */
 export function commitError(failure: ErrorClass, cause: unknown): Error {
   if (failure === 'retryable')
-    return new AppError('overloaded', 'Too many change the same at once.', { cause })
+    return new AppError('overloaded', 'Too many concurrent changes to this resource; retry.', { cause })
   if (failure === 'invalid')
     return new Error(`The database refused a statement: ${messageOf(cause)}`, { cause })
   if (failure === 'not_applied') return dependencyDown('The database cannot be written.', cause)

@@ -69,7 +69,11 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
   const { client, table } = createClient(url)
   const TableName = table
   // The client would count the wait for a connection as a part of the time that an answer takes.
-  const limiter = createLimiter(socketsMax, waitingMax)
+  const limiter = createLimiter({
+    concurrencyMax: socketsMax,
+    waitingMax,
+    refusal: 'Too many requests are waiting for the database.',
+  })
 
   /** For what does no harm when it is done twice. */
   async function tried<R>(work: () => Promise<R>): Promise<R> {

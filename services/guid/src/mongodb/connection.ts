@@ -75,7 +75,11 @@ export function openMongoConnection(
   let connecting: Promise<void> | undefined
   let isReplicated = true
   // A connection for each that is let in, so that nobody waits for one when it has been judged to be in time.
-  const limiter = createLimiter(connectionsMax, waitingMax)
+  const limiter = createLimiter({
+    concurrencyMax: connectionsMax,
+    waitingMax,
+    refusal: 'Too many requests are waiting for the database.',
+  })
   let failures = 0
   let retryAt = Number.NEGATIVE_INFINITY
   let fault: unknown

@@ -10,7 +10,7 @@ export function writeError(error: unknown): unknown {
   const failure = classifyError(error)
   if (failure === 'invalid') return new Error('The database refused a command.', { cause: error })
   if (failure === 'overloaded')
-    return new AppError('overloaded', 'Too many are waiting for the database.', { cause: error })
+    return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
   if (failure === 'not_applied') return away(error)
   return new AppError('outcome_unknown', 'The database did not say whether the change was made.', {
     cause: error,
@@ -23,7 +23,7 @@ export function readError(error: unknown): unknown {
   const failure = classifyError(error)
   if (failure === 'invalid') return new Error('The database refused a query.', { cause: error })
   if (failure === 'overloaded')
-    return new AppError('overloaded', 'Too many are waiting for the database.', { cause: error })
+    return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
   return away(error)
 }
 

@@ -79,7 +79,7 @@ export function createMongoGuidStore({
       for (const end of ended) afterwards.run(() => ends.finish(guid, end))
       return { applied: true, result }
     }
-    throw new AppError('overloaded', 'Too many change the same at once.')
+    throw new AppError('overloaded', 'Too many concurrent changes to this resource; retry.')
   }
 
   /** Writes the next state over the one that was read; false when it is not that any more. */

@@ -89,7 +89,7 @@ export function createOperationCompletion({
         if (ended !== undefined) return finish(guid, ended)
         if (await forbid(guid, document, entry)) return finish(guid, entry)
       }
-      throw new AppError('overloaded', 'Too many change the same at once.')
+      throw new AppError('overloaded', 'Too many concurrent changes to this resource; retry.')
     },
   }
 }
