@@ -242,14 +242,14 @@ export interface paths {
         post: operations["registerGuid"];
         /**
          * Delete a GUID
-         * @description Understands If-Match.
+         * @description Supports If-Match.
          */
         delete: operations["deleteGuid"];
         options?: never;
         head?: never;
         /**
-         * Change the user or the end of a GUID
-         * @description Understands If-Match; with `Prefer: respond-async` the answer is 202 and the work is done later.
+         * Change the user or the expiry of a GUID
+         * @description Supports If-Match. With `Prefer: respond-async` the response is 202 and the change is made later.
          */
         patch: operations["changeGuid"];
         trace?: never;
@@ -261,7 +261,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List GUIDs, the ones that end first before the others */
+        /** List GUIDs in the order of their expiry */
         get: operations["listGuids"];
         put?: never;
         post?: never;
@@ -363,7 +363,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Look at work that was answered 202 */
+        /** Get an operation that was accepted with 202 */
         get: operations["getOperation"];
         put?: never;
         post?: never;
@@ -582,11 +582,11 @@ export interface components {
         };
         /** GuidPatch */
         GuidPatch: {
-            /** @description Unix time in seconds at which the GUID ends, as digits in a string or as an integer; 30 days from now unless given. */
+            /** @description Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now. */
             expire?: string | number;
             /** @description Ignored when it is the one in the path. */
             guid?: string;
-            /** @description Whom the GUID belongs to. */
+            /** @description The owner of the GUID. */
             user?: string;
         };
         /** Health */
@@ -679,9 +679,9 @@ export interface components {
         };
         /** NewGuid */
         NewGuid: {
-            /** @description Unix time in seconds at which the GUID ends, as digits in a string or as an integer; 30 days from now unless given. */
+            /** @description Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now. */
             expire?: string | number;
-            /** @description Whom the GUID belongs to. */
+            /** @description The owner of the GUID. */
             user: string;
         };
         /** NewMovie */
@@ -737,7 +737,7 @@ export interface components {
         /** Operation */
         Operation: {
             id: string;
-            /** @description The problem document of the refusal. */
+            /** @description Why the operation failed, as a problem document. */
             problem?: Record<string, never>;
             result?: components["schemas"]["Guid"];
             status: "pending" | "succeeded" | "failed";
@@ -2065,7 +2065,7 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: opaque, taken from a Link header. */
                 cursor?: string;
-                /** @description Only GUIDs that end before this Unix time in seconds. */
+                /** @description Only GUIDs that expire before this Unix time in seconds. */
                 expiring_before?: string;
                 /** @description How many at most on a page; 100 unless told. */
                 limit?: number;
@@ -2212,7 +2212,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description As given in the Location of a 202. */
+                /** @description The id in the Location header of the 202 response. */
                 id: string;
             };
             cookie?: never;

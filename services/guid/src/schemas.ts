@@ -8,13 +8,13 @@ const userLengthMax = 256
 const user = text('User', {
   minLength: 1,
   maxLength: userLengthMax,
-  description: 'Whom the GUID belongs to.',
+  description: 'The owner of the GUID.',
   required: 'User field is required.',
 })
 
 const expire = Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 0 })], {
   description:
-    'Unix time in seconds at which the GUID ends, as digits in a string or as an integer; 30 days from now unless given.',
+    'Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now.',
   'x-errors': { invalid: 'Expire must be a string or number of digits.' },
 })
 
@@ -57,7 +57,7 @@ export const GuidQuery = Type.Object(
     expiring_before: Type.Optional(
       Type.String({
         pattern: '^[0-9]{1,12}$',
-        description: 'Only GUIDs that end before this Unix time in seconds.',
+        description: 'Only GUIDs that expire before this Unix time in seconds.',
         'x-errors': { invalid: 'expiring_before must be a Unix time in seconds.' },
       }),
     ),
@@ -66,7 +66,11 @@ export const GuidQuery = Type.Object(
 )
 
 export const OperationPath = Type.Object({
-  id: Type.String({ minLength: 1, maxLength: 64, description: 'As given in the Location of a 202.' }),
+  id: Type.String({
+    minLength: 1,
+    maxLength: 64,
+    description: 'The id in the Location header of the 202 response.',
+  }),
 })
 
 export const OperationBody = Type.Object(
@@ -74,7 +78,9 @@ export const OperationBody = Type.Object(
     id: Type.String(),
     status: Type.Union([Type.Literal('pending'), Type.Literal('succeeded'), Type.Literal('failed')]),
     result: Type.Optional(GuidBody),
-    problem: Type.Optional(Type.Object({}, { description: 'The problem document of the refusal.' })),
+    problem: Type.Optional(
+      Type.Object({}, { description: 'Why the operation failed, as a problem document.' }),
+    ),
   },
   { title: 'Operation' },
 )

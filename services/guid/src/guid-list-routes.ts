@@ -1,0 +1,45 @@
+import { linkToNextPage, openCursor, problems, sealCursor, sendJson } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
+import { entryOf, textOf } from './guid.ts'
+import type { GuidPage, GuidStore } from './port.ts'
+import { GuidBody, GuidQuery } from './schemas.ts'
+
+const pageSize = 100
+
+/** GET of GUIDs, in pages. */
+export function guidListRoutes(app: App, { guids }: { guids: GuidStore }): void {
+  app.get(
+    '/guids',
+    {
+      schema: {
+        tags: ['guid'],
+        operationId: 'listGuids',
+        summary: 'List GUIDs in the order of their expiry',
+        querystring: GuidQuery,
+        response: { 200: Type.Array(GuidBody), ...problems(400) },
+      },
+    },
+    async (request, reply) => {
+      const page = readPage(request.query, guids.placeType)
+      const rows = await guids.list(page)
+      const last = rows.length === page.limit ? rows.at(-1) : undefined
+      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.place])))
+      sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
+    },
+  )
+}
+
+function readPage(
+  { limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>,
+  placeType: 'number' | 'string',
+): GuidPage {
+  const [expire, place] = cursor === undefined ? [] : openCursor(cursor, ['number', placeType])
+  return {
+    limit: limit ?? pageSize,
+    ...(user !== undefined && { user }),
+    ...(before !== undefined && { expiringBefore: Number(before) }),
+    ...(place !== undefined && { after: { expire: Number(expire), place } }),
+  }
+}

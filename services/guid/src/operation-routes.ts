@@ -1,0 +1,57 @@
+import { AppError } from '@quintet/chassis/errors'
+import { jsonType, problems, sendRepresentation } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
+import type { GuidCommand } from '@quintet/contracts'
+import type { Operation, OperationStore } from './port.ts'
+import { OperationBody, OperationPath } from './schemas.ts'
+
+/** GET of an operation that was accepted with 202. */
+export function operationRoutes(app: App, { operations }: { operations: OperationStore }): void {
+  app.get(
+    '/operations/:id',
+    {
+      schema: {
+        tags: ['guid'],
+        operationId: 'getOperation',
+        summary: 'Get an operation that was accepted with 202',
+        params: OperationPath,
+        response: { 200: OperationBody, ...problems(404) },
+      },
+    },
+    async (request, reply) => {
+      const operation = await operations.find(request.params.id)
+      if (operation === undefined) throw new AppError('not_found', 'Operation not found.')
+      sendRepresentation(request, reply, `"${operation.status}"`, operationText(operation))
+    },
+  )
+}
+
+/** Stores a command for the workers, and makes the 202 response. */
+export async function acceptOperation(
+  operations: OperationStore,
+  command: GuidCommand,
+  record: ResponseRecorder = () => [],
+): Promise<RecordedResponse> {
+  const id = operations.newId()
+  const response: RecordedResponse = {
+    status: 202,
+    headers: {
+      'content-type': jsonType,
+      location: `/operations/${id}`,
+      'preference-applied': 'respond-async',
+      'retry-after': '1',
+    },
+    body: JSON.stringify({ id, status: 'pending' }),
+  }
+  await operations.accept(id, command, record(response))
+  return response
+}
+
+function operationText({ id, status, result, problem }: Operation): string {
+  return JSON.stringify({ id, status, ...parsed('result', result), ...parsed('problem', problem) })
+}
+
+function parsed(name: string, text: string | null): Record<string, unknown> {
+  return text === null ? {} : { [name]: JSON.parse(text) }
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '@quintet/chassis/clock'
+import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
+import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
+import type { RecordedResponse } from '@quintet/chassis/idempotency'
+import { alreadyLive, entryOf, newGuid, parseGuid, textOf } from './guid.ts'
+import type { Guid } from './guid.ts'
+import { acceptOperation } from './operation-routes.ts'
+import type { GuidStore, IsNew, OperationStore } from './port.ts'
+import { readNewGuid } from './request-bodies.ts'
+import { GuidBody, GuidPath, NewGuid, OperationBody } from './schemas.ts'
+
+const tags = ['guid']
+const response = { 201: GuidBody, 202: OperationBody, ...problems(400, 409, 422, 503) }
+
+/** POST: registers a GUID, generated or given, at once or through the queue. */
+export function registrationRoutes(
+  app: App,
+  {
+    guids,
+    operations,
+    idempotency,
+    clock,
+    guidVersion,
+  }: {
+    guids: GuidStore
+    operations: OperationStore
+    idempotency: Idempotency
+    clock: Clock
+    guidVersion: '4' | '7'
+  },
+): void {
+  app.post(
+    '/guid',
+    {
+      attachValidation: true,
+      schema: {
+        tags,
+        operationId: 'registerGeneratedGuid',
+        summary: 'Register a generated GUID',
+        body: NewGuid,
+        response,
+      },
+    },
+    (request, reply) => register(request, reply, newGuid(guidVersion), { isNew: true }),
+  )
+
+  app.post(
+    '/guid/:guid',
+    {
+      attachValidation: true,
+      schema: {
+        tags,
+        operationId: 'registerGuid',
+        summary: 'Register this GUID',
+        params: GuidPath,
+        body: NewGuid,
+        response,
+      },
+    },
+    (request, reply) => register(request, reply, request.params.guid),
+  )
+
+  function register(
+    request: FastifyRequest<{ Body: NewGuid }>,
+    reply: FastifyReply,
+    notation: string,
+    novelty: IsNew = {},
+  ) {
+    const { user, expire } = readNewGuid(request, clock)
+    const guid = parseGuid(notation)
+    return idempotency.once(request, reply, async (record) => {
+      if (prefersAsync(request.headers.prefer))
+        return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
+      const row = { guid, user, expire, version: guids.nextVersion() }
+      const created = createdResponse(notation, row)
+      if ((await guids.create(row, { ...novelty, records: record(created) })) === 'live') throw alreadyLive()
+      return created
+    })
+  }
+}
+
+function createdResponse(notation: string, row: Guid): RecordedResponse {
+  return {
+    status: 201,
+    headers: { 'content-type': jsonType, location: `/guid/${notation}`, etag: etagOf(row.version) },
+    body: textOf(notation, entryOf(row)),
+  }
+}

@@ -1,0 +1,44 @@
+import type { Clock } from '@quintet/chassis/clock'
+import { AppError, invalid } from '@quintet/chassis/errors'
+import type { FastifyRequest } from '@quintet/chassis/http'
+import { expireFault, expireOf, parseGuid } from './guid.ts'
+import type { GuidChange } from './port.ts'
+import type { GuidPatch, NewGuid } from './schemas.ts'
+
+/** The body of a registration; refuses it with all its faults at once, those of the path included. */
+export function readNewGuid(
+  request: FastifyRequest<{ Body: NewGuid }>,
+  clock: Clock,
+): { user: string; expire: number } {
+  const { user, expire } = refuseFaults(request, clock)
+  return { user: String(user), expire: expireOf(expire, clock.now()) }
+}
+
+/** The body of a change; refuses it with all its faults at once, those of the path included. */
+export function readGuidChange(
+  request: FastifyRequest<{ Params: { guid: string }; Body: GuidPatch }>,
+  clock: Clock,
+): GuidChange {
+  const { guid, user, expire } = refuseFaults(request, clock)
+  const inPath = request.params.guid
+  if (guid !== undefined && guid !== inPath && parseGuid(guid) !== parseGuid(inPath))
+    throw invalid({ guid: 'guid cannot be changed; leave it out.' })
+  if (user === undefined && expire === undefined) throw invalid({ body: 'Input data should not be empty.' })
+  return {
+    ...(user !== undefined && { user }),
+    ...(expire !== undefined && { expire: expireOf(expire, clock.now()) }),
+  }
+}
+
+type Body = { guid?: string; user?: string; expire?: string | number }
+
+/** Merges what the schema found with what only the clock can tell. */
+function refuseFaults(request: FastifyRequest<{ Body: Body }>, clock: Clock): Body {
+  const { validationError, body } = request
+  if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
+  const errors: Record<string, string> = { ...validationError?.errors }
+  const expire = body?.expire === undefined ? undefined : expireFault(Number(body.expire), clock.now())
+  if (expire !== undefined) errors.expire ??= expire
+  if (Object.keys(errors).length > 0) throw invalid(errors)
+  return body
+}

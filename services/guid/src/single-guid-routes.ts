@@ -1,0 +1,137 @@
+import type { Entry } from '@quintet/chassis/cache'
+import type { Clock } from '@quintet/chassis/clock'
+import { AppError, invalid } from '@quintet/chassis/errors'
+import {
+  etagOf,
+  parseIfMatch,
+  prefersAsync,
+  problems,
+  sendRepresentation,
+  sendResponse,
+} from '@quintet/chassis/http'
+import type { App, FastifyReply, FastifyRequest, FastPath, FastResponse } from '@quintet/chassis/http'
+import { Type } from 'typebox'
+import {
+  checkPrecondition,
+  entryOf,
+  isCanonical,
+  notFound,
+  parseGuid,
+  textOf,
+  versionMismatch,
+} from './guid.ts'
+import { acceptOperation } from './operation-routes.ts'
+import type { GuidStore, OperationStore } from './port.ts'
+import { readGuidChange } from './request-bodies.ts'
+import { GuidBody, GuidPatch, GuidPath, OperationBody } from './schemas.ts'
+
+const tags = ['guid']
+
+/** GET, PATCH and DELETE of one GUID. */
+export function singleGuidRoutes(
+  app: App,
+  { guids, operations, clock }: { guids: GuidStore; operations: OperationStore; clock: Clock },
+): void {
+  app.get(
+    '/guid/:guid',
+    {
+      schema: {
+        tags,
+        operationId: 'getGuid',
+        summary: 'Get a GUID',
+        params: GuidPath,
+        response: { 200: GuidBody, ...problems(400, 404) },
+      },
+    },
+    async (request, reply) => {
+      const { guid } = request.params
+      const entry = await guids.find(parseGuid(guid))
+      if (entry === undefined) throw notFound()
+      sendGuid(request, reply, guid, entry)
+    },
+  )
+
+  app.patch(
+    '/guid/:guid',
+    {
+      attachValidation: true,
+      schema: {
+        tags,
+        operationId: 'changeGuid',
+        summary: 'Change the user or the expiry of a GUID',
+        description:
+          'Supports If-Match. With `Prefer: respond-async` the response is 202 and the change is made later.',
+        params: GuidPath,
+        body: GuidPatch,
+        response: { 200: GuidBody, 202: OperationBody, ...problems(400, 404, 412, 503) },
+      },
+    },
+    async (request, reply) => {
+      const notation = request.params.guid
+      const change = readGuidChange(request, clock)
+      const guid = parseGuid(notation)
+      const versions = parseIfMatch(request.headers['if-match'])
+      if (prefersAsync(request.headers.prefer)) {
+        const condition = versions && { versions: [...versions] }
+        const command = { kind: 'update' as const, guid, ...change, ...condition }
+        return sendResponse(reply, await acceptOperation(operations, command))
+      }
+      const version = await checkPrecondition(guids, guid, versions)
+      const row = await guids.update(guid, change, version)
+      if (row === undefined) throw version === undefined ? notFound() : versionMismatch()
+      sendGuid(request, reply, notation, entryOf(row))
+    },
+  )
+
+  app.delete(
+    '/guid/:guid',
+    {
+      schema: {
+        tags,
+        operationId: 'deleteGuid',
+        summary: 'Delete a GUID',
+        description: 'Supports If-Match.',
+        params: GuidPath,
+        response: { 204: Type.Null({ description: 'Deleted' }), ...problems(400, 404, 412) },
+      },
+    },
+    async (request, reply) => {
+      const guid = parseGuid(request.params.guid)
+      const version = await checkPrecondition(guids, guid, parseIfMatch(request.headers['if-match']))
+      if (!(await guids.delete(guid, version)))
+        throw version === undefined ? new AppError('not_found', 'GUID not found.') : versionMismatch()
+      sendNothing(reply)
+    },
+  )
+
+  for (const method of ['GET', 'PATCH', 'DELETE'] as const)
+    app.route({
+      method,
+      url: '/guid',
+      schema: { hide: true },
+      handler: () => {
+        throw invalid({ guid: 'GUID not provided.' })
+      },
+    })
+}
+
+/** GET of a GUID by its path in canonical notation, the most frequent request. */
+export function guidFastPath(guids: GuidStore): FastPath {
+  const prefix = '/guid/'
+  return (path) => {
+    const guid = path.startsWith(prefix) ? path.slice(prefix.length) : ''
+    if (!isCanonical(guid)) return undefined
+    const responseOf = (entry: Entry | undefined): FastResponse | undefined =>
+      entry && { route: '/guid/:guid', etag: etagOf(entry.version), body: textOf(guid, entry) }
+    const found = guids.find(guid)
+    return found instanceof Promise ? found.then(responseOf) : responseOf(found)
+  }
+}
+
+function sendGuid(request: FastifyRequest, reply: FastifyReply, notation: string, entry: Entry): void {
+  sendRepresentation(request, reply, etagOf(entry.version), textOf(notation, entry))
+}
+
+function sendNothing(reply: FastifyReply): void {
+  reply.code(204).send()
+}
