@@ -8,6 +8,6 @@ export async function certificates([action, ...rest]: readonly string[]): Promis
     throw new UsageError('Certificates have one command: quintet certificates rewrap')
   const { keyId, moved, broken } = await rewrapPrivateKeys(readSettings(process.env))
   process.stdout.write(`${moved} private keys were moved to the key ${keyId}.\n`)
-  for (const { id, reason } of broken) process.stderr.write(`Certificate ${id} is unchanged: ${reason}\n`)
+  for (const { id, reason } of broken) process.stderr.write(`Certificate ${id} stays as it is: ${reason}\n`)
   if (broken.length > 0) process.exitCode = 1
 }
