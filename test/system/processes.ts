@@ -27,10 +27,15 @@ export function dataFolder(t: TestContext): string {
   return folder
 }
 
-/** Runs a program of this repository as a user would, on ports that are free; it ends with the test. */
-export function run(t: TestContext, words: readonly string[], environment: Record<string, string>): Process {
+/** Runs a program of this repository, or of a copy, as a user would, on free ports; it ends with the test. */
+export function run(
+  t: TestContext,
+  words: readonly string[],
+  environment: Record<string, string>,
+  folder = root,
+): Process {
   const child = spawn(process.execPath, words, {
-    cwd: root,
+    cwd: folder,
     env: {
       PATH: process.env.PATH,
       HOST: '127.0.0.1',

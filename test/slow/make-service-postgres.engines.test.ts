@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { globSync } from 'node:fs'
+import { after, test } from 'node:test'
+import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
+import { call, dataFolder, run } from '../system/processes.ts'
+import { copyRepository, newService as name } from './repository-copy.ts'
+
+/** A service that `quintet make service` has made, on PostgreSQL. */
+const server = engineUrl('postgres')
+if (server !== undefined) {
+  const copy = await copyRepository()
+  after(() => copy.remove())
+  await copy.execute('node', ['quintet.ts', 'make', 'service', name])
+
+  test('A made service passes its own tests on PostgreSQL', async () => {
+    const tests = globSync(`services/${name}/test/**/*.engines.test.ts`, { cwd: copy.folder })
+    assert.equal(tests.length, 1)
+    const output = await copy.execute('node', ['--test', ...tests], { ENGINE_POSTGRES: server })
+    assert.doesNotMatch(output, /is not here/)
+  })
+
+  test('A made service is migrated by command, and starts on PostgreSQL', async (t) => {
+    const prefix = name.toUpperCase()
+    const settings = {
+      DATA_DIR: dataFolder(t),
+      [`${prefix}_DATABASE_URL`]: freshDatabaseOn(server),
+      [`${prefix}_PORT`]: '0',
+    }
+    const migrated = await copy.execute('node', ['quintet.ts', 'migrate', 'up', name], settings)
+    assert.match(migrated, new RegExp(`^${name}: 0001-`))
+    const quintet = run(t, ['quintet.ts', 'start', name], settings, copy.folder)
+    const url = `${await quintet.address(name)}/api/${name}`
+    const created = await call('POST', url, { title: 'Metropolis', description: '' })
+    assert.equal(created?.status, 201, JSON.stringify(created?.body))
+    assert.deepEqual((await call('GET', url))?.body, [created?.body])
+  })
+}
