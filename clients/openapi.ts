@@ -16,7 +16,7 @@ export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   for (const name of serviceNames) {
     const app = await services[name].createApp(settings, { logger })
     await app.ready()
-    documents.set(name, documentOf(app))
+    documents.set(name, await documentOf(app))
     await app.close()
   }
   return documents
@@ -45,7 +45,7 @@ const settings = new Map(
 )
 
 /** The document of the app alone: over HTTP the gateway would ask the others for theirs. */
-function documentOf(app: App): ApiDocument {
-  const { paths = {}, ...rest } = app.swagger()
+async function documentOf(app: App): Promise<ApiDocument> {
+  const { paths = {}, ...rest }: { paths?: object } = await app.describe()
   return { ...rest, paths: JSON.parse(JSON.stringify(paths)) }
 }

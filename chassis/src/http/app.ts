@@ -8,12 +8,12 @@ import { AppError } from '../errors/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions } from './app-options.ts'
-import { documentApi } from './documentation.ts'
+import { addDocumentationRoutes } from './documentation-routes.ts'
 import { addHealthRoutes } from './health.ts'
 import { refuseUnacceptable } from './negotiation.ts'
 import { respondToClientError, sendProblem } from './problem.ts'
 import { createFastPathListener } from './fast-path.ts'
-import { createValidatorCompiler } from './validation.ts'
+import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
 const limits = {
   bodyBytesMax: 1_048_576,
@@ -44,6 +44,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     http: { maxHeaderSize: limits.headerBytesMax },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     forceCloseConnections: 'idle',
+    schemaController: ownCompilers,
     frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, options),
     clientErrorHandler: respondToClientError,
   }).withTypeProvider<TypeBoxTypeProvider>()
@@ -74,7 +75,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       throw new AppError('overloaded', 'The service has more work than it can do; try again shortly.')
     },
   })
-  await documentApi(app, options)
+  await addDocumentationRoutes(app, options)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   if (options.fastPath !== undefined) {
     const [listener] = app.server.listeners('request')

@@ -1,12 +1,22 @@
-import accepts from '@fastify/accepts'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
-import type { App, AppOptions } from './app-options.ts'
+import { fastify } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { AppOptions } from './app-options.ts'
 import { nameSchemas } from './named-schemas.ts'
+import { ownCompilers } from './validation.ts'
 
-/** OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`, and a page to read and try it at `/docs`. */
-export async function documentApi(app: App, { title, description, openapi }: AppOptions): Promise<void> {
-  await app.register(accepts)
+/**
+ * An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1, and the pages
+ * under `/docs`. Their scripts and styles come with the package, so that they work without access to the internet.
+ */
+export async function createDocumentation(
+  routes: readonly RouteOptions[],
+  { title, description }: Pick<AppOptions, 'title' | 'description'>,
+): Promise<FastifyInstance> {
+  const app = fastify({ schemaController: ownCompilers, routerOptions: { ignoreTrailingSlash: true } })
+  app.setValidatorCompiler(() => () => true)
+  app.setSerializerCompiler(() => JSON.stringify)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -15,10 +25,12 @@ export async function documentApi(app: App, { title, description, openapi }: App
     hideUntagged: true,
     transformObject: (made) => nameSchemas('openapiObject' in made ? made.openapiObject : made.swaggerObject),
   })
-  // The page's scripts and styles come with the package, so that it works where there is no way out to the internet.
+  for (const { method, url, schema = {} } of routes) app.route({ method, url, schema, handler: unreachable })
   await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { url: '/openapi.json' } })
-  app.get('/openapi.json', { schema: { hide: true } }, async () => {
-    const own = app.swagger()
-    return openapi === undefined ? own : openapi(own)
-  })
+  await app.ready()
+  return app
+}
+
+function unreachable(): never {
+  throw new Error('This app describes routes; it does not serve them.')
 }
