@@ -57,7 +57,6 @@ export function describeConfig(schema: TObject, settings: Settings): SettingDesc
 }
 
 const origins = { default: 'its default', '.env': 'from .env', environment: 'from the environment' }
-const disjunction = new Intl.ListFormat('en-GB', { type: 'disjunction' })
 
 type Source = keyof typeof origins
 type EffectiveSetting = { name: string; schema: SettingSchema; text: string; value: unknown; source: Source }
@@ -108,7 +107,8 @@ function fault(setting: EffectiveSetting): string {
 function expectation(schema: SettingSchema): string {
   const { expected, minimum = 0, maximum = Number.MAX_SAFE_INTEGER } = schema
   if (expected) return expected
-  if (Type.IsUnion(schema)) return disjunction.format(schema.anyOf.map(expectation))
+  if (Type.IsUnion(schema))
+    return new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(schema.anyOf.map(expectation))
   if (Type.IsLiteral(schema)) return String(schema.const)
   if (Type.IsBoolean(schema)) return 'true or false'
   if (Type.IsInteger(schema)) return `an integer from ${minimum} to ${maximum}`

@@ -18,18 +18,17 @@ export type Placeholders<P> = { readonly [K in keyof P]-?: RawBuilder<P[K]> }
 export type Values<P> = { readonly [K in keyof P]: P[K] | Reference }
 
 /**
- * Compiles a query once, to be bound many times: compiling costs a multiple of running it. `build` is given an expression
- * for each parameter by name, and the result turns values by name into a query that is ready to run.
+ * Compiles a query at its first use, to be bound many times: compiling costs a multiple of running it, and all queries
+ * together would take a twentieth of the start. `build` is given an expression for each parameter by name, and the result
+ * turns values by name into a query that is ready to run.
  */
 export function prepareQuery<P extends Record<string, unknown>, R = unknown>(
   build: (parameters: Placeholders<P>) => Compilable<R>,
 ): (values: Values<P>) => CompiledQuery<R> {
-  const placeholders = new Proxy({} as Placeholders<P>, {
-    get: (_, name) => sql`${new Placeholder(String(name))}`,
-  })
-  const compiled = build(placeholders).compile()
-  const { parameters: template } = compiled
+  let compiled: CompiledQuery<R> | undefined
   return (values) => {
+    compiled ??= build(placeholdersOf<P>()).compile()
+    const { parameters: template } = compiled
     const parameters = new Array<unknown>(template.length)
     for (let i = 0; i < template.length; i++) {
       const slot = template[i]
@@ -37,4 +36,8 @@ export function prepareQuery<P extends Record<string, unknown>, R = unknown>(
     }
     return { sql: compiled.sql, query: compiled.query, queryId: compiled.queryId, parameters }
   }
+}
+
+function placeholdersOf<P>(): Placeholders<P> {
+  return new Proxy({} as Placeholders<P>, { get: (_, name) => sql`${new Placeholder(String(name))}` })
 }

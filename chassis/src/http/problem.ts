@@ -1,4 +1,3 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
@@ -7,6 +6,9 @@ import { AppError, errorCodes } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import type { AppOptions } from './app-options.ts'
 import { problemType } from './negotiation.ts'
+
+// An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
+const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
 /** A problem document as RFC 9457 defines it; `errors` tells by field name what is wrong with it. */
 const Problem = Type.Object(
