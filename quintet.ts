@@ -1,48 +1,7 @@
 #!/usr/bin/env node
-import { ConfigError } from '@quintet/chassis/config'
-import { queueCommandUsage } from '@quintet/chassis/queue'
-import { serviceNames } from '@quintet/contracts/topology'
-import { certificates } from './cli/certificates.ts'
-import { config } from './cli/config.ts'
-import { derive } from './cli/derive.ts'
-import { doctor } from './cli/doctor.ts'
-import { make, makeServiceUsage } from './cli/make/make-service.ts'
-import { migrate, migrateUsage } from './cli/migrate.ts'
-import { queue } from './cli/queue.ts'
-import { start } from './cli/start.ts'
-import { UsageError } from './cli/usage-error.ts'
+import { storeCompiledModules } from '@quintet/chassis/compile-cache'
 
-const usage = `quintet: services behind one gateway
+storeCompiledModules(process.env)
+const { runCommand } = await import('./cli/run-command.ts')
 
-  quintet start [service…]                  start these services in this process; all of them when none is named
-  quintet doctor [service…]                 examine the engines, and report settings that break a promise
-  quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
-${queueCommandUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
-
-Services: ${serviceNames.join(', ')}
-`
-
-const commands: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
-  start,
-  doctor,
-  config,
-  migrate,
-  certificates,
-  queue,
-  derive,
-  make,
-  help: async () => {
-    process.stdout.write(usage)
-  },
-}
-
-const [command = 'help', ...words] = process.argv.slice(2)
-try {
-  const run = commands[command.replace(/^--?h(elp)?$/, 'help')]
-  if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
-  await run(words)
-} catch (error) {
-  if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error
-  process.stderr.write(`${error.message}\n`)
-  process.exitCode = 1
-}
+await runCommand(process.argv.slice(2))

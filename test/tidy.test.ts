@@ -34,7 +34,7 @@ function adviceFor(circle: readonly string[]): string {
 
 /** The rooms of the chassis from the ground up: each imports only rooms that stand before it. */
 const chassisFloors = [
-  ['errors', 'clock', 'config'],
+  ['errors', 'clock', 'config', 'compile-cache'],
   ['telemetry'],
   ['concurrency'],
   ['cache', 'database'],

@@ -1,7 +1,6 @@
-import { enableCompileCache } from 'node:module'
+import { storeCompiledModules } from '@quintet/chassis/compile-cache'
 
-// Stripping types and compiling is half of a start; what was done once is kept, for this thread and for those to come.
-process.env.NODE_COMPILE_CACHE ??= enableCompileCache().directory ?? ''
+storeCompiledModules(process.env)
 const { runService } = await import('@quintet/chassis/http')
 const { createBillingApp } = await import('./app.ts')
 const { billingSettings } = await import('./config.ts')

@@ -1,0 +1,14 @@
+import { enableCompileCache } from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+/**
+ * Stores compiled modules, with their types stripped, in the user's cache folder, where the next start finds them; a third of
+ * a first start is compiling. Only modules that are imported after this call profit, so a program calls it and then imports
+ * the rest dynamically. Node's own `NODE_COMPILE_CACHE` names another folder; without a folder to write to, nothing is stored.
+ */
+export function storeCompiledModules(environment: NodeJS.ProcessEnv): void {
+  const directory = join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'quintet')
+  // Worker threads read the variable.
+  environment.NODE_COMPILE_CACHE ??= enableCompileCache({ directory }).directory ?? ''
+}

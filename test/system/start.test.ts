@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { globSync, statSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+
+/** The packages of all modules that this process has loaded since; so what follows is imported after the hook. */
+const loaded = new Set<string>()
+registerHooks({
+  load(url, context, nextLoad) {
+    const [, name] = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url) ?? []
+    if (name !== undefined) loaded.add(name)
+    return nextLoad(url, context)
+  },
+})
+const { createLogger } = await import('@quintet/chassis/telemetry')
+const { serviceNames } = await import('@quintet/contracts/topology')
+const { services } = await import('../../topology.ts')
+const { dataFolder, run } = await import('./processes.ts')
+
+const drivers = [
+  'pg',
+  'mysql2',
+  'mongodb',
+  '@aws-sdk/client-dynamodb',
+  '@redis/client',
+  'amqplib',
+  '@platformatic/kafka',
+]
+const documentation = ['@fastify/swagger', '@fastify/swagger-ui', '@fastify/static', 'yaml']
+const compilersOfFastify = ['@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']
+
+test('On embedded storage no service loads a driver, and the documentation is loaded when it is requested', async (t) => {
+  const settings = new Map([['DATA_DIR', { value: dataFolder(t), source: 'environment' }] as const])
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  for (const name of serviceNames) {
+    const app = await services[name].createApp(settings, { logger })
+    t.after(() => app.close())
+    assert.equal((await app.inject('/health/live')).statusCode, 200, name)
+  }
+  const needless = [...drivers, ...documentation, ...compilersOfFastify].filter((name) => loaded.has(name))
+  assert.deepEqual(needless, [])
+
+  const app = await services.inventory.createApp(settings, { logger })
+  t.after(() => app.close())
+  assert.equal((await app.inject('/docs/')).statusCode, 200)
+  for (const name of documentation) assert.ok(loaded.has(name), `${name} has another name now`)
+})
+
+for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
+  test(`${words[0]} stores what it compiles where its next start finds all of it`, async (t) => {
+    const cache = dataFolder(t)
+    const settings = { XDG_CACHE_HOME: cache, DATA_DIR: dataFolder(t) }
+    await startAndStop(t, words, settings)
+    const stored = writesBelow(cache)
+    assert.ok(stored.length > 500, `only ${stored.length} modules were stored`)
+    await startAndStop(t, words, settings)
+    assert.deepEqual(writesBelow(cache), stored)
+  })
+
+async function startAndStop(t: TestContext, words: readonly string[], settings: Record<string, string>) {
+  const process = run(t, words, settings)
+  await process.address('guid')
+  assert.equal(await process.kill('SIGTERM'), 0)
+}
+
+/** The files of a folder with the time of their last change. */
+function writesBelow(folder: string): string[] {
+  const files = globSync('**/*', { cwd: folder }).sort()
+  return files.map((file) => `${file} ${statSync(join(folder, file)).mtimeMs}`)
+}
