@@ -3,12 +3,15 @@ import type { TestContext } from 'node:test'
 import type { Cache, CacheOptions, Entry, Load } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
+import type { MemoryCache } from '../src/cache/memory.ts'
 
-export type OpenCache = (options: CacheOptions) => Promise<Cache>
+/** A cache in memory also shows what it holds. */
+export type ObservableCache = Cache & Partial<Pick<MemoryCache, 'peek'>>
+export type OpenCache = (options: CacheOptions) => Promise<ObservableCache>
 
 /**
- * What every cache adapter keeps. `open` gives an empty cache of its own at every call. One that is a server has a clock of
- * its own, by which leases and the times of absent keys end.
+ * What every cache adapter guarantees. `open` returns a new, empty cache at every call. A server has its own clock, by which
+ * leases and cached absences expire.
  */
 export function testCache(name: string, open: OpenCache, { hasOwnClock = false } = {}): void {
   describe(`cache contract: ${name}`, () => {
@@ -30,7 +33,7 @@ function testTimes(open: OpenCache): void {
     t.assert.equal(gate.calls(), 1)
   })
 
-  test('an absent key is looked up again from the end of its time on', async (t) => {
+  test('a cached absence is loaded again when its time has passed', async (t) => {
     const { cache, clock, source } = await createWorld(t, open, undefined, { absentTtlMs: 5000 })
     await cache.read('key', source.load)
     source.entry = entryOf(1)
@@ -40,7 +43,7 @@ function testTimes(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
 
-  test('a load that hangs holds up other readers for a bounded time, and fills nothing when it ends', async (t) => {
+  test('a load that hangs delays other readers for a bounded time, and fills nothing when it ends', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1), { flightWaitMs: 5 })
     const gate = createGate<Entry>()
     const hung = cache.read('key', gate.run)
@@ -54,27 +57,27 @@ function testTimes(open: OpenCache): void {
 }
 
 function testReads(open: OpenCache): void {
-  test('a value that was loaded is answered again without a second load', async (t) => {
+  test('a loaded value is returned again without a second load', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
     t.assert.equal(source.loads, 1)
   })
 
-  test('a key that was found absent is answered as absent without a second load', async (t) => {
+  test('a loaded absence is returned again without a second load', async (t) => {
     const { cache, source } = await createWorld(t, open, undefined)
     t.assert.equal(await cache.read('key', source.load), undefined)
     t.assert.equal(await cache.read('key', source.load), undefined)
     t.assert.equal(source.loads, 1)
   })
 
-  test('a load that answers without a promise is as good as one that answers with one', async (t) => {
+  test('a load may return with or without a promise', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
     t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
   })
 
-  test('keys do not know of each other', async (t) => {
+  test('keys are independent of each other', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     t.assert.deepEqual(await cache.read('one', async () => entryOf(1)), entryOf(1))
     t.assert.deepEqual(await cache.read('two', async () => entryOf(2)), entryOf(2))
@@ -82,7 +85,7 @@ function testReads(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('two', mustNotLoad), entryOf(2))
   })
 
-  test('a value is answered in the last millisecond of its life and never at its end', async (t) => {
+  test('a value is returned in its last millisecond and never at its expiry', async (t) => {
     const { cache, clock, source } = await createWorld(t, open, entryOf(1, startMs + 1000))
     await cache.read('key', source.load)
     clock.set(startMs + 999)
@@ -90,12 +93,12 @@ function testReads(open: OpenCache): void {
     t.assert.equal(source.loads, 1)
     clock.set(startMs + 1000)
     source.entry = undefined
-    t.assert.equal(cache.peek('key'), undefined)
+    t.assert.equal(cache.peek?.('key'), undefined)
     t.assert.equal(await cache.read('key', source.load), undefined)
     t.assert.equal(source.loads, 2)
   })
 
-  test('a value that a write installed ends at its millisecond too', async (t) => {
+  test('a value that a write stored expires at its millisecond too', async (t) => {
     const { cache, clock } = await createWorld(t, open, undefined)
     await put(cache, 'key', entryOf(1, startMs + 1000))
     clock.set(startMs + 999)
@@ -104,7 +107,7 @@ function testReads(open: OpenCache): void {
     t.assert.equal(await cache.read('key', async () => undefined), undefined)
   })
 
-  test('a value whose end comes while it is loaded is answered as absent to all who wait for it', async (t) => {
+  test('a value that expires while it is loaded is absent for every waiting reader', async (t) => {
     const { cache, clock } = await createWorld(t, open, undefined)
     const gate = createGate<Entry>()
     const readings = [1, 2, 3].map(() => cache.read('key', gate.run))
@@ -114,7 +117,7 @@ function testReads(open: OpenCache): void {
     t.assert.deepEqual(await Promise.all(readings), [undefined, undefined, undefined])
   })
 
-  test('a value whose end has come is answered as absent while its key is written, too', async (t) => {
+  test('an expired value is absent also while its key is being written', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const change = createGate<void>()
     const writing = cache.write(['key'], change.run, () => undefined)
@@ -124,7 +127,7 @@ function testReads(open: OpenCache): void {
     await writing
   })
 
-  test('a load that rejects reaches every reader who needed it, and the key works afterwards', async (t) => {
+  test('a load that rejects rejects every reader that needed it, and the key works afterwards', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const load = async () => Promise.reject(new Error('source is down'))
     const readings = await Promise.allSettled([1, 2, 3].map(() => cache.read('key', load)))
@@ -134,7 +137,7 @@ function testReads(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
   })
 
-  test('a load that throws before it gives a promise fails the read, and the key works afterwards', async (t) => {
+  test('a load that throws before it returns a promise fails the read, and the key works afterwards', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const load = () => {
       throw new Error('source is down')
@@ -143,7 +146,7 @@ function testReads(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', () => entryOf(1)), entryOf(1))
   })
 
-  test('stats count every read and every write once, by how it ended', async (t) => {
+  test('stats count every read and every write once, by result', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     await cache.read('key', source.load)
     await cache.read('key', source.load)
@@ -156,7 +159,7 @@ function testReads(open: OpenCache): void {
 }
 
 function testRaces(open: OpenCache): void {
-  test('a value that was loaded before a write and arrives after it is never seen by a later reader', async (t) => {
+  test('a value that was loaded before a write and arrives after it is never returned to a later reader', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<Entry>()
     const early = cache.read('key', gate.run)
@@ -224,14 +227,14 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
 
-  test('a cached value is not answered any more once a write of its key has begun', async (t) => {
+  test('a cached value is not returned once a write of its key has begun', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(0))
     await cache.read('key', source.load)
     const change = createGate<void>()
     const writing = cache.write(['key'], change.run, () => entryOf(1))
     await change.called
     source.entry = entryOf(1)
-    t.assert.equal(cache.peek('key'), undefined)
+    t.assert.equal(cache.peek?.('key'), undefined)
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
     change.answer()
     await writing
@@ -250,7 +253,7 @@ function testRaces(open: OpenCache): void {
     for (const key of keys) t.assert.deepEqual(await cache.read(key, () => entryOf(3)), entryOf(3))
   })
 
-  test('a reader who comes after a write never gets the load of one who came before it', async (t) => {
+  test('a reader that begins after a write never gets the result of a load that began before it', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<Entry>()
     const early = cache.read('key', gate.run)
@@ -266,7 +269,7 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await late, entryOf(1))
   })
 
-  test('readers who wait for a load that a write has overtaken are answered without it', async (t) => {
+  test('readers that wait for a load which a write has overtaken do not use its result', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<Entry>()
     const early = cache.read('key', gate.run)
@@ -283,7 +286,7 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
 
-  test('two writes that meet leave the key empty, whichever ends first', async (t) => {
+  test('two overlapping writes leave the key empty, whichever ends first', async (t) => {
     for (const order of [[0, 1] as const, [1, 0] as const]) {
       const { cache, source } = await createWorld(t, open, entryOf(9))
       const changes = [createGate<void>(), createGate<void>()] as const
@@ -297,7 +300,7 @@ function testRaces(open: OpenCache): void {
     }
   })
 
-  test('writes that meet in a chain, the first not meeting the last, leave the key empty', async (t) => {
+  test('writes that overlap in a chain, the first not with the last, leave the key empty', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(9))
     const [first, second, third] = [createGate<void>(), createGate<void>(), createGate<void>()]
     const writings = [cache.write(['key'], first.run, () => entryOf(1))]
@@ -314,7 +317,7 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
   })
 
-  test('a write after two that met installs its value again', async (t) => {
+  test('a write after two overlapping ones stores its value', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     await Promise.all([put(cache, 'key', entryOf(1)), put(cache, 'key', entryOf(2))])
     await put(cache, 'key', entryOf(3))
@@ -333,7 +336,7 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(3))
   })
 
-  test('a write that fails beside one that succeeds leaves the key empty', async (t) => {
+  test('a failing write that overlaps a successful one leaves the key empty', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(9))
     await Promise.allSettled([
       cache.write(['key'], failingChange, () => entryOf(1)),
@@ -342,7 +345,7 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
   })
 
-  test('a write that does not say what it left makes the next reader load', async (t) => {
+  test('a write without a new value makes the next reader load', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     await cache.read('key', source.load)
     source.entry = entryOf(2)
@@ -357,14 +360,14 @@ function testRaces(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(2))
   })
 
-  test('a key that was found absent is answered at once after it was created', async (t) => {
+  test('a cached absence is replaced when the key is created', async (t) => {
     const { cache, source } = await createWorld(t, open, undefined)
     await cache.read('key', source.load)
     await put(cache, 'key', entryOf(1))
     t.assert.deepEqual(await cache.read('key', mustNotLoad), entryOf(1))
   })
 
-  test('a look-up that found nothing before a create is never seen after it', async (t) => {
+  test('an absence that was loaded before a create is never returned after it', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<undefined>()
     const early = cache.read('key', gate.run)
@@ -403,14 +406,14 @@ function testRaces(open: OpenCache): void {
 }
 
 function testHistories(open: OpenCache): void {
-  test('no interleaving of readers and writers shows a reader a state older than one already shown', async () => {
+  test('no interleaving of readers and writers returns a state older than one already returned', async () => {
     await fc.assert(freshness(open), { numRuns: 500 })
   })
 }
 
 /**
- * Clients that act on two keys of one source, each step of which the scheduler places at will. Fails when an answer is
- * older than what a write had answered, or a read had shown, before it began.
+ * Clients that use two keys of one source, with every step placed by the scheduler. Fails when a read returns a state older
+ * than a write that was answered, or a read that had returned, before it began.
  */
 export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
   const step = fc.record({ act: fc.constantFrom(...acts), key: fc.constantFrom(...allKeys) })
@@ -435,7 +438,7 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
 
 export type Act = keyof ReturnType<typeof createObserver>
 
-/** Everything that the users of a cache do; a stranger's write, which passes by the cache, is left out. */
+/** Everything that users of a cache do, except for a write by another process, which bypasses the cache. */
 export const ownActs = [
   'read',
   'readNow',
@@ -448,15 +451,19 @@ export const ownActs = [
   'failLate',
 ] as const
 
-/** The acts of a client, each of which checks what it was answered against what had been shown when it began. */
-function createObserver(cache: Cache, register: ReturnType<typeof createRegister>, strangers: Set<symbol>) {
+/** The actions of a client; each checks its result against what had been returned when it began. */
+function createObserver(
+  cache: ObservableCache,
+  register: ReturnType<typeof createRegister>,
+  strangers: Set<symbol>,
+) {
   const shown = new Map<string, number>()
 
   return {
     read: (key: string) => observeRead(key, () => cache.read(key, () => register.read(key))),
     readNow: (key: string) => observeRead(key, () => cache.read(key, () => register.now(key))),
     peek: async (key: string) => {
-      const entry = cache.peek(key)
+      const entry = cache.peek?.(key)
       if (entry !== undefined) await observeRead(key, async () => entry ?? undefined)
     },
     put: (key: string) => observeWrite(key, true, (entry) => entry),
@@ -475,7 +482,7 @@ function createObserver(cache: Cache, register: ReturnType<typeof createRegister
     foreignWrite: async (key: string) => {
       const stranger = Symbol('stranger')
       strangers.add(stranger)
-      cache.peek(key)
+      cache.peek?.(key)
       show(key, (await register.write(key, true)).version)
       strangers.delete(stranger)
     },
@@ -505,7 +512,7 @@ function createObserver(cache: Cache, register: ReturnType<typeof createRegister
   }
 }
 
-/** A linearizable source: every operation takes effect at one instant, somewhere between its call and its answer. */
+/** A linearizable source: every operation takes effect at one instant between its call and its return. */
 function createRegister(pause: () => Promise<void>) {
   const histories = new Map<string, boolean[]>()
 
@@ -558,7 +565,7 @@ async function createWorld(
   return { cache, clock, source: createSource(entry) }
 }
 
-/** A source whose state the test sets, and which counts how often it was asked. */
+/** A source whose state the test sets, and which counts its loads. */
 function createSource(entry: Entry | undefined) {
   const source = {
     entry,
@@ -571,7 +578,7 @@ function createSource(entry: Entry | undefined) {
   return source
 }
 
-/** A load or a change under the test's hand: it tells when it was called, and ends when the test says so. */
+/** A load or a change that the test controls: `called` resolves when it begins, `answer` ends it. */
 function createGate<T>() {
   const { promise: called, resolve: call } = Promise.withResolvers<void>()
   const { promise: answered, resolve: answer } = Promise.withResolvers<T>()

@@ -40,7 +40,7 @@ function testServer(open: OpenCache): void {
   })
   const isDown = (error: unknown) => error instanceof AppError && error.code === 'dependency_down'
 
-  test('redis: readers of a cold key who come together wait for one of them to load', async (t: TestContext) => {
+  test('redis: concurrent readers of a cold key wait for one of them to load', async (t: TestContext) => {
     const cache = await open({ clock: systemClock })
     let loads = 0
     const load = async () => {
@@ -53,7 +53,7 @@ function testServer(open: OpenCache): void {
     t.assert.ok(loads <= 3, `${loads} loads`)
   })
 
-  test('redis: keys that are read in one turn are one question to it, and each reader gets an answer of its own', async (t: TestContext) => {
+  test('redis: keys read in one turn share one command, and each reader gets its own value', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const cache = await openCache(engine.url, { clock: systemClock, namespace: 'together', quarantineMs: 0 })
@@ -90,7 +90,7 @@ function testServer(open: OpenCache): void {
     t.assert.match(await admin.info('commandstats'), /cmdstat_mget:calls=1,/)
   })
 
-  test('redis: while it is away reads load and writes are refused with nothing changed; once it is back both go on', async (t: TestContext) => {
+  test('redis: while it is unavailable reads load and writes are refused with nothing changed; both resume when it is back', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     await engine.stop()
@@ -111,7 +111,7 @@ function testServer(open: OpenCache): void {
     await cache.ping?.()
   })
 
-  test('redis: one that hangs holds a read for a moment and refuses a write, and none of it comes to pass later', async (t: TestContext) => {
+  test('redis: one that hangs delays a read for a moment and refuses a write, which never takes effect later', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const cache = await openCache(engine.url, { clock: systemClock, namespace: 'hangs', quarantineMs: 0 })
@@ -146,7 +146,7 @@ function testServer(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', async () => entry(4)), entry(3))
   })
 
-  test('redis: a connection that takes and gives nothing back is left for another one', async (t: TestContext) => {
+  test('redis: a half-open connection is replaced', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const proxy = await startProxy(t, engine.url)
@@ -166,7 +166,7 @@ function testServer(open: OpenCache): void {
     t.assert.deepEqual(await cache.read('key', async () => entry(3)), entry(2))
   })
 
-  test('redis: after it was emptied nothing is read from it until writes that had begun before must be over', async (t: TestContext) => {
+  test('redis: after it was emptied nothing is read from it until earlier writes must have ended', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const cache = await openCache(engine.url, { clock: systemClock, namespace: 'emptied', quarantineMs: 700 })
@@ -191,7 +191,7 @@ function testServer(open: OpenCache): void {
     t.assert.equal(loads, 5)
   })
 
-  test('redis: a marker is never evicted, whatever the memory is needed for', async (t: TestContext) => {
+  test('redis: a marker is never evicted, however short the memory is', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const admin = createClient({ url: engine.url })
@@ -219,7 +219,7 @@ function testServer(open: OpenCache): void {
     await writing
   })
 
-  test('redis: it needs a namespace, and its password is in no error', async (t: TestContext) => {
+  test('redis: it needs a namespace, and its password is in no error message', async (t: TestContext) => {
     await t.assert.rejects(openCache('redis://127.0.0.1:1', { clock: systemClock }), /namespace/)
     const cache = await openCache('redis://user:secret@127.0.0.1:1', { clock: systemClock, namespace: 'x' })
     t.after(() => cache.close())
@@ -229,7 +229,7 @@ function testServer(open: OpenCache): void {
   })
 }
 
-/** Between a client and its server; after `silence` nothing comes back on the connections of that moment. */
+/** A proxy between a client and its server; `silence` makes the current connections half-open: nothing comes back on them. */
 async function startProxy(t: TestContext, target: string): Promise<{ url: string; silence(): void }> {
   const { hostname, port } = new URL(target)
   const pairs: [Socket, Socket][] = []

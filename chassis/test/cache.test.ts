@@ -1,49 +1,50 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openCache } from '@quintet/chassis/cache'
-import type { Cache, CacheOptions, Entry } from '@quintet/chassis/cache'
+import type { CacheOptions, Entry } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
 import { freshness, ownActs, testCache } from './cache-contract.ts'
-import type { OpenCache } from './cache-contract.ts'
+import type { ObservableCache, OpenCache } from './cache-contract.ts'
+import { openMemoryCache } from '../src/cache/memory.ts'
 
-testCache('memory', (options) => openCache('memory:?entries=1000', options))
+testCache('memory', async (options) => openMemoryCache('memory:?entries=1000', options))
 
-test('the freshness check catches a cache that fills whatever was loaded and deletes after the write', async (t) => {
+test('the freshness check catches a cache that stores every load and deletes after the write', async (t) => {
   await assertCaught(t, createNaiveCache)
 })
 
-test('the freshness check catches a cache that keeps nothing but shares loads across writes', async (t) => {
+test('the freshness check catches a cache that stores nothing but shares loads across writes', async (t) => {
   await assertCaught(t, createDedupingCache)
 })
 
-test('memory: writes of strangers to a shared storage never make a read stale', async () => {
-  const open: OpenCache = (options) => openCache('memory:?entries=1000', options)
+test('memory: writes of other processes to the database never make a read stale', async () => {
+  const open: OpenCache = async (options) => openMemoryCache('memory:?entries=1000', options)
   await fc.assert(freshness(open, [...ownActs, 'foreignWrite']), { numRuns: 500 })
 })
 
-test('memory: a hit is the held object itself, given without a promise', async (t) => {
+test('memory: a hit is the cached object itself, returned without a promise', async (t) => {
   const { cache } = await createWorld(t)
   const entry = entryOf(1)
   await cache.read('key', async () => entry)
   t.assert.equal(cache.peek('key'), entry)
 })
 
-test('memory: a key known to be absent is told from one that is not held', async (t) => {
+test('memory: a cached absence differs from an empty key', async (t) => {
   const { cache } = await createWorld(t)
   t.assert.equal(cache.peek('key'), undefined)
   await cache.read('key', async () => undefined)
   t.assert.equal(cache.peek('key'), null)
 })
 
-test('memory: a load that answers at once is held before anything else can happen', async (t) => {
+test('memory: a load without a promise is cached before anything else can happen', async (t) => {
   const { cache } = await createWorld(t)
   const reading = cache.read('key', () => entryOf(1))
   t.assert.deepEqual(cache.peek('key'), entryOf(1))
   await reading
 })
 
-test('memory: a value without an end is loaded again after 60 s, an absence after 5 s', async (t) => {
+test('memory: a value without expiry is loaded again after 60 s, an absence after 5 s', async (t) => {
   const { cache, clock } = await createWorld(t)
   await cache.read('value', () => entryOf(1))
   await cache.read('absence', () => undefined)
@@ -57,7 +58,7 @@ test('memory: a value without an end is loaded again after 60 s, an absence afte
   t.assert.equal(cache.peek('value'), undefined)
 })
 
-test('memory: past its number of entries the one that was unread for longest makes room', async (t) => {
+test('memory: beyond its number of entries the least recently read one is evicted', async (t) => {
   const { cache } = await createWorld(t, 'memory:?entries=3')
   for (const key of ['a', 'b', 'c']) await cache.read(key, () => entryOf(1))
   cache.peek('a')
@@ -83,7 +84,7 @@ test('memory: the bytes of keys and texts stay within their bound, at two a char
   t.assert.ok((cache.stats().entries ?? 0) > 10)
 })
 
-test('memory: an entry over a tenth of the bytes is answered but not held, nor is what it follows', async (t) => {
+test('memory: an entry larger than a tenth of the bytes is returned but not cached, and removes its predecessor', async (t) => {
   const { cache } = await createWorld(t, 'memory:?bytes=20000')
   await cache.read('key', () => entryOf(1))
   await cache.write(
@@ -96,7 +97,7 @@ test('memory: an entry over a tenth of the bytes is answered but not held, nor i
   t.assert.equal(cache.stats().entries, 0)
 })
 
-test('memory: readers who come together share the load of an entry that is too large to hold', async (t) => {
+test('memory: concurrent readers share the load of an entry that is too large to cache', async (t) => {
   const { cache } = await createWorld(t, 'memory:?bytes=20000')
   let loads = 0
   const load = async () => {
@@ -108,7 +109,7 @@ test('memory: readers who come together share the load of an entry that is too l
   t.assert.deepEqual(cache.stats().reads, { hit: 0, miss: 1, wait: 999, busy: 0, bypass: 0 })
 })
 
-test('memory: readers who come together share the rejection of a load, which gives its lease back at once', async (t) => {
+test('memory: concurrent readers share the rejection of a load, which releases its lease at once', async (t) => {
   const { cache } = await createWorld(t)
   let loads = 0
   const load = async () => {
@@ -141,7 +142,7 @@ test('memory: eviction never takes the marker of a write', async (t) => {
   await writing
 })
 
-test('memory: when every load hangs, each reader still comes to load for itself', async (t) => {
+test('memory: when every load hangs, each reader still loads for itself in the end', async (t) => {
   const { cache } = await createWorld(t, 'memory:', { flightWaitMs: 5 })
   const { promise: answered, resolve: answer } = Promise.withResolvers<undefined>()
   const calls = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
@@ -157,7 +158,7 @@ test('memory: when every load hangs, each reader still comes to load for itself'
   t.assert.deepEqual(cache.stats().reads, { hit: 0, miss: 3, wait: 0, busy: 0, bypass: 2 })
 })
 
-test('memory: the time of a wait that has ended is not counted against the next load', async (t) => {
+test('memory: the timeout of a wait that has ended does not apply to the next load', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const { cache, clock } = await createWorld(t)
   await Promise.all([1, 2].map(() => cache.read('key', async () => entryOf(1))))
@@ -170,7 +171,7 @@ test('memory: the time of a wait that has ended is not counted against the next 
   t.assert.deepEqual(cache.peek('key'), entryOf(2))
 })
 
-test('memory: over a storage that others write to, nothing is held and every read loads', async (t) => {
+test('memory: while other processes write to the database, nothing is cached and every read loads', async (t) => {
   const { cache } = await createWorld(t, 'memory:', { singleProcess: () => false })
   t.assert.equal(
     await cache.write(
@@ -187,7 +188,7 @@ test('memory: over a storage that others write to, nothing is held and every rea
   t.assert.equal(cache.stats().reads.bypass, 2)
 })
 
-test('memory: what was held before the storage became shared does not come back when it is our own again', async (t) => {
+test('memory: what was cached before another process wrote does not come back afterwards', async (t) => {
   const { cache, lose, regain } = await createTrustedWorld(t)
   await cache.read('key', () => entryOf(1))
   lose()
@@ -198,7 +199,7 @@ test('memory: what was held before the storage became shared does not come back 
   t.assert.deepEqual(cache.peek('key'), entryOf(2))
 })
 
-test('memory: a load fills nothing when the storage was shared for a part of it', async (t) => {
+test('memory: a load stores nothing when another process could write during a part of it', async (t) => {
   const { cache, lose, regain } = await createTrustedWorld(t)
   const { promise: loaded, resolve: answer } = Promise.withResolvers<Entry>()
   const reading = cache.read('key', () => loaded)
@@ -212,7 +213,7 @@ test('memory: a load fills nothing when the storage was shared for a part of it'
   t.assert.deepEqual(cache.peek('key'), entryOf(1))
 })
 
-test('memory: a load fills nothing when the storage is shared at its end', async (t) => {
+test('memory: a load stores nothing when another process can write at its end', async (t) => {
   const { cache, lose, regain } = await createTrustedWorld(t)
   const { promise: loaded, resolve: answer } = Promise.withResolvers<Entry>()
   const reading = cache.read('key', () => loaded)
@@ -223,7 +224,7 @@ test('memory: a load fills nothing when the storage is shared at its end', async
   t.assert.equal(cache.peek('key'), undefined)
 })
 
-test('memory: a write installs nothing when the storage was shared for a part of it', async (t) => {
+test('memory: a write stores nothing when another process could write during a part of it', async (t) => {
   const { cache, lose, regain } = await createTrustedWorld(t)
   const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
   const writing = cache.write(
@@ -239,7 +240,7 @@ test('memory: a write installs nothing when the storage was shared for a part of
   t.assert.equal(cache.peek('key'), undefined)
 })
 
-test('memory: a write that began over a shared storage keeps readers from filling until it ends', async (t) => {
+test('memory: a write that began while another process could write keeps readers from filling until it ends', async (t) => {
   const { cache, lose, regain } = await createTrustedWorld(t)
   const { promise: changed, resolve: finish } = Promise.withResolvers<void>()
   lose()
@@ -256,7 +257,7 @@ test('memory: a write that began over a shared storage keeps readers from fillin
   t.assert.equal(cache.peek('key'), undefined)
 })
 
-test('memory: once closed it holds nothing, while reads still load and writes still run', async (t) => {
+test('memory: once closed it caches nothing, while reads still load and writes still run', async (t) => {
   const { cache } = await createWorld(t)
   await cache.read('key', () => entryOf(1))
   await cache.close()
@@ -273,7 +274,7 @@ test('memory: once closed it holds nothing, while reads still load and writes st
   t.assert.equal(cache.stats().entries, 0)
 })
 
-test('openCache refuses a memory URL whose bounds it cannot keep, and says why', async (t) => {
+test('openCache rejects a memory URL with invalid bounds, and says why', async (t) => {
   const refusals = {
     'memory:?entries=0': /"entries" must be a whole number from 1 to 10000000$/,
     'memory:?entries=10000001': /"entries" must be a whole number from 1 to 10000000$/,
@@ -281,7 +282,7 @@ test('openCache refuses a memory URL whose bounds it cannot keep, and says why',
     'memory:?entries=1e3': /"entries" must be a whole number/,
     'memory:?bytes=1023': /"bytes" must be a whole number from 1024 to 1099511627776$/,
     'memory:?bytes=64MB': /"bytes" must be a whole number/,
-    'memory:?size=1': /it has "entries" and "bytes", but no "size"$/,
+    'memory:?size=1': /its parameters are "entries" and "bytes", not "size"$/,
     'memory:entries=5':
       /^Error: The cache URL "memory:entries=5" is wrong: only a query may follow "memory:"$/,
   }
@@ -290,7 +291,7 @@ test('openCache refuses a memory URL whose bounds it cannot keep, and says why',
   }
 })
 
-test('openCache names the schemes it knows when it is given another', async (t) => {
+test('openCache names the known schemes when the URL has another', async (t) => {
   const opening = openCache('memcached://user:secret@host', { clock: createManualClock(0) })
   await t.assert.rejects(opening, {
     message:
@@ -299,7 +300,7 @@ test('openCache names the schemes it knows when it is given another', async (t) 
   await t.assert.rejects(openCache('memory', { clock: createManualClock(0) }), /known are: memory:/)
 })
 
-test('none: holds nothing, so that every read comes from the source', async (t) => {
+test('none: caches nothing, so that every read loads', async (t) => {
   const cache = await openCache('none:', { clock: createManualClock(0) })
   t.after(() => cache.close())
   let loads = 0
@@ -308,18 +309,17 @@ test('none: holds nothing, so that every read comes from the source', async (t) 
     return { version: 1, expiresAtMs: Number.POSITIVE_INFINITY, text: 'v' }
   }
   for (let i = 0; i < 3; i++) t.assert.equal((await cache.read('k', load))?.text, 'v')
-  t.assert.equal(cache.peek('k'), undefined)
   t.assert.equal(loads, 3)
 })
 
 async function createWorld(t: TestContext, url = 'memory:', options: Partial<CacheOptions> = {}) {
   const clock = createManualClock(1_800_000_000_000)
-  const cache = await openCache(url, { clock, ...options })
+  const cache = openMemoryCache(url, { clock, ...options })
   t.after(() => cache.close())
   return { cache, clock }
 }
 
-/** A world whose storage can become shared, and this process's own again. */
+/** A cache over a database to which another process starts and stops writing. */
 async function createTrustedWorld(t: TestContext) {
   let trusted = true
   const { cache } = await createWorld(t, 'memory:', { singleProcess: () => trusted })
@@ -338,7 +338,7 @@ function entryOf(version: number, text = '{}'): Entry {
 
 async function assertCaught(
   t: TestContext,
-  createFaulty: () => Pick<Cache, 'peek' | 'read' | 'write'>,
+  createFaulty: () => Pick<ObservableCache, 'peek' | 'read' | 'write'>,
 ): Promise<void> {
   const stats = (): never => {
     throw new Error('a faulty cache counts nothing')
@@ -348,7 +348,7 @@ async function assertCaught(
   t.assert.match(String(errorInstance), /a reader of [ab] got (\d+|nothing) after version \d+ had been shown/)
 }
 
-function createNaiveCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
+function createNaiveCache(): Pick<ObservableCache, 'peek' | 'read' | 'write'> {
   const entries = new Map<string, Entry>()
   return {
     peek: (key) => entries.get(key),
@@ -365,7 +365,7 @@ function createNaiveCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
   }
 }
 
-function createDedupingCache(): Pick<Cache, 'peek' | 'read' | 'write'> {
+function createDedupingCache(): Pick<ObservableCache, 'peek' | 'read' | 'write'> {
   const flights = new Map<string, Promise<Entry | undefined>>()
   return {
     peek: () => undefined,

@@ -10,14 +10,14 @@ import { engineUrl, freshDatabaseOn } from './testing.ts'
 
 const server = engineUrl('mysql')
 if (server !== undefined) {
-  test('mysql: a server that is set as the promises need it is found good, with tables and without', async (t: TestContext) => {
+  test('mysql: a server configured as the guarantees require is found good, with tables and without', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     t.assert.deepEqual(notGood(await diagnose(url)), [])
     await withMigrator(url, { migrations }, migrateUp)
     t.assert.deepEqual(notGood(await diagnose(url)), [])
   })
 
-  test('mysql: what would lose or confuse writes is found, and told by its name', async (t: TestContext) => {
+  test('mysql: settings that lose or corrupt writes are named', async (t: TestContext) => {
     const engine = await startPrivateEngine('mysql')
     t.after(() => engine.dispose())
     const url = Object.assign(new URL(engine.url), { pathname: '/careless' }).href
@@ -31,7 +31,7 @@ if (server !== undefined) {
     for (const words of [
       /broken: innodb_flush_log_at_trx_commit is 2/,
       /broken: read_only on/,
-      /broken: Texts are not compared exactly in account/,
+      /broken: Text is not compared exactly in account/,
       /weak: max_connections is 50/,
     ])
       t.assert.match(found, words)

@@ -32,7 +32,7 @@ if (engineUrl('redis') !== undefined) {
     assert.ok(refused > 0, 'writes are refused while Redis is away')
   })
 
-  test('The same load over a cache that is written after the database is caught at reading what is old', async (t) => {
+  test('The same load over a cache that is written after the database is found to return stale reads', async (t) => {
     const engine = await startEngine(t)
     const naive = await Promise.all(
       Array.from({ length: replicasCount }, () => createNaiveCache(t, engine.url)),
@@ -50,7 +50,7 @@ type Operation = {
 }
 type TestedCache = Pick<Cache, 'read' | 'write'>
 
-/** A store that takes its time, in which a version counts the writes of its key, and a write comes in time or not at all. */
+/** A slow store whose versions count the writes of a key, and which rejects a write that is past its deadline. */
 function createStore() {
   const versions = new Map<string, number>()
   const think = () => pause(Math.random() < 0.05 ? 20 * Math.random() : 2 * Math.random())
@@ -134,7 +134,7 @@ function violations(history: readonly Operation[]): string[] {
   return found
 }
 
-/** Each fault, and the time that it takes until the cache is in use again. */
+/** Each fault, and the time until the cache is used again. */
 async function disturb(engine: PrivateEngine): Promise<void> {
   const settle = () => pause(1_800)
   await settle()

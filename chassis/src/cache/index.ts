@@ -4,9 +4,8 @@ export type * from './port.ts'
 export { exportCacheMetrics } from './metrics.ts'
 
 /**
- * Opens the cache that the URL's scheme names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds;
- * `none:` is one that nothing is ever held in; `redis://` is a Redis that processes share, which need not be there.
- * Throws a plain error that says what is wrong with the URL.
+ * Opens the cache that a URL names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds; `none:`, which
+ * caches nothing; `redis://`, which processes share and which need not be available. Throws an Error on an invalid URL.
  */
 export async function openCache(url: string, options: CacheOptions): Promise<Cache> {
   const scheme = url.slice(0, url.indexOf(':') + 1)

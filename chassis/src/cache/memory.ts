@@ -1,28 +1,28 @@
 import { LRUCache } from 'lru-cache'
 import type { Deadline } from '../clock/index.ts'
+import { absentTtlMs as defaultAbsentTtlMs, valueTtlMs } from './limits.ts'
 import type { Cache, CacheOptions, CacheStats, Entry, Load, ReadResult } from './port.ts'
 
-/** The most that is held in memory; whichever bound is met first evicts the key that was unread for longest. */
+/** The size of the cache; whichever bound is reached first evicts the least recently read key. */
 export type MemoryBounds = { entriesMax: number; bytesMax: number }
 
-/** Opens a cache in memory with the bounds of its URL. Throws a plain error that says what is wrong with the URL. */
-export function openMemoryCache(url: string, options: CacheOptions): Cache {
+export type MemoryCache = Cache & {
+  /** The cached entry, without loading: `undefined` where none is cached, `null` for a known absence. Counts as a hit. */
+  peek(key: string): Entry | null | undefined
+}
+
+/** Opens a cache in memory with the bounds of its URL. Throws an Error that says what is wrong with the URL. */
+export function openMemoryCache(url: string, options: CacheOptions): MemoryCache {
   return createMemoryCache({ ...options, ...boundsOf(url) })
 }
 
 /**
- * The protocol of markers and fill leases in one process, where each step is one turn and no message can be late.
- * A write removes whatever its key holds and marks it, so that no load that began earlier can fill it any more.
- * A reader of an empty key takes the fill lease (a flight); under a marker it loads for itself and fills nothing.
+ * Markers and fill leases in one process, where each step is atomic and no message is late. A write empties its key and
+ * marks it, so that no load that began earlier can fill it. A reader of an empty key takes the fill lease (a flight); a
+ * reader of a marked key loads for itself and fills nothing.
  */
-export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
-  const {
-    clock,
-    singleProcess = () => true,
-    valueTtlMs = 60_000,
-    absentTtlMs = 5_000,
-    flightWaitMs = 100,
-  } = options
+export function createMemoryCache(options: CacheOptions & MemoryBounds): MemoryCache {
+  const { clock, singleProcess = () => true, absentTtlMs = defaultAbsentTtlMs, flightWaitMs = 100 } = options
   const slots = new LRUCache<string, Slot>({
     max: options.entriesMax,
     maxSize: options.bytesMax,
@@ -51,8 +51,8 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   }
 
   function look(key: string, load: Load, flightsLeft: number): ReturnType<Load> {
-    const held = peek(key)
-    if (held !== undefined) return held ?? undefined
+    const cached = peek(key)
+    if (cached !== undefined) return cached ?? undefined
     if (!isUsable()) return loadAlone('bypass', load)
     if (markers.has(key)) return loadAlone('busy', load)
     const flight = flights.get(key)
@@ -62,35 +62,35 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
 
   async function loadAlone(result: ReadResult, load: Load): Promise<Entry | undefined> {
     reads[result] += 1
-    return living(await load())
+    return unlessExpired(await load())
   }
 
-  /** A load that answers at once needs no lease, for nothing can happen before its value is installed. */
+  /** A load that returns without a promise needs no lease: nothing can happen before its value is stored. */
   function lead(key: string, load: Load): ReturnType<Load> {
     reads.miss += 1
     const loaded = load()
     if (loaded instanceof Promise) return fly(key, loaded)
-    const entry = living(loaded)
-    install(key, entry ?? null)
+    const entry = unlessExpired(loaded)
+    store(key, entry ?? null)
     return entry
   }
 
   async function fly(key: string, loading: Promise<Entry | undefined>): Promise<Entry | undefined> {
     const { promise: over, resolve: finish } = Promise.withResolvers<void>()
-    const flight: Flight = { loading, over, finish, stands: true, lapse: undefined }
+    const flight: Flight = { loading, over, finish, isLeased: true, lapse: undefined }
     flights.set(key, flight)
     try {
-      const entry = living(await loading)
-      if (flight.stands) install(key, entry ?? null)
+      const entry = unlessExpired(await loading)
+      if (flight.isLeased) store(key, entry ?? null)
       return entry
     } finally {
-      if (flight.stands) land(key, flight)
+      if (flight.isLeased) land(key, flight)
     }
   }
 
   /**
-   * The result of a flight that began before its follower came is as good as the follower's own look only if the lease
-   * stood to the end: then no write began in between, and none was under way. Otherwise the follower looks for itself.
+   * A reader may use the result of a flight that began before it only if the lease was valid to the end: then no write was
+   * in progress or began meanwhile. Otherwise it reads again.
    */
   async function follow(
     flight: Flight,
@@ -100,16 +100,16 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   ): Promise<Entry | undefined> {
     flight.lapse ??= setTimeout(revoke, flightWaitMs, key)
     await flight.over
-    if (!flight.stands) return look(key, load, flightsLeft - 1)
+    if (!flight.isLeased) return look(key, load, flightsLeft - 1)
     reads.wait += 1
-    return living(await flight.loading)
+    return unlessExpired(await flight.loading)
   }
 
-  /** Takes the lease away: what the flight brings is answered to the reader who began it, and to nobody else. */
+  /** Revokes the lease: only the reader that began the flight gets its result. */
   function revoke(key: string): void {
     const flight = flights.get(key)
     if (flight === undefined) return
-    flight.stands = false
+    flight.isLeased = false
     land(key, flight)
   }
 
@@ -124,7 +124,7 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     change: (deadline: Deadline) => Promise<T>,
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
-    const marked = keys.map((key) => ({ key, marker: begin(key), entry: leftEmpty }))
+    const marked = keys.map((key) => ({ key, marker: begin(key), entry: leaveEmpty }))
     try {
       const result = await change(noDeadline)
       for (const mark of marked) mark.entry = entryOf(result, mark.key)
@@ -138,33 +138,33 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     }
   }
 
-  /** Marks even while the cache is bypassed, so that a write that outlasts the bypass keeps readers from filling. */
+  /** Marks even while the cache is bypassed: a write that outlasts the bypass must still keep readers from filling. */
   function begin(key: string): Marker {
     const usable = isUsable()
     slots.delete(key)
     revoke(key)
-    const marker = markers.get(key) ?? { writers: 0, contended: false, trusted: usable }
+    const marker = markers.get(key) ?? { writers: 0, contended: false, mayStore: usable }
     marker.contended = marker.writers > 0
     marker.writers += 1
     markers.set(key, marker)
     return marker
   }
 
-  /** Of writes that met, nobody here knows which came last in the source, so none of them installs what it wrote. */
+  /** The order in which overlapping writes took effect in the database is unknown here, so none of them stores its value. */
   function end(key: string, marker: Marker, entry: Entry | null | undefined): void {
     marker.writers -= 1
     if (marker.writers === 0) markers.delete(key)
-    if (entry !== undefined && !marker.contended && marker.trusted) install(key, entry)
+    if (entry !== undefined && !marker.contended && marker.mayStore) store(key, entry)
   }
 
-  function install(key: string, entry: Entry | null): void {
+  function store(key: string, entry: Entry | null): void {
     if (!isUsable()) return
     const nowMs = clock.now()
     const deadlineMs = entry === null ? nowMs + absentTtlMs : Math.min(entry.expiresAtMs, nowMs + valueTtlMs)
     slots.set(key, { entry, deadlineMs })
   }
 
-  function living(entry: Entry | undefined): Entry | undefined {
+  function unlessExpired(entry: Entry | undefined): Entry | undefined {
     return entry !== undefined && clock.now() < entry.expiresAtMs ? entry : undefined
   }
 
@@ -175,11 +175,11 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
     return usable
   }
 
-  /** The markers stay, since their writes go on, but none of them may install any more. */
+  /** Markers stay until their writes end, but none of those writes may store its value any more. */
   function forget(): void {
     slots.clear()
     for (const key of flights.keys()) revoke(key)
-    for (const marker of markers.values()) marker.trusted = false
+    for (const marker of markers.values()) marker.mayStore = false
   }
 
   async function close(): Promise<void> {
@@ -192,57 +192,57 @@ export function createMemoryCache(options: CacheOptions & MemoryBounds): Cache {
   }
 }
 
-/** Markers in this process stand for as long as their writes last. */
+/** Markers in this process last as long as their writes. */
 const noDeadline: Deadline = {}
 
-const leftEmpty: Entry | null | undefined = undefined
+const leaveEmpty: Entry | null | undefined = undefined
 
-/** What is held under a key: an entry, or `null` for known to be absent, not served from `deadlineMs` on. */
+/** What is cached under a key: an entry, or `null` for a known absence, served until `deadlineMs`. */
 type Slot = { readonly entry: Entry | null; readonly deadlineMs: number }
 
-/** A load that holds its key's fill lease. `over` resolves once it has landed or lost the lease: `stands` says which. */
+/** A load that holds the fill lease of its key. `over` resolves when it has ended or lost the lease; `isLeased` says which. */
 type Flight = {
   readonly loading: Promise<Entry | undefined>
   readonly over: Promise<void>
   readonly finish: () => void
-  stands: boolean
+  isLeased: boolean
   lapse: NodeJS.Timeout | undefined
 }
 
-/** The writes under way on a key. `trusted`: the storage has been this process's own since the first of them began. */
-type Marker = { writers: number; contended: boolean; trusted: boolean }
+/** The writes in progress on a key. `mayStore`: no other process wrote to the database since the first of them began. */
+type Marker = { writers: number; contended: boolean; mayStore: boolean }
 
-/** A reader whose flights keep losing their leases loads alone after these, so that its wait is bounded. */
+/** A reader whose flights keep losing their leases loads for itself after this many, so that its wait is bounded. */
 const flightsMax = 2
 
-/** Measured on 64-bit V8: 260 bytes for the slot, the entry, both strings' headers and the places in map and list. */
+/** Measured on 64-bit V8: 260 bytes for the slot, the entry, both string headers and the cells of map and list. */
 const slotOverheadBytes = 300
 
-/** V8 keeps Latin-1 text in one byte per character; counting two keeps the bound for any text. */
+/** V8 stores Latin-1 text in one byte per character; counting two keeps the bound for any text. */
 function bytesOf(slot: Slot, key: string): number {
   return slotOverheadBytes + 2 * (key.length + (slot.entry?.text.length ?? 0))
 }
 
 const bounds = {
-  entries: { least: 1, most: 10_000_000, usual: 50_000 },
-  bytes: { least: 1024, most: 1024 ** 4, usual: 16 * 1024 ** 2 },
+  entries: { minimum: 1, maximum: 10_000_000, byDefault: 50_000 },
+  bytes: { minimum: 1024, maximum: 1024 ** 4, byDefault: 16 * 1024 ** 2 },
 } as const
 
 function boundsOf(url: string): MemoryBounds {
   const [, search] = /^memory:(?:\?(.*))?$/.exec(url) ?? refuse(url, 'only a query may follow "memory:"')
   const query = new URLSearchParams(search)
   for (const name of query.keys()) {
-    if (!Object.hasOwn(bounds, name)) refuse(url, `it has "entries" and "bytes", but no "${name}"`)
+    if (!Object.hasOwn(bounds, name)) refuse(url, `its parameters are "entries" and "bytes", not "${name}"`)
   }
   return { entriesMax: boundOf(url, query, 'entries'), bytesMax: boundOf(url, query, 'bytes') }
 }
 
 function boundOf(url: string, query: URLSearchParams, name: keyof typeof bounds): number {
-  const { least, most, usual } = bounds[name]
-  const text = query.get(name) ?? String(usual)
+  const { minimum, maximum, byDefault } = bounds[name]
+  const text = query.get(name) ?? String(byDefault)
   const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  return refuse(url, `"${name}" must be a whole number from ${least} to ${most}`)
+  if (value >= minimum && value <= maximum) return value
+  return refuse(url, `"${name}" must be a whole number from ${minimum} to ${maximum}`)
 }
 
 function refuse(url: string, reason: string): never {

@@ -2,12 +2,12 @@ import { Counter, Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 import type { Cache } from './port.ts'
 
-/** Shows what a cache did and holds, read from it whenever Prometheus asks. */
+/** Exports the statistics of a cache; they are read at each scrape. */
 export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   const registers = [registry]
   new Counter({
     name: 'cache_reads_total',
-    help: 'Reads by result: hit, miss, wait (for the load of another reader), busy (beside a write), bypass.',
+    help: 'Reads by result: hit, miss, wait (for the load of another reader), busy (during a write), bypass.',
     labelNames: ['result'],
     registers,
     collect() {
@@ -17,7 +17,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   })
   new Counter({
     name: 'cache_writes_total',
-    help: 'Writes by result: ok, contended (another write met it and the key was left empty), failed.',
+    help: 'Writes by result: ok, contended (another write overlapped, and the key was left empty), failed.',
     labelNames: ['result'],
     registers,
     collect() {
@@ -27,7 +27,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   })
   new Gauge({
     name: 'cache_entries',
-    help: 'Entries that this process holds now.',
+    help: 'Entries cached in this process.',
     registers,
     collect() {
       this.set(cache.stats().entries ?? 0)
@@ -35,7 +35,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   })
   new Gauge({
     name: 'cache_bytes',
-    help: 'Memory of the entries held now, an estimate that errs upwards.',
+    help: 'Memory of the cached entries, an estimate that is never too low.',
     registers,
     collect() {
       this.set(cache.stats().bytes ?? 0)

@@ -1,36 +1,31 @@
 import type { Clock, Deadline } from '../clock/index.ts'
 
 /**
- * What a key stands for at one moment. `text` is the ready answer, kept as text so that a hit needs no encoding;
- * `expiresAtMs` is the row's own end (`Infinity` for none), and from that millisecond on the entry counts as absent.
+ * The cached value of a key. `text` is the finished response body, so that a hit needs no encoding; from `expiresAtMs`
+ * (`Infinity` for none) the entry counts as absent.
  */
 export type Entry = { readonly version: number; readonly expiresAtMs: number; readonly text: string }
 
-/** Reads a key's newest committed state from the source, `undefined` for absent. May answer without a promise. */
+/** Reads the newest committed state of a key from the database, `undefined` for absent. May return without a promise. */
 export type Load = () => Entry | undefined | Promise<Entry | undefined>
 
 /**
- * A read-through cache that never serves a stale read: no answer is older than a write that was answered, or a state
- * that another read had shown, before the read began. It holds as long as every write to a key passes through `write`.
+ * A read-through cache without stale reads: no read returns a value older than a write that was answered, or than a state
+ * that another read had returned, before it began. This holds as long as every write to a key goes through `write`.
  */
 export type Cache = {
   /**
-   * What this process holds of the key, without loading: `undefined` means not held, `null` known to be absent.
-   */
-  peek(key: string): Entry | null | undefined
-
-  /**
-   * Answers from the cache, else loads: one load per key however many ask. Fails as `load` fails. It answers without a
-   * promise where it can, so that a caller that needs no more than that keeps its turn.
+   * Returns the cached entry, else loads it: one load per key, however many readers. Rejects as `load` rejects. Returns
+   * without a promise where possible, so that the caller can respond within the same turn of the event loop.
    */
   read(key: string, load: Load): ReturnType<Load>
 
   /**
-   * Marks the keys of all that `change` may change, runs it, then installs for each key what `entryOf` makes of the result,
-   * unless another write met this one there: an entry, `null` when the key is absent now, or `undefined` to leave the key
-   * empty, as a rejection does.
-   * `change` must settle no earlier than its outcome: one that rejects may have had its effect, but has none later. It must
-   * hand the deadline on to the database: after that, a cache that others share does not know of the write any more.
+   * Marks `keys`, all that `change` may change, runs it, then stores for each key what `entryOf` returns: an entry, `null`
+   * where the key is absent now, or `undefined` to leave the key empty, as a rejection does. Keys on which another write
+   * overlapped are left empty.
+   * `change` must not take effect after it has settled, and must pass the deadline to the database: a cache shared by
+   * processes no longer protects the write after it.
    */
   write<T>(
     keys: readonly string[],
@@ -38,25 +33,25 @@ export type Cache = {
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T>
 
-  /** Where the cache is a server: rejects with what is wrong when it cannot be used, without which nothing can be written. */
+  /** Of a cache on a server: rejects where it cannot be used. Without it nothing can be written. */
   ping?(): Promise<void>
 
-  /** Forgets everything and keeps nothing from then on; reads still load and writes still run, where no server is needed. */
+  /** Empties the cache for good. In memory, reads still load and writes still run afterwards. */
   close(): Promise<void>
 
   stats(): CacheStats
 }
 
 /**
- * How a read was answered, each counted once. `hit`: held. `miss`: loaded, and kept if it could be.
- * `wait`: by another reader's load. `busy`: loaded beside a write. `bypass`: loaded past a cache that could not be used.
+ * How a read was answered. `hit`: from the cache. `miss`: loaded, and stored where possible. `wait`: by another reader's
+ * load. `busy`: loaded during a write to the key. `bypass`: loaded because the cache could not be used.
  */
 export type ReadResult = 'hit' | 'miss' | 'wait' | 'busy' | 'bypass'
 
-/** How a write ended. `contended`: done, but it met another, so its key was left empty. `failed`: it rejected. */
+/** How a write ended. `contended`: done, but another write overlapped, so the key was left empty. `failed`: it rejected. */
 export type WriteResult = 'ok' | 'contended' | 'failed'
 
-/** The counts since the cache was opened, and what this process holds now. `bytes` is an estimate that errs upwards. */
+/** Counts since the cache was opened, and what this process caches now. `bytes` is an estimate, never too low. */
 export type CacheStats = {
   readonly entries?: number
   readonly bytes?: number
@@ -66,23 +61,21 @@ export type CacheStats = {
 
 export type CacheOptions = {
   clock: Clock
-  /** Whose keys they are, where several services share a server. */
+  /** Prefix of the keys on a server that several services share. */
   namespace?: string
   /**
-   * How long after it was emptied, restarted or replaced a server is not read from: as long as a write that had begun before may
-   * still take effect.
+   * How long a server that was emptied, restarted or replaced is not read: as long as a write that began before may still
+   * take effect.
    */
   quarantineMs?: number
-  /** The longest that a value is kept, whatever its own expiry says; 60 s unless given. */
-  valueTtlMs?: number
-  /** The longest that "absent" is remembered; 5 s unless given. */
+  /** The longest that an absence is cached; 5 s by default. */
   absentTtlMs?: number
-  /** The longest that readers wait for another reader's load before they elect a new one; 100 ms unless given. */
+  /** The longest that readers wait for another reader's load before one of them loads; 100 ms by default. */
   flightWaitMs?: number
   /**
-   * Whether this process alone writes to the storage; asked on every call, so it must be cheap. While it says no, a
-   * cache in memory is bypassed, and what it held is gone. It must say no from before the first write of a stranger
-   * until after the last, and until it was asked once: a no that comes and goes between two calls is not seen.
+   * Whether this process alone writes to the database; called on every read and write, so it must be cheap. While it is
+   * false, a cache in memory is bypassed, and its content is dropped. It must be false from before the first write of
+   * another process until after the last, and must have been read as false once: a change between two calls is not seen.
    */
   singleProcess?: () => boolean
 }

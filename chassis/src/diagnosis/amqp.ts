@@ -7,21 +7,21 @@ import type { Finding } from './port.ts'
 
 const ordersQueue = 'billing_queue'
 
-/** RabbitMQ: it takes messages, and its queue of orders is of the kind that survives the loss of a node. */
+/** RabbitMQ: it accepts messages, and the queue of orders is a quorum queue, which survives the loss of a node. */
 export async function diagnoseAmqp(url: string): Promise<Finding[]> {
-  // The adapter tells best what keeps a client out.
+  // The adapter has the best error messages for a refused connection.
   const queue = await openQueue(url)
   await queue.ping().finally(() => queue.close())
   const connection = await connect(url, { timeout: 5_000 })
   connection.on('error', () => {})
   try {
-    return [good('It answers, and takes the user and the password.'), await kindOf(connection)]
+    return [good('It answers, and accepts the user and the password.'), await kindOf(connection)]
   } finally {
     await connection.close().catch(() => {})
   }
 }
 
-/** A broker tells of a queue's kind only by refusing who declares it of another, with all else as it is. */
+/** RabbitMQ reveals the type of a queue only by refusing a declaration that differs in the type alone. */
 async function kindOf(connection: ChannelModel): Promise<Finding> {
   const missing = await refusalOf(connection, (channel) => channel.checkQueue(ordersQueue))
   if (missing !== undefined) return good(`${ordersQueue} is not there yet; it will be a quorum queue.`)
@@ -33,11 +33,11 @@ async function kindOf(connection: ChannelModel): Promise<Finding> {
   return refusal !== undefined && /inequivalent arg 'x-queue-type'/.test(refusal)
     ? good(`${ordersQueue} is a quorum queue.`)
     : weak(
-        `${ordersQueue} is a classic queue, which lives on one node's disk: empty and delete it, and it becomes a quorum queue.`,
+        `${ordersQueue} is a classic queue, stored on one node only: empty and delete it, and it will be declared as a quorum queue.`,
       )
 }
 
-/** The broker closes a channel with its refusal, so each question has its own. */
+/** The broker closes the channel when it refuses, so each request has a channel of its own. */
 async function refusalOf(
   connection: ChannelModel,
   ask: (channel: Channel) => Promise<unknown>,

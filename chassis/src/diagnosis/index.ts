@@ -7,23 +7,23 @@ export * from './port.ts'
 const timeoutMs = 10_000
 
 /**
- * Looks at the engine that a URL names: whether it answers, and whether it is set as the promises need it
- * (docs/operating.md); in the way of its `own`, where one service alone can use it. Never rejects: an engine that cannot be
+ * Examines the engine that a URL names: whether it is reachable, and whether it is configured as the guarantees require
+ * (docs/operating.md). `own` examines an engine that only one service can use. Never rejects: an engine that cannot be
  * reached is a finding.
  */
 export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> {
   const scheme = url.slice(0, url.indexOf(':'))
   try {
-    const look = own ?? (await engines[scheme]?.())
-    if (look === undefined) return [broken(`There is no engine for "${scheme}:".`)]
-    return await withTimeout(timeoutMs, look(url))
+    const examine = own ?? (await engines[scheme]?.())
+    if (examine === undefined) return [broken(`There is no engine for "${scheme}:".`)]
+    return await withTimeout(timeoutMs, examine(url))
   } catch (error) {
-    return [broken(`It cannot be looked at: ${reasonOf(error)}`)]
+    return [broken(`It cannot be examined: ${reasonOf(error)}`)]
   }
 }
 
 const embedded = async (): Promise<Diagnose> => async () => [
-  good('Embedded: in this process and its files, set as the promises need it.'),
+  good('Embedded: in this process and its files, configured as the guarantees require.'),
 ]
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const mysql = async (): Promise<Diagnose> => (await import('./mysql.ts')).diagnoseMysql
@@ -47,7 +47,7 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   kafkas: kafka,
 }
 
-/** Errors of connections have their sense in a code or in the errors of each address; none of them has the password. */
+/** A connection error states its reason in a code, or in one error per address; none contains the password. */
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
   if (!(error instanceof Error)) return String(error)

@@ -4,9 +4,9 @@ import { parseKafkaUrl } from '../queue/kafka/url.ts'
 import { broken, good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
-/** Kafka: brokers of which one may be lost without anything that was acknowledged. */
+/** Kafka: enough brokers and replicas that the loss of one loses nothing acknowledged. */
 export async function diagnoseKafka(url: string): Promise<Finding[]> {
-  // The adapter tells best what keeps a client out.
+  // The adapter has the best error messages for a refused connection.
   const queue = await openQueue(url)
   await queue.ping().finally(() => queue.close())
   const { brokers: bootstrapBrokers, connection } = parseKafkaUrl(url)
@@ -16,10 +16,10 @@ export async function diagnoseKafka(url: string): Promise<Finding[]> {
     const [id = 1] = brokers.keys()
     const settings = await readSettings(admin, id).catch(() => undefined)
     return [
-      good('It answers, and takes the user and the password.'),
+      good('It answers, and accepts the user and the password.'),
       brokersOf(brokers.size),
       ...(settings === undefined
-        ? [weak('Settings may not be read, so replication could not be looked at.')]
+        ? [weak('The settings may not be read, so replication could not be examined.')]
         : [replicationOf(settings), electionOf(settings)]),
     ]
   } finally {
@@ -29,13 +29,13 @@ export async function diagnoseKafka(url: string): Promise<Finding[]> {
 
 type Settings = ReadonlyMap<string, string | null | undefined>
 
-const looked = ['default.replication.factor', 'min.insync.replicas', 'unclean.leader.election.enable']
+const examined = ['default.replication.factor', 'min.insync.replicas', 'unclean.leader.election.enable']
 
 async function readSettings(admin: Admin, broker: number): Promise<Settings> {
   const resource = {
     resourceType: ConfigResourceTypes.BROKER,
     resourceName: String(broker),
-    configurationKeys: looked,
+    configurationKeys: examined,
   }
   const [description] = await admin.describeConfigs({ resources: [resource] })
   return new Map(description?.configs.map(({ name, value }) => [name, value]))
@@ -44,23 +44,23 @@ async function readSettings(admin: Admin, broker: number): Promise<Settings> {
 function brokersOf(count: number): Finding {
   return count >= 3
     ? good(`There are ${count} brokers.`)
-    : weak(`There ${count === 1 ? 'is one broker' : 'are two brokers'}: what is on a lost disk is lost.`)
+    : weak(`There ${count === 1 ? 'is one broker' : 'are two brokers'}: messages on a lost disk are lost.`)
 }
 
 function replicationOf(settings: Settings): Finding {
   const factor = Number(settings.get('default.replication.factor'))
   const inSync = Number(settings.get('min.insync.replicas'))
-  const told = `New topics are on ${factor} brokers, and ${inSync} must have what is acknowledged`
-  if (inSync > factor) return broken(`${told}: nothing can be written.`)
+  const summary = `New topics have ${factor} replicas, of which ${inSync} must be in sync`
+  if (inSync > factor) return broken(`${summary}: nothing can be written.`)
   return inSync >= 2
-    ? good(`${told}.`)
-    : weak(`${told}: set default.replication.factor to 3 and min.insync.replicas to 2.`)
+    ? good(`${summary}.`)
+    : weak(`${summary}: set default.replication.factor to 3 and min.insync.replicas to 2.`)
 }
 
 function electionOf(settings: Settings): Finding {
   return settings.get('unclean.leader.election.enable') === 'false'
-    ? good('Only a broker that has everything can take over a partition.')
+    ? good('Only an in-sync replica can become leader of a partition.')
     : broken(
-        'unclean.leader.election.enable is on: a broker that has less may take over, and what was acknowledged is gone.',
+        'unclean.leader.election.enable is on: a replica that lacks acknowledged messages may become leader, which loses them.',
       )
 }

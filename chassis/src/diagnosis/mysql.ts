@@ -5,12 +5,12 @@ import { broken, good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
 const connectionsMin = 100
-/** What a process takes at most: its connections, and what is prepared on each of them. */
+/** The most that one process uses; statements are prepared per connection. */
 const connectionsPerProcess = 16
 const statementsMin = 10_000
 const bytesMin = 4_194_304
 
-/** MySQL or MariaDB: a server that is written to, and waits for its disk before it says that something is committed. */
+/** MySQL or MariaDB: a writable server that acknowledges a commit only when it is on disk. */
 export async function diagnoseMysql(url: string): Promise<Finding[]> {
   const connection = await mysql.createConnection(serverOptions(url))
   connection.on('error', () => {})
@@ -33,13 +33,13 @@ export async function diagnoseMysql(url: string): Promise<Finding[]> {
 
 type Settings = ReadonlyMap<string, string>
 
-/** The database may not be made yet. */
+/** Without the database, which may not exist yet. */
 function serverOptions(url: string) {
   const { database, ...options } = connectionOptions(url)
   return { ...options, connectTimeout: 5_000 }
 }
 
-/** Both have some that the other has not. */
+/** MySQL and MariaDB each have variables that the other lacks, so all are read. */
 async function readSettings(connection: Connection): Promise<Settings> {
   const [rows] = await connection.query<RowDataPacket[]>('show global variables')
   return new Map(
@@ -70,14 +70,16 @@ function writableOf(settings: Settings): Finding {
     isOn(settings.get(name)),
   )
   if (closed.length > 0)
-    return broken(`${closed.join(' and ')} on: it is a replica, or closed. Give the address of the primary.`)
-  // Each node of a cluster answers from what it has applied.
+    return broken(
+      `${closed.join(' and ')} on: it is a replica, or read-only. Give the address of the primary.`,
+    )
+  // Each node of a Galera cluster reads from what it has applied so far.
   if (isOn(settings.get('wsrep_on')) && settings.get('wsrep_sync_wait') === '0')
     return weak('It is a node of a Galera cluster: reads are current only where all services use this one.')
-  return good('It takes writes.')
+  return good('It accepts writes.')
 }
 
-/** No session can ask for more than the server is set to. */
+/** These are global: no session can be more durable than they are. */
 function durabilityOf(settings: Settings): Finding {
   const faults = [
     ...(settings.get('innodb_flush_log_at_trx_commit') === '1'
@@ -89,22 +91,21 @@ function durabilityOf(settings: Settings): Finding {
   ]
   return faults.length === 0
     ? good('A commit waits for the disk (innodb_flush_log_at_trx_commit is 1, innodb_doublewrite on).')
-    : broken(`${faults.join(' and ')}: what was answered can be lost when the server fails.`)
+    : broken(`${faults.join(' and ')}: acknowledged writes can be lost when the server fails.`)
 }
 
 function binaryLogOf(settings: Settings): Finding {
-  if (!isOn(settings.get('log_bin')))
-    return good('It keeps no binary log that a commit would have to wait for.')
+  if (!isOn(settings.get('log_bin'))) return good('The binary log is off.')
   if (settings.get('binlog_format') === 'STATEMENT')
-    return broken('binlog_format is STATEMENT, under which no write is taken. Set ROW or MIXED.')
+    return broken('binlog_format is STATEMENT, under which every write is refused. Set ROW or MIXED.')
   return settings.get('sync_binlog') === '1'
-    ? good('The binary log waits for the disk too (sync_binlog is 1).')
+    ? good('The binary log is synced at each commit (sync_binlog is 1).')
     : weak(
-        `sync_binlog is ${settings.get('sync_binlog')}, not 1: after a failure replicas, and backups by the binary log, can lack answered writes.`,
+        `sync_binlog is ${settings.get('sync_binlog')}, not 1: after a failure replicas, and backups by the binary log, can lack acknowledged writes.`,
       )
 }
 
-/** Without the privilege PROCESS none are seen. */
+/** Replicas are visible only with the PROCESS privilege. */
 async function replicasOf(connection: Connection, settings: Settings): Promise<Finding> {
   const [rows] = await connection.query<RowDataPacket[]>(
     "select count(*) as count from information_schema.processlist where command like 'Binlog Dump%'",
@@ -113,8 +114,8 @@ async function replicasOf(connection: Connection, settings: Settings): Promise<F
     isOn(settings.get(name)),
   )
   return Number(rows[0]?.count) > 0 && !isSynchronous
-    ? weak('Its replicas follow asynchronously: a failover to one of them can lose answered writes.')
-    : good('No asynchronous replica is seen that could take over with less than was answered.')
+    ? weak('Its replicas follow asynchronously: a failover to one of them can lose acknowledged writes.')
+    : good('No asynchronous replica was found that could take over without acknowledged writes.')
 }
 
 async function collationOf(connection: Connection, url: string): Promise<Finding> {
@@ -126,29 +127,29 @@ async function collationOf(connection: Connection, url: string): Promise<Finding
     [database],
   )
   return rows.length === 0
-    ? good('Texts are compared exactly.')
+    ? good('Text is compared exactly.')
     : broken(
-        `Texts are not compared exactly in ${rows.map(({ name }) => String(name)).join(', ')}: their collation must be utf8mb4_0900_bin (MySQL) or utf8mb4_nopad_bin (MariaDB).`,
+        `Text is not compared exactly in ${rows.map(({ name }) => String(name)).join(', ')}: their collation must be utf8mb4_0900_bin (MySQL) or utf8mb4_nopad_bin (MariaDB).`,
       )
 }
 
 function waitsOf(settings: Settings): Finding {
   return isOn(settings.get('innodb_deadlock_detect') ?? 'ON')
-    ? good('Deadlocks are seen at once, and the units that they undo are tried again.')
-    : weak(
-        'innodb_deadlock_detect is off: units that deadlock wait for a second before they are tried again.',
-      )
+    ? good('Deadlocks are detected at once, and the units that they roll back are retried.')
+    : weak('innodb_deadlock_detect is off: units that deadlock wait for a second before they are retried.')
 }
 
 function connectionsOf(settings: Settings): Finding {
   const few = [
-    { name: 'max_connections', least: connectionsMin },
-    { name: 'max_prepared_stmt_count', least: statementsMin },
-    { name: 'max_allowed_packet', least: bytesMin },
-  ].filter(({ name, least }) => Number(settings.get(name)) < least)
+    { name: 'max_connections', minimum: connectionsMin },
+    { name: 'max_prepared_stmt_count', minimum: statementsMin },
+    { name: 'max_allowed_packet', minimum: bytesMin },
+  ].filter(({ name, minimum }) => Number(settings.get(name)) < minimum)
   return few.length === 0
     ? good(
-        `max_connections is ${settings.get('max_connections')}; each process of a service takes ${connectionsPerProcess} at most.`,
+        `max_connections is ${settings.get('max_connections')}; each process of a service uses at most ${connectionsPerProcess}.`,
       )
-    : weak(few.map(({ name, least }) => `${name} is ${settings.get(name)}, less than ${least}`).join('; '))
+    : weak(
+        few.map(({ name, minimum }) => `${name} is ${settings.get(name)}, less than ${minimum}`).join('; '),
+      )
 }

@@ -5,7 +5,7 @@ import type { Finding } from './port.ts'
 const versionMin = 140_000
 const connectionsMin = 100
 
-/** PostgreSQL: a primary that waits for its disk before it says that something is committed. */
+/** PostgreSQL: a primary that acknowledges a commit only when it is on disk. */
 export async function diagnosePostgres(url: string): Promise<Finding[]> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 })
   client.on('error', () => {})
@@ -48,7 +48,7 @@ function versionOf(settings: Settings): Finding {
   const version = `PostgreSQL ${settings.get('server_version')}`
   return Number(settings.get('server_version_num')) >= versionMin
     ? good(`${version} answers.`)
-    : weak(`${version} is older than what is tested, which begins with 14.`)
+    : weak(`${version} is older than 14, the oldest version that is tested.`)
 }
 
 async function isPrimary(client: pg.Client): Promise<Finding> {
@@ -57,9 +57,11 @@ async function isPrimary(client: pg.Client): Promise<Finding> {
   )
   const [{ standby, read_only } = { standby: false, read_only: 'off' }] = rows
   if (standby)
-    return broken('It is a standby: reads would be old and writes refused. Give the address of the primary.')
+    return broken(
+      'It is a standby: reads would be stale and writes are refused. Give the address of the primary.',
+    )
   if (read_only === 'on') return broken('default_transaction_read_only is on: no write can succeed.')
-  return good('It is a primary and takes writes.')
+  return good('It is a primary and accepts writes.')
 }
 
 function durabilityOf(settings: Settings): Finding {
@@ -68,7 +70,7 @@ function durabilityOf(settings: Settings): Finding {
   )
   return off.length === 0
     ? good('A commit waits for the disk (fsync, full_page_writes and synchronous_commit are on).')
-    : broken(`${off.join(' and ')} off: what was answered can be lost when the server fails.`)
+    : broken(`${off.join(' and ')} off: acknowledged writes can be lost when the server fails.`)
 }
 
 async function standbysOf(client: pg.Client, settings: Settings): Promise<Finding> {
@@ -77,13 +79,13 @@ async function standbysOf(client: pg.Client, settings: Settings): Promise<Findin
   )
   const isAsynchronous = (rows[0]?.count ?? 0) > 0 && settings.get('synchronous_standby_names') === ''
   return isAsynchronous
-    ? weak('Its standbys follow asynchronously: a failover to one of them can lose answered writes.')
-    : good('No asynchronous standby could take over with less than was answered.')
+    ? weak('Its standbys follow asynchronously: a failover to one of them can lose acknowledged writes.')
+    : good('No asynchronous standby could take over without acknowledged writes.')
 }
 
 function connectionsOf(settings: Settings): Finding {
   const connections = Number(settings.get('max_connections'))
   return connections >= connectionsMin
-    ? good(`max_connections is ${connections}; each process of a service takes 16 at most.`)
-    : weak(`max_connections is ${connections}; each process of a service takes up to 16.`)
+    ? good(`max_connections is ${connections}; each process of a service uses at most 16.`)
+    : weak(`max_connections is ${connections}; each process of a service uses up to 16.`)
 }

@@ -2,7 +2,7 @@ import { createClient } from '@redis/client'
 import { broken, good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
-/** Redis as a cache: one server, nothing on disk, bounded, and never evicting what has no end of life. */
+/** Redis as a cache: one server, no persistence, bounded memory, and no eviction of keys without a TTL. */
 export async function diagnoseRedis(url: string): Promise<Finding[]> {
   const client = createClient({ url, socket: { connectTimeout: 5_000, reconnectStrategy: false } })
   client.on('error', () => {})
@@ -17,7 +17,7 @@ export async function diagnoseRedis(url: string): Promise<Finding[]> {
       clusterOf(info),
       replicationOf(info),
       ...(settings === undefined
-        ? [weak('CONFIG GET is refused, so memory and persistence could not be looked at.')]
+        ? [weak('CONFIG GET is refused, so memory and persistence could not be examined.')]
         : [memoryOf(settings), evictionOf(settings), persistenceOf(settings)]),
     ]
   } finally {
@@ -38,37 +38,37 @@ function parseInfo(text: string): ReadonlyMap<string, string> {
 
 function clusterOf(info: ReadonlyMap<string, string>): Finding {
   return info.get('cluster_enabled') === '1'
-    ? broken('It is a cluster, whose redirections hide which server answers. Use a single one.')
+    ? broken('It is a cluster, whose redirections hide which server replies. Use a single one.')
     : good('It is a single server.')
 }
 
 function replicationOf(info: ReadonlyMap<string, string>): Finding {
   if (info.get('role') !== 'master')
-    return broken('It is a replica: what it holds may be old. Give the address of the master.')
+    return broken('It is a replica: its values may be stale. Give the address of the master.')
   return info.get('connected_slaves') === '0'
     ? good('It has no replicas, which a cache does not need.')
-    : weak(
-        'It has replicas: one that takes over holds old values, which then cost a new generation of the cache.',
-      )
+    : weak('It has replicas: one that takes over has stale values, so the cache is then emptied.')
 }
 
 function memoryOf(settings: Settings): Finding {
   return settings.maxmemory === '0'
-    ? weak('maxmemory is 0: nothing bounds what it holds.')
+    ? weak('maxmemory is 0: its memory is not bounded.')
     : good(`maxmemory is ${settings.maxmemory} bytes.`)
 }
 
 function evictionOf(settings: Settings): Finding {
   const policy = settings['maxmemory-policy'] ?? ''
   return policy.startsWith('volatile-') || policy === 'noeviction'
-    ? good(`maxmemory-policy is ${policy}: the marks of writes under way are never evicted.`)
-    : broken(`maxmemory-policy is ${policy}: it may evict the marks of writes under way. Set volatile-lru.`)
+    ? good(`maxmemory-policy is ${policy}: the markers of writes in progress are never evicted.`)
+    : broken(
+        `maxmemory-policy is ${policy}: it may evict the markers of writes in progress. Set volatile-lru.`,
+      )
 }
 
 function persistenceOf(settings: Settings): Finding {
   return settings.save === '' && settings.appendonly === 'no'
-    ? good('Nothing is kept on disk, so that it restarts empty.')
+    ? good('Persistence is off, so it restarts empty.')
     : weak(
-        'It keeps a copy on disk, which a cache does not need: old values come back at a restart and are then left behind.',
+        'Persistence is on, which a cache does not need: the stale values that a restart loads are discarded.',
       )
 }

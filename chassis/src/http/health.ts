@@ -62,7 +62,7 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
     },
     async (_request, reply) => {
       reply.type(metrics.registry.contentType)
-      return metrics.registry.metrics()
+      return metrics.text()
     },
   )
 }

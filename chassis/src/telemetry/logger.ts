@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger as PinoLogger } from 'pino'
 
-/** What one request leaves in the log. Times are milliseconds. */
+/** The log line of one request. */
 export type AccessLine = {
   readonly requestId: string
   readonly traceId: string | undefined
@@ -13,21 +13,21 @@ export type AccessLine = {
 }
 
 /**
- * Pino for what happens now and then, and `access` for what happens at every request: a line put together by hand into the
- * same batched stream, since a general logger would take a quarter of the time of a cached answer.
+ * Pino, and `access` for the line of each request, which is concatenated by hand into the same stream: a general logger would
+ * take a quarter of the time of a cached response.
  */
 export type Logger = Pick<PinoLogger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
   readonly pino: PinoLogger
   access(line: AccessLine): void
-  /** Writes out what is still held back. */
+  /** Writes the buffered access lines. */
   flush(): void
 }
 
-/** Access lines leave together when this many bytes wait, or after `flushIntervalMs`, or before any other line. */
+/** Access lines are written once this many bytes are buffered, after `flushIntervalMs`, or before any other line. */
 const batchBytes = 32_768
 const flushIntervalMs = 100
 
-/** A logger of a service over standard output, or over `destination` where a test wants to read it. */
+/** A service's logger to standard output, or to `destination` in tests. */
 export function createLogger(options: {
   service: string
   level: string
@@ -54,7 +54,7 @@ export function createLogger(options: {
   return Object.assign(Object.create(log), { pino: log, access, flush: accessLog.flush })
 }
 
-/** Should an object with headers or settings ever reach the log, these members of it do not. */
+/** Members that are redacted, should an object with headers or settings be logged. */
 const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatMap((name) => [
   name,
   `*.${name}`,
@@ -87,7 +87,7 @@ function createAccessLog(
   }
 }
 
-/** A path is nearly always plain; one that is not could forge a line, or a terminal's escape, and is quoted with care. */
+/** Nearly every path is plain; any other is escaped, since it could forge a line or a terminal escape sequence. */
 function quote(url: string): string {
   return plain.test(url) ? `"${url}"` : JSON.stringify(url)
 }

@@ -5,7 +5,7 @@ export type TraceContext = { readonly traceId: string; readonly parentId: string
 
 const traceparent = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 
-/** Reads a `traceparent`; undefined when there is none, or none that the recommendation lets one continue. */
+/** Parses a `traceparent` header; undefined when it is missing or invalid. */
 export function parseTraceparent(header: string | string[] | undefined): TraceContext | undefined {
   if (typeof header !== 'string') return undefined
   const [, version, traceId, parentId, flags, rest] = traceparent.exec(header) ?? []
@@ -16,12 +16,12 @@ export function parseTraceparent(header: string | string[] | undefined): TraceCo
   return { traceId, parentId, flags }
 }
 
-/** The `traceparent` to send on: the same trace with a new parent, or a new trace that nobody has decided to sample. */
+/** The `traceparent` to forward: the same trace with a new parent id, or a new trace, not sampled. */
 export function continueTrace(incoming: TraceContext | undefined): string {
   return `00-${incoming?.traceId ?? randomHex(16)}-${randomHex(8)}-${incoming?.flags ?? '00'}`
 }
 
-// Asking the system for each id would cost 5 us, a third of a whole answer; one call for many costs next to nothing.
+// A system call per id would take 5 us, a third of a whole response; one call fills a pool for many ids.
 const pool = Buffer.alloc(4_096)
 let poolHex = ''
 let poolAt = 0

@@ -7,17 +7,17 @@ import { scripts } from './scripts.ts'
 
 const connectTimeoutMs = 2_000
 const pingIntervalMs = 1_000
-/** A connection on which a ping is not answered for so long is given up, as half of one is that still takes what is sent. */
-const silenceMs = 2_000
+/** A connection that does not reply to a ping within this time is replaced; a half-open one still accepts what is sent. */
+const pingTimeoutMs = 2_000
 const reconnectMsMax = 2_000
 
-/** What one Redis holds since it was last empty, restarted or replaced: keys of another generation are out of reach. */
+/** The keys of one Redis since it was last emptied, restarted or replaced. Keys of other generations are never read. */
 export type Generation = {
   readonly key: string
-  /** As it stands in Redis, word for word. */
+  /** Its record in Redis, verbatim. */
   readonly text: string
   readonly prefix: string
-  /** By Redis' clock: until then, what was written before the generation began may still be on its way to the database. */
+  /** By the clock of Redis: until then, a write that began before the generation may still take effect in the database. */
   readonly quarantineEndsAt: number
 }
 
@@ -25,57 +25,57 @@ export type RedisClient = ReturnType<typeof createRedisClient>
 
 export type RedisConnection = {
   readonly client: RedisClient
-  /** The generation that may be used now; undefined while there is none, because Redis is away or not yet looked at. */
+  /** The generation in use; undefined while Redis is unavailable or its generation has not been read yet. */
   current(): Generation | undefined
-  /** Looks again, once for all who ask at a time; rejects with `dependency_down` where Redis does not answer. */
-  learn(): Promise<Generation>
+  /** Reads the generation again, once for all concurrent callers; rejects with `dependency_down` where Redis does not reply. */
+  refresh(): Promise<Generation>
   ping(): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * One connection to the one Redis that is the cache. It need not be there. Nothing is sent twice: an answer on a new connection
- * may come from another Redis than the one that the question was for.
+ * One connection to the Redis that is the cache, which need not be available. No command is sent again on a new connection:
+ * it may lead to another Redis.
  */
 export function openRedisConnection(url: string, namespace: string, quarantineMs: number): RedisConnection {
   const client = createRedisClient(url)
   const key = `quintet:${namespace}`
   let generation: Generation | undefined
-  let learning: Promise<Generation> | undefined
-  let fault: unknown
+  let refreshing: Promise<Generation> | undefined
+  let lastError: unknown
   let closed = false
-  const first = Promise.withResolvers<void>()
+  const firstAttempt = Promise.withResolvers<void>()
   client.on('error', (error) => {
-    fault = error
-    first.resolve()
+    lastError = error
+    firstAttempt.resolve()
   })
   for (const event of ['end', 'reconnecting'] as const)
     client.on(event, () => {
       generation = undefined
-      first.resolve()
+      firstAttempt.resolve()
     })
   client.on('ready', () => {
     generation = undefined
-    first.resolve()
-    learn().catch(() => {})
+    firstAttempt.resolve()
+    refresh().catch(() => {})
   })
   client.connect().catch(() => {})
-  const watch = setInterval(() => void dropSilent(), pingIntervalMs).unref()
+  const pingTimer = setInterval(() => void replaceIfSilent(), pingIntervalMs).unref()
 
-  function learn(): Promise<Generation> {
-    learning ??= withTimeout(silenceMs, look())
+  function refresh(): Promise<Generation> {
+    refreshing ??= withTimeout(pingTimeoutMs, readGeneration())
       .catch((error: unknown) => {
-        throw error instanceof TimeoutError ? away(error) : error
+        throw error instanceof TimeoutError ? unavailable(error) : error
       })
       .finally(() => {
-        learning = undefined
+        refreshing = undefined
       })
-    return learning
+    return refreshing
   }
 
-  async function dropSilent(): Promise<void> {
+  async function replaceIfSilent(): Promise<void> {
     if (!client.isReady) return
-    const isAlive = await withTimeout(silenceMs, client.ping()).then(
+    const isAlive = await withTimeout(pingTimeoutMs, client.ping()).then(
       () => true,
       (error: unknown) => !(error instanceof TimeoutError),
     )
@@ -85,42 +85,42 @@ export function openRedisConnection(url: string, namespace: string, quarantineMs
     client.connect().catch(() => {})
   }
 
-  async function look(): Promise<Generation> {
+  async function readGeneration(): Promise<Generation> {
     if (closed) throw dependencyDown('The cache is closed.')
-    if (!client.isReady) await first.promise
+    if (!client.isReady) await firstAttempt.promise
     try {
       const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? ''
-      const found = (await client.get(key)) ?? ''
-      // A Redis that was restarted from a file, or has taken over from another, holds what may be old.
-      const isKnown = found.split('|')[1] === runId
-      const text = isKnown ? found : await client.renew(key, found, randomBytes(6).toString('hex'), runId)
+      const record = (await client.get(key)) ?? ''
+      // A Redis that was restarted from a file, or has taken over from another, may hold old values.
+      const isKnown = record.split('|')[1] === runId
+      const text = isKnown ? record : await client.renew(key, record, randomBytes(6).toString('hex'), runId)
       const [id = '', , bornAt = ''] = text.split('|')
       generation = { key, text, prefix: `${key}:${id}:`, quarantineEndsAt: Number(bornAt) + quarantineMs }
       return generation
     } catch (error) {
-      throw away(error)
+      throw unavailable(error)
     }
   }
 
-  function away(error: unknown): AppError {
-    return dependencyDown('The cache does not answer.', client.isReady ? error : (fault ?? error))
+  function unavailable(error: unknown): AppError {
+    return dependencyDown('The cache does not answer.', client.isReady ? error : (lastError ?? error))
   }
 
   return {
     client,
     current: () => generation,
-    learn,
+    refresh,
     async ping() {
-      if (generation === undefined) await learn()
+      if (generation === undefined) await refresh()
       await client.ping().catch((error: unknown) => {
-        throw away(error)
+        throw unavailable(error)
       })
     },
     async close() {
       if (closed) return
       closed = true
-      clearInterval(watch)
-      first.resolve()
+      clearInterval(pingTimer)
+      firstAttempt.resolve()
       if (client.isReady) await client.close().catch(() => client.destroy())
       else client.destroy()
     },

@@ -1,86 +1,89 @@
 import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Generation, RedisConnection } from './connection.ts'
 
-/** A question to Redis has no answer after so long: reads then go past it. */
-const readWithinMs = 50
-const lookIntervalMs = 20
+/** Past this, reads bypass Redis. */
+const replyTimeoutMs = 50
+const timeoutCheckMs = 20
 const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 1_000 }
 
-/** What stands under a key, null for nothing; undefined where Redis has no answer, or takes too long. */
+/** What is stored under a key, null for nothing; undefined where Redis does not reply, or not in time. */
 export type CachedValue = string | null | undefined
 
-type Look = { readonly generation: Generation; readonly key: string; taker(held: CachedValue): void }
+type Get = { readonly generation: Generation; readonly key: string; callback(value: CachedValue): void }
 
-/** What waits for an answer of Redis; `giveUp` is called where that takes too long. */
-type PendingRead = { readonly at: number; isOver: boolean; giveUp(): void }
+/** A reply that is awaited; `giveUp` resolves it as undefined. */
+type PendingReply = { readonly sentAt: number; isSettled: boolean; giveUp(): void }
 
-/** Questions of readers, who do not wait for long. */
-export type RedisReads = {
+export type ReadBatcher = {
   /**
-   * Looks at a key of a generation; the taker must not throw. Keys that are looked at together, or while others are on their
-   * way, travel as one question.
+   * Reads a key of a generation; the callback must not throw. Keys read in one turn of the event loop, or while other reads
+   * are in flight, share one MGET (docs/decisions/0012).
    */
-  look(one: Look): void
-  /** The answer of Redis; undefined where it has none, or takes too long. */
-  soon<R>(reply: Promise<R>): Promise<R | undefined>
-  /** Whether a question has been open for so long that nobody should ask another. */
+  get(one: Get): void
+  /** The reply of Redis; undefined where it fails or takes longer than the timeout. */
+  orUndefined<R>(reply: Promise<R>): Promise<R | undefined>
+  /** Whether the oldest pending reply is past the timeout, so that nothing more should be sent. */
   isSlow(): boolean
   close(): void
 }
 
-export function createRedisReads({ client, current }: RedisConnection): RedisReads {
-  const asked: PendingRead[] = []
-  let watch: NodeJS.Timeout | undefined
-  const batcher = createBatcher<Look>(ask, batcherLimits)
+export function createReadBatcher({ client, current }: RedisConnection): ReadBatcher {
+  const pending: PendingReply[] = []
+  let timer: NodeJS.Timeout | undefined
+  const batcher = createBatcher<Get>(send, batcherLimits)
 
-  async function ask(looks: readonly Look[]): Promise<void> {
-    const found = mayAsk(looks) ? await soon(client.mGet(looks.map(({ key }) => key))) : undefined
-    for (let i = 0; i < looks.length; i++) looks[i]?.taker(found?.[i])
+  async function send(gets: readonly Get[]): Promise<void> {
+    const values = maySend(gets) ? await orUndefined(client.mGet(gets.map(({ key }) => key))) : undefined
+    for (let i = 0; i < gets.length; i++) gets[i]?.callback(values?.[i])
   }
 
-  /** Another connection may lead to another Redis, which has not been looked at yet. */
-  function mayAsk(looks: readonly Look[]): boolean {
+  /** A new connection may lead to another Redis, whose generation has not been read yet. */
+  function maySend(gets: readonly Get[]): boolean {
     const generation = current()
-    return !isSlow() && looks.every((look) => look.generation === generation)
+    return !isSlow() && gets.every((one) => one.generation === generation)
   }
 
-  function soon<R>(reply: Promise<R>): Promise<R | undefined> {
+  function orUndefined<R>(reply: Promise<R>): Promise<R | undefined> {
     const { promise, resolve } = Promise.withResolvers<R | undefined>()
-    const one: PendingRead = { at: performance.now(), isOver: false, giveUp: () => resolve(undefined) }
-    asked.push(one)
-    watchLate()
+    const one: PendingReply = {
+      sentAt: performance.now(),
+      isSettled: false,
+      giveUp: () => resolve(undefined),
+    }
+    pending.push(one)
+    scheduleTimeout()
     const settle = (value: R | undefined) => {
-      one.isOver = true
+      one.isSettled = true
       resolve(value)
     }
     reply.then(settle, () => settle(undefined))
     return promise
   }
 
-  /** Answers come in the order of the questions, so the oldest one that is open says how slow Redis is. */
+  /** Replies come in the order of the commands, so the oldest pending one shows how slow Redis is. */
   function isSlow(): boolean {
-    while (asked[0]?.isOver) asked.shift()
-    const [oldest] = asked
-    return oldest !== undefined && performance.now() - oldest.at > readWithinMs
+    while (pending[0]?.isSettled) pending.shift()
+    const [oldest] = pending
+    return oldest !== undefined && performance.now() - oldest.sentAt > replyTimeoutMs
   }
 
-  /** As long as anything is open. */
-  function watchLate(): void {
-    // What has arrived already is looked at first, lest a process that was busy itself takes Redis for slow.
-    watch ??= setTimeout(() => setImmediate(giveUpLate), lookIntervalMs).unref()
+  /** One timer while anything is pending, so that an idle process does not wake. */
+  function scheduleTimeout(): void {
+    // setImmediate lets replies that have arrived be read first: a process that was busy itself does not take Redis for slow.
+    timer ??= setTimeout(() => setImmediate(giveUpLate), timeoutCheckMs).unref()
   }
 
   function giveUpLate(): void {
-    watch = undefined
+    timer = undefined
     const someAreLate = isSlow()
-    if (asked.length > 0) watchLate()
+    if (pending.length > 0) scheduleTimeout()
     if (!someAreLate) return
-    const since = performance.now() - readWithinMs
-    for (const one of asked) {
-      if (one.at > since) return
+    const sentBefore = performance.now() - replyTimeoutMs
+    for (const one of pending) {
+      if (one.sentAt > sentBefore) return
       one.giveUp()
     }
   }
 
-  return { look: batcher.add, soon, isSlow, close: () => clearTimeout(watch) }
+  return { get: batcher.add, orUndefined, isSlow, close: () => clearTimeout(timer) }
 }

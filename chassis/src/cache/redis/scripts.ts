@@ -1,10 +1,10 @@
 import { defineScript } from '@redis/client'
 
 /**
- * What happens in Redis, each step whole. A key holds one of: `V…` a value, `N` known to be absent, `L<token>` the lease of a
- * reader who loads, `W<taint>|<token>:<until>:…` the markers of writes under way. Markers have no end of life in Redis, so that none
- * is evicted; when one ends stands in it, by Redis' own clock. KEYS[1] is always the record of the generation, and
- * a step does nothing where that is not the one that its sender knows: `GONE`.
+ * The steps of the protocol, each atomic in Redis. A key holds one of: `V…` a value, `N` a known absence, `L<token>` the lease
+ * of a reader that loads, `W<taint>|<token>:<expiry>,…` the markers of writes in progress. Markers have no TTL in Redis, so
+ * that none is evicted; their expiry is part of the value, by the clock of Redis. KEYS[1] is always the record of the
+ * generation; a step of another generation does nothing and returns `GONE`.
  */
 
 const now = `local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)`
@@ -17,7 +17,7 @@ if s and string.sub(s, 1, 1) == 'W' then
   end
 end`
 
-/** Gives the value that is there, or `MISS` with the lease, or what keeps the reader from it: `WAIT`, `BUSY`, `QUARANTINE`. */
+/** Returns the stored value, or `MISS` with the lease granted, or why it is not: `WAIT`, `BUSY`, `QUARANTINE`. */
 const lease = script<[token: string, leaseMs: number, quarantineEndsAt: number], string>(`${refuseGone} ${now}
 if now < tonumber(ARGV[4]) then return 'QUARANTINE' end
 local s = redis.call('GET', KEYS[2])
@@ -29,20 +29,20 @@ if s then
 end
 redis.call('SET', KEYS[2], 'L' .. ARGV[2], 'PX', ARGV[3]) return 'MISS'`)
 
-/** Puts a value in the place of the lease, or nothing for ''; not where the lease is gone, which a write has taken away. */
+/** Replaces the lease by a value, or removes it for ''. `LOST`: a write has taken the lease away. */
 const fill = script<[token: string, value: string, ttlMs: number], string>(`${refuseGone}
 if redis.call('GET', KEYS[2]) ~= 'L' .. ARGV[2] then return 'LOST' end
 if ARGV[3] == '' or tonumber(ARGV[4]) < 5 then redis.call('DEL', KEYS[2]) return 'EMPTY' end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]) return 'OK'`)
 
-/** Marks the key, whatever was there. A marker that meets another taints both. */
+/** Marks the key, whatever it holds. Markers that overlap taint each other. */
 const begin = script<[token: string, markerMs: number], string>(`${refuseGone} ${now} ${keepOthers}
 redis.call('SET', KEYS[2], 'W' .. (others == '' and '0' or '1') .. '|' .. others .. ARGV[2] .. ':' .. (now + tonumber(ARGV[3])) .. ',')
 return 'OK'`)
 
 /**
- * Takes the marker away, and leaves a value where it was alone for its whole life. Of writes that met nobody here knows which
- * came last in the database, so none of them leaves what it wrote.
+ * Removes the marker, and stores a value where no other marker overlapped it. The order in which overlapping writes took
+ * effect in the database is not known here, so none of them stores its value.
  */
 const end = script<
   [token: string, value: string, ttlMs: number, quarantineEndsAt: number],
@@ -57,14 +57,14 @@ if not alone or ARGV[3] == '' or tonumber(ARGV[4]) < 5 or now < tonumber(ARGV[5]
 end
 redis.call('SET', KEYS[2], ARGV[3], 'PX', ARGV[4]) return 'OK'`)
 
-/** Removes a key whose markers have all ended without a word, as those of a writer that died do. */
+/** Removes a key whose markers have all expired, as those of a writer that died do. */
 const sweep = script<[], string>(`${now}
 local s = redis.call('GET', KEYS[2])
 if not s or string.sub(s, 1, 1) ~= 'W' then return 'OTHER' end
 for token, till in string.gmatch(s, '([%w-]+):(%d+)') do if tonumber(till) > now then return 'BUSY' end end
 redis.call('DEL', KEYS[2]) return 'OK'`)
 
-/** Begins a generation where the one that was seen stands still; gives the record that stands now. */
+/** Starts a generation unless another process did so since `seen` was read; returns the record now valid. */
 const renew = defineScript({
   SCRIPT: `${now}
 local s = redis.call('GET', KEYS[1])
