@@ -10,18 +10,19 @@ import type { Clock } from '@quintet/chassis/clock'
 import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { createOutboxRelay, outboxStatement } from '@quintet/chassis/outbox'
+import { createRelay, createSqlOutbox, exportOutboxMetrics, outboxStatement } from '@quintet/chassis/outbox'
 import { openQueue } from '@quintet/chassis/queue'
 import type { OutboxMessage, OutboxTable } from '@quintet/chassis/outbox'
 import type { Queue } from '@quintet/chassis/queue'
 import { sql } from 'kysely'
 import { migrations } from './database-contract.ts'
 import type { CreateDatabaseUrl } from './database-contract.ts'
+import { createMetrics } from '@quintet/chassis/telemetry'
 import { createGate, ids, take } from './queue-contract.ts'
 import { until } from './testing.ts'
 
 type Tables = OutboxTable & { account: { id: string; balance: number } }
-type Publishing = Pick<Queue, 'publishAll' | 'append'>
+type Publishing = Pick<Queue, 'publishAll'>
 
 const startMs = Date.UTC(2030, 0, 1)
 
@@ -85,7 +86,8 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
     test('what goes to a stream is appended to it, and trimmed as it says', async (t: TestContext) => {
       const world = await createWorld(t)
       await world.commit(Array.from({ length: 20 }, (_, i) => row('log', `${i}`)))
-      const relay = world.relay({ streams: { log: { keptMax: 5 } }, batchMax: 5 })
+      const append = (messages: Messages) => world.queue.append('log', messages, { keptMax: 5 })
+      const relay = world.relay({ streams: { log: append }, batchMax: 5 })
       relay.wake()
       await until(async () => (await relay.backlog()).rows === 0)
       const kept = await world.queue.readStream('log')
@@ -295,6 +297,24 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await relay.backlog(), { rows: 2, oldestAgeMs: 1500 })
     })
 
+    test('the gauges have the backlog and the age of its oldest row, and no number while the database is away', async (t: TestContext) => {
+      const world = await createWorld(t)
+      const relay = world.relay({ queue: { publishAll: () => Promise.reject(new Error('never')) } })
+      const { registry } = createMetrics('test')
+      exportOutboxMetrics(registry, relay)
+      const gauges = async () => {
+        const text = await registry.metrics()
+        return /^outbox_backlog\S+ (\w+)$.*^outbox_oldest_age_seconds\S+ (\S+)$/ms.exec(text)?.slice(1)
+      }
+      t.assert.deepEqual(await gauges(), ['0', '0'])
+      await world.commit([row('work', 'a'), row('work', 'b')])
+      world.clock.advance(1_500)
+      t.assert.deepEqual(await gauges(), ['2', '1.5'])
+      await relay.stop()
+      await world.database.close()
+      t.assert.deepEqual(await gauges(), ['Nan', 'Nan'])
+    })
+
     test('what many units told that were run together is published in their order, each under an id of its own', async (t: TestContext) => {
       const world = await createWorld(t)
       const sent = Array.from({ length: 300 }, (_, i) =>
@@ -315,7 +335,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
 }
 
 type Messages = Parameters<Queue['publishAll']>[1]
-type RelayOptions = Partial<Parameters<typeof createOutboxRelay>[0]>
+type RelayOptions = Partial<Parameters<typeof createRelay>[0]> & { database?: Database<Tables> }
 
 type Row = Omit<OutboxMessage, 'createdAt'> & { queue: string }
 
@@ -360,8 +380,8 @@ async function createWorldOn(databaseUrl: string, t: TestContext, testClock?: Cl
     statement,
     openDatabase: openOutbox,
     commit: (messages: readonly Row[]) => database.commit(messages.map(statement)),
-    relay(options: RelayOptions = {}) {
-      const relay = createOutboxRelay({ database, queue, clock: used, ...options })
+    relay({ database: own = database, ...options }: RelayOptions = {}) {
+      const relay = createRelay({ outbox: createSqlOutbox(own), queue, clock: used, ...options })
       closing.push(relay.stop)
       return relay
     },

@@ -1,13 +1,13 @@
+export { exportOutboxMetrics } from './metrics.ts'
 export {
   addOutboxKeys,
-  createOutboxRelay,
+  createOutbox,
   createOutboxTable,
-  createSqlOutbox,
   dropOutboxKeys,
   dropOutboxTable,
-  outboxStatement,
-  wakeAfterCommit,
-} from './sql-outbox.ts'
-export type { OutboxMessage, OutboxTable } from './sql-outbox.ts'
+} from './outbox-table.ts'
+export type { OutboxTable } from './outbox-table.ts'
 export { createRelay } from './relay.ts'
 export type { Outbox, OutboxRelay, OutboxRow } from './relay.ts'
+export { createSqlOutbox, outboxStatement } from './sql-outbox.ts'
+export type { OutboxMessage } from './sql-outbox.ts'

@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto'
+import { exponentialBackoffMs } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { exponentialBackoffMs } from '../clock/index.ts'
-import type { Message, Queue, StreamOptions } from '../queue/index.ts'
+import type { Message, Queue } from '../queue/index.ts'
 
-/** Messages that were stored with what they tell of and have not reached their queues yet, wherever they are stored. */
+/** Messages that were committed together with the change they describe, and are not published yet. */
 export type Outbox = {
   /**
-   * Rows of those that have waited longest, each key's in their order: of `limit` messages for each queue, give or take a row,
-   * and fewer in all only where there are no more.
+   * The oldest rows, in the order of each key: those of about `limit` messages for each queue, and fewer only if there are
+   * no more.
    */
   oldest(limit: number): Promise<readonly OutboxRow[]>
-  /** The name of this storage, if nobody else holds the lease at `now`. */
+  /** Takes or renews the relay's lease; the name of this outbox, or undefined while another holder has the lease. */
   takeLease(lease: { holder: string; now: number; until: number }): Promise<string | undefined>
-  /** Removes exactly these; and gives back the lease of a holder, where one is named. */
+  /** Removes exactly these rows and, given a holder, ends its lease. */
   remove(rows: readonly OutboxRow[], holder: string | undefined): Promise<void>
-  /** How many wait, at most, and since when the oldest does. */
+  /** An upper bound of the number of rows, and the time of the oldest in milliseconds. */
   backlog(): Promise<{ rows: number; oldestAt?: number }>
 }
 
 /**
- * `id` is the storage's own; `message_id` is what the message is to be known by, else it is made of the other. With `keys` the
- * row stands for several messages: both they and the body are then JSON arrays.
+ * `id` identifies the row. `message_id` is the id of the message, if it has one of its own. A row with `keys` holds several
+ * messages: `keys` and `body` are JSON arrays then.
  */
 export type OutboxRow = {
   readonly id: number | string
@@ -33,24 +33,24 @@ export type OutboxRow = {
 }
 
 export type OutboxRelay = {
-  /** Says that rows were committed, to have them relayed sooner than the next look would. */
+  /** To be called after rows were committed; without it they wait for the next poll. */
   wake(): void
-  /** Waits for what is being relayed; the rest stays for the next start. */
+  /** Waits for the publications in flight; other rows stay in the outbox. */
   stop(): Promise<void>
-  /** How many rows wait, at most, and the age of the oldest. */
+  /** An upper bound of the number of rows, and the age of the oldest. */
   backlog(): Promise<{ rows: number; oldestAgeMs: number }>
 }
 
-/** How long rows gather after a `wake` before they leave, so that a group is worth its commits. */
-const gatherMs = 10
-/** The same under load, which is when rows come again soon after others have left. */
-const gatherUnderLoadMs = 50
-const lookIntervalMs = 200
+/** How long rows collect after `wake`, so that one batch serves many commits. */
+const collectMs = 10
+/** The same soon after another batch, that is, under load. */
+const collectUnderLoadMs = 50
+const pollIntervalMs = 200
 
 /**
- * Carries what services committed to the queue: in the order of the rows, at least once, each message under one id however
- * often it is sent. Of the processes that share a database one relays at a time, under a lease that is held only while
- * there is something to relay. While a queue is down or full the rows wait, and tries grow rarer.
+ * Publishes the rows of an outbox: in order, at least once, a message always under the same id. Of the processes that share
+ * a database one relays at a time, under a lease that it holds only while there are rows. While a queue is down or full its
+ * rows stay in the outbox, and the relay backs off.
  */
 export function createRelay({
   outbox,
@@ -61,38 +61,38 @@ export function createRelay({
   leaseMs = 10_000,
 }: {
   outbox: Outbox
-  queue: Pick<Queue, 'publishAll' | 'append'>
+  queue: Pick<Queue, 'publishAll'>
   clock: Clock
-  /** Which names are streams, and how much they keep; all others are queues. */
-  streams?: Readonly<Record<string, StreamOptions>>
+  /** Event streams by name, with how to append to each; all other names are queues. */
+  streams?: Readonly<Record<string, (messages: readonly Message[]) => Promise<void>>>
   batchMax?: number
   leaseMs?: number
 }): OutboxRelay {
   const holder = randomUUID()
   let relaying: Promise<void> | undefined
-  let gathering: NodeJS.Timeout | undefined
+  let collecting: NodeJS.Timeout | undefined
   let relayedAt = Number.NEGATIVE_INFINITY
   let stopping = false
   let failures = 0
   let pausedUntil = Number.NEGATIVE_INFINITY
   let batchSize = batchMax
-  const timer = setInterval(look, lookIntervalMs).unref()
+  const timer = setInterval(poll, pollIntervalMs).unref()
 
   function wake(): void {
-    const isUnderLoad = performance.now() - relayedAt < gatherUnderLoadMs
-    gathering ??= setTimeout(look, isUnderLoad ? gatherUnderLoadMs : gatherMs).unref()
+    const isUnderLoad = performance.now() - relayedAt < collectUnderLoadMs
+    collecting ??= setTimeout(poll, isUnderLoad ? collectUnderLoadMs : collectMs).unref()
   }
 
-  function look(): void {
-    clearTimeout(gathering)
-    gathering = undefined
+  function poll(): void {
+    clearTimeout(collecting)
+    collecting = undefined
     if (stopping || clock.now() < pausedUntil) return
     if (relaying !== undefined) {
       wake()
       return
     }
     relaying = relay()
-      .catch(pause)
+      .catch(backOff)
       .finally(() => {
         relaying = undefined
         relayedAt = performance.now()
@@ -108,46 +108,45 @@ export function createRelay({
     failures = 0
   }
 
-  /** The lease is given back with the removal of the last rows, or left to lapse when something fails. */
+  /** The removal of the last rows ends the lease; after a failure it expires. */
   async function relayUnderLease(source: string, until: number): Promise<void> {
     for (let more = true; more; ) {
       const rows = await outbox.oldest(batchSize)
-      const { relayed, count, error } = await publish(source, rows)
-      more = error === undefined && count >= batchSize && !stopping && clock.now() < until
-      await outbox.remove(relayed, more ? undefined : holder)
+      const { published, messageCount, error } = await publish(source, rows)
+      more = error === undefined && messageCount >= batchSize && !stopping && clock.now() < until
+      await outbox.remove(published, more ? undefined : holder)
       if (error !== undefined) throw error
       batchSize = Math.min(batchMax, batchSize * 2)
     }
   }
 
-  function pause(error: unknown): void {
+  function backOff(error: unknown): void {
     failures += 1
     pausedUntil = clock.now() + exponentialBackoffMs(failures)
-    // A queue that has no room for all may have it for some.
+    // A queue without room for a whole batch may have room for a smaller one.
     if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
   }
 
-  /** Each queue fares on its own, so that a full one does not hold back what goes to another. */
+  /** Publishes to each queue separately, so that a full one does not delay the others. */
   async function publish(
     source: string,
     rows: readonly OutboxRow[],
-  ): Promise<{ relayed: OutboxRow[]; count: number; error?: unknown }> {
-    const relayed: OutboxRow[] = []
-    let count = 0
+  ): Promise<{ published: OutboxRow[]; messageCount: number; error?: unknown }> {
+    const published: OutboxRow[] = []
+    let messageCount = 0
     let error: unknown
     const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
       const messages = group.flatMap((row) => messagesOf(source, row))
-      const stream = streams[name]
       try {
-        await (stream === undefined ? queue.publishAll(name, messages) : queue.append(name, messages, stream))
-        relayed.push(...group)
-        count += messages.length
+        await (streams[name]?.(messages) ?? queue.publishAll(name, messages))
+        published.push(...group)
+        messageCount += messages.length
       } catch (cause) {
         error = cause
       }
     })
     await Promise.all(publications)
-    return { relayed, count, error }
+    return { published, messageCount, error }
   }
 
   return {
@@ -155,7 +154,7 @@ export function createRelay({
     async stop() {
       stopping = true
       clearInterval(timer)
-      clearTimeout(gathering)
+      clearTimeout(collecting)
       await relaying
     },
     async backlog() {
@@ -166,6 +165,7 @@ export function createRelay({
   }
 }
 
+/** Ids are made of the row's, so that a message that is published again has the same one. */
 function messagesOf(source: string, { id, message_id, key, keys, body }: OutboxRow): Message[] {
   if (typeof keys !== 'string') return [{ id: message_id ?? `${source}-${id}`, key, body }]
   const bodies: string[] = JSON.parse(body)

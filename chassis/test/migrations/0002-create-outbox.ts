@@ -1,9 +1,8 @@
-import { addOutboxKeys, createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
+import { createOutbox, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  await createOutboxTable(db)
-  await addOutboxKeys(db)
+  await createOutbox(db)
 }
 
 export async function down(db: Kysely<unknown>): Promise<void> {

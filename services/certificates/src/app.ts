@@ -8,7 +8,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { App } from '@quintet/chassis/http'
-import { createOutboxRelay, wakeAfterCommit } from '@quintet/chassis/outbox'
+import { createRelay, createSqlOutbox, exportOutboxMetrics } from '@quintet/chassis/outbox'
 import { openQueue } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
@@ -40,24 +40,23 @@ export async function createCertificatesApp(
   const receiver = receiverOf(config)
   const keyring = loadKeyring(config)
   const metrics = createMetrics('certificates')
-  const [storage, queue] = await Promise.all([
+  const [database, queue] = await Promise.all([
     openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations }),
     openQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
   ])
-  const keys = createKeyCheck(storage, keyring, logger)
+  const keys = createKeyCheck(database, keyring, logger)
   await keys.atStart().catch(async (error: unknown) => {
-    await Promise.all([queue.close(), storage.close()])
+    await Promise.all([queue.close(), database.close()])
     throw error
   })
   const cache = await openCache(config.CACHE_URL, {
     clock,
     namespace: 'certificates',
-    singleProcess: storage.isSingleProcess,
+    singleProcess: database.isSingleProcess,
   })
-  const relay = createOutboxRelay({ database: storage, queue, clock })
-  const database = wakeAfterCommit(storage, relay)
+  const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock })
   const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })
-  const certificates = createCertificateStore({ database, notifications, clock })
+  const certificates = createCertificateStore({ database, notifications, clock, wake: relay.wake })
   const users = createUserStore({ database, cache })
   const idempotency = createIdempotency({
     store: createSqlIdempotencyStore(database),
@@ -78,6 +77,7 @@ export async function createCertificatesApp(
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)
+  exportOutboxMetrics(metrics.registry, relay)
   certificatesRoutes(app, {
     users,
     certificates,

@@ -37,10 +37,13 @@ export function createCertificateStore({
   database,
   notifications,
   clock,
+  wake,
 }: {
   database: CertificatesDatabase
   notifications: NotificationStore
   clock: Clock
+  /** Wakes the relay of the outbox. */
+  wake: () => void
 }) {
   const statements = prepareStatements(database.query)
   const toKeep = recordStatements(database.query)
@@ -109,6 +112,7 @@ export function createCertificateStore({
       const telling = notify ? notifications.tell(place.id, told) : []
       const { failedStatement, results } = await database.commit([update, ...telling])
       if (failedStatement !== undefined) throw await refusalOf(place, version, active)
+      if (notify) wake()
       return Number(results[0]?.rows[0]?.version)
     },
 
@@ -124,6 +128,7 @@ export function createCertificateStore({
       const now = clock.now()
       const due = await database.read(statements.due({ now, limit }))
       await Promise.all(due.map(giveNotice))
+      if (due.length > 0) wake()
       return due.length
     },
   }

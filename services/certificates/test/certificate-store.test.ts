@@ -13,7 +13,7 @@ test('Two sweepers that meet give each notice once', async (t) => {
   const database = await openDatabase<CertificatesTables>(await freshDatabase(migrations), { migrations })
   t.after(() => database.close())
   const notifications = createNotificationStore({ database, clock, hasReceiver: false })
-  const certificates = createCertificateStore({ database, notifications, clock })
+  const certificates = createCertificateStore({ database, notifications, clock, wake: () => {} })
   const user = { name: 'Ada', email: 'a', email_key: 'a', password_hash: '', version: 1 }
   await database.query.insertInto('user').values(user).execute()
   const envelope = { keyId: 'k', wrappedKey: 'w', ciphertext: 'c' }

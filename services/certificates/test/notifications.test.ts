@@ -49,12 +49,14 @@ test('PATCH with notify posts {id, active} to the receiver, signed, and logs the
   })
 })
 
-test('The metrics tell how many notifications wait, and how many were given up', async (t) => {
+test('The metrics have the depth of the queue, of its dead letters and of the outbox', async (t) => {
   const { settings } = await startReceiver(t)
   const { get } = await createWorld(t, settings)
   const metrics = (await get('/metrics', { accept: 'text/plain' })).body
   for (const queue of ['certificates.notifications', 'certificates.notifications.dead'])
     assert.ok(metrics.includes(`queue_depth{queue="${queue}",service="certificates"} 0\n`), queue)
+  for (const name of ['outbox_backlog', 'outbox_oldest_age_seconds'])
+    assert.ok(metrics.includes(`${name}{service="certificates"} 0\n`), name)
 })
 
 test('Without notify, and for a change that is refused, nobody is told', async (t) => {

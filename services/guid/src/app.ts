@@ -4,8 +4,9 @@ import type { Clock } from '@quintet/chassis/clock'
 import { startSweeper } from '@quintet/chassis/sweeper'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { createRelay } from '@quintet/chassis/outbox'
+import { createRelay, exportOutboxMetrics } from '@quintet/chassis/outbox'
 import { openQueue } from '@quintet/chassis/queue'
+import type { Message } from '@quintet/chassis/queue'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { exportCacheMetrics } from '@quintet/chassis/cache'
 import { exportQueueMetrics } from '@quintet/chassis/queue'
@@ -30,8 +31,13 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     namespace: 'guid',
     singleProcess: storage.isSingleProcess,
   })
-  const streams = { [eventsStream]: eventsKept }
-  const relay = createRelay({ outbox: storage.outbox, queue, clock, streams })
+  const appendEvents = (events: readonly Message[]) => queue.append(eventsStream, events, eventsKept)
+  const relay = createRelay({
+    outbox: storage.outbox,
+    queue,
+    clock,
+    streams: { [eventsStream]: appendEvents },
+  })
   const backlogMax = config.GUID_BACKLOG_MAX
   const {
     guids,
@@ -57,6 +63,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
+  exportOutboxMetrics(metrics.registry, relay)
   guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
   const consumer = queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock }))
   const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger)

@@ -36,10 +36,13 @@ export function createSqlGuidStore({
   database,
   cache,
   clock,
+  wake,
 }: {
   database: GuidDatabase
   cache: Cache
   clock: Clock
+  /** Wakes the relay of the outbox. */
+  wake: () => void
 }): GuidStore {
   const statements = prepareStatements(database.query)
   const toKeep = recordStatements(database.query)
@@ -102,7 +105,9 @@ export function createSqlGuidStore({
       const { failedStatement } = await (beside.isNew === true
         ? register({})
         : cache.write([row.guid], register, () => undefined))
-      return failedStatement === undefined ? 'created' : 'live'
+      if (failedStatement !== undefined) return 'live'
+      wake()
+      return 'created'
     },
 
     async update(guid, change, version, beside = {}) {
@@ -120,7 +125,9 @@ export function createSqlGuidStore({
           return row && entryOf(row)
         },
       )
-      return changed(outcome)
+      const row = changed(outcome)
+      if (row !== undefined) wake()
+      return row
     },
 
     async delete(guid, version) {
@@ -131,12 +138,16 @@ export function createSqlGuidStore({
         (deadline) => database.commit(unit, deadline),
         ({ failedStatement: refusedBy }) => (refusedBy === undefined ? null : undefined),
       )
-      return outcome.failedStatement === undefined
+      if (outcome.failedStatement !== undefined) return false
+      wake()
+      return true
     },
 
     async sweep(limit) {
       const { results } = await database.commit(statements.sweep({ now: now(), limit, at: clock.now() }))
-      return results.at(-1)?.changes ?? 0
+      const swept = results.at(-1)?.changes ?? 0
+      if (swept > 0) wake()
+      return swept
     },
   }
 }

@@ -16,10 +16,13 @@ export function createSqlOperationStore({
   database,
   clock,
   backlogMax,
+  wake,
 }: {
   database: GuidDatabase
   clock: Clock
   backlogMax: number
+  /** Wakes the relay of the outbox. */
+  wake: () => void
 }): OperationStore {
   const statements = prepareStatements(database.query)
   const toKeep = recordStatements(database.query)
@@ -51,6 +54,7 @@ export function createSqlOperationStore({
         }),
       ]
       await backlog.admit(() => database.commit(unit))
+      wake()
     },
 
     async fail(id, problem) {

@@ -2,7 +2,7 @@ import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
-import { createSqlOutbox, wakeAfterCommit } from '@quintet/chassis/outbox'
+import { createSqlOutbox } from '@quintet/chassis/outbox'
 import { createSqlGuidStore } from './sql-guid-store.ts'
 import type { GuidTables } from './sql-tables.ts'
 import { createSqlOperationStore } from './sql-operations.ts'
@@ -18,11 +18,10 @@ export async function openStorage(url: string): Promise<Storage> {
     outbox: createSqlOutbox(database),
 
     createStores({ cache, clock, backlogMax, wake }) {
-      const waking = wakeAfterCommit(database, { wake })
       return {
-        guids: createSqlGuidStore({ database: waking, cache, clock }),
-        operations: createSqlOperationStore({ database: waking, clock, backlogMax }),
-        idempotencyStore: createSqlIdempotencyStore(waking),
+        guids: createSqlGuidStore({ database, cache, clock, wake }),
+        operations: createSqlOperationStore({ database, clock, backlogMax, wake }),
+        idempotencyStore: createSqlIdempotencyStore(database),
         sweeps: [],
       }
     },

@@ -81,6 +81,16 @@ test('Each expired GUID is swept and told once', async (t) => {
   assert.equal(new Set(expired).size, expired.length)
 })
 
+test('The metrics have the depth of the queue of commands, and the backlog of the outbox and its age', async (t) => {
+  const { post, get, events } = await eventfulWorld(t)
+  await post('/guid', { user: 'ada' })
+  await events(1)
+  await until(async () => /^outbox_backlog\{service="guid"\} 0$/m.test((await get('/metrics')).body))
+  const { body } = await get('/metrics')
+  assert.match(body, /^outbox_oldest_age_seconds\{service="guid"\} 0$/m)
+  assert.match(body, /^queue_depth\{queue="guid\.commands",service="guid"\} 0$/m)
+})
+
 test('A GUID that is registered again before the sweeper came is told as expired first', async (t) => {
   const { post, clock, events } = await eventfulWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada', expire: startSeconds + 1 })

@@ -179,6 +179,17 @@ function testStores(server: string): void {
     await outbox.remove(rest, undefined)
     t.assert.equal((await outbox.backlog()).rows, 0)
   })
+
+  test('mongodb: the backlog has the age of its oldest row, whether that is a command or an event', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    const { guids, operations } = world.open()
+    t.assert.deepEqual(await world.outbox.backlog(), { rows: 0 })
+    const command = { kind: 'create' as const, guid, user: 'ada', expire: startMs / 1_000 + 60 }
+    await operations.accept(operations.newId(), command, [])
+    world.clock.advance(1_000)
+    await guids.create(world.row('ada'))
+    t.assert.deepEqual(await world.outbox.backlog(), { rows: 2, oldestAt: startMs })
+  })
 }
 
 type Changes = {

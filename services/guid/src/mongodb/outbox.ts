@@ -123,13 +123,17 @@ export function createMongoOutbox({
 
     async backlog() {
       const waiting = { due: { $gt: 0 } }
-      const [events, commands, oldest] = await Promise.all([
+      const [events, commands, [oldestEvent], [oldestCommand]] = await Promise.all([
         link.read((limits) => guids.countDocuments(waiting, limits)),
         link.read((limits) => operations.countDocuments(waiting, limits)),
         link.read((limits) => guids.find(waiting, limits).sort({ due: 1 }).limit(1).toArray()),
+        link.read((limits) => operations.find(waiting, limits).sort({ due: 1 }).limit(1).toArray()),
       ])
-      const oldestAt = oldest[0]?.due
-      return { rows: events + commands, ...(oldestAt !== undefined && { oldestAt }) }
+      const oldestAt = Math.min(
+        oldestEvent?.due ?? Number.POSITIVE_INFINITY,
+        oldestCommand?.due ?? Number.POSITIVE_INFINITY,
+      )
+      return { rows: events + commands, ...(Number.isFinite(oldestAt) && { oldestAt }) }
     },
   }
 }
