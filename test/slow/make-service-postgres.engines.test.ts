@@ -3,6 +3,7 @@ import { globSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import { call, dataFolder, run } from '../system/processes.ts'
+import { readRecipe } from './recipe.ts'
 import { copyRepository, newService as name } from './repository-copy.ts'
 
 /** A service that `quintet make service` has made, on PostgreSQL. */
@@ -17,6 +18,22 @@ if (server !== undefined) {
     assert.equal(tests.length, 1)
     const output = await copy.execute('node', ['--test', ...tests], { ENGINE_POSTGRES: server })
     assert.doesNotMatch(output, /is not here/)
+  })
+
+  test('The commands of docs/adding-a-service.md test a made service on PostgreSQL, migrate it and examine it', async () => {
+    const [tests = '', use = ''] = readRecipe()
+      .filter(({ language }) => language === 'sh')
+      .slice(-2)
+      .map(({ text }) => text)
+    assert.match(tests, /^npm run backends -- up postgres\n/)
+    const withoutStart = tests.slice(tests.indexOf('\n'))
+    assert.match(
+      await copy.execute('bash', ['-e', '-c', withoutStart], { ENGINE_POSTGRES: server }),
+      /pass [1-9]/,
+    )
+    const url = /'(postgres:.*)'/.exec(use)?.[1] ?? ''
+    const done = await copy.execute('bash', ['-e', '-c', use.replace(url, freshDatabaseOn(server))])
+    assert.match(done, /0001-create-[\s\S]*The tables of \w+ are up to date/)
   })
 
   test('A made service is migrated by command, and starts on PostgreSQL', async (t) => {
