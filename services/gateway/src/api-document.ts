@@ -3,13 +3,13 @@ import type { Clock } from '@quintet/chassis/clock'
 import type { Destination, Service } from './topology.ts'
 
 const fetchTimeoutMs = 1_000
-const keptMs = 5_000
+const cacheTtlMs = 5_000
 
 type JsonObject = { [name: string]: unknown }
 
 /**
- * One OpenAPI document of all services: adds to the gateway's own what the services say of themselves, under the paths
- * that lead there, and names those that do not say anything.
+ * One OpenAPI document of the whole system: the gateway's own, with the documents of the services under their public paths.
+ * Services whose document could not be fetched are named in the description.
  */
 export function createApiDocument(
   destinations: readonly Destination[],
@@ -19,7 +19,7 @@ export function createApiDocument(
   let fetchedAtMs = 0
 
   return async (own) => {
-    if (fetched === undefined || clock.now() - fetchedAtMs >= keptMs) {
+    if (fetched === undefined || clock.now() - fetchedAtMs >= cacheTtlMs) {
       fetchedAtMs = clock.now()
       fetched = Promise.all(destinations.map(({ upstream }) => fetchDocument(upstream.url)))
     }
@@ -49,14 +49,14 @@ export function mergeDocuments(
   parts: readonly { readonly service: Service; readonly document: JsonObject | undefined }[],
 ): object {
   const merged: JsonObject = structuredClone({ ...own })
-  const silent: string[] = []
+  const unavailable: string[] = []
   for (const { service, document } of parts) {
-    if (document === undefined) silent.push(service.name)
+    if (document === undefined) unavailable.push(service.name)
     else addDocument(merged, document, service)
   }
-  if (silent.length > 0) {
+  if (unavailable.length > 0) {
     const info = memberOf(merged, 'info')
-    info.description = `${info.description}\n\nNot available at the moment: ${silent.join(', ')}.`
+    info.description = `${info.description}\n\nNot available at the moment: ${unavailable.join(', ')}.`
   }
   return merged
 }
@@ -70,12 +70,13 @@ function addDocument(merged: JsonObject, document: JsonObject, service: Service)
     if (publicPath === undefined || !isObject(item)) continue
     const renamed = rename(item, references)
     if (!isObject(renamed)) continue
-    for (const operation of operationsOf({ [path]: renamed })) adopt(operation, operationIds, service.name)
+    for (const operation of operationsOf({ [path]: renamed }))
+      adoptOperation(operation, operationIds, service.name)
     paths[publicPath] = renamed
   }
 }
 
-/** Adds the components under names that are free, and gives the references that have changed with that. */
+/** Adds the components, renamed where a name is taken; returns the references that changed. */
 function addComponents(merged: JsonObject, document: JsonObject, service: string): Map<string, string> {
   const references = new Map<string, string>()
   const components = Object.entries(memberOf(document, 'components')).flatMap(([kind, named]) =>
@@ -93,14 +94,14 @@ function addComponents(merged: JsonObject, document: JsonObject, service: string
   return references
 }
 
-function adopt(operation: JsonObject, operationIds: Set<unknown>, service: string): void {
+function adoptOperation(operation: JsonObject, operationIds: Set<unknown>, service: string): void {
   operation.tags = [service]
   if (operation.operationId === undefined) return
   if (operationIds.has(operation.operationId)) operation.operationId = `${service}_${operation.operationId}`
   operationIds.add(operation.operationId)
 }
 
-/** What the gateway calls a path of a service, where it leads there at all. */
+/** The gateway's path for a path of a service; undefined if the gateway does not forward it. */
 function publicPathOf(path: string, { paths }: Service): string | undefined {
   for (const [publicPath, pathThere] of Object.entries(paths))
     if (path === pathThere || path.startsWith(`${pathThere}/`))
@@ -108,7 +109,7 @@ function publicPathOf(path: string, { paths }: Service): string | undefined {
   return undefined
 }
 
-/** The operations of these paths; what else a path item holds has no answers. */
+/** The operations of these paths; the other members of a path item have no responses. */
 function operationsOf(paths: JsonObject): JsonObject[] {
   return Object.values(paths)
     .flatMap((item) => (isObject(item) ? Object.values(item) : []))
@@ -116,7 +117,7 @@ function operationsOf(paths: JsonObject): JsonObject[] {
     .filter((member) => 'responses' in member)
 }
 
-/** A copy in which every reference that has changed says its new target. */
+/** A copy with the changed references replaced. */
 function rename(value: unknown, references: ReadonlyMap<string, string>): unknown {
   if (Array.isArray(value)) return value.map((member) => rename(member, references))
   if (!isObject(value)) return value
@@ -128,7 +129,7 @@ function rename(value: unknown, references: ReadonlyMap<string, string>): unknow
   )
 }
 
-/** The object at this member, made where there is none. */
+/** The object at this member, created if missing. */
 function memberOf(object: JsonObject, name: string): JsonObject {
   const member = object[name]
   if (isObject(member)) return member

@@ -8,7 +8,7 @@ import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { systemDescription, urlSetting } from '@quintet/contracts/topology'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
-import { openLazily } from './lazy-queue.ts'
+import { openLazyQueue } from './lazy-queue.ts'
 import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
@@ -23,7 +23,7 @@ export type GatewayDependencies = {
   readonly topology?: readonly Service[]
 }
 
-/** The gateway: one address for all services, whose answers it passes on as they are. */
+/** The gateway: one address for all services. */
 export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
@@ -43,7 +43,7 @@ export async function createGatewayApp(
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),
   })
-  const queue = openLazily({ open: () => openQueue(config.QUEUE_URL, { clock }), clock, logger })
+  const queue = openLazyQueue({ open: () => openQueue(config.QUEUE_URL, { clock }), clock, logger })
   app.addHook('onClose', async () => {
     await queue.close()
     for (const { upstream } of destinations) upstream.close()

@@ -2,25 +2,22 @@ import type { Clock } from '@quintet/chassis/clock'
 
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
-/** How a call has been let through: as one of many, or as the one that finds out whether the upstream is back. */
-export type Passage = 'call' | 'probe'
+/** An ordinary call, or the one that probes whether the upstream has recovered. */
+export type CallKind = 'call' | 'probe'
 
-/** How a call came out: any answer at all, a fault of the upstream, or neither because the client gave up. */
-export type Outcome = 'answered' | 'faulted' | 'abandoned'
+/** The outcome of a call: any response, a fault of the upstream, or neither because the client gave up. */
+export type CallOutcome = 'responded' | 'faulted' | 'abandoned'
 
 export type CircuitOptions = {
   readonly clock: Clock
-  /** So many faults in a row open the circuit. */
+  /** Consecutive faults that open the circuit. */
   readonly faultsMax: number
   readonly openMs: number
   onChange(state: CircuitState): void
 }
 
 /**
- * A circuit breaker. While it is open nobody waits for an upstream that is not there; then one call finds out.
- *
- * cockatiel's would be cheap enough (0.5 us a call), but while its probe is under way it lets the others queue without
- * bound instead of refusing them, takes a call that the client gave up for a success, and reads the machine's clock.
+ * A circuit breaker: while it is open, calls are refused at once; then one call probes the upstream (docs/decisions/0006).
  */
 export function createCircuit({ clock, faultsMax, openMs, onChange }: CircuitOptions) {
   let state: CircuitState = 'closed'
@@ -28,7 +25,7 @@ export function createCircuit({ clock, faultsMax, openMs, onChange }: CircuitOpt
   let openedAtMs = 0
   let isProbing = false
 
-  function become(next: CircuitState): void {
+  function setState(next: CircuitState): void {
     if (next === 'open') openedAtMs = clock.now()
     if (next === state) return
     state = next
@@ -43,26 +40,26 @@ export function createCircuit({ clock, faultsMax, openMs, onChange }: CircuitOpt
 
   return {
     state: () => state,
-    /** How long to wait before it is worth asking again; 0 when it is now. */
+    /** How long to wait before the next call; 0 for now. */
     retryAfterMs,
-    /** Lets a call through, or not. What is let through must `leave`. */
-    enter(): Passage | undefined {
+    /** Admits a call, or returns undefined. An admitted call must be released. */
+    acquire(): CallKind | undefined {
       if (state === 'closed') return 'call'
       if (isProbing || (state === 'open' && retryAfterMs() > 0)) return undefined
-      become('half-open')
+      setState('half-open')
       isProbing = true
       return 'probe'
     },
-    leave(passage: Passage, outcome: Outcome): void {
+    release(passage: CallKind, outcome: CallOutcome): void {
       if (passage === 'probe') isProbing = false
-      if (outcome === 'answered') {
+      if (outcome === 'responded') {
         faults = 0
-        become('closed')
+        setState('closed')
       } else if (outcome === 'faulted') {
         faults += 1
-        // Calls from before may still fail while the circuit is open; that is no news.
+        // Earlier calls may still fail while the circuit is open; they change nothing.
         const isProbeOfNow = passage === 'probe' && state === 'half-open'
-        if (isProbeOfNow || (state === 'closed' && faults >= faultsMax)) become('open')
+        if (isProbeOfNow || (state === 'closed' && faults >= faultsMax)) setState('open')
       }
     },
   }

@@ -7,7 +7,7 @@ import type { Static, TInteger, TString } from 'typebox'
 type UpstreamPorts = { [Name in UpstreamName as `${Uppercase<Name>}_PORT`]: TInteger }
 type UpstreamUrls = { [Name in UpstreamName as `${Uppercase<Name>}_URL`]: TString }
 
-// They stand in the defaults of the addresses.
+// The default addresses refer to them.
 const upstreamPorts = Object.fromEntries(
   upstreamNames.map((name) => [
     portSetting(name),
@@ -33,38 +33,39 @@ export const gatewaySettings = Type.Object({
   GATEWAY_ORDERS_WAITING_MAX: count(1_000_000, {
     minimum: 1,
     maximum: 100_000_000,
-    description: 'How many posted orders may wait for billing before further ones are answered 503.',
+    description: 'Posted orders that may wait for billing; further ones get 503.',
   }),
   GATEWAY_TIMEOUT_MS: milliseconds(8_000, {
     minimum: 10,
     maximum: 60_000,
-    description: 'How long a service may take to begin its answer, and then between two pieces of it.',
+    description: 'The longest wait for a response to begin, and then between two parts of it.',
   }),
   GATEWAY_IN_FLIGHT_MAX: count(512, {
     minimum: 1,
     maximum: 10_000,
-    description: 'How many requests each service may have in flight; those beyond are answered 503.',
+    description: 'Requests that may be in flight to each service; further ones get 503.',
   }),
   GATEWAY_RETRY_PERCENT: count(20, {
     minimum: 0,
     maximum: 100,
-    description: 'Of the requests to a service within ten seconds, how many may be tried twice; 0 for none.',
+    description:
+      'Of the requests to a service within ten seconds, the share that may be retried; 0 for none.',
   }),
   GATEWAY_CIRCUIT_FAULTS_MAX: count(5, {
     minimum: 1,
     maximum: 1_000,
-    description: 'After so many faults in a row a service is not asked for a while.',
+    description: 'Consecutive faults of a service that open its circuit.',
   }),
   GATEWAY_CIRCUIT_OPEN_MS: milliseconds(5_000, {
     minimum: 100,
     maximum: 600_000,
-    description: 'How long it is not asked then, before one request tries whether it is back.',
+    description: 'How long an open circuit refuses requests before one of them probes the service.',
   }),
 })
 
 export type GatewayConfig = Static<typeof gatewaySettings>
 
-/** A service's address without a path, since the gateway alone decides on the paths. */
+/** The address of a service, without a path: the paths are fixed by the topology. */
 function serviceUrl(name: UpstreamName): TString {
   return Type.String({
     default: `http://127.0.0.1:{${portSetting(name)}}`,

@@ -3,9 +3,9 @@ import { AppError } from '@quintet/chassis/errors'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Exchange, Upstream } from './upstream.ts'
 import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
-import { failed } from './upstream-problems.ts'
+import { exchangeFailed } from './upstream-problems.ts'
 
-/** What is needed of the framework's request and reply. */
+/** The parts of the framework's request and reply that are used here. */
 type Incoming = {
   readonly raw: IncomingMessage
   readonly id: string
@@ -14,20 +14,20 @@ type Incoming = {
 type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(error: Error): unknown }
 
 /**
- * Passes a request to an upstream, and its answer back, as streams: neither body is looked at, nor held beyond what a slow
- * reader leaves in the buffers of its connection. Throws AppError where the request is not even sent.
+ * Forwards a request to an upstream, and its response to the client, as streams with backpressure: bodies are neither parsed
+ * nor buffered. Throws AppError where the request is refused before it is sent.
  */
 export function forward(upstream: Upstream, path: string, request: Incoming, reply: Reply): void {
   const incoming = request.raw
   const response = reply.raw
-  const isChunked = checkCoding(incoming.headers['transfer-encoding']) !== undefined
+  const isChunked = checkTransferCoding(incoming.headers['transfer-encoding']) !== undefined
   const hasBody = isChunked || (incoming.headers['content-length'] ?? '0') !== '0'
   const head = forwardedHead(incoming, { path, host: upstream.url.host, requestId: request.id })
 
   const listener: ExchangeListener = {
     onHead({ status, reason, headers }, whole) {
       reply.hijack()
-      // The time is the upstream's to tell, or not to.
+      // The Date field is up to the upstream (RFC 9110, 6.6.1).
       response.sendDate = false
       response.writeHead(status, reason, headers)
       if (whole === undefined) startStreaming(response, exchange)
@@ -40,8 +40,8 @@ export function forward(upstream: Upstream, path: string, request: Incoming, rep
       response.end()
     },
     onFailure(failure) {
-      if (response.headersSent) cutShort(request, response, failure)
-      else if (!response.destroyed) reply.send(failed(upstream.service, failure))
+      if (response.headersSent) truncate(request, response, failure)
+      else if (!response.destroyed) reply.send(exchangeFailed(upstream.service, failure))
     },
   }
   const exchange: Exchange = upstream.send(
@@ -51,18 +51,18 @@ export function forward(upstream: Upstream, path: string, request: Incoming, rep
   response.on('close', exchange.abort)
 }
 
-/** Any other coding is still in the body after the chunks, and a service that took it for plain would misread it. */
-function checkCoding(coding: string | undefined): string | undefined {
+/** Any other coding would remain applied to the body after the chunks are decoded, and the service would misread it. */
+function checkTransferCoding(coding: string | undefined): string | undefined {
   if (coding === undefined || coding.toLowerCase() === 'chunked') return coding
-  throw new AppError('malformed', 'Of the transfer codings, only chunked is understood here.')
+  throw new AppError('malformed', 'The only transfer coding that is supported is chunked.')
 }
 
 /**
- * What was sent of an answer cannot be taken back, only be seen to be incomplete. A client of HTTP/1.0 may take any end of
- * the connection for the end of the answer, but for a reset.
+ * Ends a response that has begun, so that the client sees that it is incomplete. A client of HTTP/1.0 takes a normal close for
+ * the end of the response, so its connection is reset.
  */
-function cutShort(request: Incoming, response: ServerResponse, failure: ExchangeError): void {
-  request.log.warn({ err: failure, requestId: request.id }, 'an answer was cut short')
+function truncate(request: Incoming, response: ServerResponse, failure: ExchangeError): void {
+  request.log.warn({ err: failure, requestId: request.id }, 'a response was truncated')
   if (request.raw.httpVersion === '1.0') request.raw.socket.resetAndDestroy()
   else response.destroy()
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { headerField, nominatedFields } from './http1/header-fields.ts'
 
-/** Fields that the gateway writes itself, from what it knows and what the client sent. `Expect` it has met already. */
+/** Fields that the gateway writes itself. `Expect` is dropped, since Node has already sent 100 Continue. */
 const rewritten = new Set([
   'content-length',
   'expect',
@@ -17,18 +17,18 @@ const rewritten = new Set([
 ])
 
 /**
- * The head of a request as it goes to an upstream, as latin1 text: the client's fields as they came, less those of its
- * connection, then where the request comes from, its id and its trace.
+ * The head of a forwarded request as latin1 text: the client's fields as received, without the hop-by-hop ones, then the
+ * forwarding fields, the request id and the trace context.
  */
 export function forwardedHead(
   incoming: IncomingMessage,
   to: { readonly path: string; readonly host: string; readonly requestId: string },
 ): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
-  return `${start}${keptFields(incoming)}${framing(incoming)}${origin(incoming)}${identity(incoming, to.requestId)}\r\n`
+  return `${start}${forwardedFields(incoming)}${framingFields(incoming)}${forwardingFields(incoming)}${tracingFields(incoming, to.requestId)}\r\n`
 }
 
-function keptFields({ rawHeaders, headers }: IncomingMessage): string {
+function forwardedFields({ rawHeaders, headers }: IncomingMessage): string {
   const nominated = nominatedFields(headers.connection)
   let kept = ''
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -41,27 +41,27 @@ function keptFields({ rawHeaders, headers }: IncomingMessage): string {
   return kept
 }
 
-/** Written anew in any case, so that a client cannot have it dropped by naming it in `Connection`. */
-function framing({ headers }: IncomingMessage): string {
+/** Always written by the gateway, so that a client cannot have them dropped by naming them in `Connection`. */
+function framingFields({ headers }: IncomingMessage): string {
   if (headers['transfer-encoding'] !== undefined) return 'Transfer-Encoding: chunked\r\n'
   const length = headers['content-length']
   return length === undefined ? '' : `Content-Length: ${length}\r\n`
 }
 
-function origin({ headers, httpVersion, socket }: IncomingMessage): string {
-  const forwardedFor = appended(headers['x-forwarded-for'], socket.remoteAddress ?? 'unknown')
+function forwardingFields({ headers, httpVersion, socket }: IncomingMessage): string {
+  const forwardedFor = appendTo(headers['x-forwarded-for'], socket.remoteAddress ?? 'unknown')
   const scheme = 'encrypted' in socket ? 'https' : 'http'
   const host = headers.host === undefined ? '' : `X-Forwarded-Host: ${headers.host}\r\n`
-  const via = appended(headers.via, `${httpVersion} quintet`)
+  const via = appendTo(headers.via, `${httpVersion} quintet`)
   return `X-Forwarded-For: ${forwardedFor}\r\n${host}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
 }
 
-function appended(list: string | string[] | undefined, member: string): string {
+function appendTo(list: string | string[] | undefined, member: string): string {
   return list === undefined ? member : `${list}, ${member}`
 }
 
-/** The state of a trace means nothing without the trace (W3C Trace Context, 3.3). */
-function identity({ headers }: IncomingMessage, requestId: string): string {
+/** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */
+function tracingFields({ headers }: IncomingMessage, requestId: string): string {
   const trace = parseTraceparent(headers.traceparent)
   const state =
     trace === undefined || headers.tracestate === undefined ? '' : `tracestate: ${headers.tracestate}\r\n`

@@ -8,7 +8,7 @@ const probeTimeoutMs = 1_000
 const ServiceHealth = Type.Object(
   {
     status: Type.Union([Type.Literal('up'), Type.Literal('down')]),
-    latency_ms: Type.Number({ description: 'How long it took to say so.' }),
+    latency_ms: Type.Number({ description: 'Duration of the health check.' }),
     circuit: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
   },
   { title: 'ServiceHealth' },
@@ -26,7 +26,7 @@ export const Health = Type.Object(
 
 type ServiceHealth = Static<typeof ServiceHealth>
 
-/** Asks every service whether it is ready, all at once. */
+/** Checks the readiness of every service, concurrently. */
 export async function checkHealth(destinations: readonly Destination[]): Promise<Static<typeof Health>> {
   const states = await Promise.all(
     destinations.map(
@@ -44,7 +44,7 @@ async function healthOf(upstream: Upstream): Promise<ServiceHealth> {
   return { status, latency_ms, circuit: upstream.circuit() }
 }
 
-/** Asked on a connection of its own kind, so that a full or broken circuit does not hide what the service says. */
+/** Not through the upstream's client, so that an open circuit or its limits do not hide the state of the service. */
 async function isReady(url: URL): Promise<boolean> {
   try {
     const response = await fetch(new URL('/health/ready', url), {

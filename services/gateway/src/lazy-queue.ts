@@ -6,10 +6,10 @@ import type { Logger } from '@quintet/chassis/telemetry'
 const retryAfterMs = 1_000
 
 /**
- * A queue for publishing that need not be there: it is opened now, and again once a second at most for as long as that
- * fails, so that whoever has other things to do can start and go on without it.
+ * A queue for publishing that need not be available: opening is retried at most once a second, so that the gateway can start
+ * and run without it.
  */
-export function openLazily({
+export function openLazyQueue({
   open,
   clock,
   logger,
@@ -25,12 +25,12 @@ export function openLazily({
 
   function opened(): Promise<Queue> {
     if (opening !== undefined) return opening
-    if (closed || clock.now() - failedAtMs < retryAfterMs) return Promise.reject(away())
+    if (closed || clock.now() - failedAtMs < retryAfterMs) return Promise.reject(unavailable())
     opening = open().catch((err: unknown) => {
       opening = undefined
       failedAtMs = clock.now()
-      logger.warn({ err }, 'the queue cannot be opened; it will be tried again')
-      throw away()
+      logger.warn({ err }, 'the queue cannot be opened; it will be retried')
+      throw unavailable()
     })
     return opening
   }
@@ -38,7 +38,7 @@ export function openLazily({
   return {
     async publish(...message) {
       const queue = await opened()
-      return queue.publish(...message).catch(told)
+      return queue.publish(...message).catch(withoutDetails)
     },
     async close() {
       closed = true
@@ -48,11 +48,13 @@ export function openLazily({
   }
 }
 
-/** What a queue stands on is nothing to its clients. */
-function told(error: unknown): never {
-  throw error instanceof AppError && error.code === 'dependency_down' ? away(error.cause ?? error) : error
+/** Clients of the gateway are not told which engine the queue uses. */
+function withoutDetails(error: unknown): never {
+  throw error instanceof AppError && error.code === 'dependency_down'
+    ? unavailable(error.cause ?? error)
+    : error
 }
 
-function away(cause?: unknown): Error {
+function unavailable(cause?: unknown): Error {
   return dependencyDown('The queue is not available; nothing was posted.', cause)
 }

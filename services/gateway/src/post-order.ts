@@ -11,18 +11,18 @@ import { NewOrder, Posted } from './schemas.ts'
 
 type Parts = { queue: Pick<Queue, 'publish'>; waitingMax: number }
 
-/** Takes an order for billing, which need not run: what is answered is in the queue, durable. */
+/** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
 export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
   app.post('/api/billing', { schema: description }, async (request, reply) => {
-    const body = textOf(request.body)
+    const body = canonicalJson(request.body)
     const key = idempotencyKeyOf(request)
-    const id = key === undefined ? randomUUIDv7() : idOf(key, body)
+    const id = key === undefined ? randomUUIDv7() : messageIdOf(key, body)
     const message = { id, key: '', body, headers: headersOf(request) }
     const once = key === undefined ? {} : { once: { key, forMs: idempotencyRetentionMs } }
     const outcome = await queue
       .publish(billingQueue, message, { limit: waitingMax, ...once })
-      .catch(refuseReuse)
-    sendResponse(reply, answerTo(request, id, outcome === 'repeated'))
+      .catch(rejectKeyReuse)
+    sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
 }
 
@@ -31,22 +31,22 @@ const description = {
   operationId: 'postOrder',
   summary: 'Post an order',
   description:
-    'Answers when the message is durable in the queue, whether or not billing runs, which makes it exactly one order. ' +
-    'Understands Idempotency-Key; with `Prefer: respond-async` the answer is 202 with the place of the order to be.',
+    'Responds once the message is durable in the queue, whether or not billing runs; billing stores it as exactly one order. ' +
+    'Supports Idempotency-Key; with `Prefer: respond-async` the response is 202 with the location of the order.',
   body: NewOrder,
   response: { 200: Posted, 202: Posted, ...problems(400, 413, 415, 422, 503) },
 }
 
-/** The message is the body stringified, in one spelling: equal orders are equal texts. */
-function textOf({ user_id, number_of_items, total_amount }: NewOrder): string {
+/** The message body: equal orders have equal texts. */
+function canonicalJson({ user_id, number_of_items, total_amount }: NewOrder): string {
   return JSON.stringify({ user_id, number_of_items, total_amount })
 }
 
 /**
- * The same key and order make the same message, at any time, so that no retry becomes a second order; another order makes
- * another message, so that nothing that was accepted is taken for a retry. It is a UUID of version 8 (RFC 9562, 5.8).
+ * The message id, a UUID of version 8 (RFC 9562, 5.8) made of the key and the order: a retry makes the same message at any
+ * time, and another order under the same key makes another message (docs/decisions/0010).
  */
-function idOf(key: string, body: string): string {
+function messageIdOf(key: string, body: string): string {
   const hex = createHash('sha256').update(`${key}\n${body}`).digest('hex')
   const [a, b, c, d, e] = [
     hex.slice(0, 8),
@@ -62,12 +62,12 @@ function headersOf({ id, headers }: FastifyRequest): Record<string, string> {
   return { 'x-request-id': id, traceparent: continueTrace(parseTraceparent(headers.traceparent)) }
 }
 
-function refuseReuse(error: unknown): never {
+function rejectKeyReuse(error: unknown): never {
   if (!(error instanceof AppError) || error.code !== 'conflict') throw error
   throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
 }
 
-function answerTo(request: FastifyRequest, id: string, isRepeated: boolean): RecordedResponse {
+function responseTo(request: FastifyRequest, id: string, isRepeated: boolean): RecordedResponse {
   const body = `{"message":"Message posted","message_id":"${id}"}`
   const headers = {
     'content-type': jsonType,

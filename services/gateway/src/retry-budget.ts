@@ -1,16 +1,16 @@
 import type { Clock } from '@quintet/chassis/clock'
 
 const windowMs = 10_000
-/** So many may always be retried in a window, since a share of a few requests would be none. */
+/** Always allowed in a window, since a share of a few requests would be none. */
 const retriesMin = 3
 
-/** Keeps retries to a share of the requests, so that they cannot multiply the load on an upstream that is in trouble. */
+/** Limits retries to a share of the requests, so that they do not multiply the load on a failing upstream. */
 export function createRetryBudget({ clock, percent }: { clock: Clock; percent: number }) {
   let windowStartMs = clock.now()
   let requests = 0
   let retries = 0
 
-  function enterWindow(): void {
+  function startWindowIfOver(): void {
     if (clock.now() - windowStartMs < windowMs) return
     windowStartMs = clock.now()
     requests = 0
@@ -19,12 +19,12 @@ export function createRetryBudget({ clock, percent }: { clock: Clock; percent: n
 
   return {
     countRequest(): void {
-      enterWindow()
+      startWindowIfOver()
       requests += 1
     },
-    /** Whether one more request may be retried; that counts as done. */
-    take(): boolean {
-      enterWindow()
+    /** Whether one more request may be retried; counts it if so. */
+    tryConsume(): boolean {
+      startWindowIfOver()
       if (percent === 0 || retries >= Math.max(retriesMin, (requests * percent) / 100)) return false
       retries += 1
       return true

@@ -6,22 +6,23 @@ import type { Destination } from './topology.ts'
 import { routesOf } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
-/** Everything that leads to a service: any method, any body, any query. */
+/** The routes that are forwarded to services: any method, any body, any query. */
 export function forwardingRoutes(app: App, destinations: readonly Destination[]): void {
   for (const { paths, upstream } of destinations)
-    for (const [path, pathThere] of Object.entries(paths))
-      for (const route of routesOf(path)) forwardingRoute(app, { route, path, pathThere, upstream })
+    for (const [path, servicePath] of Object.entries(paths))
+      for (const route of routesOf(path))
+        forwardingRoute(app, { route, path, pathThere: servicePath, upstream })
 }
 
-type Forwarding = {
+type ForwardingRoute = {
   route: string
   path: string
   pathThere: string
   upstream: Upstream
 }
 
-/** A request is taken over before the framework looks at its body, which is for the service to read and to judge. */
-function forwardingRoute(app: App, { route, path, pathThere, upstream }: Forwarding): void {
+/** Forwards before the framework reads the body, which the service parses and validates. */
+function forwardingRoute(app: App, { route, path, pathThere, upstream }: ForwardingRoute): void {
   app.all(route, {
     schema: { hide: true },
     onRequest(request, reply) {
@@ -32,15 +33,15 @@ function forwardingRoute(app: App, { route, path, pathThere, upstream }: Forward
 }
 
 function unreachable(): never {
-  throw new Error('a forwarded request has come through')
+  throw new Error('a forwarded request reached the handler')
 }
 
-/** The request target as it goes to the service: as it came, byte for byte, unless the path has another name there. */
+/** The request target for the service: unchanged byte for byte, unless the service has another path for it. */
 function targetOf(url: string, path: string, pathThere: string): string {
-  // The absolute form is what clients send that take this for a proxy (RFC 9112, 3.2.2).
+  // Clients that treat the gateway as a proxy send the absolute form (RFC 9112, 3.2.2).
   const target = url.replace(/^https?:\/\/.*?\//i, '/')
   if (path === pathThere) return target
-  // A path can be spelt with escapes; only the plain spelling can be put in other words.
+  // A path with percent-encoded letters matches the route, but cannot be rewritten by its prefix.
   if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
   return pathThere + target.slice(path.length)
 }
@@ -49,7 +50,7 @@ export function healthRoute(app: App, destinations: readonly Destination[]): voi
   const schema = {
     tags: ['operation'],
     operationId: 'getHealth',
-    summary: 'How is each service?',
+    summary: 'The state of each service',
     response: { 200: Health },
   }
   app.get('/health', { schema }, () => checkHealth(destinations))

@@ -2,7 +2,7 @@ import { BillingMessage } from '@quintet/contracts'
 import { Type } from 'typebox'
 import type { Static, TString } from 'typebox'
 
-/** A number is taken as the text that it was written with, which the text's own rule then judges. */
+/** A number is accepted as its notation, which is then validated like the string. */
 function textOrNumber(text: TString) {
   return Type.Union([text, Type.Number()], {
     description: Reflect.get(text, 'description'),
@@ -29,7 +29,7 @@ export const NewOrder = Type.Object(
 export const Posted = Type.Object(
   {
     message: Type.Literal('Message posted'),
-    message_id: Type.String({ description: 'Leads to the order: /api/orders/by-message/{message_id}.' }),
+    message_id: Type.String({ description: 'The order is at /api/orders/by-message/{message_id}.' }),
   },
   { title: 'Posted' },
 )

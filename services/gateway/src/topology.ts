@@ -17,7 +17,7 @@ export const topology: readonly Service[] = upstreamNames.map((name) => ({
   paths: allServices[name].paths,
 }))
 
-/** The paths as routes: each by itself, and with anything below it. */
+/** The routes of a path: the path itself, and everything below it. */
 export function routesOf(path: string): [string, string] {
   return [path, `${path}/*`]
 }

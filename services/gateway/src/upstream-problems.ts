@@ -1,22 +1,26 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { ExchangeError } from './http1/connection.ts'
 
-/** What a client is told where the service it asked for cannot answer. */
+/** The errors that a client gets when a service cannot respond. */
 
 export function circuitOpen(service: string, retryAfterMs: number): AppError {
-  return new AppError('dependency_down', `The ${service} service is failing; it is not asked for a while.`, {
-    retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),
-  })
+  return new AppError(
+    'dependency_down',
+    `The ${service} service is failing; requests are not forwarded to it at the moment.`,
+    {
+      retryAfterSeconds: Math.max(1, Math.ceil(retryAfterMs / 1000)),
+    },
+  )
 }
 
 export function overloaded(service: string, inFlightMax: number): AppError {
   return new AppError(
     'overloaded',
-    `The ${service} service has ${inFlightMax} requests to answer, and takes no more for now.`,
+    `The ${service} service has ${inFlightMax} requests in flight, which is the limit.`,
   )
 }
 
-export function failed(service: string, failure: ExchangeError): AppError {
+export function exchangeFailed(service: string, failure: ExchangeError): AppError {
   const options = { cause: failure }
   switch (failure.fault) {
     case 'refused':
@@ -28,7 +32,7 @@ export function failed(service: string, failure: ExchangeError): AppError {
     case 'timeout':
       return new AppError(
         'gateway_timeout',
-        `The ${service} service did not answer in time. ${unknownOutcome}`,
+        `The ${service} service did not respond in time. ${unknownOutcome}`,
         options,
       )
     case 'stalled':
@@ -38,16 +42,16 @@ export function failed(service: string, failure: ExchangeError): AppError {
     case 'reset':
       return new AppError(
         'bad_gateway',
-        `The ${service} service broke off before it answered. ${unknownOutcome}`,
+        `The ${service} service closed the connection before it responded. ${unknownOutcome}`,
         options,
       )
     case 'malformed':
       return new AppError(
         'bad_gateway',
-        `The ${service} service gave no valid answer. ${unknownOutcome}`,
+        `The ${service} service sent an invalid response. ${unknownOutcome}`,
         options,
       )
   }
 }
 
-const unknownOutcome = 'Whether the request took effect is not known.'
+const unknownOutcome = 'It is unknown whether the request took effect.'

@@ -1,6 +1,6 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { Logger } from '@quintet/chassis/telemetry'
-import type { Passage } from './circuit.ts'
+import type { CallKind } from './circuit.ts'
 import { createCircuit } from './circuit.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { createHttpClient } from './http1/client.ts'
@@ -21,18 +21,18 @@ export type UpstreamOptions = {
   readonly metrics: UpstreamMetrics
 }
 
-/** A request under way. */
+/** A request in progress. */
 export type Exchange = {
-  /** Stops reading the answer, from within `onHead` or `onBody`, until `resume`. */
+  /** Stops reading the response until `resume`; called from within `onHead` or `onBody`. */
   pause(): void
   resume(): void
-  /** Gives up, because the client has gone; nothing once the exchange has ended. */
+  /** Aborts because the client has gone; does nothing once the exchange has ended. */
   abort(): void
 }
 
 export type Upstream = ReturnType<typeof createUpstream>
 
-/** One service as the gateway reaches it: what goes wrong there is kept from taking anything else along. */
+/** One service behind the gateway, isolated by a circuit breaker, a retry budget and a limit on requests in flight. */
 export function createUpstream(options: UpstreamOptions) {
   const { service, url, clock, logger, inFlightMax } = options
   const client = createHttpClient(options)
@@ -41,17 +41,17 @@ export function createUpstream(options: UpstreamOptions) {
     clock,
     faultsMax: options.circuitFaultsMax,
     openMs: options.circuitOpenMs,
-    onChange: (state) => logger.warn({ upstream: service, state }, 'the circuit has changed'),
+    onChange: (state) => logger.warn({ upstream: service, state }, 'the circuit changed its state'),
   })
   let inFlight = 0
-  const counts = options.metrics.follow(service, { circuit: circuit.state, inFlight: () => inFlight })
+  const counts = options.metrics.register(service, { circuit: circuit.state, inFlight: () => inFlight })
 
-  function enter(): Passage {
+  function admit(): CallKind {
     if (inFlight >= inFlightMax) {
       counts.refusal('overloaded')
       throw overloaded(service, inFlightMax)
     }
-    const passage = circuit.enter()
+    const passage = circuit.acquire()
     if (passage === undefined) {
       counts.refusal('circuit_open')
       throw circuitOpen(service, circuit.retryAfterMs())
@@ -64,17 +64,17 @@ export function createUpstream(options: UpstreamOptions) {
 
   function mayRetry(request: UpstreamRequest, { fault }: ExchangeError): boolean {
     if (request.body !== undefined || !idempotentMethods.has(request.method)) return false
-    return (fault === 'refused' || fault === 'reset') && budget.take()
+    return (fault === 'refused' || fault === 'reset') && budget.tryConsume()
   }
 
   return {
     service,
     url,
     circuit: circuit.state,
-    /** Tells the listener of the answer, or of one failure; throws AppError where the request is not even sent. */
+    /** Sends a request; the listener gets the response or one failure. Throws AppError where the request is refused. */
     send(request: UpstreamRequest, listener: ExchangeListener): Exchange {
-      const passage = enter()
-      let isAnswered = false
+      const passage = admit()
+      let hasResponse = false
       let isRetried = false
       let isOver = false
 
@@ -85,8 +85,8 @@ export function createUpstream(options: UpstreamOptions) {
 
       const attempt: ExchangeListener = {
         onHead(head, whole) {
-          isAnswered = true
-          circuit.leave(passage, 'answered')
+          hasResponse = true
+          circuit.release(passage, 'responded')
           if (whole !== undefined) end()
           listener.onHead(head, whole)
         },
@@ -97,14 +97,14 @@ export function createUpstream(options: UpstreamOptions) {
         },
         onFailure(failure) {
           counts.fault(failure.fault)
-          if (!isAnswered && !isRetried && mayRetry(request, failure)) {
+          if (!hasResponse && !isRetried && mayRetry(request, failure)) {
             isRetried = true
             counts.retry()
             connection = client.send(request, attempt, true)
             return
           }
           end()
-          if (!isAnswered) circuit.leave(passage, isUpstreamFault(failure) ? 'faulted' : 'abandoned')
+          if (!hasResponse) circuit.release(passage, isUpstreamFault(failure) ? 'faulted' : 'abandoned')
           listener.onFailure(failure)
         },
       }
@@ -116,7 +116,7 @@ export function createUpstream(options: UpstreamOptions) {
           if (isOver) return
           end()
           connection.abort(attempt)
-          if (!isAnswered) circuit.leave(passage, 'abandoned')
+          if (!hasResponse) circuit.release(passage, 'abandoned')
         },
       }
     },
@@ -124,10 +124,10 @@ export function createUpstream(options: UpstreamOptions) {
   }
 }
 
-/** Sent twice, these are as good as sent once (RFC 9110, 9.2.2). */
+/** Idempotent methods (RFC 9110, 9.2.2). */
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-/** A kept connection that has been closed says that the upstream was restarted, not that it is down now. */
+/** A closed keep-alive connection means that the upstream was restarted or timed it out, not that it is down. */
 function isUpstreamFault({ fault, isStale }: ExchangeError): boolean {
   return fault !== 'stalled' && !isStale
 }

@@ -19,7 +19,7 @@ const billing: Service = {
   paths: { '/api/orders': '/orders' },
 }
 
-test('The paths of a service that the gateway leads to are added, under the names that they have there', () => {
+test('The paths of a service that the gateway forwards are added, under their public names', () => {
   const document = {
     paths: {
       '/orders': { get: { responses } },
@@ -37,7 +37,7 @@ test('The paths of a service that the gateway leads to are added, under the name
   })
 })
 
-test('Names that two services use for different things get the name of the service before them', () => {
+test('Names that two services use for different components are prefixed with the service', () => {
   const schema = (type: string) => ({ components: { schemas: { Item: { type }, Same: { type: 'null' } } } })
   const path = (operationId: string) => ({
     get: { operationId, responses, schema: { $ref: '#/components/schemas/Item' } },
@@ -73,7 +73,7 @@ test('Names that two services use for different things get the name of the servi
   })
 })
 
-test('A service that does not describe itself is named as not available', () => {
+test('A service without a document is named as not available', () => {
   const merged = mergeDocuments(own, [
     { service: guid, document: undefined },
     { service: billing, document: undefined },
@@ -85,7 +85,7 @@ test('A service that does not describe itself is named as not available', () => 
   assert.equal(own.info.description, 'All.')
 })
 
-test('A document that is not of the expected form adds nothing', () => {
+test('A malformed document adds nothing', () => {
   const document = { paths: { '/guids': 'nonsense', '/guid': [1] }, components: { schemas: null } }
   assert.deepEqual(mergeDocuments(own, [{ service: guid, document }]), { ...own, components: {} })
 })

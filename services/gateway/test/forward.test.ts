@@ -12,7 +12,7 @@ import { ask, askRaw, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { startRawUpstream, startUpstream } from './start-upstream.ts'
 
-test('An answer comes with the status, the reason, the fields and the bytes of the service', async (t) => {
+test('A response has the status, the reason, the fields and the bytes of the service', async (t) => {
   const fields = [
     'X-Odd',
     ' a  b ',
@@ -40,7 +40,7 @@ test('An answer comes with the status, the reason, the fields and the bytes of t
   assert.deepEqual(answer.body, Buffer.from([0, 255, 13]))
 })
 
-test('An answer without a date is given none', async (t) => {
+test('A response without Date gets none', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) =>
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
   )
@@ -90,7 +90,7 @@ test('Five megabytes stream through in both directions', async (t) => {
   assert.ok(answer.body.equals(back))
 })
 
-test('A piece of an answer arrives before the next one exists, and a piece of a request likewise', async (t) => {
+test('A part of a response arrives before the next one exists, and so does a part of a request', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => request.pipe(response))
   const { url } = await startGateway(t, { GUID_URL })
   const outgoing = request(`${url}/guid`, { method: 'POST' })
@@ -133,7 +133,7 @@ test('A request to a service has the fields of the client, less those of its con
   ])
 })
 
-test('A body goes with its request even where Connection names its length', async (t) => {
+test('A body is forwarded even if Connection names Content-Length', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => request.pipe(response))
   const { port } = await startGateway(t, { GUID_URL })
   const head =
@@ -146,10 +146,10 @@ test('A body in a transfer coding other than chunks is refused', async (t) => {
   const { port } = await startGateway(t, { GUID_URL })
   const head =
     'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'
-  assert.match(await askRaw(port, head), /^HTTP\/1\.1 400.*"message":"Of the transfer codings/s)
+  assert.match(await askRaw(port, head), /^HTTP\/1\.1 400.*"message":"The only transfer coding/s)
 })
 
-test('The head of an answer is passed on before there is a body', async (t) => {
+test('The head of a response is forwarded before its body exists', async (t) => {
   const arrived = Promise.withResolvers<ServerResponse>()
   const GUID_URL = await startUpstream(t, (_request, response) => {
     response.flushHeaders()
@@ -162,7 +162,7 @@ test('The head of an answer is passed on before there is a body', async (t) => {
   assert.equal((await answer.toArray()).join(''), 'late')
 })
 
-test('A request id is made where there is none, and the answer has it', async (t) => {
+test('A missing request id is generated, and the response has it', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => {
     response.setHeader('x-request-id', request.headers['x-request-id'] ?? '')
     response.end()
@@ -171,7 +171,7 @@ test('A request id is made where there is none, and the answer has it', async (t
   assert.match(String((await ask(`${url}/guid`)).headers['x-request-id']), /^[\w-]{8,}$/)
 })
 
-test('A trace goes on with a new parent and the same state; a state without a valid trace is dropped', async (t) => {
+test('A trace continues with a new parent and the same state; a state without a valid trace is dropped', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) =>
     response.end(JSON.stringify(request.headers)),
   )
@@ -220,13 +220,13 @@ test('The path and the query reach the service as they were written, for any met
     assert.equal((await ask(url, { path: `${origin}/guid/../1?x` })).headers['x-was'], 'GET /guid/../1?x')
 })
 
-test('A path that is spelt with escapes is not put in other words', async (t) => {
+test('A percent-encoded path is not rewritten', async (t) => {
   const BILLING_URL = await startUpstream(t, (_request, response) => response.end())
   const { url } = await startGateway(t, { BILLING_URL })
   assert.equal((await ask(url, { path: '/api/%6frders/7' })).status, 404)
 })
 
-test('HEAD, 204 and 304 are answered without a body, with the fields that they came with', async (t) => {
+test('HEAD, 204 and 304 have no body, and the fields of the service', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => {
     const status = Number(request.url?.slice(-3))
     response.writeHead(status, status === 204 ? {} : { 'content-length': 5, etag: '"1"' })
@@ -254,7 +254,7 @@ test('HEAD, 204 and 304 are answered without a body, with the fields that they c
   assert.equal(text.match(/hello/g)?.length, 1)
 })
 
-test('An answer that ends with its connection reaches clients of HTTP/1.1 and of HTTP/1.0 whole', async (t) => {
+test('A response that ends with its connection reaches clients of HTTP/1.1 and HTTP/1.0 completely', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) =>
     socket.on('data', () => {
       socket.write('HTTP/1.0 200 OK\r\n\r\nhel')
@@ -266,7 +266,7 @@ test('An answer that ends with its connection reaches clients of HTTP/1.1 and of
   assert.match(await askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), /\r\n\r\nhello$/)
 })
 
-test('Expect: 100-continue is met, and the body goes on', async (t) => {
+test('Expect: 100-continue gets 100 Continue, and the body is forwarded', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => {
     response.setHeader('x-expect', String(request.headers.expect))
     request.pipe(response)
@@ -285,7 +285,7 @@ test('Expect: 100-continue is met, and the body goes on', async (t) => {
   assert.equal(String((await answer.toArray()).join('')), 'hello')
 })
 
-test('Problem documents of a service and any Accept go through: they are not for the gateway to judge', async (t) => {
+test('Problem documents of a service and any Accept field pass through unchanged', async (t) => {
   const problem = JSON.stringify({ status: 406, detail: 'no', error: 'no' })
   const GUID_URL = await startUpstream(t, (request, response) => {
     response.writeHead(406, {
@@ -302,7 +302,7 @@ test('Problem documents of a service and any Accept go through: they are not for
   )
 })
 
-test('Bodies are not looked at: neither their type, nor their form, nor their size', async (t) => {
+test('Bodies are forwarded whatever their type, form and size', async (t) => {
   const GUID_URL = await startUpstream(t, async (request, response) => {
     response.end(`${request.headers['content-type']} ${(await request.toArray()).join('').length}`)
   })
@@ -318,7 +318,7 @@ test('Bodies are not looked at: neither their type, nor their form, nor their si
   assert.equal(await told('text/plain', 'x'.repeat(2_000_000)), 'text/plain 2000000')
 })
 
-test('A service that answers before it has read the body ends the exchange, and the client can go on', async (t) => {
+test('A service that responds before it has read the body ends the exchange, and the client can send another request', async (t) => {
   const bytes = 20_000_000
   const full = Promise.withResolvers<Socket>()
   const GUID_URL = await startRawUpstream(t, (socket) =>
@@ -341,7 +341,7 @@ test('A service that answers before it has read the body ends the exchange, and 
   assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200.*next/s)
 })
 
-test('A client that gives up before or within the answer is not waited for: the service learns of it', async (t) => {
+test('When a client aborts before or during the response, the connection to the service is closed', async (t) => {
   const requests: { request: IncomingMessage; response: ServerResponse }[] = []
   const arrived = Promise.withResolvers<void>()
   const GUID_URL = await startUpstream(t, (request, response) => {
@@ -364,7 +364,7 @@ test('A client that gives up before or within the answer is not waited for: the 
   assert.ok(requests.every(({ response }) => !response.writableFinished))
 })
 
-test('An answer that the client does not read is not heaped up in the gateway', async (t) => {
+test('A response that the client does not read is not buffered in the gateway', async (t) => {
   const piece = randomBytes(65_536)
   const pieces = 1_000
   let written = 0
@@ -383,7 +383,7 @@ test('An answer that the client does not read is not heaped up in the gateway', 
 })
 
 for (const framing of ['content-length', 'transfer-encoding'])
-  test(`A body with ${framing} that the service does not read is not heaped up in the gateway`, async (t) => {
+  test(`A body with ${framing} that the service does not read is not buffered in the gateway`, async (t) => {
     const piece = randomBytes(65_536)
     const pieces = 1_000
     const length = framing === 'content-length' ? pieces * piece.length : 'chunked'
@@ -413,7 +413,7 @@ for (const framing of ['content-length', 'transfer-encoding'])
     assert.deepEqual([answer?.statusCode, bytes], [200, pieces * piece.length])
   })
 
-test('Connections to a service are kept and used again, one exchange at a time on each', async (t) => {
+test('Connections to a service are reused, one exchange at a time on each', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) =>
     response.end(String(request.socket.remotePort)),
   )
@@ -425,7 +425,7 @@ test('Connections to a service are kept and used again, one exchange at a time o
   assert.ok(parallel.every(({ status }) => status === 200))
 })
 
-test('Hundreds of requests in parallel get each their own answer', async (t) => {
+test('Hundreds of concurrent requests each get their own response', async (t) => {
   const GUID_URL = await startUpstream(t, async (request, response) => {
     const body = (await request.toArray()).join('')
     if (body.length % 2 === 0) await setTimeout(body.length % 7)

@@ -37,17 +37,17 @@ function arrived(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 30))
 }
 
-test('A connection is used again, unless a new one is asked for', async (t) => {
+test('A connection is reused, unless a new one is required', async (t) => {
   const { ask } = await createWorld(t)
   assert.deepEqual([await ask(), await ask(), await ask(true), await ask()], [1, 1, 2, 2])
 })
 
-test('Requests at the same time go over connections of their own', async (t) => {
+test('Concurrent requests use different connections', async (t) => {
   const { ask } = await createWorld(t)
   assert.deepEqual((await Promise.all([ask(), ask(), ask()])).toSorted(), [1, 2, 3])
 })
 
-test('A connection that has been idle too long is closed instead of used', async (t) => {
+test('A connection that was idle too long is closed instead of reused', async (t) => {
   const { ask, clock, sockets } = await createWorld(t)
   await Promise.all([ask(), ask()])
   clock.advance(4_000)
@@ -61,21 +61,21 @@ test('A connection that has been idle too long is closed instead of used', async
   )
 })
 
-test('A connection that the service has closed is not used again', async (t) => {
+test('A connection that the service has closed is not reused', async (t) => {
   const { ask } = await createWorld(t, (socket) => socket.end())
   assert.equal(await ask(), 1)
   await arrived()
   assert.equal(await ask(), 2)
 })
 
-test('A connection is not used again after an answer that says close, or is of HTTP/1.0, though it stays open', async (t) => {
+test('A connection is not reused after a response with close or of HTTP/1.0, even if it stays open', async (t) => {
   for (const answer of [okay.replace('\r\n', '\r\nConnection: close\r\n'), okay.replace('1.1', '1.0')]) {
     const { ask } = await createWorld(t, () => {}, answer)
     assert.deepEqual([await ask(), await ask()], [1, 2])
   }
 })
 
-test('Bytes that come before a request was sent are never taken for its answer', async (t) => {
+test('Bytes that arrive before a request was sent are never taken for its response', async (t) => {
   const { ask } = await createWorld(t, (socket) =>
     setTimeout(() => socket.write(okay.replace('ok', '66')), 5),
   )
@@ -84,7 +84,7 @@ test('Bytes that come before a request was sent are never taken for its answer',
   assert.equal(await ask(), 2)
 })
 
-test('A connection that is being closed is not used again, not even before it is closed', async (t) => {
+test('A connection that is being closed is not reused, even before it is closed', async (t) => {
   const { ask, client } = await createWorld(t)
   assert.equal(await ask(), 1)
   client.close()
@@ -120,7 +120,7 @@ async function createConnection(
   return { connection, freed }
 }
 
-test('An answer that is left unread for too long is given up, and that is the fault of the client', async (t) => {
+test('A response that is left unread too long is aborted, as the fault of the client', async (t) => {
   const { connection, freed } = await createConnection(t, (socket) => {
     socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n')
     socket.write(Buffer.alloc(50_000))
@@ -132,7 +132,7 @@ test('An answer that is left unread for too long is given up, and that is the fa
   assert.deepEqual([failure.fault, freed.length], ['stalled', 0])
 })
 
-test('A pause that the end of the answer meets does not hold up the next answer', async (t) => {
+test('A pause at the end of a response does not delay the next response', async (t) => {
   const { connection, freed } = await createConnection(t, (socket) =>
     socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'),
   )
@@ -150,7 +150,7 @@ test('A pause that the end of the answer meets does not hold up the next answer'
   assert.equal(freed.length, 3)
 })
 
-test('Nobody but the one whose exchange is under way can pause or abort it', async (t) => {
+test('Only the listener of the current exchange can pause or abort it', async (t) => {
   const { connection } = await createConnection(t, (socket) => {
     socket.write(okay.slice(0, -2))
     setTimeout(() => socket.write('ok'), 10)
@@ -165,7 +165,7 @@ test('Nobody but the one whose exchange is under way can pause or abort it', asy
   })
 })
 
-test('The time that a service has to answer begins with the request, however long the connection was idle', async (t) => {
+test('The timeout of a service begins with the request, however long the connection was idle', async (t) => {
   const { connection } = await createConnection(t, (socket) => setTimeout(() => socket.write(okay), 600), {
     timeoutMs: 1_000,
   })

@@ -5,7 +5,7 @@ import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { openQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
-import { openLazily } from '../src/lazy-queue.ts'
+import { openLazyQueue } from '../src/lazy-queue.ts'
 
 const message = { id: 'm', key: '', body: 'body' }
 const isAway = (error: unknown) =>
@@ -23,12 +23,12 @@ function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
     if (!opens(attempts)) throw new Error('connection refused')
     return openQueue('sqlite::memory:', { clock })
   }
-  const queue = openLazily({ open, clock, logger })
+  const queue = openLazyQueue({ open, clock, logger })
   t.after(() => queue.close())
   return { queue, clock, attempts: () => attempts }
 }
 
-test('The queue is opened at once, and once for all who publish', async (t) => {
+test('The queue is opened at once, and once for all publishers', async (t) => {
   const { queue, attempts } = createWorld(t, () => true)
   assert.equal(attempts(), 1)
   const publishing = Array.from({ length: 10 }, (_, i) => queue.publish('work', { ...message, id: `m${i}` }))
@@ -36,7 +36,7 @@ test('The queue is opened at once, and once for all who publish', async (t) => {
   assert.equal(attempts(), 1)
 })
 
-test('While it cannot be opened every publication is refused, and it is tried again once a second at most', async (t) => {
+test('While it cannot be opened every publication is refused, and opening is retried at most once a second', async (t) => {
   const { queue, clock, attempts } = createWorld(t, (attempt) => attempt === 3)
   for (let i = 0; i < 5; i++) await assert.rejects(queue.publish('work', message), isAway)
   assert.equal(attempts(), 1)
@@ -47,11 +47,11 @@ test('While it cannot be opened every publication is refused, and it is tried ag
   assert.equal(await queue.publish('work', message), 'published')
 })
 
-test('A queue that fails later is told in the same words, and other refusals as they are', async (t) => {
+test('A queue that fails later gives the same error, and other refusals are passed on', async (t) => {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const opened = await openQueue('sqlite::memory:', { clock })
   const logger = createLogger({ service: 'gateway', level: 'silent' })
-  const queue = openLazily({ open: async () => opened, clock, logger })
+  const queue = openLazyQueue({ open: async () => opened, clock, logger })
   t.after(() => queue.close())
   await queue.publish('work', message, { limit: 1 })
   await assert.rejects(
@@ -62,7 +62,7 @@ test('A queue that fails later is told in the same words, and other refusals as 
   await assert.rejects(queue.publish('work', message), isAway)
 })
 
-test('After closing nothing is opened any more, also when closing came before the queue was open', async (t) => {
+test('After closing nothing is opened, even if it closed before the queue was open', async (t) => {
   const { queue, attempts } = createWorld(t, () => true)
   await queue.close()
   await assert.rejects(queue.publish('work', message), isAway)

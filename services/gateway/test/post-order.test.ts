@@ -42,7 +42,7 @@ function postTo(url: string) {
 
 const heldIn = (queue: Queue) => queue.list('billing_queue', { limit: 1_000 })
 
-test('POST /api/billing is answered 200 with the id of the message, which is in the queue as it was posted', async (t) => {
+test('POST /api/billing is 200 with the id of the message, which is in the queue as posted', async (t) => {
   const { post, held } = await createWorld(t)
   const answer = await post(order)
   assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'application/json; charset=utf-8'])
@@ -51,7 +51,7 @@ test('POST /api/billing is answered 200 with the id of the message, which is in 
   assert.deepEqual([message?.body, others.length], [text, 0])
 })
 
-test('A trailing slash, the order of the members and space between them make no difference', async (t) => {
+test('A trailing slash, the order of members and whitespace make no difference', async (t) => {
   const { url, held } = await createWorld(t)
   const body = '{ "total_amount": "180",\n "user_id": "3", "number_of_items": "5" }'
   const headers = { 'content-type': 'application/json; charset=utf-8' }
@@ -62,7 +62,7 @@ test('A trailing slash, the order of the members and space between them make no 
   )
 })
 
-test('Numbers are taken like the strings of their digits, all of them', async (t) => {
+test('Numbers are accepted like strings, with all their digits', async (t) => {
   const { post, held } = await createWorld(t)
   await post('{"user_id":12345678901234567890,"number_of_items":5,"total_amount":180.10}')
   await post('{"user_id":"0","number_of_items":999999999,"total_amount":123456789012345.123456}')
@@ -112,7 +112,7 @@ const bad: Record<string, readonly unknown[]> = {
 }
 
 for (const [field, values] of Object.entries(bad))
-  test(`What is no ${field} is 400 with its name, and nothing is posted`, async (t) => {
+  test(`An invalid ${field} is 400 with its name, and nothing is posted`, async (t) => {
     const { post, held } = await createWorld(t)
     for (const value of values) {
       const answer = await post({ ...order, [field]: value })
@@ -123,7 +123,7 @@ for (const [field, values] of Object.entries(bad))
     assert.deepEqual(await held(), [])
   })
 
-test('All faults are told at once, by field, in the alias of detail too, and nothing is posted', async (t) => {
+test('All faults are reported at once, by field, and nothing is posted', async (t) => {
   const { post, held } = await createWorld(t)
   const answer = await post({ number_of_items: 'five', note: 'x' })
   assert.deepEqual(
@@ -164,7 +164,7 @@ test('Without a key, the same order posted twice is two messages', async (t) => 
   assert.equal((await held()).length, 2)
 })
 
-test('A retry with the same Idempotency-Key has the same answer and no second message, also when the first is done', async (t) => {
+test('A retry with the same Idempotency-Key gets the same response and makes no second message, even after the first was handled', async (t) => {
   const { post, held, queue, clock } = await createWorld(t)
   const headers = { 'idempotency-key': 'k-1' }
   const first = await post(order, headers)
@@ -179,7 +179,7 @@ test('A retry with the same Idempotency-Key has the same answer and no second me
   assert.deepEqual(await held(), [])
 })
 
-test('The same Idempotency-Key with another order is 422 for a day, also when the first is done', async (t) => {
+test('The same Idempotency-Key with another order is 422 for a day, even after the first was handled', async (t) => {
   const { post, held, queue, clock } = await createWorld(t)
   const headers = { 'idempotency-key': 'k-1' }
   await post(order, headers)
@@ -192,7 +192,7 @@ test('The same Idempotency-Key with another order is 422 for a day, also when th
   assert.deepEqual(await held(), [])
 })
 
-test('After its day an Idempotency-Key makes another message of another order, and the same of the same', async (t) => {
+test('After a day an Idempotency-Key makes a new message for another order, and the same message for the same order', async (t) => {
   const { post, clock } = await createWorld(t)
   const headers = { 'idempotency-key': 'k-1' }
   const first = (await post(order, headers)).json()
@@ -203,7 +203,7 @@ test('After its day an Idempotency-Key makes another message of another order, a
   assert.equal((await post(order, headers)).json().message_id, first.message_id)
 })
 
-test('Of 50 parallel posts with one Idempotency-Key one is stored, and all have its id', async (t) => {
+test('Of 50 concurrent posts with one Idempotency-Key one is stored, and all get its id', async (t) => {
   const { post, held } = await createWorld(t)
   const headers = { 'idempotency-key': 'k-1' }
   const answers = await Promise.all(Array.from({ length: 50 }, () => post(order, headers)))
@@ -215,14 +215,14 @@ test('Of 50 parallel posts with one Idempotency-Key one is stored, and all have 
 })
 
 for (const key of ['', 'x'.repeat(256), 'é'])
-  test(`An Idempotency-Key of ${key.length} characters that cannot be one is 400`, async (t) => {
+  test(`An invalid Idempotency-Key of ${key.length} characters is 400`, async (t) => {
     const { post, held } = await createWorld(t)
     const answer = await post(order, { 'idempotency-key': key })
     assert.deepEqual([answer.status, Object.keys(Object(answer.json().errors))], [400, ['Idempotency-Key']])
     assert.deepEqual(await held(), [])
   })
 
-test('With Prefer: respond-async the answer is 202 with the place of the order to be', async (t) => {
+test('With Prefer: respond-async the response is 202 with the location of the order', async (t) => {
   const { post, held } = await createWorld(t)
   const answer = await post(order, { prefer: 'respond-async' })
   const [message] = await held()
@@ -234,7 +234,7 @@ test('With Prefer: respond-async the answer is 202 with the place of the order t
   assert.equal(answer.headers.location, `/api/orders/by-message/${message?.id}`)
 })
 
-test('When as many orders wait as may, the next is 503 with Retry-After, and those that wait are kept', async (t) => {
+test('When the limit of waiting orders is reached, the next is 503 with Retry-After, and those that wait are kept', async (t) => {
   const { post, held, queue } = await createWorld(t, { GATEWAY_ORDERS_WAITING_MAX: 3 })
   for (let i = 0; i < 3; i++) assert.equal((await post(order)).status, 200)
   const refused = await post(order)
@@ -244,7 +244,7 @@ test('When as many orders wait as may, the next is 503 with Retry-After, and tho
   assert.equal((await post(order)).status, 200)
 })
 
-test('A queue that cannot be opened is 503 with Retry-After, the rest goes on, and posting too once it can be', async (t) => {
+test('While the queue cannot be opened posting is 503 with Retry-After and the rest works; posting works once it can be opened', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const clock = createManualClock(Date.UTC(2030, 0, 1))
@@ -267,7 +267,7 @@ test('A queue that cannot be opened is 503 with Retry-After, the rest goes on, a
   assert.equal((await post(order)).status, 200)
 })
 
-test('What was answered 200 is in the queue after the gateway was closed', async (t) => {
+test('An order that got 200 is in the queue after the gateway was closed', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`

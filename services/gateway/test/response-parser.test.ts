@@ -53,7 +53,7 @@ const answers = [
 ]
 
 for (const { text, body, headers } of answers)
-  test(`An answer is understood however its bytes are cut: ${JSON.stringify(text.slice(0, 40))}`, () => {
+  test(`A response is parsed however its bytes are split: ${JSON.stringify(text.slice(0, 40))}`, () => {
     for (let size = 1; size <= text.length; size += 1) {
       const { told, push } = createReader()
       for (let at = 0; at < text.length; at += size) push(text.slice(at, at + size))
@@ -64,7 +64,7 @@ for (const { text, body, headers } of answers)
     }
   })
 
-test('A body in chunks of any size, cut anywhere, comes out as it went in', () => {
+test('A body in chunks of any size, split anywhere, is decoded unchanged', () => {
   const chunk = fc.string({
     unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
     minLength: 1,
@@ -90,7 +90,7 @@ test('A body in chunks of any size, cut anywhere, comes out as it went in', () =
   )
 })
 
-test('What has been passed on of a body stays as it is when the next bytes take its place in the buffer', () => {
+test('A part of a body that was passed on does not change when the buffer is overwritten', () => {
   for (const framing of ['content-length: 6', 'transfer-encoding: chunked', 'connection: close']) {
     const chunks: Buffer[] = []
     const parser = createResponseParser({ onHead() {}, onBody: (chunk) => chunks.push(chunk), onEnd() {} })
@@ -105,14 +105,14 @@ test('What has been passed on of a body stays as it is when the next bytes take 
   }
 })
 
-test('An answer to HEAD, a 204 and a 304 have no body, whatever their length says', () => {
+test('A response to HEAD, a 204 and a 304 have no body, whatever their Content-Length', () => {
   assert.ok(read('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n', 'HEAD').isComplete)
   assert.ok(read('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n', 'HEAD').isComplete)
   assert.ok(read('HTTP/1.1 304 Not Modified\r\ncontent-length: 5\r\n\r\n').isComplete)
   assert.ok(read('HTTP/1.1 204 No Content\r\n\r\n').isComplete)
 })
 
-test('An answer without a length ends where its connection is closed', () => {
+test('A response without a length ends when its connection is closed', () => {
   const { parser, told, push } = createReader()
   push('HTTP/1.1 200 OK\r\n\r\nhel')
   push('lo')
@@ -121,7 +121,7 @@ test('An answer without a length ends where its connection is closed', () => {
   assert.deepEqual([told.body, told.isComplete], ['hello', true])
 })
 
-test('An answer with a length is not complete where its connection is closed before', () => {
+test('A response with a length is incomplete if its connection is closed before', () => {
   for (const text of [
     '',
     'HTTP/1.1 200 OK\r\n',
@@ -135,7 +135,7 @@ test('An answer with a length is not complete where its connection is closed bef
   }
 })
 
-test('A connection is kept after HTTP/1.1 unless it says close, and never after HTTP/1.0', () => {
+test('A connection persists after HTTP/1.1 without close, and never after HTTP/1.0', () => {
   assert.equal(read('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n').isPersistent, true)
   assert.equal(
     read('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nConnection: foo\r\nConnection: Close\r\n\r\n').isPersistent,
@@ -147,7 +147,7 @@ test('A connection is kept after HTTP/1.1 unless it says close, and never after 
   )
 })
 
-test('Fields of the connection are left out, also those that Connection names, but never the length', () => {
+test('Hop-by-hop fields are dropped, including those that Connection names, but never Content-Length', () => {
   const head =
     'Connection: x-own, Content-Length\r\nKeep-Alive: timeout=5\r\nX-Own: 1\r\nX-Kept: 2\r\nProxy-Connection: a\r\nUpgrade: h2c\r\nTrailer: x\r\n'
   assert.deepEqual(read(`HTTP/1.1 200 OK\r\n${head}Content-Length: 0\r\n\r\n`).headers, [
@@ -202,13 +202,13 @@ const malformed = {
 }
 
 for (const [what, text] of Object.entries(malformed))
-  test(`An answer is refused for ${what}, in one piece and byte by byte`, () => {
+  test(`A response is rejected for ${what}, in one piece and byte by byte`, () => {
     assert.throws(() => read(text), MalformedResponse)
     const { push } = createReader()
     assert.throws(() => [...text].forEach(push), MalformedResponse)
   })
 
-test('Bytes that nobody has asked for are refused', () => {
+test('Unrequested bytes are rejected', () => {
   const parser = createResponseParser({ onHead() {}, onBody() {}, onEnd() {} })
   assert.throws(() => parser.push(Buffer.from('HTTP/1.1 200 OK\r\n\r\n')), MalformedResponse)
 })

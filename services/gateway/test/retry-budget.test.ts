@@ -9,13 +9,13 @@ function createWorld(percent = 20) {
   const countRequests = (count: number) => Array.from({ length: count }, budget.countRequest)
   const takeAll = () => {
     let taken = 0
-    while (budget.take()) taken += 1
+    while (budget.tryConsume()) taken += 1
     return taken
   }
   return { clock, countRequests, takeAll }
 }
 
-test('Of many requests a share may be retried', () => {
+test('A share of many requests may be retried', () => {
   const { countRequests, takeAll } = createWorld()
   countRequests(100)
   assert.equal(takeAll(), 20)
@@ -23,7 +23,7 @@ test('Of many requests a share may be retried', () => {
   assert.equal(takeAll(), 2)
 })
 
-test('Of a few requests three may be retried, and after ten seconds three more', () => {
+test('Three of a few requests may be retried, and three more after ten seconds', () => {
   const { clock, countRequests, takeAll } = createWorld()
   countRequests(1)
   assert.equal(takeAll(), 3)
@@ -33,14 +33,14 @@ test('Of a few requests three may be retried, and after ten seconds three more',
   assert.equal(takeAll(), 3)
 })
 
-test('Requests of earlier windows give no budget to this one', () => {
+test('Requests of earlier windows add no budget', () => {
   const { clock, countRequests, takeAll } = createWorld()
   countRequests(1_000)
   clock.advance(10_000)
   assert.equal(takeAll(), 3)
 })
 
-test('A share of nothing turns retries off', () => {
+test('A share of 0 turns retries off', () => {
   const { countRequests, takeAll } = createWorld(0)
   countRequests(1_000)
   assert.equal(takeAll(), 0)

@@ -16,7 +16,7 @@ test('/api/billing takes POST and nothing else', async (t) => {
   assert.deepEqual([read.status, read.headers.allow], [405, 'POST'])
 })
 
-test('A path that leads nowhere is answered 404, also where it only begins like one that does', async (t) => {
+test('A path that is not forwarded is 404, even if it begins like one that is', async (t) => {
   const { url } = await startGateway(t, {})
   for (const path of ['/', '/guidx', '/api', '/api/moviesx', '/operation'])
     assert.deepEqual(
@@ -26,7 +26,7 @@ test('A path that leads nowhere is answered 404, also where it only begins like 
     )
 })
 
-test('GET /health tells the state of each service, and that all is well', async (t) => {
+test('GET /health shows the state of each service, and ok', async (t) => {
   const paths: (string | undefined)[] = []
   const GUID_URL = await startUpstream(t, (request, response) => {
     paths.push(request.url)
@@ -59,7 +59,7 @@ test('GET /health is 200 and degraded while a service is absent, not ready or si
   assert.equal((await ask(`${url}/health/ready`)).status, 200)
 })
 
-test('GET /health shows a circuit that is open', async (t) => {
+test('GET /health shows an open circuit', async (t) => {
   const { url } = await startGateway(
     t,
     { GUID_URL: await absentUpstream(), GATEWAY_CIRCUIT_FAULTS_MAX: 1 },
@@ -69,7 +69,7 @@ test('GET /health shows a circuit that is open', async (t) => {
   assert.equal(Object((await ask(`${url}/health`)).json().services).guid.circuit, 'open')
 })
 
-test('GET /openapi.json describes the gateway and its services, asked once in a while, and /docs shows it', async (t) => {
+test('GET /openapi.json describes the gateway and its services, fetched once in a while, and /docs shows it', async (t) => {
   const clock = createManualClock(1_000_000)
   let asked = 0
   const GUID_URL = await startUpstream(t, (_request, response) => {
@@ -109,7 +109,7 @@ test('GET /openapi.json names the services that are down', async (t) => {
   assert.match(Object(answer.json().info).description, /Not available at the moment: guid\.$/)
 })
 
-test('Closing lets a request in flight come to its end', async (t) => {
+test('Closing waits for a request in flight', async (t) => {
   const arrived = Promise.withResolvers<() => void>()
   const GUID_URL = await startUpstream(t, (_request, response) => {
     response.write('hel')

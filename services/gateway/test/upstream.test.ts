@@ -30,7 +30,7 @@ function countingUpstream(
   }
 }
 
-test('A service that refuses the connection is answered for with 502 and a problem document', async (t) => {
+test('A refused connection gets 502 with a problem document', async (t) => {
   const { url } = await startGateway(t, { GUID_URL: await absentUpstream() })
   const answer = await ask(`${url}/guid`, { method: 'POST', headers: { 'x-request-id': 'abc' }, body: '{}' })
   assert.equal(answer.status, 502)
@@ -46,14 +46,14 @@ test('A service that refuses the connection is answered for with 502 and a probl
   })
 })
 
-test('A service that does not answer in time is answered for with 504', async (t) => {
+test('A service that does not respond in time gets 504', async (t) => {
   const GUID_URL = await startUpstream(t, () => {})
   const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60 })
   const answer = await ask(`${url}/guid`)
   assert.deepEqual([answer.status, answer.json().title], [504, 'Gateway timeout'])
 })
 
-test('A head that comes byte by byte must be complete in time as well', async (t) => {
+test('A response head that arrives byte by byte must be complete in time as well', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) => {
     const timer = setInterval(() => socket.write('H'), 10)
     socket.on('close', () => clearInterval(timer))
@@ -62,15 +62,15 @@ test('A head that comes byte by byte must be complete in time as well', async (t
   assert.equal((await ask(`${url}/guid`)).status, 504)
 })
 
-test('A service that breaks off before its answer is answered for with 502, a POST without a second try', async (t) => {
+test('A connection closed before the response gets 502, and a POST is not retried', async (t) => {
   const upstream = countingUpstream((socket) => socket.destroy())
   const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
   const answer = await ask(`${url}/guid`, { method: 'POST' })
   assert.deepEqual([answer.status, upstream.requests()], [502, 1])
-  assert.match(String(answer.json().detail), /Whether the request took effect is not known\.$/)
+  assert.match(String(answer.json().detail), /It is unknown whether the request took effect\.$/)
 })
 
-test('An answer that is no HTTP, or whose length is in doubt, is answered for with 502', async (t) => {
+test('A response that is not HTTP, or whose length is ambiguous, gets 502', async (t) => {
   const bad = [
     'SSH-2.0-x\r\n\r\n',
     'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab',
@@ -88,7 +88,7 @@ const cutShort = {
 }
 
 for (const [framing, text] of Object.entries(cutShort))
-  test(`An answer with ${framing} that is cut short reaches the client as one that is cut short`, async (t) => {
+  test(`A truncated response with ${framing} reaches the client as a truncated response`, async (t) => {
     const upstream = countingUpstream((socket) => socket.end(text))
     const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
     const answer = await start(`${url}/guid`, {})
@@ -96,19 +96,19 @@ for (const [framing, text] of Object.entries(cutShort))
     assert.equal(upstream.requests(), 1)
   })
 
-test('A client of HTTP/1.0 sees a reset where an answer is cut short, and no end that could be a proper one', async (t) => {
+test('A client of HTTP/1.0 sees a reset where a response is truncated, not a normal close', async (t) => {
   const { onConnection } = countingUpstream((socket) => socket.end(cutShort.chunks))
   const { port } = await startGateway(t, { GUID_URL: await startRawUpstream(t, onConnection) })
   await assert.rejects(askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), { code: 'ECONNRESET' })
 })
 
-test('An answer that stops in its middle is given up after the timeout', async (t) => {
+test('A response that stops midway is aborted after the timeout', async (t) => {
   const GUID_URL = await startUpstream(t, (_request, response) => response.write('hello'))
   const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60 })
   await assert.rejects((await start(`${url}/guid`, {})).toArray(), { code: 'ECONNRESET' })
 })
 
-test('An answer may take longer than the timeout as long as it goes on', async (t) => {
+test('A response may take longer than the timeout as long as it makes progress', async (t) => {
   const GUID_URL = await startUpstream(t, (_request, response) => {
     let pieces = 0
     const timer = setInterval(() => {
@@ -123,7 +123,7 @@ test('An answer may take longer than the timeout as long as it goes on', async (
   assert.equal((await ask(`${url}/guid`)).body.toString(), 'xxxxxxxxxx')
 })
 
-test('Faults in a row open the circuit: 503 with Retry-After, until one request finds the service back', async (t) => {
+test('Consecutive faults open the circuit: 503 with Retry-After, until a probe finds the service back', async (t) => {
   const clock = createManualClock(1_000_000)
   let isBack = false
   const upstream = countingUpstream((socket) => (isBack ? socket.write(okay) : socket.destroy()))
@@ -140,7 +140,10 @@ test('Faults in a row open the circuit: 503 with Retry-After, until one request 
   clock.advance(1_500)
   const refused = await ask(`${url}/guid`)
   assert.deepEqual([refused.status, refused.headers['retry-after']], [503, '4'])
-  assert.equal(refused.json().message, 'The guid service is failing; it is not asked for a while.')
+  assert.equal(
+    refused.json().message,
+    'The guid service is failing; requests are not forwarded to it at the moment.',
+  )
 
   clock.advance(3_500)
   assert.equal((await ask(`${url}/guid`)).status, 502)
@@ -152,7 +155,7 @@ test('Faults in a row open the circuit: 503 with Retry-After, until one request 
   assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
-test('While one request finds out whether the service is back, the others are refused at once', async (t) => {
+test('While one request probes the service, the others are refused at once', async (t) => {
   const clock = createManualClock(1_000_000)
   const waiting = Promise.withResolvers<Socket>()
   const { onConnection } = countingUpstream((socket, { request }) =>
@@ -177,7 +180,7 @@ test('While one request finds out whether the service is back, the others are re
   assert.equal((await probe).status, 200)
 })
 
-test('A client that gives up the request which finds out leaves that to the next one', async (t) => {
+test('When a client aborts the probing request, the next request probes', async (t) => {
   const clock = createManualClock(1_000_000)
   const waiting = Promise.withResolvers<Socket>()
   const { onConnection } = countingUpstream((socket, { request }) => {
@@ -201,7 +204,7 @@ test('A client that gives up the request which finds out leaves that to the next
   assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
-test('An answer of any status is no fault: the circuit stays closed', async (t) => {
+test('A response of any status is no fault: the circuit stays closed', async (t) => {
   const statuses = [400, 404, 409, 412, 422, 429, 500, 503]
   const { onConnection } = countingUpstream((socket, { request }) =>
     socket.write(`HTTP/1.1 ${statuses[request - 1]} X\r\nContent-Length: 0\r\n\r\n`),
@@ -211,7 +214,7 @@ test('An answer of any status is no fault: the circuit stays closed', async (t) 
   for (const status of statuses) assert.equal((await ask(`${url}/guid`)).status, status)
 })
 
-test('A client that gives up, or whose body does not come, is no fault of the service', async (t) => {
+test('A client that aborts, or does not send its body, is no fault of the service', async (t) => {
   const responses: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
   const GUID_URL = await startUpstream(t, (incoming, response) => {
@@ -239,7 +242,7 @@ test('A client that gives up, or whose body does not come, is no fault of the se
   assert.equal((await ask(`${url}/guid/answered`)).status, 200)
 })
 
-test('A service that stops taking a body is at fault: 504', async (t) => {
+test('A service that stops reading a body is at fault: 504', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) => socket.pause())
   const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
   // On a connection that is kept, since one that is closed after the answer breaks off what is still being sent.
@@ -250,7 +253,7 @@ test('A service that stops taking a body is at fault: 504', async (t) => {
   assert.equal((await ask(`${url}/guid`)).status, 503)
 })
 
-test('A kept connection that the service has closed is no fault: a GET is sent again on a new one', async (t) => {
+test('A keep-alive connection that the service has closed is no fault: a GET is retried on a new one', async (t) => {
   const upstream = countingUpstream((socket, { onConnection }) =>
     onConnection === 1 ? socket.write(okay) : socket.resetAndDestroy(),
   )
@@ -262,7 +265,7 @@ test('A kept connection that the service has closed is no fault: a GET is sent a
 })
 
 for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-  test(`${method} without a body is tried a second time when the service breaks off before its answer`, async (t) => {
+  test(`${method} without a body is retried when the connection is closed before the response`, async (t) => {
     const head = method === 'HEAD' ? okay.slice(0, -2) : okay
     const upstream = countingUpstream((socket, { request }) =>
       request === 1 ? socket.destroy() : socket.write(head),
@@ -275,13 +278,13 @@ for (const method of ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
     assert.deepEqual([answer.status, upstream.requests()], [200, 2])
   })
 
-test('No request is tried a third time', async (t) => {
+test('No request is retried twice', async (t) => {
   const upstream = countingUpstream((socket) => socket.destroy())
   const { url } = await startGateway(t, { GUID_URL: await startRawUpstream(t, upstream.onConnection) })
   assert.deepEqual([(await ask(`${url}/guid`)).status, upstream.requests()], [502, 2])
 })
 
-test('POST, PATCH and a PUT with a body are never tried a second time, also not on a kept connection', async (t) => {
+test('POST, PATCH and a PUT with a body are never retried, not even on a keep-alive connection', async (t) => {
   const upstream = countingUpstream((socket, { onConnection }) =>
     onConnection === 1 ? socket.write(okay) : socket.resetAndDestroy(),
   )
@@ -298,7 +301,7 @@ test('POST, PATCH and a PUT with a body are never tried a second time, also not 
   assert.equal(upstream.requests(), 6)
 })
 
-test('An answer of the status 503, one that comes too late and one that is malformed are not asked for again', async (t) => {
+test('A 503, a late and a malformed response are not retried', async (t) => {
   const bad = ['HTTP/1.1 503 X\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n', '', 'nonsense\r\n\r\n']
   const upstream = countingUpstream((socket, { request }) => socket.write(bad[request - 1] ?? okay))
   const GUID_URL = await startRawUpstream(t, upstream.onConnection)
@@ -308,7 +311,7 @@ test('An answer of the status 503, one that comes too late and one that is malfo
   assert.deepEqual([statuses, upstream.requests()], [[503, 504, 502], 3])
 })
 
-test('Retries end where their budget does', async (t) => {
+test('Retries end when the budget is used up', async (t) => {
   const clock = createManualClock(1_000_000)
   const upstream = countingUpstream((socket) => socket.destroy())
   const GUID_URL = await startRawUpstream(t, upstream.onConnection)
@@ -320,7 +323,7 @@ test('Retries end where their budget does', async (t) => {
   assert.equal(upstream.requests(), 13 + 2)
 })
 
-test('Requests beyond what a service may have in flight are answered 503, and fewer go through again', async (t) => {
+test('Requests beyond the limit in flight get 503, and pass again once there are fewer', async (t) => {
   const waiting: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
   const GUID_URL = await startUpstream(t, (_request, response) => {
@@ -341,7 +344,7 @@ test('Requests beyond what a service may have in flight are answered 503, and fe
   assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
-test('While one service hangs with all that it may have in flight, another answers as ever', async (t) => {
+test('While one service hangs at its limit in flight, another responds as usual', async (t) => {
   const hanging: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()
   const GUID_URL = await startUpstream(t, (_request, response) => {
@@ -364,7 +367,7 @@ test('While one service hangs with all that it may have in flight, another answe
   await Promise.all(stuck)
 })
 
-test('What happens to the upstreams is counted', async (t) => {
+test('Requests, faults, retries and refusals of upstreams are counted', async (t) => {
   const upstream = countingUpstream((socket, { request }) =>
     request === 1 ? socket.destroy() : socket.write(okay),
   )

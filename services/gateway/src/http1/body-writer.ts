@@ -3,19 +3,19 @@ import type { Readable } from 'node:stream'
 
 export type BodyWriter = ReturnType<typeof createBodyWriter>
 
-/** Sends the bodies of requests over one connection, one at a time, and no faster than the connection takes them. */
+/** Writes request bodies to one connection, one at a time, with backpressure. */
 export function createBodyWriter(socket: Socket, onProgress: () => void) {
   let body: Readable | undefined
   let isChunked = false
   socket.on('drain', () => body?.resume())
 
-  function sendChunk(chunk: Buffer): void {
+  function writeChunk(chunk: Buffer): void {
     onProgress()
-    const hasRoom = isChunked ? writeCoded(chunk) : socket.write(chunk)
+    const hasRoom = isChunked ? writeChunked(chunk) : socket.write(chunk)
     if (!hasRoom) body?.pause()
   }
 
-  function writeCoded(chunk: Buffer): boolean {
+  function writeChunked(chunk: Buffer): boolean {
     socket.cork()
     socket.write(`${chunk.length.toString(16)}\r\n`, 'latin1')
     socket.write(chunk)
@@ -31,27 +31,27 @@ export function createBodyWriter(socket: Socket, onProgress: () => void) {
   }
 
   function release(): void {
-    body?.off('data', sendChunk)
+    body?.off('data', writeChunk)
     body?.off('end', endBody)
     body?.resume()
     body = undefined
   }
 
   return {
-    /** Sends this body, in chunks where its length is not known. */
-    send(from: Readable, inChunks: boolean): void {
+    /** Writes this body, with the chunked coding if its length is unknown. */
+    write(from: Readable, inChunks: boolean): void {
       body = from
       isChunked = inChunks
-      from.on('data', sendChunk)
+      from.on('data', writeChunk)
       from.on('end', endBody)
     },
     /**
-     * Sends nothing more of the body. What may still come of it has nowhere to go, but must be read for the client's next
-     * request to be seen.
+     * Stops writing the body. The rest is read and discarded: otherwise the client's next request on the same connection
+     * would never be seen.
      */
     release,
-    isSending: () => body !== undefined,
-    /** Whether there is more of the body to send, the connection would take it, and the client has not sent it yet. */
+    isWriting: () => body !== undefined,
+    /** Whether the body is incomplete only because the client has not sent the rest yet. */
     isWaitingForClient: () => body !== undefined && !socket.writableNeedDrain,
   }
 }

@@ -12,22 +12,19 @@ const limits = {
   readBufferBytes: 65_536,
   connectTimeoutMs: 1_000,
   stallTimeoutMs: 30_000,
-  /** Less than the 5 s after which many servers close a connection that is idle, lest a request meets that. */
+  /** Less than the 5 s after which many servers close an idle connection, so that no request meets the close. */
   idleMsMax: 4_000,
 }
 
 export type HttpClient = ReturnType<typeof createHttpClient>
 
 /**
- * Keep-alive connections to one upstream, one exchange at a time on each, as many as there are exchanges.
- *
- * It stands here instead of undici because that alone takes what the whole gateway may. In one run a bare answer of
- * `node:http` cost 14 us of CPU, a hop by undici's dispatch 43 us (0.34 of the bare rate) and a hop by this 25 us (0.57);
- * routes, logs, metrics and the circuit come on top, and 0.30 is to be left.
+ * An HTTP/1.1 client with keep-alive connections to one upstream, one exchange at a time on each. It is used instead of
+ * undici for its CPU cost: 25 us per hop against 43 us (docs/decisions/0006).
  */
 export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
   const all = new Set<HttpConnection>()
-  // The one that was used last is used next, so that what a busy hour has opened can grow old and close.
+  // Last in, first out, so that connections which are no longer needed become idle and close.
   const idle: { readonly connection: HttpConnection; readonly sinceMs: number }[] = []
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -46,11 +43,11 @@ export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
     },
   }
 
-  function takeIdle(): HttpConnection | undefined {
+  function reuseIdle(): HttpConnection | undefined {
     const kept = idle.pop()
     if (kept === undefined) return undefined
     if (clock.now() - kept.sinceMs <= limits.idleMsMax) return kept.connection
-    // It was the youngest.
+    // It was the most recently used, so the others are too old as well.
     for (const { connection } of [kept, ...idle.splice(0)]) connection.destroy()
     return undefined
   }
@@ -62,9 +59,9 @@ export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
   }
 
   return {
-    /** Sends a request, on a connection of its own where `isFresh`; gives the connection, to pause it or to give up. */
+    /** Sends a request, on a new connection if `isFresh`; returns the connection, to pause or abort the exchange. */
     send(request: UpstreamRequest, listener: ExchangeListener, isFresh = false): HttpConnection {
-      const connection = (isFresh ? undefined : takeIdle()) ?? open()
+      const connection = (isFresh ? undefined : reuseIdle()) ?? open()
       connection.send(request, listener)
       return connection
     },

@@ -4,58 +4,58 @@ import type { ResponseHead, ResponseListener } from './response-parser.ts'
 import { createResponseParser } from './response-parser.ts'
 import { createBodyWriter } from './body-writer.ts'
 
-/** A request as it goes to an upstream. */
+/** A request to an upstream. */
 export type UpstreamRequest = {
   readonly method: string
-  /** The request line and the header fields with all their line ends, as latin1 text. */
+  /** The request line and the header fields, including the empty line, as latin1 text. */
   readonly head: string
   readonly body: Readable | undefined
-  /** Whether the body's length is unknown, so that it is sent in chunks. */
+  /** Whether the length of the body is unknown, so that it is sent in chunks. */
   readonly isChunked: boolean
 }
 
-/** What went wrong; `stalled` alone is no fault of the upstream but of the client, who stopped reading or sending. */
-export type Fault = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled'
+/** Why an exchange failed. `stalled` is the client's fault: it stopped reading or sending. */
+export type ExchangeFailure = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled'
 
 export class ExchangeError extends Error {
-  readonly fault: Fault
-  /** A kept connection was closed before a byte of the answer came: most likely the upstream had already given it up. */
+  readonly fault: ExchangeFailure
+  /** A reused connection was closed before any byte of the response: most likely the upstream had timed it out. */
   readonly isStale: boolean
 
-  constructor(fault: Fault, isStale: boolean, cause: unknown) {
-    super(`the upstream failed: ${fault}`, { cause })
-    this.name = 'UpstreamFailure'
+  constructor(fault: ExchangeFailure, isStale: boolean, cause: unknown) {
+    super(`the exchange with the upstream failed: ${fault}`, { cause })
+    this.name = 'ExchangeError'
     this.fault = fault
     this.isStale = isStale
   }
 }
 
-/** Told of an answer as it arrives, or of one failure at any point, after which nothing follows. */
+/** Receives a response as it arrives, or one failure at any point, after which no other call follows. */
 export type ExchangeListener = ResponseListener & { onFailure(failure: ExchangeError): void }
 
 export type ConnectionOptions = {
   readonly host: string
   readonly port: number
   readonly connectTimeoutMs: number
-  /** The longest wait for an answer to begin and, once it has, for more of its body. */
+  /** The longest wait for the response to begin, and then for more of its body. */
   readonly timeoutMs: number
-  /** The longest that a client may leave an answer unread. */
+  /** The longest that a client may leave a response unread. */
   readonly stallTimeoutMs: number
-  /** Shared by all connections: what a read left there has been used or copied before the next one. */
+  /** Shared by all connections: each read is consumed or copied before the next. */
   readonly readBuffer: Buffer
-  /** The connection can take another request. */
+  /** The connection can be used for another request. */
   onFree(connection: HttpConnection): void
-  /** The connection is of no more use; may be told more than once. */
+  /** The connection has been closed; may be called more than once. */
   onClose(connection: HttpConnection): void
 }
 
 export type HttpConnection = {
-  /** Sends a request on a connection that is free. */
+  /** Sends a request on a connection without an exchange. */
   send(request: UpstreamRequest, listener: ExchangeListener): void
-  /** Stops reading the answer that this listener is told of, from within `onHead` or `onBody`, until `resume`. */
+  /** Stops reading the response of this listener until `resume`; called from within `onHead` or `onBody`. */
   pause(listener: ExchangeListener): void
   resume(listener: ExchangeListener): void
-  /** Gives up the exchange of this listener, if it is still under way, by closing the connection. */
+  /** Aborts the exchange of this listener, if it is still in progress, by closing the connection. */
   abort(listener: ExchangeListener): void
   destroy(): void
 }
@@ -78,9 +78,9 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   })
   socket.on('connect', onConnect)
   socket.on('error', (error) => fail(isConnected ? 'reset' : 'refused', error))
-  socket.on('end', onEndOfBytes)
+  socket.on('end', onSocketEnd)
   socket.on('close', onClose)
-  const bodySender = createBodyWriter(socket, refreshTimer)
+  const bodyWriter = createBodyWriter(socket, refreshTimer)
 
   const connection: HttpConnection = {
     send(request, to) {
@@ -103,15 +103,15 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     abort(from) {
       if (listener !== from) return
       endExchange()
-      drop()
+      closeConnection()
     },
-    destroy: drop,
+    destroy: closeConnection,
   }
   return connection
 
   function sendWithBody(request: UpstreamRequest, body: Readable): void {
-    bodySender.send(body, request.isChunked)
-    // What has already come of the body is read in this turn, and leaves together with the head.
+    bodyWriter.write(body, request.isChunked)
+    // The part of the body that has arrived is read in this turn, and sent together with the head.
     socket.cork()
     socket.write(request.head, 'latin1')
     process.nextTick(() => socket.uncork())
@@ -134,7 +134,7 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   function onHead(head: ResponseHead, whole: string | undefined): void {
     timer.refresh()
     listener?.onHead(head, whole)
-    if (whole !== undefined) free()
+    if (whole !== undefined) endReusableExchange()
   }
 
   function onBody(chunk: Buffer): void {
@@ -144,22 +144,22 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
 
   function onEnd(): void {
     listener?.onEnd()
-    free()
+    endReusableExchange()
   }
 
-  /** A connection whose request was answered before it was sent in full cannot be used again. */
-  function free(): void {
+  /** A connection whose response ended before its request was sent completely cannot be reused. */
+  function endReusableExchange(): void {
     if (listener === undefined) return
-    const isReusable = parser.isPersistent() && !bodySender.isSending()
+    const isReusable = parser.isPersistent() && !bodyWriter.isWriting()
     endExchange()
     isReused = true
     if (isReusable) options.onFree(connection)
-    else drop()
+    else closeConnection()
   }
 
   function endExchange(): void {
     listener = undefined
-    bodySender.release()
+    bodyWriter.release()
     if (isPaused) continueReading()
   }
 
@@ -168,25 +168,25 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     restartTimer(timeoutMs)
   }
 
-  function fail(fault: Fault, cause?: unknown): void {
+  function fail(fault: ExchangeFailure, cause?: unknown): void {
     const to = listener
     endExchange()
-    drop()
+    closeConnection()
     to?.onFailure(new ExchangeError(fault, isReused && !parser.hasBegun(), cause))
   }
 
-  /** Tells at once, since the socket takes a turn of the event loop to close, in which a request could be lost on it. */
-  function drop(): void {
+  /** Calls `onClose` at once: the socket takes a turn of the event loop to close, and a request sent on it would be lost. */
+  function closeConnection(): void {
     options.onClose(connection)
     socket.destroy()
   }
 
   function onTimeout(): void {
-    const isClientLate = isPaused || (isConnected && bodySender.isWaitingForClient())
+    const isClientLate = isPaused || (isConnected && bodyWriter.isWaitingForClient())
     fail(isClientLate ? 'stalled' : 'timeout')
   }
 
-  function onEndOfBytes(): void {
+  function onSocketEnd(): void {
     if (!parser.close()) fail('reset')
   }
 
@@ -195,7 +195,7 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     fail('reset')
   }
 
-  /** Until there is a connection, the timer is about that alone. */
+  /** Until the connection is established, the timer is its connect timeout. */
   function refreshTimer(): void {
     if (isConnected) timer.refresh()
   }

@@ -1,12 +1,12 @@
-/** What the gateway must know of a header field before it passes it on. */
+/** The properties of a header field that matter for forwarding. */
 export type HeaderField = {
   /** In lower case. */
   readonly name: string
-  /** It speaks of one connection, and goes no further than that (RFC 9110, 7.6.1). */
+  /** Whether it concerns one connection only, and is not forwarded (RFC 9110, 7.6.1). */
   readonly isHopByHop: boolean
 }
 
-// `Trailer` is of the list because trailers are dropped here, as an intermediary may (RFC 9110, 6.5.1).
+// `Trailer` is included because trailers are dropped, as an intermediary may (RFC 9110, 6.5.1).
 const hopByHop = new Set([
   'connection',
   'keep-alive',
@@ -17,11 +17,11 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
-/** The same few names come again and again, and looking one up costs a fraction of judging it. */
+/** A cache: the same few names recur, and a look-up costs a fraction of the validation. */
 const knownFields = new Map<string, HeaderField>()
 const knownFieldsMax = 1_000
 
-/** The field of this name, or undefined where that is no name at all. */
+/** The field with this name; undefined if it is not a valid field name. */
 export function headerField(rawName: string): HeaderField | undefined {
   const known = knownFields.get(rawName)
   if (known !== undefined) return known
@@ -32,7 +32,7 @@ export function headerField(rawName: string): HeaderField | undefined {
   return field
 }
 
-/** The further fields, in lower case, that `Connection` declares to go no further than this connection. */
+/** The fields, in lower case, that a `Connection` field nominates as hop-by-hop. */
 export function nominatedFields(connection: string | undefined): ReadonlySet<string> | undefined {
   if (connection === undefined || /^(?:keep-alive|close)?$/i.test(connection)) return undefined
   return new Set(connection.split(',').map((name) => name.trim().toLowerCase()))

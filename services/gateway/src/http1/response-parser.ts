@@ -1,22 +1,22 @@
 import { headerField, nominatedFields } from './header-fields.ts'
 
-/** The head of an answer, without the fields that speak of one connection only. */
+/** The head of a response, without its hop-by-hop fields. */
 export type ResponseHead = {
   readonly status: number
   readonly reason: string
-  /** Names and values in turn, as they came. */
+  /** Names and values alternately, as received. */
   readonly headers: string[]
 }
 
-/** What is told of an answer while it arrives. */
+/** Receives a response as it arrives. */
 export type ResponseListener = {
-  /** `whole` is the complete body as latin1 text where all of it came along with the head; then nothing follows. */
+  /** `whole` is the complete body as latin1 text if it arrived together with the head; then no other call follows. */
   onHead(head: ResponseHead, whole: string | undefined): void
   onBody(chunk: Buffer): void
   onEnd(): void
 }
 
-/** The bytes are no HTTP/1.1 answer, or one whose end is in doubt. */
+/** The bytes are not a valid HTTP/1.1 response, or one whose length is ambiguous. */
 export class MalformedResponse extends Error {}
 
 const limits = {
@@ -43,23 +43,23 @@ type ParsedHead = ResponseHead & { readonly framing: Framing; readonly isPersist
 export type ResponseParser = ReturnType<typeof createResponseParser>
 
 /**
- * Reads the answers of one connection, strictly (RFC 9112): what other readers might understand in another way is
- * refused, since two ways to read the same bytes is how answers get swapped between clients.
+ * A strict parser of the responses of one connection (RFC 9112). What another parser might read differently is rejected:
+ * such differences are how responses reach the wrong client.
  */
 export function createResponseParser(listener: ResponseListener) {
   let phase: Phase = 'idle'
   let method = 'GET'
   let hasBegun = false
   let isPersistent = false
-  let interimAnswers = 0
-  /** Bytes to come of the body or the chunk. */
+  let interimResponses = 0
+  /** Bytes of the body or the chunk still to come. */
   let remaining = 0
-  /** What has come of a head or of a line of the chunked coding that is not complete yet. */
+  /** The part received of an incomplete head, or of an incomplete line of the chunked coding. */
   let text = ''
   let trailerBytes = 0
 
-  /** Takes a head, or as much as there is of it; gives where it ends, or its body where all of that was there too. */
-  function takeHead(bytes: Buffer, offset: number): number {
+  /** Parses a head as far as it has arrived, and the body if it is complete; returns the offset where parsing stopped. */
+  function parseHeadBytes(bytes: Buffer, offset: number): number {
     const before = text.length
     text += bytes.toString(
       'latin1',
@@ -80,9 +80,9 @@ export function createResponseParser(listener: ResponseListener) {
   }
 
   function skipInterim(status: number): void {
-    interimAnswers += 1
-    if (status === 101 || interimAnswers > limits.interimResponsesMax)
-      throw new MalformedResponse(`Nobody asked for an answer of status ${status}.`)
+    interimResponses += 1
+    if (status === 101 || interimResponses > limits.interimResponsesMax)
+      throw new MalformedResponse(`Unexpected interim response of status ${status}.`)
   }
 
   function startBody(head: ParsedHead, received: string, bodyStart: number, receivedBytes: number): void {
@@ -90,7 +90,8 @@ export function createResponseParser(listener: ResponseListener) {
     const { framing } = head
     if (framing.kind === 'length') {
       const bodyEnd = bodyStart + framing.bytes
-      if (bodyEnd < receivedBytes) throw new MalformedResponse('There are bytes after the end of the answer.')
+      if (bodyEnd < receivedBytes)
+        throw new MalformedResponse('There are bytes after the end of the response.')
       if (bodyEnd === received.length) {
         phase = 'idle'
         listener.onHead(head, received.slice(bodyStart))
@@ -102,46 +103,47 @@ export function createResponseParser(listener: ResponseListener) {
     listener.onHead(head, undefined)
   }
 
-  /** Passes on what is there of the body or of a chunk; gives where it ends. */
-  function takeData(bytes: Buffer, offset: number): number {
+  /** Passes on the received part of the body or of a chunk; returns the offset where it ends. */
+  function parseData(bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + remaining)
     remaining -= end - offset
     const isLast = remaining === 0
     const wasChunk = phase === 'chunk-data'
     if (isLast && wasChunk) phase = 'chunk-end'
-    // The bytes are the connection's buffer, which the next read overwrites.
+    // Copied, since the next read overwrites the connection's buffer.
     listener.onBody(Buffer.from(bytes.subarray(offset, end)))
     if (isLast && !wasChunk) finish()
     return end
   }
 
-  function takeUntilClose(bytes: Buffer, offset: number): number {
+  function parseUntilClose(bytes: Buffer, offset: number): number {
     listener.onBody(Buffer.from(bytes.subarray(offset)))
     return bytes.length
   }
 
-  /** Takes a line of the chunked coding, or as much as there is of it; gives where it ends. */
-  function takeLine(bytes: Buffer, offset: number): number {
+  /** Parses a line of the chunked coding as far as it has arrived; returns the offset where parsing stopped. */
+  function parseLine(bytes: Buffer, offset: number): number {
     const newline = bytes.indexOf(0x0a, offset)
     const end = newline < 0 ? bytes.length : newline + 1
     if (text.length + end - offset > limits.chunkLineBytesMax)
-      throw new MalformedResponse('A line of a chunk is too long.')
+      throw new MalformedResponse('A line of the chunked coding is too long.')
     text += bytes.toString('latin1', offset, end)
     if (newline >= 0) {
-      if (!text.endsWith('\r\n')) throw new MalformedResponse('A line of a chunk has no proper end.')
+      if (!text.endsWith('\r\n'))
+        throw new MalformedResponse('A line of the chunked coding does not end in CRLF.')
       const line = text.slice(0, -2)
       text = ''
-      takeCompleteLine(line)
+      handleLine(line)
     }
     return end
   }
 
-  function takeCompleteLine(line: string): void {
+  function handleLine(line: string): void {
     if (phase === 'chunk-size') {
       remaining = chunkSize(line)
       phase = remaining === 0 ? 'trailer' : 'chunk-data'
     } else if (phase === 'chunk-end') {
-      if (line !== '') throw new MalformedResponse('A chunk is longer than it says.')
+      if (line !== '') throw new MalformedResponse('A chunk is longer than its size.')
       phase = 'chunk-size'
     } else if (line === '') {
       finish()
@@ -157,52 +159,52 @@ export function createResponseParser(listener: ResponseListener) {
     listener.onEnd()
   }
 
-  function take(bytes: Buffer, offset: number): number {
-    if (phase === 'head') return takeHead(bytes, offset)
-    if (phase === 'length' || phase === 'chunk-data') return takeData(bytes, offset)
-    if (phase === 'until-close') return takeUntilClose(bytes, offset)
-    if (phase === 'idle') throw new MalformedResponse('There are bytes after the end of the answer.')
-    return takeLine(bytes, offset)
+  function parseSome(bytes: Buffer, offset: number): number {
+    if (phase === 'head') return parseHeadBytes(bytes, offset)
+    if (phase === 'length' || phase === 'chunk-data') return parseData(bytes, offset)
+    if (phase === 'until-close') return parseUntilClose(bytes, offset)
+    if (phase === 'idle') throw new MalformedResponse('There are bytes after the end of the response.')
+    return parseLine(bytes, offset)
   }
 
   return {
-    /** Expects the answer to a request of this method. */
+    /** Expects the response to a request of this method. */
     begin(requestMethod: string): void {
       method = requestMethod
       phase = 'head'
       hasBegun = false
-      interimAnswers = 0
+      interimResponses = 0
       trailerBytes = 0
       text = ''
     },
-    /** Takes the next bytes; throws MalformedAnswer, after which the connection is of no more use. */
+    /** Parses the next bytes; throws MalformedResponse, after which the connection must be closed. */
     push(bytes: Buffer): void {
       hasBegun = true
       let offset = 0
-      while (offset < bytes.length) offset = take(bytes, offset)
+      while (offset < bytes.length) offset = parseSome(bytes, offset)
     },
-    /** The connection has been closed in good order: whether that was the proper end of the answer. */
+    /** The connection was closed; returns whether that was the end of the response. */
     close(): boolean {
       if (phase !== 'until-close') return false
       finish()
       return true
     },
-    /** Whether a byte of the answer has come. */
+    /** Whether any byte of the response has arrived. */
     hasBegun: () => hasBegun,
-    /** Whether the connection can take another request once the answer has ended. */
+    /** Whether the connection may be used for another request once the response has ended. */
     isPersistent: () => isPersistent,
   }
 }
 
 const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
-/** A control character or half a line end, where some readers would see another field begin. */
-const strayCharacter = /[^\t\x20-\x7e\x80-\xff]/
+/** Control characters, bare CR and bare LF, after which some parsers would begin another field. */
+const invalidCharacter = /[^\t\x20-\x7e\x80-\xff]/
 
-/** Reads the text up to `end`, where the empty line begins. */
+/** Parses the text up to `end`, where the empty line begins. */
 function parseHead(text: string, end: number, method: string): ParsedHead {
   const firstEnd = text.indexOf('\r\n')
   const [, minor, status = '', reason = ''] = statusLine.exec(text.slice(0, firstEnd)) ?? []
-  if (minor === undefined) throw new MalformedResponse('The first line is no status line of HTTP/1.1.')
+  if (minor === undefined) throw new MalformedResponse('The first line is not a status line of HTTP/1.1.')
   const fields = parseFields(text, firstEnd + 2, end + 2)
   return {
     status: Number(status),
@@ -228,29 +230,29 @@ function parseFields(text: string, start: number, end: number): Fields {
     const rawName = text.slice(at, colon)
     const field = colon < 0 || colon > lineEnd ? undefined : headerField(rawName)
     const value = trimmed(text, colon + 1, lineEnd)
-    if (field === undefined || strayCharacter.test(value))
-      throw new MalformedResponse('A line of the head is no header field.')
+    if (field === undefined || invalidCharacter.test(value))
+      throw new MalformedResponse('A line of the head is not a header field.')
     if (!field.isHopByHop) fields.headers.push(rawName, value)
-    noteFraming(fields, field.name, value)
+    recordFraming(fields, field.name, value)
     at = lineEnd + 2
   }
   return withoutNominated(fields)
 }
 
-function noteFraming(fields: Fields, name: string, value: string): void {
-  if (name === 'content-length') fields.length = once(fields.length, value)
-  else if (name === 'transfer-encoding') fields.coding = once(fields.coding, value)
+function recordFraming(fields: Fields, name: string, value: string): void {
+  if (name === 'content-length') fields.length = rejectRepeated(fields.length, value)
+  else if (name === 'transfer-encoding') fields.coding = rejectRepeated(fields.coding, value)
   else if (name === 'connection')
     fields.connection = fields.connection === undefined ? value : `${fields.connection}, ${value}`
 }
 
-/** Told twice, even in the same words, what frames an answer is in doubt. */
-function once(before: string | undefined, value: string): string {
-  if (before !== undefined) throw new MalformedResponse('The head tells the length of the body twice.')
+/** A repeated framing field makes the length of the body ambiguous, even with the same value. */
+function rejectRepeated(before: string | undefined, value: string): string {
+  if (before !== undefined) throw new MalformedResponse('The head states the length of the body twice.')
   return value
 }
 
-/** Without spaces and tabs at the ends; `trim` would also take bytes that mean something in another encoding. */
+/** Removes spaces and tabs at both ends; `trim` would also remove bytes that are significant in other encodings. */
 function trimmed(text: string, start: number, end: number): string {
   let first = start
   let last = end
@@ -263,7 +265,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09
 }
 
-/** The length stays, whatever `Connection` says: without it the client would have to guess. */
+/** Content-Length is kept even if `Connection` names it: the client needs it. */
 function withoutNominated(fields: Fields): Fields {
   const nominated = nominatedFields(fields.connection)
   if (nominated === undefined) return fields
@@ -275,12 +277,12 @@ function withoutNominated(fields: Fields): Fields {
   return { ...fields, headers: headers.filter((_, at) => isKept(headers[at - (at % 2)] ?? '')) }
 }
 
-/** How the end of the body is told (RFC 9112, 6.3). */
+/** How the length of the body is determined (RFC 9112, 6.3). */
 function framingOf({ length, coding }: Fields, method: string, status: number, minor: string): Framing {
   if (length !== undefined && !/^\d{1,15}$/.test(length))
-    throw new MalformedResponse('Content-Length is no number.')
+    throw new MalformedResponse('Content-Length is not a number.')
   if (coding !== undefined && (length !== undefined || minor === '0' || coding.toLowerCase() !== 'chunked'))
-    throw new MalformedResponse('The transfer coding leaves the end of the body in doubt.')
+    throw new MalformedResponse('The transfer coding makes the length of the body ambiguous.')
   if (method === 'HEAD' || status === 204 || status === 304) return { kind: 'length', bytes: 0 }
   if (coding !== undefined) return { kind: 'chunked' }
   return length === undefined ? { kind: 'until-close' } : { kind: 'length', bytes: Number(length) }
@@ -288,6 +290,6 @@ function framingOf({ length, coding }: Fields, method: string, status: number, m
 
 function chunkSize(line: string): number {
   const [, digits] = /^([\da-f]{1,8})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/i.exec(line) ?? []
-  if (digits === undefined) throw new MalformedResponse('The size of a chunk is no number.')
+  if (digits === undefined) throw new MalformedResponse('The size of a chunk is not a number.')
   return Number.parseInt(digits, 16)
 }
