@@ -12,7 +12,7 @@ export interface paths {
         put?: never;
         /**
          * Open an account
-         * @description A form is answered by an envelope `{HTTPResponse, data, message}`, in which every number is a string; an order that a rule refuses then has the status of the first rule: 425 a duplicate, 403 a closed market, too little cash or too few shares, else 400.
+         * @description A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400.
          */
         post: operations["openAccount"];
         delete?: never;
@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what moved the cash and the shares of an account, as it happened */
+        /** List every change of the cash and the shares of an account, oldest first */
         get: operations["listLedger"];
         put?: never;
         post?: never;
@@ -62,12 +62,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the orders of an account, accepted and refused, as they came */
+        /** List the orders of an account, accepted and refused, oldest first */
         get: operations["listAccountOrders"];
         put?: never;
         /**
          * Place an order, or a batch of orders
-         * @description With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. A form is answered by an envelope `{HTTPResponse, data, message}`, in which every number is a string; an order that a rule refuses then has the status of the first rule: 425 a duplicate, 403 a closed market, too little cash or too few shares, else 400.
+         * @description With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400.
          */
         post: operations["placeOrders"];
         delete?: never;
@@ -329,7 +329,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Is the market open, and what comes next? */
+        /** Get whether the market is open, and its next opening and closing */
         get: operations["getMarket"];
         put?: never;
         post?: never;
@@ -520,10 +520,10 @@ export interface components {
     schemas: {
         /** Account */
         Account: {
-            /** @description An exact decimal: it may have more digits than a double keeps. */
+            /** @description An exact decimal, which may have more digits than a double. */
             cash: number;
             id: number;
-            /** @description In the order in which they were first bought. */
+            /** @description In the order in which the positions were opened. */
             issuers: components["schemas"]["Position"][];
         };
         /** Active */
@@ -601,17 +601,17 @@ export interface components {
         };
         /** LedgerEntry */
         LedgerEntry: {
-            /** @description Cash that was added when positive, taken when negative. An exact decimal: it may have more digits than a double keeps. */
+            /** @description The change of the cash: negative for a purchase. An exact decimal, which may have more digits than a double. */
             amount: number;
-            /** @description What the account had then: the sum of the amounts so far. */
+            /** @description The balance after the entry: the sum of the amounts so far. */
             cash: number;
-            /** @description That of the order; 0 for the opening. */
+            /** @description The id of the order; 0 for the opening. */
             id: number;
             issuer_name?: string;
             kind: "OPENING" | "BUY" | "SELL";
             /** @description Unix time in seconds. */
             recorded_at: number;
-            /** @description Added when positive, taken when negative. */
+            /** @description The change of the shares: negative for a sale. */
             shares: number;
         };
         /** ListedCertificate */
@@ -656,7 +656,7 @@ export interface components {
         };
         /** NewAccount */
         NewAccount: {
-            /** @description What it opens with: 0 to 9000000000000, with at most 6 decimals. */
+            /** @description The opening balance: 0 to 9000000000000, with at most 6 decimals. */
             cash: number | string;
         };
         /** NewBillingOrder */
@@ -693,15 +693,15 @@ export interface components {
         };
         /** NewOrder */
         NewOrder: {
-            /** @description The account takes one order under each; sent again, it is answered with its first outcome. */
+            /** @description Makes the order idempotent: the account accepts one order for each; a repetition gets the first outcome. */
             client_order_id?: string;
-            /** @description Taken as it is: names that differ in case are two issuers. */
+            /** @description Case-sensitive: names that differ in case are two issuers. */
             issuer_name: string;
             /** @description BUY or SELL, in either case. */
             operation: string;
             /** @description Positive, with at most 6 decimals. */
             share_price: number | string;
-            /** @description Unix time in seconds; from 1e11 up it is taken as milliseconds. */
+            /** @description Unix time in seconds; from 1e11 up, in milliseconds. */
             timestamp: number | string;
             /** @description A positive integer. */
             total_shares: number | string;
@@ -746,40 +746,40 @@ export interface components {
         Order: {
             business_errors: components["schemas"]["BusinessError"][];
             client_order_id?: string;
-            /** @description What was wrong, by field. */
+            /** @description What is wrong, by field. */
             errors?: {
                 [key: string]: string;
             };
-            /** @description Counts the orders of the account. */
+            /** @description The number of the order within the account, from 1. */
             id: number;
             issuer_name: string;
             operation: string;
-            /** @description Unix time in seconds, by the clock of the service. */
+            /** @description Unix time in seconds, by the clock of the server. */
             received_at: number;
-            /** @description An exact decimal: it may have more digits than a double keeps. */
+            /** @description An exact decimal, which may have more digits than a double. */
             share_price: number;
             status: "accepted" | "refused";
-            /** @description Unix time in seconds, as the order says. */
+            /** @description Unix time in seconds, as in the order. */
             timestamp: number;
             total_shares: number;
         };
         /** Outcome */
         Outcome: {
-            /** @description Every rule that the order breaks; none when it was applied. */
+            /** @description All rules that the order breaks; empty when it was applied. */
             business_errors: components["schemas"]["BusinessError"][];
             current_balance: {
-                /** @description An exact decimal: it may have more digits than a double keeps. */
+                /** @description An exact decimal, which may have more digits than a double. */
                 cash: number;
-                /** @description In the order in which they were first bought. */
+                /** @description In the order in which the positions were opened. */
                 issuers: components["schemas"]["Position"][];
             };
         };
         /** Position */
         Position: {
-            /** @description Of the shares that are held, to 6 decimals. */
+            /** @description The average cost of the shares held, to 6 decimals. */
             average_cost: number;
             issuer_name: string;
-            /** @description Of the last trade. An exact decimal: it may have more digits than a double keeps. */
+            /** @description The price of the last trade. An exact decimal, which may have more digits than a double. */
             share_price: number;
             total_shares: number;
         };
@@ -981,7 +981,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As given when the account was opened.
+                 * @description The id of the account.
                  * @example 1
                  */
                 id: string;
@@ -1021,7 +1021,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As given when the account was opened.
+                 * @description The id of the account.
                  * @example 1
                  */
                 id: string;
@@ -1070,7 +1070,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As given when the account was opened.
+                 * @description The id of the account.
                  * @example 1
                  */
                 id: string;
@@ -1114,14 +1114,14 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description As given when the account was opened.
+                 * @description The id of the account.
                  * @example 1
                  */
                 id: string;
             };
             cookie?: never;
         };
-        /** @description An order; or, as JSON, a batch of them, which are applied one by one in order. */
+        /** @description An order; or, as JSON, a batch of orders, which are applied one by one in sequence. */
         requestBody: {
             content: {
                 "application/json": components["schemas"]["NewOrder"] | components["schemas"]["NewOrder"][];

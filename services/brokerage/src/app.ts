@@ -1,19 +1,20 @@
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { startSweeper } from '@quintet/chassis/sweeper'
 import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { startSweeper } from '@quintet/chassis/sweeper'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { responseFormatOf } from './order-response.ts'
+import { accountFastPath } from './account-routes.ts'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderProcessor } from './order-processor.ts'
-import { brokerageRoutes, accountFastPath } from './routes.ts'
+import { responseFormatOf } from './response-format.ts'
+import { brokerageRoutes } from './routes.ts'
 import { openStorage } from './storage.ts'
 
-/** The brokerage, whole: everything that it opens is opened here and closed with it. */
+/** The composition root of the brokerage: it closes everything that it opens. */
 export async function createBrokerageApp(
   config: BrokerageConfig,
   parts: Partial<BrokerageParts> = {},
@@ -28,7 +29,7 @@ export async function createBrokerageApp(
     zone: config.MARKET_ZONE,
     days: config.MARKET_DAYS,
   })
-  const desk = createOrderProcessor({ store: accounts, market })
+  const orderProcessor = createOrderProcessor({ store: accounts, market })
   const idempotency = createIdempotency({
     store: storage.idempotencyStore,
     clock,
@@ -38,13 +39,14 @@ export async function createBrokerageApp(
     name: 'brokerage',
     title: 'Brokerage',
     description:
-      'Accounts that buy and sell shares, exactly and one order after the other. Amounts are exact decimals: JSON numbers that may have more digits than a double keeps, in answers and in requests, where strings are taken too.',
+      'Accounts that buy and sell shares, exactly and one order after the other. Amounts are exact decimals: JSON numbers that may have more digits than a double keeps. Requests may send them as strings too.',
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
     fastPath: accountFastPath(accounts),
   })
-  brokerageRoutes(app, { accounts, desk, market, idempotency, clock, marketClock: config.MARKET_CLOCK })
+  const marketClock = config.MARKET_CLOCK
+  brokerageRoutes(app, { accounts, orderProcessor, market, idempotency, clock, marketClock })
   const sweeper = startSweeper([idempotency.sweep], logger)
   app.addHook('onClose', async () => {
     await sweeper.stop()

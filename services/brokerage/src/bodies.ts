@@ -7,36 +7,36 @@ import { isExactNumber } from './exact-number.ts'
 import type { Order } from './order.ts'
 import { NewAccount, NewOrder, ordersPerBatchMax } from './schemas.ts'
 
-/** What an order has from the way it came. */
+/** The members of an order that depend on when and in which format it arrived. */
 export type Arrival = Pick<Order, 'receivedMs' | 'hoursBy' | 'duplicatesBy' | 'isInSequence'>
 
-/** The opening cash of a body that a parser made of either dialect; refuses every fault at once. */
+/** The opening cash in a parsed body of either format; reports all faults at once. */
 export function readNewAccount(body: unknown): Decimal {
   const errors = { ...accountErrors(body) }
   const cash = readDecimal(body, 'cash', errors)
   if (cash < 0n) errors.cash ??= 'cash must not be negative.'
-  refuse(errors)
+  throwIfAny(errors)
   return cash
 }
 
-/** One order, or each of a batch, whose faults are told under its place: `2.share_price`. */
+/** One order, or those of a batch, whose faults are reported by index and field: `2.share_price`. */
 export function readOrders(body: unknown, arrival: Arrival): Order[] {
-  if (!Array.isArray(body)) return [readOrder(body, arrival, refuse)]
+  if (!Array.isArray(body)) return [readOrder(body, arrival, throwIfAny)]
   if (body.length > ordersPerBatchMax)
     throw invalid({ body: `The body must have at most ${ordersPerBatchMax} orders.` })
   const errors: Record<string, string> = {}
   const orders = body.map((one: unknown, i) =>
     readOrder(one, arrival, (faults) => {
-      for (const [field, sentence] of Object.entries(faults)) errors[`${i}.${field}`] = sentence
+      for (const [field, message] of Object.entries(faults)) errors[`${i}.${field}`] = message
     }),
   )
-  refuse(errors)
+  throwIfAny(errors)
   return orders
 }
 
 type Errors = Record<string, string>
 
-function readOrder(body: unknown, arrival: Arrival, refuse: (errors: Errors) => void): Order {
+function readOrder(body: unknown, arrival: Arrival, report: (errors: Errors) => void): Order {
   const errors = { ...orderErrors(body) }
   const clientOrderId = readText(body, 'client_order_id')
   const order = {
@@ -48,15 +48,15 @@ function readOrder(body: unknown, arrival: Arrival, refuse: (errors: Errors) => 
     ...arrival,
     ...(clientOrderId !== undefined && { clientOrderId }),
   }
-  refuse(errors)
+  report(errors)
   return order
 }
 
-const accountErrors = createFormCheck(NewAccount)
-const orderErrors = createFormCheck(NewOrder)
+const accountErrors = createSchemaCheck(NewAccount)
+const orderErrors = createSchemaCheck(NewOrder)
 
-/** What the schema says about a body: which members it has and of which types, whatever the numbers are. */
-function createFormCheck(schema: TSchema): (body: unknown) => Errors {
+/** Checks the members of a body and their types against a schema, but not the values of its numbers. */
+function createSchemaCheck(schema: TSchema): (body: unknown) => Errors {
   const check = compileCheck(schema)
   return (body) => {
     const result = check(withPlainNumbers(body))
@@ -64,7 +64,7 @@ function createFormCheck(schema: TSchema): (body: unknown) => Errors {
   }
 }
 
-/** The schema knows numbers of the language only; which one it is does not matter to it. */
+/** Replaces exact numbers, which the schema compiler does not support, by 0. */
 function withPlainNumbers(body: unknown): unknown {
   if (typeof body !== 'object' || body === null || Array.isArray(body) || isExactNumber(body))
     return plain(body)
@@ -79,13 +79,13 @@ function readDecimal(body: unknown, name: string, errors: Errors): Decimal {
   const value = memberOf(body, name)
   const notation = isExactNumber(value) ? value.rawJSON : value
   if (typeof notation !== 'string') return 0n
-  const read = parseDecimal(notation)
-  if (typeof read !== 'string') return read
-  errors[name] ??= `${name} ${read}`
+  const parsed = parseDecimal(notation)
+  if (typeof parsed !== 'string') return parsed
+  errors[name] ??= `${name} ${parsed}`
   return 0n
 }
 
-/** Milliseconds: the smallest number that is taken as such is the second at which the year 5138 ends. */
+/** From here up a timestamp is in milliseconds; as seconds it would lie in the year 5138. */
 const millisecondsMin = decimalOf(100_000_000_000n)
 
 function readTimestamp(body: unknown, name: string, errors: Errors): number {
@@ -106,6 +106,6 @@ function memberOf(body: unknown, name: string): unknown {
     : undefined
 }
 
-function refuse(errors: Errors): void {
+function throwIfAny(errors: Errors): void {
   if (Object.keys(errors).length > 0) throw invalid(errors)
 }

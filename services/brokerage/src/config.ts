@@ -14,15 +14,15 @@ export const brokerageSettings = Type.Object({
       'Where accounts, orders and ledgers are kept: sqlite:file, or dynamodb://key:secret@host/table?region=us-east-1.',
   }),
   CACHE_URL: cacheUrl,
-  MARKET_OPEN: timeOfDay('06:00:00', 'When the market opens, by the clocks of its zone.'),
+  MARKET_OPEN: timeOfDay('06:00:00', 'When the market opens, in the local time of its zone.'),
   MARKET_CLOSE: timeOfDay(
     '15:00:00',
-    'When the market closes; on the next day, when that is no later than it opens.',
+    'When the market closes; on the next day if not later than MARKET_OPEN.',
   ),
   MARKET_ZONE: Type.Refine(
     Type.String({
       default: '-06:00',
-      description: 'The zone of the market: an offset from UTC, or a name such as America/Mexico_City.',
+      description: 'The time zone of the market: an offset from UTC, or a name such as America/Mexico_City.',
       expected: 'an offset such as -06:00 or the IANA name of a time zone',
     }),
     isZone,
@@ -36,7 +36,7 @@ export const brokerageSettings = Type.Object({
   MARKET_CLOCK: Type.Union([Type.Literal('order'), Type.Literal('server')], {
     default: 'order',
     description:
-      'By which clock an order in JSON finds the market open: its own timestamp, or that of the server.',
+      'Which time market hours are checked against for orders in JSON: their timestamp, or the clock of the server.',
   }),
 })
 

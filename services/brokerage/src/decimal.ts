@@ -4,10 +4,10 @@ export type Decimal = bigint
 export const decimalsMax = 6
 const scale = 10n ** BigInt(decimalsMax)
 
-/** No number goes beyond this on either side, so that each of them fits into 64 bits. */
+/** The largest absolute value of any number, so that each fits into 64 bits. */
 export const decimalMax: Decimal = 9_000_000_000_000n * scale
 
-/** A number in JSON's notation, to the last digit; or what is wrong with it, to be put after its name. */
+/** Parses JSON's notation of a number exactly; returns what is wrong with it, to be appended to its name, if it is not one. */
 export function parseDecimal(text: string): Decimal | string {
   const { sign, whole, fraction = '', exponent = '0' } = notation.exec(text)?.groups ?? {}
   if (whole === undefined) return 'must be a number.'
@@ -35,12 +35,12 @@ export function decimalOf(integer: bigint): Decimal {
   return integer * scale
 }
 
-/** The integer that a decimal is; undefined when it has a fraction. */
+/** The integer that a decimal equals; undefined when it has a fraction. */
 export function integerOf(value: Decimal): bigint | undefined {
   return value % scale === 0n ? value / scale : undefined
 }
 
-/** A quotient of numbers that are not negative, rounded to the nearest; halfway goes to the even neighbour. */
+/** The quotient of two non-negative numbers, rounded half to even. */
 export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   const quotient = dividend / divisor
   const twice = (dividend % divisor) * 2n

@@ -2,23 +2,23 @@ import { withTimeout } from '@quintet/chassis/clock'
 import { createClient } from '@redis/client'
 
 /**
- * Where orders that were accepted lately may be found, by what they have in common with their duplicates. A hint can be
- * missing, old or wrong, so it proves nothing: who gets one looks at the order that it leads to.
+ * Sequences of recently accepted orders by the key that duplicates share. A hint may be missing, outdated or wrong, so the
+ * order that it refers to must be checked before it counts.
  */
 export type DuplicateHints = {
-  /** For each of these the sequence of an order that may be like it. */
+  /** For each key the sequence of an order that may be a duplicate. */
   find(keys: readonly string[]): Promise<readonly (number | undefined)[]>
-  /** Remembers, if it can, without being waited for. */
+  /** Stores hints without waiting and without reporting a failure. */
   add(sequences: ReadonlyMap<string, number>): void
   close(): void
 }
 
-/** Twice the time within which an order is a duplicate of another. */
-const keptMs = 600_000
-/** A hint that comes later than this has saved nothing. */
-const hintRetentionMs = 50
+/** Twice the duplicate window. */
+const hintRetentionMs = 600_000
+/** A hint that takes longer is slower than reading the database. */
+const hintTimeoutMs = 50
 
-/** Hints in the Redis of this URL, which need not be there; none where the cache is something else. */
+/** Hints in the Redis of this URL, which may be unreachable; without Redis there are none. */
 export function openDuplicateHints(cacheUrl: string, prefix: string): DuplicateHints {
   return /^rediss?:/.test(cacheUrl) ? createRedisHints(cacheUrl, prefix) : noHints
 }
@@ -37,16 +37,15 @@ function createRedisHints(url: string, prefix: string): DuplicateHints {
   return {
     async find(keys) {
       if (keys.length === 0 || !client.isReady) return []
-      const found = await withTimeout(hintRetentionMs, client.mGet(keys.map((key) => prefix + key))).catch(
-        () => [],
-      )
+      const read = client.mGet(keys.map((key) => prefix + key))
+      const found = await withTimeout(hintTimeoutMs, read).catch(() => [])
       return found.map((text) => (text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined))
     },
     add(sequences) {
       if (!client.isReady) return
       const commands = client.multi()
       for (const [key, sequence] of sequences)
-        commands.set(prefix + key, String(sequence), { expiration: { type: 'PX', value: keptMs } })
+        commands.set(prefix + key, String(sequence), { expiration: { type: 'PX', value: hintRetentionMs } })
       commands.execAsPipeline().catch(() => {})
     },
     close: () => client.destroy(),

@@ -1,6 +1,6 @@
 import type { RawNumber } from '@quintet/chassis/http'
 
-/** A number with this exact notation, which `JSON.stringify` writes as it stands. */
+/** A number with this exact notation, which `JSON.stringify` writes unchanged. */
 export function exactNumber(notation: string): RawNumber {
   return JSON.rawJSON(notation)
 }

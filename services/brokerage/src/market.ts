@@ -1,10 +1,10 @@
-/** When the market is open. Instants are milliseconds since the Unix epoch. */
+/** The opening hours of a market. Instants are milliseconds since the Unix epoch. */
 export type Market = {
   isOpen(atMs: number): boolean
   hours(atMs: number): MarketHours
 }
 
-/** What comes next; absent for a market that never closes. */
+/** The next opening and closing; a market that never closes has neither. */
 export type MarketHours = {
   readonly isOpen: boolean
   readonly nextOpen?: string
@@ -12,35 +12,35 @@ export type MarketHours = {
 }
 
 export type MarketRules = {
-  /** Times of the day as `HH:MM` or `HH:MM:SS`; one that closes no later than it opens does so on the next day. */
+  /** Local times as `HH:MM` or `HH:MM:SS`. A `close` not later than `open` is on the next day. */
   readonly open: string
   readonly close: string
-  /** `±HH:MM`, or a name of the IANA time zone database. */
+  /** `±HH:MM`, or a name from the IANA time zone database. */
   readonly zone: string
-  /** The days on which it opens: `mon-fri`, `mon,wed,fri`. */
+  /** The days on which the market opens: `mon-fri`, `mon,wed,fri`. */
   readonly days: string
 }
 
 /**
- * A market that opens and closes at times of the day on some days of the week. It opens at the first instant that its
- * zone's clocks show the time and closes likewise; a time that they skip counts as much later as they jump.
+ * A market that opens and closes at fixed local times on some days of the week. A local time that occurs twice, when clocks
+ * are set back, means the first occurrence; one that is skipped, when they are set forward, is later by the size of the jump.
  */
 export function createMarket({ open, close, zone, days }: MarketRules): Market {
   const offsetAt = createOffsets(zone)
   const isMarketDay = createWeek(days)
   const openMs = timeOfDay(open)
   const closeMs = timeOfDay(close) + (timeOfDay(close) > openMs ? 0 : dayMs)
-  const known = new Map<number, Session | undefined>()
+  const sessions = new Map<number, Session | undefined>()
 
   const dayOf = (atMs: number) => Math.floor((atMs + offsetAt(atMs)) / dayMs)
 
   function sessionOf(day: number): Session | undefined {
-    if (known.has(day)) return known.get(day)
+    if (sessions.has(day)) return sessions.get(day)
     const opensMs = instantOf(offsetAt, day * dayMs + openMs)
     const closesMs = instantOf(offsetAt, day * dayMs + closeMs)
     const session = isMarketDay(day) && opensMs < closesMs ? { opensMs, closesMs } : undefined
-    if (known.size >= knownDaysMax) known.clear()
-    known.set(day, session)
+    if (sessions.size >= cachedDaysMax) sessions.clear()
+    sessions.set(day, session)
     return session
   }
 
@@ -51,11 +51,11 @@ export function createMarket({ open, close, zone, days }: MarketRules): Market {
 
   function hours(atMs: number): MarketHours {
     const today = dayOf(atMs)
-    const ahead = Array.from({ length: horizonDays }, (_, i) => sessionOf(today - 1 + i))
-    const [first, second] = joined(ahead).filter(({ closesMs }) => closesMs > atMs)
+    const upcoming = Array.from({ length: horizonDays }, (_, i) => sessionOf(today - 1 + i))
+    const [first, second] = mergeAdjacent(upcoming).filter(({ closesMs }) => closesMs > atMs)
     const open = contains(first, atMs)
     const nextOpen = open ? second?.opensMs : first?.opensMs
-    // A session that reaches the horizon has been joined with every day until there, so it has no end.
+    // A session that reaches the horizon was merged with those of all days before it, so the market never closes.
     const nextClose = first && dayOf(first.closesMs) < today + horizonDays - 2 ? first.closesMs : undefined
     return {
       isOpen: open,
@@ -67,7 +67,7 @@ export function createMarket({ open, close, zone, days }: MarketRules): Market {
   return { isOpen, hours }
 }
 
-/** Whether a zone is one that `createMarket` understands. */
+/** Whether `createMarket` accepts this zone. */
 export function isZone(zone: string): boolean {
   try {
     return Number.isFinite(createOffsets(zone)(0))
@@ -85,16 +85,16 @@ type Session = { readonly opensMs: number; readonly closesMs: number }
 type Offsets = (atMs: number) => number
 
 const dayMs = 86_400_000
-const knownDaysMax = 1_000
-/** Yesterday, today, and more than the week in which every market that closes at all does so. */
+const cachedDaysMax = 1_000
+/** Yesterday, today, and more than a week, within which every market that closes at all does so. */
 const horizonDays = 11
 
 function contains(session: Session | undefined, atMs: number): boolean {
   return session !== undefined && session.opensMs <= atMs && atMs < session.closesMs
 }
 
-/** Sessions that touch are one: a market that closes at midnight to open at midnight does not close. */
-function joined(sessions: readonly (Session | undefined)[]): Session[] {
+/** Merges sessions that touch: a market that closes and opens at midnight does not close. */
+function mergeAdjacent(sessions: readonly (Session | undefined)[]): Session[] {
   const runs: Session[] = []
   for (const session of sessions) {
     if (session === undefined) continue
@@ -105,7 +105,7 @@ function joined(sessions: readonly (Session | undefined)[]): Session[] {
   return runs
 }
 
-/** The days since the epoch, which was a Thursday, that are market days. */
+/** Whether a day, counted from the epoch, is a market day. The epoch was a Thursday. */
 function createWeek(days: string): (day: number) => boolean {
   const chosen = new Set<number>()
   for (const range of days.split(',')) {
@@ -140,15 +140,15 @@ function offsetOf(text: string): number | undefined {
   return sign === '-' ? -timeOfDay(time) : timeOfDay(time)
 }
 
-/** The first instant at which the zone's clocks show this; a time that they skip is read by the offset before the jump. */
+/** The first instant with this local time; a skipped local time is converted by the offset before the jump. */
 function instantOf(offsetAt: Offsets, wallMs: number): number {
   const before = offsetAt(wallMs - dayMs)
   const after = offsetAt(wallMs + dayMs)
-  const shown = [before, after].map((offset) => wallMs - offset).filter((t) => t + offsetAt(t) === wallMs)
-  return shown.length === 0 ? wallMs - before : Math.min(...shown)
+  const instants = [before, after].map((offset) => wallMs - offset).filter((t) => t + offsetAt(t) === wallMs)
+  return instants.length === 0 ? wallMs - before : Math.min(...instants)
 }
 
-/** RFC 3339, with the offset of the zone at that instant. */
+/** RFC 3339 with the zone's offset at that instant. */
 function timestampOf(offsetAt: Offsets, atMs: number): string {
   const offset = offsetAt(atMs)
   const [hours, minutes] = new Date(Math.abs(offset)).toISOString().slice(11, 16).split(':')

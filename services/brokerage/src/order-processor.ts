@@ -1,36 +1,37 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
-import type { AccountStore, EarlierOrder, OrderBatch, OrderContext } from './port.ts'
+import type { AccountStore, OrderBatch, OrderContext } from './port.ts'
 import type { Market } from './market.ts'
 import { apply, isWithinDuplicateWindow, isSameContent, evaluate, duplicateKey } from './order.ts'
 import type { Balance, DecidedOrder, Order, Refusal } from './order.ts'
 
-/** What became of an order; `conflict` when its `client_order_id` belongs to an order that says something else. */
+/** The outcome of an order; `conflict` when its `client_order_id` belongs to an order with another content. */
 export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
 
-/** What to answer, and what is kept of it in the very unit that makes it true. */
-export type RecordedReply<A> = { readonly response: A; readonly records: readonly IdempotencyRecord[] }
+/** The reply to a request, and the idempotency records of it to commit with the orders. */
+export type RecordedReply<R> = { readonly response: R; readonly records: readonly IdempotencyRecord[] }
 
 export type OrderProcessor = {
   /**
-   * Decides the orders one by one, files them as one unit, and resolves to the answer that `conclude` makes of their
-   * outcomes; `conclude` is asked again when the account has moved on meanwhile, and files nothing when it throws. Rejects
-   * with `not_found` where there is no such account.
+   * Decides the orders one by one, commits them as one unit, and resolves to the response that `respond` makes of their
+   * outcomes. `respond` is called again when another process changed the account meanwhile; nothing is committed when it
+   * throws. Rejects with `not_found` when there is no such account.
    */
-  place<A>(
+  place<R>(
     accountId: number,
     orders: readonly Order[],
-    respond: (outcomes: readonly Outcome[]) => RecordedReply<A>,
-  ): Promise<A>
+    respond: (outcomes: readonly Outcome[]) => RecordedReply<R>,
+  ): Promise<R>
 }
 
-/** Enough to hide the wait for the disk, and few enough not to keep the other accounts waiting. */
+/** Large enough to hide the wait for the disk, small enough not to delay the other accounts. */
 const ordersPerUnitMax = 256
 const ordersWaitingMax = 20_000
-/** How often other processes may be first before a unit is given up; of those that compete one is, every time. */
+/** How often a unit may lose to other processes before it fails; each time, one of the competitors wins. */
 const attemptsMax = 64
-const sharedFaults: ReadonlySet<ErrorCode> = new Set([
+/** Errors of the account or the database, which are errors of every request in the unit. */
+const sharedErrors: ReadonlySet<ErrorCode> = new Set([
   'not_found',
   'overloaded',
   'dependency_down',
@@ -38,8 +39,8 @@ const sharedFaults: ReadonlySet<ErrorCode> = new Set([
 ])
 
 /**
- * Takes the orders of each account one after the other. Those that arrive while others of their account are under way are
- * decided together afterwards, so that a busy account waits for the disk once for many orders.
+ * Processes the orders of each account serially. Orders that arrive while a unit of their account is being committed share
+ * the next one, so that a busy account waits for the disk once for many orders.
  */
 export function createOrderProcessor({
   store,
@@ -51,58 +52,64 @@ export function createOrderProcessor({
   const queues = new Map<number, Submission[]>()
   let ordersWaiting = 0
 
-  async function run(accountId: number, queue: Submission[]): Promise<void> {
-    while (queue.length > 0) await settle(accountId, takeUnit(queue, store.requestsPerUnitMax))
+  async function drain(accountId: number, queue: Submission[]): Promise<void> {
+    while (queue.length > 0) await processUnit(accountId, takeUnit(queue, store.requestsPerUnitMax))
     queues.delete(accountId)
   }
 
-  async function settle(accountId: number, submissions: readonly Submission[]): Promise<void> {
+  async function processUnit(accountId: number, submissions: readonly Submission[]): Promise<void> {
     try {
-      for (const resolve of await file(accountId, submissions)) resolve()
+      for (const resolve of await commit(accountId, submissions)) resolve()
     } catch (error) {
-      // What concerns the account or the database concerns all; what one of them brought must not refuse the others.
-      const isShared = error instanceof AppError && sharedFaults.has(error.code)
+      // The error of one request must not fail the others: they are processed one by one.
+      const isShared = error instanceof AppError && sharedErrors.has(error.code)
       for (const submission of submissions) {
         if (isShared || submissions.length === 1) submission.reject(error)
-        else await settle(accountId, [submission])
+        else await processUnit(accountId, [submission])
       }
     }
   }
 
-  async function file(accountId: number, submissions: readonly Submission[]): Promise<(() => void)[]> {
+  async function commit(accountId: number, submissions: readonly Submission[]): Promise<(() => void)[]> {
     const orders = submissions.flatMap((submission) => submission.orders)
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const recollection = await store.loadContext(accountId, orders)
-      if (recollection === undefined) throw noSuchAccount()
-      const { filing, outcomes } = decide(recollection, submissions, market)
-      const conclusions = submissions.map(({ conclude }, i) => conclude(outcomes[i] ?? []))
-      const isFiled = await store.commitBatch(
-        filing,
-        conclusions.flatMap(({ kept }) => kept),
-      )
-      if (isFiled) return conclusions.map(({ resolve }) => resolve)
+      const context = await store.loadContext(accountId, orders)
+      if (context === undefined) throw accountNotFound()
+      const { batch, outcomes } = decide(context, submissions, market)
+      const replies = submissions.map(({ respond }, i) => respond(outcomes[i] ?? []))
+      const records = replies.flatMap((reply) => reply.records)
+      if (await store.commitBatch(batch, records)) return replies.map(({ resolve }) => resolve)
     }
-    throw new AppError('overloaded', 'The account is changed too often by other processes.')
+    throw new AppError('overloaded', 'Too many concurrent changes to this account by other processes; retry.')
+  }
+
+  function enqueue(accountId: number, submission: Submission): void {
+    const queue = queues.get(accountId)
+    if (queue !== undefined) {
+      queue.push(submission)
+      return
+    }
+    const started = [submission]
+    queues.set(accountId, started)
+    void drain(accountId, started)
   }
 
   return {
-    async place(accountId, orders, conclude) {
+    async place(accountId, orders, respond) {
       if (ordersWaiting + orders.length > ordersWaitingMax)
-        throw new AppError('overloaded', 'Too many orders are waiting.')
+        throw new AppError('overloaded', 'Too many orders are waiting; retry.')
       ordersWaiting += orders.length
       try {
-        return await new Promise((resolve, reject) => {
-          const concluded = (outcomes: readonly Outcome[]) => {
-            const { response, records } = conclude(outcomes)
-            return { kept: records, resolve: () => resolve(response) }
-          }
-          const submission = { orders, conclude: concluded, reject }
-          const lane = queues.get(accountId)
-          if (lane !== undefined) return lane.push(submission)
-          const begun = [submission]
-          queues.set(accountId, begun)
-          return run(accountId, begun)
-        })
+        return await new Promise((resolve, reject) =>
+          enqueue(accountId, {
+            orders,
+            respond(outcomes) {
+              const { response, records } = respond(outcomes)
+              return { records, resolve: () => resolve(response) }
+            },
+            reject,
+          }),
+        )
       } finally {
         ordersWaiting -= orders.length
       }
@@ -110,61 +117,58 @@ export function createOrderProcessor({
   }
 }
 
-export const noSuchAccount = () => new AppError('not_found', 'Account not found.')
+export const accountNotFound = () => new AppError('not_found', 'Account not found.')
 
+/** The orders of one request while they wait. */
 type Submission = {
   readonly orders: readonly Order[]
-  conclude(outcomes: readonly Outcome[]): { readonly kept: readonly IdempotencyRecord[]; resolve(): void }
+  respond(outcomes: readonly Outcome[]): { readonly records: readonly IdempotencyRecord[]; resolve(): void }
   reject(error: unknown): void
 }
 
-/** The first submissions of the lane that fit into a unit together, one at least. */
-function takeUnit(lane: Submission[], requestsMax: number): Submission[] {
+/** Removes the submissions at the head of the queue that fit into one unit, at least one. */
+function takeUnit(queue: Submission[], requestsMax: number): Submission[] {
   let size = 0
-  const end = lane.findIndex(({ orders }, i) => {
+  const end = queue.findIndex(({ orders }, i) => {
     size += orders.length
     return i > 0 && (size > ordersPerUnitMax || i >= requestsMax)
   })
-  return lane.splice(0, end < 0 ? lane.length : end)
+  return queue.splice(0, end < 0 ? queue.length : end)
 }
 
-/** Decides all orders, each on the account as the ones before it leave it. */
+/** Decides all orders in sequence, each on the account as the previous one left it. */
 function decide(
-  { account: before, repeated, earlier }: OrderContext,
+  { account: before, duplicates, earlier }: OrderContext,
   submissions: readonly Submission[],
   market: Market,
-): { filing: OrderBatch; outcomes: Outcome[][] } {
-  const filed: DecidedOrder[] = []
+): { batch: OrderBatch; outcomes: Outcome[][] } {
+  const decided: DecidedOrder[] = []
   const accepted = new Map<string, Order[]>()
-  const named = new Map(earlier)
+  const byClientOrderId = new Map(earlier)
   let account = before
 
   function decideOne(order: Order): Outcome {
-    const first = order.clientOrderId === undefined ? undefined : named.get(order.clientOrderId)
-    if (first !== undefined) return repeat(first, order)
+    const first = order.clientOrderId === undefined ? undefined : byClientOrderId.get(order.clientOrderId)
+    if (first !== undefined) return isSameContent(first.order, order) ? first : 'conflict'
     account = { ...account, sequence: account.sequence + 1 }
-    const alike = accepted.get(duplicateKey(order)) ?? []
+    const similar = accepted.get(duplicateKey(order)) ?? []
     const refusals = evaluate(account, order, {
       isMarketOpen: market.isOpen(order.hoursBy === 'order' ? order.timestampMs : order.receivedMs),
-      isDuplicate: repeated.has(order) || alike.some((other) => isWithinDuplicateWindow(order, other)),
+      isDuplicate: duplicates.has(order) || similar.some((other) => isWithinDuplicateWindow(order, other)),
     })
     if (refusals.length === 0) {
       account = apply(account, order)
-      accepted.set(duplicateKey(order), [...alike, order])
+      accepted.set(duplicateKey(order), [...similar, order])
     }
-    return keep({ order, sequence: account.sequence, refusals, balance: account })
+    return add({ order, sequence: account.sequence, refusals, balance: account })
   }
 
-  function keep(decided: DecidedOrder): Outcome {
-    filed.push(decided)
-    if (decided.order.clientOrderId !== undefined) named.set(decided.order.clientOrderId, decided)
-    return decided
+  function add(one: DecidedOrder): Outcome {
+    decided.push(one)
+    if (one.order.clientOrderId !== undefined) byClientOrderId.set(one.order.clientOrderId, one)
+    return one
   }
 
   const outcomes = submissions.map(({ orders }) => orders.map(decideOne))
-  return { filing: { before, after: account, orders: filed }, outcomes }
-}
-
-function repeat(first: EarlierOrder, order: Order): Outcome {
-  return isSameContent(first.order, order) ? first : 'conflict'
+  return { batch: { before, after: account, orders: decided }, outcomes }
 }

@@ -4,18 +4,18 @@ import type { Decimal } from './decimal.ts'
 /** What an account holds of one issuer. */
 export type Position = {
   readonly shares: bigint
-  /** Of the last trade. */
+  /** The price of the last trade. */
   readonly price: Decimal
-  /** What the shares that are held were bought for. */
+  /** The total purchase cost of the shares held. */
   readonly cost: Decimal
-  /** The sequence of the order that began it, which is its place among the others. */
+  /** The sequence of the order that opened the position; positions are listed by it. */
   readonly since: number
 }
 
-/** Money and shares, the shares in the order in which they were first bought. */
+/** Cash and positions by issuer, in the order in which they were opened. */
 export type Balance = { readonly cash: Decimal; readonly positions: ReadonlyMap<string, Position> }
 
-/** An account at one moment. `sequence` counts its orders, `version` those that were accepted. */
+/** A snapshot of an account. `sequence` counts all its orders, `version` the accepted ones. */
 export type Account = Balance & {
   readonly id: number
   readonly version: number
@@ -24,7 +24,7 @@ export type Account = Balance & {
   readonly lastTimestampMs: number | undefined
 }
 
-/** What an order says. */
+/** The content of an order, which decides whether two are the same. */
 export type OrderContent = {
   readonly operation: string
   readonly issuer: string
@@ -33,23 +33,23 @@ export type OrderContent = {
   readonly timestampMs: number
 }
 
-/** An order as it was sent, well formed but not judged. */
+/** A well-formed order before it is evaluated. */
 export type Order = OrderContent & {
   readonly receivedMs: number
-  /** By which clock the hours of the market are judged. */
+  /** The clock that market hours are checked against. */
   readonly hoursBy: OrderClock
-  /** By which clock it is near another order, as a duplicate is. */
+  /** The clock that the distance between duplicates is measured by. */
   readonly duplicatesBy: OrderClock
   /** Whether its timestamp must come after that of the account's last order. */
   readonly isInSequence: boolean
-  /** What makes sending it again harmless: an account takes one order under each. */
+  /** Makes an order idempotent: an account accepts one order for each. */
   readonly clientOrderId?: string
 }
 
-/** The order's own timestamp, or the server's clock when it arrived. */
+/** The timestamp of the order, or the time at which the server received it. */
 export type OrderClock = 'order' | 'server'
 
-/** The rules, in the order in which they are judged. */
+/** The rules, in the order in which they are checked. */
 export type Rule =
   | 'INVALID_OPERATION'
   | 'CLOSED_MARKET'
@@ -57,10 +57,10 @@ export type Rule =
   | 'INSUFFICIENT_BALANCE'
   | 'INSUFFICIENT_STOCKS'
 
-/** A rule that an order breaks, and how, by the field where there is one. */
+/** A broken rule, with an error message for each field at fault. */
 export type Refusal = { readonly rule: Rule; readonly sentences: Readonly<Record<string, string>> }
 
-/** An order with its place among those of its account, what became of it, and what the account held after it. */
+/** An evaluated order: its sequence within the account, its outcome, and the balance after it. */
 export type DecidedOrder = {
   readonly order: Order
   readonly sequence: number
@@ -68,24 +68,24 @@ export type DecidedOrder = {
   readonly balance: Balance
 }
 
-/** What is known about an order beside the account: the rest of what the rules ask. */
+/** The facts about an order that the rules need and the account does not have. */
 export type OrderConditions = { readonly isMarketOpen: boolean; readonly isDuplicate: boolean }
 
 export const duplicateWindowMs = 300_000
 export const positionsMax = 1_000
 
-/** Every rule that the order breaks; none when it may be applied. */
-export function evaluate(account: Account, order: Order, circumstances: OrderConditions): Refusal[] {
+/** All rules that the order breaks; empty when it may be applied. */
+export function evaluate(account: Account, order: Order, conditions: OrderConditions): Refusal[] {
   const faults = operationFaults(account, order)
   if (Object.keys(faults).length > 0) return [{ rule: 'INVALID_OPERATION', sentences: faults }]
-  const { isMarketOpen, isDuplicate } = circumstances
+  const { isMarketOpen, isDuplicate } = conditions
   return [
     isMarketOpen ? [] : refusal('CLOSED_MARKET', 'timestamp', 'The market is closed.'),
     isDuplicate
       ? refusal(
           'DUPLICATED_OPERATION',
           'timestamp',
-          'An order like it was accepted less than 5 minutes apart.',
+          'A similar order was accepted less than 5 minutes before or after.',
         )
       : [],
     isBuy(order) && costOf(order) > account.cash
@@ -97,7 +97,7 @@ export function evaluate(account: Account, order: Order, circumstances: OrderCon
   ].flat()
 }
 
-/** The account after an order that breaks no rule, and has the account's present sequence. */
+/** The account after an order that breaks no rule; the account already has the sequence of the order. */
 export function apply(account: Account, order: Order): Account {
   const { lastTimestampMs = order.timestampMs } = account
   return {
@@ -109,7 +109,7 @@ export function apply(account: Account, order: Order): Account {
   }
 }
 
-/** What an accepted order does to the cash and to the shares of its issuer: its entry in the ledger. */
+/** The change of cash and shares that an accepted order makes, as it is entered in the ledger. */
 export function movementOf(order: Order): { amount: Decimal; shares: bigint } {
   const cost = costOf(order)
   return isBuy(order)
@@ -117,22 +117,22 @@ export function movementOf(order: Order): { amount: Decimal; shares: bigint } {
     : { amount: cost, shares: -sharesOf(order) }
 }
 
-/** When it counts for duplicates. */
+/** The time that is compared to find duplicates. */
 export function effectiveMs({ duplicatesBy, timestampMs, receivedMs }: Order): number {
   return duplicatesBy === 'order' ? timestampMs : receivedMs
 }
 
-/** What orders that can be duplicates of each other have in common. */
+/** Equal for orders that are duplicates if they are close enough in time. */
 export function duplicateKey(order: Order): string {
   return `${operationOf(order)} ${order.shares} ${order.issuer}`
 }
 
-/** Whether two orders that are alike are so near to each other that one is a duplicate. */
+/** Whether two orders of the same duplicate key are close enough in time to be duplicates. */
 export function isWithinDuplicateWindow(one: Order, other: Order): boolean {
   return Math.abs(effectiveMs(one) - effectiveMs(other)) < duplicateWindowMs
 }
 
-/** Whether two orders say the same. */
+/** Whether two orders have the same content. */
 export function isSameContent(one: OrderContent, other: OrderContent): boolean {
   return (
     operationOf(one) === operationOf(other) &&
@@ -143,17 +143,17 @@ export function isSameContent(one: OrderContent, other: OrderContent): boolean {
   )
 }
 
-/** BUY or SELL whatever its case; what is neither stays as it is, and can only be refused. */
+/** The operation in upper case; anything but BUY and SELL is returned unchanged, to be refused. */
 export function operationOf({ operation }: OrderContent): string {
   return /^(buy|sell)$/i.test(operation) ? operation.toUpperCase() : operation
 }
 
-/** What a share cost on average, to the millionth, halfway to the even one. */
+/** The average cost of a share, rounded half to even to 6 decimals. */
 export function averageCost({ cost, shares }: Position): Decimal {
   return divideHalfEven(cost, shares)
 }
 
-const nothing: Position = { shares: 0n, price: 0n, cost: 0n, since: 0 }
+const noPosition: Position = { shares: 0n, price: 0n, cost: 0n, since: 0 }
 
 function operationFaults(account: Account, order: Order): Record<string, string> {
   const shares = integerOf(order.shares) ?? 0n
@@ -174,11 +174,11 @@ function timestampFault(account: Account, order: Order): Record<string, string> 
   if (order.timestampMs > order.receivedMs) return { timestamp: 'timestamp must not lie in the future.' }
   const last = account.lastTimestampMs
   if (order.isInSequence && last !== undefined && order.timestampMs <= last)
-    return { timestamp: 'timestamp must be after that of the last order.' }
+    return { timestamp: 'timestamp must be later than that of the last accepted order.' }
   return {}
 }
 
-/** What no account can hold: beyond these its numbers would no longer be exact. */
+/** Refuses amounts beyond the limits within which all numbers of an account are exact. */
 function limitFault(account: Account, order: Order): Record<string, string> {
   if (isBuy(order)) {
     const { shares, cost } = heldOf(account, order)
@@ -186,12 +186,12 @@ function limitFault(account: Account, order: Order): Record<string, string> {
       return { issuer_name: `An account holds shares of at most ${positionsMax} issuers.` }
     const isTooMuch = shares + sharesOf(order) > sharesMax || cost + costOf(order) > decimalMax
     return isTooMuch && costOf(order) <= account.cash
-      ? { total_shares: 'No account holds so many shares of one issuer, or shares that cost so much.' }
+      ? { total_shares: 'The position would exceed the limit of shares or of cost.' }
       : {}
   }
   const isTooMuch =
     account.cash + costOf(order) > decimalMax && sharesOf(order) <= heldOf(account, order).shares
-  return isTooMuch ? { share_price: 'No account holds so much cash.' } : {}
+  return isTooMuch ? { share_price: 'The cash of the account would exceed the limit.' } : {}
 }
 
 function balanceAfter(account: Account, order: Order): Balance {
@@ -205,7 +205,7 @@ function balanceAfter(account: Account, order: Order): Balance {
   return { cash: account.cash + amount, positions }
 }
 
-/** A purchase adds what it cost; a sale takes its share of the cost away, so that the average stays what it was. */
+/** A purchase adds its cost; a sale removes its proportion of the cost, which leaves the average unchanged. */
 function costAfter(held: Position, order: Order): Decimal {
   if (isBuy(order)) return held.cost + costOf(order)
   return held.cost - divideHalfEven(held.cost * sharesOf(order), held.shares)
@@ -226,7 +226,7 @@ function costOf(order: Order): Decimal {
 }
 
 function heldOf({ positions }: Balance, { issuer }: Order): Position {
-  return positions.get(issuer) ?? nothing
+  return positions.get(issuer) ?? noPosition
 }
 
 function refusal(rule: Rule, field: string, sentence: string): Refusal[] {

@@ -2,38 +2,38 @@ import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idemp
 import type { Decimal } from './decimal.ts'
 import type { Account, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
 
-/** Where everything of the brokerage is kept. */
+/** The storage of the brokerage. */
 export type Storage = {
   readonly accounts: AccountStore
   readonly idempotencyStore: IdempotencyStore
-  /** Rejects when the engine does not answer. */
+  /** Rejects when the engine does not respond. */
   ping(): Promise<void>
   close(): Promise<void>
 }
 
-/** Accounts, their orders and their ledgers, wherever they are kept. */
+/** The port for accounts with their orders and ledgers. */
 export type AccountStore = {
-  /** How many requests may share a unit, one of which may have as many orders as it will. */
+  /** How many requests may share a unit, whatever their numbers of orders. */
   readonly requestsPerUnitMax: number
   /** Opens an account with its first ledger entry; resolves to its id. */
-  open(account: { cash: Decimal; openedMs: number }, answers: readonly IdempotencyRecord[]): Promise<number>
+  open(account: { cash: Decimal; openedMs: number }, records: readonly IdempotencyRecord[]): Promise<number>
   find(id: number): Promise<Account | undefined>
-  /** The account with what the rules ask about these orders; undefined when there is none. */
+  /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
   /**
-   * Files orders that were decided on `before`, and applies those that broke no rule, all as one unit that holds the
-   * answers too. False when the account has moved on meanwhile, and then nothing was changed.
+   * Commits orders decided on `before` and the effects of the accepted ones, with the idempotency records, as one unit.
+   * Resolves to false, having changed nothing, when the account is no longer `before`.
    */
-  commitBatch(filing: OrderBatch, answers: readonly IdempotencyRecord[]): Promise<boolean>
+  commitBatch(batch: OrderBatch, records: readonly IdempotencyRecord[]): Promise<boolean>
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
 }
 
 export type OrderContext = {
   readonly account: Account
-  /** The orders among those asked about that have an accepted one like them in the duplicate window. */
-  readonly repeated: ReadonlySet<Order>
-  /** What became of orders whose `client_order_id` is one of those asked about. */
+  /** Those of the orders that duplicate an accepted one. */
+  readonly duplicates: ReadonlySet<Order>
+  /** Stored orders that have a `client_order_id` of one of the orders, by that id. */
   readonly earlier: ReadonlyMap<string, EarlierOrder>
 }
 
@@ -45,7 +45,7 @@ export type OrderBatch = {
   readonly orders: readonly DecidedOrder[]
 }
 
-/** Rows from behind a sequence on, in its order. */
+/** Rows with a sequence greater than `after`, in ascending order. */
 export type Page = { readonly after: number; readonly limit: number }
 
 export type OrderRecord = {
@@ -54,7 +54,7 @@ export type OrderRecord = {
   readonly refusals: readonly Refusal[]
 }
 
-/** `cash` is what the account had after it. */
+/** `cash` is the balance after the entry. */
 export type LedgerEntry = {
   readonly sequence: number
   readonly kind: 'OPENING' | 'BUY' | 'SELL'

@@ -3,12 +3,12 @@ import { decimalsMax, formatDecimal } from './decimal.ts'
 import { exactNumber } from './exact-number.ts'
 import type { MarketHours } from './market.ts'
 import { averageCost } from './order.ts'
-import type { Account, Balance } from './order.ts'
+import type { Account, Balance, Refusal } from './order.ts'
 
-/** Makes of the notation of a number what stands for it in an answer. */
+/** Turns the notation of a number into its member of a response. */
 type Print = (notation: string) => unknown
 
-/** Cash and positions, as they stand in every answer that has them. */
+/** Cash and positions, the same in every response. */
 export function balanceBody({ cash, positions }: Balance, print: Print) {
   return {
     cash: print(formatDecimal(cash)),
@@ -37,9 +37,13 @@ export function orderBody({ sequence, order, refusals }: OrderRecord) {
     total_shares: exactNumber(formatDecimal(order.shares)),
     share_price: exactNumber(formatDecimal(order.price)),
     business_errors: refusals.map(({ rule }) => rule),
-    errors:
-      refusals.length === 0 ? undefined : Object.assign({}, ...refusals.map(({ sentences }) => sentences)),
+    errors: refusals.length === 0 ? undefined : messagesByField(refusals),
   }
+}
+
+/** What is wrong with an order, by field. */
+export function messagesByField(refusals: readonly Refusal[]): Record<string, string> {
+  return Object.assign({}, ...refusals.map(({ sentences }) => sentences))
 }
 
 export function ledgerEntryBody(entry: LedgerEntry) {

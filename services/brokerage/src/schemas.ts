@@ -7,7 +7,7 @@ export const operationLengthMax = 64
 export const clientOrderIdLengthMax = 64
 export const ordersPerBatchMax = 1_000
 
-/** A number or its notation in a string. That it is exact is judged beside the schema, on the text that was sent. */
+/** A number, or its notation in a string. `bodies.ts` checks that it is exact, on the text that was sent. */
 function amount(name: string, description: string) {
   return Type.Union([Type.Number(), Type.String()], {
     description,
@@ -16,13 +16,15 @@ function amount(name: string, description: string) {
 }
 
 export const NewAccount = Type.Object(
-  { cash: amount('cash', `What it opens with: 0 to ${formatDecimal(decimalMax)}, with at most 6 decimals.`) },
+  {
+    cash: amount('cash', `The opening balance: 0 to ${formatDecimal(decimalMax)}, with at most 6 decimals.`),
+  },
   { title: 'NewAccount', additionalProperties: false, examples: [{ cash: 1000 }] },
 )
 
 export const NewOrder = Type.Object(
   {
-    timestamp: amount('timestamp', 'Unix time in seconds; from 1e11 up it is taken as milliseconds.'),
+    timestamp: amount('timestamp', 'Unix time in seconds; from 1e11 up, in milliseconds.'),
     operation: text('operation', {
       minLength: 0,
       maxLength: operationLengthMax,
@@ -31,7 +33,7 @@ export const NewOrder = Type.Object(
     issuer_name: text('issuer_name', {
       minLength: 0,
       maxLength: issuerLengthMax,
-      description: 'Taken as it is: names that differ in case are two issuers.',
+      description: 'Case-sensitive: names that differ in case are two issuers.',
     }),
     total_shares: amount('total_shares', 'A positive integer.'),
     share_price: amount('share_price', 'Positive, with at most 6 decimals.'),
@@ -40,7 +42,7 @@ export const NewOrder = Type.Object(
         minLength: 1,
         maxLength: clientOrderIdLengthMax,
         description:
-          'The account takes one order under each; sent again, it is answered with its first outcome.',
+          'Makes the order idempotent: the account accepts one order for each; a repetition gets the first outcome.',
       }),
     ),
   },
@@ -54,17 +56,17 @@ export const NewOrder = Type.Object(
 )
 
 export const NewOrders = Type.Union([NewOrder, Type.Array(NewOrder, { maxItems: ordersPerBatchMax })], {
-  description: 'An order; or, as JSON, a batch of them, which are applied one by one in order.',
+  description: 'An order; or, as JSON, a batch of orders, which are applied one by one in sequence.',
 })
 
 export const AccountPath = Type.Object({
-  id: Type.String({ description: 'As given when the account was opened.', examples: ['1'] }),
+  id: Type.String({ description: 'The id of the account.', examples: ['1'] }),
 })
 
 export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
 
-/** What reads JSON numbers as doubles may see less of them than there is. */
-const exact = 'An exact decimal: it may have more digits than a double keeps.'
+/** A client that parses JSON numbers as doubles may lose digits. */
+const exact = 'An exact decimal, which may have more digits than a double.'
 const cash = Type.Number({ description: exact })
 
 const issuers = Type.Array(
@@ -72,12 +74,12 @@ const issuers = Type.Array(
     {
       issuer_name: Type.String(),
       total_shares: Type.Integer(),
-      share_price: Type.Number({ description: `Of the last trade. ${exact}` }),
-      average_cost: Type.Number({ description: 'Of the shares that are held, to 6 decimals.' }),
+      share_price: Type.Number({ description: `The price of the last trade. ${exact}` }),
+      average_cost: Type.Number({ description: 'The average cost of the shares held, to 6 decimals.' }),
     },
     { title: 'Position' },
   ),
-  { description: 'In the order in which they were first bought.' },
+  { description: 'In the order in which the positions were opened.' },
 )
 
 const rules = Type.Union(
@@ -97,7 +99,7 @@ export const OutcomeBody = Type.Object(
   {
     current_balance: Type.Object({ cash, issuers }),
     business_errors: Type.Array(rules, {
-      description: 'Every rule that the order breaks; none when it was applied.',
+      description: 'All rules that the order breaks; empty when it was applied.',
     }),
   },
   { title: 'Outcome' },
@@ -109,18 +111,18 @@ export const OutcomesBody = Type.Union([OutcomeBody, Type.Array(OutcomeBody)], {
 
 export const OrderBody = Type.Object(
   {
-    id: Type.Integer({ description: 'Counts the orders of the account.' }),
+    id: Type.Integer({ description: 'The number of the order within the account, from 1.' }),
     client_order_id: Type.Optional(Type.String()),
     status: Type.Union([Type.Literal('accepted'), Type.Literal('refused')]),
-    timestamp: Type.Number({ description: 'Unix time in seconds, as the order says.' }),
-    received_at: Type.Number({ description: 'Unix time in seconds, by the clock of the service.' }),
+    timestamp: Type.Number({ description: 'Unix time in seconds, as in the order.' }),
+    received_at: Type.Number({ description: 'Unix time in seconds, by the clock of the server.' }),
     operation: Type.String(),
     issuer_name: Type.String(),
     total_shares: Type.Number(),
     share_price: Type.Number({ description: exact }),
     business_errors: Type.Array(rules),
     errors: Type.Optional(
-      Type.Record(Type.String(), Type.String(), { description: 'What was wrong, by field.' }),
+      Type.Record(Type.String(), Type.String(), { description: 'What is wrong, by field.' }),
     ),
   },
   { title: 'Order' },
@@ -128,12 +130,12 @@ export const OrderBody = Type.Object(
 
 export const LedgerEntryBody = Type.Object(
   {
-    id: Type.Integer({ description: 'That of the order; 0 for the opening.' }),
+    id: Type.Integer({ description: 'The id of the order; 0 for the opening.' }),
     kind: Type.Union([Type.Literal('OPENING'), Type.Literal('BUY'), Type.Literal('SELL')]),
     issuer_name: Type.Optional(Type.String()),
-    shares: Type.Integer({ description: 'Added when positive, taken when negative.' }),
-    amount: Type.Number({ description: `Cash that was added when positive, taken when negative. ${exact}` }),
-    cash: Type.Number({ description: 'What the account had then: the sum of the amounts so far.' }),
+    shares: Type.Integer({ description: 'The change of the shares: negative for a sale.' }),
+    amount: Type.Number({ description: `The change of the cash: negative for a purchase. ${exact}` }),
+    cash: Type.Number({ description: 'The balance after the entry: the sum of the amounts so far.' }),
     recorded_at: Type.Number({ description: 'Unix time in seconds.' }),
   },
   { title: 'LedgerEntry' },

@@ -4,9 +4,9 @@ import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import type { Storage } from './port.ts'
 import { createSqlAccountStore } from './sql-account-store.ts'
-import type { AccountTables } from './sql-account-store.ts'
+import type { AccountTables } from './sql-account-statements.ts'
 
-/** Opens what the URL names; the client of a server is loaded only where it is needed. */
+/** Opens the storage that the URL selects; the DynamoDB client is loaded only when it is used. */
 export async function openStorage(url: string, cacheUrl: string): Promise<Storage> {
   if (isDynamodb(url)) return (await import('./dynamodb/storage.ts')).openDynamodbStorage(url, cacheUrl)
   const database = await openDatabase<AccountTables>(url, { migrations })
@@ -18,13 +18,13 @@ export async function openStorage(url: string, cacheUrl: string): Promise<Storag
   }
 }
 
-/** What `quintet migrate` does: tells what there is to be done, does it, or takes the newest of it back. */
+/** For `quintet migrate`: lists the migrations, applies those that are pending, or reverts the newest. */
 export async function migrateStorage(url: string, action: MigrationAction): Promise<string[]> {
   if (isDynamodb(url)) return (await import('./dynamodb/table.ts')).migrateTable(url, action)
   return migrateDatabase(url, { migrations }, action)
 }
 
-/** What `quintet doctor` looks at, where the URL names an engine that the chassis does not know. */
+/** For `quintet doctor`: the diagnosis of an engine that only the brokerage supports. */
 export function diagnoserOf(url: string): Diagnose | undefined {
   return isDynamodb(url)
     ? async () => (await import('./dynamodb/diagnosis.ts')).diagnoseDynamodb(url)

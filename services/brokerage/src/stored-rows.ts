@@ -4,7 +4,7 @@ import type { Decimal } from './decimal.ts'
 import { effectiveMs, movementOf, operationOf } from './order.ts'
 import type { Balance, DecidedOrder, Position, Refusal } from './order.ts'
 
-/** How an order is kept in every engine: its exact numbers as texts, what is nested in it as JSON. */
+/** An order as every engine stores it: exact numbers as text, nested values as JSON. */
 export type OrderRow = {
   sequence: number
   client_order_id: string | null
@@ -15,13 +15,13 @@ export type OrderRow = {
   timestamp: number
   received_at: number
   effective_at: number
-  /** None for an order that was accepted. */
+  /** Null for an accepted order. */
   refusals: string | null
-  /** What the account held after it, where the order can be asked about again. */
+  /** The balance after the order; null without a `client_order_id`, since only that can repeat the outcome. */
   balance: string | null
 }
 
-/** How an entry of the ledger is read from every engine; its exact numbers are texts of their smallest units. */
+/** A ledger entry as it is read from every engine; exact numbers are text, amounts of money in millionths. */
 export type LedgerRow = {
   sequence: number
   kind: LedgerEntry['kind']
@@ -48,13 +48,13 @@ export function orderRow({ order, sequence, refusals, balance }: DecidedOrder): 
   }
 }
 
-/** The first entry of a ledger: the cash that the account was opened with. */
+/** The first entry of a ledger: the opening cash. */
 export function openingEntry(cash: Decimal, openedMs: number): LedgerEntry {
   const issuer = undefined
   return { sequence: 0, kind: 'OPENING', issuer, shares: 0n, amount: cash, cash, recordedMs: openedMs }
 }
 
-/** The entry that an accepted order makes. */
+/** The ledger entry of an accepted order. */
 export function ledgerEntry({ order, sequence, balance }: DecidedOrder): LedgerEntry {
   return {
     sequence,
@@ -95,12 +95,12 @@ export function entryOf(row: LedgerRow): LedgerEntry {
   }
 }
 
-/** What became of an order that has a `client_order_id`. */
+/** The outcome of a stored order that has a `client_order_id`. */
 export function earlierOf(row: OrderRow): EarlierOrder {
   return { ...recordOf(row), balance: parseBalance(row.balance ?? '') }
 }
 
-/** A balance as text, with every number as a string of its smallest units. */
+/** A balance as JSON, with numbers as strings: money in millionths. */
 function stringifyBalance({ cash, positions }: Balance): string {
   return JSON.stringify({ cash, positions: [...positions] }, (_, value) =>
     typeof value === 'bigint' ? String(value) : value,
@@ -123,6 +123,6 @@ function parseBalance(text: string): Balance {
 
 function storedDecimal(text: string): Decimal {
   const value = parseDecimal(text)
-  if (typeof value === 'string') throw new Error(`The database holds "${text}" where a decimal should be.`)
+  if (typeof value === 'string') throw new Error(`The database holds "${text}" instead of a decimal.`)
   return value
 }

@@ -32,64 +32,64 @@ async function createStore(t: TestContext) {
   return { store, open }
 }
 
-function filingOf(before: Account, change: Partial<Order> = {}): OrderBatch {
+function batchOf(before: Account, change: Partial<Order> = {}): OrderBatch {
   const after = apply({ ...before, sequence: before.sequence + 1 }, { ...order, ...change })
-  const filed = { order: { ...order, ...change }, sequence: after.sequence, refusals: [], balance: after }
-  return { before, after, orders: [filed] }
+  const decided = { order: { ...order, ...change }, sequence: after.sequence, refusals: [], balance: after }
+  return { before, after, orders: [decided] }
 }
 
-test('An account is found as it was filed, with amounts beyond what a float can hold', async (t) => {
+test('An account is read back as it was committed, with amounts beyond the precision of a float', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(8_999_999_999_999_999_999n)
   assert.equal(before.cash, 8_999_999_999_999_999_999n)
-  const filing = filingOf(before, { price: 1_234_567_890_123_456_789n })
-  assert.ok(await store.commitBatch(filing, []))
-  assert.deepEqual(await store.find(before.id), filing.after)
+  const batch = batchOf(before, { price: 1_234_567_890_123_456_789n })
+  assert.ok(await store.commitBatch(batch, []))
+  assert.deepEqual(await store.find(before.id), batch.after)
   const [opening, entry] = await store.listLedger(before.id, { after: -1, limit: 10 })
   assert.equal(opening?.amount, before.cash)
   assert.equal(entry?.amount, -2_469_135_780_246_913_578n)
-  assert.equal(entry?.cash, filing.after.cash)
+  assert.equal(entry?.cash, batch.after.cash)
 })
 
-test('The largest amounts that the rules let through fit', async (t) => {
+test('The largest amounts that the rules allow can be stored', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(decimalMax)
-  assert.ok(await store.commitBatch(filingOf(before, { shares: decimalMax, price: 1n }), []))
+  assert.ok(await store.commitBatch(batchOf(before, { shares: decimalMax, price: 1n }), []))
   assert.equal((await store.find(before.id))?.positions.get('AAPL')?.shares, 9_000_000_000_000n)
 })
 
-test('Of two filings that were decided on the same account one counts, and the other changes nothing', async (t) => {
+test('Of two batches decided on the same account one is committed, and the other changes nothing', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open()
-  assert.ok(await store.commitBatch(filingOf(before), []))
+  assert.ok(await store.commitBatch(batchOf(before), []))
   const after = await store.find(before.id)
-  assert.ok(!(await store.commitBatch(filingOf(before, { issuer: 'MSFT' }), [])))
+  assert.ok(!(await store.commitBatch(batchOf(before, { issuer: 'MSFT' }), [])))
   assert.deepEqual(await store.find(before.id), after)
   assert.equal((await store.listOrders(before.id, { after: 0, limit: 10 })).length, 1)
 })
 
-test('A filing whose cash or shares are not what its orders make of them changes nothing', async (t) => {
+test('A batch whose cash or shares differ from the result of its orders changes nothing', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open()
-  const filing = filingOf(before)
-  assert.ok(!(await store.commitBatch({ ...filing, after: { ...filing.after, cash: decimalOf(901n) } }, [])))
-  assert.ok(!(await store.commitBatch({ ...filingOf({ ...before, cash: decimalOf(2000n) }) }, [])))
+  const batch = batchOf(before)
+  assert.ok(!(await store.commitBatch({ ...batch, after: { ...batch.after, cash: decimalOf(901n) } }, [])))
+  assert.ok(!(await store.commitBatch({ ...batchOf({ ...before, cash: decimalOf(2000n) }) }, [])))
   const ghost = { shares: 5n, price: 1n, cost: 5n, since: 0 }
   const imagined = { ...before, positions: new Map([['AAPL', ghost]]) }
-  assert.ok(!(await store.commitBatch(filingOf(imagined, { operation: 'SELL', shares: decimalOf(5n) }), [])))
-  assert.ok(!(await store.commitBatch(filingOf(imagined), [])))
+  assert.ok(!(await store.commitBatch(batchOf(imagined, { operation: 'SELL', shares: decimalOf(5n) }), [])))
+  assert.ok(!(await store.commitBatch(batchOf(imagined), [])))
   assert.deepEqual(await store.find(before.id), before)
   assert.deepEqual(await store.listOrders(before.id, { after: 0, limit: 10 }), [])
 })
 
-test('A filing that leaves cash or shares below zero is refused, whatever the rules said', async (t) => {
+test('A batch that leaves cash or shares below zero is rejected, whatever the rules decided', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(decimalOf(1n))
-  await assert.rejects(store.commitBatch(filingOf(before), []))
+  await assert.rejects(store.commitBatch(batchOf(before), []))
   assert.deepEqual(await store.find(before.id), before)
 })
 
-test('Refused orders move the sequence of the account and not its version', async (t) => {
+test('Refused orders increase the sequence of the account and not its version', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open()
   const after = { ...before, sequence: 1 }

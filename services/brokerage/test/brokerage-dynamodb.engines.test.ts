@@ -1,12 +1,12 @@
 import { engineUrl } from '@quintet/chassis/testing'
 
-/** The tests of the service, as they are, over the protocol of DynamoDB, with Redis beside it where that is here. */
+/** Runs the unchanged tests of the service on DynamoDB, with Redis as the cache if it is running. */
 const server = engineUrl('dynamodb')
 if (server !== undefined) {
   process.env.TEST_DATABASE = server
   process.env.TEST_CACHE = engineUrl('redis') ?? 'none:'
   await import('./account-store.test.ts')
-  await import('./form-dialect.test.ts')
+  await import('./form-requests.test.ts')
   await import('./ledger.test.ts')
   await import('./routes.test.ts')
 }

@@ -21,14 +21,14 @@ const bad: Readonly<Record<keyof typeof brokerageSettings.properties, string>> =
 const settingsOf = (values: Record<string, string>) =>
   new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' as const }]))
 
-test('Without any setting everything has its default', () => {
+test('Without any settings all have their defaults', () => {
   const config = loadConfig(brokerageSettings, new Map())
   assert.equal(config.BROKERAGE_PORT, 8000)
   assert.equal(config.BROKERAGE_DATABASE_URL, 'sqlite:data/brokerage.db')
   assert.equal(config.MARKET_ZONE, '-06:00')
 })
 
-test('The settings of the market are taken as they are written', () => {
+test('The settings of the market are used as they are given', () => {
   const made = {
     MARKET_OPEN: '09:30',
     MARKET_CLOSE: '16:00:00',
@@ -40,7 +40,7 @@ test('The settings of the market are taken as they are written', () => {
   for (const [name, value] of Object.entries(made)) assert.equal(config[name], value)
 })
 
-test('Every setting with a fault is named, all of them at once', () => {
+test('All faulty settings are reported at once', () => {
   const faulty = Object.entries(bad).filter(([, value]) => value !== '')
   assert.throws(
     () => loadConfig(brokerageSettings, settingsOf(Object.fromEntries(faulty))),

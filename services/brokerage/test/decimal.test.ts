@@ -54,11 +54,11 @@ for (const text of [
   '1\n',
   '--1',
 ])
-  test(`${JSON.stringify(text)} is no number`, () => {
+  test(`${JSON.stringify(text)} is not a number`, () => {
     assert.equal(parseDecimal(text), 'must be a number.')
   })
 
-test('A seventh decimal is refused, in whatever notation, rather than rounded', () => {
+test('A seventh decimal is rejected in any notation, not rounded', () => {
   for (const text of [
     '0.0000001',
     '1.1234567',
@@ -70,7 +70,7 @@ test('A seventh decimal is refused, in whatever notation, rather than rounded', 
     assert.equal(parseDecimal(text), 'must have at most 6 decimals.')
 })
 
-test('A number beyond 9,000,000,000,000 is refused without being worked out', () => {
+test('A number beyond 9,000,000,000,000 is rejected without being computed', () => {
   for (const text of [
     '9000000000000.000001',
     '-9000000000001',
@@ -81,7 +81,7 @@ test('A number beyond 9,000,000,000,000 is refused without being worked out', ()
     assert.equal(parseDecimal(text), 'must be at most 9000000000000 on either side of zero.')
 })
 
-test('What is written is read back as the same number, and JSON reads it too', () => {
+test('A formatted number parses to the same number, and is valid JSON', () => {
   fc.assert(
     fc.property(anyDecimal, (value) => {
       const text = formatDecimal(value)
@@ -91,7 +91,7 @@ test('What is written is read back as the same number, and JSON reads it too', (
   )
 })
 
-test('What is written is the shortest notation of its number', () => {
+test('A number is formatted in its shortest notation', () => {
   fc.assert(
     fc.property(anyDecimal, (value) => {
       assert.doesNotMatch(formatDecimal(value), /\.\d*0$|\.$|^-0$|^0\d|e/)
@@ -99,7 +99,7 @@ test('What is written is the shortest notation of its number', () => {
   )
 })
 
-test('Every notation of one number is read as the same, however its point is moved by an exponent', () => {
+test('All notations of a number parse to the same value, whatever their exponents', () => {
   const notZero = anyDecimal.filter((value) => value !== 0n)
   fc.assert(
     fc.property(notZero, fc.nat({ max: 30 }), (value, zeros) => {
@@ -114,13 +114,13 @@ test('Every notation of one number is read as the same, however its point is mov
   )
 })
 
-test('An integer is told from a fraction', () => {
+test('integerOf returns the integer, and undefined for a fraction', () => {
   assert.equal(integerOf(decimalOf(7n)), 7n)
   assert.equal(integerOf(-decimalOf(7n)), -7n)
   assert.equal(integerOf(decimalOf(7n) + 1n), undefined)
 })
 
-test('A quotient is rounded to the nearest, and halfway to the even neighbour', () => {
+test('A quotient is rounded to the nearest, and half to even', () => {
   for (const [dividend, divisor, quotient] of [
     [10n, 4n, 2n],
     [14n, 4n, 4n],

@@ -29,9 +29,9 @@ const buyOrder: Order = {
   isInSequence: false,
 }
 
-type Loss = 'request' | 'answer' | undefined
+type Loss = 'request' | 'response' | undefined
 
-/** A table of its own on the server, at an address through which the test can lose transactions on their way there or back. */
+/** A private table behind a proxy that can drop the request or the response of a transaction. */
 async function createLossyTable(t: TestContext, server: string) {
   const table = await freshTable(t, server)
   const { host } = new URL(table)
@@ -42,12 +42,12 @@ async function createLossyTable(t: TestContext, server: string) {
       : undefined
     if (loss === 'request') return incoming.socket.destroy()
     const { method = 'POST', url = '/', headers } = incoming
-    const onward = request(`http://${host}${url}`, { method, headers: { ...headers, host } })
-    incoming.pipe(onward)
-    const [answer] = await once(onward, 'response')
-    if (loss === 'answer') return answer.on('end', () => incoming.socket.destroy()).resume()
-    outgoing.writeHead(answer.statusCode, answer.headers)
-    answer.pipe(outgoing)
+    const forwarded = request(`http://${host}${url}`, { method, headers: { ...headers, host } })
+    incoming.pipe(forwarded)
+    const [response] = await once(forwarded, 'response')
+    if (loss === 'response') return response.on('end', () => incoming.socket.destroy()).resume()
+    outgoing.writeHead(response.statusCode, response.headers)
+    response.pipe(outgoing)
   })
   proxy.listen(0, '127.0.0.1')
   await once(proxy, 'listening')
@@ -66,8 +66,8 @@ async function createLossyTable(t: TestContext, server: string) {
 }
 
 async function checkBooks(world: World, account: string, orders: number): Promise<void> {
-  const filed = (await world.get(`${account}/orders?limit=1000`)).json()
-  assert.equal(filed.length, orders)
+  const listed = (await world.get(`${account}/orders?limit=1000`)).json()
+  assert.equal(listed.length, orders)
   const ledger: { amount: number }[] = (await world.get(`${account}/ledger?limit=1000`)).json()
   assert.equal(ledger.length, orders + 1)
   const { cash } = (await world.get(account)).json()
@@ -78,40 +78,40 @@ async function checkBooks(world: World, account: string, orders: number): Promis
 }
 
 if (server !== undefined) {
-  for (const loss of ['request', 'answer'] as const)
-    test(`An order whose ${loss} is lost on the way is done once, and answered as if nothing had happened`, async (t) => {
+  for (const loss of ['request', 'response'] as const)
+    test(`An order whose ${loss} is lost on the network takes effect once, and succeeds`, async (t) => {
       const table = await createLossyTable(t, server)
       const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
       const account = await world.open()
       let losses = 0
       table.lose(() => (losses++ % 2 === 0 ? loss : undefined))
       for (let i = 0; i < 5; i++) {
-        const answer = await world.order(account, { issuer_name: `I${i}`, total_shares: 1, share_price: 1 })
-        assert.equal(answer.statusCode, 200)
-        assert.deepEqual(answer.json().business_errors, [])
-        assert.equal(answer.json().current_balance.cash, 999 - i)
+        const response = await world.order(account, { issuer_name: `I${i}`, total_shares: 1, share_price: 1 })
+        assert.equal(response.statusCode, 200)
+        assert.deepEqual(response.json().business_errors, [])
+        assert.equal(response.json().current_balance.cash, 999 - i)
       }
       assert.equal(losses, 10)
       await checkBooks(world, account, 5)
     })
 
-  test('Where no answer comes at all it is 503 and unknown, and the retry under its key has one effect', async (t) => {
+  test('Without any response the status is 503 with an unknown outcome, and a retry with the same key has one effect', async (t) => {
     const table = await createLossyTable(t, server)
     const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
     const account = await world.open()
     const place = () => world.order(account, {}, { 'idempotency-key': 'one' })
-    table.lose(() => 'answer')
+    table.lose(() => 'response')
     const lost = await place()
     assert.equal(lost.statusCode, 503)
     assert.match(lost.json().type, /outcome-unknown/)
     table.lose(() => undefined)
-    const found = await place()
-    assert.equal(found.statusCode, 200)
-    assert.equal(found.headers['idempotency-replayed'], 'true')
+    const retried = await place()
+    assert.equal(retried.statusCode, 200)
+    assert.equal(retried.headers['idempotency-replayed'], 'true')
     await checkBooks(world, account, 1)
   })
 
-  test('While DynamoDB is away or hangs it is 503 with Retry-After; then orders go on, without a restart', async (t) => {
+  test('While DynamoDB is down or hangs the status is 503 with Retry-After; afterwards orders succeed without a restart', async (t) => {
     const engine = await startPrivateEngine('dynamodb')
     t.after(() => engine.dispose())
     const url = Object.assign(new URL(engine.url), { pathname: '/accounts' }).href
@@ -123,8 +123,12 @@ if (server !== undefined) {
     const account = await world.open()
 
     engine.pause()
-    const answers = await Promise.all([world.order(account), world.get(account), world.get('/health/ready')])
-    for (const { statusCode, headers } of answers) {
+    const responses = await Promise.all([
+      world.order(account),
+      world.get(account),
+      world.get('/health/ready'),
+    ])
+    for (const { statusCode, headers } of responses) {
       assert.equal(statusCode, 503)
       assert.ok(headers['retry-after'])
     }
@@ -134,7 +138,7 @@ if (server !== undefined) {
     assert.equal((await world.order(account, { issuer_name: 'NEXT' })).statusCode, 200)
     await checkBooks(world, account, orders + 1)
 
-    // The stand-in keeps nothing, so all that can be seen of a restart is that the service needs none.
+    // The stand-in loses its data on a restart, so this only shows that the service needs no restart.
     await engine.kill()
     assert.equal((await world.get(account)).statusCode, 503)
     await engine.restart()
@@ -143,7 +147,7 @@ if (server !== undefined) {
     assert.equal((await world.post('/accounts', { cash: 1 })).statusCode, 200)
   })
 
-  test('An account that holds as much as it may, in the longest names, takes orders and answers them again', async (t) => {
+  test('An account with the maximum of positions and the longest names accepts orders and replays their outcomes', async (t) => {
     const BROKERAGE_DATABASE_URL = await freshTable(t, server)
     const world = await createWorld(t, { BROKERAGE_DATABASE_URL })
     const account = await world.open('9000000000000')
@@ -168,18 +172,18 @@ if (server !== undefined) {
     assert.equal((await world.order(account, named)).body, first.body)
   })
 
-  test('Of two who make the table at the same time one does, and the other finds it', async (t) => {
+  test('Of two processes that create the table concurrently one creates it, and the other finds it', async (t) => {
     const url = Object.assign(new URL(server), { pathname: `/test_twice_${process.pid}` }).href
     t.after(() => migrateStorage(url, 'down'))
-    const made = await Promise.all([migrateStorage(url, 'up'), migrateStorage(url, 'up')])
-    assert.deepEqual(made.flat(), ['0001-create-table'])
+    const applied = await Promise.all([migrateStorage(url, 'up'), migrateStorage(url, 'up')])
+    assert.deepEqual(applied.flat(), ['0001-create-table'])
     assert.deepEqual(await migrateStorage(url, 'status'), ['0001-create-table applied'])
     assert.deepEqual(await migrateStorage(url, 'up'), [])
   })
 }
 
 if (server !== undefined && redis !== undefined) {
-  test('A Redis that lies about repetitions changes no outcome', async (t) => {
+  test('Wrong hints in Redis change no outcome', async (t) => {
     const BROKERAGE_DATABASE_URL = await freshTable(t, server)
     const world = await createWorld(t, { BROKERAGE_DATABASE_URL, CACHE_URL: redis })
     const client = await createClient({ url: redis }).connect()
@@ -188,22 +192,22 @@ if (server !== undefined && redis !== undefined) {
     const account = await world.open()
     await world.order(account, { issuer_name: 'OTHER' })
     await until(async () => (await client.keys(pattern)).length > 0)
-    for (const lie of ['1', '77', '-1', 'text', '999999999999999'])
+    for (const hint of ['1', '77', '-1', 'text', '999999999999999'])
       for (const share_price of [1, 2]) {
-        assert.equal((await world.order(account, { issuer_name: lie, share_price })).statusCode, 200)
-        for (const key of await client.keys(pattern)) await client.set(key, lie)
+        assert.equal((await world.order(account, { issuer_name: hint, share_price })).statusCode, 200)
+        for (const key of await client.keys(pattern)) await client.set(key, hint)
       }
     const orders: { issuer_name: string; business_errors: string[] }[] = (
       await world.get(`${account}/orders`)
     ).json()
-    const repeated = orders.filter(({ business_errors: errors }) => errors.length > 0)
+    const refused = orders.filter(({ business_errors: errors }) => errors.length > 0)
     assert.deepEqual(
-      repeated.map(({ issuer_name, business_errors }) => [issuer_name, ...business_errors]),
-      ['1', '77', '-1', 'text', '999999999999999'].map((lie) => [lie, 'DUPLICATED_OPERATION']),
+      refused.map(({ issuer_name, business_errors }) => [issuer_name, ...business_errors]),
+      ['1', '77', '-1', 'text', '999999999999999'].map((hint) => [hint, 'DUPLICATED_OPERATION']),
     )
   })
 
-  test('Without Redis repetitions are found all the same', async (t) => {
+  test('Duplicates are found while Redis is down', async (t) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
     const BROKERAGE_DATABASE_URL = await freshTable(t, server)

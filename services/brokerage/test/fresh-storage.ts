@@ -6,8 +6,8 @@ import type { TestContext } from 'node:test'
 import { migrateStorage } from '../src/storage.ts'
 
 /**
- * The address of a storage of its own for a test: embedded, in a file, so that several may open it; or a table of the
- * DynamoDB at `TEST_DATABASE`, by which the tests of the service run on it as they are.
+ * The URL of a private storage for a test: a SQLite file, which several apps may open, or a table of the DynamoDB at
+ * `TEST_DATABASE`.
  */
 export async function freshStorage(t: TestContext): Promise<string> {
   const server = process.env.TEST_DATABASE
@@ -17,7 +17,7 @@ export async function freshStorage(t: TestContext): Promise<string> {
   return `sqlite:${join(folder, 'brokerage.db')}`
 }
 
-/** A table on this server, which goes when the test is over. */
+/** A private table on this server, deleted after the test. */
 export async function freshTable(t: TestContext, server: string): Promise<string> {
   const url = Object.assign(new URL(server), { pathname: `/test_${randomBytes(6).toString('hex')}` }).href
   await migrateStorage(url, 'up')

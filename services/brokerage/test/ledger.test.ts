@@ -21,7 +21,7 @@ const anyOrder: fc.Arbitrary<ReferenceOrder> = fc.record({
 })
 const openingCash = fc.constantFrom(0n, 1n, 100_000_000n, 1_000_000_000n)
 
-test('Any sequence of orders is decided as the reference decides it, and cash and shares are the sums of the ledger', async (t) => {
+test('Any sequence of orders is decided as by the reference, and cash and shares are the sums of the ledger', async (t) => {
   const world = await createWorld(t)
   await fc.assert(
     fc.asyncProperty(openingCash, fc.array(anyOrder, { maxLength: 30 }), async (cash, orders) => {
@@ -40,55 +40,55 @@ test('Any sequence of orders is decided as the reference decides it, and cash an
   )
 })
 
-test('Any interleaving of orders and batches ends as if they had come one after the other', async (t) => {
+test('Any interleaving of orders and batches has the result of a serial execution', async (t) => {
   const world = await createWorld(t)
   const requests = fc.array(fc.oneof(anyOrder, fc.array(anyOrder, { maxLength: 4 })), { maxLength: 24 })
   await fc.assert(
     fc.asyncProperty(openingCash, requests, async (cash, requests) => {
       const account = await world.open(formatDecimal(cash))
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         requests.map((orders) =>
           world.post(`${account}/orders`, Array.isArray(orders) ? orders.map(bodyOf) : bodyOf(orders)),
         ),
       )
-      const told = answers.flatMap((answer) => answer.json())
-      assert.equal(told.length, requests.flat().length)
-      await checkBooks(world, account, cash, told)
+      const outcomes = responses.flatMap((response) => response.json())
+      assert.equal(outcomes.length, requests.flat().length)
+      await checkBooks(world, account, cash, outcomes)
     }),
     { numRuns: 60 },
   )
 })
 
-test('It holds too when two processes take the orders of one account', async (t) => {
+test('The same holds when two processes accept orders of one account', async (t) => {
   const [one, other] = await createTwins(t)
   await fc.assert(
     fc.asyncProperty(openingCash, fc.array(anyOrder, { maxLength: 24 }), async (cash, orders) => {
       const account = await one.open(formatDecimal(cash))
-      const answers = await Promise.all(
+      const responses = await Promise.all(
         orders.map((order, i) => (i % 2 === 0 ? one : other).post(`${account}/orders`, bodyOf(order))),
       )
       await checkBooks(
         other,
         account,
         cash,
-        answers.map((answer) => answer.json()),
+        responses.map((response) => response.json()),
       )
     }),
     { numRuns: 30 },
   )
 })
 
-test('Of 200 parallel purchases over one balance exactly as many are accepted as it can pay', async (t) => {
+test('Of 200 parallel purchases exactly as many are accepted as the cash can pay for', async (t) => {
   const world = await createWorld(t)
   const account = await world.open('1000.5')
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 200 }, (_, i) =>
       world.order(account, { issuer_name: `issuer-${i}`, total_shares: 1, share_price: '10.01' }),
     ),
   )
-  const accepted = answers.filter((answer) => answer.json().business_errors.length === 0)
+  const accepted = responses.filter((response) => response.json().business_errors.length === 0)
   assert.equal(accepted.length, 99)
-  for (const answer of answers) assert.equal(answer.statusCode, 200)
+  for (const { statusCode } of responses) assert.equal(statusCode, 200)
   const { cash, issuers } = (await world.get(account)).json()
   assert.equal(cash, 9.51)
   assert.equal(issuers.length, 99)
@@ -98,14 +98,14 @@ test('Of 200 parallel purchases over one balance exactly as many are accepted as
 test('Of 200 parallel copies of one order exactly one is accepted, and the others are duplicates', async (t) => {
   const [one, other] = await createTwins(t)
   const account = await one.open()
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 200 }, (_, i) => (i % 2 === 0 ? one : other).order(account, { share_price: 1 })),
   )
-  const errors = answers.map((answer) => String(answer.json().business_errors)).sort()
+  const errors = responses.map((response) => String(response.json().business_errors)).sort()
   assert.deepEqual(errors, ['', ...Array.from({ length: 199 }, () => 'DUPLICATED_OPERATION')])
 })
 
-test('Parallel requests with one Idempotency-Key or one client_order_id have one effect, through two processes', async (t) => {
+test('Parallel requests with the same Idempotency-Key or client_order_id have one effect, through two processes', async (t) => {
   const [one, other] = await createTwins(t)
   const account = await one.open()
   const busy = Array.from({ length: 20 }, (_, i) =>
@@ -117,15 +117,15 @@ test('Parallel requests with one Idempotency-Key or one client_order_id have one
   const named = Array.from({ length: 20 }, (_, i) =>
     (i % 2 === 0 ? one : other).order(account, { issuer_name: 'NAMED', client_order_id: 'one' }),
   )
-  for (const answer of await Promise.all(keyed)) assert.ok([200, 409].includes(answer.statusCode))
+  for (const { statusCode } of await Promise.all(keyed)) assert.ok([200, 409].includes(statusCode))
   const bodies = new Set((await Promise.all(named)).map(({ body }) => body))
   assert.equal(bodies.size, 1)
-  for (const answer of await Promise.all(busy)) assert.deepEqual(answer.json().business_errors, [])
+  for (const response of await Promise.all(busy)) assert.deepEqual(response.json().business_errors, [])
   assert.equal((await one.get(account)).json().cash, 1000 - 40 - 100 - 100)
   assert.equal((await one.get(`${account}/orders`)).json().length, 22)
 })
 
-test('What refuses one request leaves those that came with it alone', async (t) => {
+test('The failure of one request does not affect those processed with it', async (t) => {
   const world = await createWorld(t)
   const account = await world.open()
   const first = world.order(account, { issuer_name: 'FIRST' })
@@ -134,10 +134,10 @@ test('What refuses one request leaves those that came with it alone', async (t) 
     world.order(account, { ...change, client_order_id: 'same' }),
   )
   const last = world.order(account, { issuer_name: 'LAST' })
-  for (const answer of await Promise.all(missing)) assert.equal(answer.statusCode, 404)
+  for (const { statusCode } of await Promise.all(missing)) assert.equal(statusCode, 404)
   const statuses = (await Promise.all(conflict)).map(({ statusCode }) => statusCode)
   assert.deepEqual(statuses, [200, 409])
-  for (const answer of [await first, await last]) assert.deepEqual(answer.json().business_errors, [])
+  for (const response of [await first, await last]) assert.deepEqual(response.json().business_errors, [])
 })
 
 function bodyOf({ operation, issuer, shares, price, second }: ReferenceOrder) {
@@ -150,14 +150,14 @@ function bodyOf({ operation, issuer, shares, price, second }: ReferenceOrder) {
   }
 }
 
-/** Two brokerages on one database, each with a connection of its own, as two processes have. */
+/** Two brokerages on one database with separate connections, like two processes. */
 async function createTwins(t: TestContext): Promise<[World, World]> {
   const settings = { BROKERAGE_DATABASE_URL: await freshStorage(t) }
   return [await createWorld(t, settings), await createWorld(t, settings)]
 }
 
 type Entry = { kind: string; issuer_name?: string; shares: string; amount: string; cash: string }
-type Filed = {
+type ListedOrder = {
   operation: ReferenceOrder['operation']
   issuer_name: string
   total_shares: string
@@ -165,31 +165,31 @@ type Filed = {
   timestamp: string
   business_errors: string[]
 }
-type Told = { current_balance: { cash: number }; business_errors: string[] }
+type Outcome = { current_balance: { cash: number }; business_errors: string[] }
 
 /**
- * The history of an account must be one that the reference makes too, order by order; its ledger must sum up to what it has; and
- * what was told to clients must be what is in the history.
+ * Asserts that the reference decides the history of an account in the same way, that the ledger sums up to the balance, and that
+ * the responses to the clients match the history.
  */
 async function checkBooks(
   world: World,
   account: string,
   cash: bigint,
-  told?: readonly Told[],
+  outcomes?: readonly Outcome[],
 ): Promise<void> {
   const list = async (url: string) => withTextNumbers((await world.get(`${url}?limit=1000`)).body)
-  const history: Filed[] = await list(`${account}/orders`)
+  const history: ListedOrder[] = await list(`${account}/orders`)
   const reference = createReference(cash)
-  const balances: [number, string][] = history.map((filed) => {
-    const { operation, issuer_name: issuer, total_shares, share_price, timestamp } = filed
+  const balances: [number, string][] = history.map((listed) => {
+    const { operation, issuer_name: issuer, total_shares, share_price, timestamp } = listed
     const second = Number(timestamp) - startSeconds
     const order = { operation, issuer, shares: Number(total_shares), price: decimal(share_price), second }
-    assert.deepEqual(filed.business_errors, reference.place(order))
-    return [Number(formatDecimal(reference.cash())), String(filed.business_errors)]
+    assert.deepEqual(listed.business_errors, reference.place(order))
+    return [Number(formatDecimal(reference.cash())), String(listed.business_errors)]
   })
-  if (told !== undefined)
+  if (outcomes !== undefined)
     assert.deepEqual(
-      told.map((one) => [one.current_balance.cash, String(one.business_errors)]).sort(),
+      outcomes.map((one) => [one.current_balance.cash, String(one.business_errors)]).sort(),
       balances.sort(),
     )
   const ledger: Entry[] = await list(`${account}/ledger`)
@@ -203,11 +203,14 @@ async function checkBooks(
     shares[entry.issuer_name] = (shares[entry.issuer_name] ?? 0) + Number(entry.shares)
     assert.ok(Number(shares[entry.issuer_name]) >= 0)
   }
-  const held: { cash: string; issuers: { issuer_name: string; total_shares: string }[] } = withTextNumbers(
+  const balance: { cash: string; issuers: { issuer_name: string; total_shares: string }[] } = withTextNumbers(
     (await world.get(account)).body,
   )
-  const positions = held.issuers.map(({ issuer_name, total_shares }) => [issuer_name, Number(total_shares)])
-  assert.equal(decimal(held.cash), sum)
+  const positions = balance.issuers.map(({ issuer_name, total_shares }) => [
+    issuer_name,
+    Number(total_shares),
+  ])
+  assert.equal(decimal(balance.cash), sum)
   assert.equal(sum, reference.cash())
   assert.deepEqual(Object.fromEntries(positions.sort()), reference.shares())
   assert.deepEqual(
@@ -218,7 +221,7 @@ async function checkBooks(
   )
 }
 
-/** The numbers of an answer as they are written, so that comparing them rounds nothing. */
+/** Parses a response with the numbers as text, so that comparing them rounds nothing. */
 function withTextNumbers(body: string) {
   const texts = JSON.parse(body, (_key, value, { source }) => (typeof value === 'number' ? source : value))
   return JSON.parse(JSON.stringify(texts))

@@ -8,7 +8,7 @@ const usual: MarketRules = { open: '06:00:00', close: '15:00:00', zone: '-06:00'
 const market = (rules: Partial<MarketRules> = {}) => createMarket({ ...usual, ...rules })
 const at = (text: string) => Date.parse(text)
 
-test('The market is open from 06:00:00 until just before 15:00:00 at UTC-6', () => {
+test('By default the market is open from 06:00:00 until just before 15:00:00 at UTC-6', () => {
   const { isOpen } = market()
   for (const [time, expected] of [
     ['05:59:59.999', false],
@@ -21,7 +21,7 @@ test('The market is open from 06:00:00 until just before 15:00:00 at UTC-6', () 
     assert.equal(isOpen(at(`2030-01-01T${time}-06:00`)), expected, time)
 })
 
-test('It is open every day unless told otherwise, also before 1970', () => {
+test('By default it is open every day, also before 1970', () => {
   const { isOpen } = market()
   for (let day = 1; day <= 14; day++) {
     const date = `2030-06-${String(day).padStart(2, '0')}`
@@ -31,7 +31,7 @@ test('It is open every day unless told otherwise, also before 1970', () => {
   assert.ok(isOpen(at('1969-03-02T12:00:00-06:00')))
 })
 
-test('MARKET_DAYS closes it on the other days, by the calendar of its own zone', () => {
+test('Outside of MARKET_DAYS, in the calendar of its time zone, it is closed', () => {
   const { isOpen } = market({ days: 'mon-fri' })
   assert.ok(isOpen(at('2030-01-04T14:00:00-06:00')), 'Friday')
   assert.ok(!isOpen(at('2030-01-05T12:00:00-06:00')), 'Saturday')
@@ -41,7 +41,7 @@ test('MARKET_DAYS closes it on the other days, by the calendar of its own zone',
   assert.ok(tokyo.isOpen(at('2030-01-04T22:00:00Z')), 'Friday in UTC, Saturday in Tokyo')
 })
 
-test('Days are names, lists and ranges, also around the end of the week', () => {
+test('Days are names, lists and ranges, also across the end of the week', () => {
   const openDays = (days: string) =>
     ['06', '07', '08', '09', '10', '11', '12'].filter((day) =>
       market({ days }).isOpen(at(`2030-01-${day}T12:00:00-06:00`)),
@@ -51,7 +51,7 @@ test('Days are names, lists and ranges, also around the end of the week', () => 
   assert.deepEqual(openDays('sun,tue-wed'), ['06', '08', '09'])
 })
 
-test('A market that closes before it opens is open over night, on the days on which it opens', () => {
+test('A market whose closing time is before its opening time is open overnight, from the days on which it opens', () => {
   const { isOpen } = market({ open: '22:00', close: '04:00', days: 'fri' })
   for (const [time, expected] of [
     ['2030-01-04T21:59:59-06:00', false],
@@ -64,7 +64,7 @@ test('A market that closes before it opens is open over night, on the days on wh
     assert.equal(isOpen(at(time)), expected, time)
 })
 
-test('In a zone with summer time the hours are those of its clocks on both sides of the change', () => {
+test('In a zone with daylight saving time the hours are local times before and after the change', () => {
   const { isOpen } = market({ zone: 'America/New_York', open: '09:30', close: '16:00' })
   for (const [time, expected] of [
     ['2030-03-09T14:29:59Z', false],
@@ -81,27 +81,27 @@ test('In a zone with summer time the hours are those of its clocks on both sides
     assert.equal(isOpen(at(time)), expected, time)
 })
 
-test('An opening that the clocks skip is as much later as they jump', () => {
+test('A skipped opening time is later by the size of the jump', () => {
   const { isOpen } = market({ zone: 'America/New_York', open: '02:30', close: '10:00' })
   assert.ok(!isOpen(at('2030-03-10T03:29:59-04:00')))
   assert.ok(isOpen(at('2030-03-10T03:30:00-04:00')))
 })
 
-test('A closing that the clocks show twice is at the first of the two', () => {
+test('A closing time that occurs twice means the first occurrence', () => {
   const { isOpen } = market({ zone: 'America/New_York', open: '00:30', close: '01:30' })
   assert.ok(isOpen(at('2030-11-03T01:29:59-04:00')))
   assert.ok(!isOpen(at('2030-11-03T01:30:00-04:00')))
   assert.ok(!isOpen(at('2030-11-03T01:15:00-05:00')))
 })
 
-test('A session that a change of the clocks leaves no time for does not happen', () => {
+test('A session that a clock change leaves no time for does not take place', () => {
   const { isOpen, hours } = market({ zone: 'America/New_York', open: '02:30', close: '03:15' })
   const midnight = at('2030-03-10T00:00:00-05:00')
   for (let minute = 0; minute < 23 * 60; minute++) assert.ok(!isOpen(midnight + minute * 60_000))
   assert.equal(hours(at('2030-03-10T01:00:00-05:00')).nextOpen, '2030-03-11T02:30:00-04:00')
 })
 
-test('The next opening and closing are told with the offset of the zone', () => {
+test('The next opening and closing are reported with the offset of the zone', () => {
   assert.deepEqual(market().hours(at('2030-01-01T05:00:00-06:00')), {
     isOpen: false,
     nextOpen: '2030-01-01T06:00:00-06:00',
@@ -126,7 +126,7 @@ test('The next opening and closing are told with the offset of the zone', () => 
   assert.equal(market({ zone: '+05:30' }).hours(0).nextOpen, '1970-01-01T06:00:00+05:30')
 })
 
-test('A market that opens when it closes is open all day, and sessions that touch are one', () => {
+test('A market whose opening and closing times are equal is open all day, and adjacent sessions are merged', () => {
   const week = market({ open: '00:00', close: '00:00', days: 'mon-fri' })
   assert.deepEqual(week.hours(at('2030-01-05T12:00:00-06:00')), {
     isOpen: false,
@@ -138,7 +138,7 @@ test('A market that opens when it closes is open all day, and sessions that touc
   })
 })
 
-test('What is said to come next is what comes next, for any hours, days and instant', () => {
+test('The reported next opening and closing agree with isOpen, for any hours, days and instant', () => {
   const time = fc
     .tuple(fc.integer({ min: 0, max: 23 }), fc.integer({ min: 0, max: 59 }))
     .map(([h, m]) => `${String(h).padStart(2, '0')}:${String(m).padStart(2, '0')}`)
@@ -161,7 +161,7 @@ test('What is said to come next is what comes next, for any hours, days and inst
         assert.equal(isOpen(at(text) - 1), before)
         assert.equal(isOpen(at(text)), !before)
       }
-      // Until the first of the two nothing changes.
+      // The state does not change before the first of the two.
       const next = Math.min(
         ...[nextOpen, nextClose].flatMap((text) => (text === undefined ? [] : [at(text)])),
         now + 86_400_000,
@@ -171,7 +171,7 @@ test('What is said to come next is what comes next, for any hours, days and inst
   )
 })
 
-test('A zone is an offset or a name that the time zone database knows', () => {
+test('A zone is an offset or a name in the time zone database', () => {
   for (const zone of ['-06:00', '+00:00', '+05:45', 'UTC', 'America/Mexico_City', 'Europe/London'])
     assert.ok(isZone(zone), zone)
   for (const zone of ['', 'Mars/Olympus', '-6', 'UTC-6', '-24:00', '../../etc/passwd'])

@@ -12,7 +12,7 @@ import type { Order } from '../src/order.ts'
 import { createOrderProcessor } from '../src/order-processor.ts'
 import type { Outcome } from '../src/order-processor.ts'
 import { createSqlAccountStore } from '../src/sql-account-store.ts'
-import type { AccountTables } from '../src/sql-account-store.ts'
+import type { AccountTables } from '../src/sql-account-statements.ts'
 
 const buy: Order = {
   operation: 'BUY',
@@ -26,31 +26,35 @@ const buy: Order = {
   isInSequence: false,
 }
 
-/** A desk over a private database, and how many orders each unit had. */
-async function createDesk(t: TestContext, over: (store: AccountStore) => Partial<AccountStore> = () => ({})) {
+/** An order processor on a private database, and the number of orders in each unit. */
+async function createProcessor(
+  t: TestContext,
+  overridesOf: (store: AccountStore) => Partial<AccountStore> = () => ({}),
+) {
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
   const store = createSqlAccountStore(database)
   const units: number[] = []
+  const overrides = overridesOf(store)
   const watched: AccountStore = {
     ...store,
-    ...over(store),
-    commitBatch(filing, answers) {
-      units.push(filing.orders.length)
-      return (over(store).commitBatch ?? store.commitBatch)(filing, answers)
+    ...overrides,
+    commitBatch(batch, records) {
+      units.push(batch.orders.length)
+      return (overrides.commitBatch ?? store.commitBatch)(batch, records)
     },
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
-  const desk = createOrderProcessor({ store: watched, market })
+  const processor = createOrderProcessor({ store: watched, market })
   const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])
   const place = (orders: Partial<Order>[], records: readonly IdempotencyRecord[] = []) =>
-    desk.place(
+    processor.place(
       id,
       orders.map((order) => ({ ...buy, ...order })),
       (outcomes) => ({ response: outcomes.map(rulesOf), records }),
     )
-  return { database, store, desk, id, place, units }
+  return { database, store, processor, id, place, units }
 }
 
 function rulesOf(outcome: Outcome): string {
@@ -64,22 +68,22 @@ const taken: IdempotencyRecord = {
   createdAtMs: 1_000_000,
 }
 
-test('Orders that arrive while others of their account are under way share the next unit', async (t) => {
-  const { place, units } = await createDesk(t)
+test('Orders that arrive while others of their account are processed share the next unit', async (t) => {
+  const { place, units } = await createProcessor(t)
   await Promise.all(Array.from({ length: 40 }, (_, i) => place([{ issuer: `issuer-${i}` }])))
   assert.deepEqual(units, [1, 39])
 })
 
 test('A unit has 256 orders at most, unless one batch alone has more', async (t) => {
-  const { place, units } = await createDesk(t)
+  const { place, units } = await createProcessor(t)
   const many = (count: number) => Array.from({ length: count }, () => ({ operation: 'HOLD' }))
   await Promise.all([place(many(1)), place(many(300)), place(many(200)), place(many(56)), place(many(1))])
   assert.deepEqual(units, [1, 300, 256, 1])
 })
 
-test('Orders of one unit see each other, as duplicates and in what they leave', async (t) => {
-  const { place, units } = await createDesk(t)
-  const answers = await Promise.all([
+test('Orders of one unit see the effects of those before them, also as duplicates', async (t) => {
+  const { place, units } = await createProcessor(t)
+  const outcomes = await Promise.all([
     place([{ issuer: 'FIRST' }]),
     place([{ price: decimalOf(980n) }]),
     place([{}]),
@@ -90,7 +94,7 @@ test('Orders of one unit see each other, as duplicates and in what they leave', 
     ]),
   ])
   assert.deepEqual(units, [1, 5])
-  assert.deepEqual(answers.flat(), [
+  assert.deepEqual(outcomes.flat(), [
     '',
     '',
     'DUPLICATED_OPERATION',
@@ -100,8 +104,8 @@ test('Orders of one unit see each other, as duplicates and in what they leave', 
   ])
 })
 
-test('A position that is closed and begun again in one unit is kept as it is then', async (t) => {
-  const { place, store, id } = await createDesk(t)
+test('A position that is closed and reopened within one unit is stored as it is afterwards', async (t) => {
+  const { place, store, id } = await createProcessor(t)
   await Promise.all([
     place([{ issuer: 'A' }, { issuer: 'B' }]),
     place([
@@ -120,8 +124,8 @@ test('A position that is closed and begun again in one unit is kept as it is the
   )
 })
 
-test('What refuses one of a unit leaves the others of the unit alone', async (t) => {
-  const { place, store, id, units, database } = await createDesk(t)
+test('The failure of one request does not affect the others of its unit', async (t) => {
+  const { place, store, id, units, database } = await createProcessor(t)
   await createSqlIdempotencyStore(database).insert(taken)
   const first = place([{ issuer: 'FIRST' }])
   const good = place([{ issuer: 'GOOD' }])
@@ -134,10 +138,10 @@ test('What refuses one of a unit leaves the others of the unit alone', async (t)
   assert.deepEqual([...(account?.positions.keys() ?? [])], ['FIRST', 'GOOD', 'ALSO GOOD'])
 })
 
-test('When the account has moved on, its orders are decided again on what it is now', async (t) => {
+test('When another process changed the account, the orders are decided again on its current state', async (t) => {
   let interferences = 3
-  const { place, units, store, id } = await createDesk(t, (store) => ({
-    async commitBatch(filing, answers) {
+  const { place, units, store, id } = await createProcessor(t, (store) => ({
+    async commitBatch(batch, records) {
       if (interferences-- > 0) {
         const account = await store.find(id)
         assert.ok(account)
@@ -145,15 +149,15 @@ test('When the account has moved on, its orders are decided again on what it is 
           {
             before: account,
             after: { ...account, sequence: account.sequence + 1 },
-            orders: [filed(account.sequence + 1)],
+            orders: [refused(account.sequence + 1)],
           },
           [],
         )
       }
-      return store.commitBatch(filing, answers)
+      return store.commitBatch(batch, records)
     },
   }))
-  const filed = (sequence: number) => ({
+  const refused = (sequence: number) => ({
     order: { ...buy, operation: 'HOLD' },
     sequence,
     refusals: [{ rule: 'INVALID_OPERATION' as const, sentences: {} }],
@@ -168,31 +172,31 @@ test('When the account has moved on, its orders are decided again on what it is 
   )
 })
 
-test('An account that never stands still is 503 after a bounded number of attempts', async (t) => {
-  const { place, units, store, id } = await createDesk(t, () => ({ commitBatch: async () => false }))
+test('When every attempt conflicts with another process, the order fails as overloaded after 64 attempts', async (t) => {
+  const { place, units, store, id } = await createProcessor(t, () => ({ commitBatch: async () => false }))
   await assert.rejects(place([{}]), (error) => error instanceof AppError && error.code === 'overloaded')
   assert.equal(units.length, 64)
   assert.equal((await store.find(id))?.cash, decimalOf(1000n))
 })
 
-test('A database that fails is told to everybody who waits, changes nothing, and is tried again by the next', async (t) => {
+test('A failure of the database fails all waiting requests, changes nothing, and does not affect later ones', async (t) => {
   let isDown = true
   const down = new AppError('dependency_down', 'The database cannot be written.')
-  const { place, store, id, units } = await createDesk(t, (store) => ({
-    commitBatch: (filing, answers) => (isDown ? Promise.reject(down) : store.commitBatch(filing, answers)),
+  const { place, store, id, units } = await createProcessor(t, (store) => ({
+    commitBatch: (batch, records) => (isDown ? Promise.reject(down) : store.commitBatch(batch, records)),
   }))
-  const answers = await Promise.allSettled([place([{}]), place([{ issuer: 'B' }]), place([{ issuer: 'C' }])])
-  for (const answer of answers) assert.equal(answer.status === 'rejected' && answer.reason, down)
+  const results = await Promise.allSettled([place([{}]), place([{ issuer: 'B' }]), place([{ issuer: 'C' }])])
+  for (const result of results) assert.equal(result.status === 'rejected' && result.reason, down)
   assert.deepEqual(units, [1, 2])
   assert.equal((await store.find(id))?.cash, decimalOf(1000n))
   isDown = false
   assert.deepEqual(await place([{}]), [''])
 })
 
-test('More than 20000 waiting orders are turned away, and there is room again when they are done', async (t) => {
-  const { desk, place } = await createDesk(t)
+test('More than 20000 waiting orders are refused as overloaded, until some of them are done', async (t) => {
+  const { processor, place } = await createProcessor(t)
   const many = Array.from({ length: 20_000 }, () => buy)
-  const missing = desk.place(77, many, () => ({ response: undefined, records: [] }))
+  const missing = processor.place(77, many, () => ({ response: undefined, records: [] }))
   await assert.rejects(place([{}]), (error) => error instanceof AppError && error.code === 'overloaded')
   await assert.rejects(missing, (error) => error instanceof AppError && error.code === 'not_found')
   assert.deepEqual(await place([{}]), [''])

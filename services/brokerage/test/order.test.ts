@@ -34,16 +34,16 @@ const buy: Order = {
 }
 
 const open: OrderConditions = { isMarketOpen: true, isDuplicate: false }
-const rules = (order: Partial<Order>, circumstances = open, on: Account = account) =>
-  evaluate(on, { ...buy, ...order }, circumstances).map(({ rule }) => rule)
+const rules = (order: Partial<Order>, conditions = open, on: Account = account) =>
+  evaluate(on, { ...buy, ...order }, conditions).map(({ rule }) => rule)
 const sentences = (order: Partial<Order>, on: Account = account) =>
   evaluate(on, { ...buy, ...order }, open)[0]?.sentences
 
-test('An order that breaks no rule is not refused, and its operation may be in either case', () => {
+test('An order that breaks no rule is accepted, with its operation in either case', () => {
   for (const operation of ['BUY', 'buy', 'Buy']) assert.deepEqual(rules({ operation }), [])
 })
 
-test('All that makes an operation invalid is told at once, and stops the other rules', () => {
+test('Everything that makes an operation invalid is reported at once, and the other rules are not checked', () => {
   const nothing = { operation: 'HOLD', issuer: '  ', shares: -1n, price: 0n, timestampMs: 2_000_000 }
   const closed = { isMarketOpen: false, isDuplicate: true }
   assert.deepEqual(evaluate(account, { ...buy, ...nothing }, closed), [
@@ -65,10 +65,10 @@ for (const [what, order] of [
   ['an empty operation', { operation: '' }],
   ['an empty issuer', { issuer: '' }],
   ['an issuer with white space around it', { issuer: 'AAPL ' }],
-  ['no shares', { shares: 0n }],
+  ['zero shares', { shares: 0n }],
   ['a fraction of a share', { shares: decimalOf(1n) + 1n }],
-  ['less than no shares', { shares: decimalOf(-2n) }],
-  ['a price of nothing', { price: 0n }],
+  ['a negative number of shares', { shares: decimalOf(-2n) }],
+  ['a price of zero', { price: 0n }],
   ['a negative price', { price: -1n }],
   ['a timestamp one millisecond in the future', { timestampMs: 1_000_001 }],
 ] as const)
@@ -76,7 +76,7 @@ for (const [what, order] of [
     assert.deepEqual(rules(order), ['INVALID_OPERATION'])
   })
 
-test('Only an order that must be in sequence may not be as old as the last one', () => {
+test('Only an order that must be in sequence needs a later timestamp than the last one', () => {
   const later = { ...account, lastTimestampMs: 1_000_000 }
   assert.deepEqual(rules({}, open, later), [])
   assert.deepEqual(rules({ isInSequence: true }, open, later), ['INVALID_OPERATION'])
@@ -85,7 +85,7 @@ test('Only an order that must be in sequence may not be as old as the last one',
   assert.deepEqual(rules(next, open, later), [])
 })
 
-test('Every other rule that is broken is told, in the order of the rules', () => {
+test('All other broken rules are reported, in the order of the rules', () => {
   const closed = { isMarketOpen: false, isDuplicate: true }
   assert.deepEqual(rules({ price: decimalOf(501n) }, closed), [
     'CLOSED_MARKET',
@@ -99,19 +99,19 @@ test('Every other rule that is broken is told, in the order of the rules', () =>
   ])
 })
 
-test('All of the cash can be spent, and not a millionth more', () => {
+test('All of the cash can be spent, but not a millionth more', () => {
   assert.deepEqual(rules({ price: decimalOf(500n) }), [])
   assert.deepEqual(rules({ price: decimalOf(500n) + 1n }), ['INSUFFICIENT_BALANCE'])
 })
 
-test('All of the shares can be sold, and not one more; other issuers and other cases do not count', () => {
-  const held = apply(account, buy)
-  assert.deepEqual(rules({ operation: 'SELL' }, open, held), [])
-  assert.deepEqual(rules({ operation: 'SELL', shares: decimalOf(3n) }, open, held), ['INSUFFICIENT_STOCKS'])
-  assert.deepEqual(rules({ operation: 'SELL', issuer: 'aapl' }, open, held), ['INSUFFICIENT_STOCKS'])
+test('All of the shares can be sold, but not one more; issuers that differ in case are different', () => {
+  const after = apply(account, buy)
+  assert.deepEqual(rules({ operation: 'SELL' }, open, after), [])
+  assert.deepEqual(rules({ operation: 'SELL', shares: decimalOf(3n) }, open, after), ['INSUFFICIENT_STOCKS'])
+  assert.deepEqual(rules({ operation: 'SELL', issuer: 'aapl' }, open, after), ['INSUFFICIENT_STOCKS'])
 })
 
-test('A purchase takes the cash and adds the shares; a sale does the opposite and sets the price', () => {
+test('A purchase subtracts cash and adds shares; a sale does the opposite and sets the price', () => {
   const bought = apply(account, buy)
   assert.equal(bought.cash, decimalOf(900n))
   const sold = apply(bought, { ...buy, operation: 'sell', shares: decimalOf(1n), price: decimalOf(70n) })
@@ -126,7 +126,7 @@ test('A purchase takes the cash and adds the shares; a sale does the opposite an
   assert.equal(account.positions.size, 0)
 })
 
-test('A position that reaches zero is dropped, and one that comes back stands behind the others', () => {
+test('A position that reaches zero is removed, and one that is reopened is listed last', () => {
   const first = apply(account, buy)
   const second = apply({ ...first, sequence: 2 }, { ...buy, issuer: 'MSFT' })
   const closed = apply({ ...second, sequence: 3 }, { ...buy, operation: 'SELL' })
@@ -140,7 +140,7 @@ test('A position that reaches zero is dropped, and one that comes back stands be
   )
 })
 
-test('The average cost is that of what was bought, and a sale leaves it as it was', () => {
+test('The average cost is that of the purchases, and a sale leaves it unchanged', () => {
   const bought = [10n, 11n, 11n].reduce(
     (held, price) => apply(held, { ...buy, shares: decimalOf(1n), price: decimalOf(price) }),
     account,
@@ -153,7 +153,7 @@ test('The average cost is that of what was bought, and a sale leaves it as it wa
   assert.equal(left && averageCost(left), 10_666_666n)
 })
 
-test('Orders are duplicates when operation, issuer and shares are the same less than 300 seconds apart', () => {
+test('Orders are duplicates when operation, issuer and shares are equal and they are less than 300 seconds apart', () => {
   for (const other of [{ operation: 'SELL' }, { issuer: 'MSFT' }, { shares: decimalOf(3n) }])
     assert.notEqual(duplicateKey({ ...buy, ...other }), duplicateKey(buy))
   assert.equal(duplicateKey({ ...buy, operation: 'buy', price: 1n }), duplicateKey(buy))
@@ -173,10 +173,10 @@ test('Orders are duplicates when operation, issuer and shares are the same less 
   assert.ok(isWithinDuplicateWindow(byArrival, buy))
 })
 
-const anotherWay: Partial<Order> = { receivedMs: 5, hoursBy: 'server', clientOrderId: 'one' }
+const otherArrival: Partial<Order> = { receivedMs: 5, hoursBy: 'server', clientOrderId: 'one' }
 
-test('Two orders say the same when everything but the way they came is equal', () => {
-  assert.ok(isSameContent(buy, { ...buy, operation: 'buy', ...anotherWay }))
+test('Two orders have the same content when all but their arrival is equal', () => {
+  assert.ok(isSameContent(buy, { ...buy, operation: 'buy', ...otherArrival }))
   for (const other of [
     { operation: 'SELL' },
     { issuer: 'X' },
@@ -187,14 +187,14 @@ test('Two orders say the same when everything but the way they came is equal', (
     assert.ok(!isSameContent(buy, { ...buy, ...other }))
 })
 
-test('What would make a number of the account inexact is an invalid operation', () => {
+test('An order whose result would exceed the limit of exact numbers is an invalid operation', () => {
   const rich = { ...account, cash: decimalMax }
   const holding = apply(rich, { ...buy, shares: decimalOf(9_000_000_000_000n), price: 1n })
   assert.deepEqual(sentences({ shares: decimalOf(1n) }, holding), {
-    total_shares: 'No account holds so many shares of one issuer, or shares that cost so much.',
+    total_shares: 'The position would exceed the limit of shares or of cost.',
   })
   assert.deepEqual(sentences({ operation: 'SELL', shares: decimalOf(1n), price: decimalMax }, holding), {
-    share_price: 'No account holds so much cash.',
+    share_price: 'The cash of the account would exceed the limit.',
   })
   const costly = { shares: 5n, price: 1n, cost: decimalMax, since: 1 }
   const expensive = { ...account, positions: new Map([['AAPL', costly]]) }

@@ -1,6 +1,6 @@
 /**
- * The rules once more, as plainly as they can be written and without a word of the service's own code: what the service does
- * is compared with what this does. Money is in millionths, time in seconds since noon at the market.
+ * A second, deliberately simple implementation of the rules, independent of the service's code, which tests compare the
+ * service with. Money is in millionths, time in seconds since noon at the market.
  */
 export type ReferenceOrder = {
   operation: 'BUY' | 'SELL' | 'HOLD'
@@ -16,7 +16,7 @@ export function createReference(openingCash: bigint) {
   const accepted: ReferenceOrder[] = []
 
   return {
-    /** The rules that the order breaks; none when it was applied. */
+    /** The rules that the order breaks; empty when it was applied. */
     place(order: ReferenceOrder): string[] {
       const { operation, issuer, second, price } = order
       if (operation === 'HOLD' || order.shares <= 0 || price <= 0n || second > 0) return ['INVALID_OPERATION']

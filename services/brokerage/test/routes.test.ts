@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { buy, createWorld, startMs, startSeconds } from './world.ts'
 
-const held = (over: object = {}) => ({
+const position = (over: object = {}) => ({
   issuer_name: 'AAPL',
   total_shares: 2,
   share_price: 50,
@@ -11,7 +11,7 @@ const held = (over: object = {}) => ({
 })
 const problemType = 'application/problem+json; charset=utf-8'
 
-test('POST /accounts opens an account with cash, tells where it is, and counts on from 1', async (t) => {
+test('POST /accounts opens an account with cash and a Location, with ids from 1', async (t) => {
   const { post, get } = await createWorld(t)
   const response = await post('/accounts', { cash: 1000 })
   assert.equal(response.statusCode, 200)
@@ -34,7 +34,7 @@ for (const [notation, cash] of [
   ['"8999999999999.999999"', '8999999999999.999999'],
   ['9000000000000', '9000000000000'],
 ] as const)
-  test(`Cash of ${notation} is kept to the last digit and told in its shortest notation`, async (t) => {
+  test(`Cash of ${notation} is stored exactly and returned in its shortest notation`, async (t) => {
     const { post, get } = await createWorld(t)
     const expected = `{"id":1,"cash":${cash},"issuers":[]}`
     const response = await post('/accounts', `{"cash":${notation}}`)
@@ -72,7 +72,7 @@ const accountFaults: readonly (readonly [string, Record<string, string>])[] = [
   ['null', { body: 'The body must be object.' }],
 ]
 for (const [body, errors] of accountFaults)
-  test(`POST /accounts refuses ${body} with every fault by field, and opens nothing`, async (t) => {
+  test(`POST /accounts rejects ${body} with every fault by field, and opens no account`, async (t) => {
     const { post, get } = await createWorld(t)
     const response = await post('/accounts', body)
     assert.equal(response.statusCode, 400)
@@ -81,43 +81,43 @@ for (const [body, errors] of accountFaults)
     assert.equal((await get('/accounts/1')).statusCode, 404)
   })
 
-test('An order is answered with the balance after it and no errors', async (t) => {
+test('An accepted order returns the balance after it and no errors', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   const bought = await order(account)
   assert.equal(bought.statusCode, 200)
   assert.deepEqual(bought.json(), {
-    current_balance: { cash: 900, issuers: [held()] },
+    current_balance: { cash: 900, issuers: [position()] },
     business_errors: [],
   })
   const sold = await order(account, { operation: 'sell', total_shares: 1, share_price: 60.5 })
-  const issuers = [held({ total_shares: 1, share_price: 60.5 })]
+  const issuers = [position({ total_shares: 1, share_price: 60.5 })]
   assert.deepEqual(sold.json(), { current_balance: { cash: 960.5, issuers }, business_errors: [] })
   assert.deepEqual((await get(account)).json(), { id: 1, cash: 960.5, issuers })
 })
 
-test('Numbers may be sent as strings, and come back as numbers', async (t) => {
+test('Numbers may be sent as strings, and are returned as numbers', async (t) => {
   const { open, order } = await createWorld(t)
   const strings = { timestamp: String(startSeconds), total_shares: '2', share_price: '50.10' }
   const { current_balance } = (await order(await open('1000'), strings)).json()
   assert.deepEqual(current_balance, {
     cash: 899.8,
-    issuers: [held({ share_price: 50.1, average_cost: 50.1 })],
+    issuers: [position({ share_price: 50.1, average_cost: 50.1 })],
   })
 })
 
-test('Nothing is rounded on the way of an order, where a float would be', async (t) => {
+test('No number of an order is rounded, where a float would be', async (t) => {
   const { open, post, get } = await createWorld(t)
   const account = await open('8123456789012.123457')
   const order = { ...buy, total_shares: 3, share_price: '1000000000000.000001' }
   const response = await post(`${account}/orders`, order)
-  const position =
+  const expected =
     '{"issuer_name":"AAPL","total_shares":3,"share_price":1000000000000.000001,"average_cost":1000000000000.000001}'
   assert.equal(
     response.body,
-    `{"current_balance":{"cash":5123456789012.123454,"issuers":[${position}]},"business_errors":[]}`,
+    `{"current_balance":{"cash":5123456789012.123454,"issuers":[${expected}]},"business_errors":[]}`,
   )
-  assert.equal((await get(account)).body, `{"id":1,"cash":5123456789012.123454,"issuers":[${position}]}`)
+  assert.equal((await get(account)).body, `{"id":1,"cash":5123456789012.123454,"issuers":[${expected}]}`)
   assert.match(
     (await get(`${account}/ledger`)).body,
     /"amount":-3000000000000.000003,"cash":5123456789012.123454/,
@@ -126,21 +126,21 @@ test('Nothing is rounded on the way of an order, where a float would be', async 
 
 for (const [what, change, expected] of [
   ['an unknown operation', { operation: 'HOLD' }, ['INVALID_OPERATION']],
-  ['no shares', { total_shares: 0 }, ['INVALID_OPERATION']],
+  ['zero shares', { total_shares: 0 }, ['INVALID_OPERATION']],
   ['half a share', { total_shares: 1.5 }, ['INVALID_OPERATION']],
   ['a negative price', { share_price: -1 }, ['INVALID_OPERATION']],
   ['a blank issuer', { issuer_name: ' \t' }, ['INVALID_OPERATION']],
   ['a timestamp in the future', { timestamp: startSeconds + 1 }, ['INVALID_OPERATION']],
   ['a timestamp when the market was closed', { timestamp: startSeconds - 8 * 3600 }, ['CLOSED_MARKET']],
   ['more shares than the cash can pay', { total_shares: 21 }, ['INSUFFICIENT_BALANCE']],
-  ['shares that the account has not', { operation: 'SELL' }, ['INSUFFICIENT_STOCKS']],
+  ['shares that the account does not have', { operation: 'SELL' }, ['INSUFFICIENT_STOCKS']],
   [
-    'a sale of nothing when the market was closed',
+    'a sale without shares when the market was closed',
     { operation: 'SELL', timestamp: startSeconds - 8 * 3600 },
     ['CLOSED_MARKET', 'INSUFFICIENT_STOCKS'],
   ],
 ] as const)
-  test(`An order with ${what} is refused in a 200, and changes nothing`, async (t) => {
+  test(`An order with ${what} is refused with status 200, and changes nothing`, async (t) => {
     const { open, order, get } = await createWorld(t)
     const account = await open()
     const { etag } = (await get(account)).headers
@@ -154,7 +154,7 @@ for (const [what, change, expected] of [
     assert.equal((await get(`${account}/ledger`)).json().length, 1)
   })
 
-test('Every rule that an order breaks is told, in their order', async (t) => {
+test('All rules that an order breaks are reported, in their order', async (t) => {
   const { open, order } = await createWorld(t)
   const account = await open(100)
   const opening = startSeconds - 6 * 3600
@@ -236,7 +236,7 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
   ],
 ]
 for (const [body, errors] of orderFaults)
-  test(`A malformed order is 400 with every fault by field, and is not filed: ${JSON.stringify(body).slice(0, 70)}`, async (t) => {
+  test(`A malformed order is 400 with every fault by field, and is not stored: ${JSON.stringify(body).slice(0, 70)}`, async (t) => {
     const { open, post, get } = await createWorld(t)
     const account = await open()
     const response = await post(`${account}/orders`, body)
@@ -246,7 +246,7 @@ for (const [body, errors] of orderFaults)
     assert.equal((await get(account)).json().cash, 1000)
   })
 
-test('What is no JSON is 400, and an account that does not exist is 404 in every call', async (t) => {
+test('Malformed JSON is 400, and an account that does not exist is 404 in every call', async (t) => {
   const world = await createWorld(t)
   await world.open()
   for (const payload of ['', '{', '{"__proto__":{}}', '[[[[', '['.repeat(50_000)])
@@ -293,7 +293,7 @@ test('A trailing slash never matters', async (t) => {
     assert.equal((await get(url)).statusCode, 200, url)
 })
 
-test('A duplicate is refused while it is less than 300 seconds away on either side, whatever its price', async (t) => {
+test('A duplicate is refused less than 300 seconds before or after the first order, whatever its price', async (t) => {
   const { open, order, clock } = await createWorld(t)
   const account = await open()
   clock.advance(3_600_000)
@@ -311,7 +311,7 @@ test('A duplicate is refused while it is less than 300 seconds away on either si
   assert.deepEqual((await order(await open())).json().business_errors, [])
 })
 
-test('An order that was refused is no reason to refuse the next one as a duplicate', async (t) => {
+test('A refused order does not make the next one a duplicate', async (t) => {
   const { open, order } = await createWorld(t)
   const account = await open(10)
   const sale = { operation: 'SELL', total_shares: 1, share_price: 5 }
@@ -320,7 +320,7 @@ test('An order that was refused is no reason to refuse the next one as a duplica
   assert.deepEqual((await order(account, sale)).json().business_errors, [])
 })
 
-test('A timestamp from 1e11 up is taken as milliseconds, and a fraction of a second counts', async (t) => {
+test('A timestamp from 1e11 up is in milliseconds, and fractions of a second count', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   assert.deepEqual((await order(account, { timestamp: startMs })).json().business_errors, [])
@@ -337,14 +337,14 @@ test('A timestamp from 1e11 up is taken as milliseconds, and a fraction of a sec
   )
 })
 
-test('As JSON, the timestamp of an order says whether the market is open, whatever time it is', async (t) => {
+test('As JSON, market hours are checked against the timestamp of the order, whatever the time', async (t) => {
   const { open, order, clock } = await createWorld(t)
   const account = await open()
   clock.set(startMs + 8 * 3_600_000)
   assert.deepEqual((await order(account)).json().business_errors, [])
 })
 
-test('With MARKET_CLOCK=server it is the time of the server that says whether the market is open', async (t) => {
+test('With MARKET_CLOCK=server market hours are checked against the clock of the server', async (t) => {
   const { open, order, clock } = await createWorld(t, { MARKET_CLOCK: 'server' })
   const account = await open()
   const night = { timestamp: startSeconds - 10 * 3600 }
@@ -353,7 +353,7 @@ test('With MARKET_CLOCK=server it is the time of the server that says whether th
   assert.deepEqual((await order(account)).json().business_errors, ['CLOSED_MARKET'])
 })
 
-test('The settings of the market decide when it is open', async (t) => {
+test('The settings of the market determine when it is open', async (t) => {
   const settings = {
     MARKET_OPEN: '09:30',
     MARKET_CLOSE: '16:00',
@@ -370,7 +370,7 @@ test('The settings of the market decide when it is open', async (t) => {
   assert.deepEqual((await order(await open(), sunday)).json().business_errors, ['CLOSED_MARKET'])
 })
 
-test('GET /market says whether it is open and what comes next', async (t) => {
+test('GET /market returns whether it is open, and the next opening and closing', async (t) => {
   const { get, clock } = await createWorld(t)
   assert.deepEqual((await get('/market')).json(), {
     is_open: true,
@@ -381,12 +381,12 @@ test('GET /market says whether it is open and what comes next', async (t) => {
   assert.equal((await get('/market')).json().is_open, false)
 })
 
-test('GET / and GET /hello greet', async (t) => {
+test('GET / and GET /hello return a greeting', async (t) => {
   const { get } = await createWorld(t)
   for (const path of ['/', '/hello']) assert.match((await get(path)).json().message, /^Hello/)
 })
 
-test('A batch is applied one by one in order, and answered by a list in the same order', async (t) => {
+test('A batch is applied one by one in sequence, and returns a list in the same sequence', async (t) => {
   const { open, post, get } = await createWorld(t)
   const account = await open(100)
   const response = await post(`${account}/orders`, [
@@ -412,7 +412,7 @@ test('A batch is applied one by one in order, and answered by a list in the same
   assert.deepEqual((await post(`${account}/orders`, [])).json(), [])
 })
 
-test('A batch of 1000 orders is taken, and one of 1001 refused whole', async (t) => {
+test('A batch of 1000 orders is accepted, and one of 1001 is rejected as a whole', async (t) => {
   const { open, post, get } = await createWorld(t)
   const account = await open(1000)
   const orders = Array.from({ length: 1_001 }, (_, i) => ({
@@ -423,12 +423,12 @@ test('A batch of 1000 orders is taken, and one of 1001 refused whole', async (t)
   const refused = await post(`${account}/orders`, orders)
   assert.equal(refused.statusCode, 400)
   assert.deepEqual(refused.json().errors, { body: 'The body must have at most 1000 orders.' })
-  const taken = await post(`${account}/orders`, orders.slice(1))
-  assert.equal(taken.json().length, 1_000)
+  const accepted = await post(`${account}/orders`, orders.slice(1))
+  assert.equal(accepted.json().length, 1_000)
   assert.equal((await get(account)).json().cash, 498.5)
 })
 
-test('A batch whose answer would be too large is 413 and changes nothing; fewer orders are taken', async (t) => {
+test('A batch whose response would be too large is 413 and changes nothing; a smaller one is accepted', async (t) => {
   const { open, post, get } = await createWorld(t)
   const account = await open()
   const orders = Array.from({ length: 250 }, (_, i) => ({
@@ -444,7 +444,7 @@ test('A batch whose answer would be too large is 413 and changes nothing; fewer 
   assert.equal((await get(account)).json().issuers.length, 150)
 })
 
-test('With Prefer: handling=strict a duplicate is 409 and any other refusal 422, with every rule', async (t) => {
+test('With Prefer: handling=strict a duplicate is 409 and any other refusal 422, with all broken rules', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   const strict = { prefer: 'handling=strict' }
@@ -467,7 +467,7 @@ test('With Prefer: handling=strict a duplicate is 409 and any other refusal 422,
   assert.equal((await get(`${account}/orders`)).json().length, 4)
 })
 
-test('In a strict batch each refused order is a problem in its place', async (t) => {
+test('In a strict batch each refused order is a problem document in the list', async (t) => {
   const { open, post } = await createWorld(t)
   const body = [buy, buy, { ...buy, operation: 'HOLD' }]
   const response = await post(`${await open()}/orders`, body, { prefer: 'handling=strict' })
@@ -478,7 +478,7 @@ test('In a strict batch each refused order is a problem in its place', async (t)
   assert.equal(third.status, 422)
 })
 
-test('The same client_order_id is answered with the first outcome, whatever happened since, and has one effect', async (t) => {
+test('The same client_order_id returns the first outcome, whatever happened since, and has one effect', async (t) => {
   const { open, order, get, clock } = await createWorld(t)
   const account = await open()
   const first = await order(account, { client_order_id: 'one' })
@@ -490,7 +490,7 @@ test('The same client_order_id is answered with the first outcome, whatever happ
   assert.equal((await get(`${account}/orders`)).json().length, 2)
 })
 
-test('A refusal is an outcome too, which its client_order_id keeps', async (t) => {
+test('A refusal is an outcome too, and is repeated for its client_order_id', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open(100)
   const sale = { operation: 'SELL', client_order_id: 'sale' }
@@ -502,7 +502,7 @@ test('A refusal is an outcome too, which its client_order_id keeps', async (t) =
   assert.equal((await get(account)).json().cash, 0)
 })
 
-test('A client_order_id with another content is 409 and changes nothing; another account may use it', async (t) => {
+test('A client_order_id with other content is 409 and changes nothing; another account may use it', async (t) => {
   const { open, order, post, get } = await createWorld(t)
   const account = await open()
   await order(account, { client_order_id: 'one' })
@@ -528,7 +528,7 @@ test('A client_order_id with another content is 409 and changes nothing; another
   assert.equal((await get(other)).json().cash, 800)
 })
 
-test('Idempotency-Key replays the answer of an account and of an order, with one effect', async (t) => {
+test('Idempotency-Key replays the response to an account and to an order, with one effect', async (t) => {
   const { post, get } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
   const opened = await post('/accounts', { cash: 1000 }, key)
@@ -564,7 +564,7 @@ test('Idempotency-Key replays refusals too: strict ones, conflicts and missing a
   assert.equal((await get(`${account}/orders`)).json().length, 2)
 })
 
-test('GET /accounts/{id} has an ETag that moves with each accepted order and answers 304 until then', async (t) => {
+test('GET /accounts/{id} has an ETag that changes with each accepted order, and is 304 until then', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   const etag = String((await get(account)).headers.etag)
@@ -572,12 +572,12 @@ test('GET /accounts/{id} has an ETag that moves with each accepted order and ans
   await order(account, { operation: 'HOLD' })
   assert.equal((await get(account, { 'if-none-match': etag })).statusCode, 304)
   await order(account)
-  const moved = await get(account, { 'if-none-match': etag })
-  assert.equal(moved.statusCode, 200)
-  assert.notEqual(moved.headers.etag, etag)
+  const changed = await get(account, { 'if-none-match': etag })
+  assert.equal(changed.statusCode, 200)
+  assert.notEqual(changed.headers.etag, etag)
 })
 
-test('GET /accounts/{id}/orders tells accepted and refused orders with their reasons, as they came', async (t) => {
+test('GET /accounts/{id}/orders lists accepted and refused orders with their reasons, oldest first', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   await order(account, { client_order_id: 'one', share_price: '50.10' })
@@ -610,7 +610,7 @@ test('GET /accounts/{id}/orders tells accepted and refused orders with their rea
   ])
 })
 
-test('GET /accounts/{id}/ledger tells what moved cash and shares, which sums up to the balance', async (t) => {
+test('GET /accounts/{id}/ledger lists the changes of cash and shares, which sum up to the balance', async (t) => {
   const { open, order, get, clock } = await createWorld(t)
   const account = await open()
   await order(account)
@@ -624,7 +624,7 @@ test('GET /accounts/{id}/ledger tells what moved cash and shares, which sums up 
   ])
 })
 
-test('Orders and ledger page through all, and orders that come in between do not disturb it', async (t) => {
+test('The pages of orders and ledger are complete, also when orders are added in between', async (t) => {
   const { open, order, get } = await createWorld(t)
   const account = await open()
   for (let i = 1; i <= 7; i++) await order(account, { total_shares: i, share_price: 1 })
@@ -644,7 +644,7 @@ test('Orders and ledger page through all, and orders that come in between do not
   }
 })
 
-test('A page with a bad limit or cursor is 400 with every fault', async (t) => {
+test('A page with an invalid limit or cursor is 400 with every fault', async (t) => {
   const { open, get } = await createWorld(t)
   const account = await open()
   for (const list of ['orders', 'ledger']) {
@@ -656,7 +656,7 @@ test('A page with a bad limit or cursor is 400 with every fault', async (t) => {
   }
 })
 
-test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
   const { open, order, form, get, clock } = await createWorld(t)
   const names = [
     `'; drop table account; --`,
@@ -693,14 +693,14 @@ test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged'
   assert.deepEqual([...new Set(orders.map(({ issuer_name }) => issuer_name))], names)
   const ledger: { issuer_name?: string }[] = (await get(`${account}/ledger`)).json()
   assert.deepEqual([...new Set(ledger.slice(1).map(({ issuer_name }) => issuer_name))], names)
-  const filed = orders.filter(({ client_order_id }) => client_order_id !== undefined)
+  const named = orders.filter(({ client_order_id }) => client_order_id !== undefined)
   assert.deepEqual(
-    filed.map(({ client_order_id }) => client_order_id),
+    named.map(({ client_order_id }) => client_order_id),
     names,
   )
 })
 
-test('The API describes itself, with both dialects and the schemas that validate', async (t) => {
+test('The OpenAPI document has both formats and the schemas that validate requests', async (t) => {
   const { get } = await createWorld(t)
   const { openapi, paths } = (await get('/openapi.json')).json()
   assert.match(openapi, /^3\.1/)

@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { decimalOf } from '../src/decimal.ts'
 import { createSqlAccountStore } from '../src/sql-account-store.ts'
-import type { AccountTables } from '../src/sql-account-store.ts'
+import type { AccountTables } from '../src/sql-account-statements.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { freshStorage } from './fresh-storage.ts'
 
-test('The database itself refuses cash and shares below zero', async (t) => {
+test('The constraints of the database reject negative cash and shares', async (t) => {
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
@@ -24,7 +24,7 @@ test('The database itself refuses cash and shares below zero', async (t) => {
   assert.deepEqual(await store.find(1), before)
 })
 
-test('The migration can be taken back and applied again', async (t) => {
+test('The migration can be reverted and applied again', async (t) => {
   const url = await freshStorage(t)
   for (const action of ['up', 'down', 'up'] as const)
     assert.deepEqual(await migrateStorage(url, action), ['0001-create-account'])

@@ -14,19 +14,19 @@ export const startSeconds = startMs / 1000
 export type World = Awaited<ReturnType<typeof createWorld>>
 export type OrderBody = Record<string, unknown>
 
-/** A brokerage of its own on private storage, at a time that stands still until the test moves it. */
+/** A brokerage on private storage, whose clock only the test advances. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(startMs)
   const CACHE_URL = process.env.TEST_CACHE ?? 'none:'
-  const BROKERAGE_DATABASE_URL = settings.BROKERAGE_DATABASE_URL ?? (await ownStorage(t))
-  const made = new Map(
+  const BROKERAGE_DATABASE_URL = settings.BROKERAGE_DATABASE_URL ?? (await privateStorage(t))
+  const values = new Map(
     Object.entries({ CACHE_URL, ...settings, BROKERAGE_DATABASE_URL }).map(([name, value]) => [
       name,
       { value, source: 'environment' as const },
     ]),
   )
   const logger = createLogger({ service: 'brokerage', level: 'silent' })
-  const app: App = await createBrokerageApp(loadConfig(brokerageSettings, made), { clock, logger })
+  const app: App = await createBrokerageApp(loadConfig(brokerageSettings, values), { clock, logger })
   t.after(() => app.close())
 
   const send = (url: string, type: string, payload: string | Buffer, headers = {}) =>
@@ -42,7 +42,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     get: (url: string, headers = {}) => app.inject({ method: 'GET', url, headers }),
     form: (url: string, fields: Record<string, string>, headers = {}) =>
       send(url, 'application/x-www-form-urlencoded', String(new URLSearchParams(fields)), headers),
-    /** Opens an account and gives its path. */
+    /** Opens an account and resolves to its path. */
     async open(cash: unknown = 1000): Promise<string> {
       return `/accounts/${(await post('/accounts', { cash })).json().id}`
     },
@@ -51,12 +51,12 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   }
 }
 
-/** What nobody else opens need not be in a file. */
-async function ownStorage(t: TestContext): Promise<string> {
+/** Storage for one app, which may be in memory. */
+async function privateStorage(t: TestContext): Promise<string> {
   return process.env.TEST_DATABASE === undefined ? 'sqlite::memory:' : freshStorage(t)
 }
 
-/** An order that an account with 1000 can pay. */
+/** An order that an account with a cash of 1000 can pay for. */
 export const buy = {
   timestamp: startSeconds,
   operation: 'BUY',

@@ -6,10 +6,11 @@ import {
 import type { TableDescription } from '@aws-sdk/client-dynamodb'
 import { broken, good, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
-import { failure, openDynamodbConnection } from './connection.ts'
+import { openDynamodbConnection } from './connection.ts'
+import { translateError } from './errors.ts'
 import { removableAt } from './table.ts'
 
-/** DynamoDB: a table of the right keys that takes writes, cleans up by itself and can be brought back as it was. */
+/** Checks the state, the keys, the replicas, the time to live and the backups of the table. */
 export async function diagnoseDynamodb(url: string): Promise<Finding[]> {
   const { client, table: TableName, close } = openDynamodbConnection(url)
   try {
@@ -26,7 +27,7 @@ export async function diagnoseDynamodb(url: string): Promise<Finding[]> {
       ),
     ]
   } catch (error) {
-    const reason = failure(error)
+    const reason = translateError(error)
     return [broken(reason instanceof Error ? reason.message : String(reason))]
   } finally {
     close()
@@ -38,7 +39,7 @@ const unknown = () => undefined
 function stateOf(table: TableDescription | undefined): Finding {
   const state = table?.TableStatus
   return state === 'ACTIVE' || state === 'UPDATING'
-    ? good(`The table ${table?.TableName} is there and takes reads and writes (${state}).`)
+    ? good(`The table ${table?.TableName} exists and accepts reads and writes (${state}).`)
     : broken(`The table is ${state}.`)
 }
 
@@ -46,26 +47,26 @@ function keysOf(table: TableDescription | undefined): Finding {
   const keys = (table?.KeySchema ?? []).map(({ AttributeName, KeyType }) => `${AttributeName} ${KeyType}`)
   return String(keys) === 'pk HASH,sk RANGE'
     ? good('Its keys are pk and sk.')
-    : broken(`Its keys are ${keys.join(' and ')}; let quintet migrate up make one of another name.`)
+    : broken(`Its keys are ${keys.join(' and ')}; create a table of another name by quintet migrate up.`)
 }
 
 function replicasOf(table: TableDescription | undefined): Finding {
   const replicas = table?.Replicas ?? []
   return replicas.length === 0
-    ? good('It is written in one region.')
+    ? good('It has no replicas in other regions.')
     : weak(
-        `It has replicas in ${replicas.map(({ RegionName }) => RegionName).join(', ')}: conditions hold in one region alone, so let nobody write there.`,
+        `It has replicas in ${replicas.map(({ RegionName }) => RegionName).join(', ')}: conditions hold within one region only, so nothing may write there.`,
       )
 }
 
 function expiryOf(attribute: string | undefined): Finding {
   return attribute === removableAt
-    ? good(`What is kept for a day is removed by itself (${removableAt}).`)
-    : weak(`Time to live is not set to ${removableAt}: answers under Idempotency-Keys pile up.`)
+    ? good(`Time to live removes expired idempotency records (${removableAt}).`)
+    : weak(`Time to live is not set to ${removableAt}: idempotency records accumulate.`)
 }
 
 function backupsOf(state: string | undefined): Finding {
   return state === 'ENABLED'
-    ? good('It can be brought back as it was at any second (point-in-time recovery).')
-    : weak('Point-in-time recovery is off or could not be asked for: what is deleted stays deleted.')
+    ? good('Point-in-time recovery is on: the table can be restored to any second.')
+    : weak('Point-in-time recovery is off or its state is unknown: deleted data cannot be restored.')
 }

@@ -1,28 +1,28 @@
 import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { packed, textOf } from './items.ts'
-import type { DynamodbConnection, Put } from './connection.ts'
+import type { DynamodbConnection, Key, Put } from './connection.ts'
 import { removableAt } from './table.ts'
 
-/** Kept answers in the table of the accounts, which removes by itself those that have had their day. */
-export function createDynamodbIdempotencyStore(link: DynamodbConnection): IdempotencyStore {
+/** Idempotency records in the table of the accounts, whose time to live removes them. */
+export function createDynamodbIdempotencyStore(connection: DynamodbConnection): IdempotencyStore {
   return {
     async find(id, sinceMs) {
-      const item = await link.get(keyOf(id))
+      const item = await connection.get(keyOf(id))
       if (item === undefined || Number(item.created_at?.N) <= sinceMs) return undefined
       const headers: Record<string, string> = JSON.parse(item.headers?.S ?? '{}')
       const response = { status: Number(item.answer_status?.N), headers, body: textOf(item.body) }
       return { fingerprint: item.fingerprint?.S ?? '', response }
     },
-    async insert(kept) {
-      if (!(await link.put(answerPut(kept)))) throw new DuplicateRequest()
+    async insert(record) {
+      if (!(await connection.put(recordPut(record)))) throw new DuplicateRequest()
     },
     removeOlder: async () => 0,
   }
 }
 
-/** To be put with what the answer tells of. A key that has outlived its day is taken over; a living one stands against it. */
-export function answerPut({ id, fingerprint, response, createdAtMs }: IdempotencyRecord, unit = ''): Put {
+/** Writes a record, in the transaction of its effect where there is one. Replaces only an expired record of the same key. */
+export function recordPut({ id, fingerprint, response, createdAtMs }: IdempotencyRecord, unit = ''): Put {
   const { pk, sk } = keyOf(id)
   return {
     item: {
@@ -41,6 +41,6 @@ export function answerPut({ id, fingerprint, response, createdAtMs }: Idempotenc
   }
 }
 
-function keyOf(id: string) {
+function keyOf(id: string): Key {
   return { pk: `ANSWER#${id}`, sk: 'ANSWER' }
 }

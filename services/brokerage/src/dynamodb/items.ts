@@ -3,28 +3,37 @@ import { AppError } from '@quintet/chassis/errors'
 import type { Item, Key } from './connection.ts'
 import type { Account, Position } from '../order.ts'
 
-/** What an item holds at most (Amazon DynamoDB Developer Guide, quotas), less what its keys and names take. */
+/** The maximum size of an item (Amazon DynamoDB Developer Guide, quotas), less room for keys and attribute names. */
 const itemBytesMax = 400_000
 const partBytesMax = 250_000
-/** Short texts stay readable in the console; in long ones the same positions come again and again. */
+/** Longer texts are compressed; shorter ones stay readable in the console of AWS. */
 const plainBytesMax = 16_384
 const digits = 16
 
-/**
- * A sort key of these parts, numbers in a form that sorts as they do; with the kind alone, what comes behind all of the kind.
- */
-export function keyOf(kind: string, ...parts: readonly (string | number)[]): string {
+/** The item that counts account ids. */
+export const counterKey: Key = { pk: 'COUNTER', sk: 'ACCOUNT' }
+
+/** A sort key of these parts, in which numbers sort numerically; without parts, a key after all others of the kind. */
+export function sortKey(kind: string, ...parts: readonly (string | number)[]): string {
   if (parts.length === 0) return `${kind}#~`
   return [kind, ...parts.map((part) => (typeof part === 'number' ? padded(part) : part))].join('#')
 }
 
-/** Times that lie before 1970 sort before all others, since no order has one. */
+/** No order has a negative time; the start of a range may, and is clamped to 0. */
 function padded(number: number): string {
   return String(Math.max(number, 0)).padStart(digits, '0')
 }
 
-export function accountItem({ pk, sk }: Key, account: Account): Item {
-  const { cash, version, sequence, lastTimestampMs, positions } = account
+export function partitionOf(accountId: number): string {
+  return `ACCOUNT#${accountId}`
+}
+
+export function accountKey(id: number): Key {
+  return { pk: partitionOf(id), sk: 'ACCOUNT' }
+}
+
+export function accountItem({ id, cash, version, sequence, lastTimestampMs, positions }: Account): Item {
+  const { pk, sk } = accountKey(id)
   return {
     pk: { S: pk },
     sk: { S: sk },
@@ -73,8 +82,8 @@ function positionItem({ shares, price, cost, since }: Position) {
 }
 
 /**
- * Rows in as few items as they fit into, each under the last of its sequences, so that the first item from a sequence on is
- * the one that has it.
+ * Packs rows into as few items as possible, each keyed by its last sequence, so that the first item whose key is not below a
+ * sequence has the row of that sequence.
  */
 export function packInParts<Row extends { readonly sequence: number }>(
   pk: string,
@@ -85,26 +94,26 @@ export function packInParts<Row extends { readonly sequence: number }>(
   for (const row of rows) {
     const text = JSON.stringify(row)
     const bytes = Buffer.byteLength(text) + 1
-    const open = parts.at(-1)
-    if (open !== undefined && open.bytes + bytes <= partBytesMax) {
-      open.texts.push(text)
-      open.bytes += bytes
-      open.last = row.sequence
+    const part = parts.at(-1)
+    if (part !== undefined && part.bytes + bytes <= partBytesMax) {
+      part.texts.push(text)
+      part.bytes += bytes
+      part.last = row.sequence
     } else parts.push({ texts: [text], bytes, last: row.sequence })
   }
   return parts.map(({ texts, last }) => ({
     pk: { S: pk },
-    sk: { S: keyOf(kind, last) },
+    sk: { S: sortKey(kind, last) },
     rows: packed(`[${texts.join(',')}]`),
   }))
 }
 
-/** The rows of an item. */
+/** The rows of an item that `packInParts` made. */
 export function unpack<Row>({ rows }: Item): Row[] {
   return JSON.parse(textOf(rows))
 }
 
-/** A text as an attribute, compressed where it is long. */
+/** A text as an attribute, compressed if it is long. */
 export function packed(text: string): Item[string] {
   if (Buffer.byteLength(text) <= plainBytesMax) return { S: text }
   const params = {
@@ -115,7 +124,7 @@ export function packed(text: string): Item[string] {
   if (bytes.length > itemBytesMax)
     throw new AppError(
       'body_too_large',
-      'This is too much to be kept in one item; send fewer orders at once.',
+      'The request exceeds the maximum size of an item; send fewer orders at once.',
     )
   return { B: bytes }
 }
@@ -124,7 +133,7 @@ export function textOf(attribute: Item[string] | undefined): string {
   return attribute?.B === undefined ? (attribute?.S ?? '') : brotliDecompressSync(attribute.B).toString()
 }
 
-/** How much room an attribute takes, at least. */
+/** The size of an attribute, at least. */
 export function bytesOf({ S, N, B, M }: Item[string]): number {
   if (M === undefined) return Buffer.byteLength(S ?? N ?? '') + (B?.length ?? 0)
   return Object.entries(M).reduce(

@@ -3,20 +3,21 @@ import { createDynamodbIdempotencyStore } from './idempotency-store.ts'
 import { openDynamodbConnection } from './connection.ts'
 import { openDuplicateHints } from '../duplicate-hints.ts'
 import type { Storage } from '../port.ts'
+import { counterKey } from './items.ts'
 
-/** One table of DynamoDB, which need not be there yet; repetitions are found faster where the cache is in Redis. */
+/** Storage in one table of DynamoDB, which need not exist yet, with hints about duplicates in Redis where that is the cache. */
 export function openDynamodbStorage(url: string, cacheUrl: string): Storage {
-  const link = openDynamodbConnection(url)
-  const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${link.table}:like:`)
+  const connection = openDynamodbConnection(url)
+  const hints = openDuplicateHints(cacheUrl, `quintet:brokerage:${connection.table}:like:`)
   return {
-    accounts: createDynamodbAccountStore(link, hints),
-    idempotencyStore: createDynamodbIdempotencyStore(link),
+    accounts: createDynamodbAccountStore(connection, hints),
+    idempotencyStore: createDynamodbIdempotencyStore(connection),
     async ping() {
-      await link.get({ pk: 'COUNTER', sk: 'ACCOUNT' })
+      await connection.get(counterKey)
     },
     async close() {
       hints.close()
-      link.close()
+      connection.close()
     },
   }
 }

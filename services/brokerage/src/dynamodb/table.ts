@@ -7,29 +7,30 @@ import {
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { failure, openDynamodbConnection } from './connection.ts'
+import { openDynamodbConnection } from './connection.ts'
 import type { DynamodbConnection } from './connection.ts'
+import { translateError } from './errors.ts'
 
-/** The one change that there is: everything is in one table, whose items have no further form of their own. */
+/** The only migration: DynamoDB has no schema beyond the keys of the table. */
 export const tableMigration = '0001-create-table'
 const readyWithinSeconds = 120
 
-/** In which attribute an item says when it may be removed, in Unix seconds. DynamoDB removes it some days later at most. */
+/** The time-to-live attribute, in Unix seconds. DynamoDB removes an expired item within a few days. */
 export const removableAt = 'removable_at'
 
-/** What `quintet migrate` does with the table: tells, makes or removes it. */
+/** For `quintet migrate`: reports, creates or deletes the table. */
 export async function migrateTable(url: string, action: MigrationAction): Promise<string[]> {
-  const link = openDynamodbConnection(url)
+  const connection = openDynamodbConnection(url)
   try {
-    const isThere = await hasTable(link)
-    if (action === 'status') return [`${tableMigration} ${isThere ? 'applied' : 'pending'}`]
-    if (isThere === (action === 'up')) return []
-    const isOurs = action === 'up' ? await createTable(link) : await deleteTable(link)
-    return isOurs ? [tableMigration] : []
+    const exists = await hasTable(connection)
+    if (action === 'status') return [`${tableMigration} ${exists ? 'applied' : 'pending'}`]
+    if (exists === (action === 'up')) return []
+    const isDone = action === 'up' ? await createTable(connection) : await deleteTable(connection)
+    return isDone ? [tableMigration] : []
   } catch (error) {
-    throw failure(error)
+    throw translateError(error)
   } finally {
-    link.close()
+    connection.close()
   }
 }
 
@@ -37,7 +38,7 @@ async function hasTable({ client, table }: DynamodbConnection): Promise<boolean>
   return succeeds(client.send(new DescribeTableCommand({ TableName: table })), 'ResourceNotFoundException')
 }
 
-/** False where another was first. */
+/** Resolves to false when another process created it first. */
 async function createTable({ client, table: TableName }: DynamodbConnection): Promise<boolean> {
   const create = new CreateTableCommand({
     TableName,
@@ -51,24 +52,24 @@ async function createTable({ client, table: TableName }: DynamodbConnection): Pr
       { AttributeName: 'sk', KeyType: 'RANGE' },
     ],
   })
-  const isOurs = await succeeds(client.send(create), 'ResourceInUseException')
+  const isCreated = await succeeds(client.send(create), 'ResourceInUseException')
   await waitUntilTableExists({ client, maxWaitTime: readyWithinSeconds }, { TableName })
-  if (!isOurs) return false
+  if (!isCreated) return false
   const TimeToLiveSpecification = { AttributeName: removableAt, Enabled: true }
   await client.send(new UpdateTimeToLiveCommand({ TableName, TimeToLiveSpecification }))
   return true
 }
 
 async function deleteTable({ client, table: TableName }: DynamodbConnection): Promise<boolean> {
-  const isOurs = await succeeds(
+  const isDeleted = await succeeds(
     client.send(new DeleteTableCommand({ TableName })),
     'ResourceNotFoundException',
   )
   await waitUntilTableNotExists({ client, maxWaitTime: readyWithinSeconds }, { TableName })
-  return isOurs
+  return isDeleted
 }
 
-/** False where it fails with an error of this name. */
+/** Resolves to false on an error of this name. */
 async function succeeds(work: Promise<unknown>, errorName: string): Promise<boolean> {
   try {
     await work

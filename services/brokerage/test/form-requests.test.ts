@@ -15,7 +15,7 @@ async function openByForm({ form }: World, cash = '1000'): Promise<string> {
   return `/accounts/${(await form('/accounts', { cash })).json().data.id}`
 }
 
-test('POST /accounts is answered in an envelope with every number a string', async (t) => {
+test('POST /accounts returns an envelope in which every number is a string', async (t) => {
   const { form } = await createWorld(t)
   const response = await form('/accounts', { cash: '1000.50' })
   assert.equal(response.statusCode, 200)
@@ -26,7 +26,7 @@ test('POST /accounts is answered in an envelope with every number a string', asy
   assert.equal(response.headers.location, '/accounts/1')
 })
 
-test('An order is answered with the balance under data, every number a string', async (t) => {
+test('An order returns the balance under data, with every number a string', async (t) => {
   const world = await createWorld(t)
   const account = await openByForm(world)
   const response = await world.form(`${account}/orders`, buy)
@@ -39,7 +39,7 @@ test('An order is answered with the balance under data, every number a string', 
   })
 })
 
-test('A refusal has the status of the first rule that it breaks, and its data the balance with every rule', async (t) => {
+test('A refusal has the status of the first broken rule, and all broken rules with the balance in data', async (t) => {
   const world = await createWorld(t)
   const account = await openByForm(world)
   const send = async (change: Record<string, string>) => {
@@ -65,7 +65,7 @@ test('A refusal has the status of the first rule that it breaks, and its data th
   assert.equal((await world.get(account)).json().cash, 899.5)
 })
 
-test('The time of the server says whether the market is open, whatever the timestamp says', async (t) => {
+test('Market hours are checked against the clock of the server, whatever the timestamp', async (t) => {
   const world = await createWorld(t)
   const account = await openByForm(world)
   const night = String(startSeconds - 10 * 3600)
@@ -74,7 +74,7 @@ test('The time of the server says whether the market is open, whatever the times
   assert.equal((await world.form(`${account}/orders`, buy)).statusCode, 403)
 })
 
-test('Duplicates are less than 300 seconds apart by their arrival, whatever their timestamps say', async (t) => {
+test('Duplicates arrive less than 300 seconds apart, whatever their timestamps', async (t) => {
   const world = await createWorld(t)
   const account = await openByForm(world)
   const old = startSeconds - 5_000
@@ -100,7 +100,7 @@ test('A timestamp in the future, or not after that of the last accepted order, i
   }
   assert.deepEqual(await send(startSeconds + 1, 'A'), [400, 'timestamp must not lie in the future.'])
   assert.deepEqual(await send(startSeconds, 'A'), [200, ''])
-  const late = 'timestamp must be after that of the last order.'
+  const late = 'timestamp must be later than that of the last accepted order.'
   assert.deepEqual(await send(startSeconds, 'B'), [400, late])
   assert.deepEqual(await send(startSeconds - 1, 'B'), [400, late])
   world.clock.advance(1_000)
@@ -132,7 +132,7 @@ test('A malformed form is a 400 envelope that names every faulty field, and chan
     )
 })
 
-test('An unknown account is a 404 envelope, and so it is when it is replayed', async (t) => {
+test('An unknown account is a 404 envelope, also when it is replayed', async (t) => {
   const { form } = await createWorld(t)
   const envelope = { HTTPResponse: 404, data: {}, message: 'Account not found.' }
   for (const id of ['1', 'abc', '-1']) {
@@ -147,7 +147,7 @@ test('An unknown account is a 404 envelope, and so it is when it is replayed', a
   assert.deepEqual(again.json(), envelope)
 })
 
-test('Idempotency-Key and client_order_id work as they do with JSON, in either dialect', async (t) => {
+test('Idempotency-Key and client_order_id work as they do with JSON, also across both formats', async (t) => {
   const world = await createWorld(t)
   const account = await openByForm(world)
   const key = { 'idempotency-key': 'k' }

@@ -1,34 +1,34 @@
 import { AppError } from '@quintet/chassis/errors'
 import { jsonType, prefersStrict, problemDocument, problemType } from '@quintet/chassis/http'
+import type { FastifyRequest } from '@quintet/chassis/http'
 import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import type { FastifyRequest } from '@quintet/chassis/http'
 import { formatDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
 import { exactNumber } from './exact-number.ts'
 import { isForm } from './form.ts'
 import type { Refusal, Rule } from './order.ts'
 import type { Outcome } from './order-processor.ts'
-import { balanceBody } from './representations.ts'
+import { balanceBody, messagesByField } from './representations.ts'
 
 type Decided = Exclude<Outcome, 'conflict'>
 
-/** How a request of one kind is answered. */
+/** The responses to requests of one format. */
 export type ResponseFormat = {
-  /** A new account, with `pending` where its id will be. */
-  opened(cash: Decimal): RecordedResponse
+  /** A new account, with `valuePlaceholder` for its id, which only the store can assign. */
+  accountOpened(cash: Decimal): RecordedResponse
   /** The outcome of an order, or of each order of a batch. */
-  placed(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse
-  /** An error that has a shape of its own; undefined where it is a problem document like all others. */
+  ordersPlaced(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse
+  /** An error in a form of its own; undefined where it is a problem document as everywhere. */
   error(error: AppError): RecordedResponse | undefined
 }
 
-/** The request's Content-Type picks the dialect. */
+/** The Content-Type of a request selects the format of its response. */
 export function responseFormatOf(request: FastifyRequest): ResponseFormat {
   return isForm(request.headers['content-type']) ? formEncodedFormat : createJsonFormat(request)
 }
 
-/** Numbers are numbers. A refusal is told in the body of a 200, or as a problem when the client wants strict handling. */
+/** Numbers are numbers. A refusal is part of the body of a 200, or a problem when the client prefers strict handling. */
 function createJsonFormat(request: FastifyRequest): ResponseFormat {
   const isStrict = prefersStrict(request.headers.prefer)
   const applied = isStrict ? { 'preference-applied': 'handling=strict' } : {}
@@ -45,19 +45,20 @@ function createJsonFormat(request: FastifyRequest): ResponseFormat {
     return { ...problemDocument(refusalProblem(refusals), request.id), business_errors: rulesOf(refusals) }
   }
 
-  function placedOne(outcome: Outcome): RecordedResponse {
+  function orderPlaced(outcome: Outcome): RecordedResponse {
     const problem = problemOf(outcome)
     const type = problem === undefined ? jsonType : problemType(request)
-    return answer(problem?.status ?? 200, { 'content-type': type, ...applied }, bodyOf(outcome))
+    return respond(problem?.status ?? 200, { 'content-type': type, ...applied }, bodyOf(outcome))
   }
 
   return {
-    opened: (cash) => opened(`{"id":${valuePlaceholder},"cash":${formatDecimal(cash)},"issuers":[]}`),
-    placed(outcomes, isBatch) {
+    accountOpened: (cash) =>
+      accountOpened(`{"id":${valuePlaceholder},"cash":${formatDecimal(cash)},"issuers":[]}`),
+    ordersPlaced(outcomes, isBatch) {
       const [only] = outcomes
-      if (only !== undefined && !isBatch) return placedOne(only)
+      if (only !== undefined && !isBatch) return orderPlaced(only)
       refuseTooLarge(outcomes)
-      return answer(200, { 'content-type': jsonType, ...applied }, outcomes.map(bodyOf))
+      return respond(200, { 'content-type': jsonType, ...applied }, outcomes.map(bodyOf))
     },
     error: () => undefined,
   }
@@ -65,11 +66,11 @@ function createJsonFormat(request: FastifyRequest): ResponseFormat {
 
 /** Everything is in an envelope, and every number in it is a string. */
 const formEncodedFormat: ResponseFormat = {
-  opened(cash) {
+  accountOpened(cash) {
     const data = `{"id":"${valuePlaceholder}","cash":"${formatDecimal(cash)}","issuers":[]}`
-    return opened(`{"HTTPResponse":200,"data":${data},"message":""}`)
+    return accountOpened(`{"HTTPResponse":200,"data":${data},"message":""}`)
   },
-  placed([outcome = 'conflict']) {
+  ordersPlaced([outcome = 'conflict']) {
     if (outcome === 'conflict') return errorEnvelope(conflict())
     const [first] = outcome.refusals
     const status = first === undefined ? 200 : formStatuses[first.rule]
@@ -78,28 +79,28 @@ const formEncodedFormat: ResponseFormat = {
   error: (error) => (error.status < 500 ? errorEnvelope(error) : undefined),
 }
 
-/** An account with many positions makes every outcome of a batch long. */
-const positionsPerAnswerMax = 20_000
+/** Every outcome of a batch lists all positions of the account. */
+const positionsPerResponseMax = 20_000
 
 function refuseTooLarge(outcomes: readonly Outcome[]): void {
   const positions = outcomes.reduce(
     (sum, outcome) => sum + (outcome === 'conflict' ? 0 : outcome.balance.positions.size),
     0,
   )
-  if (positions > positionsPerAnswerMax)
+  if (positions > positionsPerResponseMax)
     throw new AppError(
       'body_too_large',
-      `The answer would list more than ${positionsPerAnswerMax} positions; send fewer orders at once.`,
+      `The response would list more than ${positionsPerResponseMax} positions; send fewer orders at once.`,
     )
 }
 
-/** The first rule decides whether the order is in conflict with another one or cannot be processed. */
+/** The first broken rule selects the status: conflict with another order, or unprocessable. */
 function refusalProblem(refusals: readonly Refusal[]): AppError {
   const code = refusals[0]?.rule === 'DUPLICATED_OPERATION' ? 'conflict' : 'unprocessable'
-  return new AppError(code, messageOf(refusals), { errors: sentencesOf(refusals) })
+  return new AppError(code, messageOf(refusals), { errors: messagesByField(refusals) })
 }
 
-/** What the interface that the form dialect keeps has always said. */
+/** The statuses of the original API, whose clients send forms. */
 const formStatuses: Readonly<Record<Rule, number>> = {
   INVALID_OPERATION: 400,
   CLOSED_MARKET: 403,
@@ -123,10 +124,10 @@ function envelope(
   message: string,
   headers: RecordedResponse['headers'] = {},
 ): RecordedResponse {
-  return answer(status, { 'content-type': jsonType, ...headers }, { HTTPResponse: status, data, message })
+  return respond(status, { 'content-type': jsonType, ...headers }, { HTTPResponse: status, data, message })
 }
 
-function opened(body: string): RecordedResponse {
+function accountOpened(body: string): RecordedResponse {
   return {
     status: 200,
     headers: { 'content-type': jsonType, location: `/accounts/${valuePlaceholder}` },
@@ -134,7 +135,7 @@ function opened(body: string): RecordedResponse {
   }
 }
 
-function answer(status: number, headers: RecordedResponse['headers'], body: unknown): RecordedResponse {
+function respond(status: number, headers: RecordedResponse['headers'], body: unknown): RecordedResponse {
   return { status, headers, body: JSON.stringify(body) }
 }
 
@@ -148,10 +149,6 @@ function rulesOf(refusals: readonly Refusal[]): Rule[] {
 
 function messageOf(refusals: readonly Refusal[]): string {
   return refusals.flatMap(({ sentences }) => Object.values(sentences)).join(' ')
-}
-
-function sentencesOf(refusals: readonly Refusal[]): Record<string, string> {
-  return Object.assign({}, ...refusals.map(({ sentences }) => sentences))
 }
 
 function conflict(): AppError {
