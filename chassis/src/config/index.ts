@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { Settings } from './settings.ts'
 
 export * from './common-settings.ts'
@@ -42,8 +42,8 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): 
 export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {
   const found = effectiveSettings(schema, settings)
   const config: unknown = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-  if (Value.Check(schema, config)) return Object.freeze(config)
-  throw new ConfigError(found.filter(({ schema, value }) => !Value.Check(schema, value)).map(fault))
+  if (Check(schema, config)) return Object.freeze(config)
+  throw new ConfigError(found.filter(({ schema, value }) => !Check(schema, value)).map(fault))
 }
 
 /** Every setting of the schema as it stands, valid or not, fit to be shown. */
@@ -95,7 +95,7 @@ function convert(schema: TSchema, text: string): unknown {
   if (Type.IsBoolean(schema)) return text === 'true' || (text === 'false' ? false : text)
   if (Type.IsLiteral(schema)) return text === String(schema.const) ? schema.const : text
   if (!Type.IsUnion(schema)) throw new TypeError(`No text can be converted to ${JSON.stringify(schema)}.`)
-  return schema.anyOf.map((member) => convert(member, text)).find((value) => Value.Check(schema, value))
+  return schema.anyOf.map((member) => convert(member, text)).find((value) => Check(schema, value))
 }
 
 function fault(setting: EffectiveSetting): string {

@@ -3,7 +3,7 @@ import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import type { Attempt, NotificationStore } from './notification-store.ts'
 import { postWebhook } from './webhook.ts'
 import type { PostResult, Receiver } from './webhook.ts'
@@ -49,7 +49,7 @@ const NotificationMessage = Type.Object({ event: Type.String(), body: Type.Strin
 function parse(text: string): NotificationMessage {
   try {
     const message: unknown = JSON.parse(text)
-    if (Value.Check(NotificationMessage, message)) return message
+    if (Check(NotificationMessage, message)) return message
   } catch (cause) {
     throw new PoisonMessage('The notification is not JSON.', { cause })
   }

@@ -4,7 +4,7 @@ import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
-import { Value } from 'typebox/value'
+import { Check } from 'typebox/schema'
 import { checkPrecondition, alreadyLive, expireFault, versionMismatch, notFound } from './guid.ts'
 import { OperationOver } from './port.ts'
 import type { GuidStore, OperationStore } from './port.ts'
@@ -59,7 +59,7 @@ function refuseExpired(expire: number, clock: Clock): void {
 function parse(body: string): GuidCommand {
   try {
     const command: unknown = JSON.parse(body)
-    if (Value.Check(GuidCommand, command)) return command
+    if (Check(GuidCommand, command)) return command
   } catch (cause) {
     throw new PoisonMessage('The command is not JSON.', { cause })
   }
