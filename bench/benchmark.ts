@@ -10,10 +10,10 @@ import { measure } from './measure.ts'
 import { waitForIdle } from './wait-for-idle.ts'
 import { queueThroughput } from './queue-throughput.ts'
 import { medianOf } from './median.ts'
-import { send } from './requests.ts'
 import { toResult } from './result.ts'
 import { bareHttp, guid } from './rows.ts'
 import { startServer } from './servers.ts'
+import { startRow } from './start-row.ts'
 import { evaluateTargets } from './targets.ts'
 
 export type Settings = { rounds: number; seconds: number; connections: number }
@@ -60,13 +60,8 @@ export async function runBenchmark(options: BenchmarkOptions): Promise<Report> {
 }
 
 async function start(entry: Entry, { directory, progress }: BenchmarkOptions): Promise<void> {
-  const { processes, workload, name } = entry.row
-  progress(`starting ${name}`)
-  const server = await startServer(processes, { directory })
-  entry.server = server
-  await workload.seed?.(server.url)
-  const [first] = workload.requests
-  if (first) await send(server.url, first)
+  progress(`starting ${entry.row.name}`)
+  entry.server = await startRow(entry.row, { directory })
 }
 
 /** In the order A B C, C B A, A B C, so that drift over minutes favours no row. */

@@ -1,9 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { openQueue } from '@quintet/chassis/queue'
 import { billingQueue } from '@quintet/contracts'
 import { connect } from 'amqplib'
 import pg from 'pg'
+import { workingTree } from './checkout.ts'
 import { engine, freshPostgres, migrate } from './engines.ts'
 import { waitForIdle } from './wait-for-idle.ts'
 import { billing } from './rows.ts'
@@ -63,7 +65,7 @@ async function measureSide(side: Side, directory: string): Promise<{ endToEnd: n
 /** Drops all messages left in the queue by earlier runs. */
 async function openQuintet(): Promise<Side> {
   const databaseUrl = await freshPostgres('bench_orders')
-  await migrate('billing', { BILLING_DATABASE_URL: databaseUrl })
+  await migrate('billing', { BILLING_DATABASE_URL: databaseUrl }, workingTree)
   const url = engine('amqp')
   const queue = await openQueue(url)
   await queue.drop(billingQueue, 'all')
@@ -91,7 +93,7 @@ async function openPeer(): Promise<Side> {
   return {
     databaseUrl,
     consumer: {
-      script: 'bench/peer-billing.ts',
+      script: join(import.meta.dirname, 'peer-billing.ts'),
       ports: ['PEER_PORT'],
       settings: { PEER_QUEUE: name, PEER_QUEUE_URL: url, PEER_DATABASE_URL: databaseUrl },
       core: 'server',

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Checkout } from './checkout.ts'
 import { engine, freshMysql, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
@@ -50,10 +52,10 @@ function guidOn(
 ): ServerProcess {
   return {
     ...guid,
-    async prepare() {
-      const GUID_DATABASE_URL = await fresh(`bench_guid_${name}`)
-      await migrate('guid', { GUID_DATABASE_URL })
-      return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : engine('redis') }
+    async prepare(checkout) {
+      const GUID_DATABASE_URL = await fresh(`bench_guid_${name}_${checkout.name}`)
+      await migrate('guid', { GUID_DATABASE_URL }, checkout)
+      return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : redisUrl(checkout) }
     },
   }
 }
@@ -61,30 +63,37 @@ function guidOn(
 function guidOnMongodb(): ServerProcess {
   return {
     ...guid,
-    async prepare() {
+    async prepare(checkout) {
       const database = { pathname: `/bench_${randomBytes(6).toString('hex')}` }
       const GUID_DATABASE_URL = Object.assign(new URL(engine('mongodb')), database).href
-      await migrate('guid', { GUID_DATABASE_URL })
-      return { GUID_DATABASE_URL, CACHE_URL: engine('redis') }
+      await migrate('guid', { GUID_DATABASE_URL }, checkout)
+      return { GUID_DATABASE_URL, CACHE_URL: redisUrl(checkout) }
     },
   }
+}
+
+/** Each checkout has a Redis database of its own, so that neither reads entries of the other. */
+function redisUrl({ name }: Checkout): string {
+  return name === 'current'
+    ? engine('redis')
+    : Object.assign(new URL(engine('redis')), { pathname: '/1' }).href
 }
 
 function brokerageOnDynamodb(): ServerProcess {
   return {
     ...brokerage,
-    async prepare() {
+    async prepare(checkout) {
       const table = { pathname: `/bench_${randomBytes(6).toString('hex')}` }
       const BROKERAGE_DATABASE_URL = Object.assign(new URL(engine('dynamodb')), table).href
-      await migrate('brokerage', { BROKERAGE_DATABASE_URL })
-      return { BROKERAGE_DATABASE_URL, CACHE_URL: engine('redis') }
+      await migrate('brokerage', { BROKERAGE_DATABASE_URL }, checkout)
+      return { BROKERAGE_DATABASE_URL, CACHE_URL: redisUrl(checkout) }
     },
   }
 }
 
 function peer(name: string): ServerProcess {
   return {
-    script: 'bench/peer.ts',
+    script: join(import.meta.dirname, 'peer.ts'),
     ports: ['PEER_PORT'],
     core: 'server',
     async prepare() {

@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process'
-import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { notHere, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
-
-const projectRoot = join(import.meta.dirname, '..')
+import type { Checkout } from './checkout.ts'
+import { killOnExit } from './kill-on-exit.ts'
 
 /** The URL of an engine, from the variables that `npm run backends -- env` prints. Throws if the engine is not up. */
 export function engine(name: EngineName): string {
@@ -39,11 +38,16 @@ export async function freshMysql(name: string): Promise<string> {
   return Object.assign(new URL(engine('mysql')), { pathname: `/${name}` }).href
 }
 
-/** Creates the tables of a service in the database that `settings` name. */
-export async function migrate(service: string, settings: Record<string, string>): Promise<void> {
-  const words = [join(projectRoot, 'quintet.ts'), 'migrate', 'up', service]
-  await promisify(execFile)(process.execPath, words, {
-    cwd: projectRoot,
+/** Creates the tables of a checkout's service in the database that `settings` name. */
+export async function migrate(
+  service: string,
+  settings: Record<string, string>,
+  { directory, node }: Checkout,
+): Promise<void> {
+  const running = promisify(execFile)(node, ['quintet.ts', 'migrate', 'up', service], {
+    cwd: directory,
     env: { PATH: process.env.PATH, ...settings },
   })
+  killOnExit(running.child)
+  await running
 }

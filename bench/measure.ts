@@ -19,7 +19,7 @@ export type Sample = { row: Measurement; references: [Measurement, Measurement] 
 export type Bench = { generator: Generator; bareHttp: Server; seconds: number }
 
 /** V8 discards optimised code of a server that is idle while others are measured, so each is loaded before it is measured. */
-export const warmUpSeconds = { row: 3, bareHttp: 1 }
+const warmUpSeconds = { row: 3, bareHttp: 1 }
 
 export async function measure(bench: Bench, row: Row, server: Server): Promise<Sample> {
   const { generator, seconds } = bench
@@ -49,7 +49,8 @@ export async function load(
   return generator.run({ url: server.url, requests: workload.requests, seconds, connections })
 }
 
-async function measureLoad(work: () => Promise<Load>, server: Server): Promise<Measurement> {
+/** Measures the server while `work` runs. */
+export async function measureLoad(work: () => Promise<Load>, server: Server): Promise<Measurement> {
   const readMeter = startMeter(server.pids)
   const load = await work()
   const { cpuMs, ...rest } = readMeter()

@@ -1,6 +1,7 @@
 import { execFile, spawnSync } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
+import { killOnExit } from './kill-on-exit.ts'
 
 /** The first core is for the server under test alone, the second for the load generator and everything else. */
 export type Core = 'server' | 'load'
@@ -25,6 +26,7 @@ export async function runPinned(
 ): Promise<string> {
   const timeout = (seconds + graceSeconds) * 1_000
   const [file, words] = core === 'anywhere' ? [command, args] : pinned(core, command, args)
-  const { stdout } = await promisify(execFile)(file, words, { timeout })
-  return stdout
+  const running = promisify(execFile)(file, words, { timeout })
+  killOnExit(running.child)
+  return (await running).stdout
 }

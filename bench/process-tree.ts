@@ -14,14 +14,20 @@ export const hasProc = existsSync('/proc/self/stat')
 export function usageOf(roots: number[]): Usage {
   if (!hasProc) return { cpuMs: Number.NaN, rssMb: Number.NaN }
   const processes = listProcesses()
+  const tree = treeOf(roots, processes)
+  return {
+    cpuMs: sum(tree.map((pid) => processes.get(pid)?.cpuMs ?? 0)),
+    rssMb: sum(tree.map(residentMb)),
+  }
+}
+
+/** The ids of these processes and of all their descendants. */
+export function treeOf(roots: number[], processes = listProcesses()): number[] {
   const tree = new Set(roots)
   // One pass in the order of ids is enough unless ids have wrapped around: a child has a higher id than its parent.
   for (const [pid, { parent }] of [...processes].sort(([a], [b]) => a - b))
     if (tree.has(parent)) tree.add(pid)
-  return {
-    cpuMs: sum([...tree].map((pid) => processes.get(pid)?.cpuMs ?? 0)),
-    rssMb: sum([...tree].map(residentMb)),
-  }
+  return [...tree]
 }
 
 /** CPU time of this process and of its children that have exited, such as load generators. */

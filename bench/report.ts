@@ -1,6 +1,7 @@
 import type { TargetResult } from './targets.ts'
 import type { Result } from './result.ts'
 import type { describeMachine } from './machine.ts'
+import { formatTable } from './table.ts'
 
 /** One run, as written to `latest.json`. */
 export type Report = {
@@ -26,19 +27,13 @@ const columns = [
 
 /** The report as text: a table of the rows, then targets without a row, then failures. */
 export function formatReport({ machine, settings, rows, targets }: Report): string {
-  const cells = [columns, ...rows.map((row) => toCells(row, targets))]
-  const widths = columns.map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)))
+  const lines = [columns, ...rows.map((row) => toCells(row, targets))]
   const withoutRow = targets.filter(({ row }) => row === undefined)
   return [
     `${machine.cpu}, ${machine.cores} cores${machine.pinned ? '' : ' (nothing pinned)'}, ${machine.node}, ${machine.generator}, fsync ${machine.fsync_us} us`,
     `${settings.rounds} rounds of ${settings.seconds} s, ${settings.connections} connections`,
     '',
-    ...cells.map((line) =>
-      line
-        .map((text, column) => pad(text, column, widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    ),
+    ...formatTable(lines, [0, columns.length - 1]),
     '',
     ...withoutRow.map((target) => `${target.name}: ${formatValue(target)}  ${formatTarget(target)}`),
     ...rows.flatMap(({ name, failure }) => (failure === undefined ? [] : `${name} failed: ${failure}`)),
@@ -71,9 +66,4 @@ function toCells(row: Result, targets: TargetResult[]): string[] {
     `${row.errors}`,
     target ? formatTarget(target) : '',
   ]
-}
-
-/** Numbers are aligned to the right, the first and the last column to the left. */
-function pad(text: string, column: number, width: number): string {
-  return column === 0 || column === columns.length - 1 ? text.padEnd(width) : text.padStart(width)
 }

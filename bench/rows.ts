@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { portSetting, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Load } from './load.ts'
@@ -36,7 +37,7 @@ export type Tool = (options: { seconds: number; connections: number }) => Promis
 export const bareRequests: Workload = { requests: guidReads.requests }
 
 export const bareHttp: ServerProcess = {
-  script: 'bench/bare-http.ts',
+  script: join(import.meta.dirname, 'bare-http.ts'),
   ports: ['BARE_HTTP_PORT'],
   core: 'server',
 }
@@ -44,7 +45,7 @@ export const bareHttp: ServerProcess = {
 export const guid = serviceProcess('guid')
 
 export const bareFastify: ServerProcess = {
-  script: 'bench/bare-fastify.ts',
+  script: join(import.meta.dirname, 'bare-fastify.ts'),
   ports: ['FASTIFY_PORT'],
   core: 'server',
 }

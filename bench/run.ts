@@ -1,71 +1,82 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import type { Arguments } from './arguments.ts'
+import { formatComparison, hasPassed } from './against/comparison-report.ts'
+import { runAgainst } from './against/run-against.ts'
+import { parseArguments, usage } from './arguments.ts'
 import { runBenchmark } from './benchmark.ts'
-import { engineRows } from './engine-rows.ts'
 import { drawChart } from './chart.ts'
+import { workingTree } from './checkout.ts'
+import { engineRows } from './engine-rows.ts'
 import { createGenerator } from './generator.ts'
 import { profileRow } from './profile.ts'
 import { formatReport } from './report.ts'
-import { rows, selectRows } from './rows.ts'
+import { rows } from './rows.ts'
 
-const projectRoot = join(import.meta.dirname, '..')
 const resultsDirectory = join(import.meta.dirname, 'results')
 
-const { engines, only, profile, ...settings } = readFlags()
-const directory = createDirectory()
-const generator = createGenerator({ connections: settings.connections, directory })
-
-if (profile) print(await profileRow(profile, { generator, directory, seconds: settings.seconds }))
-else if (!(await bench())) process.exitCode = 1
-
-/** Returns whether every row was measured without an error; a missed target is not an error. */
-async function bench(): Promise<boolean> {
-  const progress = (sentence: string) => process.stderr.write(`${sentence}\n`)
-  const report = await runBenchmark({ rows: only, engines, settings, generator, directory, progress })
-  print(formatReport(report))
-  mkdirSync(resultsDirectory, { recursive: true })
-  writeFileSync(join(resultsDirectory, 'latest.json'), `${JSON.stringify(report, null, 2)}\n`)
-  writeFileSync(join(resultsDirectory, 'latest.svg'), drawChart(report))
-  return report.rows.every(({ errors }) => errors === 0)
+try {
+  process.exitCode = (await run(readArguments())) ? 0 : 1
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
+  process.exitCode = 1
 }
 
-function readFlags() {
-  const { values } = parseArgs({
-    options: {
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '5' },
-      connections: { type: 'string', default: '32' },
-      engines: { type: 'boolean', default: false },
-      only: { type: 'string', default: '' },
-      profile: { type: 'string' },
-    },
-  })
-  const all = values.engines ? [...rows, ...engineRows] : rows
-  return {
-    engines: values.engines,
-    rounds: toCount('rounds', values.rounds),
-    seconds: toCount('seconds', values.seconds),
-    connections: toCount('connections', values.connections),
-    only: selectRows(all, values.only.split(',')),
-    profile: values.profile === undefined ? undefined : selectRows(all, [values.profile])[0],
+function readArguments(): Arguments {
+  try {
+    return parseArguments(process.argv.slice(2), { rows, engineRows })
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`)
+    process.exit(2)
   }
 }
 
-function toCount(flag: string, value: string): number {
-  const count = Number(value)
-  if (!Number.isInteger(count) || count < 1) throw new Error(`--${flag} must be a whole number from 1 up.`)
-  return count
+/** Returns whether every row was measured without an error and, with --against, none is worse. */
+async function run({ against, profile, engines, rows: selected, settings }: Arguments): Promise<boolean> {
+  const directory = createDirectory()
+  const generator = createGenerator({ connections: settings.connections, directory })
+  const common = { rows: selected, settings, generator, directory, progress }
+  if (against !== undefined) return compareWith(against, common)
+  if (profile !== undefined) {
+    print(await profileRow(profile, { generator, directory, seconds: settings.seconds }))
+    return true
+  }
+  const report = await runBenchmark({ ...common, engines })
+  print(formatReport(report))
+  save('latest.json', `${JSON.stringify(report, null, 2)}\n`)
+  save('latest.svg', drawChart(report))
+  return report.rows.every(({ errors }) => errors === 0)
+}
+
+async function compareWith(
+  revision: string,
+  options: Omit<Parameters<typeof runAgainst>[0], 'revision' | 'knownRows'>,
+): Promise<boolean> {
+  const knownRows = [...rows, ...engineRows].map(({ name }) => name)
+  const report = await runAgainst({ ...options, revision, knownRows })
+  print(formatComparison(report))
+  save('against.json', `${JSON.stringify(report, null, 2)}\n`)
+  return hasPassed(report)
 }
 
 /** Below `data`, which Git ignores: the system's temporary directory may be in memory, where durability costs nothing. */
 function createDirectory(): string {
-  const data = join(projectRoot, 'data')
+  const data = join(workingTree.directory, 'data')
   mkdirSync(data, { recursive: true })
   const path = mkdtempSync(join(data, 'bench-'))
-  process.on('exit', () => rmSync(path, { recursive: true, force: true }))
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+  process.on('exit', () => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
+  // Servers, generators and the worktree of --against are removed by handlers of `exit`, which a signal alone does not run.
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
   return path
+}
+
+function save(name: string, content: string): void {
+  mkdirSync(resultsDirectory, { recursive: true })
+  writeFileSync(join(resultsDirectory, name), content)
+}
+
+function progress(sentence: string): void {
+  process.stderr.write(`${sentence}\n`)
 }
 
 function print(text: string): void {

@@ -1,15 +1,19 @@
 import type { ChildProcess } from 'node:child_process'
+import type { Checkout } from './checkout.ts'
 import type { Core } from './pinning.ts'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { workingTree } from './checkout.ts'
+import { killOnExit } from './kill-on-exit.ts'
 import { pinned } from './pinning.ts'
 
 /** How to start one process of a row. */
 export type ServerProcess = {
+  /** Relative to the checkout under test; absolute for a server of the benchmark itself. */
   script: string
   args?: string[]
   /** Settings that each get a free port; the load goes to the first. */
@@ -18,7 +22,7 @@ export type ServerProcess = {
   upstream?: string
   settings?: Record<string, string>
   /** Creates what the process depends on, and returns the settings that point to it. */
-  prepare?(): Promise<Record<string, string>>
+  prepare?(checkout: Checkout): Promise<Record<string, string>>
   core: Core
 }
 
@@ -31,21 +35,16 @@ export type Server = {
   close(): Promise<void>
 }
 
-export type ServerOptions = { directory: string; nodeFlags?: string[] }
+/** `checkout` is the working tree by default. */
+export type ServerOptions = { directory: string; checkout?: Checkout; nodeFlags?: string[] }
 
-type Launched = { url: string; child: ChildProcess; readyMs: number; log: string }
+type Launched = { url: string; child: ChildProcess; readyMs: number; log: string; directory: string }
 
 const host = '127.0.0.1'
-const projectRoot = join(import.meta.dirname, '..')
 const readyMsMax = 10_000
 const pollMs = 5
 const closeMsMax = 10_000
 const logTailLines = 8
-
-const running = new Set<ChildProcess>()
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL')
-})
 
 /** Starts the processes in order, each when the previous one is ready. If one fails, it stops the others and throws. */
 export async function startServer(processes: ServerProcess[], options: ServerOptions): Promise<Server> {
@@ -63,12 +62,12 @@ export async function startServer(processes: ServerProcess[], options: ServerOpt
     truncateLogs: () => {
       for (const { log } of launched) truncateSync(log)
     },
-    close: () => stopAll(launched),
+    async close() {
+      await stopAll(launched)
+      for (const { directory } of launched) rmSync(directory, { recursive: true, force: true })
+    },
   }
 }
-
-/** The flags of `npm start`: without them, the young generation of the heap grows to 60 MB. The bare servers get them too. */
-const npmStartFlags = ['--max-semi-space-size=8']
 
 /** Writes the log to a file, as in production: discarding it would cost less. */
 async function launch(spec: ServerProcess, options: ServerOptions, upstreamUrl = ''): Promise<Launched> {
@@ -76,9 +75,10 @@ async function launch(spec: ServerProcess, options: ServerOptions, upstreamUrl =
   const log = join(directory, 'log')
   const ports = await Promise.all(spec.ports.map(freePort))
   const url = `http://${host}:${ports[0]}`
-  const prepared = await spec.prepare?.()
+  const checkout = isAbsolute(spec.script) ? workingTree : (options.checkout ?? workingTree)
+  const prepared = await spec.prepare?.(options.checkout ?? workingTree)
   const startedAt = performance.now()
-  const child = spawnProcess(spec, options.nodeFlags ?? [], log, {
+  const child = spawnProcess(spec, checkout, options.nodeFlags ?? [], log, {
     ...Object.fromEntries(spec.ports.map((setting, index) => [setting, `${ports[index]}`])),
     ...(spec.upstream === undefined ? {} : { [spec.upstream]: upstreamUrl }),
     DATA_DIR: join(directory, 'data'),
@@ -90,19 +90,20 @@ async function launch(spec: ServerProcess, options: ServerOptions, upstreamUrl =
     await stop(child)
     throw error
   }
-  return { url, child, log, readyMs: performance.now() - startedAt }
+  return { url, child, log, directory, readyMs: performance.now() - startedAt }
 }
 
 function spawnProcess(
   spec: ServerProcess,
+  checkout: Checkout,
   nodeFlags: string[],
   log: string,
   env: Record<string, string>,
 ): ChildProcess {
-  const [command, args] = pinned(spec.core, process.execPath, [
-    ...npmStartFlags,
+  const [command, args] = pinned(spec.core, checkout.node, [
+    ...checkout.nodeFlags,
     ...nodeFlags,
-    join(projectRoot, spec.script),
+    spec.script,
     ...(spec.args ?? []),
   ])
   const output = openSync(log, 'a')
@@ -115,17 +116,20 @@ function spawnProcess(
     ...spec.settings,
     ...env,
   }
-  const child = spawn(command, args, { cwd: projectRoot, env: settings, stdio: ['ignore', output, output] })
+  const child = spawn(command, args, {
+    cwd: checkout.directory,
+    env: settings,
+    stdio: ['ignore', output, output],
+  })
   closeSync(output)
-  running.add(child)
-  child.once('exit', () => running.delete(child))
+  killOnExit(child)
   return child
 }
 
 async function untilReady(url: string, child: ChildProcess, log: string): Promise<void> {
   const deadline = performance.now() + readyMsMax
   while (!(await isReady(url))) {
-    if (!running.has(child)) throw new Error(`The server exited during its start: ${tail(log)}`)
+    if (hasExited(child)) throw new Error(`The server exited during its start: ${tail(log)}`)
     if (performance.now() > deadline)
       throw new Error(`The server was not ready within ${readyMsMax} ms: ${tail(log)}`)
     await setTimeout(pollMs)
@@ -148,12 +152,16 @@ async function stopAll(launched: Launched[]): Promise<void> {
 
 /** SIGTERM, which also makes a profiled process write its profile; SIGKILL after `closeMsMax`. */
 async function stop(child: ChildProcess): Promise<void> {
-  if (!running.has(child)) return
+  if (hasExited(child)) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')
   const timer = globalThis.setTimeout(() => child.kill('SIGKILL'), closeMsMax)
   await exited
   clearTimeout(timer)
+}
+
+function hasExited({ pid, exitCode, signalCode }: ChildProcess): boolean {
+  return pid === undefined || exitCode !== null || signalCode !== null
 }
 
 async function freePort(): Promise<number> {

@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseArguments } from '../arguments.ts'
+import type { Row } from '../rows.ts'
+
+const row = (name: string): Row => ({ name, processes: [], workload: { requests: [] } })
+const all = { rows: [row('guid GET'), row('guid GET uncached')], engineRows: [row('guid on an engine')] }
+const parse = (...args: string[]) => parseArguments(args, all)
+const namesOf = (...args: string[]) => parse(...args).rows.map(({ name }) => name)
+
+test('Without arguments all rows are measured, but those of engines only with --engines', () => {
+  assert.deepEqual(namesOf(), ['guid GET', 'guid GET uncached'])
+  assert.deepEqual(namesOf('--engines'), ['guid GET', 'guid GET uncached', 'guid on an engine'])
+})
+
+test('--only takes whole names, and parts of names', () => {
+  assert.deepEqual(namesOf('--only', 'guid GET'), ['guid GET'])
+  assert.deepEqual(namesOf('--only', 'uncached'), ['guid GET uncached'])
+  assert.deepEqual(namesOf('--only', 'guid'), ['guid GET', 'guid GET uncached'])
+  assert.throws(() => parse('--only', 'movie'), /No row is called "movie"; there are: guid GET, /)
+})
+
+test('--against has defaults of its own, which the same options change', () => {
+  assert.deepEqual(parse().settings, { rounds: 3, seconds: 5, connections: 32 })
+  assert.deepEqual(parse('--against', 'HEAD').settings, { rounds: 8, seconds: 2, connections: 32 })
+  assert.equal(parse('--against', 'HEAD').against, 'HEAD')
+  const { settings } = parse('--against', 'HEAD', '--rounds', '4', '--seconds', '6', '--connections', '8')
+  assert.deepEqual(settings, { rounds: 4, seconds: 6, connections: 8 })
+})
+
+test('Bad values and combinations are refused with a sentence', () => {
+  for (const value of ['0', '1.5', 'many', ''])
+    assert.throws(() => parse('--rounds', value), /^Error: --rounds must be a whole number from 1 up\.$/)
+  assert.throws(
+    () => parse('--against', 'HEAD', '--rounds', '1'),
+    /--rounds must be at least 2 with --against/,
+  )
+  assert.throws(() => parse('--against', 'HEAD', '--profile', 'guid GET'), /exclude each other/)
+  assert.throws(() => parse('--against'), /argument missing/)
+  assert.throws(() => parse('--fast'), /Unknown option/)
+  assert.throws(() => parse('guid'), /Unexpected argument/)
+})
