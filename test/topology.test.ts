@@ -49,7 +49,7 @@ for (const { file, has, update } of derivedFiles)
   })
 
 for (const name of serviceNames) {
-  const { port, storage, engines }: ServiceEntry = topology[name]
+  const { port, storage, engines, databaseName }: ServiceEntry = topology[name]
 
   test(`services/${name}/src/config.ts has the port and the storage of the topology`, () => {
     assert.equal(settingOf(name, portSetting(name)), String(port))
@@ -62,11 +62,13 @@ for (const name of serviceNames) {
     assert.deepEqual(accepted.sort(), [...engines].sort())
   })
 
-  test(`services/${name}/README.md has a row for each setting, and the port`, () => {
+  test(`services/${name}/README.md has a row for each setting, with its port and its database`, () => {
     const readme = read(`services/${name}/README.md`)
     for (const { name: setting } of settingsOf(name).filter((one) => !(one.name in commonSettings)))
       assert.match(readme, new RegExp(`^\\| \`${setting}\` +\\|`, 'm'))
     assert.match(readme, new RegExp(`^\\| \`${portSetting(name)}\` +\\| ${port} +\\|`, 'm'))
+    if (databaseName !== undefined)
+      assert.match(readme, new RegExp(`^\\| \`${storage.database}\` +\\|.*${databaseName}`, 'm'))
   })
 }
 

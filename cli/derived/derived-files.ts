@@ -96,7 +96,7 @@ function serviceTable(text: string, topology: Topology): string {
     summary,
     `[services/${name}](services/${name}/README.md)`,
   ])
-  return setTableRows(text, ['service', 'port'], rows)
+  return setTableRows(text, ['service', 'port', 'what it does', 'more'], rows)
 }
 
 function gatewayPaths(text: string, topology: Topology): string {
@@ -105,7 +105,7 @@ function gatewayPaths(text: string, topology: Topology): string {
     const publicPaths = Object.keys(paths).map((path) => `\`${path}\``)
     return [publicPaths.join(', '), renamed.length > 0 ? `${name}, as ${renamed.join(', ')}` : name]
   })
-  return setTableRows(text, ['path, with all below it'], rows)
+  return setTableRows(text, ['path, with all below it', 'goes to'], rows)
 }
 
 function gatewaySettings(text: string, topology: Topology): string {
@@ -118,7 +118,7 @@ function gatewaySettings(text: string, topology: Topology): string {
   const ports = upstreams.map(([name, { port }]) => [
     `\`${portSetting(name)}\``,
     `${port}`,
-    'stands in the default above',
+    'used in the default above',
   ])
   return setTableRows(text, ['setting', 'default'], [...urls, ...ports])
 }

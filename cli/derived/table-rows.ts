@@ -1,8 +1,9 @@
 type Row = readonly string[]
 
 /**
- * Sets rows of the Markdown table whose header starts with these cells. A row is identified by its first cell; it keeps its
- * padding if its text is right, is replaced if not, and follows the row before it if it is new. Other rows stay.
+ * Sets rows of the Markdown table whose header starts with these cells. A row is identified by its first cell, and stays as it
+ * is if it has the right text in the columns of the header that are given: the wording of the others is free. A new row
+ * follows the row before it.
  */
 export function setTableRows(text: string, header: Row, rows: readonly Row[]): string {
   const lines = text.split('\n')
@@ -13,7 +14,10 @@ export function setTableRows(text: string, header: Row, rows: readonly Row[]): s
     const found = indexOfRow(lines, start, row[0])
     if (found === undefined) lines.splice(++previous, 0, lineOf(row))
     else {
-      if (!isEqual(cellsOf(lines[found] ?? ''), row)) lines[found] = lineOf(row)
+      const demanded = row.slice(0, header.length)
+      const cells = cellsOf(lines[found] ?? '')
+      if (!isEqual(cells.slice(0, header.length), demanded))
+        lines[found] = lineOf([...demanded, ...cells.slice(header.length)])
       previous = found
     }
   }
