@@ -84,7 +84,8 @@ test('Stores and engines import nothing of HTTP', () => {
   const storage = /^services\/\w+\/src\/((.*-)?(store|storage|port)\.ts|(mongodb|dynamodb)\/)/
   for (const [file, targets] of graph)
     if (storage.test(file))
-      for (const target of targets) assert.doesNotMatch(target, /^chassis\/src\/http\//, file)
+      for (const target of targets)
+        assert.doesNotMatch(target, /^chassis\/src\/(http\/|resource\/index)/, file)
 })
 
 test('A service imports its own files, the chassis, the contracts and packages that it declares', () => {

@@ -6,78 +6,85 @@ import { createLogger } from '@quintet/chassis/telemetry'
 
 const body = '{"thing":"näher"}'
 
-/** A service whose `/things/1` is at hand as text, and which otherwise answers it with the same bytes by its route. */
+/** A service whose `/things/1` has a fast path and a route that respond alike, and counts which of them did. */
 async function start(t: TestContext) {
-  let quick = 0
-  let slow = 0
+  let byFastPath = 0
+  let byRoute = 0
   const app = await createApp({
     name: 'sample',
     title: 'Sample',
     description: 'For tests.',
     logger: createLogger({ service: 'sample', level: 'silent' }),
-    fastPath(path) {
-      const answer = { route: '/things/:id', etag: '"1"', body }
-      if (path === '/things/fails') throw new Error('the source is down')
-      if (path === '/things/fails-later') return Promise.reject(new Error('the source is down'))
-      if (path === '/things/none-later') return Promise.resolve(undefined)
-      if (path !== '/things/1' && path !== '/things/later') return undefined
-      quick += 1
-      return path === '/things/later' ? Promise.resolve(answer) : answer
+  })
+  app.fastPaths.push({
+    route: '/things/:id',
+    prefix: '/things/',
+    find(id) {
+      const response = { etag: '"1"', body }
+      if (id === 'fails') throw new Error('the source is down')
+      if (id === 'fails-later') return Promise.reject(new Error('the source is down'))
+      if (id === 'none-later') return Promise.resolve(undefined)
+      if (id !== '1' && id !== 'later') return undefined
+      byFastPath += 1
+      return id === 'later' ? Promise.resolve(response) : response
     },
   })
   app.get('/things/:id', async (request, reply) => {
-    slow += 1
+    byRoute += 1
     reply.header('etag', '"1"').type('application/json; charset=utf-8')
     if (request.headers['if-none-match'] === '"1"') reply.code(304)
     else return body
   })
   t.after(() => app.close())
-  return { address: await listen(app, { host: '127.0.0.1', port: 0 }), counts: () => ({ quick, slow }) }
+  return {
+    address: await listen(app, { host: '127.0.0.1', port: 0 }),
+    counts: () => ({ byFastPath, byRoute }),
+  }
 }
 
-test('A quick answer has the status, the header fields and the bytes of the route that it stands in for', async (t) => {
+test('The fast path sends the status, the headers and the bytes of its route', async (t) => {
   const { address, counts } = await start(t)
-  const answers = [
+  const responses = [
     await fetch(`${address}/things/1`, { headers: { 'x-request-id': 'same' } }),
     await fetch(`${address}/things/2`, { headers: { 'x-request-id': 'same' } }),
   ]
   const [one, other] = await Promise.all(
-    answers.map(async (answer) => ({
-      status: answer.status,
-      headers: Object.fromEntries([...answer.headers].filter(([name]) => name !== 'date')),
-      text: await answer.text(),
+    responses.map(async (response) => ({
+      status: response.status,
+      headers: Object.fromEntries([...response.headers].filter(([name]) => name !== 'date')),
+      text: await response.text(),
     })),
   )
   assert.deepEqual(one, other)
-  assert.deepEqual(counts(), { quick: 1, slow: 1 })
+  assert.deepEqual(counts(), { byFastPath: 1, byRoute: 1 })
 })
 
-test('A quick answer may come later, and what is not found or fails then goes to the route', async (t) => {
+test('The fast path may find a response later; what it does not find or fails to find goes to the route', async (t) => {
   const { address, counts } = await start(t)
-  for (const [id, quick] of [
+  for (const [id, expected] of [
     ['later', 1],
     ['none-later', 1],
     ['fails-later', 1],
     ['fails', 1],
   ]) {
-    const answer = await fetch(`${address}/things/${id}`)
-    assert.equal(answer.status, 200)
-    assert.equal(await answer.text(), body)
-    assert.equal(counts().quick, quick)
+    const response = await fetch(`${address}/things/${id}`)
+    assert.equal(response.status, 200)
+    assert.equal(await response.text(), body)
+    assert.equal(counts().byFastPath, expected)
   }
-  assert.equal(counts().slow, 3)
+  assert.equal(counts().byRoute, 3)
 })
 
-test('What is conditional, negotiated or no GET goes to the route', async (t) => {
+test('A request that is conditional, negotiated or no GET goes to the route', async (t) => {
   const { address, counts } = await start(t)
   assert.equal((await fetch(`${address}/things/1`, { headers: { 'if-none-match': '"1"' } })).status, 304)
   assert.equal((await fetch(`${address}/things/1`, { headers: { accept: 'text/html' } })).status, 406)
   assert.equal((await fetch(`${address}/things/1`, { method: 'HEAD' })).status, 200)
   assert.equal((await fetch(`${address}/things/1`, { method: 'DELETE' })).status, 405)
-  assert.equal(counts().quick, 0)
+  assert.equal(counts().byFastPath, 0)
 })
 
-test('A quick answer is counted like any other', async (t) => {
+test('A request on the fast path is counted like any other', async (t) => {
   const { address } = await start(t)
   for (const id of [1, 1, 2]) await (await fetch(`${address}/things/${id}`)).text()
   const metrics = await (await fetch(`${address}/metrics`)).text()

@@ -235,10 +235,10 @@ test('Readiness names what does not answer and why, where that may be told, and 
   })
   const ready = await app.inject('/health/ready')
   assert.equal(ready.statusCode, 503)
-  assert.equal(ready.json().detail, 'Not answering: database, queue.')
+  assert.equal(ready.json().detail, 'Not responding: database, queue.')
   assert.deepEqual(ready.json().errors, {
     database: 'Two migrations are not applied.',
-    queue: 'It cannot be used.',
+    queue: 'It is unavailable.',
   })
   assert.deepEqual((await app.inject('/health/live')).json(), { status: 'live' })
 })

@@ -3,11 +3,11 @@ import FindMyWay from 'find-my-way'
 import { AppError } from '../errors/index.ts'
 import type { App } from './app-options.ts'
 
-/** Remembers which methods each path takes, so that a wrong one is 405 with `Allow` rather than 404 (RFC 9110, 15.5.6). */
+/** Collects the methods of each path, so that a wrong one is 405 with `Allow` rather than 404 (RFC 9110, 15.5.6). */
 export function createAllowedMethods(
   app: App,
   maxParamLength: number,
-): { refusal(request: FastifyRequest): AppError } {
+): { errorOf(request: FastifyRequest): AppError } {
   const paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength })
   const methodsByPath = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ method, url }) => {
@@ -21,18 +21,14 @@ export function createAllowedMethods(
     for (const one of [method].flat()) methods.add(one)
   })
   return {
-    refusal(request) {
+    errorOf(request) {
       const found: unknown = paths.find('GET', request.url.split('?', 1)[0] ?? '')?.store
       const allow = found instanceof Set ? [...found].join(', ') : ''
       if (allow === '')
-        return new AppError('not_found', `There is nothing at ${request.method} ${request.url}.`)
-      return new AppError(
-        'method_not_allowed',
-        `${request.method} is not possible here; allowed: ${allow}.`,
-        {
-          headers: { allow },
-        },
-      )
+        return new AppError('not_found', `There is no route ${request.method} ${request.url}.`)
+      return new AppError('method_not_allowed', `${request.method} is not allowed here; allowed: ${allow}.`, {
+        headers: { allow },
+      })
     },
   }
 }

@@ -5,16 +5,19 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
 
-/** A Fastify instance whose handlers know the types of what their schemas let through. */
+/** A Fastify instance whose handlers have the types of their schemas. */
 export type App = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
   ServerResponse,
   Logger['pino'],
   TypeBoxTypeProvider
->
+> & {
+  /** Resources that are served before the framework begins; see `getById`. */
+  readonly fastPaths: FastPath[]
+}
 
-/** What readiness asks, by name: each probe resolves while its dependency answers. */
+/** The probes of readiness by name: each resolves while its dependency responds. */
 export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 
 export type AppOptions = {
@@ -25,15 +28,13 @@ export type AppOptions = {
   readonly metrics?: Metrics
   /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
   readonly detailAlias?: 'error' | 'description' | 'message'
-  /** What tells of values of the wrong type or form; `invalid` unless it is said. */
+  /** The error code of values of the wrong type or form; `invalid` by default. */
   readonly wrongValueCode?: WrongValueCode
-  /** Reads JSON where numbers of the language would not do. */
+  /** Parses JSON bodies where the language's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
-  /** Routes whose answers come from elsewhere, so that it is not for this app to judge what the client accepts. */
+  /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>
-  /** Answers at once what is at hand as text, before the framework begins; see `createQuickListener`. */
-  readonly fastPath?: FastPath
-  /** Makes the OpenAPI document that goes out of the one that describes this app's own routes. */
+  /** Makes the OpenAPI document to publish from the one of this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
 }

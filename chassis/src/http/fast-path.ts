@@ -1,23 +1,29 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 
-/** An answer of status 200 whose JSON is at hand; `route` is what its request counts under. */
-export type FastResponse = { readonly route: string; readonly etag: string; readonly body: string }
+/** A response of status 200 whose JSON is at hand. */
+export type FastResponse = { readonly etag: string; readonly body: string }
 
 /**
- * Finds the answer to a GET by its path, or undefined to let the framework do it, as it also does when the search fails. It is
- * asked for every GET that comes without conditions, so it must tell by the path alone whether to look any further, and it
- * may answer only what the route itself would answer with the same bytes.
+ * GET of one resource without the framework. It may answer only what its route would answer with the same bytes; `getById`
+ * makes both of one definition.
  */
-export type FastPath = (path: string) => FastResponse | undefined | Promise<FastResponse | undefined>
+export type FastPath = {
+  /** The route that its requests are counted under. */
+  readonly route: string
+  /** The path up to the id. */
+  readonly prefix: string
+  /** Finds the response by the rest of the path; undefined leaves the request to the framework, and so does a failure. */
+  find(rest: string): FastResponse | undefined | Promise<FastResponse | undefined>
+}
 
 /**
- * A listener in front of the framework for answers that are ready as text. The framework's routing, hooks and reply cost as much
- * as the whole of such an answer; everything that is not plain goes on to it.
+ * A listener in front of the framework, whose routing, hooks and reply cost as much as the rest of such a response. What it
+ * may skip, and what it must not, is decision 0017.
  */
 export function createFastPathListener(
   next: RequestListener,
   options: {
-    find: FastPath
+    fastPaths: readonly FastPath[]
     newRequestId: (request: IncomingMessage) => string
     /** Counts and logs the request like any other. */
     record: (
@@ -30,36 +36,44 @@ export function createFastPathListener(
     isClosing: () => boolean
   },
 ): RequestListener {
-  const { find, newRequestId, record, isClosing } = options
+  const { fastPaths, newRequestId, record, isClosing } = options
 
-  function settle(
+  function respond(
     request: IncomingMessage,
     response: ServerResponse,
+    { route }: FastPath,
     startedAt: number,
-    answer?: FastResponse,
+    found: FastResponse | undefined,
   ) {
-    if (answer === undefined) return next(request, response)
+    if (found === undefined) return next(request, response)
     const id = newRequestId(request)
-    send(response, id, answer)
-    record(request, id, answer.route, 200, performance.now() - startedAt)
+    send(response, id, found)
+    record(request, id, route, 200, performance.now() - startedAt)
   }
 
   return (request, response) => {
-    if (!isPlain(request) || isClosing()) return next(request, response)
+    const path = request.url ?? ''
+    const fastPath = isPlainGet(request) && !isClosing() ? match(fastPaths, path) : undefined
+    if (fastPath === undefined) return next(request, response)
     const startedAt = performance.now()
-    const answer = attempt(find, request.url ?? '')
-    if (!(answer instanceof Promise)) return settle(request, response, startedAt, answer)
-    answer.then(
-      (found) => settle(request, response, startedAt, found),
+    const found = attempt(fastPath, path)
+    if (!(found instanceof Promise)) return respond(request, response, fastPath, startedAt, found)
+    found.then(
+      (result) => respond(request, response, fastPath, startedAt, result),
       () => next(request, response),
     )
   }
 }
 
-/** What fails here fails again behind the framework, which knows how to tell of it. */
-function attempt(find: FastPath, path: string): ReturnType<FastPath> {
+function match(fastPaths: readonly FastPath[], path: string): FastPath | undefined {
+  for (const fastPath of fastPaths) if (path.startsWith(fastPath.prefix)) return fastPath
+  return undefined
+}
+
+/** What fails here fails again in the framework, which reports it. */
+function attempt(fastPath: FastPath, path: string): ReturnType<FastPath['find']> {
   try {
-    return find(path)
+    return fastPath.find(path.slice(fastPath.prefix.length))
   } catch {
     return undefined
   }
@@ -79,8 +93,8 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
   response.end(body)
 }
 
-/** A GET that any JSON answers, with no condition to be judged. */
-function isPlain({ method, headers }: IncomingMessage): boolean {
+/** A GET without a condition that accepts any JSON. */
+function isPlainGet({ method, headers }: IncomingMessage): boolean {
   const { accept } = headers
   return (
     method === 'GET' &&

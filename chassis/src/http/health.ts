@@ -17,7 +17,7 @@ const MetricsText = {
   content: { 'text/plain': { schema: Type.String() } },
 }
 
-/** Liveness says that the process runs; readiness that everything it needs answers; metrics are Prometheus text. */
+/** Liveness: the process runs. Readiness: everything that it needs responds. Metrics: Prometheus text. */
 export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Dependencies): void {
   const tags = ['operation']
   app.get(
@@ -38,15 +38,15 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
       schema: {
         tags,
         operationId: 'getReadiness',
-        summary: 'Does everything that is needed answer?',
+        summary: 'Does everything that is needed respond?',
         response: { 200: Readiness, ...problems(503) },
       },
     },
     async () => {
-      const states = await Promise.all(Object.entries(dependencies).map(probe))
+      const states = await Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping)))
       const faults = states.filter(([, fault]) => fault !== undefined)
       if (faults.length > 0)
-        throw new AppError('dependency_down', `Not answering: ${faults.map(([name]) => name).join(', ')}.`, {
+        throw new AppError('dependency_down', `Not responding: ${faults.map(([name]) => name).join(', ')}.`, {
           errors: Object.fromEntries(faults.map(([name, fault]) => [name, fault ?? ''])),
         })
       return {
@@ -58,7 +58,12 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
   app.get(
     '/metrics',
     {
-      schema: { tags, operationId: 'getMetrics', summary: 'What is counted', response: { 200: MetricsText } },
+      schema: {
+        tags,
+        operationId: 'getMetrics',
+        summary: 'Metrics of the service',
+        response: { 200: MetricsText },
+      },
     },
     async (_request, reply) => {
       reply.type(metrics.registry.contentType)
@@ -67,18 +72,18 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
   )
 }
 
-/** What is wrong with a dependency, in words that are fit for everybody; nothing when it answers. */
-async function probe([name, ask]: [string, () => Promise<unknown>]): Promise<[string, string | undefined]> {
-  const given = new AbortController()
+/** What is wrong with a dependency, in words that may be published; undefined when it responds. */
+async function probe(name: string, ping: () => Promise<unknown>): Promise<[string, string | undefined]> {
+  const settled = new AbortController()
   try {
-    const late = after(probeTimeoutMs, undefined, { signal: given.signal, ref: false }).then(() => {
-      throw new AppError('dependency_down', 'There was no answer in time.')
+    const timeout = after(probeTimeoutMs, undefined, { signal: settled.signal, ref: false }).then(() => {
+      throw new AppError('dependency_down', 'It did not respond in time.')
     })
-    await Promise.race([ask(), late])
+    await Promise.race([ping(), timeout])
     return [name, undefined]
   } catch (error) {
-    return [name, error instanceof AppError ? error.message : 'It cannot be used.']
+    return [name, error instanceof AppError ? error.message : 'It is unavailable.']
   } finally {
-    given.abort()
+    settled.abort()
   }
 }

@@ -1,18 +1,18 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../errors/index.ts'
 
-/** Everything but the pages and texts for people and for Prometheus is JSON. */
+/** Everything is JSON but the pages for people and the text for Prometheus. */
 const otherThanJson = /^\/(docs|metrics)(\/|$)/
 
-/** 406 when `Accept` admits nothing that the route can give; undefined when all is well. */
-export function refuseUnacceptable(request: FastifyRequest): AppError | undefined {
+/** The 406 of a request whose `Accept` excludes what the route sends; undefined for any other. */
+export function notAcceptable(request: FastifyRequest): AppError | undefined {
   const { accept } = request.headers
   if (accept === undefined || accept === '*/*' || accept === 'application/json') return undefined
   if (request.accepts().type(['application/json', 'application/problem+json']) !== false) return undefined
   if (otherThanJson.test(request.routeOptions.url ?? '')) return undefined
   return new AppError(
     'not_acceptable',
-    'This service answers in application/json only; the Accept header excludes it.',
+    'This service sends application/json only; the Accept header excludes it.',
   )
 }
 

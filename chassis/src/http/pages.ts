@@ -21,12 +21,12 @@ export const pageQuery = {
 }
 
 /** Makes an opaque cursor of the sort key of a page's last row. */
-export function sealCursor(key: readonly (string | number)[]): string {
+export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
 /** Reads a cursor whose key has members of these types, or refuses it as invalid. */
-export function openCursor(cursor: string, types: readonly ('string' | 'number')[]): (string | number)[] {
+export function decodeCursor(cursor: string, types: readonly ('string' | 'number')[]): (string | number)[] {
   const key = parse(cursor)
   const members = Array.isArray(key) ? key : []
   const valid = members.length === types.length && types.every((type, i) => typeof members[i] === type)

@@ -10,7 +10,7 @@ import { problemType } from './negotiation.ts'
 // An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
-/** A problem document as RFC 9457 defines it; `errors` tells by field name what is wrong with it. */
+/** A problem document as RFC 9457 defines it; `errors` has what is wrong by field name. */
 const Problem = Type.Object(
   {
     type: Type.String(),
@@ -23,7 +23,7 @@ const Problem = Type.Object(
   { title: 'Problem', description: 'A problem document (RFC 9457).' },
 )
 
-/** The error answers of a route for its OpenAPI description. */
+/** The error responses of a route for its OpenAPI description. */
 export function problems(...statuses: readonly number[]): Record<number, TSchema> {
   return Object.fromEntries(
     statuses.map((status) => [
@@ -37,8 +37,8 @@ export function problems(...statuses: readonly number[]): Record<number, TSchema
 }
 
 /**
- * Answers with the problem document of an error, and logs it when the fault is ours and there is more to tell than the
- * access line has: what is turned away by the thousand, for a reason that was logged when it arose, has no cause.
+ * Sends the problem document of an error, and logs a fault of the server that has a cause. Refusals by the thousand have none:
+ * their reason was logged when it arose, and each has its access line.
  */
 export function sendProblem(
   error: unknown,
@@ -54,7 +54,7 @@ export function sendProblem(
       problem.message,
     )
   }
-  if (problem.code === 'body_too_large') takeTheRest(request, reply)
+  if (problem.code === 'body_too_large') drainBody(request, reply)
   if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
   reply
     .code(problem.status)
@@ -64,15 +64,15 @@ export function sendProblem(
 }
 
 /**
- * Who is still sending would find the connection reset, and never read the answer, if it were closed as the framework means
- * to. So what is left of the body is taken and thrown away, for as long as a request may last.
+ * The framework would close the connection, and a client that is still sending would find it reset before it reads the
+ * response. So the rest of the body is read and discarded, within the time limit of a request.
  */
-function takeTheRest(request: FastifyRequest, reply: FastifyReply): void {
+function drainBody(request: FastifyRequest, reply: FastifyReply): void {
   reply.header('connection', 'keep-alive')
   request.raw.resume()
 }
 
-/** The document itself; `instance` is the id of the request that it answers. */
+/** The document itself; `instance` is the id of the request. */
 export function problemDocument(
   error: AppError,
   instance: string,
@@ -89,21 +89,21 @@ export function problemDocument(
   }
 }
 
-/** Faults that the framework finds before a handler runs. */
+/** Errors that the framework raises before a handler runs. */
 const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
-  FST_ERR_BAD_URL: ['malformed', 'The path is not well encoded.'],
+  FST_ERR_BAD_URL: ['malformed', 'The path is not a valid percent-encoding.'],
   FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than 1 MiB.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty where JSON was expected.'],
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The body is not as long as Content-Length says.'],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The length of the body differs from Content-Length.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed', 'The body is not well-formed JSON.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: [
     'unsupported_media_type',
     'Send the body as Content-Type: application/json.',
   ],
-  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'A part of the path is too long to name anything.'],
+  FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'A segment of the path is too long to be an id.'],
 }
 
-/** What a client may be told of whatever was thrown. */
+/** The error to publish for whatever was thrown. */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
   const code = memberOf(error, 'code')
@@ -113,7 +113,7 @@ export function toAppError(error: unknown): AppError {
   if (error instanceof SyntaxError && statusCode === 400)
     return new AppError('malformed', 'The body is not well-formed JSON.')
   if (statusCode === 503) return new AppError('overloaded', 'The service is shutting down.')
-  return new AppError('internal', 'Something went wrong; the log has more under this request id.', {
+  return new AppError('internal', 'Internal error; the log has details under this request id.', {
     cause: error,
   })
 }
@@ -122,14 +122,14 @@ function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
-/** What is said on a connection whose bytes are no HTTP request, or too slow, or too many. */
+/** Responds to bytes that are no HTTP request, or that came too slowly, or were too many. */
 export function respondToClientError(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
   const problem =
-    clientErrors[error.code ?? ''] ?? new AppError('malformed', 'The bytes received are no HTTP request.')
+    clientErrors[error.code ?? ''] ?? new AppError('malformed', 'The bytes received are not an HTTP request.')
   const body = JSON.stringify(problemDocument(problem, ''))
   socket.end(
     `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +

@@ -1,13 +1,13 @@
 import { Type } from 'typebox'
 import type { TString } from 'typebox'
 
-type Demands = {
+type TextOptions = {
   minLength: number
   maxLength: number
   description: string
-  /** The sentence for a missing one, where clients know another than the usual. */
+  /** The message for a missing one, where clients rely on another than the usual. */
   required?: string
-  /** What it must be beyond a text, if anything: the pattern of all such texts, and their name. */
+  /** What it must be beyond a text, if anything: a pattern, and what texts of this pattern are called. */
   form?: { pattern: string; name: string }
 }
 
@@ -17,11 +17,11 @@ const wellFormed = {
 }
 
 /**
- * A text that a person writes, named `title` to those who get it wrong: well-formed Unicode without NUL, which every engine
- * keeps as it is and every reader of UTF-8 accepts.
+ * A text that a person writes, called `title` in error messages: well-formed Unicode without NUL, which every engine stores
+ * unchanged and every UTF-8 decoder accepts.
  */
-export function text(title: string, demands: Demands): TString {
-  const { minLength, maxLength, description, required, form = wellFormed } = demands
+export function text(title: string, options: TextOptions): TString {
+  const { minLength, maxLength, description, required, form = wellFormed } = options
   return Type.String({
     minLength,
     maxLength,

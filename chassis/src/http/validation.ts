@@ -4,7 +4,7 @@ import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
 import { AppError, invalid } from '../errors/index.ts'
 
-/** A fault as TypeBox tells it: where (a JSON pointer), which keyword of the schema, and in words. */
+/** A fault as TypeBox reports it: a JSON pointer, the keyword of the schema, and a message. */
 type Fault = {
   readonly keyword: string
   readonly instancePath: string
@@ -12,14 +12,14 @@ type Fault = {
   readonly params: object
 }
 
-/** What a value of the wrong type or form is told as; what is missing, unknown or no object is `invalid` in any case. */
+/** The error code of a value of the wrong type or form; what is missing, unknown or no object is always `invalid`. */
 export type WrongValueCode = 'invalid' | 'unprocessable'
 
 /**
- * Fastify's validator compiler over TypeBox. A body is taken as it is, never coerced; text from path and query is converted
- * where the schema wants an integer. Unknown members are refused, and all faults are told at once, by field.
+ * Fastify's validator compiler over TypeBox. A body is never coerced; text from path and query is converted to an integer where the
+ * schema has one. Unknown members are refused, and all faults are reported at once, by field.
  *
- * A schema may word its own faults by the keyword that failed, or all the others at once:
+ * A schema may have its own messages, by the keyword that failed, and one for all other keywords:
  * `'x-errors': { required: '…', type: '…', invalid: '…' }`.
  */
 export function createValidatorCompiler(wrongValueCode: WrongValueCode): FastifySchemaCompiler<TSchema> {
@@ -67,7 +67,7 @@ function unset(): never {
   throw new Error('The compilers of this app have not been set.')
 }
 
-/** Judges what did not come by way of a route as a body would be: gives the value, or the fault with all its sentences. */
+/** Validates a value that did not come through a route like a body: gives the value, or an error with all faults. */
 export function compileCheck<T extends TSchema>(
   schema: T,
 ): (value: unknown) => { value: Static<T> } | { error: AppError } {
@@ -86,16 +86,16 @@ function isUnknownMember(keyword: string): boolean {
   return keyword === 'additionalProperties' || keyword === 'boolean'
 }
 
-/** One sentence for each faulty field; what is wrong with the whole stands under the name of the part. */
+/** One message for each faulty field; a fault of the whole has the name of the part. */
 function fieldErrors(schema: TSchema, faults: readonly Fault[], part: string): Record<string, string> {
   const errors: Record<string, string> = {}
   for (const fault of faults) {
-    for (const [field, sentence] of sentences(schema, fault, part)) errors[field] ??= sentence
+    for (const [field, message] of messagesOf(schema, fault, part)) errors[field] ??= message
   }
   return errors
 }
 
-function sentences(
+function messagesOf(
   schema: TSchema,
   { keyword, instancePath, message, params }: Fault,
   part: string,
@@ -103,16 +103,21 @@ function sentences(
   if (keyword === 'required' && instancePath === '' && 'requiredProperties' in params)
     return [params.requiredProperties].flat().map((name) => {
       const field = String(name)
-      return [field, wording(schema, field, 'required') ?? `${field} is required.`]
+      return [field, customMessage(schema, field, 'required') ?? `${field} is required.`]
     })
   if (isUnknownMember(keyword)) {
     const field = fieldOf(instancePath)
     return field === undefined ? [] : [[field, `${field} is not known here.`]]
   }
   const field = fieldOf(instancePath)
-  if (field === undefined) return [[part, textAt(schema, keyword) ?? `The ${part} ${message}.`]]
+  if (field === undefined) return [[part, messageAt(schema, keyword) ?? `The ${part} ${message}.`]]
   return [
-    [field, wording(schema, field, keyword) ?? wording(schema, field, 'invalid') ?? `${field} ${message}.`],
+    [
+      field,
+      customMessage(schema, field, keyword) ??
+        customMessage(schema, field, 'invalid') ??
+        `${field} ${message}.`,
+    ],
   ]
 }
 
@@ -120,16 +125,16 @@ function fieldOf(pointer: string): string | undefined {
   return pointer === '' ? undefined : pointer.split('/')[1]?.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
-function wording(schema: TSchema, field: string, keyword: string): string | undefined {
+function customMessage(schema: TSchema, field: string, keyword: string): string | undefined {
   const properties: unknown = Reflect.get(schema, 'properties')
   const property: unknown = isObject(properties) ? properties[field] : undefined
-  return isObject(property) ? textAt(property, keyword) : undefined
+  return isObject(property) ? messageAt(property, keyword) : undefined
 }
 
-function textAt(schema: object, keyword: string): string | undefined {
-  const words: unknown = Reflect.get(schema, 'x-errors')
-  const text = isObject(words) ? words[keyword] : undefined
-  return typeof text === 'string' ? text : undefined
+function messageAt(schema: object, keyword: string): string | undefined {
+  const messages: unknown = Reflect.get(schema, 'x-errors')
+  const message = isObject(messages) ? messages[keyword] : undefined
+  return typeof message === 'string' ? message : undefined
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import { linkToNextPage, openCursor, problems, sealCursor, sendJson } from '@quintet/chassis/http'
+import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -26,7 +26,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
       const page = readPage(request.query)
       const rows = await orders.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(queryOf(request.url), sealCursor([last.id])))
+      if (last) reply.header('link', linkToNextPage(queryOf(request.url), encodeCursor([last.id])))
       sendJson(reply, `[${rows.map(textOf).join(',')}]`)
     },
   )
@@ -76,7 +76,7 @@ function textOf({ id, user_id, number_of_items, total_amount }: Order): string {
 }
 
 function readPage({ limit, cursor, user_id: userId }: Static<typeof OrderQuery>): OrderPage {
-  const [after] = cursor === undefined ? [] : openCursor(cursor, ['number'])
+  const [after] = cursor === undefined ? [] : decodeCursor(cursor, ['number'])
   return {
     limit: limit ?? pageSize,
     ...(userId !== undefined && { userId }),

@@ -5,7 +5,6 @@ import type { App } from '@quintet/chassis/http'
 import { startSweeper } from '@quintet/chassis/sweeper'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { accountFastPath } from './account-routes.ts'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
@@ -43,7 +42,6 @@ export async function createBrokerageApp(
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
-    fastPath: accountFastPath(accounts),
   })
   const marketClock = config.MARKET_CLOCK
   brokerageRoutes(app, { accounts, orderProcessor, market, idempotency, clock, marketClock })

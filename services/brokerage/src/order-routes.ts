@@ -1,5 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { linkToNextPage, openCursor, problems, sealCursor, sendJson } from '@quintet/chassis/http'
+import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -114,7 +114,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
 }
 
 function readPage({ limit, cursor }: Static<typeof PageQuery>): Page {
-  const [after] = cursor === undefined ? [-1] : openCursor(cursor, ['number'])
+  const [after] = cursor === undefined ? [-1] : decodeCursor(cursor, ['number'])
   return { after: Number(after), limit: limit ?? pageSize }
 }
 
@@ -126,6 +126,6 @@ function sendPage<Row extends { readonly sequence: number }>(
   bodyOf: (row: Row) => unknown,
 ): void {
   const last = rows.length === limit ? rows.at(-1) : undefined
-  if (last !== undefined) reply.header('link', linkToNextPage(request.url, sealCursor([last.sequence])))
+  if (last !== undefined) reply.header('link', linkToNextPage(request.url, encodeCursor([last.sequence])))
   sendJson(reply, JSON.stringify(rows.map(bodyOf)))
 }

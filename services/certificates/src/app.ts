@@ -26,7 +26,7 @@ import type { Keyring } from './keyring.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import { createPasswords } from './password.ts'
-import { certificatesRoutes, userFastPath } from './routes.ts'
+import { certificatesRoutes } from './routes.ts'
 import { createUserStore } from './user-store.ts'
 import type { Receiver } from './webhook.ts'
 
@@ -73,7 +73,6 @@ export async function createCertificatesApp(
     detailAlias: 'description',
     wrongValueCode: 'unprocessable',
     dependencies: { database: keys.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
-    fastPath: userFastPath(users),
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)

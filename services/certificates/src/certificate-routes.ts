@@ -4,10 +4,10 @@ import {
   etagOf,
   jsonType,
   linkToNextPage,
-  openCursor,
+  decodeCursor,
   parseIfMatch,
   problems,
-  sealCursor,
+  encodeCursor,
   sendJson,
   sendRepresentation,
 } from '@quintet/chassis/http'
@@ -15,11 +15,11 @@ import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { AppError } from '@quintet/chassis/errors'
+import { parseId } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Certificate, Place } from './certificate-store.ts'
 import { certificateNotFound } from './certificate-store.ts'
-import { parseId } from './ids.ts'
 import type { Parts } from './route-parts.ts'
 import {
   ActiveBody,
@@ -194,7 +194,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     },
     async (request, reply) => {
       const { limit = pageSize, cursor, expiring_before: before } = request.query
-      const [notAfter, id] = cursor === undefined ? beforeAll : openCursor(cursor, ['number', 'number'])
+      const [notAfter, id] = cursor === undefined ? beforeAll : decodeCursor(cursor, ['number', 'number'])
       const after = { notAfter: Number(notAfter), id: Number(id) }
       const rows = await certificates.listExpiring({ before: instantOf(before), after, limit })
       linkNext(request, reply, limit, rows, (row) => [Number(row.not_after), row.id])
@@ -238,7 +238,7 @@ function placeOf({ id, cid }: Static<typeof CertificatePath>): Place {
 
 /** Where a page of rows in the order of their ids begins. */
 function idBehind({ cursor }: { cursor?: string }): number {
-  return cursor === undefined ? 0 : Number(openCursor(cursor, ['number'])[0])
+  return cursor === undefined ? 0 : Number(decodeCursor(cursor, ['number'])[0])
 }
 
 const beforeAll = [Number.MIN_SAFE_INTEGER, 0] as const
@@ -257,7 +257,7 @@ function linkNext<Row>(
   keyOf: (row: Row) => (string | number)[],
 ): void {
   const last = rows.length === limit ? rows.at(-1) : undefined
-  if (last !== undefined) reply.header('link', linkToNextPage(request.url, sealCursor(keyOf(last))))
+  if (last !== undefined) reply.header('link', linkToNextPage(request.url, encodeCursor(keyOf(last))))
 }
 
 /** What X.509 says is kept as the JSON that it is answered in. */

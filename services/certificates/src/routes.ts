@@ -1,13 +1,9 @@
 import { setTimeout as after } from 'node:timers/promises'
-import type { Entry } from '@quintet/chassis/cache'
-import { etagOf } from '@quintet/chassis/http'
-import type { App, FastResponse, FastPath } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
 import { certificateRoutes } from './certificate-routes.ts'
-import { isId } from './ids.ts'
 import type { Parts } from './route-parts.ts'
 import { HealthBody } from './schemas.ts'
 import { userRoutes } from './user-routes.ts'
-import type { UserStore } from './user-store.ts'
 
 /** The wire of the certificates service. */
 export function certificatesRoutes(app: App, parts: Parts): void {
@@ -28,22 +24,7 @@ export function certificatesRoutes(app: App, parts: Parts): void {
   )
 }
 
-/** Users by their path, the hottest answer of all. */
-export function userFastPath(users: UserStore): FastPath {
-  const prefix = '/users/'
-  return (path) => {
-    const id = path.startsWith(prefix) ? path.slice(prefix.length) : ''
-    if (!isId(id)) return undefined
-    const found = users.find(Number(id))
-    return found instanceof Promise ? found.then(fastResponseOf) : fastResponseOf(found)
-  }
-}
-
 const pingTimeoutMs = 1_000
-
-function fastResponseOf(entry: Entry | undefined): FastResponse | undefined {
-  return entry && { route: '/users/:id', etag: etagOf(entry.version), body: entry.text }
-}
 
 async function answers(ping: () => Promise<void>): Promise<boolean> {
   const given = new AbortController()

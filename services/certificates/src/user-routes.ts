@@ -1,11 +1,16 @@
 import { AppError } from '@quintet/chassis/errors'
-import { withId } from '@quintet/chassis/idempotency'
-import { etagOf, jsonType, parseIfMatch, problems, sendRepresentation } from '@quintet/chassis/http'
-import { valuePlaceholder } from '@quintet/chassis/idempotency'
-import type { RecordedResponse } from '@quintet/chassis/idempotency'
+import { parseIfMatch, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import {
+  createdResponse,
+  createOnce,
+  getById,
+  parseId,
+  pendingId,
+  readId,
+  representEntry,
+} from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import { parseId } from './ids.ts'
 import type { Parts } from './route-parts.ts'
 import { IdBody, Login, NewUser, UserBody, UserPath } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
@@ -26,11 +31,9 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
       },
     },
     (request, reply) =>
-      idempotency.once(request, reply, async (record) => {
+      createOnce(idempotency, request, reply, created, async (records) => {
         const { name, email, password } = request.body
-        const passwordHash = await passwords.hash(password)
-        const id = await users.create({ name, email, passwordHash }, record(created))
-        return withId(created, id)
+        return users.create({ name, email, passwordHash: await passwords.hash(password) }, records)
       }),
   )
 
@@ -57,22 +60,20 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     },
   )
 
-  app.get(
-    '/users/:id',
-    {
-      schema: {
-        tags,
-        operationId: 'getUser',
-        summary: 'Get a user',
-        params: UserPath,
-        response: { 200: UserBody, ...problems(404) },
-      },
+  getById(app, {
+    url: '/users/:id',
+    schema: {
+      tags,
+      operationId: 'getUser',
+      summary: 'Get a user',
+      params: UserPath,
+      response: { 200: UserBody, ...problems(404) },
     },
-    async (request, reply) => {
-      const { version, text } = await users.expect(parseId(request.params.id, userNotFound))
-      sendRepresentation(request, reply, etagOf(version), text)
-    },
-  )
+    parse: readId,
+    find: users.find,
+    represent: representEntry,
+    notFound: userNotFound,
+  })
 
   app.delete(
     '/users/:id',
@@ -104,11 +105,7 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
   }
 }
 
-const created: RecordedResponse = {
-  status: 201,
-  headers: { 'content-type': jsonType, location: `/users/${valuePlaceholder}`, etag: etagOf(1) },
-  body: `{"id":${valuePlaceholder}}`,
-}
+const created = createdResponse('/users', `{"id":${pendingId}}`)
 
 const loginRefused = () =>
   new AppError('unauthorized', 'The email or the password is wrong.', {

@@ -14,7 +14,6 @@ import type { Logger } from '@quintet/chassis/telemetry'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { guidRoutes } from './routes.ts'
-import { guidFastPath } from './single-guid-routes.ts'
 import { openStorage } from './storage.ts'
 import { commandsQueue, eventsStream } from './port.ts'
 
@@ -59,7 +58,6 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     metrics,
     detailAlias: 'error',
     dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
-    fastPath: guidFastPath(guids),
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)

@@ -1,4 +1,4 @@
-import { linkToNextPage, openCursor, problems, sealCursor, sendJson } from '@quintet/chassis/http'
+import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -25,7 +25,7 @@ export function guidListRoutes(app: App, { guids }: { guids: GuidStore }): void 
       const page = readPage(request.query, guids.placeType)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request.url, sealCursor([last.expire, last.place])))
+      if (last) reply.header('link', linkToNextPage(request.url, encodeCursor([last.expire, last.place])))
       sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )
@@ -35,7 +35,7 @@ function readPage(
   { limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>,
   placeType: 'number' | 'string',
 ): GuidPage {
-  const [expire, place] = cursor === undefined ? [] : openCursor(cursor, ['number', placeType])
+  const [expire, place] = cursor === undefined ? [] : decodeCursor(cursor, ['number', placeType])
   return {
     limit: limit ?? pageSize,
     ...(user !== undefined && { user }),

@@ -12,18 +12,18 @@ const expireMax = 253_402_300_799
 /** 32 upper-case hexadecimal characters, or the dashed form of RFC 9562 in either case. */
 export const guidPattern = '^([0-9A-F]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'
 const guidExpression = new RegExp(guidPattern)
-const canonicalExpression = /^[0-9A-F]{32}$/
 
-/** Whether this is how GUIDs are kept: 32 upper-case hexadecimal characters. */
-export function isCanonical(notation: string): boolean {
-  return canonicalExpression.test(notation)
+/** The canonical form of a GUID in either notation, 32 upper-case hexadecimal characters; undefined for any other text. */
+export function readGuid(notation: string): string | undefined {
+  if (!guidExpression.test(notation)) return undefined
+  return notation.length === 32 ? notation : notation.replaceAll('-', '').toUpperCase()
 }
 
-/** The canonical form of a GUID in either notation; refuses what is none. */
+/** The canonical form of a GUID in either notation; refuses any other text. */
 export function parseGuid(notation: string): string {
-  if (!guidExpression.test(notation))
-    throw invalid({ guid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' })
-  return notation.length === 32 ? notation : notation.replaceAll('-', '').toUpperCase()
+  const guid = readGuid(notation)
+  if (guid !== undefined) return guid
+  throw invalid({ guid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' })
 }
 
 /** A new GUID: random, or with version 7 beginning with the time, so that new ones sort after old ones. */

@@ -9,17 +9,10 @@ import {
   sendRepresentation,
   sendResponse,
 } from '@quintet/chassis/http'
-import type { App, FastifyReply, FastifyRequest, FastPath, FastResponse } from '@quintet/chassis/http'
+import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
+import { getById } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import {
-  checkPrecondition,
-  entryOf,
-  isCanonical,
-  notFound,
-  parseGuid,
-  textOf,
-  versionMismatch,
-} from './guid.ts'
+import { checkPrecondition, entryOf, notFound, parseGuid, readGuid, textOf, versionMismatch } from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
 import type { GuidStore, OperationStore } from './port.ts'
 import { readGuidChange } from './request-bodies.ts'
@@ -32,24 +25,20 @@ export function singleGuidRoutes(
   app: App,
   { guids, operations, clock }: { guids: GuidStore; operations: OperationStore; clock: Clock },
 ): void {
-  app.get(
-    '/guid/:guid',
-    {
-      schema: {
-        tags,
-        operationId: 'getGuid',
-        summary: 'Get a GUID',
-        params: GuidPath,
-        response: { 200: GuidBody, ...problems(400, 404) },
-      },
+  getById(app, {
+    url: '/guid/:guid',
+    schema: {
+      tags,
+      operationId: 'getGuid',
+      summary: 'Get a GUID',
+      params: GuidPath,
+      response: { 200: GuidBody, ...problems(400, 404) },
     },
-    async (request, reply) => {
-      const { guid } = request.params
-      const entry = await guids.find(parseGuid(guid))
-      if (entry === undefined) throw notFound()
-      sendGuid(request, reply, guid, entry)
-    },
-  )
+    parse: readGuid,
+    find: guids.find,
+    represent: (entry, notation) => ({ etag: etagOf(entry.version), body: textOf(notation, entry) }),
+    notFound,
+  })
 
   app.patch(
     '/guid/:guid',
@@ -113,19 +102,6 @@ export function singleGuidRoutes(
         throw invalid({ guid: 'GUID not provided.' })
       },
     })
-}
-
-/** GET of a GUID by its path in canonical notation, the most frequent request. */
-export function guidFastPath(guids: GuidStore): FastPath {
-  const prefix = '/guid/'
-  return (path) => {
-    const guid = path.startsWith(prefix) ? path.slice(prefix.length) : ''
-    if (!isCanonical(guid)) return undefined
-    const responseOf = (entry: Entry | undefined): FastResponse | undefined =>
-      entry && { route: '/guid/:guid', etag: etagOf(entry.version), body: textOf(guid, entry) }
-    const found = guids.find(guid)
-    return found instanceof Promise ? found.then(responseOf) : responseOf(found)
-  }
 }
 
 function sendGuid(request: FastifyRequest, reply: FastifyReply, notation: string, entry: Entry): void {

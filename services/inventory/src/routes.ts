@@ -1,34 +1,33 @@
-import type { Entry } from '@quintet/chassis/cache'
-import { invalid } from '@quintet/chassis/errors'
-import { withId } from '@quintet/chassis/idempotency'
+import { AppError, invalid } from '@quintet/chassis/errors'
+import { problems, sendJson } from '@quintet/chassis/http'
+import type { App, Idempotency } from '@quintet/chassis/http'
 import {
-  etagOf,
-  jsonType,
-  linkToNextPage,
-  openCursor,
-  parseIfMatch,
-  problems,
-  sealCursor,
-  sendJson,
-  sendRepresentation,
-} from '@quintet/chassis/http'
-import { valuePlaceholder } from '@quintet/chassis/idempotency'
-import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import type { App, Idempotency, FastResponse, FastPath } from '@quintet/chassis/http'
+  changeIfMatch,
+  createdResponse,
+  createOnce,
+  getById,
+  pageSize,
+  pageText,
+  parseId,
+  pendingId,
+  readId,
+  readPage,
+  representEntry,
+  sendEntry,
+  sendPage,
+} from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import type { Movie, MovieStore } from './movie-store.ts'
-import { versionMismatch, notFound, textOf } from './movie-store.ts'
+import type { MovieStore } from './movie-store.ts'
+import { textOf } from './movie-store.ts'
 import { AllDeleted, Deleted, MovieBody, MoviePatch, MoviePath, MovieQuery, NewMovie } from './schemas.ts'
 
 const tags = ['movies']
 const path = '/api/movies'
-const pageSize = 100
 
-/** The wire of the inventory service. */
-export function movieRoutes(
-  app: App,
-  { movies, idempotency }: { movies: MovieStore; idempotency: Idempotency },
-): void {
+/** The routes of the inventory service. */
+export function movieRoutes(app: App, parts: { movies: MovieStore; idempotency: Idempotency }): void {
+  const { movies, idempotency } = parts
+
   app.get(
     path,
     {
@@ -41,19 +40,12 @@ export function movieRoutes(
       },
     },
     async (request, reply) => {
-      const { title, cursor, limit = pageSize } = request.query
-      const isFirstPage = title === undefined && cursor === undefined && limit === pageSize
-      const page = {
-        limit,
-        ...(title !== undefined && { title }),
-        ...(cursor !== undefined && { after: openId(cursor) }),
-      }
-      const text = isFirstPage
-        ? await movies.firstPage(limit, (rows) => pageText(rows, limit))
-        : pageText(await movies.list(page), limit)
-      const endOfCursor = text.indexOf('\n')
-      if (endOfCursor > 0) reply.header('link', linkToNextPage(request.url, text.slice(0, endOfCursor)))
-      sendJson(reply, text.slice(endOfCursor + 1))
+      const { title } = request.query
+      const { after, limit } = readPage(request.query)
+      const read = async () =>
+        pageText(await movies.list(after, limit, title), limit, textOf, ({ id }) => [id])
+      const isFirstPage = title === undefined && after === 0 && limit === pageSize
+      sendPage(request, reply, await (isFirstPage ? movies.firstPage(read) : read()))
     },
   )
 
@@ -68,12 +60,12 @@ export function movieRoutes(
         response: { 201: MovieBody, ...problems(400, 409, 422, 503) },
       },
     },
-    (request, reply) =>
-      idempotency.once(request, reply, async (record) => {
-        const answer = createdResponse(request.body)
-        const id = await movies.create(request.body, record(answer))
-        return withId(answer, id)
-      }),
+    (request, reply) => {
+      const response = createdResponse(path, textOf({ id: pendingId, ...request.body }))
+      return createOnce(idempotency, request, reply, response, (records) =>
+        movies.create(request.body, records),
+      )
+    },
   )
 
   app.delete(
@@ -86,28 +78,24 @@ export function movieRoutes(
         response: { 200: AllDeleted, ...problems(503) },
       },
     },
-    async (_request, reply) => {
-      sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() }))
-    },
+    async (_request, reply) =>
+      sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() })),
   )
 
-  app.get(
-    `${path}/:id`,
-    {
-      schema: {
-        tags,
-        operationId: 'getMovie',
-        summary: 'Get a movie',
-        params: MoviePath,
-        response: { 200: MovieBody, ...problems(404) },
-      },
+  getById(app, {
+    url: `${path}/:id`,
+    schema: {
+      tags,
+      operationId: 'getMovie',
+      summary: 'Get a movie',
+      params: MoviePath,
+      response: { 200: MovieBody, ...problems(404) },
     },
-    async (request, reply) => {
-      const entry = await movies.find(parseId(request.params.id))
-      if (entry === undefined) throw notFound(request.params.id)
-      sendRepresentation(request, reply, etagOf(entry.version), entry.text)
-    },
-  )
+    parse: readId,
+    find: movies.find,
+    represent: representEntry,
+    notFound,
+  })
 
   app.put(
     `${path}/:id`,
@@ -123,14 +111,12 @@ export function movieRoutes(
       },
     },
     async (request, reply) => {
-      const id = parseId(request.params.id)
+      const id = parseId(request.params.id, notFound)
       const { id: given = id, ...change } = request.body
       if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
       if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
-      const version = await movies.checkPrecondition(id, parseIfMatch(request.headers['if-match']))
-      const movie = await movies.update(id, change, version)
-      if (movie === undefined) throw version === undefined ? notFound(id) : versionMismatch()
-      sendRepresentation(request, reply, etagOf(movie.version), textOf(movie))
+      const update = (version?: number) => movies.change(id, change, version)
+      sendEntry(request, reply, await changeIfMatch(request, precondition(id), update))
     },
   )
 
@@ -147,48 +133,15 @@ export function movieRoutes(
       },
     },
     async (request, reply) => {
-      const id = parseId(request.params.id)
-      const version = await movies.checkPrecondition(id, parseIfMatch(request.headers['if-match']))
-      if (!(await movies.delete(id, version))) throw version === undefined ? notFound(id) : versionMismatch()
+      const id = parseId(request.params.id, notFound)
+      await changeIfMatch(request, precondition(id), (version) => movies.delete(id, version))
       sendJson(reply, JSON.stringify({ message: 'deleted', id }))
     },
   )
-}
 
-/** Single movies by their path, the hottest answer of all. */
-export function movieFastPath(movies: MovieStore): FastPath {
-  const prefix = `${path}/`
-  const answerOf = (entry: Entry | undefined): FastResponse | undefined =>
-    entry && { route: `${path}/:id`, etag: etagOf(entry.version), body: entry.text }
-  return (target) => {
-    const id = target.startsWith(prefix) ? target.slice(prefix.length) : ''
-    if (!idExpression.test(id)) return undefined
-    const found = movies.find(Number(id))
-    return found instanceof Promise ? found.then(answerOf) : answerOf(found)
+  function precondition(id: number) {
+    return { noun: 'movie', notFound: () => notFound(id), find: () => movies.find(id) }
   }
 }
 
-const idExpression = /^[1-9][0-9]{0,14}$/
-
-function parseId(text: string): number {
-  if (!idExpression.test(text)) throw notFound(text)
-  return Number(text)
-}
-
-function openId(cursor: string): number {
-  return Number(openCursor(cursor, ['number'])[0])
-}
-
-/** The cursor of the page behind this one, if there may be one, and the body: as a text of two lines, so that it can be cached. */
-function pageText(rows: readonly Movie[], limit: number): string {
-  const last = rows.length === limit ? rows.at(-1) : undefined
-  return `${last ? sealCursor([last.id]) : ''}\n[${rows.map(textOf).join(',')}]`
-}
-
-function createdResponse({ title, description }: NewMovie): RecordedResponse {
-  return {
-    status: 201,
-    headers: { 'content-type': jsonType, location: `${path}/${valuePlaceholder}`, etag: etagOf(1) },
-    body: `{"id":${valuePlaceholder},${JSON.stringify({ title, description }).slice(1)}`,
-  }
-}
+const notFound = (id: number | string) => new AppError('not_found', `There is no movie ${id}.`)

@@ -1,21 +1,13 @@
 import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
-import type { Static } from 'typebox'
 
-const titleLengthMax = 256
-
-const title = text('Title', {
-  minLength: 1,
-  maxLength: titleLengthMax,
-  description: 'The title of the movie.',
-})
+const title = text('Title', { minLength: 1, maxLength: 256, description: 'The title of the movie.' })
 const description = text('Description', {
   minLength: 0,
   maxLength: 10_000,
   description: 'The description of the movie.',
 })
 
-export type NewMovie = Static<typeof NewMovie>
 export const NewMovie = Type.Object(
   { title, description },
   {
@@ -25,7 +17,6 @@ export const NewMovie = Type.Object(
   },
 )
 
-export type MoviePatch = Static<typeof MoviePatch>
 export const MoviePatch = Type.Object(
   {
     id: Type.Optional(Type.Integer({ description: 'Ignored when it is the one in the path.' })),
@@ -35,7 +26,7 @@ export const MoviePatch = Type.Object(
   { title: 'MoviePatch', additionalProperties: false, examples: [{ title: 'Metropolis (restored)' }] },
 )
 
-/** Any text: one that is no id names no movie, which is 404 rather than 400. */
+/** Any text: one that is not an id names no movie, which is 404 rather than 400. */
 export const MoviePath = Type.Object({
   id: Type.String({ description: 'The number that the movie was given.', examples: ['1'] }),
 })
@@ -45,16 +36,12 @@ export const MovieBody = Type.Object(
   { title: 'Movie' },
 )
 
+const contained = {
+  maxLength: 256,
+  description: 'Only movies whose title contains this, in capitals or not.',
+}
 export const MovieQuery = Type.Object(
-  {
-    ...pageQuery,
-    title: Type.Optional(
-      Type.String({
-        maxLength: titleLengthMax,
-        description: 'Only movies whose title contains this, in capitals or not.',
-      }),
-    ),
-  },
+  { ...pageQuery, title: Type.Optional(Type.String(contained)) },
   { additionalProperties: false },
 )
 

@@ -1,0 +1,26 @@
+import { isUtf8 } from 'node:buffer'
+import { AppError } from '../errors/index.ts'
+import type { App, AppOptions } from './app-options.ts'
+
+/**
+ * Accepts bodies as `application/json` only, in UTF-8. Many clients declare every request as JSON, including a DELETE without a
+ * body.
+ */
+export function acceptJsonOnly(app: App, parseJson: AppOptions['parseJson']): void {
+  const parseByDefault = app.getDefaultJsonParser('error', 'error')
+  app.removeContentTypeParser('text/plain')
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (request.method === 'DELETE' && body.length === 0) done(null, undefined)
+    else if (!isUtf8(body)) done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
+    else if (parseJson === undefined) parseByDefault(request, body.toString(), done)
+    else done(...parseWith(parseJson, body.toString()))
+  })
+}
+
+function parseWith(parse: (text: string) => unknown, text: string): [Error | null, unknown?] {
+  try {
+    return [null, parse(text)]
+  } catch (error) {
+    return [error instanceof Error ? error : new Error(String(error))]
+  }
+}

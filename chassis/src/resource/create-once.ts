@@ -1,0 +1,30 @@
+import type { FastifyReply, FastifyRequest, Idempotency } from '../http/index.ts'
+import { etagOf, jsonType } from '../http/index.ts'
+import { valuePlaceholder, withId } from '../idempotency/index.ts'
+import type { IdempotencyRecord, RecordedResponse } from '../idempotency/index.ts'
+
+/** Stands in a response for the id that the database has yet to count. */
+export const pendingId = valuePlaceholder
+
+/**
+ * 201 with the representation of a new row. The database counts the id, so `body` and the address have `pendingId` where
+ * it belongs, and the response can be stored in the unit that inserts the row.
+ */
+export function createdResponse(path: string, body: string): RecordedResponse {
+  return {
+    status: 201,
+    headers: { 'content-type': jsonType, location: `${path}/${pendingId}`, etag: etagOf(1) },
+    body,
+  }
+}
+
+/** Creates once for each Idempotency-Key. `insert` stores the records in the unit of the row, and gives the row's id. */
+export function createOnce(
+  idempotency: Idempotency,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  response: RecordedResponse,
+  insert: (records: readonly IdempotencyRecord[]) => Promise<number | string>,
+): Promise<void> {
+  return idempotency.once(request, reply, async (record) => withId(response, await insert(record(response))))
+}

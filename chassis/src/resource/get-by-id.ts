@@ -1,0 +1,60 @@
+import type { FastifySchema } from 'fastify'
+import type { Entry } from '../cache/index.ts'
+import type { AppError } from '../errors/index.ts'
+import { etagOf, sendRepresentation } from '../http/index.ts'
+import type { App, FastifyReply, FastifyRequest, FastResponse } from '../http/index.ts'
+
+/** What one GET by id is: for the fast path and for the framework's route. */
+export type Resource<Key, Found> = {
+  /** The path, which ends with its only parameter. */
+  url: string
+  schema: FastifySchema
+  /** The key of an id; undefined for a text that is no id. */
+  parse: (id: string) => Key | undefined
+  /** Without a promise where it can be, so that the response is sent in the same turn. */
+  find: (key: Key) => Found | undefined | Promise<Found | undefined>
+  represent: (found: Found, id: string) => FastResponse
+  notFound: (id: string) => AppError
+}
+
+/**
+ * Serves GET of a resource by its id. The fast path and the route share one `parse`, `find` and `represent`, so they cannot
+ * differ in what they answer; what is not found, conditional or negotiated is left to the route.
+ */
+export function getById<Key, Found>(app: App, resource: Resource<Key, Found>): void {
+  const { url, schema, parse, find, represent, notFound } = resource
+  const colon = url.indexOf(':')
+  const parameter = url.slice(colon + 1)
+
+  app.fastPaths.push({
+    route: url,
+    prefix: url.slice(0, colon),
+    find(id) {
+      const key = parse(id)
+      if (key === undefined) return undefined
+      const found = find(key)
+      if (found instanceof Promise)
+        return found.then((it) => (it === undefined ? undefined : represent(it, id)))
+      return found === undefined ? undefined : represent(found, id)
+    },
+  })
+
+  app.get<{ Params: Record<string, string> }>(url, { schema }, async (request, reply) => {
+    const id = request.params[parameter] ?? ''
+    const key = parse(id)
+    const found = key === undefined ? undefined : await find(key)
+    if (found === undefined) throw notFound(id)
+    const { etag, body } = represent(found, id)
+    sendRepresentation(request, reply, etag, body)
+  })
+}
+
+/** The representation of a row is the text of its cache entry. */
+export function representEntry({ version, text }: Entry): FastResponse {
+  return { etag: etagOf(version), body: text }
+}
+
+/** Sends the representation of a row, or 304. */
+export function sendEntry(request: FastifyRequest, reply: FastifyReply, entry: Entry): void {
+  sendRepresentation(request, reply, etagOf(entry.version), entry.text)
+}

@@ -1,0 +1,149 @@
+import type { Generated, Kysely } from 'kysely'
+import type { Cache, Entry } from '../cache/index.ts'
+import type { Deadline } from '../clock/index.ts'
+import { prepareQuery, returnedBy } from '../database/index.ts'
+import type { Database, Placeholders, Result, Row, Statement } from '../database/index.ts'
+import { recordStatements } from '../idempotency/index.ts'
+import type { IdempotencyRecord, IdempotencyTable } from '../idempotency/index.ts'
+
+/** The columns that a table of rows has beside its own: an id that the database counts, and a version that each change raises. */
+export type RowTables = Record<string, { id: Generated<number>; version: Generated<number> }>
+
+/** The row to change; whatever its version, when that is null. */
+export type RowCondition = { id: number; version: number | null }
+
+const deletedAtOnceMax = 5_000
+
+/**
+ * The rows of one table of a SQL database behind the cache, which holds single rows and the first page of all of them. A
+ * change marks the keys of both before it is made.
+ */
+export function createRows<Found extends { version: number }>(options: {
+  database: Database<IdempotencyTable>
+  query: Kysely<RowTables>
+  cache: Cache
+  table: string
+  /** What one row is called, as the prefix of its key in the cache. */
+  noun: string
+  /** Reads one row. */
+  load: (id: number) => readonly Found[] | Promise<readonly Found[]>
+  /** Converts a row that a change returned, whose numbers may be of another type. */
+  rowOf: (row: Row) => Found
+  /** The representation of a row, which the cache holds. */
+  textOf: (row: Found) => string
+}) {
+  const { database, query, cache, table, noun, load, rowOf, textOf } = options
+  const statements = prepareRowStatements(query, table)
+  const insertRecords = recordStatements(database.query)
+  const keyOf = (id: number) => `${noun}:${id}`
+  const entryOf = (row: Found | undefined) => row && permanentEntry(row.version, textOf(row))
+  const loaded = ([row]: readonly Found[]) => entryOf(row)
+  const returned = (result: Result | undefined) => entryOf(result?.rows[0] && rowOf(result.rows[0]))
+
+  function loadEntry(id: number): Entry | undefined | Promise<Entry | undefined> {
+    const rows = load(id)
+    return rows instanceof Promise ? rows.then(loaded) : loaded(rows)
+  }
+
+  return {
+    /** The entry of a row, whose text is its representation; without a promise where it can be. */
+    find: (id: number) => cache.read(keyOf(id), () => loadEntry(id)),
+
+    /** The text that `read` makes of the first page, which is cached until a row changes. */
+    async firstPage(read: () => Promise<string>): Promise<string> {
+      const entry = await cache.read(table, async () => permanentEntry(0, await read()))
+      return entry?.text ?? ''
+    },
+
+    /** Runs a statement that inserts a row and returns its id, in one unit with the responses to be recorded. */
+    async insert(statement: Statement, records: readonly IdempotencyRecord[]): Promise<number> {
+      const unit = [statement, ...insertRecords(records, returnedBy(statement, 'id'))]
+      const { results } = await cache.write(
+        [table],
+        (deadline) => database.commit(unit, deadline),
+        leaveEmpty,
+      )
+      return Number(results[0]?.rows[0]?.id)
+    },
+
+    /** Runs a statement that changes one row and returns it; undefined when it returned none. */
+    async update(id: number, statement: Statement): Promise<Entry | undefined> {
+      const { results } = await cache.write(
+        [keyOf(id), table],
+        (deadline) => database.commit([statement], deadline),
+        (outcome, key) => (key === table ? undefined : returned(outcome.results[0])),
+      )
+      return returned(results[0])
+    },
+
+    /** Deletes a row, if it has this version where one is given; false when there is no such row. */
+    async delete(id: number, version: number | null = null): Promise<boolean> {
+      const { results } = await cache.write(
+        [keyOf(id), table],
+        (deadline) => database.commit([statements.delete({ id, version })], deadline),
+        leaveEmpty,
+      )
+      return results[0]?.changes === 1
+    },
+
+    /**
+     * Deletes every row that is there when it begins, and gives their number: in bounded groups, each as a whole. The cache
+     * must be told the keys of rows before they are deleted.
+     */
+    async deleteAll(): Promise<number> {
+      const [newest] = await database.read(statements.newest({}))
+      const last = newest?.id ?? 0
+      let deleted = 0
+      for (let after = 0; after < last; ) {
+        const rows = await database.read(statements.ids({ after, last, limit: deletedAtOnceMax }))
+        const end = rows.length < deletedAtOnceMax ? last : (rows.at(-1)?.id ?? last)
+        const keys = [table, ...rows.map(({ id }) => keyOf(id))]
+        const change = (deadline: Deadline) =>
+          database.commit([statements.deleteRange({ after, end })], deadline)
+        deleted += (await cache.write(keys, change, leaveEmpty)).results[0]?.changes ?? 0
+        after = end
+      }
+      return deleted
+    },
+  }
+}
+
+/** An entry of what does not expire. */
+export function permanentEntry(version: number, text: string): Entry {
+  return { version, expiresAtMs: Number.POSITIVE_INFINITY, text }
+}
+
+/** JSON of a row, its id first, which may be the placeholder of an id that the database has yet to count. */
+export function rowText(id: number | string, members: object): string {
+  return `{"id":${id},${JSON.stringify(members).slice(1)}`
+}
+
+function leaveEmpty(): undefined {
+  return undefined
+}
+
+function prepareRowStatements(db: Kysely<RowTables>, table: string) {
+  return {
+    delete: prepareQuery((p: Placeholders<RowCondition>) =>
+      db
+        .deleteFrom(table)
+        .where('id', '=', p.id)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+    ),
+    newest: prepareQuery((_: Placeholders<Record<never, never>>) =>
+      db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1),
+    ),
+    ids: prepareQuery((p: Placeholders<{ after: number; last: number; limit: number }>) =>
+      db
+        .selectFrom(table)
+        .select('id')
+        .where('id', '>', p.after)
+        .where('id', '<=', p.last)
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+    deleteRange: prepareQuery((p: Placeholders<{ after: number; end: number }>) =>
+      db.deleteFrom(table).where('id', '>', p.after).where('id', '<=', p.end),
+    ),
+  }
+}
