@@ -69,10 +69,10 @@ function takenNames() {
 }
 
 function leftoverFault(folder: string): string {
-  return `${folder} exists, but is not in the topology. If an earlier run was interrupted: rm -r ${folder}, git restore .`
+  return `${folder} exists, but is not in the topology. If an earlier run was interrupted, remove it and what "git diff" shows of it.`
 }
 
-/** Writes all or nothing, unless the process is killed meanwhile; the entry in the topology comes last of what counts. */
+/** Writes all or nothing, unless the process is killed meanwhile. */
 function write({ created, changed }: Plan, folder: string): void {
   const before = [...changed.keys()].map((file) => [file, read(file)] as const)
   try {

@@ -30,12 +30,15 @@ export async function planService(root: URL, model: Nouns, nouns: Nouns): Promis
   const modelFiles = filesOf(root, `services/${model.service}`, read)
   const [shared] = sharedIdentifiers(modelFiles, rename)
   if (shared !== undefined)
-    throw new Error(`The nouns cannot be used: ${shared.identifier} has another meaning in ${shared.file}.`)
+    throw new Error(
+      `${shared.identifier} has another meaning in ${shared.file}: choose other nouns with --noun and --plural.`,
+    )
   const created = [...modelFiles].map(([file, text]) => [rename(file), rename(withoutModel(text))] as const)
+  // The data comes last: with it the service is one, and quintet derive can complete the rest.
   const edited = new Map([
     [code, addEntry(addImports(read(code), model, rename), model, rename)],
-    [data, addEntry(read(data), model, rename)],
     [collection, addRequests(read(collection), model, rename)],
+    [data, addEntry(read(data), model, rename)],
   ])
   const topology = await topologyOf(edited.get(data) ?? '')
   const derived = outdatedFiles(topology, (file) => edited.get(file) ?? read(file))
