@@ -87,7 +87,7 @@ export interface paths {
         put?: never;
         /**
          * Post an order
-         * @description Answers when the message is durable in the queue, whether or not billing runs, which makes it exactly one order. Understands Idempotency-Key; with `Prefer: respond-async` the answer is 202 with the place of the order to be.
+         * @description Responds once the message is durable in the queue, whether or not billing runs; billing stores it as exactly one order. Supports Idempotency-Key; with `Prefer: respond-async` the response is 202 with the location of the order.
          */
         post: operations["postOrder"];
         delete?: never;
@@ -278,7 +278,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** How is each service? */
+        /** The state of each service */
         get: operations["getHealth"];
         put?: never;
         post?: never;
@@ -312,7 +312,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Does everything that is needed answer? */
+        /** Does everything that is needed respond? */
         get: operations["getReadiness"];
         put?: never;
         post?: never;
@@ -346,7 +346,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is counted */
+        /** Metrics of the service */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -787,7 +787,7 @@ export interface components {
         Posted: {
             /** @enum {string} */
             message: "Message posted";
-            /** @description Leads to the order: /api/orders/by-message/{message_id}. */
+            /** @description The order is at /api/orders/by-message/{message_id}. */
             message_id: string;
         };
         /**
@@ -816,7 +816,7 @@ export interface components {
         /** ServiceHealth */
         ServiceHealth: {
             circuit: "closed" | "open" | "half-open";
-            /** @description How long it took to say so. */
+            /** @description Duration of the health check. */
             latency_ms: number;
             status: "up" | "down";
         };
