@@ -6,6 +6,8 @@ export type Arguments = {
   rows: Row[]
   engines: boolean
   settings: { rounds: number; seconds: number; connections: number }
+  /** Whether to measure starts instead of rows. */
+  start: boolean
   /** The row to profile. */
   profile?: Row
   /** The commit to compare with. */
@@ -19,6 +21,7 @@ export const usage = `Usage: npm run bench -- [options]
   --seconds <n>        seconds of load per row and round (5; 2 with --against, for each side)
   --connections <n>    connections of the load generator (32)
   --engines            the rows on real engines as well
+  --start              the time from the start of a process to its first response, instead of rows
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
 
@@ -32,17 +35,20 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
       connections: { type: 'string', default: '32' },
       engines: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
+      start: { type: 'boolean', default: false },
       profile: { type: 'string' },
       against: { type: 'string' },
     },
   })
-  const { engines, profile, against } = values
+  const { engines, start, profile, against } = values
   if (profile !== undefined && against !== undefined)
     throw new Error('--profile and --against exclude each other.')
+  if (profile !== undefined && start) throw new Error('--profile and --start exclude each other.')
   const available = engines ? [...all.rows, ...all.engineRows] : all.rows
   const profiled = profile === undefined ? undefined : selectRows(available, [profile])[0]
   return {
     engines,
+    start,
     rows: selectRows(available, values.only.split(',')),
     settings: {
       rounds: roundsOf(values.rounds, against),

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
 import { formatComparison, hasPassed } from './against/comparison-report.ts'
+import { checkOutBase } from './against/base-checkout.ts'
 import { runAgainst } from './against/run-against.ts'
 import { parseArguments, usage } from './arguments.ts'
 import { runBenchmark } from './benchmark.ts'
@@ -12,6 +13,7 @@ import { createGenerator } from './generator.ts'
 import { profileRow } from './profile.ts'
 import { formatReport } from './report.ts'
 import { rows } from './rows.ts'
+import { measureStarts } from './start.ts'
 
 const resultsDirectory = join(import.meta.dirname, 'results')
 
@@ -32,8 +34,16 @@ function readArguments(): Arguments {
 }
 
 /** Returns whether every row was measured without an error and, with --against, none is worse. */
-async function run({ against, profile, engines, rows: selected, settings }: Arguments): Promise<boolean> {
+async function run({
+  against,
+  start,
+  profile,
+  engines,
+  rows: selected,
+  settings,
+}: Arguments): Promise<boolean> {
   const directory = createDirectory()
+  if (start) return printStarts(against, settings.rounds, directory)
   const generator = createGenerator({ connections: settings.connections, directory })
   const common = { rows: selected, settings, generator, directory, progress }
   if (against !== undefined) return compareWith(against, common)
@@ -46,6 +56,17 @@ async function run({ against, profile, engines, rows: selected, settings }: Argu
   save('latest.json', `${JSON.stringify(report, null, 2)}\n`)
   save('latest.svg', drawChart(report))
   return report.rows.every(({ errors }) => errors === 0)
+}
+
+async function printStarts(revision: string | undefined, rounds: number, directory: string): Promise<true> {
+  const base =
+    revision === undefined ? undefined : await checkOutBase(workingTree.directory, revision, progress)
+  try {
+    print(await measureStarts({ rounds, base, directory, progress }))
+  } finally {
+    base?.remove()
+  }
+  return true
 }
 
 async function compareWith(

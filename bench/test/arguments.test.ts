@@ -36,6 +36,7 @@ test('Bad values and combinations are refused with a sentence', () => {
     /--rounds must be at least 2 with --against/,
   )
   assert.throws(() => parse('--against', 'HEAD', '--profile', 'guid GET'), /exclude each other/)
+  assert.throws(() => parse('--start', '--profile', 'guid GET'), /exclude each other/)
   assert.throws(() => parse('--against'), /argument missing/)
   assert.throws(() => parse('--fast'), /Unknown option/)
   assert.throws(() => parse('guid'), /Unexpected argument/)
