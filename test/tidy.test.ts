@@ -81,7 +81,7 @@ test('An adapter imports the types of its port, never the factory that chooses i
 })
 
 test('Stores and engines import nothing of HTTP', () => {
-  const storage = /^services\/\w+\/src\/((.*-)?(store|storage|port)\.ts|(mongodb|dynamodb)\/)/
+  const storage = /^services\/\w+\/src\/((.*-)?(store|storage|port)\.ts|(sql|mongodb|dynamodb)\/)/
   for (const [file, targets] of graph)
     if (storage.test(file))
       for (const target of targets)

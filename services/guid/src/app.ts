@@ -11,13 +11,15 @@ import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { exportCacheMetrics } from '@quintet/chassis/cache'
 import { exportQueueMetrics } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
+import { createBoundedOperationStore } from './bounded-operation-store.ts'
+import { createCachedGuidStore } from './cached-guid-store.ts'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { guidRoutes } from './routes.ts'
 import { openStorage } from './storage.ts'
 import { commandsQueue, eventsStream } from './port.ts'
 
-/** The guid service, whole: everything that it opens is opened here and closed with it. */
+/** The guid service: everything that it uses is opened here and closed with it. */
 export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {
   const { clock = systemClock, logger = createLogger({ service: 'guid', level: config.LOG_LEVEL }) } = parts
   const metrics = createMetrics('guid')
@@ -30,30 +32,27 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     namespace: 'guid',
     singleProcess: storage.isSingleProcess,
   })
-  const appendEvents = (events: readonly Message[]) => queue.append(eventsStream, events, eventsKept)
+  const appendEvents = (events: readonly Message[]) => queue.append(eventsStream, events, eventRetention)
   const relay = createRelay({
     outbox: storage.outbox,
     queue,
     clock,
     streams: { [eventsStream]: appendEvents },
   })
-  const backlogMax = config.GUID_BACKLOG_MAX
-  const {
-    guids,
-    operations,
-    idempotencyStore: store,
-    sweeps,
-  } = storage.createStores({
-    cache,
+  const { wake } = relay
+  const { idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
+  const guids = createCachedGuidStore({ store: stores.guids, cache, wake })
+  const operations = createBoundedOperationStore({
+    store: stores.operations,
     clock,
-    backlogMax,
-    wake: relay.wake,
+    pendingMax: config.GUID_BACKLOG_MAX,
+    wake,
   })
-  const idempotency = createIdempotency({ store, clock, detailAlias: 'error' })
+  const idempotency = createIdempotency({ store: idempotencyStore, clock, detailAlias: 'error' })
   const app = await createApp({
     name: 'guid',
     title: 'GUID registry',
-    description: 'Registers GUIDs that expire, exactly.',
+    description: 'Registers GUIDs that expire at an exact second.',
     logger,
     metrics,
     detailAlias: 'error',
@@ -78,5 +77,5 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
 
 type GuidParts = { clock: Clock; logger: Logger }
 
-/** Nobody is obliged to take the events, so the newest ones are kept and the oldest give way. */
-const eventsKept = { keptMax: 100_000 }
+/** The stream may have no reader, so it keeps only the newest events. */
+const eventRetention = { keptMax: 100_000 }

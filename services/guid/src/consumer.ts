@@ -5,36 +5,37 @@ import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
 import { Check } from 'typebox/schema'
-import { checkPrecondition, alreadyLive, expireFault, versionMismatch, notFound } from './guid.ts'
-import { OperationOver } from './port.ts'
-import type { GuidStore, OperationStore } from './port.ts'
+import type { CachedGuidStore } from './cached-guid-store.ts'
+import { checkPrecondition, alreadyRegistered, expireFault, versionMismatch, notFound } from './guid.ts'
+import { OperationCompleted } from './port.ts'
+import type { OperationStore } from './port.ts'
 
 /**
- * Applies the commands that were accepted with 202, in the order of each GUID. The end of the operation is in the same unit
- * as its effect, so a command that is delivered again finds it over and changes nothing.
+ * Applies the commands that were accepted with 202, in order for each GUID. The operation is completed in the same unit as
+ * its effect, so a command that is delivered again finds it completed and changes nothing.
  */
 export function createCommandHandler({
   guids,
   operations,
   clock,
 }: {
-  guids: GuidStore
+  guids: CachedGuidStore
   operations: OperationStore
   clock: Clock
 }): (delivery: Delivery) => Promise<void> {
   async function apply(id: string, command: GuidCommand): Promise<void> {
-    const beside = { operation: id }
+    const commitWith = { operation: id }
     if (command.expire !== undefined) refuseExpired(command.expire, clock)
     if (command.kind === 'create') {
       const { guid, user, expire } = command
-      const outcome = await guids.create({ guid, user, expire, version: guids.nextVersion() }, beside)
-      if (outcome === 'live') throw alreadyLive()
+      const outcome = await guids.create({ guid, user, expire, version: guids.nextVersion() }, commitWith)
+      if (outcome === 'exists') throw alreadyRegistered()
       return
     }
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
     const version = await checkPrecondition(guids, guid, versions)
-    if ((await guids.update(guid, change, version, beside)) === undefined)
+    if ((await guids.update(guid, change, version, commitWith)) === undefined)
       throw version === undefined ? notFound() : versionMismatch()
   }
 
@@ -43,8 +44,8 @@ export function createCommandHandler({
     try {
       await apply(id, command)
     } catch (error) {
-      if (error instanceof OperationOver) return
-      // What the rules refuse is the operation's outcome; anything else is tried again by the queue.
+      if (error instanceof OperationCompleted) return
+      // A refusal is the outcome of the operation; any other error makes the queue deliver the command again.
       if (!(error instanceof AppError) || error.status >= 500) throw error
       await operations.fail(id, problemDocument(error, id, 'error'))
     }
@@ -63,5 +64,5 @@ function parse(body: string): GuidCommand {
   } catch (cause) {
     throw new PoisonMessage('The command is not JSON.', { cause })
   }
-  throw new PoisonMessage('The command has not the form of a GuidCommand.')
+  throw new PoisonMessage('The command is not a valid GuidCommand.')
 }

@@ -2,14 +2,15 @@ import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import type { CachedGuidStore } from './cached-guid-store.ts'
 import { entryOf, textOf } from './guid.ts'
-import type { GuidPage, GuidStore } from './port.ts'
+import type { GuidPage } from './port.ts'
 import { GuidBody, GuidQuery } from './schemas.ts'
 
 const pageSize = 100
 
 /** GET of GUIDs, in pages. */
-export function guidListRoutes(app: App, { guids }: { guids: GuidStore }): void {
+export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }): void {
   app.get(
     '/guids',
     {
@@ -22,10 +23,10 @@ export function guidListRoutes(app: App, { guids }: { guids: GuidStore }): void 
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query, guids.placeType)
+      const page = readPage(request.query, guids.idType)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request.url, encodeCursor([last.expire, last.place])))
+      if (last) reply.header('link', linkToNextPage(request.url, encodeCursor([last.expire, last.id])))
       sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )
@@ -33,13 +34,13 @@ export function guidListRoutes(app: App, { guids }: { guids: GuidStore }): void 
 
 function readPage(
   { limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>,
-  placeType: 'number' | 'string',
+  idType: 'number' | 'string',
 ): GuidPage {
-  const [expire, place] = cursor === undefined ? [] : decodeCursor(cursor, ['number', placeType])
+  const [expire, id] = cursor === undefined ? [] : decodeCursor(cursor, ['number', idType])
   return {
     limit: limit ?? pageSize,
     ...(user !== undefined && { user }),
     ...(before !== undefined && { expiringBefore: Number(before) }),
-    ...(place !== undefined && { after: { expire: Number(expire), place } }),
+    ...(id !== undefined && { after: { expire: Number(expire), id } }),
   }
 }

@@ -26,12 +26,17 @@ export function parseGuid(notation: string): string {
   throw invalid({ guid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' })
 }
 
-/** A new GUID: random, or with version 7 beginning with the time, so that new ones sort after old ones. */
+/** A new GUID: random, or for version 7 beginning with the time, so that new GUIDs sort after old ones. */
 export function newGuid(version: '4' | '7'): string {
   return (version === '7' ? randomUUIDv7() : randomUUID()).replaceAll('-', '').toUpperCase()
 }
 
-/** Unix seconds of an `expire` that has the right form; 30 days from now when there is none. */
+/** The current Unix time in seconds. */
+export function nowSeconds(clock: Clock): number {
+  return Math.floor(clock.now() / 1000)
+}
+
+/** Unix seconds of a well-formed `expire`; 30 days from now when there is none. */
 export function expireOf(given: string | number | undefined, nowMs: number): number {
   return given === undefined ? Math.floor(nowMs / 1000) + lifetimeSeconds : Number(given)
 }
@@ -42,7 +47,7 @@ export function expireFault(expire: number, nowMs: number): string | undefined {
   return expire > expireMax ? `Expire must be at most ${expireMax}.` : undefined
 }
 
-/** What the cache holds of a GUID: the text of an answer from behind the notation on, and the end of its life. */
+/** The cache entry of a GUID: its expiry, and the text of the response after the notation, which differs by request. */
 export function entryOf({ user, expire, version }: Guid): Entry {
   return {
     version,
@@ -51,14 +56,14 @@ export function entryOf({ user, expire, version }: Guid): Entry {
   }
 }
 
-/** The text of an answer, in the notation that was asked in. */
+/** The text of a response, in the notation of the request. */
 export function textOf(notation: string, entry: Entry): string {
   return `{"guid":"${notation}${entry.text}`
 }
 
 /**
- * Versions that never go back: microseconds of the clock, counted on where the clock stands still. A GUID that is deleted
- * and registered again therefore never carries an old ETag, without a trace of the deleted one being kept.
+ * Versions that only rise: microseconds of the clock, or the last version plus one where the clock has not advanced. A
+ * GUID that is deleted and registered again therefore never has an earlier ETag, though nothing of the deleted one is stored.
  */
 export function createVersions(clock: Clock): () => number {
   let last = 0
@@ -68,7 +73,7 @@ export function createVersions(clock: Clock): () => number {
   }
 }
 
-/** The one version that may be changed: what the GUID has now, if `If-Match` admits it; undefined when any may. */
+/** The version that a change must find: the current one, if `If-Match` lists it; undefined where any version may be changed. */
 export async function checkPrecondition(
   guids: { find(guid: string): Entry | undefined | Promise<Entry | undefined> },
   guid: string,
@@ -81,7 +86,8 @@ export async function checkPrecondition(
   return entry.version
 }
 
-export const alreadyLive = () => new AppError('conflict', 'GUID is already registered and has not expired.')
+export const alreadyRegistered = () =>
+  new AppError('conflict', 'GUID is already registered and has not expired.')
 export const notFound = () => new AppError('not_found', 'GUID not found or has expired.')
 export const versionMismatch = () =>
   new AppError('precondition_failed', 'The GUID has changed since the version that If-Match names.')

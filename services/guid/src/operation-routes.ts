@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
 import { jsonType, problems, sendRepresentation } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
@@ -33,7 +34,7 @@ export async function acceptOperation(
   command: GuidCommand,
   record: ResponseRecorder = () => [],
 ): Promise<RecordedResponse> {
-  const id = operations.newId()
+  const id = randomUUIDv7()
   const response: RecordedResponse = {
     status: 202,
     headers: {

@@ -1,102 +1,96 @@
-import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Clock } from '@quintet/chassis/clock'
+import type { Entry } from '@quintet/chassis/cache'
+import type { Clock, Deadline } from '@quintet/chassis/clock'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Outbox } from '@quintet/chassis/outbox'
 import type { Sweep } from '@quintet/chassis/sweeper'
 import type { GuidCommand } from '@quintet/contracts'
 import type { Guid } from './guid.ts'
 
-/** One database of the service, of whichever engine. */
+/** The database of the service, on any engine. */
 export type Storage = {
-  /** Whether no other process can be writing. */
+  /** Whether no other process can write to it. */
   isSingleProcess(): boolean
   /** Rejects when it cannot be used. */
   ping(): Promise<void>
-  /** What is still to reach the queue. */
+  /** Messages that have not reached the queue yet. */
   readonly outbox: Outbox
-  createStores(parts: StoreParts): Stores
+  createStores(clock: Clock): Stores
   close(): Promise<void>
-}
-
-export type StoreParts = {
-  readonly cache: Cache
-  readonly clock: Clock
-  readonly backlogMax: number
-  /** Says that something waits in the outbox. */
-  wake(): void
 }
 
 export type Stores = {
   readonly guids: GuidStore
   readonly operations: OperationStore
   readonly idempotencyStore: IdempotencyStore
-  /** What else has to be looked after from time to time. */
+  /** Periodic work of this engine alone. */
   readonly sweeps: readonly Sweep[]
 }
 
 /**
- * GUIDs, wherever they are kept. What has expired by the clock counts as absent everywhere, and each change is told by an
- * event that is kept with it.
+ * GUIDs in a database, without the cache. A GUID whose expiry has passed counts as absent in every operation, and each
+ * change is committed together with its event.
  */
 export type GuidStore = {
-  /** The version that the next `create` will give, so that an answer can be kept in the unit that makes it true. */
+  /** The version for the next `create`, known beforehand so that the response can be recorded in the same unit. */
   nextVersion(): number
-  /** What a live GUID stands for; without a promise where it can be. */
+  /** Answers without a promise where the engine can. */
   find(guid: string): Entry | undefined | Promise<Entry | undefined>
-  /** A page of live GUIDs, those that end first before the others. */
-  list(page: GuidPage): Promise<readonly Placed[]>
-  /** Of what kind the `place` of a GUID is. */
-  readonly placeType: 'number' | 'string'
-  /** Registers a GUID, or tells that it is `live` already. An expired one may be registered again. */
-  create(row: Guid, beside?: CommitWith & IsNew): Promise<'created' | 'live'>
-  /** Changes a live GUID, given its version if that must still be the one; undefined when none fits. */
-  update(guid: string, change: GuidChange, version?: number, beside?: CommitWith): Promise<Guid | undefined>
-  /** Deletes a live GUID, given its version if that must still be the one; false when none fits. */
-  delete(guid: string, version?: number): Promise<boolean>
-  /** Removes GUIDs that have expired, `limit` at most; resolves to how many. */
+  /** A page in the order of expiry. */
+  list(page: GuidPage): Promise<readonly ListedGuid[]>
+  /** The type of `ListedGuid.id`. */
+  readonly idType: 'number' | 'string'
+  /** Inserts a GUID, in place of an expired one where there is one. */
+  create(row: Guid, options: WriteOptions): Promise<'created' | 'exists'>
+  /** Changes a GUID if it has the given version; `undefined` allows any. Resolves to `undefined` when there is none such. */
+  update(
+    guid: string,
+    change: GuidChange,
+    version: number | undefined,
+    options: WriteOptions,
+  ): Promise<Guid | undefined>
+  /** Deletes a GUID if it has the given version; `undefined` allows any. Resolves to false when there is none such. */
+  delete(guid: string, version: number | undefined, deadline: Deadline): Promise<boolean>
+  /** Removes at most `limit` expired GUIDs; resolves to their number. */
   sweep(limit: number): Promise<number>
 }
 
 /**
- * What is kept in the very unit of a change: the answers that tell of it, and that it ends the operation with this id, whose
- * result is the GUID as it then is. The change rejects with `DuplicateRequest` where there is such an answer already, and
- * with `OperationOver` where the operation has ended.
+ * What is committed in one unit with a change: records of its response, and the completion of the operation with this id,
+ * whose result is the changed GUID. The change rejects with `DuplicateRequest` where a key has a record already, and with
+ * `OperationCompleted` where the operation is no longer pending.
  */
 export type CommitWith = { readonly records?: readonly IdempotencyRecord[]; readonly operation?: string }
 
-/**
- * A GUID that is `untold` was made at random for this very call, so nobody can have asked for it and no cache can hold
- * anything of it.
- */
-export type IsNew = { readonly isNew?: boolean }
+export type WriteOptions = CommitWith & { readonly deadline: Deadline }
 
 export type GuidPage = {
   readonly user?: string
   readonly expiringBefore?: number
-  readonly after?: { readonly expire: number; readonly place: number | string }
+  readonly after?: { readonly expire: number; readonly id: number | string }
   readonly limit: number
 }
 export type GuidChange = { readonly user?: string; readonly expire?: number }
 
-/** A GUID with what tells it apart from those that end in the same second. */
-export type Placed = Guid & { readonly place: number | string }
+/** A GUID with the id of its row, which orders GUIDs that expire in the same second. */
+export type ListedGuid = Guid & { readonly id: number | string }
 
 /**
- * Work that was accepted with 202, from `pending` to `succeeded` or `failed`. A command is kept with its operation and
- * reaches the queue by way of the outbox, so an accepted one is never lost, whether the queue is up or not.
+ * Work that was accepted with 202: `pending`, then `succeeded` or `failed`. A command is committed with its operation and
+ * reaches the queue through the outbox, so an accepted command is not lost while the queue is unavailable.
  */
 export type OperationStore = {
-  newId(): string
   find(id: string): Promise<Operation | undefined>
-  /** Keeps a command for the workers, or refuses with `overloaded` when too many are waiting. */
-  accept(id: string, command: GuidCommand, answers: readonly IdempotencyRecord[]): Promise<void>
-  /** Ends an operation that had no effect; one that is over stays as it is. */
+  /** Stores a command for the workers, with records of its response. */
+  accept(id: string, command: GuidCommand, records: readonly IdempotencyRecord[]): Promise<void>
+  /** The number of pending operations, or `limit` if there are more. */
+  countPending(limit: number): Promise<number>
+  /** Completes a pending operation that had no effect; a completed one is left unchanged. */
   fail(id: string, problem: Readonly<Record<string, unknown>>): Promise<void>
-  /** Forgets operations that have been over for 24 hours, `limit` at most; resolves to how many. */
+  /** Removes at most `limit` operations that were completed 24 hours ago or earlier; resolves to their number. */
   sweep(limit: number): Promise<number>
 }
 
-/** Its result and its problem are JSON texts. */
+/** `result` and `problem` are JSON texts. */
 export type Operation = {
   readonly id: string
   readonly status: 'pending' | 'succeeded' | 'failed'
@@ -104,11 +98,11 @@ export type Operation = {
   readonly problem: string | null
 }
 
-/** The operation is over, as its command finds when it is delivered again. */
-export class OperationOver extends Error {}
+/** The operation is completed, as when its command is delivered again. */
+export class OperationCompleted extends Error {}
 
 export const eventsStream = 'guid.events'
 export const commandsQueue = 'guid.commands'
 
-/** How long an operation that is over can be looked at. */
-export const operationKeptMs = 24 * 3_600_000
+/** How long a completed operation can be read. */
+export const operationRetentionMs = 24 * 3_600_000

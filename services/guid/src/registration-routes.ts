@@ -2,10 +2,11 @@ import type { Clock } from '@quintet/chassis/clock'
 import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import { alreadyLive, entryOf, newGuid, parseGuid, textOf } from './guid.ts'
+import type { CachedGuidStore } from './cached-guid-store.ts'
+import { alreadyRegistered, entryOf, newGuid, parseGuid, textOf } from './guid.ts'
 import type { Guid } from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
-import type { GuidStore, IsNew, OperationStore } from './port.ts'
+import type { OperationStore } from './port.ts'
 import { readNewGuid } from './request-bodies.ts'
 import { GuidBody, GuidPath, NewGuid, OperationBody } from './schemas.ts'
 
@@ -22,7 +23,7 @@ export function registrationRoutes(
     clock,
     guidVersion,
   }: {
-    guids: GuidStore
+    guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
     clock: Clock
@@ -41,7 +42,7 @@ export function registrationRoutes(
         response,
       },
     },
-    (request, reply) => register(request, reply, newGuid(guidVersion), { isNew: true }),
+    (request, reply) => register(request, reply, newGuid(guidVersion), true),
   )
 
   app.post(
@@ -64,7 +65,7 @@ export function registrationRoutes(
     request: FastifyRequest<{ Body: NewGuid }>,
     reply: FastifyReply,
     notation: string,
-    novelty: IsNew = {},
+    isNew = false,
   ) {
     const { user, expire } = readNewGuid(request, clock)
     const guid = parseGuid(notation)
@@ -73,7 +74,8 @@ export function registrationRoutes(
         return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
       const row = { guid, user, expire, version: guids.nextVersion() }
       const created = createdResponse(notation, row)
-      if ((await guids.create(row, { ...novelty, records: record(created) })) === 'live') throw alreadyLive()
+      const outcome = await guids.create(row, { isNew, records: record(created) })
+      if (outcome === 'exists') throw alreadyRegistered()
       return created
     })
   }

@@ -1,8 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { App, Idempotency } from '@quintet/chassis/http'
+import type { CachedGuidStore } from './cached-guid-store.ts'
 import { guidListRoutes } from './guid-list-routes.ts'
 import { operationRoutes } from './operation-routes.ts'
-import type { GuidStore, OperationStore } from './port.ts'
+import type { OperationStore } from './port.ts'
 import { registrationRoutes } from './registration-routes.ts'
 import { singleGuidRoutes } from './single-guid-routes.ts'
 
@@ -10,7 +11,7 @@ import { singleGuidRoutes } from './single-guid-routes.ts'
 export function guidRoutes(
   app: App,
   parts: {
-    guids: GuidStore
+    guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
     clock: Clock

@@ -13,8 +13,9 @@ import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { getById } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { checkPrecondition, entryOf, notFound, parseGuid, readGuid, textOf, versionMismatch } from './guid.ts'
+import type { CachedGuidStore } from './cached-guid-store.ts'
 import { acceptOperation } from './operation-routes.ts'
-import type { GuidStore, OperationStore } from './port.ts'
+import type { OperationStore } from './port.ts'
 import { readGuidChange } from './request-bodies.ts'
 import { GuidBody, GuidPatch, GuidPath, OperationBody } from './schemas.ts'
 
@@ -23,7 +24,7 @@ const tags = ['guid']
 /** GET, PATCH and DELETE of one GUID. */
 export function singleGuidRoutes(
   app: App,
-  { guids, operations, clock }: { guids: GuidStore; operations: OperationStore; clock: Clock },
+  { guids, operations, clock }: { guids: CachedGuidStore; operations: OperationStore; clock: Clock },
 ): void {
   getById(app, {
     url: '/guid/:guid',

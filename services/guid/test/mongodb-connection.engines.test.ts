@@ -8,20 +8,22 @@ import type { MongoConnection } from '../src/mongodb/connection.ts'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
 
 const server = engineUrl('mongodb')
-if (server !== undefined) testLink(server)
+if (server !== undefined) testConnection(server)
 
-function testLink(server: string): void {
+function testConnection(server: string): void {
   test('mongodb: a document is stored once, and a condition is met by one of those who come together', async (t: TestContext) => {
-    const { link, notes, add } = open(t, freshDatabaseOn(server))
+    const { connection, notes, add } = open(t, freshDatabaseOn(server))
     t.assert.equal(await add('a'), true)
     t.assert.equal(await add('a'), false)
     const changes = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
-        link.write((limits) => notes.updateOne({ _id: 'a', text: '' }, { $set: { text: `${i}` } }, limits)),
+        connection.write((options) =>
+          notes.updateOne({ _id: 'a', text: '' }, { $set: { text: `${i}` } }, options),
+        ),
       ),
     )
     t.assert.equal(changes.filter(({ matchedCount }) => matchedCount === 1).length, 1)
-    t.assert.equal(await codeOf(link.read(() => Promise.reject(new TypeError('mine')))), 'Error')
+    t.assert.equal(await codeOf(connection.read(() => Promise.reject(new TypeError('mine')))), 'Error')
   })
 
   test('mongodb: what a URL says of acknowledgement and of repetition does not make writes weaker', async (t: TestContext) => {
@@ -31,9 +33,9 @@ function testLink(server: string): void {
   })
 
   test('mongodb: a write that comes too late for its deadline is not made', async (t: TestContext) => {
-    const { link, notes, read } = open(t, freshDatabaseOn(server))
+    const { connection, notes, read } = open(t, freshDatabaseOn(server))
     const deadline = { before: performance.now() }
-    const late = link.insert((limits) => notes.insertOne({ _id: 'a', text: '' }, limits), deadline)
+    const late = connection.insert((options) => notes.insertOne({ _id: 'a', text: '' }, options), deadline)
     t.assert.equal(await codeOf(late), 'overloaded')
     t.assert.equal(await read('a'), undefined)
   })
@@ -43,8 +45,8 @@ function testLink(server: string): void {
     const check = async () => {
       if (!isReady) throw new AppError('dependency_down', 'It is not ready.')
     }
-    const { link, add, read } = open(t, freshDatabaseOn(server), check)
-    for (const refused of [add('a'), read('a'), link.ping()])
+    const { connection, add, read } = open(t, freshDatabaseOn(server), check)
+    for (const refused of [add('a'), read('a'), connection.ping()])
       t.assert.equal(await codeOf(refused), 'dependency_down')
     isReady = true
     t.assert.equal(await add('a'), true)
@@ -67,8 +69,8 @@ function testLink(server: string): void {
   test('mongodb: a URL without a database is refused, and so is everything after closing', async (t: TestContext) => {
     for (const url of ['mongodb://127.0.0.1:1', 'mongodb://127.0.0.1:1/?tls=true', 'mongodb+srv://host/'])
       t.assert.throws(() => openMongoConnection(url), /must name a database/)
-    const { link, add } = open(t, freshDatabaseOn(server))
-    await link.close()
+    const { connection, add } = open(t, freshDatabaseOn(server))
+    await connection.close()
     t.assert.equal(await codeOf(add('a')), 'dependency_down')
   })
 }
@@ -76,14 +78,14 @@ function testLink(server: string): void {
 type Note = { _id: string; text: string }
 
 function open(t: TestContext, url: string, check = async () => {}) {
-  const link: MongoConnection = openMongoConnection(url, { check })
-  t.after(() => link.close())
-  const notes = link.collection<Note>('notes')
+  const connection: MongoConnection = openMongoConnection(url, { check })
+  t.after(() => connection.close())
+  const notes = connection.collection<Note>('notes')
   return {
-    link,
+    connection,
     notes,
-    add: (id: string) => link.insert((limits) => notes.insertOne({ _id: id, text: '' }, limits)),
-    read: (id: string) => link.newest((options) => notes.findOne({ _id: id }, options)),
+    add: (id: string) => connection.insert((options) => notes.insertOne({ _id: id, text: '' }, options)),
+    read: (id: string) => connection.readLinearizable((options) => notes.findOne({ _id: id }, options)),
   }
 }
 

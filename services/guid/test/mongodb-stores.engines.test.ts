@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test'
 import { openCache } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
+import { createCachedGuidStore } from '../src/cached-guid-store.ts'
 import { openMongoConnection } from '../src/mongodb/connection.ts'
 import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import { createMongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
@@ -15,7 +16,7 @@ import { createMongoOperationStore } from '../src/mongodb/operation-store.ts'
 import { createMongoOutbox } from '../src/mongodb/outbox.ts'
 import { createMongoRecovery } from '../src/mongodb/recovery.ts'
 import { migrateStorage } from '../src/storage.ts'
-import { OperationOver } from '../src/port.ts'
+import { OperationCompleted } from '../src/port.ts'
 import { startMs, startSeconds } from './world.ts'
 
 /** The steps between which a process can die or stall, each stopped at in the stores themselves. */
@@ -30,19 +31,19 @@ function testStores(server: string): void {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
     t.assert.equal(
-      await dying.guids.create(world.row('ada'), { records: [world.kept('k', 'one')] }),
+      await dying.guids.create(world.row('ada'), { records: [world.record('k', 'one')] }),
       'created',
     )
     const other = world.open()
-    t.assert.equal((await other.answers.find('k', 0))?.response.body, 'one')
-    await t.assert.rejects(other.answers.insert(world.kept('k', 'two')), DuplicateRequest)
+    t.assert.equal((await other.idempotencyStore.find('k', 0))?.response.body, 'one')
+    await t.assert.rejects(other.idempotencyStore.insert(world.record('k', 'two')), DuplicateRequest)
     const again = world.open({ dies: true })
-    t.assert.equal((await again.answers.find('k', 0))?.response.body, 'one')
+    t.assert.equal((await again.idempotencyStore.find('k', 0))?.response.body, 'one')
     world.clock.advance(5_000)
-    await other.settle()
+    await other.recover()
     t.assert.deepEqual((await world.document())?.kept, [])
     t.assert.equal((await world.document())?.settleAt, undefined)
-    t.assert.equal((await again.answers.find('k', 0))?.response.body, 'one')
+    t.assert.equal((await again.idempotencyStore.find('k', 0))?.response.body, 'one')
   })
 
   test('mongodb: a request that stalls before its effect is at work for 10 s, then its key is free and its effect impossible', async (t: TestContext) => {
@@ -50,46 +51,46 @@ function testStores(server: string): void {
     const gate = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<void>()
     const stalling = world.open({
-      answers: (answers) => ({
-        ...answers,
-        withBoundKey: (kept, at, effect) =>
-          answers.withBoundKey(kept, at, async (entries) => {
+      idempotencyStore: (store) => ({
+        ...store,
+        withBoundKey: (records, at, effect) =>
+          store.withBoundKey(records, at, async (entries) => {
             reached.resolve()
             await gate.promise
             return effect(entries)
           }),
       }),
     })
-    const late = stalling.guids.create(world.row('late'), { records: [world.kept('k', 'late')] })
+    const late = stalling.guids.create(world.row('late'), { records: [world.record('k', 'late')] })
     const lateOutcome = late.catch((error: unknown) => error)
     await reached.promise
     const other = world.open()
     world.clock.advance(9_999)
-    await t.assert.rejects(other.answers.find('k', 0), { code: 'idempotency_in_flight' })
+    await t.assert.rejects(other.idempotencyStore.find('k', 0), { code: 'idempotency_in_flight' })
     world.clock.advance(1)
-    t.assert.equal(await other.answers.find('k', 0), undefined)
+    t.assert.equal(await other.idempotencyStore.find('k', 0), undefined)
     t.assert.equal(
-      await other.guids.create(world.row('ada'), { records: [world.kept('k', 'ada')] }),
+      await other.guids.create(world.row('ada'), { records: [world.record('k', 'ada')] }),
       'created',
     )
     world.clock.advance(5_000)
-    await other.settle()
+    await other.recover()
     gate.resolve()
     t.assert.ok((await lateOutcome) instanceof DuplicateRequest)
     t.assert.equal((await world.document())?.user, 'ada')
-    t.assert.equal((await other.answers.find('k', 0))?.response.body, 'ada')
+    t.assert.equal((await other.idempotencyStore.find('k', 0))?.response.body, 'ada')
     world.clock.advance(3_600_000)
-    await other.settle()
+    await other.recover()
     t.assert.deepEqual((await world.document())?.kept, [])
   })
 
   test('mongodb: a refusal leaves the key free for the answer that tells of it', async (t: TestContext) => {
     const world = await createWorld(t, server)
-    const { guids, answers } = world.open()
+    const { guids, idempotencyStore } = world.open()
     await guids.create(world.row('ada'))
-    t.assert.equal(await guids.create(world.row('eve'), { records: [world.kept('k', 'yes')] }), 'live')
-    await answers.insert(world.kept('k', 'no'))
-    t.assert.equal((await answers.find('k', 0))?.response.body, 'no')
+    t.assert.equal(await guids.create(world.row('eve'), { records: [world.record('k', 'yes')] }), 'exists')
+    await idempotencyStore.insert(world.record('k', 'no'))
+    t.assert.equal((await idempotencyStore.find('k', 0))?.response.body, 'no')
   })
 
   test('mongodb: a command whose worker died after the effect and before the end of the operation has one effect', async (t: TestContext) => {
@@ -100,7 +101,7 @@ function testStores(server: string): void {
     const before = await world.document()
     const other = world.open()
     t.assert.equal((await other.operations.find('o'))?.status, 'pending')
-    await t.assert.rejects(other.guids.create(world.row('eve'), { operation: 'o' }), OperationOver)
+    await t.assert.rejects(other.guids.create(world.row('eve'), { operation: 'o' }), OperationCompleted)
     const operation = await other.operations.find('o')
     t.assert.equal(operation?.status, 'succeeded')
     t.assert.equal(JSON.parse(operation?.result ?? '').user, 'ada')
@@ -119,7 +120,7 @@ function testStores(server: string): void {
     await other.operations.fail('o', { title: 'It had moved on.' })
     t.assert.equal((await other.operations.find('o'))?.status, 'succeeded')
     world.clock.advance(5_000)
-    await other.settle()
+    await other.recover()
     t.assert.equal((await other.operations.find('p'))?.status, 'succeeded')
   })
 
@@ -129,10 +130,10 @@ function testStores(server: string): void {
       const gate = Promise.withResolvers<void>()
       const reached = Promise.withResolvers<void>()
       const stalling = world.open({
-        ends: (ends) => ({
-          ...ends,
-          async refuseOver(...looked) {
-            await ends.refuseOver(...looked)
+        completion: (completion) => ({
+          ...completion,
+          async refuseCompleted(...args) {
+            await completion.refuseCompleted(...args)
             reached.resolve()
             await gate.promise
           },
@@ -149,12 +150,12 @@ function testStores(server: string): void {
         t.assert.ok(await other.guids.delete(guid))
       }
       world.clock.advance(3_599_999)
-      await other.settle()
+      await other.recover()
       gate.resolve()
-      t.assert.ok((await lateOutcome) instanceof OperationOver)
+      t.assert.ok((await lateOutcome) instanceof OperationCompleted)
       t.assert.equal(await other.guids.find(guid), undefined)
       world.clock.advance(1)
-      await other.settle()
+      await other.recover()
       t.assert.equal(await world.document(), undefined)
     })
 
@@ -185,7 +186,7 @@ function testStores(server: string): void {
     const { guids, operations } = world.open()
     t.assert.deepEqual(await world.outbox.backlog(), { rows: 0 })
     const command = { kind: 'create' as const, guid, user: 'ada', expire: startMs / 1_000 + 60 }
-    await operations.accept(operations.newId(), command, [])
+    await operations.accept('o', command, [])
     world.clock.advance(1_000)
     await guids.create(world.row('ada'))
     t.assert.deepEqual(await world.outbox.backlog(), { rows: 2, oldestAt: startMs })
@@ -195,8 +196,8 @@ function testStores(server: string): void {
 type Changes = {
   /** Nothing is done any more once the effect is there. */
   dies?: boolean
-  answers?: (answers: MongoIdempotencyStore) => MongoIdempotencyStore
-  ends?: (ends: OperationCompletion) => OperationCompletion
+  idempotencyStore?: (store: MongoIdempotencyStore) => MongoIdempotencyStore
+  completion?: (completion: OperationCompletion) => OperationCompletion
 }
 
 /** One database, and stores over it as those of as many processes as it takes. */
@@ -205,28 +206,32 @@ async function createWorld(t: TestContext, server: string) {
   await migrateStorage(url, 'up')
   const clock = createManualClock(startMs)
   const cache = await openCache('none:', { clock })
-  const link = openMongoConnection(url)
-  t.after(() => link.close())
-  const collections = collectionsOf(link)
+  const connection = openMongoConnection(url)
+  t.after(() => connection.close())
+  const collections = collectionsOf(connection)
   const { nextVersion } = open().guids
 
-  function open({ dies = false, answers: change = same, ends: changeEnds = same }: Changes = {}) {
+  function open({
+    dies = false,
+    idempotencyStore: wrap = same,
+    completion: wrapCompletion = same,
+  }: Changes = {}) {
     const running: Promise<unknown>[] = []
-    const afterwards = {
+    const backgroundTasks = {
       run: (work: () => Promise<unknown>) => void (dies || running.push(work())),
       drain: async () => void (await Promise.all(running)),
     }
-    const base = { link, collections, clock, afterwards, wake: () => {} }
-    const answers = change(createMongoIdempotencyStore(base))
-    const ends = changeEnds(createOperationCompletion(base))
-    const parts = { ...base, answers, ends, cache }
-    const sweeps = createMongoRecovery(parts)
+    const context = { connection, collections, clock }
+    const idempotencyStore = wrap(createMongoIdempotencyStore({ ...context, backgroundTasks }))
+    const completion = wrapCompletion(createOperationCompletion(context))
+    const parts = { ...context, idempotencyStore, completion, backgroundTasks }
+    const sweeps = createMongoRecovery(context)
     return {
-      answers,
-      guids: createMongoGuidStore(parts),
-      operations: createMongoOperationStore({ ...parts, backlogMax: 10 }),
-      async settle() {
-        await afterwards.drain()
+      idempotencyStore,
+      guids: createCachedGuidStore({ store: createMongoGuidStore(parts), cache, wake: () => {} }),
+      operations: createMongoOperationStore(parts),
+      async recover() {
+        await backgroundTasks.drain()
         await collections.guids.updateMany({}, { $set: { outbox: [] } })
         for (const sweep of sweeps) await sweep(100)
       },
@@ -237,10 +242,11 @@ async function createWorld(t: TestContext, server: string) {
     clock,
     open,
     collections,
-    outbox: createMongoOutbox({ link, collections }),
-    document: () => link.newest((options) => collections.guids.findOne({ _id: guid }, options)),
+    outbox: createMongoOutbox({ connection, collections }),
+    document: () =>
+      connection.readLinearizable((options) => collections.guids.findOne({ _id: guid }, options)),
     row: (user: string) => ({ guid, user, expire: startSeconds + 7_200, version: nextVersion() }),
-    kept: (id: string, body: string) => ({
+    record: (id: string, body: string) => ({
       id,
       fingerprint: 'f',
       response: { status: 201, headers: {}, body },

@@ -21,10 +21,10 @@ const idleTimeoutMs = 60_000
 const retryPauseMaxMs = 1_000
 
 /** What every command is given along, so that the server gives it up by itself, and the driver in the end. */
-export type CommandLimits = { readonly maxTimeMS: number; readonly signal: AbortSignal }
+export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
 
 /** How one document is read. */
-export type ReadOptions = CommandLimits & {
+export type ReadOptions = CommandOptions & {
   readonly readConcern: { readonly level: 'linearizable' | 'local' }
 }
 
@@ -35,17 +35,17 @@ export type ReadOptions = CommandLimits & {
 export type MongoConnection = {
   collection<T extends { _id: string }>(name: string): Collection<T>
   /** Reads one document by its id, with everything in it that was answered before. */
-  newest<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined>
+  readLinearizable<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined>
   /** What a majority has, at about this moment. */
-  read<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R>
+  read<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R>
   /** Runs the insertion of a new document; false when there is one with its id. */
-  insert(work: (limits: CommandLimits) => Promise<unknown>, deadline?: Deadline): Promise<boolean>
+  insert(work: (limits: CommandOptions) => Promise<unknown>, deadline?: Deadline): Promise<boolean>
   /**
    * Runs one command that changes something. Rejects with `dependency_down` or `overloaded` when nothing was changed, and with
    * `outcome_unknown` when the answer was lost. It is never repeated here: a condition that its own first try had made
    * untrue would read as somebody else's win.
    */
-  write<R>(work: (limits: CommandLimits) => Promise<R>, deadline?: Deadline): Promise<R>
+  write<R>(work: (limits: CommandOptions) => Promise<R>, deadline?: Deadline): Promise<R>
   /** Rejects when the server does not answer, or when it is not as `check` wants it. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -57,7 +57,7 @@ export type MongoOptions = {
 }
 
 /** What a look at the database can use. */
-export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'newest' | 'read'>
+export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'readLinearizable' | 'read'>
 
 /** Opens the database that the path of the URL names; throws a plain error where it names none. */
 export function openMongoConnection(
@@ -115,7 +115,7 @@ export function openMongoConnection(
   }
 
   /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
-  function use<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
+  function use<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
     return limiter(async () => {
       if (closed) throw dependencyDown('The database is closed.')
       if (performance.now() < retryAt) throw readError(fault)
@@ -132,7 +132,7 @@ export function openMongoConnection(
   }
 
   /** What is given up gives its connection back, too: the pool would else shrink with each failure of the server. */
-  async function bounded<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
+  async function bounded<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
     const lost = new AbortController()
     const timer = setTimeout(
       () => lost.abort(new TimeoutError('A command was lost with its connection.')),
@@ -145,7 +145,7 @@ export function openMongoConnection(
     }
   }
 
-  async function reading<R>(work: (limits: CommandLimits) => Promise<R>): Promise<R> {
+  async function reading<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
     try {
       return await use(work)
     } catch (error) {
@@ -157,10 +157,10 @@ export function openMongoConnection(
    * Linearizable where there are several members: one that is cut off and has not noticed that another was elected would
    * else show, even under majority, what had been answered before that. A single server has one state.
    */
-  function newest<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined> {
-    return reading(async (limits) => {
+  function readLinearizable<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined> {
+    return reading(async (options) => {
       const readConcern = { level: isReplicated ? ('linearizable' as const) : ('local' as const) }
-      return (await find({ ...limits, readConcern })) ?? undefined
+      return (await find({ ...options, readConcern })) ?? undefined
     })
   }
 
@@ -168,7 +168,7 @@ export function openMongoConnection(
 
   function pass(): Promise<void> {
     if (checked) return Promise.resolve()
-    checking ??= check({ collection, newest, read: reading })
+    checking ??= check({ collection, readLinearizable, read: reading })
       .then(() => {
         checked = true
       })
@@ -179,16 +179,16 @@ export function openMongoConnection(
   }
 
   async function write<R>(
-    work: (limits: CommandLimits) => Promise<R>,
+    work: (limits: CommandOptions) => Promise<R>,
     { before = Number.POSITIVE_INFINITY }: Deadline = {},
   ): Promise<R> {
     await pass()
     try {
-      return await use((limits) => {
+      return await use((options) => {
         // The server cannot judge it by its own clock, so the time is left in which the command may wait to be sent.
         if (performance.now() >= before - selectionTimeoutMs - checkoutTimeoutMs)
           throw new AppError('overloaded', 'The write came too late and was not made.')
-        return work(limits)
+        return work(options)
       })
     } catch (error) {
       throw writeError(error)
@@ -197,9 +197,9 @@ export function openMongoConnection(
 
   return {
     collection,
-    async newest(find) {
+    async readLinearizable(find) {
       await pass()
-      return newest(find)
+      return readLinearizable(find)
     },
     async read(work) {
       await pass()
@@ -216,7 +216,7 @@ export function openMongoConnection(
     },
     write,
     async ping() {
-      await reading((limits) => database.command({ ping: 1, ...limits }))
+      await reading((options) => database.command({ ping: 1, ...options }))
       await pass()
     },
     async close() {

@@ -1,47 +1,50 @@
+import type { Clock } from '@quintet/chassis/clock'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import type { Collection, MongoConnection } from './connection.ts'
 import type { GuidEvent } from '@quintet/contracts'
+import type { Guid } from '../guid.ts'
+import type { Collection, MongoConnection } from './connection.ts'
 
 /**
- * What MongoDB keeps. A document is all that can be changed at once, so each one has in it what a change of it entails:
- * the events to be told, the answer to be kept, the end of an operation. From there these are carried on, and may be by
- * anybody, for each step can be repeated. See docs/decisions/0016-one-document-is-the-unit-in-mongodb.md.
+ * The documents in MongoDB. Only a single document can be changed atomically, so it holds everything that its change
+ * entails: events, recorded responses, completions of operations. From there each is transferred to its destination in steps
+ * that any process may repeat. See docs/decisions/0016-one-document-is-the-unit-in-mongodb.md.
+ * Databases have the names of these fields, so renaming one takes a migration.
  */
 export type GuidDocument = {
   _id: string
   user: string
-  /** Unix seconds; 0 where the GUID was deleted or told as expired, so that only its lists are of use. */
+  /** Unix seconds; 0 in a tombstone. */
   expire: number
   version: number
-  /** Rises with every write that must not be overtaken: each is made on the condition that it stands as it was read. */
+  /** Rises with every write that must not overtake another: each is made on the condition that it is as it was read. */
   revision: number
-  /** Since when there is nothing but the lists, in milliseconds. */
+  /** When it became a tombstone, in milliseconds. */
   deadSince?: number
   outbox: readonly OutboxEvent[]
-  /** Since when something waits in the outbox. */
+  /** Since when there are events in the outbox. */
   due?: number
   kept: readonly RecordEntry[]
-  ended: readonly EndedEntry[]
-  /** From when on a sweeper looks after what is left in `kept` and `ended`. */
+  ended: readonly CompletionEntry[]
+  /** When a sweeper transfers what is left in `kept` and `ended`. */
   settleAt?: number
 }
 
 export type OutboxEvent = { readonly id: string; readonly body: string; readonly createdAt: number }
 
 /**
- * An answer, kept in the document whose change it tells of until it stands in its binding. One without an answer is there
- * to make the change of its writer impossible.
+ * A recorded response, in the document whose change it reports until it is in its binding. An entry without a response makes
+ * the change of a request impossible that has stalled.
  */
 export type RecordEntry = {
-  /** Of the binding, and of the request that made it. */
+  /** The id of the binding, and the token of the request that made it. */
   readonly id: string
   readonly token: string
   readonly createdAt: number
   readonly answer?: RecordedResponse
 }
 
-/** How an operation ended, until that stands in the operation itself; a result or a problem as JSON. */
-export type EndedEntry = {
+/** The outcome of an operation, until it is in the operation; `text` is its result or its problem as JSON. */
+export type CompletionEntry = {
   readonly id: string
   readonly status: 'succeeded' | 'failed'
   readonly text: string
@@ -50,7 +53,7 @@ export type EndedEntry = {
 export type OperationDocument = {
   _id: string
   guid: string
-  /** `void` is one that its writer must not make any more. */
+  /** `void` is a placeholder that keeps a stalled request from inserting the operation. */
   status: 'pending' | 'succeeded' | 'failed' | 'void'
   result?: string
   problem?: string
@@ -58,26 +61,26 @@ export type OperationDocument = {
   command: string
   kept: readonly RecordEntry[]
   settleAt?: number
-  /** Of those whose command has not reached the queue: its place among them. */
+  /** The position of its command in the outbox, until that has reached the queue. */
   due?: number
   order?: number
 }
 
-/** Where the answer of an Idempotency-Key is, or will be: here, or in the document that its request changes. */
+/** Binds an Idempotency-Key to its response, which is here, or else in the document that its request changes. */
 export type BindingDocument = {
   _id: string
-  /** Of the one request that made this binding. */
+  /** Identifies the request that made this binding. */
   token: string
   fingerprint: string
   createdAt: number
-  at?: Place
+  at?: DocumentReference
   answer?: RecordedResponse
 }
 
 /** The document that a request changes. */
-export type Place = { readonly in: 'guids' | 'operations'; readonly id: string }
+export type DocumentReference = { readonly in: 'guids' | 'operations'; readonly id: string }
 
-/** The lease of the relay, with the name of this database; and counters that put commands in order. */
+/** The relay's lease, with the name of this database; and counters that put commands in order. */
 export type ControlDocument = {
   _id: string
   source?: string
@@ -94,29 +97,36 @@ export type Collections = {
   readonly control: Collection<ControlDocument>
 }
 
+/** What every store in MongoDB needs. */
+export type MongoContext = {
+  readonly connection: MongoConnection
+  readonly collections: Collections
+  readonly clock: Clock
+}
+
 export const relayId = 'relay'
 
-export function collectionsOf(link: Pick<MongoConnection, 'collection'>): Collections {
+export function collectionsOf(connection: Pick<MongoConnection, 'collection'>): Collections {
   return {
-    guids: link.collection('guids'),
-    operations: link.collection('operations'),
-    idempotency: link.collection('idempotency'),
-    control: link.collection('control'),
+    guids: connection.collection('guids'),
+    operations: connection.collection('operations'),
+    idempotency: connection.collection('idempotency'),
+    control: connection.collection('control'),
   }
 }
 
 /**
- * How long what is dead stands in the way of who saw the time before it: a consumer or a request that has stalled does not
- * do what another has undone meanwhile.
+ * How long tombstones are kept: longer than a stalled consumer or request can live, so that it cannot recreate a deleted
+ * GUID.
  */
 export const tombstoneRetentionMs = 3_600_000
 
-/** How long those who made a change have to carry on what it entails, before a sweeper does. */
+/** How long the process that made a change has for its transfers, before a sweeper makes them. */
 export const recoveryDelayMs = 5_000
 
 /**
- * How many documents are changed by one command. It must be over before its limit of time, and a server that holds something
- * for each of them until the end, as FerretDB does, must have enough of it.
+ * How many documents one command changes. It must end within its time limit, and a server that uses memory or locks for each
+ * of them until the end, as FerretDB does, must not run out of them.
  */
 const changesPerCommandMax = 25
 
@@ -127,10 +137,18 @@ export function inChunks<T>(all: readonly T[]): T[][] {
   )
 }
 
-/** The place of a GUID that is not there, where something must stand all the same. */
+/** The document of a GUID that does not exist. */
 export function tombstone(guid: string, nowMs: number): GuidDocument {
   const document = { _id: guid, user: '', expire: 0, version: 0, revision: 0, deadSince: nowMs }
   return { ...document, outbox: [], kept: [], ended: [] }
+}
+
+export function rowOf({ _id, user, expire, version }: GuidDocument): Guid {
+  return { guid: _id, user, expire, version }
+}
+
+export function expiredEvent(document: GuidDocument): GuidEvent {
+  return { type: 'guid.expired', ...rowOf(document) }
 }
 
 export function outboxEvent(event: GuidEvent, createdAt: number): OutboxEvent {

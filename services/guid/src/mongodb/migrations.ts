@@ -9,7 +9,7 @@ const name = '0001-create-guid'
 
 type Index = { readonly name: string; readonly key: Record<string, 1>; readonly sparse?: true }
 
-/** What is looked for other than by id. A sparse index has only those documents that have one of its members. */
+/** A sparse index has only those documents that have one of its fields. */
 const indexes = {
   guids: [
     { name: 'expire', key: { expire: 1, _id: 1 } },
@@ -28,49 +28,51 @@ const indexes = {
 
 const indexed = ['guids', 'operations', 'idempotency'] as const
 
-/** Makes, takes away or looks at the collections and their indexes; gives what it did, or how it stands. */
+/** Creates or drops the collections and their indexes, or lists their status; returns what it did. */
 export async function migrateMongo(url: string, action: MigrationAction): Promise<string[]> {
-  const link = openMongoConnection(url)
+  const connection = openMongoConnection(url)
   try {
-    const isApplied = await isUpToDate(link)
+    const isApplied = await isUpToDate(connection)
     if (action === 'status') return [`${name} ${isApplied ? 'applied' : 'pending'}`]
     if (action === 'up') {
       if (isApplied) return []
-      await create(link)
+      await create(connection)
     } else {
-      if (!(await isAnythingThere(link))) return []
-      await drop(link)
+      if (!(await isCreated(connection))) return []
+      await drop(connection)
     }
     return [name]
   } finally {
-    await link.close()
+    await connection.close()
   }
 }
 
-/** For a service before it uses the database: rejects when `quintet migrate up` is to be run first. */
-export async function checkMigrations(link: UncheckedConnection): Promise<void> {
-  if (!(await isUpToDate(link)))
+/** Rejects when `quintet migrate up` must be run before the service can use the database. */
+export async function checkMigrations(connection: UncheckedConnection): Promise<void> {
+  if (!(await isUpToDate(connection)))
     throw dependencyDown(`The collections are not up to date (${name}): run quintet migrate up.`)
 }
 
-async function isUpToDate(link: UncheckedConnection): Promise<boolean> {
-  for (const one of indexed) if ((await missingOf(link, one)).length > 0) return false
-  return isAnythingThere(link)
+async function isUpToDate(connection: UncheckedConnection): Promise<boolean> {
+  for (const one of indexed) if ((await missingOf(connection, one)).length > 0) return false
+  return isCreated(connection)
 }
 
-/** The lease of the relay is made last and dropped first. */
-async function isAnythingThere(link: UncheckedConnection): Promise<boolean> {
-  const { control } = collectionsOf(link)
-  return (await link.newest((options) => control.findOne({ _id: relayId }, options))) !== undefined
+/** Whether the relay's lease is there, which is created last and dropped first. */
+async function isCreated(connection: UncheckedConnection): Promise<boolean> {
+  const { control } = collectionsOf(connection)
+  return (
+    (await connection.readLinearizable((options) => control.findOne({ _id: relayId }, options))) !== undefined
+  )
 }
 
-/** Asked for by name: a server may not bear to be given an index a second time. */
+/** Compared by name, since some servers fail when an index is created a second time. */
 async function missingOf(
-  link: UncheckedConnection,
+  connection: UncheckedConnection,
   one: (typeof indexed)[number],
 ): Promise<readonly Index[]> {
-  const there = await link.read(async () => {
-    const found = await collectionsOf(link)[one].listIndexes().toArray().catch(noneWithoutCollection)
+  const there = await connection.read(async () => {
+    const found = await collectionsOf(connection)[one].listIndexes().toArray().catch(noneWithoutCollection)
     return new Set(found.map((index) => String(index.name)))
   })
   return indexes[one].filter((index) => !there.has(index.name))
@@ -83,17 +85,17 @@ function noneWithoutCollection(error: unknown): { name?: unknown }[] {
   throw error
 }
 
-async function create(link: MongoConnection): Promise<void> {
-  const collections = collectionsOf(link)
-  // A collection that is not empty takes longer than a command may.
+async function create(connection: MongoConnection): Promise<void> {
+  const collections = collectionsOf(connection)
+  // Without the time limit of commands, which a large collection exceeds.
   for (const one of indexed)
-    for (const { key, ...options } of await missingOf(link, one))
-      await link.write(() => collections[one].createIndex(key, options))
+    for (const { key, ...options } of await missingOf(connection, one))
+      await connection.write(() => collections[one].createIndex(key, options))
   const lease = { source: randomBytes(8).toString('hex'), holder: null, leaseUntil: 0 }
-  await link.insert((limits) => collections.control.insertOne({ _id: relayId, ...lease }, limits))
+  await connection.insert((options) => collections.control.insertOne({ _id: relayId, ...lease }, options))
 }
 
-async function drop(link: MongoConnection): Promise<void> {
-  const collections = collectionsOf(link)
-  for (const one of ['control', ...indexed] as const) await link.write(() => collections[one].drop())
+async function drop(connection: MongoConnection): Promise<void> {
+  const collections = collectionsOf(connection)
+  for (const one of ['control', ...indexed] as const) await connection.write(() => collections[one].drop())
 }

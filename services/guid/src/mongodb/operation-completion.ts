@@ -1,95 +1,75 @@
-import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import type { MongoConnection } from './connection.ts'
+import { OperationCompleted } from '../port.ts'
 import { recoveryDelayMs, tombstone } from './documents.ts'
-import type { Collections, EndedEntry, GuidDocument } from './documents.ts'
-import { OperationOver } from '../port.ts'
+import type { CompletionEntry, GuidDocument, MongoContext } from './documents.ts'
+import { transferCompletion } from './transfer.ts'
 
-const triesMax = 20
+const attemptsMax = 20
 
 /**
- * How operations end. What decides is the document of the GUID: an end stands there first, with the effect or in place of
- * one, and is then carried into the operation. Only when it stands there too is it taken away from the GUID.
+ * How operations complete. The document of the GUID decides: the outcome is committed there, together with the effect or
+ * instead of one, and is then transferred to the operation.
  */
 export type OperationCompletion = {
   /**
-   * Rejects with `OperationOver` unless the operation may still have its effect on the document as it was read before. An
-   * effect that another makes from then on changes the document, so that this one fails on its condition.
+   * Rejects with `OperationCompleted` unless the operation may still have its effect on the document, which was read before.
+   * Any effect that is committed after that read changes the document, so that the condition of this one fails.
    */
-  refuseOver(id: string, guid: string, document: GuidDocument | undefined): Promise<void>
-  /** Ends an operation without an effect, and makes one impossible. */
-  fail(guid: string, entry: EndedEntry): Promise<void>
-  /** Carries an end from the GUID into the operation. */
-  finish(guid: string, entry: EndedEntry): Promise<void>
+  refuseCompleted(id: string, guid: string, document: GuidDocument | undefined): Promise<void>
+  /** Completes an operation without an effect, and makes an effect impossible. */
+  fail(guid: string, entry: CompletionEntry): Promise<void>
 }
 
-export function createOperationCompletion({
-  link,
-  collections: { guids, operations },
-  clock,
-}: {
-  link: MongoConnection
-  collections: Collections
-  clock: Clock
-}): OperationCompletion {
-  async function finish(guid: string, entry: EndedEntry): Promise<void> {
-    const { id, status, text } = entry
-    const end = status === 'succeeded' ? { result: text } : { problem: text }
-    await link.write((limits) =>
-      operations.updateOne(
-        { _id: id, status: 'pending' },
-        { $set: { status, ...end, changedAt: clock.now() } },
-        limits,
-      ),
-    )
-    await link.write((limits) => guids.updateOne({ _id: guid }, { $pullAll: { ended: [entry] } }, limits))
-    const settled = { _id: guid, kept: { $size: 0 }, ended: { $size: 0 } }
-    await link.write((limits) => guids.updateOne(settled, { $unset: { settleAt: '' } }, limits))
-  }
+export function createOperationCompletion(context: MongoContext): OperationCompletion {
+  const {
+    connection,
+    collections: { guids, operations },
+    clock,
+  } = context
 
-  /** Puts the end where the effect would be; false when somebody changed the document meanwhile. */
-  async function forbid(
+  /** Commits the outcome instead of the effect; false when the document has changed meanwhile. */
+  async function blockEffect(
     guid: string,
     document: GuidDocument | undefined,
-    entry: EndedEntry,
+    entry: CompletionEntry,
   ): Promise<boolean> {
     const now = clock.now()
     const settleAt = now + recoveryDelayMs
     if (document === undefined) {
       const whole = { ...tombstone(guid, now), ended: [entry], settleAt }
-      return link.insert((limits) => guids.insertOne(whole, limits))
+      return connection.insert((options) => guids.insertOne(whole, options))
     }
-    const { matchedCount } = await link.write((limits) =>
+    const { matchedCount } = await connection.write((options) =>
       guids.updateOne(
         { _id: guid, revision: document.revision },
         { $push: { ended: entry }, $inc: { revision: 1 }, $min: { settleAt } },
-        limits,
+        options,
       ),
     )
     return matchedCount > 0
   }
 
   return {
-    finish,
-
-    async refuseOver(id, guid, document) {
-      const ended = document?.ended.find((entry) => entry.id === id)
-      if (ended !== undefined) {
-        await finish(guid, ended)
-        throw new OperationOver()
+    async refuseCompleted(id, guid, document) {
+      const entry = document?.ended.find((one) => one.id === id)
+      if (entry !== undefined) {
+        await transferCompletion(context, guid, entry)
+        throw new OperationCompleted()
       }
-      const operation = await link.newest((options) => operations.findOne({ _id: id }, options))
-      if (operation?.status !== 'pending') throw new OperationOver()
+      const operation = await connection.readLinearizable((options) =>
+        operations.findOne({ _id: id }, options),
+      )
+      if (operation?.status !== 'pending') throw new OperationCompleted()
     },
 
     async fail(guid, entry) {
-      for (let tries = 0; tries < triesMax; tries++) {
-        const document = await link.newest((options) => guids.findOne({ _id: guid }, options))
-        const ended = document?.ended.find(({ id }) => id === entry.id)
-        if (ended !== undefined) return finish(guid, ended)
-        if (await forbid(guid, document, entry)) return finish(guid, entry)
+      for (let attempt = 0; attempt < attemptsMax; attempt++) {
+        const document = await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
+        const existing = document?.ended.find(({ id }) => id === entry.id)
+        if (existing !== undefined) return transferCompletion(context, guid, existing)
+        if (await blockEffect(guid, document, entry)) return transferCompletion(context, guid, entry)
       }
-      throw new AppError('overloaded', 'Too many concurrent changes to this resource; retry.')
+      throw new AppError('overloaded', 'Too many concurrent changes to this GUID; retry.')
     },
   }
 }

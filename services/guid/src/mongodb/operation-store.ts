@@ -1,66 +1,65 @@
-import { randomUUIDv7 } from 'node:crypto'
-import type { Clock } from '@quintet/chassis/clock'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
-import type { MongoConnection } from './connection.ts'
-import { createBacklog } from '../backlog.ts'
+import type { GuidCommand } from '@quintet/contracts'
+import type { Filter } from './connection.ts'
 import type { MongoIdempotencyStore } from './idempotency-store.ts'
 import { tombstoneRetentionMs, recoveryDelayMs } from './documents.ts'
-import type { Collections, OperationDocument } from './documents.ts'
+import type { MongoContext, OperationDocument, RecordEntry } from './documents.ts'
 import type { OperationCompletion } from './operation-completion.ts'
-import { operationKeptMs } from '../port.ts'
+import { operationRetentionMs } from '../port.ts'
 import type { OperationStore } from '../port.ts'
 
-/** Operations in MongoDB. Each is its own place in the outbox, until its command has reached the queue. */
+/** Operations in MongoDB. An operation is itself the outbox message of its command, until that has reached the queue. */
 export function createMongoOperationStore({
-  link,
+  connection,
   collections: { operations, control },
-  answers: kept,
-  ends,
+  idempotencyStore,
+  completion,
   clock,
-  backlogMax,
-  wake,
-}: {
-  link: MongoConnection
-  collections: Collections
-  answers: MongoIdempotencyStore
-  ends: OperationCompletion
-  clock: Clock
-  backlogMax: number
-  /** Says that there is a command for the queue. */
-  wake: () => void
+}: MongoContext & {
+  idempotencyStore: MongoIdempotencyStore
+  completion: OperationCompletion
 }): OperationStore {
-  const backlog = createBacklog({ clock, backlogMax, count: countPending })
-  const read = (id: string) => link.newest((options) => operations.findOne({ _id: id }, options))
-
-  function countPending(): Promise<number> {
-    return link.read((limits) =>
-      operations.countDocuments({ status: 'pending' }, { ...limits, limit: backlogMax }),
-    )
-  }
+  const read = (id: string) =>
+    connection.readLinearizable((options) => operations.findOne({ _id: id }, options))
 
   /**
-   * A place behind all commands of the GUID that were accepted before, through whichever process: clocks are not alike enough
-   * for that. A counter for each of 256 parts of all GUIDs, so that few meet at one.
+   * A position after all commands of the GUID that any process has accepted before. The clocks of processes differ too much
+   * for that, so there are counters: 256, by the first digits of the GUID, so that few requests contend for one.
    */
-  async function nextPlace(guid: string): Promise<{ due: number; order: number }> {
+  async function nextPosition(guid: string): Promise<{ due: number; order: number }> {
     const _id = `order-${guid.slice(0, 2)}`
     const count = () =>
-      link.write((limits) =>
+      connection.write((options) =>
         control.findOneAndUpdate(
           { _id },
           { $max: { at: clock.now() }, $inc: { count: 1 } },
-          { ...limits, returnDocument: 'after' },
+          { ...options, returnDocument: 'after' },
         ),
       )
     const counter = await count()
     if (counter !== null) return { due: counter.at ?? 0, order: counter.count ?? 0 }
-    await link.insert((limits) => control.insertOne({ _id, at: 0, count: 0 }, limits))
-    return nextPlace(guid)
+    await connection.insert((options) => control.insertOne({ _id, at: 0, count: 0 }, options))
+    return nextPosition(guid)
+  }
+
+  /** Removes at most `limit` operations, but for those whose command or record is still to be transferred. */
+  async function remove(filter: Filter<OperationDocument>, limit: number): Promise<number> {
+    const found = await connection.read((options) =>
+      operations
+        .find(filter, { ...options, projection: { _id: 1 } })
+        .limit(limit)
+        .toArray(),
+    )
+    if (found.length === 0) return 0
+    const ids = found.map(({ _id }) => _id)
+    const finished = { due: { $exists: false }, settleAt: { $exists: false } }
+    const { deletedCount } = await connection.write((options) =>
+      operations.deleteMany({ _id: { $in: ids }, ...finished }, options),
+    )
+    return deletedCount
   }
 
   return {
-    newId: () => randomUUIDv7(),
-
     async find(id) {
       const found = await read(id)
       if (found === undefined || found.status === 'void') return undefined
@@ -68,60 +67,51 @@ export function createMongoOperationStore({
       return { id, status, result, problem }
     },
 
-    async accept(id, command, answers) {
-      const { guid } = command
-      const document = { _id: id, guid, status: 'pending' as const, command: JSON.stringify(command) }
-      await backlog.admit(() =>
-        kept.withBoundKey(answers, { in: 'operations', id }, async (entries) => {
-          const changedAt = clock.now()
-          const whole: OperationDocument = {
-            ...document,
-            ...(await nextPlace(guid)),
-            changedAt,
-            kept: entries,
-            ...(entries.length > 0 && { settleAt: changedAt + recoveryDelayMs }),
-          }
-          // Nobody else knows the id but who found this request to be dead.
-          if (!(await link.insert((limits) => operations.insertOne(whole, limits))))
-            throw new DuplicateRequest()
-          wake()
-          return { applied: true, result: undefined }
-        }),
-      )
+    async accept(id, command, records) {
+      await idempotencyStore.withBoundKey(records, { in: 'operations', id }, async (entries) => {
+        const position = await nextPosition(command.guid)
+        const document = { ...newDocument(id, command, entries, clock.now()), ...position }
+        // The id is new, so only a placeholder that blocks this request can have it.
+        if (!(await connection.insert((options) => operations.insertOne(document, options))))
+          throw new DuplicateRequest()
+        return { applied: true, result: undefined }
+      })
     },
+
+    countPending: (limit) =>
+      connection.read((options) => operations.countDocuments({ status: 'pending' }, { ...options, limit })),
 
     async fail(id, problem) {
       const operation = await read(id)
       if (operation?.status !== 'pending') return
-      await ends.fail(operation.guid, { id, status: 'failed', text: JSON.stringify(problem) })
+      await completion.fail(operation.guid, { id, status: 'failed', text: JSON.stringify(problem) })
     },
 
     async sweep(limit) {
       const now = clock.now()
-      const over = [
-        {
-          status: { $in: ['succeeded' as const, 'failed' as const] },
-          changedAt: { $lte: now - operationKeptMs },
-        },
-        { status: 'void' as const, changedAt: { $lte: now - tombstoneRetentionMs } },
-      ]
-      let removed = 0
-      for (const filter of over) {
-        const old = await link.read((limits) =>
-          operations
-            .find(filter, { ...limits, projection: { _id: 1 } })
-            .limit(limit)
-            .toArray(),
-        )
-        if (old.length === 0) continue
-        const ids = old.map(({ _id }) => _id)
-        const settled = { due: { $exists: false }, settleAt: { $exists: false } }
-        const { deletedCount } = await link.write((limits) =>
-          operations.deleteMany({ _id: { $in: ids }, ...settled }, limits),
-        )
-        removed += deletedCount
+      const completed = {
+        status: { $in: ['succeeded' as const, 'failed' as const] },
+        changedAt: { $lte: now - operationRetentionMs },
       }
-      return removed
+      const placeholders = { status: 'void' as const, changedAt: { $lte: now - tombstoneRetentionMs } }
+      return (await remove(completed, limit)) + (await remove(placeholders, limit))
     },
+  }
+}
+
+function newDocument(
+  id: string,
+  command: GuidCommand,
+  entries: readonly RecordEntry[],
+  now: number,
+): OperationDocument {
+  return {
+    _id: id,
+    guid: command.guid,
+    status: 'pending',
+    command: JSON.stringify(command),
+    changedAt: now,
+    kept: entries,
+    ...(entries.length > 0 && { settleAt: now + recoveryDelayMs }),
   }
 }

@@ -1,32 +1,28 @@
 import type { Outbox, OutboxRow } from '@quintet/chassis/outbox'
-import type { MongoConnection } from './connection.ts'
 import { inChunks, relayId } from './documents.ts'
-import type { Collections, OperationDocument, OutboxEvent } from './documents.ts'
+import type { MongoContext, OperationDocument, OutboxEvent } from './documents.ts'
 import { commandsQueue, eventsStream } from '../port.ts'
 
-/** Where a row stands: an event in the list of its GUID, or an operation as a whole. */
+/** An event in the document of its GUID, or without `event` the command of an operation. */
 type MongoRow = OutboxRow & { readonly event?: OutboxEvent }
 
-/** The events that stand in the documents of GUIDs, and the commands of operations, as one outbox. */
+/** The events in the documents of GUIDs and the commands of operations, as one outbox. */
 export function createMongoOutbox({
-  link,
+  connection,
   collections: { guids, operations, control },
-}: {
-  link: MongoConnection
-  collections: Collections
-}): Outbox {
-  /** A relay that died amid a removal leaves documents that seem to have something to tell, and have nothing. */
+}: Omit<MongoContext, 'clock'>): Outbox {
   async function oldestEvents(limit: number): Promise<MongoRow[]> {
-    const documents = await link.read((limits) =>
+    const documents = await connection.read((options) =>
       guids
-        .find({ due: { $gt: 0 } }, { ...limits, projection: { outbox: 1 } })
+        .find({ due: { $gt: 0 } }, { ...options, projection: { outbox: 1 } })
         .sort({ due: 1 })
         .limit(limit)
         .toArray(),
     )
     const empty = documents.filter(({ outbox }) => outbox.length === 0).map(({ _id }) => _id)
+    // A relay that died between the two steps of a removal has left these.
     if (empty.length > 0) {
-      await passOver(empty)
+      await clearDue(empty)
       return oldestEvents(limit)
     }
     return documents
@@ -43,16 +39,16 @@ export function createMongoOutbox({
       .slice(0, limit)
   }
 
-  /** Those of them that have nothing to tell any more are not to be looked at again. */
-  async function passOver(ids: string[]): Promise<void> {
+  /** Takes documents without events out of the index by which they are found. */
+  async function clearDue(ids: string[]): Promise<void> {
     const empty = { _id: { $in: ids }, outbox: { $size: 0 } }
-    await link.write((limits) => guids.updateMany(empty, { $unset: { due: '' } }, limits))
+    await connection.write((options) => guids.updateMany(empty, { $unset: { due: '' } }, options))
   }
 
   function readCommands(limit: number): Promise<OperationDocument[]> {
-    return link.read((limits) =>
+    return connection.read((options) =>
       operations
-        .find({ due: { $gt: 0 } }, limits)
+        .find({ due: { $gt: 0 } }, options)
         .sort({ due: 1, order: 1 })
         .limit(limit)
         .toArray(),
@@ -60,15 +56,16 @@ export function createMongoOutbox({
   }
 
   /**
-   * A reading takes its time, and may have passed the place of a command before it was put there and still meet a later
-   * one of the same GUID. What came before one that was met is there for sure when all is read again.
+   * A scan is no snapshot: it may pass the position of a command before that is inserted, and still find a later command of
+   * the same GUID. So only commands up to the last one that a first scan found are taken, from a second scan, which
+   * finds all before them.
    */
   async function oldestCommands(limit: number): Promise<OutboxRow[]> {
-    const met = new Map((await readCommands(limit)).map((command) => [command.guid, command]))
-    if (met.size === 0) return []
+    const last = new Map((await readCommands(limit)).map((command) => [command.guid, command]))
+    if (last.size === 0) return []
     const commands = await readCommands(limit)
     return commands
-      .filter((command) => !isBehind(command, met.get(command.guid)))
+      .filter((command) => !isAfter(command, last.get(command.guid)))
       .map(({ _id: id, guid: key, command: body }) => ({
         id,
         queue: commandsQueue,
@@ -86,8 +83,8 @@ export function createMongoOutbox({
       },
     }))
     for (const chunk of inChunks(removals))
-      await link.write((limits) => guids.bulkWrite(chunk, { ...limits, ordered: false }))
-    await passOver(rows.map(({ key }) => key))
+      await connection.write((options) => guids.bulkWrite(chunk, { ...options, ordered: false }))
+    await clearDue(rows.map(({ key }) => key))
   }
 
   return {
@@ -97,11 +94,11 @@ export function createMongoOutbox({
     },
 
     async takeLease({ holder, now, until }) {
-      const lease = await link.write((limits) =>
+      const lease = await connection.write((options) =>
         control.findOneAndUpdate(
           { _id: relayId, $or: [{ holder }, { leaseUntil: { $lte: now } }] },
           { $set: { holder, leaseUntil: until } },
-          limits,
+          options,
         ),
       )
       return lease?.source
@@ -112,22 +109,22 @@ export function createMongoOutbox({
       const ids = rows.filter(({ event }) => event === undefined).map(({ id }) => String(id))
       if (events.length > 0) await removeEvents(events)
       if (ids.length > 0)
-        await link.write((limits) =>
-          operations.updateMany({ _id: { $in: ids } }, { $unset: { due: '', order: '' } }, limits),
+        await connection.write((options) =>
+          operations.updateMany({ _id: { $in: ids } }, { $unset: { due: '', order: '' } }, options),
         )
       if (holder !== undefined)
-        await link.write((limits) =>
-          control.updateOne({ _id: relayId, holder }, { $set: { leaseUntil: 0 } }, limits),
+        await connection.write((options) =>
+          control.updateOne({ _id: relayId, holder }, { $set: { leaseUntil: 0 } }, options),
         )
     },
 
     async backlog() {
       const waiting = { due: { $gt: 0 } }
       const [events, commands, [oldestEvent], [oldestCommand]] = await Promise.all([
-        link.read((limits) => guids.countDocuments(waiting, limits)),
-        link.read((limits) => operations.countDocuments(waiting, limits)),
-        link.read((limits) => guids.find(waiting, limits).sort({ due: 1 }).limit(1).toArray()),
-        link.read((limits) => operations.find(waiting, limits).sort({ due: 1 }).limit(1).toArray()),
+        connection.read((options) => guids.countDocuments(waiting, options)),
+        connection.read((options) => operations.countDocuments(waiting, options)),
+        connection.read((options) => guids.find(waiting, options).sort({ due: 1 }).limit(1).toArray()),
+        connection.read((options) => operations.find(waiting, options).sort({ due: 1 }).limit(1).toArray()),
       ])
       const oldestAt = Math.min(
         oldestEvent?.due ?? Number.POSITIVE_INFINITY,
@@ -138,7 +135,7 @@ export function createMongoOutbox({
   }
 }
 
-function isBehind(command: OperationDocument, last: OperationDocument | undefined): boolean {
+function isAfter(command: OperationDocument, last: OperationDocument | undefined): boolean {
   if (last === undefined) return true
   const [due, order] = [command.due ?? 0, command.order ?? 0]
   const [lastDue, lastOrder] = [last.due ?? 0, last.order ?? 0]

@@ -1,83 +1,79 @@
-import type { Clock } from '@quintet/chassis/clock'
 import type { Sweep } from '@quintet/chassis/sweeper'
-import type { MongoConnection } from './connection.ts'
-import type { MongoIdempotencyStore } from './idempotency-store.ts'
 import { inChunks, tombstoneRetentionMs } from './documents.ts'
-import type { Collections, GuidDocument } from './documents.ts'
-import type { OperationCompletion } from './operation-completion.ts'
+import type { GuidDocument, MongoContext, RecordEntry } from './documents.ts'
+import { transferCompletion, transferRecords } from './transfer.ts'
 
-/** What a sweeper does for those who made a change and died before they had carried on what came with it. */
-export function createMongoRecovery({
-  link,
-  collections: { guids, operations },
-  answers,
-  ends,
-  clock,
-}: {
-  link: MongoConnection
-  collections: Collections
-  answers: MongoIdempotencyStore
-  ends: OperationCompletion
-  clock: Clock
-}): readonly Sweep[] {
-  async function settleGuid({ _id: guid, revision, kept, ended }: GuidDocument): Promise<void> {
-    const now = clock.now()
-    for (const entry of ended) await ends.finish(guid, entry)
-    const isOver = ({ answer, createdAt }: (typeof kept)[number]) =>
-      answer !== undefined || createdAt <= now - tombstoneRetentionMs
-    await answers.settle({ in: 'guids', id: guid }, kept.filter(isOver))
-    const barriers = kept.filter((entry) => !isOver(entry))
-    if (barriers.length === 0) return
-    // They stand until nobody can come any more whom they would have to stop.
-    const settleAt = tombstoneRetentionMs + Math.min(...barriers.map(({ createdAt }) => createdAt))
-    await link.write((limits) => guids.updateOne({ _id: guid, revision }, { $set: { settleAt } }, limits))
+/** The sweeps that finish what a process has left undone that died after its change, and that remove old tombstones. */
+export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
+  const {
+    connection,
+    collections: { guids, operations },
+    clock,
+  } = context
+
+  async function recoverGuid({ _id: guid, revision, kept, ended }: GuidDocument): Promise<void> {
+    for (const entry of ended) await transferCompletion(context, guid, entry)
+    const expiredAt = clock.now() - tombstoneRetentionMs
+    const isBlocking = ({ answer, createdAt }: RecordEntry) => answer === undefined && createdAt > expiredAt
+    const blocking = kept.filter(isBlocking)
+    await transferRecords(
+      context,
+      { in: 'guids', id: guid },
+      kept.filter((entry) => !isBlocking(entry)),
+    )
+    if (blocking.length === 0) return
+    // They stay until no request can be alive any more that they have to block.
+    const settleAt = tombstoneRetentionMs + Math.min(...blocking.map(({ createdAt }) => createdAt))
+    await connection.write((options) =>
+      guids.updateOne({ _id: guid, revision }, { $set: { settleAt } }, options),
+    )
   }
 
-  async function settleGuids(limit: number): Promise<number> {
-    const left = await link.read((limits) =>
+  async function recoverGuids(limit: number): Promise<number> {
+    const due = await connection.read((options) =>
       guids
-        .find({ settleAt: { $lte: clock.now() } }, limits)
+        .find({ settleAt: { $lte: clock.now() } }, options)
         .sort({ settleAt: 1 })
         .limit(limit)
         .toArray(),
     )
-    for (const document of left) await settleGuid(document)
-    return left.length
+    for (const document of due) await recoverGuid(document)
+    return due.length
   }
 
-  async function settleOperations(limit: number): Promise<number> {
-    const left = await link.read((limits) =>
+  async function recoverOperations(limit: number): Promise<number> {
+    const due = await connection.read((options) =>
       operations
-        .find({ settleAt: { $lte: clock.now() } }, limits)
+        .find({ settleAt: { $lte: clock.now() } }, options)
         .sort({ settleAt: 1 })
         .limit(limit)
         .toArray(),
     )
-    for (const { _id: id, kept } of left) await answers.settle({ in: 'operations', id }, kept)
-    return left.length
+    for (const { _id: id, kept } of due) await transferRecords(context, { in: 'operations', id }, kept)
+    return due.length
   }
 
-  /** A dead document has stood in the way for long enough; one of which something is still to be told stays. */
-  async function bury(limit: number): Promise<number> {
+  /** Removes tombstones after their retention, unless something in them is still to be transferred. */
+  async function removeTombstones(limit: number): Promise<number> {
     const empty = { outbox: { $size: 0 }, kept: { $size: 0 }, ended: { $size: 0 } }
-    const dead = await link.read((limits) =>
+    const tombstones = await connection.read((options) =>
       guids
-        .find({ deadSince: { $lte: clock.now() - tombstoneRetentionMs }, ...empty }, limits)
+        .find({ deadSince: { $lte: clock.now() - tombstoneRetentionMs }, ...empty }, options)
         .limit(limit)
         .toArray(),
     )
-    let buried = 0
-    for (const chunk of inChunks(dead)) {
+    let removed = 0
+    for (const chunk of inChunks(tombstones)) {
       const removals = chunk.map(({ _id, revision }) => ({
         deleteOne: { filter: { _id, revision, expire: 0, ...empty } },
       }))
-      const { deletedCount } = await link.write((limits) =>
-        guids.bulkWrite(removals, { ...limits, ordered: false }),
+      const { deletedCount } = await connection.write((options) =>
+        guids.bulkWrite(removals, { ...options, ordered: false }),
       )
-      buried += deletedCount
+      removed += deletedCount
     }
-    return buried
+    return removed
   }
 
-  return [settleGuids, settleOperations, bury]
+  return [recoverGuids, recoverOperations, removeTombstones]
 }

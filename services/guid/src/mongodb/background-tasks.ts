@@ -1,22 +1,22 @@
-/** Runs what may be done after an answer, and what somebody else does later where it is left undone. */
+/** Runs work after a response that a sweeper does later where it fails. */
 export type BackgroundTasks = {
   run(work: () => Promise<unknown>): void
-  /** Waits for all that was begun. */
+  /** Waits for all running work. */
   drain(): Promise<void>
 }
 
 const concurrencyMax = 1_000
 
-/** What fails, or comes when there is too much of it, is left to the sweeper. */
+/** Work that fails, or that exceeds the limit, is left to the sweeper. */
 export function createBackgroundTasks(): BackgroundTasks {
   const running = new Set<Promise<unknown>>()
   return {
     run(work) {
       if (running.size >= concurrencyMax) return
-      const one = work()
+      const task = work()
         .catch(() => {})
-        .finally(() => running.delete(one))
-      running.add(one)
+        .finally(() => running.delete(task))
+      running.add(task)
     },
     async drain() {
       await Promise.all(running)

@@ -1,4 +1,3 @@
-import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { asText, jsonObject, skipLocked, prepareQuery, deleteSelected } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
@@ -6,55 +5,41 @@ import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { createBacklog } from './backlog.ts'
-import type { GuidDatabase, GuidTables } from './sql-tables.ts'
-import { commandsQueue, operationKeptMs, OperationOver } from './port.ts'
-import type { OperationStore } from './port.ts'
+import type { GuidDatabase, GuidTables } from './tables.ts'
+import { commandsQueue, operationRetentionMs, OperationCompleted } from '../port.ts'
+import type { OperationStore } from '../port.ts'
 
-/** Operations in the SQL database of the GUIDs. A command is stored with its operation in one unit. */
+/** Operations in the SQL database of the GUIDs. A command is committed with its operation in one unit. */
 export function createSqlOperationStore({
   database,
   clock,
-  backlogMax,
-  wake,
 }: {
   database: GuidDatabase
   clock: Clock
-  backlogMax: number
-  /** Wakes the relay of the outbox. */
-  wake: () => void
 }): OperationStore {
   const statements = prepareStatements(database.query)
-  const toKeep = recordStatements(database.query)
-  const toOutbox = outboxStatement(database.query, commandsQueue)
-  const backlog = createBacklog({ clock, backlogMax, count: countPending })
-
-  async function countPending(): Promise<number> {
-    const [row] = await database.read(statements.countPending({ limit: backlogMax }))
-    return Number(row?.count ?? 0)
-  }
+  const insertRecords = recordStatements(database.query)
+  const insertMessage = outboxStatement(database.query, commandsQueue)
 
   return {
-    newId: () => randomUUIDv7(),
-
     async find(id) {
       const [row] = await database.read(statements.find({ id }))
       return row
     },
 
-    async accept(id, command, answers) {
+    async accept(id, command, records) {
+      const at = clock.now()
       const unit = [
-        ...toKeep(answers),
-        statements.accept({ id, at: clock.now() }),
-        toOutbox({
-          id,
-          key: command.guid,
-          body: JSON.stringify(command),
-          createdAt: clock.now(),
-        }),
+        ...insertRecords(records),
+        statements.insert({ id, at }),
+        insertMessage({ id, key: command.guid, body: JSON.stringify(command), createdAt: at }),
       ]
-      await backlog.admit(() => database.commit(unit))
-      wake()
+      await database.commit(unit)
+    },
+
+    async countPending(limit) {
+      const [row] = await database.read(statements.countPending({ limit }))
+      return Number(row?.count ?? 0)
     },
 
     async fail(id, problem) {
@@ -62,19 +47,19 @@ export function createSqlOperationStore({
     },
 
     async sweep(limit) {
-      const before = clock.now() - operationKeptMs
-      const { results } = await database.commit([statements.forget({ before, limit })])
+      const before = clock.now() - operationRetentionMs
+      const { results } = await database.commit([statements.removeCompleted({ before, limit })])
       return results[0]?.changes ?? 0
     },
   }
 }
 
-/** The statements by which the effect of an operation ends it, in the unit of the effect. */
-export function endingStatements(db: Kysely<GuidTables>): {
-  /** To be first: refuses the unit with `OperationOver` when the operation is over. */
-  begin(id: string, at: number): Statement
-  /** To be last: keeps the GUID as it then is as the result. */
-  keepResult(id: string, guid: string): Statement
+/** The statements that complete an operation in the unit of its effect. */
+export function completionStatements(db: Kysely<GuidTables>): {
+  /** Must come first: refuses the unit with `OperationCompleted` unless the operation is pending. */
+  complete(id: string, at: number): Statement
+  /** Must come last: stores the changed GUID as the result. */
+  storeResult(id: string, guid: string): Statement
 } {
   const statements = {
     succeed: prepareQuery((p: Placeholders<Change>) =>
@@ -84,7 +69,7 @@ export function endingStatements(db: Kysely<GuidTables>): {
         .where('id', '=', p.id)
         .where('status', '=', 'pending'),
     ),
-    keepResult: prepareQuery((p: Placeholders<{ id: string; guid: string }>) =>
+    storeResult: prepareQuery((p: Placeholders<{ id: string; guid: string }>) =>
       db
         .updateTable('operation')
         .set({
@@ -103,8 +88,11 @@ export function endingStatements(db: Kysely<GuidTables>): {
     ),
   }
   return {
-    begin: (id, at) => ({ ...statements.succeed({ id, at }), mustAffectRows: () => new OperationOver() }),
-    keepResult: (id, guid) => statements.keepResult({ id, guid }),
+    complete: (id, at) => ({
+      ...statements.succeed({ id, at }),
+      mustAffectRows: () => new OperationCompleted(),
+    }),
+    storeResult: (id, guid) => statements.storeResult({ id, guid }),
   }
 }
 
@@ -127,7 +115,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
         )
         .select((row) => row.fn.countAll().as('count')),
     ),
-    accept: prepareQuery((p: Placeholders<Change>) =>
+    insert: prepareQuery((p: Placeholders<Change>) =>
       db.insertInto('operation').values({ id: p.id, status: 'pending', changed_at: p.at }),
     ),
     fail: prepareQuery((p: Placeholders<Change & { problem: string }>) =>
@@ -137,7 +125,7 @@ function prepareStatements(db: Kysely<GuidTables>) {
         .where('id', '=', p.id)
         .where('status', '=', 'pending'),
     ),
-    forget: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
+    removeCompleted: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
       deleteSelected(
         db,
         'operation',

@@ -2,8 +2,8 @@ import type { Database } from '@quintet/chassis/database'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import type { OutboxTable } from '@quintet/chassis/outbox'
 import type { Generated } from 'kysely'
-import type { Guid } from './guid.ts'
-import type { Operation } from './port.ts'
+import type { Guid } from '../guid.ts'
+import type { Operation } from '../port.ts'
 
 export type GuidTables = IdempotencyTable &
   OutboxTable & {

@@ -1,0 +1,134 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Deadline } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
+import { DuplicateRequest } from '@quintet/chassis/idempotency'
+import type { GuidEvent } from '@quintet/contracts'
+import type { Guid } from '../guid.ts'
+import type { BackgroundTasks } from './background-tasks.ts'
+import { outboxEvent, recoveryDelayMs, tombstone } from './documents.ts'
+import type { UpdateFilter } from './connection.ts'
+import type { CompletionEntry, GuidDocument, MongoContext, RecordEntry } from './documents.ts'
+import type { Effect } from './idempotency-store.ts'
+import type { OperationCompletion } from './operation-completion.ts'
+import { transferCompletion } from './transfer.ts'
+
+const attemptsMax = 20
+const pauseMaxMs = 20
+/** A document has a maximum size, and the events of one GUID must not delay those of others. */
+const outboxMax = 1_000
+
+export type ChangeOptions = {
+  readonly operation?: string
+  readonly entries?: readonly RecordEntry[]
+  readonly deadline: Deadline
+  /** Whether to take the GUID as absent without reading it first; if it is not, the next attempt reads it. */
+  readonly assumeAbsent?: boolean
+}
+
+/** What a change makes of the document as it was read; without `next` the document is left unchanged. */
+export type Decision<R> = { readonly result: R; readonly next?: NextState }
+export type NextState = {
+  readonly row: Guid
+  readonly events: readonly GuidEvent[]
+  readonly isTombstone?: boolean
+}
+
+/** Reads the document of a GUID, decides its next state and writes that; repeats it all when another has written meanwhile. */
+export type ChangeGuid = <R>(
+  guid: string,
+  options: ChangeOptions,
+  decide: (current: GuidDocument | undefined) => Decision<R>,
+) => Promise<Effect<R>>
+
+export function createGuidWriter({
+  completion,
+  backgroundTasks,
+  ...context
+}: MongoContext & {
+  completion: OperationCompletion
+  backgroundTasks: BackgroundTasks
+}): ChangeGuid {
+  const {
+    connection,
+    collections: { guids },
+    clock,
+  } = context
+
+  /** Writes the next state in place of the one that was read; false when that is no longer the current one. */
+  async function write(
+    current: GuidDocument | undefined,
+    write: Write,
+    deadline: Deadline,
+  ): Promise<boolean> {
+    if (current === undefined) {
+      const document = newDocument(write)
+      return connection.insert((options) => guids.insertOne(document, options), deadline)
+    }
+    if (current.outbox.length + write.next.events.length > outboxMax)
+      throw new AppError('overloaded', 'Too many events of this GUID are waiting for the queue.')
+    const { matchedCount } = await connection.write(
+      (options) =>
+        guids.updateOne({ _id: current._id, revision: current.revision }, updateOf(write), options),
+      deadline,
+    )
+    return matchedCount > 0
+  }
+
+  return async (guid, { operation, entries = [], deadline, assumeAbsent = false }, decide) => {
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if (attempt > 1) await pause(Math.random() * pauseMaxMs)
+      const current =
+        assumeAbsent && attempt === 0
+          ? undefined
+          : await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
+      // Such an entry was left to block this request, whose key may belong to another one by now.
+      if (current?.kept.some(({ token }) => entries.some((entry) => entry.token === token)))
+        throw new DuplicateRequest()
+      if (operation !== undefined) await completion.refuseCompleted(operation, guid, current)
+      const { result, next } = decide(current)
+      if (next === undefined) return { applied: false, result }
+      const ended = operation === undefined ? [] : [completionOf(operation, next.row)]
+      if (!(await write(current, { next, kept: entries, ended, at: clock.now() }, deadline))) continue
+      for (const entry of ended) backgroundTasks.run(() => transferCompletion(context, guid, entry))
+      return { applied: true, result }
+    }
+    throw new AppError('overloaded', 'Too many concurrent changes to this GUID; retry.')
+  }
+}
+
+type Write = {
+  readonly next: NextState
+  readonly kept: readonly RecordEntry[]
+  readonly ended: readonly CompletionEntry[]
+  readonly at: number
+}
+
+function newDocument({ next, kept, ended, at }: Write): GuidDocument {
+  const { deadSince: _, ...empty } = tombstone(next.row.guid, at)
+  const outbox = next.events.map((event) => outboxEvent(event, at))
+  return { ...empty, ...stateOf(next, at), outbox, due: at, kept, ended, ...recoveryOf(kept, ended, at) }
+}
+
+function updateOf({ next, kept, ended, at }: Write): UpdateFilter<GuidDocument> {
+  const events = next.events.map((event) => outboxEvent(event, at))
+  return {
+    $set: stateOf(next, at),
+    $inc: { revision: 1 },
+    $push: { outbox: { $each: events }, kept: { $each: [...kept] }, ended: { $each: [...ended] } },
+    $min: { due: at, ...recoveryOf(kept, ended, at) },
+    ...(!next.isTombstone && { $unset: { deadSince: '' as const } }),
+  }
+}
+
+function stateOf({ row: { user, expire, version }, isTombstone }: NextState, at: number) {
+  return { user, expire, version, ...(isTombstone && { deadSince: at }) }
+}
+
+function recoveryOf(kept: readonly RecordEntry[], ended: readonly CompletionEntry[], at: number) {
+  return kept.length + ended.length > 0 ? { settleAt: at + recoveryDelayMs } : {}
+}
+
+/** The result of an operation is the changed GUID. */
+function completionOf(id: string, { guid, user, expire }: Guid): CompletionEntry {
+  return { id, status: 'succeeded', text: JSON.stringify({ guid, user, expire: String(expire) }) }
+}
