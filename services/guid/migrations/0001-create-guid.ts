@@ -4,8 +4,8 @@ import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  // GUIDs are random, and so is the page that each one touches in an index of them. Everything else is kept in the order of
-  // arrival, which halves what a registration writes.
+  // GUIDs are random, so each insert writes another page of their index. The table itself is ordered by an ascending id, which
+  // halves what a registration writes.
   await db.schema
     .createTable('guid')
     .addColumn('id', ...identityColumn(db))

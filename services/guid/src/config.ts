@@ -10,14 +10,14 @@ export const guidSettings = Type.Object({
     default: 'sqlite:{DATA_DIR}/guid.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'mongodb:', 'mongodb+srv:'],
     description:
-      'Where GUIDs are kept: sqlite:file, or postgres://, mysql:// or mongodb://user:password@host/database.',
+      'The database: sqlite:file, or postgres://, mysql:// or mongodb://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:', 'kafka:', 'kafkas:'],
     description:
-      'The queue of the commands and events of guid: sqlite:file, or kafka://user:password@host:9092,host:9092/prefix.',
+      'The queue of commands and events: sqlite:file, or kafka://user:password@host:9092,host:9092/prefix.',
   }),
   GUID_VERSION: Type.Union([Type.Literal('4'), Type.Literal('7')], {
     default: '4',
@@ -26,6 +26,6 @@ export const guidSettings = Type.Object({
   GUID_BACKLOG_MAX: count(10_000, {
     minimum: 1,
     maximum: 1_000_000,
-    description: 'How many accepted operations may wait before further ones are answered 503.',
+    description: 'How many operations may be pending before further ones are refused with 503.',
   }),
 })

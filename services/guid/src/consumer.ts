@@ -6,7 +6,7 @@ import type { Delivery } from '@quintet/chassis/queue'
 import { GuidCommand } from '@quintet/contracts'
 import { Check } from 'typebox/schema'
 import type { CachedGuidStore } from './cached-guid-store.ts'
-import { checkPrecondition, alreadyRegistered, expireFault, versionMismatch, notFound } from './guid.ts'
+import { checkPrecondition, alreadyRegistered, expireError, versionMismatch, notFound } from './guid.ts'
 import { OperationCompleted } from './port.ts'
 import type { OperationStore } from './port.ts'
 
@@ -53,8 +53,8 @@ export function createCommandHandler({
 }
 
 function refuseExpired(expire: number, clock: Clock): void {
-  const fault = expireFault(expire, clock.now())
-  if (fault !== undefined) throw new AppError('invalid', fault, { errors: { expire: fault } })
+  const detail = expireError(expire, clock.now())
+  if (detail !== undefined) throw new AppError('invalid', detail, { errors: { expire: detail } })
 }
 
 function parse(body: string): GuidCommand {

@@ -41,8 +41,8 @@ export function expireOf(given: string | number | undefined, nowMs: number): num
   return given === undefined ? Math.floor(nowMs / 1000) + lifetimeSeconds : Number(given)
 }
 
-/** What is wrong with a well-formed `expire`, if anything. */
-export function expireFault(expire: number, nowMs: number): string | undefined {
+/** Why a well-formed `expire` is not valid; undefined if it is. */
+export function expireError(expire: number, nowMs: number): string | undefined {
   if (expire * 1000 <= nowMs) return 'Expire must be a future Unix timestamp.'
   return expire > expireMax ? `Expire must be at most ${expireMax}.` : undefined
 }

@@ -1,25 +1,25 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import type { FastifyRequest } from '@quintet/chassis/http'
-import { expireFault, expireOf, parseGuid } from './guid.ts'
+import { expireError, expireOf, parseGuid } from './guid.ts'
 import type { GuidChange } from './port.ts'
 import type { GuidPatch, NewGuid } from './schemas.ts'
 
-/** The body of a registration; refuses it with all its faults at once, those of the path included. */
+/** The values of a registration. Refuses the request with all errors of its path and body at once. */
 export function readNewGuid(
   request: FastifyRequest<{ Body: NewGuid }>,
   clock: Clock,
 ): { user: string; expire: number } {
-  const { user, expire } = refuseFaults(request, clock)
+  const { user, expire } = refuseInvalid(request, clock)
   return { user: String(user), expire: expireOf(expire, clock.now()) }
 }
 
-/** The body of a change; refuses it with all its faults at once, those of the path included. */
+/** The values of a change. Refuses the request with all errors of its path and body at once. */
 export function readGuidChange(
   request: FastifyRequest<{ Params: { guid: string }; Body: GuidPatch }>,
   clock: Clock,
 ): GuidChange {
-  const { guid, user, expire } = refuseFaults(request, clock)
+  const { guid, user, expire } = refuseInvalid(request, clock)
   const inPath = request.params.guid
   if (guid !== undefined && guid !== inPath && parseGuid(guid) !== parseGuid(inPath))
     throw invalid({ guid: 'guid cannot be changed; leave it out.' })
@@ -32,12 +32,12 @@ export function readGuidChange(
 
 type Body = { guid?: string; user?: string; expire?: string | number }
 
-/** Merges what the schema found with what only the clock can tell. */
-function refuseFaults(request: FastifyRequest<{ Body: Body }>, clock: Clock): Body {
+/** Adds errors that depend on the current time to those of the schema. */
+function refuseInvalid(request: FastifyRequest<{ Body: Body }>, clock: Clock): Body {
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const errors: Record<string, string> = { ...validationError?.errors }
-  const expire = body?.expire === undefined ? undefined : expireFault(Number(body.expire), clock.now())
+  const expire = body?.expire === undefined ? undefined : expireError(Number(body.expire), clock.now())
   if (expire !== undefined) errors.expire ??= expire
   if (Object.keys(errors).length > 0) throw invalid(errors)
   return body

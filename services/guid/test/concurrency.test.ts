@@ -5,52 +5,52 @@ import { createWorld } from './world.ts'
 
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const hundred = Array.from({ length: 100 }, (_, i) => i)
-const count = (answers: readonly { statusCode: number }[], status: number) =>
-  answers.filter(({ statusCode }) => statusCode === status).length
+const count = (responses: readonly { statusCode: number }[], status: number) =>
+  responses.filter(({ statusCode }) => statusCode === status).length
 
 test('Of 100 parallel registrations of one GUID exactly one is 201, and the others are 409', async (t) => {
   const { post, get } = await createWorld(t)
-  const answers = await Promise.all(hundred.map((i) => post(`/guid/${canonical}`, { user: `user-${i}` })))
-  assert.equal(count(answers, 201), 1)
-  assert.equal(count(answers, 409), 99)
-  const winner = answers.find(({ statusCode }) => statusCode === 201)
+  const responses = await Promise.all(hundred.map((i) => post(`/guid/${canonical}`, { user: `user-${i}` })))
+  assert.equal(count(responses, 201), 1)
+  assert.equal(count(responses, 409), 99)
+  const winner = responses.find(({ statusCode }) => statusCode === 201)
   assert.deepEqual((await get(`/guid/${canonical}`)).json(), winner?.json())
 })
 
 test('Of 100 parallel conditional writers exactly one is 200, and the others are 412', async (t) => {
   const { post, patch, get } = await createWorld(t)
   const { etag } = (await post(`/guid/${canonical}`, { user: 'ada' })).headers
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     hundred.map((i) => patch(`/guid/${canonical}`, { user: `user-${i}` }, { 'if-match': String(etag) })),
   )
-  assert.equal(count(answers, 200), 1)
-  assert.equal(count(answers, 412), 99)
-  const winner = answers.find(({ statusCode }) => statusCode === 200)
+  assert.equal(count(responses, 200), 1)
+  assert.equal(count(responses, 412), 99)
+  const winner = responses.find(({ statusCode }) => statusCode === 200)
   assert.deepEqual((await get(`/guid/${canonical}`)).json(), winner?.json())
 })
 
-test('Of 100 parallel unconditional writers all are 200, each with a version of its own', async (t) => {
+test('Of 100 parallel unconditional writers all are 200, each with its own version', async (t) => {
   const { post, patch } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada' })
-  const answers = await Promise.all(hundred.map((i) => patch(`/guid/${canonical}`, { user: `user-${i}` })))
-  assert.equal(count(answers, 200), 100)
-  assert.equal(new Set(answers.map(({ headers }) => headers.etag)).size, 100)
+  const responses = await Promise.all(hundred.map((i) => patch(`/guid/${canonical}`, { user: `user-${i}` })))
+  assert.equal(count(responses, 200), 100)
+  assert.equal(new Set(responses.map(({ headers }) => headers.etag)).size, 100)
 })
 
 test('Of 100 parallel deletions exactly one is 204, and the others are 404', async (t) => {
   const { post, delete: remove } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada' })
-  const answers = await Promise.all(hundred.map(() => remove(`/guid/${canonical}`)))
-  assert.equal(count(answers, 204), 1)
-  assert.equal(count(answers, 404), 99)
+  const responses = await Promise.all(hundred.map(() => remove(`/guid/${canonical}`)))
+  assert.equal(count(responses, 204), 1)
+  assert.equal(count(responses, 404), 99)
 })
 
-test('A read shows the write that was answered before it, over 1,000 rounds among other readers and writers', async (t) => {
+test('A read returns the write that was acknowledged before it, over 1,000 rounds beside other readers', async (t) => {
   const { post, patch, get } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'start' })
-  let done = false
+  let isDone = false
   const others = Array.from({ length: 8 }, async () => {
-    while (!done) {
+    while (!isDone) {
       await get(`/guid/${canonical}`)
       await nextTurn()
     }
@@ -61,6 +61,6 @@ test('A read shows the write that was answered before it, over 1,000 rounds amon
     assert.equal(first.json().user, `round-${round}`)
     assert.equal(second.json().user, `round-${round}`)
   }
-  done = true
+  isDone = true
   await Promise.all(others)
 })

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ConfigError, loadConfig } from '@quintet/chassis/config'
 import { guidSettings } from '../src/config.ts'
 
-const bad: Readonly<Record<keyof typeof guidSettings.properties, string>> = {
+const invalidValues: Readonly<Record<keyof typeof guidSettings.properties, string>> = {
   HOST: '',
   DATA_DIR: '',
   LOG_LEVEL: 'loud',
@@ -19,22 +19,22 @@ const bad: Readonly<Record<keyof typeof guidSettings.properties, string>> = {
 const settingsOf = (values: Record<string, string>) =>
   new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' as const }]))
 
-test('Without any setting everything has its default', () => {
+test('Without any settings every default applies', () => {
   const config = loadConfig(guidSettings, new Map())
   assert.equal(config.GUID_PORT, 8888)
   assert.equal(config.GUID_DATABASE_URL, 'sqlite:data/guid.db')
   assert.equal(config.EVENTS_URL, 'sqlite:data/queue.db')
 })
 
-test('Every setting with a fault is named, all of them at once', () => {
-  const faulty = Object.entries(bad).filter(([, value]) => value !== '')
+test('All invalid settings are reported at once', () => {
+  const invalid = Object.entries(invalidValues).filter(([, value]) => value !== '')
   assert.throws(
-    () => loadConfig(guidSettings, settingsOf(Object.fromEntries(faulty))),
+    () => loadConfig(guidSettings, settingsOf(Object.fromEntries(invalid))),
     (error) => {
       assert.ok(error instanceof ConfigError)
       assert.deepEqual(
         error.faults.map((fault) => fault.split(' ', 1)[0]).sort(),
-        faulty.map(([name]) => name).sort(),
+        invalid.map(([name]) => name).sort(),
       )
       return true
     },

@@ -12,7 +12,7 @@ import { createWorld, startSeconds } from './world.ts'
 
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 
-/** A world whose events can be read as somebody outside the service would, from the queue itself. */
+/** A world whose events are read from the queue, as by a client. */
 async function eventfulWorld(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-events-'))
   const url = `sqlite:${join(folder, 'queue.db')}`
@@ -25,8 +25,8 @@ async function eventfulWorld(t: TestContext) {
   async function events(count: number): Promise<GuidEvent[]> {
     const read = () => queue.readStream('guid.events', { limit: 5_000 })
     await until(async () => (await read()).length >= count)
-    const held = await read()
-    return held.map(({ body, key }) => {
+    const messages = await read()
+    return messages.map(({ body, key }) => {
       const event: unknown = JSON.parse(body)
       assert.ok(Value.Check(GuidEvent, event), body)
       assert.equal(event.guid, key)
@@ -36,25 +36,25 @@ async function eventfulWorld(t: TestContext) {
   return { ...world, events }
 }
 
-test('Every change is told once, in its order, with the state after it', async (t) => {
+test('Every change has one event, in order, with the state after the change', async (t) => {
   const { post, patch, delete: remove, events } = await eventfulWorld(t)
   const expire = startSeconds + 60
   await post(`/guid/${canonical}`, { user: 'ada "quoted"', expire })
   await patch(`/guid/${canonical}`, { user: 'eve' })
   await remove(`/guid/${canonical}`)
-  const told = await events(3)
+  const published = await events(3)
   assert.deepEqual(
-    told.map(({ type, user, expire }) => [type, user, expire]),
+    published.map(({ type, user, expire }) => [type, user, expire]),
     [
       ['guid.created', 'ada "quoted"', expire],
       ['guid.updated', 'eve', expire],
       ['guid.deleted', 'eve', expire],
     ],
   )
-  assert.ok(told.every(({ version }, i) => i === 0 || version >= (told[i - 1]?.version ?? 0)))
+  assert.ok(published.every(({ version }, i) => i === 0 || version >= (published[i - 1]?.version ?? 0)))
 })
 
-test('What is refused is not told', async (t) => {
+test('A refused change has no event', async (t) => {
   const { post, patch, delete: remove, events } = await eventfulWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada' })
   await post(`/guid/${canonical}`, { user: 'eve' })
@@ -68,15 +68,15 @@ test('What is refused is not told', async (t) => {
   )
 })
 
-test('Each expired GUID is swept and told once', async (t) => {
+test('Each expired GUID is removed and has one event', async (t) => {
   const { post, clock, events } = await eventfulWorld(t)
   await Promise.all(
     Array.from({ length: 1_200 }, (_, i) => post('/guid', { user: `user-${i}`, expire: startSeconds + 1 })),
   )
   await post('/guid', { user: 'stays', expire: startSeconds + 60 })
   clock.advance(1_000)
-  const told = await events(2_401)
-  const expired = told.filter(({ type }) => type === 'guid.expired').map(({ guid }) => guid)
+  const published = await events(2_401)
+  const expired = published.filter(({ type }) => type === 'guid.expired').map(({ guid }) => guid)
   assert.equal(expired.length, 1_200)
   assert.equal(new Set(expired).size, expired.length)
 })
@@ -91,7 +91,7 @@ test('The metrics have the depth of the queue of commands, and the backlog of th
   assert.match(body, /^queue_depth\{queue="guid\.commands",service="guid"\} 0$/m)
 })
 
-test('A GUID that is registered again before the sweeper came is told as expired first', async (t) => {
+test('A GUID that is registered again before it was swept has the event of its expiry first', async (t) => {
   const { post, clock, events } = await eventfulWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada', expire: startSeconds + 1 })
   clock.advance(1_000)

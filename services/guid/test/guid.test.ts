@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
-import { createVersions, entryOf, expireFault, expireOf, newGuid, parseGuid, textOf } from '../src/guid.ts'
+import { createVersions, entryOf, expireError, expireOf, newGuid, parseGuid, textOf } from '../src/guid.ts'
 
 const canonical = fc
   .array(fc.constantFrom(...'0123456789ABCDEF'), { minLength: 32, maxLength: 32 })
   .map((digits) => digits.join(''))
 const dash = (guid: string) => guid.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 
-test('Every notation of a GUID means the same one', () => {
+test('Every notation of a GUID is parsed to the same canonical form', () => {
   fc.assert(
     fc.property(canonical, (guid) => {
       for (const notation of [guid, dash(guid), dash(guid).toLowerCase()])
@@ -18,7 +18,7 @@ test('Every notation of a GUID means the same one', () => {
   )
 })
 
-test('Text that is no GUID is refused, however near it comes', () => {
+test('Text that differs from a GUID in one character is refused', () => {
   fc.assert(
     fc.property(canonical, fc.nat(31), fc.constantFrom('G', 'a', '-', ' ', '\n', '０'), (guid, at, wrong) => {
       assert.throws(() => parseGuid(guid.slice(0, at) + wrong + guid.slice(at + 1)), { code: 'invalid' })
@@ -26,7 +26,7 @@ test('Text that is no GUID is refused, however near it comes', () => {
   )
 })
 
-test('Generated GUIDs are of the version that was asked for, and differ', () => {
+test('Generated GUIDs have the requested version and are distinct', () => {
   for (const version of ['4', '7'] as const) {
     const made = Array.from({ length: 1_000 }, () => newGuid(version))
     assert.equal(new Set(made).size, 1_000)
@@ -34,7 +34,7 @@ test('Generated GUIDs are of the version that was asked for, and differ', () => 
   }
 })
 
-test('The text of an answer is the JSON of the whole GUID, whatever the user is called', () => {
+test('The text of a response is the JSON of the whole GUID, whatever the name of the user', () => {
   fc.assert(
     fc.property(canonical, fc.string({ unit: 'grapheme' }), fc.nat(253_402_300_799), (guid, user, expire) => {
       const text = textOf(guid, entryOf({ guid, user, expire, version: 1 }))
@@ -43,10 +43,10 @@ test('The text of an answer is the JSON of the whole GUID, whatever the user is 
   )
 })
 
-test('An end is in the future when its second has not begun', () => {
-  assert.equal(expireFault(2, 1_999), undefined)
-  assert.match(String(expireFault(2, 2_000)), /future/)
-  assert.equal(expireFault(expireOf(undefined, 0), 0), undefined)
+test('An expiry is in the future while its second has not begun', () => {
+  assert.equal(expireError(2, 1_999), undefined)
+  assert.match(String(expireError(2, 2_000)), /future/)
+  assert.equal(expireError(expireOf(undefined, 0), 0), undefined)
 })
 
 test('Versions rise, even when the clock stands still or goes back', () => {

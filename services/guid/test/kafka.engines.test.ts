@@ -23,7 +23,7 @@ if (url !== undefined) {
 }
 
 function testKafka(server: string): void {
-  test('Commands of one GUID are applied through Kafka in the order in which they were accepted, and told of once each', async (t) => {
+  test('Commands of one GUID are applied through Kafka in the order in which they were accepted, with one event each', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })
     const guids = Array.from({ length: 8 }, newGuid)
@@ -31,15 +31,15 @@ function testKafka(server: string): void {
     for (const locations of accepted)
       for (const [i, location] of locations.entries())
         assert.equal((await outcome(world, location)).result.user, `user-${i}`)
-    const told = await readEvents(await open(t, events), guids.length * 15)
+    const published = await readEvents(await open(t, events), guids.length * 15)
     for (const guid of guids)
       assert.deepEqual(
-        told.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
+        published.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
         Array.from({ length: 15 }, (_, i) => `user-${i}`),
       )
   })
 
-  test('A command that is nonsense is among the dead letters with the reason, and those behind it are applied', async (t) => {
+  test('An invalid command becomes a dead letter with the reason, and the commands after it are applied', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })
     const queue = await open(t, events)
@@ -52,7 +52,7 @@ function testKafka(server: string): void {
     assert.equal(dead?.reason, 'The command is not JSON.')
   })
 
-  test('A command that a member handles whom Kafka took for dead, beside the one that has it now, changes nothing twice', async (t) => {
+  test('A command that is delivered again, to two workers at the same time, changes nothing', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })
     const guid = newGuid()
@@ -63,7 +63,7 @@ function testKafka(server: string): void {
     const again = { kind: 'create', guid, user: 'ada', expire: 1_900_000_000 }
     await queue.publishAll(
       'guid.commands',
-      // Under two keys, so that both are handled at one time.
+      // Under two keys, so that both are handled at the same time.
       ['one', 'two'].map((key) => ({ id: json().id, key, body: JSON.stringify(again) })),
     )
     await until(async () => (await queue.depth('guid.commands')) === 0, withinMs)
@@ -74,7 +74,7 @@ function testKafka(server: string): void {
     )
   })
 
-  test('Processes that come and go amid a load end every operation, once and in the order of its GUID', async (t) => {
+  test('Processes that start and stop under load complete every operation, once and in the order of its GUID', async (t) => {
     const events = freshEvents(server)
     const settings = { EVENTS_URL: events, GUID_DATABASE_URL: `sqlite:${join(folder(t), 'guid.db')}` }
     const first = await createWorld(t, settings)
@@ -89,17 +89,17 @@ function testKafka(server: string): void {
     for (const locations of accepted)
       for (const [i, location] of locations.entries())
         assert.equal((await outcome(third, location)).result.user, `user-${i}`)
-    const told = await readEvents(await open(t, events), guids.length * 40)
+    const published = await readEvents(await open(t, events), guids.length * 40)
     for (const guid of guids)
       assert.deepEqual(
-        told.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
+        published.filter(({ key }) => key === guid).map(({ body }) => JSON.parse(body).user),
         Array.from({ length: 40 }, (_, i) => `user-${i}`),
       )
   })
 }
 
 function testFaults(): void {
-  test('Kafka that is killed and started again amid a load loses no accepted operation and doubles none, without a restart of guid', {
+  test('When Kafka is killed and restarted under load, no accepted operation is lost or repeated, and guid needs no restart', {
     skip: url === undefined,
     timeout: 120_000,
   }, async (t) => {
@@ -107,7 +107,7 @@ function testFaults(): void {
     t.after(() => engine.dispose())
     const events = freshEvents(engine.url)
     const world = await createWorld(t, { EVENTS_URL: events })
-    // What pauses by the clock of the service goes on, as it would by the real one.
+    // The clock runs, so that pauses that are measured by it end.
     const ticking = setInterval(() => world.clock.advance(50), 50)
     t.after(() => clearInterval(ticking))
     const guids = Array.from({ length: 8 }, newGuid)
@@ -121,17 +121,17 @@ function testFaults(): void {
       for (const [i, location] of locations.entries())
         assert.equal((await outcome(world, location)).result.user, `user-${i}`)
     assert.equal((await world.get('/health/ready')).statusCode, 200)
-    const told = await readEvents(await open(t, events), guids.length * 60)
-    assert.equal(told.length, guids.length * 60)
+    const published = await readEvents(await open(t, events), guids.length * 60)
+    assert.equal(published.length, guids.length * 60)
   })
 }
 
-/** Topics of a name of their own; Kafka keeps them until the engine is removed, empty ones cost it nothing. */
+/** Topics under a new prefix. They stay until the engine is removed; empty ones cost nothing. */
 function freshEvents(server: string): string {
   return `${server}/test-${randomBytes(6).toString('hex')}.?partitions=4`
 }
 
-/** Registers a GUID and changes it, each time by way of the queue. */
+/** Registers a GUID and changes it, each time through the queue. */
 async function acceptChanges(world: World, guid: string, count: number, pauseMs = 0): Promise<string[]> {
   const locations: string[] = []
   for (let i = 0; i < count; i++) {
@@ -153,19 +153,19 @@ async function outcome({ get }: World, location: unknown) {
   return operation
 }
 
-/** All that was told, without what was told again under the same id. */
+/** All events, without those that were delivered again under the same id. */
 async function readEvents(queue: Queue, count: number): Promise<StreamMessage[]> {
-  const told = new Map<string, StreamMessage>()
+  const found = new Map<string, StreamMessage>()
   let after = 0
   await until(async () => {
     for (const message of await queue.readStream('guid.events', { after, limit: 1_000 })) {
       after = message.position
-      if (!told.has(message.id)) told.set(message.id, message)
+      if (!found.has(message.id)) found.set(message.id, message)
     }
-    return told.size >= count
+    return found.size >= count
   }, withinMs)
-  assert.equal(told.size, count)
-  return [...told.values()]
+  assert.equal(found.size, count)
+  return [...found.values()]
 }
 
 async function open(t: TestContext, url: string): Promise<Queue> {

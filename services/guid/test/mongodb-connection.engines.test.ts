@@ -11,7 +11,7 @@ const server = engineUrl('mongodb')
 if (server !== undefined) testConnection(server)
 
 function testConnection(server: string): void {
-  test('mongodb: a document is stored once, and a condition is met by one of those who come together', async (t: TestContext) => {
+  test('mongodb: a document is inserted once, and of concurrent conditional updates one succeeds', async (t: TestContext) => {
     const { connection, notes, add } = open(t, freshDatabaseOn(server))
     t.assert.equal(await add('a'), true)
     t.assert.equal(await add('a'), false)
@@ -26,13 +26,13 @@ function testConnection(server: string): void {
     t.assert.equal(await codeOf(connection.read(() => Promise.reject(new TypeError('mine')))), 'Error')
   })
 
-  test('mongodb: what a URL says of acknowledgement and of repetition does not make writes weaker', async (t: TestContext) => {
+  test('mongodb: options in the URL cannot weaken the write concern or enable retries', async (t: TestContext) => {
     const { add } = open(t, `${freshDatabaseOn(server)}&w=0&journal=false&retryWrites=true`)
     t.assert.equal(await add('a'), true)
     t.assert.equal(await add('a'), false)
   })
 
-  test('mongodb: a write that comes too late for its deadline is not made', async (t: TestContext) => {
+  test('mongodb: a write after its deadline is not made', async (t: TestContext) => {
     const { connection, notes, read } = open(t, freshDatabaseOn(server))
     const deadline = { before: performance.now() }
     const late = connection.insert((options) => notes.insertOne({ _id: 'a', text: '' }, options), deadline)
@@ -40,10 +40,10 @@ function testConnection(server: string): void {
     t.assert.equal(await read('a'), undefined)
   })
 
-  test('mongodb: nothing gets at a database before it is as it must be', async (t: TestContext) => {
+  test('mongodb: reads, writes and pings are refused until the check has passed', async (t: TestContext) => {
     let isReady = false
     const check = async () => {
-      if (!isReady) throw new AppError('dependency_down', 'It is not ready.')
+      if (!isReady) throw new AppError('dependency_down', 'The check has not passed.')
     }
     const { connection, add, read } = open(t, freshDatabaseOn(server), check)
     for (const refused of [add('a'), read('a'), connection.ping()])
@@ -52,13 +52,13 @@ function testConnection(server: string): void {
     t.assert.equal(await add('a'), true)
   })
 
-  test('mongodb: a write whose answer is lost is made once or not at all and told to be unknown, a read is told to be refused', async (t: TestContext) => {
+  test('mongodb: a write whose response is lost is made at most once and rejects with outcome_unknown, a read with dependency_down', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const straight = open(t, url)
     const proxy = await startProxy(t, new URL(url))
     const { add, read } = open(t, proxy.through(url))
     t.assert.equal(await add('a'), true)
-    proxy.swallowAnswers()
+    proxy.dropResponses()
     t.assert.equal(await codeOf(add('b')), 'outcome_unknown')
     t.assert.equal(await codeOf(read('a')), 'dependency_down')
     proxy.recover()
@@ -66,7 +66,7 @@ function testConnection(server: string): void {
     t.assert.equal((await straight.read('b'))?._id, 'b')
   })
 
-  test('mongodb: a URL without a database is refused, and so is everything after closing', async (t: TestContext) => {
+  test('mongodb: a URL without a database is refused, and so is every operation after closing', async (t: TestContext) => {
     for (const url of ['mongodb://127.0.0.1:1', 'mongodb://127.0.0.1:1/?tls=true', 'mongodb+srv://host/'])
       t.assert.throws(() => openMongoConnection(url), /must name a database/)
     const { connection, add } = open(t, freshDatabaseOn(server))
@@ -99,25 +99,25 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Stands before the server, and can lose what it answers to all but the greetings, together with the connection. */
+/** A proxy that can drop the server's responses, except to handshakes, together with the connection. */
 async function startProxy(t: TestContext, target: URL) {
-  let swallowing = false
+  let dropping = false
   const sockets = new Set<Socket>()
   const listener = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
-    let isGreeting = true
+    let isHandshake = true
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     }
     client
       .on('data', (bytes) => {
-        isGreeting = bytes.includes('hello') || bytes.includes('ismaster')
+        isHandshake = bytes.includes('hello') || bytes.includes('ismaster')
         upstream.write(bytes)
       })
       .on('close', () => upstream.destroy())
     upstream
-      .on('data', (bytes) => (swallowing && !isGreeting ? client.destroy() : client.write(bytes)))
+      .on('data', (bytes) => (dropping && !isHandshake ? client.destroy() : client.write(bytes)))
       .on('close', () => client.destroy())
   })
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
@@ -129,11 +129,11 @@ async function startProxy(t: TestContext, target: URL) {
   const port = typeof address === 'object' && address !== null ? String(address.port) : ''
   return {
     through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
-    swallowAnswers: () => {
-      swallowing = true
+    dropResponses: () => {
+      dropping = true
     },
     recover: () => {
-      swallowing = false
+      dropping = false
     },
   }
 }

@@ -26,8 +26,10 @@ function testProcesses(server: string): void {
   test('mongodb: of 100 parallel registrations through two processes one is 201, and of 100 conditional writers one is 200', async (t: TestContext) => {
     const { worlds, guid } = await createWorlds(t, server)
     const through = (i: number) => worlds[i % 2] ?? worlds[0]
-    const made = await Promise.all(hundred.map((i) => through(i).post(`/guid/${guid}`, { user: `${i}` })))
-    t.assert.deepEqual(countsOf(made), { 201: 1, 409: 99 })
+    const registered = await Promise.all(
+      hundred.map((i) => through(i).post(`/guid/${guid}`, { user: `${i}` })),
+    )
+    t.assert.deepEqual(countsOf(registered), { 201: 1, 409: 99 })
     const { etag } = (await worlds[0].get(`/guid/${guid}`)).headers
     const changed = await Promise.all(
       hundred.map((i) => through(i).patch(`/guid/${guid}`, { user: `${i}` }, { 'if-match': String(etag) })),
@@ -35,7 +37,7 @@ function testProcesses(server: string): void {
     t.assert.deepEqual(countsOf(changed), { 200: 1, 412: 99 })
   })
 
-  test('mongodb: writers of two processes that set no condition all succeed, each with a version of its own', async (t: TestContext) => {
+  test('mongodb: unconditional writers in two processes all succeed, each with its own version', async (t: TestContext) => {
     const { worlds, guid } = await createWorlds(t, server)
     await worlds[0].post(`/guid/${guid}`, { user: 'ada' })
     const changed = await Promise.all(
@@ -45,7 +47,7 @@ function testProcesses(server: string): void {
     t.assert.equal(new Set(changed.map(({ headers }) => headers.etag)).size, 100)
   })
 
-  test('mongodb: commands are applied in the order of their answers, though the clock of one process is behind', async (t: TestContext) => {
+  test('mongodb: commands are applied in the order of acceptance, even when the clock of one process is behind', async (t: TestContext) => {
     const { worlds, guid } = await createWorlds(t, server)
     worlds[1].clock.advance(-30_000)
     const locations: string[] = []
@@ -60,19 +62,19 @@ function testProcesses(server: string): void {
 }
 
 function testFaults(): void {
-  test('mongodb: killed and started again amid a load, nothing that was answered is lost or doubled, and guid goes on without a restart', {
+  test('mongodb: when the server is killed and restarted under load, nothing acknowledged is lost or repeated, and guid needs no restart', {
     timeout: 180_000,
   }, async (t: TestContext) => {
     const { engine, world, events } = await onPrivateEngine(t)
     let stopped = false
-    let answered = 0
+    let acknowledged = 0
     const statuses = new Set<number>()
     const users: string[] = []
     const client = async (name: string) => {
       for (let i = 0; !stopped; i++) {
         const user = `${name}-${i}`
         users.push(user)
-        // What was not answered is asked again, as a client would, until it is.
+        // As a client would, it retries until it has a response.
         for (let status = 0; status !== 201; ) {
           const prefer = i % 4 === 3 ? later : {}
           status = (await world.post('/guid', { user }, { ...prefer, 'idempotency-key': user })).statusCode
@@ -80,16 +82,16 @@ function testFaults(): void {
           if (status === 202) break
           if (status !== 201) await pause(50)
         }
-        answered += 1
+        acknowledged += 1
       }
     }
     const load = Promise.all(Array.from({ length: 8 }, (_, i) => client(`c${i}`)))
-    await until(() => answered > 100, withinMs)
+    await until(() => acknowledged > 100, withinMs)
     await engine.kill()
     await until(async () => (await world.get('/health/ready')).statusCode === 503, withinMs)
     await engine.restart()
-    const before = answered
-    await until(() => answered > before + 100, withinMs)
+    const before = acknowledged
+    await until(() => acknowledged > before + 100, withinMs)
     stopped = true
     await load
     t.assert.equal((await world.get('/health/ready')).statusCode, 200)
@@ -99,14 +101,14 @@ function testFaults(): void {
     )
     await until(async () => {
       await replayAll(events)
-      return (await told(events, users.length)).length >= users.length
+      return (await createdUsers(events, users.length)).length >= users.length
     }, withinMs)
-    const kept = (await allOf(world)).map(({ user }) => user)
-    t.assert.deepEqual(kept.sort(), users.sort())
-    t.assert.deepEqual((await told(events, users.length)).sort(), users.sort())
+    const stored = (await allOf(world)).map(({ user }) => user)
+    t.assert.deepEqual(stored.sort(), users.sort())
+    t.assert.deepEqual((await createdUsers(events, users.length)).sort(), users.sort())
   })
 
-  test('mongodb: guid starts while it is away, says so, and serves once it is there', {
+  test('mongodb: guid starts while the server is unavailable, reports that, and serves once it is available', {
     timeout: 120_000,
   }, async (t: TestContext) => {
     const engine = await startPrivateEngine('mongodb')
@@ -124,7 +126,7 @@ function testFaults(): void {
     t.assert.equal((await allOf(world)).length, 1)
   })
 
-  test('mongodb: one that hangs holds nobody for long, and what it did is found by the key when it goes on', {
+  test('mongodb: a server that hangs delays requests for at most 10 s, and their effects are found by their keys when it resumes', {
     timeout: 120_000,
   }, async (t: TestContext) => {
     const { engine, world } = await onPrivateEngine(t)
@@ -141,7 +143,7 @@ function testFaults(): void {
     t.assert.deepEqual((await allOf(world)).map(({ user }) => user).sort(), ['a', 'b', 'before', 'c'])
   })
 
-  test('mongodb: before its collections are made nothing is written to it, and it says what is to be done', async (t: TestContext) => {
+  test('mongodb: before the collections are created nothing is written, and the refusal says what to run', async (t: TestContext) => {
     if (server === undefined) return
     const url = freshDatabaseOn(server)
     const world = await createWorld(t, { GUID_DATABASE_URL: url })
@@ -164,7 +166,7 @@ async function createWorlds(t: TestContext, server: string) {
   return { worlds, guid: randomBytes(16).toString('hex').toUpperCase() }
 }
 
-/** A world whose engine can be treated badly, and whose clock runs, so that what pauses by it goes on. */
+/** A world with an engine of its own to kill or pause, and a running clock, so that pauses that are measured by it end. */
 async function onPrivateEngine(t: TestContext) {
   const engine = await startPrivateEngine('mongodb')
   t.after(() => engine.dispose())
@@ -206,8 +208,8 @@ async function allOf({ get }: World): Promise<{ user: string }[]> {
   return all
 }
 
-/** Of whom it was told that a GUID was created, without what was told again under the same id. */
-async function told(url: string, count: number): Promise<string[]> {
+/** The users of all created events, without those that were delivered again under the same id. */
+async function createdUsers(url: string, count: number): Promise<string[]> {
   const queue = await openQueue(url)
   try {
     const messages = await queue.readStream('guid.events', { limit: count * 3 })
@@ -218,7 +220,7 @@ async function told(url: string, count: number): Promise<string[]> {
   }
 }
 
-/** What could not be handled while the engine was away waits among the dead letters, for an operator. */
+/** Commands that could not be handled while the engine was unavailable are dead letters, which an operator replays. */
 async function replayAll(url: string): Promise<void> {
   const queue = await openQueue(url)
   try {
@@ -228,7 +230,7 @@ async function replayAll(url: string): Promise<void> {
   }
 }
 
-function countsOf(answers: readonly { statusCode: number }[]): Record<number, number> {
-  const groups = Map.groupBy(answers, ({ statusCode }) => statusCode)
+function countsOf(responses: readonly { statusCode: number }[]): Record<number, number> {
+  const groups = Map.groupBy(responses, ({ statusCode }) => statusCode)
   return Object.fromEntries([...groups].map(([status, group]) => [status, group.length]))
 }

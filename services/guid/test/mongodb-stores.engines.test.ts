@@ -19,7 +19,7 @@ import { migrateStorage } from '../src/storage.ts'
 import { OperationCompleted } from '../src/port.ts'
 import { startMs, startSeconds } from './world.ts'
 
-/** The steps between which a process can die or stall, each stopped at in the stores themselves. */
+/** A process can die or stall between any two steps; these tests stop the stores between them. */
 const server = engineUrl('mongodb')
 if (server !== undefined) testStores(server)
 
@@ -27,7 +27,7 @@ const guid = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const command = { kind: 'create' as const, guid, user: 'ada', expire: startSeconds + 60 }
 
 function testStores(server: string): void {
-  test('mongodb: a request that died after its effect has the answer that was kept with it, and a sweeper brings it home', async (t: TestContext) => {
+  test('mongodb: a process that dies after the effect of a request has left the response, which a sweeper transfers to the binding', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
     t.assert.equal(
@@ -46,7 +46,7 @@ function testStores(server: string): void {
     t.assert.equal((await again.idempotencyStore.find('k', 0))?.response.body, 'one')
   })
 
-  test('mongodb: a request that stalls before its effect is at work for 10 s, then its key is free and its effect impossible', async (t: TestContext) => {
+  test('mongodb: a request that stalls before its effect is in progress for 10 s; then its key is free and its effect impossible', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const gate = Promise.withResolvers<void>()
     const reached = Promise.withResolvers<void>()
@@ -84,7 +84,7 @@ function testStores(server: string): void {
     t.assert.deepEqual((await world.document())?.kept, [])
   })
 
-  test('mongodb: a refusal leaves the key free for the answer that tells of it', async (t: TestContext) => {
+  test('mongodb: a refusal leaves the key free, so that the refusal can be recorded', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const { guids, idempotencyStore } = world.open()
     await guids.create(world.row('ada'))
@@ -93,7 +93,7 @@ function testStores(server: string): void {
     t.assert.equal((await idempotencyStore.find('k', 0))?.response.body, 'no')
   })
 
-  test('mongodb: a command whose worker died after the effect and before the end of the operation has one effect', async (t: TestContext) => {
+  test('mongodb: a command whose worker died between its effect and the completion of the operation has one effect', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
     await dying.operations.accept('o', command, [])
@@ -110,14 +110,14 @@ function testStores(server: string): void {
     t.assert.deepEqual(after?.ended, [])
   })
 
-  test('mongodb: an operation that had its effect cannot be failed, and is ended by a sweeper', async (t: TestContext) => {
+  test('mongodb: an operation that had its effect cannot fail, and a sweeper completes it', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
     for (const id of ['o', 'p']) await dying.operations.accept(id, command, [])
     await dying.guids.create(world.row('ada'), { operation: 'o' })
     await dying.guids.update(guid, { user: 'eve' }, undefined, { operation: 'p' })
     const other = world.open()
-    await other.operations.fail('o', { title: 'It had moved on.' })
+    await other.operations.fail('o', { title: 'Refused' })
     t.assert.equal((await other.operations.find('o'))?.status, 'succeeded')
     world.clock.advance(5_000)
     await other.recover()
@@ -125,7 +125,7 @@ function testStores(server: string): void {
   })
 
   for (const meanwhile of ['applied and undone', 'failed'] as const)
-    test(`mongodb: a worker that saw the GUID absent and stalls does nothing when the command was ${meanwhile} meanwhile`, async (t: TestContext) => {
+    test(`mongodb: a worker that read the GUID as absent and stalls changes nothing if the command is ${meanwhile} meanwhile`, async (t: TestContext) => {
       const world = await createWorld(t, server)
       const gate = Promise.withResolvers<void>()
       const reached = Promise.withResolvers<void>()
@@ -159,7 +159,7 @@ function testStores(server: string): void {
       t.assert.equal(await world.document(), undefined)
     })
 
-  test('mongodb: a relay that died between publishing and forgetting holds nothing back, and what it forgot by half is passed over', async (t: TestContext) => {
+  test('mongodb: a relay that died between publishing and removal delays no event, and documents whose events it removed are skipped', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const { guids } = world.open()
     const others = ['1', '2', '3'].map((digit) => guid.replace('5', digit))
@@ -194,13 +194,13 @@ function testStores(server: string): void {
 }
 
 type Changes = {
-  /** Nothing is done any more once the effect is there. */
+  /** Whether the process dies right after its effect. */
   dies?: boolean
   idempotencyStore?: (store: MongoIdempotencyStore) => MongoIdempotencyStore
   completion?: (completion: OperationCompletion) => OperationCompletion
 }
 
-/** One database, and stores over it as those of as many processes as it takes. */
+/** One database, and stores over it as of several processes. */
 async function createWorld(t: TestContext, server: string) {
   const url = freshDatabaseOn(server)
   await migrateStorage(url, 'up')

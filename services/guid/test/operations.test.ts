@@ -7,7 +7,7 @@ import type { World } from './world.ts'
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const later = { prefer: 'respond-async' }
 
-/** Looks at an operation until it is over; the workers run for real, so only they say when. */
+/** Polls an operation until it is completed, which takes the real workers some time. */
 async function outcome({ get }: World, location: unknown) {
   for (let tries = 0; tries < 500; tries++) {
     const response = await get(String(location))
@@ -15,10 +15,10 @@ async function outcome({ get }: World, location: unknown) {
     if (response.json().status !== 'pending') return response.json()
     await pause(10)
   }
-  throw new Error('The operation did not end.')
+  throw new Error('The operation was not completed.')
 }
 
-test('POST with Prefer: respond-async is 202 with the operation, which ends with the GUID', async (t) => {
+test('POST with Prefer: respond-async is 202 with an operation, whose result is the GUID', async (t) => {
   const world = await createWorld(t)
   const response = await world.post('/guid', { user: 'ada' }, later)
   assert.equal(response.statusCode, 202)
@@ -42,13 +42,13 @@ test('Commands of one GUID are applied in the order in which they were accepted'
   assert.equal((await world.get(`/guid/${canonical}`)).json().user, 'user-20')
 })
 
-test('What is wrong with the form of a command is told at once with 400, and nothing is accepted', async (t) => {
+test('A malformed command is 400 at once, and nothing is accepted', async (t) => {
   const { post, patch } = await createWorld(t)
   assert.equal((await post('/guid', { user: 7 }, later)).statusCode, 400)
   assert.equal((await patch(`/guid/${canonical}`, {}, later)).statusCode, 400)
 })
 
-test('A command that the rules refuse ends as failed, with the problem that a synchronous call would have got', async (t) => {
+test('A command that the rules refuse fails its operation, with the problem of a synchronous request', async (t) => {
   const world = await createWorld(t)
   await world.post(`/guid/${canonical}`, { user: 'ada' })
   const taken = await world.post(`/guid/${canonical}`, { user: 'eve' }, later)
@@ -65,7 +65,7 @@ test('A command that the rules refuse ends as failed, with the problem that a sy
   assert.equal((await world.get(`/guid/${canonical}`)).json().user, 'ada')
 })
 
-test('An operation that nobody began is 404', async (t) => {
+test('An operation that does not exist is 404', async (t) => {
   const { get } = await createWorld(t)
   assert.equal((await get('/operations/nothing')).statusCode, 404)
 })
@@ -80,13 +80,13 @@ test('The same Idempotency-Key gets the same operation, and the command is appli
   assert.equal((await world.get('/guids')).json().length, 1)
 })
 
-test('When the backlog is full the answer is 503 with Retry-After, and everything accepted is still done', async (t) => {
+test('While the backlog is full the response is 503 with Retry-After, and every accepted operation completes', async (t) => {
   const world = await createWorld(t, { GUID_BACKLOG_MAX: '5' })
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 50 }, () => world.post('/guid', { user: 'ada' }, later)),
   )
-  const accepted = answers.filter(({ statusCode }) => statusCode === 202)
-  const refused = answers.filter(({ statusCode }) => statusCode === 503)
+  const accepted = responses.filter(({ statusCode }) => statusCode === 202)
+  const refused = responses.filter(({ statusCode }) => statusCode === 503)
   assert.equal(accepted.length + refused.length, 50)
   assert.equal(accepted.length, 5)
   assert.ok(Number(refused[0]?.headers['retry-after']) > 0)
@@ -97,7 +97,7 @@ test('When the backlog is full the answer is 503 with Retry-After, and everythin
   assert.equal((await world.post('/guid', { user: 'ada' }, later)).statusCode, 202)
 })
 
-test('GET /operations/{id} carries an ETag that changes when the operation ends', async (t) => {
+test('GET /operations/{id} has an ETag that changes when the operation completes', async (t) => {
   const world = await createWorld(t)
   const { headers } = await world.post('/guid', { user: 'ada' }, later)
   await outcome(world, headers.location)

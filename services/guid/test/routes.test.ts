@@ -6,7 +6,7 @@ const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const dashed = '5e95aad3-b0d9-4b0f-8c3d-8a8f7e1c2b3a'
 const later = String(startSeconds + 60)
 
-test('POST /guid generates 32 upper-case hexadecimal characters that live for 30 days', async (t) => {
+test('POST /guid generates a GUID of 32 upper-case hexadecimal characters that expires in 30 days', async (t) => {
   const { post, get } = await createWorld(t)
   const response = await post('/guid', { user: 'ada' })
   assert.equal(response.statusCode, 201)
@@ -28,7 +28,7 @@ test('POST /guid with GUID_VERSION=7 generates GUIDs that sort by time', async (
   assert.ok(first < second)
 })
 
-test('POST /guid/{guid} registers that one, and answers in the notation of the path', async (t) => {
+test('POST /guid/{guid} registers that GUID, and the response has the notation of the path', async (t) => {
   const { post, get } = await createWorld(t)
   const response = await post(`/guid/${dashed}`, { user: 'ada', expire: later })
   assert.equal(response.statusCode, 201)
@@ -39,7 +39,7 @@ test('POST /guid/{guid} registers that one, and answers in the notation of the p
   assert.equal((await get(`/guid/${dashed}/`)).json().guid, dashed)
 })
 
-test('POST /guid/{guid} is 409 while it lives in either notation, and 201 again once it has expired', async (t) => {
+test('POST /guid/{guid} is 409 in either notation while the GUID exists, and 201 once it has expired', async (t) => {
   const { post, get, clock } = await createWorld(t)
   const first = await post(`/guid/${canonical}`, { user: 'ada', expire: later })
   const refused = await post(`/guid/${dashed}`, { user: 'eve' })
@@ -62,7 +62,7 @@ for (const notation of [
   "'%20or%201=1",
   '%00',
 ])
-  test(`A malformed GUID is 400 in every call: ${JSON.stringify(notation)}`, async (t) => {
+  test(`A malformed GUID is 400 with every method: ${JSON.stringify(notation)}`, async (t) => {
     const world = await createWorld(t)
     const url = `/guid/${notation}`
     for (const response of [
@@ -76,7 +76,7 @@ for (const notation of [
     }
   })
 
-const faults: readonly (readonly [unknown, Record<string, string>])[] = [
+const invalidBodies: readonly (readonly [unknown, Record<string, string>])[] = [
   [{}, { user: 'User field is required.' }],
   [{ user: 7 }, { user: 'User must be a string.' }],
   [{ user: null }, { user: 'User must be a string.' }],
@@ -107,8 +107,8 @@ const faults: readonly (readonly [unknown, Record<string, string>])[] = [
     { user: 'User must be a string.', expire: 'Expire must be a future Unix timestamp.' },
   ],
 ]
-for (const [body, errors] of faults)
-  test(`POST /guid refuses ${JSON.stringify(body).slice(0, 60)} with every fault by field, and stores nothing`, async (t) => {
+for (const [body, errors] of invalidBodies)
+  test(`POST /guid refuses ${JSON.stringify(body).slice(0, 60)} with all its errors by field, and stores nothing`, async (t) => {
     const { post, get } = await createWorld(t)
     const response = await post('/guid', body)
     assert.equal(response.statusCode, 400)
@@ -117,14 +117,14 @@ for (const [body, errors] of faults)
     assert.deepEqual((await get('/guids')).json(), [])
   })
 
-test('POST /guid takes expire as digits in a string or as an integer, and gives it back as a string', async (t) => {
+test('POST /guid accepts expire as a string of digits or as an integer, and returns it as a string', async (t) => {
   const { post } = await createWorld(t)
   assert.equal((await post('/guid', { user: 'ada', expire: Number(later) })).json().expire, later)
   assert.equal((await post('/guid', { user: 'ada', expire: later })).json().expire, later)
   assert.equal((await post('/guid', { user: 'ada', expire: '253402300799' })).json().expire, '253402300799')
 })
 
-test('A body that is no object is 400, and so are malformed JSON and an empty body', async (t) => {
+test('A body that is not an object, malformed JSON and an empty body are 400', async (t) => {
   const { app, post } = await createWorld(t)
   for (const body of [[], 'text', 7, null]) assert.equal((await post('/guid', body)).statusCode, 400)
   for (const payload of ['{"user":', ''])
@@ -141,7 +141,7 @@ test('A body that is no object is 400, and so are malformed JSON and an empty bo
     )
 })
 
-test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
   const { post, patch, get } = await createWorld(t)
   for (const user of [
     `'; drop table guid; --`,
@@ -159,7 +159,7 @@ test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged'
   }
 })
 
-test('GET is 404 for a GUID that is missing, and the words are those that clients look for', async (t) => {
+test('GET is 404 for a GUID that does not exist, with the detail that clients rely on', async (t) => {
   const { get } = await createWorld(t)
   const response = await get(`/guid/${canonical}`)
   assert.equal(response.statusCode, 404)
@@ -178,7 +178,7 @@ test('GET, PATCH and DELETE without a GUID are 400', async (t) => {
   }
 })
 
-test('PUT /guid/{guid} is 405 with the methods that are allowed', async (t) => {
+test('PUT /guid/{guid} is 405 with the allowed methods', async (t) => {
   const { app } = await createWorld(t)
   const response = await app.inject({ method: 'PUT', url: `/guid/${canonical}` })
   assert.equal(response.statusCode, 405)
@@ -192,7 +192,7 @@ test('PUT /guid/{guid} is 405 with the methods that are allowed', async (t) => {
 })
 
 for (const cache of ['memory:', 'none:'])
-  test(`A GUID is there until the last millisecond before its second and never after, with the cache ${cache}`, async (t) => {
+  test(`A GUID exists until the last millisecond before its expiry and never after, with the cache ${cache}`, async (t) => {
     const { post, get, patch, delete: remove, clock } = await createWorld(t, { CACHE_URL: cache })
     await post(`/guid/${canonical}`, { user: 'ada', expire: later })
     await get(`/guid/${canonical}`)
@@ -206,7 +206,7 @@ for (const cache of ['memory:', 'none:'])
     assert.equal((await remove(`/guid/${canonical}`)).statusCode, 404)
   })
 
-test('PATCH changes what it is given, answers the whole object, and moves the end of a GUID both ways', async (t) => {
+test('PATCH changes the given fields, returns the whole object, and can move the expiry either way', async (t) => {
   const { post, patch, get, clock } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada', expire: later })
   const changed = await patch(`/guid/${dashed}`, { user: 'eve' })
@@ -248,7 +248,7 @@ test('PATCH and DELETE of a missing GUID are 404', async (t) => {
   assert.equal(response.json().detail, 'GUID not found.')
 })
 
-test('DELETE is 204 without a body, and the GUID is gone', async (t) => {
+test('DELETE is 204 without a body, and the GUID no longer exists', async (t) => {
   const { post, get, delete: remove } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada' })
   await get(`/guid/${canonical}`)
@@ -259,16 +259,16 @@ test('DELETE is 204 without a body, and the GUID is gone', async (t) => {
   assert.equal((await remove(`/guid/${canonical}`)).statusCode, 404)
 })
 
-test('If-None-Match answers 304 while the version stands, and 200 once it has moved on', async (t) => {
+test('GET with If-None-Match is 304 while the version is current, and 200 after a change', async (t) => {
   const { post, patch, get } = await createWorld(t)
   const etag = String((await post(`/guid/${canonical}`, { user: 'ada' })).headers.etag)
-  for (const known of [etag, `"other", ${etag}`, `W/${etag}`, '*'])
-    assert.equal((await get(`/guid/${canonical}`, { 'if-none-match': known })).statusCode, 304)
+  for (const condition of [etag, `"other", ${etag}`, `W/${etag}`, '*'])
+    assert.equal((await get(`/guid/${canonical}`, { 'if-none-match': condition })).statusCode, 304)
   await patch(`/guid/${canonical}`, { user: 'eve' })
   assert.equal((await get(`/guid/${canonical}`, { 'if-none-match': etag })).statusCode, 200)
 })
 
-test('If-Match answers 412 when the version has moved on, for PATCH and for DELETE, and changes nothing', async (t) => {
+test('PATCH and DELETE with If-Match are 412 after another change, and change nothing', async (t) => {
   const { post, patch, get, delete: remove } = await createWorld(t)
   const old = String((await post(`/guid/${canonical}`, { user: 'ada' })).headers.etag)
   const current = String(
@@ -290,7 +290,7 @@ test('If-Match answers 412 when the version has moved on, for PATCH and for DELE
   assert.equal((await remove(`/guid/${canonical}`, { 'if-match': '*' })).statusCode, 204)
 })
 
-test('An ETag never comes back, not even when a GUID is deleted and registered again within one millisecond', async (t) => {
+test('An ETag is never reused, not even when a GUID is deleted and registered again within one millisecond', async (t) => {
   const { post, delete: remove } = await createWorld(t)
   const etags = new Set<unknown>()
   for (let i = 0; i < 20; i++) {
@@ -300,7 +300,7 @@ test('An ETag never comes back, not even when a GUID is deleted and registered a
   assert.equal(etags.size, 20)
 })
 
-test('HEAD answers as GET does, without the body', async (t) => {
+test('HEAD has the status and the headers of GET, without the body', async (t) => {
   const { app, post } = await createWorld(t)
   const { etag } = (await post(`/guid/${canonical}`, { user: 'ada' })).headers
   const response = await app.inject({ method: 'HEAD', url: `/guid/${canonical}` })
@@ -309,7 +309,7 @@ test('HEAD answers as GET does, without the body', async (t) => {
   assert.equal(response.body, '')
 })
 
-test('GET /guids pages through all, the ones that end first before the others, and inserts do not disturb it', async (t) => {
+test('GET /guids pages through all GUIDs in the order of expiry, undisturbed by inserts', async (t) => {
   const { post, get } = await createWorld(t)
   for (let i = 0; i < 7; i++) await post('/guid', { user: `user-${i % 2}`, expire: startSeconds + 100 + i })
   const seen: string[] = []
@@ -327,7 +327,7 @@ test('GET /guids pages through all, the ones that end first before the others, a
   )
 })
 
-test('GET /guids narrows by user and by end, and pages within that', async (t) => {
+test('GET /guids filters by user and by expiry, and pages through the result', async (t) => {
   const { post, get } = await createWorld(t)
   for (let i = 0; i < 6; i++) await post('/guid', { user: `user-${i % 2}`, expire: startSeconds + 100 + i })
   const own = await get('/guids?user=user-1&limit=2')
@@ -360,7 +360,7 @@ for (const query of [
     assert.deepEqual(Object.keys(response.json().errors), [query.split('=')[0]])
   })
 
-test('Idempotency-Key: the same key and body has one effect and one answer', async (t) => {
+test('Idempotency-Key: the same key and body have one effect and one response', async (t) => {
   const { post, get } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
   const first = await post('/guid', { user: 'ada' }, key)
@@ -374,7 +374,7 @@ test('Idempotency-Key: the same key and body has one effect and one answer', asy
   assert.equal((await get('/guids')).json().length, 1)
 })
 
-test('Idempotency-Key: another body under the same key is 422, and another path is another scope', async (t) => {
+test('Idempotency-Key: the same key is 422 with another body, and a different key on another path', async (t) => {
   const { post } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
   await post('/guid', { user: 'ada' }, key)
@@ -382,7 +382,7 @@ test('Idempotency-Key: another body under the same key is 422, and another path 
   assert.equal((await post(`/guid/${canonical}`, { user: 'eve' }, key)).statusCode, 201)
 })
 
-test('Idempotency-Key: a refusal is kept as well, and a fault of form is not', async (t) => {
+test('Idempotency-Key: a 409 is recorded as well, and a 400 is not', async (t) => {
   const { post, delete: remove } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'ada' })
   const key = { 'idempotency-key': 'k-1' }
@@ -394,17 +394,17 @@ test('Idempotency-Key: a refusal is kept as well, and a fault of form is not', a
   assert.equal(again.headers['idempotency-replayed'], 'true')
 })
 
-test('Idempotency-Key: twice at once gives one effect, and the other a 409 or the same answer', async (t) => {
+test('Idempotency-Key: concurrent requests with one key have one effect, and each is 201 or 409', async (t) => {
   const { post, get } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
-  const answers = await Promise.all(Array.from({ length: 20 }, () => post('/guid', { user: 'ada' }, key)))
-  const statuses = answers.map(({ statusCode }) => statusCode)
+  const responses = await Promise.all(Array.from({ length: 20 }, () => post('/guid', { user: 'ada' }, key)))
+  const statuses = responses.map(({ statusCode }) => statusCode)
   assert.ok(statuses.includes(201))
   assert.ok(statuses.every((status) => status === 201 || status === 409))
   assert.equal((await get('/guids')).json().length, 1)
 })
 
-test('Idempotency-Key is kept for 24 hours', async (t) => {
+test('An Idempotency-Key is valid for 24 hours', async (t) => {
   const { post, clock } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
   const first = (await post('/guid', { user: 'ada' }, key)).json().guid

@@ -13,7 +13,7 @@ export const startSeconds = startMs / 1000
 
 export type World = Awaited<ReturnType<typeof createWorld>>
 
-/** A guid service of its own on private storage, at a time that stands still until the test moves it. */
+/** A guid service on its own storage, with a clock that stands still until the test advances it. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(startMs)
   const made = new Map(

@@ -5,7 +5,7 @@ import type { Finding } from '@quintet/chassis/diagnosis'
 
 const wireVersionMin = 13
 
-/** MongoDB: a primary whose majority is more than one disk, and which journals what it says it has. */
+/** Whether MongoDB is a primary, with a majority of more than one disk, that journals what it acknowledges. */
 export async function diagnoseMongodb(url: string): Promise<Finding[]> {
   const client = new MongoClient(url, {
     appName: 'quintet doctor',
@@ -29,32 +29,32 @@ export async function diagnoseMongodb(url: string): Promise<Finding[]> {
 
 function versionOf({ maxWireVersion }: Document, { version, ferretdbVersion }: Document): Finding {
   if (ferretdbVersion !== undefined)
-    return weak(`FerretDB answers in the place of MongoDB ${version}: it is for development and tests.`)
+    return weak(`FerretDB stands in for MongoDB ${version}; use it only for development and tests.`)
   return Number(maxWireVersion) >= wireVersionMin
     ? good(`MongoDB ${version} answers.`)
-    : weak(`MongoDB ${version} is older than 5.0, from which on it is meant to be used.`)
+    : weak(`MongoDB ${version} is not supported; use 5.0 or newer.`)
 }
 
 function databaseOf(url: string): Finding {
   return /^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url)
     ? good('The URL names a database.')
-    : broken('The URL names no database: end it in one, as in mongodb://host/guid_db.')
+    : broken('The URL must name a database, as in mongodb://host/guid_db.')
 }
 
 function primaryOf(hello: Document): Finding {
   return hello.isWritablePrimary === true
-    ? good('It is a primary and takes writes.')
-    : broken('It takes no writes: give the addresses of all members, without directConnection.')
+    ? good('It is a primary, which accepts writes.')
+    : broken('It accepts no writes: list the addresses of all members in the URL, without directConnection.')
 }
 
-/** Writes wait for a majority of the members that vote and hold data, and there it is decided what survives. */
+/** Writes wait for a majority of the voting members with data, so these decide what survives a failure. */
 async function replicationOf(client: MongoClient, hello: Document): Promise<Finding> {
-  if (hello.msg === 'isdbgrid') return good('It is a router of a sharded cluster, which replicates.')
+  if (hello.msg === 'isdbgrid') return good('It is the router of a sharded cluster, which is replicated.')
   if (hello.setName === undefined)
-    return weak('It stands alone: what was answered is on one disk, and nobody takes over.')
+    return weak('It is a standalone server: acknowledged writes are on one disk, and there is no failover.')
   const members = [...(hello.hosts ?? []), ...(hello.passives ?? [])].length
   if (members < 3)
-    return weak(`The replica set ${hello.setName} has ${members} members with data: none can be missed.`)
+    return weak(`The replica set ${hello.setName} has ${members} members with data: no member may fail.`)
   const status = await client
     .db('admin')
     .command({ replSetGetStatus: 1 })
@@ -73,8 +73,10 @@ async function journalOf(client: MongoClient): Promise<Finding> {
     .command({ serverStatus: 1 })
     .catch(() => undefined)
   const engine = status?.storageEngine
-  if (engine === undefined) return weak('It does not say whether it writes to a disk.')
+  if (engine === undefined) return weak('It does not report whether it stores data on disk.')
   return engine.persistent === true
-    ? good(`It stores on a disk (${engine.name}), and a write waits for the journal.`)
-    : broken(`Its storage engine ${engine.name} keeps nothing: what was answered is lost with the server.`)
+    ? good(`It stores data on disk (${engine.name}), and a write waits for the journal.`)
+    : broken(
+        `Its storage engine ${engine.name} is in memory: acknowledged writes are lost when the server stops.`,
+      )
 }

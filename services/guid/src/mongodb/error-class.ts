@@ -1,40 +1,40 @@
 import { BSON, MongoAPIError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 
-/** What a failed command means for who asked for it. */
+/** What an error says about a command: `ambiguous` when the command may have been applied. */
 type ErrorClass = 'invalid' | 'not_applied' | 'overloaded' | 'ambiguous'
 
-/** What a command rejects with that may have changed something; a duplicate key stays as the driver tells it. */
+/** The error for the caller of a failed write. A duplicate key keeps the error of the driver. */
 export function writeError(error: unknown): unknown {
   if (error instanceof AppError || isDuplicateKey(error)) return error
   const failure = classifyError(error)
   if (failure === 'invalid') return new Error('The database refused a command.', { cause: error })
   if (failure === 'overloaded')
     return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
-  if (failure === 'not_applied') return away(error)
+  if (failure === 'not_applied') return unavailable(error)
   return new AppError('outcome_unknown', 'The database did not say whether the change was made.', {
     cause: error,
   })
 }
 
-/** What a read rejects with. */
-export function readError(error: unknown): unknown {
+/** The error for the caller of a failed read. */
+export function readError(error: unknown): Error {
   if (error instanceof AppError) return error
   const failure = classifyError(error)
   if (failure === 'invalid') return new Error('The database refused a query.', { cause: error })
   if (failure === 'overloaded')
     return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
-  return away(error)
+  return unavailable(error)
 }
 
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.name === 'MongoServerError' && error.code === 11_000
 }
 
-/** The driver tells by the kind of an error how far a command had come. */
+/** The class of the driver's error shows how far the command has come. */
 function classifyError(error: unknown): ErrorClass {
   if (error instanceof TypeError || error instanceof BSON.BSONError) return 'invalid'
-  // Not a fault of this server or that one, but of the name: it was not found, and nothing was sent.
+  // The name of the host was not resolved, so nothing was sent.
   if (!(error instanceof MongoError))
     return error instanceof Error && 'syscall' in error ? 'not_applied' : 'ambiguous'
   if (error.name === 'MongoWaitQueueTimeoutError') return 'overloaded'
@@ -45,7 +45,7 @@ function classifyError(error: unknown): ErrorClass {
   return error instanceof MongoAPIError ? 'invalid' : 'ambiguous'
 }
 
-/** A pool is cleared before a command gets its connection, or, with another name, amid commands. */
+/** Errors from before a command is sent. A pool that is cleared while commands are running has another error. */
 const beforeSending = new Set([
   'MongoServerSelectionError',
   'MongoPoolClearedError',
@@ -56,26 +56,26 @@ const beforeSending = new Set([
   'MongoClientClosedError',
 ])
 
-/** How the driver labels what failed before a connection was there to send a command on. */
+/** The labels of errors from before a connection is established. */
 const whileConnecting = ['HandshakeError', 'SystemOverloadedError']
 
-/** By the server's code; one that stepped down or ran out of time amid a write does not say how far it had come. */
+/** By the code of the server. One that steps down or exceeds the time limit during a write may have applied it. */
 function classifyCode(error: MongoServerError): ErrorClass {
   if (error.name === 'MongoWriteConcernError') return 'ambiguous'
   const code = Number(error.code)
-  if (refusals.has(code) || accessFaults.has(code)) return 'not_applied'
-  return ownFaults.has(code) ? 'invalid' : 'ambiguous'
+  if (notPrimary.has(code) || accessDenied.has(code)) return 'not_applied'
+  return invalidCommand.has(code) ? 'invalid' : 'ambiguous'
 }
 
-/** Unauthorized, UserNotFound, AuthenticationFailed, and Atlas's own word for these. */
-const accessFaults = new Set([13, 11, 18, 8_000])
-/** NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: judged before anything is begun. */
-const refusals = new Set([10_107, 13_435, 13_436])
-/** BadValue, FailedToParse, TypeMismatch, the names of fields, a document that is too large. */
-const ownFaults = new Set([2, 9, 14, 40, 52, 55, 56, 57, 66, 10_334, 17_280, 17_419])
+/** Unauthorized, UserNotFound, AuthenticationFailed, and the code of Atlas for these. */
+const accessDenied = new Set([13, 11, 18, 8_000])
+/** NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: checked before a command is executed. */
+const notPrimary = new Set([10_107, 13_435, 13_436])
+/** BadValue, FailedToParse, TypeMismatch, invalid field names, a document that is too large. */
+const invalidCommand = new Set([2, 9, 14, 40, 52, 55, 56, 57, 66, 10_334, 17_280, 17_419])
 
-function away(cause: unknown): AppError {
-  if (cause instanceof MongoServerError && accessFaults.has(Number(cause.code)))
+function unavailable(cause: unknown): AppError {
+  if (cause instanceof MongoServerError && accessDenied.has(Number(cause.code)))
     return dependencyDown('The database refuses the user or the password.', cause)
   return dependencyDown('The database does not answer.', cause)
 }
