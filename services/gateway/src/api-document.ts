@@ -2,7 +2,8 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@quintet/chassis/clock'
 import type { Destination, Service } from './topology.ts'
 
-const fetchTimeoutMs = 1_000
+/** The first request for a document loads what makes it, which takes long on a busy machine. */
+const fetchTimeoutMs = 3_000
 const cacheTtlMs = 5_000
 
 type JsonObject = { [name: string]: unknown }
