@@ -25,7 +25,7 @@ export const usage = `Usage: npm run bench -- [options]
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
 
-/** Throws a sentence for whoever typed the arguments. */
+/** Throws an error whose message is for the user. */
 export function parseArguments(args: string[], all: { rows: Row[]; engineRows: Row[] }): Arguments {
   const { values } = parseArgs({
     args,
