@@ -3,10 +3,11 @@ import { AppError } from '@quintet/chassis/errors'
 import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
+import { checkPrecondition, versionMismatch } from '@quintet/chassis/resource'
 import { GuidCommand } from '@quintet/contracts'
 import { Check } from 'typebox/schema'
 import type { CachedGuidStore } from './cached-guid-store.ts'
-import { checkPrecondition, alreadyRegistered, expireError, versionMismatch, notFound } from './guid.ts'
+import { alreadyRegistered, expireError, notFound, noun } from './guid.ts'
 import { OperationCompleted } from './port.ts'
 import type { OperationStore } from './port.ts'
 
@@ -34,9 +35,10 @@ export function createCommandHandler({
     }
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
-    const version = await checkPrecondition(guids, guid, versions)
+    const precondition = { noun, notFound, find: () => guids.find(guid) }
+    const version = await checkPrecondition(versions, precondition)
     if ((await guids.update(guid, change, version, commitWith)) === undefined)
-      throw version === undefined ? notFound() : versionMismatch()
+      throw version === undefined ? notFound() : versionMismatch(noun)
   }
 
   return async ({ id, body }) => {

@@ -73,21 +73,10 @@ export function createVersions(clock: Clock): () => number {
   }
 }
 
-/** The version that a change must find: the current one, if `If-Match` lists it; undefined where any version may be changed. */
-export async function checkPrecondition(
-  guids: { find(guid: string): Entry | undefined | Promise<Entry | undefined> },
-  guid: string,
-  versions: readonly number[] | undefined,
-): Promise<number | undefined> {
-  if (versions === undefined) return undefined
-  const entry = await guids.find(guid)
-  if (entry === undefined) throw notFound()
-  if (!versions.includes(entry.version)) throw versionMismatch()
-  return entry.version
-}
-
 export const alreadyRegistered = () =>
   new AppError('conflict', 'GUID is already registered and has not expired.')
 export const notFound = () => new AppError('not_found', 'GUID not found or has expired.')
-export const versionMismatch = () =>
-  new AppError('precondition_failed', 'The GUID has changed since the version that If-Match names.')
+export const notFoundToDelete = () => new AppError('not_found', 'GUID not found.')
+
+/** What a resource is called when `If-Match` refuses its change. */
+export const noun = 'GUID'

@@ -1,6 +1,6 @@
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
-import { AppError, invalid } from '@quintet/chassis/errors'
+import { invalid } from '@quintet/chassis/errors'
 import {
   etagOf,
   parseIfMatch,
@@ -10,10 +10,10 @@ import {
   sendResponse,
 } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
-import { getById } from '@quintet/chassis/resource'
+import { changeIfMatch, getById } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import { checkPrecondition, entryOf, notFound, parseGuid, readGuid, textOf, versionMismatch } from './guid.ts'
 import type { CachedGuidStore } from './cached-guid-store.ts'
+import { entryOf, notFound, notFoundToDelete, noun, parseGuid, readGuid, textOf } from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
 import type { OperationStore } from './port.ts'
 import { readGuidChange } from './request-bodies.ts'
@@ -60,15 +60,14 @@ export function singleGuidRoutes(
       const notation = request.params.guid
       const change = readGuidChange(request, clock)
       const guid = parseGuid(notation)
-      const versions = parseIfMatch(request.headers['if-match'])
       if (prefersAsync(request.headers.prefer)) {
+        const versions = parseIfMatch(request.headers['if-match'])
         const condition = versions && { versions: [...versions] }
         const command = { kind: 'update' as const, guid, ...change, ...condition }
         return sendResponse(reply, await acceptOperation(operations, command))
       }
-      const version = await checkPrecondition(guids, guid, versions)
-      const row = await guids.update(guid, change, version)
-      if (row === undefined) throw version === undefined ? notFound() : versionMismatch()
+      const precondition = { noun, notFound, find: () => guids.find(guid) }
+      const row = await changeIfMatch(request, precondition, (version) => guids.update(guid, change, version))
       sendGuid(request, reply, notation, entryOf(row))
     },
   )
@@ -87,9 +86,8 @@ export function singleGuidRoutes(
     },
     async (request, reply) => {
       const guid = parseGuid(request.params.guid)
-      const version = await checkPrecondition(guids, guid, parseIfMatch(request.headers['if-match']))
-      if (!(await guids.delete(guid, version)))
-        throw version === undefined ? new AppError('not_found', 'GUID not found.') : versionMismatch()
+      const precondition = { noun, notFound: notFoundToDelete, find: () => guids.find(guid) }
+      await changeIfMatch(request, precondition, (version) => guids.delete(guid, version))
       sendNothing(reply)
     },
   )
