@@ -12,7 +12,7 @@ const earlyFlushMin = 4
  * batches that run one after the other. `run` settles all items of its batch and must not reject.
  */
 export function createBatcher<T>(
-  run: (batch: readonly T[]) => Promise<void>,
+  run: (batch: T[]) => Promise<void>,
   { batchesInFlightMax, batchSizeMax }: { batchesInFlightMax: number; batchSizeMax: number },
 ): Batcher<T> {
   const waiting: T[] = []

@@ -12,7 +12,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
   return (await import('./sqlite/sqlite-database.ts')).openSqlite<Tables>(pathOf(url), options)
 }
 
-/** Does something with the migrations of a database, with nobody else migrating it meanwhile. */
+/** Runs the work with a migrator of the database, while no other process can migrate it. */
 export async function withMigrator<R>(
   url: string,
   { migrations }: DatabaseOptions,
@@ -25,25 +25,27 @@ export async function withMigrator<R>(
   return (await import('./sqlite/sqlite-database.ts')).migrateSqlite(pathOf(url), migrations, work)
 }
 
-/** What `quintet migrate` does with a database: tells how it stands, a line for each migration, or gives the names of what it did. */
 export type MigrationAction = 'status' | 'up' | 'down'
 
-/** Tells what has been applied, applies what has not been, or takes the newest back. Only `up` makes a database. */
+/**
+ * What `quintet migrate` does: returns the state of each migration, a line each; or applies the pending ones, or reverts the
+ * newest, and returns their names. Only `up` creates a database.
+ */
 export async function migrateDatabase(
   url: string,
   options: DatabaseOptions,
   action: MigrationAction,
 ): Promise<string[]> {
-  if (action !== 'up' && !(await isThere(url)))
+  if (action !== 'up' && !(await databaseExists(url)))
     return action === 'status' ? statusOfMissing(options.migrations) : []
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
   return withMigrator(url, options, work)
 }
 
-async function isThere(url: string): Promise<boolean> {
+async function databaseExists(url: string): Promise<boolean> {
   const engine = engineOf(url)
-  if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).isPostgresThere(url)
-  if (engine === 'mysql') return (await import('./mysql/migrations.ts')).isMysqlThere(url)
+  if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)
+  if (engine === 'mysql') return (await import('./mysql/migrations.ts')).mysqlExists(url)
   return existsSync(pathOf(url))
 }
 
@@ -82,4 +84,6 @@ export type * from './port.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
+export { createServerConnection } from './server/connection.ts'
+export type { ServerConnection, ServerDriver } from './server/connection.ts'
 export { referenceInText, valuePlaceholder, Reference, returnedBy } from './reference.ts'

@@ -1,53 +1,55 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Deadline } from '../clock/index.ts'
 
-/**
- * A statement of a unit. A `required` one that touches no row refuses the whole unit, which then changes nothing; where it
- * makes an error, `commit` rejects with that. A parameter may be a `Reference` to what an earlier statement returns.
- */
-export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> & {
-  readonly mustAffectRows?: boolean | (() => Error)
-  /**
-   * For a statement that is never skipped: what does the same for many units at once, with an array in the place of each
-   * parameter. An engine that runs units together may run it instead, once for all of them.
-   */
-  readonly batchSql?: string
-}
+/** A statement of a unit. A parameter may be a `Reference` to a value that an earlier statement returns. */
+export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> &
+  Partial<Pick<CompiledQuery, 'query'>> & {
+    /**
+     * Whether the unit fails, and changes nothing, if the statement affects no row. `commit` then rejects with the error that
+     * the function makes, or resolves with the index of the statement.
+     */
+    readonly mustAffectRows?: boolean | (() => Error)
+    /**
+     * The same statement for many units at once, with an array in the place of each parameter. An engine may execute it
+     * instead, once for a batch, where it affects a row for each of the units.
+     */
+    readonly batchSql?: string
+  }
 
 export type Row = Record<string, unknown>
 
-/** What one statement did: the rows of its RETURNING clause, and how many rows it touched. */
+/** The rows that a statement returned, by a select or a RETURNING clause, and how many rows it affected. */
 export type Result = { readonly rows: readonly Row[]; readonly changes: number }
 
-/** `refusedBy` is the index of the required statement that touched no row; without it, the unit is durable. */
+/** `failedStatement` is the index of the statement that affected no row but must; without it, the unit is durable. */
 export type Outcome = { readonly failedStatement?: number; readonly results: readonly Result[] }
 
 /**
- * The database port. Reads are linearizable with writes; a write that resolved survives the death of every process.
- * Both are grouped: what arrives together travels together, each caller keeping its own outcome.
+ * The database port. Reads are linearizable with writes; a commit that resolved survives the death of every process. Reads
+ * and commits that arrive together may be executed as one batch, each with its own outcome.
  */
 export type Database<Tables> = {
   /** For building queries and running those that are not hot. Interactive transactions are refused: see `commit`. */
   readonly query: Kysely<Tables>
-  /** Runs a compiled select. An embedded engine answers at once, which lets a caller read without losing its turn. */
+  /** Runs a compiled select. An embedded engine returns the rows synchronously. */
   read<R>(query: CompiledQuery<R>): readonly R[] | Promise<readonly R[]>
   /**
-   * Runs the statements as one atomic unit, in order, and resolves when it is durable. Rejects with `dependency_down`
-   * when the engine is away, with `overloaded` when too many units wait or when it would come too late for its `deadline`, and
-   * changes nothing in any of these cases; with `outcome_unknown` when the connection was lost before the engine answered.
+   * Executes the statements as one atomic unit, in order, and resolves when it is durable. Rejects with `dependency_down`
+   * when the engine is unavailable, and with `overloaded` when too many units wait or the deadline has passed: then nothing was
+   * changed. Rejects with `outcome_unknown` when the connection was lost before the engine responded.
    */
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
-  /** Whether no other process can be writing, so that what this process remembers of the data is true. */
+  /** Whether no other process can write, so that a cache in this process is coherent. */
   isSingleProcess(): boolean
-  /** Rejects when the engine does not answer. */
+  /** Rejects when the engine does not respond, or its tables are not up to date. */
   ping(): Promise<void>
   close(): Promise<void>
 }
 
 export type DatabaseOptions = {
   /**
-   * The folder of `NNNN-verb-noun.ts` files. An embedded database is brought up to date when it is opened; of a server `ping`
-   * says what is missing.
+   * The folder of `NNNN-verb-noun.ts` files. An embedded database is migrated when it is opened; on a server, `ping` rejects
+   * with what is missing.
    */
   readonly migrations: URL
 }

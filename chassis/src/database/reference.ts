@@ -1,12 +1,12 @@
-import type { Statement } from './port.ts'
+import type { Result, Row, Statement } from './port.ts'
 
 /**
- * Stands in a text for a value that only the database knows yet, such as the id of a row that is being inserted. No JSON has
- * this character raw, so it can stand in one wherever the value will.
+ * Stands in a text for a value that only the database has yet, such as the id of a row that is being inserted. JSON never
+ * contains this character unescaped, so it can stand anywhere in a JSON text.
  */
 export const valuePlaceholder = '\0'
 
-/** A parameter whose value an earlier statement of the same unit returns; with a text around it if `template` has more. */
+/** A parameter whose value an earlier statement of the same unit returns, within a text if `template` has more. */
 export class Reference {
   readonly statement: Statement
   readonly column: string
@@ -20,14 +20,38 @@ export class Reference {
 }
 
 /**
- * To be bound in a statement that comes later in the same unit: the value of a column of the first row that `statement`, the
- * very object that stands in the unit, returns by its RETURNING clause.
+ * A parameter for a later statement of the same unit: the value of a column of the first row that `statement` returns by
+ * its RETURNING clause. `statement` must be the very object that is in the unit.
  */
 export function returnedBy(statement: Statement, column: string): Reference {
   return new Reference(statement, column, valuePlaceholder)
 }
 
-/** The text with the value of the reference wherever `pending` stands in it. */
+/** The text `template` with the value of the reference in the place of each `valuePlaceholder`. */
 export function referenceInText(reference: Reference, template: string): Reference {
   return new Reference(reference.statement, reference.column, template)
+}
+
+/** The value of a reference to this row. */
+export function referredValue(
+  { column, template }: Pick<Reference, 'column' | 'template'>,
+  row: Row | undefined,
+): unknown {
+  const value = row?.[column]
+  if (value === undefined)
+    throw new TypeError(`No earlier statement of the unit returned the column ${column}.`)
+  return template === valuePlaceholder ? value : template.replaceAll(valuePlaceholder, () => String(value))
+}
+
+/** The parameters of a statement of the unit, each reference replaced by its value in the results so far. */
+export function boundParameters(
+  { parameters }: Statement,
+  unit: readonly Statement[],
+  results: readonly Result[],
+): unknown[] {
+  return parameters.map((value) =>
+    value instanceof Reference
+      ? referredValue(value, results[unit.indexOf(value.statement)]?.rows[0])
+      : value,
+  )
 }

@@ -6,71 +6,72 @@ import type { Connection, ConnectionOptions } from 'mysql2/promise'
 import { createMysqlDialect, refuseStream } from '../kysely-dialect.ts'
 import { createMigrator } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
-import { connectionOptions, missingDatabase, run, serverFault } from './connection.ts'
+import { connectionOptions, run } from './connection.ts'
+import { missingDatabase, serverError } from './error-class.ts'
 
 const connectTimeoutMs = 5_000
 
 /**
- * Nobody else migrates meanwhile: Kysely's migrator holds a lock of the server. MySQL commits each change of a table at once, so
- * a migration that was interrupted has done a part. That it began is noted, and when it is run again, what it finds done is
- * passed over.
+ * Kysely's migrator holds a lock of the server, so that no other process migrates meanwhile. MySQL commits each DDL statement
+ * implicitly, so an interrupted migration is partly applied. Its start is recorded; when it is run again, the errors of
+ * statements that were applied before are ignored.
  */
 export async function migrateMysql<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
   const connection = await connect(url)
-  const lenience: Lenience = { passedOver: none }
-  const db = new Kysely<unknown>({ dialect: createMysqlDialect(connectionOver(connection, lenience)) })
+  const tolerance: Tolerance = { ignored: none }
+  const db = new Kysely<unknown>({ dialect: createMysqlDialect(connectionOver(connection, tolerance)) })
   try {
     await prepareDatabase(connection)
-    return await work(createMigrator(db, folder, (name, migration) => resumable(name, migration, lenience)))
+    return await work(createMigrator(db, folder, (name, migration) => resumable(name, migration, tolerance)))
   } finally {
     await db.destroy()
     await connection.end().catch(() => {})
   }
 }
 
-/** The errors of statements that count as success for now. */
-type Lenience = { passedOver: ReadonlySet<number> }
+/** The errors of statements that currently count as success. */
+type Tolerance = { ignored: ReadonlySet<number> }
 
 const none: ReadonlySet<number> = new Set()
-/** The table, the column or the index is there. */
-const alreadyDone: ReadonlySet<number> = new Set([1050, 1060, 1061])
-/** The table, the column or the index is not there. */
-const alreadyUndone: ReadonlySet<number> = new Set([1051, 1091])
+/** The table, the column or the index exists. */
+const alreadyApplied: ReadonlySet<number> = new Set([1050, 1060, 1061])
+/** The table, the column or the index does not exist. */
+const alreadyReverted: ReadonlySet<number> = new Set([1051, 1091])
 
-function resumable(name: string, { up, down }: Migration, lenience: Lenience): Migration {
+function resumable(name: string, { up, down }: Migration, tolerance: Tolerance): Migration {
   return {
     async up(db) {
-      lenience.passedOver = (await noteBeginning(db, name)) ? alreadyDone : none
+      tolerance.ignored = (await recordStart(db, name)) ? alreadyApplied : none
       await up(db).finally(() => {
-        lenience.passedOver = none
+        tolerance.ignored = none
       })
     },
     async down(db) {
-      lenience.passedOver = alreadyUndone
+      tolerance.ignored = alreadyReverted
       await down?.(db).finally(() => {
-        lenience.passedOver = none
+        tolerance.ignored = none
       })
       await sql`delete from migration_begun where name = ${name}`.execute(db)
     },
   }
 }
 
-/** True when it had been noted before. */
-async function noteBeginning<Tables>(db: Kysely<Tables>, name: string): Promise<boolean> {
+/** True if an earlier start had been recorded. */
+async function recordStart<Tables>(db: Kysely<Tables>, name: string): Promise<boolean> {
   await sql`create table if not exists migration_begun (name varchar(255) not null primary key)`.execute(db)
   const { rows } = await sql`select name from migration_begun where name = ${name}`.execute(db)
   if (rows.length === 0) await sql`insert into migration_begun values (${name})`.execute(db)
   return rows.length > 0
 }
 
-function connectionOver(connection: Connection, lenience: Lenience): DatabaseConnection {
+function connectionOver(connection: Connection, tolerance: Tolerance): DatabaseConnection {
   return {
     async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
       try {
         const { rows, changes } = await run(connection, sql, parameters, migrationTimeoutMs)
         return { rows: [...rows] as R[], numAffectedRows: BigInt(changes) }
       } catch (error) {
-        if (!lenience.passedOver.has(serverFault(error)?.errno ?? 0)) throw error
+        if (!tolerance.ignored.has(serverError(error)?.errno ?? 0)) throw error
         return { rows: [] }
       }
     },
@@ -78,20 +79,20 @@ function connectionOver(connection: Connection, lenience: Lenience): DatabaseCon
   }
 }
 
-/** A table may be long, and so may the wait for another that migrates. */
+/** A table may be large, and another process may hold the lock for long. */
 const migrationTimeoutMs = 3_600_000
 
 /** Whether the server has the database. */
-export async function isMysqlThere(url: string): Promise<boolean> {
-  const connection = await openPresent(optionsOf(url))
+export async function mysqlExists(url: string): Promise<boolean> {
+  const connection = await openExisting(optionsOf(url))
   await connection?.end()
   return connection !== undefined
 }
 
 async function connect(url: string): Promise<Connection> {
   const options = optionsOf(url)
-  const present = await openPresent(options)
-  if (present !== undefined) return present
+  const existing = await openExisting(options)
+  if (existing !== undefined) return existing
   const { database = '', ...server } = options
   const connection = await open(server)
   await connection.query(`create database if not exists ${connection.escapeId(database)}`)
@@ -103,8 +104,8 @@ function optionsOf(url: string): ConnectionOptions {
   return { ...connectionOptions(url), connectTimeout: connectTimeoutMs }
 }
 
-/** Undefined where the server does not have the database. */
-async function openPresent(options: ConnectionOptions): Promise<Connection | undefined> {
+/** Undefined if the server does not have the database. */
+async function openExisting(options: ConnectionOptions): Promise<Connection | undefined> {
   try {
     return await open(options)
   } catch (error) {
@@ -120,22 +121,22 @@ async function open(options: ConnectionOptions): Promise<Connection> {
 }
 
 /**
- * Texts are the same only if they are so to the last bit, trailing spaces too, which no default has it. New tables take that
- * from their database.
+ * Texts must be equal only if they are identical, including trailing spaces, which is no server's default. New tables inherit
+ * the collation of their database.
  */
 async function prepareDatabase(connection: Connection): Promise<void> {
   await run(connection, "set session default_storage_engine = 'InnoDB'", [])
   const { rows } = await run(
     connection,
-    `select collation_name as exact, @@collation_database as present, database() as name
+    `select collation_name as exact, @@collation_database as current, database() as name
     from information_schema.collations
     where collation_name in ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin') order by collation_name desc limit 1`,
     [],
   )
-  const { exact, present, name } = rows[0] ?? {}
+  const { exact, current, name } = rows[0] ?? {}
   if (exact === undefined)
-    throw new Error('The server compares no text exactly: it must be MySQL 8.0.17, MariaDB 10.6 or newer.')
-  if (exact === present) return
+    throw new Error('The server has no exact collation: it must be MySQL 8.0.17, MariaDB 10.6 or newer.')
+  if (exact === current) return
   await connection.query(
     `alter database ${connection.escapeId(String(name))} character set utf8mb4 collate ${String(exact)}`,
   )

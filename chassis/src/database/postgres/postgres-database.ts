@@ -13,7 +13,7 @@ import { createServerDatabase } from '../server/server-database.ts'
 const connectTimeoutMs = 5_000
 const missingDatabase = '3D000'
 const missingTable = '42P01'
-const databaseIsThere = new Set(['42P04', '23505'])
+const databaseExists = new Set(['42P04', '23505'])
 const maintenanceDatabase = 'postgres'
 
 /** PostgreSQL. */
@@ -21,18 +21,18 @@ export async function openPostgres<Tables>(
   url: string,
   { migrations }: DatabaseOptions,
 ): Promise<Database<Tables>> {
-  const link = openPostgresConnection(url)
+  const connection = openPostgresConnection(url)
   return createServerDatabase<Tables>({
     engine: 'postgres',
     migrations,
-    applied: () => link.use(appliedOn),
-    reads: createReads(link),
-    units: createUnits(link),
-    close: link.close,
+    applied: () => connection.use(appliedOn),
+    reads: createReads(connection),
+    units: createUnits(connection),
+    close: connection.close,
   })
 }
 
-/** The migrations that the database lists as done. */
+/** The names of the applied migrations. */
 function appliedOn(client: PostgresClient): Promise<string[]> {
   return runQuery<{ name: string }>(client, { text: `select name from ${migrationTable}` }).then(
     ({ rows }) => rows.map(({ name }) => name),
@@ -43,9 +43,9 @@ function appliedOn(client: PostgresClient): Promise<string[]> {
   )
 }
 
-/** Nobody else migrates meanwhile: Kysely's migrator holds an advisory lock in the transaction of all the changes. */
+/** Kysely's migrator holds an advisory lock in the transaction of all changes, so that no other process migrates meanwhile. */
 export async function migratePostgres<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
-  if (!(await isPostgresThere(url))) await createDatabase(url)
+  if (!(await postgresExists(url))) await createDatabase(url)
   const pool = new pg.Pool({ connectionString: url, max: 2, connectionTimeoutMillis: connectTimeoutMs })
   pool.on('error', () => {})
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
@@ -57,7 +57,7 @@ export async function migratePostgres<R>(url: string, folder: URL, work: Migrati
 }
 
 /** Whether the server has the database. */
-export async function isPostgresThere(url: string): Promise<boolean> {
+export async function postgresExists(url: string): Promise<boolean> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: connectTimeoutMs })
   try {
     await client.connect()
@@ -82,8 +82,8 @@ async function createDatabase(url: string): Promise<void> {
   try {
     await client.query(`create database ${client.escapeIdentifier(name)} template template0 encoding 'UTF8'`)
   } catch (error) {
-    // Another that migrates may have been first, or be at it.
-    if (!(error instanceof pg.DatabaseError) || !databaseIsThere.has(error.code ?? '')) throw error
+    // Another process that migrates may have created it, or be creating it.
+    if (!(error instanceof pg.DatabaseError) || !databaseExists.has(error.code ?? '')) throw error
   } finally {
     await client.end().catch(() => {})
   }

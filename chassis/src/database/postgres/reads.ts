@@ -1,89 +1,106 @@
 import type { CompiledQuery } from 'kysely'
-import { AppError } from '../../errors/index.ts'
-import { checkValue } from '../server/bound-values.ts'
 import { createBatcher } from '../../concurrency/batcher.ts'
 import type { Batcher } from '../../concurrency/batcher.ts'
-import { readError } from '../server/error-class.ts'
+import { AppError } from '../../errors/index.ts'
 import type { Row } from '../port.ts'
-import { runQuery, isOutdatedPlan, classifyError, parameterTypes } from './connection.ts'
+import { checkValue } from '../server/bound-values.ts'
+import { readError } from '../server/error-class.ts'
+import { parameterTypes, runQuery } from './connection.ts'
 import type { PostgresClient, PostgresConnection } from './connection.ts'
+import { classifyError, isOutdatedPlan } from './error-class.ts'
 import { arrayOf, replaceParameters } from './sql-text.ts'
 
-const batcherLimits = { batchesInFlightMax: 2, batchSizeMax: 256 }
-const readsWaitingMax = 20_000
+const batches = { batchesInFlightMax: 2, batchSizeMax: 256 }
+const readsPendingMax = 20_000
 const textsMax = 500
 
-type Waiting = {
+type PendingRead = {
   readonly parameters: readonly unknown[]
   resolve(rows: readonly Row[]): void
   reject(error: unknown): void
 }
 
-/** Reads by one text. */
-type Lane = {
-  /** Stands in the names of what is prepared. */
-  id: number
+/** The reads of one text. */
+type TextQueue = {
   readonly text: string
-  readonly batcher: Batcher<Waiting>
+  readonly batcher: Batcher<PendingRead>
+  /** Part of the names of its prepared statements. */
+  id: number
   batchSql: Promise<string> | undefined
 }
 
 /**
- * Reads by one text that arrive together, or while others are on their way, travel as one: the server runs
- * the text for each set of parameters. A lone one is a prepared statement of its own.
+ * Reads of one text that arrive together, or while an earlier batch is in flight, are executed as one query, which runs the
+ * text for each set of parameters. A single read is a prepared statement of its own.
  */
-export function createReads(link: PostgresConnection): {
+export function createReads(connection: PostgresConnection): {
   read<R>(query: CompiledQuery<R>): Promise<readonly R[]>
 } {
-  let lanes = new Map<string, Lane>()
-  let ids = 0
-  let waitingCount = 0
+  const queues = new Map<string, TextQueue>()
+  let lastId = 0
+  let pendingCount = 0
 
-  function laneOf(text: string): Lane {
-    const known = lanes.get(text)
+  function queueOf(text: string): TextQueue {
+    const known = queues.get(text)
     if (known !== undefined) return known
-    if (lanes.size >= textsMax) lanes = new Map()
-    const settle = async (batch: readonly Waiting[]) => {
-      await run(lane, batch, true)
-      waitingCount -= batch.length
+    // Built queries differ without end; those in use return at once.
+    if (queues.size >= textsMax) queues.clear()
+    const runBatch = async (batch: readonly PendingRead[]) => {
+      await run(queue, batch, true)
+      pendingCount -= batch.length
     }
-    const lane: Lane = { id: ++ids, text, batcher: createBatcher(settle, batcherLimits), batchSql: undefined }
-    lanes.set(text, lane)
-    return lane
+    const queue: TextQueue = {
+      id: ++lastId,
+      text,
+      batcher: createBatcher(runBatch, batches),
+      batchSql: undefined,
+    }
+    queues.set(text, queue)
+    return queue
   }
 
-  /** What is prepared on any connection by the old names is not used again. */
-  function renew(lane: Lane): void {
-    lane.id = ++ids
-    lane.batchSql = undefined
-  }
-
-  async function run(lane: Lane, batch: readonly Waiting[], mayTryAgain: boolean): Promise<void> {
+  async function run(queue: TextQueue, batch: readonly PendingRead[], mayRetry: boolean): Promise<void> {
     try {
-      const answers = await link.use((client) => runOn(client, lane, batch))
-      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i] ?? [])
+      const results = await connection.use((client) => runOn(client, queue, batch))
+      for (let i = 0; i < batch.length; i++) batch[i]?.resolve(results[i] ?? [])
     } catch (error) {
-      if (isOutdatedPlan(error) && mayTryAgain) {
-        renew(lane)
-        await run(lane, batch, false)
-      } else if (error instanceof AppError) for (const { reject } of batch) reject(error)
-      else if (classifyError(error) === 'invalid' && batch.length > 1)
-        await Promise.all(batch.map((one) => run(lane, [one], false)))
-      // A read changes nothing, so one whose answer was lost with its connection may be asked again.
-      else if (classifyError(error) === 'ambiguous' && mayTryAgain) await run(lane, batch, false)
-      else for (const { reject } of batch) reject(readError(classifyError(error), error))
+      await retryOrReject(queue, batch, mayRetry, error)
     }
+  }
+
+  async function retryOrReject(
+    queue: TextQueue,
+    batch: readonly PendingRead[],
+    mayRetry: boolean,
+    error: unknown,
+  ): Promise<void> {
+    const errorClass = classifyError(error)
+    if (isOutdatedPlan(error) && mayRetry) {
+      renameStatements(queue)
+      await run(queue, batch, false)
+    } else if (error instanceof AppError) for (const { reject } of batch) reject(error)
+    else if (errorClass === 'invalid' && batch.length > 1)
+      await Promise.all(batch.map((one) => run(queue, [one], false)))
+    // A read changes nothing, so one whose response was lost with its connection can be repeated.
+    else if (errorClass === 'ambiguous' && mayRetry) await run(queue, batch, false)
+    else for (const { reject } of batch) reject(readError(errorClass, error))
+  }
+
+  /** What is prepared by the old names on any connection is not used again. */
+  function renameStatements(queue: TextQueue): void {
+    queue.id = ++lastId
+    queue.batchSql = undefined
   }
 
   return {
     read<R>({ sql, parameters }: CompiledQuery<R>): Promise<readonly R[]> {
-      if (waitingCount >= readsWaitingMax)
+      if (pendingCount >= readsPendingMax)
         return Promise.reject(new AppError('overloaded', 'Too many reads are waiting.'))
       return new Promise((resolve, reject) => {
         for (const value of parameters) checkValue(value)
-        waitingCount += 1
-        // The row type is Kysely's, derived from the very query that was compiled to this text.
-        laneOf(sql).batcher.add({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
+        pendingCount += 1
+        // The row type is Kysely's, derived from the query that was compiled to this text.
+        queueOf(sql).batcher.add({ parameters, resolve: (rows) => resolve(rows as readonly R[]), reject })
       })
     },
   }
@@ -91,51 +108,56 @@ export function createReads(link: PostgresConnection): {
 
 async function runOn(
   client: PostgresClient,
-  lane: Lane,
-  batch: readonly Waiting[],
+  queue: TextQueue,
+  batch: readonly PendingRead[],
 ): Promise<(readonly Row[])[]> {
-  const [only, ...others] = batch
-  if (only !== undefined && others.length === 0) return [await runOne(client, lane, only)]
-  lane.batchSql ??= batchText(client, lane)
-  lane.batchSql.catch(() => {
-    lane.batchSql = undefined
-  })
-  const text = await lane.batchSql
-  const width = only?.parameters.length ?? 0
-  const values = Array.from({ length: width }, (_, at) =>
-    arrayOf(batch.map(({ parameters }) => parameters[at])),
-  )
-  if (width === 0) values.push(arrayOf(batch.map(() => null)))
+  const [first, ...others] = batch
+  if (first !== undefined && others.length === 0) return [await runOne(client, queue, first)]
   const { rows, fields } = await runQuery<unknown[]>(client, {
-    name: `t${lane.id}`,
-    text,
-    values,
+    name: `t${queue.id}`,
+    text: await batchSqlOf(client, queue),
+    values: valuesOf(batch),
     rowMode: 'array',
   })
   const names = fields.slice(1).map(({ name }) => name)
-  const answers: Row[][] = batch.map(() => [])
+  const results: Row[][] = batch.map(() => [])
   for (const cells of rows) {
     const row: Row = {}
     for (let i = 0; i < names.length; i++) row[names[i] ?? ''] = cells[i + 1]
-    answers[Number(cells[0]) - 1]?.push(row)
+    results[Number(cells[0]) - 1]?.push(row)
   }
-  return answers
+  return results
 }
 
-async function runOne(client: PostgresClient, lane: Lane, { parameters }: Waiting): Promise<readonly Row[]> {
-  const { rows } = await runQuery<Row>(client, {
-    name: `r${lane.id}`,
-    text: lane.text,
-    values: [...parameters],
-  })
+async function runOne(
+  client: PostgresClient,
+  { id, text }: TextQueue,
+  { parameters }: PendingRead,
+): Promise<readonly Row[]> {
+  const { rows } = await runQuery<Row>(client, { name: `r${id}`, text, values: [...parameters] })
   return rows
 }
 
+/** An array for each parameter; for a text without any, one that says how many reads there are. */
+function valuesOf(batch: readonly PendingRead[]): unknown[] {
+  const count = batch[0]?.parameters.length ?? 0
+  if (count === 0) return [arrayOf(batch.map(() => null))]
+  return Array.from({ length: count }, (_, at) => arrayOf(batch.map(({ parameters }) => parameters[at])))
+}
+
+function batchSqlOf(client: PostgresClient, queue: TextQueue): Promise<string> {
+  queue.batchSql ??= makeBatchSql(client, queue.text).catch((error: unknown) => {
+    queue.batchSql = undefined
+    throw error
+  })
+  return queue.batchSql
+}
+
 /**
- * The text run for each of many sets of parameters, in order. `offset 0` keeps the planner from merging the text into the rest,
- * and so from losing the order in which it gives its rows.
+ * The text run for each of many sets of parameters, in order. `offset 0` keeps the planner from merging the text into the
+ * query around it, which would lose the order of its rows.
  */
-async function batchText(client: PostgresClient, { text }: Lane): Promise<string> {
+async function makeBatchSql(client: PostgresClient, text: string): Promise<string> {
   const types = await parameterTypes(client, text)
   const arrays = types.length === 0 ? '$1::text[]' : types.map((type, i) => `$${i + 1}::${type}[]`).join(', ')
   const columns = types.length === 0 ? 'p1' : types.map((_, i) => `p${i + 1}`).join(', ')

@@ -1,14 +1,14 @@
-/** Strings, quoted names, then parameters: what is quoted may look like a parameter and is none. */
+/** Strings and quoted names come first, since what looks like a parameter within them is none. */
 const tokens = /'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)/g
 
-/** The text with something else in the place of each parameter, which are counted from 1. */
+/** The text with each parameter replaced; they are numbered from 1. */
 export function replaceParameters(text: string, replacement: (number: number) => string): string {
   return text.replace(tokens, (token: string, number: string | undefined) =>
     number === undefined ? token : replacement(Number(number)),
   )
 }
 
-/** Whether running the text gives rows: it is a select, or has a RETURNING of its own. */
+/** Whether the text returns rows: it is a select, or has a RETURNING outside of parentheses. */
 export function returnsRows(text: string): boolean {
   let bare = text.replace(tokens, (token: string) => (token.startsWith('$') ? token : ''))
   for (let before = ''; before !== bare; ) {
@@ -21,18 +21,18 @@ export function returnsRows(text: string): boolean {
 }
 
 /**
- * The values as an array of PostgreSQL's (8.15.6). JSON writes it alike, but for the brackets and for what it escapes beside
- * quotes and backslashes, and many times as fast as pg, which is left what JSON would write otherwise.
+ * The values as an array of PostgreSQL (8.15.6). JSON has the same form except for the brackets and some escapes, and
+ * JSON.stringify is many times as fast as pg; arrays whose JSON form differs are left to pg.
  */
 export function arrayOf(values: readonly unknown[]): unknown {
-  if (!values.every(isAlikeInJson)) return values
+  if (!values.every(isSameInJson)) return values
   const text = JSON.stringify(values)
   return otherEscape.test(text) ? values : `{${text.slice(1, -1)}}`
 }
 
-function isAlikeInJson(value: unknown): boolean {
+function isSameInJson(value: unknown): boolean {
   return typeof value === 'string' || value === null || Number.isFinite(value)
 }
 
-/** Also found behind an escaped backslash, where there is none, which does no harm. */
+/** An escape other than of quotes and backslashes. It also matches after an escaped backslash, which does no harm. */
 const otherEscape = /\\[^"\\]/

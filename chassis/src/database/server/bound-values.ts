@@ -3,8 +3,8 @@ import { invalid } from '../../errors/index.ts'
 export type BoundValue = string | number | bigint | boolean | Uint8Array | null
 
 /**
- * Refuses what a server cannot be given before it is sent, so that it fails its own unit and no other. U+0000 is in no text of
- * PostgreSQL, so it is in none of any server.
+ * Refuses what a server cannot store before it is sent, so that it fails its own unit and no other. PostgreSQL has no U+0000 in
+ * a text, so it is refused for all servers.
  */
 export function checkValue(value: unknown): asserts value is BoundValue {
   if (typeof value === 'string') {

@@ -1,81 +1,96 @@
 import { exponentialBackoffMs } from '../../clock/index.ts'
-import { AppError, dependencyDown } from '../../errors/index.ts'
 import { createLimiter } from '../../concurrency/limiter.ts'
+import { AppError, dependencyDown } from '../../errors/index.ts'
 
-/** Connections to one database, which need not be there. */
+/** Connections to one database, whose server need not be available. */
 export type ServerConnection<Client> = {
   /**
-   * Gives the work a connection of its own. Rejects with `dependency_down` when there is none to be had, and with whatever
-   * the work rejects with; a connection on which something other than a statement failed is not used again.
+   * Runs the work with a client of its own. Rejects with what `unavailable` makes when there is none, with `overloaded` when
+   * too many wait for one, and with whatever the work rejects with.
    */
   use<R>(work: (client: Client) => Promise<R>): Promise<R>
   close(): Promise<void>
 }
 
-/**
- * A bounded number at once, and a bounded number that wait. A server that is away is not asked for by each who comes: tries grow
- * rarer, and all who come between two of them are told at once.
- */
-export function createServerConnection<Client>(pool: {
+/** What a driver does. One that has its own pool may give the same client to all, and needs no `release`. */
+export type ServerDriver<Client> = {
   readonly connectionsMax: number
   readonly waitingMax: number
+  /** The longest pause between two attempts to connect. */
+  readonly retryPauseMaxMs?: number
   connect(): Promise<Client>
-  /** Takes the connection back; `broken` says why it is not to be used again. */
-  release(client: Client, broken: Error | undefined): void
+  /** Takes the client back; `broken` is why its connection must not be used again. */
+  release?(client: Client, broken: Error | undefined): void
   end(): Promise<void>
-  /** The server refused a statement and the connection goes on. */
+  /** Whether the server refused a statement and the connection can be used again. */
   isStatementError(error: unknown): boolean
-  /** What is told when there is no connection to be had. */
-  unavailable(cause: unknown): AppError
-}): ServerConnection<Client> {
+  /** Whether an error of the work means that the server cannot be reached, where `connect` does not find that out. */
+  isUnreachable?(error: unknown): boolean
+  /** The error for those who get no client. */
+  unavailable(cause: unknown): Error
+}
+
+/**
+ * Limits the clients in use and those who wait for one. While the server is unavailable, attempts to connect are made with
+ * exponential backoff, and whoever needs a client between two of them is refused at once.
+ */
+export function createServerConnection<Client>(driver: ServerDriver<Client>): ServerConnection<Client> {
+  const { retryPauseMaxMs = Number.POSITIVE_INFINITY } = driver
   const limiter = createLimiter({
-    concurrencyMax: pool.connectionsMax,
-    waitingMax: pool.waitingMax,
+    concurrencyMax: driver.connectionsMax,
+    waitingMax: driver.waitingMax,
     refusal: 'Too many requests are waiting for the database.',
   })
   let failures = 0
   let retryAt = Number.NEGATIVE_INFINITY
-  let fault: unknown
+  let lastError: unknown
   let closed = false
 
   async function connect(): Promise<Client> {
-    if (performance.now() < retryAt) throw pool.unavailable(fault)
+    if (closed) throw dependencyDown('The database is closed.')
+    if (performance.now() < retryAt) throw driver.unavailable(lastError)
     try {
-      const client = await pool.connect()
-      failures = 0
-      return client
+      return await driver.connect()
     } catch (error) {
-      failures += 1
-      fault = error
-      retryAt = performance.now() + exponentialBackoffMs(failures)
-      throw pool.unavailable(error)
+      recordFailure(error)
+      throw driver.unavailable(error)
     }
   }
 
-  /** AppErrors and TypeErrors are made here, after an answer that was understood. */
-  const isHarmless = (error: unknown) =>
-    error instanceof AppError || error instanceof TypeError || pool.isStatementError(error)
+  function recordFailure(error: unknown): void {
+    failures += 1
+    lastError = error
+    retryAt = performance.now() + Math.min(retryPauseMaxMs, exponentialBackoffMs(failures))
+  }
+
+  /** Why the connection must not be used again. AppErrors and TypeErrors are made after a response was understood. */
+  function breakageOf(error: unknown): Error | undefined {
+    if (error instanceof AppError || error instanceof TypeError || driver.isStatementError(error))
+      return undefined
+    if (driver.isUnreachable?.(error)) recordFailure(error)
+    return error instanceof Error ? error : new Error(String(error))
+  }
 
   return {
-    async use(work) {
-      if (closed) throw dependencyDown('The database is closed.')
-      return limiter(async () => {
+    use: (work) =>
+      limiter(async () => {
         const client = await connect()
         let broken: Error | undefined
         try {
-          return await work(client)
+          const result = await work(client)
+          failures = 0
+          return result
         } catch (error) {
-          if (!isHarmless(error)) broken = error instanceof Error ? error : new Error(String(error))
+          broken = breakageOf(error)
           throw error
         } finally {
-          pool.release(client, broken)
+          driver.release?.(client, broken)
         }
-      })
-    },
+      }),
     async close() {
       if (closed) return
       closed = true
-      await pool.end()
+      await driver.end()
     },
   }
 }

@@ -1,26 +1,29 @@
 import { AppError, dependencyDown } from '../../errors/index.ts'
+import { cannotWrite } from '../pending-unit.ts'
 
-/** What the failure of a statement means for who asked for it, whichever server told it. */
+/** What an error of a server means for the caller. */
 export type ErrorClass = 'invalid' | 'retryable' | 'not_applied' | 'ambiguous'
 
-/** What a unit rejects with, when it is not tried again. */
-export function commitError(failure: ErrorClass, cause: unknown): Error {
-  if (failure === 'retryable')
+/** The error of a unit that is not retried. */
+export function commitError(errorClass: ErrorClass, cause: unknown): Error {
+  if (errorClass === 'retryable')
     return new AppError('overloaded', 'Too many concurrent changes to this resource; retry.', { cause })
-  if (failure === 'invalid')
+  if (errorClass === 'invalid')
     return new Error(`The database refused a statement: ${messageOf(cause)}`, { cause })
-  if (failure === 'not_applied') return dependencyDown('The database cannot be written.', cause)
-  return new AppError('outcome_unknown', 'The database did not say whether the change was made.', { cause })
+  if (errorClass === 'not_applied') return cannotWrite(cause)
+  return new AppError('outcome_unknown', 'The database did not confirm whether the change was made.', {
+    cause,
+  })
 }
 
-/** What a read rejects with. */
-export function readError(failure: ErrorClass, cause: unknown): Error {
-  return failure === 'invalid'
+/** The error of a read that is not retried. */
+export function readError(errorClass: ErrorClass, cause: unknown): Error {
+  return errorClass === 'invalid'
     ? new Error('The database refused a query.', { cause })
     : dependencyDown('The database cannot be read.', cause)
 }
 
-/** It holds no value, but for one that was no number where the server wanted one. */
+/** It contains no value, except one that was not a number where the server expected one. */
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause)
 }

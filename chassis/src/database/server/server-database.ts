@@ -4,11 +4,12 @@ import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Database, Outcome, Statement } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
+import type { CommitQueue } from './commit-queue.ts'
 import { createMigrationCheck } from './migration-check.ts'
 
 /**
- * A database on a server, which need not be there: what needs it is refused until it is. Tables are made by `quintet migrate
- * up`, and `ping` says when some are not.
+ * A database on a server, which need not be available: reads and commits are refused until it is. Its tables are created by
+ * `quintet migrate up`; `ping` rejects while migrations are pending.
  */
 export function createServerDatabase<Tables>({
   engine,
@@ -21,22 +22,19 @@ export function createServerDatabase<Tables>({
   readonly engine: 'postgres' | 'mysql'
   /** The folder of the migrations that must have been applied. */
   readonly migrations: URL
-  /** Reads the names of those that the database lists as done. */
+  /** Reads the names of the applied migrations. */
   applied(): Promise<readonly string[]>
   readonly reads: { read<R>(query: CompiledQuery<R>): Promise<readonly R[]> }
-  readonly units: {
-    commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
-    close(): Promise<void>
-  }
-  /** Closes the connections, when nothing is under way any more. */
+  readonly units: CommitQueue
+  /** Closes the connections, when nothing is in flight any more. */
   close(): Promise<void>
 }): Database<Tables> {
   const migrationCheck = createMigrationCheck(migrations, applied)
   const query = new Kysely<Tables>({ dialect: createDialect(engine, { read, commit }) })
   let closing: Promise<void> | undefined
 
-  function read<R>(wanted: CompiledQuery<R>): Promise<readonly R[]> {
-    return migrationCheck.run(() => reads.read(wanted))
+  function read<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
+    return migrationCheck.run(() => reads.read(compiled))
   }
 
   function commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome> {

@@ -1,136 +1,90 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Deadline } from '../../clock/index.ts'
-import { AppError, dependencyDown } from '../../errors/index.ts'
-import type { Outcome, Result, Statement } from '../port.ts'
-import { Reference } from '../reference.ts'
-import type { Batch, BatchAnswer, Slot, StepAnswer, UnitAnswer } from './writer.ts'
+import { dependencyDown } from '../../errors/index.ts'
+import { resultOf } from '../compact-result.ts'
+import { cannotWrite, rejectLate, settle, tooManyUnits, unitsPendingMax } from '../pending-unit.ts'
+import type { PendingUnit } from '../pending-unit.ts'
+import type { Outcome, Statement } from '../port.ts'
+import { createBatchEncoder } from './batch.ts'
+import type { BatchResult, UnitResult } from './batch.ts'
 
-const unitsWaitingMax = 20_000
 const unitsPerBatchMax = 1_000
-const statementsMax = 500
-
-type Waiting = {
-  readonly unit: readonly Statement[]
-  readonly before: number
-  resolve(outcome: Outcome): void
-  reject(error: Error): void
-}
 
 /**
- * Group commit: units that arrive in one turn of the event loop, or while the disk is busy with the ones before, go to the
- * writing thread together and share one transaction and one fsync. A lone unit waits for nobody. `beforeAnswers` is called
- * when a group is durable and nobody has been told yet.
+ * Group commit: units that arrive in one turn of the event loop, or while the disk is busy with an earlier batch, go to the
+ * writer thread together and share one transaction and one fsync. A single unit does not wait for others. `beforeSettling` is
+ * called when a batch is durable and none of its callers has been notified.
  */
 export async function createGroupCommit(
   options: { path: string; busyTimeoutMs: number },
-  beforeAnswers: () => void,
+  beforeSettling: () => void,
 ): Promise<{
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
   close(): Promise<void>
 }> {
-  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
-    workerData: options,
-    // The thread holds a group at a time and little else; a small nursery keeps it from growing for nothing.
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
-  })
-  const statementIds = new Map<string, number>()
-  let waiting: Waiting[] = []
-  let travelling: Waiting[] = []
-  let scheduled = false
+  const worker = await startWriter(options)
+  const encode = createBatchEncoder()
+  let waiting: PendingUnit[] = []
+  let inFlight: PendingUnit[] = []
+  let isFlushScheduled = false
   let closing: Promise<void> | undefined
-  let whenIdle: (() => void) | undefined
-  let broken: Error | undefined
+  let onIdle: (() => void) | undefined
+  let failure: Error | undefined
 
-  await new Promise<void>((resolve, reject) => {
-    worker.once('message', () => resolve())
-    worker.once('error', reject)
-  })
-  worker.on('message', settle)
+  worker.on('message', settleBatch)
   worker.on('error', (cause) => {
-    broken = dependencyDown('The database cannot be written.', cause)
-    for (const { reject } of [...travelling, ...waiting]) reject(broken)
-    travelling = waiting = []
-    whenIdle?.()
+    failure = cannotWrite(cause)
+    for (const { reject } of [...inFlight, ...waiting]) reject(failure)
+    inFlight = waiting = []
+    onIdle?.()
   })
 
   function commit(
     unit: readonly Statement[],
     { before = Number.POSITIVE_INFINITY }: Deadline = {},
   ): Promise<Outcome> {
-    if (broken !== undefined) return Promise.reject(broken)
-    if (closing !== undefined) return Promise.reject(dependencyDown('The database is closing.'))
-    if (waiting.length >= unitsWaitingMax)
-      return Promise.reject(new AppError('overloaded', 'Too many writes are waiting.'))
+    if (failure !== undefined) return Promise.reject(failure)
+    if (closing !== undefined) return Promise.reject(dependencyDown('The database is closed.'))
+    if (waiting.length >= unitsPendingMax) return Promise.reject(tooManyUnits())
     return new Promise((resolve, reject) => {
       waiting.push({ unit, before, resolve, reject })
-      if (travelling.length > 0 || scheduled) return
-      scheduled = true
-      setImmediate(dispatch)
+      if (inFlight.length > 0 || isFlushScheduled) return
+      isFlushScheduled = true
+      setImmediate(flush)
     })
   }
 
-  function dispatch(): void {
-    scheduled = false
-    if (travelling.length > 0) return
-    refuseLate()
+  function flush(): void {
+    isFlushScheduled = false
+    if (inFlight.length > 0) return
+    waiting = rejectLate(waiting)
     if (waiting.length === 0) return
-    travelling = waiting.length <= unitsPerBatchMax ? waiting : waiting.slice(0, unitsPerBatchMax)
+    inFlight = waiting.length <= unitsPerBatchMax ? waiting : waiting.slice(0, unitsPerBatchMax)
     waiting = waiting.length <= unitsPerBatchMax ? [] : waiting.slice(unitsPerBatchMax)
-    worker.postMessage(encode(travelling))
+    worker.postMessage(encode(inFlight))
   }
 
-  /** A group waits for the lock of the file as long as its timeout at most, which a deadline must leave room for. */
-  function refuseLate(): void {
-    const now = performance.now()
-    if (waiting.every(({ before }) => now < before)) return
-    const late = waiting.filter(({ before }) => now >= before)
-    waiting = waiting.filter(({ before }) => now < before)
-    for (const { reject } of late)
-      reject(new AppError('overloaded', 'The write came too late and was not made.'))
-  }
-
-  function settle(answers: BatchAnswer): void {
-    const settled = travelling
-    travelling = []
-    beforeAnswers()
-    // The next group leaves first, so that the disk is never idle while this thread writes answers.
-    dispatch()
+  function settleBatch(results: BatchResult): void {
+    const settled = inFlight
+    inFlight = []
+    beforeSettling()
+    // The next batch is posted first, so that the disk is not idle while this thread sends responses.
+    flush()
     for (let i = 0; i < settled.length; i++) {
-      const waiter = settled[i]
-      if (waiter !== undefined) answer(waiter, typeof answers === 'string' ? answers : answers[i])
+      const pending = settled[i]
+      if (pending !== undefined) settleUnit(pending, typeof results === 'string' ? results : results[i])
     }
-    if (travelling.length === 0) whenIdle?.()
-  }
-
-  function encode(units: readonly Waiting[]): Batch {
-    const texts: string[] = []
-    const values: unknown[] = []
-    const forget = statementIds.size >= statementsMax
-    if (forget) statementIds.clear()
-    for (const { unit } of units) {
-      values.push(unit.length)
-      for (const { sql, parameters, mustAffectRows } of unit) {
-        let id = statementIds.get(sql)
-        if (id === undefined) {
-          id = statementIds.size
-          statementIds.set(sql, id)
-          texts.push(sql)
-        }
-        values.push(mustAffectRows ? -1 - id : id, parameters.length)
-        for (const value of parameters) values.push(value instanceof Reference ? slotOf(value, unit) : value)
-      }
-    }
-    return { texts, values, forget }
+    if (inFlight.length === 0) onIdle?.()
   }
 
   async function finish(): Promise<void> {
-    if (travelling.length > 0 || waiting.length > 0) {
+    if (inFlight.length > 0 || waiting.length > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
-      whenIdle = resolve
+      onIdle = resolve
       await promise
     }
-    if (broken !== undefined) return
+    if (failure !== undefined) return
     worker.postMessage(null)
     await once(worker, 'exit')
   }
@@ -144,30 +98,25 @@ export async function createGroupCommit(
   }
 }
 
-function slotOf({ statement, column, template }: Reference, unit: readonly Statement[]): Slot {
-  return { step: unit.indexOf(statement), column, template }
+async function startWriter(workerData: { path: string; busyTimeoutMs: number }): Promise<Worker> {
+  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
+    workerData,
+    // The thread holds one batch at a time and little else; a small nursery keeps its heap from growing.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
+  })
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', () => resolve())
+    worker.once('error', reject)
+  })
+  return worker
+}
+
+/** `result` is a text where nothing of the batch was applied. */
+function settleUnit(pending: PendingUnit, result: UnitResult | string | undefined): void {
+  if (typeof result === 'number') settle(pending, { failedStatement: result, results: noResults })
+  else if (Array.isArray(result)) settle(pending, { results: result.map(resultOf) })
+  else if (typeof result === 'string') pending.reject(cannotWrite(result))
+  else pending.reject(new Error(result?.error ?? 'The writer gave no result for the unit.'))
 }
 
 const noResults: Outcome['results'] = []
-
-function refuse({ unit, resolve, reject }: Waiting, failedStatement: number): void {
-  const required = unit[failedStatement]?.mustAffectRows
-  if (typeof required === 'function') reject(required())
-  else resolve({ failedStatement, results: noResults })
-}
-
-function answer(waiter: Waiting, answered: UnitAnswer | string | undefined): void {
-  if (typeof answered === 'number') refuse(waiter, answered)
-  else if (Array.isArray(answered)) waiter.resolve({ results: answered.map(resultOf) })
-  else if (typeof answered === 'string')
-    waiter.reject(dependencyDown('The database cannot be written.', answered))
-  else waiter.reject(new Error(answered?.error ?? 'The writer gave no answer.'))
-}
-
-const noRows: Result['rows'] = []
-
-function resultOf(answer: StepAnswer): Result {
-  return typeof answer === 'number'
-    ? { rows: noRows, changes: answer }
-    : { rows: answer, changes: answer.length }
-}
