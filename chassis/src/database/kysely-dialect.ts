@@ -15,15 +15,15 @@ import type { Database } from './port.ts'
 import { MysqlCompiler } from './mysql/compiler.ts'
 import { sqliteValues } from './sqlite/statements.ts'
 
-/** Kysely over the two halves of an adapter: selects go to the reader, all else becomes a unit of one statement. */
+/** Kysely on `read` and `commit` of an adapter: a select is a read, anything else a unit of one statement. */
 export function createDialect(
   engine: 'sqlite' | 'postgres' | 'mysql',
-  halves: Pick<Database<unknown>, 'read' | 'commit'>,
+  { read, commit }: Pick<Database<unknown>, 'read' | 'commit'>,
 ): Dialect {
   const connection: DatabaseConnection = {
     async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
-      if (isSelect(query)) return { rows: [...(await halves.read(query))] as R[] }
-      const { results } = await halves.commit([query])
+      if (isSelect(query)) return { rows: [...(await read(query))] as R[] }
+      const { results } = await commit([query])
       const [result] = results
       return { rows: [...(result?.rows ?? [])] as R[], numAffectedRows: BigInt(result?.changes ?? 0) }
     },
@@ -46,7 +46,7 @@ export function createDialect(
   }
 }
 
-/** Kysely in MySQL's words over anything that runs a query: the two halves, or one connection for migrations. */
+/** Kysely's MySQL dialect on any connection: that of an adapter, or a single one for migrations. */
 export function createMysqlDialect(connection: DatabaseConnection): Dialect {
   return {
     createAdapter: () => new MysqlAdapter(),
@@ -56,12 +56,12 @@ export function createMysqlDialect(connection: DatabaseConnection): Dialect {
   }
 }
 
-/** To an adapter that says of itself that it has one connection, Kysely gives one query at a time, and none would be grouped. */
+/** For an adapter with a single connection Kysely serializes all queries, so that there would be no batches. */
 function createSqliteAdapter(): SqliteAdapter {
   return Object.defineProperty(new SqliteAdapter(), 'supportsMultipleConnections', { value: true })
 }
 
-/** Kysely straight over one connection, for migrations. It wants better-sqlite3's shape, which takes parameters as a list. */
+/** Kysely directly on one connection, for migrations. It expects better-sqlite3's API, which takes parameters as an array. */
 export function createDirectDialect(connection: DatabaseSync): Dialect {
   return new SqliteDialect({
     database: {
@@ -79,7 +79,7 @@ export function createDirectDialect(connection: DatabaseSync): Dialect {
   })
 }
 
-// biome-ignore lint/correctness/useYield: Kysely's type wants a generator, and no caller here streams.
+// biome-ignore lint/correctness/useYield: Kysely's type requires a generator, and no caller here streams.
 export async function* refuseStream(): AsyncGenerator<never> {
   throw new Error('Streaming is not supported: read pages instead.')
 }
@@ -92,7 +92,9 @@ function isSelect({ query, sql }: CompiledQuery): boolean {
 
 function createDriver(connection: DatabaseConnection): Driver {
   const refuse = async (): Promise<never> => {
-    throw new Error('Interactive transactions would stop the group: pass all statements to commit() at once.')
+    throw new Error(
+      'Interactive transactions would block all other units: pass all statements to commit() at once.',
+    )
   }
   return {
     init: async () => {},

@@ -3,26 +3,26 @@ import type { Kysely } from 'kysely'
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
 import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
 
-/** What is done with a migrator while its database is locked against others that migrate. */
+/** Uses a migrator while the database is locked against other migrators. */
 export type MigrationWork<R> = (migrator: Migrator) => Promise<R>
 
-/** Applies what has not been applied; gives the names. */
+/** Applies the pending migrations; returns their names. */
 export async function migrateUp(migrator: Migrator): Promise<string[]> {
   return namesOf(await migrator.migrateToLatest())
 }
 
-/** Takes the newest migration back; gives its name, or nothing when there is none. */
+/** Reverts the newest migration; returns its name, or none. */
 export async function migrateDown(migrator: Migrator): Promise<string[]> {
   return namesOf(await migrator.migrateDown())
 }
 
-/** What there is, and what has been applied of it, a line each. */
+/** Each migration and whether it is applied, a line each. */
 export async function migrationStatus(migrator: Migrator): Promise<string[]> {
   const migrations = await migrator.getMigrations()
   return migrations.map(({ name, executedAt }) => statusOf(name, executedAt !== undefined))
 }
 
-/** The same of a database that is not there. */
+/** The same for a database that does not exist. */
 export async function statusOfMissing(folder: URL): Promise<string[]> {
   return (await migrationNames(folder)).map((name) => statusOf(name, false))
 }
@@ -31,7 +31,7 @@ function statusOf(name: string, isApplied: boolean): string {
   return `${name} ${isApplied ? 'applied' : 'pending'}`
 }
 
-/** Writes the next `NNNN-name.ts` into the folder, to be filled in; gives its file name. */
+/** Writes the next `NNNN-name.ts` into the folder, without a change in it; returns its file name. */
 export async function makeMigration(folder: URL, name: string): Promise<string> {
   if (!/^[a-z0-9]+(-[a-z0-9]+)*$/.test(name))
     throw new Error(`"${name}" must be lower-case words joined by hyphens, as in add-owner-to-guid.`)
@@ -58,7 +58,7 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 }
 `
 
-/** What an engine makes of a migration, to run it in its own way. */
+/** Wraps a migration in what an engine needs to run it. */
 export type AdaptMigration = (name: string, migration: Migration) => Migration
 
 /** Kysely's migrator over a folder of `NNNN-verb-noun.ts` files, each exporting `up` and `down`. */
@@ -70,10 +70,10 @@ export function createMigrator<Tables>(
   return new Migrator({ db, provider: createFolderProvider(folder, adapt) })
 }
 
-/** Where a database lists those that were applied. */
+/** The table of the applied migrations. */
 export const migrationTable = DEFAULT_MIGRATION_TABLE
 
-/** The names of all that the folder has, in order. */
+/** The names of all migrations in the folder, in order. */
 export async function migrationNames(folder: URL): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
   return files.map((file) => file.slice(0, -'.ts'.length))

@@ -2,7 +2,7 @@ import type { Compilable, CompiledQuery, RawBuilder } from 'kysely'
 import { sql } from 'kysely'
 import type { Reference } from './reference.ts'
 
-/** Stands in a compiled query for a value that is bound later. */
+/** A parameter of a compiled query whose value is bound later. */
 class Placeholder {
   readonly name: string
 
@@ -14,13 +14,13 @@ class Placeholder {
 /** An expression for each value that is bound later. Annotating `build` with it lets the row type be inferred. */
 export type Placeholders<P> = { readonly [K in keyof P]-?: RawBuilder<P[K]> }
 
-/** The values to bind; any of them may be one that an earlier statement of the unit returns. */
+/** The values to bind; a reference is to a value that an earlier statement of the unit returns. */
 export type Values<P> = { readonly [K in keyof P]: P[K] | Reference }
 
 /**
  * Compiles a query at its first use, to be bound many times: compiling costs a multiple of running it, and all queries
- * together would take a twentieth of the start. `build` is given an expression for each parameter by name, and the result
- * turns values by name into a query that is ready to run.
+ * together would take a twentieth of the start. `build` gets an expression for each parameter by name; the result turns
+ * values by name into a query that is ready to run.
  */
 export function prepareQuery<P extends Record<string, unknown>, R = unknown>(
   build: (parameters: Placeholders<P>) => Compilable<R>,

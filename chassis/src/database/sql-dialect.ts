@@ -9,7 +9,7 @@ import type {
   SelectQueryBuilder,
 } from 'kysely'
 
-/** What the databases spell differently, so that a store and its migrations are written once. */
+/** What differs between the SQL dialects, so that a store and its migrations are written once. */
 
 type Dialect = 'sqlite' | 'postgres' | 'mysql'
 
@@ -20,7 +20,7 @@ export function dialectOf<Tables>(db: Kysely<Tables>): Dialect {
   return adapter instanceof PostgresAdapter ? 'postgres' : 'sqlite'
 }
 
-/** For `addColumn('id', ...identity(db))`: numbers that the database gives to new rows and never gives again. */
+/** For `addColumn('id', ...identityColumn(db))`: numbers that the database generates for new rows and never reuses. */
 export function identityColumn<Tables>(
   db: Kysely<Tables>,
 ): [ColumnDataType, (column: ColumnDefinitionBuilder) => ColumnDefinitionBuilder] {
@@ -30,7 +30,7 @@ export function identityColumn<Tables>(
   return [type, (column) => column.primaryKey().autoIncrement()]
 }
 
-/** The type of a text that may be as long as a request: what MySQL calls text ends at 64 KiB. */
+/** The type of a text as long as a request body: MySQL's `text` is limited to 64 KiB. */
 export function longText<Tables>(db: Kysely<Tables>): 'text' | RawBuilder<unknown> {
   return dialectOf(db) === 'mysql' ? sql`longtext` : 'text'
 }
@@ -61,11 +61,11 @@ export function jsonObject<Tables>(
 ): RawBuilder<string> {
   const pairs = sql.join(Object.entries(members).flatMap(([name, value]) => [sql.lit(name), value]))
   if (dialectOf(db) === 'postgres') return sql`cast(json_build_object(${pairs}) as text)`
-  // MySQL has a type of its own for it, which orders the members as it likes.
+  // MySQL has a JSON type, which does not keep the order of the members.
   return dialectOf(db) === 'mysql' ? sql`cast(json_object(${pairs}) as char)` : sql`json_object(${pairs})`
 }
 
-/** These rows, held until the unit ends, so that what it does next it does to what it has read. */
+/** The rows, locked until the unit ends, so that its later statements see the rows that it has read. */
 export function forUpdate<Tables, From extends keyof Tables, Columns>(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, From, Columns>,
@@ -73,7 +73,7 @@ export function forUpdate<Tables, From extends keyof Tables, Columns>(
   return dialectOf(db) === 'sqlite' ? rows : rows.forUpdate()
 }
 
-/** These rows but for those that another is about to remove, so that two who sweep neither wait nor deadlock. */
+/** The rows that no other unit has locked, so that concurrent sweepers neither wait nor deadlock. */
 export function skipLocked<Tables, From extends keyof Tables, Columns>(
   db: Kysely<Tables>,
   rows: SelectQueryBuilder<Tables, From, Columns>,
@@ -82,8 +82,8 @@ export function skipLocked<Tables, From extends keyof Tables, Columns>(
 }
 
 /**
- * Removes the rows of a table whose `key` is among those that a select gives. MySQL reads the whole table, and waits for every
- * row that somebody holds, unless the select comes first in a join.
+ * Deletes the rows of a table whose `key` a select returns. MySQL would read the whole table, and wait for every lock, unless
+ * the select comes first in a join.
  */
 export function deleteSelected<Tables>(
   db: Kysely<Tables>,
@@ -99,7 +99,7 @@ export function deleteSelected<Tables>(
   return { compile: () => statement.compile(db) }
 }
 
-/** The numbers of a text that has commas between them, as rows of one column `id`: one parameter, however many they are. */
+/** The numbers of a comma-separated text as rows of one column `id`: one parameter, however many there are. */
 export function numbersFromList<Tables>(
   db: Kysely<Tables>,
   numbers: Expression<string>,

@@ -10,25 +10,26 @@ import type {
 } from 'kysely'
 
 /**
- * Says in MySQL's words what Kysely builds for others, so that a store is written once: an insert that meets a row leaves it, or
- * changes it where a condition holds, and counts accordingly. Any unique key of the table is met, not only the named one.
+ * Translates what Kysely builds for other dialects into MySQL's, so that a store is written once: an insert that conflicts with
+ * a row leaves it, or updates it if a condition holds, and counts accordingly. A conflict is with any unique key of the table,
+ * not only the named one.
  */
 export class MysqlCompiler extends MysqlQueryCompiler {
   protected override visitInsertQuery(node: InsertQueryNode): void {
     if (node.onConflict?.updates !== undefined && rowsOf(node) !== 1)
-      throw new Error('MySQL does not tell how many of several rows were changed: upsert one at a time.')
+      throw new Error('MySQL does not report how many of several rows were updated: upsert one at a time.')
     super.visitInsertQuery(node)
   }
 
   protected override visitOnConflict({ columns = [], updates, updateWhere }: OnConflictNode): void {
     const [column] = columns
-    if (column === undefined) throw new Error('An insert that may meet a row must name the column.')
+    if (column === undefined) throw new Error('An insert with on conflict must name the column.')
     this.append('on duplicate key update ')
-    // What is changed to what it is already counts as none.
+    // An update of a column to its own value counts 0.
     if (updates === undefined) this.assign(column, () => this.visitNode(column))
     for (const [index, { column: name, value }] of inOrder(updates ?? [], updateWhere).entries()) {
       if (index > 0) this.append(', ')
-      this.assign(name, () => this.visitChoice(updateWhere?.where, value, name))
+      this.assign(name, () => this.visitConditional(updateWhere?.where, value, name))
     }
   }
 
@@ -38,7 +39,7 @@ export class MysqlCompiler extends MysqlQueryCompiler {
     visitValue()
   }
 
-  private visitChoice(
+  private visitConditional(
     condition: OperationNode | undefined,
     value: OperationNode,
     other: OperationNode,
@@ -74,18 +75,17 @@ function rowsOf({ values }: InsertQueryNode): number {
   return values !== undefined && ValuesNode.is(values) ? values.values.length : Number.NaN
 }
 
-/** Assignments see those before them, so the column that the condition looks at comes last; there must not be two. */
+/** An assignment sees earlier ones, so a column that the condition reads is assigned last; there must be only one. */
 function inOrder(
   updates: readonly ColumnUpdateNode[],
   condition: OperationNode | undefined,
 ): readonly ColumnUpdateNode[] {
   const names = columnsIn(condition)
-  const [seen = [], unseen = []] = [true, false].map((wanted) =>
-    updates.filter(({ column }) => columnsIn(column).some((name) => names.includes(name)) === wanted),
-  )
-  if (seen.length > 1)
-    throw new Error('An upsert may look at one of the columns that it changes, not at more.')
-  return [...unseen, ...seen]
+  const isRead = ({ column }: ColumnUpdateNode) => columnsIn(column).some((name) => names.includes(name))
+  const read = updates.filter(isRead)
+  if (read.length > 1)
+    throw new Error('The condition of an upsert may read only one of the columns that it updates.')
+  return [...updates.filter((update) => !isRead(update)), ...read]
 }
 
 function columnsIn(node: unknown): string[] {

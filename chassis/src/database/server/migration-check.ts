@@ -1,39 +1,39 @@
 import { AppError } from '../../errors/index.ts'
 import { migrationNames } from '../migrations.ts'
 
-/** Stands before a server whose tables are made by `quintet migrate up`, which may not have been yet. */
+/** Guards a server whose tables are created by `quintet migrate up`, which may not have run yet. */
 export type MigrationCheck = {
-  /** Until the tables have been seen to be up to date, nobody gets at them: all wait for one look. */
+  /** Runs the work once the tables are known to be up to date; all callers wait for one check. */
   run<R>(work: () => Promise<R>): Promise<R>
-  /** Waits for a look that is under way. */
+  /** Waits for a check in progress. */
   settle(): Promise<unknown>
 }
 
-/** `applied` reads the names of the migrations that the database lists as done. */
+/** `applied` reads the names of the applied migrations. */
 export function createMigrationCheck(folder: URL, applied: () => Promise<readonly string[]>): MigrationCheck {
-  let isOpen = false
-  let looking: Promise<void> | undefined
+  let isUpToDate = false
+  let checking: Promise<void> | undefined
 
-  function look(): Promise<void> {
-    looking ??= refuseOutdated().finally(() => {
-      looking = undefined
+  function check(): Promise<void> {
+    checking ??= refuseOutdated().finally(() => {
+      checking = undefined
     })
-    return looking
+    return checking
   }
 
   async function refuseOutdated(): Promise<void> {
-    const done = await applied()
-    const pending = (await migrationNames(folder)).filter((name) => !done.includes(name))
+    const names = await applied()
+    const pending = (await migrationNames(folder)).filter((name) => !names.includes(name))
     if (pending.length > 0)
       throw new AppError(
         'dependency_down',
         `The tables are not up to date (${pending.join(', ')}): run quintet migrate up.`,
       )
-    isOpen = true
+    isUpToDate = true
   }
 
   return {
-    run: (work) => (isOpen ? work() : look().then(work)),
-    settle: () => Promise.allSettled([looking]),
+    run: (work) => (isUpToDate ? work() : check().then(work)),
+    settle: () => Promise.allSettled([checking]),
   }
 }

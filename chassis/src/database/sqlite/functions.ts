@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 
-/** SQLite lowers the letters of ASCII alone; other engines, and people who search without case, mean all letters. */
+/** SQLite's own `lower` is for ASCII letters only; this one is for all, as on the other engines. */
 export function lowerAsUnicode(connection: DatabaseSync): void {
   connection.function('lower', { deterministic: true }, (value) =>
     typeof value === 'string' ? value.toLowerCase() : value,

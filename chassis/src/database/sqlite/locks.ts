@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 const retryIntervalMs = 20
 
 /**
- * Runs a statement that takes a lock, once it is free. SQLite's own way to wait would stop the event loop, on which the
- * holder may be waiting, so the connection is to have no timeout of its own.
+ * Runs a statement that takes a lock, once the lock is free. SQLite's busy timeout would block the event loop, which the holder
+ * of the lock may need, so the connection must have none.
  */
 export async function execWhenFree(connection: DatabaseSync, text: string, timeoutMs: number): Promise<void> {
   for (let waitedMs = 0; ; waitedMs += retryIntervalMs) {
@@ -19,7 +19,7 @@ export async function execWhenFree(connection: DatabaseSync, text: string, timeo
   }
 }
 
-/** Whether a statement failed because somebody else holds a lock. */
+/** Whether a statement failed because another connection holds a lock. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Error && 'errcode' in error && error.errcode === 5
 }

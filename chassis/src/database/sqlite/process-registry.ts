@@ -5,59 +5,61 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { execWhenFree, isBusy } from './locks.ts'
 
 const pollIntervalMs = 50
-const joinTimeoutMs = 15_000
+const registrationTimeoutMs = 15_000
 
 /**
- * Tells whether this process is the only one that writes an embedded database, which is what makes its in-memory cache true.
+ * Determines whether this process is the only one that has an embedded database open, which makes its in-memory cache
+ * coherent.
  *
- * The sole process holds an exclusive lock on a file beside the database; several hold shared ones. SQLite's own file locks
- * serve, because the kernel drops them with the process, however it dies. A newcomer that finds the lock taken asks
- * for sharing and waits until the holder has given up its claim, so nobody ever writes beside a process that thinks it is
- * alone. Newcomers pass a gate one by one, so that none becomes sole while a holder changes its lock.
+ * A single process holds an exclusive lock on a file beside the database; several processes hold shared locks. These are
+ * SQLite's own file locks, since the kernel releases them when a process ends in whatever way. A process that finds the
+ * exclusive lock taken requests sharing by a file, and waits until the holder has downgraded its lock: so no process writes
+ * while another relies on being single. Processes register one at a time, under a registration lock, so that none takes the
+ * exclusive lock while a holder changes its own.
  */
 export async function registerProcess(path: string): Promise<{ isSingleProcess(): boolean; leave(): void }> {
   const folder = join(dirname(path), 'locks')
   mkdirSync(folder, { recursive: true })
   const file = join(folder, basename(path))
-  const wanted = `${file}-wanted`
-  const gate = new DatabaseSync(`${file}-gate`, { timeout: 0 })
-  const members = new DatabaseSync(`${file}-members`, { timeout: 0 })
+  const sharingRequest = `${file}-wanted`
+  const registrationLock = new DatabaseSync(`${file}-gate`, { timeout: 0 })
+  const presenceLock = new DatabaseSync(`${file}-members`, { timeout: 0 })
   let poll: NodeJS.Timeout | undefined
-  let sole = false
+  let isSingle = false
   try {
-    await execWhenFree(gate, 'begin exclusive', joinTimeoutMs)
-    sole = takeExclusive(members)
-    if (sole) {
-      rmSync(wanted, { force: true })
-      poll = setInterval(shareWhenWanted, pollIntervalMs).unref()
-    } else await takeShared(members, wanted)
+    await execWhenFree(registrationLock, 'begin exclusive', registrationTimeoutMs)
+    isSingle = takeExclusive(presenceLock)
+    if (isSingle) {
+      rmSync(sharingRequest, { force: true })
+      poll = setInterval(shareOnRequest, pollIntervalMs).unref()
+    } else await takeShared(presenceLock, sharingRequest)
   } catch (error) {
-    members.close()
+    presenceLock.close()
     throw error
   } finally {
-    gate.close()
+    registrationLock.close()
   }
 
-  function shareWhenWanted(): void {
-    if (!existsSync(wanted)) return
+  function shareOnRequest(): void {
+    if (!existsSync(sharingRequest)) return
     clearInterval(poll)
-    sole = false
-    members.exec('commit; pragma busy_timeout = 5000; begin; select * from sqlite_master')
+    isSingle = false
+    presenceLock.exec('commit; pragma busy_timeout = 5000; begin; select * from sqlite_master')
   }
 
   return {
-    isSingleProcess: () => sole,
+    isSingleProcess: () => isSingle,
     leave() {
       clearInterval(poll)
-      sole = false
-      members.close()
+      isSingle = false
+      presenceLock.close()
     },
   }
 }
 
-function takeExclusive(members: DatabaseSync): boolean {
+function takeExclusive(presenceLock: DatabaseSync): boolean {
   try {
-    members.exec('begin exclusive')
+    presenceLock.exec('begin exclusive')
     return true
   } catch (error) {
     if (isBusy(error)) return false
@@ -65,20 +67,20 @@ function takeExclusive(members: DatabaseSync): boolean {
   }
 }
 
-async function takeShared(members: DatabaseSync, wanted: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < joinTimeoutMs; waitedMs += pollIntervalMs) {
+async function takeShared(presenceLock: DatabaseSync, sharingRequest: string): Promise<void> {
+  for (let waitedMs = 0; waitedMs < registrationTimeoutMs; waitedMs += pollIntervalMs) {
     try {
-      members.exec('begin; select * from sqlite_master')
-      rmSync(wanted, { force: true })
+      presenceLock.exec('begin; select * from sqlite_master')
+      rmSync(sharingRequest, { force: true })
       return
     } catch (error) {
-      if (members.isTransaction) members.exec('rollback')
+      if (presenceLock.isTransaction) presenceLock.exec('rollback')
       if (!isBusy(error)) throw error
     }
-    writeFileSync(wanted, '')
+    writeFileSync(sharingRequest, '')
     await sleep(pollIntervalMs)
   }
   throw new Error(
-    `Another process holds ${wanted.replace(/-wanted$/, '')} and does not answer; is it stopped?`,
+    `Another process holds the lock of ${sharingRequest.replace(/-wanted$/, '')} and does not respond; is it stopped?`,
   )
 }

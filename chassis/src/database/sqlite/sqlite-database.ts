@@ -23,17 +23,17 @@ const busyTimeoutMs = 5_000
  * wait for the disk never stops the event loop.
  */
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
-  const place = path === ':memory:' ? createTemporaryPlace() : { path, remove: () => {} }
-  mkdirSync(dirname(place.path), { recursive: true })
-  const members = await registerProcess(place.path)
-  const writer = await openWriter(place.path, options.migrations, () => reader.refresh()).catch(
+  const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
+  mkdirSync(dirname(location.path), { recursive: true })
+  const registration = await registerProcess(location.path)
+  const writer = await openWriter(location.path, options.migrations, () => reader.refresh()).catch(
     (error: unknown) => {
-      members.leave()
-      place.remove()
+      registration.leave()
+      location.remove()
       throw error
     },
   )
-  const reader = openReader<Tables>(place.path, members.isSingleProcess)
+  const reader = openReader<Tables>(location.path, registration.isSingleProcess)
   const query = new Kysely<Tables>({
     dialect: createDialect('sqlite', { read: reader.read, commit: writer.commit }),
   })
@@ -42,7 +42,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
     query,
     read: reader.read,
     commit: writer.commit,
-    isSingleProcess: members.isSingleProcess,
+    isSingleProcess: registration.isSingleProcess,
     async ping() {
       await sql`select 1 from sqlite_master limit 1`.execute(query)
       await writer.commit([])
@@ -56,28 +56,28 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   async function close(): Promise<void> {
     await writer.close()
     reader.close()
-    members.leave()
-    place.remove()
+    registration.leave()
+    location.remove()
   }
 }
 
 async function openWriter(
   path: string,
   migrations: URL,
-  beforeAnswers: () => void,
+  beforeSettling: () => void,
 ): ReturnType<typeof createGroupCommit> {
   await migrateSqlite(path, migrations, migrateUp)
-  return createGroupCommit({ path, busyTimeoutMs }, beforeAnswers)
+  return createGroupCommit({ path, busyTimeoutMs }, beforeSettling)
 }
 
 /**
- * Reads on a connection of its own. While `isSole` says so, the reads of one turn of the event loop share a snapshot, which
- * saves each of them the locks of the file, half of its time. A snapshot ends with the turn, and before any commit of
- * this process is answered (`refresh`), so a read that begins after the answer to a write still sees that write.
+ * Reads on a connection of its own. While no other process has the file open, the reads of one turn of the event loop share
+ * a snapshot, which saves each of them the file locks, half of its time. A snapshot ends with the turn, and before any
+ * commit of this process is settled (`refresh`), so a read that begins after a commit resolved sees it.
  */
 function openReader<Tables>(
   path: string,
-  isSole: () => boolean,
+  isSingleProcess: () => boolean,
 ): { read: Database<Tables>['read']; refresh(): void; close(): void } {
   const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
   lowerAsUnicode(connection)
@@ -96,7 +96,7 @@ function openReader<Tables>(
   return {
     read<R>(query: CompiledQuery<R>): readonly R[] {
       try {
-        if (!isSole()) refresh()
+        if (!isSingleProcess()) refresh()
         else if (snapshot === undefined) {
           begin.run()
           snapshot = setImmediate(refresh)
@@ -116,13 +116,13 @@ function openReader<Tables>(
   }
 }
 
-/** A private database that goes away with its process. It is a file all the same, so that it behaves as one. */
-function createTemporaryPlace(): { path: string; remove(): void } {
+/** A private database that is removed when it is closed. It is a file all the same, so that it behaves as one. */
+function createTemporaryLocation(): { path: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-'))
   return { path: join(folder, 'private.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-/** Processes that start together take turns: the whole work is one exclusive transaction, and all of it counts or none. */
+/** The whole work is one exclusive transaction, so processes that start together take turns, and it is applied whole or not at all. */
 export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
   mkdirSync(dirname(path), { recursive: true })
   const connection = new DatabaseSync(path, { timeout: 0 })

@@ -2,7 +2,7 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 
 const statementsMax = 500
 
-/** Prepared statements by their text; the oldest goes when there are too many, so that built queries cannot pile up. */
+/** Prepared statements by text; the oldest is dropped when there are too many, so that built queries cannot pile up. */
 export function createStatementCache(connection: DatabaseSync): { get(text: string): StatementSync } {
   const statements = new Map<string, StatementSync>()
   return {
