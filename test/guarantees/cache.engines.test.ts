@@ -19,7 +19,7 @@ const keys = Array.from({ length: 12 }, (_, i) => `k${i}`)
 const writesShare = 0.25
 
 if (engineUrl('redis') !== undefined) {
-  test('No read is older than what was answered before it began, whatever happens to Redis meanwhile', async (t) => {
+  test('No read is older than what was acknowledged before it began, whatever happens to Redis meanwhile', async (t) => {
     const engine = await startEngine(t)
     const open = async () =>
       openCache(engine.url, { clock: systemClock, namespace: 'history', quarantineMs: 1_000 })

@@ -10,7 +10,7 @@ const guidMain = ['services/guid/src/main.ts']
  * restart on the same data, and every write that was answered must be there, whole; one that was not may be or not be.
  */
 for (const round of [1, 2, 3])
-  test(`kill -9 in the middle of 200 parallel POSTs loses no answered write (round ${round})`, async (t) => {
+  test(`kill -9 during 200 concurrent POSTs loses no acknowledged write (round ${round})`, async (t) => {
     const DATA_DIR = dataFolder(t)
     const first = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
     const address = await first.address('guid')
@@ -37,7 +37,7 @@ for (const round of [1, 2, 3])
     }
   })
 
-test('kill -9 in the middle of accepted operations: each of them ends, and takes effect once', async (t) => {
+test('kill -9 during accepted operations: each of them completes, and takes effect once', async (t) => {
   const DATA_DIR = dataFolder(t)
   const first = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
   const address = await first.address('guid')
@@ -75,7 +75,7 @@ test('kill -9 in the middle of accepted operations: each of them ends, and takes
   assert.equal(results.size, accepted.length)
 })
 
-test('SIGTERM in the middle of writes finishes those in flight, and the process ends well within 10 s', async (t) => {
+test('SIGTERM during writes finishes those in flight, and the process ends within 10 s', async (t) => {
   const DATA_DIR = dataFolder(t)
   const guid = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
   const address = await guid.address('guid')

@@ -16,7 +16,7 @@ type Account = { cash: number; issuers: { total_shares: number }[] }
  * its `client_order_id`.
  */
 for (const round of [1, 2, 3])
-  test(`kill -9 of two processes amid orders of one account leaves books that sum up, with each answered order once (round ${round})`, async (t) => {
+  test(`kill -9 of two processes during orders of one account leaves a ledger that sums up, with each acknowledged order once (round ${round})`, async (t) => {
     const settings = { DATA_DIR: dataFolder(t), ...alwaysOpen }
     const processes = [run(t, main, settings), run(t, main, settings)]
     const addresses = await Promise.all(processes.map((one) => one.address('brokerage')))

@@ -10,7 +10,7 @@ import { call, dataFolder, run } from '../system/processes.ts'
  * random moment; restart on the same data; then each client compares. A write without an answer may have happened or not.
  */
 for (const round of [1, 2, 3])
-  test(`kill -9 amid a mixed load on all services loses and doubles nothing that was answered (round ${round})`, async (t) => {
+  test(`kill -9 under a mixed load on all services neither loses nor doubles anything acknowledged (round ${round})`, async (t) => {
     const DATA_DIR = dataFolder(t)
     const first = await startSystem(t, DATA_DIR)
     const clients = kinds.flatMap((create) => Array.from({ length: clientsPerKind }, (_, i) => create(i)))

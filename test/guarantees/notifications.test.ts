@@ -44,7 +44,7 @@ async function startReceiver(t: TestContext) {
  * Goal: a notification that was asked for and answered 202 is delivered at least once, signed, per certificate in order.
  * Method: writers that take certificates in and out of use, a receiver that is down, SIGKILL amid both, restart, receiver up.
  */
-test('kill -9 while the receiver is down: each notification of an answered change arrives, signed and in order', async (t) => {
+test('kill -9 while the receiver is down: each notification of an acknowledged change arrives, signed and in order', async (t) => {
   const { state, received, url } = await startReceiver(t)
   const environment = {
     DATA_DIR: dataFolder(t),

@@ -4,7 +4,7 @@ import { call, dataFolder, run } from '../system/processes.ts'
 
 const guidMain = ['services/guid/src/main.ts']
 
-test('Two processes over one embedded storage: a read through one shows what was answered by the other', async (t) => {
+test('Two processes over one embedded database: a read through one returns what the other acknowledged', async (t) => {
   const DATA_DIR = dataFolder(t)
   const environment = { DATA_DIR, LOG_LEVEL: 'silent' }
   const first = await run(t, guidMain, environment).address('guid')
@@ -30,7 +30,7 @@ test('Two processes over one embedded storage: a read through one shows what was
   }
 })
 
-test('Two processes over one embedded storage: of 100 parallel registrations of one GUID exactly one is 201', async (t) => {
+test('Two processes over one embedded database: of 100 concurrent registrations of one GUID exactly one is 201', async (t) => {
   const DATA_DIR = dataFolder(t)
   const both = [
     run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' }),
@@ -48,7 +48,7 @@ test('Two processes over one embedded storage: of 100 parallel registrations of 
   assert.equal(statuses.filter((status) => status === 409).length, 99)
 })
 
-test('A process that dies by kill -9 leaves the storage to the next one, which is alone and may cache again', async (t) => {
+test('After kill -9 of a process the next one is alone on the database, and caches again', async (t) => {
   const DATA_DIR = dataFolder(t)
   const first = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
   await call('POST', `${await first.address('guid')}/guid`, { user: 'ada' })

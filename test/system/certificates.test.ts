@@ -16,7 +16,7 @@ async function addCertificate(address: string): Promise<void> {
   assert.equal((await call('POST', `${address}/users/1/certificates`, certificate))?.status, 201)
 }
 
-test('The key is changed by a start with both keys, a rewrap while the service runs, and a start with the new key alone', async (t) => {
+test('The key is replaced by a start with both keys, a rewrap while the service runs, and a start with the new key', async (t) => {
   const DATA_DIR = dataFolder(t)
   const [older, newer] = [newKey(), newKey()]
   const first = run(t, start, { DATA_DIR, CERTIFICATES_KEY: older })
@@ -44,7 +44,7 @@ test('The key is changed by a start with both keys, a rewrap while the service r
   assert.equal((await call('GET', `${await last.address('certificates')}/users/1`))?.status, 200)
 })
 
-test('What rewrap cannot open is named, and ends it with exit code 1', async (t) => {
+test('Records that rewrap cannot decrypt are named, and it exits with 1', async (t) => {
   const DATA_DIR = dataFolder(t)
   await addCertificate(await run(t, start, { DATA_DIR, CERTIFICATES_KEY: newKey() }).address('certificates'))
   const rewrapping = run(t, rewrap, { DATA_DIR, CERTIFICATES_KEY: newKey() })
@@ -53,7 +53,7 @@ test('What rewrap cannot open is named, and ends it with exit code 1', async (t)
   assert.match(rewrapping.output(), /^Certificate 1 stays as it is: The key [0-9a-f]{16} is not among /m)
 })
 
-test('Without a key the first start makes one that its owner alone may read, and the next start takes it', async (t) => {
+test('Without a key the first start generates one that only its owner may read, and the next start uses it', async (t) => {
   const DATA_DIR = dataFolder(t)
   const first = run(t, start, { DATA_DIR })
   await addCertificate(await first.address('certificates'))
@@ -71,7 +71,7 @@ for (const [title, settings, sentence] of [
     /^CERTIFICATES_NOTIFY_SECRET must be set/,
   ],
 ] as const)
-  test(`${title} ends the start with a sentence`, async (t) => {
+  test(`${title} ends the start with a message`, async (t) => {
     for (const words of [start, ['services/certificates/src/main.ts']]) {
       const certificates = run(t, words, { DATA_DIR: dataFolder(t), ...settings })
       await assert.rejects(certificates.address('certificates'))
@@ -81,7 +81,7 @@ for (const [title, settings, sentence] of [
     }
   })
 
-test('quintet certificates without its word is refused with words that help', async (t) => {
+test('quintet certificates without a subcommand is refused with the usage', async (t) => {
   const quintet = run(t, ['quintet.ts', 'certificates'], { DATA_DIR: dataFolder(t) })
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 1)

@@ -19,7 +19,7 @@ const names = ['postgres', 'redis', 'amqp'] as const
 const areHere = names.map((name) => engineUrl(name) !== undefined).every(Boolean)
 
 if (areHere) {
-  test('Started before its engines the system says what it waits for, and works once they are there', async (t) => {
+  test('Started before its engines the system reports what is missing, and works once they are available', async (t) => {
     const { engines, settings } = await startEngines(t)
     await migrate(settings)
     for (const name of names) await engines[name].stop()
@@ -40,7 +40,7 @@ if (areHere) {
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 201)
   })
 
-  test('Before the tables are made readiness names what is missing, and the tables have the names of the seeds', async (t) => {
+  test('Before the tables exist readiness names what is missing, and the tables have the documented names', async (t) => {
     const { engines, settings } = await startEngines(t, ['postgres'])
     const early = run(t, ['quintet.ts', 'start', 'inventory'], settings)
     const waiting = await early.address('inventory')
@@ -64,7 +64,7 @@ if (areHere) {
     )
   })
 
-  test('Each engine killed and started amid a load: what was answered is there, once, and nothing needs a restart', async (t) => {
+  test('Each engine killed and restarted under load: acknowledged writes are stored once, and no service needs a restart', async (t) => {
     const { engines, settings } = await startEngines(t)
     await migrate(settings)
     const quintet = run(t, ['quintet.ts', 'start'], { ...settings, LOG_LEVEL: 'silent' })

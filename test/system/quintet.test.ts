@@ -60,7 +60,7 @@ test('Data is there after a restart', async (t) => {
 })
 
 for (const words of [['quintet.ts', 'start'], ['services/guid/src/main.ts']])
-  test(`Bad settings end ${words.join(' ')} at once with a sentence for each`, async (t) => {
+  test(`Invalid settings end ${words.join(' ')} at once with a message for each`, async (t) => {
     const quintet = run(t, words, { DATA_DIR: dataFolder(t), GUID_PORT: 'abc', LOG_LEVEL: 'loud' })
     await assert.rejects(quintet.address('guid'))
     assert.equal(quintet.child.exitCode, 1)
@@ -72,7 +72,7 @@ for (const words of [['quintet.ts', 'start'], ['services/guid/src/main.ts']])
     assert.doesNotMatch(quintet.output(), /at .*\.ts:\d+/)
   })
 
-test('A port that is taken ends the start with a sentence, and leaves the storage to others', async (t) => {
+test('A port in use ends the start with a message, and releases the database', async (t) => {
   const DATA_DIR = dataFolder(t)
   const GUID_PORT = new URL(await run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR }).address('guid')).port
   for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']]) {
@@ -83,7 +83,7 @@ test('A port that is taken ends the start with a sentence, and leaves the storag
   }
 })
 
-test('quintet config shows each setting once, with its value and its source', async (t) => {
+test('quintet config prints each setting once, with its value and its source', async (t) => {
   const quintet = run(t, ['quintet.ts', 'config'], { DATA_DIR: 'elsewhere', GUID_PROT: '1' })
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 0)
@@ -92,7 +92,7 @@ test('quintet config shows each setting once, with its value and its source', as
   assert.match(quintet.output(), /^GUID_PROT is not a setting; did you mean GUID_PORT\?$/m)
 })
 
-test('quintet doctor looks at every engine once and finds nothing wrong with what is embedded', async (t) => {
+test('quintet doctor examines every engine once and finds nothing wrong with embedded storage', async (t) => {
   const quintet = run(t, ['quintet.ts', 'doctor'], { DATA_DIR: 'elsewhere' })
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 0, quintet.output())
@@ -104,7 +104,7 @@ test('quintet doctor looks at every engine once and finds nothing wrong with wha
   assert.doesNotMatch(quintet.output(), /BROKEN|weak/)
 })
 
-test('quintet migrate looks at, takes back and applies the changes of a database', async (t) => {
+test('quintet migrate shows, reverts and applies the migrations of a database', async (t) => {
   const DATA_DIR = dataFolder(t)
   const outputs: string[] = []
   for (const action of ['status', 'up', 'status', 'down', 'status']) {
@@ -123,7 +123,7 @@ test('quintet migrate looks at, takes back and applies the changes of a database
 })
 
 for (const words of [['strat'], ['start', 'gui'], ['migrate'], ['migrate', 'make', 'guid', '../escape']])
-  test(`quintet ${words.join(' ')} is refused with words that help`, async (t) => {
+  test(`quintet ${words.join(' ')} is refused with a helpful message`, async (t) => {
     const quintet = run(t, ['quintet.ts', ...words], { DATA_DIR: dataFolder(t) })
     await assert.rejects(quintet.address('never'))
     assert.equal(quintet.child.exitCode, 1)
