@@ -33,7 +33,7 @@ export type NextState = {
   readonly isTombstone?: boolean
 }
 
-/** Reads the document of a GUID, decides its next state and writes that; repeats it all when another has written meanwhile. */
+/** Reads the document of a GUID, decides on its next state and writes that; starts again if it has been changed meanwhile. */
 export type ChangeGuid = <R>(
   guid: string,
   options: ChangeOptions,
@@ -57,18 +57,18 @@ export function createGuidWriter({
   /** Writes the next state in place of the one that was read; false when that is no longer the current one. */
   async function write(
     current: GuidDocument | undefined,
-    write: Write,
+    values: Write,
     deadline: Deadline,
   ): Promise<boolean> {
     if (current === undefined) {
-      const document = newDocument(write)
+      const document = newDocument(values)
       return connection.insert((options) => guids.insertOne(document, options), deadline)
     }
-    if (current.outbox.length + write.next.events.length > outboxMax)
+    if (current.outbox.length + values.next.events.length > outboxMax)
       throw new AppError('overloaded', 'Too many events of this GUID are waiting for the queue.')
     const { matchedCount } = await connection.write(
       (options) =>
-        guids.updateOne({ _id: current._id, revision: current.revision }, updateOf(write), options),
+        guids.updateOne({ _id: current._id, revision: current.revision }, updateOf(values), options),
       deadline,
     )
     return matchedCount > 0
@@ -81,7 +81,7 @@ export function createGuidWriter({
         assumeAbsent && attempt === 0
           ? undefined
           : await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
-      // Such an entry was left to block this request, whose key may belong to another one by now.
+      // Such an entry blocks this request, which has timed out: its key may belong to another request by now.
       if (current?.kept.some(({ token }) => entries.some((entry) => entry.token === token)))
         throw new DuplicateRequest()
       if (operation !== undefined) await completion.refuseCompleted(operation, guid, current)

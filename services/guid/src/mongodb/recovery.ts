@@ -3,7 +3,7 @@ import { inChunks, tombstoneRetentionMs } from './documents.ts'
 import type { GuidDocument, MongoContext, RecordEntry } from './documents.ts'
 import { transferCompletion, transferRecords } from './transfer.ts'
 
-/** The sweeps that finish what a process has left undone that died after its change, and that remove old tombstones. */
+/** The sweeps that make the transfers of processes that died after a change, and that remove old tombstones. */
 export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
   const {
     connection,
@@ -22,7 +22,7 @@ export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
       kept.filter((entry) => !isBlocking(entry)),
     )
     if (blocking.length === 0) return
-    // They stay until no request can be alive any more that they have to block.
+    // They are kept until every request that they block must have ended.
     const settleAt = tombstoneRetentionMs + Math.min(...blocking.map(({ createdAt }) => createdAt))
     await connection.write((options) =>
       guids.updateOne({ _id: guid, revision }, { $set: { settleAt } }, options),
