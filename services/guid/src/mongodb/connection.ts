@@ -1,194 +1,112 @@
-import { MongoClient, ReadConcern } from 'mongodb'
-import type { Collection } from 'mongodb'
-import { exponentialBackoffMs, TimeoutError } from '@quintet/chassis/clock'
 import type { Deadline } from '@quintet/chassis/clock'
-import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import { createLimiter } from '@quintet/chassis/concurrency'
-import { isDuplicateKey, readError, writeError } from './error-class.ts'
+import { createServerConnection } from '@quintet/chassis/database'
+import { AppError } from '@quintet/chassis/errors'
+import type { Collection } from 'mongodb'
+import {
+  checkoutTimeoutMs,
+  connectionsMax,
+  createMongoClient,
+  databaseOf,
+  runCommand,
+  selectionTimeoutMs,
+  watchReplication,
+} from './client.ts'
+import type { CommandOptions } from './client.ts'
+import { isDuplicateKey, isUnreachable, readError, writeError } from './error-class.ts'
 
-const connectionsMax = 32
 const waitingMax = 2_000
-const connectTimeoutMs = 2_000
-const selectionTimeoutMs = 2_000
-const checkoutTimeoutMs = 1_000
-const commandTimeoutMs = 2_000
-/** For a server that does not even time out any more; its connection is given up then. */
-const answerTimeoutMs = 4_000
-/** More than all of these together: a command that meets the end of its connection may wait for ever in the driver. */
-const lostTimeoutMs = 8_000
-const heartbeatMs = 1_000
-const idleTimeoutMs = 60_000
 const retryPauseMaxMs = 1_000
 
-/** What every command is given along, so that the server gives it up by itself, and the driver in the end. */
-export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
-
-/** How one document is read. */
-export type ReadOptions = CommandOptions & {
-  readonly readConcern: { readonly level: 'linearizable' | 'local' }
-}
-
 /**
- * One database of MongoDB, which need not be there. A write that resolved is on the disks of a majority; all of it is one
- * document at a time, since no more than that is one unit everywhere.
+ * One database of MongoDB, whose server need not be available. A write that resolved is on the disks of a majority. Each
+ * write changes one document, since nothing larger is atomic on every server.
  */
 export type MongoConnection = {
   collection<T extends { _id: string }>(name: string): Collection<T>
-  /** Reads one document by its id, with everything in it that was answered before. */
-  readLinearizable<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined>
-  /** What a majority has, at about this moment. */
-  read<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R>
-  /** Runs the insertion of a new document; false when there is one with its id. */
-  insert(work: (limits: CommandOptions) => Promise<unknown>, deadline?: Deadline): Promise<boolean>
+  /** Reads one document by its id, with every write that was acknowledged before. */
+  readLinearizable<R>(find: (options: LinearizableOptions) => Promise<R | null>): Promise<R | undefined>
+  /** Reads what a majority has, which may not have the newest writes. */
+  read<R>(query: (options: CommandOptions) => Promise<R>): Promise<R>
+  /** Inserts a document; false when there is one with its id. */
+  insert(command: (options: CommandOptions) => Promise<unknown>, deadline?: Deadline): Promise<boolean>
   /**
    * Runs one command that changes something. Rejects with `dependency_down` or `overloaded` when nothing was changed, and with
-   * `outcome_unknown` when the answer was lost. It is never repeated here: a condition that its own first try had made
-   * untrue would read as somebody else's win.
+   * `outcome_unknown` when the response was lost. It is never retried here: if the first attempt was applied, its condition no
+   * longer holds, and the retry would report that another write had won.
    */
-  write<R>(work: (limits: CommandOptions) => Promise<R>, deadline?: Deadline): Promise<R>
-  /** Rejects when the server does not answer, or when it is not as `check` wants it. */
+  write<R>(command: (options: CommandOptions) => Promise<R>, deadline?: Deadline): Promise<R>
+  /** Rejects when the server does not respond, or when `check` does. */
   ping(): Promise<void>
   close(): Promise<void>
 }
 
-export type MongoOptions = {
-  /** Looks whether the database is as it must be; nothing else gets at it before that was so once. */
-  readonly check?: (link: UncheckedConnection) => Promise<void>
+export type LinearizableOptions = CommandOptions & {
+  readonly readConcern: { readonly level: 'linearizable' | 'local' }
 }
 
-/** What a look at the database can use. */
+/** What a check of the database can use. */
 export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'readLinearizable' | 'read'>
+
+export type MongoOptions = {
+  /** Rejects unless the database can be used. Every operation waits until it has succeeded once. */
+  readonly check?: (connection: UncheckedConnection) => Promise<void>
+}
 
 /** Opens the database that the path of the URL names; throws a plain error where it names none. */
 export function openMongoConnection(
   url: string,
   { check = async () => {} }: MongoOptions = {},
 ): MongoConnection {
-  const client = connectionTo(url)
-  // Given here and not with the connection, since what the URL says of them would come before that.
-  const database = client.db(undefined, {
-    writeConcern: { w: 'majority', journal: true, wtimeoutMS: commandTimeoutMs },
-    readConcern: new ReadConcern('majority'),
-    readPreference: 'primary',
-  })
-  let connected = false
-  let connecting: Promise<void> | undefined
-  let isReplicated = true
-  // A connection for each that is let in, so that nobody waits for one when it has been judged to be in time.
-  const limiter = createLimiter({
-    concurrencyMax: connectionsMax,
+  const client = createMongoClient(url)
+  const isReplicated = watchReplication(client)
+  const database = databaseOf(client)
+  // The driver does not recover from a failed first connection, unless it is told to connect again.
+  const connect = untilSuccess(() => client.connect())
+  const collection = <T extends { _id: string }>(name: string) => database.collection<T>(name)
+  const ensureChecked = untilSuccess(() => check({ collection, readLinearizable, read }))
+  // As many as the pool has connections, so that a write does not wait for one after its deadline was checked.
+  const server = createServerConnection({
+    connectionsMax,
     waitingMax,
-    refusal: 'Too many requests are waiting for the database.',
-  })
-  let failures = 0
-  let retryAt = Number.NEGATIVE_INFINITY
-  let fault: unknown
-  let checked = false
-  let checking: Promise<void> | undefined
-  let closed = false
-  client.on('serverDescriptionChanged', ({ newDescription }) => {
-    if (newDescription.type !== 'Unknown') isReplicated = newDescription.type !== 'Standalone'
+    retryPauseMaxMs,
+    connect,
+    end: () => client.close(),
+    isStatementError: () => false,
+    isUnreachable,
+    unavailable: readError,
   })
 
-  /** The driver does not get over a first connection that failed, but for being asked to connect once more. */
-  function connect(): Promise<void> {
-    if (connected) return Promise.resolve()
-    connecting ??= client
-      .connect()
-      .then(() => {
-        connected = true
-      })
-      .catch((error: unknown) => {
-        recordUnavailable(error)
-        throw readError(error)
-      })
-      .finally(() => {
-        connecting = undefined
-      })
-    return connecting
-  }
-
-  function recordUnavailable(error: unknown): void {
-    failures += 1
-    fault = error
-    retryAt = performance.now() + Math.min(retryPauseMaxMs, exponentialBackoffMs(failures))
-  }
-
-  /** A server that is away is not waited for by each who comes: those between two tries are told at once. */
-  function use<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
-    return limiter(async () => {
-      if (closed) throw dependencyDown('The database is closed.')
-      if (performance.now() < retryAt) throw readError(fault)
-      try {
-        await connect()
-        const result = await bounded(work)
-        failures = 0
-        return result
-      } catch (error) {
-        if (error instanceof Error && error.name === 'MongoServerSelectionError') recordUnavailable(error)
-        throw error
-      }
-    })
-  }
-
-  /** What is given up gives its connection back, too: the pool would else shrink with each failure of the server. */
-  async function bounded<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
-    const lost = new AbortController()
-    const timer = setTimeout(
-      () => lost.abort(new TimeoutError('A command was lost with its connection.')),
-      lostTimeoutMs,
-    )
+  async function read<R>(query: (options: CommandOptions) => Promise<R>): Promise<R> {
     try {
-      return await work({ maxTimeMS: commandTimeoutMs, signal: lost.signal })
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  async function reading<R>(work: (limits: CommandOptions) => Promise<R>): Promise<R> {
-    try {
-      return await use(work)
+      return await server.use(() => runCommand(query))
     } catch (error) {
       throw readError(error)
     }
   }
 
   /**
-   * Linearizable where there are several members: one that is cut off and has not noticed that another was elected would
-   * else show, even under majority, what had been answered before that. A single server has one state.
+   * Linearizable on a replica set: with majority, a former primary that is cut off and has not noticed the election of
+   * another would still return the state from before newer writes. A standalone server has one state.
    */
-  function readLinearizable<R>(find: (options: ReadOptions) => Promise<R | null>): Promise<R | undefined> {
-    return reading(async (options) => {
-      const readConcern = { level: isReplicated ? ('linearizable' as const) : ('local' as const) }
-      return (await find({ ...options, readConcern })) ?? undefined
+  async function readLinearizable<R>(
+    find: (options: LinearizableOptions) => Promise<R | null>,
+  ): Promise<R | undefined> {
+    const found = await read((options) => {
+      const level = isReplicated() ? ('linearizable' as const) : ('local' as const)
+      return find({ ...options, readConcern: { level } })
     })
-  }
-
-  const collection = <T extends { _id: string }>(name: string) => database.collection<T>(name)
-
-  function pass(): Promise<void> {
-    if (checked) return Promise.resolve()
-    checking ??= check({ collection, readLinearizable, read: reading })
-      .then(() => {
-        checked = true
-      })
-      .finally(() => {
-        checking = undefined
-      })
-    return checking
+    return found ?? undefined
   }
 
   async function write<R>(
-    work: (limits: CommandOptions) => Promise<R>,
-    { before = Number.POSITIVE_INFINITY }: Deadline = {},
+    command: (options: CommandOptions) => Promise<R>,
+    deadline: Deadline = {},
   ): Promise<R> {
-    await pass()
+    await ensureChecked()
     try {
-      return await use((options) => {
-        // The server cannot judge it by its own clock, so the time is left in which the command may wait to be sent.
-        if (performance.now() >= before - selectionTimeoutMs - checkoutTimeoutMs)
-          throw new AppError('overloaded', 'The write came too late and was not made.')
-        return work(options)
+      return await server.use(() => {
+        refuseLate(deadline)
+        return runCommand(command)
       })
     } catch (error) {
       throw writeError(error)
@@ -198,16 +116,16 @@ export function openMongoConnection(
   return {
     collection,
     async readLinearizable(find) {
-      await pass()
+      await ensureChecked()
       return readLinearizable(find)
     },
-    async read(work) {
-      await pass()
-      return reading(work)
+    async read(query) {
+      await ensureChecked()
+      return read(query)
     },
-    async insert(work, deadline) {
+    async insert(command, deadline) {
       try {
-        await write(work, deadline)
+        await write(command, deadline)
         return true
       } catch (error) {
         if (isDuplicateKey(error)) return false
@@ -216,30 +134,35 @@ export function openMongoConnection(
     },
     write,
     async ping() {
-      await reading((options) => database.command({ ping: 1, ...options }))
-      await pass()
+      await read((options) => database.command({ ping: 1, ...options }))
+      await ensureChecked()
     },
-    async close() {
-      closed = true
-      await client.close()
-    },
+    close: server.close,
   }
 }
 
-function connectionTo(url: string): MongoClient {
-  if (!/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url))
-    throw new Error('The URL of MongoDB must name a database, as in mongodb://host/guid_db.')
-  return new MongoClient(url, {
-    appName: 'quintet',
-    retryWrites: false,
-    maxPoolSize: connectionsMax,
-    maxIdleTimeMS: idleTimeoutMs,
-    connectTimeoutMS: connectTimeoutMs,
-    serverSelectionTimeoutMS: selectionTimeoutMs,
-    waitQueueTimeoutMS: checkoutTimeoutMs,
-    socketTimeoutMS: answerTimeoutMs,
-    heartbeatFrequencyMS: heartbeatMs,
-  })
+/** The server cannot check a deadline of this process's clock, so it must include the time that the driver may wait to send. */
+function refuseLate({ before = Number.POSITIVE_INFINITY }: Deadline): void {
+  if (performance.now() >= before - selectionTimeoutMs - checkoutTimeoutMs)
+    throw new AppError('overloaded', 'The write was too late for its deadline and was not made.')
+}
+
+/** Runs the work until it has succeeded once; those who wait at the same time share an attempt. */
+function untilSuccess(work: () => Promise<unknown>): () => Promise<void> {
+  let isDone = false
+  let attempt: Promise<void> | undefined
+
+  return () => {
+    if (isDone) return Promise.resolve()
+    attempt ??= work()
+      .then(() => {
+        isDone = true
+      })
+      .finally(() => {
+        attempt = undefined
+      })
+    return attempt
+  }
 }
 
 export type { Collection, Filter, UpdateFilter } from 'mongodb'

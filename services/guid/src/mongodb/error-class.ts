@@ -27,6 +27,11 @@ export function readError(error: unknown): Error {
   return unavailable(error)
 }
 
+/** Whether no member could be selected for the command. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof Error && error.name === 'MongoServerSelectionError'
+}
+
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.name === 'MongoServerError' && error.code === 11_000
 }

@@ -1,0 +1,67 @@
+import { MongoClient, ReadConcern } from 'mongodb'
+import type { Db } from 'mongodb'
+import { TimeoutError } from '@quintet/chassis/clock'
+
+export const connectionsMax = 32
+const connectTimeoutMs = 2_000
+export const selectionTimeoutMs = 2_000
+export const checkoutTimeoutMs = 1_000
+const commandTimeoutMs = 2_000
+/** For a server that does not enforce the time limit of commands any more; the connection is closed then. */
+const socketTimeoutMs = 4_000
+/** Longer than all of these together. Without it, a command whose connection is lost can wait forever in the driver. */
+const abortTimeoutMs = 8_000
+const heartbeatMs = 1_000
+const idleTimeoutMs = 60_000
+
+/** Options of every command: the time limit for the server, and the signal that ends it in the driver. */
+export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
+
+/** A client of the database that the URL names; throws a plain error where it names none. */
+export function createMongoClient(url: string): MongoClient {
+  if (!/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url))
+    throw new Error('The URL of MongoDB must name a database, as in mongodb://host/guid_db.')
+  return new MongoClient(url, {
+    appName: 'quintet',
+    retryWrites: false,
+    maxPoolSize: connectionsMax,
+    maxIdleTimeMS: idleTimeoutMs,
+    connectTimeoutMS: connectTimeoutMs,
+    serverSelectionTimeoutMS: selectionTimeoutMs,
+    waitQueueTimeoutMS: checkoutTimeoutMs,
+    socketTimeoutMS: socketTimeoutMs,
+    heartbeatFrequencyMS: heartbeatMs,
+  })
+}
+
+/** The concerns are set here, since options in the URL would take precedence over those of the client. */
+export function databaseOf(client: MongoClient): Db {
+  return client.db(undefined, {
+    writeConcern: { w: 'majority', journal: true, wtimeoutMS: commandTimeoutMs },
+    readConcern: new ReadConcern('majority'),
+    readPreference: 'primary',
+  })
+}
+
+/** Whether the server is known to have, or may have, other members beside it. */
+export function watchReplication(client: MongoClient): () => boolean {
+  let isReplicated = true
+  client.on('serverDescriptionChanged', ({ newDescription }) => {
+    if (newDescription.type !== 'Unknown') isReplicated = newDescription.type !== 'Standalone'
+  })
+  return () => isReplicated
+}
+
+/** Runs a command that is aborted when it takes too long, so that it returns its connection to the pool. */
+export async function runCommand<R>(command: (options: CommandOptions) => Promise<R>): Promise<R> {
+  const abort = new AbortController()
+  const timer = setTimeout(
+    () => abort.abort(new TimeoutError('A command was lost with its connection.')),
+    abortTimeoutMs,
+  )
+  try {
+    return await command({ maxTimeMS: commandTimeoutMs, signal: abort.signal })
+  } finally {
+    clearTimeout(timer)
+  }
+}
