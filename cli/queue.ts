@@ -2,6 +2,7 @@ import { loadConfig, readSettings } from '@quintet/chassis/config'
 import { AppError } from '@quintet/chassis/errors'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
+import { billingQueue } from '@quintet/contracts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
@@ -11,7 +12,7 @@ import { UsageError } from './usage-error.ts'
 export async function queue(words: readonly string[]): Promise<void> {
   const brokers: Queue[] = []
   try {
-    for (const url of queueUrls()) brokers.push(await openQueue(url))
+    for (const url of queueUrls()) brokers.push(await openQueue(url, { queues: [billingQueue] }))
     process.stdout.write(await runQueueCommand(brokers, words))
   } catch (error) {
     throw error instanceof AppError ? new UsageError(error.message) : error

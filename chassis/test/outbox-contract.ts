@@ -11,18 +11,18 @@ import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database
 import type { Database, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { createRelay, createSqlOutbox, exportOutboxMetrics, outboxStatement } from '@quintet/chassis/outbox'
-import { openQueue } from '@quintet/chassis/queue'
+import { openStreamQueue } from '@quintet/chassis/queue'
 import type { OutboxMessage, OutboxTable } from '@quintet/chassis/outbox'
-import type { Queue } from '@quintet/chassis/queue'
+import type { Queue, WorkQueue } from '@quintet/chassis/queue'
 import { sql } from 'kysely'
 import { migrations } from './database-contract.ts'
 import type { CreateDatabaseUrl } from './database-contract.ts'
 import { createMetrics } from '@quintet/chassis/telemetry'
-import { createGate, ids, take } from './queue-contract.ts'
+import { createGate, ids, take } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
 type Tables = OutboxTable & { account: { id: string; balance: number } }
-type Publishing = Pick<Queue, 'publishAll'>
+type Publishing = Pick<WorkQueue, 'publishAll'>
 
 const startMs = Date.UTC(2030, 0, 1)
 
@@ -334,7 +334,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
   })
 }
 
-type Messages = Parameters<Queue['publishAll']>[1]
+type Messages = Parameters<WorkQueue['publishAll']>[1]
 type RelayOptions = Partial<Parameters<typeof createRelay>[0]> & { database?: Database<Tables> }
 
 type Row = Omit<OutboxMessage, 'createdAt'> & { queue: string }
@@ -367,7 +367,7 @@ async function createWorldOn(databaseUrl: string, t: TestContext, testClock?: Cl
   // What is embedded brings itself up to date.
   if (!databaseUrl.startsWith('sqlite:')) await withMigrator(databaseUrl, { migrations }, migrateUp)
   const database = await openOutbox()
-  const queue = await openQueue(queueUrl, { clock: used })
+  const queue = await openStreamQueue(queueUrl, { clock: used })
   closing.push(queue.close)
   const statement = ({ queue: name, ...message }: Row) =>
     outboxStatement(database.query, name)({ ...message, createdAt: used.now() })

@@ -2,22 +2,25 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { openQueue } from '@quintet/chassis/queue'
+import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import type { Channel } from 'amqplib'
-import { ids, isAppError, message, take, testQueue } from './queue-contract.ts'
-import type { QueueWorld } from './queue-contract.ts'
+import { testQueueAdmin } from './queue-contract/queue-admin.ts'
+import { testWorkQueue } from './queue-contract/work-queue.ts'
+import { ids, isAppError, message, take } from './queue-contract/world.ts'
+import type { World } from './queue-contract/world.ts'
 import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('amqp')
 if (url !== undefined) {
-  testQueue('amqp', (t) => createWorld(t, url), [])
+  testWorkQueue('amqp', (t) => createWorld(t, url), [])
+  testQueueAdmin('amqp', (t) => createWorld(t, url))
   testAmqp(url)
 }
 
 function testAmqp(url: string): void {
-  test('amqp: a classic queue that is there is taken as it is, with what other programs put into it', async (t: TestContext) => {
+  test('amqp: an existing classic queue is used as it is, with the messages of other programs', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channel = await openChannel(t, url)
     const name = world.nameOf('work')
@@ -32,7 +35,7 @@ function testAmqp(url: string): void {
     t.assert.equal(own?.id, 'a')
   })
 
-  test('amqp: on a classic queue too a failing message comes again, and ends among the dead letters', async (t: TestContext) => {
+  test('amqp: on a classic queue too a failing message is retried, and becomes a dead letter', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channel = await openChannel(t, url)
     await channel.assertQueue(world.nameOf('work'), { durable: true })
@@ -51,7 +54,7 @@ function testAmqp(url: string): void {
     ])
   })
 
-  test('amqp: a queue that forgets its messages is refused with words', async (t: TestContext) => {
+  test('amqp: a queue that is not durable is refused with the reason', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channel = await openChannel(t, url)
     await channel.assertQueue(world.nameOf('work'), { durable: false })
@@ -59,7 +62,7 @@ function testAmqp(url: string): void {
     await t.assert.rejects(queue.publish('work', message('a')), /is not durable/)
   })
 
-  test('amqp: a message that finds no queue is refused although the broker confirms it, and the next one makes the queue anew', async (t: TestContext) => {
+  test('amqp: a message without a queue is rejected although the broker confirms it, and the next one declares the queue again', async (t: TestContext) => {
     const world = createWorld(t, url)
     const queue = await world.open()
     await queue.publish('work', message('a'))
@@ -69,7 +72,7 @@ function testAmqp(url: string): void {
     t.assert.deepEqual(ids(await take(queue, 1)), ['c'])
   })
 
-  test('amqp: a consumer goes on when its queue is deleted and made anew', async (t: TestContext) => {
+  test('amqp: a consumer continues when its queue is deleted and declared again', async (t: TestContext) => {
     const world = createWorld(t, url)
     const queue = await world.open()
     const taken: string[] = []
@@ -77,7 +80,7 @@ function testAmqp(url: string): void {
     await queue.publish('work', message('a'))
     await until(() => taken.includes('a'))
     await (await openChannel(t, url)).deleteQueue(world.nameOf('work'))
-    // The broker tells its consumer of the deletion, unless a queue of that name is back before.
+    // The broker notifies the consumer of the deletion, unless a queue of that name exists again by then.
     await pause(500)
     await until(async () => {
       await queue.publish('work', message('b')).catch(() => {})
@@ -85,7 +88,7 @@ function testAmqp(url: string): void {
     })
   })
 
-  test('amqp: JSON that another program sent arrives byte for byte', async (t: TestContext) => {
+  test('amqp: JSON of another program is delivered byte for byte', async (t: TestContext) => {
     const world = createWorld(t, url)
     const queue = await world.open()
     await queue.depth('work')
@@ -98,12 +101,25 @@ function testAmqp(url: string): void {
     t.assert.partialDeepStrictEqual(await take(queue, 1), [{ id: 'x', body }])
   })
 
-  test('amqp: a message with a key is refused, since its order could not be kept', async (t: TestContext) => {
+  test('amqp: a message with a key is rejected, since its order could not be kept', async (t: TestContext) => {
     const queue = await createWorld(t, url).open()
     await t.assert.rejects(queue.publish('work', message('a', 'key')), /keeps no order by key/)
   })
 
-  test('amqp: more at once than may be on their way are refused, and none is lost', async (t: TestContext) => {
+  test('amqp: `quintet queue` lists, shows and drops what a queue holds that this client has not used', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const name = world.nameOf('work')
+    await (await world.open()).publish('work', message('a'))
+    const admin = await openQueue(url, { queues: [name] })
+    t.after(() => admin.close())
+    const command = (...words: string[]) => runQueueCommand([admin], words)
+    await until(async () => new RegExp(`^${name} +1 `, 'm').test(await command('list')))
+    t.assert.match(await command('show', name), /body of a/)
+    t.assert.match(await command('show', `${name}.dead`), /holds nothing/)
+    t.assert.match(await command('drop', name, 'a'), /^1 message removed/)
+  })
+
+  test('amqp: publications beyond the limit in flight are rejected, and none is lost', async (t: TestContext) => {
     const queue = await createWorld(t, url).open()
     await queue.publish('work', message('first'))
     const outcomes = await Promise.allSettled(
@@ -114,21 +130,21 @@ function testAmqp(url: string): void {
     await until(async () => (await queue.depth('work')) === 3_001 - refused.length)
   })
 
-  test('amqp: a broker that is not there is told at once, and by nothing that has its password', async (t: TestContext) => {
+  test('amqp: an unavailable broker is reported at once, without its password', async (t: TestContext) => {
     const queue = await openQueue('amqp://somebody:secret@127.0.0.1:1')
     t.after(() => queue.close())
-    const told = await queue.publish('work', message('a')).catch((error: unknown) => error)
-    t.assert.ok(isAppError('dependency_down')(told))
-    t.assert.doesNotMatch(String(told), /secret/)
+    const refusal = await queue.publish('work', message('a')).catch((error: unknown) => error)
+    t.assert.ok(isAppError('dependency_down')(refusal))
+    t.assert.doesNotMatch(String(refusal), /secret/)
     const startedAt = performance.now()
     await t.assert.rejects(queue.ping(), isAppError('dependency_down'))
     t.assert.ok(performance.now() - startedAt < 1_000)
   })
 }
 
-type AmqpWorld = QueueWorld & { nameOf(queue: string): string }
+type AmqpWorld = World<Queue> & { nameOf(queue: string): string }
 
-/** Queues whose names begin in a way of their own, and are gone after the test. */
+/** Queues with a prefix of their own, which are deleted after the test. */
 function createWorld(t: TestContext, url: string): AmqpWorld {
   const prefix = `test-${randomBytes(6).toString('hex')}.`
   const opened: Queue[] = []

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { openQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
-import { isAppError, message } from './queue-contract.ts'
+import { isAppError, message } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)

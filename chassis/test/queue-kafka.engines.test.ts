@@ -3,19 +3,25 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Admin } from '@platformatic/kafka'
-import { openQueue } from '@quintet/chassis/queue'
-import { isAppError, testQueue } from './queue-contract.ts'
-import type { QueueWorld } from './queue-contract.ts'
+import { openStreamQueue } from '@quintet/chassis/queue'
+import type { EventStream, Queue } from '@quintet/chassis/queue'
+import { testEventStream } from './queue-contract/event-stream.ts'
+import { testQueueAdmin } from './queue-contract/queue-admin.ts'
+import { testWorkQueue } from './queue-contract/work-queue.ts'
+import { isAppError } from './queue-contract/world.ts'
+import type { World } from './queue-contract/world.ts'
 import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('kafka')
 
 if (url !== undefined) {
-  testQueue('kafka', (t) => createWorld(t, url), ['order', 'streams'])
+  testWorkQueue('kafka', (t) => createWorld(t, url), ['order'])
+  testEventStream('kafka', (t) => createWorld(t, url), { retention: false })
+  testQueueAdmin('kafka', (t) => createWorld(t, url))
 }
 
-/** Topics whose names begin in a way of their own, and are gone after the test. */
-function createWorld(t: TestContext, url: string): QueueWorld {
+/** Topics with a prefix of their own, which are deleted after the test. */
+function createWorld(t: TestContext, url: string): World<Queue & EventStream> {
   const prefix = `test-${randomBytes(6).toString('hex')}.`
   const { host } = new URL(url)
   const own = `kafka://${host}/${prefix}?partitions=4`
@@ -31,7 +37,7 @@ function createWorld(t: TestContext, url: string): QueueWorld {
     url: own,
     pass: (ms) => pause(ms),
     async open() {
-      const queue = await openQueue(own)
+      const queue = await openStreamQueue(own)
       closing.push(() => queue.close())
       return queue
     },
@@ -45,17 +51,17 @@ function createWorld(t: TestContext, url: string): QueueWorld {
   }
 }
 
-test('kafka: a URL that is wrong is told with all its faults, and without its password', async (t: TestContext) => {
-  const told = await openQueue('kafka://ada:secret@host:x/pre fix?partitions=0&sasl=magic&color=red').catch(
-    String,
-  )
+test('kafka: an invalid URL is refused with all its faults and without its password', async (t: TestContext) => {
+  const error = await openStreamQueue(
+    'kafka://ada:secret@host:x/pre fix?partitions=0&sasl=magic&color=red',
+  ).catch(String)
   for (const fault of [/"host:x"/, /prefix/, /partitions/, /sasl/, /"color"/])
-    t.assert.match(String(told), fault)
-  t.assert.doesNotMatch(String(told), /secret/)
+    t.assert.match(String(error), fault)
+  t.assert.doesNotMatch(String(error), /secret/)
 })
 
-test('kafka: brokers that are not there are told soon, and by nothing that has their password', async (t: TestContext) => {
-  const queue = await openQueue('kafka://ada:secret@127.0.0.1:1')
+test('kafka: unavailable brokers are reported within 4 s, without the password', async (t: TestContext) => {
+  const queue = await openStreamQueue('kafka://ada:secret@127.0.0.1:1')
   t.after(() => queue.close())
   const message = { id: 'a', key: '', body: 'a' }
   for (const work of [
@@ -64,19 +70,9 @@ test('kafka: brokers that are not there are told soon, and by nothing that has t
     queue.ping,
   ]) {
     const startedAt = performance.now()
-    const told = await work().then(String, (error: unknown) => error)
-    t.assert.ok(isAppError('dependency_down')(told))
-    t.assert.doesNotMatch(String(told), /secret/)
+    const error = await work().then(String, (cause: unknown) => cause)
+    t.assert.ok(isAppError('dependency_down')(error))
+    t.assert.doesNotMatch(String(error), /secret/)
     t.assert.ok(performance.now() - startedAt < 4_000)
   }
-})
-
-test('kafka: publishing once is refused with words, since no broker remembers keys', async (t: TestContext) => {
-  const queue = await openQueue('kafka://127.0.0.1:1')
-  t.after(() => queue.close())
-  const once = { key: 'k', forMs: 1_000 }
-  await t.assert.rejects(
-    queue.publish('work', { id: 'a', key: '', body: 'a' }, { once }),
-    /does not remember/,
-  )
 })

@@ -6,18 +6,25 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
-import { openQueue } from '@quintet/chassis/queue'
-import type { Delivery } from '@quintet/chassis/queue'
-import { createGate, ids, isAppError, message, take, testQueue } from './queue-contract.ts'
+import { openOnceQueue, openQueue, openStreamQueue } from '@quintet/chassis/queue'
+import type { Delivery, OpenOptions } from '@quintet/chassis/queue'
+import { testEventStream } from './queue-contract/event-stream.ts'
+import { testPublishOnce } from './queue-contract/publish-once.ts'
+import { testQueueAdmin } from './queue-contract/queue-admin.ts'
+import { testWorkQueue } from './queue-contract/work-queue.ts'
+import { createGate, ids, isAppError, message, take } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
-testQueue('sqlite', createWorld)
+testWorkQueue('sqlite', (t) => createWorld(t, openQueue), ['order', 'deduplication', 'attempts'])
+testPublishOnce('sqlite', (t) => createWorld(t, openOnceQueue))
+testEventStream('sqlite', (t) => createWorld(t, openStreamQueue), { retention: true })
+testQueueAdmin('sqlite', (t) => createWorld(t, openQueue))
 
-test('sqlite: a queue holds exactly its limit, those being handled among them', async (t: TestContext) => {
+test('sqlite: a queue holds exactly its limit, including the messages that are being handled', async (t: TestContext) => {
   const gate = createGate(t)
-  const queue = await createWorld(t).open()
+  const queue = await createWorld(t, openQueue).open()
   const publish = (i: number) => queue.publish('work', message(`m${i}`), { limit: 50 })
   const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => publish(i)))
   t.assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 50)
@@ -38,18 +45,17 @@ test('sqlite: a queue holds exactly its limit, those being handled among them', 
   t.assert.equal(await queue.depth('work'), 40)
 })
 
-test('sqlite: a full queue still takes a message that it holds', async (t: TestContext) => {
-  const queue = await createWorld(t).open()
+test('sqlite: a full queue accepts a message that it holds already', async (t: TestContext) => {
+  const queue = await createWorld(t, openQueue).open()
   await queue.publish('work', message('a'), { limit: 1 })
   await queue.publish('work', message('a'), { limit: 1 })
   t.assert.deepEqual(ids(await queue.list('work')), ['a'])
 })
 
-test('sqlite: keys that have lapsed are forgotten, however many there were', async (t: TestContext) => {
-  const world = createWorld(t)
+test('sqlite: expired keys are removed, however many there are', async (t: TestContext) => {
+  const world = createWorld(t, openOnceQueue)
   const queue = await world.open()
-  const publish = (i: number) =>
-    queue.publish('work', message(`m${i}`), { once: { key: `k${i}`, forMs: 1000 } })
+  const publish = (i: number) => queue.publishOnce('work', message(`m${i}`), { key: `k${i}`, forMs: 1000 })
   await Promise.all(Array.from({ length: 20 }, (_, i) => publish(i)))
   t.assert.equal(world.look('select count(*) from publication'), 20)
   world.clock.advance(1000)
@@ -57,9 +63,9 @@ test('sqlite: keys that have lapsed are forgotten, however many there were', asy
   t.assert.equal(world.look('select count(*) from publication'), 15)
 })
 
-test('sqlite: a handler that takes longer than its lease keeps its message', async (t: TestContext) => {
+test('sqlite: the lease of a message is renewed while its handler runs', async (t: TestContext) => {
   const gate = createGate(t)
-  const world = createWorld(t)
+  const world = createWorld(t, openQueue)
   const queue = await world.open()
   const attempts: number[] = []
   const handle = ({ attempt }: Delivery) => {
@@ -79,9 +85,9 @@ test('sqlite: a handler that takes longer than its lease keeps its message', asy
   t.assert.equal(await queue.depth('work'), 0)
 })
 
-test('sqlite: whoever lost its lease can neither acknowledge nor fail the message of another', async (t: TestContext) => {
+test('sqlite: a consumer that lost its lease can neither acknowledge nor fail the message of another', async (t: TestContext) => {
   const gates = [createGate(t), createGate(t), createGate(t)]
-  const world = createWorld(t)
+  const world = createWorld(t, openQueue)
   const queue = await world.open()
   const begun: number[] = []
   const handle = async ({ attempt }: Delivery) => {
@@ -100,7 +106,7 @@ test('sqlite: whoever lost its lease can neither acknowledge nor fail the messag
   await until(() => begun.length === 3)
   gates[0]?.open()
   gates[1]?.open()
-  // Whatever the two had to say is said before a later publication is answered.
+  // The outcomes of the two are committed before later publications.
   await queue.publish('other', message('x'))
   await queue.publish('other', message('y'))
   t.assert.equal(await queue.depth('work'), 1)
@@ -111,9 +117,9 @@ test('sqlite: whoever lost its lease can neither acknowledge nor fail the messag
   t.assert.deepEqual(begun, [1, 2, 3])
 })
 
-test('sqlite: what was taken and not begun when the lease lapsed is left to others', async (t: TestContext) => {
+test('sqlite: a fetched message whose lease expired before it was delivered is left to other consumers', async (t: TestContext) => {
   const gate = createGate(t)
-  const world = createWorld(t)
+  const world = createWorld(t, openQueue)
   const queue = await world.open()
   const begun: string[] = []
   const handle = ({ id, attempt }: Delivery) => {
@@ -132,9 +138,9 @@ test('sqlite: what was taken and not begun when the lease lapsed is left to othe
   t.assert.deepEqual(begun, ['a1', 'c1'])
 })
 
-test('sqlite: a key with a long queue behind it does not keep others from being claimed', async (t: TestContext) => {
+test('sqlite: a key with many messages does not block other keys', async (t: TestContext) => {
   const gate = createGate(t)
-  const queue = await createWorld(t).open()
+  const queue = await createWorld(t, openQueue).open()
   const hot = Array.from({ length: 2000 }, (_, i) => message(`h${i}`, 'hot'))
   await queue.publishAll('work', hot)
   await queue.publish('work', message('cold', 'cold'))
@@ -154,8 +160,8 @@ test('sqlite: a key with a long queue behind it does not keep others from being 
   t.assert.equal(await queue.depth('work'), 2000 - handled.length)
 })
 
-test('sqlite: the depth of a queue is the number of its messages, whatever happens to them', async (t: TestContext) => {
-  const world = createWorld(t)
+test('sqlite: the depth of a queue is the number of its messages after retries, replays and removals', async (t: TestContext) => {
+  const world = createWorld(t, openQueue)
   const queue = await world.open()
   const handle = async ({ id, attempt }: Delivery) => {
     if (id.endsWith('3')) throw new Error('always')
@@ -173,11 +179,24 @@ test('sqlite: the depth of a queue is the number of its messages, whatever happe
   for (const name of ['work', 'work.dead']) t.assert.equal(await queue.depth(name), world.count(name), name)
 })
 
-test('sqlite: an URL that no adapter knows is refused with those that are known', async (t: TestContext) => {
+test('A URL of another scheme is refused with the known schemes', async (t: TestContext) => {
   await t.assert.rejects(openQueue('carrier-pigeon://loft'), /carrier-pigeon.*sqlite:/)
 })
 
-test('The pause grows from 100 ms to 10 s and is never less than half of its full length', (t: TestContext) => {
+test('A broker without streams, or without the keys of publications, is refused where they are needed', async (t: TestContext) => {
+  await t.assert.rejects(
+    openStreamQueue('amqp://127.0.0.1:1'),
+    /"amqp:".*use one of sqlite:, kafka:, kafkas:$/,
+  )
+  await t.assert.rejects(openOnceQueue('kafka://127.0.0.1:1'), /"kafka:".*use one of sqlite:, amqp:, amqps:$/)
+  const queue = await createWorld(t, openQueue).open()
+  // @ts-expect-error -- A queue of any broker has no streams.
+  void queue.append
+  // @ts-expect-error -- Nor has it keys of publications.
+  void queue.publishOnce
+})
+
+test('The exponential backoff grows from 100 ms to 10 s, and is at least half of its full length', (t: TestContext) => {
   for (const [attempt, fullMs] of [
     [1, 100],
     [2, 200],
@@ -191,7 +210,10 @@ test('The pause grows from 100 ms to 10 s and is never less than half of its ful
   }
 })
 
-function createWorld(t: TestContext) {
+function createWorld<T extends { close(): Promise<void> }>(
+  t: TestContext,
+  open: (url: string, options: OpenOptions) => Promise<T>,
+) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-queue-'))
   const path = join(folder, 'queue.db')
   const clock = createManualClock(startMs)
@@ -214,7 +236,7 @@ function createWorld(t: TestContext) {
     pass: clock.advance,
     look,
     async open() {
-      const queue = await openQueue(`sqlite:${path}`, { clock })
+      const queue = await open(`sqlite:${path}`, { clock })
       opened.push(queue)
       return queue
     },

@@ -20,7 +20,11 @@ export function milliseconds(defaultMs: number, bounds: Bounds): TInteger {
 }
 
 /** Where a port keeps its data: the scheme, given with its colon, chooses the adapter, which judges the rest. */
-export function embeddableUrl(options: { default: string; schemes: string[]; description: string }): TString {
+export function embeddableUrl(options: {
+  default: string
+  schemes: readonly string[]
+  description: string
+}): TString {
   const { schemes, ...annotations } = options
   const pattern = `^(?:${schemes.map(RegExp.escape).join('|')})`
   return Type.String({ ...annotations, pattern, expected: `a URL that starts with ${schemes.join(' or ')}` })

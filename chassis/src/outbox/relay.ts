@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { exponentialBackoffMs } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import type { Message, Queue } from '../queue/index.ts'
+import type { Message, WorkQueue } from '../queue/index.ts'
 
 /** Messages that were committed together with the change they describe, and are not published yet. */
 export type Outbox = {
@@ -61,7 +61,7 @@ export function createRelay({
   leaseMs = 10_000,
 }: {
   outbox: Outbox
-  queue: Pick<Queue, 'publishAll'>
+  queue: Pick<WorkQueue, 'publishAll'>
   clock: Clock
   /** Event streams by name, with how to append to each; all other names are queues. */
   streams?: Readonly<Record<string, (messages: readonly Message[]) => Promise<void>>>

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { AppError, invalid } from '../errors/index.ts'
 import { liveQueueOf } from './port.ts'
-import type { StoredMessage, Queue } from './port.ts'
+import type { QueueAdmin, StoredMessage } from './port.ts'
 
 export const queueCommandUsage = `
   quintet queue list                        all queues: how many messages each holds, and the age of its oldest
@@ -18,7 +18,10 @@ const bodyLengthMax = 2_000
  * What an operator asks in words of the queues of several brokers, while services run or not; resolves to the text to be
  * printed. Rejects with an AppError whose message says what the words lack.
  */
-export async function runQueueCommand(brokers: readonly Queue[], words: readonly string[]): Promise<string> {
+export async function runQueueCommand(
+  brokers: readonly QueueAdmin[],
+  words: readonly string[],
+): Promise<string> {
   const { positionals, values } = parse(words)
   const [action = '', name = '', id = ''] = positionals
   const { length } = positionals
@@ -48,7 +51,7 @@ function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: 
 }
 
 /** A queue of dead letters comes with the first of them, and is known as long as its queue is. */
-async function brokerOf(brokers: readonly Queue[], name: string): Promise<Queue> {
+async function brokerOf(brokers: readonly QueueAdmin[], name: string): Promise<QueueAdmin> {
   const known: string[] = []
   for (const broker of brokers) {
     const names = (await broker.queues()).map((queue) => queue.name)
@@ -59,7 +62,7 @@ async function brokerOf(brokers: readonly Queue[], name: string): Promise<Queue>
   throw new AppError('not_found', `There is no queue ${printable(name)}; ${others}.`)
 }
 
-async function list(brokers: readonly Queue[]): Promise<string> {
+async function list(brokers: readonly QueueAdmin[]): Promise<string> {
   const queues = (await Promise.all(brokers.map((broker) => broker.queues()))).flat()
   if (queues.length === 0) return 'There are no queues yet.\n'
   const rows = queues.map(({ name, depth, oldestAgeMs }) => [
@@ -70,7 +73,11 @@ async function list(brokers: readonly Queue[]): Promise<string> {
   return table([['queue', 'depth', 'oldest'], ...rows])
 }
 
-async function show(broker: Queue, name: string, page: { limit: number; after: number }): Promise<string> {
+async function show(
+  broker: QueueAdmin,
+  name: string,
+  page: { limit: number; after: number },
+): Promise<string> {
   const messages = await broker.list(name, page)
   if (messages.length === 0) return `${printable(name)} holds nothing${page.after > 0 ? ' more' : ''}.\n`
   const last = messages.length === page.limit ? messages.at(-1) : undefined
@@ -78,13 +85,13 @@ async function show(broker: Queue, name: string, page: { limit: number; after: n
   return messages.map(describe).join('\n') + more
 }
 
-async function replay(broker: Queue, name: string, id: string): Promise<string> {
+async function replay(broker: QueueAdmin, name: string, id: string): Promise<string> {
   const count = await broker.replay(name, id)
   if (count === 0 && id !== 'all') throw missing(name, id)
   return `${messagesOf(count)} put back into ${printable(liveQueueOf(name))}.\n`
 }
 
-async function drop(broker: Queue, name: string, id: string): Promise<string> {
+async function drop(broker: QueueAdmin, name: string, id: string): Promise<string> {
   const count = await broker.drop(name, id)
   if (count === 0 && id !== 'all') throw missing(name, id)
   return `${messagesOf(count)} removed from ${printable(name)}.\n`

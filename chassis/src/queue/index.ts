@@ -1,34 +1,73 @@
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
-import type { Queue } from './port.ts'
+import type { EventStream, OncePublisher, Queue } from './port.ts'
 
 export * from './port.ts'
 export { queueCommandUsage, runQueueCommand } from './command.ts'
 export { exportQueueMetrics } from './metrics.ts'
 
-/** Opens the queue that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
-export async function openQueue(
-  url: string,
-  { clock = systemClock }: { clock?: Clock } = {},
-): Promise<Queue> {
-  const scheme = url.slice(0, url.indexOf(':') + 1)
-  const open = adapters[scheme]
-  if (open === undefined) {
-    const known = Object.keys(adapters).join(', ')
-    throw new Error(`There is no queue adapter for "${scheme}"; known: ${known}`)
-  }
-  return open(url, clock)
+export type OpenOptions = {
+  readonly clock?: Clock
+  /** Queues to list, for a broker that cannot list its own: RabbitMQ. Those that were used here are listed anyway. */
+  readonly queues?: readonly string[]
 }
 
-const kafka = async (url: string, clock: Clock) =>
-  (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock)
-const amqp = async (url: string, clock: Clock) =>
-  (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, clock)
+type Adapters<T> = Readonly<Record<string, (url: string, options: Required<OpenOptions>) => Promise<T>>>
 
-const adapters: Readonly<Record<string, (url: string, clock: Clock) => Promise<Queue>>> = {
-  'sqlite:': async (url, clock) => (await import('./sqlite/sqlite-queue.ts')).openSqliteQueue(url, clock),
-  'amqp:': amqp,
-  'amqps:': amqp,
-  'kafka:': kafka,
-  'kafkas:': kafka,
+const openSqlite = async (url: string, { clock }: Required<OpenOptions>) =>
+  (await import('./sqlite/sqlite-queue.ts')).openSqliteQueue(url, clock)
+const openAmqp = async (url: string, { clock, queues }: Required<OpenOptions>) =>
+  (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, clock, queues)
+const openKafka = async (url: string, { clock }: Required<OpenOptions>) =>
+  (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock)
+
+// A table for each thing that a service may need, in which the compiler accepts only adapters that offer it.
+const queueAdapters: Adapters<Queue> = {
+  'sqlite:': openSqlite,
+  'amqp:': openAmqp,
+  'amqps:': openAmqp,
+  'kafka:': openKafka,
+  'kafkas:': openKafka,
+}
+const onceAdapters: Adapters<Queue & OncePublisher> = {
+  'sqlite:': openSqlite,
+  'amqp:': openAmqp,
+  'amqps:': openAmqp,
+}
+const streamAdapters: Adapters<Queue & EventStream> = {
+  'sqlite:': openSqlite,
+  'kafka:': openKafka,
+  'kafkas:': openKafka,
+}
+
+/** The schemes of brokers with event streams, for settings. */
+export const streamSchemes: readonly string[] = Object.keys(streamAdapters)
+
+/** Opens the queues that a URL names; the scheme selects the adapter, whose client library is loaded only then. */
+export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue> {
+  return open(queueAdapters, url, options)
+}
+
+/** The same, of a broker that recognizes repeated publications. */
+export async function openOnceQueue(url: string, options: OpenOptions = {}): Promise<Queue & OncePublisher> {
+  return open(onceAdapters, url, options)
+}
+
+/** The same, of a broker that has event streams as well. */
+export async function openStreamQueue(url: string, options: OpenOptions = {}): Promise<Queue & EventStream> {
+  return open(streamAdapters, url, options)
+}
+
+function open<T>(
+  adapters: Adapters<T>,
+  url: string,
+  { clock = systemClock, queues = [] }: OpenOptions,
+): Promise<T> {
+  const scheme = url.slice(0, url.indexOf(':') + 1)
+  const adapter = adapters[scheme]
+  if (adapter === undefined) {
+    const schemes = Object.keys(adapters).join(', ')
+    throw new Error(`No queue adapter for "${scheme}" offers what is needed; use one of ${schemes}`)
+  }
+  return adapter(url, { clock, queues })
 }

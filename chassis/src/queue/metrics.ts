@@ -1,10 +1,10 @@
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
 import { deadQueueOf } from './port.ts'
-import type { Queue } from './port.ts'
+import type { WorkQueue } from './port.ts'
 
 /** Shows how many messages a queue and its dead letters hold, read from it whenever Prometheus asks. */
-export function exportQueueMetrics(registry: Registry, queue: Queue, name: string): void {
+export function exportQueueMetrics(registry: Registry, queue: Pick<WorkQueue, 'depth'>, name: string): void {
   new Gauge({
     name: 'queue_depth',
     help: 'Messages held now, those being handled among them; dead letters under their own queue.',
@@ -17,6 +17,6 @@ export function exportQueueMetrics(registry: Registry, queue: Queue, name: strin
 }
 
 /** A queue that is away must not take the other metrics with it. */
-async function depthOf(queue: Queue, name: string): Promise<number> {
+async function depthOf(queue: Pick<WorkQueue, 'depth'>, name: string): Promise<number> {
   return queue.depth(name).catch(() => Number.NaN)
 }

@@ -1,6 +1,6 @@
 import { invalid } from '../errors/index.ts'
 
-/** `id` tells one message from all others; messages of one `key` keep their order, and '' is the key of those without. */
+/** `id` identifies the message. Messages of one `key` keep their order; those without a key have '' as theirs. */
 export type Message = {
   readonly id: string
   readonly key: string
@@ -8,50 +8,115 @@ export type Message = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A message as it is handed out; `attempt` is 1 for the first time. */
+/** A message as a handler gets it; `attempt` counts from 1. */
 export type Delivery = Message & { readonly attempt: number }
 
-/** The bound of a queue; what comes when it is reached is refused. */
-export type QueueOptions = {
-  /** How many messages the queue holds, those being handled among them; 100,000 unless it is said. */
+export type PublishOptions = {
+  /** How many messages the queue may hold, including those that are being handled; 100,000 by default. */
   readonly limit?: number
 }
 
-/** For so long `key` stands for the message that was published under it, whatever has become of that message since. */
-export type PublishOnce = { readonly key: string; readonly forMs: number }
-
-/** What a stream keeps. */
-export type StreamOptions = {
-  /** How many of the newest messages; 100,000 unless it is said. More are kept where they were appended together. */
-  readonly keptMax?: number
+/**
+ * Published messages are durable, and are delivered at least once: until a handler resolves for them. Handlers must
+ * therefore be idempotent. Messages of one key are delivered in the order of publishing, each after the one before it was
+ * handled or dead-lettered. A failed message is retried after a pause; after its last attempt, or a `PoisonMessage`, it
+ * becomes a dead letter in the queue `<queue>.dead`, and blocks nothing.
+ */
+export type WorkQueue = {
+  /**
+   * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, and with `dependency_down` when
+   * the broker is unavailable. A message that the queue still holds is not stored a second time, where the broker can tell
+   * by its id.
+   */
+  publish(queue: string, message: Message, options?: PublishOptions): Promise<void>
+  /** Publishes all of them or, when it rejects, none. */
+  publishAll(queue: string, messages: readonly Message[], options?: PublishOptions): Promise<void>
+  consume(queue: string, handler: (delivery: Delivery) => Promise<void>, options?: ConsumeOptions): Consumer
+  /**
+   * Delivers up to `batchMax` messages at a time, no two of one key. The handler resolves to the failed ones with their
+   * errors; if it rejects, all have failed. `concurrency` counts batches.
+   */
+  consumeBatches(queue: string, handler: BatchHandler, options?: BatchOptions): Consumer
+  /** How many messages the queue holds, including those that are being handled. */
+  depth(queue: string): Promise<number>
+  ping(): Promise<void>
+  /** Stops the consumers, then closes the connection. */
+  close(): Promise<void>
 }
-
-/** A message of a stream; `position` says where it stands, and what to read on from. */
-export type StreamMessage = Message & { readonly position: number; readonly appendedAt: number }
 
 export type ConsumeOptions = {
   /** How many handlers run at a time. */
   readonly concurrency?: number
-  /** How many messages are taken ahead of the handlers, those being handled among them. */
+  /** How many messages are fetched ahead, including those that are being handled. */
   readonly prefetch?: number
-  /** After so many failures the message goes to the dead letters. */
+  /** After so many failed attempts a message becomes a dead letter. */
   readonly attemptsMax?: number
-  /** How long to wait after a failure; `attempt` is the one that failed. */
+  /** The pause after a failure; `attempt` is the one that failed. */
   readonly backoffMs?: (attempt: number) => number
-  /** A consumer that has not been heard of for so long has died, and its messages are handed to others. */
+  /** A consumer that has not renewed its leases for so long counts as dead, and its messages go to others. */
   readonly leaseMs?: number
 }
+
+export type BatchOptions = ConsumeOptions & { readonly batchMax?: number }
 
 export type BatchHandler = (deliveries: readonly Delivery[]) => Promise<ReadonlyMap<Delivery, unknown>>
 
 export type Consumer = {
-  /** Takes no more, waits for what is being handled, and gives back what was taken and not begun. */
+  /** Waits for the running handlers, and returns the fetched messages that were not delivered. */
   stop(): Promise<void>
+}
+
+/** For brokers through which a retried publication has no further effect, also after the message was handled. */
+export type OncePublisher = {
+  /**
+   * Publishes, unless `once.key` stands for a message already: then `repeated` if that has the same id, else it rejects with
+   * `conflict`. RabbitMQ stores no keys: there a repeated message is stored again, under the same id.
+   */
+  publishOnce(
+    queue: string,
+    message: Message,
+    once: PublishOnce,
+    options?: PublishOptions,
+  ): Promise<'published' | 'repeated'>
+}
+
+/** For `forMs` the key stands for the message that was published under it. */
+export type PublishOnce = { readonly key: string; readonly forMs: number }
+
+/** A log that readers do not empty: it keeps its newest messages for all of them. */
+export type EventStream = {
+  /** Resolves when the messages are durable. Messages that are appended again, under the same ids, are stored again. */
+  append(stream: string, messages: readonly Message[], options?: StreamOptions): Promise<void>
+  /** The messages after a position, oldest first. */
+  readStream(stream: string, page?: { after?: number; limit?: number }): Promise<StreamMessage[]>
+  ping(): Promise<void>
+  close(): Promise<void>
+}
+
+export type StreamOptions = {
+  /** How many of the newest messages to keep at least; 100,000 by default. On Kafka the topic's retention decides instead. */
+  readonly keptMax?: number
+}
+
+/** `position` is where to continue reading, as `after`. */
+export type StreamMessage = Message & { readonly position: number; readonly appendedAt: number }
+
+/** For operators. */
+export type QueueAdmin = {
+  /** The queues of the broker; the age of the oldest message only where the broker has it. */
+  queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
+  /** A page of the messages of a queue, oldest first. */
+  list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
+  /** Moves dead letters to the end of their queue, as new messages; resolves to their number. */
+  replay(deadQueue: string, id: string | 'all'): Promise<number>
+  /** Removes messages permanently; resolves to their number. */
+  drop(queue: string, id: string | 'all'): Promise<number>
+  close(): Promise<void>
 }
 
 /** A message as an operator sees it; dead letters have the reason and the time of their last failure. */
 export type StoredMessage = Message & {
-  /** Where a page ends, to be given as `after`. */
+  /** Where the next page continues, as `after`. */
   readonly position: number
   readonly attempts: number
   readonly publishedAt: number
@@ -59,72 +124,27 @@ export type StoredMessage = Message & {
   readonly reason?: string
 }
 
-/**
- * The queue port. A published message is durable; it is handed out until a handler resolves for it, at least once, so
- * handlers must bear repetition. Per key it is handed out in the order of publishing, and none before the one ahead of it
- * is done or dead. A failure is tried again after a pause; after the last one, or a `PoisonMessage`, the message goes to the
- * dead letters, the queue `<queue>.dead`, and blocks nothing.
- */
-export type Queue = {
-  /**
-   * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, with `dependency_down` when
-   * the storage is away. The id of a message that is still held is not stored twice.
-   *
-   * `once` widens that from what is held to a span of time: when its key stands for a message of the same id already,
-   * nothing is stored and the answer is `repeated`; when it stands for another one, it rejects with `conflict`.
-   */
-  publish(
-    queue: string,
-    message: Message,
-    options?: QueueOptions & { readonly once?: PublishOnce },
-  ): Promise<'published' | 'repeated'>
-  /** Publishes all of them or, when it rejects, none. */
-  publishAll(queue: string, messages: readonly Message[], options?: QueueOptions): Promise<void>
-  consume(queue: string, handler: (delivery: Delivery) => Promise<void>, options?: ConsumeOptions): Consumer
-  /**
-   * Hands out up to `batchMax` messages at a time, no two of one key, to a handler that resolves to what failed and why;
-   * all of them failed when it rejects. `concurrency` counts batches.
-   */
-  consumeBatches(
-    queue: string,
-    handler: BatchHandler,
-    options?: ConsumeOptions & { readonly batchMax?: number },
-  ): Consumer
-  /**
-   * Appends to a stream: unlike a queue it is not emptied by those who read it, and keeps its newest messages for all of
-   * them. Resolves when the messages are durable. What is appended again, under the same ids, stands there twice.
-   */
-  append(stream: string, messages: readonly Message[], options?: StreamOptions): Promise<void>
-  /** What a stream holds behind a position, oldest first. */
-  readStream(stream: string, page?: { after?: number; limit?: number }): Promise<StreamMessage[]>
-  depth(queue: string): Promise<number>
-  /** Those that hold something, or that were used here where the broker cannot say; some brokers cannot tell an age. */
-  queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
-  /** A page of what the queue holds, oldest first. */
-  list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
-  /** Puts dead letters back at the end of their queue, as new; resolves to how many. */
-  replay(deadQueue: string, id: string | 'all'): Promise<number>
-  /** Removes messages for good; resolves to how many. */
-  drop(queue: string, id: string | 'all'): Promise<number>
-  ping(): Promise<void>
-  /** Stops the consumers, then closes. */
-  close(): Promise<void>
-}
+/** What every broker offers. */
+export type Queue = WorkQueue & QueueAdmin
 
-/** Thrown by a handler for a message that no repetition can help: it goes to the dead letters at once. */
+/** Thrown by a handler for a message that no retry can help: it becomes a dead letter at once. */
 export class PoisonMessage extends Error {
   readonly poison = true
 }
 
-/** Where the messages of a queue go that could not be handled. */
+const deadSuffix = '.dead'
+
+/** The queue of the dead letters of a queue. */
 export function deadQueueOf(queue: string): string {
   return `${queue}${deadSuffix}`
 }
 
-/** The queue that dead letters came from. */
-export function liveQueueOf(deadQueue: string): string {
-  if (deadQueue.endsWith(deadSuffix)) return deadQueue.slice(0, -deadSuffix.length)
-  throw invalid({ queue: `${deadQueue} is not a queue of dead letters; their names end in ${deadSuffix}.` })
+export function isDeadQueue(queue: string): boolean {
+  return queue.endsWith(deadSuffix)
 }
 
-const deadSuffix = '.dead'
+/** The queue that dead letters came from. */
+export function liveQueueOf(deadQueue: string): string {
+  if (isDeadQueue(deadQueue)) return deadQueue.slice(0, -deadSuffix.length)
+  throw invalid({ queue: `${deadQueue} is not a queue of dead letters; their names end in ${deadSuffix}.` })
+}

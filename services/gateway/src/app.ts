@@ -2,7 +2,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp, parseExactJson } from '@quintet/chassis/http'
-import { openQueue } from '@quintet/chassis/queue'
+import { openOnceQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { systemDescription, urlSetting } from '@quintet/contracts/topology'
@@ -43,7 +43,7 @@ export async function createGatewayApp(
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),
   })
-  const queue = openLazyQueue({ open: () => openQueue(config.QUEUE_URL, { clock }), clock, logger })
+  const queue = openLazyQueue({ open: () => openOnceQueue(config.QUEUE_URL, { clock }), clock, logger })
   app.addHook('onClose', async () => {
     await queue.close()
     for (const { upstream } of destinations) upstream.close()

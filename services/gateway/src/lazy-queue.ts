@@ -1,9 +1,11 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import type { Queue } from '@quintet/chassis/queue'
+import type { OncePublisher, Queue } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 
 const retryAfterMs = 1_000
+
+export type OrderQueue = Pick<Queue & OncePublisher, 'publish' | 'publishOnce' | 'close'>
 
 /**
  * A queue for publishing that need not be available: opening is retried at most once a second, so that the gateway can start
@@ -14,16 +16,16 @@ export function openLazyQueue({
   clock,
   logger,
 }: {
-  open: () => Promise<Queue>
+  open: () => Promise<Queue & OncePublisher>
   clock: Clock
   logger: Logger
-}): Pick<Queue, 'publish' | 'close'> {
+}): OrderQueue {
   let failedAtMs = Number.NEGATIVE_INFINITY
   let closed = false
-  let opening: Promise<Queue> | undefined
+  let opening: Promise<Queue & OncePublisher> | undefined
   void opened().catch(() => {})
 
-  function opened(): Promise<Queue> {
+  function opened(): Promise<Queue & OncePublisher> {
     if (opening !== undefined) return opening
     if (closed || clock.now() - failedAtMs < retryAfterMs) return Promise.reject(unavailable())
     opening = open().catch((err: unknown) => {
@@ -39,6 +41,10 @@ export function openLazyQueue({
     async publish(...message) {
       const queue = await opened()
       return queue.publish(...message).catch(withoutDetails)
+    },
+    async publishOnce(...message) {
+      const queue = await opened()
+      return queue.publishOnce(...message).catch(withoutDetails)
     },
     async close() {
       closed = true

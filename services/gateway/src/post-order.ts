@@ -4,12 +4,12 @@ import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendResponse } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
-import type { Queue } from '@quintet/chassis/queue'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue } from '@quintet/contracts'
+import type { OrderQueue } from './lazy-queue.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
-type Parts = { queue: Pick<Queue, 'publish'>; waitingMax: number }
+type Parts = { queue: Pick<OrderQueue, 'publish' | 'publishOnce'>; waitingMax: number }
 
 /** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
 export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
@@ -18,10 +18,13 @@ export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
     const key = idempotencyKeyOf(request)
     const id = key === undefined ? randomUUIDv7() : messageIdOf(key, body)
     const message = { id, key: '', body, headers: headersOf(request) }
-    const once = key === undefined ? {} : { once: { key, forMs: idempotencyRetentionMs } }
-    const outcome = await queue
-      .publish(billingQueue, message, { limit: waitingMax, ...once })
-      .catch(rejectKeyReuse)
+    const limit = { limit: waitingMax }
+    if (key === undefined) {
+      await queue.publish(billingQueue, message, limit)
+      return sendResponse(reply, responseTo(request, id, false))
+    }
+    const once = { key, forMs: idempotencyRetentionMs }
+    const outcome = await queue.publishOnce(billingQueue, message, once, limit).catch(rejectKeyReuse)
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
 }

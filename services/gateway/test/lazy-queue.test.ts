@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { openQueue } from '@quintet/chassis/queue'
+import { openOnceQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { openLazyQueue } from '../src/lazy-queue.ts'
 
@@ -21,7 +21,7 @@ function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
   const open = async () => {
     attempts += 1
     if (!opens(attempts)) throw new Error('connection refused')
-    return openQueue('sqlite::memory:', { clock })
+    return openOnceQueue('sqlite::memory:', { clock })
   }
   const queue = openLazyQueue({ open, clock, logger })
   t.after(() => queue.close())
@@ -31,7 +31,9 @@ function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
 test('The queue is opened at once, and once for all publishers', async (t) => {
   const { queue, attempts } = createWorld(t, () => true)
   assert.equal(attempts(), 1)
-  const publishing = Array.from({ length: 10 }, (_, i) => queue.publish('work', { ...message, id: `m${i}` }))
+  const publishing = Array.from({ length: 10 }, (_, i) =>
+    queue.publishOnce('work', { ...message, id: `m${i}` }, { key: `k${i}`, forMs: 1_000 }),
+  )
   assert.deepEqual(new Set(await Promise.all(publishing)), new Set(['published']))
   assert.equal(attempts(), 1)
 })
@@ -44,12 +46,13 @@ test('While it cannot be opened every publication is refused, and opening is ret
   await assert.rejects(queue.publish('work', message), isAway)
   assert.equal(attempts(), 2)
   clock.advance(1_000)
-  assert.equal(await queue.publish('work', message), 'published')
+  await queue.publish('work', message)
+  assert.equal(await queue.publishOnce('work', message, { key: 'k', forMs: 1_000 }), 'published')
 })
 
 test('A queue that fails later gives the same error, and other refusals are passed on', async (t) => {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
-  const opened = await openQueue('sqlite::memory:', { clock })
+  const opened = await openOnceQueue('sqlite::memory:', { clock })
   const logger = createLogger({ service: 'gateway', level: 'silent' })
   const queue = openLazyQueue({ open: async () => opened, clock, logger })
   t.after(() => queue.close())

@@ -5,7 +5,7 @@ import { startSweeper } from '@quintet/chassis/sweeper'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createRelay, exportOutboxMetrics } from '@quintet/chassis/outbox'
-import { openQueue } from '@quintet/chassis/queue'
+import { openStreamQueue } from '@quintet/chassis/queue'
 import type { Message } from '@quintet/chassis/queue'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { exportCacheMetrics } from '@quintet/chassis/cache'
@@ -25,7 +25,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
   const metrics = createMetrics('guid')
   const [storage, queue] = await Promise.all([
     openStorage(config.GUID_DATABASE_URL),
-    openQueue(config.EVENTS_URL, { clock }),
+    openStreamQueue(config.EVENTS_URL, { clock }),
   ])
   const cache = await openCache(config.CACHE_URL, {
     clock,

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { cacheUrl, commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
+import { streamSchemes } from '@quintet/chassis/queue'
 
 export type GuidConfig = Static<typeof guidSettings>
 export const guidSettings = Type.Object({
@@ -15,7 +16,7 @@ export const guidSettings = Type.Object({
   CACHE_URL: cacheUrl,
   EVENTS_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
-    schemes: ['sqlite:', 'kafka:', 'kafkas:'],
+    schemes: streamSchemes,
     description:
       'The queue of commands and events: sqlite:file, or kafka://user:password@host:9092,host:9092/prefix.',
   }),

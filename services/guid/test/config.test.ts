@@ -40,3 +40,10 @@ test('All invalid settings are reported at once', () => {
     },
   )
 })
+
+test('A broker without event streams is refused at the start, with the setting and the schemes that have them', () => {
+  assert.throws(
+    () => loadConfig(guidSettings, settingsOf({ EVENTS_URL: 'amqp://127.0.0.1' })),
+    /EVENTS_URL must be a URL that starts with sqlite: or kafka: or kafkas:/,
+  )
+})

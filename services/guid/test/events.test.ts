@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openQueue } from '@quintet/chassis/queue'
+import { openStreamQueue } from '@quintet/chassis/queue'
 import { until } from '@quintet/chassis/testing'
 import { GuidEvent } from '@quintet/contracts'
 import { Value } from 'typebox/value'
@@ -17,7 +17,7 @@ async function eventfulWorld(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-events-'))
   const url = `sqlite:${join(folder, 'queue.db')}`
   const world = await createWorld(t, { EVENTS_URL: url })
-  const queue = await openQueue(url)
+  const queue = await openStreamQueue(url)
   t.after(async () => {
     await queue.close()
     rmSync(folder, { recursive: true, force: true })

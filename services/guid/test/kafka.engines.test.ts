@@ -7,8 +7,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startPrivateEngine } from '@quintet/backends'
-import { openQueue } from '@quintet/chassis/queue'
-import type { Queue, StreamMessage } from '@quintet/chassis/queue'
+import { openStreamQueue } from '@quintet/chassis/queue'
+import type { EventStream, Queue, StreamMessage } from '@quintet/chassis/queue'
 import { engineUrl, until } from '@quintet/chassis/testing'
 import { createWorld } from './world.ts'
 import type { World } from './world.ts'
@@ -154,7 +154,7 @@ async function outcome({ get }: World, location: unknown) {
 }
 
 /** All events, without those that were delivered again under the same id. */
-async function readEvents(queue: Queue, count: number): Promise<StreamMessage[]> {
+async function readEvents(queue: EventStream, count: number): Promise<StreamMessage[]> {
   const found = new Map<string, StreamMessage>()
   let after = 0
   await until(async () => {
@@ -168,8 +168,8 @@ async function readEvents(queue: Queue, count: number): Promise<StreamMessage[]>
   return [...found.values()]
 }
 
-async function open(t: TestContext, url: string): Promise<Queue> {
-  const queue = await openQueue(url)
+async function open(t: TestContext, url: string): Promise<Queue & EventStream> {
+  const queue = await openStreamQueue(url)
   t.after(() => queue.close())
   return queue
 }

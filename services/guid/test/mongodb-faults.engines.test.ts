@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { startPrivateEngine } from '@quintet/backends'
-import { openQueue } from '@quintet/chassis/queue'
+import { openStreamQueue } from '@quintet/chassis/queue'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
 import { migrateStorage } from '../src/storage.ts'
 import { createWorld } from './world.ts'
@@ -210,7 +210,7 @@ async function allOf({ get }: World): Promise<{ user: string }[]> {
 
 /** The users of all created events, without those that were delivered again under the same id. */
 async function createdUsers(url: string, count: number): Promise<string[]> {
-  const queue = await openQueue(url)
+  const queue = await openStreamQueue(url)
   try {
     const messages = await queue.readStream('guid.events', { limit: count * 3 })
     const unique = new Map(messages.map(({ id, body }) => [id, JSON.parse(body)]))
@@ -222,7 +222,7 @@ async function createdUsers(url: string, count: number): Promise<string[]> {
 
 /** Commands that could not be handled while the engine was unavailable are dead letters, which an operator replays. */
 async function replayAll(url: string): Promise<void> {
-  const queue = await openQueue(url)
+  const queue = await openStreamQueue(url)
   try {
     await queue.replay('guid.commands.dead', 'all')
   } finally {

@@ -8,7 +8,7 @@ import { createAmqpPublisher } from './publisher.ts'
 import { createAmqpTopology, openChannel } from './topology.ts'
 import { createConsumers, handleEach } from '../dispatcher.ts'
 import { deadQueueOf, liveQueueOf } from '../port.ts'
-import type { Consumer, Message, Queue } from '../port.ts'
+import type { Consumer, Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
 
 const limitDefault = 100_000
 const depthKeptMs = 100
@@ -16,16 +16,20 @@ const depthAskedAgainMs = 10
 const publishedTogetherMax = 500
 
 /**
- * RabbitMQ, which needs not be there: what needs it is refused until it is. It has no memory of keys, of messages that are done
- * or of an order among messages of one key, so `once` is taken for the word of the publisher, whose ids say what is a
- * repetition; an id that is held already is stored again; and a message with a key is refused. It has no streams.
+ * RabbitMQ. It need not be available when it is opened: until it is, calls reject. The broker stores neither ids nor keys, so a
+ * repeated message is stored again, under the same id, and a message with a key is refused, since its order would be lost.
+ * `names` are the queues to list, which the protocol cannot.
  */
-export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
+export async function openAmqpQueue(
+  url: string,
+  clock: Clock,
+  names: readonly string[],
+): Promise<Queue & OncePublisher> {
   const link = await openAmqpConnection(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ link, topology, clock })
   const consumers = createConsumers()
-  const used = new Set<string>()
+  const used = new Set<string>(names)
   const depths = new Map<string, { readonly depth: Promise<number>; readonly at: number; since: number }>()
   let closing: Promise<void> | undefined
 
@@ -92,10 +96,10 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
   }
 
   return {
-    async publish(name, message, { limit = limitDefault } = {}) {
-      refuseKeyed(message)
-      await refuseFull(name, limit, 1)
-      await publisher.publish(name, message)
+    publish,
+
+    async publishOnce(name, message, _once, options) {
+      await publish(name, message, options)
       return 'published'
     },
 
@@ -112,13 +116,6 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
       consumeBatches(name, handleEach(handler), { ...options, batchMax: 1 }),
 
     consumeBatches,
-
-    append: async () => {
-      throw noStreams()
-    },
-    readStream: async () => {
-      throw noStreams()
-    },
 
     depth,
 
@@ -163,6 +160,16 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
     },
   }
 
+  async function publish(
+    name: string,
+    message: Message,
+    { limit = limitDefault }: PublishOptions = {},
+  ): Promise<void> {
+    refuseKeyed(message)
+    await refuseFull(name, limit, 1)
+    await publisher.publish(name, message)
+  }
+
   function consumeBatches(...[name, handler, options = {}]: Parameters<Queue['consumeBatches']>): Consumer {
     used.add(name)
     return consumers.add(
@@ -179,8 +186,4 @@ export async function openAmqpQueue(url: string, clock: Clock): Promise<Queue> {
 
 function refuseKeyed({ id, key }: Message): void {
   if (key !== '') throw new TypeError(`RabbitMQ keeps no order by key, so it cannot take ${id} with one.`)
-}
-
-function noStreams(): Error {
-  return new Error('RabbitMQ has no streams here.')
 }

@@ -8,7 +8,7 @@ import type { AmqpTopology } from './topology.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { deadQueueOf } from '../port.ts'
 import { failuresOf, isPoison, reasonOf } from '../dispatcher.ts'
-import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from '../port.ts'
+import type { BatchHandler, BatchOptions, Consumer, Delivery } from '../port.ts'
 
 const subscribeAgainMs = 500
 
@@ -43,7 +43,7 @@ export function createAmqpConsumer({
   clock: Clock
   queue: string
   handler: BatchHandler
-  options: ConsumeOptions & { readonly batchMax?: number }
+  options: BatchOptions
 }): Consumer {
   const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5 } = options
   const { backoffMs = exponentialBackoffMs } = options

@@ -4,7 +4,7 @@ import type { Clock } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { deadQueueOf } from '../port.ts'
 import { failuresOf, isPoison, reasonOf } from '../dispatcher.ts'
-import type { BatchHandler, ConsumeOptions, Consumer } from '../port.ts'
+import type { BatchHandler, BatchOptions, Consumer } from '../port.ts'
 import { groupOf } from './cluster.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { createPendingMessages } from './pending-messages.ts'
@@ -60,7 +60,7 @@ export function createKafkaConsumer({
   clock: Clock
   topic: string
   handler: BatchHandler
-  options: ConsumeOptions & { readonly batchMax?: number }
+  options: BatchOptions
   onCommit: () => void
 }): Consumer {
   const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5, leaseMs = 10_000 } = options

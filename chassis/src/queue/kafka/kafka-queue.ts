@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/index.ts'
 import { invalid } from '../../errors/index.ts'
 import { deadQueueOf, liveQueueOf } from '../port.ts'
-import type { StoredMessage, Message, Queue, QueueOptions } from '../port.ts'
+import type { EventStream, Message, PublishOptions, Queue, StoredMessage } from '../port.ts'
 import { createConsumers, handleEach } from '../dispatcher.ts'
 import { createBacklogs } from './backlog.ts'
 import { openKafkaCluster } from './cluster.ts'
@@ -22,14 +22,14 @@ const recordsMax = 1_000_000
  * partition is done. Dead letters stand in a topic of their own, `<queue>.dead`; one that is put back or removed is followed
  * there by a record that says so. How long a topic keeps what is done, and what a stream keeps, is for the brokers to say.
  */
-export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> {
+export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue & EventStream> {
   const cluster = openKafkaCluster(url)
   const producer = createKafkaProducer(cluster)
   const backlogs = createBacklogs(depthOf)
   const consumers = createConsumers()
   let closing: Promise<void> | undefined
 
-  async function publishAll(queue: string, messages: readonly Message[], options: QueueOptions = {}) {
+  async function publishAll(queue: string, messages: readonly Message[], options: PublishOptions = {}) {
     if (messages.length === 0) return
     const topic = cluster.topicName(queue)
     await cluster.ensureQueue(isDead(topic) ? liveQueueOf(topic) : topic)
@@ -190,12 +190,7 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue> 
   }
 
   return {
-    async publish(queue, message, { once, ...options } = {}) {
-      if (once !== undefined)
-        throw new Error('Kafka does not remember the keys that messages were published once under.')
-      await publishAll(queue, [message], options)
-      return 'published'
-    },
+    publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
     consumeBatches,
     consume(queue, handler, options) {

@@ -3,7 +3,7 @@ import type { Database, Row, Statement } from '../../database/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
 import { deadQueueOf } from '../port.ts'
 import { failuresOf, isPoison, reasonOf } from '../dispatcher.ts'
-import type { BatchHandler, ConsumeOptions, Consumer, Delivery } from '../port.ts'
+import type { BatchHandler, BatchOptions, Consumer, Delivery } from '../port.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
 
 const lookIntervalMs = 25
@@ -33,7 +33,7 @@ export function createSqliteConsumer({
   clock: Clock
   queue: string
   handler: BatchHandler
-  options: ConsumeOptions & { readonly batchMax?: number }
+  options: BatchOptions
 }): SqliteConsumer {
   const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5, leaseMs = 10_000 } = options
   const { backoffMs = exponentialBackoffMs } = options

@@ -4,7 +4,7 @@ import type { Statement } from '../../database/index.ts'
 import { AppError } from '../../errors/index.ts'
 import { liveQueueOf } from '../port.ts'
 import { handleEach } from '../dispatcher.ts'
-import type { StoredMessage, Message, PublishOnce, Queue, QueueOptions } from '../port.ts'
+import type { EventStream, Message, OncePublisher, PublishOptions, Queue, StoredMessage } from '../port.ts'
 import { createSqliteConsumer } from './consumer.ts'
 import type { SqliteConsumer } from './consumer.ts'
 import { createPublications } from './publications.ts'
@@ -22,7 +22,10 @@ type Row = Selectable<QueueTables['message']>
  * The embedded queue: a table in an SQLite file that several processes share. Publishing, claiming and acknowledging are
  * units of one group commit, so that under load each costs a share of an fsync.
  */
-export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue> {
+export async function openSqliteQueue(
+  url: string,
+  clock: Clock,
+): Promise<Queue & OncePublisher & EventStream> {
   const { storage, release } = await acquireStorage(url)
   const { database, statements, consumers } = storage
   const publications = createPublications(database, clock)
@@ -42,7 +45,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     return { ...publish, mustAffectRows: true }
   }
 
-  async function publishAll(queue: string, messages: readonly Message[], options: QueueOptions = {}) {
+  async function publishAll(queue: string, messages: readonly Message[], options: PublishOptions = {}) {
     if (messages.length === 0) return
     const { limit = limitDefault } = options
     const { failedStatement } = await database.commit(
@@ -52,12 +55,8 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     wake(queue)
   }
 
-  async function publishOnce(
-    queue: string,
-    message: Message,
-    once: PublishOnce,
-    limit = limitDefault,
-  ): Promise<'published' | 'repeated'> {
+  const publishOnce: OncePublisher['publishOnce'] = async (queue, message, once, options = {}) => {
+    const { limit = limitDefault } = options
     const unit = [
       publications.remember(queue, message.id, once),
       publishing(queue, message, limit),
@@ -67,7 +66,7 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
     if (refusedBy === 1) throw full()
     if (refusedBy === undefined) wake(queue)
     else if (!(await publications.isRepeated(queue, message.id, once)))
-      return publishOnce(queue, message, once, limit)
+      return publishOnce(queue, message, once, options)
     return refusedBy === undefined ? 'published' : 'repeated'
   }
 
@@ -118,12 +117,9 @@ export async function openSqliteQueue(url: string, clock: Clock): Promise<Queue>
   const removing = ({ id }: Row): Statement => ({ ...statements.remove({ id }), mustAffectRows: true })
 
   return {
-    async publish(queue, message, { once, ...options } = {}) {
-      if (once !== undefined) return publishOnce(queue, message, once, options.limit)
-      await publishAll(queue, [message], options)
-      return 'published'
-    },
+    publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
+    publishOnce,
     ...createSqliteStreams(database, clock),
     consumeBatches,
     consume(queue, handler, options) {

@@ -3,7 +3,7 @@ import type { Kysely } from 'kysely'
 import type { Clock } from '../../clock/index.ts'
 import { prepareQuery } from '../../database/index.ts'
 import type { Database, Placeholders } from '../../database/index.ts'
-import type { Message, Queue, StreamMessage } from '../port.ts'
+import type { EventStream, Message, StreamMessage } from '../port.ts'
 
 /** Messages that were appended together, as one row: a log is written far more often than it is read. */
 export type StreamTables = {
@@ -17,7 +17,7 @@ const chunksPerPage = 100
 export function createSqliteStreams(
   database: Database<StreamTables>,
   clock: Clock,
-): Pick<Queue, 'append' | 'readStream'> {
+): Pick<EventStream, 'append' | 'readStream'> {
   const statements = prepareStatements(database.query)
   return {
     async append(stream, messages, { keptMax = keptMaxDefault } = {}) {
