@@ -201,7 +201,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the certificates of all users that are X.509, those that end first before the others */
+        /** List the X.509 certificates of all users by their expiry, earliest first */
         get: operations["listCertificates"];
         put?: never;
         post?: never;
@@ -403,7 +403,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a user and its certificates
-         * @description Understands If-Match.
+         * @description Supports If-Match.
          */
         delete: operations["deleteUser"];
         options?: never;
@@ -423,7 +423,7 @@ export interface paths {
         put?: never;
         /**
          * Add a certificate with its private key
-         * @description The private key is kept encrypted and never given back. Where the body is X.509, the key must belong to it.
+         * @description The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it.
          */
         post: operations["addCertificate"];
         delete?: never;
@@ -439,20 +439,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Get a certificate, with what the X.509 says when it is one */
+        /** Get a certificate, with its X.509 fields if it has any */
         get: operations["getCertificate"];
         put?: never;
         post?: never;
         /**
          * Delete a certificate and its private key
-         * @description Understands If-Match.
+         * @description Supports If-Match.
          */
         delete: operations["deleteCertificate"];
         options?: never;
         head?: never;
         /**
-         * Take a certificate into use or out of it
-         * @description With `notify` the receiver of notifications is told, now or when it is up again. Understands If-Match.
+         * Activate or deactivate a certificate
+         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match.
          */
         patch: operations["changeCertificate"];
         trace?: never;
@@ -471,8 +471,8 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * Take a certificate into use or out of it
-         * @description With `notify` the receiver of notifications is told, now or when it is up again. Understands If-Match.
+         * Activate or deactivate a certificate
+         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match.
          */
         patch: operations["setCertificateActive"];
         trace?: never;
@@ -484,7 +484,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Look at the delivery log of a certificate, oldest first */
+        /** List the notifications of a certificate with their delivery attempts, oldest first */
         get: operations["listNotifications"];
         put?: never;
         post?: never;
@@ -505,7 +505,7 @@ export interface paths {
         put?: never;
         /**
          * Verify a password
-         * @description Tells the id of the user who has this email and password. An unknown email and a wrong password are refused alike.
+         * @description Returns the id of the user with this email and password. An unknown email and a wrong password get the same response.
          */
         post: operations["verifyPassword"];
         delete?: never;
@@ -533,9 +533,9 @@ export interface components {
         };
         /** ActiveChange */
         ActiveChange: {
-            /** @description Whether the certificate is in use. */
+            /** @description Whether the certificate is active. */
             active: boolean;
-            /** @description Whether the receiver of notifications is told. */
+            /** @description Whether to notify the receiver of notifications. */
             notify?: boolean;
         };
         /** BillingOrder */
@@ -627,9 +627,9 @@ export interface components {
         };
         /** Login */
         Login: {
-            /** @description One user for each, whatever the case of its letters. */
+            /** @description Unique among users, without regard to case. */
             email: string;
-            /** @description Kept as a hash (argon2id), and never given back. */
+            /** @description Stored as an argon2id hash and never returned. */
             password: string;
         };
         /** Market */
@@ -670,11 +670,11 @@ export interface components {
         };
         /** NewCertificate */
         NewCertificate: {
-            /** @description Whether the certificate is in use. */
+            /** @description Whether the certificate is active. */
             active: boolean;
             /** @description An X.509 certificate in PEM, or in DER as base64; or any other text. */
             body: string;
-            /** @description The bytes of the private key in base64. Kept encrypted, and never given back. */
+            /** @description The bytes of the private key in base64. Stored encrypted and never returned. */
             private_key: string;
         };
         /** NewGuid */
@@ -708,11 +708,11 @@ export interface components {
         };
         /** NewUser */
         NewUser: {
-            /** @description One user for each, whatever the case of its letters. */
+            /** @description Unique among users, without regard to case. */
             email: string;
-            /** @description What the user is called. */
+            /** @description The name of the user. */
             name: string;
-            /** @description Kept as a hash (argon2id), and never given back. */
+            /** @description Stored as an argon2id hash and never returned. */
             password: string;
         };
         /** Notification */
@@ -720,17 +720,17 @@ export interface components {
             attempts: {
                 /** Format: date-time */
                 at: string;
-                /** @description Why there was no answer that counts. */
+                /** @description Why there was no response. */
                 error?: string;
-                /** @description What the receiver answered. */
+                /** @description The status of the response. */
                 status?: number;
             }[];
-            /** @description What is sent. */
+            /** @description The body sent to the receiver. */
             body: Record<string, never>;
             /** Format: date-time */
             created_at: string;
             event: "certificate.active_changed" | "certificate.expiring";
-            /** @description The delivery id that the receiver sees. */
+            /** @description The X-Delivery-Id sent to the receiver. */
             id: string;
             status: "pending" | "delivered" | "failed" | "skipped";
         };
@@ -1689,7 +1689,7 @@ export interface operations {
             query?: {
                 /** @description Where the page begins: opaque, taken from a Link header. */
                 cursor?: string;
-                /** @description Only those that end before: Unix time in seconds, a date, or a time as in RFC 3339. */
+                /** @description Lists only those that expire before: Unix time in seconds, a date, or an RFC 3339 time. */
                 expiring_before?: string;
                 /** @description How many at most on a page; 100 unless told. */
                 limit?: number;
@@ -2386,7 +2386,7 @@ export interface operations {
     listCertificatesOfUser: {
         parameters: {
             query?: {
-                /** @description true for the active ones alone; all of them otherwise. */
+                /** @description true lists active certificates only; false and absent list all. */
                 active?: "true" | "false";
                 /** @description Where the page begins: opaque, taken from a Link header. */
                 cursor?: string;

@@ -22,40 +22,40 @@ export const certificatesSettings = Type.Object({
     default: '',
     secret: true,
     description:
-      'Keys that encrypt private keys, 32 bytes each in hexadecimal or base64, with commas between; the first is the current one.',
+      'Keys that encrypt the private keys, 32 bytes each in hexadecimal or base64, separated by commas; the first is the current one.',
   }),
   CERTIFICATES_KEY_FILE: Type.String({
     default: '',
-    description: 'A file with such keys, a line each; without either one is made in DATA_DIR.',
+    description:
+      'A file with such keys, one per line. Without a key an embedded database gets one, generated in DATA_DIR.',
   }),
   CERTIFICATES_POLICY: Type.Union([Type.Literal('opaque'), Type.Literal('auto'), Type.Literal('strict')], {
     default: 'auto',
     description:
-      'Whether bodies are read as X.509: opaque never, auto where they are, strict refuses all others.',
+      'Whether bodies are parsed as X.509: opaque never, auto if they are X.509, strict rejects all others.',
   }),
   CERTIFICATES_NOTIFY_URL: Type.String({
     default: '',
     pattern: '^(https?://[^\\s/@?#]+([/?]\\S*)?)?$',
-    expected: 'a URL that starts with http:// or https:// and has no user in it',
-    description: 'Where notifications are posted to; when it is empty they are logged as skipped.',
+    expected: 'a URL that starts with http:// or https:// and has no user name',
+    description: 'The URL that notifications are posted to; without it they are logged as skipped.',
   }),
   CERTIFICATES_NOTIFY_SECRET: Type.String({
     default: '',
     secret: true,
     pattern: '^(.{16,})?$',
     expected: 'a text of at least 16 characters',
-    description:
-      'The secret that notifications are signed with; needed where CERTIFICATES_NOTIFY_URL is set.',
+    description: 'The secret that notifications are signed with; required if CERTIFICATES_NOTIFY_URL is set.',
   }),
   CERTIFICATES_NOTIFY_TIMEOUT_MS: milliseconds(5_000, {
     minimum: 10,
     maximum: 8_000,
-    description: 'How long the receiver of a notification may take to answer.',
+    description: 'The timeout of a request to the receiver of notifications.',
   }),
   CERTIFICATES_NOTIFY_ATTEMPTS_MAX: count(36, {
     minimum: 1,
     maximum: 1_000,
     description:
-      'How often a notification is tried; the pauses grow from a second to an hour, 36 take a day.',
+      'The maximum of delivery attempts; the pauses grow from a second to an hour, and 36 attempts take a day.',
   }),
 })

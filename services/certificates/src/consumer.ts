@@ -11,12 +11,12 @@ import type { PostResult, Receiver } from './webhook.ts'
 const backoffFirstMs = 1_000
 const backoffMaxMs = 3_600_000
 
-/** From a second, doubling up to an hour, each shortened at random by a fifth at most, so that they do not come together. */
+/** From a second, doubling up to an hour, with a jitter of up to a fifth, so that retries do not coincide. */
 export function notificationBackoffMs(attempt: number, random = Math.random()): number {
   return Math.min(backoffMaxMs, backoffFirstMs * 2 ** (attempt - 1)) * (0.8 + random / 5)
 }
 
-/** Posts notifications to the receiver and logs each try. What fails is tried again by the queue until the last attempt. */
+/** Posts notifications to the receiver and logs each attempt. The queue retries a failed one until the last attempt. */
 export function createNotificationHandler({
   notifications,
   receiver,
@@ -32,10 +32,12 @@ export function createNotificationHandler({
     const { event, body } = parse(message)
     const at = clock.now()
     const result = await postWebhook(receiver, { deliveryId, event, body }, at)
-    const tried: Attempt = { at, ...result }
-    if (isDelivered(result)) return notifications.logAttempt(deliveryId, tried, 'delivered')
-    await notifications.logAttempt(deliveryId, tried, attempt < attemptsMax ? 'pending' : 'failed')
-    throw new Error('status' in result ? `The receiver answered ${result.status}.` : result.error)
+    const logged: Attempt = { at, ...result }
+    if (isDelivered(result)) return notifications.logAttempt(deliveryId, logged, 'delivered')
+    await notifications.logAttempt(deliveryId, logged, attempt < attemptsMax ? 'pending' : 'failed')
+    throw new Error(
+      'status' in result ? `The receiver responded with status ${result.status}.` : result.error,
+    )
   }
 }
 
@@ -53,5 +55,5 @@ function parse(text: string): NotificationMessage {
   } catch (cause) {
     throw new PoisonMessage('The notification is not JSON.', { cause })
   }
-  throw new PoisonMessage('The message has not the form of a notification.')
+  throw new PoisonMessage('The message is not a notification.')
 }

@@ -10,27 +10,27 @@ export type CertificatesTables = IdempotencyTable &
       id: Generated<number>
       name: string
       email: string
-      /** The email as it is compared, which is without case. */
+      /** The email in the form that is compared, without case. */
       email_key: string
       password_hash: string
       version: number
     }
     certificate: {
       id: Generated<number>
-      /** What the record is known by before the database gives it an id: its private key is sealed for it. */
+      /** Identifies the record before the database assigns an id; the private key is encrypted for it. */
       uid: string
       user_id: number
       active: number
       version: number
       not_before: number | null
       not_after: number | null
-      /** When the next notice of its end is due. */
+      /** When the next expiry notice is due. */
       notice_at: number | null
       key_id: string
       wrapped_key: string
       ciphertext: string
       body: string
-      /** What the X.509 says, as JSON. */
+      /** The fields of the X.509 certificate, as JSON. */
       x509: string | null
     }
     notification: {
@@ -51,6 +51,9 @@ export type CertificatesTables = IdempotencyTable &
       error: string | null
     }
   }
+
+/** The key of a certificate, which is found under its own user only. */
+export type CertificateRef = { userId: number; id: number }
 
 export type NotificationStatus = 'pending' | 'delivered' | 'failed' | 'skipped'
 

@@ -2,26 +2,26 @@ import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import type { Keyring } from './keyring.ts'
 
-/** A secret as it is stored: encrypted by a key of its own, which is encrypted by the key of `keyId`. Texts are base64. */
+/** An encrypted secret: a data key encrypts the secret, and the key `keyId` encrypts the data key. Texts are base64. */
 export type Envelope = { readonly keyId: string; readonly wrappedKey: string; readonly ciphertext: string }
 
-/** The record that a secret belongs to. What was sealed for one does not open for another. */
+/** The record that a secret belongs to. An envelope sealed for one record cannot be opened for another. */
 export type Identity = { readonly uid: string; readonly userId: number }
 
-/** An envelope that cannot be opened: it was changed, it belongs to another record, or its key is missing. */
-export class SealBroken extends Error {}
+/** An envelope cannot be opened: it was modified, it belongs to another record, or its key is missing. */
+export class DecryptionError extends Error {}
 
 /** Envelope encryption by AES-256-GCM, with the identity of the record as additional data at both layers. */
 export function createEnvelopes(keyring: Keyring) {
   function keyOf({ keyId }: Envelope): KeyObject {
     const key = keyring.find(keyId)?.key
-    if (key === undefined) throw new SealBroken(`The key ${keyId} is not among those that were given.`)
+    if (key === undefined) throw new DecryptionError(`The key ${keyId} is not among those given.`)
     return key
   }
 
   return {
     seal(secret: Uint8Array, identity: Identity): Envelope {
-      // Randomness is asked for once, since asking costs more than getting.
+      // One call for all random bytes, since the cost is that of the call.
       const random = randomFillSync(new Uint8Array(dataKeyBytes + 2 * nonceBytes))
       const dataKey = random.subarray(0, dataKeyBytes)
       const nonces = random.subarray(dataKeyBytes)
@@ -41,7 +41,7 @@ export function createEnvelopes(keyring: Keyring) {
       return decrypt(decrypt(keyOf(envelope), envelope.wrappedKey, aad), envelope.ciphertext, aad)
     },
 
-    /** The same secret under the current key: its own key is encrypted anew, the secret itself is only looked at. */
+    /** Encrypts the data key with the current key. The secret is decrypted only to verify it. */
     rewrap(envelope: Envelope, identity: Identity): Envelope {
       const aad = additionalData(identity)
       const dataKey = decrypt(keyOf(envelope), envelope.wrappedKey, aad)
@@ -61,7 +61,7 @@ const dataKeyBytes = 32
 const nonceBytes = 12
 const tagBytes = 16
 
-/** Nonce, ciphertext and tag, one behind the other. */
+/** Nonce, ciphertext and tag, concatenated. */
 function encrypt(
   key: KeyObject | Uint8Array,
   nonce: Uint8Array,
@@ -76,7 +76,7 @@ function encrypt(
 
 function decrypt(key: KeyObject | Uint8Array, text: string, aad: Uint8Array): Buffer {
   const bytes = Buffer.from(text, 'base64')
-  if (bytes.length < nonceBytes + tagBytes) throw new SealBroken('A sealed text is too short to be one.')
+  if (bytes.length < nonceBytes + tagBytes) throw new DecryptionError('The encrypted text is too short.')
   const nonce = bytes.subarray(0, nonceBytes)
   try {
     const decipher = createDecipheriv(algorithm, key, nonce, { authTagLength: tagBytes })
@@ -84,7 +84,7 @@ function decrypt(key: KeyObject | Uint8Array, text: string, aad: Uint8Array): Bu
     decipher.setAuthTag(bytes.subarray(-tagBytes))
     return Buffer.concat([decipher.update(bytes.subarray(nonceBytes, -tagBytes)), decipher.final()])
   } catch (cause) {
-    throw new SealBroken('A sealed text was changed, or belongs to another record.', { cause })
+    throw new DecryptionError('The encrypted text was modified or belongs to another record.', { cause })
   }
 }
 

@@ -4,16 +4,16 @@ import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { ConfigError } from '@quintet/chassis/config'
 
-/** A key that encrypts other keys. Its id is stored with what it has encrypted, and tells nothing about it. */
+/** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
 export type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
 
-/** `current` encrypts what is new; the previous ones are there for what has not been moved to it yet. */
+/** `current` encrypts new data keys; the others decrypt those that have not been rewrapped yet. */
 export type Keyring = {
   readonly current: KeyEncryptionKey
   find(id: string): KeyEncryptionKey | undefined
   /** All ids, the current one first. */
   readonly ids: readonly string[]
-  /** A key for another purpose, which says nothing about the current one that it is made of. */
+  /** Derives a key for another purpose from the current one, which it does not reveal. */
   derive(purpose: string): Uint8Array
 }
 
@@ -25,13 +25,13 @@ export type KeySettings = {
 }
 
 /**
- * The keys that the settings name, or those of a file, the current one first. An embedded database may do without: then a
- * key is made at the first start and kept beside it, which is for development, since who takes the disk takes both.
+ * The keys in the settings, or in a file, the current one first. With an embedded database the first start generates a key and
+ * stores it beside the database. That is for development, since a stolen disk has both.
  */
 export function loadKeyring(settings: KeySettings): Keyring {
   const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file } = settings
   if (text !== '' && file !== '')
-    throw new ConfigError(['CERTIFICATES_KEY and CERTIFICATES_KEY_FILE are both set; one of them must go.'])
+    throw new ConfigError(['CERTIFICATES_KEY and CERTIFICATES_KEY_FILE are both set; remove one of them.'])
   if (text !== '') return createKeyring(parseKeys(text, 'CERTIFICATES_KEY'))
   return createKeyring(parseKeys(...readKeyFile(file, settings)))
 }
@@ -51,7 +51,7 @@ export function createKeyring(keys: readonly Uint8Array[]): Keyring {
 
 const keyBytes = 32
 
-/** Enough of a digest to tell keys apart, too little of one to learn from, as a key has 256 bits of its own. */
+/** Enough of a digest to distinguish keys; it does not help to guess a key of 256 bits. */
 function idOf(key: Uint8Array): string {
   return createHash('sha256').update(key).digest('hex').slice(0, 16)
 }
@@ -62,7 +62,7 @@ function parseKeys(text: string, origin: string): Uint8Array[] {
   const good = keys.filter((key) => key !== undefined)
   if (words.length > 0 && good.length === words.length) return good
   throw new ConfigError([
-    `${origin} must hold keys of 32 bytes, in hexadecimal or base64, separated by commas or line ends, the current one first; make one with: openssl rand -hex 32`,
+    `${origin} must hold keys of 32 bytes, in hexadecimal or base64, separated by commas or line breaks, the current one first; generate one with: openssl rand -hex 32`,
   ])
 }
 
@@ -76,15 +76,15 @@ function readKeyFile(file: string, settings: KeySettings): [string, string] {
   if (file !== '') return [read(file, `CERTIFICATES_KEY_FILE, ${file},`), `CERTIFICATES_KEY_FILE, ${file},`]
   if (!settings.CERTIFICATES_DATABASE_URL.startsWith('sqlite:'))
     throw new ConfigError([
-      'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not an embedded one; make a key with: openssl rand -hex 32',
+      'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
     ])
-  const own = join(settings.DATA_DIR, 'certificates.key')
-  makeKeyFile(settings.DATA_DIR, own)
-  return [read(own, own), own]
+  const generated = join(settings.DATA_DIR, 'certificates.key')
+  generateKeyFile(settings.DATA_DIR, generated)
+  return [read(generated, generated), generated]
 }
 
-/** The file appears whole and for its owner alone, and of processes that start together one makes it. */
-function makeKeyFile(folder: string, path: string): void {
+/** Creates the file atomically, readable by its owner only, unless it exists; one of several concurrent processes succeeds. */
+function generateKeyFile(folder: string, path: string): void {
   mkdirSync(folder, { recursive: true })
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
@@ -102,7 +102,7 @@ function read(path: string, origin: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'an unknown fault'
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     throw new ConfigError([`${origin} cannot be read (${code}).`])
   }
 }

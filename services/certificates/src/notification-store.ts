@@ -10,16 +10,16 @@ export const notificationsQueue = 'certificates.notifications'
 
 export type NotificationEvent = 'certificate.active_changed' | 'certificate.expiring'
 
-/** What became of one try: the status that the receiver answered with, or why there was no answer that counts. */
+/** One delivery attempt: the status of the response, or the error if there was none. */
 export type Attempt = { at: number; status?: number; error?: string }
 
 export type NotificationStore = ReturnType<typeof createNotificationStore>
 
-const keptMs = 30 * 24 * 3_600_000
+const logRetentionMs = 30 * 24 * 3_600_000
 
 /**
- * The delivery log. A notification is stored with its message to the worker, by the commit of what it tells of. Where nobody
- * is to be told it is logged as skipped.
+ * The delivery log. A notification is stored in the same commit as the change that it reports, together with a message in
+ * the outbox. Without a receiver it is logged as skipped.
  */
 export function createNotificationStore({
   database,
@@ -31,11 +31,11 @@ export function createNotificationStore({
   hasReceiver: boolean
 }) {
   const statements = prepareStatements(database.query)
-  const toOutbox = outboxStatement(database.query, notificationsQueue)
+  const insertMessage = outboxStatement(database.query, notificationsQueue)
 
   return {
-    /** To stand in the unit of what is told. Notifications of one certificate are delivered in the order of their units. */
-    tell(
+    /** For the unit of the change. Notifications of one certificate are delivered in the order of their commits. */
+    statementsOf(
       certificateId: number,
       { event, body }: { event: NotificationEvent; body: Readonly<Record<string, unknown>> },
     ): readonly Statement[] {
@@ -43,39 +43,41 @@ export function createNotificationStore({
       const text = JSON.stringify(body)
       const now = clock.now()
       const status = hasReceiver ? 'pending' : 'skipped'
-      const log = statements.insert({ deliveryId, certificateId, event, body: text, status, now })
+      const insert = statements.insert({ deliveryId, certificateId, event, body: text, status, now })
       const message = {
         id: deliveryId,
         key: String(certificateId),
         body: JSON.stringify({ event, body: text }),
         createdAt: now,
       }
-      return hasReceiver ? [log, toOutbox(message)] : [log]
+      return hasReceiver ? [insert, insertMessage(message)] : [insert]
     },
 
-    /** Logs a try; what has been deleted with its certificate meanwhile is not logged any more. */
+    /** Logs an attempt, unless the notification was deleted with its certificate. */
     async logAttempt(deliveryId: string, attempt: Attempt, status: NotificationStatus): Promise<void> {
-      const { at, status: answered = null, error = null } = attempt
+      const { at, status: responseStatus = null, error = null } = attempt
       await database.commit([
-        statements.insertAttempt({ deliveryId, at, status: answered, error }),
+        statements.insertAttempt({ deliveryId, at, status: responseStatus, error }),
         statements.setStatus({ deliveryId, status, now: at }),
       ])
     },
 
-    /** A page of the log of a certificate, oldest first, each with its tries. */
+    /** A page of the notifications of a certificate with their attempts, oldest first. */
     async list(page: { certificateId: number; after: number; limit: number }) {
       const notifications = await database.read(statements.list(page))
       const ids = notifications.map(({ id }) => id)
-      const tries = ids.length === 0 ? [] : await attemptsOf(ids)
+      const attempts = ids.length === 0 ? [] : await attemptsOf(ids)
       return notifications.map((notification) => ({
         ...notification,
-        attempts: tries.filter((one) => one.notification_id === notification.id),
+        attempts: attempts.filter((one) => one.notification_id === notification.id),
       }))
     },
 
-    /** Forgets what was over 30 days ago, `limit` at most; resolves to how many. */
+    /** Removes at most `limit` notifications whose last attempt was 30 days ago; resolves to how many were removed. */
     async sweep(limit: number): Promise<number> {
-      const { results } = await database.commit([statements.forget({ before: clock.now() - keptMs, limit })])
+      const { results } = await database.commit([
+        statements.removeOlder({ before: clock.now() - logRetentionMs, limit }),
+      ])
       return results[0]?.changes ?? 0
     },
   }
@@ -141,7 +143,7 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         .orderBy('id')
         .limit(p.limit),
     ),
-    forget: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
+    removeOlder: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
       db
         .deleteFrom('notification')
         .where(

@@ -7,8 +7,8 @@ import { createLimiter } from '@quintet/chassis/concurrency'
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
- * Passwords are kept as argon2id in PHC strings, worked out on other threads than the one that answers requests. How many
- * are worked out at once is bounded, since each takes memory, and so is how many wait: past that comes `overloaded`.
+ * Hashes passwords by argon2id, as PHC strings, on threads of the pool. Each hash takes memory, so both the number of concurrent
+ * hashes and that of waiting ones are bounded; any more are rejected with `overloaded`.
  */
 export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {}) {
   const limiter = createLimiter({
@@ -20,13 +20,13 @@ export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {
     hash: (password: string): Promise<string> => limiter(() => hash(password)),
 
     /**
-     * Whether the password is the one of this hash. Without a hash the work is done all the same, so that a stranger cannot
-     * tell by the time whether there is one.
+     * Whether the password matches the hash. Without a hash it takes the same time, so that an attacker cannot find out by timing
+     * whether there is one.
      */
     verify: (password: string, phc: string | undefined): Promise<boolean> =>
       limiter(() => verify(password, phc)),
 
-    /** Whether a hash that has just been verified should be made anew, by the algorithm and the costs of today. */
+    /** Whether a verified hash should be replaced, because its algorithm or costs are not the current ones. */
     isOutdated: (phc: string): boolean => !phc.startsWith(currentPrefix),
   }
 }
@@ -37,10 +37,10 @@ const currentPrefix = `${prefixOf(current)}$`
 const saltBytes = 16
 const tagBytes = 32
 
-/** Of the four threads that Node keeps for such work, one stays free for files and names of hosts. */
+/** Leaves one of the four threads of the pool to files and host names. */
 const hashesInParallelMax = Math.min(3, availableParallelism())
 
-/** What a stored hash may ask for at most, so that a forged one cannot stop the service. */
+/** Limits for the costs of a stored hash, so that a forged one cannot stop the service. */
 const memoryMax = 1_048_576
 const passesMax = 16
 const parallelismMax = 16
@@ -59,15 +59,15 @@ async function hash(password: string): Promise<string> {
 async function verify(password: string, phc: string | undefined): Promise<boolean> {
   if (phc !== undefined && /^\$2[aby]\$/.test(phc)) return verifyLegacy(password, phc)
   const stored = phc === undefined ? undefined : parsePhc(phc)
-  const { costs, salt, tag } = stored ?? nobody
+  const { costs, salt, tag } = stored ?? decoy
   const derived = await derive(password, costs, salt, tag.length)
   return timingSafeEqual(derived, tag) && stored !== undefined
 }
 
-/** What is worked out for those whom nobody knows. */
-const nobody = { costs: current, salt: Buffer.alloc(saltBytes), tag: Buffer.alloc(tagBytes) }
+/** What is computed when there is no hash. */
+const decoy = { costs: current, salt: Buffer.alloc(saltBytes), tag: Buffer.alloc(tagBytes) }
 
-/** One text has one password: what keyboards compose differently is made the same first (RFC 8265, 4.2). */
+/** Passwords are normalized, since keyboards compose the same characters differently (RFC 8265, 4.2). */
 function derive(
   password: string,
   { memory, passes, parallelism }: Costs,
@@ -84,9 +84,9 @@ const phcForm =
 function parsePhc(phc: string): { costs: Costs; salt: Buffer; tag: Buffer } {
   const [, memory, passes, parallelism, salt = '', tag = ''] = phcForm.exec(phc) ?? []
   const costs = { memory: Number(memory), passes: Number(passes), parallelism: Number(parallelism) }
-  const bearable =
+  const isWithinLimits =
     costs.memory <= memoryMax && costs.passes <= passesMax && costs.parallelism <= parallelismMax
-  if (!bearable) throw new Error('A stored password hash has a form or costs that are not known.')
+  if (!isWithinLimits) throw new Error('A stored password hash has an unknown form or exceeds the limits.')
   return { costs, salt: Buffer.from(salt, 'base64'), tag: Buffer.from(tag, 'base64') }
 }
 
@@ -99,19 +99,21 @@ function withoutPadding(bytes: Buffer): string {
 }
 
 /**
- * Hashes of the kind that this service's predecessor made: bcrypt over the base64 of the password's SHA-256. They are few and
- * grow fewer, so each has a thread of its own for as long as it takes.
+ * Verifies a legacy hash: bcrypt of the base64 of the password's SHA-256. There are few and ever fewer of them, so each gets a
+ * thread of its own.
  */
 function verifyLegacy(password: string, bcryptHash: string): Promise<boolean> {
   const cost = Number(bcryptHash.split('$')[2])
-  if (!(cost <= bcryptCostMax)) throw new Error('A stored bcrypt hash has costs that are not borne.')
+  if (!(cost <= bcryptCostMax)) throw new Error('A stored bcrypt hash exceeds the limits.')
   const text = createHash('sha256').update(password).digest('base64')
   const worker = new Worker(new URL('./bcrypt-thread.ts', import.meta.url), {
     workerData: { text, bcryptHash },
   })
   return new Promise((resolve, reject) => {
-    worker.once('message', (isSame: unknown) => resolve(isSame === true))
+    worker.once('message', (isMatch: unknown) => resolve(isMatch === true))
     worker.once('error', reject)
-    worker.once('exit', () => reject(new Error('The thread that checks a bcrypt hash gave no answer.')))
+    worker.once('exit', () =>
+      reject(new Error('The thread that verifies a bcrypt hash exited without a result.')),
+    )
   })
 }

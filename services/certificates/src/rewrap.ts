@@ -4,17 +4,17 @@ import type { Kysely } from 'kysely'
 import type { CertificatesConfig } from './config.ts'
 import { migrations } from './database.ts'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
-import { createEnvelopes, SealBroken } from './envelope.ts'
+import { createEnvelopes, DecryptionError } from './envelope.ts'
 import type { Envelopes } from './envelope.ts'
 import { loadKeyring } from './keyring.ts'
 import type { Keyring } from './keyring.ts'
 
 const rowsPerBatchMax = 200
 
-/** How many records were moved to the current key, and which ones could not be opened and stay as they are. */
+/** How many records were moved to the current key, and which could not be decrypted and are unchanged. */
 export type Rewrapped = { moved: number; broken: { id: number; reason: string }[] }
 
-/** Moves all records to the current key while the service may run. It may be broken off, and run again, at any time. */
+/** Moves all records to the current key. The service may be running; the run may be interrupted and repeated. */
 export async function rewrapCertificates(config: CertificatesConfig): Promise<Rewrapped & { keyId: string }> {
   const keyring = loadKeyring(config)
   const database = await openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations })
@@ -25,7 +25,7 @@ export async function rewrapCertificates(config: CertificatesConfig): Promise<Re
   }
 }
 
-/** In bounded batches in the order of ids; a record that was changed or deleted meanwhile is left to whoever did it. */
+/** In bounded batches by ascending id. A record that was rewrapped or deleted meanwhile is skipped. */
 export async function rewrapAll(database: CertificatesDatabase, keyring: Keyring): Promise<Rewrapped> {
   const envelopes = createEnvelopes(keyring)
   const statements = prepareStatements(database.query)
@@ -34,7 +34,7 @@ export async function rewrapAll(database: CertificatesDatabase, keyring: Keyring
   for (let after = 0; ; ) {
     const page = { keyId: keyring.current.id, after, limit: rowsPerBatchMax }
     const rows = await database.read(statements.others(page))
-    const unit = rows.flatMap((row) => move(row, envelopes, statements, broken))
+    const unit = rows.flatMap((row) => rewrap(row, envelopes, statements, broken))
     const { results } = await database.commit(unit)
     for (const { changes } of results) moved += changes
     const last = rows.at(-1)
@@ -44,7 +44,7 @@ export async function rewrapAll(database: CertificatesDatabase, keyring: Keyring
 }
 
 type Statements = ReturnType<typeof prepareStatements>
-type SealedRow = {
+type EncryptedRow = {
   id: number
   uid: string
   user_id: number
@@ -53,8 +53,8 @@ type SealedRow = {
   ciphertext: string
 }
 
-function move(
-  row: SealedRow,
+function rewrap(
+  row: EncryptedRow,
   envelopes: Envelopes,
   statements: Statements,
   broken: Rewrapped['broken'],
@@ -64,7 +64,7 @@ function move(
     const envelope = envelopes.rewrap({ keyId, wrappedKey: from, ciphertext }, { uid, userId })
     return [statements.rewrap({ id, from, to: envelope.wrappedKey, keyId: envelope.keyId })]
   } catch (error) {
-    if (!(error instanceof SealBroken)) throw error
+    if (!(error instanceof DecryptionError)) throw error
     broken.push({ id, reason: error.message })
     return []
   }

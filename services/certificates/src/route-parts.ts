@@ -6,7 +6,7 @@ import type { Passwords } from './password.ts'
 import type { UserStore } from './user-store.ts'
 import type { Policy } from './x509.ts'
 
-/** What the routes stand on. */
+/** The dependencies of the routes. */
 export type Parts = {
   users: UserStore
   certificates: CertificateStore

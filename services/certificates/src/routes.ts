@@ -1,14 +1,20 @@
-import { setTimeout as after } from 'node:timers/promises'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { App } from '@quintet/chassis/http'
+import { certificateListRoutes } from './certificate-list-routes.ts'
 import { certificateRoutes } from './certificate-routes.ts'
+import { loginRoutes } from './login-routes.ts'
+import { notificationRoutes } from './notification-routes.ts'
 import type { Parts } from './route-parts.ts'
 import { HealthBody } from './schemas.ts'
 import { userRoutes } from './user-routes.ts'
 
-/** The wire of the certificates service. */
+/** The HTTP interface of the certificates service. */
 export function certificatesRoutes(app: App, parts: Parts): void {
   userRoutes(app, parts)
+  loginRoutes(app, parts)
   certificateRoutes(app, parts)
+  certificateListRoutes(app, parts)
+  notificationRoutes(app, parts)
 
   app.get(
     '/healthcheck',
@@ -16,26 +22,24 @@ export function certificatesRoutes(app: App, parts: Parts): void {
       schema: {
         tags: ['operation'],
         operationId: 'checkDatabase',
-        summary: 'Do the service and its database answer?',
+        summary: 'Get whether the service and its database respond',
         response: { 200: HealthBody },
       },
     },
-    async () => ({ api: 1 as const, database: (await answers(parts.ping)) ? (1 as const) : (0 as const) }),
+    async () => ({ api: 1 as const, database: (await responds(parts.ping)) ? (1 as const) : (0 as const) }),
   )
 }
 
 const pingTimeoutMs = 1_000
 
-async function answers(ping: () => Promise<void>): Promise<boolean> {
-  const given = new AbortController()
-  const late = after(pingTimeoutMs, false, { signal: given.signal, ref: false }).catch(() => false)
-  const answered = await Promise.race([
-    ping().then(
-      () => true,
-      () => false,
-    ),
-    late,
-  ])
-  given.abort()
-  return answered
+async function responds(ping: () => Promise<void>): Promise<boolean> {
+  const done = new AbortController()
+  const timeout = pause(pingTimeoutMs, false, { signal: done.signal, ref: false }).catch(() => false)
+  const ready = ping().then(
+    () => true,
+    () => false,
+  )
+  const isReady = await Promise.race([ready, timeout])
+  done.abort()
+  return isReady
 }

@@ -2,19 +2,19 @@ import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
-const name = text('name', { minLength: 1, maxLength: 256, description: 'What the user is called.' })
+const name = text('name', { minLength: 1, maxLength: 256, description: 'The name of the user.' })
 
 const email = text('email', {
   minLength: 1,
   maxLength: 254,
-  description: 'One user for each, whatever the case of its letters.',
+  description: 'Unique among users, without regard to case.',
   form: { pattern: '^[^\\s@\\p{Cc}\\p{Cs}]+@[^\\s@\\p{Cc}\\p{Cs}]+$', name: 'an email address' },
 })
 
 const password = text('password', {
   minLength: 1,
   maxLength: 1_024,
-  description: 'Kept as a hash (argon2id), and never given back.',
+  description: 'Stored as an argon2id hash and never returned.',
 })
 
 const body = text('body', {
@@ -26,12 +26,12 @@ const body = text('body', {
 const privateKey = text('private_key', {
   minLength: 1,
   maxLength: 65_536,
-  description: 'The bytes of the private key in base64. Kept encrypted, and never given back.',
+  description: 'The bytes of the private key in base64. Stored encrypted and never returned.',
   form: { pattern: '^[A-Za-z0-9+/\\r\\n]+={0,2}[\\r\\n]*$', name: 'base64' },
 })
 
 const active = Type.Boolean({
-  description: 'Whether the certificate is in use.',
+  description: 'Whether the certificate is active.',
   'x-errors': { required: 'active is required.', type: 'active must be true or false.' },
 })
 
@@ -71,7 +71,7 @@ export const ActiveChange = Type.Object(
     active,
     notify: Type.Optional(
       Type.Boolean({
-        description: 'Whether the receiver of notifications is told.',
+        description: 'Whether to notify the receiver of notifications.',
         'x-errors': { type: 'notify must be true or false.' },
       }),
     ),
@@ -88,7 +88,7 @@ export const UserCertificatesQuery = Type.Object(
     ...pageQuery,
     active: Type.Optional(
       Type.Union([Type.Literal('true'), Type.Literal('false')], {
-        description: 'true for the active ones alone; all of them otherwise.',
+        description: 'true lists active certificates only; false and absent list all.',
         'x-errors': { invalid: 'active must be true or false.' },
       }),
     ),
@@ -100,7 +100,7 @@ export const PageQuery = Type.Object(pageQuery, { additionalProperties: false })
 
 const date = '\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])'
 const time = '([01]\\d|2[0-3]):[0-5]\\d(:[0-5]\\d(\\.\\d+)?)?'
-/** A plus that was not escaped arrives as a space. */
+/** An unescaped plus in a query arrives as a space. */
 const zone = '(Z|[ +-]([01]\\d|2[0-3]):[0-5]\\d)'
 
 export const ExpiringQuery = Type.Object(
@@ -109,7 +109,8 @@ export const ExpiringQuery = Type.Object(
     expiring_before: Type.Optional(
       Type.String({
         pattern: `^(\\d{1,12}|${date}(T${time}${zone})?)$`,
-        description: 'Only those that end before: Unix time in seconds, a date, or a time as in RFC 3339.',
+        description:
+          'Lists only those that expire before: Unix time in seconds, a date, or an RFC 3339 time.',
         'x-errors': { invalid: 'expiring_before must be Unix time in seconds, a date, or an RFC 3339 time.' },
       }),
     ),
@@ -160,9 +161,9 @@ export const ActiveBody = Type.Object({ id: Type.Integer(), active: Type.Boolean
 const instant = Type.String({ format: 'date-time' })
 export const NotificationBody = Type.Object(
   {
-    id: Type.String({ description: 'The delivery id that the receiver sees.' }),
+    id: Type.String({ description: 'The X-Delivery-Id sent to the receiver.' }),
     event: Type.Union([Type.Literal('certificate.active_changed'), Type.Literal('certificate.expiring')]),
-    body: Type.Object({}, { description: 'What is sent.' }),
+    body: Type.Object({}, { description: 'The body sent to the receiver.' }),
     status: Type.Union([
       Type.Literal('pending'),
       Type.Literal('delivered'),
@@ -173,8 +174,8 @@ export const NotificationBody = Type.Object(
     attempts: Type.Array(
       Type.Object({
         at: instant,
-        status: Type.Optional(Type.Integer({ description: 'What the receiver answered.' })),
-        error: Type.Optional(Type.String({ description: 'Why there was no answer that counts.' })),
+        status: Type.Optional(Type.Integer({ description: 'The status of the response.' })),
+        error: Type.Optional(Type.String({ description: 'Why there was no response.' })),
       }),
     ),
   },

@@ -1,7 +1,7 @@
-import { AppError } from '@quintet/chassis/errors'
-import { parseIfMatch, problems } from '@quintet/chassis/http'
+import { problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import {
+  changeIfMatch,
   createdResponse,
   createOnce,
   getById,
@@ -12,12 +12,11 @@ import {
 } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Parts } from './route-parts.ts'
-import { IdBody, Login, NewUser, UserBody, UserPath } from './schemas.ts'
+import { IdBody, NewUser, UserBody, UserPath } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
 
 const tags = ['users']
 
-/** The wire of users. */
 export function userRoutes(app: App, { users, idempotency, passwords }: Parts): void {
   app.post(
     '/users',
@@ -35,29 +34,6 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
         const { name, email, password } = request.body
         return users.create({ name, email, passwordHash: await passwords.hash(password) }, records)
       }),
-  )
-
-  app.post(
-    '/users/login',
-    {
-      schema: {
-        tags,
-        operationId: 'verifyPassword',
-        summary: 'Verify a password',
-        description:
-          'Tells the id of the user who has this email and password. An unknown email and a wrong password are refused alike.',
-        body: Login,
-        response: { 200: IdBody, ...problems(400, 401, 422, 503) },
-      },
-    },
-    async (request) => {
-      const { id, passwordHash } = await login(request.body)
-      if (passwords.isOutdated(passwordHash))
-        await upgrade(id, passwordHash, request.body.password).catch((err: unknown) =>
-          request.log.warn({ err, requestId: request.id }, 'a password hash is upgraded at the next login'),
-        )
-      return { id }
-    },
   )
 
   getById(app, {
@@ -82,32 +58,18 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
         tags,
         operationId: 'deleteUser',
         summary: 'Delete a user and its certificates',
-        description: 'Understands If-Match.',
+        description: 'Supports If-Match.',
         params: UserPath,
         response: { 204: Type.Null({ description: 'Deleted' }), ...problems(404, 412) },
       },
     },
     async (request, reply) => {
-      await users.delete(parseId(request.params.id, userNotFound), parseIfMatch(request.headers['if-match']))
+      const id = parseId(request.params.id, userNotFound)
+      const precondition = { noun: 'user', notFound: userNotFound, find: () => users.find(id) }
+      await changeIfMatch(request, precondition, () => users.delete(id))
       reply.code(204).send(null)
     },
   )
-
-  async function login({ email, password }: Login): Promise<{ id: number; passwordHash: string }> {
-    const known = await users.findHash(email)
-    const isSame = await passwords.verify(password, known?.passwordHash)
-    if (known === undefined || !isSame) throw loginRefused()
-    return known
-  }
-
-  async function upgrade(id: number, passwordHash: string, password: string): Promise<void> {
-    await users.upgradeHash(id, passwordHash, await passwords.hash(password))
-  }
 }
 
 const created = createdResponse('/users', `{"id":${pendingId}}`)
-
-const loginRefused = () =>
-  new AppError('unauthorized', 'The email or the password is wrong.', {
-    headers: { 'www-authenticate': 'Password realm="users"' },
-  })

@@ -1,6 +1,6 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
-import type { Placeholders } from '@quintet/chassis/database'
+import type { Outcome, Placeholders } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
@@ -11,12 +11,12 @@ export type UserStore = ReturnType<typeof createUserStore>
 
 type User = { id: number; name: string; email: string; version: number }
 
-/** Users behind the cache, which holds what is answered of them and never a hash. */
+/** Users behind a cache, which holds their representations and never a password hash. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
-  const toKeep = recordStatements(database.query)
+  const insertRecords = recordStatements(database.query)
 
-  /** Somebody may get an id at any moment, so that nobody has it yet is never remembered: it is thrown. */
+  /** Throws when there is no such user, because an absence must not be cached: the id may be assigned at any time. */
   function load(id: number): Entry | Promise<Entry> {
     const rows = database.read(statements.find({ id }))
     return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
@@ -31,23 +31,23 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
   }
 
   return {
-    /** What is answered of a user, without a promise where it can be. One who is not there is thrown, or undefined. */
+    /** The representation of a user, without a promise if it is cached. A missing user throws or is undefined. */
     find,
 
-    /** What is answered of a user; refuses one who is not there. */
+    /** The representation of a user; rejects with `not_found`. */
     expect,
 
-    /** Adds a user with the answers that tell of it; refuses an email that is taken. */
+    /** Adds a user, with the idempotency records of the response; rejects with `conflict` when the email is taken. */
     async create(
       user: { name: string; email: string; passwordHash: string },
-      answers: readonly IdempotencyRecord[],
+      records: readonly IdempotencyRecord[],
     ): Promise<number> {
       const { name, email, passwordHash } = user
       const insert = {
         ...statements.insert({ name, email, emailKey: keyOf(email), passwordHash }),
         mustAffectRows: emailTaken,
       }
-      const { results } = await database.commit([insert, ...toKeep(answers, returnedBy(insert, 'id'))])
+      const { results } = await database.commit([insert, ...insertRecords(records, returnedBy(insert, 'id'))])
       return Number(results[0]?.rows[0]?.id)
     },
 
@@ -56,34 +56,35 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       return row && { id: row.id, passwordHash: row.password_hash }
     },
 
-    /** Puts a new hash of the same password in place of an old one, unless somebody else has been there. */
+    /** Replaces an outdated hash of the same password, unless it was replaced meanwhile. */
     async upgradeHash(id: number, from: string, to: string): Promise<void> {
       await database.commit([statements.upgradeHash({ id, from, to })])
     },
 
-    /** Deletes a user, and with it everything that is the user's, given the version if that must still be the one. */
-    async delete(id: number, versions: readonly number[] | undefined): Promise<void> {
-      const { version } = await expect(id)
-      if (versions !== undefined && !versions.includes(version)) throw userMovedOn()
-      const remove = { ...statements.delete({ id }), mustAffectRows: userNotFound }
-      await cache.write(
+    /** Deletes a user with its certificates; resolves to false when there is no such user. */
+    async delete(id: number): Promise<boolean> {
+      const outcome = await cache.write(
         [String(id)],
-        (deadline) => database.commit([remove], deadline),
-        () => null,
+        (deadline) => database.commit([statements.delete({ id })], deadline),
+        // The absence of a deleted user may be cached, since ids are never reused; that of an unassigned id must not.
+        (result) => (isDeleted(result) ? null : undefined),
       )
+      return isDeleted(outcome)
     },
   }
 }
 
 export const userNotFound = () => new AppError('not_found', 'User not found.')
-const userMovedOn = () =>
-  new AppError('precondition_failed', 'The user has changed since the version that If-Match names.')
 const emailTaken = () =>
-  new AppError('conflict', 'There is a user with this email already.', {
-    errors: { email: 'There is a user with this email already.' },
+  new AppError('conflict', 'A user with this email already exists.', {
+    errors: { email: 'A user with this email already exists.' },
   })
 
-/** Two emails that differ in case alone are one. */
+function isDeleted({ results }: Outcome): boolean {
+  return results[0]?.changes === 1
+}
+
+/** Emails are compared without case. */
 function keyOf(email: string): string {
   return email.normalize('NFKC').toLowerCase()
 }

@@ -1,16 +1,16 @@
 import { createHmac } from 'node:crypto'
 
-/** How a notification goes out: where to, signed by what, and how long the receiver may take. */
+/** The receiver of notifications: its URL, the secret of signatures, and the timeout. */
 export type Receiver = { readonly url: string; readonly secret: string; readonly timeoutMs: number }
 
 export type Webhook = { readonly deliveryId: string; readonly event: string; readonly body: string }
 
-/** What came of posting: the status of the answer, or why there was none. */
+/** The status of the response, or the reason why there is none. */
 export type PostResult = { status: number } | { error: string }
 
 /**
- * Posts to the receiver once. Redirects are not followed, since they would lead a signed message elsewhere, and of the answer
- * the status alone is read.
+ * Posts to the receiver once. Redirects are not followed, since they would send a signed message elsewhere. The body of the
+ * response is ignored.
  */
 export async function postWebhook(
   { url, secret, timeoutMs }: Receiver,
@@ -36,17 +36,17 @@ export async function postWebhook(
   }
 }
 
-/** HMAC-SHA256 over the timestamp, a dot and the body, in hexadecimal: an old message cannot be sent anew as a new one. */
+/** HMAC-SHA256 of timestamp, dot and body in hexadecimal. The timestamp lets the receiver reject replayed messages. */
 export function signatureOf(secret: string, timestamp: string, body: string): string {
   return createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')
 }
 
-/** The fault below the one that fetch tells of, which would tell no more than that it failed. */
+/** The cause of the error, since the error of fetch itself says only that it failed. */
 function reasonOf(error: unknown, timeoutMs: number): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`
+  if (error instanceof Error && error.name === 'TimeoutError') return `no response within ${timeoutMs} ms`
   const cause = error instanceof Error ? error.cause : undefined
-  if (!(cause instanceof Error)) return 'no answer'
-  return `no answer (${'code' in cause ? String(cause.code) : cause.message.slice(0, reasonLengthMax)})`
+  if (!(cause instanceof Error)) return 'no response'
+  return `no response (${'code' in cause ? String(cause.code) : cause.message.slice(0, reasonLengthMax)})`
 }
 
 const reasonLengthMax = 100

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
 
-/** What an X.509 certificate says of itself, as it is answered; times as RFC 3339 has them. */
+/** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
 export type Description = {
   subject: string
   subject_alternative_names: string[]
@@ -14,28 +14,28 @@ export type Description = {
   fingerprint_sha256: string
 }
 
-/** Whether bodies are looked into: never, when they are X.509, or always, so that what is none is refused. */
+/** Whether bodies are parsed as X.509: never; if possible; or always, so that all others are rejected. */
 export type Policy = 'opaque' | 'auto' | 'strict'
 
-/** What was found in a body; the times are milliseconds. */
-export type Inspected = { description: Description; notBeforeMs: number; notAfterMs: number }
+/** The result of parsing a body; times are milliseconds. */
+export type Inspection = { description: Description; notBeforeMs: number; notAfterMs: number }
 
 /**
- * Looks into a certificate and the private key beside it. What cannot be read stays opaque, unless the policy is strict; a
- * key that can be read must be the certificate's. Refuses what must not be as unprocessable.
+ * Parses a certificate and its private key. What cannot be parsed is opaque, which the strict policy rejects; a key that can
+ * be parsed must belong to the certificate. Throws `unprocessable`.
  */
-export function inspect(body: string, privateKey: Uint8Array, policy: Policy): Inspected | undefined {
+export function inspect(body: string, privateKey: Uint8Array, policy: Policy): Inspection | undefined {
   if (policy === 'opaque') return undefined
   const certificate = parseCertificate(body)
   const key = certificate && parsePrivateKey(privateKey)
   if (policy === 'strict') refuseOpaque(certificate, key)
   if (certificate === undefined) return undefined
-  if (key !== undefined && attempt(() => certificate.checkPrivateKey(key)) !== true)
+  if (key !== undefined && tryParse(() => certificate.checkPrivateKey(key)) !== true)
     throw unprocessable('private_key', 'does not belong to the certificate in body.')
   return describe(certificate)
 }
 
-/** The first certificate of a PEM text, which is the one that the others vouch for, or a DER in base64. */
+/** The first certificate of a PEM text, which is the leaf of a chain, or a DER in base64. */
 function parseCertificate(body: string): X509Certificate | undefined {
   const bytes = pemCertificate.test(body) ? body : derOf(body)
   if (bytes === undefined) return undefined
@@ -50,13 +50,13 @@ function parseCertificate(body: string): X509Certificate | undefined {
   }
 }
 
-/** A private key in PEM or DER; undefined when it is none, or encrypted. */
+/** A private key in PEM or DER; undefined if it is not one, or encrypted. */
 function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (pemKey.test(key.toString('latin1'))) return attempt(() => createPrivateKey(key))
+  if (pemKey.test(key.toString('latin1'))) return tryParse(() => createPrivateKey(key))
   if (key[0] !== derSequence) return undefined
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
-    const parsed = attempt(() => createPrivateKey({ key, format: 'der', type }))
+    const parsed = tryParse(() => createPrivateKey({ key, format: 'der', type }))
     if (parsed !== undefined) return parsed
   }
   return undefined
@@ -66,7 +66,7 @@ const pemCertificate = /^\s*-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----|\n---
 const pemKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
 const derSequence = 0x30
 
-/** Text of base64 begins with M where the bytes begin with a sequence, which spares most bodies a second look. */
+/** Base64 of a DER sequence starts with M, so most other texts are excluded by their first character. */
 function derOf(body: string): Buffer | undefined {
   const text = body.startsWith('M') ? body.replace(/\s+/g, '') : ''
   return /^M[\w+/-]{60,}={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined
@@ -83,7 +83,7 @@ function unprocessable(field: string, fault: string): AppError {
   return new AppError('unprocessable', sentence, { errors: { [field]: sentence } })
 }
 
-function describe(certificate: X509Certificate): Inspected {
+function describe(certificate: X509Certificate): Inspection {
   const { subject, issuer, serialNumber, subjectAltName, fingerprint256 } = certificate
   const [start, end] = [certificate.validFromDate, certificate.validToDate]
   return {
@@ -102,25 +102,25 @@ function describe(certificate: X509Certificate): Inspected {
   }
 }
 
-/** Node puts each part of a name on a line, and escapes what would be taken for a separator. */
+/** Node prints each part of a name on a line, and escapes separators within a part. */
 function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ')
 }
 
-/** Node quotes a name that holds a comma or a quote as JSON does, so commas inside of quotes are part of it. */
+/** Node quotes a name with a comma or a quote as JSON does, so commas within quotes do not separate names. */
 function splitNames(names: string | undefined): string[] {
   return (names ?? '').match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g)?.map((name) => name.trim()) ?? []
 }
 
 function keyTypeOf(certificate: X509Certificate): string {
-  const key = attempt(() => certificate.publicKey)
+  const key = tryParse(() => certificate.publicKey)
   const { modulusLength, namedCurve } = key?.asymmetricKeyDetails ?? {}
   return [key?.asymmetricKeyType ?? 'unknown', modulusLength ?? namedCurve]
     .filter((part) => part !== undefined)
     .join(' ')
 }
 
-function attempt<R>(work: () => R): R | undefined {
+function tryParse<R>(work: () => R): R | undefined {
   try {
     return work()
   } catch {

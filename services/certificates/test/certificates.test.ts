@@ -10,7 +10,7 @@ const made = makeCertificate({ notBefore: startMs - dayMs, notAfter: startMs + 8
 const base64Of = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64')
 const keyOf = ({ privateKey }: typeof made) => base64Of(privateKey.export({ format: 'pem', type: 'pkcs8' }))
 
-test('POST adds a certificate to a user and answers its id and the user, with the location', async (t) => {
+test('POST adds a certificate to a user and returns its id and the user, with a Location', async (t) => {
   const { post, get, addUser } = await createWorld(t)
   const user = await addUser()
   const response = await post(`${user}/certificates`, opaque)
@@ -91,7 +91,7 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
     { body: 'body must be well-formed Unicode without the character NUL.' },
   ],
 ]
-test('POST refuses missing fields with 400 and wrong ones with 422, every fault by field, and adds nothing', async (t) => {
+test('POST rejects missing fields with 400 and wrong ones with 422, every fault by field, and adds nothing', async (t) => {
   const { post, get, addUser } = await createWorld(t)
   const user = await addUser()
   for (const [status, body, errors] of faults) {
@@ -103,14 +103,14 @@ test('POST refuses missing fields with 400 and wrong ones with 422, every fault 
   assert.deepEqual((await get(`${user}/certificates`)).json(), [])
 })
 
-test('POST for a user who is not there is 404', async (t) => {
+test('POST for a user who does not exist is 404', async (t) => {
   const { post } = await createWorld(t)
   const response = await post('/users/7/certificates', opaque)
   assert.equal(response.statusCode, 404)
   assert.equal(response.json().description, 'User not found.')
 })
 
-test('X.509 is told of where the body is one, in PEM or DER', async (t) => {
+test('The X.509 fields are returned if the body is a certificate in PEM or DER', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const user = await addUser()
   for (const body of [made.pem, made.der.toString('base64')]) {
@@ -123,7 +123,7 @@ test('X.509 is told of where the body is one, in PEM or DER', async (t) => {
   }
 })
 
-test('A private key that belongs to another certificate is 422, and nothing is added', async (t) => {
+test('A private key of another certificate is 422, and nothing is added', async (t) => {
   const { post, get, addUser } = await createWorld(t)
   const user = await addUser()
   const other = makeCertificate({ notBefore: startMs, notAfter: startMs + dayMs })
@@ -139,7 +139,7 @@ test('A private key that belongs to another certificate is 422, and nothing is a
   assert.deepEqual((await get(`${user}/certificates`)).json(), [])
 })
 
-test('CERTIFICATES_POLICY=strict refuses what is opaque, and opaque looks into nothing', async (t) => {
+test('CERTIFICATES_POLICY=strict rejects opaque bodies, and opaque parses nothing', async (t) => {
   const strict = await createWorld(t, { CERTIFICATES_POLICY: 'strict' })
   const refused = await strict.post(`${await strict.addUser()}/certificates`, opaque)
   assert.equal(refused.statusCode, 422)
@@ -149,7 +149,7 @@ test('CERTIFICATES_POLICY=strict refuses what is opaque, and opaque looks into n
   assert.deepEqual(Object.keys((await open.get(location)).json()), ['id', 'active', 'body'])
 })
 
-test('GET lists the certificates of the user alone; active=true those in use, active=false all', async (t) => {
+test('GET lists the certificates of one user; active=true the active ones, active=false all', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const [user, other] = [await addUser(), await addUser({ ...ada, email: 'eve@example.com' })]
   await addCertificate({ ...opaque, body: 'one' }, user)
@@ -163,7 +163,7 @@ test('GET lists the certificates of the user alone; active=true those in use, ac
   assert.deepEqual((await get(`${other}/certificates/`)).json(), [{ id: 3, active: true, body: 'three' }])
 })
 
-test('GET refuses any other value of active with 422, and unknown parameters with 400', async (t) => {
+test('GET rejects any other value of active with 422, and unknown parameters with 400', async (t) => {
   const { get, addUser } = await createWorld(t)
   const user = await addUser()
   for (const value of ['True', '1', '', 'yes', 'true&active=false']) {
@@ -177,7 +177,7 @@ test('GET refuses any other value of active with 422, and unknown parameters wit
     assert.equal((await get(`${user}/certificates?${query}`)).statusCode, 400, query)
 })
 
-test('Pages follow each other by the Link header without a gap or a repetition, whatever comes in between', async (t) => {
+test('Pages linked by the Link header have no gaps or repetitions, whatever is added in between', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const user = await addUser()
   for (let i = 1; i <= 5; i++) await addCertificate(opaque, user)
@@ -191,7 +191,7 @@ test('Pages follow each other by the Link header without a gap or a repetition, 
   assert.deepEqual(seen, [1, 2, 3, 4, 5, 6])
 })
 
-test('A certificate is found under its own user alone, and no other text is an id', async (t) => {
+test('A certificate is found under its own user only, and text that is not an id is 404', async (t) => {
   const { get, patch, delete: remove, addUser, addCertificate } = await createWorld(t)
   await addCertificate()
   await addUser({ ...ada, email: 'eve@example.com' })
@@ -215,7 +215,7 @@ test('A certificate is found under its own user alone, and no other text is an i
 })
 
 for (const path of ['', '/active'])
-  test(`PATCH …/{cid}${path} changes whether it is in use: 202, and 400 when it is so already`, async (t) => {
+  test(`PATCH …/{cid}${path} changes the state with 202, and is 400 when it is in that state already`, async (t) => {
     const { get, patch, addCertificate } = await createWorld(t)
     const certificate = await addCertificate()
     const before = (await get(certificate)).headers.etag
@@ -228,11 +228,11 @@ for (const path of ['', '/active'])
     assert.notEqual(after.headers.etag, before)
     const again = await patch(certificate + path, { active: false })
     assert.equal(again.statusCode, 400)
-    assert.deepEqual(again.json().errors, { active: 'The certificate is inactive already.' })
+    assert.deepEqual(again.json().errors, { active: 'The certificate is already inactive.' })
     assert.equal((await get(certificate)).headers.etag, after.headers.etag)
   })
 
-test('PATCH refuses what is missing with 400 and what is wrong with 422, and changes nothing', async (t) => {
+test('PATCH rejects missing fields with 400 and wrong ones with 422, and changes nothing', async (t) => {
   const { get, patch, addCertificate } = await createWorld(t)
   const certificate = await addCertificate()
   for (const [status, body] of [
@@ -252,11 +252,11 @@ test('PATCH refuses what is missing with 400 and what is wrong with 422, and cha
 test('Of parallel changes to the same state one is 202 and the others are 400', async (t) => {
   const { patch, addCertificate } = await createWorld(t)
   const certificate = await addCertificate()
-  const answers = await Promise.all(Array.from({ length: 8 }, () => patch(certificate, { active: false })))
-  assert.deepEqual(answers.map(({ statusCode }) => statusCode).sort(), [202, ...Array(7).fill(400)])
+  const responses = await Promise.all(Array.from({ length: 8 }, () => patch(certificate, { active: false })))
+  assert.deepEqual(responses.map(({ statusCode }) => statusCode).sort(), [202, ...Array(7).fill(400)])
 })
 
-test('If-Match guards changes and deletion, and If-None-Match spares an answer', async (t) => {
+test('If-Match protects changes and deletion, and If-None-Match gets 304', async (t) => {
   const { get, patch, delete: remove, addCertificate } = await createWorld(t)
   const certificate = await addCertificate()
   const { etag } = (await get(certificate)).headers
@@ -292,7 +292,7 @@ test('Idempotency-Key: a certificate that is sent twice is added once', async (t
   assert.equal((await get(`${user}/certificates`)).json().length, 1)
 })
 
-test('GET /certificates lists X.509 of all users, those that end first before the others, up to a time', async (t) => {
+test('GET /certificates lists X.509 certificates of all users by their expiry, earliest first, up to a time', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const users = [await addUser(), await addUser({ ...ada, email: 'eve@example.com' })]
   for (const [i, days] of [60, 10, 30, 10].entries()) {
@@ -332,7 +332,7 @@ test('GET /certificates lists X.509 of all users, those that end first before th
   assert.deepEqual(seen, [2, 4, 3, 1])
 })
 
-test('GET /certificates refuses a time that is none with 422', async (t) => {
+test('GET /certificates rejects an invalid time with 422', async (t) => {
   const { get } = await createWorld(t)
   for (const time of [
     'soon',
@@ -347,7 +347,7 @@ test('GET /certificates refuses a time that is none with 422', async (t) => {
     assert.equal((await get(`/certificates?expiring_before=${time}`)).statusCode, 422, time)
 })
 
-test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const user = await addUser()
   for (const body of [
@@ -376,7 +376,7 @@ test('JSON only: another media type is 415, an Accept without JSON 406, malforme
   assert.equal((await get('/userz')).statusCode, 404)
 })
 
-test('GET /healthcheck answers 200 with 1 for the database, and with 0 when it does not answer', async (t) => {
+test('GET /healthcheck is 200 with 1 for the database, and with 0 when it does not respond', async (t) => {
   const url = join(dataFolder(t), 'certificates.db')
   const { get } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${url}` })
   assert.deepEqual((await get('/healthcheck')).json(), { api: 1, database: 1 })

@@ -24,14 +24,14 @@ const bad: Readonly<Record<keyof typeof certificatesSettings.properties, string>
 const settingsOf = (values: Record<string, string>) =>
   new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' as const }]))
 
-test('Without any setting everything has its default', () => {
+test('Without any settings all have their defaults', () => {
   const config = loadConfig(certificatesSettings, new Map())
   assert.equal(config.CERTIFICATES_PORT, 9000)
   assert.equal(config.CERTIFICATES_DATABASE_URL, 'sqlite:data/certificates.db')
   assert.equal(config.CERTIFICATES_POLICY, 'auto')
 })
 
-test('Every setting with a fault is named, all of them at once', () => {
+test('All faulty settings are reported at once', () => {
   const faulty = Object.entries(bad).filter(([, value]) => value !== '')
   assert.throws(
     () => loadConfig(certificatesSettings, settingsOf(Object.fromEntries(faulty))),
@@ -47,7 +47,7 @@ test('Every setting with a fault is named, all of them at once', () => {
   )
 })
 
-test('Keys and secrets are never shown', () => {
+test('Keys and secrets are never printed', () => {
   const secrets = { CERTIFICATES_KEY: 'k'.repeat(64), CERTIFICATES_NOTIFY_SECRET: 's'.repeat(16) }
   const shown = JSON.stringify(describeConfig(certificatesSettings, settingsOf(secrets)))
   assert.ok(!/k{64}|s{16}/.test(shown))

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { createEnvelopes, SealBroken } from '../src/envelope.ts'
+import { createEnvelopes, DecryptionError } from '../src/envelope.ts'
 import { createKeyring } from '../src/keyring.ts'
 
 const [first, second] = [randomBytes(32), randomBytes(32)]
 const identity = { uid: 'a1b2', userId: 7 }
 const secret = Buffer.from('a private key')
 
-test('What was sealed opens again, whatever its bytes', () => {
+test('A sealed secret can be opened, whatever its bytes', () => {
   const envelopes = createEnvelopes(createKeyring([first]))
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
@@ -18,7 +18,7 @@ test('What was sealed opens again, whatever its bytes', () => {
   )
 })
 
-test('The same secret is sealed differently each time, and its bytes are not to be seen', () => {
+test('The same secret is encrypted differently each time, and the envelope does not contain it', () => {
   const envelopes = createEnvelopes(createKeyring([first]))
   const [one, other] = [envelopes.seal(secret, identity), envelopes.seal(secret, identity)]
   assert.notEqual(one.wrappedKey, other.wrappedKey)
@@ -26,7 +26,7 @@ test('The same secret is sealed differently each time, and its bytes are not to 
   assert.ok(!Buffer.from(one.ciphertext, 'base64').includes(secret))
 })
 
-test('An envelope that is moved to another record, or a part of one, does not open there', () => {
+test('An envelope, or a part of one, that is moved to another record cannot be opened there', () => {
   const envelopes = createEnvelopes(createKeyring([first]))
   const mine = envelopes.seal(secret, identity)
   const theirs = envelopes.seal(secret, { ...identity, uid: 'c3d4' })
@@ -36,10 +36,10 @@ test('An envelope that is moved to another record, or a part of one, does not op
     [{ ...mine, ciphertext: theirs.ciphertext }, identity],
     [{ ...mine, wrappedKey: theirs.wrappedKey }, identity],
   ] as const)
-    assert.throws(() => envelopes.open(envelope, place), SealBroken)
+    assert.throws(() => envelopes.open(envelope, place), DecryptionError)
 })
 
-test('An envelope in which any one bit was changed does not open', () => {
+test('An envelope with any one bit changed cannot be opened', () => {
   const envelopes = createEnvelopes(createKeyring([first]))
   const sealed = envelopes.seal(secret, identity)
   for (const part of ['wrappedKey', 'ciphertext'] as const) {
@@ -49,21 +49,21 @@ test('An envelope in which any one bit was changed does not open', () => {
         const bytes = Buffer.from(sealed[part], 'base64')
         bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
         const changed = { ...sealed, [part]: bytes.toString('base64') }
-        assert.throws(() => envelopes.open(changed, identity), SealBroken)
-        assert.throws(() => envelopes.rewrap(changed, identity), SealBroken)
+        assert.throws(() => envelopes.open(changed, identity), DecryptionError)
+        assert.throws(() => envelopes.rewrap(changed, identity), DecryptionError)
       }),
     )
   }
 })
 
-test('An envelope that was cut short does not open', () => {
+test('A truncated envelope cannot be opened', () => {
   const envelopes = createEnvelopes(createKeyring([first]))
   const sealed = envelopes.seal(secret, identity)
   for (const ciphertext of ['', 'AAAA', sealed.ciphertext.slice(0, -8)])
-    assert.throws(() => envelopes.open({ ...sealed, ciphertext }, identity), SealBroken)
+    assert.throws(() => envelopes.open({ ...sealed, ciphertext }, identity), DecryptionError)
 })
 
-test('A rewrapped envelope opens by the new key alone, and keeps the ciphertext', () => {
+test('A rewrapped envelope opens with the new key only, and has the same ciphertext', () => {
   const old = createEnvelopes(createKeyring([first]))
   const both = createEnvelopes(createKeyring([second, first]))
   const sealed = old.seal(secret, identity)
@@ -71,15 +71,15 @@ test('A rewrapped envelope opens by the new key alone, and keeps the ciphertext'
   assert.equal(moved.keyId, createKeyring([second]).current.id)
   assert.equal(moved.ciphertext, sealed.ciphertext)
   assert.deepEqual(createEnvelopes(createKeyring([second])).open(moved, identity), secret)
-  assert.throws(() => old.open(moved, identity), SealBroken)
+  assert.throws(() => old.open(moved, identity), DecryptionError)
   assert.deepEqual(both.open(sealed, identity), secret)
 })
 
-test('What breaks a seal tells the id of the key, and neither the key nor the secret', () => {
+test('A decryption error has the id of the key, and neither the key nor the secret', () => {
   const sealed = createEnvelopes(createKeyring([first])).seal(secret, identity)
   const { id } = createKeyring([first]).current
   assert.throws(
     () => createEnvelopes(createKeyring([second])).open(sealed, identity),
-    new SealBroken(`The key ${id} is not among those that were given.`),
+    new DecryptionError(`The key ${id} is not among those given.`),
   )
 })

@@ -14,7 +14,7 @@ function noticesOf(notBeforeMs: number, notAfterMs: number, afterMs: number): nu
   return due
 }
 
-test('Notices are due when a third, a tenth, a thirtieth and nothing of the lifetime is left', () => {
+test('Notices are due when a third, a tenth, a thirtieth and nothing of the lifetime remains', () => {
   assert.deepEqual(
     noticesOf(0, 90 * dayMs, 0).map((ms) => 90 - ms / dayMs),
     [30, 9, 3, 0],
@@ -25,7 +25,7 @@ test('Notices are due when a third, a tenth, a thirtieth and nothing of the life
   )
 })
 
-test('What came late gets the notices that are still ahead, and none when its end is behind', () => {
+test('A certificate added late gets the remaining notices, and none after its expiry', () => {
   assert.deepEqual(
     noticesOf(0, 90 * dayMs, 70 * dayMs).map((ms) => 90 - ms / dayMs),
     [9, 3, 0],
@@ -33,7 +33,7 @@ test('What came late gets the notices that are still ahead, and none when its en
   assert.deepEqual(noticesOf(0, 90 * dayMs, 90 * dayMs), [])
 })
 
-test('Whatever the lifetime, notices come at most four times, each later than the one before, the last at the end', () => {
+test('For any lifetime there are at most four notices, each later than the previous one, the last at expiry', () => {
   const ms = fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_000 })
   fc.assert(
     fc.property(ms, ms, ms, (start, end, after) => {

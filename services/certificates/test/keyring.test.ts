@@ -23,7 +23,7 @@ function settingsIn(t: TestContext, settings: Partial<KeySettings> = {}): KeySet
 
 const [first, second] = [randomBytes(32), randomBytes(32)]
 
-test('Without a key an embedded database gets one that is made once and that its owner alone may read', (t) => {
+test('Without a key an embedded database gets one, generated once and readable by its owner only', (t) => {
   const settings = settingsIn(t)
   const { current } = loadKeyring(settings)
   const file = join(settings.DATA_DIR, 'certificates.key')
@@ -33,12 +33,12 @@ test('Without a key an embedded database gets one that is made once and that its
   assert.deepEqual(readdirSync(settings.DATA_DIR), ['certificates.key'])
 })
 
-test('Without a key any other database is refused', (t) => {
+test('Without a key any other database is rejected', (t) => {
   const settings = settingsIn(t, { CERTIFICATES_DATABASE_URL: 'postgres://db/certificates' })
   assert.throws(() => loadKeyring(settings), ConfigError)
 })
 
-test('A key is known by the same id in hexadecimal and in base64, from the setting and from a file', (t) => {
+test('A key has the same id in hexadecimal and in base64, from the setting and from a file', (t) => {
   const settings = settingsIn(t)
   const file = join(tmpdir(), `quintet-key-${randomBytes(4).toString('hex')}`)
   t.after(() => rmSync(file))
@@ -62,7 +62,7 @@ test('The first key is the current one, and the others are found by their ids', 
   assert.equal(keyring.find('0000000000000000'), undefined)
 })
 
-test('A key for another purpose differs from the key, from those for other purposes, and with the key', (t) => {
+test('A derived key depends on the current key and the purpose, and differs from both the key and other derived keys', (t) => {
   const settings = settingsIn(t)
   const load = (key: Buffer) => loadKeyring({ ...settings, CERTIFICATES_KEY: key.toString('hex') })
   const derived = [load(first).derive('a'), load(first).derive('b'), load(second).derive('a'), first]
@@ -76,7 +76,7 @@ for (const [title, bad] of [
   ['too long', `${first.toString('hex')}0`],
   ['none', ','],
 ] as const)
-  test(`A key of the wrong form is refused without being repeated: ${title}`, (t) => {
+  test(`A malformed key is rejected without appearing in the error: ${title}`, (t) => {
     assert.throws(
       () => loadKeyring(settingsIn(t, { CERTIFICATES_KEY: bad })),
       (error) => {
@@ -88,7 +88,7 @@ for (const [title, bad] of [
     )
   })
 
-test('A key and a key file at once are refused, and so is a file that cannot be read', (t) => {
+test('A key together with a key file is rejected, and so is an unreadable file', (t) => {
   const both = settingsIn(t, {
     CERTIFICATES_KEY: first.toString('hex'),
     CERTIFICATES_KEY_FILE: '/nowhere/key',

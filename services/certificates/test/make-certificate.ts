@@ -1,9 +1,9 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-export type MadeCertificate = { pem: string; der: Buffer; privateKey: KeyObject }
+export type TestCertificate = { pem: string; der: Buffer; privateKey: KeyObject }
 
-/** A self-signed X.509 certificate with a fresh key. Its encoding is written out here, so that tests need no tool for it. */
+/** A self-signed X.509 certificate with a new key, encoded here so that tests need no other tool. */
 export function makeCertificate({
   notBefore,
   notAfter,
@@ -16,7 +16,7 @@ export function makeCertificate({
   commonName?: string
   names?: readonly string[]
   key?: KeyObject
-}): MadeCertificate {
+}): TestCertificate {
   const algorithm = signatureAlgorithm[String(key.asymmetricKeyType)] ?? sequence()
   const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, commonName))))
   const alternatives = tagged(0x04, sequence(...names.map((one) => tagged(0x82, one))))

@@ -9,7 +9,7 @@ import { createPasswords } from '../src/password.ts'
 const legacyHash = (password: string, cost = 4) =>
   bcrypt.hashSync(createHash('sha256').update(password).digest('base64'), cost)
 
-test('A hash is argon2id in PHC form, salted anew each time, and does not contain the password', async () => {
+test('A hash is argon2id in PHC form, with a new salt each time, and does not contain the password', async () => {
   const { hash } = createPasswords()
   const [first, second] = await Promise.all([hash('correct horse'), hash('correct horse')])
   assert.match(first, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/)
@@ -17,7 +17,7 @@ test('A hash is argon2id in PHC form, salted anew each time, and does not contai
   assert.ok(!first.includes('correct'))
 })
 
-test('A password verifies against its own hash and no other one does', async () => {
+test('Only the password itself verifies against its hash', async () => {
   const { hash, verify } = createPasswords()
   const phc = await hash('correct horse')
   assert.equal(await verify('correct horse', phc), true)
@@ -25,7 +25,7 @@ test('A password verifies against its own hash and no other one does', async () 
     assert.equal(await verify(other, phc), false)
 })
 
-test('A hash that another implementation made verifies, whatever its costs, and is outdated', async () => {
+test('A hash by another implementation verifies, whatever its costs, and is outdated', async () => {
   const { verify, isOutdated } = createPasswords()
   const parameters = { message: 'secret', memory: 64, passes: 3, parallelism: 2, tagLength: 16 }
   const tag = argon2Sync('argon2id', { ...parameters, nonce: Buffer.from('somesalt') })
@@ -35,12 +35,12 @@ test('A hash that another implementation made verifies, whatever its costs, and 
   assert.equal(isOutdated(phc), true)
 })
 
-test('What was hashed by the costs of today is not outdated', async () => {
+test('A hash with the current costs is not outdated', async () => {
   const { hash, isOutdated } = createPasswords()
   assert.equal(isOutdated(await hash('secret')), false)
 })
 
-test('A password is the same however a keyboard composes its letters', async () => {
+test('A password is the same however its characters are composed', async () => {
   const { hash, verify } = createPasswords()
   assert.equal(await verify('cafe\u0301', await hash('caf\u00e9')), true)
 })
@@ -53,14 +53,14 @@ test('bcrypt over the base64 of the SHA-256 verifies, and is outdated', async ()
   assert.equal(isOutdated(legacyHash('secret')), true)
 })
 
-test('Nobody has a password that verifies, and finding that out takes the work of a hash', async () => {
+test('Without a hash no password verifies, and finding that out takes as long as with one', async () => {
   const { verify } = createPasswords()
   const startedAt = process.cpuUsage()
   assert.equal(await verify('secret', undefined), false)
   assert.ok(process.cpuUsage(startedAt).user > 5_000)
 })
 
-test('A stored hash of unknown form or with unbearable costs is a fault, not a wrong password', async () => {
+test('A stored hash of an unknown form or with excessive costs is an error, not a wrong password', async () => {
   const { verify } = createPasswords()
   const tail = '$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAA'
   for (const phc of [
@@ -71,17 +71,17 @@ test('A stored hash of unknown form or with unbearable costs is a fault, not a w
     `$argon2id$v=19$m=64,t=999,p=1${tail}`,
     `$2b$31$${'a'.repeat(53)}`,
   ])
-    await assert.rejects(verify('secret', phc), /^Error: A stored .* (known|borne)\.$/)
+    await assert.rejects(verify('secret', phc), /^Error: A stored .* exceeds the limits\.$/)
 })
 
 for (const [name, work] of [
   ['Hashing', (passwords) => passwords.hash('secret')],
-  ['Checking a legacy hash', (passwords) => passwords.verify('secret', legacyHash('other', 10))],
+  ['Verifying a legacy hash', (passwords) => passwords.verify('secret', legacyHash('other', 10))],
 ] as const satisfies readonly (readonly [
   string,
   (passwords: ReturnType<typeof createPasswords>) => Promise<unknown>,
 ])[])
-  test(`${name} leaves the event loop free`, async () => {
+  test(`${name} does not block the event loop`, async () => {
     let turns = 0
     const timer = setInterval(() => turns++, 1)
     const before = turns
@@ -90,7 +90,7 @@ for (const [name, work] of [
     assert.ok(turns - before >= 10, `${turns - before} turns`)
   })
 
-test('Past the bound of those who wait a hash is refused as overloaded, and those who wait get theirs', async () => {
+test('Beyond the limit of waiting hashes one is rejected as overloaded, and the waiting ones complete', async () => {
   const { hash } = createPasswords({ waitingMax: 2 })
   const outcomes = await Promise.allSettled(Array.from({ length: 12 }, () => hash('secret')))
   const refused = outcomes.filter(({ status }) => status === 'rejected')
@@ -100,5 +100,5 @@ test('Past the bound of those who wait a hash is refused as overloaded, and thos
       'reason' in outcome && outcome.reason instanceof AppError && outcome.reason.code === 'overloaded',
     )
   await pause(0)
-  assert.ok(await hash('secret'), 'the places of those who left are free again')
+  assert.ok(await hash('secret'), 'the slots are free again')
 })

@@ -12,8 +12,8 @@ import { configOf, createWorld, dataFolder, opaque } from './world.ts'
 const [first, second] = [randomBytes(32), randomBytes(32)]
 const idOf = (key: Buffer) => createKeyring([key]).current.id
 
-/** A service on storage that others can open, the settings for the given keys, and what its table holds. */
-async function rotatingWorld(t: TestContext) {
+/** A service on a SQLite file, the settings for given keys, and access to its table. */
+async function createRotationWorld(t: TestContext) {
   const folder = dataFolder(t)
   const settingsOf = (...keys: Buffer[]) => ({
     DATA_DIR: folder,
@@ -53,8 +53,8 @@ function openRow(row: Record<string, unknown>, ...keys: Buffer[]): string {
   return Buffer.from(opened).toString()
 }
 
-test('Rewrapping moves every record to the current key while the service runs, and what is sealed stays the same', async (t) => {
-  const world = await rotatingWorld(t)
+test('Rewrapping moves every record to the current key while the service runs, and leaves the ciphertexts unchanged', async (t) => {
+  const world = await createRotationWorld(t)
   const user = await world.addUser()
   const adding = Array.from({ length: 450 }, () => world.addCertificate(opaque, user))
   await Promise.all(adding)
@@ -73,8 +73,8 @@ test('Rewrapping moves every record to the current key while the service runs, a
   assert.equal((await world.rewrap(second, first)).moved, 1)
 })
 
-test('A ciphertext that was moved to another record does not open, is reported, and is left as it is', async (t) => {
-  const world = await rotatingWorld(t)
+test('A ciphertext that was moved to another record cannot be decrypted, is reported, and is left unchanged', async (t) => {
+  const world = await createRotationWorld(t)
   const user = await world.addUser()
   for (const body of ['one', 'two', 'three']) await world.addCertificate({ ...opaque, body }, user)
   world.change(
@@ -84,21 +84,23 @@ test('A ciphertext that was moved to another record does not open, is reported, 
   assert.throws(() => openRow(moved ?? {}, first), /belongs to another record/)
   const { moved: count, broken } = await world.rewrap(second, first)
   assert.equal(count, 2)
-  assert.deepEqual(broken, [{ id: 2, reason: 'A sealed text was changed, or belongs to another record.' }])
+  assert.deepEqual(broken, [
+    { id: 2, reason: 'The encrypted text was modified or belongs to another record.' },
+  ])
   assert.deepEqual(world.table()[1], moved)
 })
 
-test('Records whose key is not given are reported with its id, and stay', async (t) => {
-  const world = await rotatingWorld(t)
+test('Records whose key is not given are reported with its id and left unchanged', async (t) => {
+  const world = await createRotationWorld(t)
   await world.addCertificate()
   const { moved, broken } = await world.rewrap(second)
   assert.equal(moved, 0)
-  assert.deepEqual(broken, [{ id: 1, reason: `The key ${idOf(first)} is not among those that were given.` }])
+  assert.deepEqual(broken, [{ id: 1, reason: `The key ${idOf(first)} is not among those given.` }])
   assert.equal(openRow(world.table()[0] ?? {}, first), 'a private key')
 })
 
-test('A start without the key of a record is refused with the id of the key, and one with both keys is not', async (t) => {
-  const world = await rotatingWorld(t)
+test('A start without the key of a record is rejected with the id of the key; one with both keys succeeds', async (t) => {
+  const world = await createRotationWorld(t)
   await world.addCertificate()
   await assert.rejects(createWorld(t, world.settingsOf(second)), (error) => {
     assert.match(String(error), new RegExp(`^ConfigError: .* ${idOf(first)}, .* ${idOf(second)}\\.$`))

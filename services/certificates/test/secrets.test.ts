@@ -12,7 +12,7 @@ const made = makeCertificate({ notBefore: startMs, notAfter: startMs + 1_000 })
 const pem = Buffer.from(made.privateKey.export({ format: 'pem', type: 'pkcs8' }))
 const other = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
 
-/** The bytes in every form that they came in or could be told in. */
+/** The bytes in every form in which they were sent or could be disclosed. */
 function formsOf(secret: Buffer): Buffer[] {
   const sha256 = createHash('sha256').update(secret).digest()
   return [secret, sha256].flatMap((bytes) => [
@@ -21,7 +21,7 @@ function formsOf(secret: Buffer): Buffer[] {
   ])
 }
 
-/** The middle of a key, which no envelope around it changes. */
+/** The private scalar, which is the same in every encoding of the key. */
 const keyBytes = made.privateKey.export({ format: 'jwk' }).d ?? ''
 const secrets: readonly (readonly [string, Buffer])[] = [
   ['the password', user.password],
@@ -35,7 +35,7 @@ const secrets: readonly (readonly [string, Buffer])[] = [
   ['the request that adds the user', JSON.stringify(user)],
 ].map(([name, secret]) => [String(name), Buffer.from(secret ?? '')])
 
-test('No private key and no password is in any answer, log line, metric, notification or file', async (t) => {
+test('No private key and no password is in any response, log line, metric, notification or file', async (t) => {
   const folder = dataFolder(t)
   const { received, settings } = await startReceiver(t)
   const world = await createWorld(t, {
@@ -55,7 +55,7 @@ test('No private key and no password is in any answer, log line, metric, notific
   const list = '/users/1/certificates'
   const broken = `{"private_key":"${pem.toString('base64')}","password":"${user.password}",`
   const json = { 'content-type': 'application/json' }
-  const answers = [
+  const responses = [
     await post('/users', user, { 'idempotency-key': 'u' }),
     await post('/users', user, { 'idempotency-key': 'u' }),
     await post('/users', user),
@@ -85,13 +85,13 @@ test('No private key and no password is in any answer, log line, metric, notific
     await get('/openapi.json'),
   ]
   assert.deepEqual(
-    answers.map(({ statusCode }) => statusCode),
+    responses.map(({ statusCode }) => statusCode),
     [
       201, 201, 409, 400, 422, 200, 401, 201, 201, 422, 201, 201, 422, 400, 415, 200, 200, 200, 200, 202, 200,
       200,
     ],
   )
-  answers.push(
+  responses.push(
     await eventually(
       () => get(`${list}/1/notifications`),
       (response) => response.json()[0].status === 'delivered',
@@ -100,8 +100,8 @@ test('No private key and no password is in any answer, log line, metric, notific
   assert.equal(received.length, 1)
 
   const places: [string, Buffer][] = [
-    ...answers.map(({ raw, body }, i): [string, Buffer] => [
-      `answer ${i}`,
+    ...responses.map(({ raw, body }, i): [string, Buffer] => [
+      `response ${i}`,
       Buffer.from(JSON.stringify(raw.res.getHeaders()) + body),
     ]),
     ['the log', Buffer.from(world.logged())],
@@ -116,9 +116,9 @@ test('No private key and no password is in any answer, log line, metric, notific
   assert.ok(world.logged().includes('"route":"/users/login"'))
   assert.ok(
     places.some(([, bytes]) => bytes.includes('$argon2id$')),
-    'what is stored is looked into',
+    'the files are searched',
   )
   for (const [place, bytes] of places)
     for (const [name, secret] of secrets)
-      for (const form of formsOf(secret)) assert.ok(!bytes.includes(form), `${place} holds ${name}`)
+      for (const form of formsOf(secret)) assert.ok(!bytes.includes(form), `${place} contains ${name}`)
 })

@@ -18,33 +18,33 @@ const server = engineUrl('postgres')
 if (server !== undefined) testStart(server)
 
 function testStart(server: string): void {
-  test('certificates that start before their database are ready once it answers', async (t: TestContext) => {
+  test('certificates that start before their database are ready once it responds', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     await withMigrator(url, { migrations }, migrateUp)
-    const door = await createDoor(t, url)
-    const app = await start(t, door.url, newKey())
+    const proxy = await createClosedProxy(t, url)
+    const app = await start(t, proxy.url, newKey())
     const early = await app.inject('/health/ready')
     t.assert.equal(early.statusCode, 503)
     t.assert.match(early.json().errors.database, /does not answer/)
     t.assert.equal((await app.inject('/users/1')).statusCode, 503)
-    await door.open()
-    await readiness(app, 200)
+    await proxy.open()
+    await untilReadiness(app, 200)
     t.assert.equal((await app.inject('/users/1')).statusCode, 404)
   })
 
-  test('certificates refuse to start without a key that has encrypted something', async (t: TestContext) => {
+  test('certificates do not start without the key of a stored private key', async (t: TestContext) => {
     const { url } = await withCertificate(t, server)
     await t.assert.rejects(start(t, url, newKey()), ConfigError)
   })
 
-  test('certificates that start before their database and lack a key say so, and do not become ready', async (t: TestContext) => {
+  test('certificates that start before their database without a key report it, and do not become ready', async (t: TestContext) => {
     const { url, key } = await withCertificate(t, server)
-    const door = await createDoor(t, url)
-    const app = await start(t, door.url, newKey())
-    await door.open()
-    await readiness(app, 503, /which is not among those given/)
+    const proxy = await createClosedProxy(t, url)
+    const app = await start(t, proxy.url, newKey())
+    await proxy.open()
+    await untilReadiness(app, 503, /which is not among those given/)
     t.assert.match((await app.inject('/health/ready')).body, /which is not among those given/)
-    await readiness(await start(t, url, key), 200)
+    await untilReadiness(await start(t, url, key), 200)
   })
 }
 
@@ -74,18 +74,18 @@ async function start(t: TestContext, url: string, key: string): Promise<App> {
   return app
 }
 
-/** Asks until the answer has this status, and this in it. */
-async function readiness(app: App, status: number, content = /./) {
+/** Polls until the response has this status and content. */
+async function untilReadiness(app: App, status: number, content = /./) {
   for (let tries = 0; tries < 200; tries += 1) {
-    const answer = await app.inject('/health/ready')
-    if (answer.statusCode === status && content.test(answer.body)) return
+    const response = await app.inject('/health/ready')
+    if (response.statusCode === status && content.test(response.body)) return
     await pause(50)
   }
-  throw new Error(`The service did not come to answer ${status}.`)
+  throw new Error(`The readiness did not become ${status}.`)
 }
 
-/** An address at which nobody answers until it is opened. */
-async function createDoor(t: TestContext, url: string) {
+/** A proxy to the database that refuses connections until it is opened. */
+async function createClosedProxy(t: TestContext, url: string) {
   const target = new URL(url)
   const sockets = new Set<Socket>()
   const listener = createServer((client) => {
@@ -99,7 +99,7 @@ async function createDoor(t: TestContext, url: string) {
     await once(listener, 'listening')
   }
   await listen(0)
-  // A server's address is a text only where it listens at a path.
+  // The address of a server is a string only if it listens at a path.
   const { port } = listener.address() as AddressInfo
   listener.close()
   await once(listener, 'close')

@@ -8,14 +8,14 @@ export const secret = 'a secret of the receiver'
 
 export type Received = { headers: IncomingHttpHeaders; body: string }
 
-/** Somebody to be notified, who answers as the test tells, and keeps what was received. */
-export async function startReceiver(t: TestContext, answer: () => number | undefined = () => 204) {
+/** A receiver of notifications that responds with a given status and records what it received. */
+export async function startReceiver(t: TestContext, statusOf: () => number | undefined = () => 204) {
   const received: Received[] = []
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
     received.push({ headers: request.headers, body })
-    const status = answer()
+    const status = statusOf()
     // Without a status the receiver hangs.
     if (status !== undefined) response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
   })
@@ -36,11 +36,11 @@ export async function startReceiver(t: TestContext, answer: () => number | undef
   }
 }
 
-/** Waits until something holds; what it gave last, if that takes too long. */
-export async function eventually<R>(look: () => Promise<R> | R, holds: (value: R) => boolean): Promise<R> {
-  for (let tries = 0; ; tries++) {
-    const value = await look()
-    if (holds(value) || tries >= 500) return value
+/** Polls until the predicate holds, or for 500 attempts; resolves to the last value. */
+export async function eventually<R>(poll: () => Promise<R> | R, holds: (value: R) => boolean): Promise<R> {
+  for (let attempt = 0; ; attempt++) {
+    const value = await poll()
+    if (holds(value) || attempt >= 500) return value
     await pause(10)
   }
 }

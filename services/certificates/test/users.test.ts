@@ -7,7 +7,7 @@ import { listen } from '@quintet/chassis/http'
 import bcrypt from 'bcryptjs'
 import { ada, createWorld, dataFolder, opaque } from './world.ts'
 
-test('POST /users answers the id alone, with the location, and GET gives the user without the password', async (t) => {
+test('POST /users returns the id only, with a Location, and GET returns the user without the password', async (t) => {
   const { post, get } = await createWorld(t)
   const response = await post('/users', ada)
   assert.equal(response.statusCode, 201)
@@ -20,12 +20,12 @@ test('POST /users answers the id alone, with the location, and GET gives the use
   assert.equal((await get('/users/1/', { 'if-none-match': found.headers.etag })).statusCode, 304)
 })
 
-test('An email that is taken, in whatever case, is 409, and the id is not used up by it', async (t) => {
+test('An email that is taken, in any case, is 409, and does not use up an id', async (t) => {
   const { post, get } = await createWorld(t)
   await post('/users', ada)
   const refused = await post('/users', { ...ada, name: 'Eve', email: 'ADA@Example.com' })
   assert.equal(refused.statusCode, 409)
-  assert.deepEqual(refused.json().errors, { email: 'There is a user with this email already.' })
+  assert.deepEqual(refused.json().errors, { email: 'A user with this email already exists.' })
   assert.equal(refused.json().description, refused.json().detail)
   assert.equal((await get('/users/1')).json().name, 'Ada')
   assert.equal((await get('/users/2')).statusCode, 404)
@@ -84,7 +84,7 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
   [422, { ...ada, email: ['ada@example.com'] }, { email: 'email must be a string.' }],
 ]
 for (const [status, body, errors] of faults)
-  test(`POST /users refuses ${JSON.stringify(body).slice(0, 70)} with ${status} and every fault by field, and adds nobody`, async (t) => {
+  test(`POST /users rejects ${JSON.stringify(body).slice(0, 70)} with ${status} and every fault by field, and adds no user`, async (t) => {
     const { post, get } = await createWorld(t)
     const response = await post('/users', body)
     assert.equal(response.statusCode, status)
@@ -92,7 +92,7 @@ for (const [status, body, errors] of faults)
     assert.equal((await get('/users/1')).statusCode, 404)
   })
 
-test('What is no id names no user: 404 in every call', async (t) => {
+test('Text that is not an id is 404 in every call', async (t) => {
   const { get, post, delete: remove, addUser } = await createWorld(t)
   await addUser()
   for (const id of ['-1', '0', '01', '1.0', '1e0', 'text', '%00', "1'--", '9'.repeat(20), '9007199254740993'])
@@ -133,7 +133,7 @@ test('DELETE with If-Match is 412 when it names another version, and changes not
   assert.equal((await remove(user, { 'if-match': etag })).statusCode, 204)
 })
 
-test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged', async (t) => {
+test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
   const { post, get } = await createWorld(t)
   for (const [i, name] of [
     `'; drop table user; --`,
@@ -149,7 +149,7 @@ test('Text that is hostile to SQL, JSON, logs or terminals comes back unchanged'
   }
 })
 
-test('POST /users/login tells the id for the right email and password, whatever the case of the email', async (t) => {
+test('POST /users/login returns the id for the right email and password, whatever the case of the email', async (t) => {
   const { post, addUser } = await createWorld(t)
   await addUser()
   const response = await post('/users/login', { email: 'ADA@example.com', password: ada.password })
@@ -157,7 +157,7 @@ test('POST /users/login tells the id for the right email and password, whatever 
   assert.deepEqual(response.json(), { id: 1 })
 })
 
-test('A hash of the older kind verifies, is replaced by argon2id when it does, and verifies again', async (t) => {
+test('A legacy hash verifies, is then replaced by argon2id, and verifies again', async (t) => {
   const file = join(dataFolder(t), 'certificates.db')
   const { post, addUser } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${file}` })
   await addUser()
@@ -175,24 +175,24 @@ test('A hash of the older kind verifies, is replaced by argon2id when it does, a
   database.close()
 })
 
-test('The quick answer to a GET is that of the framework, and ends with the user', async (t) => {
+test('The fast path of GET responds like the framework, and is 404 after the user is deleted', async (t) => {
   const { app, get, delete: remove, addUser } = await createWorld(t)
   const url = `${await listen(app, { host: '127.0.0.1', port: 0 })}/users/1`
   assert.equal((await fetch(url)).status, 404)
   await addUser()
   for (const _ of ['loaded', 'cached']) {
-    const quick = await fetch(url)
-    const slow = await get('/users/1')
-    assert.equal(quick.status, 200)
-    assert.equal(quick.headers.get('etag'), slow.headers.etag)
-    assert.equal(quick.headers.get('content-type'), slow.headers['content-type'])
-    assert.equal(await quick.text(), slow.body)
+    const fast = await fetch(url)
+    const framework = await get('/users/1')
+    assert.equal(fast.status, 200)
+    assert.equal(fast.headers.get('etag'), framework.headers.etag)
+    assert.equal(fast.headers.get('content-type'), framework.headers['content-type'])
+    assert.equal(await fast.text(), framework.body)
   }
   assert.equal((await remove('/users/1')).statusCode, 204)
   assert.equal((await fetch(url)).status, 404)
 })
 
-test('A wrong password and an unknown email are refused alike: 401', async (t) => {
+test('A wrong password and an unknown email get the same response: 401', async (t) => {
   const { post, addUser } = await createWorld(t)
   await addUser()
   const wrong = await post('/users/login', { email: ada.email, password: 'wrong' })
@@ -204,13 +204,13 @@ test('A wrong password and an unknown email are refused alike: 401', async (t) =
   assert.deepEqual({ ...Object(wrong.json()), instance: '' }, { ...Object(unknown.json()), instance: '' })
 })
 
-test('POST /users/login refuses a body of the wrong form as POST /users does', async (t) => {
+test('POST /users/login rejects an invalid body like POST /users', async (t) => {
   const { post } = await createWorld(t)
   assert.equal((await post('/users/login', { email: ada.email })).statusCode, 400)
   assert.equal((await post('/users/login', { email: ada.email, password: 7 })).statusCode, 422)
 })
 
-test('Idempotency-Key: the same request has one effect and one answer, another body under the key is 422', async (t) => {
+test('Idempotency-Key: the same request has one effect and one response, another body with the key is 422', async (t) => {
   const { post, get } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
   const first = await post('/users', ada, key)

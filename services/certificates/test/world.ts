@@ -21,21 +21,21 @@ export const ada = { name: 'Ada', email: 'ada@example.com', password: 'correct h
 export const opaque = { private_key: 'YSBwcml2YXRlIGtleQ==', active: true, body: 'test body' }
 
 export function configOf(settings: Record<string, string>) {
-  const made = { CERTIFICATES_KEY: randomBytes(32).toString('hex'), ...settings }
+  const values = { CERTIFICATES_KEY: randomBytes(32).toString('hex'), ...settings }
   return loadConfig(
     certificatesSettings,
-    new Map(Object.entries(made).map(([name, value]) => [name, { value, source: 'environment' as const }])),
+    new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' as const }])),
   )
 }
 
-/** A folder for data that goes with the test. */
+/** A temporary folder for data, removed after the test. */
 export function dataFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-certificates-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** A certificates service of its own on private storage, at a time that stands still until the test moves it. */
+/** A certificates service on private storage, whose clock only the test advances. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(startMs)
   const lines: string[] = []
@@ -74,11 +74,11 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     post,
     patch: (url: string, body: unknown, headers = {}) => call('PATCH', url, body, headers),
     delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
-    /** The path of a user that has just been added. */
+    /** Adds a user and resolves to its path. */
     async addUser(user: Record<string, unknown> = ada): Promise<string> {
       return String((await post('/users', user)).headers.location)
     },
-    /** The path of a certificate that has just been added to a user, who is a new one unless given. */
+    /** Adds a certificate to the user, or to a new one, and resolves to its path. */
     async addCertificate(certificate: Record<string, unknown> = opaque, user?: string): Promise<string> {
       const owner = user ?? String((await post('/users', ada)).headers.location)
       return String((await post(`${owner}/certificates`, certificate)).headers.location)

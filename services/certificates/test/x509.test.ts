@@ -17,7 +17,7 @@ function describe(body: string, key: Uint8Array = Buffer.from('opaque')) {
   return found
 }
 
-function assertRefused(work: () => unknown, errors: Record<string, string>): void {
+function assertRejected(work: () => unknown, errors: Record<string, string>): void {
   assert.throws(work, (error) => {
     assert.ok(error instanceof AppError && error.code === 'unprocessable')
     assert.deepEqual(error.errors, errors)
@@ -25,7 +25,7 @@ function assertRefused(work: () => unknown, errors: Record<string, string>): voi
   })
 }
 
-test('A certificate in PEM tells its names, issuer, serial number, validity, key and fingerprint', () => {
+test('A certificate in PEM is described by its names, issuer, serial number, validity, key and fingerprint', () => {
   const { description, notBeforeMs, notAfterMs } = describe(made.pem)
   const { serial_number: serial, ...rest } = description
   assert.match(serial, /^4A[0-9A-F]{30}$/)
@@ -41,14 +41,14 @@ test('A certificate in PEM tells its names, issuer, serial number, validity, key
   assert.deepEqual([notBeforeMs, notAfterMs], [notBefore, notAfter])
 })
 
-test('The same certificate in DER, as base64 in one line or many, tells the same', () => {
+test('The same certificate in DER, as base64 in one line or many, has the same description', () => {
   const { description } = describe(made.pem)
   assert.deepEqual(describe(made.der.toString('base64')).description, description)
   const lines = made.der.toString('base64').replace(/.{76}/g, '$&\r\n')
   assert.deepEqual(describe(lines).description, description)
 })
 
-test('Of a chain the first certificate is told of, and text around it does not matter', () => {
+test('Of a chain the first certificate is described, and text around it is ignored', () => {
   const other = makeCertificate({ notBefore, notAfter, commonName: 'an authority' })
   assert.equal(
     describe(`# the leaf\n${made.pem}${other.pem}`).description.subject,
@@ -56,7 +56,7 @@ test('Of a chain the first certificate is told of, and text around it does not m
   )
 })
 
-test('Keys of other kinds are named with their size', () => {
+test('Keys of other types are named with their size', () => {
   const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   const { privateKey: ed25519 } = generateKeyPairSync('ed25519')
   for (const [key, name] of [
@@ -70,7 +70,7 @@ test('Keys of other kinds are named with their size', () => {
   }
 })
 
-test('The private key that belongs to the certificate is taken in PEM and in DER, in each of its encodings', () => {
+test('The private key of the certificate is accepted in PEM and in DER, in each of its encodings', () => {
   for (const key of [
     pkcs8,
     Buffer.from(made.privateKey.export({ format: 'pem', type: 'sec1' })),
@@ -81,7 +81,7 @@ test('The private key that belongs to the certificate is taken in PEM and in DER
       assert.equal(inspect(made.pem, key, policy)?.notAfterMs, notAfter)
 })
 
-test('A private key that belongs to another certificate is a fault, in PEM and in DER', () => {
+test('A private key of another certificate is rejected, in PEM and in DER', () => {
   const { privateKey } = makeCertificate({ notBefore, notAfter })
   const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 })
   for (const key of [
@@ -89,32 +89,32 @@ test('A private key that belongs to another certificate is a fault, in PEM and i
     privateKey.export({ format: 'der', type: 'pkcs8' }),
     rsa.export({ format: 'der', type: 'pkcs1' }),
   ])
-    assertRefused(() => inspect(made.pem, key, 'auto'), {
+    assertRejected(() => inspect(made.pem, key, 'auto'), {
       private_key: 'private_key does not belong to the certificate in body.',
     })
 })
 
-test('A private key that is encrypted stays opaque, and is refused where the policy is strict', () => {
+test('An encrypted private key is opaque, which the strict policy rejects', () => {
   const encrypted = Buffer.from(
     made.privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' }),
   )
   assert.equal(inspect(made.pem, encrypted, 'auto')?.notAfterMs, notAfter)
-  assertRefused(() => inspect(made.pem, encrypted, 'strict'), {
+  assertRejected(() => inspect(made.pem, encrypted, 'strict'), {
     private_key: 'private_key must be an unencrypted private key in PEM or DER.',
   })
 })
 
-test('What is no certificate stays opaque, and is refused where the policy is strict', () => {
+test('A body that is not a certificate is opaque, which the strict policy rejects', () => {
   const broken = made.pem.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40))
   for (const body of ['', 'test body', 'M', 'MIIB', broken, made.pem.slice(0, 200), 'M'.repeat(400)]) {
     assert.equal(inspect(body, pkcs8, 'auto'), undefined)
-    assertRefused(() => inspect(body, pkcs8, 'strict'), {
+    assertRejected(() => inspect(body, pkcs8, 'strict'), {
       body: 'body must be an X.509 certificate in PEM or DER.',
     })
   }
 })
 
-test('Where the policy is opaque nothing is looked into', () => {
+test('With the opaque policy nothing is parsed', () => {
   const { privateKey } = makeCertificate({ notBefore, notAfter })
   const key = Buffer.from(privateKey.export({ format: 'pem', type: 'pkcs8' }))
   assert.equal(inspect(made.pem, key, 'opaque'), undefined)
@@ -134,7 +134,7 @@ test('Names that would break out of a line, a list or a terminal are escaped', (
   assert.equal(names.length, 2, names.join(' | '))
 })
 
-test('Bytes changed at random never do more than stay opaque, be described or be refused', () => {
+test('A certificate with a changed byte is opaque, described or rejected, and nothing else', () => {
   fc.assert(
     fc.property(fc.nat(made.der.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
       const der = Buffer.from(made.der)

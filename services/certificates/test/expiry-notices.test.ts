@@ -6,14 +6,17 @@ import { freshDatabase } from '@quintet/chassis/testing'
 import { createCertificateStore } from '../src/certificate-store.ts'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
+import { createExpiryNotices } from '../src/expiry-notices.ts'
 import { createNotificationStore } from '../src/notification-store.ts'
 
-test('Two sweepers that meet give each notice once', async (t) => {
+test('Two concurrent sweeps send each expiry notice once', async (t) => {
   const clock = createManualClock(0)
   const database = await openDatabase<CertificatesTables>(await freshDatabase(migrations), { migrations })
   t.after(() => database.close())
   const notifications = createNotificationStore({ database, clock, hasReceiver: false })
-  const certificates = createCertificateStore({ database, notifications, clock, wake: () => {} })
+  const parts = { database, notifications, clock, wake: () => {} }
+  const certificates = createCertificateStore(parts)
+  const expiryNotices = createExpiryNotices(parts)
   const user = { name: 'Ada', email: 'a', email_key: 'a', password_hash: '', version: 1 }
   await database.query.insertInto('user').values(user).execute()
   const envelope = { keyId: 'k', wrappedKey: 'w', ciphertext: 'c' }
@@ -31,8 +34,8 @@ test('Two sweepers that meet give each notice once', async (t) => {
   for (const uid of ['a', 'b', 'c'])
     await certificates.create({ uid, userId: 1, active: true, body: 'x', envelope, inspected }, [])
   clock.set(60_000)
-  assert.deepEqual(await Promise.all([certificates.sweepNotices(10), certificates.sweepNotices(10)]), [3, 3])
-  assert.equal(await certificates.sweepNotices(10), 0)
+  assert.deepEqual(await Promise.all([expiryNotices.sweep(10), expiryNotices.sweep(10)]), [3, 3])
+  assert.equal(await expiryNotices.sweep(10), 0)
   for (const certificateId of [1, 2, 3])
     assert.equal((await notifications.list({ certificateId, after: 0, limit: 10 })).length, 1)
 })

@@ -1,0 +1,74 @@
+import { decodeCursor, problems } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { pageSize, pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
+import { Type } from 'typebox'
+import { certificateText, expiringCertificateText } from './certificate-text.ts'
+import type { Parts } from './route-parts.ts'
+import {
+  ExpiringCertificateBody,
+  ExpiringQuery,
+  ListedCertificateBody,
+  UserCertificatesQuery,
+  UserPath,
+} from './schemas.ts'
+import { userNotFound } from './user-store.ts'
+
+const tags = ['certificates']
+
+export function certificateListRoutes(app: App, { users, certificates }: Parts): void {
+  app.get(
+    '/users/:id/certificates',
+    {
+      schema: {
+        tags,
+        operationId: 'listCertificatesOfUser',
+        summary: 'List the certificates of a user, oldest first',
+        params: UserPath,
+        querystring: UserCertificatesQuery,
+        response: { 200: Type.Array(ListedCertificateBody), ...problems(400, 404, 422) },
+      },
+    },
+    async (request, reply) => {
+      const userId = parseId(request.params.id, userNotFound)
+      const page = readPage(request.query)
+      await users.expect(userId)
+      const onlyActive = request.query.active === 'true'
+      const rows = await certificates.listOfUser({ userId, onlyActive, ...page })
+      sendPage(
+        request,
+        reply,
+        pageText(rows, page.limit, certificateText, ({ id }) => [id]),
+      )
+    },
+  )
+
+  app.get(
+    '/certificates',
+    {
+      schema: {
+        tags,
+        operationId: 'listCertificates',
+        summary: 'List the X.509 certificates of all users by their expiry, earliest first',
+        querystring: ExpiringQuery,
+        response: { 200: Type.Array(ExpiringCertificateBody), ...problems(400, 422) },
+      },
+    },
+    async (request, reply) => {
+      const { limit = pageSize, cursor, expiring_before: before } = request.query
+      const [notAfter, id] = cursor === undefined ? firstPosition : decodeCursor(cursor, ['number', 'number'])
+      const after = { notAfter: Number(notAfter), id: Number(id) }
+      const rows = await certificates.listExpiring({ before: instantOf(before), after, limit })
+      const positionOf = ({ not_after, id }: (typeof rows)[number]) => [Number(not_after), id]
+      sendPage(request, reply, pageText(rows, limit, expiringCertificateText, positionOf))
+    },
+  )
+}
+
+/** Before any position in the list: the smallest expiry and id. */
+const firstPosition = [Number.MIN_SAFE_INTEGER, 0] as const
+
+/** The milliseconds of Unix seconds, a date or an RFC 3339 time; without one, later than any. */
+function instantOf(text: string | undefined): number {
+  if (text === undefined) return Number.MAX_SAFE_INTEGER
+  return /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text.replace(' ', '+'))
+}

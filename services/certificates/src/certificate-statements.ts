@@ -1,0 +1,120 @@
+import { prepareQuery } from '@quintet/chassis/database'
+import type { Placeholders } from '@quintet/chassis/database'
+import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { CertificateRef, CertificatesTables } from './database.ts'
+import type { Envelope } from './envelope.ts'
+
+type Page = { userId: number; after: number; limit: number }
+type ExpiringPage = { before: number; notAfter: number; id: number; limit: number }
+type NewRow = Envelope & {
+  uid: string
+  userId: number
+  active: number
+  body: string
+  notBefore: number | null
+  notAfter: number | null
+  noticeAt: number | null
+  x509: string | null
+}
+
+export function prepareCertificateStatements(db: Kysely<CertificatesTables>) {
+  return {
+    ...prepareReads(db),
+    insert: prepareInsert(db),
+    setActive: prepareQuery((p: Placeholders<VersionedRef & { active: number }>) =>
+      db
+        .updateTable('certificate')
+        .set((row) => ({ active: p.active, version: row('version', '+', 1) }))
+        .where('id', '=', p.id)
+        .where('user_id', '=', p.userId)
+        .where('active', '<>', p.active)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
+        .returning('version'),
+    ),
+    delete: prepareQuery((p: Placeholders<VersionedRef>) =>
+      db
+        .deleteFrom('certificate')
+        .where('id', '=', p.id)
+        .where('user_id', '=', p.userId)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+    ),
+  }
+}
+
+/** Without a version, any version matches. */
+type VersionedRef = CertificateRef & { version: number | null }
+
+function prepareReads(db: Kysely<CertificatesTables>) {
+  const ofUser = (p: Placeholders<Page>) =>
+    db
+      .selectFrom('certificate')
+      .select(['id', 'active', 'body'])
+      .where('user_id', '=', p.userId)
+      .where('id', '>', p.after)
+      .orderBy('id')
+      .limit(p.limit)
+  return {
+    find: prepareQuery((p: Placeholders<CertificateRef>) =>
+      db
+        .selectFrom('certificate')
+        .select(['id', 'user_id', 'active', 'version', 'body', 'x509'])
+        .where('id', '=', p.id)
+        .where('user_id', '=', p.userId),
+    ),
+    list: prepareQuery(ofUser),
+    listActive: prepareQuery((p: Placeholders<Page>) => ofUser(p).where('active', '=', 1)),
+    listExpiring: prepareQuery((p: Placeholders<ExpiringPage>) =>
+      db
+        .selectFrom('certificate')
+        .select(['id', 'user_id', 'active', 'x509', 'not_after'])
+        .where('not_after', '<', p.before)
+        .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
+        .orderBy('not_after')
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+  }
+}
+
+/** Inserts from a select of the user, so that it affects no row when there is no such user. */
+function prepareInsert(db: Kysely<CertificatesTables>) {
+  return prepareQuery((p: Placeholders<NewRow>) =>
+    db
+      .insertInto('certificate')
+      .columns([
+        'uid',
+        'user_id',
+        'active',
+        'version',
+        'not_before',
+        'not_after',
+        'notice_at',
+        'key_id',
+        'wrapped_key',
+        'ciphertext',
+        'body',
+        'x509',
+      ])
+      .expression(
+        db
+          .selectFrom('user')
+          .select([
+            p.uid.as('uid'),
+            'id',
+            p.active.as('active'),
+            sql.lit(1).as('version'),
+            p.notBefore.as('not_before'),
+            p.notAfter.as('not_after'),
+            p.noticeAt.as('notice_at'),
+            p.keyId.as('key_id'),
+            p.wrappedKey.as('wrapped_key'),
+            p.ciphertext.as('ciphertext'),
+            p.body.as('body'),
+            p.x509.as('x509'),
+          ])
+          .where('id', '=', p.userId),
+      )
+      .returning('id'),
+  )
+}

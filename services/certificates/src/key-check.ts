@@ -1,0 +1,54 @@
+import { ConfigError } from '@quintet/chassis/config'
+import { AppError } from '@quintet/chassis/errors'
+import type { Logger } from '@quintet/chassis/telemetry'
+import type { CertificatesDatabase } from './database.ts'
+import type { Keyring } from './keyring.ts'
+
+/**
+ * Checks that the keyring has every key that the stored private keys were encrypted with, so that a missing key is found at the
+ * start and not when it is needed. If the database is down at the start, the check is made as soon as it responds, and the
+ * service is not ready until then.
+ */
+export function createKeyCheck(database: CertificatesDatabase, keyring: Keyring, logger: Logger) {
+  let hasPassed = false
+  let isReported = false
+
+  async function check(): Promise<void> {
+    if (hasPassed) return
+    await requireKnownKeys(database, keyring)
+    hasPassed = true
+  }
+
+  return {
+    async atStart(): Promise<void> {
+      await check().catch((error: unknown) => {
+        if (!(error instanceof AppError)) throw error
+        logger.warn({ err: error }, 'the database does not respond yet, so the key check is postponed')
+      })
+    },
+
+    /** Rejects when the database does not respond or a key is missing. */
+    async ping(): Promise<void> {
+      await database.ping()
+      await check().catch((error: unknown) => {
+        if (!(error instanceof ConfigError)) throw error
+        if (!isReported) logger.error({ err: error }, 'a key is missing, so the service is not ready')
+        isReported = true
+        throw new AppError('dependency_down', error.message, { cause: error })
+      })
+    },
+  }
+}
+
+async function requireKnownKeys(database: CertificatesDatabase, { ids }: Keyring): Promise<void> {
+  const missing = await database.query
+    .selectFrom('certificate')
+    .select('key_id')
+    .where('key_id', 'not in', ids)
+    .limit(1)
+    .executeTakeFirst()
+  if (missing !== undefined)
+    throw new ConfigError([
+      `Some private keys are encrypted with the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
+    ])
+}

@@ -1,0 +1,51 @@
+import { problems } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
+import { Type } from 'typebox'
+import { certificateRefOf } from './certificate-path.ts'
+import type { Parts } from './route-parts.ts'
+import { CertificatePath, NotificationBody, PageQuery } from './schemas.ts'
+
+export function notificationRoutes(app: App, { certificates, notifications }: Parts): void {
+  app.get(
+    '/users/:id/certificates/:cid/notifications',
+    {
+      schema: {
+        tags: ['certificates'],
+        operationId: 'listNotifications',
+        summary: 'List the notifications of a certificate with their delivery attempts, oldest first',
+        params: CertificatePath,
+        querystring: PageQuery,
+        response: { 200: Type.Array(NotificationBody), ...problems(400, 404, 422) },
+      },
+    },
+    async (request, reply) => {
+      const { id: certificateId } = await certificates.find(certificateRefOf(request.params))
+      const page = readPage(request.query)
+      const rows = await notifications.list({ certificateId, ...page })
+      sendPage(
+        request,
+        reply,
+        pageText(rows, page.limit, notificationText, ({ id }) => [id]),
+      )
+    },
+  )
+}
+
+type LoggedNotification = Awaited<ReturnType<Parts['notifications']['list']>>[number]
+
+function notificationText(row: LoggedNotification): string {
+  const { delivery_id, event, body, status, created_at, attempts } = row
+  return JSON.stringify({
+    id: delivery_id,
+    event,
+    body: JSON.parse(body),
+    status,
+    created_at: new Date(created_at).toISOString(),
+    attempts: attempts.map(({ at, status, error }) => ({
+      at: new Date(at).toISOString(),
+      ...(status !== null && { status }),
+      ...(error !== null && { error }),
+    })),
+  })
+}
