@@ -8,7 +8,18 @@ import { join } from 'node:path'
  * the rest dynamically. Node's own `NODE_COMPILE_CACHE` names another folder; without a folder to write to, nothing is stored.
  */
 export function storeCompiledModules(environment: NodeJS.ProcessEnv): void {
-  const directory = join(environment.XDG_CACHE_HOME || join(homedir(), '.cache'), 'quintet')
+  const folder = environment.XDG_CACHE_HOME || cacheFolderOfUser()
+  if (environment.NODE_COMPILE_CACHE !== undefined || folder === undefined) return
+  const { directory } = enableCompileCache({ directory: join(folder, 'quintet') })
   // Worker threads read the variable.
-  environment.NODE_COMPILE_CACHE ??= enableCompileCache({ directory }).directory ?? ''
+  if (directory !== undefined) environment.NODE_COMPILE_CACHE = directory
+}
+
+/** Undefined for a user without a home, as in some containers. A temporary folder could be written to by others. */
+function cacheFolderOfUser(): string | undefined {
+  try {
+    return join(homedir(), '.cache')
+  } catch {
+    return undefined
+  }
 }
