@@ -43,8 +43,8 @@ const { status } = spawnSync(
   process.execPath,
   [
     '--test',
-    // The tests wait more than they compute, so more of them run at a time than there are cores.
-    `--test-concurrency=${availableParallelism() + 1}`,
+    // One file per core; the test runner's own default leaves a core idle.
+    `--test-concurrency=${availableParallelism()}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     ...(values.coverage === true ? coverageOptions : []),

@@ -244,7 +244,7 @@ test('A client that aborts, or does not send its body, is no fault of the servic
 
 test('A service that stops reading a body is at fault: 504', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) => socket.pause())
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 100, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 500, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
   // On a connection that is kept, since one that is closed after the answer breaks off what is still being sent.
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
