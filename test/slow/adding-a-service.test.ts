@@ -10,7 +10,7 @@ import { copyRepository, newService } from './repository-copy.ts'
 const recipe = readRecipe()
 const files = filesOf(recipe)
 const commands = recipe.filter(({ language }) => language === 'sh').map(({ text }) => text)
-const [make = '', check, start, use = '', testComments = '', ...onEngine] = commands
+const [make = '', check, start, use = '', testComments = '', clients = '', ...onEngine] = commands
 
 test('docs/adding-a-service.md has the blocks that are run here, and those that other tests run', () => {
   assert.equal(check, 'npm run check\n')
@@ -35,6 +35,12 @@ for (const shell of ['bash', 'zsh'].filter((name) => spawnSync(name, ['--version
     assert.match(output, /HTTP\/1\.1 201 Created/)
     for (const [file, text] of files) writeFileSync(join(copy.folder, file), text)
     await execute(testComments)
+    await execute(clients)
+    const coverage = `--test-name-pattern=${newService}.http has every operation`
+    assert.match(
+      await copy.execute('node', ['--test', coverage, 'clients/test/coverage.test.ts']),
+      /pass 1\b/,
+    )
     await copy.execute('npm', ['run', 'format'])
     for (const script of ['lint', 'types']) await copy.execute('npm', ['run', script])
     await copy.execute('node', ['--test', `services/${newService}/test/**/*.test.ts`])
