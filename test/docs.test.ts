@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { documentedCommands, shellBlocks } from './documented-commands.ts'
 
 const root = new URL('..', import.meta.url)
 const read = (file: string | URL) => readFileSync(new URL(file, root), 'utf8')
@@ -42,4 +44,63 @@ test('Each proof of a guarantee is a test that exists, by its title', () => {
 /** The titles of the tests of a file; what a template fills in is left out. */
 function titlesOf(text: string): string[] {
   return [...text.matchAll(/\btest\(\s*(['`])(.+?)\1,/g)].map(([, , title = '']) => title)
+}
+
+test('Shell blocks can be pasted into bash and zsh: no comments, and no wildcards outside quotes', () => {
+  const blocks = shellBlocks()
+  assert.ok(blocks.length > 15)
+  // An interactive zsh has no comments by default, and rejects a command with a wildcard that matches no file.
+  for (const { page, text } of blocks)
+    assert.doesNotMatch(text.replace(/'[^']*'|"(?:\\.|[^"])*"/g, ''), /[#?*[\]]/, `${page}:\n${text}`)
+})
+
+test('Each documented command names a script, a subcommand and files that exist', () => {
+  const commands = documentedCommands()
+  assert.ok(commands.length > 60)
+  for (const { page, words } of commands)
+    assert.equal(faultOf(words), undefined, `${page}: ${words.join(' ')}`)
+})
+
+const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'))
+const quintet = subcommandsOf('quintet.ts', 'quintet ')
+const backends = subcommandsOf('backends/src/cli.ts', '')
+
+/** The literal words of each usage line, such as `migrate status|up|down`. */
+function subcommandsOf(program: string, prefix: string): string[][] {
+  const usage = execFileSync(process.execPath, [program, 'help'], { cwd: root, encoding: 'utf8' })
+  const lines = [...usage.matchAll(new RegExp(`^  ${prefix}(.*?)(?:  |$)`, 'gm'))].map(
+    ([, line = '']) => line,
+  )
+  assert.ok(lines.length > 4)
+  return [...lines.map((line) => line.split(' ').filter((word) => /^[a-z|]+$/.test(word))), ['help']]
+}
+
+/** What is wrong with a command; undefined when nothing is. */
+function faultOf([program = '', ...words]: readonly string[]): string | undefined {
+  if (program === 'quintet') return subcommandFault(quintet, words)
+  if (program !== 'npm') return fileFault(words)
+  const [verb = '', ...rest] = words.filter((word) => word !== '--silent' && word !== '--')
+  const [script, ...options] = verb === 'run' ? rest : [verb, ...rest]
+  if (script === undefined || script === 'ci') return undefined
+  if (scripts[script] === undefined) return `package.json has no script ${script}`
+  if (script === 'quintet') return subcommandFault(quintet, options)
+  if (script === 'backends') return subcommandFault(backends, options)
+  return fileFault(options)
+}
+
+function subcommandFault(
+  known: readonly (readonly string[])[],
+  words: readonly string[],
+): string | undefined {
+  const isKnown = known.some((literals) =>
+    literals.every((literal, i) => words[i]?.split('|').every((word) => literal.split('|').includes(word))),
+  )
+  return isKnown || words.length === 0 ? undefined : 'the usage has no such subcommand'
+}
+
+/** The files of the service that the page on a new service makes do not exist before. */
+function fileFault(words: readonly string[]): string | undefined {
+  const files = words.filter((word) => /^[\w./-]+\.ts$/.test(word) && !word.startsWith('services/reviews/'))
+  const missing = files.filter((file) => !existsSync(new URL(file, root)))
+  return missing.length === 0 ? undefined : `${missing} does not exist`
 }

@@ -29,7 +29,7 @@ export type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dyna
 export const topology = {
   guid: {
     title: 'a GUID registry',
-    summary: 'GUIDs that expire to the second, at once or by way of a queue',
+    summary: 'GUIDs that expire to the second, with changes made at once or through a queue',
     port: 8888,
     storage: { database: 'GUID_DATABASE_URL', queue: 'EVENTS_URL', cache: 'CACHE_URL' },
     engines: ['sqlite', 'postgres', 'mysql', 'mongodb'],
@@ -38,7 +38,7 @@ export const topology = {
   },
   brokerage: {
     title: 'a brokerage',
-    summary: 'accounts that buy and sell shares, exactly and one order after the other',
+    summary: 'accounts that buy and sell shares, in exact decimals and strict order',
     port: 8000,
     storage: { database: 'BROKERAGE_DATABASE_URL' },
     engines: ['sqlite', 'dynamodb'],
@@ -47,7 +47,7 @@ export const topology = {
   },
   certificates: {
     title: 'a certificate store',
-    summary: 'users, certificates and their private keys, encrypted; notices of what ends',
+    summary: 'users, certificates and encrypted private keys; notifications of changes and expiry',
     port: 9000,
     storage: {
       database: 'CERTIFICATES_DATABASE_URL',
@@ -60,7 +60,7 @@ export const topology = {
   },
   inventory: {
     title: 'a movie inventory',
-    summary: 'movies: added, searched, changed, deleted',
+    summary: 'movies: create, search, change, delete',
     port: 8080,
     storage: { database: 'INVENTORY_DATABASE_URL', cache: 'CACHE_URL' },
     engines: ['sqlite', 'postgres'],
@@ -69,7 +69,7 @@ export const topology = {
   },
   billing: {
     title: 'billing',
-    summary: 'makes exactly one order of each message of its queue',
+    summary: 'creates exactly one order for each message of its queue',
     port: 8081,
     storage: { database: 'BILLING_DATABASE_URL', queue: 'QUEUE_URL' },
     engines: ['sqlite', 'postgres'],
@@ -78,7 +78,7 @@ export const topology = {
   },
   gateway: {
     title: 'a gateway',
-    summary: 'one door to all services: routes, times out, retries, breaks circuits, documents',
+    summary: 'routes requests, with timeouts, retries and circuit breakers; merges the API documents',
     port: 3000,
     storage: {},
     engines: [],
