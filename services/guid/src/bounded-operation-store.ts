@@ -4,7 +4,7 @@ import type { OperationStore } from './port.ts'
 
 const sampleIntervalMs = 100
 
-/** A store that refuses operations with `overloaded` while too many are pending. Counting them all costs too much to do it for each. */
+/** A store that refuses operations with `overloaded` while too many are pending. They are counted at intervals, since that is slow. */
 export function createBoundedOperationStore({
   store,
   clock,
@@ -14,7 +14,7 @@ export function createBoundedOperationStore({
   store: OperationStore
   clock: Clock
   pendingMax: number
-  /** Reports that the outbox has new messages. */
+  /** Wakes the relay of the outbox. */
   wake: () => void
 }): OperationStore {
   const bound = createSampledBound({

@@ -6,7 +6,7 @@ import type { CommitWith, GuidChange, GuidStore } from './port.ts'
 
 export type CachedGuidStore = ReturnType<typeof createCachedGuidStore>
 
-/** A store behind the cache. The protocol of the cache is followed here for all engines, and the relay of events is woken. */
+/** A store behind the cache: follows the cache's protocol for every engine, and wakes the relay after each change. */
 export function createCachedGuidStore({
   store,
   cache,
@@ -14,7 +14,7 @@ export function createCachedGuidStore({
 }: {
   store: GuidStore
   cache: Cache
-  /** Reports that the outbox has new messages. */
+  /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
   const { nextVersion, list, idType } = store
@@ -23,7 +23,7 @@ export function createCachedGuidStore({
     list,
     idType,
 
-    /** Answers without a promise where cache or store can. */
+    /** Returns without a promise where cache or store can. */
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>
       cache.read(guid, () => store.find(guid)),
 

@@ -1,7 +1,7 @@
-import { Type } from 'typebox'
-import type { Static } from 'typebox'
 import { cacheUrl, commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
 import { streamSchemes } from '@quintet/chassis/queue'
+import { Type } from 'typebox'
+import type { Static } from 'typebox'
 
 export type GuidConfig = Static<typeof guidSettings>
 export const guidSettings = Type.Object({

@@ -33,7 +33,7 @@ export type Stores = {
 export type GuidStore = {
   /** The version for the next `create`, known beforehand so that the response can be recorded in the same unit. */
   nextVersion(): number
-  /** Answers without a promise where the engine can. */
+  /** Returns without a promise where the engine can. */
   find(guid: string): Entry | undefined | Promise<Entry | undefined>
   /** A page in the order of expiry. */
   list(page: GuidPage): Promise<readonly ListedGuid[]>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createWorld } from './world.ts'
 
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'

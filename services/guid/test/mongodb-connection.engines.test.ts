@@ -3,9 +3,9 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
+import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
 import { openMongoConnection } from '../src/mongodb/connection.ts'
 import type { MongoConnection } from '../src/mongodb/connection.ts'
-import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
 
 const server = engineUrl('mongodb')
 if (server !== undefined) testConnection(server)

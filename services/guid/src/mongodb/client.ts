@@ -1,6 +1,6 @@
+import { TimeoutError } from '@quintet/chassis/clock'
 import { MongoClient, ReadConcern } from 'mongodb'
 import type { Db } from 'mongodb'
-import { TimeoutError } from '@quintet/chassis/clock'
 
 export const connectionsMax = 32
 const connectTimeoutMs = 2_000

@@ -1,7 +1,7 @@
-import { MongoClient } from 'mongodb'
-import type { Document } from 'mongodb'
 import { broken, good, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
+import { MongoClient } from 'mongodb'
+import type { Document } from 'mongodb'
 
 const wireVersionMin = 13
 

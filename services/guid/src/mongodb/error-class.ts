@@ -1,5 +1,5 @@
-import { BSON, MongoAPIError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { BSON, MongoAPIError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
 /** What an error says about a command: `ambiguous` when the command may have been applied. */
 type ErrorClass = 'invalid' | 'not_applied' | 'overloaded' | 'ambiguous'

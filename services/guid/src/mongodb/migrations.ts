@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { MigrationAction } from '@quintet/chassis/database'
+import { dependencyDown } from '@quintet/chassis/errors'
 import { openMongoConnection } from './connection.ts'
 import type { MongoConnection, UncheckedConnection } from './connection.ts'
-import { dependencyDown } from '@quintet/chassis/errors'
 import { collectionsOf, relayId } from './documents.ts'
 
 const name = '0001-create-guid'

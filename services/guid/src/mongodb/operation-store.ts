@@ -1,12 +1,12 @@
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { GuidCommand } from '@quintet/contracts'
-import type { Filter } from './connection.ts'
-import type { MongoIdempotencyStore } from './idempotency-store.ts'
-import { tombstoneRetentionMs, recoveryDelayMs } from './documents.ts'
-import type { MongoContext, OperationDocument, RecordEntry } from './documents.ts'
-import type { OperationCompletion } from './operation-completion.ts'
 import { operationRetentionMs } from '../port.ts'
 import type { OperationStore } from '../port.ts'
+import type { Filter } from './connection.ts'
+import { tombstoneRetentionMs, recoveryDelayMs } from './documents.ts'
+import type { MongoContext, OperationDocument, RecordEntry } from './documents.ts'
+import type { MongoIdempotencyStore } from './idempotency-store.ts'
+import type { OperationCompletion } from './operation-completion.ts'
 
 /** Operations in MongoDB. An operation is itself the outbox message of its command, until that has reached the queue. */
 export function createMongoOperationStore({

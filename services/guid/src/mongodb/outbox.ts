@@ -1,7 +1,7 @@
 import type { Outbox, OutboxRow } from '@quintet/chassis/outbox'
+import { commandsQueue, eventsStream } from '../port.ts'
 import { inChunks, relayId } from './documents.ts'
 import type { MongoContext, OperationDocument, OutboxEvent } from './documents.ts'
-import { commandsQueue, eventsStream } from '../port.ts'
 
 /** An event in the document of its GUID, or without `event` the command of an operation. */
 type MongoRow = OutboxRow & { readonly event?: OutboxEvent }
@@ -20,7 +20,7 @@ export function createMongoOutbox({
         .toArray(),
     )
     const empty = documents.filter(({ outbox }) => outbox.length === 0).map(({ _id }) => _id)
-    // A relay that died between the two steps of a removal has left these.
+    // Left by a relay that died between the two steps of a removal.
     if (empty.length > 0) {
       await clearDue(empty)
       return oldestEvents(limit)

@@ -6,10 +6,7 @@ import type {
   RecordEntry,
 } from './documents.ts'
 
-/**
- * Copies recorded responses from the document that they were committed with to their bindings, and removes them from the
- * document only then.
- */
+/** Copies recorded responses from the document of their change to their bindings, then removes them from the document. */
 export async function transferRecords(
   context: MongoContext,
   from: DocumentReference,
@@ -35,7 +32,7 @@ export async function transferRecords(
   )
 }
 
-/** Copies the outcome of an operation from the document of the GUID to the operation, and removes it there only then. */
+/** Copies the outcome of an operation from the document of the GUID to the operation, then removes it from the document. */
 export async function transferCompletion(
   context: MongoContext,
   guid: string,
@@ -54,7 +51,7 @@ export async function transferCompletion(
   await removeEntries(context, guid, { ended: [entry] })
 }
 
-/** Removes entries from the document of a GUID; one without any needs no recovery. */
+/** Removes entries from the document of a GUID, which needs no recovery once it has none. */
 async function removeEntries(
   { connection, collections: { guids } }: MongoContext,
   guid: string,

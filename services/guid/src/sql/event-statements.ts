@@ -10,7 +10,7 @@ type Rows = SelectQueryBuilder<GuidTables, 'guid', object>
 
 const columns = ['queue', 'key', 'body', 'created_at'] as const
 
-/** Inserts an event for each row that `narrow` selects. The database makes it of the row, so that it has the committed state. */
+/** Inserts an event for each row that `narrow` selects. The database builds it from the row, so it has the committed state. */
 export function insertEvents(
   db: Kysely<GuidTables>,
   type: EventType,

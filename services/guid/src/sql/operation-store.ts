@@ -5,9 +5,9 @@ import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { GuidDatabase, GuidTables } from './tables.ts'
 import { commandsQueue, operationRetentionMs, OperationCompleted } from '../port.ts'
 import type { OperationStore } from '../port.ts'
+import type { GuidDatabase, GuidTables } from './tables.ts'
 
 /** Operations in the SQL database of the GUIDs. A command is committed with its operation in one unit. */
 export function createSqlOperationStore({

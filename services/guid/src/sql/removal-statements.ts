@@ -45,7 +45,7 @@ function prepareCombined(db: Kysely<GuidTables>): Removals {
   }
 }
 
-/** Elsewhere the events are inserted first, and the rows stay locked, or the unit runs alone, until they are deleted. */
+/** Elsewhere the events are inserted first. Until the rows are deleted they are locked (MySQL), or no other unit runs (SQLite). */
 function prepareSeparate(db: Kysely<GuidTables>): Removals {
   const insertEvent = prepareQuery((p: Placeholders<At & Condition>) =>
     insertEvents(db, 'guid.deleted', p.at, (rows) => forUpdate(db, rows.where(matches(p)))),
