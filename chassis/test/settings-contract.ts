@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ConfigError, loadConfig } from '@quintet/chassis/config'
+import type { Settings } from '@quintet/chassis/config'
+import type { Static, TObject } from 'typebox'
+
+/** Settings as the environment would make them. */
+export function settingsOf(values: Readonly<Record<string, string>>): Settings {
+  return new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' }]))
+}
+
+/**
+ * What the settings of every service guarantee: defaults for all, and every fault reported at once. `invalid` has a value
+ * for each setting that it must refuse, or an empty text where it refuses none.
+ */
+export function testSettings<T extends TObject>(
+  schema: T,
+  {
+    defaults,
+    invalid,
+  }: {
+    defaults: Partial<Static<T>>
+    invalid: Readonly<Record<keyof T['properties'], string>>
+  },
+): void {
+  test('Without any settings every default applies', () => {
+    const config: Readonly<Record<string, unknown>> = loadConfig(schema, new Map())
+    for (const [name, value] of Object.entries(defaults)) assert.equal(config[name], value, name)
+  })
+
+  test('All invalid settings are reported at once, by name', () => {
+    const refused = Object.entries<string>(invalid).filter(([, value]) => value !== '')
+    assert.ok(refused.length > 0)
+    assert.throws(
+      () => loadConfig(schema, settingsOf(Object.fromEntries(refused))),
+      (error) => {
+        assert.ok(error instanceof ConfigError)
+        const named = error.faults.map((fault) => fault.split(' ', 1)[0])
+        assert.deepEqual(named.sort(), refused.map(([name]) => name).sort())
+        return true
+      },
+    )
+  })
+}
