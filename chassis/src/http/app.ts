@@ -87,7 +87,8 @@ function frameworkOptions(options: AppOptions) {
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     forceCloseConnections: 'idle',
     schemaController: ownCompilers,
-    frameworkErrors: (error, request, reply) => sendProblem(error, request, reply, options),
+    frameworkErrors: (error, request, reply) =>
+      sendProblem(error, request, reply.header('x-request-id', request.id), options),
     clientErrorHandler: respondToClientError,
   } satisfies FastifyHttpOptions<Server, Logger['pino']>
 }

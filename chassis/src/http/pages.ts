@@ -1,21 +1,21 @@
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
 
-/** The query members that every list takes: spread them into the query schema of a route. */
+/** The query parameters of every list, to be spread into the query schema of a route. */
 export const pageQuery = {
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 1000,
       default: 100,
-      description: 'How many at most on a page; 100 unless told.',
+      description: 'The most that a page holds; 100 by default.',
     }),
   ),
   cursor: Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: 1024,
-      description: 'Where the page begins: opaque, taken from a Link header.',
+      description: 'The position at which the page starts, taken from a Link header.',
     }),
   ),
 }
@@ -25,12 +25,12 @@ export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
-/** Reads a cursor whose key has members of these types, or refuses it as invalid. */
+/** Reads a cursor whose key has members of these types, each number a whole one; refuses any other. */
 export function decodeCursor(cursor: string, types: readonly ('string' | 'number')[]): (string | number)[] {
   const key = parse(cursor)
   const members = Array.isArray(key) ? key : []
-  const valid = members.length === types.length && types.every((type, i) => typeof members[i] === type)
-  if (!valid) throw invalid({ cursor: 'cursor must be one that this list gave in a Link header.' })
+  const valid = members.length === types.length && types.every((type, i) => isOfType(members[i], type))
+  if (!valid) throw invalid({ cursor: 'cursor must be one from a Link header of this list.' })
   return members
 }
 
@@ -40,6 +40,10 @@ export function linkToNextPage(requestUrl: string, cursor: string): string {
   const parameters = new URLSearchParams(query)
   parameters.set('cursor', cursor)
   return `<${path}?${parameters}>; rel="next"`
+}
+
+function isOfType(member: unknown, type: 'string' | 'number'): boolean {
+  return type === 'number' ? Number.isSafeInteger(member) : typeof member === 'string'
 }
 
 function parse(cursor: string): unknown {

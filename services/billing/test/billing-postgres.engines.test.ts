@@ -4,6 +4,7 @@ import { engineUrl } from '@quintet/chassis/testing'
 const server = engineUrl('postgres')
 if (server !== undefined) {
   process.env.TEST_DATABASE = server
+  await import('./conformance.test.ts')
   await import('./consumer.test.ts')
   await import('./routes.test.ts')
 }

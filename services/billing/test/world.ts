@@ -54,6 +54,7 @@ export async function createWorld(t: TestContext) {
       const app = await createBillingApp(config, { logger })
       running.add(app)
       return {
+        app,
         get: (url: string, headers = {}) => app.inject({ method: 'GET', url, headers }),
         inject: app.inject.bind(app),
         async stop() {

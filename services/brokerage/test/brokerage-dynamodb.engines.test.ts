@@ -5,6 +5,7 @@ const server = engineUrl('dynamodb')
 if (server !== undefined) {
   process.env.TEST_DATABASE = server
   process.env.TEST_CACHE = engineUrl('redis') ?? 'none:'
+  await import('./conformance.test.ts')
   await import('./account-store.test.ts')
   await import('./form-requests.test.ts')
   await import('./ledger.test.ts')

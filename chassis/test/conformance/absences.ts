@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict'
+import { isAbsent } from './suite.ts'
+import type { Suite } from './suite.ts'
+import { send } from './requests.ts'
+
+/** What a resource does not have, each with its reason, is not there. */
+export function testAbsences({ resource, test }: Suite): void {
+  const { methods, etag, create, change, list } = resource
+  const allowed = methods.split(', ')
+
+  if (isAbsent(etag))
+    test(`no ETag: ${etag.absent}`, async (world) => {
+      assert.equal((await send(world, 'GET', await world.add(1))).headers.etag, undefined)
+    })
+
+  if (isAbsent(change))
+    test(`no change: ${change.absent}`, async () => {
+      for (const method of ['PUT', 'PATCH']) assert.ok(!allowed.includes(method))
+    })
+
+  if (isAbsent(resource.delete))
+    test(`no DELETE: ${resource.delete.absent}`, async () => assert.ok(!allowed.includes('DELETE')))
+
+  if (isAbsent(list))
+    test(`no list: ${list.absent}`, async (world) => {
+      const collection = (await world.add(1)).replace(/\/[^/]+$/, '')
+      assert.ok((await send(world, 'GET', collection)).statusCode >= 400)
+    })
+
+  if (isAbsent(create))
+    test(`no POST: ${create.absent}`, async (world) => {
+      const collection = (await world.add(1)).replace(/\/[^/]+$/, '')
+      assert.equal((await send(world, 'POST', collection)).statusCode, 405)
+    })
+}

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { isAbsent } from './suite.ts'
+import type { ConformingWorld, List, Suite } from './suite.ts'
+import { assertProblem, send } from './requests.ts'
+
+/** Lists, page by page (RFC 8288). */
+export function testPages({ service, resource, test }: Suite): void {
+  const { list } = resource
+  if (isAbsent(list)) return
+
+  test('an empty list is an empty array without a Link', async (world) => {
+    const response = await send(world, 'GET', list.path)
+    assert.deepEqual([response.statusCode, response.body], [200, '[]'])
+    assert.equal(response.headers['content-type'], 'application/json; charset=utf-8')
+    assert.equal(response.headers.link, undefined)
+  })
+
+  test('pages follow one another by Link and hold each once, though more are added meanwhile', async (world) => {
+    const added: string[] = []
+    for (let n = 1; n <= 5; n++) added.push(await world.add(n))
+    const seen: string[] = []
+    for (let query: string | undefined = '?limit=2', n = 6; query !== undefined; n++) {
+      const page = await readPage(world, list, query)
+      assert.ok(page.ids.length <= 2)
+      seen.push(...page.ids)
+      if (n <= 7) await world.add(n)
+      query = page.next
+    }
+    assert.equal(new Set(seen).size, seen.length)
+    for (const url of added) assert.ok(seen.includes(url.split('/').at(-1) ?? ''), url)
+    const all = await readPage(world, list, '?limit=1000')
+    assert.equal(all.ids.length, 7)
+    assert.equal(all.next, undefined)
+  })
+
+  test('a limit or a cursor that is none, or an unknown parameter, is refused by its name', async (world) => {
+    await world.add(1)
+    const statuses = [400, service.wrongValueStatus ?? 400]
+    const queries = [
+      ...['0', '1001', '-1', 'x', '', '%00'].map((limit) => `limit=${limit}`),
+      ...hostileCursors.map((cursor) => `cursor=${encodeURIComponent(cursor)}`),
+      'unexpected=1',
+    ]
+    for (const query of queries) {
+      const response = await send(world, 'GET', `${list.path}?${query}`)
+      assertProblem(service, response, statuses, query)
+      assert.deepEqual(Object.keys(response.json().errors), [query.split('=', 1)[0]], query)
+    }
+  })
+}
+
+async function readPage(world: ConformingWorld, { path, idOf }: List, query: string) {
+  const response = await send(world, 'GET', path + query)
+  assert.equal(response.statusCode, 200, query)
+  const { link } = response.headers
+  const next = /^<[^>?]*(\?[^>]+)>; rel="next"$/.exec(String(link))?.[1]
+  assert.equal(next === undefined, link === undefined, String(link))
+  return { ids: response.json().map(idOf) as string[], next }
+}
+
+/** Texts that no list has given as a cursor. */
+const hostileCursors = [
+  '',
+  'x',
+  '%',
+  '\0',
+  'a'.repeat(2_000),
+  ...[
+    '1',
+    'null',
+    '"1"',
+    '[]',
+    '[null]',
+    '["1"]',
+    '[[1]]',
+    '{"0":1}',
+    '[1,2,3,4]',
+    '[1e999]',
+    '[0.5]',
+    '[NaN]',
+  ].map((json) => Buffer.from(json).toString('base64url')),
+]

@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict'
+import { listen } from '@quintet/chassis/http'
+import { isAbsent, malformedIds } from './suite.ts'
+import type { Suite } from './suite.ts'
+import { assertProblem, send, sendJson } from './requests.ts'
+import type { Headers, Method, Response } from './requests.ts'
+
+/** GET and HEAD, and what is refused before a resource is looked for. */
+export function testReads({ service, resource, test }: Suite): void {
+  const { path, methods, list } = resource
+  const listPath = isAbsent(list) ? [] : [list.path]
+
+  test('an id that names nothing is refused in every method, in the same way', async (world) => {
+    const { unusedId, malformedIdStatus = 404, change } = resource
+    await world.add(1)
+    for (const id of [unusedId, ...malformedIds]) {
+      const status = id === unusedId ? 404 : [404, malformedIdStatus]
+      const expect = (response: Response, method: Method) =>
+        assertProblem(service, response, status, `${method} ${path(id)}`)
+      expect(await send(world, 'GET', path(id)), 'GET')
+      if (!isAbsent(change))
+        expect(await sendJson(world, change.method, path(id), change.body(1)), change.method)
+      if (!isAbsent(resource.delete)) expect(await send(world, 'DELETE', path(id)), 'DELETE')
+    }
+  })
+
+  test('a path without a route is 404', async (world) => {
+    const url = await world.add(1)
+    for (const unknown of ['/no-such-route', `${url}/no-such-route`])
+      assertProblem(service, await send(world, 'GET', unknown), 404, unknown)
+  })
+
+  test('another method is 405 with Allow', async (world) => {
+    const url = await world.add(1)
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const) {
+      if (methods.split(', ').includes(method)) continue
+      const response = await send(world, method, url)
+      assertProblem(service, response, 405, method)
+      assert.equal(response.headers.allow, methods, method)
+    }
+  })
+
+  test('Accept without JSON is 406, and an error is of the type that is accepted', async (world) => {
+    const url = await world.add(1)
+    for (const target of [url, ...listPath]) {
+      assertProblem(service, await send(world, 'GET', target, { accept: 'text/html' }), 406, target)
+      for (const accept of ['application/json', 'text/html, application/*;q=0.5', '*/*'])
+        assert.equal((await send(world, 'GET', target, { accept })).statusCode, 200, accept)
+    }
+    const missing = await send(world, 'GET', path(resource.unusedId), { accept: 'application/json' })
+    assert.equal(missing.headers['content-type'], 'application/json; charset=utf-8')
+  })
+
+  test('HEAD has the header fields of GET and no body', async (world) => {
+    const url = await world.add(1)
+    for (const target of [url, ...listPath, path(resource.unusedId)]) {
+      const [got, head] = [await send(world, 'GET', target), await send(world, 'HEAD', target)]
+      assert.equal(head.body, '', target)
+      assert.equal(head.statusCode, got.statusCode, target)
+      assert.deepEqual(comparable(head.headers, 'content-length'), comparable(got.headers, 'content-length'))
+    }
+  })
+
+  test('a trailing slash makes no difference', async (world) => {
+    const url = await world.add(1)
+    for (const target of [url, ...listPath]) {
+      const [plain, slashed] = [await send(world, 'GET', target), await send(world, 'GET', `${target}/`)]
+      assert.equal(slashed.statusCode, 200)
+      assert.equal(slashed.body, plain.body)
+      assert.deepEqual(comparable(slashed.headers), comparable(plain.headers))
+    }
+  })
+
+  test('GET sends the same header fields and bytes by the fast path, by the route and without a socket', async (world) => {
+    const url = await world.add(1)
+    const address = await listen(world.app, { host: '127.0.0.1', port: 0 })
+    const injected = await send(world, 'GET', url)
+    assert.equal(injected.statusCode, 200)
+    for (const headers of [{}, {}, { accept: 'application/json, */*' }, { 'if-none-match': '"x"' }]) {
+      const response = await fetch(address + url, { headers: { ...headers } as Headers })
+      assert.equal(response.status, 200)
+      assert.equal(await response.text(), injected.body)
+      assert.deepEqual(comparable(Object.fromEntries(response.headers)), comparable(injected.headers))
+    }
+    for (const id of [resource.unusedId, ...malformedIds])
+      assert.equal(
+        (await fetch(address + path(id))).status,
+        (await send(world, 'GET', path(id))).statusCode,
+        id,
+      )
+  })
+
+  test('X-Request-Id of the client comes back, by the fast path too', async (world) => {
+    const url = await world.add(1)
+    const address = await listen(world.app, { host: '127.0.0.1', port: 0 })
+    for (const target of [url, path(resource.unusedId)]) {
+      const response = await fetch(address + target, { headers: { 'x-request-id': 'trace-me' } })
+      assert.equal(response.headers.get('x-request-id'), 'trace-me')
+    }
+  })
+}
+
+/** The header fields that depend on the resource alone. */
+function comparable(headers: Record<string, unknown>, ...without: string[]): Record<string, unknown> {
+  const varying = ['date', 'connection', 'keep-alive', 'x-request-id', 'transfer-encoding', ...without]
+  return Object.fromEntries(
+    Object.entries(headers)
+      .filter(([name]) => !varying.includes(name))
+      .map(([name, value]) => [name, String(value)]),
+  )
+}
