@@ -39,7 +39,7 @@ test('defaults apply where nothing is set', () => {
   })
 })
 
-test('text becomes the type of its property', () => {
+test('text is converted to the type of its property', () => {
   const schema = Type.Object({
     A_PORT: port(1, description),
     A_FLAG: Type.Boolean({ default: false, description }),
@@ -180,7 +180,7 @@ const faults: Array<{ kind: string; setting: TSchema; texts: string[]; expected:
 ]
 
 for (const { kind, setting, texts, expected } of faults) {
-  test(`${kind} refuses what it is not, and says what it must be`, () => {
+  test(`${kind} refuses other values, and its fault describes what it must be`, () => {
     const schema = Type.Object({ DATA_DIR: commonSettings.DATA_DIR, A_SETTING: setting })
     for (const text of texts) {
       const sentence = `A_SETTING must be ${expected}, but is ${JSON.stringify(text)} (from .env).`
@@ -197,14 +197,14 @@ test('the host may be a name, an IPv4 or an IPv6 address', () => {
   }
 })
 
-test('the scheme of a URL is taken letter for letter', () => {
+test('the scheme of a URL is compared literally', () => {
   const GUID_URL = embeddableUrl({ default: 'memory:', schemes: ['memory:', 'mongodb+srv:'], description })
   const schema = Type.Object({ GUID_URL })
   assert.equal(loadConfig(schema, made({ GUID_URL: 'mongodb+srv://host' })).GUID_URL, 'mongodb+srv://host')
   assert.equal(faultsOf(schema, made({ GUID_URL: 'mongodbbsrv://host' })).length, 1)
 })
 
-test('every fault is told in one error, a line each, in the order of the schema', () => {
+test('all faults are in one error, a line each, in the order of the schema', () => {
   const schema = Type.Object({ ...commonSettings, GUID_PORT: port(8888, description), GUID_URL: databaseUrl })
   const settings: Settings = new Map([
     ['GUID_PORT', { value: 'abc', source: '.env' }],
@@ -228,7 +228,7 @@ test('every fault is told in one error, a line each, in the order of the schema'
   )
 })
 
-test('a fault stays on its line whatever was written', () => {
+test('a fault stays on its line whatever the value is', () => {
   const schema = Type.Object({ A_PORT: port(1, description) })
   assert.deepEqual(faultsOf(schema, made({ A_PORT: '1\n"2"' })), [
     'A_PORT must be an integer from 0 to 65535, but is "1\\n\\"2\\"" (from the environment).',
@@ -253,7 +253,7 @@ test('a setting without default or description, or of another kind, is a program
   }
 })
 
-test('the environment wins over the .env file, and what is in neither is not there', (t) => {
+test('the environment wins over the .env file, and what is in neither is not set', (t) => {
   const envFile = temporaryFile(t, 'A=file\nB="file b" # why\n# C=no\nD=file\n')
   assert.deepEqual(Object.fromEntries(readSettings({ A: 'environment', E: 'environment' }, envFile)), {
     A: { value: 'environment', source: 'environment' },
@@ -280,7 +280,7 @@ test('the .env file is that of the current directory unless another is named', (
   assert.deepEqual([...readSettings({}).keys()], ['A'])
 })
 
-test('the .env file may come from an editor that writes CRLF and a byte order mark', (t) => {
+test('the .env file may have CRLF line ends and a byte order mark', (t) => {
   const settings = readSettings({}, temporaryFile(t, '\uFEFFA=1\r\nB=2\r\n'))
   assert.deepEqual(
     [...settings].map(([name, { value }]) => [name, value]),
@@ -342,7 +342,7 @@ test('a description names value and source of each setting, valid or not', () =>
   ])
 })
 
-test('a secret is nowhere in the error or the description', () => {
+test('a secret is neither in the error nor in the description', () => {
   const schema = Type.Object({
     A_KEY: Type.String({ minLength: 40, default: '', description, secret: true }),
     B_KEY: Type.Integer({ default: 0, description, secret: true }),
@@ -362,12 +362,12 @@ test('a secret is nowhere in the error or the description', () => {
   )
 })
 
-test('a secret that is empty is shown to be so', () => {
+test('an empty secret is shown as empty', () => {
   const schema = Type.Object({ A_KEY: Type.String({ default: '', description, secret: true }) })
   assert.equal(describeConfig(schema, made({}))[0]?.value, '')
 })
 
-test('the password of a URL is nowhere in the error or the description, though the URL may be broken', () => {
+test('the password of a URL is neither in the error nor in the description, even if the URL is malformed', () => {
   const schema = Type.Object({ GUID_URL: databaseUrl, A_PORT: port(1, description) })
   const hidden = {
     'postgres://guid:hunter2@localhost:5432/guid': 'postgres://guid:[redacted]@localhost:5432/guid',
@@ -407,7 +407,7 @@ test('a URL without a password is shown as it is', () => {
   }
 })
 
-test('a loaded configuration holds secrets and passwords as they are', () => {
+test('a loaded configuration contains secrets and passwords unredacted', () => {
   const schema = Type.Object({
     GUID_URL: databaseUrl,
     A_KEY: Type.String({ default: '', description, secret: true }),
@@ -420,7 +420,7 @@ test('a loaded configuration holds secrets and passwords as they are', () => {
   })
 })
 
-test('a name that no schema knows is answered with the nearest that one does', () => {
+test('a name that is in no schema is reported with the nearest one that is', () => {
   const guid = Type.Object({
     ...commonSettings,
     GUID_PORT: port(8888, description),
@@ -444,7 +444,7 @@ test('a name that no schema knows is answered with the nearest that one does', (
   ])
 })
 
-test('a name that resembles no setting is answered without a guess', () => {
+test('a name that resembles no setting is reported without a suggestion', () => {
   const schema = Type.Object({ GUID_PORT: port(8888, description) })
   assert.deepEqual(unknownSettings([schema], made({ GUID_SWEEP: '1' }), ['GUID']), [
     'GUID_SWEEP is not a setting.',
@@ -452,7 +452,7 @@ test('a name that resembles no setting is answered without a guess', () => {
   assert.deepEqual(unknownSettings([], made({ GUID_SWEEP: '1' }), ['GUID']), ['GUID_SWEEP is not a setting.'])
 })
 
-test('names that are known or that have no judged prefix pass', () => {
+test('names that are in a schema or have none of the prefixes are not reported', () => {
   const schema = Type.Object({ ...commonSettings, GUID_PORT: port(8888, description) })
   const settings = made({
     GUID_PORT: '1',

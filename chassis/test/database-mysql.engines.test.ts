@@ -1,14 +1,15 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
-import { migrations, testDatabase } from './database-contract.ts'
+import { testDatabase } from './database-contract.ts'
+import { migrations } from './database-world.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 
 const server = engineUrl('mysql')
 if (server !== undefined) {
   testDatabase('mysql', () => freshDatabaseOn(server))
 
-  test('mysql: twenty that migrate a database at once which is not there all find it made', async (t: TestContext) => {
+  test('mysql: of twenty that migrate a missing database at the same time, each migration is applied by one', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const migrating = Array.from({ length: 20 }, () => withMigrator(url, { migrations }, migrateUp))
     const done = (await Promise.all(migrating)).flat()

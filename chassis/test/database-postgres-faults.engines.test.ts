@@ -1,97 +1,61 @@
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { startPrivateEngine } from '@quintet/backends'
-import type { PrivateEngine } from '@quintet/backends'
 import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
-import type { Database } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import pg from 'pg'
-import { add, count, migrations, open } from './database-contract.ts'
-import type { Tables } from './database-contract.ts'
+import {
+  commitOf,
+  commitPair,
+  faultsDatabaseOn,
+  interruptUnderLoad,
+  raised,
+  startEngine,
+  withinMs,
+} from './database-faults.ts'
+import { add, count, migrations, open } from './database-world.ts'
+import type { Tables } from './database-world.ts'
+import { startProxy } from './start-proxy.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
-const withinMs = 20_000
 const server = engineUrl('postgres')
 if (server !== undefined) testFaults(server)
 
 function testFaults(server: string): void {
-  test('postgres: killed and started again amid a load, it has lost nothing that was answered and doubled nothing', async (t: TestContext) => {
-    const engine = await start(t)
-    const url = databaseOf(engine)
-    const database = await open(t, url)
-    const outcomes = new Map<string, string>()
-    let stopped = false
-    const client = async (name: string) => {
-      for (let i = 0; !stopped; i++) {
-        const id = `${name}-${i}`
-        const outcome = await commit(database, id)
-        outcomes.set(id, outcome)
-        if (outcome !== 'done') await pause(5)
-      }
-    }
-    const load = Promise.all(Array.from({ length: 16 }, (_, i) => client(`c${i}`)))
-    for (let kill = 0; kill < 2; kill++) {
-      const before = doneOf(outcomes).length
-      await until(() => doneOf(outcomes).length > before + 200, withinMs)
-      await engine.kill()
-      await until(() => doneOf(outcomes).length < outcomes.size, withinMs)
-      await engine.restart()
-    }
-    const before = doneOf(outcomes).length
-    await until(() => doneOf(outcomes).length > before + 200, withinMs)
-    stopped = true
-    await load
-    const kept = new Set(
-      (await database.query.selectFrom('account').select('id').execute()).map(({ id }) => id),
-    )
-    t.assert.deepEqual(
-      doneOf(outcomes).filter((id) => !kept.has(id)),
-      [],
-      'answered and lost',
-    )
-    const refused = [...outcomes].filter(([, outcome]) => outcome === 'dependency_down').map(([id]) => id)
-    t.assert.deepEqual(
-      refused.filter((id) => kept.has(id)),
-      [],
-      'refused and done all the same',
-    )
-    t.assert.ok(
-      [...outcomes.values()].every((one) => ['done', 'dependency_down', 'outcome_unknown'].includes(one)),
-    )
+  test('postgres: killed and restarted under load, it has lost nothing that was acknowledged and applied nothing twice', async (t: TestContext) => {
+    const engine = await startEngine(t, 'postgres')
+    await interruptUnderLoad(t, engine, [engine.kill, engine.kill])
   })
 
-  test('postgres: a database that opens before its server is there says so, and works once it is', async (t: TestContext) => {
-    const engine = await start(t)
-    const url = databaseOf(engine)
+  test('postgres: a database that is opened before its server is available reports that, and works once it is', async (t: TestContext) => {
+    const engine = await startEngine(t, 'postgres')
+    const url = faultsDatabaseOn(engine)
     await withMigrator(url, { migrations }, migrateUp)
     await engine.stop()
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
     await t.assert.rejects(database.ping(), /does not answer/)
-    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
     await engine.restart()
-    await until(async () => (await commit(database, 'b')) === 'done', withinMs)
+    await until(async () => (await commitPair(database, 'b')) === 'done', withinMs)
     await database.ping()
     t.assert.equal(await count(database.query), 2)
   })
 
-  test('postgres: a server that has stopped answering does not hold anybody for long', async (t: TestContext) => {
-    const engine = await start(t)
-    const database = await open(t, databaseOf(engine))
-    t.assert.equal(await commit(database, 'a'), 'done')
+  test('postgres: a server that hangs does not block callers for long, and is used again when it resumes', async (t: TestContext) => {
+    const engine = await startEngine(t, 'postgres')
+    const database = await open(t, faultsDatabaseOn(engine))
+    t.assert.equal(await commitPair(database, 'a'), 'done')
     engine.pause()
     const startedAt = performance.now()
-    const outcomes = await Promise.all(['b', 'c', 'd'].map((id) => commit(database, id)))
+    const outcomes = await Promise.all(['b', 'c', 'd'].map((id) => commitPair(database, id)))
     t.assert.ok(outcomes.every((outcome) => outcome === 'outcome_unknown' || outcome === 'dependency_down'))
     t.assert.ok(performance.now() - startedAt < 10_000)
     engine.resume()
-    await until(async () => (await commit(database, 'e')) === 'done', withinMs)
+    await until(async () => (await commitPair(database, 'e')) === 'done', withinMs)
   })
 
-  test('postgres: ping tells which migrations are not applied, or that there is no such database', async (t: TestContext) => {
+  test('postgres: ping rejects with the pending migrations, or because there is no such database', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const missing = await openDatabase<Tables>(url, { migrations })
     t.after(() => missing.close())
@@ -106,7 +70,7 @@ function testFaults(server: string): void {
     await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
   })
 
-  test('postgres: a wrong password is told as that, and is in no error', async (t: TestContext) => {
+  test('postgres: a wrong password is reported as such, and is in no error', async (t: TestContext) => {
     const url = Object.assign(new URL(server), { password: 'not-the-password' }).href
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
@@ -116,7 +80,7 @@ function testFaults(server: string): void {
     t.assert.doesNotMatch(`${error.stack}${String(error.cause)}`, /not-the-password/)
   })
 
-  test('postgres: units that deadlock are tried again, and all are done', async (t: TestContext) => {
+  test('postgres: units that deadlock are retried, and all succeed', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const [one, two] = [await open(t, url), await open(t, url)]
     await one.query
@@ -139,33 +103,33 @@ function testFaults(server: string): void {
     )
   })
 
-  test('postgres: a row that somebody holds refuses its own unit after a while, and no other', async (t: TestContext) => {
+  test('postgres: a row that another transaction has locked fails its own unit after a while, and no other', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)
     await database.query
       .insertInto('account')
       .values([
-        { id: 'held', balance: 0 },
+        { id: 'locked', balance: 0 },
         { id: 'free', balance: 0 },
       ])
       .execute()
     const holder = new pg.Client(url)
     await holder.connect()
     t.after(() => holder.end())
-    await holder.query("begin; update account set balance = 1 where id = 'held'")
+    await holder.query("begin; update account set balance = 1 where id = 'locked'")
     const raise = (id: string) => database.commit([raised(database, id)])
-    const held = raise('held').catch((error: unknown) => error)
+    const locked = raise('locked').catch((error: unknown) => error)
     await pause(50)
     await add(database.query, 'beside').execute()
-    t.assert.ok((await held) instanceof AppError)
+    t.assert.ok((await locked) instanceof AppError)
     await holder.query('commit')
-    await raise('held')
+    await raise('locked')
   })
 
-  test('postgres: a row that somebody holds does not fail the units that travel with it', async (t: TestContext) => {
+  test('postgres: a row that another transaction has locked does not fail the other units of the batch', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)
-    const ids = ['held', ...Array.from({ length: 20 }, (_, i) => `free ${i}`)]
+    const ids = ['locked', ...Array.from({ length: 20 }, (_, i) => `free ${i}`)]
     await database.query
       .insertInto('account')
       .values(ids.map((id) => ({ id, balance: 0 })))
@@ -173,14 +137,14 @@ function testFaults(server: string): void {
     const holder = new pg.Client(url)
     await holder.connect()
     t.after(() => holder.end())
-    await holder.query("begin; update account set balance = 1 where id = 'held'")
+    await holder.query("begin; update account set balance = 1 where id = 'locked'")
     const raise = (id: string) => commitOf(() => database.commit([raised(database, id)]))
-    const [held, ...free] = ids.map(raise)
+    const [locked, ...free] = ids.map(raise)
     t.assert.deepEqual(new Set(await Promise.all(free)), new Set(['done']))
-    t.assert.equal(await held, 'overloaded')
+    t.assert.equal(await locked, 'overloaded')
   })
 
-  test('postgres: tables that change under a running service are read and written on', async (t: TestContext) => {
+  test('postgres: tables that are altered under a running service can still be read and written', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)
     await add(database.query, 'a', 0).execute()
@@ -200,34 +164,34 @@ function testFaults(server: string): void {
     t.assert.deepEqual(await database.read(find), [{ id: 'a', balance: 40, note: 'new' }])
   })
 
-  test('postgres: what comes before the tables are made is told to wait, and is served once they are', async (t: TestContext) => {
+  test('postgres: units are refused until all migrations are applied, and executed from then on', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
-    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
     await withMigrator(url, { migrations }, (migrator) => migrator.migrateUp())
-    t.assert.equal(await commit(database, 'a'), 'dependency_down')
+    t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
     await withMigrator(url, { migrations }, migrateUp)
-    t.assert.equal(await commit(database, 'a'), 'done')
+    t.assert.equal(await commitPair(database, 'a'), 'done')
     t.assert.equal(await count(database.query), 2)
   })
 
-  test('postgres: a unit whose connection breaks before it is answered is done once or not at all, and told to be unknown', async (t: TestContext) => {
+  test('postgres: a unit whose connection is lost before the response is applied once or not at all, and rejects with outcome_unknown', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const straight = await open(t, url)
     const proxy = await startProxy(t, new URL(server))
     const database = await openDatabase<Tables>(proxy.through(url), { migrations })
     t.after(() => database.close())
-    for (const id of ['a', 'b', 'c', 'd']) t.assert.equal(await commit(database, id), 'done')
-    proxy.swallowAnswers()
-    const outcomes = await Promise.all(['e', 'f', 'g'].map((id) => commit(database, id)))
+    for (const id of ['a', 'b', 'c', 'd']) t.assert.equal(await commitPair(database, id), 'done')
+    proxy.dropResponses()
+    const outcomes = await Promise.all(['e', 'f', 'g'].map((id) => commitPair(database, id)))
     t.assert.deepEqual(outcomes, ['outcome_unknown', 'outcome_unknown', 'outcome_unknown'])
     proxy.recover()
-    await until(async () => (await commit(database, 'h')) === 'done', withinMs)
+    await until(async () => (await commitPair(database, 'h')) === 'done', withinMs)
     t.assert.equal(await count(straight.query), 16)
   })
 
-  test('postgres: a text with the character that no text there can have is refused by itself', async (t: TestContext) => {
+  test('postgres: a text with U+0000 fails its own unit only', async (t: TestContext) => {
     const { query } = await open(t, freshDatabaseOn(server))
     const adding = ['a', 'b\0', 'c'].map((id) => add(query, id).execute())
     const outcomes = await Promise.allSettled(adding)
@@ -236,73 +200,4 @@ function testFaults(server: string): void {
       ['fulfilled', 'rejected', 'fulfilled'],
     )
   })
-}
-
-function commit(database: Database<Tables>, id: string): Promise<string> {
-  return commitOf(() =>
-    database.commit([add(database.query, id).compile(), add(database.query, `${id}+`).compile()]),
-  )
-}
-
-async function commitOf(work: () => Promise<unknown>): Promise<string> {
-  try {
-    await work()
-    return 'done'
-  } catch (error) {
-    return error instanceof AppError ? error.code : String(error)
-  }
-}
-
-function raised({ query }: Database<Tables>, id: string) {
-  return query
-    .updateTable('account')
-    .set((row) => ({ balance: row('balance', '+', 1) }))
-    .where('id', '=', id)
-    .compile()
-}
-
-/** Stands before the server, and can lose what it answers together with the connection. */
-async function startProxy(t: TestContext, target: URL) {
-  let swallowing = false
-  const sockets = new Set<Socket>()
-  const listener = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => sockets.delete(socket))
-    }
-    client.on('data', (bytes) => upstream.write(bytes)).on('close', () => upstream.destroy())
-    upstream.on('close', () => client.destroy())
-    upstream.on('data', (bytes) => (swallowing ? client.destroy() : client.write(bytes)))
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    listener.close()
-  })
-  const address = listener.address()
-  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
-  return {
-    through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
-    swallowAnswers: () => {
-      swallowing = true
-    },
-    recover: () => {
-      swallowing = false
-    },
-  }
-}
-
-function doneOf(outcomes: ReadonlyMap<string, string>): string[] {
-  return [...outcomes].filter(([, outcome]) => outcome === 'done').map(([id]) => id)
-}
-
-async function start(t: TestContext): Promise<PrivateEngine> {
-  const engine = await startPrivateEngine('postgres')
-  t.after(() => engine.dispose())
-  return engine
-}
-
-function databaseOf(engine: PrivateEngine): string {
-  return Object.assign(new URL(engine.url), { pathname: '/faults' }).href
 }

@@ -2,21 +2,22 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import { sql } from 'kysely'
-import { migrations, open, testDatabase } from './database-contract.ts'
+import { testDatabase } from './database-contract.ts'
+import { migrations, open } from './database-world.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 
 const server = engineUrl('postgres')
 if (server !== undefined) {
   testDatabase('postgres', () => freshDatabaseOn(server))
 
-  test('postgres: twenty that migrate a database at once which is not there all find it made', async (t: TestContext) => {
+  test('postgres: of twenty that migrate a missing database at the same time, each migration is applied by one', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const migrating = Array.from({ length: 20 }, () => withMigrator(url, { migrations }, migrateUp))
     const done = (await Promise.all(migrating)).flat()
     t.assert.deepEqual(done.toSorted(), ['0001-create-account', '0002-create-outbox'])
   })
 
-  test('postgres: a whole number that a unit returns is exact, however large it is and however often it is asked for', async (t: TestContext) => {
+  test('postgres: a whole number that a unit returns is exact, however large it is and however the unit is executed', async (t: TestContext) => {
     const { query, commit } = await open(t, freshDatabaseOn(server))
     const large = sql`select cast(9007199254740993 as bigint) as large, 9007199254740991 as small, '1234567890123456789' as text`
     for (let round = 0; round < 4; round += 1) {

@@ -1,6 +1,6 @@
 import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 
-/** Adds accounts, `n` at a time, until it is killed, and tells its parent of each one that was answered. */
+/** Adds accounts, `n` at a time, until it is killed, and sends its parent the id of each acknowledged one. */
 const [url = '', name = '', n = '1'] = process.argv.slice(2)
 const migrations = new URL('./migrations/', import.meta.url)
 await withMigrator(url, { migrations }, migrateUp)
@@ -11,8 +11,8 @@ for (let i = 0; process.connected; i += 1) {
     await database.query.insertInto('account').values({ id, balance: i }).execute()
     return id
   })
-  for (const id of await Promise.all(added)) process.send?.(id, undefined, {}, ignoreThatNobodyListens)
+  for (const id of await Promise.all(added)) process.send?.(id, undefined, {}, ignoreThatParentHasEnded)
 }
 await database.close()
 
-function ignoreThatNobodyListens(): void {}
+function ignoreThatParentHasEnded(): void {}

@@ -7,22 +7,23 @@ import type { TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { makeMigration, migrateDown, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
-import { add, count, migrations, open, testDatabase } from './database-contract.ts'
+import { testDatabase } from './database-contract.ts'
+import { add, count, migrations, open } from './database-world.ts'
 import { createFileUrl } from './testing.ts'
 
 testDatabase('sqlite', createFileUrl)
 
-test('sqlite: a write that is answered has been synced: the journal is a WAL and synchronous is FULL', async (t: TestContext) => {
+test('sqlite: an acknowledged write is synced: the journal is a WAL and synchronous is FULL', async (t: TestContext) => {
   const { commit } = await open(t, createFileUrl(t))
-  const ask = async (pragma: string) => {
+  const read = async (pragma: string) => {
     const { results } = await commit([{ sql: `pragma ${pragma}`, parameters: [] }])
     return results[0]?.rows[0]?.[pragma]
   }
-  t.assert.equal(await ask('synchronous'), 2)
-  t.assert.equal(await ask('journal_mode'), 'wal')
+  t.assert.equal(await read('synchronous'), 2)
+  t.assert.equal(await read('journal_mode'), 'wal')
 })
 
-test('sqlite: a process is sole until another opens the database, and says so before the other can write', async (t: TestContext) => {
+test('sqlite: a process is single until another one opens the database, and is not any more before the other can write', async (t: TestContext) => {
   const url = createFileUrl(t)
   const first = await open(t, url)
   t.assert.equal(first.isSingleProcess(), true)
@@ -38,14 +39,14 @@ test('sqlite: a process is sole until another opens the database, and says so be
   t.assert.equal(third.isSingleProcess(), true)
 })
 
-test('sqlite: a private database goes away with its last trace', async (t: TestContext) => {
+test('sqlite: a private database leaves no file behind', async (t: TestContext) => {
   const before = privateFolders()
   const database = await openDatabase('sqlite::memory:', { migrations })
-  const made = privateFolders().filter((name) => !before.includes(name))
+  const created = privateFolders().filter((name) => !before.includes(name))
   await database.close()
-  t.assert.ok(made.length > 0)
-  // Those of tests that run beside this one may still be there.
-  t.assert.ok(made.some((name) => !existsSync(join(tmpdir(), name))))
+  t.assert.ok(created.length > 0)
+  // Those of tests that run at the same time may still be there.
+  t.assert.ok(created.some((name) => !existsSync(join(tmpdir(), name))))
 })
 
 test('sqlite: units beyond the bound are refused with overloaded and the others are not', async (t: TestContext) => {
@@ -57,7 +58,7 @@ test('sqlite: units beyond the bound are refused with overloaded and the others 
     if (outcome.status === 'rejected') t.assert.equal(outcome.reason.code, 'overloaded')
 })
 
-test('sqlite: queries that are executed together are one group, and no read waits for a write', async (t: TestContext) => {
+test('sqlite: queries that are executed together are one batch, and no read waits for a write', async (t: TestContext) => {
   const { query, commit } = await open(t, createFileUrl(t))
   const order: string[] = []
   const note = (name: string) => () => order.push(name)
@@ -70,7 +71,7 @@ test('sqlite: queries that are executed together are one group, and no read wait
   t.assert.deepEqual(order, ['read', 'unit', 'query', 'query'])
 })
 
-test('sqlite: while another process holds the file for long, a write waits, and happens', async (t: TestContext) => {
+test('sqlite: while another process holds the write lock for long, a write waits and then succeeds', async (t: TestContext) => {
   const url = createFileUrl(t)
   const { query } = await open(t, url)
   const other = new DatabaseSync(url.slice('sqlite:'.length))
@@ -81,7 +82,7 @@ test('sqlite: while another process holds the file for long, a write waits, and 
     .then(() => {
       added = true
     })
-  // Reading goes on meanwhile.
+  // Reads are possible meanwhile.
   for (let i = 0; i < 20; i += 1) t.assert.equal(await count(query), 0)
   t.assert.equal(added, false)
   other.exec('commit')
@@ -90,7 +91,7 @@ test('sqlite: while another process holds the file for long, a write waits, and 
   t.assert.equal(await count(query), 1)
 })
 
-test('sqlite: a migration that fails leaves the database as it was, and free to be opened', async (t: TestContext) => {
+test('sqlite: a migration that fails leaves the database as it was, and it can be opened', async (t: TestContext) => {
   const url = createFileUrl(t)
   const folder = copyMigrations(t)
   writeFileSync(
@@ -112,14 +113,14 @@ test('sqlite: a migration that fails leaves the database as it was, and free to 
   t.assert.equal((await database.commit([half])).failedStatement, 0)
 })
 
-test('sqlite: many that open a new database at once all find it migrated', async (t: TestContext) => {
+test('sqlite: all who open a new database at the same time find it migrated', async (t: TestContext) => {
   const url = createFileUrl(t)
   const databases = await Promise.all(Array.from({ length: 5 }, () => open(t, url)))
   await Promise.all(databases.map(({ query }, i) => add(query, `${i}`).execute()))
   for (const { query } of databases) t.assert.equal(await count(query), 5)
 })
 
-test('migrations are made, applied, listed and taken back one by one', async (t: TestContext) => {
+test('migrations are created, applied, listed and reverted one by one', async (t: TestContext) => {
   const url = createFileUrl(t)
   const folder = copyMigrations(t)
   const file = await makeMigration(folder, 'add-nothing')
@@ -144,14 +145,14 @@ test('migrations are made, applied, listed and taken back one by one', async (t:
   t.assert.deepEqual(await run(migrateUp), ['0002-create-outbox', '0003-add-nothing'])
 })
 
-test('a URL that no adapter knows is refused with those that are known', async (t: TestContext) => {
+test('a URL without an adapter is refused with a list of those that have one', async (t: TestContext) => {
   await t.assert.rejects(openDatabase('clay-tablet://nineveh', { migrations }), /clay-tablet.*sqlite:/)
 })
 
-test('sqlite: a disk that fails is told as dependency_down, and nothing is changed', async (t: TestContext) => {
+test('sqlite: a disk that fails is reported as dependency_down, and nothing is changed', async (t: TestContext) => {
   const { query, commit } = await open(t, createFileUrl(t))
   await add(query, 'a').execute()
-  // A page limit that has been reached is to SQLite what a full disk is.
+  // To SQLite, a page limit that is reached is the same as a full disk.
   await commit([{ sql: 'pragma max_page_count = 1', parameters: [] }])
   const filling = Array.from({ length: 2000 }, (_, i) => add(query, `${i}`.padStart(30)).execute())
   const outcomes = await Promise.allSettled(filling)
@@ -165,7 +166,7 @@ test('sqlite: a disk that fails is told as dependency_down, and nothing is chang
   await add(query, 'again').execute()
 })
 
-/** A folder of migrations that a test may add to, where packages can still be imported from. */
+/** A folder of migrations that a test can add to, and from which packages can be imported. */
 function copyMigrations(t: TestContext): URL {
   const folder = mkdtempSync(join(import.meta.dirname, 'migrations-'))
   t.after(() => rmSync(folder, { recursive: true }))

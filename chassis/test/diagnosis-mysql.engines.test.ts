@@ -5,7 +5,7 @@ import { diagnose } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { createConnection } from 'mysql2/promise'
 import { startPrivateEngine } from '@quintet/backends'
-import { migrations } from './database-contract.ts'
+import { migrations } from './database-world.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 
 const server = engineUrl('mysql')

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
 import { dropOutboxKeys, outboxStatement } from '@quintet/chassis/outbox'
 import type { OutboxTable } from '@quintet/chassis/outbox'
-import { migrations } from './database-contract.ts'
+import { migrations } from './database-world.ts'
 import { testOutbox } from './outbox-contract.ts'
 import { engineUrl, freshDatabaseOn } from './testing.ts'
 

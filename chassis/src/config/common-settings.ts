@@ -13,13 +13,13 @@ export function count(defaultCount: number, bounds: Bounds): TInteger {
   return Type.Integer({ ...bounds, default: defaultCount })
 }
 
-/** A span of time; its setting's name ends in `_MS`. */
+/** A duration; the setting's name ends in `_MS`. */
 export function milliseconds(defaultMs: number, bounds: Bounds): TInteger {
   const expected = `a number of milliseconds from ${bounds.minimum} to ${bounds.maximum}`
   return Type.Integer({ ...bounds, default: defaultMs, expected })
 }
 
-/** Where a port keeps its data: the scheme, given with its colon, chooses the adapter, which judges the rest. */
+/** The URL of an engine: the scheme, given with its colon, selects the adapter, which validates the rest. */
 export function embeddableUrl(options: {
   default: string
   schemes: readonly string[]
@@ -30,23 +30,23 @@ export function embeddableUrl(options: {
   return Type.String({ ...annotations, pattern, expected: `a URL that starts with ${schemes.join(' or ')}` })
 }
 
-/** The cache before the databases, which several services may have each for itself. */
+/** The cache in front of the databases; each service has entries of its own. */
 export const cacheUrl = embeddableUrl({
   default: 'memory:',
   schemes: ['memory:', 'none:', 'redis:', 'rediss:'],
   description:
-    'The cache before the databases: memory:?entries=50000&bytes=16777216, redis://user:password@host, or none: for none.',
+    'The cache in front of the databases: memory:?entries=50000&bytes=16777216, redis://user:password@host, or none: for none.',
 })
 
 export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
   default: '127.0.0.1',
-  description: 'The address to listen on; 0.0.0.0 or :: for all of the machine.',
+  description: 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.',
   expected: 'a host name or an IP address',
 })
 
 export const dataDir = Type.String({
   default: 'data',
-  description: 'The directory that embedded storage keeps its files in.',
+  description: 'The directory of the files of embedded storage.',
 })
 
 export const logLevel = Type.Union(

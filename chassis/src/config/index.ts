@@ -12,7 +12,7 @@ export { unknownSettings } from './unknown-settings.ts'
 /** A setting as it may be shown to anybody. */
 export type SettingDescription = { name: string; value: string; source: Source; description: string }
 
-/** What is wrong with the settings, all of it: a sentence each, a line each, without secrets. */
+/** All faults of the settings: a sentence and a line for each, without secrets. */
 export class ConfigError extends Error {
   readonly faults: readonly string[]
 
@@ -23,7 +23,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** Reads the environment over the `.env` file, which need not exist. An empty text counts as not set. */
+/** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
 export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
   const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
   for (const [name, value] of Object.entries(readEnvFile(envFile)))
@@ -46,7 +46,7 @@ export function loadConfig<T extends TObject>(schema: T, settings: Settings): Re
   throw new ConfigError(found.filter(({ schema, value }) => !Check(schema, value)).map(fault))
 }
 
-/** Every setting of the schema as it stands, valid or not, fit to be shown. */
+/** Every setting of the schema, valid or not, with secrets redacted. */
 export function describeConfig(schema: TObject, settings: Settings): SettingDescription[] {
   return effectiveSettings(schema, settings).map((setting) => ({
     name: setting.name,
@@ -78,8 +78,8 @@ function effectiveSettings(schema: TObject, settings: Settings): EffectiveSettin
 }
 
 function effectiveText(properties: Record<string, SettingSchema>, settings: Settings, name: string): string {
-  const made = settings.get(name)
-  if (made) return made.value
+  const setting = settings.get(name)
+  if (setting) return setting.value
   return String(properties[name]?.default).replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, other: string) => {
     if (!Object.hasOwn(properties, other) || properties[other]?.secret)
       throw new TypeError(`The default of ${name} refers to ${other}, which is secret or not in the schema.`)
@@ -87,7 +87,7 @@ function effectiveText(properties: Record<string, SettingSchema>, settings: Sett
   })
 }
 
-/** What the text stands for; where it stands for nothing of the kind, something that the check refuses. */
+/** The text as a value of the schema's type; where it is none, a value that the check refuses. */
 function convert(schema: TSchema, text: string): unknown {
   if (Type.IsString(schema)) return text
   if (Type.IsInteger(schema))
@@ -124,14 +124,14 @@ function textDemands({ minLength, maxLength, pattern, format }: TextLimits): str
   ].flat()
 }
 
-/** An empty secret is shown as empty, since that it is missing is no secret. */
+/** An empty secret is shown as empty: that it is missing is no secret. */
 function redacted({ schema, text }: EffectiveSetting): string {
   return schema.secret && text !== '' ? '[redacted]' : withoutPassword(text)
 }
 
 /**
- * Hides from the first colon after the scheme to the last @, and any `password` parameter: rather too much than
- * too little, because a URL that is shown in a fault may be broken just where the password stands.
+ * Redacts from the first colon after the scheme to the last @, and any `password` parameter. That may be too much, but a
+ * URL that is shown in a fault may be malformed just at the password.
  */
 function withoutPassword(text: string): string {
   return text
@@ -139,7 +139,7 @@ function withoutPassword(text: string): string {
     .replace(/^(.*?:\/\/[^:]*|(?!.*:\/\/)[^:]*):.*@/s, '$1:[redacted]@')
 }
 
-/** Some editors begin a file with a byte order mark, which would become part of the first name. */
+/** Some editors start a file with a byte order mark, which would become part of the first name. */
 function readEnvFile(path: string): NodeJS.Dict<string> {
   return existsSync(path) ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) : {}
 }

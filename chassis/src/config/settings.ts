@@ -1,2 +1,2 @@
-/** Every setting that was made, by name: the text as it was written, and where. */
+/** Every setting that is set, by name: its text and its source. */
 export type Settings = ReadonlyMap<string, { value: string; source: 'environment' | '.env' }>

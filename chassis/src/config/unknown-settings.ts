@@ -2,8 +2,8 @@ import type { TObject } from 'typebox'
 import type { Settings } from './settings.ts'
 
 /**
- * A sentence for each setting that no schema knows although its name starts with one of the prefixes and an underscore:
- * most likely a typo, which would otherwise pass in silence.
+ * A sentence for each setting that is in no schema although its name starts with one of the prefixes and an underscore: most
+ * likely a typo, which would otherwise go unnoticed.
  */
 export function unknownSettings(schemas: TObject[], settings: Settings, prefixes: string[]): string[] {
   const known = new Set(schemas.flatMap((schema) => Object.keys(schema.properties)))
@@ -12,7 +12,7 @@ export function unknownSettings(schemas: TObject[], settings: Settings, prefixes
     .map((name) => `${name} is not a setting${suggestion(name, [...known])}`)
 }
 
-/** More than a third of the letters wrong is another name rather than a typo. */
+/** With more than a third of its letters wrong, it is another name rather than a typo. */
 function suggestion(name: string, known: string[]): string {
   const [nearest] = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))

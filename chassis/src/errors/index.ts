@@ -1,6 +1,6 @@
 /**
- * Every refusal and failure that a client can be told of, with its HTTP status and the title of its problem document.
- * The table is closed: code outside it becomes `internal`, whose cause is logged and never sent.
+ * Every error that a client can receive, with its HTTP status and the title of its problem document. The table is closed: any
+ * other error becomes `internal`, whose cause is logged and never sent.
  */
 export const errorCodes = {
   malformed: { status: 400, title: 'Malformed request' },
@@ -29,17 +29,17 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes
 
-/** What an error may carry beside its sentence. `headers` go out with the answer, `cause` goes to the log alone. */
+/** `headers` are sent with the response; `cause` is only logged. */
 export type AppErrorOptions = {
   cause?: unknown
-  /** What is wrong, by field name. */
+  /** What is wrong with the input, by field name. */
   errors?: Readonly<Record<string, string>>
   headers?: Readonly<Record<string, string>>
-  /** Sent as `Retry-After`, in seconds; every 503 has one, of 1 s unless it is said here. */
+  /** The `Retry-After` header, in seconds; for a 503 it is 1 by default. */
   retryAfterSeconds?: number
 }
 
-/** The one error that code throws on purpose; `message` is the problem document's `detail` and must be fit for clients. */
+/** The one error that code throws on purpose. `message` is the `detail` of the problem document, so it must be fit for clients. */
 export class AppError extends Error {
   readonly code: ErrorCode
   readonly errors: Readonly<Record<string, string>> | undefined
@@ -60,12 +60,12 @@ export class AppError extends Error {
   }
 }
 
-/** One invalid field, or several, told all at once. */
+/** One or several invalid fields, reported together. */
 export function invalid(errors: Readonly<Record<string, string>>, detail?: string): AppError {
   return new AppError('invalid', detail ?? Object.values(errors).join(' '), { errors })
 }
 
-/** A dependency did not do its part; nothing was changed. */
+/** A dependency is unavailable, and nothing was changed. */
 export function dependencyDown(detail: string, cause?: unknown): AppError {
   return new AppError('dependency_down', detail, { cause })
 }

@@ -4,10 +4,10 @@ const intervalMs = 1_000
 const rowsPerBatchMax = 500
 const batchesPerRoundMax = 20
 
-/** Removes rows of one kind that have had their time, `limit` at most; resolves to how many it removed. */
+/** Removes at most `limit` expired rows of one kind; resolves to how many it removed. */
 export type Sweep = (limit: number) => Promise<number>
 
-/** Sweeps once a second in bounded batches, each a unit of its own, so that no sweep holds up the writers for long. */
+/** Sweeps once a second in bounded batches, each a unit of its own, so that no sweep blocks writers for long. */
 export function startSweeper(sweeps: readonly Sweep[], logger: Logger): { stop(): Promise<void> } {
   let round: Promise<void> = Promise.resolve()
   let stopped = false
@@ -24,7 +24,7 @@ export function startSweeper(sweeps: readonly Sweep[], logger: Logger): { stop()
   function schedule(): void {
     timer = setTimeout(() => {
       round = runRound()
-        .catch((err: unknown) => logger.warn({ err }, 'the sweeper failed and will try again'))
+        .catch((err: unknown) => logger.warn({ err }, 'the sweeper failed and will retry'))
         .finally(() => {
           if (!stopped) schedule()
         })

@@ -75,10 +75,12 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
     if (batch.length === 0) return batch
     try {
       const results = await engine.executeBatch(shape, batch)
-      return results === undefined ? batch : batch.filter((pending, i) => !trySettle(pending, results[i]))
+      return results === undefined
+        ? batch
+        : batch.filter((pending, i) => !trySettle(engine, pending, results[i]))
     } catch (error) {
-      if (batch.length > 1 && mayConcernOne(error)) return batch
-      return batch.filter((pending) => !tryReject(pending, error))
+      if (batch.length > 1 && mayConcernOne(engine, error)) return batch
+      return batch.filter((pending) => !tryReject(engine, pending, error))
     }
   }
 
@@ -92,38 +94,10 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
   async function executeOne(shape: Shape, pending: Pending): Promise<boolean> {
     if (rejectLate([pending]).length === 0) return true
     try {
-      return trySettle(pending, await engine.executeOne(shape, pending))
+      return trySettle(engine, pending, await engine.executeOne(shape, pending))
     } catch (error) {
-      return tryReject(pending, error)
+      return tryReject(engine, pending, error)
     }
-  }
-
-  function trySettle(pending: Pending, result: UnitResult): boolean {
-    if (result instanceof Error) return tryReject(pending, result)
-    if (result === undefined) pending.reject(new Error('The database gave no result for the unit.'))
-    else settle(pending, result)
-    return true
-  }
-
-  function tryReject(pending: Pending, error: unknown): boolean {
-    if (isOurs(error)) {
-      pending.reject(error)
-      return true
-    }
-    const errorClass = engine.classifyError(error)
-    if (errorClass === 'retryable' && pending.attempts < attemptsMax) {
-      pending.attempts += 1
-      return false
-    }
-    pending.reject(commitError(errorClass, error))
-    return true
-  }
-
-  /** Whether the fault may be one unit's: the server does not say whose. */
-  function mayConcernOne(error: unknown): boolean {
-    if (error instanceof AppError) return false
-    const errorClass = engine.classifyError(error)
-    return errorClass === 'invalid' || errorClass === 'retryable' || engine.isTimeout(error)
   }
 
   function countSettled(count: number): void {
@@ -153,7 +127,38 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
   }
 }
 
-/** Made in this process, with what the caller is to see. */
+type ErrorClasses = Pick<CommitEngine<unknown>, 'classifyError' | 'isTimeout'>
+
+/** Settles the unit; false where it is to be executed again. */
+function trySettle(engine: ErrorClasses, pending: Pending, result: UnitResult): boolean {
+  if (result instanceof Error) return tryReject(engine, pending, result)
+  if (result === undefined) pending.reject(new Error('The database gave no result for the unit.'))
+  else settle(pending, result)
+  return true
+}
+
+function tryReject(engine: ErrorClasses, pending: Pending, error: unknown): boolean {
+  if (isOurs(error)) {
+    pending.reject(error)
+    return true
+  }
+  const errorClass = engine.classifyError(error)
+  if (errorClass === 'retryable' && pending.attempts < attemptsMax) {
+    pending.attempts += 1
+    return false
+  }
+  pending.reject(commitError(errorClass, error))
+  return true
+}
+
+/** Whether the fault may be one unit's: the server does not report whose. */
+function mayConcernOne(engine: ErrorClasses, error: unknown): boolean {
+  if (error instanceof AppError) return false
+  const errorClass = engine.classifyError(error)
+  return errorClass === 'invalid' || errorClass === 'retryable' || engine.isTimeout(error)
+}
+
+/** Thrown by this process, with a message for the caller. */
 function isOurs(error: unknown): boolean {
   return error instanceof AppError || error instanceof TypeError
 }

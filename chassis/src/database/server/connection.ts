@@ -12,7 +12,7 @@ export type ServerConnection<Client> = {
   close(): Promise<void>
 }
 
-/** What a driver does. One that has its own pool may give the same client to all, and needs no `release`. */
+/** What a driver does. One that has its own pool may return the same client each time, and needs neither `release` nor `isStatementError`. */
 export type ServerDriver<Client> = {
   readonly connectionsMax: number
   readonly waitingMax: number
@@ -23,8 +23,8 @@ export type ServerDriver<Client> = {
   release?(client: Client, broken: Error | undefined): void
   end(): Promise<void>
   /** Whether the server refused a statement and the connection can be used again. */
-  isStatementError(error: unknown): boolean
-  /** Whether an error of the work means that the server cannot be reached, where `connect` does not find that out. */
+  isStatementError?(error: unknown): boolean
+  /** Whether an error of the work means that the server cannot be reached, where `connect` does not detect that. */
   isUnreachable?(error: unknown): boolean
   /** The error for those who get no client. */
   unavailable(cause: unknown): Error
@@ -65,9 +65,9 @@ export function createServerConnection<Client>(driver: ServerDriver<Client>): Se
 
   /** Why the connection must not be used again. AppErrors and TypeErrors are made after a response was understood. */
   function breakageOf(error: unknown): Error | undefined {
-    if (error instanceof AppError || error instanceof TypeError || driver.isStatementError(error))
-      return undefined
     if (driver.isUnreachable?.(error)) recordFailure(error)
+    if (error instanceof AppError || error instanceof TypeError || driver.isStatementError?.(error))
+      return undefined
     return error instanceof Error ? error : new Error(String(error))
   }
 
