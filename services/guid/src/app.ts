@@ -1,14 +1,12 @@
 import { exportCacheMetrics, openCache } from '@quintet/chassis/cache'
-import { systemClock } from '@quintet/chassis/clock'
-import type { Clock } from '@quintet/chassis/clock'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createRelay, exportOutboxMetrics } from '@quintet/chassis/outbox'
 import { exportQueueMetrics, openStreamQueue } from '@quintet/chassis/queue'
 import type { Message } from '@quintet/chassis/queue'
+import { closeWithApp, partsOf } from '@quintet/chassis/resource'
+import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
-import type { Logger } from '@quintet/chassis/telemetry'
 import { createBoundedOperationStore } from './bounded-operation-store.ts'
 import { createCachedGuidStore } from './cached-guid-store.ts'
 import type { GuidConfig } from './config.ts'
@@ -17,19 +15,27 @@ import { commandsQueue, eventsStream } from './port.ts'
 import { guidRoutes } from './routes.ts'
 import { openStorage } from './storage.ts'
 
+const detailAlias = 'error'
+/** The stream may have no reader, so it keeps only the newest events. */
+const eventRetention = { keptMax: 100_000 }
+
 /** The guid service: everything that it uses is opened here and closed with it. */
-export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts> = {}): Promise<App> {
-  const { clock = systemClock, logger = createLogger({ service: 'guid', level: config.LOG_LEVEL }) } = parts
-  const metrics = createMetrics('guid')
+export async function createGuidApp(config: GuidConfig, given: Partial<ServiceParts> = {}): Promise<App> {
+  await using opened = new AsyncDisposableStack()
+  const parts = partsOf('guid', config, given)
+  const { clock, logger, metrics } = parts
   const [storage, queue] = await Promise.all([
     openStorage(config.GUID_DATABASE_URL),
     openStreamQueue(config.EVENTS_URL, { clock }),
   ])
+  opened.defer(storage.close)
+  opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock,
     namespace: 'guid',
     singleProcess: storage.isSingleProcess,
   })
+  opened.defer(cache.close)
   const appendEvents = (events: readonly Message[]) => queue.append(eventsStream, events, eventRetention)
   const relay = createRelay({
     outbox: storage.outbox,
@@ -37,6 +43,7 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     clock,
     streams: { [eventsStream]: appendEvents },
   })
+  opened.defer(relay.stop)
   const { wake } = relay
   const { idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
   const guids = createCachedGuidStore({ store: stores.guids, cache, wake })
@@ -46,34 +53,21 @@ export async function createGuidApp(config: GuidConfig, parts: Partial<GuidParts
     pendingMax: config.GUID_BACKLOG_MAX,
     wake,
   })
-  const idempotency = createIdempotency({ store: idempotencyStore, clock, detailAlias: 'error' })
+  const idempotency = createIdempotency({ store: idempotencyStore, clock, detailAlias })
   const app = await createApp({
     name: 'guid',
     title: 'GUID registry',
     description: 'Registers GUIDs that expire at an exact second.',
-    logger,
-    metrics,
-    detailAlias: 'error',
+    detailAlias,
     dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
+    ...parts,
   })
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   exportOutboxMetrics(metrics.registry, relay)
   guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
-  const consumer = queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock }))
-  const sweeper = startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger)
-  app.addHook('onClose', async () => {
-    await sweeper.stop()
-    await consumer.stop()
-    await relay.stop()
-    await queue.close()
-    await cache.close()
-    await storage.close()
-  })
+  opened.defer(queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock })).stop)
+  opened.defer(startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger).stop)
+  closeWithApp(app, opened)
   return app
 }
-
-type GuidParts = { clock: Clock; logger: Logger }
-
-/** The stream may have no reader, so it keeps only the newest events. */
-const eventRetention = { keptMax: 100_000 }
