@@ -2,7 +2,7 @@ import { createIdempotencyTable, dropIdempotencyTable } from '@quintet/chassis/i
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 
-/** Amounts of money are whole numbers of millionths. Everything but the accounts is kept in the order of its account. */
+/** Amounts of money are integers, in millionths. Tables without rowids cluster the rows of an account. */
 export async function up(db: Kysely<unknown>): Promise<void> {
   await db.schema
     .createTable('account')

@@ -38,7 +38,7 @@ export async function createBrokerageApp(
     name: 'brokerage',
     title: 'Brokerage',
     description:
-      'Accounts that buy and sell shares, exactly and one order after the other. Amounts are exact decimals: JSON numbers that may have more digits than a double keeps. Requests may send them as strings too.',
+      'Accounts that buy and sell shares, exactly and serially. Amounts are exact decimals: JSON numbers that may have more digits than a double. Requests may send them as strings too.',
     logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },

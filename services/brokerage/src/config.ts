@@ -11,7 +11,7 @@ export const brokerageSettings = Type.Object({
     default: 'sqlite:{DATA_DIR}/brokerage.db',
     schemes: ['sqlite:', 'dynamodb:'],
     description:
-      'Where accounts, orders and ledgers are kept: sqlite:file, or dynamodb://key:secret@host/table?region=us-east-1.',
+      'The database of accounts, orders and ledgers: sqlite:file, or dynamodb://key:secret@host/table?region=us-east-1.',
   }),
   CACHE_URL: cacheUrl,
   MARKET_OPEN: timeOfDay('06:00:00', 'When the market opens, in the local time of its zone.'),

@@ -1,6 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
-import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
+import { problems } from '@quintet/chassis/http'
+import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
+import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { accountIdOf } from './account-path.ts'
@@ -10,14 +11,15 @@ import { isForm } from './form.ts'
 import type { OrderClock } from './order.ts'
 import { accountNotFound } from './order-processor.ts'
 import type { OrderProcessor } from './order-processor.ts'
-import type { AccountStore, Page } from './port.ts'
+import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
 import { ledgerEntryBody, orderBody } from './representations.ts'
 import { bothFormats, consumes, formatsNote } from './request-formats.ts'
 import { responseFormatOf } from './response-format.ts'
 import { AccountPath, LedgerEntryBody, NewOrders, OrderBody, OutcomesBody, PageQuery } from './schemas.ts'
 
 const tags = ['brokerage']
-const pageSize = 100
+/** Before the first sequence of a list, since the opening entry of a ledger has the sequence 0. */
+const pageStart = -1
 
 export type OrderRouteParts = {
   accounts: AccountStore
@@ -75,9 +77,9 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query)
-      const rows = await accounts.listOrders(await existingAccountId(request.params), page)
-      sendPage(request, reply, page, rows, orderBody)
+      const page = readPage(request.query, pageStart)
+      const orders = await accounts.listOrders(await existingAccountId(request.params), page)
+      sendPage(request, reply, pageText(orders, page.limit, orderText, sequenceOf))
     },
   )
 
@@ -94,9 +96,9 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query)
+      const page = readPage(request.query, pageStart)
       const entries = await accounts.listLedger(await existingAccountId(request.params), page)
-      sendPage(request, reply, page, entries, ledgerEntryBody)
+      sendPage(request, reply, pageText(entries, page.limit, entryText, sequenceOf))
     },
   )
 
@@ -113,19 +115,6 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
   }
 }
 
-function readPage({ limit, cursor }: Static<typeof PageQuery>): Page {
-  const [after] = cursor === undefined ? [-1] : decodeCursor(cursor, ['number'])
-  return { after: Number(after), limit: limit ?? pageSize }
-}
-
-function sendPage<Row extends { readonly sequence: number }>(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { limit }: Page,
-  rows: readonly Row[],
-  bodyOf: (row: Row) => unknown,
-): void {
-  const last = rows.length === limit ? rows.at(-1) : undefined
-  if (last !== undefined) reply.header('link', linkToNextPage(request.url, encodeCursor([last.sequence])))
-  sendJson(reply, JSON.stringify(rows.map(bodyOf)))
-}
+const orderText = (order: OrderRecord) => JSON.stringify(orderBody(order))
+const entryText = (entry: LedgerEntry) => JSON.stringify(ledgerEntryBody(entry))
+const sequenceOf = ({ sequence }: { readonly sequence: number }) => [sequence]

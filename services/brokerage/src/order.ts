@@ -91,7 +91,7 @@ export function evaluate(account: Account, order: Order, conditions: OrderCondit
     isBuy(order) && costOf(order) > account.cash
       ? refusal('INSUFFICIENT_BALANCE', 'share_price', 'The cash is less than the shares cost.')
       : [],
-    !isBuy(order) && sharesOf(order) > heldOf(account, order).shares
+    !isBuy(order) && sharesOf(order) > positionOf(account, order).shares
       ? refusal('INSUFFICIENT_STOCKS', 'total_shares', 'The account has fewer shares of the issuer.')
       : [],
   ].flat()
@@ -181,7 +181,7 @@ function timestampFault(account: Account, order: Order): Record<string, string> 
 /** Refuses amounts beyond the limits within which all numbers of an account are exact. */
 function limitFault(account: Account, order: Order): Record<string, string> {
   if (isBuy(order)) {
-    const { shares, cost } = heldOf(account, order)
+    const { shares, cost } = positionOf(account, order)
     if (shares === 0n && account.positions.size >= positionsMax)
       return { issuer_name: `An account holds shares of at most ${positionsMax} issuers.` }
     const isTooMuch = shares + sharesOf(order) > sharesMax || cost + costOf(order) > decimalMax
@@ -190,25 +190,26 @@ function limitFault(account: Account, order: Order): Record<string, string> {
       : {}
   }
   const isTooMuch =
-    account.cash + costOf(order) > decimalMax && sharesOf(order) <= heldOf(account, order).shares
+    account.cash + costOf(order) > decimalMax && sharesOf(order) <= positionOf(account, order).shares
   return isTooMuch ? { share_price: 'The cash of the account would exceed the limit.' } : {}
 }
 
 function balanceAfter(account: Account, order: Order): Balance {
   const { amount, shares } = movementOf(order)
-  const held = heldOf(account, order)
+  const position = positionOf(account, order)
   const positions = new Map(account.positions)
-  const left = held.shares + shares
-  const since = held.shares === 0n ? account.sequence : held.since
+  const left = position.shares + shares
+  const since = position.shares === 0n ? account.sequence : position.since
   if (left === 0n) positions.delete(order.issuer)
-  else positions.set(order.issuer, { shares: left, price: order.price, cost: costAfter(held, order), since })
+  else
+    positions.set(order.issuer, { shares: left, price: order.price, cost: costAfter(position, order), since })
   return { cash: account.cash + amount, positions }
 }
 
 /** A purchase adds its cost; a sale removes its proportion of the cost, which leaves the average unchanged. */
-function costAfter(held: Position, order: Order): Decimal {
-  if (isBuy(order)) return held.cost + costOf(order)
-  return held.cost - divideHalfEven(held.cost * sharesOf(order), held.shares)
+function costAfter({ cost, shares }: Position, order: Order): Decimal {
+  if (isBuy(order)) return cost + costOf(order)
+  return cost - divideHalfEven(cost * sharesOf(order), shares)
 }
 
 const sharesMax = integerOf(decimalMax) ?? 0n
@@ -225,7 +226,7 @@ function costOf(order: Order): Decimal {
   return sharesOf(order) * order.price
 }
 
-function heldOf({ positions }: Balance, { issuer }: Order): Position {
+function positionOf({ positions }: Balance, { issuer }: Order): Position {
   return positions.get(issuer) ?? noPosition
 }
 

@@ -6,19 +6,8 @@ import { decimalMax, decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
 import type { Account, Order } from '../src/order.ts'
 import { openStorage } from '../src/storage.ts'
+import { buyOrder } from './buy-order.ts'
 import { freshStorage } from './fresh-storage.ts'
-
-const order: Order = {
-  operation: 'BUY',
-  issuer: 'AAPL',
-  shares: decimalOf(2n),
-  price: decimalOf(50n),
-  timestampMs: 1_000_000,
-  receivedMs: 1_000_000,
-  hoursBy: 'order',
-  duplicatesBy: 'order',
-  isInSequence: false,
-}
 
 async function createStore(t: TestContext) {
   const storage = await openStorage(await freshStorage(t), 'none:')
@@ -33,8 +22,9 @@ async function createStore(t: TestContext) {
 }
 
 function batchOf(before: Account, change: Partial<Order> = {}): OrderBatch {
-  const after = apply({ ...before, sequence: before.sequence + 1 }, { ...order, ...change })
-  const decided = { order: { ...order, ...change }, sequence: after.sequence, refusals: [], balance: after }
+  const order = { ...buyOrder, ...change }
+  const after = apply({ ...before, sequence: before.sequence + 1 }, order)
+  const decided = { order, sequence: after.sequence, refusals: [], balance: after }
   return { before, after, orders: [decided] }
 }
 
@@ -96,7 +86,7 @@ test('Refused orders increase the sequence of the account and not its version', 
   const refusals = [{ rule: 'CLOSED_MARKET' as const, sentences: { timestamp: 'The market is closed.' } }]
   assert.ok(
     await store.commitBatch(
-      { before, after, orders: [{ order, sequence: 1, refusals, balance: before }] },
+      { before, after, orders: [{ order: buyOrder, sequence: 1, refusals, balance: before }] },
       [],
     ),
   )

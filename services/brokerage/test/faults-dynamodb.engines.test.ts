@@ -8,26 +8,15 @@ import { engineUrl, until } from '@quintet/chassis/testing'
 import { createClient } from '@redis/client'
 import { decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
-import type { DecidedOrder, Order } from '../src/order.ts'
+import type { DecidedOrder } from '../src/order.ts'
 import { migrateStorage, openStorage } from '../src/storage.ts'
+import { buyOrder } from './buy-order.ts'
 import { freshTable } from './fresh-storage.ts'
 import { createWorld, startMs } from './world.ts'
 import type { World } from './world.ts'
 
 const server = engineUrl('dynamodb')
 const redis = engineUrl('redis')
-
-const buyOrder: Order = {
-  operation: 'BUY',
-  issuer: '',
-  shares: decimalOf(1n),
-  price: 1_234_567_891_234n,
-  timestampMs: startMs,
-  receivedMs: startMs,
-  hoursBy: 'order',
-  duplicatesBy: 'order',
-  isInSequence: false,
-}
 
 type Loss = 'request' | 'response' | undefined
 
@@ -157,7 +146,14 @@ if (server !== undefined) {
     assert.ok(before)
     let after = before
     const orders = Array.from({ length: 1_000 }, (_, n): DecidedOrder => {
-      const order = { ...buyOrder, issuer: longest(n) }
+      const order = {
+        ...buyOrder,
+        issuer: longest(n),
+        shares: decimalOf(1n),
+        price: 1_234_567_891_234n,
+        timestampMs: startMs,
+        receivedMs: startMs,
+      }
       after = apply({ ...after, sequence: n + 1 }, order)
       return { order, sequence: n + 1, refusals: [], balance: after }
     })

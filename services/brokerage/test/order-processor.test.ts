@@ -13,18 +13,9 @@ import { createOrderProcessor } from '../src/order-processor.ts'
 import type { Outcome } from '../src/order-processor.ts'
 import { createSqlAccountStore } from '../src/sql-account-store.ts'
 import type { AccountTables } from '../src/sql-account-statements.ts'
+import { buyOrder } from './buy-order.ts'
 
-const buy: Order = {
-  operation: 'BUY',
-  issuer: 'AAPL',
-  shares: decimalOf(1n),
-  price: decimalOf(10n),
-  timestampMs: 1_000_000,
-  receivedMs: 1_000_000,
-  hoursBy: 'order',
-  duplicatesBy: 'order',
-  isInSequence: false,
-}
+const buy = { ...buyOrder, shares: decimalOf(1n), price: decimalOf(10n) }
 
 /** An order processor on a private database, and the number of orders in each unit. */
 async function createProcessor(
@@ -61,8 +52,8 @@ function rulesOf(outcome: Outcome): string {
   return outcome === 'conflict' ? outcome : outcome.refusals.map(({ rule }) => rule).join()
 }
 
-const taken: IdempotencyRecord = {
-  id: 'taken',
+const existingRecord: IdempotencyRecord = {
+  id: 'existing',
   fingerprint: '',
   response: { status: 200, headers: {}, body: '' },
   createdAtMs: 1_000_000,
@@ -126,10 +117,10 @@ test('A position that is closed and reopened within one unit is stored as it is 
 
 test('The failure of one request does not affect the others of its unit', async (t) => {
   const { place, store, id, units, database } = await createProcessor(t)
-  await createSqlIdempotencyStore(database).insert(taken)
+  await createSqlIdempotencyStore(database).insert(existingRecord)
   const first = place([{ issuer: 'FIRST' }])
   const good = place([{ issuer: 'GOOD' }])
-  const bad = place([{ issuer: 'BAD' }], [taken])
+  const bad = place([{ issuer: 'BAD' }], [existingRecord])
   const alsoGood = place([{ issuer: 'ALSO GOOD' }])
   await assert.rejects(bad, DuplicateRequest)
   assert.deepEqual(await Promise.all([first, good, alsoGood]), [[''], [''], ['']])

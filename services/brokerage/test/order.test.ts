@@ -11,6 +11,7 @@ import {
   positionsMax,
 } from '../src/order.ts'
 import type { Account, OrderConditions, Order } from '../src/order.ts'
+import { buyOrder } from './buy-order.ts'
 
 const account: Account = {
   id: 1,
@@ -21,17 +22,7 @@ const account: Account = {
   positions: new Map(),
 }
 
-const buy: Order = {
-  operation: 'BUY',
-  issuer: 'AAPL',
-  shares: decimalOf(2n),
-  price: decimalOf(50n),
-  timestampMs: 1_000_000,
-  receivedMs: 1_000_000,
-  hoursBy: 'order',
-  duplicatesBy: 'order',
-  isInSequence: false,
-}
+const buy = buyOrder
 
 const open: OrderConditions = { isMarketOpen: true, isDuplicate: false }
 const rules = (order: Partial<Order>, conditions = open, on: Account = account) =>
@@ -142,7 +133,7 @@ test('A position that reaches zero is removed, and one that is reopened is liste
 
 test('The average cost is that of the purchases, and a sale leaves it unchanged', () => {
   const bought = [10n, 11n, 11n].reduce(
-    (held, price) => apply(held, { ...buy, shares: decimalOf(1n), price: decimalOf(price) }),
+    (account, price) => apply(account, { ...buy, shares: decimalOf(1n), price: decimalOf(price) }),
     account,
   )
   const position = bought.positions.get('AAPL')

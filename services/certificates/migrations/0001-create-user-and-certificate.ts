@@ -4,7 +4,7 @@ import { createOutboxTable, dropOutboxTable } from '@quintet/chassis/outbox'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
-  // Ids are never given again, so that an answer about a user or a certificate that is gone can never be about another.
+  // Ids are never reused, so that the id of a deleted user or certificate can never refer to another.
   await db.schema
     .createTable('user')
     .addColumn('id', ...identityColumn(db))
@@ -32,7 +32,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
     .execute()
   await db.schema.createIndex('certificate_user').on('certificate').columns(['user_id', 'id']).execute()
   await db.schema.createIndex('certificate_key').on('certificate').column('key_id').execute()
-  // Bodies that are no X.509 have neither an end nor notices, and need no entry.
+  // Partial indexes, since bodies that are not X.509 have neither an expiry nor notices.
   await db.schema
     .createIndex('certificate_end')
     .on('certificate')

@@ -25,38 +25,8 @@ import { inspect } from './x509.ts'
 const tags = ['certificates']
 
 export function certificateRoutes(app: App, parts: Parts): void {
-  const { certificates, idempotency, envelopes, policy } = parts
-
-  app.post(
-    '/users/:id/certificates',
-    {
-      attachValidation: true,
-      schema: {
-        tags,
-        operationId: 'addCertificate',
-        summary: 'Add a certificate with its private key',
-        description:
-          'The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it.',
-        params: UserPath,
-        body: NewCertificate,
-        response: { 201: CertificateIdBody, ...problems(400, 404, 422, 503) },
-      },
-    },
-    (request, reply) => {
-      const { private_key: text, active, body } = readNewCertificate(request)
-      return idempotency.once(request, reply, async (record) => {
-        const userId = parseId(request.params.id, userNotFound)
-        const privateKey = Buffer.from(text, 'base64')
-        const inspected = inspect(body, privateKey, policy)
-        const uid = randomUUID()
-        const envelope = envelopes.seal(privateKey, { uid, userId })
-        const idsText = `{"id":${pendingId},"user_id":${userId}}`
-        const response = createdResponse(`/users/${userId}/certificates`, idsText)
-        const certificate = { uid, userId, active, body, envelope, inspected }
-        return withId(response, await certificates.create(certificate, record(response)))
-      })
-    },
-  )
+  const { certificates } = parts
+  addingRoute(app, parts)
 
   app.get(
     '/users/:id/certificates/:cid',
@@ -124,6 +94,39 @@ export function certificateRoutes(app: App, parts: Parts): void {
   function precondition(ref: CertificateRef) {
     return { noun: 'certificate', notFound: certificateNotFound, find: () => certificates.find(ref) }
   }
+}
+
+function addingRoute(app: App, { certificates, idempotency, envelopes, policy }: Parts): void {
+  app.post(
+    '/users/:id/certificates',
+    {
+      attachValidation: true,
+      schema: {
+        tags,
+        operationId: 'addCertificate',
+        summary: 'Add a certificate with its private key',
+        description:
+          'The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it.',
+        params: UserPath,
+        body: NewCertificate,
+        response: { 201: CertificateIdBody, ...problems(400, 404, 422, 503) },
+      },
+    },
+    (request, reply) => {
+      const { private_key: text, active, body } = readNewCertificate(request)
+      return idempotency.once(request, reply, async (record) => {
+        const userId = parseId(request.params.id, userNotFound)
+        const privateKey = Buffer.from(text, 'base64')
+        const inspected = inspect(body, privateKey, policy)
+        const uid = randomUUID()
+        const envelope = envelopes.seal(privateKey, { uid, userId })
+        const idsText = `{"id":${pendingId},"user_id":${userId}}`
+        const response = createdResponse(`/users/${userId}/certificates`, idsText)
+        const certificate = { uid, userId, active, body, envelope, inspected }
+        return withId(response, await certificates.create(certificate, record(response)))
+      })
+    },
+  )
 }
 
 /**

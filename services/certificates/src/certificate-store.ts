@@ -1,14 +1,13 @@
-import type { Clock } from '@quintet/chassis/clock'
 import { returnedBy } from '@quintet/chassis/database'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Selectable } from 'kysely'
 import { prepareCertificateStatements } from './certificate-statements.ts'
-import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
+import type { CertificateRef, CertificatesTables } from './database.ts'
 import type { Envelope } from './envelope.ts'
 import { nextNoticeMs } from './expiry.ts'
-import type { NotificationStore } from './notification-store.ts'
+import type { NotifyingParts } from './notification-store.ts'
 import { userNotFound } from './user-store.ts'
 import type { Inspection } from './x509.ts'
 
@@ -30,18 +29,7 @@ export type NewRecord = {
 }
 
 /** Certificates in a SQL database. They are not cached: a body may be large, and is rarely read twice. */
-export function createCertificateStore({
-  database,
-  notifications,
-  clock,
-  wake,
-}: {
-  database: CertificatesDatabase
-  notifications: NotificationStore
-  clock: Clock
-  /** Wakes the relay of the outbox. */
-  wake: () => void
-}) {
+export function createCertificateStore({ database, notifications, clock, wake }: NotifyingParts) {
   const statements = prepareCertificateStatements(database.query)
   const insertRecords = recordStatements(database.query)
 

@@ -10,7 +10,7 @@ export const certificatesSettings = Type.Object({
     default: 'sqlite:{DATA_DIR}/certificates.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:'],
     description:
-      'Where users and certificates are kept: sqlite:file, or postgres://user:password@host/database.',
+      'The database of users and certificates: sqlite:file, or postgres://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
   CERTIFICATES_QUEUE_URL: embeddableUrl({

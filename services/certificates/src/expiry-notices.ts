@@ -1,24 +1,12 @@
-import type { Clock } from '@quintet/chassis/clock'
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Outcome, Placeholders } from '@quintet/chassis/database'
 import type { Kysely, Selectable } from 'kysely'
-import type { CertificatesDatabase, CertificatesTables } from './database.ts'
+import type { CertificatesTables } from './database.ts'
 import { nextNoticeMs } from './expiry.ts'
-import type { NotificationStore } from './notification-store.ts'
+import type { NotifyingParts } from './notification-store.ts'
 
 /** Notifies the receiver of active certificates that expire soon. */
-export function createExpiryNotices({
-  database,
-  notifications,
-  clock,
-  wake,
-}: {
-  database: CertificatesDatabase
-  notifications: NotificationStore
-  clock: Clock
-  /** Wakes the relay of the outbox. */
-  wake: () => void
-}) {
+export function createExpiryNotices({ database, notifications, clock, wake }: NotifyingParts) {
   const statements = prepareStatements(database.query)
 
   /** The same commit schedules the next notice if this one is still due, so that concurrent sweeps send each once. */

@@ -15,6 +15,15 @@ export type Attempt = { at: number; status?: number; error?: string }
 
 export type NotificationStore = ReturnType<typeof createNotificationStore>
 
+/** The dependencies of what stores notifications together with a change. */
+export type NotifyingParts = {
+  database: CertificatesDatabase
+  notifications: NotificationStore
+  clock: Clock
+  /** Wakes the relay of the outbox. */
+  wake: () => void
+}
+
 const logRetentionMs = 30 * 24 * 3_600_000
 
 /**

@@ -6,9 +6,9 @@ import { makeCertificate } from './make-certificate.ts'
 import { ada, createWorld, dataFolder, opaque, startMs } from './world.ts'
 
 const dayMs = 86_400_000
-const made = makeCertificate({ notBefore: startMs - dayMs, notAfter: startMs + 89 * dayMs })
+const x509 = makeCertificate({ notBefore: startMs - dayMs, notAfter: startMs + 89 * dayMs })
 const base64Of = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64')
-const keyOf = ({ privateKey }: typeof made) => base64Of(privateKey.export({ format: 'pem', type: 'pkcs8' }))
+const keyOf = ({ privateKey }: typeof x509) => base64Of(privateKey.export({ format: 'pem', type: 'pkcs8' }))
 
 test('POST adds a certificate to a user and returns its id and the user, with a Location', async (t) => {
   const { post, get, addUser } = await createWorld(t)
@@ -113,9 +113,9 @@ test('POST for a user who does not exist is 404', async (t) => {
 test('The X.509 fields are returned if the body is a certificate in PEM or DER', async (t) => {
   const { get, addUser, addCertificate } = await createWorld(t)
   const user = await addUser()
-  for (const body of [made.pem, made.der.toString('base64')]) {
+  for (const body of [x509.pem, x509.der.toString('base64')]) {
     const found = (
-      await get(await addCertificate({ private_key: keyOf(made), active: true, body }, user))
+      await get(await addCertificate({ private_key: keyOf(x509), active: true, body }, user))
     ).json()
     assert.equal(found.body, body)
     assert.equal(found.x509.subject, 'CN=example.com')
@@ -130,7 +130,7 @@ test('A private key of another certificate is 422, and nothing is added', async 
   const response = await post(`${user}/certificates`, {
     private_key: keyOf(other),
     active: true,
-    body: made.pem,
+    body: x509.pem,
   })
   assert.equal(response.statusCode, 422)
   assert.deepEqual(response.json().errors, {
@@ -145,7 +145,7 @@ test('CERTIFICATES_POLICY=strict rejects opaque bodies, and opaque parses nothin
   assert.equal(refused.statusCode, 422)
   assert.deepEqual(Object.keys(refused.json().errors), ['body'])
   const open = await createWorld(t, { CERTIFICATES_POLICY: 'opaque' })
-  const location = await open.addCertificate({ ...opaque, body: made.pem })
+  const location = await open.addCertificate({ ...opaque, body: x509.pem })
   assert.deepEqual(Object.keys((await open.get(location)).json()), ['id', 'active', 'body'])
 })
 

@@ -128,7 +128,7 @@ test('A receiver that was down gets every notification, in order per certificate
 for (const [what, status, reason] of [
   ['hangs', undefined, /^no response within 50 ms$/],
   ['redirects', 302, undefined],
-  ['refuses', 410, undefined],
+  ['responds with an error', 410, undefined],
 ] as const)
   test(`A notification to a receiver that ${what} is retried up to the limit of attempts, and then logged as failed`, async (t) => {
     const { received, settings } = await startReceiver(t, () => status)
@@ -229,10 +229,10 @@ test('The log has pages, and notifications are removed from it 30 days after the
 test('An active certificate is reported once each when a third, a tenth, a thirtieth and nothing of its lifetime remains', async (t) => {
   const { received, settings } = await startReceiver(t)
   const world = await createWorld(t, settings)
-  const made = makeCertificate({ notBefore: startMs, notAfter: startMs + 90 * dayMs })
-  const private_key = made.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')
+  const x509 = makeCertificate({ notBefore: startMs, notAfter: startMs + 90 * dayMs })
+  const private_key = x509.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64')
   const user = await world.addUser()
-  const body = made.pem
+  const body = x509.pem
   const certificate = await world.addCertificate({ private_key, active: true, body }, user)
   const retired = await world.addCertificate({ private_key, active: false, body }, user)
   world.clock.advance(60 * dayMs - 1)

@@ -8,8 +8,8 @@ import { eventually, secret as notifySecret, startReceiver } from './start-recei
 import { createWorld, dataFolder, startMs } from './world.ts'
 
 const user = { name: 'Ada', email: 'ada@example.com', password: 'zebra-umbrella-42' }
-const made = makeCertificate({ notBefore: startMs, notAfter: startMs + 1_000 })
-const pem = Buffer.from(made.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+const x509 = makeCertificate({ notBefore: startMs, notAfter: startMs + 1_000 })
+const pem = Buffer.from(x509.privateKey.export({ format: 'pem', type: 'pkcs8' }))
 const other = generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' })
 
 /** The bytes in every form in which they were sent or could be disclosed. */
@@ -22,7 +22,7 @@ function formsOf(secret: Buffer): Buffer[] {
 }
 
 /** The private scalar, which is the same in every encoding of the key. */
-const keyBytes = made.privateKey.export({ format: 'jwk' }).d ?? ''
+const keyBytes = x509.privateKey.export({ format: 'jwk' }).d ?? ''
 const secrets: readonly (readonly [string, Buffer])[] = [
   ['the password', user.password],
   ['a wrong password', 'wrong-umbrella-43'],
@@ -63,9 +63,9 @@ test('No private key and no password is in any response, log line, metric, notif
     await post('/users', { ...user, email: user.password }),
     await post('/users/login', { email: user.email, password: user.password }),
     await post('/users/login', { email: user.email, password: 'wrong-umbrella-43' }),
-    await post(list, certificate(pem, made.pem), { 'idempotency-key': 'c' }),
-    await post(list, certificate(pem, made.pem), { 'idempotency-key': 'c' }),
-    await post(list, certificate(other, made.pem)),
+    await post(list, certificate(pem, x509.pem), { 'idempotency-key': 'c' }),
+    await post(list, certificate(pem, x509.pem), { 'idempotency-key': 'c' }),
+    await post(list, certificate(other, x509.pem)),
     await post(list, certificate(other, 'opaque')),
     await post(list, certificate(opaqueKey, 'opaque'), { 'idempotency-key': 'o' }),
     await post(list, { ...certificate(pem, 'x'), private_key: `${pem}` }),

@@ -76,7 +76,7 @@ async function start(t: TestContext, url: string, key: string): Promise<App> {
 
 /** Polls until the response has this status and content. */
 async function untilReadiness(app: App, status: number, content = /./) {
-  for (let tries = 0; tries < 200; tries += 1) {
+  for (let attempt = 0; attempt < 200; attempt += 1) {
     const response = await app.inject('/health/ready')
     if (response.statusCode === status && content.test(response.body)) return
     await pause(50)

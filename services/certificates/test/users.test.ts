@@ -33,12 +33,12 @@ test('An email that is taken, in any case, is 409, and does not use up an id', a
 
 test('Of parallel requests for one email one is 201 and the others are 409', async (t) => {
   const { post } = await createWorld(t)
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 8 }, (_, i) =>
       post('/users', { ...ada, email: i % 2 ? ada.email : 'Ada@EXAMPLE.com' }),
     ),
   )
-  const statuses = answers.map(({ statusCode }) => statusCode).sort()
+  const statuses = responses.map(({ statusCode }) => statusCode).sort()
   assert.deepEqual(statuses, [201, ...Array(7).fill(409)])
 })
 
@@ -103,14 +103,14 @@ test('Text that is not the id of a user is 404 for its certificates', async (t) 
       assert.equal(response.statusCode, 404, id)
 })
 
-test('A user who was asked for in vain is found as soon as there is one', async (t) => {
+test('A user is found after being added, although a GET before was 404', async (t) => {
   const { get, addUser } = await createWorld(t)
   assert.equal((await get('/users/1')).statusCode, 404)
   assert.equal(await addUser(), '/users/1')
   assert.equal((await get('/users/1')).statusCode, 200)
 })
 
-test('DELETE removes the user with its certificates, and no later user gets the id', async (t) => {
+test('DELETE removes the user with its certificates, and the id is not reused', async (t) => {
   const { get, delete: remove, addUser, addCertificate } = await createWorld(t)
   const certificate = await addCertificate()
   assert.equal((await get('/users/1')).statusCode, 200)

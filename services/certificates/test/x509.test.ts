@@ -8,8 +8,8 @@ import { makeCertificate } from './make-certificate.ts'
 
 const notBefore = Date.UTC(2030, 0, 1)
 const notAfter = Date.UTC(2030, 3, 1)
-const made = makeCertificate({ notBefore, notAfter })
-const pkcs8 = Buffer.from(made.privateKey.export({ format: 'pem', type: 'pkcs8' }))
+const sample = makeCertificate({ notBefore, notAfter })
+const pkcs8 = Buffer.from(sample.privateKey.export({ format: 'pem', type: 'pkcs8' }))
 
 function describe(body: string, key: Uint8Array = Buffer.from('opaque')) {
   const found = inspect(body, key, 'auto')
@@ -26,7 +26,7 @@ function assertRejected(work: () => unknown, errors: Record<string, string>): vo
 }
 
 test('A certificate in PEM is described by its names, issuer, serial number, validity, key and fingerprint', () => {
-  const { description, notBeforeMs, notAfterMs } = describe(made.pem)
+  const { description, notBeforeMs, notAfterMs } = describe(sample.pem)
   const { serial_number: serial, ...rest } = description
   assert.match(serial, /^4A[0-9A-F]{30}$/)
   assert.deepEqual(rest, {
@@ -36,23 +36,23 @@ test('A certificate in PEM is described by its names, issuer, serial number, val
     not_before: '2030-01-01T00:00:00.000Z',
     not_after: '2030-04-01T00:00:00.000Z',
     key_type: 'ec prime256v1',
-    fingerprint_sha256: createHash('sha256').update(made.der).digest('hex'),
+    fingerprint_sha256: createHash('sha256').update(sample.der).digest('hex'),
   })
   assert.deepEqual([notBeforeMs, notAfterMs], [notBefore, notAfter])
 })
 
 test('The same certificate in DER, as base64 in one line or many, has the same description', () => {
-  const { description } = describe(made.pem)
-  assert.deepEqual(describe(made.der.toString('base64')).description, description)
-  const lines = made.der.toString('base64').replace(/.{76}/g, '$&\r\n')
+  const { description } = describe(sample.pem)
+  assert.deepEqual(describe(sample.der.toString('base64')).description, description)
+  const lines = sample.der.toString('base64').replace(/.{76}/g, '$&\r\n')
   assert.deepEqual(describe(lines).description, description)
 })
 
 test('Of a chain the first certificate is described, and text around it is ignored', () => {
   const other = makeCertificate({ notBefore, notAfter, commonName: 'an authority' })
   assert.equal(
-    describe(`# the leaf\n${made.pem}${other.pem}`).description.subject,
-    describe(made.pem).description.subject,
+    describe(`# the leaf\n${sample.pem}${other.pem}`).description.subject,
+    describe(sample.pem).description.subject,
   )
 })
 
@@ -73,12 +73,12 @@ test('Keys of other types are named with their size', () => {
 test('The private key of the certificate is accepted in PEM and in DER, in each of its encodings', () => {
   for (const key of [
     pkcs8,
-    Buffer.from(made.privateKey.export({ format: 'pem', type: 'sec1' })),
-    made.privateKey.export({ format: 'der', type: 'pkcs8' }),
-    made.privateKey.export({ format: 'der', type: 'sec1' }),
+    Buffer.from(sample.privateKey.export({ format: 'pem', type: 'sec1' })),
+    sample.privateKey.export({ format: 'der', type: 'pkcs8' }),
+    sample.privateKey.export({ format: 'der', type: 'sec1' }),
   ])
     for (const policy of ['auto', 'strict'] as const)
-      assert.equal(inspect(made.pem, key, policy)?.notAfterMs, notAfter)
+      assert.equal(inspect(sample.pem, key, policy)?.notAfterMs, notAfter)
 })
 
 test('A private key of another certificate is rejected, in PEM and in DER', () => {
@@ -89,24 +89,24 @@ test('A private key of another certificate is rejected, in PEM and in DER', () =
     privateKey.export({ format: 'der', type: 'pkcs8' }),
     rsa.export({ format: 'der', type: 'pkcs1' }),
   ])
-    assertRejected(() => inspect(made.pem, key, 'auto'), {
+    assertRejected(() => inspect(sample.pem, key, 'auto'), {
       private_key: 'private_key does not belong to the certificate in body.',
     })
 })
 
 test('An encrypted private key is opaque, which the strict policy rejects', () => {
   const encrypted = Buffer.from(
-    made.privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' }),
+    sample.privateKey.export({ format: 'pem', type: 'pkcs8', cipher: 'aes-256-cbc', passphrase: 'secret' }),
   )
-  assert.equal(inspect(made.pem, encrypted, 'auto')?.notAfterMs, notAfter)
-  assertRejected(() => inspect(made.pem, encrypted, 'strict'), {
+  assert.equal(inspect(sample.pem, encrypted, 'auto')?.notAfterMs, notAfter)
+  assertRejected(() => inspect(sample.pem, encrypted, 'strict'), {
     private_key: 'private_key must be an unencrypted private key in PEM or DER.',
   })
 })
 
 test('A body that is not a certificate is opaque, which the strict policy rejects', () => {
-  const broken = made.pem.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40))
-  for (const body of ['', 'test body', 'M', 'MIIB', broken, made.pem.slice(0, 200), 'M'.repeat(400)]) {
+  const broken = sample.pem.replace(/[A-Za-z0-9+/]{40}/, 'A'.repeat(40))
+  for (const body of ['', 'test body', 'M', 'MIIB', broken, sample.pem.slice(0, 200), 'M'.repeat(400)]) {
     assert.equal(inspect(body, pkcs8, 'auto'), undefined)
     assertRejected(() => inspect(body, pkcs8, 'strict'), {
       body: 'body must be an X.509 certificate in PEM or DER.',
@@ -117,7 +117,7 @@ test('A body that is not a certificate is opaque, which the strict policy reject
 test('With the opaque policy nothing is parsed', () => {
   const { privateKey } = makeCertificate({ notBefore, notAfter })
   const key = Buffer.from(privateKey.export({ format: 'pem', type: 'pkcs8' }))
-  assert.equal(inspect(made.pem, key, 'opaque'), undefined)
+  assert.equal(inspect(sample.pem, key, 'opaque'), undefined)
 })
 
 test('Names that would break out of a line, a list or a terminal are escaped', () => {
@@ -136,8 +136,8 @@ test('Names that would break out of a line, a list or a terminal are escaped', (
 
 test('A certificate with a changed byte is opaque, described or rejected, and nothing else', () => {
   fc.assert(
-    fc.property(fc.nat(made.der.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
-      const der = Buffer.from(made.der)
+    fc.property(fc.nat(sample.der.length - 1), fc.integer({ min: 1, max: 255 }), (at, change) => {
+      const der = Buffer.from(sample.der)
       der[at] = (der[at] ?? 0) ^ change
       try {
         const found = inspect(der.toString('base64'), pkcs8, 'auto')

@@ -183,7 +183,7 @@ async function retryTransaction(
     } catch (error) {
       const failed = failedConditions(error)
       // After an ambiguous attempt the conditions may fail because that attempt was committed.
-      if (failed.length > 0) return ambiguous !== undefined && (await known(isCommitted())) ? [] : failed
+      if (failed.length > 0) return ambiguous !== undefined && (await orUnknown(isCommitted())) ? [] : failed
       if (isAmbiguous(error)) ambiguous = error
       const mayRetry = isAmbiguous(error) || isTransient(error)
       if (!mayRetry || attempt >= attemptsMax || performance.now() > giveUpAt)
@@ -193,7 +193,7 @@ async function retryTransaction(
   }
 }
 
-async function known(isCommitted: Promise<boolean>): Promise<boolean> {
+async function orUnknown(isCommitted: Promise<boolean>): Promise<boolean> {
   try {
     return await isCommitted
   } catch (error) {
