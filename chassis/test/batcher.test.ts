@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { createBatcher } from '../src/concurrency/batcher.ts'
+import { createBatcher } from '@quintet/chassis/concurrency'
 
 /** Batches, two in flight at a time, each of which runs until the test completes it. */
 function createWorld({ batchSizeMax }: { batchSizeMax: number }) {

@@ -1,8 +1,4 @@
 export { createBatcher } from './batcher.ts'
-export type { Batcher } from './batcher.ts'
 export { createKeyedMutex } from './keyed-mutex.ts'
-export type { KeyedMutex } from './keyed-mutex.ts'
 export { createLimiter } from './limiter.ts'
-export type { Limiter } from './limiter.ts'
 export { createSampledBound } from './sampled-bound.ts'
-export type { SampledBound } from './sampled-bound.ts'

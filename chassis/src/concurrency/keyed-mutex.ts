@@ -3,7 +3,7 @@ import { AppError } from '../errors/index.ts'
 const waitingMax = 1_000
 
 /** Runs the work of one key in order of arrival, one at a time; work of different keys runs in parallel. */
-export type KeyedMutex = <R>(key: string, work: () => Promise<R>) => Promise<R>
+type KeyedMutex = <R>(key: string, work: () => Promise<R>) => Promise<R>
 
 /**
  * A mutex for each key, within this process. It spares optimistic writers of one key the retries that they would cause each

@@ -1,7 +1,7 @@
 import { AppError } from '../errors/index.ts'
 
 /** Runs the work when there is room for it; settles as the work does, or rejects with `overloaded`. */
-export type Limiter = <R>(work: () => Promise<R>) => Promise<R>
+type Limiter = <R>(work: () => Promise<R>) => Promise<R>
 
 /**
  * Runs up to `concurrencyMax` pieces of work at a time while up to `waitingMax` wait, in order of arrival. Any more are

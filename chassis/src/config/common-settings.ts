@@ -44,12 +44,12 @@ export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String
   expected: 'a host name or an IP address',
 })
 
-export const dataDir = Type.String({
+const dataDir = Type.String({
   default: 'data',
   description: 'The directory of the files of embedded storage.',
 })
 
-export const logLevel = Type.Union(
+const logLevel = Type.Union(
   [
     Type.Literal('trace'),
     Type.Literal('debug'),
@@ -62,7 +62,7 @@ export const logLevel = Type.Union(
   { default: 'info', description: 'The least severe log lines to write.' },
 )
 
-export const rateLimit = Type.Union([Type.Literal('off')], {
+const rateLimit = Type.Union([Type.Literal('off')], {
   default: 'off',
   description: 'Rate limiting, which is off: no client is limited.',
 })

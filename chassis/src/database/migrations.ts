@@ -59,7 +59,7 @@ export async function down(db: Kysely<unknown>): Promise<void> {
 `
 
 /** Wraps a migration in what an engine needs to run it. */
-export type AdaptMigration = (name: string, migration: Migration) => Migration
+type AdaptMigration = (name: string, migration: Migration) => Migration
 
 /** Kysely's migrator over a folder of `NNNN-verb-noun.ts` files, each exporting `up` and `down`. */
 export function createMigrator<Tables>(

@@ -16,7 +16,7 @@ const shapesMax = 500
 const functionsPerConnectionMax = 200
 
 /** Executes many units of one shape with one query, by a statement or a function that is made once per connection. */
-export type ShapeExecution = {
+type ShapeExecution = {
   execute(
     client: PostgresClient,
     shape: Shape,

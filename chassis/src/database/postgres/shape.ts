@@ -20,7 +20,7 @@ export type Step = {
 }
 
 /** A parameter is a value of the unit, a value that an earlier step returned, or such a value within a text of the unit. */
-export type ParameterSource =
+type ParameterSource =
   | { readonly from: 'unit' }
   | { readonly from: 'step'; readonly step: number; readonly column: string; readonly inText: boolean }
 

@@ -4,7 +4,7 @@ import type { Shape, Step, StepTypes } from './shape.ts'
 import { replaceParameters } from './sql-text.ts'
 
 /** SQLSTATEs of our own; none of the server's begins with Q. */
-export const failedStepState = 'QT001'
+const failedStepState = 'QT001'
 export const deadlineState = 'QT002'
 export const missingRowState = 'QT003'
 

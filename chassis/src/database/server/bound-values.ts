@@ -1,6 +1,6 @@
 import { invalid } from '../../errors/index.ts'
 
-export type BoundValue = string | number | bigint | boolean | Uint8Array | null
+type BoundValue = string | number | bigint | boolean | Uint8Array | null
 
 /**
  * Refuses what a server cannot store before it is sent, so that it fails its own unit and no other. PostgreSQL has no U+0000 in

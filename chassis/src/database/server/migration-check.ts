@@ -2,7 +2,7 @@ import { AppError } from '../../errors/index.ts'
 import { migrationNames } from '../migrations.ts'
 
 /** Guards a server whose tables are created by `quintet migrate up`, which may not have run yet. */
-export type MigrationCheck = {
+type MigrationCheck = {
   /** Runs the work once the tables are known to be up to date; all callers wait for one check. */
   run<R>(work: () => Promise<R>): Promise<R>
   /** Waits for a check in progress. */

@@ -23,7 +23,7 @@ export type UnitResult = CompactResult[] | number | { readonly error: string }
 export type BatchResult = UnitResult[] | string
 
 /** A reference by the index of the statement within its unit. */
-export type IndexedReference = Pick<Reference, 'column' | 'template'> & { readonly step: number }
+type IndexedReference = Pick<Reference, 'column' | 'template'> & { readonly step: number }
 
 export type Parameter = SQLInputValue | IndexedReference
 export type Step<Text> = {
