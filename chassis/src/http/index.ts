@@ -11,6 +11,7 @@ export {
 } from './idempotency.ts'
 export type { Idempotency } from './idempotency.ts'
 export { linkToNextPage, decodeCursor, pageQuery, encodeCursor } from './pages.ts'
+export { describeOperations } from './operations.ts'
 export { problemType } from './negotiation.ts'
 export { prefersAsync, prefersStrict } from './prefer.ts'
 export { problemDocument, problems, toAppError } from './problem.ts'

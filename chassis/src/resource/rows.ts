@@ -1,8 +1,8 @@
-import type { Generated, Kysely } from 'kysely'
+import type { CompiledQuery, Generated, Kysely } from 'kysely'
 import type { Cache, Entry } from '../cache/index.ts'
 import type { Deadline } from '../clock/index.ts'
 import { prepareQuery, returnedBy } from '../database/index.ts'
-import type { Database, Placeholders, Result, Row, Statement } from '../database/index.ts'
+import type { Database, Placeholders, Result, Statement } from '../database/index.ts'
 import { recordStatements } from '../idempotency/index.ts'
 import type { IdempotencyRecord, IdempotencyTable } from '../idempotency/index.ts'
 
@@ -27,18 +27,17 @@ export function createRows<Found extends { version: number }>(options: {
   noun: string
   /** Reads one row. */
   load: (id: number) => readonly Found[] | Promise<readonly Found[]>
-  /** Converts a row that a change returned, whose numbers may be of another type. */
-  rowOf: (row: Row) => Found
   /** The representation of a row, which the cache holds. */
   textOf: (row: Found) => string
 }) {
-  const { database, query, cache, table, noun, load, rowOf, textOf } = options
+  const { database, query, cache, table, noun, load, textOf } = options
   const statements = prepareRowStatements(query, table)
   const insertRecords = recordStatements(database.query)
   const keyOf = (id: number) => `${noun}:${id}`
   const entryOf = (row: Found | undefined) => row && permanentEntry(row.version, textOf(row))
   const loaded = ([row]: readonly Found[]) => entryOf(row)
-  const returned = (result: Result | undefined) => entryOf(result?.rows[0] && rowOf(result.rows[0]))
+  // The type is that of the statement, as for a read.
+  const returned = (result: Result | undefined) => loaded((result?.rows ?? []) as readonly Found[])
 
   function loadEntry(id: number): Entry | undefined | Promise<Entry | undefined> {
     const rows = load(id)
@@ -67,7 +66,7 @@ export function createRows<Found extends { version: number }>(options: {
     },
 
     /** Runs a statement that changes one row and returns it; undefined when it returned none. */
-    async update(id: number, statement: Statement): Promise<Entry | undefined> {
+    async update(id: number, statement: CompiledQuery<Found>): Promise<Entry | undefined> {
       const { results } = await cache.write(
         [keyOf(id), table],
         (deadline) => database.commit([statement], deadline),

@@ -10,7 +10,7 @@ import type { Generated, Kysely } from 'kysely'
 export type NewMovie = { title: string; description: string }
 export type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
-  movies: { id: Generated<number>; title: string; description: string; version: Generated<number> }
+  movies: NewMovie & { id: Generated<number>; version: Generated<number> }
 }
 
 export type MovieStore = ReturnType<typeof createMovieStore>
@@ -25,22 +25,16 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     table: 'movies',
     noun: 'movie',
     load: (id) => database.read(find({ id })),
-    rowOf: ({ id, title, description, version }) => ({
-      id: Number(id),
-      title: String(title),
-      description: String(description),
-      version: Number(version),
-    }),
     textOf,
   })
   return {
     ...rows,
 
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
-    async list(after: number, limit: number, title?: string): Promise<readonly Movie[]> {
-      if (title === undefined) return database.read(list({ after, limit }))
+    async list(page: Page, title?: string): Promise<readonly Movie[]> {
+      if (title === undefined) return database.read(list(page))
       const pattern = `%${title.toLowerCase().replace(/[!%_]/g, '!$&')}%`
-      return database.read(search({ after, limit, pattern }))
+      return database.read(search({ ...page, pattern }))
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
