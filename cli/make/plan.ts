@@ -8,7 +8,7 @@ import { sharedIdentifiers } from './identifiers.ts'
 import type { Nouns } from './nouns.ts'
 import { createRenamer } from './nouns.ts'
 import { addRequests } from './postman-requests.ts'
-import { addEntry, addImports } from './topology-entry.ts'
+import { addEntry, addImports, addRow } from './entries.ts'
 
 /** The texts of the files to create and of those to change, by their paths from the root. */
 export type Plan = {
@@ -18,6 +18,7 @@ export type Plan = {
 
 const data = 'contracts/src/topology.ts'
 const code = 'topology.ts'
+const apiPage = 'docs/api.md'
 const collection = 'clients/postman/quintet.postman_collection.json'
 
 /**
@@ -37,6 +38,7 @@ export async function planService(root: URL, model: Nouns, nouns: Nouns): Promis
   // The data comes last: with it the service is one, and quintet derive can complete the rest.
   const edited = new Map([
     [code, addEntry(addImports(read(code), model, rename), model, rename)],
+    [apiPage, addRow(read(apiPage), model, rename)],
     [collection, addRequests(read(collection), model, rename)],
     [data, addEntry(read(data), model, rename)],
   ])

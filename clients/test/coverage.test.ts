@@ -51,6 +51,13 @@ test('Each request of the collection has a description and assertions', () => {
   }
 })
 
+test('docs/api.md has a row with the idempotent requests of each service that has a POST', () => {
+  const page = read('docs/api.md')
+  for (const [service, { paths }] of documents)
+    if (Object.values(paths).some((item) => 'post' in item))
+      assert.match(page, new RegExp(`^\\| ${service} +\\| \`POST /`, 'm'))
+})
+
 test('The environment has an address for the gateway and for each service', () => {
   const names = environment.values.map(({ key }) => key)
   for (const service of documents.keys()) assert.ok(names.includes(service), service)

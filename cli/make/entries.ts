@@ -16,6 +16,13 @@ export function addImports(text: string, model: Nouns, rename: (text: string) =>
   return text.replace(last, () => last + imports.map(rename).join(''))
 }
 
+/** Adds a row to the first table that has one of the model. */
+export function addRow(text: string, model: Nouns, rename: (text: string) => string): string {
+  const row = new RegExp(`^\\| ${model.service} +\\|.*\\n`, 'm')
+  if (!row.test(text)) throw new Error(`There is no row for ${model.service}.`)
+  return text.replace(row, (found) => found + rename(found))
+}
+
 /** From the line that begins an entry to the one before the next entry, or before the end of the list. */
 function entryOf(text: string, name: string): string {
   const entry = new RegExp(`^ {2}${name}: [\\s\\S]*?(?=\\n {2}\\w+: |\\n\\})`, 'm').exec(text)
