@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { appendFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { dataFolder, run } from '../system/processes.ts'
@@ -9,14 +9,15 @@ import { copyRepository, newService } from './repository-copy.ts'
 
 const recipe = readRecipe()
 const files = filesOf(recipe)
+const [requests = ''] = recipe.filter(({ language }) => language === 'http').map(({ text }) => text)
 const commands = recipe.filter(({ language }) => language === 'sh').map(({ text }) => text)
-const [make = '', check, start, use = '', testComments = '', clients = '', ...onEngine] = commands
+const [make = '', check, start, use = '', testComments = '', ...onEngine] = commands
 
 test('docs/adding-a-service.md has the blocks that are run here, and those that other tests run', () => {
   assert.equal(check, 'npm run check\n')
   assert.equal(start, 'npm start\n')
   assert.equal(onEngine.length, 2)
-  assert.equal(recipe.length, commands.length + files.size)
+  assert.equal(recipe.length, commands.length + files.size + 1)
 })
 
 for (const shell of ['bash', 'zsh'].filter((name) => spawnSync(name, ['--version']).status === 0))
@@ -35,7 +36,8 @@ for (const shell of ['bash', 'zsh'].filter((name) => spawnSync(name, ['--version
     assert.match(output, /HTTP\/1\.1 201 Created/)
     for (const [file, text] of files) writeFileSync(join(copy.folder, file), text)
     await execute(testComments)
-    await execute(clients)
+    await copy.execute('npm', ['run', 'clients'])
+    appendFileSync(join(copy.folder, `services/${newService}/${newService}.http`), `\n${requests}`)
     const coverage = `--test-name-pattern=${newService}.http has every operation`
     assert.match(
       await copy.execute('node', ['--test', coverage, 'clients/test/coverage.test.ts']),
