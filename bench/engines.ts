@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { notHere, variableOf } from '@quintet/backends'
+import { skipReason, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
@@ -9,7 +9,7 @@ import { killOnExit } from './kill-on-exit.ts'
 
 /** The URL of an engine, from the variables that `npm run backends -- env` prints. Throws if the engine is not up. */
 export function engine(name: EngineName): string {
-  const reason = notHere(name)
+  const reason = skipReason(name)
   if (reason !== false) throw new Error(reason)
   return process.env[variableOf(name)] ?? ''
 }

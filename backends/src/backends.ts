@@ -1,108 +1,109 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { composeDown, composeRunning, composeUp, dockerAnswers } from './docker.ts'
+import { composeDown, composeRunning, composeUp, isDockerAvailable } from './docker.ts'
 import type { Engine } from './engine.ts'
-import { runsHere, startEngine, stopEngine } from './native.ts'
+import { isEngineRunning, startEngine, stopEngine } from './native.ts'
 import { installPackages } from './packages.ts'
 import { dataFolder, removeFolder, sharedPlace } from './places.ts'
 
-export type Way = 'docker' | 'native'
+export type Runtime = 'docker' | 'native'
 export type State =
-  | { readonly answers: true; readonly by: Way | 'others' }
-  | { readonly answers: false; readonly reason: string }
+  | { readonly isUp: true; readonly runtime: Runtime | 'external' }
+  | { readonly isUp: false; readonly reason: string }
 
-/** How engines are had here: by Docker where it answers, else natively. */
-export async function wayHere(): Promise<Way> {
-  return (await dockerAnswers()) ? 'docker' : 'native'
+/** Docker where its daemon responds, otherwise native processes. */
+export async function defaultRuntime(): Promise<Runtime> {
+  return (await isDockerAvailable()) ? 'docker' : 'native'
 }
 
 /**
- * Brings engines up side by side, each until it answers, and says of each how that went as soon as it is known. What
- * is up already stays as it is.
+ * Starts engines in parallel, waits until each one responds, and reports each result as soon as there is one. An engine
+ * that is up stays as it is.
  */
-export async function bringUp(
+export async function startEngines(
   engines: readonly Engine[],
-  way: Way,
-  tell: (engine: Engine, state: State) => void,
+  runtime: Runtime,
+  report: (engine: Engine, state: State) => void,
 ): Promise<void> {
-  await alone(async () => {
-    const begin = way === 'docker' ? upByDocker : await nativeStarter(engines)
+  await withLock(async () => {
+    const startOne = runtime === 'docker' ? startByDocker : await nativeStarter(engines)
     const up = (engine: Engine): Promise<State> =>
-      begin(engine).then(
-        (by) => ({ answers: true, by }),
-        (error: Error) => ({ answers: false, reason: error.message }),
+      startOne(engine).then(
+        (by) => ({ isUp: true, runtime: by }),
+        (error: Error) => ({ isUp: false, reason: error.message }),
       )
-    await Promise.all(engines.map(async (engine) => tell(engine, await up(engine))))
+    await Promise.all(engines.map(async (engine) => report(engine, await up(engine))))
   })
 }
 
-/** Stops what `bringUp` has started, and nothing else; true where that was so. What it stores can go with it. */
-export async function takeDown(engine: Engine, remove: boolean): Promise<boolean> {
+/** Stops an engine that `startEngines` has started, and deletes its data if `remove` is set; false if it did not run. */
+export async function shutDownEngine(engine: Engine, remove: boolean): Promise<boolean> {
   const place = sharedPlace(engine)
   const stopped = await stopEngine(engine, place)
   if (remove) removeFolder(place.folder)
-  if (!(await dockerAnswers())) return stopped
-  const contained = (await composeRunning()).includes(engine.name)
-  if (contained || remove) await composeDown(engine.name, remove)
-  return stopped || contained
+  if (!(await isDockerAvailable())) return stopped
+  const inContainer = (await composeRunning()).includes(engine.name)
+  if (inContainer || remove) await composeDown(engine.name, remove)
+  return stopped || inContainer
 }
 
-/** Whether it answers at its address, and whose it is. */
+/** Whether an engine responds at its address, and what runs it. */
 export async function stateOf(engine: Engine): Promise<State> {
   const fault = await faultOf(engine)
-  if (fault !== undefined) return { answers: false, reason: fault }
-  if (runsHere(engine, sharedPlace(engine))) return { answers: true, by: 'native' }
-  const containers = (await dockerAnswers()) ? await composeRunning() : []
-  return { answers: true, by: containers.includes(engine.name) ? 'docker' : 'others' }
+  if (fault !== undefined) return { isUp: false, reason: fault }
+  if (isEngineRunning(engine, sharedPlace(engine))) return { isUp: true, runtime: 'native' }
+  const containers = (await isDockerAvailable()) ? await composeRunning() : []
+  return { isUp: true, runtime: containers.includes(engine.name) ? 'docker' : 'external' }
 }
 
-/** Packages one engine after the other, as only one installation may run at a time; then each on its own. */
-async function nativeStarter(engines: readonly Engine[]): Promise<(engine: Engine) => Promise<Way>> {
+/** Installs packages for one engine after the other, since apt runs one installation at a time. */
+async function nativeStarter(engines: readonly Engine[]): Promise<(engine: Engine) => Promise<Runtime>> {
   const faults = new Map<Engine, Error>()
   for (const engine of engines)
-    await supply(engine).catch((error: Error) => {
+    await installMissingPackages(engine).catch((error: Error) => {
       faults.set(engine, error)
     })
   return async (engine) => {
     const fault = faults.get(engine)
     if (fault !== undefined) throw fault
-    return upNatively(engine)
+    return startNatively(engine)
   }
 }
 
-async function supply(engine: Engine): Promise<void> {
+async function installMissingPackages(engine: Engine): Promise<void> {
   const packages = engine.missingPackages()
   if (packages.length > 0) await installPackages(packages)
 }
 
-async function upNatively(engine: Engine): Promise<Way> {
+async function startNatively(engine: Engine): Promise<Runtime> {
   const place = sharedPlace(engine)
-  if (!runsHere(engine, place) && (await faultOf(engine)) === undefined) throw new Error(takenBy(engine))
+  if (!isEngineRunning(engine, place) && (await faultOf(engine)) === undefined)
+    throw new Error(portConflict(engine))
   await startEngine(engine, place)
   return 'native'
 }
 
-async function upByDocker(engine: Engine): Promise<Way> {
-  if (runsHere(engine, sharedPlace(engine))) return 'native'
+async function startByDocker(engine: Engine): Promise<Runtime> {
+  if (isEngineRunning(engine, sharedPlace(engine))) return 'native'
   await composeUp(engine.name)
-  await engine.greet(new URL(engine.url(engine.ports[0])))
+  await engine.ping(new URL(engine.url(engine.ports[0])))
   return 'docker'
 }
 
-function takenBy({ ports: [port], title }: Engine): string {
-  return `Port ${port} is where it would listen, and a ${title} answers there that was not started by this command.`
+function portConflict({ ports: [port], title }: Engine): string {
+  return `Port ${port} is in use by a ${title} that this command did not start.`
 }
 
 function faultOf(engine: Engine): Promise<string | undefined> {
-  return engine.greet(new URL(engine.url(engine.ports[0]))).then(
+  return engine.ping(new URL(engine.url(engine.ports[0]))).then(
     () => undefined,
     (error: Error) => error.message,
   )
 }
 
-/** Two that start engines at the same time would start them twice. */
-async function alone(work: () => Promise<void>): Promise<void> {
-  const release = lock()
+/** Two processes that start engines concurrently would start each of them twice. */
+async function withLock(work: () => Promise<void>): Promise<void> {
+  const release = acquireLock()
   process.once('exit', release)
   try {
     await work()
@@ -112,7 +113,7 @@ async function alone(work: () => Promise<void>): Promise<void> {
   }
 }
 
-function lock(): () => void {
+function acquireLock(): () => void {
   mkdirSync(dataFolder(), { recursive: true })
   const file = join(dataFolder(), 'up.lock')
   const holder = existsSync(file) ? readFileSync(file, 'utf8') : ''
@@ -120,7 +121,7 @@ function lock(): () => void {
   try {
     writeFileSync(file, String(process.pid), { flag: 'wx' })
   } catch {
-    throw new Error(`Engines are being brought up by process ${holder}: wait until it has ended.`)
+    throw new Error(`Process ${holder} is starting engines: wait until it has ended.`)
   }
   return () => rmSync(file, { force: true })
 }

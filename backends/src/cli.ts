@@ -1,19 +1,19 @@
 import { parseArgs } from 'node:util'
-import { bringUp, stateOf, takeDown, wayHere } from './backends.ts'
+import { startEngines, stateOf, shutDownEngine, defaultRuntime } from './backends.ts'
 import type { State } from './backends.ts'
 import type { Engine } from './engine.ts'
 import { engineNames } from './engine.ts'
 import { engines } from './engines.ts'
 import { environmentLines, urlOf } from './environment.ts'
 
-const usage = `npm run backends -- …: the engines that the services can run on, on this machine
+const usage = `npm run backends -- …: real engines for the services, on this machine
 
-  up [name…]       start these, or all: by Docker where it answers, else natively on Debian
-  up --native      natively, whether Docker answers or not
-  status [name…]   say which ones answer
-  down [name…]     stop these, or all, as far as they were started here; what they store stays
-  down --remove    and remove what they store
-  env              print their URLs and the settings that use them: eval "$(npm run --silent backends -- env)"
+  up [name…]       start these engines, or all: by Docker if it runs, otherwise from Debian packages
+  up --native      start them from Debian packages even if Docker runs
+  status [name…]   print which engines respond
+  down [name…]     stop these engines, or all, if \`up\` has started them; their data stays
+  down --remove    and delete their data
+  env              print the engines' URLs and the settings that use them: eval "$(npm run --silent backends -- env)"
 
 Engines: ${engineNames.join(', ')}
 `
@@ -32,7 +32,7 @@ const commands: Readonly<Record<string, (named: readonly Engine[], options: Opti
 
 type Options = { readonly native: boolean; readonly remove: boolean }
 
-// Leaving this way lets go of what is held only for a moment, such as the lock.
+// An exit runs the exit handlers, which release the lock; a signal alone does not.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
 try {
@@ -43,7 +43,7 @@ try {
   if (!(await run(enginesFrom(names), { native: values.native, remove: values.remove }))) process.exitCode = 1
 } catch (error) {
   if (!(error instanceof Error)) throw error
-  process.stderr.write(`${error instanceof UsageError ? error.message : `It failed: ${error.message}`}\n`)
+  process.stderr.write(`${error instanceof UsageError ? error.message : `Error: ${error.message}`}\n`)
   process.exitCode = 1
 }
 
@@ -60,47 +60,47 @@ function parse() {
 
 async function up(named: readonly Engine[], { native }: Options): Promise<boolean> {
   let allUp = true
-  await bringUp(named, native ? 'native' : await wayHere(), (engine, state) => {
-    allUp &&= state.answers
-    print(entry(engine, state))
+  await startEngines(named, native ? 'native' : await defaultRuntime(), (engine, state) => {
+    allUp &&= state.isUp
+    print(statusLine(engine, state))
   })
   return allUp
 }
 
 async function status(named: readonly Engine[]): Promise<boolean> {
   const states = await Promise.all(named.map(stateOf))
-  print(named.map((engine, at) => entry(engine, states[at])).join(''))
-  return states.every(({ answers }) => answers)
+  print(named.map((engine, i) => statusLine(engine, states[i])).join(''))
+  return states.every(({ isUp }) => isUp)
 }
 
 async function down(named: readonly Engine[], { remove }: Options): Promise<boolean> {
-  const ends = await Promise.all(
+  const results = await Promise.all(
     named.map((engine) =>
-      takeDown(engine, remove).then(
-        (stopped) => ({ engine, good: true, told: stopped ? 'stopped' : 'was not started here' }),
-        (error: Error) => ({ engine, good: false, told: `not stopped: ${error.message}` }),
+      shutDownEngine(engine, remove).then(
+        (stopped) => ({ engine, ok: true, result: stopped ? 'stopped' : 'was not started by this command' }),
+        (error: Error) => ({ engine, ok: false, result: `not stopped: ${error.message}` }),
       ),
     ),
   )
-  print(ends.map(({ engine, told }) => `${engine.name.padEnd(nameWidth)} ${told}\n`).join(''))
-  return ends.every(({ good }) => good)
+  print(results.map(({ engine, result }) => `${engine.name.padEnd(nameWidth)} ${result}\n`).join(''))
+  return results.every(({ ok }) => ok)
 }
 
 async function env(named: readonly Engine[]): Promise<boolean> {
   const states = await Promise.all(named.map(stateOf))
-  const up = named.filter((_, at) => states[at]?.answers).map(({ name }) => name)
+  const up = named.filter((_, i) => states[i]?.isUp).map(({ name }) => name)
   return print(`${environmentLines(new Set(up)).join('\n')}\n`)
 }
 
-function entry(engine: Engine, state: State | undefined): string {
+function statusLine(engine: Engine, state: State | undefined): string {
   const name = engine.name.padEnd(nameWidth)
-  if (!state?.answers) return `${name} not up: ${state?.reason.replaceAll('\n', '\n  ')}\n`
-  const what = {
+  if (!state?.isUp) return `${name} not up: ${state?.reason.replaceAll('\n', '\n  ')}\n`
+  const description = {
     native: engine.native,
     docker: `${engine.title} in a container`,
-    others: 'not started by this command',
-  }[state.by]
-  return `${name} up: ${urlOf(engine)} (${what})\n`
+    external: 'not started by this command',
+  }[state.runtime]
+  return `${name} up: ${urlOf(engine)} (${description})\n`
 }
 
 function enginesFrom(names: readonly string[]): readonly Engine[] {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { identity } from './processes.ts'
+import { userIds } from './processes.ts'
 
 const run = promisify(execFile)
 const outputBytesMax = 16 * 1024 * 1024
@@ -11,14 +11,14 @@ const outputTailLines = 15
 export type CommandOptions = {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Who runs it where this process is root's. */
+  /** The user that runs it if this process is root. */
   readonly user?: string
-  /** What it reads. */
+  /** Its standard input. */
   readonly input?: string
   readonly timeoutMs: number
 }
 
-/** Runs a program to its end and gives what it printed; rejects with the end of that when it fails. */
+/** Runs a program and returns its standard output; rejects with the last lines of its output when it fails. */
 export async function execute(
   command: string,
   args: readonly string[],
@@ -30,9 +30,9 @@ export async function execute(
     timeout: timeoutMs,
     killSignal: 'SIGKILL',
     maxBuffer: outputBytesMax,
-    ...identity(user),
+    ...userIds(user),
   })
-  // A program that reads nothing closes its input before it is written; how it ends says all there is to say.
+  // A program that does not read its input closes it early (EPIPE); its exit code is what matters.
   running.child.stdin?.on('error', () => {})
   running.child.stdin?.end(input)
   try {
@@ -42,7 +42,7 @@ export async function execute(
   }
 }
 
-/** Where a program is: in one of these folders, or where the shell would find it. */
+/** The path of a program in one of these folders, or in PATH. */
 export function find(program: string, folders: readonly string[] = []): string | undefined {
   const path = (process.env.PATH ?? '').split(delimiter)
   return [...folders, ...path, '/usr/sbin', '/usr/local/go/bin']
@@ -50,7 +50,7 @@ export function find(program: string, folders: readonly string[] = []): string |
     .find((file) => existsSync(file))
 }
 
-/** As `find`; where it is not found its mere name, so that running it says what is missing. */
+/** As `find`; the bare name if there is none, so that the error of running it names the program. */
 export function locate(program: string, folders: readonly string[] = []): string {
   return find(program, folders) ?? program
 }

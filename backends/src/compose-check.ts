@@ -1,7 +1,7 @@
 import { globSync } from 'node:fs'
 import { faultsOf, readCompose } from './compose.ts'
 
-/** Checks the project's Compose files, or those that are named, as far as that goes without a Docker engine. */
+/** Validates the Compose files of the project, or those given as arguments, without a Docker daemon. */
 
 const root = new URL('../../', import.meta.url).pathname
 const named = process.argv.slice(2)
@@ -12,6 +12,6 @@ const files =
 
 for (const file of files) {
   const faults = await readCompose(file).then(faultsOf, (error: Error) => [error.message])
-  process.stdout.write(faults.length === 0 ? `${file} is good\n` : `${file}:\n  ${faults.join('\n  ')}\n`)
+  process.stdout.write(faults.length === 0 ? `${file} is valid\n` : `${file}:\n  ${faults.join('\n  ')}\n`)
   if (faults.length > 0) process.exitCode = 1
 }

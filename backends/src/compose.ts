@@ -4,10 +4,10 @@ import { execute, locate } from './commands.ts'
 import { toolsFolder } from './places.ts'
 
 const sources = new URL('compose/', import.meta.url).pathname
-const builtWithinMs = 600_000
-const readWithinMs = 30_000
+const buildTimeoutMs = 600_000
+const readTimeoutMs = 30_000
 
-/** What of a Compose file is looked at. */
+/** The part of a Compose file that is checked. */
 export type Compose = { readonly services: Readonly<Record<string, ComposeService>> }
 export type ComposeService = {
   readonly image?: string
@@ -17,15 +17,15 @@ export type ComposeService = {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-/** Reads a Compose file as Docker does, or throws what is wrong with it. Variables that it demands get a value. */
+/** Parses a Compose file as Docker does, and throws its faults. Required variables get a placeholder value. */
 export async function readCompose(file: string): Promise<Compose> {
-  const demanded = [...readFileSync(file, 'utf8').matchAll(/\$\{(\w+):?\?/g)].map(([, name = '']) => name)
-  const env = Object.fromEntries(demanded.map((name) => [name, 'demanded']))
-  const [command, ...args] = (await dockerReads()) ? byDocker(file) : [await buildReader(), file]
-  return JSON.parse(await execute(command, args, { env, timeoutMs: readWithinMs }))
+  const required = [...readFileSync(file, 'utf8').matchAll(/\$\{(\w+):?\?/g)].map(([, name = '']) => name)
+  const env = Object.fromEntries(required.map((name) => [name, 'required']))
+  const [command, ...args] = (await hasComposePlugin()) ? dockerCommand(file) : [await buildParser(), file]
+  return JSON.parse(await execute(command, args, { env, timeoutMs: readTimeoutMs }))
 }
 
-/** What Docker would take and a user would regret: a sentence each. */
+/** Faults that Docker accepts, each as a sentence. */
 export function faultsOf({ services }: Compose): string[] {
   return Object.entries(services).flatMap(([name, service]) => [
     ...imageFaults(service).map((fault) => `${name}: ${fault}`),
@@ -35,25 +35,25 @@ export function faultsOf({ services }: Compose): string[] {
   ])
 }
 
-/** Docker's plugin reads files without its engine, but need not be here either. */
-function dockerReads(): Promise<boolean> {
-  return execute('docker', ['compose', 'version'], { timeoutMs: readWithinMs }).then(
+/** The plugin parses files without a Docker daemon. */
+function hasComposePlugin(): Promise<boolean> {
+  return execute('docker', ['compose', 'version'], { timeoutMs: readTimeoutMs }).then(
     () => true,
     () => false,
   )
 }
 
-function byDocker(file: string): [string, ...string[]] {
+function dockerCommand(file: string): [string, ...string[]] {
   return ['docker', 'compose', '--file', file, 'config', '--format', 'json']
 }
 
-/** The library that the plugin reads them with; the plugin itself is far more to build. Go keeps what it has built. */
-async function buildReader(): Promise<string> {
+/** Builds a program on the parser library of the plugin, which builds much faster than the plugin. */
+async function buildParser(): Promise<string> {
   const program = join(toolsFolder(), 'compose')
   mkdirSync(toolsFolder(), { recursive: true })
   await execute(locate('go'), ['build', '-trimpath', '-o', program, '.'], {
     cwd: sources,
-    timeoutMs: builtWithinMs,
+    timeoutMs: buildTimeoutMs,
   })
   return program
 }
@@ -72,7 +72,7 @@ function portFaults({ ports = [] }: ComposeService): string[] {
 function mountFaults({ volumes = [] }: ComposeService): string[] {
   return volumes
     .filter(({ type, source = '' }) => type === 'bind' && !existsSync(source))
-    .map(({ source }) => `${source} is mounted and does not exist`)
+    .map(({ source }) => `${source} is mounted but does not exist`)
 }
 
 function dependencyFaults({ depends_on = {} }: ComposeService, services: Compose['services']): string[] {
@@ -80,5 +80,5 @@ function dependencyFaults({ depends_on = {} }: ComposeService, services: Compose
     .filter(([, { condition }]) => condition === 'service_healthy')
     .map(([name]) => name)
     .filter((name) => services[name]?.healthcheck === undefined || services[name]?.healthcheck?.disable)
-    .map((name) => `${name} should be healthy first, and has no health check`)
+    .map((name) => `it waits for ${name} to be healthy, which has no health check`)
 }

@@ -4,35 +4,35 @@ export const engineNames = ['postgres', 'mysql', 'redis', 'amqp', 'kafka', 'dyna
 
 export type EngineName = (typeof engineNames)[number]
 
-/** One engine, and how it is had on Debian without containers. */
+/** An engine, and how it is installed and run on Debian without containers. */
 export type Engine = {
   readonly name: EngineName
-  /** What a URL of it promises, such as "MongoDB". */
+  /** The name of the product, such as "MongoDB". */
   readonly title: string
-  /** What really answers when it runs natively; where that is another program, the sentence says what it lacks. */
+  /** The program that runs without Docker; if it is a stand-in, with what it lacks. */
   readonly native: string
-  /** Where it listens on loopback: clients come to the first one. */
+  /** The ports that it listens on, on loopback; the first one is for clients. */
   readonly ports: Ports
-  /** The Debian packages that it still needs. */
+  /** The required Debian packages that are not installed. */
   missingPackages(): readonly string[]
-  /** Brings what no package has into the folder of tools; quick when it is there. */
+  /** Installs into the folder `tools` what no package has, unless it is there. */
   install(tools: string): Promise<void>
-  /** Lays out an empty store; leaves one that is there as it is. */
+  /** Initializes the data folder, unless it exists. */
   prepare(place: Place): Promise<void>
-  /** What has to run, in the order of starting: each is ready before the next one starts. */
+  /** Its processes in start order: each is ready before the next one starts. */
   programs(place: Place): readonly Program[]
   url(port: number): string
-  /** Shakes hands as a client does, and rejects with the reason where nothing comes back that a client could use. */
-  greet(url: URL): Promise<void>
+  /** Performs the first exchange of the protocol, and rejects with the reason if the server does not complete it. */
+  ping(url: URL): Promise<void>
 }
 
-/** Where one instance of an engine lives. */
+/** The folders and ports of one instance of an engine. */
 export type Place = {
-  /** For its store, logs and process ids. */
+  /** For data, logs and process ids. */
   readonly folder: string
-  /** What `install` brought. */
+  /** Where `install` put its programs. */
   readonly tools: string
-  /** As many as the engine has, in its order. */
+  /** In the order of the engine's `ports`. */
   readonly ports: Ports
 }
 

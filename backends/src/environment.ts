@@ -5,7 +5,7 @@ import type { Engine, EngineName } from './engine.ts'
 import { engines } from './engines.ts'
 import { toolsFolder } from './places.ts'
 
-/** The variable in which tests look for the engine's URL. */
+/** The environment variable with the engine's URL, for tests. */
 export function variableOf(name: EngineName): string {
   return `ENGINE_${name.toUpperCase()}`
 }
@@ -15,12 +15,12 @@ export function urlOf({ url, ports: [port] }: Engine): string {
 }
 
 /**
- * Lines for a shell: where these engines are, and the settings under which each part of Quintet uses the one it is
- * meant for. What is not up is named in a comment, since a setting that leads nowhere helps nobody.
+ * Lines for a shell: the URLs of the engines that are up, and the settings with which Quintet uses them. An engine that is
+ * not up is named in a comment and not set, so that its part stays on embedded storage.
  */
 export function environmentLines(up: ReadonlySet<EngineName>): string[] {
   const all = Object.values(engines)
-  const settings = uses.filter(({ engine }) => up.has(engine))
+  const settings = engineSettings.filter(({ engine }) => up.has(engine))
   return [
     ...all.filter(({ name }) => up.has(name)).map((engine) => line(variableOf(engine.name), urlOf(engine))),
     ...settings.map(({ setting, engine, path }) => line(setting, withPath(urlOf(engines[engine]), path))),
@@ -31,8 +31,8 @@ export function environmentLines(up: ReadonlySet<EngineName>): string[] {
   ]
 }
 
-/** What the services can use; the other engines are here for adapters to come. */
-const uses: readonly { setting: string; engine: EngineName; path?: string }[] = [
+/** The engine of each setting; the other engines are for tests only. */
+const engineSettings: readonly { setting: string; engine: EngineName; path?: string }[] = [
   { setting: 'GUID_DATABASE_URL', engine: 'postgres', path: 'guid_db' },
   { setting: 'BROKERAGE_DATABASE_URL', engine: 'dynamodb', path: 'brokerage' },
   { setting: 'CERTIFICATES_DATABASE_URL', engine: 'postgres', path: 'certificates_db' },
@@ -54,7 +54,7 @@ function line(name: string, value: string): string {
   return `export ${name}='${value}'`
 }
 
-/** Certificates on an engine demand a key that is set; this one is made once, for what is kept beside it. */
+/** The certificates service on a server requires a key; this one is generated once and stored beside the engines' data. */
 function developmentKey(): string {
   const file = join(toolsFolder(), 'certificates.key')
   mkdirSync(toolsFolder(), { recursive: true })

@@ -1,43 +1,44 @@
 import { connect } from 'node:net'
 
-const answersWithinMs = 3000
-const answerBytesMax = 65_536
+const responseTimeoutMs = 3000
+const responseBytesMax = 65_536
 
-/** What a client and a server say first; `standardPort` is where the server listens when its URL does not say. */
+/** The first exchange of a protocol. */
 export type Exchange = {
+  /** The port if the URL has none. */
   readonly standardPort: number
-  readonly hello: Buffer
-  complete(answer: Buffer): boolean
+  readonly request: Buffer
+  isComplete(response: Buffer): boolean
 }
 
-/** Connects, says hello, and gives the answer when it is complete; rejects with the reason when there is none. */
-export function exchange(url: URL, { standardPort, hello, complete }: Exchange): Promise<Buffer> {
+/** Connects, sends the request, and returns the response when it is complete; rejects with the reason otherwise. */
+export function exchange(url: URL, { standardPort, request, isComplete }: Exchange): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const socket = connect({ host, port: Number(url.port) || standardPort })
-    let answer = Buffer.alloc(0)
+    let response = Buffer.alloc(0)
     const fail = (reason: string) => {
       socket.destroy()
       reject(new Error(`${url.host} ${reason}`))
     }
-    socket.setTimeout(answersWithinMs, () => fail('does not answer'))
+    socket.setTimeout(responseTimeoutMs, () => fail('does not respond'))
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      fail(`is not reached (${error.code ?? error.message})`),
+      fail(`cannot be reached (${error.code ?? error.message})`),
     )
-    socket.on('close', () => fail('ends the connection'))
-    socket.on('connect', () => socket.write(hello))
+    socket.on('close', () => fail('closes the connection'))
+    socket.on('connect', () => socket.write(request))
     socket.on('data', (chunk: Buffer) => {
-      answer = Buffer.concat([answer, chunk])
-      if (answer.length > answerBytesMax) return fail('answers something else')
-      if (!complete(answer)) return
+      response = Buffer.concat([response, chunk])
+      if (response.length > responseBytesMax) return fail('sends something else')
+      if (!isComplete(response)) return
       socket.destroy()
-      resolve(answer)
+      resolve(response)
     })
   })
 }
 
-/** The number as network protocols write it: four bytes, the highest first. */
-export function numberBytes(value: number): Buffer {
+/** The number as four bytes in network byte order. */
+export function bigEndian(value: number): Buffer {
   const bytes = Buffer.alloc(4)
   bytes.writeUInt32BE(value)
   return bytes

@@ -1,6 +1,6 @@
 export { engineNames } from './engine.ts'
 export type { EngineName } from './engine.ts'
 export { variableOf } from './environment.ts'
-export { notHere } from './not-here.ts'
+export { skipReason } from './skip-reason.ts'
 export { startPrivateEngine } from './private-engine.ts'
 export type { PrivateEngine } from './private-engine.ts'

@@ -4,7 +4,7 @@ import { makeFolder } from './places.ts'
 import { isRunning, start, stop } from './processes.ts'
 import type { StartOptions } from './processes.ts'
 
-/** Lays out the engine's store where there is none, and starts what does not run; resolves when it answers. */
+/** Installs and initializes an engine where needed, starts the processes that do not run, and waits until it responds. */
 export async function startEngine(engine: Engine, place: Place, options: StartOptions = {}): Promise<void> {
   makeFolder(place.folder)
   mkdirSync(place.tools, { recursive: true })
@@ -13,7 +13,7 @@ export async function startEngine(engine: Engine, place: Place, options: StartOp
   for (const program of engine.programs(place)) await start(program, place.folder, options)
 }
 
-/** Stops what runs there, the last started first; false when nothing did. */
+/** Stops the processes of an instance in reverse order; false if none was running. */
 export async function stopEngine(engine: Engine, place: Place, signal?: NodeJS.Signals): Promise<boolean> {
   let stopped = false
   for (const program of engine.programs(place).toReversed())
@@ -21,7 +21,7 @@ export async function stopEngine(engine: Engine, place: Place, signal?: NodeJS.S
   return stopped
 }
 
-/** Whether all of it runs there, as far as its process ids tell. */
-export function runsHere(engine: Engine, place: Place): boolean {
+/** Whether all processes of an instance are running, according to their process ids. */
+export function isEngineRunning(engine: Engine, place: Place): boolean {
   return engine.programs(place).every((program) => isRunning(program, place.folder))
 }

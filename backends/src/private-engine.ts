@@ -5,25 +5,25 @@ import { startEngine, stopEngine } from './native.ts'
 import { privatePlace } from './places.ts'
 import { signalAll } from './processes.ts'
 
-/** An instance of an engine that a test may treat as it likes. */
+/** A private instance of an engine, for tests that kill or pause it. */
 export type PrivateEngine = {
   readonly url: string
-  /** Ends it as a loss of power would, as far as processes are concerned. */
+  /** Kills all of its processes with SIGKILL. */
   kill(): Promise<void>
-  /** Ends it in its orderly way. */
+  /** Shuts it down in an orderly way. */
   stop(): Promise<void>
-  /** Starts it again, on what it has stored and under its address; ends it before where it runs. */
+  /** Stops it if it runs, and starts it again with the same data at the same address. */
   restart(): Promise<void>
-  /** Lets it hang: it keeps its connections, accepts new ones, and answers nothing. */
+  /** Suspends its processes: connections stay open and the kernel accepts new ones, but there is no response. */
   pause(): void
   resume(): void
-  /** Ends it and removes all that is left of it. */
+  /** Kills it and removes its folder. */
   dispose(): Promise<void>
 }
 
 /**
- * Starts a private instance in a temporary folder, on a free port. It ends with this process, however that ends. Its
- * engine must be installed: `npm run backends -- up` has done that.
+ * Starts a private instance in a temporary folder, on a free port. It ends with this process, however that ends. The engine
+ * must have been installed by `npm run backends -- up --native`.
  */
 export async function startPrivateEngine(name: EngineName): Promise<PrivateEngine> {
   const engine = engines[name]
@@ -36,7 +36,7 @@ export async function startPrivateEngine(name: EngineName): Promise<PrivateEngin
     signal('SIGCONT')
     await stopEngine(engine, place, how)
   }
-  const start = () => startEngine(engine, place, { endsWithUs: true })
+  const start = () => startEngine(engine, place, { endsWithParent: true })
   const dispose = async () => {
     await end('SIGKILL')
     removeFolder()

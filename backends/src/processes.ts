@@ -16,44 +16,44 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A program that runs until it is stopped. */
 export type Program = {
-  /** Names its log and its process id file. */
+  /** The name of its log file and of its process id file. */
   readonly name: string
   readonly command: string
   readonly args: readonly string[]
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
-  /** Who runs it where this process is root's; its own user otherwise. */
+  /** The user that runs it if this process is root. */
   readonly user?: string
-  /** What ends it in an orderly way, where that is not SIGTERM. */
+  /** The signal for an orderly shutdown, if it is not SIGTERM. */
   readonly stopSignal?: NodeJS.Signals
-  /** Rejects as long as it is not ready. */
+  /** Rejects while the program is not ready. */
   ready(): Promise<void>
 }
 
 export type StartOptions = {
-  /** Whether it ends when this process does, however that ends. */
-  readonly endsWithUs?: boolean
+  /** Whether it is killed when this process ends, however that ends. */
+  readonly endsWithParent?: boolean
 }
 
-const readyWithinMs = 90_000
-const startsMax = 3
-const startAgainMs = 1000
-const stopsWithinMs = 30_000
+const readyTimeoutMs = 90_000
+const startAttemptsMax = 3
+const restartDelayMs = 1000
+const stopTimeoutMs = 30_000
 const pollMs = 50
 const logTailLines = 15
 
 /**
- * Starts it in the background unless it runs, and waits until it is ready; its log is told when it is not. One that
- * ends at once is started again: a predecessor that was killed may still be ending, and hold what it locked.
+ * Starts a program in the background unless it runs, and waits until it is ready; rejects with the end of its log. A program
+ * that exits at once is started again, since a killed predecessor may hold its locks until it has ended.
  */
 export async function start(program: Program, folder: string, options: StartOptions = {}): Promise<void> {
-  const deadline = performance.now() + readyWithinMs
+  const deadline = performance.now() + readyTimeoutMs
   let starts = 0
   for (;;) {
     if (processOf(program, folder) === undefined) {
-      if (starts === startsMax)
+      if (starts === startAttemptsMax)
         throw new Error(`${program.name} ended instead of starting.\n${logTail(program, folder)}`)
-      await sleep(starts * startAgainMs)
+      await sleep(starts * restartDelayMs)
       launch(program, folder, options)
       starts += 1
     }
@@ -68,77 +68,78 @@ export async function start(program: Program, folder: string, options: StartOpti
   }
 }
 
-/** Ends it and all that it started, in an orderly way while there is time; false when it did not run. */
+/** Stops a program and its descendants, by SIGKILL after a timeout; false if it was not running. */
 export async function stop(program: Program, folder: string, signal?: NodeJS.Signals): Promise<boolean> {
   const process = processOf(program, folder)
   if (process === undefined) return false
-  const family = [process, ...descendants(process)]
-  send(process, signal ?? program.stopSignal ?? 'SIGTERM')
-  if (signal !== 'SIGKILL') await ends([process], stopsWithinMs)
-  for (const member of family) send(member, 'SIGKILL')
-  if (!(await ends(family, stopsWithinMs)))
-    throw new Error(`${program.name}, process ${process.id}, does not end; it may be another user's.`)
+  const members = [process, ...descendants(process)]
+  sendSignal(process, signal ?? program.stopSignal ?? 'SIGTERM')
+  if (signal !== 'SIGKILL') await haveEnded([process], stopTimeoutMs)
+  for (const member of members) sendSignal(member, 'SIGKILL')
+  if (!(await haveEnded(members, stopTimeoutMs)))
+    throw new Error(`${program.name}, process ${process.id}, does not end; it may belong to another user.`)
   rmSync(idFile(program, folder), { force: true })
   return true
 }
 
-/** Lets it stand still, or go on. */
+/** Suspends or resumes a program and its descendants. */
 export function signalAll(program: Program, folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
   const process = processOf(program, folder)
-  if (process !== undefined) for (const member of [process, ...descendants(process)]) send(member, signal)
+  if (process !== undefined)
+    for (const member of [process, ...descendants(process)]) sendSignal(member, signal)
 }
 
 export function isRunning(program: Program, folder: string): boolean {
   return processOf(program, folder) !== undefined
 }
 
-/** A folder that the program's user can write to. */
-export function ownedFolder(path: string, user: string): string {
+/** Creates a folder that belongs to the program's user. */
+export function makeOwnedFolder(path: string, user: string): string {
   mkdirSync(path, { recursive: true, mode: 0o700 })
-  const { uid, gid } = identity(user)
+  const { uid, gid } = userIds(user)
   if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
   return path
 }
 
-/** The ids of the user of a package for root, who has to become that one; nothing for others, who stay who they are. */
-export function identity(user: string | undefined): { uid?: number; gid?: number } {
+/** The ids of a user that root switches to; none if this process is not root. */
+export function userIds(user: string | undefined): { uid?: number; gid?: number } {
   if (user === undefined || process.getuid?.() !== 0) return {}
   const line = readFileSync('/etc/passwd', 'utf8')
     .split('\n')
     .find((entry) => entry.startsWith(`${user}:`))
-  if (line === undefined) throw new Error(`There is no user ${user}, whom its package should have made.`)
+  if (line === undefined) throw new Error(`There is no user ${user}; its package should have created it.`)
   const [, , uid, gid] = line.split(':')
   return { uid: Number(uid), gid: Number(gid) }
 }
 
-/** The end of what it printed. */
+/** The last lines of its log. */
 export function logTail({ name }: Program, folder: string): string {
   const file = join(folder, `${name}.log`)
-  if (!existsSync(file)) return `${file} is not there.`
+  if (!existsSync(file)) return `There is no ${file}.`
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
   return [`The end of ${file}:`, ...lines.slice(-logTailLines).map((line) => `  ${line}`)].join('\n')
 }
 
-/** A process is known by its id and by when it started, since ids are given out again. */
+/** A process is identified by its id and start time, since ids are reused. */
 type Process = { readonly id: number; readonly startedAt: string }
 
-function launch(program: Program, folder: string, { endsWithUs = false }: StartOptions): void {
+function launch(program: Program, folder: string, { endsWithParent = false }: StartOptions): void {
   const log = join(folder, `${program.name}.log`)
   if (existsSync(log)) renameSync(log, `${log}.old`)
   const output = openSync(log, 'a')
   const words = [program.command, ...program.args]
-  const [command = '', ...args] = endsWithUs ? ['setpriv', '--pdeathsig', 'KILL', ...words] : words
+  const [command = '', ...args] = endsWithParent ? ['setpriv', '--pdeathsig', 'KILL', ...words] : words
   const child = spawn(command, args, {
     cwd: program.cwd ?? folder,
     detached: true,
     env: { PATH: process.env.PATH, LANG: 'C.UTF-8', HOME: folder, ...program.env },
     stdio: ['ignore', output, output],
-    ...identity(program.user),
+    ...userIds(program.user),
   })
   closeSync(output)
   child.on('error', (error) => writeFileSync(log, `${error.message}\n`, { flag: 'a' }))
   child.unref()
-  const started = child.pid === undefined ? undefined : stateOf(child.pid)
+  const started = child.pid === undefined ? undefined : processState(child.pid)
   if (started !== undefined) writeFileSync(idFile(program, folder), `${started.id} ${started.startedAt}\n`)
 }
 
@@ -146,7 +147,7 @@ function processOf(program: Program, folder: string): Process | undefined {
   const file = idFile(program, folder)
   if (!existsSync(file)) return undefined
   const [id, startedAt] = readFileSync(file, 'utf8').trim().split(' ')
-  const state = stateOf(Number(id))
+  const state = processState(Number(id))
   return state !== undefined && state.startedAt === startedAt ? state : undefined
 }
 
@@ -154,8 +155,8 @@ function idFile({ name }: Program, folder: string): string {
   return join(folder, `${name}.pid`)
 }
 
-/** A process that has ended and waits for its parent to notice counts as ended. */
-function stateOf(id: number): (Process & { parent: number }) | undefined {
+/** The state of a process; undefined if it has ended, also while it is a zombie. */
+function processState(id: number): (Process & { parent: number }) | undefined {
   try {
     const text = readFileSync(`/proc/${id}/stat`, 'utf8')
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
@@ -169,25 +170,25 @@ function descendants({ id }: Process): Process[] {
   const all = readdirSync('/proc').filter((name) => /^\d+$/.test(name))
   const states = all
     .map(Number)
-    .map(stateOf)
+    .map(processState)
     .filter((state) => state !== undefined)
   const below = (parent: number): Process[] =>
     states.filter((state) => state.parent === parent).flatMap((state) => [state, ...below(state.id)])
   return below(id)
 }
 
-function send({ id, startedAt }: Process, signal: NodeJS.Signals): void {
-  if (stateOf(id)?.startedAt !== startedAt) return
+function sendSignal({ id, startedAt }: Process, signal: NodeJS.Signals): void {
+  if (processState(id)?.startedAt !== startedAt) return
   try {
     process.kill(id, signal)
   } catch {
-    // It ended in the meantime, or belongs to somebody else; whoever waits for its end finds out.
+    // It has ended meanwhile, or belongs to another user, which the wait for its end reports.
   }
 }
 
-async function ends(family: readonly Process[], withinMs: number): Promise<boolean> {
-  const deadline = performance.now() + withinMs
-  while (family.some(({ id, startedAt }) => stateOf(id)?.startedAt === startedAt)) {
+async function haveEnded(processes: readonly Process[], timeoutMs: number): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs
+  while (processes.some(({ id, startedAt }) => processState(id)?.startedAt === startedAt)) {
     if (performance.now() > deadline) return false
     await sleep(pollMs)
   }

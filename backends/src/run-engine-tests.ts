@@ -6,8 +6,8 @@ import { engines } from './engines.ts'
 import { urlOf, variableOf } from './environment.ts'
 
 /**
- * Runs the test files that use engines, over the engines that answer: at ENGINE_<NAME> where that is set, else where
- * `npm run backends -- up` starts them. An engine that does not answer is named; with --all, or in CI, it is a failure.
+ * Runs the test files that need engines, on the engines that respond: at ENGINE_<NAME> where that is set, otherwise where
+ * `npm run backends -- up` starts them. An engine that does not respond is reported; with --all, or in CI, it is a failure.
  */
 
 const root = new URL('../../', import.meta.url).pathname
@@ -15,49 +15,49 @@ const patterns = ['backends/test', 'chassis/test', 'services/*/test', 'test'].ma
   (folder) => `${folder}/**/*.engines.test.ts`,
 )
 
-/** Of a file too, so that one that waits for what never comes ends the run. */
-const testWithinMs = 300_000
+/** For each test and each file, so that a hanging one ends. */
+const testTimeoutMs = 300_000
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { all: { type: 'boolean', default: process.env.CI === 'true' } },
 })
-const looks = await Promise.all(Object.values(engines).map(look))
-for (const { engine, url, fault } of looks)
+const probes = await Promise.all(Object.values(engines).map(probe))
+for (const { engine, url, fault } of probes)
   print(
-    `${engine.name} ${fault === undefined ? `is up: ${withoutPassword(url)}` : `is not here: ${fault}`}\n`,
+    `${engine.name} ${fault === undefined ? `is up: ${withoutPassword(url)}` : `is not available: ${fault}`}\n`,
   )
-const missing = looks.filter(({ fault }) => fault !== undefined).map(({ engine }) => engine.name)
+const missing = probes.filter(({ fault }) => fault !== undefined).map(({ engine }) => engine.name)
 const chosen = positionals.length > 0 ? positionals : globSync(patterns, { cwd: root })
-if (chosen.length === 0) refuse('There is no test file that uses engines.')
-else if (missing.length === looks.length || (values.all && missing.length > 0))
-  refuse(`Start what is missing: npm run backends -- up ${missing.join(' ')}`)
+if (chosen.length === 0) abort('There is no test file that needs engines.')
+else if (missing.length === probes.length || (values.all && missing.length > 0))
+  abort(`Start what is missing: npm run backends -- up ${missing.join(' ')}`)
 else run(chosen)
 
-type Look = { readonly engine: Engine; readonly url: string; readonly fault: string | undefined }
+type Probe = { readonly engine: Engine; readonly url: string; readonly fault: string | undefined }
 
-async function look(engine: Engine): Promise<Look> {
+async function probe(engine: Engine): Promise<Probe> {
   const url = process.env[variableOf(engine.name)] || urlOf(engine)
-  const fault = await Promise.try(() => engine.greet(new URL(url))).then(
+  const fault = await Promise.try(() => engine.ping(new URL(url))).then(
     () => undefined,
     (error: Error) => error.message,
   )
   return { engine, url, fault }
 }
 
-function refuse(reason: string): void {
+function abort(reason: string): void {
   print(`No test was run. ${reason}\n`)
   process.exitCode = 1
 }
 
-/** Without a file Node would run every test there is, which is why there must be one. */
+/** There must be a file, since without one Node runs all tests. */
 function run(files: readonly string[]): void {
   const env = { ...process.env }
-  for (const { engine, url, fault } of looks) {
+  for (const { engine, url, fault } of probes) {
     if (fault === undefined) env[variableOf(engine.name)] = url
     else delete env[variableOf(engine.name)]
   }
-  const words = ['--test', `--test-timeout=${testWithinMs}`, '--test-reporter=spec', ...files]
+  const words = ['--test', `--test-timeout=${testTimeoutMs}`, '--test-reporter=spec', ...files]
   const { status } = spawnSync(process.execPath, words, { cwd: root, env, stdio: 'inherit' })
   process.exitCode = status ?? 1
 }

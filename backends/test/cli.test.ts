@@ -5,7 +5,7 @@ import { engineNames } from '../src/index.ts'
 
 const cli = new URL('../src/cli.ts', import.meta.url).pathname
 
-test('Without a command, and asked for help, it names every command and every engine', () => {
+test('Without a command, and with help, it prints every command and every engine', () => {
   for (const words of [[], ['help'], ['--help'], ['up', '-h']]) {
     const { status, stdout } = backends(...words)
     assert.equal(status, 0)
@@ -14,8 +14,8 @@ test('Without a command, and asked for help, it names every command and every en
   }
 })
 
-test('A command, an option or an engine that there is not is refused with those that there are', () => {
-  for (const [words, told] of [
+test('An unknown command, option or engine is rejected with those that exist', () => {
+  for (const [words, message] of [
     [['upp'], /"upp" is not a command/],
     [['up', '--fast'], /--fast/],
     [['up', 'redis', 'oracle', 'db2'], /There is no engine oracle, db2; there are postgres, mysql,/],
@@ -23,12 +23,12 @@ test('A command, an option or an engine that there is not is refused with those 
     const { status, stderr, stdout } = backends(...words)
     assert.equal(status, 1)
     assert.equal(stdout, '')
-    assert.match(stderr, told)
+    assert.match(stderr, message)
     assert.doesNotMatch(stderr, /\n {4}at /)
   }
 })
 
-test('status has a line for each engine that was named, in one order, whether it is up or not', () => {
+test('status prints a line for each given engine, in a fixed order, whether it is up or not', () => {
   const { stdout, status } = backends('status', 'redis', 'postgres')
   const lines = stdout.trimEnd().split('\n')
   assert.match(lines[0] ?? '', /^postgres +(up: postgres:\/\/|not up: )/)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { faultsOf } from '../src/compose.ts'
 
-test('An image without a version is told, and one that is built here needs none', () => {
+test('An image without a version is reported, unless it is built from this repository', () => {
   const images = [
     'redis',
     'redis:latest',
@@ -19,7 +19,7 @@ test('An image without a version is told, and one that is built here needs none'
   ])
 })
 
-test('A port that others on the network reach is told', () => {
+test('A port that is published beyond loopback is reported', () => {
   const ports = [
     { host_ip: '127.0.0.1', published: '1' },
     { published: '2' },
@@ -31,21 +31,23 @@ test('A port that others on the network reach is told', () => {
   ])
 })
 
-test('A mounted file that is not there is told, and volumes need not be there', () => {
+test('A mounted file that does not exist is reported, but not a volume', () => {
   const volumes = [
     { type: 'bind', source: '/nowhere/at.all' },
     { type: 'bind', source: import.meta.filename },
     { type: 'volume', source: 'redis' },
   ]
   assert.deepEqual(faultsOf({ services: { redis: { image: 'redis:8.2', volumes } } }), [
-    'redis: /nowhere/at.all is mounted and does not exist',
+    'redis: /nowhere/at.all is mounted but does not exist',
   ])
 })
 
-test('A service that waits for the health of one that has no health check is told', () => {
+test('A service that waits for the health of a service without a health check is reported', () => {
   const depends_on = { redis: { condition: 'service_healthy' }, kafka: { condition: 'service_started' } }
   const services = { guid: { depends_on }, redis: { image: 'redis:8.2' }, kafka: { image: 'kafka:4.1' } }
-  assert.deepEqual(faultsOf({ services }), ['guid: redis should be healthy first, and has no health check'])
+  assert.deepEqual(faultsOf({ services }), [
+    'guid: it waits for redis to be healthy, which has no health check',
+  ])
   assert.deepEqual(
     faultsOf({ services: { ...services, redis: { image: 'redis:8.2', healthcheck: {} } } }),
     [],

@@ -4,20 +4,20 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { composeDown, composeRunning, composeUp, dockerAnswers } from '../src/docker.ts'
+import { composeDown, composeRunning, composeUp, isDockerAvailable } from '../src/docker.ts'
 
-/** No Docker engine can be had where these run, so that a script says what Docker would. */
+/** A script replaces Docker, which is not available where these tests run. */
 
-test('Docker answers only where its engine does and it understands Compose files', async (t) => {
+test('Docker is available only if its daemon responds and the Compose plugin is installed', async (t) => {
   putDocker(t, 'exit 0')
-  assert.equal(await dockerAnswers(), true)
+  assert.equal(await isDockerAvailable(), true)
   putDocker(t, '[ "$1" = compose ]')
-  assert.equal(await dockerAnswers(), false)
+  assert.equal(await isDockerAvailable(), false)
   putDocker(t, '[ "$1" = info ]')
-  assert.equal(await dockerAnswers(), false)
+  assert.equal(await isDockerAvailable(), false)
 })
 
-test('An engine is started from the Compose file until it is healthy, and its volume goes only when it shall', async (t) => {
+test('An engine is started from the Compose file until it is healthy, and its volume is removed only on request', async (t) => {
   const calls = putDocker(t, 'exit 0')
   await composeUp('redis')
   await composeDown('mysql', false)
@@ -31,7 +31,7 @@ test('An engine is started from the Compose file until it is healthy, and its vo
   ])
 })
 
-test('A container that does not become healthy is told with the end of its log', async (t) => {
+test('A container that does not become healthy is reported with the end of its log', async (t) => {
   putDocker(
     t,
     'case "$*" in *logs*) echo "redis | out of memory" ;; *) echo "redis is unhealthy" >&2; exit 1 ;; esac',
@@ -39,12 +39,12 @@ test('A container that does not become healthy is told with the end of its log',
   await assert.rejects(composeUp('redis'), /redis is unhealthy\nredis \| out of memory/)
 })
 
-test('The containers that run are told by the names of their engines', async (t) => {
+test('Running containers are listed by the names of their engines', async (t) => {
   putDocker(t, 'echo redis; echo kafka')
   assert.deepEqual((await composeRunning()).filter(Boolean), ['redis', 'kafka'])
 })
 
-/** Puts a script into the path as `docker`; the function gives what it was called with. */
+/** Puts a script into PATH as `docker`; the function returns the arguments of its calls. */
 function putDocker(t: TestContext, script: string): () => string[] {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-docker-'))
   const record = join(folder, 'calls')

@@ -5,7 +5,7 @@ import { environmentLines } from '../src/environment.ts'
 import { engineNames } from '../src/index.ts'
 import type { EngineName } from '../src/index.ts'
 
-test('A shell that evaluates the lines has the URL of each engine that is up', () => {
+test('The lines, evaluated by a shell, set the URL of each engine that is up', () => {
   const environment = evaluated(engineNames)
   assert.equal(environment.ENGINE_REDIS, 'redis://127.0.0.1:16379')
   assert.equal(
@@ -15,7 +15,7 @@ test('A shell that evaluates the lines has the URL of each engine that is up', (
   for (const name of engineNames) assert.ok(environment[`ENGINE_${name.toUpperCase()}`], name)
 })
 
-test('Each part of Quintet is set to the engine that it is meant for', () => {
+test('Each setting of Quintet has the URL of its engine', () => {
   const environment = evaluated(engineNames)
   assert.match(environment.GUID_DATABASE_URL ?? '', /^postgres:.*\/guid_db$/)
   assert.match(environment.INVENTORY_DATABASE_URL ?? '', /^postgres:.*\/movies_db$/)
@@ -26,13 +26,13 @@ test('Each part of Quintet is set to the engine that it is meant for', () => {
   assert.match(environment.EVENTS_URL ?? '', /^kafka:/)
 })
 
-test('The key of certificates is the same every time', () => {
+test('The key of certificates is the same each time', () => {
   const { CERTIFICATES_KEY = '' } = evaluated(engineNames)
   assert.match(CERTIFICATES_KEY, /^[0-9a-f]{64}$/)
   assert.equal(evaluated(engineNames).CERTIFICATES_KEY, CERTIFICATES_KEY)
 })
 
-test('Nothing is set to an engine that is not up; a comment says how to have it', () => {
+test('Nothing is set for an engine that is not up; a comment says how to start it', () => {
   const environment = evaluated(['redis'])
   assert.deepEqual(
     Object.keys(environment).filter((name) => /URL|ENGINE/.test(name)),

@@ -7,25 +7,25 @@ import { engines } from '../src/engines.ts'
 
 describe('handshakes', { concurrency: true }, () => {
   for (const engine of Object.values(engines)) {
-    const greet = (port: number) => engine.greet(new URL(engine.url(port)))
+    const ping = (port: number) => engine.ping(new URL(engine.url(port)))
 
-    test(`A handshake with ${engine.title} refuses a server of another kind`, async (t) => {
+    test(`A handshake with ${engine.title} rejects a server of another protocol`, async (t) => {
       const stranger = 'HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno'
-      await assert.rejects(greet(await listen(t, stranger)), /^Error: 127\.0\.0\.1:\d+ /)
+      await assert.rejects(ping(await listen(t, stranger)), /^Error: 127\.0\.0\.1:\d+ /)
     })
 
-    test(`A handshake with ${engine.title} gives up on a server that says nothing`, async (t) => {
-      await assert.rejects(greet(await listen(t, undefined)), /does not answer/)
+    test(`A handshake with ${engine.title} times out on a silent server`, async (t) => {
+      await assert.rejects(ping(await listen(t, undefined)), /does not respond/)
     })
 
-    test(`A handshake with ${engine.title} says that nobody listens`, async (t) => {
+    test(`A handshake with ${engine.title} reports a port on which nothing listens`, async (t) => {
       const port = await listen(t, undefined, 'closed')
-      await assert.rejects(greet(port), /ECONNREFUSED/)
+      await assert.rejects(ping(port), /ECONNREFUSED/)
     })
   }
 })
 
-/** A server that says the same to everybody, whatever it is told, and hangs up; or says nothing at all. */
+/** A server that sends the same text to each client and closes the connection, or sends nothing. */
 async function listen(
   t: TestContext,
   text: string | undefined,

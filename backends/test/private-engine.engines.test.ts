@@ -8,51 +8,51 @@ import { test } from 'node:test'
 import { engines } from '../src/engines.ts'
 import { startPrivateEngine } from '../src/index.ts'
 
-/** Redis stands for all, since it starts at once; where its package is not installed, the reason is told. */
+/** With Redis, which starts fastest; skipped with the reason where its package is not installed. */
 const skip =
   engines.redis.missingPackages().length > 0 && 'Redis is not installed: run npm run backends -- up redis'
-const greetingsMax = 10_000
-const startsWithinMs = 30_000
-const greet = (url: string) => engines.redis.greet(new URL(url))
+const pingsMax = 10_000
+const startTimeoutMs = 30_000
+const ping = (url: string) => engines.redis.ping(new URL(url))
 
-test('A private engine answers under its URL until it is disposed of', { skip }, async () => {
+test('A private engine responds at its URL until it is disposed of', { skip }, async () => {
   const engine = await startPrivateEngine('redis')
-  await greet(engine.url)
+  await ping(engine.url)
   await engine.dispose()
-  await assert.rejects(greet(engine.url), /is not reached/)
+  await assert.rejects(ping(engine.url), /cannot be reached/)
 })
 
-test('A private engine comes back under its URL after it was killed or stopped', { skip }, async () => {
+test('A private engine that was killed or stopped restarts at the same URL', { skip }, async () => {
   const engine = await startPrivateEngine('redis')
   for (const end of [engine.kill, engine.stop]) {
     await end()
-    await assert.rejects(greet(engine.url), /is not reached/)
+    await assert.rejects(ping(engine.url), /cannot be reached/)
     await engine.restart()
-    await greet(engine.url)
+    await ping(engine.url)
   }
   await engine.dispose()
 })
 
-test('A private engine that pauses answers nothing until it resumes', { skip }, async () => {
+test('A paused private engine does not respond until it is resumed', { skip }, async () => {
   const engine = await startPrivateEngine('redis')
   engine.pause()
-  await assert.rejects(greet(engine.url), /does not answer/)
+  await assert.rejects(ping(engine.url), /does not respond/)
   engine.resume()
-  await greet(engine.url)
+  await ping(engine.url)
   engine.pause()
   await engine.dispose()
-  await assert.rejects(greet(engine.url), /is not reached/)
+  await assert.rejects(ping(engine.url), /cannot be reached/)
 })
 
-test('Two private engines of a kind do not meet', { skip }, async () => {
+test('Two private instances of one engine are independent', { skip }, async () => {
   const [one, other] = await Promise.all([startPrivateEngine('redis'), startPrivateEngine('redis')])
   assert.notEqual(one.url, other.url)
   await one.kill()
-  await greet(other.url)
+  await ping(other.url)
   await Promise.all([one.dispose(), other.dispose()])
 })
 
-test('A private engine ends with the process that started it, even when that is killed', {
+test('A private engine ends with the process that started it, even if that is killed', {
   skip,
 }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-private-'))
@@ -67,13 +67,13 @@ test('A private engine ends with the process that started it, even when that is 
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const url = String(
-    (await once(child.stdout, 'data', { signal: AbortSignal.timeout(startsWithinMs) }))[0],
+    (await once(child.stdout, 'data', { signal: AbortSignal.timeout(startTimeoutMs) }))[0],
   ).trim()
-  await greet(url)
+  await ping(url)
   child.kill('SIGKILL')
   await once(child, 'exit')
-  // The kernel ends it a moment after its parent.
+  // The kernel kills it shortly after its parent.
   await assert.rejects(async () => {
-    for (let greetings = 0; greetings < greetingsMax; greetings++) await greet(url)
-  }, /is not reached|ends the connection/)
+    for (let pings = 0; pings < pingsMax; pings++) await ping(url)
+  }, /cannot be reached|closes the connection/)
 })

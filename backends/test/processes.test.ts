@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { isRunning, start, stop } from '../src/processes.ts'
 import type { Program } from '../src/processes.ts'
 
-test('A program that was started runs until it is stopped, and starting it again leaves it as it is', async (t) => {
+test('A started program runs until it is stopped, and a second start changes nothing', async (t) => {
   const { folder, program } = world(t, 'touch up; sleep 600')
   await start(program, folder)
   const id = readFileSync(join(folder, 'sleeper.pid'), 'utf8')
@@ -19,7 +19,7 @@ test('A program that was started runs until it is stopped, and starting it again
   assert.equal(await stop(program, folder), false)
 })
 
-test('What a program has started ends with it when it is killed', async (t) => {
+test('The children of a program are killed with it', async (t) => {
   const { folder, program } = world(t, 'sleep 600 & echo $! > child; touch up; wait')
   await start(program, folder)
   const child = readFileSync(join(folder, 'child'), 'utf8').trim()
@@ -29,14 +29,14 @@ test('What a program has started ends with it when it is killed', async (t) => {
   assert.match(status, /State:\tZ/)
 })
 
-test('A program that ends at once is started again', async (t) => {
+test('A program that exits at once is started again', async (t) => {
   const { folder, program } = world(t, 'if [ -e tried ]; then touch up; sleep 600; fi; touch tried')
   await start(program, folder)
   assert.equal(isRunning(program, folder), true)
   await stop(program, folder)
 })
 
-test('A program that never starts is told with the end of what it printed', async (t) => {
+test('A program that never starts is reported with the end of its log', async (t) => {
   const { folder, program } = world(t, 'echo first; echo "no space left" >&2; exit 1')
   await assert.rejects(
     start(program, folder),
@@ -44,19 +44,19 @@ test('A program that never starts is told with the end of what it printed', asyn
   )
 })
 
-test('A program that there is not is told so', async (t) => {
+test('A program that does not exist is reported', async (t) => {
   const { folder, program } = world(t, '')
   await assert.rejects(start({ ...program, command: '/nowhere/at-all' }, folder), /ENOENT/)
 })
 
-test('A process that has the id of an earlier one is not taken for it, and not stopped', async (t) => {
+test('A process with the reused id of an earlier one is neither mistaken for it nor stopped', async (t) => {
   const { folder, program } = world(t, '')
   writeFileSync(join(folder, 'sleeper.pid'), `${process.pid} 1\n`)
   assert.equal(isRunning(program, folder), false)
   assert.equal(await stop(program, folder), false)
 })
 
-/** A shell script as a program; it is ready when there is a file `up`. */
+/** A shell script as a program, which is ready when the file `up` exists. */
 function world(t: TestContext, script: string): { folder: string; program: Program } {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-processes-'))
   const program: Program = {

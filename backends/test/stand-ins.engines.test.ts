@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MongoClient } from 'mongodb'
-import { notHere } from '../src/index.ts'
+import { skipReason } from '../src/index.ts'
 
 const writers = 50
 const rounds = 10
 const mongodb = process.env.ENGINE_MONGODB
 const dynamodb = process.env.ENGINE_DYNAMODB
 
-test('Of 50 updates at once under one condition MongoDB makes one', {
-  skip: notHere('mongodb'),
+test('Of 50 concurrent updates with one condition MongoDB applies one', {
+  skip: skipReason('mongodb'),
 }, async (t) => {
   const client = await new MongoClient(String(mongodb)).connect()
   const database = client.db(`stand_in_${crypto.randomUUID().slice(0, 8)}`)
@@ -28,8 +28,8 @@ test('Of 50 updates at once under one condition MongoDB makes one', {
   assert.equal((await guids.findOne({ _id: 'a' }))?.version, 1)
 })
 
-test('Of 50 transactions at once under one condition DynamoDB makes one, 10 times', {
-  skip: notHere('dynamodb'),
+test('Of 50 concurrent transactions with one condition DynamoDB commits one, 10 times', {
+  skip: skipReason('dynamodb'),
 }, async (t) => {
   const table = `stand-in-${crypto.randomUUID()}`
   await call('CreateTable', {
@@ -56,7 +56,7 @@ test('Of 50 transactions at once under one condition DynamoDB makes one, 10 time
   }
 })
 
-/** Neither imitation nor emulator looks at the signature. */
+/** Neither moto nor DynamoDB Local verifies the signature. */
 async function call(operation: string, body: unknown): Promise<number> {
   const response = await fetch(`http://${new URL(String(dynamodb)).host}/`, {
     method: 'POST',

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { notHere, variableOf } from '@quintet/backends'
+import { skipReason, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { migrateUp, withMigrator } from '@quintet/chassis/database'
 import { MongoClient } from 'mongodb'
@@ -66,7 +66,7 @@ async function dropOnMongo(server: string, name: string): Promise<void> {
 
 /** The address of an engine that is here; where it is not, a test says so by being skipped under its name. */
 export function engineUrl(name: EngineName): string | undefined {
-  const reason = notHere(name)
+  const reason = skipReason(name)
   if (reason === false) return process.env[variableOf(name)]
   test(reason, { skip: true }, () => {})
   return undefined

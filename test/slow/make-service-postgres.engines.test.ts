@@ -17,7 +17,7 @@ if (server !== undefined) {
     const tests = globSync(`services/${name}/test/**/*.engines.test.ts`, { cwd: copy.folder })
     assert.equal(tests.length, 1)
     const output = await copy.execute('node', ['--test', ...tests], { ENGINE_POSTGRES: server })
-    assert.doesNotMatch(output, /is not here/)
+    assert.doesNotMatch(output, /is not available/)
   })
 
   test('The commands of docs/adding-a-service.md test a made service on PostgreSQL, migrate it and examine it', async () => {

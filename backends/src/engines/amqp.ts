@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
-import { ownedFolder } from '../processes.ts'
+import { makeOwnedFolder } from '../processes.ts'
 import type { Program } from '../processes.ts'
 
 const user = 'rabbitmq'
@@ -17,15 +17,15 @@ export const amqp: Engine = {
   missingPackages: () => (find('rabbitmq-server', programFolders) === undefined ? ['rabbitmq-server'] : []),
   install: async () => {},
   prepare: async (place) => {
-    ownedFolder(join(place.folder, 'data'), user)
+    makeOwnedFolder(join(place.folder, 'data'), user)
     writeFileSync(configFile(place), config(place))
   },
   programs: (place) => [portMapper(place), broker(place)],
   url: (port) => `amqp://quintet:quintet@127.0.0.1:${port}`,
-  greet: greetAmqp,
+  ping: pingAmqp,
 }
 
-/** Erlang's register of nodes: one of our own, so that it ends with the broker and meets no other. */
+/** Erlang's port mapper; a private one, so that it ends with the broker and conflicts with no other. */
 function portMapper({ ports: [, , port] }: Place): Program {
   return {
     name: 'epmd',
@@ -34,11 +34,11 @@ function portMapper({ ports: [, , port] }: Place): Program {
     env: { ERL_EPMD_ADDRESS: '127.0.0.1' },
     user,
     ready: async () => {
-      const names = Buffer.from([0, 1, 'n'.charCodeAt(0)])
+      const namesRequest = Buffer.from([0, 1, 'n'.charCodeAt(0)])
       await exchange(new URL(`epmd://127.0.0.1:${port}`), {
         standardPort: 4369,
-        hello: names,
-        complete: (answer) => answer.length >= 4,
+        request: namesRequest,
+        isComplete: (response) => response.length >= 4,
       })
     },
   }
@@ -67,7 +67,7 @@ function broker(place: Place): Program {
       ERL_EPMD_ADDRESS: '127.0.0.1',
     },
     user,
-    ready: () => greetAmqp(new URL(amqp.url(port))),
+    ready: () => pingAmqp(new URL(amqp.url(port))),
   }
 }
 
@@ -87,15 +87,14 @@ function config({ ports: [port] }: Place): string {
   ].join('\n')
 }
 
-/** The broker answers the protocol's header with `connection.start`. */
-async function greetAmqp(url: URL): Promise<void> {
+/** The broker responds to the protocol header with `connection.start`. */
+async function pingAmqp(url: URL): Promise<void> {
   const header = Buffer.from([...Buffer.from('AMQP'), 0, 0, 9, 1])
-  const answer = await exchange(url, {
+  const response = await exchange(url, {
     standardPort: 5672,
-    hello: header,
-    complete: (bytes) => bytes.length >= 11,
+    request: header,
+    isComplete: (bytes) => bytes.length >= 11,
   })
   const start = Buffer.from([0, 10, 0, 10])
-  if (!answer.subarray(7, 11).equals(start))
-    throw new Error(`${url.host} speaks something else than AMQP 0-9-1`)
+  if (!response.subarray(7, 11).equals(start)) throw new Error(`${url.host} is not a server of AMQP 0-9-1`)
 }

@@ -2,12 +2,12 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
-import { exchange, numberBytes } from '../handshake.ts'
+import { exchange, bigEndian } from '../handshake.ts'
 import type { Program } from '../processes.ts'
 
 const sources = new URL('kafka/', import.meta.url).pathname
-const installedWithinMs = 600_000
-const preparedWithinMs = 60_000
+const installTimeoutMs = 600_000
+const prepareTimeoutMs = 60_000
 const javaVersionMin = 17
 
 export const kafka: Engine = {
@@ -23,24 +23,24 @@ export const kafka: Engine = {
   prepare,
   programs: (place) => [broker(place)],
   url: (port) => `kafka://127.0.0.1:${port}`,
-  greet: greetKafka,
+  ping: pingKafka,
 }
 
 async function install(tools: string): Promise<void> {
   const pom = join(sources, 'pom.xml')
   const installed = join(tools, 'kafka', 'installed')
-  const wanted = readFileSync(pom, 'utf8')
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
+  const required = readFileSync(pom, 'utf8')
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === required) return
   await checkJava()
   const words = ['-q', '-B', '-f', pom, 'dependency:copy-dependencies', '-DincludeScope=runtime']
   await execute(locate('mvn'), [...words, `-DoutputDirectory=${join(tools, 'kafka', 'lib')}`], {
-    timeoutMs: installedWithinMs,
+    timeoutMs: installTimeoutMs,
   })
-  writeFileSync(installed, wanted)
+  writeFileSync(installed, required)
 }
 
 async function checkJava(): Promise<void> {
-  const printed = await execute(locate('java'), ['--version'], { timeoutMs: preparedWithinMs })
+  const printed = await execute(locate('java'), ['--version'], { timeoutMs: prepareTimeoutMs })
   const version = Number(/\b(\d+)(\.\d+)*\b/.exec(printed)?.[1])
   if (!(version >= javaVersionMin))
     throw new Error(`It needs Java ${javaVersionMin} or newer, not ${version}.`)
@@ -53,7 +53,7 @@ async function prepare(place: Place): Promise<void> {
   const cluster = crypto.randomUUID().replaceAll('-', '').slice(0, 22)
   const words = ['-cp', classPath(place), 'kafka.tools.StorageTool', 'format', '--ignore-formatted']
   await execute(locate('java'), [...words, '-t', cluster, '-c', settingsFile(place)], {
-    timeoutMs: preparedWithinMs,
+    timeoutMs: prepareTimeoutMs,
   })
 }
 
@@ -72,7 +72,7 @@ function broker(place: Place): Program {
       'kafka.Kafka',
       settingsFile(place),
     ],
-    ready: () => greetKafka(new URL(kafka.url(place.ports[0]))),
+    ready: () => pingKafka(new URL(kafka.url(place.ports[0]))),
   }
 }
 
@@ -85,8 +85,8 @@ function settingsFile({ folder }: Place): string {
 }
 
 /**
- * Topics come of an administrator's call alone, so that a misspelt name is told. One node is all the replicas there
- * are. After a crash it is taken in again when its old session has ended, which need not be long for a single node.
+ * Topics are not created automatically, so that a misspelt name is an error. One node means replication 1. After a crash the
+ * node can register again once its old session has expired, so the session timeout is short.
  */
 function settings({ folder, ports: [port, controllerPort] }: Place): string {
   const values = {
@@ -115,17 +115,17 @@ function settings({ folder, ports: [port, controllerPort] }: Place): string {
     .join('')
 }
 
-/** Asks which versions of its protocol it speaks, which it answers when it serves. */
-async function greetKafka(url: URL): Promise<void> {
+/** Sends ApiVersions, to which a broker responds once it serves requests. */
+async function pingKafka(url: URL): Promise<void> {
   const apiVersions = Buffer.from([0, 18, 0, 0])
-  const correlation = numberBytes(0x51_75_69_6e)
+  const correlation = bigEndian(0x51_75_69_6e)
   const clientId = Buffer.from([0, 2, ...Buffer.from('up')])
   const request = Buffer.concat([apiVersions, correlation, clientId])
-  const answer = await exchange(url, {
+  const response = await exchange(url, {
     standardPort: 9092,
-    hello: Buffer.concat([numberBytes(request.length), request]),
-    complete: (bytes) => bytes.length >= 10,
+    request: Buffer.concat([bigEndian(request.length), request]),
+    isComplete: (bytes) => bytes.length >= 10,
   })
-  if (!answer.subarray(4, 8).equals(correlation) || answer.readInt16BE(8) !== 0)
-    throw new Error(`${url.host} speaks something else than Kafka's protocol`)
+  if (!response.subarray(4, 8).equals(correlation) || response.readInt16BE(8) !== 0)
+    throw new Error(`${url.host} is not a server of Kafka's protocol`)
 }

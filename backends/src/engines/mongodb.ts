@@ -7,14 +7,14 @@ import type { Program } from '../processes.ts'
 import { postgres, postgresProgram, preparePostgres } from './postgres.ts'
 
 const sources = new URL('ferretdb/', import.meta.url).pathname
-const installedWithinMs = 900_000
+const installTimeoutMs = 900_000
 const opMessage = 2013
 
 export const mongodb: Engine = {
   name: 'mongodb',
   title: 'MongoDB',
   native:
-    'FerretDB built with Go, on a PostgreSQL of its own, which stands in for MongoDB: no transactions, no TTL indexes',
+    'FerretDB built with Go, on a PostgreSQL of its own, a stand-in for MongoDB: no transactions, no TTL indexes',
   ports: [17017, 17018],
   missingPackages: () => [...(find('go') === undefined ? ['golang-go'] : []), ...postgres.missingPackages()],
   install,
@@ -24,20 +24,20 @@ export const mongodb: Engine = {
   },
   programs: (place) => [postgresProgram(storage(place)), server(place)],
   url: (port) => `mongodb://127.0.0.1:${port}/quintet?directConnection=true`,
-  greet: greetMongodb,
+  ping: pingMongodb,
 }
 
 const setUp = "CREATE ROLE quintet LOGIN PASSWORD 'quintet';\nCREATE DATABASE quintet OWNER quintet;\n"
 
 async function install(tools: string): Promise<void> {
   const installed = join(tools, 'ferretdb.installed')
-  const wanted = ['go.mod', 'main.go'].map((file) => readFileSync(join(sources, file), 'utf8')).join('')
-  if (existsSync(installed) && readFileSync(installed, 'utf8') === wanted) return
+  const required = ['go.mod', 'main.go'].map((file) => readFileSync(join(sources, file), 'utf8')).join('')
+  if (existsSync(installed) && readFileSync(installed, 'utf8') === required) return
   await execute(locate('go'), ['build', '-trimpath', '-o', join(tools, 'ferretdb'), '.'], {
     cwd: sources,
-    timeoutMs: installedWithinMs,
+    timeoutMs: installTimeoutMs,
   })
-  writeFileSync(installed, wanted)
+  writeFileSync(installed, required)
 }
 
 function server({ folder, tools, ports: [port, storagePort] }: Place): Program {
@@ -46,7 +46,7 @@ function server({ folder, tools, ports: [port, storagePort] }: Place): Program {
     command: join(tools, 'ferretdb'),
     args: ['-listen', `127.0.0.1:${port}`, '-postgres', postgres.url(storagePort ?? 0)],
     cwd: folder,
-    ready: () => greetMongodb(new URL(mongodb.url(port))),
+    ready: () => pingMongodb(new URL(mongodb.url(port))),
   }
 }
 
@@ -54,19 +54,19 @@ function storage({ folder, tools, ports: [, port = 0] }: Place): Place {
   return { folder, tools, ports: [port] }
 }
 
-/** A member of a replica set that is no primary takes no writes yet. */
-async function greetMongodb(url: URL): Promise<void> {
-  const answer = await exchange(url, {
+/** Sends `hello`, and requires a primary, since other members of a replica set accept no writes. */
+async function pingMongodb(url: URL): Promise<void> {
+  const response = await exchange(url, {
     standardPort: 27017,
-    hello: hello(),
-    complete: (bytes) => bytes.length >= 16 && bytes.length >= bytes.readInt32LE(0),
+    request: helloCommand(),
+    isComplete: (bytes) => bytes.length >= 16 && bytes.length >= bytes.readInt32LE(0),
   })
-  if (!answer.includes('\x08isWritablePrimary\0\x01', 0, 'latin1'))
-    throw new Error(`${url.host} takes no writes: it is no primary`)
+  if (!response.includes('\x08isWritablePrimary\0\x01', 0, 'latin1'))
+    throw new Error(`${url.host} accepts no writes: it is not a primary`)
 }
 
-/** The command `{hello: 1, $db: 'admin'}` as its wire protocol has it. */
-function hello(): Buffer {
+/** The command `{hello: 1, $db: 'admin'}` in the wire protocol. */
+function helloCommand(): Buffer {
   const elements = Buffer.from('\x10hello\0\x01\0\0\0\x02$db\0\x06\0\0\0admin\0\0', 'latin1')
   const bson = Buffer.concat([littleEndian(elements.length + 4), elements])
   const body = Buffer.concat([littleEndian(0), Buffer.from([0]), bson])

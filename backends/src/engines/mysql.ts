@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
-import { ownedFolder } from '../processes.ts'
+import { makeOwnedFolder } from '../processes.ts'
 import type { Program } from '../processes.ts'
 
 const user = 'mysql'
 const setUpFile = new URL('mysql.sql', import.meta.url)
-const preparedWithinMs = 120_000
-const greetingOfVersion = 10
+const prepareTimeoutMs = 120_000
+const protocolVersion = 10
 
 export const mysql: Engine = {
   name: 'mysql',
@@ -21,23 +21,23 @@ export const mysql: Engine = {
   prepare: prepareMysql,
   programs: (place) => [mysqlProgram(place)],
   url: (port) => `mysql://quintet:quintet@127.0.0.1:${port}/quintet`,
-  greet: greetMysql,
+  ping: pingMysql,
 }
 
 async function prepareMysql({ folder }: Place): Promise<void> {
   copyFileSync(setUpFile, join(folder, 'mysql.sql'))
-  const store = join(folder, 'data')
-  if (existsSync(store)) return
-  const parent = ownedFolder(join(folder, 'making'), user)
-  const made = join(parent, 'data')
-  rmSync(made, { recursive: true, force: true })
-  const words = ['--no-defaults', `--datadir=${made}`, '--skip-test-db']
-  await execute(locate('mariadb-install-db'), words, { user, cwd: parent, timeoutMs: preparedWithinMs })
-  renameSync(made, store)
+  const data = join(folder, 'data')
+  if (existsSync(data)) return
+  const parent = makeOwnedFolder(join(folder, 'initializing'), user)
+  const newData = join(parent, 'data')
+  rmSync(newData, { recursive: true, force: true })
+  const words = ['--no-defaults', `--datadir=${newData}`, '--skip-test-db']
+  await execute(locate('mariadb-install-db'), words, { user, cwd: parent, timeoutMs: prepareTimeoutMs })
+  renameSync(newData, data)
   rmSync(parent, { recursive: true })
 }
 
-/** Its socket is a relative path, which it takes from its store: the whole path could be longer than sockets allow. */
+/** The path of the socket is relative to the data folder, since an absolute one could exceed the limit for sockets. */
 function mysqlProgram({ folder, ports: [port] }: Place): Program {
   return {
     name: 'mysql',
@@ -56,17 +56,17 @@ function mysqlProgram({ folder, ports: [port] }: Place): Program {
       '--innodb-flush-log-at-trx-commit=1',
     ],
     user,
-    ready: () => greetMysql(new URL(mysql.url(port))),
+    ready: () => pingMysql(new URL(mysql.url(port))),
   }
 }
 
-/** The server speaks first. */
-async function greetMysql(url: URL): Promise<void> {
-  const answer = await exchange(url, {
+/** Reads the server's greeting; in this protocol the server sends first. */
+async function pingMysql(url: URL): Promise<void> {
+  const response = await exchange(url, {
     standardPort: 3306,
-    hello: Buffer.alloc(0),
-    complete: (bytes) => bytes.length > 4,
+    request: Buffer.alloc(0),
+    isComplete: (bytes) => bytes.length > 4,
   })
-  if (answer[4] !== greetingOfVersion)
-    throw new Error(`${url.host} refuses: ${answer.subarray(7).toString()}`)
+  if (response[4] !== protocolVersion)
+    throw new Error(`${url.host} rejects the connection: ${response.subarray(7).toString()}`)
 }

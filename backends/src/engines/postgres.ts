@@ -2,13 +2,13 @@ import { existsSync, globSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
-import { exchange, numberBytes } from '../handshake.ts'
-import { ownedFolder } from '../processes.ts'
+import { exchange, bigEndian } from '../handshake.ts'
+import { makeOwnedFolder } from '../processes.ts'
 import type { Program } from '../processes.ts'
 
 const user = 'postgres'
 const setUpFile = new URL('postgres.sql', import.meta.url)
-const preparedWithinMs = 120_000
+const prepareTimeoutMs = 120_000
 const protocolVersion = 196_608
 
 export const postgres: Engine = {
@@ -21,36 +21,36 @@ export const postgres: Engine = {
   prepare: (place) => preparePostgres(place, readFileSync(setUpFile, 'utf8')),
   programs: (place) => [postgresProgram(place)],
   url: (port) => `postgres://quintet:quintet@127.0.0.1:${port}/quintet`,
-  greet: greetPostgres,
+  ping: pingPostgres,
 }
 
 /**
- * Lays out a store, and runs these statements, one a line, before anybody can connect: roles need no superuser with a
- * password. The store gets its place when all of that is done.
+ * Initializes a data folder, and executes these statements, one per line, before clients can connect, so that no superuser needs
+ * a password. The folder is renamed to its place when it is complete.
  */
 export async function preparePostgres({ folder }: Place, statements: string): Promise<void> {
-  const store = join(folder, 'data')
-  if (existsSync(store)) return
-  const parent = ownedFolder(join(folder, 'making'), user)
-  const made = join(parent, 'data')
-  const options = { user, cwd: parent, timeoutMs: preparedWithinMs }
-  rmSync(made, { recursive: true, force: true })
+  const data = join(folder, 'data')
+  if (existsSync(data)) return
+  const parent = makeOwnedFolder(join(folder, 'initializing'), user)
+  const newData = join(parent, 'data')
+  const options = { user, cwd: parent, timeoutMs: prepareTimeoutMs }
+  rmSync(newData, { recursive: true, force: true })
   const layout = ['--username=postgres', '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C.UTF-8']
   const passwordless = ['--auth-local=reject', '--auth-host=scram-sha-256']
   await execute(
     locate('initdb', programFolders()),
-    ['-D', made, ...layout, ...passwordless, '--no-sync'],
+    ['-D', newData, ...layout, ...passwordless, '--no-sync'],
     options,
   )
-  await execute(locate('postgres', programFolders()), ['--single', '-D', made, 'postgres'], {
+  await execute(locate('postgres', programFolders()), ['--single', '-D', newData, 'postgres'], {
     ...options,
     input: statements,
   })
-  renameSync(made, store)
+  renameSync(newData, data)
   rmSync(parent, { recursive: true })
 }
 
-/** With the settings that durable answers need: `fsync` and `synchronous_commit` stay on, as they are by default. */
+/** `fsync` and `synchronous_commit` are on, which durability requires; they are on by default as well. */
 export function postgresProgram({ folder, ports: [port] }: Place): Program {
   const settings = {
     port,
@@ -70,20 +70,21 @@ export function postgresProgram({ folder, ports: [port] }: Place): Program {
     ],
     user,
     stopSignal: 'SIGINT',
-    ready: () => greetPostgres(new URL(postgres.url(port))),
+    ready: () => pingPostgres(new URL(postgres.url(port))),
   }
 }
 
-/** It asks for the password, or says why it takes nobody yet. */
-async function greetPostgres(url: URL): Promise<void> {
+/** Sends a startup message; the server responds with an authentication request, or with the reason to reject it. */
+async function pingPostgres(url: URL): Promise<void> {
   const parameters = Buffer.from(`user\0${url.username || 'postgres'}\0\0`)
-  const body = Buffer.concat([numberBytes(protocolVersion), parameters])
-  const answer = await exchange(url, {
+  const body = Buffer.concat([bigEndian(protocolVersion), parameters])
+  const response = await exchange(url, {
     standardPort: 5432,
-    hello: Buffer.concat([numberBytes(body.length + 4), body]),
-    complete: (bytes) => bytes.length >= 5 && bytes.length > bytes.readUInt32BE(1),
+    request: Buffer.concat([bigEndian(body.length + 4), body]),
+    isComplete: (bytes) => bytes.length >= 5 && bytes.length > bytes.readUInt32BE(1),
   })
-  if (answer.toString('latin1', 0, 1) !== 'R') throw new Error(`${url.host} refuses: ${textOf(answer)}`)
+  if (response.toString('latin1', 0, 1) !== 'R')
+    throw new Error(`${url.host} rejects the connection: ${textOf(response)}`)
 }
 
 function textOf(error: Buffer): string {
@@ -97,7 +98,7 @@ function textOf(error: Buffer): string {
   )
 }
 
-/** The newest version first; Debian keeps the server's programs out of the way. */
+/** Debian's folders for the server's programs, which are not in PATH; the newest version first. */
 function programFolders(): string[] {
   const found = globSync('/usr/lib/postgresql/*/bin/initdb').map((file) => dirname(file))
   return found.toSorted((one, other) => other.localeCompare(one, 'en', { numeric: true }))

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
-import { ownedFolder } from '../processes.ts'
+import { makeOwnedFolder } from '../processes.ts'
 import type { Program } from '../processes.ts'
 
 const user = 'redis'
@@ -15,14 +15,14 @@ export const redis: Engine = {
   missingPackages: () => (find('redis-server') === undefined ? ['redis-server'] : []),
   install: async () => {},
   prepare: async ({ folder }) => {
-    ownedFolder(join(folder, 'data'), user)
+    makeOwnedFolder(join(folder, 'data'), user)
   },
   programs: (place) => [redisProgram(place)],
   url: (port) => `redis://127.0.0.1:${port}`,
-  greet: greetRedis,
+  ping: pingRedis,
 }
 
-/** A cache: it keeps nothing, and evicts only what has a time to live, so that markers stay. */
+/** As a cache: without persistence; it evicts only keys with a time to live, so that markers stay. */
 function redisProgram({ folder, ports: [port] }: Place): Program {
   const settings = {
     bind: '127.0.0.1',
@@ -38,17 +38,17 @@ function redisProgram({ folder, ports: [port] }: Place): Program {
     command: locate('redis-server'),
     args: Object.entries(settings).flatMap(([key, value]) => [`--${key}`, String(value)]),
     user,
-    ready: () => greetRedis(new URL(redis.url(port))),
+    ready: () => pingRedis(new URL(redis.url(port))),
   }
 }
 
-/** One that wants a password answers too. */
-async function greetRedis(url: URL): Promise<void> {
+/** Sends PING; an error that demands authentication is a response as well. */
+async function pingRedis(url: URL): Promise<void> {
   const bytes = await exchange(url, {
     standardPort: 6379,
-    hello: Buffer.from('PING\r\n'),
-    complete: (answer) => answer.includes('\r\n'),
+    request: Buffer.from('PING\r\n'),
+    isComplete: (response) => response.includes('\r\n'),
   })
-  const answer = bytes.toString().trim()
-  if (!/^(\+PONG|-NOAUTH)/.test(answer)) throw new Error(`${url.host} refuses: ${answer}`)
+  const response = bytes.toString().trim()
+  if (!/^(\+PONG|-NOAUTH)/.test(response)) throw new Error(`${url.host} rejects the connection: ${response}`)
 }

@@ -1,7 +1,7 @@
-// Command ferretdb serves the MongoDB wire protocol from PostgreSQL by FerretDB, one command after the other.
+// Command ferretdb serves the MongoDB wire protocol from PostgreSQL by FerretDB, one command at a time.
 //
-// FerretDB 1 reads a document and then writes it, with nothing that holds it between, so that two conditional updates
-// at the same time could both succeed, which MongoDB rules out. Commands that take turns cannot do that.
+// FerretDB 1 reads a document and then writes it, without a lock, so that two concurrent conditional updates could both
+// succeed, which MongoDB excludes. Commands that are serialized cannot.
 package main
 
 import (
@@ -22,16 +22,16 @@ import (
 )
 
 const (
-	headerBytes  = 16
-	messageMax   = 48_000_000 // MongoDB's own maximum
-	opMessage    = 2013       // the kind of message whose first field is flags
-	flagNoAnswer = 1 << 1     // "more to come": the client waits for no answer
+	headerBytes    = 16
+	messageMax     = 48_000_000 // MongoDB's own maximum
+	opMessage      = 2013       // OP_MSG, whose first field is its flags
+	flagMoreToCome = 1 << 1     // the client expects no response
 )
 
 func main() {
 	address := flag.String("listen", "127.0.0.1:17017", "where clients connect")
 	socket := flag.String("socket", "ferretdb.sock", "a path for FerretDB's own socket")
-	database := flag.String("postgres", "", "the URL of the PostgreSQL database that keeps everything")
+	database := flag.String("postgres", "", "the URL of the PostgreSQL database with the data")
 	flag.Parse()
 	if err := serve(*address, *socket, *database); err != nil {
 		log.Fatal(err)
@@ -58,24 +58,24 @@ func serve(address, socket, database string) error {
 		return err
 	}
 	go acceptAll(listener, socket)
-	log.Printf("FerretDB answers at %s", address)
+	log.Printf("FerretDB listens on %s", address)
 	err = ferret.Run(ctx)
 	return err
 }
 
 func acceptAll(listener net.Listener, socket string) {
-	var turn sync.Mutex
+	var mutex sync.Mutex
 	for {
 		client, err := listener.Accept()
 		if err != nil {
 			return
 		}
-		go relay(client, socket, &turn)
+		go relay(client, socket, &mutex)
 	}
 }
 
-// relay carries the messages of one client, each with its answer, until either side ends.
-func relay(client net.Conn, socket string, turn *sync.Mutex) {
+// relay forwards the messages of one client, and the response to each, until either side closes.
+func relay(client net.Conn, socket string, mutex *sync.Mutex) {
 	defer client.Close()
 	server, err := net.Dial("unix", socket)
 	if err != nil {
@@ -87,24 +87,24 @@ func relay(client net.Conn, socket string, turn *sync.Mutex) {
 		if err != nil {
 			return
 		}
-		answer, err := ask(server, request, turn)
+		response, err := roundTrip(server, request, mutex)
 		if err != nil {
 			return
 		}
-		if _, err := client.Write(answer); err != nil {
+		if _, err := client.Write(response); err != nil {
 			return
 		}
 	}
 }
 
-// ask holds the turn from the whole request to the whole answer; a slow client holds up nobody.
-func ask(server net.Conn, request []byte, turn *sync.Mutex) ([]byte, error) {
-	turn.Lock()
-	defer turn.Unlock()
+// roundTrip holds the mutex from a complete request to a complete response, so that a slow client blocks no other.
+func roundTrip(server net.Conn, request []byte, mutex *sync.Mutex) ([]byte, error) {
+	mutex.Lock()
+	defer mutex.Unlock()
 	if _, err := server.Write(request); err != nil {
 		return nil, err
 	}
-	if wantsNoAnswer(request) {
+	if expectsNoResponse(request) {
 		return nil, nil
 	}
 	return readMessage(server)
@@ -125,8 +125,8 @@ func readMessage(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-func wantsNoAnswer(request []byte) bool {
+func expectsNoResponse(request []byte) bool {
 	return binary.LittleEndian.Uint32(request[12:]) == opMessage &&
 		len(request) >= headerBytes+4 &&
-		binary.LittleEndian.Uint32(request[headerBytes:])&flagNoAnswer != 0
+		binary.LittleEndian.Uint32(request[headerBytes:])&flagMoreToCome != 0
 }

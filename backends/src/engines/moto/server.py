@@ -1,7 +1,7 @@
-"""Serves moto's DynamoDB on loopback, one request after the other.
+"""Serves moto's DynamoDB on loopback, one request at a time.
 
-moto checks a condition and then writes, with nothing that holds the table between, so that two conditional writes at
-the same time could both succeed, which DynamoDB rules out. Requests that take turns cannot do that.
+moto checks a condition and then writes, without a lock on the table, so that two concurrent conditional writes could
+both succeed, which DynamoDB excludes. Requests that are serialized cannot.
 """
 
 import io
@@ -12,20 +12,20 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
 
-class OneAtATime:
+class SerialApplication:
     def __init__(self, app):
         self.app = app
-        self.turn = Lock()
+        self.lock = Lock()
 
     def __call__(self, environ, start_response):
-        # The body is read before the turn comes, so that a slow client holds up nobody.
+        # The body is read before the lock is acquired, so that a slow client blocks no other.
         length = int(environ.get("CONTENT_LENGTH") or 0)
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
-        with self.turn:
+        with self.lock:
             return list(self.app(environ, start_response))
 
 
-class Quiet(WSGIRequestHandler):
+class QuietRequestHandler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_):
@@ -33,5 +33,5 @@ class Quiet(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
-    app = OneAtATime(DomainDispatcherApplication(create_backend_app))
-    run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=Quiet)
+    app = SerialApplication(DomainDispatcherApplication(create_backend_app))
+    run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=QuietRequestHandler)
