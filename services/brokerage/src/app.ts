@@ -1,10 +1,8 @@
-import { systemClock } from '@quintet/chassis/clock'
-import type { Clock } from '@quintet/chassis/clock'
 import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { closeWithApp, partsOf } from '@quintet/chassis/resource'
+import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { createLogger } from '@quintet/chassis/telemetry'
-import type { Logger } from '@quintet/chassis/telemetry'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
@@ -16,11 +14,13 @@ import { openStorage } from './storage.ts'
 /** The composition root of the brokerage: it closes everything that it opens. */
 export async function createBrokerageApp(
   config: BrokerageConfig,
-  parts: Partial<BrokerageParts> = {},
+  given: Partial<ServiceParts> = {},
 ): Promise<App> {
-  const { clock = systemClock, logger = createLogger({ service: 'brokerage', level: config.LOG_LEVEL }) } =
-    parts
+  await using opened = new AsyncDisposableStack()
+  const parts = partsOf('brokerage', config, given)
+  const { clock, logger } = parts
   const storage = await openStorage(config.BROKERAGE_DATABASE_URL, config.CACHE_URL)
+  opened.defer(storage.close)
   const { accounts } = storage
   const market = createMarket({
     open: config.MARKET_OPEN,
@@ -39,18 +39,13 @@ export async function createBrokerageApp(
     title: 'Brokerage',
     description:
       'Accounts that buy and sell shares, exactly and serially. Amounts are exact decimals: JSON numbers that may have more digits than a double. Requests may send them as strings too.',
-    logger,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
+    ...parts,
   })
   const marketClock = config.MARKET_CLOCK
   brokerageRoutes(app, { accounts, orderProcessor, market, idempotency, clock, marketClock })
-  const sweeper = startSweeper([idempotency.sweep], logger)
-  app.addHook('onClose', async () => {
-    await sweeper.stop()
-    await storage.close()
-  })
+  opened.defer(startSweeper([idempotency.sweep], logger).stop)
+  closeWithApp(app, opened)
   return app
 }
-
-type BrokerageParts = { clock: Clock; logger: Logger }
