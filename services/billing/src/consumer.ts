@@ -10,9 +10,9 @@ import type { OrderStore } from './order-store.ts'
 const retryAfterMs = 500
 
 /**
- * Makes one order of each message, however often it comes. The messages of a batch are stored as units of their own that
- * share a commit, so that each fares on its own. While the database is away they wait here, since that is no fault of
- * theirs which should bring them among the dead letters; `stopping` ends the wait.
+ * Makes one order of each message, however often it is delivered. The messages of a batch are units of their own that share a
+ * commit, so that each succeeds or fails alone. While the database is unavailable they wait here, since it is no fault of the
+ * message that should make it a dead letter; `stopping` ends the wait.
  */
 export function createOrderHandler({
   orders,
@@ -29,7 +29,7 @@ export function createOrderHandler({
       try {
         return await apply(id, order)
       } catch (error) {
-        if (!isAway(error) || stopping.aborted) throw error
+        if (!isUnavailable(error) || stopping.aborted) throw error
         await pause(retryAfterMs, undefined, { signal: stopping }).catch(() => {})
       }
     }
@@ -39,19 +39,19 @@ export function createOrderHandler({
     if (await orders.store(id, order)) return
     const stored = await orders.findByMessage(id)
     if (stored !== undefined && !isSame(order, stored))
-      throw new PoisonMessage(`The id of this message is that of order ${stored.id}, which is another.`)
+      throw new PoisonMessage(`Order ${stored.id} has the id of this message, and another content.`)
   }
 
-  function tell({ id, attempt, headers }: Delivery, err: unknown): void {
+  function logFailure({ id, attempt, headers }: Delivery, err: unknown): void {
     const trace = { requestId: headers?.['x-request-id'], traceparent: headers?.traceparent }
-    logger.warn({ err, messageId: id, attempt, ...trace }, 'a message could not be made an order')
+    logger.warn({ err, messageId: id, attempt, ...trace }, 'no order could be made of a message')
   }
 
   return async (deliveries) => {
     const failures = new Map<Delivery, unknown>()
     const fail = (delivery: Delivery) => (error: unknown) => {
       failures.set(delivery, error)
-      tell(delivery, error)
+      logFailure(delivery, error)
     }
     await Promise.all(deliveries.map((delivery) => handle(delivery).catch(fail(delivery))))
     return failures
@@ -60,11 +60,11 @@ export function createOrderHandler({
 
 const check = compileCheck(BillingMessage)
 
-/** The order of a message, or every reason why it holds none, which no repetition would change. */
+/** The order in a message; throws every reason why there is none, which no retry would change. */
 export function readOrder(body: string): BillingMessage {
-  const judged = check(parse(body))
-  if ('error' in judged) throw new PoisonMessage(judged.error.message)
-  return judged.value
+  const checked = check(parse(body))
+  if ('error' in checked) throw new PoisonMessage(checked.error.message)
+  return checked.value
 }
 
 function parse(body: string): unknown {
@@ -83,6 +83,6 @@ function isSame(order: BillingMessage, stored: { [K in keyof BillingMessage]: st
   )
 }
 
-function isAway(error: unknown): boolean {
+function isUnavailable(error: unknown): boolean {
   return error instanceof AppError && error.status === 503
 }

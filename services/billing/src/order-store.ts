@@ -3,22 +3,21 @@ import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { BillingMessage } from '@quintet/contracts'
 import type { Generated, Kysely, Selectable } from 'kysely'
 
-/** `inbox` knows every message that has become an order, and is kept as long as the orders. */
+/** `inbox` has every message that an order was made of, as long as the order. */
 export type OrderTables = {
   orders: { id: Generated<number>; user_id: string; number_of_items: number; total_amount: string }
   inbox: { message_id: string; order_id: number }
 }
 
 export type Order = Selectable<OrderTables['orders']>
-export type OrderPage = { userId?: string; after?: number; limit: number }
 
 export type OrderStore = ReturnType<typeof createOrderStore>
 
-/** Orders in a SQL database, each stored in one unit with the message that it came by. */
+/** Orders in a SQL database, each stored in one unit with the id of its message. */
 export function createOrderStore(database: Database<OrderTables>) {
   const statements = prepareStatements(database.query)
   return {
-    /** Stores the order of a message; false when that message has become an order before, and nothing is changed. */
+    /** Stores the order of a message; false, without a change, when this message was stored before. */
     async store(messageId: string, order: BillingMessage): Promise<boolean> {
       const insert = statements.insert({ ...order, number_of_items: Number(order.number_of_items) })
       const receive = statements.receive({ message_id: messageId, order_id: returnedBy(insert, 'id') })
@@ -37,8 +36,7 @@ export function createOrderStore(database: Database<OrderTables>) {
     },
 
     /** A page of the orders, of one user or of all, in the order in which they were stored. */
-    async list({ userId, after = 0, limit }: OrderPage): Promise<readonly Order[]> {
-      const page = { after, limit }
+    async list(page: Page, userId?: string): Promise<readonly Order[]> {
       return database.read(
         userId === undefined ? statements.list(page) : statements.listOf({ ...page, user_id: userId }),
       )

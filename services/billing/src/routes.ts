@@ -1,67 +1,51 @@
 import { AppError } from '@quintet/chassis/errors'
-import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
+import { describeOperations, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import type { Static } from 'typebox'
-import type { Order, OrderPage, OrderStore } from './order-store.ts'
+import type { Order, OrderStore } from './order-store.ts'
 import { MessagePath, OrderBody, OrderPath, OrderQuery } from './schemas.ts'
 
-const tags = ['billing']
-const pageSize = 100
+const operation = describeOperations('billing')
+const notFound = () => new AppError('not_found', 'Order not found.')
 
-/** The wire of billing, which reads alone: orders come by the queue. */
+/** The HTTP interface of billing, which is read-only: orders come by the queue. */
 export function billingRoutes(app: App, orders: OrderStore): void {
   app.get(
     '/orders',
-    {
-      schema: {
-        tags,
-        operationId: 'listOrders',
-        summary: 'List orders, in the order in which they were stored',
-        querystring: OrderQuery,
-        response: { 200: Type.Array(OrderBody), ...problems(400) },
-      },
-    },
+    operation('listOrders', 'List orders, in the order in which they were stored', {
+      querystring: OrderQuery,
+      response: { 200: Type.Array(OrderBody), ...problems(400) },
+    }),
     async (request, reply) => {
       const page = readPage(request.query)
-      const rows = await orders.list(page)
-      const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(queryOf(request.url), encodeCursor([last.id])))
-      sendJson(reply, `[${rows.map(textOf).join(',')}]`)
+      const rows = await orders.list(page, request.query.user_id)
+      const text = pageText(rows, page.limit, textOf, ({ id }) => [id])
+      // The link is relative to the request, since behind the gateway the list has another path.
+      sendPage(request, reply, text, request.url.replace(/^[^?]*/, ''))
     },
   )
 
   app.get(
     '/orders/:id',
-    {
-      schema: {
-        tags,
-        operationId: 'getOrder',
-        summary: 'Get an order',
-        params: OrderPath,
-        response: { 200: OrderBody, ...problems(404) },
-      },
-    },
+    operation('getOrder', 'Get an order', {
+      params: OrderPath,
+      response: { 200: OrderBody, ...problems(404) },
+    }),
     async (request, reply) => {
-      const { id } = request.params
-      const order = /^[1-9]\d{0,14}$/.test(id) ? await orders.find(Number(id)) : undefined
-      if (order === undefined) throw new AppError('not_found', 'Order not found.')
+      const order = await orders.find(parseId(request.params.id, notFound))
+      if (order === undefined) throw notFound()
       sendJson(reply, textOf(order))
     },
   )
 
   app.get(
     '/orders/by-message/:message_id',
-    {
-      schema: {
-        tags,
-        operationId: 'getOrderOfMessage',
-        summary: 'Get the order that a message has become',
-        description: '404 for as long as the message waits, and when there is none.',
-        params: MessagePath,
-        response: { 200: OrderBody, ...problems(404) },
-      },
-    },
+    operation('getOrderOfMessage', 'Get the order that was made of a message', {
+      description: '404 as long as the message waits, and for an unknown message.',
+      params: MessagePath,
+      response: { 200: OrderBody, ...problems(404) },
+    }),
     async (request, reply) => {
       const order = await orders.findByMessage(request.params.message_id)
       if (order === undefined) throw new AppError('not_found', 'No order has been stored for this message.')
@@ -70,21 +54,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
   )
 }
 
-/** In the notation of the message. */
+/** An order in the notation of its message. */
 function textOf({ id, user_id, number_of_items, total_amount }: Order): string {
   return JSON.stringify({ id, user_id, number_of_items: String(number_of_items), total_amount })
-}
-
-function readPage({ limit, cursor, user_id: userId }: Static<typeof OrderQuery>): OrderPage {
-  const [after] = cursor === undefined ? [] : decodeCursor(cursor, ['number'])
-  return {
-    limit: limit ?? pageSize,
-    ...(userId !== undefined && { userId }),
-    ...(typeof after === 'number' && { after }),
-  }
-}
-
-/** Links are relative to the request, since behind the gateway the list has another path. */
-function queryOf(url: string): string {
-  return url.replace(/^[^?]*/, '')
 }

@@ -124,7 +124,7 @@ test('Another order under the id of one that is stored is among the dead letters
   assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
   assert.deepEqual(
     (await dead()).map(({ reason }) => reason),
-    ['The id of this message is that of order 1, which is another.'],
+    ['Order 1 has the id of this message, and another content.'],
   )
 })
 
