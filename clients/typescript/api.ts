@@ -126,13 +126,13 @@ export interface paths {
         get: operations["getMovie"];
         /**
          * Change the title or the description of a movie
-         * @description Understands If-Match.
+         * @description Supports If-Match.
          */
         put: operations["changeMovie"];
         post?: never;
         /**
          * Delete a movie
-         * @description Understands If-Match.
+         * @description Supports If-Match.
          */
         delete: operations["deleteMovie"];
         options?: never;
@@ -1013,9 +1013,9 @@ export interface operations {
     listLedger: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
             };
             header?: never;
@@ -1062,9 +1062,9 @@ export interface operations {
     listAccountOrders: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
             };
             header?: never;
@@ -1291,9 +1291,9 @@ export interface operations {
     listMovies: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
                 /** @description Only movies whose title contains this, in capitals or not. */
                 title?: string;
@@ -1571,9 +1571,9 @@ export interface operations {
     listOrders: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
                 /** @description Who ordered. */
                 user_id?: string;
@@ -1687,11 +1687,11 @@ export interface operations {
     listCertificates: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
                 /** @description Lists only those that expire before: Unix time in seconds, a date, or an RFC 3339 time. */
                 expiring_before?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
             };
             header?: never;
@@ -2063,11 +2063,11 @@ export interface operations {
     listGuids: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
                 /** @description Only GUIDs that expire before this Unix time in seconds. */
                 expiring_before?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
                 /** @description Only GUIDs of this user. */
                 user?: string;
@@ -2388,9 +2388,9 @@ export interface operations {
             query?: {
                 /** @description true lists active certificates only; false and absent list all. */
                 active?: "true" | "false";
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
             };
             header?: never;
@@ -2778,9 +2778,9 @@ export interface operations {
     listNotifications: {
         parameters: {
             query?: {
-                /** @description Where the page begins: opaque, taken from a Link header. */
+                /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description How many at most on a page; 100 unless told. */
+                /** @description The most that a page holds; 100 by default. */
                 limit?: number;
             };
             header?: never;
