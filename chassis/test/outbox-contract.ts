@@ -26,12 +26,12 @@ type Publishing = Pick<WorkQueue, 'publishAll'>
 
 const startMs = Date.UTC(2030, 0, 1)
 
-/** What the relay over the outbox of a SQL database keeps. */
+/** The contract of the relay over the outbox of a SQL database. */
 export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
   const createWorld = (t: TestContext, clock?: Clock) => createWorldOn(createUrl(t), t, clock)
 
   describe(`outbox contract: ${name}`, () => {
-    test('what was committed is published with its key and body, and leaves the outbox', async (t: TestContext) => {
+    test('committed messages are published with key and body, and removed from the outbox', async (t: TestContext) => {
       const world = await createWorld(t)
       const relay = world.relay()
       await world.commit([row('work', 'a', { key: 'k', id: 'given' }), row('other', 'b')])
@@ -42,7 +42,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.equal(other?.body, 'b')
     })
 
-    test('a message is published with the effect that it tells of or not at all', async (t: TestContext) => {
+    test('a message is published if its unit was committed, and only then', async (t: TestContext) => {
       const world = await createWorld(t)
       const relay = world.relay()
       const open = (id: string, balance: number) =>
@@ -63,7 +63,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['one'])
     })
 
-    test('rows that nobody woke the relay for are found', async (t: TestContext) => {
+    test('rows are found without waking the relay', async (t: TestContext) => {
       const world = await createWorld(t)
       await world.commit([row('work', 'left by a crash')])
       world.relay()
@@ -83,7 +83,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       )
     })
 
-    test('what goes to a stream is appended to it, and trimmed as it says', async (t: TestContext) => {
+    test('messages for a stream are appended to it with its options', async (t: TestContext) => {
       const world = await createWorld(t)
       await world.commit(Array.from({ length: 20 }, (_, i) => row('log', `${i}`)))
       const append = (messages: Messages) => world.queue.append('log', messages, { keptMax: 5 })
@@ -98,7 +98,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.equal(await world.queue.depth('log'), 0)
     })
 
-    test('two databases never make the same message id', async (t: TestContext) => {
+    test('message ids of two databases never collide', async (t: TestContext) => {
       const [one, two] = [await createWorld(t), await createWorld(t)]
       const made: string[] = []
       for (const world of [one, two]) {
@@ -111,30 +111,30 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.equal(new Set(made).size, 4)
     })
 
-    test('while the queue is down rows wait, tries grow rarer, and nothing is lost', async (t: TestContext) => {
+    test('while the queue is down rows stay, the relay backs off, and nothing is lost', async (t: TestContext) => {
       const world = await createWorld(t)
       let down = true
-      let tries = 0
+      let attempts = 0
       const relay = world.relay({
         queue: {
           ...world.queue,
           async publishAll(...published) {
-            tries += 1
-            if (down) throw new AppError('dependency_down', 'The queue is away.')
+            attempts += 1
+            if (down) throw new AppError('dependency_down', 'The queue is down.')
             await world.queue.publishAll(...published)
           },
         },
       })
       await world.commit([row('work', 'a'), row('work', 'b')])
-      for (let tried = 1; tried <= 6; tried += 1) {
+      for (let expected = 1; expected <= 6; expected += 1) {
         relay.wake()
-        await until(() => tries === tried)
+        await until(() => attempts === expected)
         await world.settle(relay)
-        t.assert.equal(tries, tried, 'a try before its time')
-        world.clock.advance(50 * 2 ** (tried - 1) - 1)
+        t.assert.equal(attempts, expected, 'an early attempt')
+        world.clock.advance(50 * 2 ** (expected - 1) - 1)
         await world.settle(relay)
-        t.assert.equal(tries, tried, 'a try before half of the pause')
-        world.clock.advance(50 * 2 ** (tried - 1) + 1)
+        t.assert.equal(attempts, expected, 'an attempt before half of the pause')
+        world.clock.advance(50 * 2 ** (expected - 1) + 1)
       }
       t.assert.equal((await relay.backlog()).rows, 2)
       down = false
@@ -143,7 +143,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
     })
 
-    test('a queue with room for few takes few at a time, and holds nothing back from another queue', async (t: TestContext) => {
+    test('a queue with little room gets small batches, and does not delay another queue', async (t: TestContext) => {
       const world = await createWorld(t)
       const sent = Array.from({ length: 100 }, (_, i) => row('work', `${i}`, { key: 'k' }))
       await world.commit([...sent, row('other', 'free')])
@@ -200,7 +200,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
     })
 
-    test('of two relays over one database one works at a time, and each row is published once', async (t: TestContext) => {
+    test('of two relays over one database one is active at a time, and each row is published once', async (t: TestContext) => {
       const world = await createWorld(t)
       const other = await world.openDatabase()
       let working = 0
@@ -228,7 +228,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       )
     })
 
-    test('the rows of a relay that has frozen are taken over when its lease ends', async (t: TestContext) => {
+    test('another relay takes over when the lease of a suspended one expires', async (t: TestContext) => {
       const frozen = createGate(t)
       const world = await createWorld(t)
       let reached = false
@@ -256,7 +256,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       frozen.open()
     })
 
-    test('stopping waits for what is being relayed and leaves the rest in the outbox', async (t: TestContext) => {
+    test('stopping waits for the publications in flight and leaves the other rows in the outbox', async (t: TestContext) => {
       const gate = createGate(t)
       const world = await createWorld(t)
       let reached = false
@@ -285,7 +285,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b', 'c', 'd', 'e'])
     })
 
-    test('the backlog says how many rows wait and for how long', async (t: TestContext) => {
+    test('the backlog is the number of rows and the age of the oldest', async (t: TestContext) => {
       const world = await createWorld(t)
       const relay = world.relay({
         queue: { ...world.queue, publishAll: () => Promise.reject(new Error('never')) },
@@ -315,7 +315,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
       t.assert.deepEqual(await gauges(), ['Nan', 'Nan'])
     })
 
-    test('what many units told that were run together is published in their order, each under an id of its own', async (t: TestContext) => {
+    test('messages of units that ran as one batch are published in order, each under an id of its own', async (t: TestContext) => {
       const world = await createWorld(t)
       const sent = Array.from({ length: 300 }, (_, i) =>
         row('work', `${i} "quoted" \\ {ünd}`, { key: `k${i % 7}, "` }),
@@ -364,7 +364,7 @@ async function createWorldOn(databaseUrl: string, t: TestContext, testClock?: Cl
     return opened
   }
 
-  // What is embedded brings itself up to date.
+  // An embedded database migrates itself.
   if (!databaseUrl.startsWith('sqlite:')) await withMigrator(databaseUrl, { migrations }, migrateUp)
   const database = await openOutbox()
   const queue = await openStreamQueue(queueUrl, { clock: used })
@@ -385,7 +385,7 @@ async function createWorldOn(databaseUrl: string, t: TestContext, testClock?: Cl
       closing.push(relay.stop)
       return relay
     },
-    /** Woken again and again, a relay that had something to do would have done it. */
+    /** Wakes the relay several times, so that it would have published what it may. */
     async settle(relay: { wake(): void }) {
       for (let i = 0; i < 5; i += 1) {
         relay.wake()

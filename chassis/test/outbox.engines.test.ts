@@ -14,17 +14,17 @@ const postgres = engineUrl('postgres')
 if (postgres !== undefined) {
   testOutbox('postgres', () => freshDatabaseOn(postgres))
 
-  test('postgres: a version that knows of no shared rows finds what waits in rows of its own, in order', async (t: TestContext) => {
+  test('postgres: taking the keys back splits rows of several messages into one row each, in order', async (t: TestContext) => {
     const url = freshDatabaseOn(postgres)
     await withMigrator(url, { migrations }, migrateUp)
     const { query, commit, close } = await openDatabase<OutboxTable>(url, { migrations })
     t.after(close)
-    const tell = outboxStatement(query, 'work')
+    const insert = outboxStatement(query, 'work')
     const sent = Array.from({ length: 40 }, (_, i) => ({ key: `k${i}`, body: `{"n":${i},"text":"ü, \\""}` }))
-    await Promise.all(sent.map((message) => commit([tell({ ...message, createdAt: 1 })])))
-    const waiting = await query.selectFrom('outbox').select('keys').execute()
-    t.assert.ok(waiting.some(({ keys }) => keys !== null))
-    await commit([tell({ key: 'last', body: '[]', createdAt: 2, id: 'named' })])
+    await Promise.all(sent.map((message) => commit([insert({ ...message, createdAt: 1 })])))
+    const rowsBefore = await query.selectFrom('outbox').select('keys').execute()
+    t.assert.ok(rowsBefore.some(({ keys }) => keys !== null))
+    await commit([insert({ key: 'last', body: '[]', createdAt: 2, id: 'named' })])
     await dropOutboxKeys(query)
     const rows = await query
       .selectFrom('outbox')

@@ -115,7 +115,7 @@ function testAmqp(url: string): void {
     const command = (...words: string[]) => runQueueCommand([admin], words)
     await until(async () => new RegExp(`^${name} +1 `, 'm').test(await command('list')))
     t.assert.match(await command('show', name), /body of a/)
-    t.assert.match(await command('show', `${name}.dead`), /holds nothing/)
+    t.assert.match(await command('show', `${name}.dead`), /has no messages/)
     t.assert.match(await command('drop', name, 'a'), /^1 message removed/)
   })
 

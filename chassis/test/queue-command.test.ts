@@ -9,7 +9,7 @@ import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
-/** Two brokers, as they are where events and orders go to different ones, and the command over both. */
+/** Two brokers, for events and for orders, and the command over both. */
 async function createWorld(t: TestContext) {
   const clock = createManualClock(startMs)
   const [first, second] = [
@@ -32,7 +32,7 @@ async function withDeadLetters(t: TestContext) {
   return world
 }
 
-test('list shows the queues of all brokers, with how many messages each holds and the age of its oldest', async (t) => {
+test('list prints the queues of all brokers, with the number of messages and the age of the oldest', async (t) => {
   const { first, second, clock, run } = await createWorld(t)
   assert.equal(await run('list'), 'There are no queues yet.\n')
   await first.publish('guid.commands', message('a'))
@@ -55,7 +55,7 @@ test('list shows the queues of all brokers, with how many messages each holds an
   )
 })
 
-test('show tells all that there is to know of each message, of dead letters the reason too', async (t) => {
+test('show prints everything about each message, and the reason of a dead letter', async (t) => {
   const { run } = await withDeadLetters(t)
   const time = '2030-01-01T00:00:00.000Z'
   assert.equal(
@@ -78,10 +78,10 @@ test('show tells all that there is to know of each message, of dead letters the 
       '    body       body of b\n',
     ].join(''),
   )
-  assert.equal(await run('show', 'work'), 'work holds nothing.\n')
+  assert.equal(await run('show', 'work'), 'work has no messages.\n')
 })
 
-test('show goes through a queue page by page, each naming the next', async (t) => {
+test('show prints a queue page by page, each with the command for the next', async (t) => {
   const { first, run } = await createWorld(t)
   await first.publishAll(
     'work',
@@ -97,7 +97,7 @@ test('show goes through a queue page by page, each naming the next', async (t) =
   assert.deepEqual(seen, ['m0', 'm1', 'm2', 'm3', 'm4'])
 })
 
-test('Nothing that a message holds reaches the terminal as a command, and a long body is cut', async (t) => {
+test('Control characters of a message are escaped, and a long body is truncated', async (t) => {
   const { first, run } = await createWorld(t)
   const evil = '\u001b[2J\u0007\r\n\u009b\u202e\u2028\ud800end'
   await first.publish('work', { id: evil, key: evil, body: evil, headers: { evil } })
@@ -106,22 +106,22 @@ test('Nothing that a message holds reaches the terminal as a command, and a long
   assert.equal(shown.split('\n').length, 7)
   assert.match(shown, /body +\\u\{1b\}\[2J\\u\{7\}\\u\{d\}\\u\{a\}\\u\{9b\}\\u\{202e\}\\u\{2028\}/)
   await first.publish('long', { ...message('a'), body: 'x'.repeat(1_000_000) })
-  assert.match(await run('show', 'long'), /x{2000}… and 998000 characters more\n$/)
+  assert.match(await run('show', 'long'), /x{2000}… and 998000 more characters\n$/)
 })
 
-test('replay puts one dead letter, or all, back into its queue, and says how many', async (t) => {
+test('replay moves one dead letter, or all, back to its queue, and prints their number', async (t) => {
   const { second, run } = await withDeadLetters(t)
-  assert.equal(await run('replay', 'work.dead', 'b'), '1 message put back into work.\n')
+  assert.equal(await run('replay', 'work.dead', 'b'), '1 message moved back to work.\n')
   assert.deepEqual(
     (await second.list('work')).map(({ id, attempts }) => [id, attempts]),
     [['b', 0]],
   )
-  assert.equal(await run('replay', 'work.dead', 'all'), '1 message put back into work.\n')
-  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages put back into work.\n')
+  assert.equal(await run('replay', 'work.dead', 'all'), '1 message moved back to work.\n')
+  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages moved back to work.\n')
   assert.equal(await second.depth('work'), 2)
 })
 
-test('drop removes one message, or all, and says how many', async (t) => {
+test('drop removes one message, or all, and prints their number', async (t) => {
   const { second, run } = await withDeadLetters(t)
   assert.equal(await run('drop', 'work.dead', 'a'), '1 message removed from work.dead.\n')
   await second.publishAll('work', [message('c'), message('d')])
@@ -129,15 +129,15 @@ test('drop removes one message, or all, and says how many', async (t) => {
   assert.deepEqual([await second.depth('work'), await second.depth('work.dead')], [0, 1])
 })
 
-test('The dead letters of a queue that never had any are none, rather than unknown', async (t) => {
+test('A queue without dead letters has an empty queue of dead letters, not an unknown one', async (t) => {
   const { first, run } = await createWorld(t)
   await first.publish('work', message('a'))
-  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages put back into work.\n')
-  assert.equal(await run('show', 'work.dead'), 'work.dead holds nothing.\n')
+  assert.equal(await run('replay', 'work.dead', 'all'), '0 messages moved back to work.\n')
+  assert.equal(await run('show', 'work.dead'), 'work.dead has no messages.\n')
 })
 
 for (const [words, sentence] of [
-  [['show', 'wrok'], /^There is no queue wrok; there are work, work\.dead\.$/],
+  [['show', 'wrok'], /^There is no queue wrok; the queues are work, work\.dead\.$/],
   [['drop', '\u001b[2J', 'all'], /^There is no queue \\u\{1b\}\[2J;/],
   [['replay', 'work.dead', 'x'], /^There is no message x in work\.dead\.$/],
   [['drop', 'work', 'a'], /^There is no message a in work\.$/],
@@ -152,13 +152,13 @@ for (const [words, sentence] of [
   [['drop', 'work'], /quintet queue drop <queue> <id>/],
   [['drop', 'work', 'a', 'b'], /quintet queue drop <queue> <id>/],
 ] as const)
-  test(`What cannot be done is refused with words that help, and nothing is changed: queue ${JSON.stringify(words)}`, async (t) => {
+  test(`Invalid arguments are refused with a message that helps, and nothing is changed: queue ${JSON.stringify(words)}`, async (t) => {
     const { second, run } = await withDeadLetters(t)
     await assert.rejects(run(...words), (error) => error instanceof AppError && sentence.test(error.message))
     assert.deepEqual([await second.depth('work'), await second.depth('work.dead')], [0, 2])
   })
 
-test('A broker that is away is told as such', async (t) => {
+test('An unavailable broker is reported', async (t) => {
   const { first, run } = await createWorld(t)
   await first.close()
   await assert.rejects(run('list'), isAppError('dependency_down'))

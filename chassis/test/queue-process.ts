@@ -1,8 +1,8 @@
 import { openQueue } from '@quintet/chassis/queue'
 
 /**
- * A consumer in a process of its own, which tells its parent of each message that it was handed. With `hang` it never
- * finishes the first one, so that it can be killed between the effect and the acknowledgement.
+ * A consumer in a process of its own, which reports each delivery to its parent. With `hang` its handlers never finish, so that
+ * it can be killed before the acknowledgement.
  */
 const [url = '', name = '', leaseMs = '', hang] = process.argv.slice(2)
 const queue = await openQueue(url)

@@ -46,7 +46,7 @@ test('quintet queue lists, replays and drops messages, while services run and wh
   assert.match((await queue('list')).output, /^billing_queue +0 +-$/m)
   assert.deepEqual(await queue('replay', 'billing_queue.dead', 'all'), {
     code: 0,
-    output: '0 messages put back into billing_queue.\n',
+    output: '0 messages moved back to billing_queue.\n',
   })
   for (const words of [
     ['show', 'nothing'],

@@ -41,6 +41,13 @@ export type OutboxRelay = {
   backlog(): Promise<{ rows: number; oldestAgeMs: number }>
 }
 
+/** Where rows are published to, by their `queue`. */
+type Destinations = {
+  readonly queue: Pick<WorkQueue, 'publishAll'>
+  /** Event streams by name, with how to append to each; all other names are queues. */
+  readonly streams?: Readonly<Record<string, (messages: readonly Message[]) => Promise<void>>>
+}
+
 /** How long rows collect after `wake`, so that one batch serves many commits. */
 const collectMs = 10
 /** The same soon after another batch, that is, under load. */
@@ -54,17 +61,13 @@ const pollIntervalMs = 200
  */
 export function createRelay({
   outbox,
-  queue,
   clock,
-  streams = {},
   batchMax = 500,
   leaseMs = 10_000,
-}: {
+  ...destinations
+}: Destinations & {
   outbox: Outbox
-  queue: Pick<WorkQueue, 'publishAll'>
   clock: Clock
-  /** Event streams by name, with how to append to each; all other names are queues. */
-  streams?: Readonly<Record<string, (messages: readonly Message[]) => Promise<void>>>
   batchMax?: number
   leaseMs?: number
 }): OutboxRelay {
@@ -112,7 +115,7 @@ export function createRelay({
   async function relayUnderLease(source: string, until: number): Promise<void> {
     for (let more = true; more; ) {
       const rows = await outbox.oldest(batchSize)
-      const { published, messageCount, error } = await publish(source, rows)
+      const { published, messageCount, error } = await publishRows(destinations, source, rows)
       more = error === undefined && messageCount >= batchSize && !stopping && clock.now() < until
       await outbox.remove(published, more ? undefined : holder)
       if (error !== undefined) throw error
@@ -125,28 +128,6 @@ export function createRelay({
     pausedUntil = clock.now() + exponentialBackoffMs(failures)
     // A queue without room for a whole batch may have room for a smaller one.
     if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
-  }
-
-  /** Publishes to each queue separately, so that a full one does not delay the others. */
-  async function publish(
-    source: string,
-    rows: readonly OutboxRow[],
-  ): Promise<{ published: OutboxRow[]; messageCount: number; error?: unknown }> {
-    const published: OutboxRow[] = []
-    let messageCount = 0
-    let error: unknown
-    const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
-      const messages = group.flatMap((row) => messagesOf(source, row))
-      try {
-        await (streams[name]?.(messages) ?? queue.publishAll(name, messages))
-        published.push(...group)
-        messageCount += messages.length
-      } catch (cause) {
-        error = cause
-      }
-    })
-    await Promise.all(publications)
-    return { published, messageCount, error }
   }
 
   return {
@@ -163,6 +144,29 @@ export function createRelay({
       return { rows, oldestAgeMs: now - (oldestAt ?? now) }
     },
   }
+}
+
+/** Publishes to each queue separately, so that a full one does not delay the others. */
+async function publishRows(
+  { queue, streams = {} }: Destinations,
+  source: string,
+  rows: readonly OutboxRow[],
+): Promise<{ published: OutboxRow[]; messageCount: number; error?: unknown }> {
+  const published: OutboxRow[] = []
+  let messageCount = 0
+  let error: unknown
+  const publications = [...Map.groupBy(rows, (row) => row.queue)].map(async ([name, group]) => {
+    const messages = group.flatMap((row) => messagesOf(source, row))
+    try {
+      await (streams[name]?.(messages) ?? queue.publishAll(name, messages))
+      published.push(...group)
+      messageCount += messages.length
+    } catch (cause) {
+      error = cause
+    }
+  })
+  await Promise.all(publications)
+  return { published, messageCount, error }
 }
 
 /** Ids are made of the row's, so that a message that is published again has the same one. */

@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util'
 import { AppError, invalid } from '../errors/index.ts'
-import { liveQueueOf } from './port.ts'
+import { isDeadQueue, liveQueueOf } from './port.ts'
 import type { QueueAdmin, StoredMessage } from './port.ts'
 
 export const queueCommandUsage = `
-  quintet queue list                        all queues: how many messages each holds, and the age of its oldest
-  quintet queue show <queue>                what it holds, oldest first; [--limit <count>] [--after <place>]
-  quintet queue replay <queue>.dead <id>    puts a dead letter back into its queue, as new; "all" for all of them
-  quintet queue drop <queue> <id>           removes a message for good; "all" for all of them
+  quintet queue list                        list all queues, with the number of messages and the age of the oldest
+  quintet queue show <queue>                show its messages, oldest first; [--limit <count>] [--after <position>]
+  quintet queue replay <queue>.dead <id>    move a dead letter back to its queue, as a new message; "all" for all of them
+  quintet queue drop <queue> <id>           remove a message permanently; "all" for all of them
 `
 
 const shownDefault = 20
@@ -15,27 +15,27 @@ const shownMax = 1_000
 const bodyLengthMax = 2_000
 
 /**
- * What an operator asks in words of the queues of several brokers, while services run or not; resolves to the text to be
- * printed. Rejects with an AppError whose message says what the words lack.
+ * Runs `quintet queue` with these arguments on the queues of several brokers; resolves to its output. Rejects with an AppError
+ * whose message is for the operator.
  */
 export async function runQueueCommand(
   brokers: readonly QueueAdmin[],
-  words: readonly string[],
+  args: readonly string[],
 ): Promise<string> {
-  const { positionals, values } = parse(words)
+  const { positionals, values } = parse(args)
   const [action = '', name = '', id = ''] = positionals
   const { length } = positionals
   if (action === 'list' && length === 1) return list(brokers)
   if (action === 'show' && length === 2) return show(await brokerOf(brokers, name), name, pageOf(values))
   if (action === 'replay' && length === 3) return replay(await brokerOf(brokers, name), name, id)
   if (action === 'drop' && length === 3) return drop(await brokerOf(brokers, name), name, id)
-  throw invalid({ command: `This is not known of queues. There are:\n${queueCommandUsage}` })
+  throw invalid({ command: `Unknown arguments. Usage:\n${queueCommandUsage}` })
 }
 
-function parse(words: readonly string[]) {
+function parse(args: readonly string[]) {
   const options = { limit: { type: 'string' }, after: { type: 'string' } } as const
   try {
-    return parseArgs({ args: [...words], options, allowPositionals: true })
+    return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
     throw invalid({ command: error instanceof Error ? error.message : String(error) })
   }
@@ -46,19 +46,20 @@ function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: 
   if (!Number.isInteger(page.limit) || page.limit < 1 || page.limit > shownMax)
     throw invalid({ limit: `--limit must be a whole number from 1 to ${shownMax}.` })
   if (!Number.isSafeInteger(page.after) || page.after < 0)
-    throw invalid({ after: '--after must be a place that was shown, such as 17.' })
+    throw invalid({ after: '--after must be a position that was shown, such as 17.' })
   return page
 }
 
-/** A queue of dead letters comes with the first of them, and is known as long as its queue is. */
+/** The broker with the queue. A queue of dead letters exists if its queue does, even where it is not listed. */
 async function brokerOf(brokers: readonly QueueAdmin[], name: string): Promise<QueueAdmin> {
   const known: string[] = []
   for (const broker of brokers) {
     const names = (await broker.queues()).map((queue) => queue.name)
-    if (names.includes(name) || names.includes(name.replace(/\.dead$/, ''))) return broker
+    if (names.includes(name) || (isDeadQueue(name) && names.includes(liveQueueOf(name)))) return broker
     known.push(...names)
   }
-  const others = known.length === 0 ? 'there is none yet' : `there are ${known.map(printable).join(', ')}`
+  const others =
+    known.length === 0 ? 'there are none yet' : `the queues are ${known.map(printable).join(', ')}`
   throw new AppError('not_found', `There is no queue ${printable(name)}; ${others}.`)
 }
 
@@ -79,7 +80,7 @@ async function show(
   page: { limit: number; after: number },
 ): Promise<string> {
   const messages = await broker.list(name, page)
-  if (messages.length === 0) return `${printable(name)} holds nothing${page.after > 0 ? ' more' : ''}.\n`
+  if (messages.length === 0) return `${printable(name)} has no ${page.after > 0 ? 'more ' : ''}messages.\n`
   const last = messages.length === page.limit ? messages.at(-1) : undefined
   const more = last ? `\nmore: quintet queue show ${printable(name)} --after ${last.position}\n` : ''
   return messages.map(describe).join('\n') + more
@@ -88,7 +89,7 @@ async function show(
 async function replay(broker: QueueAdmin, name: string, id: string): Promise<string> {
   const count = await broker.replay(name, id)
   if (count === 0 && id !== 'all') throw missing(name, id)
-  return `${messagesOf(count)} put back into ${printable(liveQueueOf(name))}.\n`
+  return `${messagesOf(count)} moved back to ${printable(liveQueueOf(name))}.\n`
 }
 
 async function drop(broker: QueueAdmin, name: string, id: string): Promise<string> {
@@ -122,10 +123,10 @@ function describe(message: StoredMessage): string {
 
 function shortened(body: string): string {
   if (body.length <= bodyLengthMax) return body
-  return `${body.slice(0, bodyLengthMax)}… and ${body.length - bodyLengthMax} characters more`
+  return `${body.slice(0, bodyLengthMax)}… and ${body.length - bodyLengthMax} more characters`
 }
 
-/** What could move the cursor, hide or turn around what stands beside it is shown as its number. */
+/** Escapes characters that could control the terminal, or hide or reorder other text. */
 function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`)
 }

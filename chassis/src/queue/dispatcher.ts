@@ -1,21 +1,90 @@
 import { inspect } from 'node:util'
-import type { BatchHandler, Consumer, Delivery } from './port.ts'
+import type { Clock } from '../clock/index.ts'
+import type { BatchHandler, BatchOptions, Delivery } from './port.ts'
 
-/** What the consumers of every broker do alike with a handler and what it throws. */
+/** What differs between brokers: where a consumer's messages come from, and how their outcomes are recorded. */
+export type MessageSource<M> = {
+  /** Up to `max` messages that may be handled now, no two of one key; none if there are no more. */
+  take(max: number): readonly M[]
+  acknowledge(message: M): void
+  /** Makes the message available again after a pause. */
+  retry(message: M, afterMs: number): void | Promise<void>
+  deadLetter(message: M, failure: FailureDetails): void | Promise<void>
+}
+
+export type FailureDetails = { readonly attempts: number; readonly reason: string; readonly failedAt: number }
+
+export type Dispatcher = {
+  /** To be called when messages may have become available. */
+  dispatch(): void
+  /** Starts no more handlers; resolves when the running ones are done and their outcomes recorded. */
+  stop(): Promise<void>
+}
 
 const reasonLengthMax = 500
-const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
 
-/** A handler of single messages as one of batches, which must be of one message each. */
-export function handleEach(handler: (delivery: Delivery) => Promise<void>): BatchHandler {
-  return async (deliveries) => {
-    for (const delivery of deliveries) await handler(delivery)
-    return noFailures
+/**
+ * Passes messages to the handler, at most `concurrency` batches at a time, and decides for each one that fails: it is retried
+ * with backoff until its last attempt, and becomes a dead letter then, or at once if it is poison.
+ */
+export function createDispatcher<M extends { readonly delivery: Delivery }>({
+  source,
+  handler,
+  options: { concurrency, batchMax, attemptsMax, backoffMs },
+  clock,
+}: {
+  source: MessageSource<M>
+  handler: BatchHandler
+  options: Required<BatchOptions>
+  clock: Clock
+}): Dispatcher {
+  const inFlight = new Set<Promise<void>>()
+  let handlers = 0
+  let stopped = false
+
+  function dispatch(): void {
+    while (!stopped && handlers < concurrency) {
+      const batch = source.take(batchMax)
+      if (batch.length === 0) return
+      const work = handle(batch)
+      inFlight.add(work)
+      void work.finally(() => inFlight.delete(work))
+    }
+  }
+
+  async function handle(batch: readonly M[]): Promise<void> {
+    handlers += 1
+    const failures = await failuresOf(
+      handler,
+      batch.map(({ delivery }) => delivery),
+    )
+    handlers -= 1
+    const outcomes = batch.map((message) => settle(message, failures))
+    dispatch()
+    await Promise.all(outcomes)
+  }
+
+  function settle(message: M, failures: ReadonlyMap<Delivery, unknown>): void | Promise<void> {
+    const { delivery } = message
+    if (!failures.has(delivery)) return source.acknowledge(message)
+    const error = failures.get(delivery)
+    const attempts = delivery.attempt
+    if (isPoison(error) || attempts >= attemptsMax)
+      return source.deadLetter(message, { attempts, reason: reasonOf(error), failedAt: clock.now() })
+    return source.retry(message, backoffMs(attempts))
+  }
+
+  return {
+    dispatch,
+    async stop() {
+      stopped = true
+      while (inFlight.size > 0) await Promise.allSettled(inFlight)
+    },
   }
 }
 
-/** What failed and why; all of them where the handler rejects. */
-export async function failuresOf(
+/** The failed messages of a batch with their errors; all of them if the handler rejects. */
+async function failuresOf(
   handler: BatchHandler,
   deliveries: readonly Delivery[],
 ): Promise<ReadonlyMap<Delivery, unknown>> {
@@ -26,30 +95,11 @@ export async function failuresOf(
   }
 }
 
-export function isPoison(error: unknown): boolean {
+function isPoison(error: unknown): boolean {
   return error instanceof Error && 'poison' in error && error.poison === true
 }
 
-/** Why a message failed, in a bounded text; anything may have been thrown. */
-export function reasonOf(error: unknown): string {
+/** A text of bounded length, whatever was thrown. */
+function reasonOf(error: unknown): string {
   return (error instanceof Error ? error.message : inspect(error)).slice(0, reasonLengthMax)
-}
-
-/** The consumers of a queue that run, to be stopped one by one or with it. */
-export function createConsumers(): { add(consumer: Consumer): Consumer; stop(): Promise<void> } {
-  const running = new Set<Consumer>()
-  return {
-    add(consumer) {
-      running.add(consumer)
-      return {
-        async stop() {
-          await consumer.stop()
-          running.delete(consumer)
-        },
-      }
-    },
-    async stop() {
-      await Promise.all(Array.from(running, (consumer) => consumer.stop()))
-    },
-  }
 }

@@ -3,11 +3,11 @@ import type { Registry } from 'prom-client'
 import { deadQueueOf } from './port.ts'
 import type { WorkQueue } from './port.ts'
 
-/** Shows how many messages a queue and its dead letters hold, read from it whenever Prometheus asks. */
+/** Exports the number of messages of a queue and of its dead letters, read at each scrape. */
 export function exportQueueMetrics(registry: Registry, queue: Pick<WorkQueue, 'depth'>, name: string): void {
   new Gauge({
     name: 'queue_depth',
-    help: 'Messages held now, those being handled among them; dead letters under their own queue.',
+    help: 'Messages in the queue, including those being handled; dead letters are in a queue of their own.',
     labelNames: ['queue'],
     registers: [registry],
     async collect() {
@@ -16,7 +16,7 @@ export function exportQueueMetrics(registry: Registry, queue: Pick<WorkQueue, 'd
   })
 }
 
-/** A queue that is away must not take the other metrics with it. */
+/** If the broker is unavailable, the other metrics of the service are still exported. */
 async function depthOf(queue: Pick<WorkQueue, 'depth'>, name: string): Promise<number> {
   return queue.depth(name).catch(() => Number.NaN)
 }

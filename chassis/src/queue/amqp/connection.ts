@@ -4,85 +4,80 @@ import { AppError, dependencyDown } from '../../errors/index.ts'
 
 const connectTimeoutMs = 2_000
 const heartbeatSeconds = 10
-const reconnecting = { initialDelay: 100, maxDelay: 5_000, jitter: 0.5, waitForConnect: false }
+const recovery = { initialDelay: 100, maxDelay: 5_000, jitter: 0.5, waitForConnect: false }
 
-/** A connection that comes back by itself, with what lives on it made anew each time. */
+/** A connection that is re-established after a failure, each time as a new `ChannelModel`. */
 export type AmqpConnection = {
-  /** Rejects with `dependency_down` while there is no connection, having waited for the first one at most. */
-  connection(): Promise<ChannelModel>
-  /** Calls with the connection, now if there is one, and with each later one. */
-  onConnection(listener: (connection: ChannelModel) => void): void
-  /** Rejects with what is wrong, where something is. */
+  /** Rejects with `dependency_down` while the broker is unavailable; waits for the first attempt to connect only. */
+  current(): Promise<ChannelModel>
+  /** Calls the listener with the current connection, if there is one, and with each later one. */
+  onConnection(listener: (model: ChannelModel) => void): void
   ping(): Promise<void>
   close(): Promise<void>
 }
 
 export async function openAmqpConnection(url: string): Promise<AmqpConnection> {
-  const listeners: ((connection: ChannelModel) => void)[] = []
-  const tried = Promise.withResolvers<void>()
-  let current: ChannelModel | undefined
+  const listeners: ((model: ChannelModel) => void)[] = []
+  const attempted = Promise.withResolvers<void>()
+  let model: ChannelModel | undefined
   let fault: unknown
-  let blocked = false
-  let closed = false
+  let isBlocked = false
+  let isClosed = false
   const recovering = await connect(withHeartbeat(url), {
     noDelay: true,
     keepAlive: true,
     timeout: connectTimeoutMs,
     clientProperties: { connection_name: 'quintet' },
-    recovery: reconnecting,
+    recovery,
   })
-  recovering.on('connect', (connection) => {
-    current = connection
-    blocked = false
-    tried.resolve()
-    for (const listener of listeners) listener(connection)
+  recovering.on('connect', (connected) => {
+    model = connected
+    isBlocked = false
+    attempted.resolve()
+    for (const listener of listeners) listener(connected)
   })
   const lose = (error: unknown) => {
-    current = undefined
+    model = undefined
     fault = error
-    tried.resolve()
+    attempted.resolve()
   }
   recovering.on('disconnect', lose)
   recovering.on('connect-failed', lose)
   recovering.on('error', () => {})
   recovering.on('blocked', () => {
-    blocked = true
+    isBlocked = true
   })
   recovering.on('unblocked', () => {
-    blocked = false
+    isBlocked = false
   })
 
-  async function connection(): Promise<ChannelModel> {
-    if (current === undefined && !closed) await tried.promise
-    if (closed) throw dependencyDown('The queue is closed.')
-    if (current === undefined) throw dependencyDown('The message broker does not answer.', fault)
-    if (blocked)
-      throw new AppError(
-        'dependency_down',
-        'The message broker takes no messages, for want of memory or disk.',
-      )
-    return current
+  async function current(): Promise<ChannelModel> {
+    if (model === undefined && !isClosed) await attempted.promise
+    if (isClosed) throw dependencyDown('The queue is closed.')
+    if (model === undefined) throw dependencyDown('The message broker does not answer.', fault)
+    if (isBlocked) throw new AppError('dependency_down', 'The message broker is out of memory or disk space.')
+    return model
   }
 
   return {
-    connection,
+    current,
     onConnection(listener) {
       listeners.push(listener)
-      if (current !== undefined) listener(current)
+      if (model !== undefined) listener(model)
     },
     async ping() {
-      await connection()
+      await current()
     },
     async close() {
-      if (closed) return
-      closed = true
-      tried.resolve()
+      if (isClosed) return
+      isClosed = true
+      attempted.resolve()
       await recovering.close()
     },
   }
 }
 
-/** A broker that went away without a word is noticed after two heartbeats at the latest. */
+/** Two missed heartbeats end a connection whose other side has gone silently. */
 function withHeartbeat(url: string): string {
   const changed = new URL(url)
   if (!changed.searchParams.has('heartbeat')) changed.searchParams.set('heartbeat', String(heartbeatSeconds))

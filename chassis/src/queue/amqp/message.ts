@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto'
 import type { Message as AmqpMessage, Options } from 'amqplib'
 import type { Delivery, StoredMessage, Message } from '../port.ts'
 
-/** How messages look in AMQP: the body is the content, byte for byte; everything else stands in the properties. */
+/** The mapping of messages to AMQP: the body is the content, byte for byte; everything else is in the properties. */
 
 const attemptHeader = 'x-quintet-attempt'
 const reasonHeader = 'x-quintet-reason'
 const failedAtHeader = 'x-quintet-failed-at'
 
-/** What is known of a message beside what was published. */
+/** Attempts and failures of a message. */
 export type DeliveryState = {
   readonly attempt?: number
   readonly reason?: string
@@ -31,8 +31,8 @@ export function propertiesOf(
 }
 
 /**
- * What another program published need not have an id. It is given one here, which it keeps from one attempt to the next;
- * if this process dies between the effect and the acknowledgement, it comes again under another.
+ * A message of another program may have no id. It gets one here, which it keeps across attempts; if this process dies before
+ * the acknowledgement, the message is delivered again with another one.
  */
 export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
   const headers = ownHeaders(properties.headers)
@@ -60,7 +60,7 @@ export function storedMessageOf(message: AmqpMessage, position: number): StoredM
   }
 }
 
-/** Those that a program gave; the broker and this one keep others for themselves. */
+/** The headers of the publisher, without those of the broker and of this adapter. */
 function ownHeaders(headers: Readonly<Record<string, unknown>> = {}): Record<string, string> {
   const own = Object.entries(headers).filter(
     (entry): entry is [string, string] =>

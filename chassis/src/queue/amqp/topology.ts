@@ -3,36 +3,36 @@ import { dependencyDown } from '../../errors/index.ts'
 import { deadQueueOf } from '../port.ts'
 
 /**
- * How often the broker itself hands a message out before it takes it for one that kills its consumers. Failures are counted
- * by the consumers, which stop well before; but whatever is given back unhandled, as at each stop, counts here too.
+ * How often the broker delivers a message before it dead-letters it, as one that kills its consumers. Consumers count failures
+ * themselves and stop well before; but messages that are released unhandled, as when a consumer stops, count here too.
  */
 const deliveriesMax = 100
 
-/** A factor of four apart: few queues, and a pause is never lengthened by more than that. */
+/** The factor of four between them keeps queues few, and pauses at most four times as long as asked for. */
 const pausesMs = [100, 400, 1_600, 6_400, 25_600, 102_400, 409_600, 1_638_400, 3_600_000] as const
 
 const preconditionFailed = 406
 
-/** Dead-lettering that waits for its target's confirmation needs to refuse, rather than drop, what there is no room for. */
-const handedOnSafely = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
+/** At-least-once dead-lettering requires that a full queue rejects messages instead of dropping them. */
+const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
 
-/** What a queue is declared with, beside its kind. */
+/** The arguments of a queue, except its type. */
 export function argumentsOf(queue: string): Record<string, unknown> {
   return {
     'x-delivery-limit': deliveriesMax,
     'x-dead-letter-exchange': '',
     'x-dead-letter-routing-key': deadQueueOf(queue),
-    ...handedOnSafely,
+    ...atLeastOnce,
   }
 }
 
-/** Declares queues once for each connection. */
+/** Declares queues, once on each connection. */
 export type AmqpTopology = {
-  /** The queue and that of its dead letters. */
+  /** Declares a queue and that of its dead letters. */
   ensure(connection: ChannelModel, queue: string): Promise<void>
-  /** Where a message of the queue waits that long at least before it comes back to it; gives its name. */
+  /** Declares a queue in which messages wait at least so long before they return to theirs; resolves to its name. */
   ensurePause(connection: ChannelModel, queue: string, ms: number): Promise<string>
-  /** To be declared again before it is next used, since a message to it came back. */
+  /** Declares the queue again at its next use, after a message to it was returned. */
   forget(connection: ChannelModel, queue: string): void
 }
 
@@ -62,7 +62,7 @@ export function createAmqpTopology(): AmqpTopology {
           'x-message-ttl': pauseMs,
           'x-dead-letter-exchange': '',
           'x-dead-letter-routing-key': queue,
-          ...handedOnSafely,
+          ...atLeastOnce,
         }),
       )
       return name
@@ -74,8 +74,8 @@ export function createAmqpTopology(): AmqpTopology {
 }
 
 /**
- * A durable quorum queue. One that is there with other arguments is taken as it is, such as a classic queue that another
- * program has declared; but not one that forgets its messages when the broker restarts.
+ * Declares a durable quorum queue. An existing one with other arguments, such as a classic queue of another program, is used as
+ * it is, unless it is not durable.
  */
 async function declare(connection: ChannelModel, name: string, args: Record<string, unknown>): Promise<void> {
   const channel = await openChannel(connection)
@@ -90,7 +90,7 @@ async function declare(connection: ChannelModel, name: string, args: Record<stri
   }
 }
 
-/** The broker closes a channel for a fault on it, and a listener must be there for that. */
+/** The broker closes a channel after an error on it, which needs a listener. */
 export async function openChannel(connection: ChannelModel): Promise<Channel> {
   const channel = await connection.createChannel()
   channel.on('error', () => {})

@@ -1,7 +1,8 @@
 import type { MessageToProduce } from '@platformatic/kafka'
+import type { FailureDetails } from '../dispatcher.ts'
 import type { StoredMessage, Message } from '../port.ts'
 
-/** How messages look in Kafka: key and body are key and value, byte for byte; everything else stands in headers. */
+/** The mapping of messages to Kafka: key and body are key and value, byte for byte; everything else is in headers. */
 
 const idHeader = 'quintet-id'
 const attemptsHeader = 'quintet-attempts'
@@ -10,7 +11,7 @@ const failedAtHeader = 'quintet-failed-at'
 const removedHeader = 'quintet-removed'
 const own = new Set([idHeader, attemptsHeader, reasonHeader, failedAtHeader, removedHeader])
 
-/** A record where it stands in its topic. */
+/** A record and its place in the topic. */
 export type KafkaRecord = {
   readonly partition: number
   readonly offset: bigint
@@ -20,23 +21,20 @@ export type KafkaRecord = {
   readonly headers: ReadonlyMap<string, string>
 }
 
-/** What is known of a dead letter beside what was published. */
-export type FailureDetails = { readonly attempts: number; readonly reason: string; readonly failedAt: number }
-
 export type RecordToProduce = MessageToProduce<Buffer, Buffer, Buffer, Buffer>
 
 export function recordOf(
   topic: string,
   { id, key, body, headers }: Message,
-  fate?: FailureDetails,
+  failure?: FailureDetails,
 ): RecordToProduce {
   const entries = Object.entries({
     ...headers,
     [idHeader]: id,
-    ...(fate !== undefined && {
-      [attemptsHeader]: String(fate.attempts),
-      [reasonHeader]: fate.reason,
-      [failedAtHeader]: String(fate.failedAt),
+    ...(failure !== undefined && {
+      [attemptsHeader]: String(failure.attempts),
+      [reasonHeader]: failure.reason,
+      [failedAtHeader]: String(failure.failedAt),
     }),
   })
   return {
@@ -47,7 +45,7 @@ export function recordOf(
   }
 }
 
-/** Says that a dead letter is gone; records cannot be taken out of the middle of a topic. */
+/** Marks a dead letter as removed: a record cannot be deleted from the middle of a topic. */
 export function removalOf(topic: string, id: string): RecordToProduce {
   return {
     topic,
@@ -63,7 +61,7 @@ export function isRemoval({ headers }: KafkaRecord): boolean {
   return headers.has(removedHeader)
 }
 
-/** What another program published need not have an id; the place where it stands is one that never changes. */
+/** A message of another program may have no id; its place in the topic identifies it then. */
 export function messageOf({ partition, offset, key, value, headers }: KafkaRecord): Message {
   const others = [...headers].filter(([name]) => !own.has(name))
   return {

@@ -2,91 +2,95 @@ import type { Delivery } from '../port.ts'
 import { messageOf } from './message.ts'
 import type { KafkaRecord } from './message.ts'
 
-/** A message that was read and is not done with; `attempt` is the next one, or the one under way. */
+/** A message that was read and is not finished; `delivery.attempt` is the current attempt, or the next. */
 export type PendingMessage = {
   readonly partition: number
   readonly offset: bigint
-  readonly message: Omit<Delivery, 'attempt'>
-  attempt: number
-  done: boolean
+  delivery: Delivery
+  isFinished: boolean
 }
 
 export type PendingMessages = ReturnType<typeof createPendingMessages>
 
 /**
- * What a consumer holds of its partitions. Of the messages of one key only the first can be taken, so that they keep their
- * order while other keys go beside them. A group of Kafka knows one number per partition, so what can be committed is the
- * place of the first message that is not done.
+ * The messages that a consumer has read of its partitions. Of those of one key only the first can be taken, so that they keep
+ * their order while other keys proceed. A group of Kafka has one offset for each partition, so the offset of the first
+ * unfinished message is the one that can be committed.
  */
 export function createPendingMessages() {
   const ready: PendingMessage[] = []
   const keyQueues = new Map<string, PendingMessage[]>()
-  const unfinished = new Map<number, PendingMessage[]>()
+  const partitions = new Map<number, PendingMessage[]>()
   const committable = new Map<number, bigint>()
   let size = 0
+
+  function removeFromKeyQueue(pending: PendingMessage): void {
+    const keyQueue = keyQueues.get(keyQueueOf(pending))
+    if (pending.delivery.key === '' || keyQueue === undefined) return
+    keyQueue.shift()
+    const [next] = keyQueue
+    if (next === undefined) keyQueues.delete(keyQueueOf(pending))
+    else ready.push(next)
+  }
+
+  function advance(partition: number): void {
+    const pending = partitions.get(partition) ?? []
+    const first = pending.findIndex(({ isFinished }) => !isFinished)
+    const last = pending.splice(0, first === -1 ? pending.length : first).at(-1)
+    if (last !== undefined) committable.set(partition, last.offset + 1n)
+  }
 
   return {
     get size(): number {
       return size
     },
 
-    hold(record: KafkaRecord): void {
+    add(record: KafkaRecord): void {
       const { partition, offset } = record
-      const held: PendingMessage = { partition, offset, message: messageOf(record), attempt: 1, done: false }
+      const delivery = { ...messageOf(record), attempt: 1 }
+      const pending: PendingMessage = { partition, offset, delivery, isFinished: false }
       size += 1
-      const line = unfinished.get(partition) ?? []
-      line.push(held)
-      unfinished.set(partition, line)
-      if (held.message.key === '') ready.push(held)
-      else {
-        const keyQueue = keyQueues.get(keyQueueOf(held)) ?? []
-        keyQueue.push(held)
-        keyQueues.set(keyQueueOf(held), keyQueue)
-        if (keyQueue.length === 1) ready.push(held)
-      }
+      appendTo(partitions, partition, pending)
+      if (delivery.key === '' || appendTo(keyQueues, keyQueueOf(pending), pending) === 1) ready.push(pending)
     },
-
-    hasReady: (): boolean => ready.length > 0,
 
     take: (max: number): PendingMessage[] => ready.splice(0, max),
 
-    /** The next attempt may begin. */
-    again(held: PendingMessage): void {
-      held.attempt += 1
-      ready.push(held)
+    /** Makes the message ready for its next attempt. */
+    retry(pending: PendingMessage): void {
+      pending.delivery = { ...pending.delivery, attempt: pending.delivery.attempt + 1 }
+      ready.push(pending)
     },
 
-    finish(held: PendingMessage): void {
-      held.done = true
+    finish(pending: PendingMessage): void {
+      pending.isFinished = true
       size -= 1
-      const chain = keyQueues.get(keyQueueOf(held))
-      if (held.message.key !== '' && chain !== undefined) {
-        chain.shift()
-        const [next] = chain
-        if (next === undefined) keyQueues.delete(keyQueueOf(held))
-        else ready.push(next)
-      }
-      const line = unfinished.get(held.partition) ?? []
-      const first = line.findIndex(({ done }) => !done)
-      const last = line.splice(0, first === -1 ? line.length : first).at(-1)
-      if (last !== undefined) committable.set(held.partition, last.offset + 1n)
+      removeFromKeyQueue(pending)
+      advance(pending.partition)
     },
 
-    /** What has become committable since it was asked for last. */
+    /** The offsets that have become committable since the last call. */
     takeCommittable(): Map<number, bigint> {
       const taken = new Map(committable)
       committable.clear()
       return taken
     },
 
-    /** What could not be committed is there for the next time, unless that has more already. */
-    giveBack(taken: ReadonlyMap<number, bigint>): void {
-      for (const [partition, offset] of taken)
+    /** Puts back offsets whose commit has failed, unless there are newer ones. */
+    putBack(offsets: ReadonlyMap<number, bigint>): void {
+      for (const [partition, offset] of offsets)
         if (!committable.has(partition)) committable.set(partition, offset)
     },
   }
 }
 
-function keyQueueOf({ partition, message }: PendingMessage): string {
-  return `${partition} ${message.key}`
+/** Appends to the list of a key; its new length. */
+function appendTo<K>(lists: Map<K, PendingMessage[]>, key: K, pending: PendingMessage): number {
+  const list = lists.get(key) ?? []
+  lists.set(key, list)
+  return list.push(pending)
+}
+
+function keyQueueOf({ partition, delivery }: PendingMessage): string {
+  return `${partition} ${delivery.key}`
 }

@@ -1,11 +1,11 @@
 import { compatibilityPartitioner, Producer } from '@platformatic/kafka'
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import { answered } from './cluster.ts'
 import type { KafkaCluster } from './cluster.ts'
 import type { RecordToProduce } from './message.ts'
+import { withResponse } from './response.ts'
 
-const confirmWithinMs = 5_000
-const knownWithinMs = 2_000
+const confirmTimeoutMs = 5_000
+const metadataTimeoutMs = 2_000
 const retryDelayMs = 250
 const retriesMax = 20
 const waitingMax = 10_000
@@ -14,21 +14,21 @@ const batchBytesMax = 500_000
 
 export type KafkaProducer = {
   /**
-   * Resolves when all in-sync replicas have the records. Rejects with `overloaded` when too many are on their way, with
-   * `dependency_down` when nothing was sent, with `outcome_unknown` when it was and no confirmation came.
+   * Resolves when all in-sync replicas have the records. Rejects with `overloaded` when too many are in flight, with
+   * `dependency_down` when nothing was sent, with `outcome_unknown` when they were sent and not confirmed.
    */
   send(topic: string, records: readonly RecordToProduce[]): Promise<void>
   close(): Promise<void>
 }
 
-/** Records that one caller sends together, and that caller. */
+/** Records that one caller sends together. */
 type Shipment = {
   readonly records: readonly RecordToProduce[]
   readonly bytes: number
   readonly confirmed: PromiseWithResolvers<void>
 }
 
-type Lane = {
+type TopicQueue = {
   readonly topic: string
   readonly waiting: Shipment[]
   count: number
@@ -37,59 +37,59 @@ type Lane = {
 }
 
 /**
- * Each topic has a lane with an idempotent producer of its own, on which one request is under way at a time and all that
- * came meanwhile is the next: records keep their order, also when a request is sent again, and load makes requests larger
- * instead of more. After a failure the producer is given up with its numbering, which must not go on from an unknown state.
+ * Each topic has an idempotent producer of its own with one request in flight; the records that arrive meanwhile are the next
+ * request. So records keep their order, also when a request is retried, and load makes requests larger instead of more. After a
+ * failure the producer is discarded with its sequence numbers, whose state is unknown then.
  */
 export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
-  const lanes = new Map<string, Lane>()
+  const queues = new Map<string, TopicQueue>()
   let closed = false
 
   async function send(topic: string, records: readonly RecordToProduce[]): Promise<void> {
     if (closed) throw dependencyDown('The queue is closed.')
     if (records.length === 0) return
-    const lane = lanes.get(topic) ?? { topic, waiting: [], count: 0, sending: false }
-    lanes.set(topic, lane)
+    const queue = queues.get(topic) ?? { topic, waiting: [], count: 0, sending: false }
+    queues.set(topic, queue)
     const shipments = shipmentsOf(records)
-    if (lane.count + records.length > waitingMax)
-      throw new AppError('overloaded', 'Too many messages are on their way to Kafka.')
-    lane.count += records.length
-    lane.waiting.push(...shipments)
-    void pump(lane)
+    if (queue.count + records.length > waitingMax)
+      throw new AppError('overloaded', 'Too many messages are in flight to Kafka.')
+    queue.count += records.length
+    queue.waiting.push(...shipments)
+    void pump(queue)
     const outcomes = await Promise.allSettled(shipments.map(({ confirmed }) => confirmed.promise))
-    lane.count -= records.length
+    queue.count -= records.length
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  async function pump(lane: Lane): Promise<void> {
-    if (lane.sending) return
-    lane.sending = true
-    // What is sent in one turn travels together.
+  async function pump(queue: TopicQueue): Promise<void> {
+    if (queue.sending) return
+    queue.sending = true
+    // So that records of one turn of the event loop share a request.
     await Promise.resolve()
-    while (lane.waiting.length > 0) {
-      const batch = takeBatch(lane.waiting)
+    while (queue.waiting.length > 0) {
+      const batch = takeBatch(queue.waiting)
       try {
         await ship(
-          lane,
+          queue,
           batch.flatMap(({ records }) => records),
         )
         for (const { confirmed } of batch) confirmed.resolve()
       } catch (error) {
-        abandon(lane)
+        discardProducer(queue)
         for (const { confirmed } of batch) confirmed.reject(error)
-        const behind = dependencyDown('Kafka does not answer.', error)
-        for (const { confirmed } of lane.waiting.splice(0)) confirmed.reject(behind)
+        const notSent = dependencyDown('Kafka does not answer.', error)
+        for (const { confirmed } of queue.waiting.splice(0)) confirmed.reject(notSent)
       }
     }
-    lane.sending = false
+    queue.sending = false
   }
 
-  async function ship(lane: Lane, messages: RecordToProduce[]): Promise<void> {
-    lane.producer ??= createProducer()
-    const { topic, producer } = lane
-    await answered(producer.metadata({ topics: [topic], retries: 0 }), knownWithinMs)
+  async function ship(queue: TopicQueue, messages: RecordToProduce[]): Promise<void> {
+    queue.producer ??= createProducer()
+    const { topic, producer } = queue
+    await withResponse(producer.metadata({ topics: [topic], retries: 0 }), metadataTimeoutMs)
     try {
-      await answered(producer.send({ messages }), confirmWithinMs)
+      await withResponse(producer.send({ messages }), confirmTimeoutMs)
     } catch (cause) {
       throw new AppError('outcome_unknown', 'Kafka did not confirm the message in time.', { cause })
     }
@@ -107,11 +107,11 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
     })
   }
 
-  /** The topic may have been deleted, so it is looked for again. */
-  function abandon(lane: Lane): void {
-    const { producer } = lane
-    delete lane.producer
-    cluster.forget(lane.topic)
+  /** The topic may have been deleted, so it is looked up again. */
+  function discardProducer(queue: TopicQueue): void {
+    const { producer } = queue
+    delete queue.producer
+    cluster.forget(queue.topic)
     producer?.close(true).catch(() => {})
   }
 
@@ -120,14 +120,14 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
     async close() {
       closed = true
       await Promise.allSettled(
-        [...lanes.values()].flatMap(({ waiting }) => waiting.map(({ confirmed }) => confirmed.promise)),
+        [...queues.values()].flatMap(({ waiting }) => waiting.map(({ confirmed }) => confirmed.promise)),
       )
-      await Promise.all([...lanes.values()].map(({ producer }) => producer?.close(true).catch(() => {})))
+      await Promise.all([...queues.values()].map(({ producer }) => producer?.close(true).catch(() => {})))
     },
   }
 }
 
-/** Records that are sent together may be too many for one request, and are parted in their order. */
+/** Splits records that are too many for one request, in order. */
 function shipmentsOf(records: readonly RecordToProduce[]): Shipment[] {
   const shipments: Shipment[] = []
   let part: RecordToProduce[] = []

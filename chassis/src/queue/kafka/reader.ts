@@ -1,31 +1,32 @@
 import { Consumer } from '@platformatic/kafka'
-import { answered, groupOf } from './cluster.ts'
+import { groupOf } from './cluster.ts'
 import type { KafkaCluster, Range } from './cluster.ts'
 import type { KafkaRecord } from './message.ts'
+import { withResponse } from './response.ts'
 
 const partitionBytesMax = 262_144
 const fetchBytesMax = 1_048_576
-const readWithinMs = 10_000
+const readTimeoutMs = 10_000
 const readWaitMs = 1_000
 const isControl = 0x20
 
-/** Where to read on in a partition. */
+/** Where to read in a partition. */
 export type Place = { readonly partition: number; readonly offset: bigint }
 
-/** What was read, in order per partition, and where to read on; offsets may be skipped, as those of control records. */
+/** The records, in order by partition, and where to continue; offsets of control records are skipped. */
 export type Fetched = { readonly records: KafkaRecord[]; readonly next: Map<number, bigint> }
 
 export type KafkaReader = {
-  /** Which broker leads which partitions. */
+  /** The partitions by the broker that leads them. */
   leaders(partitions: readonly number[]): Promise<Map<number, number[]>>
-  /** What partitions of one leader hold from these places on, having waited for so long where that is nothing. */
+  /** The next records of partitions of one leader; waits for so long if there are none. */
   fetch(node: number, places: readonly Place[], waitMs: number): Promise<Fetched>
-  /** All of a partition's range, or as many records as `limit` says. */
+  /** The first `limit` records of a range. */
   read(range: Range, limit: number): Promise<KafkaRecord[]>
   close(): Promise<void>
 }
 
-/** Reads a topic by places, as no member of any group. To be used by one reader at a time, since fetches follow on each other. */
+/** Reads a topic by offset, without being a member of a group. */
 export function openKafkaReader(cluster: KafkaCluster, topic: string): KafkaReader {
   const client = new Consumer({ ...cluster.options, groupId: groupOf(topic) })
   client.topics.track(topic)
@@ -69,7 +70,7 @@ export function openKafkaReader(cluster: KafkaCluster, topic: string): KafkaRead
       const fetched = await fetch(node, [{ partition, offset }], readWaitMs)
       records.push(...fetched.records.filter((record) => record.offset < end))
       const next = fetched.next.get(partition)
-      // What stands behind a transaction that is still open is not there for readers yet.
+      // Records after an open transaction cannot be read yet.
       if (next === undefined) break
       offset = next
     }
@@ -79,21 +80,21 @@ export function openKafkaReader(cluster: KafkaCluster, topic: string): KafkaRead
   return {
     leaders,
     fetch,
-    read: (range, limit) => answered(read(range, limit), readWithinMs),
+    read: (range, limit) => withResponse(read(range, limit), readTimeoutMs),
     close: () => client.close(true).catch(() => {}),
   }
 }
 
 type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>
 
-function fetchedOf({ responses }: FetchResponse, asked: ReadonlyMap<number, bigint>): Fetched {
+function fetchedOf({ responses }: FetchResponse, requested: ReadonlyMap<number, bigint>): Fetched {
   const records: KafkaRecord[] = []
   const next = new Map<number, bigint>()
   for (const { partitionIndex: partition, records: batches } of responses.flatMap(
     ({ partitions }) => partitions,
   )) {
-    const from = asked.get(partition)
-    // An answer may bring what an earlier question asked for.
+    const from = requested.get(partition)
+    // A response may have records of an earlier request.
     if (from === undefined) continue
     for (const batch of batches ?? []) {
       const end = batch.firstOffset + BigInt(batch.lastOffsetDelta) + 1n
@@ -101,7 +102,7 @@ function fetchedOf({ responses }: FetchResponse, asked: ReadonlyMap<number, bigi
       if ((batch.attributes & isControl) !== 0) continue
       for (const { offsetDelta, timestampDelta, key, value, headers } of batch.records) {
         const offset = batch.firstOffset + BigInt(offsetDelta)
-        // A batch comes whole, though its beginning was read before.
+        // A batch is returned whole, though its beginning was read before.
         if (offset < from) continue
         records.push({
           partition,

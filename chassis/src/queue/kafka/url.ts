@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions, SASLMechanismValue } from '@platformatic/kafka'
 
-/** What a URL says: how to reach the brokers, what topics begin with, and how many partitions a new one of a queue has. */
+/** The brokers, the prefix of topics, and the number of partitions of a new queue. */
 export type KafkaAddress = {
   readonly brokers: string[]
   readonly connection: Pick<ConnectionOptions, 'tls' | 'sasl' | 'tlsServerName'>
@@ -22,8 +22,8 @@ const form =
 const host = /^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d{1,5})?$/
 
 /**
- * Reads `kafka://user:password@host:9092,host:9092/prefix?partitions=12`, which is not a URL to the standard's mind, since it
- * has several hosts. Throws a plain error that says all that is wrong with it, without the password.
+ * Parses `kafka://user:password@host:9092,host:9092/prefix?partitions=12`, which by the standard is not a URL, since it has
+ * several hosts. Throws an error with all faults, without the password.
  */
 export function parseKafkaUrl(url: string): KafkaAddress {
   const { secure, user, password, hosts = '', prefix = '', parameters } = form.exec(url)?.groups ?? {}
@@ -41,9 +41,9 @@ export function parseKafkaUrl(url: string): KafkaAddress {
       : [`partitions must be a whole number from 1 to ${partitionsMax}.`]),
     ...(mechanism in mechanisms ? [] : [`sasl must be one of ${Object.keys(mechanisms).join(', ')}.`]),
     ...(['true', 'false'].includes(query.get('tls') ?? 'true') ? [] : ['tls must be true or false.']),
-    ...[...query.keys()].filter((name) => !known.has(name)).map((name) => `"${name}" is not known.`),
+    ...[...query.keys()].filter((name) => !known.has(name)).map((name) => `"${name}" is not a parameter.`),
   ]
-  if (faults.length > 0) throw new Error(`The URL of Kafka is wrong: ${faults.join(' ')}`)
+  if (faults.length > 0) throw new Error(`The URL of Kafka is invalid: ${faults.join(' ')}`)
   return {
     brokers: brokers.map((one) => (/:\d+$/.test(one) ? one : `${one}:${standardPort}`)),
     connection: {
@@ -66,7 +66,7 @@ export function parseKafkaUrl(url: string): KafkaAddress {
 
 const known = new Set(['partitions', 'sasl', 'tls', 'ca'])
 
-/** A certificate authority that is not among the well-known ones is named by the file of its certificate. */
+/** The file has the certificate of an authority that the system does not trust already. */
 function caOf(file: string | null): { ca?: Buffer } {
   return file === null ? {} : { ca: readFileSync(file) }
 }

@@ -1,216 +1,200 @@
 import type { Clock } from '../../clock/index.ts'
-import type { Database, Row, Statement } from '../../database/index.ts'
-import { exponentialBackoffMs } from '../../clock/index.ts'
+import type { Database, Statement } from '../../database/index.ts'
+import { createDispatcher } from '../dispatcher.ts'
+import type { FailureDetails } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
-import { failuresOf, isPoison, reasonOf } from '../dispatcher.ts'
-import type { BatchHandler, BatchOptions, Consumer, Delivery } from '../port.ts'
+import type { BatchHandler, BatchOptions, Consumer } from '../port.ts'
+import { createLeasedMessages } from './leased-messages.ts'
+import type { LeasedMessage } from './leased-messages.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
 
-const lookIntervalMs = 25
-const soleLookIntervalMs = 100
+const pollIntervalMs = 25
+const singleProcessPollIntervalMs = 100
 
-/** `wake` says that something may have become due. */
+/** `wake` says that messages may have become due. */
 export type SqliteConsumer = Consumer & { readonly queue: string; wake(): void }
 
-/** A message under a lease of this consumer. */
-type LeasedMessage = { readonly id: number; readonly delivery: Delivery; leaseUntil: number }
+export type SqliteConsumerParts = {
+  readonly database: Database<QueueTables>
+  readonly statements: QueueStatements
+  readonly clock: Clock
+  readonly queue: string
+  readonly handler: BatchHandler
+  readonly options: Required<BatchOptions>
+}
 
 /**
- * Takes messages ahead and hands them out. All that it has to say to the database in one turn of the event loop travels
- * together: outcomes first, then, when half of what it may hold is gone, one claim for more. What was published here
- * wakes it; what others published, and what has become due by the clock, it finds by looking, which costs microseconds.
+ * Claims messages ahead of the handlers. The statements of one turn of the event loop share a commit: outcomes first, then,
+ * once half of the prefetch is used up, one claim for more. Publications of this process wake the consumer; those of others,
+ * and messages that become due, it finds by polling, which costs microseconds.
  */
-export function createSqliteConsumer({
-  database,
-  statements,
-  clock,
-  queue,
-  handler,
-  options,
-}: {
-  database: Database<QueueTables>
-  statements: QueueStatements
-  clock: Clock
-  queue: string
-  handler: BatchHandler
-  options: BatchOptions
-}): SqliteConsumer {
-  const { concurrency = 32, prefetch = 256, batchMax = 1, attemptsMax = 5, leaseMs = 10_000 } = options
-  const { backoffMs = exponentialBackoffMs } = options
-  const held = new Set<LeasedMessage>()
-  const waiting: LeasedMessage[] = []
-  const underway = new Set<Promise<unknown>>()
+export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer {
+  const { database, statements, clock, queue, handler, options } = parts
+  const { prefetch, leaseMs } = options
+  const leased = createLeasedMessages(clock)
+  const commits = new Set<Promise<unknown>>()
   let outcomes: Statement[] = []
-  let handling = 0
-  let mayBeMore = true
+  let mayBeDue = true
   let claiming: Promise<void> | undefined
-  let scheduled = false
-  let stopping = false
-  let stopped: Promise<void> | undefined
-  let renewedAt = clock.now()
-  let timer: NodeJS.Timeout | undefined
+  let isTurnScheduled = false
+  let stopping: Promise<void> | undefined
+  const dispatcher = createDispatcher({
+    source: { take: leased.take, ...outcomesOf(parts, settle) },
+    handler,
+    options,
+    clock,
+  })
+  const stopPolling = startPolling({ database, renewalMs: leaseMs / 3, clock, poll, renewLeases })
   wake()
-  lookLater()
 
   function wake(): void {
-    mayBeMore = true
+    mayBeDue = true
     scheduleTurn()
   }
 
   function scheduleTurn(): void {
-    if (scheduled) return
-    scheduled = true
+    if (isTurnScheduled) return
+    isTurnScheduled = true
     setImmediate(turn)
   }
 
   function turn(): void {
-    scheduled = false
-    if (outcomes.length > 0) {
-      // An outcome that cannot be stored leaves the lease to lapse, and the message to be handed out again.
-      track(database.commit(outcomes).catch(ignore))
-      outcomes = []
-    }
-    if (mayBeMore && claiming === undefined && !stopping && held.size <= prefetch / 2) claiming = claim()
+    isTurnScheduled = false
+    commitOutcomes()
+    if (mayBeDue && mayClaim()) claiming = claim()
+  }
+
+  function mayClaim(): boolean {
+    return claiming === undefined && stopping === undefined && leased.size <= prefetch / 2
+  }
+
+  /** If the commit fails the leases expire, and the messages are delivered again. */
+  function commitOutcomes(): void {
+    if (outcomes.length === 0) return
+    const commit = database.commit(outcomes).catch(ignore)
+    outcomes = []
+    commits.add(commit)
+    void commit.finally(() => commits.delete(commit))
   }
 
   async function claim(): Promise<void> {
-    mayBeMore = false
+    mayBeDue = false
     const now = clock.now()
-    const limit = prefetch - held.size
+    const limit = prefetch - leased.size
     const until = now + leaseMs
     const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
     const [claimed, behind] = (await database.commit(unit).catch(ignore))?.results ?? []
     const putBack = new Set(behind?.rows.map(({ id }) => id))
-    for (const row of claimed?.rows ?? []) if (!putBack.has(row.id)) hold(row, until)
-    if (claimed?.changes === limit) mayBeMore = true
+    for (const row of claimed?.rows ?? []) if (!putBack.has(row.id)) leased.add(row, until)
+    if (claimed?.changes === limit) mayBeDue = true
     claiming = undefined
-    begin()
-    if (mayBeMore) scheduleTurn()
+    dispatcher.dispatch()
+    if (mayBeDue) scheduleTurn()
   }
 
-  function hold(row: Row, leaseUntil: number): void {
-    const message = { id: Number(row.id), delivery: deliveryOf(row), leaseUntil }
-    held.add(message)
-    waiting.push(message)
-  }
-
-  function begin(): void {
-    while (handling < concurrency && waiting.length > 0 && !stopping) {
-      const batch = waiting.splice(0, batchMax).filter(stillMine)
-      if (batch.length > 0) track(handle(batch))
-    }
-  }
-
-  /** After a lapse, as when the machine was asleep, others may have the message already. */
-  function stillMine(message: LeasedMessage): boolean {
-    if (clock.now() < message.leaseUntil) return true
-    held.delete(message)
-    return false
-  }
-
-  async function handle(batch: readonly LeasedMessage[]): Promise<void> {
-    handling += 1
-    const failures = await failuresOf(
-      handler,
-      batch.map(({ delivery }) => delivery),
-    )
-    handling -= 1
-    for (const message of batch) settle(message, failures)
-    begin()
+  function settle(message: LeasedMessage, unit: Statement[]): void {
+    leased.remove(message)
+    // The next message of the key can be claimed now.
+    if (message.delivery.key !== '') mayBeDue = true
+    outcomes.push(...unit)
     scheduleTurn()
   }
 
-  function settle(message: LeasedMessage, failures: ReadonlyMap<Delivery, unknown>): void {
-    const { id, delivery } = message
-    held.delete(message)
-    // The next one of the key can be taken now.
-    if (delivery.key !== '') mayBeMore = true
-    const taken = { id, attempts: delivery.attempt }
-    if (!failures.has(delivery)) outcomes.push(statements.acknowledge(taken))
-    else outcomes.push(...fail(taken, failures.get(delivery)))
+  async function poll(): Promise<void> {
+    if (mayBeDue || !mayClaim()) return
+    const due = await database.read(statements.due({ queue, now: clock.now() }))
+    if (due.length > 0) wake()
   }
 
-  function fail(taken: { id: number; attempts: number }, error: unknown): Statement[] {
-    const at = clock.now()
-    if (!isPoison(error) && taken.attempts < attemptsMax)
-      return [statements.show({ ...taken, at: at + backoffMs(taken.attempts) })]
-    const reason = reasonOf(error)
-    return [
-      statements.bury({ ...taken, deadQueue: deadQueueOf(queue), at, reason }),
-      statements.acknowledge(taken),
-    ]
-  }
-
-  function lookLater(): void {
-    const intervalMs = database.isSingleProcess() ? soleLookIntervalMs : lookIntervalMs
-    timer = setTimeout(() => {
-      lookLater()
-      void look()
-    }, intervalMs).unref()
-  }
-
-  async function look(): Promise<void> {
-    const now = clock.now()
-    if (now - renewedAt >= leaseMs / 3) renew(now)
-    if (!mayBeMore && claiming === undefined && held.size <= prefetch / 2 && (await isDue(now))) wake()
-  }
-
-  async function isDue(now: number): Promise<boolean> {
-    try {
-      return (await database.read(statements.due({ queue, now }))).length > 0
-    } catch {
-      return false
-    }
-  }
-
-  function renew(now: number): void {
-    renewedAt = now
-    const until = now + leaseMs
-    for (const message of held) {
-      if (message.leaseUntil <= now) continue
-      message.leaseUntil = until
-      outcomes.push(statements.show({ id: message.id, attempts: message.delivery.attempt, at: until }))
-    }
+  function renewLeases(): void {
+    const until = clock.now() + leaseMs
+    for (const message of leased.renew(until))
+      outcomes.push(statements.show({ ...leaseOf(message), at: until }))
     scheduleTurn()
   }
 
   async function stop(): Promise<void> {
-    stopping = true
+    const handled = dispatcher.stop()
     await claiming
-    for (const { id, delivery } of waiting.splice(0))
-      outcomes.push(statements.release({ id, attempts: delivery.attempt }))
-    do {
-      turn()
-      await Promise.all(underway)
-    } while (underway.size > 0 || outcomes.length > 0)
-    clearTimeout(timer)
-  }
-
-  function track(work: Promise<unknown>): void {
-    underway.add(work)
-    void work.finally(() => underway.delete(work))
+    for (const message of leased.takeWaiting()) outcomes.push(statements.release(leaseOf(message)))
+    scheduleTurn()
+    await handled
+    stopPolling()
+    commitOutcomes()
+    await Promise.all(commits)
   }
 
   return {
     queue,
     wake,
     stop() {
-      stopped ??= stop()
-      return stopped
+      stopping ??= stop()
+      return stopping
     },
   }
 }
 
-function ignore(): undefined {
-  return undefined
+/** Records the outcomes of messages by the statements that `settle` gets. */
+function outcomesOf(
+  { statements, clock, queue }: SqliteConsumerParts,
+  settle: (message: LeasedMessage, unit: Statement[]) => void,
+) {
+  return {
+    acknowledge(message: LeasedMessage): void {
+      settle(message, [statements.acknowledge(leaseOf(message))])
+    },
+    retry(message: LeasedMessage, afterMs: number): void {
+      settle(message, [statements.show({ ...leaseOf(message), at: clock.now() + afterMs })])
+    },
+    deadLetter(message: LeasedMessage, { reason, failedAt: at }: FailureDetails): void {
+      const lease = leaseOf(message)
+      settle(message, [
+        statements.deadLetter({ ...lease, deadQueue: deadQueueOf(queue), at, reason }),
+        statements.acknowledge(lease),
+      ])
+    },
+  }
 }
 
-function deliveryOf({ message_id, key, body, headers, attempts }: Row): Delivery {
-  return {
-    id: String(message_id),
-    key: typeof key === 'string' ? key : '',
-    body: String(body),
-    ...(typeof headers === 'string' && { headers: JSON.parse(headers) }),
-    attempt: Number(attempts),
+/** Polls more often where other processes may publish as well. */
+function startPolling({
+  database,
+  clock,
+  renewalMs,
+  poll,
+  renewLeases,
+}: {
+  database: Database<QueueTables>
+  clock: Clock
+  renewalMs: number
+  poll: () => Promise<void>
+  renewLeases: () => void
+}): () => void {
+  let renewedAt = clock.now()
+  let timer = schedule()
+
+  function schedule(): NodeJS.Timeout {
+    const intervalMs = database.isSingleProcess() ? singleProcessPollIntervalMs : pollIntervalMs
+    return setTimeout(run, intervalMs).unref()
   }
+
+  function run(): void {
+    timer = schedule()
+    const now = clock.now()
+    if (now - renewedAt >= renewalMs) {
+      renewedAt = now
+      renewLeases()
+    }
+    poll().catch(ignore)
+  }
+
+  return () => clearTimeout(timer)
+}
+
+function leaseOf({ id, delivery }: LeasedMessage): { id: number; attempts: number } {
+  return { id, attempts: delivery.attempt }
+}
+
+function ignore(): undefined {
+  return undefined
 }

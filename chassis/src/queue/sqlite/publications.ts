@@ -5,29 +5,30 @@ import type { Database, Placeholders, Statement } from '../../database/index.ts'
 import { AppError } from '../../errors/index.ts'
 import type { PublishOnce } from '../port.ts'
 
-/** Which message each key stands for, until when. */
+/** Which message a key stands for, and until when. */
 export type PublicationTables = {
   publication: { id?: number; queue: string; key: string; message_id: string; until: number }
 }
 
-/** More than one is remembered with each publication, so that what has lapsed cannot pile up. */
-const forgottenPerPublication = 2
+/** More than the one that each publication adds, so that expired keys cannot accumulate. */
+const deletedPerPublication = 2
 
-/** Remembers, in the unit that publishes a message, the key that it was published under. */
+/** Stores the key of a message in the unit that publishes it. */
 export function createPublications(database: Database<PublicationTables>, clock: Clock) {
   const statements = prepareStatements(database.query)
   return {
-    /** To be first in the unit, which is refused by it while the key stands for a message. */
-    remember(queue: string, messageId: string, { key, forMs }: PublishOnce): Statement {
+    /** The first statement of the unit; fails it while the key stands for a message. */
+    insert(queue: string, messageId: string, { key, forMs }: PublishOnce): Statement {
       const now = clock.now()
       const publication = { queue, key, message_id: messageId, until: now + forMs }
-      return { ...statements.remember({ ...publication, now }), mustAffectRows: true }
+      return { ...statements.insert({ ...publication, now }), mustAffectRows: true }
     },
 
-    /** To be in the same unit: lets some of what has lapsed go. */
-    forget: (): Statement => statements.forget({ now: clock.now(), limit: forgottenPerPublication }),
+    /** For the same unit. */
+    deleteExpired: (): Statement =>
+      statements.deleteExpired({ now: clock.now(), limit: deletedPerPublication }),
 
-    /** After a refusal: whether the key stands for this very message; false when it stands for nothing any more. */
+    /** After a failure: whether the key stands for this message; false if it has expired meanwhile. */
     async isRepeated(queue: string, messageId: string, { key }: PublishOnce): Promise<boolean> {
       const [publication] = await database.read(statements.find({ queue, key }))
       if (publication === undefined) return false
@@ -41,7 +42,7 @@ type Publication = { queue: string; key: string; message_id: string; until: numb
 
 function prepareStatements(db: Kysely<PublicationTables>) {
   return {
-    remember: prepareQuery((p: Placeholders<Publication & { now: number }>) =>
+    insert: prepareQuery((p: Placeholders<Publication & { now: number }>) =>
       db
         .insertInto('publication')
         .values({ queue: p.queue, key: p.key, message_id: p.message_id, until: p.until })
@@ -55,7 +56,7 @@ function prepareStatements(db: Kysely<PublicationTables>) {
             .where('publication.until', '<=', p.now),
         ),
     ),
-    forget: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
+    deleteExpired: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
       db
         .deleteFrom('publication')
         .where(

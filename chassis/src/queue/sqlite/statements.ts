@@ -4,9 +4,8 @@ import { prepareQuery } from '../../database/index.ts'
 import type { Placeholders } from '../../database/index.ts'
 
 /**
- * `visible_at` is all the state of a message: 0 when it is new; the time at which a lease or a pause ends; -1 when it was
- * found to be behind another of its key, until that one goes; null for a dead letter. Triggers keep `depth`, and make new
- * what was behind.
+ * `visible_at` is the whole state of a message: 0 if it is new; the end of its lease or pause; -1 if it waits for an earlier
+ * message of its key; null for a dead letter. Triggers maintain `depth`, and set -1 to 0 when the earlier message is removed.
  */
 export type QueueTables = {
   queue: { name: string; depth: number }
@@ -36,15 +35,14 @@ type Published = Named & {
   at: number
   limit: number
 }
-/** A message in somebody's hands; whoever was too late has an older number of attempts, and changes nothing. */
+/** A leased message. After its lease has expired and another claimed it, `attempts` differs, and nothing is changed. */
 type LeasedRow = { id: number; attempts: number }
+type DeadLetter = LeasedRow & { deadQueue: string; at: number; reason: string }
 
-/** The sign keeps SQLite from an index that would have it sort the whole queue to find its oldest messages. */
+/** The unary plus disables an index by which SQLite would sort the whole queue to find its oldest messages. */
 const inOrder = sql<string>`+message.queue`
 
 export function prepareStatements(db: Kysely<QueueTables>) {
-  const held = (p: Placeholders<LeasedRow>) =>
-    db.selectFrom('message').where('id', '=', p.id).where('attempts', '=', p.attempts)
   return {
     publish: prepareQuery((p: Placeholders<Published>) => publish(db, p)),
     due: prepareQuery((p: Placeholders<Named & { now: number }>) => due(db, p).limit(1)),
@@ -55,7 +53,7 @@ export function prepareStatements(db: Kysely<QueueTables>) {
         .where('id', 'in', due(db, p).orderBy('visible_at', 'desc').orderBy('id').limit(p.limit))
         .returning(['id', 'message_id', 'key', 'body', 'headers', 'attempts']),
     ),
-    /** Puts back what `claim` took although it is behind another of its key. */
+    /** Returns claimed messages that must wait for an earlier one of their key. */
     putBehind: prepareQuery((p: Placeholders<Named & { until: number }>) =>
       db
         .updateTable('message')
@@ -91,63 +89,11 @@ export function prepareStatements(db: Kysely<QueueTables>) {
     acknowledge: prepareQuery((p: Placeholders<LeasedRow>) =>
       db.deleteFrom('message').where('id', '=', p.id).where('attempts', '=', p.attempts),
     ),
-    bury: prepareQuery((p: Placeholders<LeasedRow & { deadQueue: string; at: number; reason: string }>) =>
-      db
-        .insertInto('message')
-        .columns([
-          'queue',
-          'message_id',
-          'key',
-          'body',
-          'headers',
-          'attempts',
-          'published_at',
-          'failed_at',
-          'reason',
-        ])
-        .expression(
-          held(p).select([
-            sql<string>`${p.deadQueue}`.as('queue'),
-            'message_id',
-            'key',
-            'body',
-            'headers',
-            'attempts',
-            'published_at',
-            p.at.as('failed_at'),
-            p.reason.as('reason'),
-          ]),
-        )
-        .onConflict((conflict) =>
-          conflict.columns(['queue', 'message_id']).doUpdateSet((row) => ({
-            body: row.ref('excluded.body'),
-            attempts: row.ref('excluded.attempts'),
-            failed_at: row.ref('excluded.failed_at'),
-            reason: row.ref('excluded.reason'),
-          })),
-        ),
-    ),
+    deadLetter: prepareQuery((p: Placeholders<DeadLetter>) => deadLetter(db, p)),
     depth: prepareQuery((p: Placeholders<Named>) =>
       db.selectFrom('queue').select('depth').where('name', '=', p.queue),
     ),
-    queues: prepareQuery((_: Placeholders<Record<never, never>>) =>
-      db
-        .selectFrom('queue')
-        .select((row) => [
-          'name',
-          'depth',
-          row
-            .selectFrom('message')
-            .select('published_at')
-            .whereRef(inOrder, '=', 'queue.name')
-            // An empty queue would be looked for through all the messages of the others.
-            .where('depth', '>', 0)
-            .orderBy('id')
-            .limit(1)
-            .as('oldest_at'),
-        ])
-        .orderBy('name'),
-    ),
+    queues: prepareQuery((_: Placeholders<Record<never, never>>) => queues(db)),
     list: prepareQuery((p: Placeholders<Named & { after: number; limit: number }>) =>
       db
         .selectFrom('message')
@@ -170,16 +116,16 @@ export function prepareStatements(db: Kysely<QueueTables>) {
   }
 }
 
-/** Touches no row when the queue is full. A message that is held already counts as published. */
+/** Affects no row when the queue is full. A message that the queue holds already counts as published. */
 function publish(db: Kysely<QueueTables>, p: Placeholders<Published>) {
   const depth = sql`coalesce((select depth from queue where name = ${p.queue}), 0)`
-  const held = sql`exists (select 1 from message where queue = ${p.queue} and message_id = ${p.message_id})`
+  const exists = sql`exists (select 1 from message where queue = ${p.queue} and message_id = ${p.message_id})`
   return db
     .insertInto('message')
     .columns(['queue', 'message_id', 'key', 'body', 'headers', 'published_at', 'visible_at'])
     .expression(
       sql`select ${p.queue}, ${p.message_id}, ${p.key}, ${p.body}, ${p.headers}, ${p.at}, 0
-          where ${depth} < ${p.limit} or ${held}`,
+          where ${depth} < ${p.limit} or ${exists}`,
     )
     .onConflict((conflict) =>
       conflict
@@ -195,4 +141,64 @@ function due(db: Kysely<QueueTables>, p: Placeholders<Named & { now: number }>) 
     .where('queue', '=', p.queue)
     .where('visible_at', '>=', 0)
     .where('visible_at', '<=', p.now)
+}
+
+function deadLetter(db: Kysely<QueueTables>, p: Placeholders<DeadLetter>) {
+  return db
+    .insertInto('message')
+    .columns([
+      'queue',
+      'message_id',
+      'key',
+      'body',
+      'headers',
+      'attempts',
+      'published_at',
+      'failed_at',
+      'reason',
+    ])
+    .expression(
+      db
+        .selectFrom('message')
+        .where('id', '=', p.id)
+        .where('attempts', '=', p.attempts)
+        .select([
+          sql<string>`${p.deadQueue}`.as('queue'),
+          'message_id',
+          'key',
+          'body',
+          'headers',
+          'attempts',
+          'published_at',
+          p.at.as('failed_at'),
+          p.reason.as('reason'),
+        ]),
+    )
+    .onConflict((conflict) =>
+      conflict.columns(['queue', 'message_id']).doUpdateSet((row) => ({
+        body: row.ref('excluded.body'),
+        attempts: row.ref('excluded.attempts'),
+        failed_at: row.ref('excluded.failed_at'),
+        reason: row.ref('excluded.reason'),
+      })),
+    )
+}
+
+function queues(db: Kysely<QueueTables>) {
+  return db
+    .selectFrom('queue')
+    .select((row) => [
+      'name',
+      'depth',
+      row
+        .selectFrom('message')
+        .select('published_at')
+        .whereRef(inOrder, '=', 'queue.name')
+        // For an empty queue SQLite would scan the messages of all others.
+        .where('depth', '>', 0)
+        .orderBy('id')
+        .limit(1)
+        .as('oldest_at'),
+    ])
+    .orderBy('name')
 }

@@ -9,7 +9,7 @@ import type { StreamTables } from './stream.ts'
 
 type AllTables = QueueTables & StreamTables & PublicationTables
 
-/** A queue file that is open, and all its consumers in this process. */
+/** An open queue file, and all its consumers in this process. */
 export type SqliteStorage = {
   readonly database: Database<AllTables>
   readonly statements: QueueStatements
@@ -21,8 +21,8 @@ type Shared = { readonly storage: Promise<SqliteStorage>; users: number }
 const sharedByPath = new Map<string, Shared>()
 
 /**
- * Opens a queue file, or joins those in this process that have it open, so that they wake each other's consumers and
- * commit in one group, where two would wait for each other's locks. The last to release it closes it.
+ * Opens a queue file, or shares it with the clients in this process that have opened it: they wake each other's consumers and
+ * share a group commit, instead of waiting for each other's locks. The last one to release it closes it.
  */
 export async function acquireStorage(
   url: string,

@@ -5,7 +5,7 @@ import { prepareQuery } from '../../database/index.ts'
 import type { Database, Placeholders } from '../../database/index.ts'
 import type { EventStream, Message, StreamMessage } from '../port.ts'
 
-/** Messages that were appended together, as one row: a log is written far more often than it is read. */
+/** Messages that were appended together, as one row: streams are written far more often than they are read. */
 export type StreamTables = {
   chunk: { stream: string; first: number; count: number; messages: string; appended_at: number }
 }
@@ -13,7 +13,7 @@ export type StreamTables = {
 const keptMaxDefault = 100_000
 const chunksPerPage = 100
 
-/** Streams in an SQLite file: chunks in the order of appending, of which the newest are kept. */
+/** Streams in an SQLite file, as chunks in the order of appending; old chunks are deleted. */
 export function createSqliteStreams(
   database: Database<StreamTables>,
   clock: Clock,
@@ -57,7 +57,7 @@ function prepareStatements(db: Kysely<StreamTables>) {
         .columns(['stream', 'first', 'count', 'messages', 'appended_at'])
         .expression(sql`select ${p.stream}, coalesce(${end(p)}, 1), ${p.count}, ${p.messages}, ${p.at}`),
     ),
-    // A chunk goes when all of its messages are older than those that are kept.
+    // Deletes chunks that hold none of the messages to keep.
     trim: prepareQuery((p: Placeholders<Named & { kept: number }>) =>
       db
         .deleteFrom('chunk')

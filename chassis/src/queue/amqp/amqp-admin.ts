@@ -1,0 +1,102 @@
+import type { Channel, GetMessage } from 'amqplib'
+import { AppError, dependencyDown } from '../../errors/index.ts'
+import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
+import type { QueueAdmin, WorkQueue } from '../port.ts'
+import type { AmqpConnection } from './connection.ts'
+import { deliveryOf, storedMessageOf } from './message.ts'
+import type { AmqpPublisher } from './publisher.ts'
+import { openChannel } from './topology.ts'
+import type { AmqpTopology } from './topology.ts'
+
+const messagesMax = 100_000
+
+/** Lists and changes messages by getting them one by one and releasing those that stay; consumers do not see them meanwhile. */
+export function createAmqpAdmin({
+  connection,
+  topology,
+  publisher,
+  used,
+}: {
+  connection: AmqpConnection
+  topology: AmqpTopology
+  publisher: AmqpPublisher
+  used: Set<string>
+}): Omit<QueueAdmin, 'close'> & Pick<WorkQueue, 'depth'> {
+  async function withChannel<R>(queue: string, work: (channel: Channel) => Promise<R>): Promise<R> {
+    const model = await connection.current()
+    const live = isDeadQueue(queue) ? liveQueueOf(queue) : queue
+    used.add(live)
+    try {
+      await topology.ensure(model, live)
+      const channel = await openChannel(model)
+      try {
+        return await work(channel)
+      } finally {
+        await channel.close().catch(() => {})
+      }
+    } catch (error) {
+      topology.forget(model, live)
+      throw error instanceof AppError ? error : dependencyDown('The message broker does not answer.', error)
+    }
+  }
+
+  const depth = (queue: string) =>
+    withChannel(queue, async (channel) => (await channel.checkQueue(queue)).messageCount)
+
+  /** Removes the messages for which `shouldRemove` resolves to true; resolves to their number. */
+  async function removeWhere(
+    queue: string,
+    shouldRemove: (message: GetMessage) => Promise<boolean>,
+  ): Promise<number> {
+    return withChannel(queue, async (channel) => {
+      let removed = 0
+      // Not up to the depth, in which the broker does not count messages that were released a moment ago.
+      for (let left = messagesMax; left > 0; left--) {
+        const message = await channel.get(queue)
+        if (message === false) break
+        if (!(await shouldRemove(message))) continue
+        channel.ack(message)
+        removed += 1
+      }
+      channel.nackAll(true)
+      return removed
+    })
+  }
+
+  return {
+    depth,
+
+    async queues() {
+      const names = [...used].flatMap((name) => [name, deadQueueOf(name)])
+      return Promise.all(names.map(async (name) => ({ name, depth: await depth(name) })))
+    },
+
+    async list(queue, { limit = 100, after = 0 } = {}) {
+      return withChannel(queue, async (channel) => {
+        const messages = []
+        for (let position = 1; position <= after + limit; position++) {
+          const message = await channel.get(queue)
+          if (message === false) break
+          if (position > after) messages.push(storedMessageOf(message, position))
+        }
+        channel.nackAll(true)
+        return messages
+      })
+    },
+
+    async replay(deadQueue, id) {
+      const live = liveQueueOf(deadQueue)
+      return removeWhere(deadQueue, async (message) => {
+        const { attempt: _, ...published } = deliveryOf(message)
+        if (id !== 'all' && published.id !== id) return false
+        await publisher.publish(live, published)
+        return true
+      })
+    },
+
+    async drop(queue, id) {
+      if (id !== 'all') return removeWhere(queue, async (message) => deliveryOf(message).id === id)
+      return withChannel(queue, async (channel) => (await channel.purgeQueue(queue)).messageCount)
+    },
+  }
+}

@@ -1,0 +1,73 @@
+import type { Clock } from '../../clock/index.ts'
+import { invalid } from '../../errors/index.ts'
+import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
+import type { QueueAdmin, StoredMessage } from '../port.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { recordOf, removalOf } from './message.ts'
+import type { KafkaProducer } from './producer.ts'
+import type { StoredMessages } from './stored-messages.ts'
+
+const pageMax = 1_000
+
+export function createKafkaAdmin({
+  cluster,
+  producer,
+  stored,
+  clock,
+}: {
+  cluster: KafkaCluster
+  producer: KafkaProducer
+  stored: StoredMessages
+  clock: Clock
+}): Omit<QueueAdmin, 'close'> {
+  async function describe(topic: string) {
+    const name = cluster.queueName(topic)
+    if (name === undefined) return []
+    const depth = await stored.depth(topic)
+    if (isDeadQueue(topic) && depth === 0) return []
+    const oldest = depth === 0 ? undefined : await stored.oldestPublishedAt(topic)
+    return [{ name, depth, ...(oldest !== undefined && { oldestAgeMs: clock.now() - oldest }) }]
+  }
+
+  /** Appends a removal for each dead letter, after `work` was done for it. */
+  async function removeDead(
+    deadQueue: string,
+    id: string | 'all',
+    work: (letter: StoredMessage) => Promise<void>,
+  ): Promise<number> {
+    const topic = cluster.topicName(deadQueue)
+    const letters = (await stored.deadLetters(topic)).filter((letter) => id === 'all' || letter.id === id)
+    for (const letter of letters) {
+      await work(letter)
+      await producer.send(topic, [removalOf(topic, letter.id)])
+    }
+    return letters.length
+  }
+
+  return {
+    /** Topics with one for dead letters are queues; others are streams, or of other programs. */
+    async queues() {
+      const topics = new Set(await cluster.topics())
+      const live = [...topics].filter((topic) => topics.has(deadQueueOf(topic)))
+      const queues = await Promise.all(live.flatMap((topic) => [topic, deadQueueOf(topic)]).map(describe))
+      return queues.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
+
+    list: (queue, { limit = 100, after = 0 } = {}) =>
+      stored.list(cluster.topicName(queue), Math.min(limit, pageMax), after),
+
+    async replay(deadQueue, id) {
+      const live = cluster.topicName(liveQueueOf(deadQueue))
+      await cluster.ensureQueue(live)
+      return removeDead(deadQueue, id, (letter) => producer.send(live, [recordOf(live, letter)]))
+    },
+
+    async drop(queue, id) {
+      if (isDeadQueue(queue)) return removeDead(queue, id, async () => {})
+      if (id === 'all') return stored.truncate(cluster.topicName(queue))
+      throw invalid({
+        id: 'Kafka cannot remove a single message from a queue; "all" removes all that it holds now.',
+      })
+    },
+  }
+}

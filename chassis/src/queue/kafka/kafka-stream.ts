@@ -1,0 +1,48 @@
+import { invalid } from '../../errors/index.ts'
+import type { EventStream } from '../port.ts'
+import type { KafkaCluster } from './cluster.ts'
+import { messageOf, recordOf } from './message.ts'
+import type { KafkaProducer } from './producer.ts'
+import type { StoredMessages } from './stored-messages.ts'
+
+/** Streams as topics of one partition, whose retention decides what they keep. */
+export function createKafkaStreams({
+  cluster,
+  producer,
+  stored,
+}: {
+  cluster: KafkaCluster
+  producer: KafkaProducer
+  stored: StoredMessages
+}): Pick<EventStream, 'append' | 'readStream'> {
+  return {
+    async append(stream, messages) {
+      if (messages.length === 0) return
+      const topic = cluster.topicName(stream)
+      await cluster.ensureStream(topic)
+      await producer.send(
+        topic,
+        messages.map((message) => recordOf(topic, message)),
+      )
+    },
+
+    async readStream(stream, { after = 0, limit = 100 } = {}) {
+      const topic = cluster.topicName(stream)
+      const ranges = await cluster.ranges(topic)
+      if (ranges.length > 1)
+        throw invalid({
+          stream: `${stream} has ${ranges.length} partitions, so that its messages have no common order.`,
+        })
+      const page = ranges.map(({ start, ...range }) => ({
+        ...range,
+        start: start > BigInt(after) ? start : BigInt(after),
+      }))
+      const records = await stored.recordsOf(topic, page, limit)
+      return records.map((record) => ({
+        ...messageOf(record),
+        position: Number(record.offset) + 1,
+        appendedAt: record.timestamp,
+      }))
+    },
+  }
+}

@@ -1,0 +1,112 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { Consumer as GroupMember } from '@platformatic/kafka'
+import { groupOf } from './cluster.ts'
+import type { KafkaCluster } from './cluster.ts'
+
+const sessionMsMin = 6_000
+const sessionMsMax = 300_000
+const rebalanceTimeoutMs = 20_000
+const requestMarginMs = 5_000
+const heartbeatMs = 1_000
+const leaveTimeoutMs = 2_000
+const rejoinMs = 300
+
+export type Membership = {
+  /** Whether Kafka still counts this consumer as a member, judged by the last heartbeat. */
+  isMember(): boolean
+  /** Leaves the group. */
+  stop(): Promise<void>
+}
+
+export type MembershipListener = {
+  onAssigned(member: GroupMember, partitions: readonly number[]): Promise<void>
+  /** Before the group rebalances, and before the member leaves it. */
+  onRevoked(): Promise<void>
+  onHeartbeat(): void
+}
+
+/** Joins the group of a queue, and joins again when the membership is lost, until it is stopped. */
+export function joinGroup(
+  { cluster, topic, leaseMs }: { cluster: KafkaCluster; topic: string; leaseMs: number },
+  { onAssigned, onRevoked, onHeartbeat }: MembershipListener,
+): Membership {
+  const sessionTimeout = Math.min(sessionMsMax, Math.max(sessionMsMin, leaseMs))
+  const stopping = Promise.withResolvers<void>()
+  let isStopped = false
+  let heartbeatAt = 0
+  const running = run()
+
+  async function run(): Promise<void> {
+    while (!isStopped) {
+      await takePart().catch(() => {})
+      if (!isStopped) await Promise.race([timeout(rejoinMs), stopping.promise])
+    }
+  }
+
+  /** From joining the group to leaving it, or to losing the membership. */
+  async function takePart(): Promise<void> {
+    await cluster.ensureQueue(topic)
+    const lost = Promise.withResolvers<void>()
+    let isLeaving = false
+    const member = createMember(lost.resolve, () => isLeaving)
+    try {
+      await Promise.race([member.joinGroup({}), stopping.promise])
+      await Promise.race([lost.promise, stopping.promise])
+    } finally {
+      isLeaving = true
+      await onRevoked()
+      await leave(member)
+    }
+  }
+
+  /** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */
+  async function leave(member: GroupMember): Promise<void> {
+    await Promise.race([Promise.resolve(member.leaveGroup(true)).catch(() => {}), timeout(leaveTimeoutMs)])
+    await Promise.race([member.close(true).catch(() => {}), timeout(leaveTimeoutMs)])
+  }
+
+  function createMember(lose: () => void, isLeaving: () => boolean): GroupMember {
+    const rebalanceTimeout = Math.max(rebalanceTimeoutMs, sessionTimeout)
+    const member = new GroupMember({
+      ...cluster.options,
+      // Kafka answers a request to join when all members have joined, or their time is up.
+      requestTimeout: rebalanceTimeout + requestMarginMs,
+      groupId: groupOf(topic),
+      sessionTimeout,
+      rebalanceTimeout,
+      heartbeatInterval: heartbeatMs,
+      // Called when the member is about to join or to rejoin.
+      protocolsMetadata: async () => {
+        await onRevoked()
+        return Buffer.alloc(0)
+      },
+    })
+    member.topics.track(topic)
+    member.on('error', lose)
+    member.on('consumer:heartbeat:end', () => {
+      heartbeatAt = performance.now()
+      onHeartbeat()
+    })
+    member.on('consumer:group:join', ({ assignments }) => {
+      if (isLeaving() || isStopped) return
+      heartbeatAt = performance.now()
+      const assigned = assignments?.find((one) => one.topic === topic)?.partitions ?? []
+      onAssigned(member, assigned).catch(lose)
+    })
+    return member
+  }
+
+  return {
+    isMember: () => performance.now() - heartbeatAt < sessionTimeout,
+    async stop() {
+      isStopped = true
+      stopping.resolve()
+      await running
+    },
+  }
+}
+
+/** A pause that does not keep the process running. */
+export function timeout(ms: number): Promise<void> {
+  return pause(ms, undefined, { ref: false })
+}
