@@ -6,7 +6,7 @@ import { UsageError } from './usage-error.ts'
 
 const root = new URL('../', import.meta.url)
 
-/** `quintet derive`: brings everything up to date that is derived from contracts/src/topology.ts. */
+/** `quintet derive`: updates every file that is derived from contracts/src/topology.ts. */
 export async function derive(): Promise<void> {
   const outdated = outdatedFiles(topology, (file) => readFileSync(new URL(file, root), 'utf8'))
   for (const [file, text] of outdated) {
@@ -16,7 +16,7 @@ export async function derive(): Promise<void> {
   completeDerivation()
 }
 
-/** The lockfile and the TypeScript client, which other programs make. */
+/** Updates the lockfile and the TypeScript client, which other programs generate. */
 export function completeDerivation(): void {
   runProgram('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
   runProgram('npm', ['run', 'clients'])

@@ -8,7 +8,7 @@ import { services } from '../topology.ts'
 import { migrateStorage } from './migrate.ts'
 import { checkSettings, servicesFrom, storageOf } from './services.ts'
 
-/** `quintet doctor`: examines each engine once, and fails if one is set in a way that breaks a promise. */
+/** `quintet doctor`: examines each engine once, and fails if a setting breaks a guarantee. */
 export async function doctor(words: readonly string[]): Promise<void> {
   const names = servicesFrom(words)
   const settings = readSettings(process.env)

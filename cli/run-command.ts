@@ -14,7 +14,7 @@ import { UsageError } from './usage-error.ts'
 const usage = `quintet: services behind one gateway
 
   quintet start [service…]                  start these services in this process; all of them when none is named
-  quintet doctor [service…]                 examine the engines, and report settings that break a promise
+  quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee
   quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
 ${queueCommandUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
 
@@ -35,7 +35,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   },
 }
 
-/** Runs the subcommand that the words begin with. Bad settings and bad words end it with exit code 1 and a sentence. */
+/** Runs the subcommand. Invalid settings or arguments end it with exit code 1 and a message. */
 export async function runCommand([command = 'help', ...words]: readonly string[]): Promise<void> {
   try {
     const run = commands[command.replace(/^--?h(elp)?$/, 'help')]

@@ -5,7 +5,7 @@ import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { UsageError } from './usage-error.ts'
 
-/** The services that the command line names; all of them if it names none. Rejects what is not a service. */
+/** The services that the arguments name; all of them if there are no arguments. Throws for an unknown name. */
 export function servicesFrom(words: readonly string[]): readonly ServiceName[] {
   return words.length === 0 ? serviceNames : words.map(serviceNamed)
 }
@@ -18,8 +18,8 @@ export function serviceNamed(word: string | undefined): ServiceName {
 }
 
 /**
- * Checks the settings of these services before the first one starts, so that every fault is reported at once, and warns of
- * names that look like a setting and are none.
+ * Checks the settings of these services before the first one starts, reports all faults together, and warns of
+ * unknown names that look like a setting.
  */
 export function checkSettings(names: readonly ServiceName[], settings: Settings): void {
   const faults = new Set<string>()
@@ -37,7 +37,7 @@ export function checkSettings(names: readonly ServiceName[], settings: Settings)
     process.stderr.write(`${sentence}\n`)
 }
 
-/** A setting that says where a service stores data: its URL, and the URL without its password. */
+/** A setting with the URL of a service's storage, and the URL without its password. */
 export type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
 
 export function storageOf(name: ServiceName, settings: Settings): Storage[] {
@@ -55,7 +55,7 @@ export function migrationsOf(name: ServiceName): URL {
   return new URL(`../services/${name}/migrations/`, import.meta.url)
 }
 
-/** What the names of settings start with; a variable that starts otherwise belongs to another program. */
+/** The prefixes of settings' names; a variable without one of them belongs to another program. */
 function settingPrefixes(): string[] {
   const shared = ['CACHE', 'EVENTS', 'MARKET', 'QUEUE', 'RATE_LIMIT']
   return [...serviceNames.map((name) => name.toUpperCase()), ...shared]

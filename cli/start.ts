@@ -16,7 +16,7 @@ export async function start(words: readonly string[]): Promise<void> {
   checkSettings(names, settings)
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
-  // The gateway closes first, so that it forwards no new request to a service that is gone.
+  // The gateway closes first, so that it forwards no request to a closed service.
   const close = async () => {
     for (const app of running.toReversed()) await app.close()
   }
@@ -29,7 +29,7 @@ export async function start(words: readonly string[]): Promise<void> {
     return lineOf(name, address, settings)
   }
   try {
-    // They start together, because each waits for threads and disks; none is closed before all have started or failed.
+    // They start in parallel, because each waits for threads and disks; none is closed before all have started or failed.
     const results = await Promise.allSettled(names.filter((name) => name !== 'gateway').map(begin))
     const lines = results.map(valueOrThrow)
     if (names.includes('gateway')) lines.push(await begin('gateway'))

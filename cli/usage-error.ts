@@ -1,2 +1,2 @@
-/** The command line is wrong; the message says in what, without a stack trace. */
+/** An invalid command line; only the message is printed, without a stack trace. */
 export class UsageError extends Error {}

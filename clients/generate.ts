@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import openapiTS, { astToString } from 'openapi-typescript'
 import { mergedDocument, readDocuments } from './openapi.ts'
 
-/** `npm run clients`: writes the types of the client anew; `generatedTypes` is what the committed ones must equal. */
+/** `npm run clients` generates the types of the client; a test compares `generatedTypes` with the committed ones. */
 export async function generatedTypes(): Promise<string> {
   const text = JSON.stringify(mergedDocument(await readDocuments()))
   const nodes = await openapiTS(text, {

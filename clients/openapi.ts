@@ -10,7 +10,7 @@ export type ApiDocument = {
   readonly [member: string]: unknown
 }
 
-/** What each service and the gateway say of their own operations, read from them without a port, on storage of no one. */
+/** The OpenAPI document of each service and of the gateway, on storage in memory and without a port. */
 export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   const documents = new Map<string, ApiDocument>()
   for (const name of serviceNames) {
@@ -22,7 +22,7 @@ export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   return documents
 }
 
-/** The document of the whole system, as the gateway gives it when all services are up. */
+/** The document of the whole system, as the gateway returns it when all services are up. */
 export function mergedDocument(documents: ReadonlyMap<string, ApiDocument>): object {
   const parts = upstreamNames.flatMap((name) => {
     const document = documents.get(name)
@@ -44,7 +44,7 @@ const settings = new Map(
   ].map(([name, value]) => [name, { value, source: 'environment' as const }]),
 )
 
-/** The document of the app alone: over HTTP the gateway would ask the others for theirs. */
+/** The document of the app alone; over HTTP the gateway would also fetch those of the services. */
 async function documentOf(app: App): Promise<ApiDocument> {
   const { paths = {}, ...rest }: { paths?: object } = await app.describe()
   return { ...rest, paths: JSON.parse(JSON.stringify(paths)) }

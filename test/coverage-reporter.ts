@@ -34,7 +34,7 @@ function tableOf(files: readonly FileCoverage[], root: string): string {
   return `\ncoverage of lines and branches\n${lines.join('\n')}\n${'total'.padEnd(width)}  ${percentages(sumOf(files))}\n`
 }
 
-/** A room of the chassis, or a service. */
+/** A folder of the chassis, or a service. */
 function folderOf(path: string): string {
   const [place = '', , room = ''] = path.split('/')
   return place === 'chassis'

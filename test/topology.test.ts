@@ -8,7 +8,7 @@ import { derivedFiles } from '../cli/derived/derived-files.ts'
 import { services } from '../topology.ts'
 import { importsOf, sources } from './import-graph.ts'
 
-/** Every place that lists services is held to contracts/src/topology.ts: one test for each, which names the place. */
+/** Every list of services agrees with contracts/src/topology.ts: one test for each, which names the file. */
 
 const root = new URL('..', import.meta.url)
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
@@ -44,7 +44,7 @@ for (const { file, has, update } of derivedFiles)
     const text = read(file)
     assert.ok(update(text, topology) === text, 'Run npm run quintet derive, and commit what it changed.')
     const more = update(text, { ...topology, library })
-    assert.match(more, /library/i, 'A service that is left out would not be noticed.')
+    assert.match(more, /library/i, 'A missing service would not be noticed.')
     assert.equal(update(more, { ...topology, library }), more)
   })
 
@@ -72,7 +72,7 @@ for (const name of serviceNames) {
   })
 }
 
-/** A service that is nowhere yet. */
+/** A service that is in no list yet. */
 const library: ServiceEntry = {
   title: 'a library',
   summary: 'books: lent and returned',

@@ -2,7 +2,7 @@ import { urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
 import { insertBefore, replaceLines } from './lines.ts'
 
-/** Adds to the Compose file what it lacks of each service; a container that is there keeps everything but its port. */
+/** Adds missing services to the Compose file; of existing ones only the port is changed. */
 export function composeFile(text: string, topology: Topology): string {
   const upstreams = Object.entries(topology).filter(([name]) => name !== 'gateway')
   const addresses = upstreams.map(([name, { port }]) => `      ${urlSetting(name)}: http://${name}:${port}`)
@@ -16,7 +16,7 @@ export function composeFile(text: string, topology: Topology): string {
   )
 }
 
-/** New databases are on the PostgreSQL of this file. */
+/** Adds the URL of a missing database, on the PostgreSQL of this file. */
 function withDatabase(text: string, { storage, databaseName }: ServiceEntry): string {
   if (text.includes(`\n  ${storage.database}: `)) return text
   const url = `postgres://quintet:\${POSTGRES_PASSWORD}@postgres:5432/${databaseName}`

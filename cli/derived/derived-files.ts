@@ -4,12 +4,12 @@ import { composeFile } from './compose-file.ts'
 import { insertBefore, replaceLines } from './lines.ts'
 import { setTableRows } from './table-rows.ts'
 
-/** A file that is derived from the topology in a part, or whole. */
+/** A file that is derived from the topology, in part or as a whole. */
 export type DerivedFile = {
   readonly file: string
-  /** What it has, as the end of a sentence. */
+  /** The derived content, for the title of its test. */
   readonly has: string
-  /** Gives the text as the topology demands it; the same text if it is right already. */
+  /** Returns the updated text; the same text if it is up to date. */
   update(text: string, topology: Topology): string
 }
 
@@ -30,7 +30,7 @@ export const derivedFiles: readonly DerivedFile[] = [
   { file: 'deploy/compose.yaml', has: 'a container for each service', update: composeFile },
 ]
 
-/** Every derived file that is out of date, as it should be, by its name. */
+/** The updated text of each derived file that is out of date, by its name. */
 export function outdatedFiles(topology: Topology, read: (file: string) => string): Map<string, string> {
   const texts = new Map<string, string>()
   for (const { file, update } of derivedFiles)
@@ -123,7 +123,7 @@ function gatewaySettings(text: string, topology: Topology): string {
   return setTableRows(text, ['setting', 'default'], [...urls, ...ports])
 }
 
-/** The engines of the databases differ, so a row that is there stays as it is. */
+/** The engines of the databases differ, so an existing row stays as it is. */
 function databaseTable(text: string, topology: Topology): string {
   const missing = upstreamsOf(topology).filter(
     ([, { storage }]) => !text.includes(`| \`${storage.database}\``),

@@ -1,4 +1,4 @@
-/** Replaces the first run of lines that match with these lines; a text without such a line is an error. */
+/** Replaces the first block of matching lines; throws if no line matches. */
 export function replaceLines(text: string, pattern: RegExp, lines: readonly string[]): string {
   const all = text.split('\n')
   const start = all.findIndex((line) => pattern.test(line))
@@ -8,7 +8,7 @@ export function replaceLines(text: string, pattern: RegExp, lines: readonly stri
   return all.toSpliced(start, end - start, ...lines).join('\n')
 }
 
-/** Inserts lines before the first line that matches; a text without such a line is an error. */
+/** Inserts lines before the first matching line; throws if no line matches. */
 export function insertBefore(text: string, pattern: RegExp, lines: readonly string[]): string {
   const all = text.split('\n')
   const at = all.findIndex((line) => pattern.test(line))

@@ -1,9 +1,8 @@
 type Row = readonly string[]
 
 /**
- * Sets rows of the Markdown table whose header starts with these cells. A row is identified by its first cell, and stays as it
- * is if it has the right text in the columns of the header that are given: the wording of the others is free. A new row
- * follows the row before it.
+ * Sets rows of the Markdown table whose header starts with these cells. A row is identified by its first cell. Only the columns
+ * of the given header are compared and updated. A missing row is inserted after the row that precedes it in `rows`.
  */
 export function setTableRows(text: string, header: Row, rows: readonly Row[]): string {
   const lines = text.split('\n')
@@ -14,10 +13,10 @@ export function setTableRows(text: string, header: Row, rows: readonly Row[]): s
     const found = indexOfRow(lines, start, row[0])
     if (found === undefined) lines.splice(++previous, 0, lineOf(row))
     else {
-      const demanded = row.slice(0, header.length)
+      const required = row.slice(0, header.length)
       const cells = cellsOf(lines[found] ?? '')
-      if (!isEqual(cells.slice(0, header.length), demanded))
-        lines[found] = lineOf([...demanded, ...cells.slice(header.length)])
+      if (!isEqual(cells.slice(0, header.length), required))
+        lines[found] = lineOf([...required, ...cells.slice(header.length)])
       previous = found
     }
   }

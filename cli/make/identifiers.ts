@@ -1,4 +1,4 @@
-/** The identifiers that two things would share in one of these files if it was renamed, with the file of each. */
+/** The identifiers that would collide if these files were renamed, each with its file. */
 export function sharedIdentifiers(
   files: ReadonlyMap<string, string>,
   rename: (text: string) => string,
@@ -13,7 +13,7 @@ export function sharedIdentifiers(
     })
 }
 
-/** Comments and texts are left out; what stands in the braces of a template goes with it. */
+/** Ignores comments and strings, and templates with the expressions in them. */
 function identifiersOf(text: string): Set<string> {
   const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, ' ')
   return new Set(code.match(/[A-Za-z_$][\w$]*/g) ?? [])

@@ -11,10 +11,10 @@ import type { Plan } from './plan.ts'
 import { planService } from './plan.ts'
 
 export const makeServiceUsage = `
-  quintet make service <name>               write a new service, which runs; [--port <port>] [--noun <singular>] [--plural <plural>]
+  quintet make service <name>               write a new, running service; [--port <port>] [--noun <singular>] [--plural <plural>]
 `
 
-/** The smallest service, which new ones are made of. */
+/** The smallest service, from which new ones are made. */
 const model: Nouns = {
   service: 'inventory',
   singular: 'movie',
@@ -23,9 +23,9 @@ const model: Nouns = {
 }
 const root = new URL('../../', import.meta.url)
 
-/** `quintet make service`: writes a service and enters it everywhere, or says what is wrong and changes nothing. */
+/** `quintet make service`: writes a service and adds it to every list, or reports what is wrong and changes nothing. */
 export async function make([what, ...words]: readonly string[]): Promise<void> {
-  if (what !== 'service') throw new UsageError(`This can be made:\n${makeServiceUsage}`)
+  if (what !== 'service') throw new UsageError(`Only a service can be made:\n${makeServiceUsage}`)
   const nouns = nounsFrom(words)
   const faults = nameFaults(nouns, topology, takenNames())
   const folder = `services/${nouns.service}`
@@ -60,7 +60,7 @@ function parse(words: readonly string[]) {
   }
 }
 
-/** Names that would make two of something: a setting, a package or a container. */
+/** The names of settings, packages and containers, which a service must not share. */
 function takenNames() {
   const { workspaces }: { workspaces: string[] } = JSON.parse(read('package.json'))
   const containers = [...read('deploy/compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
@@ -69,10 +69,10 @@ function takenNames() {
 }
 
 function leftoverFault(folder: string): string {
-  return `${folder} exists, but is not in the topology. If an earlier run was interrupted, remove it and what "git diff" shows of it.`
+  return `${folder} exists, but is not in the topology. If an earlier run was interrupted, remove it, and revert the changes that "git diff" shows.`
 }
 
-/** Writes all or nothing, unless the process is killed meanwhile. */
+/** Writes all files or none, unless the process is killed meanwhile. */
 function write({ created, changed }: Plan, folder: string): void {
   const before = [...changed.keys()].map((file) => [file, read(file)] as const)
   try {
@@ -89,7 +89,7 @@ function write({ created, changed }: Plan, folder: string): void {
 
 function nextSteps({ service, plural }: Nouns): string {
   return `
-${service} is a service. Its columns are still those of ${model.service}: see docs/adding-a-service.md, then
+The service ${service} has been made. Its columns are those of ${model.service}: to change them, see docs/adding-a-service.md. Next:
 
   npm run check
   npm start

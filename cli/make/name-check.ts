@@ -1,7 +1,7 @@
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
 import type { Nouns } from './nouns.ts'
 
-/** What is taken already, apart from the services themselves. */
+/** Names that are in use, apart from those of services. */
 export type Taken = {
   /** The names of all settings. */
   readonly settings: readonly string[]
@@ -9,7 +9,7 @@ export type Taken = {
   readonly names: readonly string[]
 }
 
-/** A sentence for each reason why there can be no service with these nouns. */
+/** A sentence for each reason to reject these nouns. */
 export function nameFaults(nouns: Nouns, topology: Topology, taken: Taken): string[] {
   const { service, singular, plural, port } = nouns
   const words = Object.entries({ service, singular, plural })
@@ -31,7 +31,7 @@ export function nameFaults(nouns: Nouns, topology: Topology, taken: Taken): stri
   ].filter((fault) => typeof fault === 'string')
 }
 
-/** The first port from that of the model on which no service has. */
+/** The first port, counted from that of the model, that no service has. */
 export function nextFreePort(model: Nouns, topology: Topology): number {
   const ports = Object.values(topology).map(({ port }) => port)
   let port = model.port
@@ -45,7 +45,7 @@ function malformedFault(kind: string, word: string): string {
 }
 
 function alreadyThere(service: string): string {
-  return `"${service}" is a service already. If its making was interrupted, npm run quintet derive completes it.`
+  return `"${service}" is a service already. If making it was interrupted, npm run quintet derive completes it.`
 }
 
 function reservedFault(service: string, settings: readonly string[]): string | false {

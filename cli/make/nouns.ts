@@ -6,14 +6,14 @@ export type Nouns = {
   readonly port: number
 }
 
-/** The nouns of a service whose name is what it stores, or which stores the given noun: `reviews`, or `library` of `book`. */
+/** The nouns of a service that is named after what it stores (`reviews`), or stores the given noun (`library` of `book`). */
 export function nounsOf(service: string, port: number, singular?: string, plural?: string): Nouns {
   const one = singular ?? singularOf(service)
   const isPlural = singular === undefined && one !== service
   return { service, singular: one, plural: plural ?? (isPlural ? service : pluralOf(one)), port }
 }
 
-/** Puts the nouns of one service in the place of those of another, in names as in sentences. */
+/** Replaces the nouns of one service by those of another, in names and in sentences. */
 export function createRenamer(from: Nouns, to: Nouns): (text: string) => string {
   const compound = [to.singular, to.plural].includes(to.service) ? to.service : `${to.singular} ${to.service}`
   const lowerCase: [string, string][] = [

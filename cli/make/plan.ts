@@ -22,8 +22,8 @@ const apiPage = 'docs/api.md'
 const collection = 'clients/postman/quintet.postman_collection.json'
 
 /**
- * Makes a service of the model by renaming it. There is no template besides, which could differ from what the services have
- * become. Throws an Error if the model cannot be renamed so; nothing is written here.
+ * Makes a service from the model by renaming it; a separate template could become outdated. Throws an Error if the
+ * model cannot be renamed. Writes nothing.
  */
 export async function planService(root: URL, model: Nouns, nouns: Nouns): Promise<Plan> {
   const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
@@ -35,7 +35,7 @@ export async function planService(root: URL, model: Nouns, nouns: Nouns): Promis
       `${shared.identifier} has another meaning in ${shared.file}: choose other nouns with --noun and --plural.`,
     )
   const created = [...modelFiles].map(([file, text]) => [rename(file), rename(withoutModel(text))] as const)
-  // The data comes last: with it the service is one, and quintet derive can complete the rest.
+  // The data comes last: once it is written, quintet derive can complete the rest.
   const edited = new Map([
     [code, addEntry(addImports(read(code), model, rename), model, rename)],
     [apiPage, addRow(read(apiPage), model, rename)],
@@ -55,7 +55,7 @@ function filesOf(root: URL, folder: string, read: (file: string) => string): Map
   return new Map(files.map((file) => [file, read(file)]))
 }
 
-/** Leaves out the sentences that say that this is the service to copy. */
+/** Removes the sentences that describe this service as the model. */
 function withoutModel(text: string): string {
   if (!text.includes('adding-a-service.md')) return text
   return text

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { readDocuments } from '../openapi.ts'
 import { topology } from '../../services/gateway/src/topology.ts'
 
-/** Nothing that a service offers is missing where users try it. */
+/** Each operation of a service is in the collection and in an `.http` file. */
 
 type Item = { readonly name: string; readonly request?: Request; readonly item?: readonly Item[] }
 type Request = { readonly method: string; readonly url: { readonly raw: string } }
@@ -63,7 +63,7 @@ test('The environment has an address for the gateway and for each service', () =
   for (const service of documents.keys()) assert.ok(names.includes(service), service)
 })
 
-/** The operations of a service that none of the requests is for, at one of these hosts. */
+/** The operations of a service for which there is no request to one of these hosts. */
 function missing(service: string, requests: readonly string[], hosts: readonly string[]): string[] {
   const operations = Object.entries(documents.get(service)?.paths ?? {}).flatMap(([path, item]) =>
     Object.keys(item).map((method) => ({ method: method.toUpperCase(), path })),
@@ -92,7 +92,7 @@ function isFor(
   })
 }
 
-/** What the gateway calls a path of a service, where it leads there. */
+/** The path of the gateway that is forwarded to a path of a service; undefined if there is none. */
 function publicPathOf(path: string, service: string): string | undefined {
   const paths = Object.entries(topology.find(({ name }) => name === service)?.paths ?? {})
   const found = paths.find(([, there]) => path === there || path.startsWith(`${there}/`))

@@ -3,22 +3,22 @@ import { test } from 'node:test'
 import { committedTypes, generatedTypes } from '../generate.ts'
 import { createQuintetClient, dataOf, nextCursor, ProblemError } from '../typescript/client.ts'
 
-/** A client whose calls are answered by this, whatever they are. */
-function clientOf(answer: () => Response) {
-  return createQuintetClient('http://quintet.test', { fetch: async () => answer() })
+/** A client that receives this response to every request. */
+function clientOf(respond: () => Response) {
+  return createQuintetClient('http://quintet.test', { fetch: async () => respond() })
 }
 
-test('The types of the client are those that npm run clients makes of the OpenAPI documents', async () => {
-  assert.ok(committedTypes() === (await generatedTypes()), 'Run npm run clients, and commit what it wrote.')
+test('The types of the client are those that npm run clients generates from the OpenAPI documents', async () => {
+  assert.ok(committedTypes() === (await generatedTypes()), 'Run npm run clients, and commit the result.')
 })
 
-test('dataOf gives what the answer holds', async () => {
+test('dataOf returns the body of a response', async () => {
   const movie = { id: 1, title: 'Metropolis', description: '' }
   const client = clientOf(() => Response.json(movie))
   assert.deepEqual(dataOf(await client.GET('/api/movies/{id}', { params: { path: { id: '1' } } })), movie)
 })
 
-test('dataOf throws a refusal with its status and its problem document', async () => {
+test('dataOf throws an error response with its status and its problem document', async () => {
   const problem = { title: 'Not found', status: 404, detail: 'GUID not found or has expired.' }
   const client = clientOf(() =>
     Response.json(problem, { status: 404, headers: { 'content-type': 'application/problem+json' } }),
@@ -34,13 +34,13 @@ test('dataOf throws a refusal with its status and its problem document', async (
   )
 })
 
-test('dataOf throws a refusal that is no problem document, such as that of a proxy, with its status', async () => {
+test('dataOf throws an error response without a problem document, such as that of a proxy, with its status', async () => {
   const client = clientOf(() => new Response('Bad Gateway', { status: 502 }))
   const result = await client.GET('/market')
   assert.throws(() => dataOf(result), { name: 'ProblemError', status: 502 })
 })
 
-test('nextCursor reads the cursor of the next page, and is undefined on the last one', () => {
+test('nextCursor returns the cursor of the next page, and undefined on the last one', () => {
   const link = '</guids?limit=1&cursor=WzEsMl0>; rel="next"'
   assert.equal(nextCursor(new Response('', { headers: { link } })), 'WzEsMl0')
   assert.equal(nextCursor(new Response('', { headers: { link: '<?cursor=a%20b>; rel="next"' } })), 'a b')

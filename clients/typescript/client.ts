@@ -6,8 +6,8 @@ export type * from './api.ts'
 export type QuintetClient = Client<paths>
 
 /**
- * A client whose paths, parameters, bodies and answers have types. A call resolves to `{ data, error, response }`
- * whatever the status is, and rejects only when there was no answer.
+ * A client with typed paths, parameters, bodies and responses. A call resolves to `{ data, error, response }`
+ * whatever the status is, and rejects only when there is no response.
  */
 export function createQuintetClient(
   baseUrl: string,
@@ -16,13 +16,13 @@ export function createQuintetClient(
   return createClient<paths>({ ...options, baseUrl })
 }
 
-/** A refusal, with the problem document that tells its reason. */
+/** An error response, with its problem document. */
 export class ProblemError extends Error {
   readonly status: number
   readonly problem: Partial<Problem>
 
   constructor(status: number, problem: Partial<Problem>) {
-    super(problem.detail ?? problem.title ?? `The answer has the status ${status}.`)
+    super(problem.detail ?? problem.title ?? `The response has the status ${status}.`)
     this.name = 'ProblemError'
     this.status = status
     this.problem = problem
@@ -33,7 +33,7 @@ type Result<Data> =
   | { readonly data: Data; readonly error?: never; readonly response: Response }
   | { readonly data?: never; readonly error: unknown; readonly response: Response }
 
-/** What the answer holds; a refusal is thrown, for callers that have no other use for it. */
+/** The body of a successful response; throws a ProblemError for an error response. */
 export function dataOf<Data>(result: Result<Data>): Data {
   const { error, response } = result
   if (!response.ok || !('data' in result) || result.data === undefined)
@@ -41,7 +41,7 @@ export function dataOf<Data>(result: Result<Data>): Data {
   return result.data
 }
 
-/** The cursor of the page behind this one, for the query of the next call; undefined on the last page. */
+/** The cursor of the next page, for the query of the next request; undefined on the last page. */
 export function nextCursor({ headers }: Response): string | undefined {
   const target = /<([^>]*)>;\s*rel="next"/.exec(headers.get('link') ?? '')?.[1]
   const query = target?.split('?', 2)[1]

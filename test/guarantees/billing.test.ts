@@ -27,7 +27,7 @@ for (const round of [1, 2, 3])
     const { environment, postMany } = await startGateway(t)
     let isOver = false
     const posting = postMany((posted) => isOver && posted >= 3_000)
-    // Posting goes on all the while, so that each kill comes while there are messages in hand.
+    // Posting continues, so that each kill happens while messages are being processed.
     for (let kills = 0; kills < 3; kills++) {
       const billing = run(t, billingMain, environment)
       await arrived(await billing.address('billing'), kills * 300 + round * 70)
@@ -52,13 +52,13 @@ test('kill -9 of the gateway during posts: each post that got 200 becomes exactl
   const gateway = run(t, ['services/gateway/src/main.ts'], environment)
   const url = `${await gateway.address('gateway')}/api/billing`
   const accepted: number[] = []
-  let asked = 0
+  let sent = 0
   const clients = Array.from({ length: 50 }, async () => {
     for (;;) {
-      const amount = ++asked
-      const answer = await call('POST', url, { ...order, total_amount: amount })
-      if (answer === undefined) return
-      if (answer.status === 200) accepted.push(amount)
+      const amount = ++sent
+      const response = await call('POST', url, { ...order, total_amount: amount })
+      if (response === undefined) return
+      if (response.status === 200) accepted.push(amount)
     }
   })
   while (accepted.length < 500) await pause(1)

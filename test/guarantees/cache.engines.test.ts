@@ -11,7 +11,7 @@ import type { Deadline } from '@quintet/chassis/clock'
 import { engineUrl } from '@quintet/chassis/testing'
 import { createClient } from '@redis/client'
 
-/** Three replicas with caches in one Redis, over one store, while Redis is emptied, killed, stopped and cut off. */
+/** Three replicas with one store and one Redis, which is flushed, killed, suspended and disconnected. */
 
 const replicasCount = 3
 const clientsCount = 24
@@ -29,7 +29,7 @@ if (engineUrl('redis') !== undefined) {
     assert.deepEqual(violations(history), [])
     const hits = caches.reduce((sum, cache) => sum + cache.stats().reads.hit, 0)
     assert.ok(hits > 1_000, `${hits} hits of ${history.length} operations`)
-    assert.ok(refused > 0, 'writes are refused while Redis is away')
+    assert.ok(refused > 0, 'writes are refused while Redis is unavailable')
   })
 
   test('The same load over a cache that is written after the database is found to return stale reads', async (t) => {
@@ -50,10 +50,10 @@ type Operation = {
 }
 type TestedCache = Pick<Cache, 'read' | 'write'>
 
-/** A slow store whose versions count the writes of a key, and which rejects a write that is past its deadline. */
+/** A slow store whose versions count the writes to a key, and which rejects a write after its deadline. */
 function createStore() {
   const versions = new Map<string, number>()
-  const think = () => pause(Math.random() < 0.05 ? 20 * Math.random() : 2 * Math.random())
+  const delay = () => pause(Math.random() < 0.05 ? 20 * Math.random() : 2 * Math.random())
   const entryOf = (version: number): Entry => ({
     version,
     expiresAtMs: Number.POSITIVE_INFINITY,
@@ -63,19 +63,19 @@ function createStore() {
     load:
       (key: string): Load =>
       async () => {
-        await think()
+        await delay()
         const version = versions.get(key) ?? 0
-        await think()
+        await delay()
         return entryOf(version)
       },
     change:
       (key: string) =>
       async ({ before = Number.POSITIVE_INFINITY }: Deadline): Promise<number> => {
-        await think()
+        await delay()
         if (performance.now() >= before) throw new Error('too late')
         const version = (versions.get(key) ?? 0) + 1
         versions.set(key, version)
-        await think()
+        await delay()
         return version
       },
     entryOf,
@@ -116,8 +116,8 @@ async function runLoad(
 }
 
 /**
- * The versions of a key only grow, so an operation may not show one below the greatest that was shown, or written, by an
- * operation which had ended before it began: that is all there is to linearizability of such a register.
+ * Linearizability of a register whose versions only increase: no operation returns a version below the greatest one that
+ * was read or written by an operation which ended before it began.
  */
 function violations(history: readonly Operation[]): string[] {
   const found: string[] = []
@@ -180,8 +180,8 @@ async function createNaiveCache(t: TestContext, url: string): Promise<TestedCach
   t.after(() => redis.destroy())
   return {
     async read(key, load) {
-      const held = await redis.get(key)
-      if (held !== null) return { version: Number(held), expiresAtMs: Number.POSITIVE_INFINITY, text: held }
+      const text = await redis.get(key)
+      if (text !== null) return { version: Number(text), expiresAtMs: Number.POSITIVE_INFINITY, text }
       const entry = await load()
       if (entry !== undefined) await redis.set(key, entry.text)
       return entry

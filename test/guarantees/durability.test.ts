@@ -6,31 +6,31 @@ import { call, dataFolder, run } from '../system/processes.ts'
 const guidMain = ['services/guid/src/main.ts']
 
 /**
- * Goal: a 2xx to a write means that it is durable. Method: writers at full speed, SIGKILL at a moment that nobody chose,
- * restart on the same data, and every write that was answered must be there, whole; one that was not may be or not be.
+ * Goal: a 2xx response to a write means that it is durable. Method: writers at full speed, SIGKILL at an arbitrary moment,
+ * restart on the same data. Every acknowledged write must be there, complete; any other may be there or not.
  */
 for (const round of [1, 2, 3])
   test(`kill -9 during 200 concurrent POSTs loses no acknowledged write (round ${round})`, async (t) => {
     const DATA_DIR = dataFolder(t)
     const first = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
     const address = await first.address('guid')
-    const answered: unknown[] = []
-    let asked = 0
+    const acknowledged: unknown[] = []
+    let sent = 0
     const writers = Array.from({ length: 200 }, async (_, writer) => {
       for (let i = 0; ; i++) {
-        asked += 1
-        const answer = await call('POST', `${address}/guid`, { user: `user-${writer}-${i}` })
-        if (answer === undefined) return
-        if (answer.status === 201) answered.push(answer.body)
+        sent += 1
+        const response = await call('POST', `${address}/guid`, { user: `user-${writer}-${i}` })
+        if (response === undefined) return
+        if (response.status === 201) acknowledged.push(response.body)
       }
     })
-    while (answered.length < 300 * round) await pause(1)
+    while (acknowledged.length < 300 * round) await pause(1)
     await first.kill('SIGKILL')
     await Promise.all(writers)
-    assert.ok(asked > answered.length, 'the kill came in the middle')
+    assert.ok(sent > acknowledged.length, 'the kill happened during writes')
 
     const second = await run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' }).address('guid')
-    for (const body of answered) {
+    for (const body of acknowledged) {
       assert.ok(typeof body === 'object' && body !== null && 'guid' in body)
       const found = await call('GET', `${second}/guid/${body.guid}`)
       assert.deepEqual(found?.body, body)
@@ -45,9 +45,9 @@ test('kill -9 during accepted operations: each of them completes, and takes effe
   const writers = Array.from({ length: 50 }, async (_, writer) => {
     for (let i = 0; ; i++) {
       const body = { user: `user-${writer}-${i}` }
-      const answer = await call('POST', `${address}/guid`, body, { prefer: 'respond-async' })
-      if (answer === undefined) return
-      if (answer.status === 202) accepted.push(String(answer.headers.get('location')))
+      const response = await call('POST', `${address}/guid`, body, { prefer: 'respond-async' })
+      if (response === undefined) return
+      if (response.status === 202) accepted.push(String(response.headers.get('location')))
     }
   })
   while (accepted.length < 400) await pause(1)
@@ -61,7 +61,7 @@ test('kill -9 during accepted operations: each of them completes, and takes effe
       const operation = (await call('GET', second + location))?.body
       assert.ok(
         typeof operation === 'object' && operation !== null && 'status' in operation,
-        'an accepted one is known',
+        'an accepted operation is found',
       )
       if (operation.status !== 'pending') {
         assert.ok('result' in operation, JSON.stringify(operation))
@@ -79,17 +79,17 @@ test('SIGTERM during writes finishes those in flight, and the process ends withi
   const DATA_DIR = dataFolder(t)
   const guid = run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' })
   const address = await guid.address('guid')
-  const answers: (number | undefined)[] = []
+  const responses: (number | undefined)[] = []
   const writers = Array.from({ length: 50 }, async () => {
     for (;;) {
-      const answer = await call('POST', `${address}/guid`, { user: 'ada' })
-      answers.push(answer?.status)
-      if (answer?.status !== 201) return
+      const response = await call('POST', `${address}/guid`, { user: 'ada' })
+      responses.push(response?.status)
+      if (response?.status !== 201) return
     }
   })
-  while (answers.length < 200) await pause(1)
+  while (responses.length < 200) await pause(1)
   const code = await guid.kill('SIGTERM')
   await Promise.all(writers)
   assert.equal(code, 0)
-  assert.ok(answers.every((status) => status === undefined || status === 201 || status === 503))
+  assert.ok(responses.every((status) => status === undefined || status === 201 || status === 503))
 })

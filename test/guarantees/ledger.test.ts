@@ -11,9 +11,9 @@ type Entry = { shares: number; amount: number; cash: number }
 type Account = { cash: number; issuers: { total_shares: number }[] }
 
 /**
- * Goal: an order that was answered is in the books once, and the books sum up, whatever dies. Method: two processes take orders of
- * one account at full speed, both are killed at a moment that nobody chose, and after a restart every order is sent again under
- * its `client_order_id`.
+ * Goal: an acknowledged order is in the ledger once, and the ledger sums up to the balance, also after a crash. Method: two
+ * processes execute orders of one account at full speed, both are killed at an arbitrary moment, and after a restart every
+ * order is sent again with its `client_order_id`.
  */
 for (const round of [1, 2, 3])
   test(`kill -9 of two processes during orders of one account leaves a ledger that sums up, with each acknowledged order once (round ${round})`, async (t) => {
@@ -22,7 +22,7 @@ for (const round of [1, 2, 3])
     const addresses = await Promise.all(processes.map((one) => one.address('brokerage')))
     await call('POST', `${addresses[0]}/accounts`, { cash: 1_000_000 })
     const sent: Record<string, unknown>[] = []
-    const answered = new Map<string, unknown>()
+    const acknowledged = new Map<string, unknown>()
     const timestamp = Math.floor(Date.now() / 1000) - 86_400
     const writers = Array.from({ length: 40 }, async (_, writer) => {
       for (let i = 0; ; i++) {
@@ -35,32 +35,32 @@ for (const round of [1, 2, 3])
           client_order_id: `${writer}-${i}`,
         }
         sent.push(order)
-        const answer = await call('POST', `${addresses[writer % 2]}/accounts/1/orders`, order)
-        if (answer === undefined) return
-        if (answer.status === 200) answered.set(order.client_order_id, answer.body)
+        const response = await call('POST', `${addresses[writer % 2]}/accounts/1/orders`, order)
+        if (response === undefined) return
+        if (response.status === 200) acknowledged.set(order.client_order_id, response.body)
       }
     })
-    while (answered.size < 200 * round) await pause(1)
+    while (acknowledged.size < 200 * round) await pause(1)
     await Promise.all(processes.map((one) => one.kill('SIGKILL')))
     await Promise.all(writers)
-    assert.ok(sent.length > answered.size, 'the kill came in the middle')
+    assert.ok(sent.length > acknowledged.size, 'the kill happened during writes')
 
     const restarted = await run(t, main, settings).address('brokerage')
-    await checkBooks(`${restarted}/accounts/1`)
+    await checkLedger(`${restarted}/accounts/1`)
     for (const order of sent) {
-      const answer = await call('POST', `${restarted}/accounts/1/orders`, order)
-      const first = answered.get(String(order.client_order_id))
-      if (first !== undefined) assert.deepEqual(answer?.body, first)
+      const response = await call('POST', `${restarted}/accounts/1/orders`, order)
+      const first = acknowledged.get(String(order.client_order_id))
+      if (first !== undefined) assert.deepEqual(response?.body, first)
     }
-    const orders = await checkBooks(`${restarted}/accounts/1`)
+    const orders = await checkLedger(`${restarted}/accounts/1`)
     assert.deepEqual(
       orders.map((order) => order.client_order_id).sort(),
       sent.map((order) => order.client_order_id).sort(),
     )
   })
 
-/** Cash and shares are the sums of the ledger, which has an entry for each accepted order; gives the orders. */
-async function checkBooks(account: string): Promise<Order[]> {
+/** Requires that cash and shares are the sums of the ledger, with an entry for each accepted order; returns the orders. */
+async function checkLedger(account: string): Promise<Order[]> {
   const { cash, issuers }: Account = Object((await call('GET', account))?.body)
   const ledger = await readAll<Entry>(`${account}/ledger`)
   const orders = await readAll<Order>(`${account}/orders`)

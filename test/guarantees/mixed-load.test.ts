@@ -5,9 +5,9 @@ import type { TestContext } from 'node:test'
 import { call, dataFolder, run } from '../system/processes.ts'
 
 /**
- * Goal: whatever was answered is there after kill -9, once, in every service. Method: the whole system in one process; clients
- * of each service write through the gateway, one after the other each, and remember what they were answered; SIGKILL at a
- * random moment; restart on the same data; then each client compares. A write without an answer may have happened or not.
+ * Goal: each acknowledged write is there once after kill -9, in every service. Method: the whole system in one process; clients
+ * of each service write through the gateway, sequentially, and record the responses; SIGKILL at a random moment; restart on the
+ * same data; then each client compares. A write without a response may have taken effect or not.
  */
 for (const round of [1, 2, 3])
   test(`kill -9 under a mixed load on all services neither loses nor doubles anything acknowledged (round ${round})`, async (t) => {
@@ -19,9 +19,9 @@ for (const round of [1, 2, 3])
     const killAfterMs = 300 + Math.random() * 1_200
     await pause(killAfterMs)
     await first.quintet.kill('SIGKILL')
-    const answered = (await writing).reduce((sum, count) => sum + count, 0)
-    t.diagnostic(`killed after ${Math.round(killAfterMs)} ms and ${answered} answers`)
-    assert.ok(answered > 0)
+    const acknowledged = (await writing).reduce((sum, count) => sum + count, 0)
+    t.diagnostic(`killed after ${Math.round(killAfterMs)} ms and ${acknowledged} responses`)
+    assert.ok(acknowledged > 0)
 
     const { gateway } = await startSystem(t, DATA_DIR)
     await Promise.all(clients.map(({ check }) => check(gateway)))
@@ -29,7 +29,7 @@ for (const round of [1, 2, 3])
 
 const clientsPerKind = 4
 
-/** `write` makes one more change, and resolves to whether it was answered. */
+/** `write` makes one more change, and resolves to whether there was a response. */
 type Client = {
   begin(gateway: string): Promise<void>
   write(gateway: string): Promise<boolean>
@@ -42,19 +42,22 @@ async function startSystem(t: TestContext, DATA_DIR: string) {
 }
 
 async function writeUntilGone({ write }: Client, gateway: string): Promise<number> {
-  for (let answers = 0; ; answers++) if (!(await write(gateway))) return answers
+  for (let responses = 0; ; responses++) if (!(await write(gateway))) return responses
 }
 
-/** What a resource was answered to be, and what an unanswered write may have made of it. */
-type Remembered = { url: string; answered: string; attempted: string }
+/** The last acknowledged value of a resource, and the value of the last attempted write. */
+type Recorded = { url: string; acknowledged: string; attempted: string }
 
-function assertRemembered({ url, answered, attempted }: Remembered, found: unknown): void {
-  assert.ok(found === answered || found === attempted, `${url}: ${found}, not ${answered} or ${attempted}`)
+function assertRecorded({ url, acknowledged, attempted }: Recorded, found: unknown): void {
+  assert.ok(
+    found === acknowledged || found === attempted,
+    `${url}: ${found}, not ${acknowledged} or ${attempted}`,
+  )
 }
 
-/** Registers a GUID, changes it a few times, and begins with another. */
+/** Registers a GUID, changes it three times, and continues with another. */
 function guidClient(): Client {
-  const guids: Remembered[] = []
+  const guids: Recorded[] = []
   let writes = 0
   return {
     begin: async () => {},
@@ -66,26 +69,26 @@ function guidClient(): Client {
         const created = await call('POST', `${gateway}/guid`, { user })
         if (created === undefined) return false
         assert.equal(created.status, 201)
-        guids.push({ url: `/guid/${Object(created.body).guid}`, answered: user, attempted: user })
+        guids.push({ url: `/guid/${Object(created.body).guid}`, acknowledged: user, attempted: user })
         return true
       }
       guid.attempted = user
       const changed = await call('PATCH', gateway + guid.url, { user })
       if (changed === undefined) return false
       assert.equal(changed.status, 200)
-      guid.answered = user
+      guid.acknowledged = user
       return true
     },
     async check(gateway) {
       for (const guid of guids)
-        assertRemembered(guid, Object((await call('GET', gateway + guid.url))?.body).user)
+        assertRecorded(guid, Object((await call('GET', gateway + guid.url))?.body).user)
     },
   }
 }
 
-/** Adds a movie, changes it a few times, and begins with another; the titles tell the movies of one client apart. */
+/** Adds a movie, changes it three times, and continues with another; titles are unique to a client and a write. */
 function movieClient(client: number): Client {
-  const movies: Remembered[] = []
+  const movies: Recorded[] = []
   let writes = 0
   return {
     begin: async () => {},
@@ -93,19 +96,20 @@ function movieClient(client: number): Client {
       const title = `client ${client}, ${writes}`
       const movie = writes % 4 === 0 ? undefined : movies.at(-1)
       writes += 1
-      const answer =
+      const response =
         movie === undefined
           ? await call('POST', `${gateway}/api/movies`, { title, description: `of client ${client}` })
           : await call('PUT', gateway + Object.assign(movie, { attempted: title }).url, { title })
-      if (answer === undefined) return false
-      assert.ok(answer.status === 201 || answer.status === 200)
-      if (movie !== undefined) movie.answered = title
-      else movies.push({ url: `/api/movies/${Object(answer.body).id}`, answered: title, attempted: title })
+      if (response === undefined) return false
+      assert.ok(response.status === 201 || response.status === 200)
+      if (movie !== undefined) movie.acknowledged = title
+      else
+        movies.push({ url: `/api/movies/${Object(response.body).id}`, acknowledged: title, attempted: title })
       return true
     },
     async check(gateway) {
       for (const movie of movies)
-        assertRemembered(movie, Object((await call('GET', gateway + movie.url))?.body).title)
+        assertRecorded(movie, Object((await call('GET', gateway + movie.url))?.body).title)
       const mine = (
         await call('GET', `${gateway}/api/movies?limit=1000&title=${encodeURIComponent(`client ${client},`)}`)
       )?.body
@@ -115,14 +119,14 @@ function movieClient(client: number): Client {
   }
 }
 
-/** A moment at which the market is open. */
+/** A time at which the market is open. */
 const noonSeconds = Date.UTC(2023, 10, 14, 18) / 1000
 
-/** Buys one share more each time, each order under its own id, so that it can be sent again. */
+/** Buys one share more each time; each order has its own id, so that it can be sent again. */
 function orderClient(): Client {
   const cash = 1_000_000
   let url = ''
-  let answered = 0
+  let acknowledged = 0
   const order = (n: number) => ({
     timestamp: noonSeconds + n,
     operation: 'BUY',
@@ -137,29 +141,29 @@ function orderClient(): Client {
       url = `/accounts/${Object((await call('POST', `${gateway}/accounts`, { cash }))?.body).id}`
     },
     async write(gateway) {
-      const answer = await call('POST', `${gateway}${url}/orders`, order(answered))
-      if (answer === undefined) return false
-      assert.equal(answer.status, 200)
-      assert.deepEqual(Object(answer.body).business_errors, [])
-      answered += 1
+      const response = await call('POST', `${gateway}${url}/orders`, order(acknowledged))
+      if (response === undefined) return false
+      assert.equal(response.status, 200)
+      assert.deepEqual(Object(response.body).business_errors, [])
+      acknowledged += 1
       return true
     },
     async check(gateway) {
       const account = Object((await call('GET', gateway + url))?.body)
-      assert.ok([cash - spentBy(answered), cash - spentBy(answered + 1)].includes(account.cash))
-      const again = await call('POST', `${gateway}${url}/orders`, order(answered))
-      assert.equal(Object(Object(again?.body).current_balance).cash, cash - spentBy(answered + 1))
+      assert.ok([cash - spentBy(acknowledged), cash - spentBy(acknowledged + 1)].includes(account.cash))
+      const again = await call('POST', `${gateway}${url}/orders`, order(acknowledged))
+      assert.equal(Object(Object(again?.body).current_balance).cash, cash - spentBy(acknowledged + 1))
       const ledger = (await call('GET', `${gateway}${url}/ledger?limit=1000`))?.body
       assert.ok(Array.isArray(ledger))
-      assert.equal(ledger.length, Math.min(1_000, answered + 2))
+      assert.equal(ledger.length, Math.min(1_000, acknowledged + 2))
     },
   }
 }
 
-/** Posts orders of a user of its own, each with another amount. */
+/** Posts orders of its own user, each with a different amount. */
 function billingClient(client: number): Client {
   const user = String(1_000 + client)
-  let answered = 0
+  let acknowledged = 0
   const amountsOf = async (gateway: string): Promise<string[]> => {
     const amounts: string[] = []
     for (let url = `/api/orders?limit=1000&user_id=${user}`; url !== ''; ) {
@@ -173,28 +177,28 @@ function billingClient(client: number): Client {
   return {
     begin: async () => {},
     async write(gateway) {
-      const body = { user_id: user, number_of_items: '1', total_amount: String(answered + 1) }
-      const answer = await call('POST', `${gateway}/api/billing`, body)
-      if (answer === undefined) return false
-      assert.equal(answer.status, 200)
-      answered += 1
+      const body = { user_id: user, number_of_items: '1', total_amount: String(acknowledged + 1) }
+      const response = await call('POST', `${gateway}/api/billing`, body)
+      if (response === undefined) return false
+      assert.equal(response.status, 200)
+      acknowledged += 1
       return true
     },
     async check(gateway) {
-      const expected = Array.from({ length: answered }, (_, i) => String(i + 1))
+      const expected = Array.from({ length: acknowledged }, (_, i) => String(i + 1))
       let amounts = await amountsOf(gateway)
-      // The count alone would not do: the order without an answer may arrive before those that the killed consumer had leased.
+      // Their number is not enough: the order without a response may arrive before those that the killed consumer had leased.
       const isComplete = () => expected.every((amount) => amounts.includes(amount))
       for (let tries = 0; !isComplete() && tries < 500; tries++) {
         await pause(20)
         amounts = await amountsOf(gateway)
       }
-      assert.deepEqual([...new Set(amounts)].length, amounts.length, 'no order is there twice')
-      const possible = [...expected, String(answered + 1)]
+      assert.deepEqual([...new Set(amounts)].length, amounts.length, 'no order is stored twice')
+      const possible = [...expected, String(acknowledged + 1)]
       assert.deepEqual(
         expected.filter((amount) => !amounts.includes(amount)),
         [],
-        'no answered order is missing',
+        'no acknowledged order is missing',
       )
       assert.deepEqual(
         amounts.filter((amount) => !possible.includes(amount)),
@@ -204,11 +208,11 @@ function billingClient(client: number): Client {
   }
 }
 
-/** Adds certificates to a user of its own, and activates every second one. */
+/** Adds certificates to its own user, and activates every second one. */
 function certificateClient(client: number): Client {
-  const certificates: Remembered[] = []
+  const certificates: Recorded[] = []
   let url = ''
-  let toActivate: Remembered | undefined
+  let toActivate: Recorded | undefined
   return {
     async begin(gateway) {
       const user = { name: 'Ada', email: `ada-${client}@example.com`, password: 'correct horse battery' }
@@ -220,7 +224,7 @@ function certificateClient(client: number): Client {
         const changed = await call('PATCH', `${gateway}${toActivate.url}`, { active: true })
         if (changed === undefined) return false
         assert.equal(changed.status, 202)
-        toActivate.answered = 'true'
+        toActivate.acknowledged = 'true'
         toActivate = undefined
         return true
       }
@@ -234,7 +238,7 @@ function certificateClient(client: number): Client {
       assert.equal(created.status, 201)
       const certificate = {
         url: `${url}/certificates/${Object(created.body).id}`,
-        answered: 'false',
+        acknowledged: 'false',
         attempted: 'false',
       }
       certificates.push(certificate)
@@ -243,7 +247,7 @@ function certificateClient(client: number): Client {
     },
     async check(gateway) {
       for (const certificate of certificates)
-        assertRemembered(
+        assertRecorded(
           certificate,
           String(Object((await call('GET', gateway + certificate.url))?.body).active),
         )

@@ -12,7 +12,7 @@ const secret = 'a secret of the receiver'
 
 type Received = { deliveryId: string; id: number; active: boolean }
 
-/** A receiver that refuses what is not signed, and is down until it is told to be up. */
+/** A receiver that rejects unsigned requests, and all requests until `state.isUp` is set. */
 async function startReceiver(t: TestContext) {
   const state = { isUp: false }
   const received: Received[] = []
@@ -41,8 +41,8 @@ async function startReceiver(t: TestContext) {
 }
 
 /**
- * Goal: a notification that was asked for and answered 202 is delivered at least once, signed, per certificate in order.
- * Method: writers that take certificates in and out of use, a receiver that is down, SIGKILL amid both, restart, receiver up.
+ * Goal: a notification of a change acknowledged with 202 is delivered at least once, signed, and in order for each certificate.
+ * Method: writers that activate and deactivate certificates while the receiver is down, SIGKILL, restart, receiver up.
  */
 test('kill -9 while the receiver is down: each notification of an acknowledged change arrives, signed and in order', async (t) => {
   const { state, received, url } = await startReceiver(t)
@@ -57,21 +57,21 @@ test('kill -9 while the receiver is down: each notification of an acknowledged c
   const user = { name: 'Ada', email: 'ada@example.com', password: 'correct horse' }
   await call('POST', `${address}/users`, user)
   const certificate = { private_key: 'YQ==', active: true, body: 'test body' }
-  const answered = new Map<number, number>()
+  const acknowledged = new Map<number, number>()
   for (let id = 1; id <= 10; id++) {
     await call('POST', `${address}/users/1/certificates`, certificate)
-    answered.set(id, 0)
+    acknowledged.set(id, 0)
   }
-  const writers = [...answered.keys()].map(async (id) => {
+  const writers = [...acknowledged.keys()].map(async (id) => {
     for (let active = false; ; active = !active) {
       const change = { active, notify: true }
-      const answer = await call('PATCH', `${address}/users/1/certificates/${id}`, change)
-      if (answer === undefined) return
-      assert.equal(answer.status, 202)
-      answered.set(id, (answered.get(id) ?? 0) + 1)
+      const response = await call('PATCH', `${address}/users/1/certificates/${id}`, change)
+      if (response === undefined) return
+      assert.equal(response.status, 202)
+      acknowledged.set(id, (acknowledged.get(id) ?? 0) + 1)
     }
   })
-  while ([...answered.values()].some((count) => count < 5)) await pause(1)
+  while ([...acknowledged.values()].some((count) => count < 5)) await pause(1)
   await first.kill('SIGKILL')
   await Promise.all(writers)
 
@@ -81,12 +81,12 @@ test('kill -9 while the receiver is down: each notification of an acknowledged c
   const distinct = (id: number) => [
     ...new Map(received.filter((one) => one.id === id).map((one) => [one.deliveryId, one.active])).values(),
   ]
-  const isDone = () => [...answered].every(([id, count]) => distinct(id).length >= count)
+  const isDone = () => [...acknowledged].every(([id, count]) => distinct(id).length >= count)
   for (let tries = 0; tries < 4_000 && !isDone(); tries++) await pause(10)
   assert.ok(isDone(), `${received.length} notifications arrived`)
-  for (const id of answered.keys())
+  for (const id of acknowledged.keys())
     distinct(id).forEach((active, i) => {
-      assert.equal(active, i % 2 === 1, `certificate ${id} was told of in order`)
+      assert.equal(active, i % 2 === 1, `the notifications of certificate ${id} are in order`)
     })
   assert.equal(await second.kill('SIGTERM'), 0)
 })

@@ -9,13 +9,13 @@ test('Two processes over one embedded database: a read through one returns what 
   const environment = { DATA_DIR, LOG_LEVEL: 'silent' }
   const first = await run(t, guidMain, environment).address('guid')
   const { guid } = Object(
-    await call('POST', `${first}/guid`, { user: 'start' }).then((answer) => answer?.body),
+    await call('POST', `${first}/guid`, { user: 'start' }).then((response) => response?.body),
   )
   const addressesOf = (round: number) => (round % 2 === 0 ? [first, second] : [second, first])
 
-  // The first one has the GUID in its cache when the second one comes.
+  // The first process has the GUID in its cache when the second one starts.
   assert.equal(
-    Object(await call('GET', `${first}/guid/${guid}`).then((answer) => answer?.body)).user,
+    Object(await call('GET', `${first}/guid/${guid}`).then((response) => response?.body)).user,
     'start',
   )
   const second = await run(t, guidMain, environment).address('guid')
@@ -24,7 +24,7 @@ test('Two processes over one embedded database: a read through one returns what 
     const user = `round-${round}`
     assert.equal((await call('PATCH', `${writer}/guid/${guid}`, { user }))?.status, 200)
     assert.equal(
-      Object(await call('GET', `${reader}/guid/${guid}`).then((answer) => answer?.body)).user,
+      Object(await call('GET', `${reader}/guid/${guid}`).then((response) => response?.body)).user,
       user,
     )
   }
@@ -38,12 +38,12 @@ test('Two processes over one embedded database: of 100 concurrent registrations 
   ]
   const addresses = await Promise.all(both.map((one) => one.address('guid')))
   const guid = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
-  const answers = await Promise.all(
+  const responses = await Promise.all(
     Array.from({ length: 100 }, (_, i) =>
       call('POST', `${addresses[i % 2]}/guid/${guid}`, { user: `user-${i}` }),
     ),
   )
-  const statuses = answers.map((answer) => answer?.status)
+  const statuses = responses.map((response) => response?.status)
   assert.equal(statuses.filter((status) => status === 201).length, 1)
   assert.equal(statuses.filter((status) => status === 409).length, 99)
 })
@@ -54,7 +54,7 @@ test('After kill -9 of a process the next one is alone on the database, and cach
   await call('POST', `${await first.address('guid')}/guid`, { user: 'ada' })
   await first.kill('SIGKILL')
   const second = await run(t, guidMain, { DATA_DIR, LOG_LEVEL: 'silent' }).address('guid')
-  const [{ guid }] = Object(await call('GET', `${second}/guids`).then((answer) => answer?.body))
+  const [{ guid }] = Object(await call('GET', `${second}/guids`).then((response) => response?.body))
   for (let i = 0; i < 3; i++) await call('GET', `${second}/guid/${guid}`)
   const metrics = await (await fetch(`${second}/metrics`)).text()
   assert.match(metrics, /^cache_reads_total\{(?=[^}]*result="hit")[^}]*\} 2$/m)

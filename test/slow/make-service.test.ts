@@ -34,7 +34,7 @@ test('A made service passes its own tests, and is in every list', async () => {
   await copy.execute('node', ['--test', ...tests])
 })
 
-test('A made service starts with the others, and answers through the gateway and in its document', async (t) => {
+test('A made service starts with the others, and is available through the gateway and in its document', async (t) => {
   const quintet = run(
     t,
     ['quintet.ts', 'start'],
@@ -61,7 +61,7 @@ test('A made service starts with the others, and answers through the gateway and
   )
 })
 
-test('Made a second time, or over files of somebody, a service is refused and nothing is changed', async () => {
+test('A service that exists, or whose folder exists, is not made, and nothing is changed', async () => {
   const texts = () => globSync('{,services/*/}*.*', { cwd: copy.folder, exclude: ['node_modules'] }).map(read)
   const before = texts()
   const make = (service: string) => copy.execute('node', ['quintet.ts', 'make', 'service', service])

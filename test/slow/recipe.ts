@@ -7,7 +7,7 @@ import { newService } from './repository-copy.ts'
 /** A block of code in docs/adding-a-service.md. */
 export type Block = { readonly language: string; readonly text: string }
 
-/** The blocks in their order. Where the repository has the service of the recipe already, another is made by it. */
+/** The blocks in order. If the repository already has the service of the recipe, another name replaces it. */
 export function readRecipe(): Block[] {
   const rename = createRenamer(nounsOf('reviews', 0), nounsOf(newService, 0))
   const text = rename(readFileSync(join(root, 'docs/adding-a-service.md'), 'utf8'))
@@ -17,7 +17,7 @@ export function readRecipe(): Block[] {
   }))
 }
 
-/** The files that the recipe shows whole, by the path in their first line. */
+/** The files that the recipe contains, by the path in their first line. */
 export function filesOf(blocks: readonly Block[]): Map<string, string> {
   return new Map(
     blocks.flatMap(({ language, text }) => {

@@ -9,12 +9,12 @@ import { root } from '../system/processes.ts'
 /** A copy of the repository, to be changed by tests. */
 export type RepositoryCopy = {
   readonly folder: string
-  /** Runs a program in it, and gives what it printed; rejects with that when it fails. */
+  /** Runs a program in it, and returns its output; rejects with the output when it fails. */
   execute(command: string, words: readonly string[], environment?: Record<string, string>): Promise<string>
   remove(): void
 }
 
-/** Names that the repository has no service of. */
+/** A name that no service of the repository has. */
 export const newService = ['reviews', 'parcels', 'specimens'].find((name) => !(name in topology)) ?? ''
 
 export async function copyRepository(): Promise<RepositoryCopy> {
@@ -30,7 +30,7 @@ export async function copyRepository(): Promise<RepositoryCopy> {
   }
 }
 
-/** By hard links where the file system has them, which takes a second; npm writes in place only to the list that it hides. */
+/** By hard links where possible, which takes a second. npm writes in place only to its hidden lockfile, which is copied. */
 async function linkModules(modules: string, folder: string): Promise<void> {
   const [from, to] = [join(root, modules), join(folder, modules)]
   await promisify(execFile)('cp', ['-al', from, to]).catch(() =>

@@ -6,19 +6,19 @@ import { call, dataFolder, run } from './processes.ts'
 export const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
 export const billingMain = ['services/billing/src/main.ts']
 
-/** Starts a gateway in a process of its own, over a data folder that billing can share. */
+/** Starts a gateway as a process, on a data folder that billing can share. */
 export async function startGateway(t: TestContext) {
   const environment = { DATA_DIR: dataFolder(t), LOG_LEVEL: 'silent' }
   const gateway = await run(t, ['services/gateway/src/main.ts'], environment).address('gateway')
 
   async function post(amount: number, headers = {}): Promise<string | undefined> {
-    const answer = await call(
+    const response = await call(
       'POST',
       `${gateway}/api/billing/`,
       { ...order, total_amount: `${amount}` },
       headers,
     )
-    return answer?.status === 200 ? String(Object(answer.body).message_id) : undefined
+    return response?.status === 200 ? String(Object(response.body).message_id) : undefined
   }
 
   return {

@@ -19,7 +19,7 @@ test('quintet start gateway, and later quintet start billing in another process,
   assert.deepEqual(ofUser?.body, [{ id: 2, ...order, user_id: '4' }])
 })
 
-/** A port that was free a moment ago, for a process that another must know of before it starts. */
+/** A free port, for a process whose address another process needs before it starts. */
 async function freePort(t: TestContext, DATA_DIR: string): Promise<string> {
   const billing = run(t, billingMain, { DATA_DIR, LOG_LEVEL: 'silent' })
   const { port } = new URL(await billing.address('billing'))

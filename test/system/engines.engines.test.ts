@@ -12,13 +12,13 @@ import type { ServiceEntry } from '@quintet/contracts/topology'
 import pg from 'pg'
 import { call, dataFolder, root, run } from './processes.ts'
 
-/** The services in one process, on a PostgreSQL, a Redis and a RabbitMQ of their own that are treated badly. */
+/** The services in one process, on a private PostgreSQL, Redis and RabbitMQ that are stopped and killed. */
 
-const withinMs = 40_000
+const timeoutMs = 40_000
 const names = ['postgres', 'redis', 'amqp'] as const
-const areHere = names.map((name) => engineUrl(name) !== undefined).every(Boolean)
+const areAvailable = names.map((name) => engineUrl(name) !== undefined).every(Boolean)
 
-if (areHere) {
+if (areAvailable) {
   test('Started before its engines the system reports what is missing, and works once they are available', async (t) => {
     const { engines, settings } = await startEngines(t)
     await migrate(settings)
@@ -35,8 +35,8 @@ if (areHere) {
     )
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 503)
     for (const name of names.toReversed()) await engines[name].restart()
-    await until(async () => (await call('GET', `${guid}/health/ready`))?.status === 200, withinMs)
-    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, withinMs)
+    await until(async () => (await call('GET', `${guid}/health/ready`))?.status === 200, timeoutMs)
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, timeoutMs)
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 201)
   })
 
@@ -49,7 +49,7 @@ if (areHere) {
       /run quintet migrate up/,
     )
     await migrate(settings)
-    await until(async () => (await call('GET', `${waiting}/health/ready`))?.status === 200, withinMs)
+    await until(async () => (await call('GET', `${waiting}/health/ready`))?.status === 200, timeoutMs)
     const movie = { title: 'Metropolis', description: 'A city.' }
     assert.equal((await call('POST', `${waiting}/api/movies`, movie))?.status, 201)
     const client = new pg.Client(
@@ -69,7 +69,7 @@ if (areHere) {
     await migrate(settings)
     const quintet = run(t, ['quintet.ts', 'start'], { ...settings, LOG_LEVEL: 'silent' })
     const [gateway, billing] = [await quintet.address('gateway'), await quintet.address('billing')]
-    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, withinMs)
+    await until(async () => (await call('GET', `${billing}/health/ready`))?.status === 200, timeoutMs)
     const created: { path: string; user: string }[] = []
     const posted: number[] = []
     let number = 0
@@ -87,12 +87,12 @@ if (areHere) {
     }
     const clients = Array.from({ length: 12 }, client)
     for (const name of names) {
-      await grows(created, posted)
+      await waitForGrowth(created, posted)
       await engines[name].kill()
       await pause(700)
       await engines[name].restart()
     }
-    await grows(created, posted)
+    await waitForGrowth(created, posted)
     stopped = true
     await Promise.all(clients)
     for (const { path, user } of created)
@@ -146,10 +146,10 @@ async function migrate(settings: Record<string, string>): Promise<void> {
   await promisify(execFile)(process.execPath, ['quintet.ts', 'migrate', 'up'], { cwd: root, env })
 }
 
-/** Both kinds of work go on, and not only one. */
-async function grows(...lists: readonly (readonly unknown[])[]): Promise<void> {
+/** Waits until each of these lists has grown. */
+async function waitForGrowth(...lists: readonly (readonly unknown[])[]): Promise<void> {
   const before = lists.map(({ length }) => length)
-  await until(async () => lists.every(({ length }, i) => length > (before[i] ?? 0) + 30), withinMs)
+  await until(async () => lists.every(({ length }, i) => length > (before[i] ?? 0) + 30), timeoutMs)
 }
 
 async function arrivedAmounts(postgres: PrivateEngine, count: number): Promise<number[]> {
@@ -160,7 +160,7 @@ async function arrivedAmounts(postgres: PrivateEngine, count: number): Promise<n
     return rows.map(({ total_amount }) => Number(total_amount))
   }
   try {
-    await until(async () => (await amounts()).length >= count, withinMs)
+    await until(async () => (await amounts()).length >= count, timeoutMs)
     return await amounts()
   } finally {
     await client.end()

@@ -8,7 +8,7 @@ import { dataFolder, run } from './processes.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 
-/** The whole system on free ports, and what tells the collection where it is. */
+/** Starts the whole system on free ports, and returns the options with its addresses for newman. */
 async function startSystem(t: TestContext, environment: Record<string, string> = {}): Promise<string[]> {
   const quintet = run(t, ['quintet.ts', 'start'], {
     DATA_DIR: dataFolder(t),
@@ -19,7 +19,7 @@ async function startSystem(t: TestContext, environment: Record<string, string> =
   return [...(await Promise.all(addresses)).flat(), '--env-var', 'allow_delete_all=yes']
 }
 
-/** Runs the collection as `npm run postman` does, and gives what it printed; it fails with that. */
+/** Runs the collection by `npm run postman`, and returns its output; fails with the output. */
 async function runCollection(t: TestContext, words: readonly string[]): Promise<string> {
   const child = spawn('npm', ['run', '--silent', 'postman', '--', '--color', 'off', ...words], { cwd: root })
   t.after(() => child.kill('SIGKILL'))

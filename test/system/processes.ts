@@ -13,21 +13,21 @@ const freePorts = Object.fromEntries(serviceNames.map((name) => [portSetting(nam
 
 export type Process = {
   readonly child: ChildProcess
-  /** What it has printed so far, on both outputs. */
+  /** What it has printed so far, to standard output and standard error. */
   output(): string
-  /** The address that it printed for a service; rejects with its output when it ends before. */
+  /** The address that it prints for a service; rejects with its output if it ends before. */
   address(service: string): Promise<string>
   kill(signal: NodeJS.Signals): Promise<number | null>
 }
 
-/** A folder for data that goes with the test. */
+/** A temporary data folder, removed after the test. */
 export function dataFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-data-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
 }
 
-/** Runs a program of this repository, or of a copy, as a user would, on free ports; it ends with the test. */
+/** Runs a program of this repository, or of a copy, on free ports; it is killed after the test. */
 export function run(
   t: TestContext,
   words: readonly string[],
@@ -73,7 +73,7 @@ export function run(
   }
 }
 
-/** Sends JSON and gives the status with the body; undefined when the connection broke before an answer. */
+/** Sends JSON, and returns the status, the body and the header; undefined if the connection broke before a response. */
 export async function call(
   method: string,
   url: string,

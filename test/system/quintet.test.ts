@@ -43,8 +43,8 @@ test('Bodies that are too large are 413 through the gateway, every time, and ope
   const quintet = run(t, ['quintet.ts', 'start', 'gateway', 'inventory'], { DATA_DIR: dataFolder(t) })
   const gateway = await quintet.address('gateway')
   for (let i = 0; i < 12; i++) {
-    const answer = await call('POST', `${gateway}/api/movies`, { title: 'x'.repeat(3_000_000) })
-    assert.equal(answer?.status, 413)
+    const response = await call('POST', `${gateway}/api/movies`, { title: 'x'.repeat(3_000_000) })
+    assert.equal(response?.status, 413)
   }
   assert.deepEqual((await call('GET', `${gateway}/api/movies`))?.body, [])
 })
@@ -138,7 +138,7 @@ test('quintet help names every command and service', async (t) => {
     assert.match(quintet.output(), new RegExp(word))
 })
 
-/** Registers a GUID, whose answer then must be that of work which is done, at the place that it names. */
+/** Registers a GUID, and requires 201 with its location. */
 async function register(system: QuintetClient): Promise<Guid> {
   const result = await system.POST('/guid', { body: { user: 'ada' } })
   const created = dataOf(result)

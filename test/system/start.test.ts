@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 
-/** The packages of all modules that this process has loaded since; so what follows is imported after the hook. */
+/** The packages of all modules that this process loads from here on, so the imports below are dynamic. */
 const loaded = new Set<string>()
 registerHooks({
   load(url, context, nextLoad) {
@@ -65,7 +65,7 @@ async function startAndStop(t: TestContext, words: readonly string[], settings: 
   assert.equal(await process.kill('SIGTERM'), 0)
 }
 
-/** The files of a folder with the time of their last change. */
+/** The files of a folder with the times of their last change. */
 function writesBelow(folder: string): string[] {
   const files = globSync('**/*', { cwd: folder }).sort()
   return files.map((file) => `${file} ${statSync(join(folder, file)).mtimeMs}`)
