@@ -26,7 +26,7 @@ test('The key is replaced by a start with both keys, a rewrap while the service 
   const withoutIt = run(t, start, { DATA_DIR, CERTIFICATES_KEY: newer })
   await assert.rejects(withoutIt.address('certificates'))
   assert.equal(withoutIt.child.exitCode, 1)
-  assert.match(withoutIt.output(), /^There are private keys that were encrypted by the key [0-9a-f]{16}, /)
+  assert.match(withoutIt.output(), /^Some private keys are encrypted with the key [0-9a-f]{16}, /)
 
   const both = { DATA_DIR, CERTIFICATES_KEY: `${newer},${older}` }
   const address = await run(t, start, both).address('certificates')
