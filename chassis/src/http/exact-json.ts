@@ -1,7 +1,7 @@
 import { AppError } from '../errors/index.ts'
 
 declare global {
-  /** What the language has for exact numbers in JSON, and the compiler's library does not know yet. */
+  /** The language's functions for exact numbers in JSON, which the compiler's library lacks. */
   interface JSON {
     parse(
       text: string,
@@ -12,13 +12,13 @@ declare global {
   }
 }
 
-/** A JSON number as it is written. `JSON.stringify` writes it as it stands. */
+/** A JSON number in its notation, which `JSON.stringify` writes unchanged. */
 export type RawNumber = { readonly rawJSON: string }
 
 /**
- * Parses JSON with each number as `numberOf` makes it of its notation, which is the notation itself unless it is given: a
- * number of the language keeps some 15 digits, and lets the others go without a word. Throws `malformed` for what is no
- * JSON, and for members that would become part of an object's prototype.
+ * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its notation. A number of the
+ * language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON, and for members that
+ * would become part of an object's prototype.
  */
 export function parseExactJson(text: string, numberOf: (notation: string) => unknown = String): unknown {
   if (text === '') throw new AppError('malformed', 'The body is empty where JSON was expected.')
@@ -27,14 +27,14 @@ export function parseExactJson(text: string, numberOf: (notation: string) => unk
     return needsCare.test(json) ? JSON.parse(json, reviver(numberOf)) : JSON.parse(json)
   } catch (error) {
     if (error instanceof AppError) throw error
-    // One that is nested too deeply is a RangeError; all others are SyntaxErrors.
+    // Too deep nesting is a RangeError; everything else is a SyntaxError.
     throw new AppError('malformed', 'The body is not well-formed JSON.')
   }
 }
 
 /**
- * Looking for what can only begin a number, or stands in a string, and for the names that are refused, however they are
- * spelt, costs a tenth of asking about every value.
+ * Searching for anything that may start a number, and for the refused names in any spelling, costs a tenth of a reviver that is
+ * called for every value.
  */
 const needsCare = /(?:^|[:,[])\s*[-\d]|__proto__|constructor|\\u/
 

@@ -18,7 +18,7 @@ export type FastPath = {
 
 /**
  * A listener in front of the framework, whose routing, hooks and reply cost as much as the rest of such a response. What it
- * may skip, and what it must not, is decision 0017.
+ * may skip, and what it must not, is in docs/decisions/0018.
  */
 export function createFastPathListener(
   next: RequestListener,

@@ -13,31 +13,31 @@ import { problemType } from './negotiation.ts'
 import { problemDocument } from './problem.ts'
 
 export type Idempotency = {
-  /** Runs `act` once for each Idempotency-Key, and sends its answer or the one that is kept. */
+  /** Runs `act` once for each Idempotency-Key, and sends its response or the recorded one. */
   once(
     request: FastifyRequest,
     reply: FastifyReply,
     act: (record: ResponseRecorder) => Promise<RecordedResponse>,
   ): Promise<void>
-  /** Forgets answers older than 24 hours, `limit` at most; resolves to how many went. */
+  /** Removes records older than 24 hours, at most `limit`; resolves to their number. */
   sweep(limit: number): Promise<number>
 }
 
 const keyLengthMax = 255
-/** A refusal that would be the same at once may be another later; kept, so that a retry has one answer. */
+/** Refusals that may turn into a success later are recorded, so that a retry has one response. */
 const recordedRefusals = new Set([404, 409, 412, 422])
 
 /**
- * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), kept with what the service keeps: the same key
- * and request get the stored answer, the same key with another request 422, a key still at work 409.
+ * The Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header), recorded in the service's own database: the same
+ * key and request get the recorded response, the same key with another request 422, a key in progress 409.
  */
 export function createIdempotency(options: {
   store: IdempotencyStore
   clock: Clock
   detailAlias?: 'error' | 'description' | 'message'
-  /** How a refusal is answered where it is no problem document; undefined where it is one. */
+  /** The response to a refusal that is no problem document; undefined if it is one. */
   refusalResponse?: (error: AppError, request: FastifyRequest) => RecordedResponse | undefined
-  /** For requests that hold passwords: without it, a fingerprint that is kept would let them be guessed at full speed. */
+  /** For requests with passwords: a stored fingerprint without a key could be attacked by guessing at full speed. */
   fingerprintKey?: Uint8Array
 }): Idempotency {
   const { store, clock, detailAlias, refusalResponse, fingerprintKey } = options
@@ -61,7 +61,7 @@ export function createIdempotency(options: {
         return refusal
       })
     } catch (error) {
-      // Of the effect, or of a refusal that was to be kept.
+      // Of the effect, or of recording a refusal.
       if (!(error instanceof DuplicateRequest)) throw error
       const other = await store.find(id, since())
       if (other === undefined) throw requestInProgress()
@@ -89,14 +89,14 @@ export function createIdempotency(options: {
 
 type Act = (record: ResponseRecorder) => Promise<RecordedResponse>
 
-/** The answer as it stands for a request that came before. */
-function replayed({ fingerprint: kept, response }: FoundRecord, fingerprint: string): RecordedResponse {
-  if (kept !== fingerprint)
+/** The recorded response, if it is that of the same request. */
+function replayed({ fingerprint: recorded, response }: FoundRecord, fingerprint: string): RecordedResponse {
+  if (recorded !== fingerprint)
     throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
   return { ...response, headers: { ...response.headers, 'idempotency-replayed': 'true' } }
 }
 
-/** The Idempotency-Key of a request, if it has one; one that cannot be a key is refused. */
+/** The Idempotency-Key of a request, if it has one; refuses a malformed one. */
 export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key']
   if (key === undefined) return undefined
@@ -119,7 +119,7 @@ function problemResponse(
   }
 }
 
-/** Sends an answer as it stands. */
+/** Sends a response unchanged. */
 export function sendResponse(reply: FastifyReply, { status, headers, body }: RecordedResponse): void {
   reply.code(status).headers(headers).send(body)
 }

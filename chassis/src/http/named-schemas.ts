@@ -4,8 +4,8 @@ import { isDeepStrictEqual } from 'node:util'
 type JsonObject = { [name: string]: unknown }
 
 /**
- * Moves every schema of an OpenAPI document that has a title to the components, under that name, since programs that
- * generate clients name their types so; and says of answers without words of their own what their status means.
+ * Moves every schema with a title to the components of an OpenAPI document, under that name, which generators of clients take
+ * for their types; and describes responses that have no description by what their status means.
  */
 export function nameSchemas(document: object): object {
   const { paths, components, ...rest }: JsonObject = { ...document }
@@ -14,7 +14,7 @@ export function nameSchemas(document: object): object {
   return { ...rest, components: { ...(isObject(components) && components), schemas }, paths: moved }
 }
 
-/** A copy in which references stand for the schemas that have gone to `schemas`. */
+/** A copy with references to the schemas that were moved to `schemas`. */
 function move(value: unknown, schemas: JsonObject): unknown {
   if (Array.isArray(value)) return value.map((member) => move(member, schemas))
   if (!isObject(value)) return value
@@ -24,7 +24,7 @@ function move(value: unknown, schemas: JsonObject): unknown {
   ])
   const moved: JsonObject = Object.fromEntries(members)
   if (typeof moved.title !== 'string') return moved
-  // Its examples stay behind: the framework has put those of whole bodies beside them already.
+  // Its examples stay: the framework has copied those of whole bodies to the media type already.
   const { examples: _, ...schema } = moved
   const { title } = moved
   schemas[title] ??= schema
@@ -32,13 +32,13 @@ function move(value: unknown, schemas: JsonObject): unknown {
   return { $ref: `#/components/schemas/${title}` }
 }
 
-/** What clients send and get: a title in it is theirs. */
+/** Data of clients, in which a title is not that of a schema. */
 const notSchemas = new Set(['example', 'examples', 'default', 'const', 'enum'])
 
-/** The framework says this of every answer that says nothing of itself. */
+/** The framework gives this description to every response that has none. */
 function describe(status: string, response: unknown): unknown {
   return isObject(response) && response.description === 'Default Response'
-    ? { ...response, description: STATUS_CODES[status] ?? 'Answer' }
+    ? { ...response, description: STATUS_CODES[status] ?? 'Response' }
     : response
 }
 

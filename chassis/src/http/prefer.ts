@@ -1,9 +1,9 @@
-/** Whether `Prefer` asks for `respond-async` (RFC 7240, 4.1). */
+/** Whether `Prefer` has `respond-async` (RFC 7240, 4.1). */
 export function prefersAsync(prefer: string | string[] | undefined): boolean {
   return preferencesOf(prefer).includes('respond-async')
 }
 
-/** Whether `Prefer` asks for `handling=strict` (RFC 7240, 4.4). */
+/** Whether `Prefer` has `handling=strict` (RFC 7240, 4.4). */
 export function prefersStrict(prefer: string | string[] | undefined): boolean {
   return preferencesOf(prefer).includes('handling=strict')
 }

@@ -8,8 +8,8 @@ import type { App } from './app-options.ts'
 const shutdownTimeoutMs = 10_000
 
 /**
- * The whole life of a process that runs one service: reads its settings, starts it, says where it listens, and ends it on a
- * signal. Bad settings are told, all of them, and end it with exit code 1.
+ * Runs one service in this process: reads its settings, starts it, prints its address, and closes it on a signal. Bad settings
+ * are all reported, and end the process with exit code 1.
  */
 export async function runService<T extends TObject>(
   service: {
@@ -38,7 +38,7 @@ export async function runService<T extends TObject>(
   }
 }
 
-/** Listens and gives the address, with the real port where any free one was asked for. */
+/** Listens, and gives the address with the actual port where the port was 0. */
 export async function listen(app: App, { host, port }: { host: string; port: number }): Promise<string> {
   await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
     const reason = listenFaults[error.code ?? '']
@@ -59,12 +59,12 @@ const listenFaults: Readonly<Record<string, string>> = {
 }
 
 /**
- * On SIGTERM, SIGINT or a fault that nobody caught: closes, which means no new requests, the ones in flight finished, then
- * everything that was opened closed in order; after 10 s the process ends all the same.
+ * Closes on SIGTERM, SIGINT or an uncaught error: no new requests, those in flight finished, then everything that was opened
+ * closed in order. After 10 s the process ends in any case.
  */
 export function closeOnSignal(close: () => Promise<void>, logger: Logger): void {
   closeWithGrace({ delay: shutdownTimeoutMs, logger: false }, async ({ err }) => {
-    if (err !== undefined) logger.fatal({ err }, 'a fault that nobody caught ends the process')
+    if (err !== undefined) logger.fatal({ err }, 'an uncaught error ends the process')
     await close()
     logger.flush()
   })

@@ -1,7 +1,7 @@
 import { valuePlaceholder } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 
-/** An answer whole, as it can be kept and given again. */
+/** A whole response, as it can be stored and sent again. */
 export type RecordedResponse = {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -9,8 +9,8 @@ export type RecordedResponse = {
 }
 
 /**
- * An answer to be kept for who asks again. Where it has `pending`, it stands for the id of what the request makes, which
- * only the store knows.
+ * A response to be stored for retries. Where it has `valuePlaceholder`, it is the id of the new row, which only the database
+ * can assign.
  */
 export type IdempotencyRecord = {
   /** Of the request: its method, its path and its key. */
@@ -23,41 +23,38 @@ export type IdempotencyRecord = {
 export type FoundRecord = Pick<IdempotencyRecord, 'fingerprint' | 'response'>
 
 /**
- * What a handler gives its store to keep in the unit of the effect, so that effect and answer are kept together or not at
- * all; nothing when the request has no key. The store rejects with `DuplicateRequest`, as the handler then does, when the
- * key was kept by another meanwhile.
+ * Makes the records that a store inserts in the unit of the effect, so that both are stored or neither is; none when the
+ * request has no key. The store rejects with `DuplicateRequest`, and so does the handler, when another request with the key
+ * was recorded meanwhile.
  */
-export type ResponseRecorder = (answer: RecordedResponse) => readonly IdempotencyRecord[]
+export type ResponseRecorder = (response: RecordedResponse) => readonly IdempotencyRecord[]
 
-/** The same key arrived twice at once, and the other one was first. */
+/** Another request with the same key was recorded first. */
 export class DuplicateRequest extends Error {}
 
-/** Where answers are kept: with what they tell of. */
+/** Where responses are recorded: in the database that their effects are in. */
 export type IdempotencyStore = {
-  /** The answer that was kept under this id after `sinceMs`. */
+  /** The response recorded under this id after `sinceMs`. */
   find(id: string, sinceMs: number): Promise<FoundRecord | undefined>
-  /** Keeps an answer that has no effect beside it; rejects with `DuplicateRequest` where there is one already. */
+  /** Records a response that has no effect; rejects with `DuplicateRequest` if there is one under the id. */
   insert(record: IdempotencyRecord): Promise<void>
-  /** Forgets what was kept before `sinceMs`, `limit` answers at most; resolves to how many went. */
+  /** Removes records from before `sinceMs`, at most `limit`; resolves to their number. */
   removeOlder(sinceMs: number, limit: number): Promise<number>
 }
 
-/** How long a key stands for its request. */
+/** How long a key is valid. */
 export const idempotencyRetentionMs = 24 * 3_600_000
 
-/** The answer with the value where `pending` stood. */
-export function withId(
-  { status, headers, body }: RecordedResponse,
-  value: string | number,
-): RecordedResponse {
-  const complete = (text: string) => text.replaceAll(valuePlaceholder, String(value))
+/** The response with the id in the place of `valuePlaceholder`. */
+export function withId({ status, headers, body }: RecordedResponse, id: string | number): RecordedResponse {
+  const complete = (text: string) => text.replaceAll(valuePlaceholder, String(id))
   const entries = Object.entries(headers).map(([name, text]) => [name, complete(text)])
   return { status, headers: Object.fromEntries(entries), body: complete(body) }
 }
 
-/** How a request is refused whose key is with another that has no answer yet. */
+/** The refusal of a request while another with its key is in progress. */
 export function requestInProgress(): AppError {
-  return new AppError('idempotency_in_flight', 'A request with this Idempotency-Key is still at work.', {
+  return new AppError('idempotency_in_flight', 'A request with this Idempotency-Key is in progress.', {
     retryAfterSeconds: 1,
   })
 }

@@ -22,7 +22,7 @@ export type IdempotencyTable = {
   }
 }
 
-/** For the migrations of a service that takes Idempotency-Key. */
+/** For the migrations of a service that supports Idempotency-Key. */
 export async function createIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
   await db.schema
     .createTable('idempotency')
@@ -40,7 +40,7 @@ export async function dropIdempotencyTable<T>(db: Kysely<T>): Promise<void> {
   await db.schema.dropTable('idempotency').execute()
 }
 
-/** Answers in the database that the service keeps everything else in. */
+/** Records in the SQL database of the service. */
 export function createSqlIdempotencyStore({
   query: db,
   read,
@@ -73,8 +73,8 @@ export function createSqlIdempotencyStore({
       const headers: Record<string, string> = JSON.parse(row.headers)
       return { fingerprint, response: { status, headers, body } }
     },
-    async insert(kept) {
-      await commit(insertRecords([kept]))
+    async insert(record) {
+      await commit(insertRecords([record]))
     },
     async removeOlder(since, limit) {
       const { results } = await commit([forget({ since, limit })])
@@ -84,14 +84,14 @@ export function createSqlIdempotencyStore({
 }
 
 /**
- * Makes the statements that a store puts into the unit of the effect which the answers tell of. Where these have `pending`,
- * they must come behind the statement that `id` refers to.
+ * Makes the statements that a store puts into the unit of the effect. If the responses have `valuePlaceholder`, they must come
+ * after the statement that `id` refers to.
  */
 export function recordStatements(
   db: Kysely<IdempotencyTable>,
-): (answers: readonly IdempotencyRecord[], id?: Reference) => Statement[] {
-  // A key that has outlived its day is taken over; a living one refuses the unit.
-  const keep = prepareQuery((p: Placeholders<IdempotencyTable['idempotency'] & { since: number }>) =>
+): (records: readonly IdempotencyRecord[], id?: Reference) => Statement[] {
+  // An expired record is replaced; a valid one refuses the unit.
+  const insert = prepareQuery((p: Placeholders<IdempotencyTable['idempotency'] & { since: number }>) =>
     db
       .insertInto('idempotency')
       .values({
@@ -115,10 +115,10 @@ export function recordStatements(
           .where('idempotency.created_at', '<=', p.since),
       ),
   )
-  function statementOf(kept: IdempotencyRecord, created: Reference | undefined): Statement {
-    const { id, fingerprint, response, createdAtMs } = kept
+  function statementOf(record: IdempotencyRecord, created: Reference | undefined): Statement {
+    const { id, fingerprint, response, createdAtMs } = record
     const text = (template: string) => (created === undefined ? template : referenceInText(created, template))
-    const statement = keep({
+    const statement = insert({
       id,
       fingerprint,
       status: response.status,
@@ -131,5 +131,5 @@ export function recordStatements(
     return { ...statement, mustAffectRows: () => new DuplicateRequest() }
   }
 
-  return (answers, id) => answers.map((kept) => statementOf(kept, id))
+  return (records, id) => records.map((record) => statementOf(record, id))
 }

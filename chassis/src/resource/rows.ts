@@ -86,8 +86,8 @@ export function createRows<Found extends { version: number }>(options: {
     },
 
     /**
-     * Deletes every row that is there when it begins, and gives their number: in bounded groups, each as a whole. The cache
-     * must be told the keys of rows before they are deleted.
+     * Deletes every row that is there when it begins, and gives their number: in bounded groups, each as a whole. The keys
+     * of rows are marked in the cache before the rows are deleted.
      */
     async deleteAll(): Promise<number> {
       const [newest] = await database.read(statements.newest({}))

@@ -99,7 +99,7 @@ test('Orders come by the queue alone: no other method is taken', async (t) => {
     }
 })
 
-test('Readiness asks the database and the queue', async (t) => {
+test('Readiness checks the database and the queue', async (t) => {
   const { get } = await withOrders(t)
   assert.deepEqual((await get('/health/ready')).json(), {
     status: 'ready',
