@@ -25,8 +25,8 @@ export type PublishOptions = {
 export type WorkQueue = {
   /**
    * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, and with `dependency_down` when
-   * the broker is unavailable. A message that the queue still holds is not stored a second time, where the broker can tell
-   * by its id.
+   * the broker is unavailable. A message that the queue still holds is not stored a second time, if the broker
+   * recognizes its id.
    */
   publish(queue: string, message: Message, options?: PublishOptions): Promise<void>
   /** Publishes all of them or, when it rejects, none. */

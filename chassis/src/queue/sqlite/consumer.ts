@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import type { Database, Statement } from '../../database/index.ts'
+import type { Database, Row, Statement } from '../../database/index.ts'
 import { createDispatcher } from '../dispatcher.ts'
 import type { FailureDetails } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
@@ -82,11 +82,9 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
     const now = clock.now()
     const limit = prefetch - leased.size
     const until = now + leaseMs
-    const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
-    const [claimed, behind] = (await database.commit(unit).catch(ignore))?.results ?? []
-    const putBack = new Set(behind?.rows.map(({ id }) => id))
-    for (const row of claimed?.rows ?? []) if (!putBack.has(row.id)) leased.add(row, until)
-    if (claimed?.changes === limit) mayBeDue = true
+    const { rows, isComplete } = await claimRows(parts, { now, until, limit })
+    for (const row of rows) leased.add(row, until)
+    if (!isComplete) mayBeDue = true
     claiming = undefined
     dispatcher.dispatch()
     if (mayBeDue) scheduleTurn()
@@ -132,6 +130,18 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
       return stopping
     },
   }
+}
+
+/** Claims what is due, except messages that must wait for an earlier one of their key; complete if there was no more. */
+async function claimRows(
+  { database, statements, queue }: SqliteConsumerParts,
+  { now, until, limit }: { now: number; until: number; limit: number },
+): Promise<{ rows: readonly Row[]; isComplete: boolean }> {
+  const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
+  const [claimed, behind] = (await database.commit(unit).catch(ignore))?.results ?? []
+  const putBack = new Set(behind?.rows.map(({ id }) => id))
+  const rows = claimed?.rows.filter(({ id }) => !putBack.has(id)) ?? []
+  return { rows, isComplete: claimed?.changes !== limit }
 }
 
 /** Records the outcomes of messages by the statements that `settle` gets. */
