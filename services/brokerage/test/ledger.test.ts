@@ -29,7 +29,9 @@ test('Any sequence of orders is decided as by the reference, and cash and shares
       const reference = createReference(cash)
       for (const order of orders) {
         const before = (await world.get(account)).body
-        const outcome = (await world.post(`${account}/orders`, bodyOf(order))).json()
+        const response = await world.post(`${account}/orders`, bodyOf(order))
+        assert.equal(response.statusCode, 200, response.body)
+        const outcome = response.json()
         assert.deepEqual(outcome.business_errors, reference.place(order))
         assert.equal(outcome.current_balance.cash, Number(formatDecimal(reference.cash())))
         if (outcome.business_errors.length > 0) assert.equal((await world.get(account)).body, before)

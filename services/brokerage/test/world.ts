@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
@@ -44,7 +45,9 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
       send(url, 'application/x-www-form-urlencoded', String(new URLSearchParams(fields)), headers),
     /** Opens an account and resolves to its path. */
     async open(cash: unknown = 1000): Promise<string> {
-      return `/accounts/${(await post('/accounts', { cash })).json().id}`
+      const response = await post('/accounts', { cash })
+      assert.equal(response.statusCode, 200, response.body)
+      return `/accounts/${response.json().id}`
     },
     order: (account: string, order: OrderBody = {}, headers = {}) =>
       post(`${account}/orders`, { ...buy, ...order }, headers),
