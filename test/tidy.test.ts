@@ -110,7 +110,7 @@ test('A service imports its own files, the chassis, the contracts and packages t
   }
 })
 
-test('The chassis knows no service and no contract, and the contracts know no chassis', () => {
+test('The chassis imports no service and no contract, and the contracts do not import the chassis', () => {
   for (const file of sources.filter((name) => /^(chassis|contracts)\//.test(name)))
     for (const target of importsOf(file)) {
       assert.doesNotMatch(target, /services\//, file)
@@ -130,7 +130,7 @@ test('The backends know nothing of the project', () => {
       )
 })
 
-test('Each service has the same files, and lets nobody import it', () => {
+test('Each service has the same files, and exports nothing', () => {
   for (const service of services) {
     for (const file of [
       'README.md',
