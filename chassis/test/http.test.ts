@@ -76,7 +76,7 @@ const post = (
   headers: Record<string, string> = { 'content-type': 'application/json' },
 ) => app.inject({ method: 'POST', url: '/things', payload, headers })
 
-test('A body is neither coerced nor stripped: all its faults are told at once, by field, and nothing is done', async (t) => {
+test('A body is neither coerced nor stripped: all its faults are reported at once, by field', async (t) => {
   const { app } = await world(t)
   const response = await post(app, '{"title":7,"stock":"3","foo":1}')
   assert.equal(response.statusCode, 400)
@@ -227,7 +227,7 @@ test('Each request leaves one log line, which is JSON whatever the path holds, w
   assert.doesNotMatch(logged(), /password/)
 })
 
-test('Readiness names what does not answer and why, where that may be told, and liveness does not care', async (t) => {
+test('Readiness names the dependencies that do not respond, with reasons that may be published; liveness is independent of them', async (t) => {
   const { app } = await world(t, {
     database: () => Promise.reject(new AppError('dependency_down', 'Two migrations are not applied.')),
     cache: async () => {},

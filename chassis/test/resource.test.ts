@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
+import { checkPrecondition, openStorage, pageText, readId, readPage } from '@quintet/chassis/resource'
+import { rowText } from '@quintet/chassis/resource/rows'
+import { createMetrics } from '@quintet/chassis/telemetry'
+import { createFileUrl } from './testing.ts'
+
+test('An id is a whole number from 1 with at most 15 digits in its one notation', () => {
+  for (const [text, id] of [
+    ['1', 1],
+    ['10', 10],
+    ['999999999999999', 999_999_999_999_999],
+  ] as const)
+    assert.equal(readId(text), id)
+  for (const text of ['', '0', '-1', '01', '1.0', '1e1', ' 1', '1\n', '١', '1000000000000000'])
+    assert.equal(readId(text), undefined, text)
+})
+
+test('The cursor of a full page leads to the rows after it, and a page that is not full has none', () => {
+  const rows = [{ id: 3 }, { id: 7 }]
+  const textOf = (limit: number) => pageText(rows, limit, JSON.stringify, ({ id }) => [id]).split('\n')
+  const [cursor = '', body] = textOf(2)
+  assert.equal(body, '[{"id":3},{"id":7}]')
+  assert.deepEqual(readPage({ cursor, limit: 2 }), { after: 7, limit: 2 })
+  assert.deepEqual(textOf(3), ['', body])
+  assert.deepEqual(readPage({}, -1), { after: -1, limit: 100 })
+})
+
+test('A precondition admits the current version if it is named, and any version without If-Match', async () => {
+  const notFound = () => new AppError('not_found', 'There is no row 1.')
+  const at = (version?: number) => ({
+    noun: 'row',
+    notFound,
+    find: () => (version === undefined ? undefined : { version }),
+  })
+  assert.equal(await checkPrecondition(undefined, at()), undefined)
+  assert.equal(await checkPrecondition([1, 2], at(2)), 2)
+  await assert.rejects(checkPrecondition([1], at(2)), { code: 'precondition_failed' })
+  await assert.rejects(checkPrecondition([], at(2)), { code: 'precondition_failed' })
+  await assert.rejects(checkPrecondition([1], at()), { code: 'not_found' })
+})
+
+test('The text of a row is its JSON with the id first, which may be a placeholder', () => {
+  const members = { title: '"', version: undefined }
+  assert.deepEqual(JSON.parse(rowText(7, members)), { id: 7, title: '"' })
+  assert.equal(rowText('\0', members), '{"id":\0,"title":"\\""}')
+})
+
+test('A start that fails closes what it had opened', async (t) => {
+  const databaseUrl = createFileUrl(t)
+  const opened = new AsyncDisposableStack()
+  const options = {
+    name: 'sample',
+    databaseUrl,
+    migrations: new URL('migrations/', import.meta.url),
+    clock: createManualClock(0),
+    metrics: createMetrics('sample'),
+  }
+  const { database } = await openStorage(opened, { ...options, cacheUrl: 'memory:' })
+  await database.ping()
+  await opened.disposeAsync()
+  await assert.rejects(async () => database.ping())
+  const failed = new AsyncDisposableStack()
+  await assert.rejects(openStorage(failed, { ...options, cacheUrl: 'nothing:' }))
+  // This process could not end if the database were still open.
+  await failed.disposeAsync()
+})
