@@ -9,7 +9,7 @@ import { migrationsOf, serviceNamed, servicesFrom, storageOf } from './services.
 import { UsageError } from './usage-error.ts'
 
 export const migrateUsage = `
-  quintet migrate status|up|down [service]  show, apply or revert changes of the databases' tables
+  quintet migrate status|up|down [service]  show or apply migrations; down reverts the newest, and drops its tables with their data
   quintet migrate make <service> <name>     write a new, empty migration
 `
 
