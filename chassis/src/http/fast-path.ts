@@ -17,7 +17,7 @@ export type FastPath = {
 }
 
 /**
- * A listener in front of the framework, whose routing, hooks and reply cost as much as the rest of such a response. What it
+ * A listener in front of the framework, whose routing, hooks and reply are a third of the cost of such a response. What it
  * may skip, and what it must not, is in docs/decisions/0018.
  */
 export function createFastPathListener(
