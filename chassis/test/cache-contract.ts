@@ -421,9 +421,12 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
   const clients = fc.array(client, { minLength: 2, maxLength: 5 })
   return fc.asyncProperty(fc.scheduler(), clients, async (scheduler, scripts) => {
     const pause = () => scheduler.schedule(Promise.resolve())
-    const strangers = new Set<symbol>()
-    const cache = await open({ clock: createManualClock(startMs), singleProcess: () => strangers.size === 0 })
-    const observer = createObserver(cache, createRegister(pause), strangers)
+    const foreignWriters = new Set<symbol>()
+    const cache = await open({
+      clock: createManualClock(startMs),
+      singleProcess: () => foreignWriters.size === 0,
+    })
+    const observer = createObserver(cache, createRegister(pause), foreignWriters)
     const run = async (script: ReadonlyArray<{ act: Act; key: string }>) => {
       for (const { act, key } of script) {
         await pause()
@@ -455,7 +458,7 @@ export const ownActs = [
 function createObserver(
   cache: ObservableCache,
   register: ReturnType<typeof createRegister>,
-  strangers: Set<symbol>,
+  foreignWriters: Set<symbol>,
 ) {
   const shown = new Map<string, number>()
 
@@ -480,11 +483,11 @@ function createObserver(
       return cache.write([key], change, () => null).catch(() => {})
     },
     foreignWrite: async (key: string) => {
-      const stranger = Symbol('stranger')
-      strangers.add(stranger)
+      const writer = Symbol('writer')
+      foreignWriters.add(writer)
       cache.peek?.(key)
       show(key, (await register.write(key, true)).version)
-      strangers.delete(stranger)
+      foreignWriters.delete(writer)
     },
   }
 

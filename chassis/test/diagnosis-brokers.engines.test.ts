@@ -6,33 +6,34 @@ import { openQueue } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import { engineUrl } from './testing.ts'
 
-const told = async (url: string) => (await diagnose(url)).map(({ verdict, text }) => `${verdict}: ${text}`)
+const findingsOf = async (url: string) =>
+  (await diagnose(url)).map(({ verdict, text }) => `${verdict}: ${text}`)
 
 if (engineUrl('amqp') !== undefined) {
   test('amqp: the queue of orders is good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
     const engine = await startPrivateEngine('amqp')
     t.after(() => engine.dispose())
     const answers = 'good: It answers, and takes the user and the password.'
-    t.assert.deepEqual(await told(engine.url), [
+    t.assert.deepEqual(await findingsOf(engine.url), [
       answers,
       'good: billing_queue is not there yet; it will be a quorum queue.',
     ])
     const connection = await connect(engine.url)
     const channel = await connection.createChannel()
     await channel.assertQueue('billing_queue', { durable: true })
-    const [, classic] = await told(engine.url)
+    const [, classic] = await findingsOf(engine.url)
     t.assert.match(String(classic), /^weak: billing_queue is a classic queue/)
     await channel.deleteQueue('billing_queue')
     await connection.close()
     const queue = await openQueue(engine.url)
     await queue.publishAll('billing_queue', [{ id: '1', key: '', body: '{}' }])
     await queue.close()
-    t.assert.deepEqual(await told(engine.url), [answers, 'good: billing_queue is a quorum queue.'])
+    t.assert.deepEqual(await findingsOf(engine.url), [answers, 'good: billing_queue is a quorum queue.'])
   })
 
   test('amqp: a broker that refuses the password is a finding, without the password', async (t: TestContext) => {
     const url = Object.assign(new URL(engineUrl('amqp') ?? ''), { password: 'not-the-password' }).href
-    const [finding] = await told(url)
+    const [finding] = await findingsOf(url)
     t.assert.match(String(finding), /^broken: /)
     t.assert.doesNotMatch(String(finding), /not-the-password/)
   })
@@ -41,7 +42,7 @@ if (engineUrl('amqp') !== undefined) {
 const kafka = engineUrl('kafka')
 if (kafka !== undefined)
   test('kafka: the findings name what a cluster of one broker cannot guarantee', async (t: TestContext) => {
-    const findings = await told(kafka)
+    const findings = await findingsOf(kafka)
     t.assert.match(findings.join('\n'), /good: It answers/)
     t.assert.match(findings.join('\n'), /weak: There is one broker/)
     t.assert.match(findings.join('\n'), /weak: New topics have 1 replicas, of which 1 must be in sync/)

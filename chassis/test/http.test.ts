@@ -184,7 +184,7 @@ test('Accept that excludes JSON is 406; Accept that admits plain JSON alone gets
   assert.match(String(browser.headers['content-type']), /^application\/problem\+json/)
 })
 
-test('A 500 tells nothing but its request id, under which the log has the cause', async (t) => {
+test('A 500 has only its request id, under which the log has the cause', async (t) => {
   const { app, logged } = await world(t)
   const response = await app.inject({ url: '/broken', headers: { 'x-request-id': 'trace-me' } })
   assert.equal(response.statusCode, 500)

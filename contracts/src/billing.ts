@@ -1,10 +1,10 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
-/** The queue that takes orders from whoever posts them to billing, which alone takes them from it. */
+/** The queue of posted orders; billing is its only consumer. */
 export const billingQueue = 'billing_queue'
 
-// Ids and amounts are text throughout, since numbers of this size do not survive being floats.
+// Ids and amounts are text throughout: a float cannot hold numbers of this size exactly.
 const userId = Type.String({
   pattern: '^(?:0|[1-9][0-9]{0,19})$',
   description: 'Who ordered.',
@@ -25,8 +25,8 @@ const totalAmount = Type.String({
 })
 
 /**
- * On `billing_queue`, as stringified JSON: an order. Who publishes may give numbers where these are strings, and members
- * beyond these, which say nothing. Trace and request id travel in the headers of the message.
+ * An order on `billing_queue`, as JSON. Publishers may send numbers instead of these strings, and further members, which are
+ * ignored. The trace context and the request id are in the headers of the message.
  */
 export type BillingMessage = Static<typeof BillingMessage>
 export const BillingMessage = Type.Object(

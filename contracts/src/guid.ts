@@ -4,7 +4,7 @@ import type { Static } from 'typebox'
 const canonicalGuid = Type.String({ pattern: '^[0-9A-F]{32}$' })
 const unixSeconds = Type.Integer({ minimum: 0, maximum: 253_402_300_799 })
 
-/** On `guid.commands`, keyed by guid: work accepted with 202. The message id is the id of the operation. */
+/** On `guid.commands`, keyed by guid: an operation accepted with 202, whose id is the message id. */
 export type GuidCommand = Static<typeof GuidCommand>
 export const GuidCommand = Type.Union([
   Type.Object({
@@ -18,7 +18,7 @@ export const GuidCommand = Type.Union([
     guid: canonicalGuid,
     user: Type.Optional(Type.String()),
     expire: Type.Optional(unixSeconds),
-    /** What `If-Match` admitted when the command was given; absent when it asked for nothing. */
+    /** The version that `If-Match` required when the command was accepted; absent without the header. */
     versions: Type.Optional(Type.Array(Type.Integer())),
   }),
 ])

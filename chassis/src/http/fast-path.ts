@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 
-/** A response of status 200 whose JSON is at hand. */
+/** A response of status 200 with its finished JSON. */
 export type FastResponse = { readonly etag: string; readonly body: string }
 
 /**

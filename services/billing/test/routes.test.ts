@@ -107,7 +107,7 @@ test('Readiness checks the database and the queue', async (t) => {
   })
 })
 
-test('Metrics tell how many messages wait, and how many dead letters there are', async (t) => {
+test('Metrics show the number of waiting messages and of dead letters', async (t) => {
   const { get } = await withOrders(t, text, 'no order')
   const metrics = (await get('/metrics')).body
   assert.match(metrics, /^queue_depth\{queue="billing_queue",service="billing"\} 0$/m)

@@ -54,7 +54,7 @@ export function openLazyQueue({
   }
 }
 
-/** Clients of the gateway are not told which engine the queue uses. */
+/** Error messages to clients do not reveal the engine of the queue. */
 function withoutDetails(error: unknown): never {
   throw error instanceof AppError && error.code === 'dependency_down'
     ? unavailable(error.cause ?? error)

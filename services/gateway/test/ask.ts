@@ -7,13 +7,13 @@ export type Answer = {
   status: number
   reason: string
   headers: IncomingMessage['headers']
-  /** Names in lower case and values in turn, without what node:http says of the client's connection. */
+  /** Names in lower case and values alternately, without the fields of the client's connection. */
   fields: string[]
   body: Buffer
   json(): Record<string, unknown>
 }
 
-/** Sends one request on a connection of its own, and reads the whole answer. */
+/** Sends one request on a new connection, and reads the whole response. */
 export async function ask(
   url: string,
   options: RequestOptions & { body?: Buffer | string } = {},
@@ -32,7 +32,7 @@ export async function ask(
   }
 }
 
-/** Sends one request on a connection of its own, and waits for the head of the answer alone. */
+/** Sends one request on a new connection, and resolves with the head of the response. */
 export async function start(
   url: string,
   { body, ...options }: RequestOptions & { body?: Buffer | string },
@@ -43,7 +43,7 @@ export async function start(
   return answer
 }
 
-/** Sends these bytes, and reads all that comes until the connection closes. */
+/** Sends these bytes, and reads until the connection closes. */
 export async function askRaw(port: number, bytes: string): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   socket.write(bytes, 'latin1')

@@ -307,15 +307,15 @@ test('Bodies are forwarded whatever their type, form and size', async (t) => {
     response.end(`${request.headers['content-type']} ${(await request.toArray()).join('').length}`)
   })
   const { url } = await startGateway(t, { GUID_URL })
-  const told = async (type: string, body: string) =>
+  const forwarded = async (type: string, body: string) =>
     (
       await ask(`${url}/guid`, { method: 'POST', headers: type === '' ? {} : { 'content-type': type }, body })
     ).body.toString()
-  assert.equal(await told('application/json', '{"a":'), 'application/json 5')
-  assert.equal(await told('nonsense', 'x'), 'nonsense 1')
-  assert.equal(await told('', 'x'), 'undefined 1')
-  assert.equal(await told('application/json', ''), 'application/json 0')
-  assert.equal(await told('text/plain', 'x'.repeat(2_000_000)), 'text/plain 2000000')
+  assert.equal(await forwarded('application/json', '{"a":'), 'application/json 5')
+  assert.equal(await forwarded('nonsense', 'x'), 'nonsense 1')
+  assert.equal(await forwarded('', 'x'), 'undefined 1')
+  assert.equal(await forwarded('application/json', ''), 'application/json 0')
+  assert.equal(await forwarded('text/plain', 'x'.repeat(2_000_000)), 'text/plain 2000000')
 })
 
 test('A service that responds before it has read the body ends the exchange, and the client can send another request', async (t) => {

@@ -11,7 +11,7 @@ import { startRawUpstream } from './start-upstream.ts'
 const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 const get = { method: 'GET', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', body: undefined, isChunked: false }
 
-/** A client of a service that answers with each connection's number, from 1. */
+/** A client of a service that responds with the number of the connection, from 1. */
 async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void = () => {}, answer = okay) {
   const sockets: Socket[] = []
   const url = await startRawUpstream(t, (socket) => {
@@ -32,7 +32,7 @@ async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void 
   return { ask, client, clock, sockets }
 }
 
-/** Resolves once what is under way on the loopback has arrived. */
+/** Resolves once everything in flight on the loopback has arrived. */
 function arrived(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 30))
 }

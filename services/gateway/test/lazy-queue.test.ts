@@ -13,7 +13,7 @@ const isAway = (error: unknown) =>
   error.code === 'dependency_down' &&
   error.message === 'The queue is not available; nothing was posted.'
 
-/** A real queue that can be opened as often as `opens` says yes, and how often that was tried. */
+/** A real queue that opens only while `opens` returns true, and the number of attempts. */
 function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const logger = createLogger({ service: 'gateway', level: 'silent' })

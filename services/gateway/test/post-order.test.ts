@@ -16,7 +16,7 @@ const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
 const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
 const dayMs = 24 * 3_600_000
 
-/** A gateway, and the queue that it posts to, which nobody reads. */
+/** A gateway, and the queue that it posts to, without a consumer. */
 async function createWorld(t: TestContext, settings: { GATEWAY_ORDERS_WAITING_MAX?: number } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
   const clock = createManualClock(Date.UTC(2030, 0, 1))

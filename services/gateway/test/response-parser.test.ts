@@ -3,30 +3,30 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { MalformedResponse, createResponseParser } from '../src/http1/response-parser.ts'
 
-/** What has been told of an answer, pieced together. */
-type Told = { status: number; reason: string; headers: string[]; body: string; isComplete: boolean }
+/** The response that the parser has passed on. */
+type Received = { status: number; reason: string; headers: string[]; body: string; isComplete: boolean }
 
 function createReader(method = 'GET') {
-  const told: Told = { status: 0, reason: '', headers: [], body: '', isComplete: false }
+  const received: Received = { status: 0, reason: '', headers: [], body: '', isComplete: false }
   const parser = createResponseParser({
     onHead({ status, reason, headers }, whole) {
-      Object.assign(told, { status, reason, headers, body: whole ?? '', isComplete: whole !== undefined })
+      Object.assign(received, { status, reason, headers, body: whole ?? '', isComplete: whole !== undefined })
     },
     onBody(chunk) {
-      told.body += chunk.toString('latin1')
+      received.body += chunk.toString('latin1')
     },
     onEnd() {
-      told.isComplete = true
+      received.isComplete = true
     },
   })
   parser.begin(method)
-  return { parser, told, push: (text: string) => parser.push(Buffer.from(text, 'latin1')) }
+  return { parser, received, push: (text: string) => parser.push(Buffer.from(text, 'latin1')) }
 }
 
 function read(text: string, method = 'GET') {
-  const { parser, told, push } = createReader(method)
+  const { parser, received, push } = createReader(method)
   push(text)
-  return { ...told, isPersistent: parser.isPersistent() }
+  return { ...received, isPersistent: parser.isPersistent() }
 }
 
 const answers = [
@@ -55,10 +55,10 @@ const answers = [
 for (const { text, body, headers } of answers)
   test(`A response is parsed however its bytes are split: ${JSON.stringify(text.slice(0, 40))}`, () => {
     for (let size = 1; size <= text.length; size += 1) {
-      const { told, push } = createReader()
+      const { received, push } = createReader()
       for (let at = 0; at < text.length; at += size) push(text.slice(at, at + size))
       assert.deepEqual(
-        { body: told.body, headers: told.headers, isComplete: told.isComplete },
+        { body: received.body, headers: received.headers, isComplete: received.isComplete },
         { body, headers, isComplete: true },
       )
     }
@@ -77,14 +77,14 @@ test('A body in chunks of any size, split anywhere, is decoded unchanged', () =>
       (chunks, cuts) => {
         const coded = chunks.map((text) => `${text.length.toString(16)}\r\n${text}\r\n`).join('')
         const text = `HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n${coded}0\r\n\r\n`
-        const { told, push } = createReader()
+        const { received, push } = createReader()
         for (let at = 0, cut = 0; at < text.length; cut += 1) {
           const size = cuts[cut % cuts.length] ?? 1
           push(text.slice(at, at + size))
           at += size
         }
-        assert.equal(told.body, chunks.join(''))
-        assert.ok(told.isComplete)
+        assert.equal(received.body, chunks.join(''))
+        assert.ok(received.isComplete)
       },
     ),
   )
@@ -113,12 +113,12 @@ test('A response to HEAD, a 204 and a 304 have no body, whatever their Content-L
 })
 
 test('A response without a length ends when its connection is closed', () => {
-  const { parser, told, push } = createReader()
+  const { parser, received, push } = createReader()
   push('HTTP/1.1 200 OK\r\n\r\nhel')
   push('lo')
-  assert.equal(told.isComplete, false)
+  assert.equal(received.isComplete, false)
   assert.equal(parser.close(), true)
-  assert.deepEqual([told.body, told.isComplete], ['hello', true])
+  assert.deepEqual([received.body, received.isComplete], ['hello', true])
 })
 
 test('A response with a length is incomplete if its connection is closed before', () => {
@@ -128,10 +128,10 @@ test('A response with a length is incomplete if its connection is closed before'
     'HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhell',
     'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n',
   ]) {
-    const { parser, told, push } = createReader()
+    const { parser, received, push } = createReader()
     push(text)
     assert.equal(parser.close(), false)
-    assert.equal(told.isComplete, false)
+    assert.equal(received.isComplete, false)
   }
 })
 

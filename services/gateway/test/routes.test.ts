@@ -71,9 +71,9 @@ test('GET /health shows an open circuit', async (t) => {
 
 test('GET /openapi.json describes the gateway and its services, fetched once in a while, and /docs shows it', async (t) => {
   const clock = createManualClock(1_000_000)
-  let asked = 0
+  let fetches = 0
   const GUID_URL = await startUpstream(t, (_request, response) => {
-    asked += 1
+    fetches += 1
     response.end(
       JSON.stringify({
         paths: { '/guid/{guid}': { get: { responses: {} } }, '/health/live': { get: { responses: {} } } },
@@ -95,10 +95,10 @@ test('GET /openapi.json describes the gateway and its services, fetched once in 
     ])
     assert.deepEqual(described['/guid/{guid}'].get.tags, ['guid'])
   }
-  assert.equal(asked, 1)
+  assert.equal(fetches, 1)
   clock.advance(5_000)
   await ask(`${url}/openapi.json`)
-  assert.equal(asked, 2)
+  assert.equal(fetches, 2)
   assert.match((await ask(`${url}/docs`)).body.toString(), /swagger-ui/)
 })
 
@@ -116,7 +116,7 @@ test('Closing waits for a request in flight', async (t) => {
     arrived.resolve(() => response.end('lo'))
   })
   const { app, url } = await startGateway(t, { GUID_URL })
-  // A client that would keep its connection must not keep the gateway from closing either.
+  // A keep-alive connection must not keep the gateway from closing.
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
   const asking = ask(`${url}/guid`, { agent })

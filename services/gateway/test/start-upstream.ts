@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** A service that answers by this handler. */
+/** A service with this handler. */
 export async function startUpstream(t: TestContext, handler: RequestListener): Promise<string> {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, handler)
   t.after(() => {
@@ -15,7 +15,7 @@ export async function startUpstream(t: TestContext, handler: RequestListener): P
   return listening(server)
 }
 
-/** A service that does what it likes with each connection. */
+/** A service that handles raw connections. */
 export async function startRawUpstream(
   t: TestContext,
   onConnection: (socket: Socket) => void,
@@ -33,7 +33,7 @@ export async function startRawUpstream(
   return listening(server)
 }
 
-/** The address of a service that is not there. */
+/** The address of a service that does not run. */
 export async function absentUpstream(): Promise<string> {
   const server = createServer()
   const url = await listening(server)

@@ -12,7 +12,7 @@ import { absentUpstream, startRawUpstream, startUpstream } from './start-upstrea
 
 const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
-/** Counts the requests on all connections, and does with each what the test wants; both count from 1. */
+/** Calls the handler for each request with its number on all connections, and that of its connection, both from 1. */
 function countingUpstream(
   onRequest: (socket: Socket, count: { request: number; onConnection: number }) => void,
 ) {
@@ -245,7 +245,7 @@ test('A client that aborts, or does not send its body, is no fault of the servic
 test('A service that stops reading a body is at fault: 504', async (t) => {
   const GUID_URL = await startRawUpstream(t, (socket) => socket.pause())
   const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 500, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
-  // On a connection that is kept, since one that is closed after the answer breaks off what is still being sent.
+  // On a keep-alive connection, since closing it after the response would abort the upload.
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
   const upload = { method: 'POST', body: Buffer.alloc(20_000_000), agent }

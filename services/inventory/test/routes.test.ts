@@ -166,7 +166,7 @@ const faults: readonly (readonly [unknown, Record<string, string>])[] = [
   ],
 ]
 for (const [body, errors] of faults)
-  test(`POST /api/movies tells every fault of ${JSON.stringify(body).slice(0, 60)} at once, and stores nothing`, async (t) => {
+  test(`POST /api/movies reports every fault of ${JSON.stringify(body).slice(0, 60)} at once, and stores nothing`, async (t) => {
     const { post, get } = await createWorld(t)
     const response = await post(body)
     assert.equal(response.statusCode, 400)

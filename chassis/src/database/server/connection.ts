@@ -32,7 +32,7 @@ export type ServerDriver<Client> = {
 
 /**
  * Limits the clients in use and those who wait for one. While the server is unavailable, attempts to connect are made with
- * exponential backoff, and whoever needs a client between two of them is refused at once.
+ * exponential backoff, and callers between two attempts are refused at once.
  */
 export function createServerConnection<Client>(driver: ServerDriver<Client>): ServerConnection<Client> {
   const { retryPauseMaxMs = Number.POSITIVE_INFINITY } = driver

@@ -8,7 +8,7 @@ import { deadQueueOf } from '../port.ts'
  */
 const deliveriesMax = 100
 
-/** The factor of four between them keeps queues few, and pauses at most four times as long as asked for. */
+/** The factor of four keeps the number of queues small, and pauses at most four times as long as requested. */
 const pausesMs = [100, 400, 1_600, 6_400, 25_600, 102_400, 409_600, 1_638_400, 3_600_000] as const
 
 const preconditionFailed = 406

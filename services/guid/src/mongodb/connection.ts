@@ -60,7 +60,7 @@ export function openMongoConnection(
   const client = createMongoClient(url)
   const isReplicated = watchReplication(client)
   const database = databaseOf(client)
-  // The driver does not recover from a failed first connection, unless it is told to connect again.
+  // The driver recovers from a failed first connection only if `connect` is called again.
   const connect = untilSuccess(() => client.connect())
   const collection = <T extends { _id: string }>(name: string) => database.collection<T>(name)
   const ensureChecked = untilSuccess(() => check({ collection, readLinearizable, read }))
