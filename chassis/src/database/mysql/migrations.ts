@@ -3,7 +3,8 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import { createConnection } from 'mysql2/promise'
 import type { Connection, ConnectionOptions } from 'mysql2/promise'
-import { createMysqlDialect, refuseStream } from '../kysely-dialect.ts'
+import { dialectOn, refuseStream } from '../kysely-dialect.ts'
+import { mysqlDialect } from './dialect.ts'
 import { createMigrator } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { connectionOptions, run } from './connection.ts'
@@ -19,7 +20,7 @@ const connectTimeoutMs = 5_000
 export async function migrateMysql<R>(url: string, folder: URL, work: MigrationWork<R>): Promise<R> {
   const connection = await connect(url)
   const tolerance: Tolerance = { ignored: none }
-  const db = new Kysely<unknown>({ dialect: createMysqlDialect(connectionOver(connection, tolerance)) })
+  const db = new Kysely<unknown>({ dialect: dialectOn(mysqlDialect, connectionOver(connection, tolerance)) })
   try {
     await prepareDatabase(connection)
     return await work(createMigrator(db, folder, (name, migration) => resumable(name, migration, tolerance)))

@@ -3,6 +3,7 @@ import type { Database, DatabaseOptions } from '../port.ts'
 import { migrationTable } from '../migrations.ts'
 import { openMysqlConnection, run } from './connection.ts'
 import type { MysqlClient } from './connection.ts'
+import { mysqlDialect } from './dialect.ts'
 import { missingTable, serverError } from './error-class.ts'
 import { createReads } from './reads.ts'
 import { createUnits } from './units.ts'
@@ -15,7 +16,7 @@ export async function openMysql<Tables>(
 ): Promise<Database<Tables>> {
   const connection = openMysqlConnection(url)
   return createServerDatabase<Tables>({
-    engine: 'mysql',
+    dialect: mysqlDialect,
     migrations,
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),

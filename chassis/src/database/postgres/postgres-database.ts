@@ -6,6 +6,7 @@ import { createMigrator, migrationTable } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { runQuery, openPostgresConnection } from './connection.ts'
 import type { PostgresClient } from './connection.ts'
+import { postgresDialect } from './dialect.ts'
 import { createReads } from './reads.ts'
 import { createUnits } from './units.ts'
 import { createServerDatabase } from '../server/server-database.ts'
@@ -23,7 +24,7 @@ export async function openPostgres<Tables>(
 ): Promise<Database<Tables>> {
   const connection = openPostgresConnection(url)
   return createServerDatabase<Tables>({
-    engine: 'postgres',
+    dialect: postgresDialect,
     migrations,
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),

@@ -4,6 +4,7 @@ import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Database, Outcome, Statement } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
+import type { EngineDialect } from '../kysely-dialect.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import { createMigrationCheck } from './migration-check.ts'
 
@@ -12,14 +13,14 @@ import { createMigrationCheck } from './migration-check.ts'
  * `quintet migrate up`; `ping` rejects while migrations are pending.
  */
 export function createServerDatabase<Tables>({
-  engine,
+  dialect,
   migrations,
   applied,
   reads,
   units,
   close,
 }: {
-  readonly engine: 'postgres' | 'mysql'
+  readonly dialect: EngineDialect
   /** The folder of the migrations that must have been applied. */
   readonly migrations: URL
   /** Reads the names of the applied migrations. */
@@ -30,7 +31,7 @@ export function createServerDatabase<Tables>({
   close(): Promise<void>
 }): Database<Tables> {
   const migrationCheck = createMigrationCheck(migrations, applied)
-  const query = new Kysely<Tables>({ dialect: createDialect(engine, { read, commit }) })
+  const query = new Kysely<Tables>({ dialect: createDialect(dialect, { read, commit }) })
   let closing: Promise<void> | undefined
 
   function read<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {

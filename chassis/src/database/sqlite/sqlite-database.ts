@@ -6,7 +6,8 @@ import type { CompiledQuery } from 'kysely'
 import { Kysely, sql } from 'kysely'
 import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions } from '../port.ts'
-import { createDialect, createDirectDialect } from '../kysely-dialect.ts'
+import { createDialect } from '../kysely-dialect.ts'
+import { createDirectDialect, sqliteDialect } from './dialect.ts'
 import { createMigrator, migrateUp } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { createGroupCommit } from './group-commit.ts'
@@ -35,7 +36,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
   )
   const reader = openReader<Tables>(location.path, registration.isSingleProcess)
   const query = new Kysely<Tables>({
-    dialect: createDialect('sqlite', { read: reader.read, commit: writer.commit }),
+    dialect: createDialect(sqliteDialect, { read: reader.read, commit: writer.commit }),
   })
   let closed: Promise<void> | undefined
   return {
