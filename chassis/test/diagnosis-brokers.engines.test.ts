@@ -13,7 +13,7 @@ if (engineUrl('amqp') !== undefined) {
   test('amqp: the queue of orders is good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
     const engine = await startPrivateEngine('amqp')
     t.after(() => engine.dispose())
-    const answers = 'good: It answers, and takes the user and the password.'
+    const answers = 'good: It answers, and accepts the user and the password.'
     t.assert.deepEqual(await findingsOf(engine.url), [
       answers,
       'good: billing_queue is not there yet; it will be a quorum queue.',
