@@ -22,11 +22,13 @@ export type StartOptions = {
  * what that start left. The programs take turns in each round, so that a busy moment of the machine affects all of them.
  */
 export async function measureStarts({ rounds, base, directory, progress }: StartOptions): Promise<string> {
-  const measured = programsOf(base).map((program) => ({
-    ...program,
-    first: Array<number>(),
-    second: Array<number>(),
-  }))
+  const measured = programsOf(base).map(
+    (program): typeof program & { first: number[]; second: number[] } => ({
+      ...program,
+      first: [],
+      second: [],
+    }),
+  )
   for (let round = 1; round <= rounds; round++) {
     progress(`starting each program twice, round ${round} of ${rounds}`)
     for (const { process, checkout, first, second } of measured) {

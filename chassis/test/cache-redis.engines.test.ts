@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -13,6 +10,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { createClient } from '@redis/client'
 import { testCache } from './cache-contract.ts'
 import type { OpenCache } from './cache-contract.ts'
+import { startProxy } from './start-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 const withinMs = 10_000
@@ -149,8 +147,12 @@ function testServer(open: OpenCache): void {
   test('redis: a half-open connection is replaced', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
-    const proxy = await startProxy(t, engine.url)
-    const cache = await openCache(proxy.url, { clock: systemClock, namespace: 'half-open', quarantineMs: 0 })
+    const proxy = await startProxy(t, new URL(engine.url))
+    const cache = await openCache(proxy.through(engine.url), {
+      clock: systemClock,
+      namespace: 'half-open',
+      quarantineMs: 0,
+    })
     t.after(() => cache.close())
     await cache.ping?.()
     proxy.silence()
@@ -227,33 +229,4 @@ function testServer(open: OpenCache): void {
     t.assert.ok(isDown(error))
     t.assert.doesNotMatch(error instanceof Error ? `${error.stack}${error.cause}` : '', /secret/)
   })
-}
-
-/** A proxy between a client and its server; `silence` makes the current connections half-open: nothing comes back on them. */
-async function startProxy(t: TestContext, target: string): Promise<{ url: string; silence(): void }> {
-  const { hostname, port } = new URL(target)
-  const pairs: [Socket, Socket][] = []
-  const server = createServer((client) => {
-    const upstream = connect(Number(port), hostname)
-    pairs.push([client, upstream])
-    for (const socket of [client, upstream]) socket.on('error', () => {})
-    client.pipe(upstream)
-    upstream.pipe(client)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    for (const socket of pairs.flat()) socket.destroy()
-    server.close()
-  })
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('The proxy has no port.')
-  return {
-    url: `redis://127.0.0.1:${address.port}`,
-    silence() {
-      for (const [client, upstream] of pairs) {
-        upstream.unpipe(client)
-        upstream.resume()
-      }
-    },
-  }
 }

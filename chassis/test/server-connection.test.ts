@@ -102,3 +102,19 @@ test('a closed connection is refused, also to those who waited, and is closed on
   t.assert.equal(await codeOf(connection.use(async () => {})), 'dependency_down')
   t.assert.equal(ends, 1)
 })
+
+test('a statement that the server refuses ends the backoff, as a response of the server', async (t: TestContext) => {
+  const { connection, connects, setAvailable } = createWorld()
+  const outage = async () => {
+    setAvailable(false)
+    t.assert.equal(await codeOf(connection.use(async () => {})), 'dependency_down')
+    setAvailable(true)
+  }
+  for (let outages = 1; outages <= 5; outages++) {
+    await outage()
+    // The first pause is 100 ms at most, and each failure in a row doubles it.
+    await pause(110)
+    await t.assert.rejects(connection.use(fails(new StatementError('constraint'))), /constraint/)
+    t.assert.equal(connects(), 2 * outages)
+  }
+})

@@ -1,35 +1,70 @@
+import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
 import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
-/** A TCP proxy in front of a server that can drop its responses together with the connection. */
-export async function startProxy(t: TestContext, target: URL) {
+type Proxy = {
+  /** The URL of the server, through the proxy. */
+  through(url: string): string
+  /** Closes each connection in place of its next response, until `recover`. */
+  dropResponses(): void
+  recover(): void
+  /** Makes the present connections half-open: they take what is sent, and no response comes back. New ones work. */
+  silence(): void
+}
+
+/**
+ * A TCP proxy in front of a server, for faults on the way of its responses. Responses to requests that `isExempt` are passed on
+ * while others are dropped.
+ */
+export async function startProxy(
+  t: TestContext,
+  target: URL,
+  isExempt: (request: string | Buffer) => boolean = () => false,
+): Promise<Proxy> {
   let isDropping = false
+  let silent = new Set<Socket>()
+  const clients = new Set<Socket>()
   const sockets = new Set<Socket>()
-  const listener = createServer((client) => {
+  const server = createServer((client) => {
     const upstream = connect(Number(target.port), target.hostname)
+    let mayPass = true
+    clients.add(client)
     for (const socket of [client, upstream]) {
       sockets.add(socket)
       socket.on('error', () => {}).on('close', () => sockets.delete(socket))
     }
-    client.on('data', (bytes) => upstream.write(bytes)).on('close', () => upstream.destroy())
+    client.on('data', (bytes) => {
+      mayPass = isExempt(bytes)
+      upstream.write(bytes)
+    })
+    client.on('close', () => {
+      clients.delete(client)
+      upstream.destroy()
+    })
     upstream.on('close', () => client.destroy())
-    upstream.on('data', (bytes) => (isDropping ? client.destroy() : client.write(bytes)))
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+    upstream.on('data', (bytes) => {
+      if (isDropping && !mayPass) client.destroy()
+      else if (!silent.has(client)) client.write(bytes)
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
   t.after(() => {
     for (const socket of sockets) socket.destroy()
-    listener.close()
+    server.close()
   })
-  const address = listener.address()
-  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('The proxy has no port.')
   return {
-    through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
+    through: (url) => Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(address.port) }).href,
     dropResponses: () => {
       isDropping = true
     },
     recover: () => {
       isDropping = false
+    },
+    silence: () => {
+      silent = new Set(clients)
     },
   }
 }

@@ -1,5 +1,4 @@
 export { createBatcher } from './batcher.ts'
 export { createKeyedMutex } from './keyed-mutex.ts'
 export { createLimiter } from './limiter.ts'
-export { createSampledBound } from './sampled-bound.ts'
-export type { SampledBound } from './sampled-bound.ts'
+export { createSampledBound, createSampledBounds } from './sampled-bound.ts'

@@ -6,6 +6,18 @@ export type SampledBound = {
   admit<R>(items: { readonly count?: number; readonly limit: number }, work: () => Promise<R>): Promise<R>
 }
 
+type SampledBoundOptions = {
+  clock: Clock
+  /** Counts the stored items. */
+  sample: () => Promise<number>
+  /** A sample of this age is renewed before the next addition. */
+  sampleIntervalMs: number
+  /** The same before an addition is refused: that may need a newer sample. */
+  refusalSampleAgeMs?: number
+  refusal: string
+  retryAfterSeconds?: number
+}
+
 /**
  * Bounds a number of stored items that is too expensive to count for each addition. It is the last sample plus what this
  * process has added since, so it never falls behind the additions of one process; several processes may exceed the bound
@@ -18,17 +30,7 @@ export function createSampledBound({
   refusalSampleAgeMs = sampleIntervalMs,
   refusal,
   retryAfterSeconds = 1,
-}: {
-  clock: Clock
-  /** Counts the stored items. */
-  sample: () => Promise<number>
-  /** A sample of this age is renewed before the next addition. */
-  sampleIntervalMs: number
-  /** The same before an addition is refused: that may need a newer sample. */
-  refusalSampleAgeMs?: number
-  refusal: string
-  retryAfterSeconds?: number
-}): SampledBound {
+}: SampledBoundOptions): SampledBound {
   let sampled = 0
   let addedSince = 0
   let inFlight = 0
@@ -52,7 +54,7 @@ export function createSampledBound({
     sampledAtMs = startedAtMs
   }
 
-  /** All who need a new sample share one. */
+  /** Concurrent callers share one sample. */
   function renewSample(): Promise<void> {
     sampling ??= refresh().finally(() => {
       sampling = undefined
@@ -74,5 +76,20 @@ export function createSampledBound({
         addedSince += count
       }
     },
+  }
+}
+
+/** A bound for each key, such as the name of a queue; `sample` counts the items of one key. */
+export function createSampledBounds({
+  sample,
+  ...options
+}: Omit<SampledBoundOptions, 'sample'> & { sample: (key: string) => Promise<number> }): (
+  key: string,
+) => SampledBound {
+  const bounds = new Map<string, SampledBound>()
+  return (key) => {
+    const bound = bounds.get(key) ?? createSampledBound({ ...options, sample: () => sample(key) })
+    bounds.set(key, bound)
+    return bound
   }
 }

@@ -15,6 +15,8 @@ export type App = FastifyInstance<
 > & {
   /** Resources that are served before the framework begins; see `getById`. */
   readonly fastPaths: FastPath[]
+  /** The OpenAPI document of this app's own routes. */
+  describe(): Promise<object>
 }
 
 /** The probes of readiness by name: each resolves while its dependency responds. */

@@ -9,7 +9,7 @@ import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions } from './app-options.ts'
-import { addDocumentationRoutes } from './documentation-routes.ts'
+import { createDocumentationRoutes } from './documentation-routes.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
@@ -33,8 +33,12 @@ export async function createApp(options: AppOptions): Promise<App> {
   const { name, logger, metrics = createMetrics(name) } = options
   const newRequestId = createRequestIds()
   const record = createRecorder(metrics, logger)
+  const documentation = createDocumentationRoutes(options)
   const framework = fastify({ ...frameworkOptions(options), genReqId: newRequestId })
-  const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), { fastPaths: [] })
+  const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
+    fastPaths: [],
+    describe: documentation.describe,
+  })
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
   acceptJsonOnly(app, options.parseJson)
@@ -66,7 +70,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       throw new AppError('overloaded', 'The service is overloaded; try again shortly.')
     },
   })
-  await addDocumentationRoutes(app, options)
+  await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   return app
 }

@@ -1,9 +1,8 @@
-import { connect, createServer } from 'node:net'
-import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+import { startProxy } from '@quintet/chassis/testing/proxy'
 import { openMongoConnection } from '../src/mongodb/connection.ts'
 import type { MongoConnection } from '../src/mongodb/connection.ts'
 
@@ -55,7 +54,7 @@ function testConnection(server: string): void {
   test('mongodb: a write whose response is lost is made at most once and rejects with outcome_unknown, a read with dependency_down', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const straight = open(t, url)
-    const proxy = await startProxy(t, new URL(url))
+    const proxy = await startProxy(t, new URL(url), isHandshake)
     const { add, read } = open(t, proxy.through(url))
     t.assert.equal(await add('a'), true)
     proxy.dropResponses()
@@ -99,41 +98,6 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   }
 }
 
-/** A proxy that can drop the server's responses, except to handshakes, together with the connection. */
-async function startProxy(t: TestContext, target: URL) {
-  let dropping = false
-  const sockets = new Set<Socket>()
-  const listener = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
-    let isHandshake = true
-    for (const socket of [client, upstream]) {
-      sockets.add(socket)
-      socket.on('error', () => {}).on('close', () => sockets.delete(socket))
-    }
-    client
-      .on('data', (bytes) => {
-        isHandshake = bytes.includes('hello') || bytes.includes('ismaster')
-        upstream.write(bytes)
-      })
-      .on('close', () => upstream.destroy())
-    upstream
-      .on('data', (bytes) => (dropping && !isHandshake ? client.destroy() : client.write(bytes)))
-      .on('close', () => client.destroy())
-  })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  t.after(() => {
-    for (const socket of sockets) socket.destroy()
-    listener.close()
-  })
-  const address = listener.address()
-  const port = typeof address === 'object' && address !== null ? String(address.port) : ''
-  return {
-    through: (url: string) => Object.assign(new URL(url), { hostname: '127.0.0.1', port }).href,
-    dropResponses: () => {
-      dropping = true
-    },
-    recover: () => {
-      dropping = false
-    },
-  }
+function isHandshake(request: string | Buffer): boolean {
+  return request.includes('hello') || request.includes('ismaster')
 }

@@ -29,7 +29,7 @@ if s then
 end
 redis.call('SET', KEYS[2], 'L' .. ARGV[2], 'PX', ARGV[3]) return 'MISS'`)
 
-/** Replaces the lease by a value, or removes it for ''. `LOST`: a write has taken the lease away. */
+/** Replaces the lease by a value, or removes it for ''. `LOST`: a write has revoked the lease. */
 const fill = script<[token: string, value: string, ttlMs: number], string>(`${refuseGone}
 if redis.call('GET', KEYS[2]) ~= 'L' .. ARGV[2] then return 'LOST' end
 if ARGV[3] == '' or tonumber(ARGV[4]) < 5 then redis.call('DEL', KEYS[2]) return 'EMPTY' end

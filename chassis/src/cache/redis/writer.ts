@@ -16,10 +16,10 @@ const beginAttemptsMax = 2
 /** What a write stores under a key when it ends. */
 type StoredOf = (key: string) => StoredEntry
 
-/** Of a write that failed; it is counted as failed, not by what its markers met. */
+/** For a write that failed, which is counted as failed whether its markers overlapped or not. */
 const storeNothing: StoredOf = () => emptyEntry
 
-/** The writing half of the cache: markers around the change, then the new values where no other write met it. */
+/** The writing half of the cache: markers around the change, then the new values where no other write overlapped. */
 export function createRedisWriter({
   connection,
   writes,

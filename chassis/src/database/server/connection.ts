@@ -63,12 +63,11 @@ export function createServerConnection<Client>(driver: ServerDriver<Client>): Se
     retryAt = performance.now() + Math.min(retryPauseMaxMs, exponentialBackoffMs(failures))
   }
 
-  /** Why the connection must not be used again. AppErrors and TypeErrors are made after a response was understood. */
-  function breakageOf(error: unknown): Error | undefined {
-    if (driver.isUnreachable?.(error)) recordFailure(error)
-    if (error instanceof AppError || error instanceof TypeError || driver.isStatementError?.(error))
-      return undefined
-    return error instanceof Error ? error : new Error(String(error))
+  /** Whether the connection can be used again. AppErrors and TypeErrors are made after a response was understood. */
+  function isHarmless(error: unknown): boolean {
+    return (
+      error instanceof AppError || error instanceof TypeError || driver.isStatementError?.(error) === true
+    )
   }
 
   return {
@@ -81,7 +80,9 @@ export function createServerConnection<Client>(driver: ServerDriver<Client>): Se
           failures = 0
           return result
         } catch (error) {
-          broken = breakageOf(error)
+          if (!isHarmless(error)) broken = error instanceof Error ? error : new Error(String(error))
+          if (driver.isUnreachable?.(error)) recordFailure(error)
+          else if (broken === undefined) failures = 0
           throw error
         } finally {
           driver.release?.(client, broken)

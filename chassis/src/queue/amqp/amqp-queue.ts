@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import { createSampledBound } from '../../concurrency/index.ts'
-import type { SampledBound } from '../../concurrency/index.ts'
+import { createSampledBounds } from '../../concurrency/index.ts'
 import { createConsumers } from '../consumers.ts'
 import type { Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
 import { createAmqpAdmin } from './amqp-admin.ts'
@@ -29,27 +28,19 @@ export async function openAmqpQueue(
   const publisher = createAmqpPublisher({ connection, topology, clock })
   const used = new Set<string>(names)
   const { depth, ...admin } = createAmqpAdmin({ connection, topology, publisher, used })
-  const bounds = new Map<string, SampledBound>()
   const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options) => {
     used.add(queue)
     return createAmqpConsumer({ connection, topology, publisher, clock, queue, handler, options })
   })
+  // Only the broker can count messages, which is too slow for every publication.
+  const boundOf = createSampledBounds({
+    clock,
+    sample: depth,
+    sampleIntervalMs,
+    refusalSampleAgeMs,
+    refusal: 'The queue is full; try again shortly.',
+  })
   let closing: Promise<void> | undefined
-
-  /** The broker counts messages for us, which is too slow for every publication. */
-  function boundOf(queue: string): SampledBound {
-    const bound =
-      bounds.get(queue) ??
-      createSampledBound({
-        clock,
-        sample: () => depth(queue),
-        sampleIntervalMs,
-        refusalSampleAgeMs,
-        refusal: `The queue ${queue} is full.`,
-      })
-    bounds.set(queue, bound)
-    return bound
-  }
 
   async function publishAll(
     queue: string,

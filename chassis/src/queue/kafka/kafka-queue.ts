@@ -1,6 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import { createSampledBound } from '../../concurrency/index.ts'
-import type { SampledBound } from '../../concurrency/index.ts'
+import { createSampledBounds } from '../../concurrency/index.ts'
 import { createConsumers } from '../consumers.ts'
 import { isDeadQueue, liveQueueOf } from '../port.ts'
 import type { EventStream, Message, PublishOptions, Queue } from '../port.ts'
@@ -25,26 +24,18 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue &
   const cluster = openKafkaCluster(url)
   const producer = createKafkaProducer(cluster)
   const stored = createStoredMessages(cluster)
-  const bounds = new Map<string, SampledBound>()
   const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options) =>
     createKafkaConsumer({ cluster, producer, clock, topic: cluster.topicName(queue), handler, options }),
   )
+  // Only the brokers can count messages, by several requests.
+  const boundOf = createSampledBounds({
+    clock,
+    sample: stored.depth,
+    sampleIntervalMs,
+    refusalSampleAgeMs,
+    refusal: 'The queue is full; try again shortly.',
+  })
   let closing: Promise<void> | undefined
-
-  /** Only the brokers can count messages, by several requests. */
-  function boundOf(topic: string): SampledBound {
-    const bound =
-      bounds.get(topic) ??
-      createSampledBound({
-        clock,
-        sample: () => stored.depth(topic),
-        sampleIntervalMs,
-        refusalSampleAgeMs,
-        refusal: 'The queue is full; try again shortly.',
-      })
-    bounds.set(topic, bound)
-    return bound
-  }
 
   async function publishAll(
     queue: string,
