@@ -3,12 +3,12 @@ import { etagOf, jsonType } from '../http/index.ts'
 import { valuePlaceholder, withId } from '../idempotency/index.ts'
 import type { IdempotencyRecord, RecordedResponse } from '../idempotency/index.ts'
 
-/** Stands in a response for the id that the database has yet to count. */
+/** Stands in a response for the id that the database will assign. */
 export const pendingId = valuePlaceholder
 
 /**
- * 201 with the representation of a new row. The database counts the id, so `body` and the address have `pendingId` where
- * it belongs, and the response can be stored in the unit that inserts the row.
+ * A 201 response with the representation of a new row. The database assigns the id, so `body` and `Location` contain
+ * `pendingId` in its place, and the response can be recorded in the unit that inserts the row.
  */
 export function createdResponse(path: string, body: string): RecordedResponse {
   return {
@@ -18,7 +18,7 @@ export function createdResponse(path: string, body: string): RecordedResponse {
   }
 }
 
-/** Creates once for each Idempotency-Key. `insert` stores the records in the unit of the row, and gives the row's id. */
+/** Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. */
 export function createOnce(
   idempotency: Idempotency,
   request: FastifyRequest,

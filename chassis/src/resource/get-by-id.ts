@@ -4,12 +4,12 @@ import type { AppError } from '../errors/index.ts'
 import { etagOf, sendRepresentation } from '../http/index.ts'
 import type { App, FastifyReply, FastifyRequest, FastResponse } from '../http/index.ts'
 
-/** What one GET by id is: for the fast path and for the framework's route. */
+/** A GET by id, for the fast path and for the framework's route. */
 export type Resource<Key, Found> = {
   /** The path, which ends with its only parameter. */
   url: string
   schema: FastifySchema
-  /** The key of an id; undefined for a text that is no id. */
+  /** The key of an id; undefined for a malformed id. */
   parse: (id: string) => Key | undefined
   /** Without a promise where it can be, so that the response is sent in the same turn. */
   find: (key: Key) => Found | undefined | Promise<Found | undefined>
@@ -18,8 +18,8 @@ export type Resource<Key, Found> = {
 }
 
 /**
- * Serves GET of a resource by its id. The fast path and the route share one `parse`, `find` and `represent`, so they cannot
- * differ in what they answer; what is not found, conditional or negotiated is left to the route.
+ * Serves GET of a resource by its id. The fast path and the route share `parse`, `find` and `represent`, so their responses
+ * cannot differ; 404, conditional and negotiated requests are left to the route.
  */
 export function getById<Key, Found>(app: App, resource: Resource<Key, Found>): void {
   const { url, schema, parse, find, represent, notFound } = resource
@@ -34,7 +34,7 @@ export function getById<Key, Found>(app: App, resource: Resource<Key, Found>): v
       if (key === undefined) return undefined
       const found = find(key)
       if (found instanceof Promise)
-        return found.then((it) => (it === undefined ? undefined : represent(it, id)))
+        return found.then((result) => (result === undefined ? undefined : represent(result, id)))
       return found === undefined ? undefined : represent(found, id)
     },
   })

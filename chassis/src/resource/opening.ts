@@ -8,10 +8,10 @@ import type { App, Dependencies } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
-/** What a service is given, or makes for itself. */
+/** Parts that a caller of a service's app may replace. */
 export type ServiceParts = { readonly clock: Clock; readonly logger: Logger }
 
-/** The parts that every service has: those given, else the system's clock and a logger at the level of its settings. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level. */
 export function partsOf(
   name: string,
   config: { readonly LOG_LEVEL: string },
@@ -24,7 +24,7 @@ export function partsOf(
   }
 }
 
-/** Opens a database and the cache in front of it, to be closed with `opened`, and the probes of their readiness. */
+/** Opens a database and its cache, both closed with `opened`; `dependencies` are their readiness probes. */
 export async function openStorage<Tables>(
   opened: AsyncDisposableStack,
   options: {
@@ -53,7 +53,7 @@ export async function openStorage<Tables>(
   }
 }
 
-/** Closes what a service has opened when its app closes, last opened first. */
+/** Closes everything that a service has opened when its app closes, in reverse order. */
 export function closeWithApp(app: App, opened: AsyncDisposableStack): void {
   const owned = opened.move()
   app.addHook('onClose', () => owned.disposeAsync())

@@ -1,20 +1,20 @@
 import { decodeCursor, encodeCursor, linkToNextPage, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest } from '../http/index.ts'
 
-/** How many rows a page has when the request does not say. */
+/** The default number of rows of a page. */
 export const pageSize = 100
 
-/** A page of rows in the order of a number that each has, such as its id: those after this one. */
+/** The rows after a position, in the order of a number of each row, such as its id. */
 export type Page = { after: number; limit: number }
 
-/** The page that a query names; without a cursor it starts after `start`. */
+/** The page of a query; without a cursor it starts after `start`. */
 export function readPage({ cursor, limit = pageSize }: { cursor?: string; limit?: number }, start = 0): Page {
   return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['number'])[0]), limit }
 }
 
 /**
- * A page as text of two lines, so that it can be cached: the cursor of the page after this one, empty when there is none, and
- * the JSON array. A full page may have another after it.
+ * A page as text that can be cached: the cursor of the next page on the first line, empty if this page is not full, then the
+ * JSON array.
  */
 export function pageText<Row>(
   rows: readonly Row[],
@@ -26,7 +26,7 @@ export function pageText<Row>(
   return `${last === undefined ? '' : encodeCursor(keyOf(last))}\n[${rows.map(textOf).join(',')}]`
 }
 
-/** Sends a page with the Link to the next one, below `url`, the request's own unless given. */
+/** Sends a page, with a Link to the next one at `url`. */
 export function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,

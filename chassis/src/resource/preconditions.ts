@@ -2,9 +2,9 @@ import { AppError } from '../errors/index.ts'
 import { parseIfMatch } from '../http/index.ts'
 import type { FastifyRequest } from '../http/index.ts'
 
-/** What `If-Match` is compared with, and how a request is refused. */
+/** The resource that `If-Match` is about, and its errors. */
 export type Precondition = {
-  /** What the resource is called in a refusal. */
+  /** The name of the resource in error messages. */
   noun: string
   notFound: () => AppError
   find: () => Versioned | undefined | Promise<Versioned | undefined>
@@ -13,8 +13,8 @@ export type Precondition = {
 type Versioned = { readonly version: number }
 
 /**
- * Makes a change under the `If-Match` of its request (RFC 9110, 13.1.1). `change` is given the one version that it may
- * change, if not any, and gives `undefined` or `false` when there is no row of that version any more.
+ * Makes a change under the `If-Match` of its request (RFC 9110, 13.1.1). `change` gets the only version that it may change,
+ * or undefined for any, and resolves to `undefined` or `false` if no row has that version any more.
  */
 export async function changeIfMatch<T>(
   request: FastifyRequest,
@@ -27,7 +27,7 @@ export async function changeIfMatch<T>(
   throw version === undefined ? precondition.notFound() : versionMismatch(precondition.noun)
 }
 
-/** The current version, if it is one of these; undefined when any version will do. Refuses any other. */
+/** The current version if it is among `versions`; undefined if those are undefined. Otherwise refuses. */
 export async function checkPrecondition(
   versions: readonly number[] | undefined,
   { noun, notFound, find }: Precondition,

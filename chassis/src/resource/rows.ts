@@ -6,10 +6,10 @@ import type { Database, Placeholders, Result, Statement } from '../database/inde
 import { recordStatements } from '../idempotency/index.ts'
 import type { IdempotencyRecord, IdempotencyTable } from '../idempotency/index.ts'
 
-/** The columns that a table of rows has beside its own: an id that the database counts, and a version that each change raises. */
+/** The columns that every table of rows has: an id that the database assigns, and a version that each change increases. */
 export type RowTables = Record<string, { id: Generated<number>; version: Generated<number> }>
 
-/** The row to change; whatever its version, when that is null. */
+/** The row to change; a version of null stands for any. */
 export type RowCondition = { id: number; version: number | null }
 
 const deletedAtOnceMax = 5_000
@@ -23,7 +23,7 @@ export function createRows<Found extends { version: number }>(options: {
   query: Kysely<RowTables>
   cache: Cache
   table: string
-  /** What one row is called, as the prefix of its key in the cache. */
+  /** The prefix of the keys of rows in the cache. */
   noun: string
   /** Reads one row. */
   load: (id: number) => readonly Found[] | Promise<readonly Found[]>
@@ -45,16 +45,16 @@ export function createRows<Found extends { version: number }>(options: {
   }
 
   return {
-    /** The entry of a row, whose text is its representation; without a promise where it can be. */
+    /** The cache entry of a row, whose text is its representation; without a promise where possible. */
     find: (id: number) => cache.read(keyOf(id), () => loadEntry(id)),
 
-    /** The text that `read` makes of the first page, which is cached until a row changes. */
+    /** The first page as `read` returns it, cached until a row changes. */
     async firstPage(read: () => Promise<string>): Promise<string> {
       const entry = await cache.read(table, async () => permanentEntry(0, await read()))
       return entry?.text ?? ''
     },
 
-    /** Runs a statement that inserts a row and returns its id, in one unit with the responses to be recorded. */
+    /** Executes a statement that inserts a row and returns its id, in one unit with the recorded responses. */
     async insert(statement: Statement, records: readonly IdempotencyRecord[]): Promise<number> {
       const unit = [statement, ...insertRecords(records, returnedBy(statement, 'id'))]
       const { results } = await cache.write(
@@ -65,7 +65,7 @@ export function createRows<Found extends { version: number }>(options: {
       return Number(results[0]?.rows[0]?.id)
     },
 
-    /** Runs a statement that changes one row and returns it; undefined when it returned none. */
+    /** Executes a statement that changes one row and returns it; undefined if it returned none. */
     async update(id: number, statement: CompiledQuery<Found>): Promise<Entry | undefined> {
       const { results } = await cache.write(
         [keyOf(id), table],
@@ -75,7 +75,7 @@ export function createRows<Found extends { version: number }>(options: {
       return returned(results[0])
     },
 
-    /** Deletes a row, if it has this version where one is given; false when there is no such row. */
+    /** Deletes a row, of this version unless it is null; false if there is no such row. */
     async delete(id: number, version: number | null = null): Promise<boolean> {
       const { results } = await cache.write(
         [keyOf(id), table],
@@ -86,8 +86,8 @@ export function createRows<Found extends { version: number }>(options: {
     },
 
     /**
-     * Deletes every row that is there when it begins, and gives their number: in bounded groups, each as a whole. The keys
-     * of rows are marked in the cache before the rows are deleted.
+     * Deletes every row that exists when it begins, in bounded groups, each atomically; resolves to their number. The keys of
+     * the rows are marked in the cache before the rows are deleted.
      */
     async deleteAll(): Promise<number> {
       const [newest] = await database.read(statements.newest({}))
@@ -107,12 +107,12 @@ export function createRows<Found extends { version: number }>(options: {
   }
 }
 
-/** An entry of what does not expire. */
+/** A cache entry without expiry. */
 export function permanentEntry(version: number, text: string): Entry {
   return { version, expiresAtMs: Number.POSITIVE_INFINITY, text }
 }
 
-/** JSON of a row, its id first, which may be the placeholder of an id that the database has yet to count. */
+/** The JSON of a row, its id first, which may be the placeholder of an id that the database will assign. */
 export function rowText(id: number | string, members: object): string {
   return `{"id":${id},${JSON.stringify(members).slice(1)}`
 }
