@@ -145,7 +145,7 @@ for (const isChunked of [false, true])
     }
   })
 
-test('Text from the query is converted to the type that the schema wants', async (t) => {
+test('Text from the query is converted to the type that the schema requires', async (t) => {
   const { app } = await world(t)
   assert.deepEqual((await app.inject('/page?limit=5')).json(), { limit: 5 })
   for (const text of ['five', 'true', '5n', '', '5&limit=5'])

@@ -100,7 +100,7 @@ function addingRoute(app: App, { certificates, idempotency, envelopes, policy }:
   app.post(
     '/users/:id/certificates',
     {
-      attachValidation: true,
+      attachValidation: true, // The handler checks the base64.
       schema: {
         tags,
         operationId: 'addCertificate',

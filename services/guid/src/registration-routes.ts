@@ -33,7 +33,7 @@ export function registrationRoutes(
   app.post(
     '/guid',
     {
-      attachValidation: true,
+      attachValidation: true, // The handler adds errors that depend on the time.
       schema: {
         tags,
         operationId: 'registerGeneratedGuid',
@@ -48,7 +48,7 @@ export function registrationRoutes(
   app.post(
     '/guid/:guid',
     {
-      attachValidation: true,
+      attachValidation: true, // The handler adds errors that depend on the time.
       schema: {
         tags,
         operationId: 'registerGuid',

@@ -44,7 +44,7 @@ export function singleGuidRoutes(
   app.patch(
     '/guid/:guid',
     {
-      attachValidation: true,
+      attachValidation: true, // The handler adds errors that depend on the time.
       schema: {
         tags,
         operationId: 'changeGuid',

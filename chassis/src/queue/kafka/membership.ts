@@ -38,13 +38,13 @@ export function joinGroup(
 
   async function run(): Promise<void> {
     while (!isStopped) {
-      await takePart().catch(() => {})
+      await participate().catch(() => {})
       if (!isStopped) await Promise.race([timeout(rejoinMs), stopping.promise])
     }
   }
 
   /** From joining the group to leaving it, or to losing the membership. */
-  async function takePart(): Promise<void> {
+  async function participate(): Promise<void> {
     await cluster.ensureQueue(topic)
     const lost = Promise.withResolvers<void>()
     let isLeaving = false

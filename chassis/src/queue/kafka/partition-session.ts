@@ -169,8 +169,8 @@ function createFetcher(
 
   async function fetchFrom(node: number, partitions: readonly number[]): Promise<void> {
     while (isOpen) {
-      const places = partitions.map((partition) => ({ partition, offset: offsets.get(partition) ?? 0n }))
-      const { records, next } = await reader.fetch(node, places, fetchWaitMs)
+      const starts = partitions.map((partition) => ({ partition, offset: offsets.get(partition) ?? 0n }))
+      const { records, next } = await reader.fetch(node, starts, fetchWaitMs)
       if (!isOpen) return
       for (const [partition, offset] of next) offsets.set(partition, offset)
       for (const record of records) pending.add(record)

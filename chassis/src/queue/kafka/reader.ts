@@ -11,7 +11,7 @@ const readWaitMs = 1_000
 const isControl = 0x20
 
 /** Where to read in a partition. */
-export type Place = { readonly partition: number; readonly offset: bigint }
+export type PartitionOffset = { readonly partition: number; readonly offset: bigint }
 
 /** The records, in order by partition, and where to continue; offsets of control records are skipped. */
 export type Fetched = { readonly records: KafkaRecord[]; readonly next: Map<number, bigint> }
@@ -20,7 +20,7 @@ export type KafkaReader = {
   /** The partitions by the broker that leads them. */
   leaders(partitions: readonly number[]): Promise<Map<number, number[]>>
   /** The next records of partitions of one leader; waits for so long if there are none. */
-  fetch(node: number, places: readonly Place[], waitMs: number): Promise<Fetched>
+  fetch(node: number, starts: readonly PartitionOffset[], waitMs: number): Promise<Fetched>
   /** The first `limit` records of a range. */
   read(range: Range, limit: number): Promise<KafkaRecord[]>
   close(): Promise<void>
@@ -43,9 +43,9 @@ export function openKafkaReader(cluster: KafkaCluster, topic: string): KafkaRead
     return Map.groupBy(partitions, (partition) => known[partition]?.leader ?? -1)
   }
 
-  async function fetch(node: number, places: readonly Place[], waitMs: number): Promise<Fetched> {
+  async function fetch(node: number, starts: readonly PartitionOffset[], waitMs: number): Promise<Fetched> {
     const { id } = await metadata()
-    const partitions = places.map(({ partition, offset }) => ({
+    const partitions = starts.map(({ partition, offset }) => ({
       partition,
       fetchOffset: offset,
       partitionMaxBytes: partitionBytesMax,
@@ -60,7 +60,7 @@ export function openKafkaReader(cluster: KafkaCluster, topic: string): KafkaRead
       maxBytes: fetchBytesMax,
       minBytes: 1,
     })
-    return fetchedOf(response, new Map(places.map(({ partition, offset }) => [partition, offset])))
+    return fetchedOf(response, new Map(starts.map(({ partition, offset }) => [partition, offset])))
   }
 
   async function read({ partition, start, end }: Range, limit: number): Promise<KafkaRecord[]> {
