@@ -10,7 +10,7 @@ export {
   sendResponse,
 } from './idempotency.ts'
 export type { Idempotency } from './idempotency.ts'
-export { linkToNextPage, decodeCursor, pageQuery, encodeCursor } from './pages.ts'
+export { linkToNextPage, decodeCursor, pageQuery, pageSize, encodeCursor } from './pages.ts'
 export { describeOperations } from './operations.ts'
 export { problemType } from './negotiation.ts'
 export { prefersAsync, prefersStrict } from './prefer.ts'

@@ -1,14 +1,17 @@
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
 
+/** The default number of rows of a page. */
+export const pageSize = 100
+
 /** The query parameters of every list, to be spread into the query schema of a route. */
 export const pageQuery = {
   limit: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 1000,
-      default: 100,
-      description: 'The most that a page holds; 100 by default.',
+      default: pageSize,
+      description: `The most that a page holds; ${pageSize} by default.`,
     }),
   ),
   cursor: Type.Optional(

@@ -1,8 +1,5 @@
-import { decodeCursor, encodeCursor, linkToNextPage, sendJson } from '../http/index.ts'
+import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest } from '../http/index.ts'
-
-/** The default number of rows of a page. */
-export const pageSize = 100
 
 /** The rows after a position, in the order of a number of each row, such as its id. */
 export type Page = { after: number; limit: number }

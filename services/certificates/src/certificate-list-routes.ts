@@ -1,6 +1,6 @@
-import { decodeCursor, problems } from '@quintet/chassis/http'
+import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageSize, pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
+import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
 import type { Parts } from './route-parts.ts'

@@ -1,4 +1,11 @@
-import { linkToNextPage, decodeCursor, problems, encodeCursor, sendJson } from '@quintet/chassis/http'
+import {
+  linkToNextPage,
+  decodeCursor,
+  pageSize,
+  problems,
+  encodeCursor,
+  sendJson,
+} from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -6,8 +13,6 @@ import type { CachedGuidStore } from './cached-guid-store.ts'
 import { entryOf, textOf } from './guid.ts'
 import type { GuidPage } from './port.ts'
 import { GuidBody, GuidQuery } from './schemas.ts'
-
-const pageSize = 100
 
 /** GET of GUIDs, in pages. */
 export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }): void {

@@ -1,12 +1,11 @@
 import { AppError, invalid } from '@quintet/chassis/errors'
-import { describeOperations, problems, sendJson } from '@quintet/chassis/http'
+import { describeOperations, pageSize, problems, sendJson } from '@quintet/chassis/http'
 import type { App, Idempotency } from '@quintet/chassis/http'
 import {
   changeIfMatch,
   createdResponse,
   createOnce,
   getById,
-  pageSize,
   pageText,
   parseId,
   pendingId,
