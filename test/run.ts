@@ -33,7 +33,8 @@ const forwarded = tokens.flatMap((token) =>
 
 const coverageOptions = [
   '--experimental-test-coverage',
-  '--test-coverage-include={chassis,cli,contracts,services/*}/src/**',
+  '--test-coverage-include={chassis,contracts,services/*}/src/**',
+  '--test-coverage-include=cli/**',
   '--test-reporter=./test/coverage-reporter.ts',
   '--test-reporter-destination=stdout',
 ]

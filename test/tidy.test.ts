@@ -11,12 +11,12 @@ const graph = readImportGraph()
 const services = globSync('services/*/package.json', { cwd: root }).map((file) => file.split('/')[1] ?? '')
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
 
-test('There is something to judge', () => {
+test('The sources and services are found', () => {
   assert.ok(sources.length > 40)
   assert.ok(services.includes('guid') && services.includes('gateway'))
 })
 
-test('No import closes a circle, types counted', () => {
+test('There are no import cycles, type imports included', () => {
   const circles = circlesOf(graph).map((circle) => `${circle.join(' -> ')}; ${adviceFor(circle)}`)
   assert.deepEqual(circles, [])
 })
@@ -180,7 +180,7 @@ test('A test file has no title twice, and no test is left out', () => {
   }
 })
 
-test('Nothing is left for later in a comment, and no comment names this place or its making', () => {
+test('Nothing is left for later in a comment', () => {
   const words = ['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX']
   for (const file of [...sources, ...globSync('**/*.md', { cwd: root, exclude: ['**/node_modules'] })])
     for (const word of words) assert.ok(!new RegExp(`\\b${word}\\b`).test(read(file)), `${file} has ${word}`)
