@@ -34,11 +34,11 @@ function tableOf(files: readonly FileCoverage[], root: string): string {
   return `\ncoverage of lines and branches\n${lines.join('\n')}\n${'total'.padEnd(width)}  ${percentages(sumOf(files))}\n`
 }
 
-/** A folder of the chassis, or a service. */
+/** A folder of the chassis, a service, or what stands at the root. */
 function folderOf(path: string): string {
-  const [place = '', , room = ''] = path.split('/')
+  const [place = '', , folder = ''] = path.split('/')
   return place === 'chassis'
-    ? `chassis/src/${room}`
+    ? `chassis/src/${folder}`
     : path
         .split('/')
         .slice(0, place === 'services' ? 2 : 1)

@@ -46,14 +46,14 @@ function resolve(file: string, specifier: string): string[] {
 }
 
 /**
- * The circles of a graph: its strongly connected components of more than one file (Tarjan, 1972), each with one closed
+ * The cycles of a graph: its strongly connected components of more than one file (Tarjan, 1972), each with one closed
  * path through it.
  */
-export function circlesOf(graph: ImportGraph): string[][] {
+export function cyclesOf(graph: ImportGraph): string[][] {
   const indexes = new Map<string, number>()
   const lows = new Map<string, number>()
   const stack: string[] = []
-  const circles: string[][] = []
+  const cycles: string[][] = []
 
   function visit(file: string): number {
     const index = indexes.size
@@ -67,13 +67,13 @@ export function circlesOf(graph: ImportGraph): string[][] {
     lows.set(file, low)
     if (low === index) {
       const component = stack.splice(stack.indexOf(file))
-      if (component.length > 1) circles.push(closedPath(graph, new Set(component), file))
+      if (component.length > 1) cycles.push(closedPath(graph, new Set(component), file))
     }
     return low
   }
 
   for (const file of graph.keys()) if (!indexes.has(file)) visit(file)
-  return circles
+  return cycles
 }
 
 /** The shortest way from a file back to itself within a component. */

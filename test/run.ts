@@ -34,7 +34,7 @@ const forwarded = tokens.flatMap((token) =>
 const coverageOptions = [
   '--experimental-test-coverage',
   '--test-coverage-include={chassis,contracts,services/*}/src/**',
-  '--test-coverage-include=cli/**',
+  '--test-coverage-include={cli/**,*.ts}',
   '--test-reporter=./test/coverage-reporter.ts',
   '--test-reporter-destination=stdout',
 ]

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
-import { circlesOf, importsOf, readImportGraph, sources } from './import-graph.ts'
+import { cyclesOf, importsOf, readImportGraph, sources } from './import-graph.ts'
 
-/** The structure of the repository, held by tests: what is only agreed upon erodes. */
+/** The structure of the repository, held by tests. */
 
 const root = new URL('..', import.meta.url)
 const graph = readImportGraph()
@@ -17,23 +17,24 @@ test('The sources and services are found', () => {
 })
 
 test('There are no import cycles, type imports included', () => {
-  const circles = circlesOf(graph).map((circle) => `${circle.join(' -> ')}; ${adviceFor(circle)}`)
-  assert.deepEqual(circles, [])
+  const cycles = cyclesOf(graph).map((cycle) => `${cycle.join(' -> ')}; ${adviceFor(cycle)}`)
+  assert.deepEqual(cycles, [])
 })
 
-/** Which import of a circle to turn: the one that leads up a floor, or from an adapter into the factory that chooses it. */
-function adviceFor(circle: readonly string[]): string {
-  for (const [i, file] of circle.slice(0, -1).entries()) {
-    const target = circle[i + 1] ?? ''
-    if (floorOf(file) < floorOf(target)) return `turn the import of ${target} in ${file}, which leads up`
+/** Which import of a cycle to reverse: one of a higher layer, or of the factory that chooses an adapter by the adapter. */
+function adviceFor(cycle: readonly string[]): string {
+  for (const [i, file] of cycle.slice(0, -1).entries()) {
+    const target = cycle[i + 1] ?? ''
+    if (layerOf(file) < layerOf(target))
+      return `reverse the import of ${target} in ${file}, which is of a higher layer`
     if (target.endsWith('/index.ts') && file.startsWith(target.slice(0, -'index.ts'.length)))
       return `in ${file}, import the types from ${target.replace('index.ts', 'port.ts')}`
   }
   return 'move what they share into a file that both import'
 }
 
-/** The rooms of the chassis from the ground up: each imports only rooms that stand before it. */
-const chassisFloors = [
+/** The layers of the chassis, the lowest first; a folder imports only its own layer and those before it. */
+const chassisLayers = [
   ['errors', 'clock', 'config', 'compile-cache'],
   ['telemetry'],
   ['concurrency'],
@@ -43,32 +44,35 @@ const chassisFloors = [
   ['diagnosis', 'http'],
   ['resource'],
 ]
-const serviceFloor = chassisFloors.length
-const topFloor = serviceFloor + 10
+const serviceLayer = chassisLayers.length
+const topLayer = serviceLayer + 10
 
-/** How high a file stands; imports lead down, or along one floor. */
-function floorOf(file: string): number {
-  const [place = '', , room = '', name = ''] = file.split('/')
+/** The layer of a file; it imports its own layer and lower ones. */
+function layerOf(file: string): number {
+  const [place = '', , folder = '', name = ''] = file.split('/')
   if (place === 'backends' || place === 'contracts') return -1
-  if (file.startsWith('chassis/src/')) return chassisFloors.findIndex((rooms) => rooms.includes(room))
-  if (file.includes('/test/') || place === 'test') return topFloor
-  if (place !== 'services') return topFloor
-  if (room === 'migrations') return serviceFloor
-  if (name === 'main.ts') return serviceFloor + 5
-  if (name === 'app.ts') return serviceFloor + 4
-  if (name === 'routes.ts') return serviceFloor + 3
-  return /(^|-)(routes|consumer)\.ts$/.test(name) ? serviceFloor + 2 : serviceFloor + 1
+  if (file.startsWith('chassis/src/')) return chassisLayers.findIndex((folders) => folders.includes(folder))
+  if (file.includes('/test/') || place === 'test') return topLayer
+  if (place !== 'services') return topLayer
+  if (folder === 'migrations') return serviceLayer
+  if (name === 'main.ts') return serviceLayer + 5
+  if (name === 'app.ts') return serviceLayer + 4
+  if (name === 'routes.ts') return serviceLayer + 3
+  return /(^|-)(routes|consumer)\.ts$/.test(name) ? serviceLayer + 2 : serviceLayer + 1
 }
 
-test('Every room of the chassis has a floor', () => {
+test('Every folder of the chassis belongs to a layer', () => {
   for (const folder of globSync('chassis/src/*', { cwd: root }).map((path) => basename(path)))
-    assert.ok(chassisFloors.flat().includes(folder), `chassis/src/${folder} is on no floor of this test`)
+    assert.ok(chassisLayers.flat().includes(folder), `chassis/src/${folder} belongs to no layer in this test`)
 })
 
-test('No import leads up: chassis rooms in their order, and in a service main, app, routes, then rules and stores', () => {
+test('No import is of a higher layer: in the chassis by folder, in a service main, app, routes, then rules and stores', () => {
   for (const [file, targets] of graph)
     for (const target of targets)
-      assert.ok(floorOf(target) <= floorOf(file), `${file} must not import ${target}, which stands above it`)
+      assert.ok(
+        layerOf(target) <= layerOf(file),
+        `${file} must not import ${target}, which is of a higher layer`,
+      )
 })
 
 test('An adapter imports the types of its port, never the factory that chooses it', () => {
@@ -119,7 +123,7 @@ test('The chassis imports no service and no contract, and the contracts do not i
     }
 })
 
-test('The backends know nothing of the project', () => {
+test('The backends import nothing of the rest of the project', () => {
   for (const file of sources.filter((name) => name.startsWith('backends/')))
     for (const target of importsOf(file).filter(
       (name) => name.startsWith('.') || name.startsWith('@quintet'),

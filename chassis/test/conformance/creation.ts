@@ -14,7 +14,8 @@ export function testCreation(suite: Suite): void {
 }
 
 function testCreated({ resource, test }: Suite, { path, body, status = 201, etag }: Create): void {
-  test('POST responds with the address of the new one, and with its ETag', async (world) => {
+  const validator = etag === undefined ? 'with its ETag' : `no ETag: ${etag.absent}`
+  test(`POST responds with the address of the new one, and ${validator}`, async (world) => {
     const created = await sendJson(world, 'POST', path, body(1))
     assert.equal(created.statusCode, status)
     assert.equal(created.headers['content-type'], 'application/json; charset=utf-8')

@@ -15,7 +15,7 @@ testConformance({
         status: 200,
         takesForms: true,
         text: { absent: 'an account has numbers alone.' },
-        etag: { absent: 'existing clients expect a response without one.' },
+        etag: { absent: 'the response keeps the format of the API that it continues.' },
       },
       change: { absent: 'an account changes by its orders alone.' },
       delete: { absent: 'an account and its ledger are kept.' },
