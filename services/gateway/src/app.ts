@@ -6,6 +6,7 @@ import { openOnceQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { systemDescription, urlSetting } from '@quintet/contracts/topology'
+import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
 import { openLazyQueue } from './lazy-queue.ts'
@@ -21,6 +22,8 @@ export type GatewayDependencies = {
   readonly logger?: Logger
   readonly metrics?: Metrics
   readonly topology?: readonly Service[]
+  /** Finds the addresses of the services' host names. */
+  readonly resolve?: Resolve | undefined
 }
 
 /** The gateway: one address for all services. */
@@ -28,10 +31,10 @@ export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
-  const { clock = systemClock, topology = wholeTopology } = dependencies
+  const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
-  const destinations = createDestinations(config, topology, { clock, logger, metrics })
+  const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
   const app = await createApp({
     name: 'gateway',
     title: 'Quintet',
@@ -57,17 +60,17 @@ export async function createGatewayApp(
 function createDestinations(
   config: GatewayConfig,
   topology: readonly Service[],
-  { clock, logger, metrics }: { clock: Clock; logger: Logger; metrics: Metrics },
+  parts: { clock: Clock; logger: Logger; metrics: Metrics; resolve?: Resolve | undefined },
 ): Destination[] {
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,
     inFlightMax: config.GATEWAY_IN_FLIGHT_MAX,
     circuitFaultsMax: config.GATEWAY_CIRCUIT_FAULTS_MAX,
+    circuitFaultPercent: config.GATEWAY_CIRCUIT_FAULT_PERCENT,
     circuitOpenMs: config.GATEWAY_CIRCUIT_OPEN_MS,
     retryPercent: config.GATEWAY_RETRY_PERCENT,
-    clock,
-    logger,
-    metrics: createUpstreamMetrics(metrics),
+    ...parts,
+    metrics: createUpstreamMetrics(parts.metrics),
   }
   return topology.map((service) => ({
     ...service,

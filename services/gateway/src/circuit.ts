@@ -1,35 +1,39 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { createFaultWindow } from './fault-window.ts'
 
 export type CircuitState = 'closed' | 'open' | 'half-open'
-
-/** An ordinary call, or the one that probes whether the upstream has recovered. */
-export type CallKind = 'call' | 'probe'
-
-/** The outcome of a call: any response, a fault of the upstream, or neither because the client gave up. */
-export type CallOutcome = 'responded' | 'faulted' | 'abandoned'
 
 export type CircuitOptions = {
   readonly clock: Clock
   /** Consecutive faults that open the circuit. */
   readonly faultsMax: number
+  /** The share of faults among the calls of ten seconds that opens the circuit. */
+  readonly faultPercent: number
   readonly openMs: number
   onChange(state: CircuitState): void
 }
 
+export type Circuit = ReturnType<typeof createCircuit>
+
 /**
- * A circuit breaker: while it is open, calls are refused at once; then one call probes the upstream (docs/decisions/0006).
+ * A circuit breaker: while it is not closed, no call is made. It closes only by a probe, which is never a client's call
+ * (docs/decisions/0006).
  */
-export function createCircuit({ clock, faultsMax, openMs, onChange }: CircuitOptions) {
+export function createCircuit({ clock, faultsMax, faultPercent, openMs, onChange }: CircuitOptions) {
+  const recent = createFaultWindow(clock)
   let state: CircuitState = 'closed'
-  let faults = 0
+  let consecutive = 0
   let openedAtMs = 0
-  let isProbing = false
 
   function setState(next: CircuitState): void {
-    if (next === 'open') openedAtMs = clock.now()
-    if (next === state) return
     state = next
     onChange(state)
+  }
+
+  function open(): void {
+    openedAtMs = clock.now()
+    recent.clear()
+    setState('open')
   }
 
   function retryAfterMs(): number {
@@ -42,25 +46,30 @@ export function createCircuit({ clock, faultsMax, openMs, onChange }: CircuitOpt
     state: () => state,
     /** How long to wait before the next call; 0 for now. */
     retryAfterMs,
-    /** Admits a call, or returns undefined. An admitted call must be released. */
-    acquire(): CallKind | undefined {
-      if (state === 'closed') return 'call'
-      if (isProbing || (state === 'open' && retryAfterMs() > 0)) return undefined
-      setState('half-open')
-      isProbing = true
-      return 'probe'
+    /** A call got a response, of any status. Calls that end while the circuit is not closed change nothing. */
+    responded(): void {
+      if (state !== 'closed') return
+      consecutive = 0
+      recent.record(false)
     },
-    release(passage: CallKind, outcome: CallOutcome): void {
-      if (passage === 'probe') isProbing = false
-      if (outcome === 'responded') {
-        faults = 0
-        setState('closed')
-      } else if (outcome === 'faulted') {
-        faults += 1
-        // Earlier calls may still fail while the circuit is open; they change nothing.
-        const isProbeOfNow = passage === 'probe' && state === 'half-open'
-        if (isProbeOfNow || (state === 'closed' && faults >= faultsMax)) setState('open')
-      }
+    /** A call failed by a fault of the upstream. */
+    faulted(): void {
+      if (state !== 'closed') return
+      consecutive += 1
+      recent.record(true)
+      if (consecutive >= faultsMax || recent.isOver(faultPercent)) open()
+    },
+    /** Whether a probe is to begin now; if so, `probed` must follow. */
+    beginProbe(): boolean {
+      if (state !== 'open' || retryAfterMs() > 0) return false
+      setState('half-open')
+      return true
+    },
+    /** The outcome of the probe. Until the first response to a call, a single fault opens the circuit again. */
+    probed(hasResponded: boolean): void {
+      consecutive = faultsMax - 1
+      if (hasResponded) setState('closed')
+      else open()
     },
   }
 }

@@ -54,12 +54,17 @@ export const gatewaySettings = Type.Object({
   GATEWAY_CIRCUIT_FAULTS_MAX: count(5, {
     minimum: 1,
     maximum: 1_000,
-    description: 'Consecutive faults of a service that open its circuit.',
+    description: 'Consecutive faults of an address of a service that open its circuit.',
+  }),
+  GATEWAY_CIRCUIT_FAULT_PERCENT: count(50, {
+    minimum: 1,
+    maximum: 100,
+    description: 'The share of faults among the last requests to an address that opens its circuit.',
   }),
   GATEWAY_CIRCUIT_OPEN_MS: milliseconds(5_000, {
     minimum: 100,
     maximum: 600_000,
-    description: 'How long an open circuit refuses requests before one of them probes the service.',
+    description: 'How long an open circuit refuses requests before the gateway probes the service.',
   }),
 })
 

@@ -1,6 +1,13 @@
 import type { IncomingMessage } from 'node:http'
+import { AppError } from '@quintet/chassis/errors'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { headerField, nominatedFields } from './http1/header-fields.ts'
+
+/**
+ * What the services admit, whatever they count of a head: Node counts less than its bytes, and drops fields beyond 2,000
+ * without an error.
+ */
+const limits = { headBytesMax: 16_384, fieldsMax: 1_000 }
 
 /** Fields that the gateway writes itself. `Expect` is dropped, since Node has already sent 100 Continue. */
 const rewritten = new Set([
@@ -18,14 +25,22 @@ const rewritten = new Set([
 
 /**
  * The head of a forwarded request as latin1 text: the client's fields as received, without the hop-by-hop ones, then the
- * forwarding fields, the request id and the trace context.
+ * forwarding fields, the request id and the trace context. Throws AppError where the whole is larger than services admit.
  */
 export function forwardedHead(
   incoming: IncomingMessage,
   to: { readonly path: string; readonly host: string; readonly requestId: string },
 ): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
-  return `${start}${forwardedFields(incoming)}${framingFields(incoming)}${forwardingFields(incoming)}${tracingFields(incoming, to.requestId)}\r\n`
+  const head = `${start}${forwardedFields(incoming)}${framingFields(incoming)}${forwardingFields(incoming)}${tracingFields(incoming, to.requestId)}\r\n`
+  if (head.length > limits.headBytesMax || incoming.rawHeaders.length > 2 * limits.fieldsMax)
+    throw headTooLarge()
+  return head
+}
+
+function headTooLarge(): AppError {
+  const detail = `The header section has more than ${limits.fieldsMax} fields, or more than 16 KiB with what the gateway adds.`
+  return new AppError('headers_too_large', detail)
 }
 
 function forwardedFields({ rawHeaders, headers }: IncomingMessage): string {

@@ -1,9 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { Logger } from '@quintet/chassis/telemetry'
-import type { CallKind } from './circuit.ts'
-import { createCircuit } from './circuit.ts'
+import type { Resolve } from './addresses.ts'
+import type { Endpoint } from './endpoint.ts'
+import { createEndpoints } from './endpoints.ts'
 import { createRetryBudget } from './retry-budget.ts'
-import { createHttpClient } from './http1/client.ts'
 import type { ExchangeListener, ExchangeError, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
 import { circuitOpen, overloaded } from './upstream-problems.ts'
@@ -14,11 +14,13 @@ export type UpstreamOptions = {
   readonly timeoutMs: number
   readonly inFlightMax: number
   readonly circuitFaultsMax: number
+  readonly circuitFaultPercent: number
   readonly circuitOpenMs: number
   readonly retryPercent: number
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: UpstreamMetrics
+  readonly resolve?: Resolve | undefined
 }
 
 /** A request in progress. */
@@ -32,48 +34,49 @@ export type Exchange = {
 
 export type Upstream = ReturnType<typeof createUpstream>
 
-/** One service behind the gateway, isolated by a circuit breaker, a retry budget and a limit on requests in flight. */
+/** One service behind the gateway, isolated by circuit breakers, a retry budget and a limit on requests in flight. */
 export function createUpstream(options: UpstreamOptions) {
   const { service, url, clock, logger, inFlightMax } = options
-  const client = createHttpClient(options)
   const budget = createRetryBudget({ clock, percent: options.retryPercent })
-  const circuit = createCircuit({
-    clock,
-    faultsMax: options.circuitFaultsMax,
-    openMs: options.circuitOpenMs,
-    onChange: (state) => logger.warn({ upstream: service, state }, 'the circuit changed its state'),
+  const endpoints = createEndpoints({
+    ...options,
+    onCircuitChange: (address, state) =>
+      logger.warn({ upstream: service, address, state }, 'the circuit changed its state'),
   })
   let inFlight = 0
-  const counts = options.metrics.register(service, { circuit: circuit.state, inFlight: () => inFlight })
+  const counts = options.metrics.register(service, { circuit: endpoints.state, inFlight: () => inFlight })
 
-  function admit(): CallKind {
+  function admit(): Endpoint {
     if (inFlight >= inFlightMax) {
       counts.refusal('overloaded')
       throw overloaded(service, inFlightMax)
     }
-    const passage = circuit.acquire()
-    if (passage === undefined) {
+    const endpoint = endpoints.next()
+    if (endpoint === undefined) {
       counts.refusal('circuit_open')
-      throw circuitOpen(service, circuit.retryAfterMs())
+      throw circuitOpen(service, endpoints.retryAfterMs())
     }
     inFlight += 1
     counts.request()
     budget.countRequest()
-    return passage
+    return endpoint
   }
 
-  function mayRetry(request: UpstreamRequest, { fault }: ExchangeError): boolean {
-    if (request.body !== undefined || !idempotentMethods.has(request.method)) return false
-    return (fault === 'refused' || fault === 'reset') && budget.tryConsume()
+  /** The address for a second attempt, if there may be one. */
+  function endpointForRetry(request: UpstreamRequest, { fault }: ExchangeError): Endpoint | undefined {
+    if (request.body !== undefined || !idempotentMethods.has(request.method)) return undefined
+    if (fault !== 'refused' && fault !== 'reset') return undefined
+    const endpoint = endpoints.next()
+    return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined
   }
 
   return {
     service,
     url,
-    circuit: circuit.state,
+    circuit: endpoints.state,
     /** Sends a request; the listener gets the response or one failure. Throws AppError where the request is refused. */
     send(request: UpstreamRequest, listener: ExchangeListener): Exchange {
-      const passage = admit()
+      let endpoint = admit()
       let hasResponse = false
       let isRetried = false
       let isOver = false
@@ -86,7 +89,7 @@ export function createUpstream(options: UpstreamOptions) {
       const attempt: ExchangeListener = {
         onHead(head, whole) {
           hasResponse = true
-          circuit.release(passage, 'responded')
+          endpoint.circuit.responded()
           if (whole !== undefined) end()
           listener.onHead(head, whole)
         },
@@ -97,18 +100,20 @@ export function createUpstream(options: UpstreamOptions) {
         },
         onFailure(failure) {
           counts.fault(failure.fault)
-          if (!hasResponse && !isRetried && mayRetry(request, failure)) {
-            isRetried = true
-            counts.retry()
-            connection = client.send(request, attempt, true)
+          if (!hasResponse && isUpstreamFault(failure, request)) endpoint.circuit.faulted()
+          const next = hasResponse || isRetried ? undefined : endpointForRetry(request, failure)
+          if (next === undefined) {
+            end()
+            listener.onFailure(failure)
             return
           }
-          end()
-          if (!hasResponse) circuit.release(passage, isUpstreamFault(failure) ? 'faulted' : 'abandoned')
-          listener.onFailure(failure)
+          isRetried = true
+          counts.retry()
+          endpoint = next
+          connection = endpoint.send(request, attempt, true)
         },
       }
-      let connection = client.send(request, attempt)
+      let connection = endpoint.send(request, attempt)
       return {
         pause: () => connection.pause(attempt),
         resume: () => connection.resume(attempt),
@@ -116,18 +121,22 @@ export function createUpstream(options: UpstreamOptions) {
           if (isOver) return
           end()
           connection.abort(attempt)
-          if (!hasResponse) circuit.release(passage, 'abandoned')
         },
       }
     },
-    close: client.close,
+    close: endpoints.close,
   }
 }
 
 /** Idempotent methods (RFC 9110, 9.2.2). */
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-/** A closed keep-alive connection means that the upstream was restarted or timed it out, not that it is down. */
-function isUpstreamFault({ fault, isStale }: ExchangeError): boolean {
-  return fault !== 'stalled' && !isStale
+/**
+ * Whether the upstream itself failed. A closed keep-alive connection means that it was restarted or timed the connection out,
+ * not that it is down; a connection closed while the client still sends its body may be the refusal of that body.
+ */
+function isUpstreamFault({ fault, isStale }: ExchangeError, { body }: UpstreamRequest): boolean {
+  if (isStale) return false
+  if (fault === 'reset') return body === undefined || body.readableEnded
+  return fault === 'refused' || fault === 'timeout' || fault === 'malformed'
 }

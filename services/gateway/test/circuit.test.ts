@@ -1,85 +1,130 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
-import type { CircuitState, CallOutcome } from '../src/circuit.ts'
+import type { CircuitState } from '../src/circuit.ts'
 import { createCircuit } from '../src/circuit.ts'
 
-function createWorld() {
+function createWorld({ faultsMax = 3, faultPercent = 50 } = {}) {
   const clock = createManualClock(1_000_000)
   const states: CircuitState[] = []
   const circuit = createCircuit({
     clock,
-    faultsMax: 3,
+    faultsMax,
+    faultPercent,
     openMs: 5_000,
     onChange: (state) => states.push(state),
   })
-  const call = (outcome: CallOutcome) => {
-    const passage = circuit.acquire()
-    if (passage !== undefined) circuit.release(passage, outcome)
-    return passage
+  const faults = (count: number) => {
+    for (let fault = 0; fault < count; fault += 1) circuit.faulted()
   }
-  const open = () => Array.from({ length: 3 }, () => call('faulted'))
-  return { clock, circuit, states, call, open }
+  return { clock, circuit, states, faults }
 }
 
-test('Consecutive faults open the circuit, and no call is admitted while it is open', () => {
-  const { clock, circuit, call, states } = createWorld()
-  assert.deepEqual([call('faulted'), call('faulted'), circuit.state()], ['call', 'call', 'closed'])
-  assert.deepEqual([call('faulted'), circuit.state(), circuit.retryAfterMs()], ['call', 'open', 5_000])
+test('Consecutive faults open the circuit, and no probe begins before its time', () => {
+  const { clock, circuit, states, faults } = createWorld()
+  faults(2)
+  assert.equal(circuit.state(), 'closed')
+  faults(1)
+  assert.deepEqual([circuit.state(), circuit.retryAfterMs()], ['open', 5_000])
   clock.advance(4_999)
-  assert.deepEqual([call('responded'), circuit.retryAfterMs(), states], [undefined, 1, ['open']])
+  assert.deepEqual([circuit.beginProbe(), circuit.retryAfterMs(), states], [false, 1, ['open']])
 })
 
-test('A response between faults resets the count, and an aborted call does not', () => {
-  const { circuit, call } = createWorld()
-  for (const outcome of ['faulted', 'faulted', 'responded', 'faulted', 'abandoned', 'faulted'] as const)
-    call(outcome)
+test('A response between faults resets the count of consecutive faults', () => {
+  const { circuit, faults } = createWorld()
+  faults(2)
+  circuit.responded()
+  faults(2)
   assert.equal(circuit.state(), 'closed')
-  call('faulted')
+  faults(1)
   assert.equal(circuit.state(), 'open')
 })
 
-test('After a while a single call is admitted, and a response closes the circuit', () => {
-  const { clock, circuit, open, states } = createWorld()
-  open()
+test('Half of twenty recent calls open the circuit, though they never fail in a row', () => {
+  const { circuit, faults } = createWorld()
+  for (let pair = 0; pair < 9; pair += 1) {
+    circuit.responded()
+    faults(1)
+  }
+  circuit.responded()
+  assert.equal(circuit.state(), 'closed')
+  faults(1)
+  assert.equal(circuit.state(), 'open')
+})
+
+test('A share of faults below the limit does not open the circuit', () => {
+  const { circuit, faults } = createWorld()
+  for (let round = 0; round < 100; round += 1) {
+    circuit.responded()
+    circuit.responded()
+    faults(1)
+  }
+  assert.equal(circuit.state(), 'closed')
+})
+
+test('Faults of more than ten seconds ago are not counted in the share', () => {
+  const { clock, circuit, faults } = createWorld()
+  for (let pair = 0; pair < 18; pair += 1) {
+    if (pair === 9) clock.advance(10_000)
+    circuit.responded()
+    faults(1)
+  }
+  assert.equal(circuit.state(), 'closed')
+})
+
+test('After a while one probe begins, and its response closes the circuit', () => {
+  const { clock, circuit, states, faults } = createWorld()
+  faults(3)
   clock.advance(5_000)
-  assert.deepEqual([circuit.acquire(), circuit.acquire(), circuit.acquire()], ['probe', undefined, undefined])
-  circuit.release('probe', 'responded')
-  assert.deepEqual([circuit.acquire(), circuit.acquire()], ['call', 'call'])
+  assert.deepEqual([circuit.beginProbe(), circuit.beginProbe()], [true, false])
+  assert.equal(circuit.state(), 'half-open')
+  circuit.probed(true)
   assert.deepEqual(states, ['open', 'half-open', 'closed'])
 })
 
 test('A failed probe opens the circuit again', () => {
-  const { clock, circuit, call, open } = createWorld()
-  open()
+  const { clock, circuit, faults } = createWorld()
+  faults(3)
   clock.advance(5_000)
-  assert.equal(call('faulted'), 'probe')
-  assert.deepEqual([circuit.state(), circuit.acquire(), circuit.retryAfterMs()], ['open', undefined, 5_000])
+  circuit.beginProbe()
+  circuit.probed(false)
+  assert.deepEqual([circuit.state(), circuit.beginProbe(), circuit.retryAfterMs()], ['open', false, 5_000])
 })
 
-test('After an aborted probe the next call probes', () => {
-  const { clock, circuit, call, open } = createWorld()
-  open()
-  clock.advance(5_000)
-  assert.equal(call('abandoned'), 'probe')
-  assert.deepEqual([circuit.state(), circuit.acquire()], ['half-open', 'probe'])
+test('After a probe a single fault opens the circuit again, until a call has got a response', () => {
+  const { clock, circuit, faults } = createWorld()
+  const probe = () => {
+    clock.advance(5_000)
+    circuit.beginProbe()
+    circuit.probed(true)
+  }
+  faults(3)
+  probe()
+  faults(1)
+  assert.equal(circuit.state(), 'open')
+  probe()
+  circuit.responded()
+  faults(1)
+  assert.equal(circuit.state(), 'closed')
 })
 
-test('An earlier call that fails late neither keeps the circuit open longer nor replaces the probe', () => {
-  const { clock, circuit, open } = createWorld()
-  open()
+test('An earlier call that ends while the circuit is open or half-open changes nothing', () => {
+  const { clock, circuit, faults } = createWorld()
+  faults(3)
   clock.advance(3_000)
-  circuit.release('call', 'faulted')
-  assert.equal(circuit.retryAfterMs(), 2_000)
+  faults(1)
+  circuit.responded()
+  assert.deepEqual([circuit.state(), circuit.retryAfterMs()], ['open', 2_000])
   clock.advance(2_000)
-  assert.equal(circuit.acquire(), 'probe')
-  circuit.release('call', 'faulted')
-  assert.deepEqual([circuit.state(), circuit.acquire()], ['half-open', undefined])
+  circuit.beginProbe()
+  faults(1)
+  circuit.responded()
+  assert.equal(circuit.state(), 'half-open')
 })
 
 test('A clock that is set back does not keep the circuit open', () => {
-  const { clock, circuit, open } = createWorld()
-  open()
+  const { clock, circuit, faults } = createWorld()
+  faults(3)
   clock.advance(-3_600_000)
-  assert.equal(circuit.acquire(), 'probe')
+  assert.equal(circuit.beginProbe(), true)
 })

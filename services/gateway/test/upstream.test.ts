@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { Agent, request } from 'node:http'
-import type { ServerResponse } from 'node:http'
+import { Agent, createServer, request } from 'node:http'
+import type { Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { createManualClock } from '@quintet/chassis/clock'
 import { ask, askRaw, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { absentUpstream, startRawUpstream, startUpstream } from './start-upstream.ts'
+
+/** The address that a server listens on. */
+function addressOf(server: Server): string {
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? `${address.address}:${address.port}` : ''
+}
 
 const okay = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
@@ -123,10 +130,33 @@ test('A response may take longer than the timeout as long as it makes progress',
   assert.equal((await ask(`${url}/guid`)).body.toString(), 'xxxxxxxxxx')
 })
 
-test('Consecutive faults open the circuit: 503 with Retry-After, until a probe finds the service back', async (t) => {
+/** A service that refuses every request by closing the connection, until it is back; its requests are recorded. */
+function failingUpstream() {
+  const requests: string[] = []
+  const state = { isBack: false, probe: (socket: Socket): unknown => socket.destroy() }
+  return {
+    requests,
+    state,
+    onConnection(socket: Socket): void {
+      socket.on('data', (bytes: Buffer) => {
+        const path = bytes.toString('latin1').split(' ', 2)[1] ?? ''
+        requests.push(path)
+        if (state.isBack) socket.write(okay)
+        else if (path === '/health/live') state.probe(socket)
+        else socket.destroy()
+      })
+    },
+  }
+}
+
+/** Asks until the status is the expected one. */
+async function askUntil(url: string, status: number): Promise<void> {
+  for (; (await ask(url)).status !== status; await setTimeout(5));
+}
+
+test('Consecutive faults open the circuit: 503 with Retry-After, until the gateway finds the service back by a request of its own', async (t) => {
   const clock = createManualClock(1_000_000)
-  let isBack = false
-  const upstream = countingUpstream((socket) => (isBack ? socket.write(okay) : socket.destroy()))
+  const upstream = failingUpstream()
   const GUID_URL = await startRawUpstream(t, upstream.onConnection)
   const { url } = await startGateway(
     t,
@@ -135,7 +165,7 @@ test('Consecutive faults open the circuit: 503 with Retry-After, until a probe f
   )
   const statuses: number[] = []
   for (let count = 0; count < 5; count += 1) statuses.push((await ask(`${url}/guid`)).status)
-  assert.deepEqual([statuses, upstream.requests()], [[502, 502, 502, 503, 503], 3])
+  assert.deepEqual([statuses, upstream.requests.length], [[502, 502, 502, 503, 503], 3])
 
   clock.advance(1_500)
   const refused = await ask(`${url}/guid`)
@@ -146,62 +176,96 @@ test('Consecutive faults open the circuit: 503 with Retry-After, until a probe f
   )
 
   clock.advance(3_500)
-  assert.equal((await ask(`${url}/guid`)).status, 502)
-  assert.deepEqual([(await ask(`${url}/guid`)).status, upstream.requests()], [503, 4])
+  while (upstream.requests.length < 4) await setTimeout(5)
+  assert.deepEqual([(await ask(`${url}/guid`)).status, upstream.requests.at(-1)], [503, '/health/live'])
 
-  isBack = true
+  upstream.state.isBack = true
   clock.advance(5_000)
-  assert.equal((await ask(`${url}/guid`)).status, 200)
-  assert.equal((await ask(`${url}/guid`)).status, 200)
+  await askUntil(`${url}/guid`, 200)
+  assert.deepEqual(upstream.requests.slice(3), ['/health/live', '/health/live', '/guid'])
 })
 
-test('While one request probes the service, the others are refused at once', async (t) => {
-  const clock = createManualClock(1_000_000)
-  const waiting = Promise.withResolvers<Socket>()
-  const { onConnection } = countingUpstream((socket, { request }) =>
-    request > 1 ? waiting.resolve(socket) : socket.destroy(),
-  )
-  const GUID_URL = await startRawUpstream(t, onConnection)
-  const { url } = await startGateway(
-    t,
-    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1, GATEWAY_RETRY_PERCENT: 0 },
-    { clock },
-  )
-  assert.equal((await ask(`${url}/guid`)).status, 502)
-  clock.advance(5_000)
-  const probe = ask(`${url}/guid`)
-  const socket = await waiting.promise
-  const others = await Promise.all([1, 2, 3].map(() => ask(`${url}/guid`)))
-  assert.deepEqual(
-    others.map(({ status }) => status),
-    [503, 503, 503],
-  )
-  socket.write(okay)
-  assert.equal((await probe).status, 200)
-})
-
-test('When a client aborts the probing request, the next request probes', async (t) => {
-  const clock = createManualClock(1_000_000)
-  const waiting = Promise.withResolvers<Socket>()
-  const { onConnection } = countingUpstream((socket, { request }) => {
-    if (request === 1) socket.destroy()
-    else if (request === 2) waiting.resolve(socket)
-    else socket.write(okay)
+test('A probe that is not answered ends in time, and another follows; no client waits for it', async (t) => {
+  const upstream = failingUpstream()
+  upstream.state.probe = () => {}
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, {
+    GUID_URL,
+    GATEWAY_CIRCUIT_FAULTS_MAX: 1,
+    GATEWAY_RETRY_PERCENT: 0,
+    GATEWAY_CIRCUIT_OPEN_MS: 100,
+    GATEWAY_TIMEOUT_MS: 200,
   })
-  const GUID_URL = await startRawUpstream(t, onConnection)
+  assert.equal((await ask(`${url}/guid`)).status, 502)
+  while (upstream.requests.length < 2) await setTimeout(5)
+  const startedAt = performance.now()
+  assert.equal((await ask(`${url}/guid`)).status, 503)
+  assert.ok(performance.now() - startedAt < 150)
+  while (upstream.requests.length < 3) await setTimeout(5)
+  upstream.state.isBack = true
+  await askUntil(`${url}/guid`, 200)
+})
+
+test('A client that drips its body while the circuit is open does not keep it open', async (t) => {
+  const upstream = failingUpstream()
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url, port } = await startGateway(t, {
+    GUID_URL,
+    GATEWAY_CIRCUIT_FAULTS_MAX: 1,
+    GATEWAY_RETRY_PERCENT: 0,
+    GATEWAY_CIRCUIT_OPEN_MS: 100,
+  })
+  assert.equal((await ask(`${url}/guid`)).status, 502)
+  const dripping = Array.from({ length: 20 }, () => connect(port, '127.0.0.1'))
+  const timer = setInterval(() => {
+    for (const socket of dripping) socket.write('x')
+  }, 10)
+  t.after(() => clearInterval(timer))
+  for (const socket of dripping) {
+    socket.on('error', () => {})
+    socket.resume().write('POST /guid HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n')
+  }
+  upstream.state.isBack = true
+  await askUntil(`${url}/guid`, 200)
+  for (const socket of dripping) socket.destroy()
+})
+
+test('A connection closed amid a body that still arrives is no fault of the service', async (t) => {
+  const upstream = countingUpstream((socket) => {
+    const isUpload = socket.bytesRead > 1_000
+    return isUpload ? socket.resetAndDestroy() : socket.write(okay)
+  })
+  const GUID_URL = await startRawUpstream(t, upstream.onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1 })
+  // On a keep-alive connection, since closing it after the response would abort the upload.
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  for (let count = 0; count < 3; count += 1) {
+    const upload = { method: 'POST', body: Buffer.alloc(20_000_000), agent }
+    assert.equal((await ask(`${url}/guid`, upload)).status, 502)
+    assert.equal((await ask(`${url}/guid`)).status, 200)
+  }
+})
+
+test('Of several addresses of a service, one that fails is left out, and the others respond', async (t) => {
+  const server = createServer((_request, response) => response.end('ok'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => server.close().closeAllConnections())
+  const { port } = new URL(`http://${addressOf(server)}`)
+  const found = ['127.0.0.1', '127.0.0.2'].map((address) => ({ address, family: 4 }))
   const { url } = await startGateway(
     t,
-    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 1, GATEWAY_RETRY_PERCENT: 0 },
-    { clock },
+    { GUID_URL: `http://guid.example:${port}`, GATEWAY_CIRCUIT_FAULTS_MAX: 3 },
+    { resolve: async () => found },
   )
-  assert.equal((await ask(`${url}/guid`)).status, 502)
-  clock.advance(5_000)
-  const probe = request(`${url}/guid`).on('error', () => {})
-  probe.end()
-  const closed = once(await waiting.promise, 'close')
-  probe.destroy()
-  await closed
-  assert.equal((await ask(`${url}/guid`)).status, 200)
+  const statuses: number[] = []
+  for (let count = 0; count < 20; count += 1) statuses.push((await ask(`${url}/guid`)).status)
+  assert.deepEqual(new Set(statuses), new Set([200]))
+  const posts = await Promise.all(
+    Array.from({ length: 20 }, () => ask(`${url}/guid`, { method: 'POST', body: 'x' })),
+  )
+  assert.ok(posts.every(({ status }) => status === 200))
 })
 
 test('A response of any status is no fault: the circuit stays closed', async (t) => {

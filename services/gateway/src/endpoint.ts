@@ -1,0 +1,95 @@
+import type { Clock } from '@quintet/chassis/clock'
+import { createCircuit } from './circuit.ts'
+import type { CircuitState } from './circuit.ts'
+import { createHttpClient } from './http1/client.ts'
+import type { ExchangeListener } from './http1/connection.ts'
+
+const limits = {
+  probeTimeoutMs: 2_000,
+  /** How often an open circuit is examined, at least once in its open time. */
+  probeIntervalMs: 100,
+}
+
+export type EndpointOptions = {
+  /** Where to connect. */
+  readonly url: URL
+  /** The Host of the service, whichever address is used. */
+  readonly host: string
+  readonly timeoutMs: number
+  readonly circuitFaultsMax: number
+  readonly circuitFaultPercent: number
+  readonly circuitOpenMs: number
+  readonly clock: Clock
+  onCircuitChange(address: string, state: CircuitState): void
+}
+
+export type Endpoint = ReturnType<typeof createEndpoint>
+
+/** One address of a service: its connections and its circuit, which requests of the gateway itself probe while it is open. */
+export function createEndpoint(options: EndpointOptions) {
+  const { url, host, clock, timeoutMs } = options
+  const client = createHttpClient({ url, timeoutMs, clock })
+  let timer: NodeJS.Timeout | undefined
+  let isRetired = false
+  const circuit = createCircuit({
+    clock,
+    faultsMax: options.circuitFaultsMax,
+    faultPercent: options.circuitFaultPercent,
+    openMs: options.circuitOpenMs,
+    onChange(state) {
+      options.onCircuitChange(url.host, state)
+      if (state === 'open' && !isRetired) timer ??= startProbing()
+      if (state === 'closed') stopProbing()
+    },
+  })
+
+  function startProbing(): NodeJS.Timeout {
+    const intervalMs = Math.min(limits.probeIntervalMs, options.circuitOpenMs)
+    return setInterval(() => {
+      if (circuit.beginProbe()) probe(circuit.probed)
+    }, intervalMs).unref()
+  }
+
+  function stopProbing(): void {
+    clearInterval(timer)
+    timer = undefined
+  }
+
+  function retire(): void {
+    isRetired = true
+    stopProbing()
+  }
+
+  /** Any response within the time limit will do; on a connection of its own, since an old one may be stale. */
+  function probe(done: (hasResponded: boolean) => void): void {
+    const head = `GET /health/live HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
+    const timeout = setTimeout(() => end(false), Math.min(limits.probeTimeoutMs, timeoutMs))
+    const listener: ExchangeListener = {
+      onHead: () => end(true),
+      onBody() {},
+      onEnd() {},
+      onFailure: () => end(false),
+    }
+    let isOver = false
+    const connection = client.send({ method: 'GET', head, body: undefined, isChunked: false }, listener, true)
+
+    function end(hasResponded: boolean): void {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timeout)
+      connection.abort(listener)
+      done(hasResponded)
+    }
+  }
+
+  return {
+    circuit,
+    send: client.send,
+    /** No request will follow: it is no longer probed, and its connections close once they have been idle. */
+    retire,
+    close(): void {
+      retire()
+      client.close()
+    },
+  }
+}
