@@ -68,7 +68,7 @@ async function openQuintet(): Promise<Side> {
   await migrate('billing', { BILLING_DATABASE_URL: databaseUrl }, workingTree)
   const url = engine('amqp')
   const queue = await openQueue(url)
-  await queue.drop(billingQueue, 'all')
+  await queue.purge(billingQueue)
   return {
     databaseUrl,
     consumer: { ...billing, settings: { BILLING_DATABASE_URL: databaseUrl, QUEUE_URL: url } },

@@ -20,7 +20,7 @@ export async function queueThroughput(directory: string): Promise<number> {
   try {
     const startedAt = performance.now()
     for (let posted = 0; posted < ordersCount; posted += batchSize) {
-      const messages = Array.from({ length: batchSize }, () => ({ id: randomUUID(), key: '', body }))
+      const messages = Array.from({ length: batchSize }, () => ({ id: randomUUID(), key: '' as const, body }))
       await queue.publishAll(billingQueue, messages)
     }
     while ((await queue.depth(billingQueue)) > 0) await setTimeout(pollMs)

@@ -1,7 +1,7 @@
 import { loadConfig, readSettings } from '@quintet/chassis/config'
 import { AppError } from '@quintet/chassis/errors'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
-import type { Queue } from '@quintet/chassis/queue'
+import type { QueueAdmin } from '@quintet/chassis/queue'
 import { billingQueue } from '@quintet/contracts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
@@ -10,7 +10,7 @@ import { UsageError } from './usage-error.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
-  const brokers: Queue[] = []
+  const brokers: QueueAdmin[] = []
   try {
     for (const url of queueUrls()) brokers.push(await openQueue(url, { queues: [billingQueue] }))
     process.stdout.write(await runQueueCommand(brokers, words))

@@ -1,7 +1,7 @@
 import { systemClock } from '@quintet/chassis/clock'
 import { openDatabase } from '@quintet/chassis/database'
 import { createRelay, createSqlOutbox } from '@quintet/chassis/outbox'
-import { openQueue } from '@quintet/chassis/queue'
+import { openKeyedQueue } from '@quintet/chassis/queue'
 import type { OutboxTable } from '@quintet/chassis/outbox'
 
 /** Relays an outbox, and kills itself after the messages are published and before their rows are removed. */
@@ -9,7 +9,7 @@ const [databaseUrl = '', queueUrl = '', leaseMs = ''] = process.argv.slice(2)
 const database = await openDatabase<OutboxTable>(databaseUrl, {
   migrations: new URL('./migrations/', import.meta.url),
 })
-const queue = await openQueue(queueUrl)
+const queue = await openKeyedQueue(queueUrl)
 createRelay({
   outbox: createSqlOutbox(database),
   clock: systemClock,

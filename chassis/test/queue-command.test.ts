@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { openQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
+import { openKeyedQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
 import { isAppError, message } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
@@ -13,8 +13,8 @@ const startMs = Date.UTC(2030, 0, 1)
 async function createWorld(t: TestContext) {
   const clock = createManualClock(startMs)
   const [first, second] = [
-    await openQueue('sqlite::memory:', { clock }),
-    await openQueue('sqlite::memory:', { clock }),
+    await openKeyedQueue('sqlite::memory:', { clock }),
+    await openKeyedQueue('sqlite::memory:', { clock }),
   ]
   t.after(() => Promise.all([first.close(), second.close()]))
   return { clock, first, second, run: (...words: string[]) => runQueueCommand([first, second], words) }
@@ -43,7 +43,7 @@ test('list prints the queues of all brokers, with the number of messages and the
   )
   clock.advance(119_999)
   await second.publish('empty', message('a'))
-  await second.drop('empty', 'all')
+  await second.purge('empty')
   assert.equal(
     await run('list'),
     [
@@ -127,6 +127,19 @@ test('drop removes one message, or all, and prints their number', async (t) => {
   await second.publishAll('work', [message('c'), message('d')])
   assert.equal(await run('drop', 'work', 'all'), '2 messages removed from work.\n')
   assert.deepEqual([await second.depth('work'), await second.depth('work.dead')], [0, 1])
+})
+
+test('drop refuses a single message that waits on a broker that cannot remove it, and names what it can do', async (t) => {
+  const { second } = await withDeadLetters(t)
+  const { dropWaiting: _, ...broker } = second
+  await second.publish('work', message('c'))
+  const run = (...words: string[]) => runQueueCommand([broker], words)
+  await assert.rejects(
+    run('drop', 'work', 'c'),
+    /cannot remove a single message from a queue; "all" removes all/,
+  )
+  assert.equal(await run('drop', 'work.dead', 'a'), '1 message removed from work.dead.\n')
+  assert.equal(await run('drop', 'work', 'all'), '1 message removed from work.\n')
 })
 
 test('A queue without dead letters has an empty queue of dead letters, not an unknown one', async (t) => {

@@ -7,7 +7,7 @@ import { openStreamQueue } from '@quintet/chassis/queue'
 import type { EventStream, Queue } from '@quintet/chassis/queue'
 import { testEventStream } from './queue-contract/event-stream.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
-import { testWorkQueue } from './queue-contract/work-queue.ts'
+import { testKeyedQueue } from './queue-contract/work-queue.ts'
 import { isAppError } from './queue-contract/world.ts'
 import type { World } from './queue-contract/world.ts'
 import { engineUrl, until } from './testing.ts'
@@ -15,7 +15,7 @@ import { engineUrl, until } from './testing.ts'
 const url = engineUrl('kafka')
 
 if (url !== undefined) {
-  testWorkQueue('kafka', (t) => createWorld(t, url), ['order'])
+  testKeyedQueue('kafka', (t) => createWorld(t, url), [])
   testEventStream('kafka', (t) => createWorld(t, url), { retention: false })
   testQueueAdmin('kafka', (t) => createWorld(t, url))
 }

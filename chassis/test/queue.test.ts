@@ -6,25 +6,25 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
-import { openOnceQueue, openQueue, openStreamQueue } from '@quintet/chassis/queue'
+import { openKeyedQueue, openOnceQueue, openQueue, openStreamQueue } from '@quintet/chassis/queue'
 import type { Delivery, OpenOptions } from '@quintet/chassis/queue'
 import { testEventStream } from './queue-contract/event-stream.ts'
 import { testPublishOnce } from './queue-contract/publish-once.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
-import { testWorkQueue } from './queue-contract/work-queue.ts'
+import { testKeyedQueue } from './queue-contract/work-queue.ts'
 import { createGate, ids, isAppError, message, take } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
-testWorkQueue('sqlite', (t) => createWorld(t, openQueue), ['order', 'deduplication', 'attempts'])
+testKeyedQueue('sqlite', (t) => createWorld(t, openKeyedQueue), ['deduplication', 'attempts'])
 testPublishOnce('sqlite', (t) => createWorld(t, openOnceQueue))
 testEventStream('sqlite', (t) => createWorld(t, openStreamQueue), { retention: true })
-testQueueAdmin('sqlite', (t) => createWorld(t, openQueue))
+testQueueAdmin('sqlite', (t) => createWorld(t, openKeyedQueue))
 
 test('sqlite: a queue holds exactly its limit, including the messages that are being handled', async (t: TestContext) => {
   const gate = createGate(t)
-  const queue = await createWorld(t, openQueue).open()
+  const queue = await createWorld(t, openKeyedQueue).open()
   const publish = (i: number) => queue.publish('work', message(`m${i}`), { limit: 50 })
   const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, i) => publish(i)))
   t.assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 50)
@@ -46,7 +46,7 @@ test('sqlite: a queue holds exactly its limit, including the messages that are b
 })
 
 test('sqlite: a full queue accepts a message that it holds already', async (t: TestContext) => {
-  const queue = await createWorld(t, openQueue).open()
+  const queue = await createWorld(t, openKeyedQueue).open()
   await queue.publish('work', message('a'), { limit: 1 })
   await queue.publish('work', message('a'), { limit: 1 })
   t.assert.deepEqual(ids(await queue.list('work')), ['a'])
@@ -65,7 +65,7 @@ test('sqlite: expired keys are removed, however many there are', async (t: TestC
 
 test('sqlite: the lease of a message is renewed while its handler runs', async (t: TestContext) => {
   const gate = createGate(t)
-  const world = createWorld(t, openQueue)
+  const world = createWorld(t, openKeyedQueue)
   const queue = await world.open()
   const attempts: number[] = []
   const handle = ({ attempt }: Delivery) => {
@@ -87,7 +87,7 @@ test('sqlite: the lease of a message is renewed while its handler runs', async (
 
 test('sqlite: a consumer that lost its lease can neither acknowledge nor fail the message of another', async (t: TestContext) => {
   const gates = [createGate(t), createGate(t), createGate(t)]
-  const world = createWorld(t, openQueue)
+  const world = createWorld(t, openKeyedQueue)
   const queue = await world.open()
   const begun: number[] = []
   const handle = async ({ attempt }: Delivery) => {
@@ -119,7 +119,7 @@ test('sqlite: a consumer that lost its lease can neither acknowledge nor fail th
 
 test('sqlite: a fetched message whose lease expired before it was delivered is left to other consumers', async (t: TestContext) => {
   const gate = createGate(t)
-  const world = createWorld(t, openQueue)
+  const world = createWorld(t, openKeyedQueue)
   const queue = await world.open()
   const begun: string[] = []
   const handle = ({ id, attempt }: Delivery) => {
@@ -140,7 +140,7 @@ test('sqlite: a fetched message whose lease expired before it was delivered is l
 
 test('sqlite: a key with many messages does not block other keys', async (t: TestContext) => {
   const gate = createGate(t)
-  const queue = await createWorld(t, openQueue).open()
+  const queue = await createWorld(t, openKeyedQueue).open()
   const hot = Array.from({ length: 2000 }, (_, i) => message(`h${i}`, 'hot'))
   await queue.publishAll('work', hot)
   await queue.publish('work', message('cold', 'cold'))
@@ -161,7 +161,7 @@ test('sqlite: a key with many messages does not block other keys', async (t: Tes
 })
 
 test('sqlite: the depth of a queue is the number of its messages after retries, replays and removals', async (t: TestContext) => {
-  const world = createWorld(t, openQueue)
+  const world = createWorld(t, openKeyedQueue)
   const queue = await world.open()
   const handle = async ({ id, attempt }: Delivery) => {
     if (id.endsWith('3')) throw new Error('always')
@@ -175,7 +175,7 @@ test('sqlite: the depth of a queue is the number of its messages after retries, 
   await until(async () => (await queue.depth('work')) === 0)
   await consumer.stop()
   await queue.replay('work.dead', 'all')
-  await queue.drop('work', 'm3')
+  await queue.dropWaiting?.('work', 'm3')
   for (const name of ['work', 'work.dead']) t.assert.equal(await queue.depth(name), world.count(name), name)
 })
 
@@ -183,17 +183,23 @@ test('A URL of another scheme is refused with the known schemes', async (t: Test
   await t.assert.rejects(openQueue('carrier-pigeon://loft'), /carrier-pigeon.*sqlite:/)
 })
 
-test('A broker without streams, or without the keys of publications, is refused where they are needed', async (t: TestContext) => {
+test('A broker without streams, without keys of publications or without an order by key is refused where they are needed', async (t: TestContext) => {
   await t.assert.rejects(
     openStreamQueue('amqp://127.0.0.1:1'),
     /"amqp:".*use one of sqlite:, kafka:, kafkas:$/,
   )
-  await t.assert.rejects(openOnceQueue('kafka://127.0.0.1:1'), /"kafka:".*use one of sqlite:, amqp:, amqps:$/)
+  await t.assert.rejects(openOnceQueue('amqp://127.0.0.1:1'), /"amqp:".*use one of sqlite:$/)
+  await t.assert.rejects(
+    openKeyedQueue('amqp://127.0.0.1:1'),
+    /"amqp:".*use one of sqlite:, kafka:, kafkas:$/,
+  )
   const queue = await createWorld(t, openQueue).open()
-  // @ts-expect-error -- A queue of any broker has no streams.
+  // @ts-expect-error -- A queue of any broker has no streams,
   void queue.append
-  // @ts-expect-error -- Nor has it keys of publications.
+  // @ts-expect-error -- stores no keys of publications,
   void queue.publishOnce
+  // @ts-expect-error -- and accepts no messages with keys of their order.
+  await queue.publish('work', message('a', 'key'))
 })
 
 test('The exponential backoff grows from 100 ms to 10 s, and is at least half of its full length', (t: TestContext) => {

@@ -93,9 +93,18 @@ async function replay(broker: QueueAdmin, name: string, id: string): Promise<str
 }
 
 async function drop(broker: QueueAdmin, name: string, id: string): Promise<string> {
-  const count = await broker.drop(name, id)
+  const count = await removeFrom(broker, name, id)
   if (count === 0 && id !== 'all') throw missing(name, id)
   return `${messagesOf(count)} removed from ${printable(name)}.\n`
+}
+
+function removeFrom(broker: QueueAdmin, name: string, id: string): Promise<number> {
+  if (isDeadQueue(name)) return broker.dropDead(name, id)
+  if (id === 'all') return broker.purge(name)
+  if (broker.dropWaiting !== undefined) return broker.dropWaiting(name, id)
+  throw invalid({
+    id: 'This broker cannot remove a single message from a queue; "all" removes all that it holds now.',
+  })
 }
 
 function missing(name: string, id: string): AppError {

@@ -1,6 +1,6 @@
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
-import type { EventStream, OncePublisher, Queue } from './port.ts'
+import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
 
 export * from './port.ts'
 export { queueCommandUsage, runQueueCommand } from './command.ts'
@@ -22,17 +22,18 @@ const openKafka = async (url: string, { clock }: Required<OpenOptions>) =>
   (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock)
 
 // A table for each thing that a service may need, in which the compiler accepts only adapters that offer it.
-const queueAdapters: Adapters<Queue> = {
+const keyedAdapters: Adapters<Queue> = {
   'sqlite:': openSqlite,
-  'amqp:': openAmqp,
-  'amqps:': openAmqp,
   'kafka:': openKafka,
   'kafkas:': openKafka,
 }
-const onceAdapters: Adapters<Queue & OncePublisher> = {
-  'sqlite:': openSqlite,
+const queueAdapters: Adapters<Queue<UnkeyedMessage>> = {
+  ...keyedAdapters,
   'amqp:': openAmqp,
   'amqps:': openAmqp,
+}
+const onceAdapters: Adapters<Queue & OncePublisher> = {
+  'sqlite:': openSqlite,
 }
 const streamAdapters: Adapters<Queue & EventStream> = {
   'sqlite:': openSqlite,
@@ -44,13 +45,23 @@ const streamAdapters: Adapters<Queue & EventStream> = {
 export const streamSchemes: readonly string[] = Object.keys(streamAdapters)
 
 /** Opens the queues that a URL names; the scheme selects the adapter, whose client library is loaded only then. */
-export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue> {
+export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue<UnkeyedMessage>> {
   return open(queueAdapters, url, options)
 }
 
-/** The same, of a broker that recognizes repeated publications. */
+/** The same, of a broker that keeps the order of the messages of one key. */
+export async function openKeyedQueue(url: string, options: OpenOptions = {}): Promise<Queue> {
+  return open(keyedAdapters, url, options)
+}
+
+/** The same, of a broker that stores the keys of publications. */
 export async function openOnceQueue(url: string, options: OpenOptions = {}): Promise<Queue & OncePublisher> {
   return open(onceAdapters, url, options)
+}
+
+/** Whether `openOnceQueue` can open this URL. */
+export function storesPublicationKeys(url: string): boolean {
+  return Object.hasOwn(onceAdapters, schemeOf(url))
 }
 
 /** The same, of a broker that has event streams as well. */
@@ -63,11 +74,15 @@ function open<T>(
   url: string,
   { clock = systemClock, queues = [] }: OpenOptions,
 ): Promise<T> {
-  const scheme = url.slice(0, url.indexOf(':') + 1)
+  const scheme = schemeOf(url)
   const adapter = adapters[scheme]
   if (adapter === undefined) {
     const schemes = Object.keys(adapters).join(', ')
     throw new Error(`No queue adapter for "${scheme}" offers what is needed; use one of ${schemes}`)
   }
   return adapter(url, { clock, queues })
+}
+
+function schemeOf(url: string): string {
+  return url.slice(0, url.indexOf(':') + 1)
 }

@@ -8,6 +8,9 @@ export type Message = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
+/** A message that every broker accepts; RabbitMQ keeps no order by key. */
+export type UnkeyedMessage = Message & { readonly key: '' }
+
 /** A message as a handler gets it; `attempt` counts from 1. */
 export type Delivery = Message & { readonly attempt: number }
 
@@ -20,17 +23,17 @@ export type PublishOptions = {
  * Published messages are durable, and are delivered at least once: until a handler resolves for them. Handlers must
  * therefore be idempotent. Messages of one key are delivered in the order of publishing, each after the one before it was
  * handled or dead-lettered. A failed message is retried after a pause; after its last attempt, or a `PoisonMessage`, it
- * becomes a dead letter in the queue `<queue>.dead`, and blocks nothing.
+ * becomes a dead letter in the queue `<queue>.dead`, and blocks nothing. `M` is what the broker accepts.
  */
-export type WorkQueue = {
+export type WorkQueue<M extends Message = Message> = {
   /**
    * Resolves when the message is durable. Rejects with `overloaded` when the queue is full, and with `dependency_down` when
    * the broker is unavailable. A message that the queue still holds is not stored a second time, if the broker
    * recognizes its id.
    */
-  publish(queue: string, message: Message, options?: PublishOptions): Promise<void>
+  readonly publish: (queue: string, message: M, options?: PublishOptions) => Promise<void>
   /** Publishes all of them or, when it rejects, none. */
-  publishAll(queue: string, messages: readonly Message[], options?: PublishOptions): Promise<void>
+  readonly publishAll: (queue: string, messages: readonly M[], options?: PublishOptions) => Promise<void>
   consume(queue: string, handler: (delivery: Delivery) => Promise<void>, options?: ConsumeOptions): Consumer
   /**
    * Delivers up to `batchMax` messages at a time, no two of one key. The handler resolves to the failed ones with their
@@ -66,18 +69,18 @@ export type Consumer = {
   stop(): Promise<void>
 }
 
-/** For brokers through which a retried publication has no further effect, also after the message was handled. */
-export type OncePublisher = {
+/** For brokers that store keys of publications: a retried one has no further effect, also after the message was handled. */
+export type OncePublisher<M extends Message = Message> = {
   /**
    * Publishes, unless `once.key` stands for a message already: then `repeated` if that has the same id, else it rejects with
-   * `conflict`. RabbitMQ stores no keys: there a repeated message is stored again, under the same id.
+   * `conflict`.
    */
-  publishOnce(
+  readonly publishOnce: (
     queue: string,
-    message: Message,
+    message: M,
     once: PublishOnce,
     options?: PublishOptions,
-  ): Promise<'published' | 'repeated'>
+  ) => Promise<'published' | 'repeated'>
 }
 
 /** For `forMs` the key stands for the message that was published under it. */
@@ -109,8 +112,12 @@ export type QueueAdmin = {
   list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
   /** Moves dead letters to the end of their queue, as new messages; resolves to their number. */
   replay(deadQueue: string, id: string | 'all'): Promise<number>
-  /** Removes messages permanently; resolves to their number. */
-  drop(queue: string, id: string | 'all'): Promise<number>
+  /** Removes dead letters permanently; resolves to their number. */
+  dropDead(deadQueue: string, id: string | 'all'): Promise<number>
+  /** Removes all messages of a queue permanently; resolves to their number. */
+  purge(queue: string): Promise<number>
+  /** Removes one message that waits in a queue; absent where the broker cannot, which is Kafka. Resolves to 0 or 1. */
+  dropWaiting?(queue: string, id: string): Promise<number>
   close(): Promise<void>
 }
 
@@ -125,7 +132,7 @@ export type StoredMessage = Message & {
 }
 
 /** What every broker offers. */
-export type Queue = WorkQueue & QueueAdmin
+export type Queue<M extends Message = Message> = WorkQueue<M> & QueueAdmin
 
 /** Thrown by a handler for a message that no retry can help: it becomes a dead letter at once. */
 export class PoisonMessage extends Error {

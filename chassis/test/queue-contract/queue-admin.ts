@@ -1,12 +1,12 @@
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import type { Queue } from '@quintet/chassis/queue'
+import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
 import { failingConsumer, ids, isAppError, message } from './world.ts'
 import type { CreateWorld } from './world.ts'
 
 /** The contract of `QueueAdmin`. */
-export function testQueueAdmin(name: string, createWorld: CreateWorld<Queue>): void {
+export function testQueueAdmin(name: string, createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   describe(`queue admin: ${name}`, () => {
     test('dead letters can be replayed and dropped one by one and all at once', async (t: TestContext) => {
       const queue = await createWorld(t).open()
@@ -17,11 +17,11 @@ export function testQueueAdmin(name: string, createWorld: CreateWorld<Queue>): v
       )
       await until(async () => (await queue.depth('work.dead')) === 20)
       await consumer.stop()
-      t.assert.equal(await queue.drop('work.dead', 'm3'), 1)
-      t.assert.equal(await queue.drop('work.dead', 'm3'), 0)
+      t.assert.equal(await queue.dropDead('work.dead', 'm3'), 1)
+      t.assert.equal(await queue.dropDead('work.dead', 'm3'), 0)
       t.assert.equal(await queue.replay('work.dead', 'all'), 19)
       t.assert.equal(await queue.depth('work'), 19)
-      t.assert.equal(await queue.drop('work', 'all'), 19)
+      t.assert.equal(await queue.purge('work'), 19)
       t.assert.equal(await queue.depth('work'), 0)
     })
 

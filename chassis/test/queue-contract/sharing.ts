@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import type { Delivery, Queue } from '@quintet/chassis/queue'
+import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
 import { createGate, ids, isAppError, message, take } from './world.ts'
 import type { CreateWorld, World } from './world.ts'
 
 /** Consumers of one queue, in one process and in several. */
-export function testSharing(createWorld: CreateWorld<Queue>): void {
+export function testSharing(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('two clients share the work, and each message is handled once', async (t: TestContext) => {
     const world = createWorld(t)
     const [one, two] = [await world.open(), await world.open()]
@@ -93,7 +93,7 @@ export function testAttemptsAcrossProcesses(createWorld: CreateWorld<Queue>): vo
   })
 }
 
-export function testStopping(createWorld: CreateWorld<Queue>): void {
+export function testStopping(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('stopping a consumer waits for its running handlers and returns the other messages to the queue', async (t: TestContext) => {
     const gate = createGate(t)
     const queue = await createWorld(t).open()
@@ -153,7 +153,12 @@ export function testStopping(createWorld: CreateWorld<Queue>): void {
 
 type Report = 'ready' | { id: string; attempt: number }
 
-function startConsumer(t: TestContext, world: World<Queue>, leaseMs: number, hang = ''): ChildProcess {
+function startConsumer(
+  t: TestContext,
+  world: World<Queue<UnkeyedMessage>>,
+  leaseMs: number,
+  hang = '',
+): ChildProcess {
   const name = world.nameOf?.('work') ?? 'work'
   const child = fork(new URL('../queue-process.ts', import.meta.url), [
     world.url,

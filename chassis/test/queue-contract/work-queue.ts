@@ -2,7 +2,7 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { PoisonMessage } from '@quintet/chassis/queue'
-import type { Delivery, Queue } from '@quintet/chassis/queue'
+import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
 import { testOrder } from './order.ts'
 import { testAttemptsAcrossProcesses, testSharing, testStopping } from './sharing.ts'
@@ -10,13 +10,27 @@ import { createGate, failingConsumer, failSomeOnce, ids, isAppError, meet, messa
 import type { CreateWorld } from './world.ts'
 
 /**
- * What only some brokers offer: `order` of the messages of a key; `deduplication` by the ids of the messages that are held;
- * `attempts` that are counted across processes.
+ * What only some brokers offer: `deduplication` by the ids of the messages that are held; `attempts` that are counted across
+ * processes.
  */
-export type Offer = 'order' | 'deduplication' | 'attempts'
+export type Offer = 'deduplication' | 'attempts'
 
-/** The contract of `WorkQueue`. */
-export function testWorkQueue(name: string, createWorld: CreateWorld<Queue>, offers: readonly Offer[]): void {
+/** The contract of `WorkQueue`, for brokers that keep the order of the messages of a key. */
+export function testKeyedQueue(
+  name: string,
+  createWorld: CreateWorld<Queue>,
+  offers: readonly Offer[],
+): void {
+  testWorkQueue(name, createWorld)
+  describe(`work queue with keys: ${name}`, () => {
+    testOrder(createWorld)
+    if (offers.includes('deduplication')) testDeduplication(createWorld)
+    if (offers.includes('attempts')) testAttemptsAcrossProcesses(createWorld)
+  })
+}
+
+/** The contract of `WorkQueue`, for all brokers. */
+export function testWorkQueue(name: string, createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   describe(`work queue: ${name}`, () => {
     testPublishing(createWorld)
     testConcurrency(createWorld)
@@ -25,13 +39,10 @@ export function testWorkQueue(name: string, createWorld: CreateWorld<Queue>, off
     testBounds(createWorld)
     testSharing(createWorld)
     testStopping(createWorld)
-    if (offers.includes('order')) testOrder(createWorld)
-    if (offers.includes('deduplication')) testDeduplication(createWorld)
-    if (offers.includes('attempts')) testAttemptsAcrossProcesses(createWorld)
   })
 }
 
-function testPublishing(createWorld: CreateWorld<Queue>): void {
+function testPublishing(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('a published message survives closing and opening the queue', async (t: TestContext) => {
     const world = createWorld(t)
     const first = await world.open()
@@ -45,8 +56,7 @@ function testPublishing(createWorld: CreateWorld<Queue>): void {
   test('a message is delivered with its id, key, body and headers unchanged', async (t: TestContext) => {
     const queue = await createWorld(t).open()
     const sent = {
-      id: 'ä-1',
-      key: '',
+      ...message('ä-1'),
       body: '{"text":"\u0000 \u2028 𝄞"}',
       headers: { traceparent: '00-1-2-01' },
     }
@@ -82,7 +92,7 @@ function testPublishing(createWorld: CreateWorld<Queue>): void {
   })
 }
 
-function testConcurrency(createWorld: CreateWorld<Queue>): void {
+function testConcurrency(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('messages without a key are handled at the same time', async (t: TestContext) => {
     const gate = createGate(t)
     const queue = await createWorld(t).open()
@@ -126,7 +136,7 @@ function testConcurrency(createWorld: CreateWorld<Queue>): void {
   })
 }
 
-function testFailures(createWorld: CreateWorld<Queue>): void {
+function testFailures(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('a message whose handler failed is retried after its pause and not before', async (t: TestContext) => {
     const world = createWorld(t)
     const queue = await world.open()
@@ -160,7 +170,7 @@ function testFailures(createWorld: CreateWorld<Queue>): void {
   })
 }
 
-function testDeadLetters(createWorld: CreateWorld<Queue>): void {
+function testDeadLetters(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('a message that failed `attemptsMax` times becomes a dead letter with the reason', async (t: TestContext) => {
     const queue = await createWorld(t).open()
     const consumer = failingConsumer(queue, { attemptsMax: 3, backoffMs: () => 0 })
@@ -203,7 +213,7 @@ function testDeadLetters(createWorld: CreateWorld<Queue>): void {
   })
 }
 
-function testBounds(createWorld: CreateWorld<Queue>): void {
+function testBounds(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   test('a full queue rejects with overloaded, keeps what it accepted, and accepts more when there is room', async (t: TestContext) => {
     const queue = await createWorld(t).open()
     const accepted: string[] = []

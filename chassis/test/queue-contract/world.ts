@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
-import type { ConsumeOptions, Delivery, Message, WorkQueue } from '@quintet/chassis/queue'
+import type { ConsumeOptions, Delivery, Message, UnkeyedMessage, WorkQueue } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
 
 /** A broker of its own for one test; `T` is what a client of it offers. */
@@ -20,6 +20,8 @@ export type World<T> = {
 
 export type CreateWorld<T> = (t: TestContext) => World<T>
 
+export function message(id: string): UnkeyedMessage
+export function message(id: string, key: string): Message
 export function message(id: string, key = ''): Message {
   return { id, key, body: `body of ${id}` }
 }
@@ -30,7 +32,7 @@ export function ids(messages: readonly { id: string }[]): string[] {
 
 /** Consumes `count` messages; resolves to them, in the order of delivery, when all are acknowledged. */
 export async function take(
-  queue: WorkQueue,
+  queue: WorkQueue<UnkeyedMessage>,
   count: number,
   name = 'work',
   options: ConsumeOptions = {},
@@ -62,7 +64,7 @@ export function isAppError(code: string): (error: unknown) => boolean {
 }
 
 /** A consumer that fails every message whose id does not begin with "good", and records the attempts. */
-export function failingConsumer(queue: WorkQueue, options: ConsumeOptions) {
+export function failingConsumer(queue: WorkQueue<UnkeyedMessage>, options: ConsumeOptions) {
   const attempts = new Map<string, number[]>()
   let failing = true
   let probes = 0
@@ -107,7 +109,7 @@ export function failSomeOnce(
 
 /** Resolves once `count` handlers run at the same time. */
 export async function meet(
-  queue: WorkQueue,
+  queue: WorkQueue<UnkeyedMessage>,
   count: number,
   gate: ReturnType<typeof createGate>,
 ): Promise<void> {

@@ -63,7 +63,7 @@ test('What piled up while billing did not run becomes orders when it starts, eac
 
 test('A message that is delivered again makes no second order, also after a restart', async (t) => {
   const { queue, start, drained } = await createWorld(t)
-  const message = { id: 'm', key: '', body: text }
+  const message = { id: 'm', key: '' as const, body: text }
   for (let round = 0; round < 3; round++) {
     const billing = await start()
     await queue.publish('billing_queue', message)

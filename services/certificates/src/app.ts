@@ -4,7 +4,7 @@ import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createRelay, createSqlOutbox, exportOutboxMetrics } from '@quintet/chassis/outbox'
-import { exportQueueMetrics, openQueue } from '@quintet/chassis/queue'
+import { exportQueueMetrics, openKeyedQueue } from '@quintet/chassis/queue'
 import type { Queue } from '@quintet/chassis/queue'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
@@ -45,7 +45,7 @@ export async function createCertificatesApp(
       migrations,
       ...parts,
     }),
-    openQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
+    openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
   ])
   opened.defer(queue.close)
   const { database } = storage

@@ -2,14 +2,13 @@ import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp, parseExactJson } from '@quintet/chassis/http'
-import { openOnceQueue } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { systemDescription, urlSetting } from '@quintet/contracts/topology'
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
-import { openLazyQueue } from './lazy-queue.ts'
+import { openLazyQueue, openOrderQueue } from './lazy-queue.ts'
 import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
@@ -46,7 +45,7 @@ export async function createGatewayApp(
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),
   })
-  const queue = openLazyQueue({ open: () => openOnceQueue(config.QUEUE_URL, { clock }), clock, logger })
+  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
   app.addHook('onClose', async () => {
     await queue.close()
     for (const { upstream } of destinations) upstream.close()

@@ -1,11 +1,29 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import type { OncePublisher, Queue } from '@quintet/chassis/queue'
+import { openOnceQueue, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
+import type { OncePublisher, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 
 const retryAfterMs = 1_000
 
-export type OrderQueue = Pick<Queue & OncePublisher, 'publish' | 'publishOnce' | 'close'>
+export type OrderQueue = Pick<Queue<UnkeyedMessage>, 'publish' | 'close'> & OncePublisher<UnkeyedMessage>
+
+/**
+ * The queue of orders. RabbitMQ stores no keys of publications: there a retry publishes the message again under the same id, and
+ * billing stores the order once (docs/decisions/0010).
+ */
+export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQueue> {
+  if (storesPublicationKeys(url)) return openOnceQueue(url, { clock })
+  const queue = await openQueue(url, { clock })
+  return {
+    publish: queue.publish,
+    async publishOnce(name, message, _once, options) {
+      await queue.publish(name, message, options)
+      return 'published'
+    },
+    close: queue.close,
+  }
+}
 
 /**
  * A queue for publishing that need not be available: opening is retried at most once a second, so that the gateway can start
@@ -16,16 +34,16 @@ export function openLazyQueue({
   clock,
   logger,
 }: {
-  open: () => Promise<Queue & OncePublisher>
+  open: () => Promise<OrderQueue>
   clock: Clock
   logger: Logger
 }): OrderQueue {
   let failedAtMs = Number.NEGATIVE_INFINITY
   let closed = false
-  let opening: Promise<Queue & OncePublisher> | undefined
+  let opening: Promise<OrderQueue> | undefined
   void opened().catch(() => {})
 
-  function opened(): Promise<Queue & OncePublisher> {
+  function opened(): Promise<OrderQueue> {
     if (opening !== undefined) return opening
     if (closed || clock.now() - failedAtMs < retryAfterMs) return Promise.reject(unavailable())
     opening = open().catch((err: unknown) => {

@@ -17,7 +17,7 @@ export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
     const body = canonicalJson(request.body)
     const key = idempotencyKeyOf(request)
     const id = key === undefined ? randomUUIDv7() : messageIdOf(key, body)
-    const message = { id, key: '', body, headers: headersOf(request) }
+    const message = { id, key: '' as const, body, headers: headersOf(request) }
     const limit = { limit: waitingMax }
     if (key === undefined) {
       await queue.publish(billingQueue, message, limit)

@@ -7,7 +7,7 @@ import { openOnceQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { openLazyQueue } from '../src/lazy-queue.ts'
 
-const message = { id: 'm', key: '', body: 'body' }
+const message = { id: 'm', key: '' as const, body: 'body' }
 const isAway = (error: unknown) =>
   error instanceof AppError &&
   error.code === 'dependency_down' &&

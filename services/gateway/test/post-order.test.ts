@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { openQueue } from '@quintet/chassis/queue'
-import type { Queue } from '@quintet/chassis/queue'
+import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { topology } from '../src/topology.ts'
 import { ask } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
@@ -40,7 +40,7 @@ function postTo(url: string) {
     })
 }
 
-const heldIn = (queue: Queue) => queue.list('billing_queue', { limit: 1_000 })
+const heldIn = (queue: Queue<UnkeyedMessage>) => queue.list('billing_queue', { limit: 1_000 })
 
 test('POST /api/billing is 200 with the id of the message, which is in the queue as posted', async (t) => {
   const { post, held } = await createWorld(t)
@@ -173,7 +173,7 @@ test('A retry with the same Idempotency-Key gets the same response and makes no 
   assert.deepEqual([again.status, again.json()], [200, first.json()])
   assert.equal(again.headers['idempotency-replayed'], 'true')
   assert.equal((await held()).length, 1)
-  await queue.drop('billing_queue', 'all')
+  await queue.purge('billing_queue')
   clock.advance(dayMs - 1)
   assert.deepEqual((await post(order, headers)).json(), first.json())
   assert.deepEqual(await held(), [])
@@ -186,7 +186,7 @@ test('The same Idempotency-Key with another order is 422 for a day, even after t
   const other = { ...order, total_amount: '180.0' }
   const refused = await post(other, headers)
   assert.deepEqual([refused.status, refused.json().type], [422, 'urn:quintet:problem:idempotency-mismatch'])
-  await queue.drop('billing_queue', 'all')
+  await queue.purge('billing_queue')
   clock.advance(dayMs - 1)
   assert.equal((await post(other, headers)).status, 422)
   assert.deepEqual(await held(), [])
@@ -240,7 +240,7 @@ test('When the limit of waiting orders is reached, the next is 503 with Retry-Af
   const refused = await post(order)
   assert.deepEqual([refused.status, Number(refused.headers['retry-after']) > 0], [503, true])
   assert.equal((await held()).length, 3)
-  await queue.drop('billing_queue', 'all')
+  await queue.purge('billing_queue')
   assert.equal((await post(order)).status, 200)
 })
 

@@ -63,6 +63,11 @@ export function createAmqpAdmin({
     })
   }
 
+  const dropOne = (queue: string, id: string) =>
+    removeWhere(queue, async (message) => deliveryOf(message).id === id)
+  const purge = (queue: string) =>
+    withChannel(queue, async (channel) => (await channel.purgeQueue(queue)).messageCount)
+
   return {
     depth,
 
@@ -94,9 +99,8 @@ export function createAmqpAdmin({
       })
     },
 
-    async drop(queue, id) {
-      if (id !== 'all') return removeWhere(queue, async (message) => deliveryOf(message).id === id)
-      return withChannel(queue, async (channel) => (await channel.purgeQueue(queue)).messageCount)
-    },
+    dropDead: (deadQueue, id) => (id === 'all' ? purge(deadQueue) : dropOne(deadQueue, id)),
+    purge,
+    dropWaiting: dropOne,
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/index.ts'
 import { createSampledBounds } from '../../concurrency/index.ts'
 import { createConsumers } from '../consumers.ts'
-import type { Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
+import type { PublishOptions, Queue, UnkeyedMessage } from '../port.ts'
 import { createAmqpAdmin } from './amqp-admin.ts'
 import { createAmqpConsumer } from './consumer.ts'
 import { openAmqpConnection } from './connection.ts'
@@ -14,15 +14,15 @@ const refusalSampleAgeMs = 10
 const concurrentPublicationsMax = 500
 
 /**
- * RabbitMQ. It need not be available when it is opened: until it is, calls reject. The broker stores neither ids nor keys, so a
- * repeated message is stored again, under the same id, and a message with a key is refused, since its order would be lost.
+ * RabbitMQ. It need not be available when it is opened: until it is, calls reject. The broker stores no ids, so a repeated message
+ * is stored again, under the same id; and it keeps no order by key, so messages have none.
  * `names` are the queues to list, which the protocol cannot.
  */
 export async function openAmqpQueue(
   url: string,
   clock: Clock,
   names: readonly string[],
-): Promise<Queue & OncePublisher> {
+): Promise<Queue<UnkeyedMessage>> {
   const connection = await openAmqpConnection(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ connection, topology, clock })
@@ -44,10 +44,9 @@ export async function openAmqpQueue(
 
   async function publishAll(
     queue: string,
-    messages: readonly Message[],
+    messages: readonly UnkeyedMessage[],
     { limit = limitDefault }: PublishOptions = {},
   ): Promise<void> {
-    for (const message of messages) refuseKeyed(message)
     await boundOf(queue).admit({ count: messages.length, limit }, async () => {
       for (let at = 0; at < messages.length; at += concurrentPublicationsMax) {
         const some = messages.slice(at, at + concurrentPublicationsMax)
@@ -65,10 +64,6 @@ export async function openAmqpQueue(
   return {
     publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
-    async publishOnce(queue, message, _once, options) {
-      await publishAll(queue, [message], options)
-      return 'published'
-    },
     ...consumers,
     depth,
     ...admin,
@@ -78,8 +73,4 @@ export async function openAmqpQueue(
       return closing
     },
   }
-}
-
-function refuseKeyed({ id, key }: Message): void {
-  if (key !== '') throw new TypeError(`RabbitMQ keeps no order by key, so it cannot take ${id} with one.`)
 }

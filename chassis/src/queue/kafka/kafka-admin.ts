@@ -1,5 +1,4 @@
 import type { Clock } from '../../clock/index.ts'
-import { invalid } from '../../errors/index.ts'
 import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, StoredMessage } from '../port.ts'
 import type { KafkaCluster } from './cluster.ts'
@@ -44,6 +43,8 @@ export function createKafkaAdmin({
     return letters.length
   }
 
+  const dropDead = (deadQueue: string, id: string | 'all') => removeDead(deadQueue, id, async () => {})
+
   return {
     /** Topics with one for dead letters are queues; others are streams, or of other programs. */
     async queues() {
@@ -62,12 +63,8 @@ export function createKafkaAdmin({
       return removeDead(deadQueue, id, (letter) => producer.send(live, [recordOf(live, letter)]))
     },
 
-    async drop(queue, id) {
-      if (isDeadQueue(queue)) return removeDead(queue, id, async () => {})
-      if (id === 'all') return stored.truncate(cluster.topicName(queue))
-      throw invalid({
-        id: 'Kafka cannot remove a single message from a queue; "all" removes all that it holds now.',
-      })
-    },
+    dropDead,
+    purge: (queue) =>
+      isDeadQueue(queue) ? dropDead(queue, 'all') : stored.truncate(cluster.topicName(queue)),
   }
 }

@@ -46,6 +46,12 @@ export function createSqliteAdmin({
   /** Fails its unit when the message is gone already. */
   const removeStatement = ({ id }: Row): Statement => ({ ...statements.remove({ id }), mustAffectRows: true })
 
+  async function drop(queue: string, id: string | 'all'): Promise<number> {
+    const count = await forEach(queue, id, (row) => [removeStatement(row)])
+    wake(queue)
+    return count
+  }
+
   return {
     depth,
 
@@ -74,11 +80,9 @@ export function createSqliteAdmin({
       return count
     },
 
-    async drop(queue, id) {
-      const count = await forEach(queue, id, (row) => [removeStatement(row)])
-      wake(queue)
-      return count
-    },
+    dropDead: drop,
+    purge: (queue) => drop(queue, 'all'),
+    dropWaiting: drop,
   }
 }
 
