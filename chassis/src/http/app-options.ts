@@ -22,6 +22,16 @@ export type App = FastifyInstance<
 /** The probes of readiness by name: each resolves while its dependency responds. */
 export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 
+/** The times that a client has, in milliseconds. */
+export type Timeouts = {
+  /** From the first byte of a request, or from the connection, until the whole request has arrived. */
+  readonly requestMs: number
+  /** For the next request to begin after a response; the server adds a second, since it tells the client this time. */
+  readonly idleMs: number
+  /** How often requests are checked for being late. */
+  readonly checkIntervalMs: number
+}
+
 export type AppOptions = {
   readonly name: string
   readonly title: string
@@ -37,6 +47,8 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>
+  /** Those that differ from the usual: 10 s, 72 s and 0.5 s. */
+  readonly timeouts?: Partial<Timeouts>
   /** Makes the OpenAPI document to publish from the one of this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
 }

@@ -8,7 +8,7 @@ import { AppError } from '../errors/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
-import type { App, AppOptions } from './app-options.ts'
+import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { createDocumentationRoutes } from './documentation-routes.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
@@ -17,13 +17,13 @@ import { notAcceptable } from './negotiation.ts'
 import { respondToClientError, sendProblem } from './problem.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
+/** The times that a client has, in milliseconds. */
+const defaultTimeouts: Timeouts = { requestMs: 10_000, idleMs: 72_000, checkIntervalMs: 500 }
+
 const limits = {
   bodyBytesMax: 1_048_576,
   headerBytesMax: 16_384,
   pathParameterLengthMax: 256,
-  /** The whole request must have arrived by then. */
-  requestTimeoutMs: 10_000,
-  keepAliveTimeoutMs: 72_000,
   /** Past this delay of the event loop, new requests are refused while those in flight are finished. */
   eventLoopDelayMaxMs: 1_000,
 }
@@ -77,6 +77,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 
 function frameworkOptions(options: AppOptions) {
   const { pino } = options.logger
+  const { requestMs, idleMs, checkIntervalMs } = { ...defaultTimeouts, ...options.timeouts }
   return {
     // The framework's own information would stand between the lines that people read.
     loggerInstance: pino.child({}, { level: pino.isLevelEnabled('warn') ? 'warn' : 'silent' }),
@@ -85,9 +86,15 @@ function frameworkOptions(options: AppOptions) {
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    http: { maxHeaderSize: limits.headerBytesMax },
+    requestTimeout: requestMs,
+    keepAliveTimeout: idleMs,
+    http: {
+      maxHeaderSize: limits.headerBytesMax,
+      // The framework sets the timeout of the request too late: the server takes that of the head, 60 s by default, for it.
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: checkIntervalMs,
+    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     forceCloseConnections: 'idle',
     schemaController: ownCompilers,
