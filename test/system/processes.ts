@@ -23,8 +23,22 @@ export type Process = {
 /** A temporary data folder, removed after the test. */
 export function dataFolder(t: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-data-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(async () => {
+    await endProcesses(t)
+    rmSync(folder, { recursive: true, force: true })
+  })
   return folder
+}
+
+const startedBy = new WeakMap<TestContext, ChildProcess[]>()
+
+/** Hooks run in the order of their registration, and a folder cannot be removed while a process writes to it. */
+async function endProcesses(t: TestContext): Promise<void> {
+  for (const child of startedBy.get(t) ?? []) {
+    if (child.exitCode !== null || child.signalCode !== null) continue
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+  }
 }
 
 /** Runs a program of this repository, or of a copy, on free ports; it is killed after the test. */
@@ -50,7 +64,8 @@ export function run(
       printed += chunk
     })
   const ended = once(child, 'exit')
-  t.after(() => child.kill('SIGKILL'))
+  startedBy.set(t, [...(startedBy.get(t) ?? []), child])
+  t.after(() => endProcesses(t))
 
   async function address(service: string): Promise<string> {
     for (;;) {

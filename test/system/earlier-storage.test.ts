@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { globSync, readFileSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { until } from '@quintet/chassis/testing'
+import { call, dataFolder, run } from './processes.ts'
+
+/**
+ * The folder `earlier-storage` has the embedded databases of an earlier version, as SQL: rows of every service; orders that
+ * were stored, one that waits in the queue, and a dead letter. They stand for the data of users, so they never change.
+ */
+const earlier = new URL('earlier-storage/', import.meta.url)
+
+/** The key that the private keys in it are encrypted with. */
+const CERTIFICATES_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
+
+test('GUIDs that an earlier version stored keep their users and expiries, and those that have expired are gone', async (t) => {
+  const { read } = await startOn(t, restore(t), 'guid')
+  const guid = { guid: '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A', user: 'ada lovelace', expire: '253402300799' }
+  assert.deepEqual(await read(`/guid/${guid.guid}`), guid)
+  assert.deepEqual(membersOf(await read('/guids'), 'user'), ['ada lovelace', 'Ελένη', 'async'])
+  assert.deepEqual(membersOf(await read('/guids?user=%CE%95%CE%BB%CE%AD%CE%BD%CE%B7'), 'guid'), [
+    '0000000000004000800000000000000A',
+  ])
+})
+
+test('Accounts of an earlier version keep their balances, orders and ledgers', async (t) => {
+  const { read } = await startOn(t, restore(t), 'brokerage')
+  assert.deepEqual(await read('/accounts/1'), {
+    id: 1,
+    cash: 929.123456,
+    issuers: [{ issuer_name: 'AAPL', total_shares: 1, share_price: 90.123456, average_cost: 80.5 }],
+  })
+  assert.deepEqual(membersOf(await read('/accounts/1/ledger'), 'amount'), [1000, -161, 90.123456])
+  assert.deepEqual(membersOf(await read('/accounts/1/orders'), 'status'), ['accepted', 'refused', 'accepted'])
+  assert.deepEqual(await read('/accounts/2'), { id: 2, cash: 0.000001, issuers: [] })
+})
+
+test('Users of an earlier version log in with their passwords, and their certificates can be read and changed', async (t) => {
+  const { gateway, read } = await startOn(t, restore(t), 'certificates')
+  for (const [id, email] of [
+    [1, 'ADA@example.com'],
+    [9, 'Amélie@example.com'],
+    [10, 'grace.hopper@example.com'],
+  ])
+    assert.deepEqual(
+      (await call('POST', `${gateway}/users/login`, { email, password: `password ${id}` }))?.body,
+      {
+        id,
+      },
+    )
+  assert.deepEqual(await read('/users/3'), undefined)
+  const path = '/users/1/certificates'
+  assert.deepEqual(await read(`${path}/1`), { id: 1, active: false, body: 'test body' })
+  assert.deepEqual(membersOf(await read('/certificates'), 'id'), [2])
+  assert.deepEqual(membersOf(await read(`${path}/1/notifications`), 'event'), ['certificate.active_changed'])
+  assert.equal((await call('PATCH', `${gateway}${path}/2`, { active: true }))?.status, 202)
+})
+
+test('Movies of an earlier version are found by their ids and their titles', async (t) => {
+  const { read } = await startOn(t, restore(t), 'inventory')
+  assert.equal(membersOf(await read('/api/movies'), 'id').length, 13)
+  assert.deepEqual(await read('/api/movies/4'), { id: 4, title: 'Straße', description: 'Changed.' })
+  assert.deepEqual(membersOf(await read('/api/movies?title=100%25%20_PLAIN_!'), 'id'), [12])
+})
+
+test('Orders of an earlier version are read, its waiting message becomes an order, and its dead letter stays', async (t) => {
+  const folder = restore(t)
+  const { read } = await startOn(t, folder, 'billing')
+  await until(async () => membersOf(await read('/api/orders'), 'id').length === 3)
+  assert.deepEqual(membersOf(await read('/api/orders'), 'total_amount'), ['180', '55.25', '9.99'])
+  const shown = run(t, ['quintet.ts', 'queue', 'show', 'billing_queue.dead'], { DATA_DIR: folder })
+  await once(shown.child, 'close')
+  assert.match(shown.output(), /poison-1/)
+})
+
+/** A data folder with the earlier storage. */
+function restore(t: TestContext): string {
+  const folder = dataFolder(t)
+  for (const file of globSync('*.sql', { cwd: earlier })) {
+    const database = new DatabaseSync(join(folder, `${basename(file, '.sql')}.db`))
+    database.exec(readFileSync(new URL(file, earlier), 'utf8'))
+    database.close()
+  }
+  return folder
+}
+
+/** Starts a service on a data folder, and the gateway; `read` gets the body of a resource if there is one. */
+async function startOn(t: TestContext, DATA_DIR: string, service: string) {
+  const words = ['quintet.ts', 'start', 'gateway', service]
+  const gateway = await run(t, words, { DATA_DIR, CERTIFICATES_KEY }).address('gateway')
+
+  async function read(path: string): Promise<unknown> {
+    const response = await call('GET', `${gateway}${path}`)
+    return response?.status === 200 ? response.body : undefined
+  }
+
+  return { gateway, read }
+}
+
+/** One member of each row. */
+function membersOf(rows: unknown, member: string): unknown[] {
+  assert.ok(Array.isArray(rows))
+  return rows.map((row) => row[member])
+}

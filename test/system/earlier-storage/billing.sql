@@ -1,0 +1,16 @@
+pragma foreign_keys = off;
+begin;
+CREATE TABLE "kysely_migration" ("name" varchar(255) not null primary key, "timestamp" varchar(255) not null);
+CREATE TABLE "kysely_migration_lock" ("id" varchar(255) not null primary key, "is_locked" integer default 0 not null);
+CREATE TABLE "orders" ("id" integer primary key autoincrement, "user_id" varchar(20) not null, "number_of_items" bigint not null, "total_amount" varchar(22) not null);
+CREATE INDEX "orders_user" on "orders" ("user_id", "id");
+CREATE TABLE "inbox" ("message_id" varchar(255) not null primary key, "order_id" bigint not null references "orders" ("id"));
+insert into "kysely_migration" ("name", "timestamp") values ('0001-create-order', '2026-11-29T08:30:51.923Z');
+insert into "kysely_migration_lock" ("id", "is_locked") values ('migration_lock', 0);
+insert into "orders" ("id", "user_id", "number_of_items", "total_amount") values (1, '3', 5, '180');
+insert into "orders" ("id", "user_id", "number_of_items", "total_amount") values (2, '20', 99, '55.25');
+insert into "inbox" ("message_id", "order_id") values ('01a2266d-b164-7500-9f54-5c71f2a07836', 1);
+insert into "inbox" ("message_id", "order_id") values ('7d2203cd-8abb-84c8-ad7c-c853ce3eeefe', 2);
+delete from "sqlite_sequence";
+insert into "sqlite_sequence" ("name", "seq") values ('orders', 2);
+commit;
