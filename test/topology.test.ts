@@ -53,7 +53,8 @@ for (const name of serviceNames) {
 
   test(`services/${name}/src/config.ts has the port and the storage of the topology`, () => {
     assert.equal(settingOf(name, portSetting(name)), String(port))
-    for (const setting of Object.values(storage)) assert.ok(settingOf(name, setting), setting)
+    const embedded = settingsOf(name).filter(({ value }) => /^(sqlite|memory):/.test(value))
+    assert.deepEqual(embedded.map((one) => one.name).sort(), Object.values(storage).sort())
     if (storage.database === undefined) return
     assert.equal(storage.database, `${name.toUpperCase()}_DATABASE_URL`)
     assert.equal(settingOf(name, storage.database), `sqlite:data/${name}.db`)
@@ -61,6 +62,19 @@ for (const name of serviceNames) {
     const accepted = allEngines.filter((engine) => new RegExp(pattern ?? '^$').test(`${engine}:`))
     assert.deepEqual(accepted.sort(), [...engines].sort())
   })
+
+  if (databaseName !== undefined)
+    for (const [file, line] of [
+      ['deploy/compose.yaml', `^  ${storage.database}: (?<engine>\\w+)://.+/${databaseName}(\\?.*)?$`],
+      ['docs/operating.md', `^\\| \`${storage.database}\` .*\`(?<engine>\\w+)://[^\`]*/${databaseName}[?\`]`],
+    ] as const)
+      test(`${file} has the database of ${name} by its name, on one of its engines`, () => {
+        const { engine } = new RegExp(line, 'm').exec(read(file))?.groups ?? {}
+        assert.ok(
+          engines.some((one) => one === engine),
+          `${storage.database} on ${engine}`,
+        )
+      })
 
   test(`services/${name}/README.md has a row for each setting, with its port and its database`, () => {
     const readme = read(`services/${name}/README.md`)

@@ -24,11 +24,9 @@ export async function createBillingApp(
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('billing', config, given)
   const { clock, logger, metrics } = parts
-  const [database, queue] = await Promise.all([
-    openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations }),
-    openQueue(config.QUEUE_URL, { clock }),
-  ])
+  const database = await openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations })
   opened.defer(database.close)
+  const queue = await openQueue(config.QUEUE_URL, { clock })
   opened.defer(queue.close)
   const orders = createOrderStore(database)
   const app = await createApp({

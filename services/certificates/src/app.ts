@@ -37,18 +37,16 @@ export async function createCertificatesApp(
   const { clock, logger, metrics } = parts
   const receiver = receiverOf(config)
   const keyring = loadKeyring(config)
-  const [storage, queue] = await Promise.all([
-    openStorage<CertificatesTables>(opened, {
-      name: 'certificates',
-      databaseUrl: config.CERTIFICATES_DATABASE_URL,
-      cacheUrl: config.CACHE_URL,
-      migrations,
-      ...parts,
-    }),
-    openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock }),
-  ])
-  opened.defer(queue.close)
+  const storage = await openStorage<CertificatesTables>(opened, {
+    name: 'certificates',
+    databaseUrl: config.CERTIFICATES_DATABASE_URL,
+    cacheUrl: config.CACHE_URL,
+    migrations,
+    ...parts,
+  })
   const { database } = storage
+  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock })
+  opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, logger)
   await keyCheck.atStart()
   const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock })

@@ -24,11 +24,9 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('guid', config, given)
   const { clock, logger, metrics } = parts
-  const [storage, queue] = await Promise.all([
-    openStorage(config.GUID_DATABASE_URL),
-    openStreamQueue(config.EVENTS_URL, { clock }),
-  ])
+  const storage = await openStorage(config.GUID_DATABASE_URL)
   opened.defer(storage.close)
+  const queue = await openStreamQueue(config.EVENTS_URL, { clock })
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock,
