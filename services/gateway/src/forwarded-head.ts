@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
-import { headerField, nominatedFields } from './http1/header-fields.ts'
+import { headerField, connectionOptions } from './http1/header-fields.ts'
 
 /**
  * What the services admit, whatever they count of a head: Node counts less than its bytes, and drops fields beyond 2,000
@@ -44,7 +44,7 @@ function headTooLarge(): AppError {
 }
 
 function forwardedFields({ rawHeaders, headers }: IncomingMessage): string {
-  const nominated = nominatedFields(headers.connection)
+  const { nominated } = connectionOptions(headers.connection)
   let kept = ''
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const rawName = rawHeaders[at] ?? ''

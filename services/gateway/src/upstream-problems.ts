@@ -45,6 +45,8 @@ export function exchangeFailed(service: string, failure: ExchangeError): AppErro
         `The ${service} service closed the connection before it responded. ${unknownOutcome}`,
         options,
       )
+    case 'internal':
+      return new AppError('internal', 'The gateway could not pass on the response.', options)
     case 'malformed':
       return new AppError(
         'bad_gateway',

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Socket } from 'node:net'
+import { PassThrough, Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
@@ -15,7 +16,7 @@ const get = { method: 'GET', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', body: un
 async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void = () => {}, answer = okay) {
   const sockets: Socket[] = []
   const url = await startRawUpstream(t, (socket) => {
-    const number = String(sockets.push(socket))
+    const number = String(sockets.push(socket)).slice(-2)
     socket.on('data', () => {
       socket.write(answer.replace('ok', number.padStart(2)))
       onAnswered(socket)
@@ -26,8 +27,18 @@ async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void 
   t.after(client.close)
   const ask = (isFresh = false) =>
     new Promise<number>((resolve, reject) => {
-      const onHead = (_head: unknown, whole: string | undefined) => resolve(Number(whole))
-      client.send(get, { onHead, onBody() {}, onEnd() {}, onFailure: reject }, isFresh)
+      let body = ''
+      const listener = {
+        onHead: (_head: unknown, whole: string | undefined) => {
+          if (whole !== undefined) resolve(Number(whole))
+        },
+        onBody: (chunk: Buffer) => {
+          body += chunk.toString()
+        },
+        onEnd: () => resolve(Number(body)),
+        onFailure: reject,
+      }
+      client.send(get, listener, isFresh)
     })
   return { ask, client, clock, sockets }
 }
@@ -61,6 +72,13 @@ test('A connection that was idle too long is closed instead of reused', async (t
   )
 })
 
+test('Of very many connections that become idle, 256 are kept', async (t) => {
+  const { ask, sockets } = await createWorld(t)
+  await Promise.all(Array.from({ length: 300 }, () => ask()))
+  await arrived()
+  assert.equal(sockets.filter(({ readyState }) => readyState === 'open').length, 256)
+})
+
 test('A connection that the service has closed is not reused', async (t) => {
   const { ask } = await createWorld(t, (socket) => socket.end())
   assert.equal(await ask(), 1)
@@ -73,6 +91,27 @@ test('A connection is not reused after a response with close or of HTTP/1.0, eve
     const { ask } = await createWorld(t, () => {}, answer)
     assert.deepEqual([await ask(), await ask()], [1, 2])
   }
+})
+
+test('A connection is not reused after a response that ends with it', async (t) => {
+  const { ask } = await createWorld(t, (socket) => socket.end(), 'HTTP/1.1 200 OK\r\n\r\nok')
+  for (let number = 1; number <= 20; number += 1) assert.equal(await ask(), number)
+})
+
+test('A connection is not reused for longer than the service says that it stays open', async (t) => {
+  const { ask, clock } = await createWorld(t, () => {}, okay.replace('\r\n', '\r\nKeep-Alive: timeout=3\r\n'))
+  assert.equal(await ask(), 1)
+  clock.advance(2_000)
+  assert.equal(await ask(), 1)
+  clock.advance(2_001)
+  assert.equal(await ask(), 2)
+})
+
+test('A connection is not reused if the clock was set back', async (t) => {
+  const { ask, clock } = await createWorld(t)
+  assert.equal(await ask(), 1)
+  clock.advance(-1)
+  assert.equal(await ask(), 2)
 })
 
 test('Bytes that arrive before a request was sent are never taken for its response', async (t) => {
@@ -101,10 +140,12 @@ test('Closing the client closes its connections', async (t) => {
 
 async function createConnection(
   t: TestContext,
-  onData: (socket: Socket) => void,
+  onData: (socket: Socket, data: Buffer | string) => void,
   { timeoutMs } = { timeoutMs: 1_000 },
 ) {
-  const url = new URL(await startRawUpstream(t, (socket) => socket.on('data', () => onData(socket))))
+  const url = new URL(
+    await startRawUpstream(t, (socket) => socket.on('data', (data) => onData(socket, data))),
+  )
   const freed: unknown[] = []
   const connection = createHttpConnection({
     host: url.hostname,
@@ -176,4 +217,49 @@ test('The timeout of a service begins with the request, however long the connect
   await exchange()
   await new Promise((resolve) => setTimeout(resolve, 600))
   await exchange()
+})
+
+test('A connection is not reused while a part of the request has not been sent', async (t) => {
+  const { connection, freed } = await createConnection(t, (socket) => {
+    if (socket.isPaused()) return
+    socket.pause()
+    socket.write(okay)
+  })
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 50000000\r\n\r\n'
+  const body = Readable.from([Buffer.alloc(50_000_000)])
+  await new Promise<void>((resolve, reject) => {
+    const onHead = () => resolve()
+    const listener = { onHead, onBody() {}, onEnd() {}, onFailure: reject }
+    connection.send({ method: 'POST', head, body, isChunked: false }, listener)
+  })
+  assert.equal(freed.length, 0)
+})
+
+test('A part of a body without bytes does not end the body', async (t) => {
+  let received = ''
+  const { connection } = await createConnection(t, (socket, data) => {
+    received += String(data)
+    if (received.endsWith('\r\n0\r\n\r\n')) socket.write(okay)
+  })
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const body = new PassThrough({ objectMode: true })
+  for (const part of ['one', '', 'two']) body.write(Buffer.from(part))
+  body.end()
+  await new Promise<void>((resolve, reject) => {
+    const listener = { onHead: () => resolve(), onBody() {}, onEnd() {}, onFailure: reject }
+    connection.send({ method: 'POST', head, body, isChunked: true }, listener)
+  })
+  assert.equal(received.slice(head.length), '3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n')
+})
+
+test('An error of the listener is not reported as a malformed response', async (t) => {
+  const { connection, freed } = await createConnection(t, (socket) => socket.write(okay))
+  const cause = new Error('broken')
+  const failure = await new Promise<ExchangeError>((resolve) => {
+    const onHead = () => {
+      throw cause
+    }
+    connection.send(get, { onHead, onBody() {}, onEnd() {}, onFailure: resolve })
+  })
+  assert.deepEqual([failure.fault, failure.cause, freed.length], ['internal', cause, 0])
 })

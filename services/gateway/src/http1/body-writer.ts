@@ -11,6 +11,8 @@ export function createBodyWriter(socket: Socket, onProgress: () => void) {
 
   function writeChunk(chunk: Buffer): void {
     onProgress()
+    // A chunk without data would be the last chunk.
+    if (chunk.length === 0) return
     const hasRoom = isChunked ? writeChunked(chunk) : socket.write(chunk)
     if (!hasRoom) body?.pause()
   }
@@ -38,19 +40,24 @@ export function createBodyWriter(socket: Socket, onProgress: () => void) {
   }
 
   return {
-    /** Writes this body, with the chunked coding if its length is unknown. */
-    write(from: Readable, inChunks: boolean): void {
+    /** Writes this head and body, with the chunked coding if the length of the body is unknown. */
+    write(head: string, from: Readable, inChunks: boolean): void {
       body = from
       isChunked = inChunks
       from.on('data', writeChunk)
       from.on('end', endBody)
+      // The part of the body that has arrived is read in this turn, and sent together with the head.
+      socket.cork()
+      socket.write(head, 'latin1')
+      process.nextTick(() => socket.uncork())
     },
     /**
      * Stops writing the body. The rest is read and discarded: otherwise the client's next request on the same connection
      * would never be seen.
      */
     release,
-    isWriting: () => body !== undefined,
+    /** Whether all of the body has left this process. */
+    isDone: () => body === undefined && socket.writableLength === 0,
     /** Whether the body is incomplete only because the client has not sent the rest yet. */
     isWaitingForClient: () => body !== undefined && !socket.writableNeedDrain,
   }

@@ -1,3 +1,4 @@
+import { headerField, isFieldValue } from './header-fields.ts'
 import { MalformedResponse } from './response-head.ts'
 
 const limits = { lineBytesMax: 1_024, trailerBytesMax: 16_384 }
@@ -6,7 +7,7 @@ type Phase = 'size' | 'data' | 'data-end' | 'trailer'
 
 export type ChunkedDecoder = ReturnType<typeof createChunkedDecoder>
 
-/** A strict decoder of the chunked transfer coding (RFC 9112, 7.1). Chunk extensions and trailers are dropped. */
+/** A strict decoder of the chunked transfer coding (RFC 9112, 7.1). Chunk extensions and trailers are checked and dropped. */
 export function createChunkedDecoder(onData: (data: Buffer) => void, onEnd: () => void) {
   let phase: Phase = 'size'
   /** Bytes of the chunk still to come. */
@@ -51,8 +52,7 @@ export function createChunkedDecoder(onData: (data: Buffer) => void, onEnd: () =
       onEnd()
     } else {
       trailerBytes += complete.length
-      if (trailerBytes > limits.trailerBytesMax)
-        throw new MalformedResponse('The trailers are larger than 16 KiB.')
+      checkTrailer(complete, trailerBytes)
     }
   }
 
@@ -70,8 +70,24 @@ export function createChunkedDecoder(onData: (data: Buffer) => void, onEnd: () =
   }
 }
 
+/** The size and its extensions, without the white space that no sender may generate (RFC 9112, 7.1.1). */
+const chunkLine =
+  /^([\da-f]{1,8})(?:;[\w!#$%&'*+\-.^`|~]+(?:=(?:[\w!#$%&'*+\-.^`|~]+|"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"))?)*$/i
+
 function chunkSize(line: string): number {
-  const [, digits] = /^([\da-f]{1,8})(?:[\t ]*;[\t\x20-\x7e\x80-\xff]*)?$/i.exec(line) ?? []
-  if (digits === undefined) throw new MalformedResponse('The size of a chunk is not a number.')
+  const [, digits] = chunkLine.exec(line) ?? []
+  if (digits === undefined)
+    throw new MalformedResponse('The line before a chunk is not a size with extensions.')
   return Number.parseInt(digits, 16)
+}
+
+/** A trailer is a header field, but cannot change the length of the body that it follows (RFC 9110, 6.5.1). */
+function checkTrailer(line: string, bytes: number): void {
+  if (bytes > limits.trailerBytesMax) throw new MalformedResponse('The trailers are larger than 16 KiB.')
+  const colon = line.indexOf(':')
+  const field = colon < 0 ? undefined : headerField(line.slice(0, colon))
+  if (field === undefined || !isFieldValue(line.slice(colon + 1)))
+    throw new MalformedResponse('A line of the trailers is not a header field.')
+  if (field.name === 'content-length' || field.name === 'transfer-encoding')
+    throw new MalformedResponse('A trailer states the length of the body.')
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import type { StartTimer } from './exchange-timer.ts'
 import type { ExchangeListener, HttpConnection, UpstreamRequest } from './connection.ts'
 import { createHttpConnection } from './connection.ts'
 
@@ -6,6 +7,8 @@ export type HttpClientOptions = {
   readonly url: URL
   readonly timeoutMs: number
   readonly clock: Clock
+  /** Other timers than Node's, for tests. */
+  readonly startTimer?: StartTimer
 }
 
 const limits = {
@@ -14,6 +17,8 @@ const limits = {
   stallTimeoutMs: 30_000,
   /** Less than the 5 s after which many servers close an idle connection, so that no request meets the close. */
   idleMsMax: 4_000,
+  /** Connections in use are as many as the requests that the caller has in flight. */
+  idleConnectionsMax: 256,
 }
 
 export type HttpClient = ReturnType<typeof createHttpClient>
@@ -22,10 +27,14 @@ export type HttpClient = ReturnType<typeof createHttpClient>
  * An HTTP/1.1 client with keep-alive connections to one upstream, one exchange at a time on each. It is used instead of
  * undici for its CPU cost: 25 us per hop against 43 us (docs/decisions/0006).
  */
-export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
+export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeout }: HttpClientOptions) {
   const all = new Set<HttpConnection>()
   // Last in, first out, so that connections which are no longer needed become idle and close.
-  const idle: { readonly connection: HttpConnection; readonly sinceMs: number }[] = []
+  const idle: {
+    readonly connection: HttpConnection
+    readonly sinceMs: number
+    readonly idleMsMax: number
+  }[] = []
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 80),
@@ -33,8 +42,11 @@ export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
     timeoutMs,
     stallTimeoutMs: limits.stallTimeoutMs,
     readBuffer: Buffer.allocUnsafeSlow(limits.readBufferBytes),
-    onFree(connection: HttpConnection): void {
-      idle.push({ connection, sinceMs: clock.now() })
+    startTimer,
+    onFree(connection: HttpConnection, keepAliveMs: number): void {
+      const idleMsMax = Math.min(keepAliveMs, limits.idleMsMax)
+      if (idle.length >= limits.idleConnectionsMax) connection.destroy()
+      else idle.push({ connection, sinceMs: clock.now(), idleMsMax })
     },
     onClose(connection: HttpConnection): void {
       all.delete(connection)
@@ -44,11 +56,12 @@ export function createHttpClient({ url, timeoutMs, clock }: HttpClientOptions) {
   }
 
   function reuseIdle(): HttpConnection | undefined {
-    const kept = idle.pop()
-    if (kept === undefined) return undefined
-    if (clock.now() - kept.sinceMs <= limits.idleMsMax) return kept.connection
-    // It was the most recently used, so the others are too old as well.
-    for (const { connection } of [kept, ...idle.splice(0)]) connection.destroy()
+    for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
+      const idleMs = clock.now() - kept.sinceMs
+      // A clock that was set back says nothing about how long the connection was idle.
+      if (idleMs >= 0 && idleMs <= kept.idleMsMax) return kept.connection
+      kept.connection.destroy()
+    }
     return undefined
   }
 

@@ -1,8 +1,11 @@
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import type { ResponseHead, ResponseListener } from './response-parser.ts'
-import { createResponseParser } from './response-parser.ts'
 import { createBodyWriter } from './body-writer.ts'
+import { createExchangeTimer } from './exchange-timer.ts'
+import type { StartTimer } from './exchange-timer.ts'
+import { MalformedResponse, createResponseParser } from './response-parser.ts'
+import type { ResponseHead, ResponseListener } from './response-parser.ts'
 
 /** A request to an upstream. */
 export type UpstreamRequest = {
@@ -14,8 +17,11 @@ export type UpstreamRequest = {
   readonly isChunked: boolean
 }
 
-/** Why an exchange failed. `stalled` is the client's fault: it stopped reading or sending. */
-export type ExchangeFailure = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled'
+/**
+ * Why an exchange failed. `stalled` is the client's fault: it stopped reading or sending. `internal` is an error of the
+ * listener, and nobody's fault but ours.
+ */
+export type ExchangeFailure = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled' | 'internal'
 
 export class ExchangeError extends Error {
   readonly fault: ExchangeFailure
@@ -43,8 +49,10 @@ export type ConnectionOptions = {
   readonly stallTimeoutMs: number
   /** Shared by all connections: each read is consumed or copied before the next. */
   readonly readBuffer: Buffer
-  /** The connection can be used for another request. */
-  onFree(connection: HttpConnection): void
+  /** Other timers than Node's, for tests. */
+  readonly startTimer?: StartTimer
+  /** The connection can be used for another request, after this time idle at the most. */
+  onFree(connection: HttpConnection, keepAliveMs: number): void
   /** The connection has been closed; may be called more than once. */
   onClose(connection: HttpConnection): void
 }
@@ -62,73 +70,23 @@ export type HttpConnection = {
 
 /** One keep-alive connection to an upstream, with one exchange at a time on it. */
 export function createHttpConnection(options: ConnectionOptions): HttpConnection {
-  const { timeoutMs } = options
   const parser = createResponseParser({ onHead, onBody, onEnd })
+  const socket = openSocket(options, onRead)
+  const timer = createExchangeTimer(socket, options, onTimeout)
+  const bodyWriter = createBodyWriter(socket, timer.refresh)
   let listener: ExchangeListener | undefined
-  let isConnected = false
   let isReused = false
-  let isPaused = false
-  let timer = setTimeout(onTimeout, options.connectTimeoutMs)
+  socket.on('error', (error) => fail(timer.isConnecting() ? 'refused' : 'reset', error))
+  socket.on('end', () => parser.close() || fail('reset'))
+  socket.on('close', () => fail('reset'))
 
-  const socket = connect({
-    host: options.host,
-    port: options.port,
-    noDelay: true,
-    onread: { buffer: options.readBuffer, callback: onRead },
-  })
-  socket.on('connect', onConnect)
-  socket.on('error', (error) => fail(isConnected ? 'reset' : 'refused', error))
-  socket.on('end', onSocketEnd)
-  socket.on('close', onClose)
-  const bodyWriter = createBodyWriter(socket, refreshTimer)
-
-  const connection: HttpConnection = {
-    send(request, to) {
-      listener = to
-      parser.begin(request.method)
-      refreshTimer()
-      if (request.body === undefined) socket.write(request.head, 'latin1')
-      else sendWithBody(request, request.body)
-    },
-    pause(from) {
-      if (listener !== from || isPaused) return
-      isPaused = true
-      restartTimer(options.stallTimeoutMs)
-    },
-    resume(from) {
-      if (listener !== from || !isPaused) return
-      continueReading()
-      socket.resume()
-    },
-    abort(from) {
-      if (listener !== from) return
-      endExchange()
-      closeConnection()
-    },
-    destroy: closeConnection,
-  }
-  return connection
-
-  function sendWithBody(request: UpstreamRequest, body: Readable): void {
-    bodyWriter.write(body, request.isChunked)
-    // The part of the body that has arrived is read in this turn, and sent together with the head.
-    socket.cork()
-    socket.write(request.head, 'latin1')
-    process.nextTick(() => socket.uncork())
-  }
-
-  function onConnect(): void {
-    isConnected = true
-    restartTimer(timeoutMs)
-  }
-
-  function onRead(bytesRead: number): boolean {
+  function onRead(bytes: Buffer): boolean {
     try {
-      parser.push(options.readBuffer.subarray(0, bytesRead))
+      parser.push(bytes)
     } catch (error) {
-      fail('malformed', error)
+      fail(error instanceof MalformedResponse ? 'malformed' : 'internal', error)
     }
-    return !isPaused
+    return !timer.isPaused()
   }
 
   function onHead(head: ResponseHead, whole: string | undefined): void {
@@ -150,22 +108,22 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   /** A connection whose response ended before its request was sent completely cannot be reused. */
   function endReusableExchange(): void {
     if (listener === undefined) return
-    const isReusable = parser.isPersistent() && !bodyWriter.isWriting()
+    const isReusable = parser.isPersistent() && bodyWriter.isDone()
     endExchange()
     isReused = true
-    if (isReusable) options.onFree(connection)
+    if (isReusable) options.onFree(connection, parser.keepAliveMs())
     else closeConnection()
   }
 
   function endExchange(): void {
     listener = undefined
     bodyWriter.release()
-    if (isPaused) continueReading()
+    timer.resume()
   }
 
-  function continueReading(): void {
-    isPaused = false
-    restartTimer(timeoutMs)
+  function onTimeout(): void {
+    const isClientLate = timer.isPaused() || (!timer.isConnecting() && bodyWriter.isWaitingForClient())
+    fail(isClientLate ? 'stalled' : 'timeout')
   }
 
   function fail(fault: ExchangeFailure, cause?: unknown): void {
@@ -181,27 +139,37 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     socket.destroy()
   }
 
-  function onTimeout(): void {
-    const isClientLate = isPaused || (isConnected && bodyWriter.isWaitingForClient())
-    fail(isClientLate ? 'stalled' : 'timeout')
+  const connection: HttpConnection = {
+    send({ method, head, body, isChunked }, to) {
+      listener = to
+      parser.begin(method)
+      timer.refresh()
+      if (body === undefined) socket.write(head, 'latin1')
+      else bodyWriter.write(head, body, isChunked)
+    },
+    pause(from) {
+      if (listener === from) timer.pause()
+    },
+    resume(from) {
+      if (listener !== from || !timer.isPaused()) return
+      timer.resume()
+      socket.resume()
+    },
+    abort(from) {
+      if (listener !== from) return
+      endExchange()
+      closeConnection()
+    },
+    destroy: closeConnection,
   }
+  return connection
+}
 
-  function onSocketEnd(): void {
-    if (!parser.close()) fail('reset')
-  }
-
-  function onClose(): void {
-    clearTimeout(timer)
-    fail('reset')
-  }
-
-  /** Until the connection is established, the timer is its connect timeout. */
-  function refreshTimer(): void {
-    if (isConnected) timer.refresh()
-  }
-
-  function restartTimer(ms: number): void {
-    clearTimeout(timer)
-    timer = setTimeout(onTimeout, ms)
-  }
+/** Connects; `onRead` gets the bytes in a buffer that the next read overwrites, and returns whether to read on. */
+function openSocket(
+  { host, port, readBuffer }: ConnectionOptions,
+  onRead: (bytes: Buffer) => boolean,
+): Socket {
+  const callback = (bytesRead: number) => onRead(readBuffer.subarray(0, bytesRead))
+  return connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback } })
 }

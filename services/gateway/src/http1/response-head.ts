@@ -1,4 +1,4 @@
-import { headerField, nominatedFields } from './header-fields.ts'
+import { connectionOptions, headerField, isFieldValue, trimBlanks } from './header-fields.ts'
 
 /** The head of a response, without its hop-by-hop fields. */
 export type ResponseHead = {
@@ -13,57 +13,72 @@ export type Framing =
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' | 'until-close' }
 
-export type ParsedHead = ResponseHead & { readonly framing: Framing; readonly isPersistent: boolean }
+export type ParsedHead = ResponseHead & {
+  readonly framing: Framing
+  /** How long the connection may be idle after this response and then be used again; 0 if it ends with the response. */
+  readonly keepAliveMs: number
+}
 
 /** The bytes are not a valid HTTP/1.1 response, or one whose length is ambiguous. */
 export class MalformedResponse extends Error {}
 
-const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/
-/** Control characters, bare CR and bare LF, after which some parsers would begin another field. */
-const invalidCharacter = /[^\t\x20-\x7e\x80-\xff]/
+/** The space after the status is required even if there is no reason (RFC 9112, 4). */
+const statusLine = /^HTTP\/1\.([01]) ([1-5]\d\d) ([\t\x20-\x7e\x80-\xff]*)$/
 
 /** Parses the text up to `end`, where the empty line begins. */
 export function parseHead(text: string, end: number, method: string): ParsedHead {
   const firstEnd = text.indexOf('\r\n')
-  const [, minor, status = '', reason = ''] = statusLine.exec(text.slice(0, firstEnd)) ?? []
+  const [, minor, digits = '', reason = ''] = statusLine.exec(text.slice(0, firstEnd)) ?? []
   if (minor === undefined) throw new MalformedResponse('The first line is not a status line of HTTP/1.1.')
+  const status = Number(digits)
   const fields = parseFields(text, firstEnd + 2, end + 2)
+  const { isClose, nominated } = connectionOptions(fields.connection)
+  const framing = framingOf(fields, method, status, minor)
+  const isPersistent = minor === '1' && !isClose && framing.kind !== 'until-close'
   return {
-    status: Number(status),
+    status,
     reason,
-    headers: fields.headers,
-    framing: framingOf(fields, method, Number(status), minor),
-    isPersistent: minor === '1' && !/(?:^|,)\s*close\s*(?:,|$)/i.test(fields.connection ?? ''),
+    headers: nominated === undefined ? fields.headers : withoutNominated(fields.headers, nominated),
+    framing,
+    keepAliveMs: isPersistent ? keepAliveMs(fields.keepAlive) : 0,
   }
 }
 
 type Fields = {
   readonly headers: string[]
   connection: string | undefined
+  keepAlive: string | undefined
   length: string | undefined
   coding: string | undefined
 }
 
 function parseFields(text: string, start: number, end: number): Fields {
-  const fields: Fields = { headers: [], connection: undefined, length: undefined, coding: undefined }
+  const fields: Fields = {
+    headers: [],
+    connection: undefined,
+    keepAlive: undefined,
+    length: undefined,
+    coding: undefined,
+  }
   for (let at = start; at < end; ) {
     const lineEnd = text.indexOf('\r\n', at)
     const colon = text.indexOf(':', at)
     const rawName = text.slice(at, colon)
     const field = colon < 0 || colon > lineEnd ? undefined : headerField(rawName)
-    const value = trimmed(text, colon + 1, lineEnd)
-    if (field === undefined || invalidCharacter.test(value))
+    const value = trimBlanks(text, colon + 1, lineEnd)
+    if (field === undefined || !isFieldValue(value))
       throw new MalformedResponse('A line of the head is not a header field.')
     if (!field.isHopByHop) fields.headers.push(rawName, value)
     recordFraming(fields, field.name, value)
     at = lineEnd + 2
   }
-  return withoutNominated(fields)
+  return fields
 }
 
 function recordFraming(fields: Fields, name: string, value: string): void {
   if (name === 'content-length') fields.length = rejectRepeated(fields.length, value)
   else if (name === 'transfer-encoding') fields.coding = rejectRepeated(fields.coding, value)
+  else if (name === 'keep-alive') fields.keepAlive = value
   else if (name === 'connection')
     fields.connection = fields.connection === undefined ? value : `${fields.connection}, ${value}`
 }
@@ -74,29 +89,13 @@ function rejectRepeated(before: string | undefined, value: string): string {
   return value
 }
 
-/** Removes spaces and tabs at both ends; `trim` would also remove bytes that are significant in other encodings. */
-function trimmed(text: string, start: number, end: number): string {
-  let first = start
-  let last = end
-  while (first < last && isBlank(text.charCodeAt(first))) first += 1
-  while (last > first && isBlank(text.charCodeAt(last - 1))) last -= 1
-  return text.slice(first, last)
-}
-
-function isBlank(code: number): boolean {
-  return code === 0x20 || code === 0x09
-}
-
 /** Content-Length is kept even if `Connection` names it: the client needs it. */
-function withoutNominated(fields: Fields): Fields {
-  const nominated = nominatedFields(fields.connection)
-  if (nominated === undefined) return fields
-  const { headers } = fields
+function withoutNominated(headers: readonly string[], nominated: ReadonlySet<string>): string[] {
   const isKept = (rawName: string) => {
     const name = rawName.toLowerCase()
     return name === 'content-length' || !nominated.has(name)
   }
-  return { ...fields, headers: headers.filter((_, at) => isKept(headers[at - (at % 2)] ?? '')) }
+  return headers.filter((_, at) => isKept(headers[at - (at % 2)] ?? ''))
 }
 
 /** How the length of the body is determined (RFC 9112, 6.3). */
@@ -105,7 +104,37 @@ function framingOf({ length, coding }: Fields, method: string, status: number, m
     throw new MalformedResponse('Content-Length is not a number.')
   if (coding !== undefined && (length !== undefined || minor === '0' || coding.toLowerCase() !== 'chunked'))
     throw new MalformedResponse('The transfer coding makes the length of the body ambiguous.')
-  if (method === 'HEAD' || status === 204 || status === 304) return { kind: 'length', bytes: 0 }
+  rejectContent(status, method, length, coding)
+  if (method === 'HEAD' || status < 200 || status === 204 || status === 304)
+    return { kind: 'length', bytes: 0 }
   if (coding !== undefined) return { kind: 'chunked' }
   return length === undefined ? { kind: 'until-close' } : { kind: 'length', bytes: Number(length) }
+}
+
+/**
+ * Rejects a body where there can be none, since parsers disagree on whether to read it: 1xx and 204 state no length (RFC 9110,
+ * 8.6; RFC 9112, 6.1), and 205 has no content but is framed as other responses are (RFC 9110, 15.3.6), so it states 0.
+ */
+function rejectContent(
+  status: number,
+  method: string,
+  length: string | undefined,
+  coding: string | undefined,
+): void {
+  const isStated = length !== undefined || coding !== undefined
+  if ((status < 200 || status === 204) && isStated)
+    throw new MalformedResponse(`A response of status ${status} states the length of a body.`)
+  if (status === 205 && method !== 'HEAD' && Number(length) !== 0)
+    throw new MalformedResponse('A response of status 205 does not state that it has no content.')
+}
+
+/** Taken from the time that the upstream states, since it may close the connection while a request is on its way. */
+const keepAliveMarginMs = 1_000
+
+/** How long the upstream keeps the connection open, according to its `Keep-Alive` field, if it states a time. */
+function keepAliveMs(field: string | undefined): number {
+  if (field === undefined) return Number.POSITIVE_INFINITY
+  const [, seconds] = /(?:^|[\t ,;])timeout=(\d{1,9})/i.exec(field) ?? []
+  if (seconds === undefined) return Number.POSITIVE_INFINITY
+  return Math.max(0, Number(seconds) * 1_000 - keepAliveMarginMs)
 }

@@ -1,5 +1,6 @@
 import { createChunkedDecoder } from './chunked-decoder.ts'
-import { MalformedResponse, parseHead } from './response-head.ts'
+import { createHeadReader } from './head-reader.ts'
+import { MalformedResponse } from './response-head.ts'
 import type { ParsedHead, ResponseHead } from './response-head.ts'
 
 export { MalformedResponse } from './response-head.ts'
@@ -13,12 +14,7 @@ export type ResponseListener = {
   onEnd(): void
 }
 
-const limits = {
-  headBytesMax: 16_384,
-  interimResponsesMax: 10,
-}
-
-type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'until-close'
+type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'until-close' | 'ended'
 
 export type ResponseParser = ReturnType<typeof createResponseParser>
 
@@ -27,61 +23,33 @@ export type ResponseParser = ReturnType<typeof createResponseParser>
  * such differences are how responses reach the wrong client.
  */
 export function createResponseParser(listener: ResponseListener) {
+  const heads = createHeadReader(startBody)
+  const chunks = createChunkedDecoder(
+    (data) => listener.onBody(data),
+    () => {
+      phase = 'ended'
+    },
+  )
   let phase: Phase = 'idle'
-  let method = 'GET'
   let hasBegun = false
-  let isPersistent = false
-  let interimResponses = 0
+  let keepAliveMs = 0
   /** Bytes of a body with a length still to come. */
   let remaining = 0
-  /** The part received of an incomplete head. */
-  let text = ''
-  const chunks = createChunkedDecoder((data) => listener.onBody(data), finish)
+  /** A response whose body arrived together with its head. */
+  let whole: { readonly head: ResponseHead; readonly body: string } | undefined
 
-  /** Parses a head as far as it has arrived, and the body if it is complete; returns the offset where parsing stopped. */
-  function parseHeadBytes(bytes: Buffer, offset: number): number {
-    const before = text.length
-    text += bytes.toString(
-      'latin1',
-      offset,
-      Math.min(bytes.length, offset + limits.headBytesMax + 4 - before),
-    )
-    const end = text.indexOf('\r\n\r\n', Math.max(0, before - 3))
-    if (end < 0) {
-      if (text.length > limits.headBytesMax) throw new MalformedResponse('The head is larger than 16 KiB.')
-      return bytes.length
-    }
-    const received = text
-    text = ''
-    const head = parseHead(received, end, method)
-    if (head.status < 200) skipInterim(head.status)
-    else startBody(head, received, end + 4, before + bytes.length - offset)
-    return phase === 'idle' ? bytes.length : offset + end + 4 - before
-  }
-
-  function skipInterim(status: number): void {
-    interimResponses += 1
-    if (status === 101 || interimResponses > limits.interimResponsesMax)
-      throw new MalformedResponse(`Unexpected interim response of status ${status}.`)
-  }
-
-  function startBody(head: ParsedHead, received: string, bodyStart: number, receivedBytes: number): void {
-    isPersistent = head.isPersistent
+  function startBody(head: ParsedHead, rest: string, restBytes: number): void {
     const { framing } = head
-    if (framing.kind === 'length') {
-      const bodyEnd = bodyStart + framing.bytes
-      if (bodyEnd < receivedBytes)
-        throw new MalformedResponse('There are bytes after the end of the response.')
-      if (bodyEnd === received.length) {
-        phase = 'idle'
-        listener.onHead(head, received.slice(bodyStart))
-        return
-      }
-      remaining = framing.bytes
-    }
+    keepAliveMs = head.keepAliveMs
     phase = framing.kind
-    if (phase === 'chunked') chunks.begin()
-    listener.onHead(head, undefined)
+    if (framing.kind === 'length') {
+      if (framing.bytes < restBytes) throw bytesAfterEnd()
+      remaining = framing.bytes
+      // `rest` is all that was received if it is as long as the body.
+      if (rest.length === framing.bytes) whole = { head, body: rest }
+    } else if (framing.kind === 'chunked') chunks.begin()
+    if (whole === undefined) listener.onHead(head, undefined)
+    else phase = 'ended'
   }
 
   /** Passes on the received part of a body with a length; returns the offset where it ends. */
@@ -90,7 +58,7 @@ export function createResponseParser(listener: ResponseListener) {
     remaining -= end - offset
     // Copied, since the next read overwrites the connection's buffer.
     listener.onBody(Buffer.from(bytes.subarray(offset, end)))
-    if (remaining === 0) finish()
+    if (remaining === 0) phase = 'ended'
     return end
   }
 
@@ -99,33 +67,39 @@ export function createResponseParser(listener: ResponseListener) {
     return bytes.length
   }
 
-  function finish(): void {
-    phase = 'idle'
-    listener.onEnd()
-  }
-
   function parseSome(bytes: Buffer, offset: number): number {
-    if (phase === 'head') return parseHeadBytes(bytes, offset)
+    if (phase === 'head') {
+      const headEnd = heads.read(bytes, offset)
+      return whole === undefined ? headEnd : bytes.length
+    }
     if (phase === 'length') return parseData(bytes, offset)
     if (phase === 'chunked') return chunks.decode(bytes, offset)
     if (phase === 'until-close') return parseUntilClose(bytes, offset)
-    throw new MalformedResponse('There are bytes after the end of the response.')
+    throw bytesAfterEnd()
+  }
+
+  /** Called once all bytes of a read are parsed: a response that is followed by other bytes in the same read is malformed. */
+  function finish(): void {
+    const ended = whole
+    phase = 'idle'
+    whole = undefined
+    if (ended === undefined) listener.onEnd()
+    else listener.onHead(ended.head, ended.body)
   }
 
   return {
     /** Expects the response to a request of this method. */
     begin(requestMethod: string): void {
-      method = requestMethod
+      heads.begin(requestMethod)
       phase = 'head'
       hasBegun = false
-      interimResponses = 0
-      text = ''
     },
     /** Parses the next bytes; throws MalformedResponse, after which the connection must be closed. */
     push(bytes: Buffer): void {
       hasBegun = true
       let offset = 0
       while (offset < bytes.length) offset = parseSome(bytes, offset)
+      if (phase === 'ended') finish()
     },
     /** The connection was closed; returns whether that was the end of the response. */
     close(): boolean {
@@ -136,6 +110,12 @@ export function createResponseParser(listener: ResponseListener) {
     /** Whether any byte of the response has arrived. */
     hasBegun: () => hasBegun,
     /** Whether the connection may be used for another request once the response has ended. */
-    isPersistent: () => isPersistent,
+    isPersistent: () => keepAliveMs > 0,
+    /** For how long it may be used again. */
+    keepAliveMs: () => keepAliveMs,
   }
+}
+
+function bytesAfterEnd(): MalformedResponse {
+  return new MalformedResponse('There are bytes after the end of the response.')
 }

@@ -1,0 +1,47 @@
+import type { Socket } from 'node:net'
+
+/** A timer of Node, or one that a test controls. */
+export type Timer = { refresh(): unknown; close(): unknown }
+
+/** Calls back once after this time, as `setTimeout` does. */
+export type StartTimer = (callback: () => void, ms: number) => Timer
+
+type Timeouts = {
+  readonly connectTimeoutMs: number
+  readonly timeoutMs: number
+  readonly stallTimeoutMs: number
+  readonly startTimer?: StartTimer
+}
+
+export type ExchangeTimer = ReturnType<typeof createExchangeTimer>
+
+/** The timer of one connection: until it is established, then for each step of the upstream, or of the client while paused. */
+export function createExchangeTimer(socket: Socket, timeouts: Timeouts, onTimeout: () => void) {
+  const { startTimer = setTimeout } = timeouts
+  let phase: 'connecting' | 'waiting' | 'paused' = 'connecting'
+  let timer = startTimer(onTimeout, timeouts.connectTimeoutMs)
+  socket.on('connect', () => enter('waiting', timeouts.timeoutMs))
+  socket.on('close', () => timer.close())
+
+  function enter(next: typeof phase, ms: number): void {
+    phase = next
+    timer.close()
+    timer = startTimer(onTimeout, ms)
+  }
+
+  return {
+    isConnecting: () => phase === 'connecting',
+    isPaused: () => phase === 'paused',
+    /** Waits from now on; has no effect until the connection is established. */
+    refresh(): void {
+      if (phase !== 'connecting') timer.refresh()
+    },
+    /** Waits for the client, until `resume`. */
+    pause(): void {
+      if (phase !== 'paused') enter('paused', timeouts.stallTimeoutMs)
+    },
+    resume(): void {
+      if (phase === 'paused') enter('waiting', timeouts.timeoutMs)
+    },
+  }
+}
