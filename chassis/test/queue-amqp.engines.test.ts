@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
-import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
+import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import type { Channel } from 'amqplib'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
@@ -52,6 +52,35 @@ function testAmqp(url: string): void {
     t.assert.partialDeepStrictEqual(await queue.list('work.dead'), [
       { id: 'a', reason: 'it fails', attempts: 3 },
     ])
+  })
+
+  test('amqp: a message has as many attempts as any other, whatever another program says of them', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const queue = await world.open()
+    await queue.depth('work')
+    const channel = await openChannel(t, url)
+    const claims = [-1000, 0, 4, 1e9, 1.5, '3', true, null, [1], { a: 1 }]
+    claims.forEach((claim, i) => {
+      const headers = {
+        'x-quintet-attempt': claim,
+        'x-quintet-failed-at': 1e300,
+        'x-quintet-reason': [claim],
+      }
+      channel.sendToQueue(world.nameOf('work'), Buffer.from('x'), { messageId: `m${i}`, headers })
+    })
+    const attempts = new Map<string, number[]>()
+    const fail = async ({ id, attempt }: Delivery) => {
+      attempts.set(id, [...(attempts.get(id) ?? []), attempt])
+      throw new Error('it fails')
+    }
+    queue.consume('work', fail, { attemptsMax: 3, backoffMs: () => 1 })
+    await until(async () => (await queue.depth('work.dead')) === claims.length)
+    t.assert.deepEqual(
+      [...attempts.values()],
+      claims.map(() => [1, 2, 3]),
+    )
+    for (const letter of await queue.list('work.dead'))
+      t.assert.partialDeepStrictEqual(letter, { attempts: 3, reason: 'it fails' })
   })
 
   test('amqp: a queue that is not durable is refused with the reason', async (t: TestContext) => {

@@ -12,7 +12,7 @@ export const queueCommandUsage = `
 
 const shownDefault = 20
 const shownMax = 1_000
-const bodyLengthMax = 2_000
+const factLengthMax = 2_000
 
 /**
  * Runs `quintet queue` with these arguments on the queues of several brokers; resolves to its output. Rejects with an AppError
@@ -124,15 +124,15 @@ function describe(message: StoredMessage): string {
     reason: reason ?? '',
     key,
     headers: headers === undefined ? '' : JSON.stringify(headers),
-    body: shortened(body),
+    body,
   }
   const lines = Object.entries(facts).filter(([, fact]) => fact !== '')
-  return `${position}  ${printable(id)}\n${lines.map(([name, fact]) => `    ${name.padEnd(10)} ${printable(fact)}\n`).join('')}`
+  return `${position}  ${printable(id)}\n${lines.map(([name, fact]) => `    ${name.padEnd(10)} ${printable(shortened(fact))}\n`).join('')}`
 }
 
-function shortened(body: string): string {
-  if (body.length <= bodyLengthMax) return body
-  return `${body.slice(0, bodyLengthMax)}… and ${body.length - bodyLengthMax} more characters`
+function shortened(fact: string): string {
+  if (fact.length <= factLengthMax) return fact
+  return `${fact.slice(0, factLengthMax)}… and ${fact.length - factLengthMax} more characters`
 }
 
 /** Escapes characters that could control the terminal, or hide or reorder other text. */

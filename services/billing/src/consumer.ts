@@ -8,6 +8,8 @@ import { BillingMessage } from '@quintet/contracts'
 import type { OrderStore } from './order-store.ts'
 
 const retryAfterMs = 500
+/** Any program may set these headers, to up to 128 KiB. */
+const loggedHeaderMax = 128
 
 /**
  * Makes one order of each message, however often it is delivered. The messages of a batch are units of their own that share a
@@ -43,7 +45,10 @@ export function createOrderHandler({
   }
 
   function logFailure({ id, attempt, headers }: Delivery, err: unknown): void {
-    const trace = { requestId: headers?.['x-request-id'], traceparent: headers?.traceparent }
+    const trace = {
+      requestId: headers?.['x-request-id']?.slice(0, loggedHeaderMax),
+      traceparent: headers?.traceparent?.slice(0, loggedHeaderMax),
+    }
     logger.warn({ err, messageId: id, attempt, ...trace }, 'no order could be made of a message')
   }
 

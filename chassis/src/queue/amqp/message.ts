@@ -1,12 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Message as AmqpMessage, Options } from 'amqplib'
 import type { Delivery, StoredMessage, Message } from '../port.ts'
+import { countFrom, textFrom, timeFrom } from '../stored-headers.ts'
 
 /** The mapping of messages to AMQP: the body is the content, byte for byte; everything else is in the properties. */
 
 const attemptHeader = 'x-quintet-attempt'
 const reasonHeader = 'x-quintet-reason'
 const failedAtHeader = 'x-quintet-failed-at'
+
+/** In the name of a queue in which messages wait for their next attempt. */
+export const retryInfix = '.retry.'
 
 /** Attempts and failures of a message. */
 export type DeliveryState = {
@@ -35,29 +39,40 @@ export function propertiesOf(
  * the acknowledgement, the message is delivered again with another one.
  */
 export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
-  const headers = ownHeaders(properties.headers)
+  const { messageId, headers = {} } = properties
+  const own = ownHeaders(headers)
   return {
-    id: typeof properties.messageId === 'string' ? properties.messageId : randomUUID(),
+    id: typeof messageId === 'string' && messageId !== '' ? messageId : randomUUID(),
     key: '',
     body: content.toString(),
-    ...(Object.keys(headers).length > 0 && { headers }),
-    attempt: Number(properties.headers?.[attemptHeader] ?? 1),
+    ...(Object.keys(own).length > 0 && { headers: own }),
+    attempt: (hasWaited(headers) ? countFrom(headers[attemptHeader]) : undefined) ?? 1,
   }
 }
 
 export function storedMessageOf(message: AmqpMessage, position: number): StoredMessage {
   const { attempt, ...rest } = deliveryOf(message)
   const { headers = {}, timestamp } = message.properties
-  const failedAt = Number(headers[failedAtHeader])
-  const reason = headers[reasonHeader] ?? headers['x-first-death-reason']
+  const failedAt = timeFrom(headers[failedAtHeader])
+  const reason = textFrom(headers[reasonHeader]) ?? textFrom(headers['x-first-death-reason'])
   return {
     ...rest,
     position,
-    attempts: attempt,
-    publishedAt: Number(timestamp ?? 0) * 1_000,
-    ...(Number.isFinite(failedAt) && { failedAt }),
-    ...(reason !== undefined && { reason: String(reason) }),
+    attempts: failedAt === undefined ? attempt : (countFrom(headers[attemptHeader]) ?? attempt),
+    publishedAt: timeFrom(typeof timestamp === 'number' ? timestamp * 1_000 : undefined) ?? 0,
+    ...(failedAt !== undefined && { failedAt }),
+    ...(reason !== undefined && { reason }),
   }
+}
+
+/**
+ * Attempts count only for a message that the broker has returned from a queue in which it waited for its next one, which the
+ * broker notes: any other message is new, whatever its headers are.
+ */
+function hasWaited(headers: Readonly<Record<string, unknown>>): boolean {
+  const [death]: unknown[] = Array.isArray(headers['x-death']) ? headers['x-death'] : []
+  if (typeof death !== 'object' || death === null || !('queue' in death)) return false
+  return typeof death.queue === 'string' && death.queue.includes(retryInfix)
 }
 
 /** The headers of the publisher, without those of the broker and of this adapter. */

@@ -1,6 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib'
 import { dependencyDown } from '../../errors/index.ts'
 import { deadQueueOf } from '../port.ts'
+import { retryInfix } from './message.ts'
 
 /**
  * How often the broker delivers a message before it dead-letters it, as one that kills its consumers. Consumers count failures
@@ -56,7 +57,7 @@ export function createAmqpTopology(): AmqpTopology {
       }),
     async ensurePause(connection, queue, ms) {
       const pauseMs = pausesMs.find((pause) => pause >= ms) ?? pausesMs[pausesMs.length - 1] ?? ms
-      const name = `${queue}.retry.${pauseMs}`
+      const name = `${queue}${retryInfix}${pauseMs}`
       await once(connection, name, () =>
         declare(connection, name, {
           'x-message-ttl': pauseMs,

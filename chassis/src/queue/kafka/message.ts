@@ -1,6 +1,7 @@
 import type { MessageToProduce } from '@platformatic/kafka'
 import type { FailureDetails } from '../dispatcher.ts'
 import type { StoredMessage, Message } from '../port.ts'
+import { countFrom, textFrom, timeFrom } from '../stored-headers.ts'
 
 /** The mapping of messages to Kafka: key and body are key and value, byte for byte; everything else is in headers. */
 
@@ -65,7 +66,7 @@ export function isRemoval({ headers }: KafkaRecord): boolean {
 export function messageOf({ partition, offset, key, value, headers }: KafkaRecord): Message {
   const others = [...headers].filter(([name]) => !own.has(name))
   return {
-    id: headers.get(idHeader) ?? `${partition}-${offset}`,
+    id: headers.get(idHeader) || `${partition}-${offset}`,
     key: key?.toString() ?? '',
     body: value?.toString() ?? '',
     ...(others.length > 0 && { headers: Object.fromEntries(others) }),
@@ -74,14 +75,19 @@ export function messageOf({ partition, offset, key, value, headers }: KafkaRecor
 
 export function storedMessageOf(record: KafkaRecord, position: number): StoredMessage {
   const { headers, timestamp } = record
-  const failedAt = headers.get(failedAtHeader)
-  const reason = headers.get(reasonHeader)
+  const failedAt = timeFrom(numberFrom(headers.get(failedAtHeader)))
+  const reason = textFrom(headers.get(reasonHeader))
   return {
     ...messageOf(record),
     position,
-    attempts: Number(headers.get(attemptsHeader) ?? 0),
-    publishedAt: timestamp,
-    ...(failedAt !== undefined && { failedAt: Number(failedAt) }),
+    attempts: countFrom(numberFrom(headers.get(attemptsHeader))) ?? 0,
+    publishedAt: timeFrom(timestamp) ?? 0,
+    ...(failedAt !== undefined && { failedAt }),
     ...(reason !== undefined && { reason }),
   }
+}
+
+/** A number in the form in which `recordOf` writes it. */
+function numberFrom(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,16}$/.test(text) ? Number(text) : undefined
 }
