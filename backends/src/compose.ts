@@ -60,7 +60,7 @@ async function buildParser(): Promise<string> {
 
 function imageFaults({ image }: ComposeService): string[] {
   const built = image?.startsWith('quintet:') ?? true
-  return built || /:\d+\.\d+[\w.-]*$/.test(image ?? '') ? [] : [`${image} is not pinned to a version`]
+  return built || /:\d+\.\d[\w.-]*$/.test(image ?? '') ? [] : [`${image} is not pinned to a version`]
 }
 
 function portFaults({ ports = [] }: ComposeService): string[] {

@@ -63,7 +63,7 @@ function run(files: readonly string[]): void {
 }
 
 function withoutPassword(url: string): string {
-  return url.replace(/:\/\/[^@]*@/, '://')
+  return url.replace(/^([^:]*:\/\/)[^@]*@/, '$1')
 }
 
 function print(text: string): void {

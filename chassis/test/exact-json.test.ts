@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
-import { compileCheck, createApp, parseExactJson } from '@quintet/chassis/http'
+import { compileCheck, createApp } from '@quintet/chassis/http'
+import { parseExactJson } from '@quintet/chassis/json'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { assert as assertProperty, bigInt, double, property, uniqueArray } from 'fast-check'
 import { Type } from 'typebox'
@@ -10,7 +11,7 @@ import { Type } from 'typebox'
 test('A number keeps every digit that it was written with, wherever it stands', () => {
   assert.deepEqual(parseExactJson('{"a":180.10,"b":[1e2,-0],"c":{"d":12345678901234567890.123456}}'), {
     a: '180.10',
-    b: ['1e2', '-0'],
+    b: ['100', '0'],
     c: { d: '12345678901234567890.123456' },
   })
   for (const [text, exact] of [
@@ -23,6 +24,24 @@ test('A number keeps every digit that it was written with, wherever it stands', 
     assert.deepEqual(parseExactJson(text), exact, text)
   const numbers = uniqueArray(bigInt())
   assertProperty(property(numbers, (all) => assert.deepEqual(parseExactJson(`[${all}]`), all.map(String))))
+})
+
+test('The exponent of a number is resolved, unless that takes more than 100 digits', () => {
+  for (const [notation, plain] of [
+    ['1e-05', '0.00001'],
+    ['-1.8E+2', '-180'],
+    ['1.805e2', '180.5'],
+    ['12.30', '12.30'],
+    ['12.00', '12'],
+    ['0.00', '0'],
+    ['1200e-2', '12'],
+    ['0.0012e1', '0.012'],
+    ['1e99', `1${'0'.repeat(99)}`],
+    ['1e100', '1e100'],
+    ['1e-100', '1e-100'],
+    [`1e${'9'.repeat(1_000)}`, `1e${'9'.repeat(1_000)}`],
+  ] as const)
+    assert.equal(parseExactJson(notation), plain, notation)
 })
 
 test('Everything but numbers is as JSON has it', () => {

@@ -11,7 +11,7 @@ export function composeFile(text: string, topology: Topology): string {
     replaceLines(text, /^ {6}[A-Z0-9]+_URL: http:/, addresses),
   )
   return Object.entries(topology).reduce(
-    (changed, [name, { port }]) => changed.replace(healthCheckOf(name), `$1${port}$2`),
+    (changed, [name, { port }]) => withHealthCheck(changed, name, port),
     complete,
   )
 }
@@ -35,6 +35,10 @@ function withContainer(text: string, name: string): string {
   ])
 }
 
-function healthCheckOf(name: string): RegExp {
-  return new RegExp(`(command: \\[start, ${name}\\]\\n[\\s\\S]*?http://127\\.0\\.0\\.1:)\\d+(/health/live)`)
+function withHealthCheck(text: string, name: string, port: number): string {
+  const start = text.indexOf(`command: [start, ${name}]`)
+  const address = `127.0.0.1:${port}/health/live`
+  return start < 0
+    ? text
+    : text.slice(0, start) + text.slice(start).replace(/127\.0\.0\.1:\d+\/health\/live/, address)
 }

@@ -150,7 +150,7 @@ function postmanAddresses(text: string, topology: Topology): string {
 function health(text: string, topology: Topology): string {
   const names = upstreamsOf(topology).map(([name]) => `'${name}'`)
   const [members = '', ...others] =
-    text.match(/(?<=\(\)\.services\)\)\.to\.have\.members\()\[[^\]]*\]/g) ?? []
+    text.match(/(?<=\(\)\.services\)\)\.to\.have\.members\()\[[^[\]]*\]/g) ?? []
   if (members === '' || others.length > 0)
     throw new Error('Not exactly one assertion has the services of /health.')
   return text.replace(members, `[${names.join(', ')}]`)

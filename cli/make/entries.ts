@@ -8,7 +8,7 @@ export function addEntry(text: string, model: Nouns, rename: (text: string) => s
 
 /** Adds the imports of a new service after those of the model. */
 export function addImports(text: string, model: Nouns, rename: (text: string) => string): string {
-  const imports = [...text.matchAll(/^import [^;]*? from '[^']+'\n/gm)]
+  const imports = [...text.matchAll(/^import (?:type )?\{[^{}]*\} from '[^'\n]+'\n/gm)]
     .map(([statement]) => statement)
     .filter((statement) => statement.includes(`/services/${model.service}/`))
   const last = imports.at(-1)

@@ -15,7 +15,7 @@ export function sharedIdentifiers(
 
 /** Ignores comments and strings, and templates with the expressions in them. */
 function identifiersOf(text: string): Set<string> {
-  const code = text.replace(/\/\*[\s\S]*?\*\/|\/\/.*|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`/g, ' ')
+  const code = text.replace(/\/\*[\s\S]*?(?:\*\/|$)|\/\/.*|'(?:\\.|[^'\\\n])*'?|`(?:\\.|[^`\\])*`?/g, ' ')
   return new Set(code.match(/[A-Za-z_$][\w$]*/g) ?? [])
 }
 

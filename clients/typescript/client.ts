@@ -43,7 +43,7 @@ export function dataOf<Data>(result: Result<Data>): Data {
 
 /** The cursor of the next page, for the query of the next request; undefined on the last page. */
 export function nextCursor({ headers }: Response): string | undefined {
-  const target = /<([^>]*)>;\s*rel="next"/.exec(headers.get('link') ?? '')?.[1]
+  const target = /<([^<>]*)>;\s*rel="next"/.exec(headers.get('link') ?? '')?.[1]
   const query = target?.split('?', 2)[1]
   return new URLSearchParams(query).get('cursor') ?? undefined
 }

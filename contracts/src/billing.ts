@@ -25,7 +25,7 @@ const totalAmount = Type.String({
 })
 
 /**
- * An order on `billing_queue`, as JSON. Publishers may send numbers instead of these strings, and further members, which are
+ * An order on `billing_queue`, as JSON. Publishers may send numbers in any notation instead of these strings, and further members, which are
  * ignored. The trace context and the request id are in the headers of the message.
  */
 export type BillingMessage = Static<typeof BillingMessage>

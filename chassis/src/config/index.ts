@@ -134,9 +134,11 @@ function redacted({ schema, text }: EffectiveSetting): string {
  * URL that is shown in a fault may be malformed just at the password.
  */
 function withoutPassword(text: string): string {
-  return text
-    .replace(/([?&]\w*password=)[^&]*/gi, '$1[redacted]')
-    .replace(/^(.*?:\/\/[^:]*|(?!.*:\/\/)[^:]*):.*@/s, '$1:[redacted]@')
+  const redacted = text.replace(/([?&]\w*password=)[^&]*/gi, '$1[redacted]')
+  const scheme = redacted.indexOf('://')
+  const colon = redacted.indexOf(':', scheme < 0 ? 0 : scheme + 3)
+  const at = redacted.lastIndexOf('@')
+  return colon >= 0 && at > colon ? `${redacted.slice(0, colon)}:[redacted]${redacted.slice(at)}` : redacted
 }
 
 /** Some editors start a file with a byte order mark, which would become part of the first name. */

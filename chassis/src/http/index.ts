@@ -1,8 +1,6 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'
-export { parseExactJson } from './exact-json.ts'
-export type { RawNumber } from './exact-json.ts'
 export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   createIdempotency,
@@ -20,3 +18,4 @@ export { closeOnSignal, listen, runService } from './process.ts'
 export type { FastPath, FastResponse } from './fast-path.ts'
 export { text } from './text.ts'
 export { compileCheck } from './validation.ts'
+export type { WrongValueCode } from './validation.ts'

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
-import { compileCheck, parseExactJson } from '@quintet/chassis/http'
+import { compileCheck } from '@quintet/chassis/http'
+import { parseExactJson } from '@quintet/chassis/json'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'

@@ -105,7 +105,7 @@ test('A message that holds no order is among the dead letters at once, with ever
         'user_id is required. number_of_items must be a whole number from 1 to 999999999. ' +
           'total_amount must be a decimal number, not negative, with at most 15 digits before the point and 6 after it.',
       ],
-      ['[]', 1, 'The body must be object.'],
+      ['[]', 1, 'The body must be a JSON object.'],
     ],
   )
 })
@@ -187,7 +187,7 @@ test('What stands in a message that holds an order is read with all its digits',
       integer({ min: 1, max: 999_999_999 }),
       amount,
       (user, items, { whole, decimals }) => {
-        const total = decimals === 0 ? String(whole) : `${whole}.${'1234560'.slice(7 - decimals)}`
+        const total = decimals === 0 ? String(whole) : `${whole}.${'1234560'.slice(6 - decimals, 6)}`
         const expected = { user_id: String(user), number_of_items: String(items), total_amount: total }
         assert.deepEqual(readOrder(JSON.stringify(expected)), expected)
         assert.deepEqual(
@@ -198,6 +198,37 @@ test('What stands in a message that holds an order is read with all its digits',
     ),
   )
 })
+
+test('A number in a message is its value, whatever its notation', () => {
+  for (const [notation, total] of numbers)
+    assert.equal(
+      readOrder(`{"user_id":3e0,"number_of_items":50.0e-1,"total_amount":${notation}}`).total_amount,
+      total,
+    )
+  assert.deepEqual(readOrder('{"user_id":3.0,"number_of_items":0.5E+1,"total_amount":1}'), {
+    user_id: '3',
+    number_of_items: '5',
+    total_amount: '1',
+  })
+  for (const notation of ['1e-7', '1e15', '1e999999999', '-1e-5', '1e-999999999', '1.5e-6'])
+    assert.throws(
+      () => readOrder(`{"user_id":3,"number_of_items":5,"total_amount":${notation}}`),
+      PoisonMessage,
+      notation,
+    )
+})
+
+/** Numbers as clients write them, and the amounts that they are. */
+const numbers = [
+  ['1e-05', '0.00001'],
+  ['1.8e2', '180'],
+  ['180.10', '180.10'],
+  ['180.0', '180'],
+  ['-0', '0'],
+  ['0e99999999', '0'],
+  ['1E14', '100000000000000'],
+  ['123456789012345.123456', '123456789012345.123456'],
+] as const
 
 test('Whatever else a body is, it is refused as poison', () => {
   const faulty = oneof(integer({ max: 0 }), integer({ min: 1_000_000_000 }))

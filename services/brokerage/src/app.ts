@@ -1,5 +1,6 @@
-import { createApp, createIdempotency, parseExactJson } from '@quintet/chassis/http'
+import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { parseExactJson } from '@quintet/chassis/json'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'

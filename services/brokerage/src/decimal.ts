@@ -1,3 +1,5 @@
+import { readNumber } from '@quintet/chassis/json'
+
 /** An exact decimal number with at most six decimals, as a count of millionths. */
 export type Decimal = bigint
 
@@ -9,17 +11,17 @@ export const decimalMax: Decimal = 9_000_000_000_000n * scale
 
 /** Parses JSON's notation of a number exactly; returns what is wrong with it, to be appended to its name, if it is not one. */
 export function parseDecimal(text: string): Decimal | string {
-  const { sign, whole, fraction = '', exponent = '0' } = notation.exec(text)?.groups ?? {}
-  if (whole === undefined) return 'must be a number.'
-  const digits = (whole + fraction).replace(/^0+/, '')
+  const number = readNumber(text)
+  if (number === undefined) return 'must be a number.'
+  const { digits, exponent, isNegative } = number
   if (digits === '') return 0n
-  const significant = digits.replace(/0+$/, '')
-  const shift = Number(exponent) - fraction.length + (digits.length - significant.length) + decimalsMax
+  const significant = withoutTrailingZeros(digits)
+  const shift = exponent + (digits.length - significant.length) + decimalsMax
   if (shift < 0) return `must have at most ${decimalsMax} decimals.`
   if (significant.length + shift > digitsMax) return tooLarge
   const value = BigInt(significant) * 10n ** BigInt(shift)
   if (value > decimalMax) return tooLarge
-  return sign === '-' ? -value : value
+  return isNegative ? -value : value
 }
 
 /** The shortest notation of the exact number, which is a JSON number too. */
@@ -28,7 +30,7 @@ export function formatDecimal(value: Decimal): string {
   const fraction = magnitude % scale
   const sign = value < 0n ? '-' : ''
   if (fraction === 0n) return `${sign}${magnitude / scale}`
-  return `${sign}${magnitude / scale}.${String(fraction).padStart(decimalsMax, '0').replace(/0+$/, '')}`
+  return `${sign}${magnitude / scale}.${withoutTrailingZeros(String(fraction).padStart(decimalsMax, '0'))}`
 }
 
 export function decimalOf(integer: bigint): Decimal {
@@ -48,6 +50,12 @@ export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   return isUp ? quotient + 1n : quotient
 }
 
-const notation = /^(?<sign>-?)(?<whole>0|[1-9]\d*)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/
+/** Not by an expression: one would begin at each zero, in time quadratic in the length of a client's number. */
+function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (end > 0 && digits[end - 1] === '0') end -= 1
+  return digits.slice(0, end)
+}
+
 const digitsMax = String(decimalMax).length
 const tooLarge = `must be at most ${formatDecimal(decimalMax)} on either side of zero.`

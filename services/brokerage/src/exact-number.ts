@@ -1,4 +1,4 @@
-import type { RawNumber } from '@quintet/chassis/http'
+import type { RawNumber } from '@quintet/chassis/json'
 
 /** A number with this exact notation, which `JSON.stringify` writes unchanged. */
 export function exactNumber(notation: string): RawNumber {

@@ -95,7 +95,7 @@ function prefixOf({ memory, passes, parallelism }: Costs): string {
 }
 
 function withoutPadding(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
+  return bytes.toString('base64').replaceAll('=', '')
 }
 
 /**

@@ -27,7 +27,7 @@ const privateKey = text('private_key', {
   minLength: 1,
   maxLength: 65_536,
   description: 'The bytes of the private key in base64. Stored encrypted and never returned.',
-  form: { pattern: '^[A-Za-z0-9+/\\r\\n]+={0,2}[\\r\\n]*$', name: 'base64' },
+  form: { pattern: '^[A-Za-z0-9+/\\r\\n]+(?:={1,2}[\\r\\n]*)?$', name: 'base64' },
 })
 
 const active = Type.Boolean({
@@ -108,6 +108,7 @@ export const ExpiringQuery = Type.Object(
     ...pageQuery,
     expiring_before: Type.Optional(
       Type.String({
+        maxLength: 64,
         pattern: `^(\\d{1,12}|${date}(T${time}${zone})?)$`,
         description:
           'Lists only those that expire before: Unix time in seconds, a date, or an RFC 3339 time.',

@@ -62,6 +62,19 @@ test('A trailing slash, the order of members and whitespace make no difference',
   )
 })
 
+test('A number is its value, whatever its notation', async (t) => {
+  const { post, held } = await createWorld(t)
+  await post('{"user_id":3.0,"number_of_items":5e0,"total_amount":1e-05}')
+  await post('{"user_id":0.3e1,"number_of_items":50e-1,"total_amount":1.8e2}')
+  assert.deepEqual(
+    (await held()).map(({ body }) => JSON.parse(body)),
+    [
+      { user_id: '3', number_of_items: '5', total_amount: '0.00001' },
+      { user_id: '3', number_of_items: '5', total_amount: '180' },
+    ],
+  )
+})
+
 test('Numbers are accepted like strings, with all their digits', async (t) => {
   const { post, held } = await createWorld(t)
   await post('{"user_id":12345678901234567890,"number_of_items":5,"total_amount":180.10}')

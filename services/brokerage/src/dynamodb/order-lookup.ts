@@ -110,7 +110,7 @@ export function indexItems(id: number, orders: readonly DecidedOrder[]): Item[] 
 }
 
 function sequenceOf({ sk }: Item): number {
-  return Number(/\d+$/.exec(sk?.S ?? '')?.[0])
+  return Number(sk?.S?.split('#').at(-1))
 }
 
 function isDuplicate(row: OrderRow, order: Order): boolean {

@@ -1,4 +1,5 @@
 import { AppError } from '../errors/index.ts'
+import { plainNumber } from './plain-number.ts'
 
 declare global {
   /** The language's functions for exact numbers in JSON, which the compiler's library lacks. */
@@ -16,19 +17,22 @@ declare global {
 export type RawNumber = { readonly rawJSON: string }
 
 /**
- * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its notation. A number of the
- * language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON, and for members that
+ * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its value in plain decimal, as
+ * text. A number of the language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON, and for members that
  * would become part of an object's prototype.
  */
-export function parseExactJson(text: string, numberOf: (notation: string) => unknown = String): unknown {
+export function parseExactJson(text: string, numberOf: (notation: string) => unknown = plainNumber): unknown {
   if (text === '') throw new AppError('malformed', 'The body is empty where JSON was expected.')
   const json = text.startsWith('\uFEFF') ? text.slice(1) : text
   try {
     return needsCare.test(json) ? JSON.parse(json, reviver(numberOf)) : JSON.parse(json)
   } catch (error) {
     if (error instanceof AppError) throw error
-    // Too deep nesting is a RangeError; everything else is a SyntaxError.
-    throw new AppError('malformed', 'The body is not well-formed JSON.')
+    const isTooDeep = error instanceof RangeError
+    throw new AppError(
+      'malformed',
+      `The body is ${isTooDeep ? 'nested too deeply' : 'not well-formed JSON'}.`,
+    )
   }
 }
 
@@ -41,7 +45,9 @@ const needsCare = /(?:^|[:,[])\s*[-\d]|__proto__|constructor|\\u/
 function reviver(numberOf: (notation: string) => unknown) {
   return (key: string, value: unknown, { source }: { source?: string }): unknown => {
     if (key === '__proto__' || (key === 'constructor' && isObject(value) && 'prototype' in value))
-      throw new AppError('malformed', `The body has a member that is not allowed: ${key}.`)
+      throw new AppError('malformed', `The body has a member that is not allowed: ${key}.`, {
+        errors: Object.assign(Object.create(null), { [key]: `${key} is not allowed.` }),
+      })
     return typeof value === 'number' && source !== undefined ? numberOf(source) : value
   }
 }

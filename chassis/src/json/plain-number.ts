@@ -1,0 +1,37 @@
+/** The parts of a JSON number: its value is `digits` times ten to the power of `exponent`. */
+export type NumberParts = {
+  readonly isNegative: boolean
+  /** Without leading zeros; empty for zero. */
+  readonly digits: string
+  readonly exponent: number
+}
+
+/** Reads the notation of a JSON number (RFC 8259, 6), in time linear in its length; undefined for any other text. */
+export function readNumber(notation: string): NumberParts | undefined {
+  const { sign, whole, fraction = '', exponent = '0' } = grammar.exec(notation)?.groups ?? {}
+  if (whole === undefined) return undefined
+  const digits = (whole + fraction).replace(/^0+/, '')
+  return { isNegative: sign === '-', digits, exponent: Number(exponent) - fraction.length }
+}
+
+/** More digits than any number has that is accepted somewhere. */
+const plainDigitsMax = 100
+
+/**
+ * A JSON number is its value, so its exponent is resolved, as in `180` for `1.8e2`, and so are a fraction of zeros and the sign
+ * of zero. The other digits are kept as they were written. A number with more than 100 digits keeps its notation.
+ */
+export function plainNumber(notation: string): string {
+  const number = readNumber(notation)
+  if (number === undefined) return notation
+  const { isNegative, digits, exponent } = number
+  if (digits === '') return '0'
+  if (digits.length + Math.abs(exponent) > plainDigitsMax) return notation
+  const padded = digits.padStart(1 - exponent, '0') + '0'.repeat(Math.max(0, exponent))
+  const point = padded.length + Math.min(0, exponent)
+  const fraction = padded.slice(point)
+  const isWhole = /^0*$/.test(fraction)
+  return `${isNegative ? '-' : ''}${padded.slice(0, point)}${isWhole ? '' : `.${fraction}`}`
+}
+
+const grammar = /^(?<sign>-?)(?<whole>0|[1-9]\d*)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/
