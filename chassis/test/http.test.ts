@@ -84,8 +84,8 @@ test('A body is neither coerced nor stripped: all its faults are reported at onc
   const problem = response.json()
   assert.deepEqual(problem.errors, {
     foo: 'foo is not known here.',
-    stock: 'stock must be integer.',
-    title: 'title must be string.',
+    stock: 'stock must be a whole number.',
+    title: 'title must be a string.',
   })
   assert.equal(problem.type, 'urn:quintet:problem:invalid')
   assert.equal(problem.instance, response.headers['x-request-id'])
@@ -98,7 +98,7 @@ test('A missing member and a body that is no object are named as such', async (t
     title: 'title is required.',
     stock: 'stock is required.',
   })
-  assert.deepEqual((await post(app, '[]')).json().errors, { body: 'The body must be object.' })
+  assert.deepEqual((await post(app, '[]')).json().errors, { body: 'The body must be a JSON object.' })
 })
 
 test('Where a service says so, values of the wrong type are 422; with anything missing or unknown it is 400', async (t) => {

@@ -7,14 +7,30 @@ import { rowText } from '@quintet/chassis/resource/rows'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { createFileUrl } from './testing.ts'
 
-test('An id is a whole number from 1 with at most 15 digits in its one notation', () => {
+test('An id is a safe integer in its one notation, without sign and leading zeros', () => {
   for (const [text, id] of [
     ['1', 1],
     ['10', 10],
-    ['999999999999999', 999_999_999_999_999],
+    ['0', 0],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
   ] as const)
     assert.equal(readId(text), id)
-  for (const text of ['', '0', '-1', '01', '1.0', '1e1', ' 1', '1\n', '١', '1000000000000000'])
+  for (const text of [
+    '',
+    '-1',
+    '+1',
+    '00',
+    '01',
+    '1.0',
+    '1e1',
+    '0x1',
+    '1n',
+    ' 1',
+    '1\n',
+    '١',
+    '9007199254740992',
+    '9'.repeat(300),
+  ])
     assert.equal(readId(text), undefined, text)
 })
 
@@ -25,7 +41,7 @@ test('The cursor of a full page leads to the rows after it, and a page that is n
   assert.equal(body, '[{"id":3},{"id":7}]')
   assert.deepEqual(readPage({ cursor, limit: 2 }), { after: 7, limit: 2 })
   assert.deepEqual(textOf(3), ['', body])
-  assert.deepEqual(readPage({}, -1), { after: -1, limit: 100 })
+  assert.deepEqual(readPage({}, { start: -1 }), { after: -1, limit: 100 })
 })
 
 test('A precondition admits the current version if it is named, and any version without If-Match', async () => {

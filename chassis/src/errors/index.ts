@@ -61,8 +61,11 @@ export class AppError extends Error {
 }
 
 /** One or several invalid fields, reported together. */
-export function invalid(errors: Readonly<Record<string, string>>, detail?: string): AppError {
-  return new AppError('invalid', detail ?? Object.values(errors).join(' '), { errors })
+export function invalid(
+  errors: Readonly<Record<string, string>>,
+  code: 'invalid' | 'unprocessable' = 'invalid',
+): AppError {
+  return new AppError(code, Object.values(errors).join(' '), { errors })
 }
 
 /** A dependency is unavailable, and nothing was changed. */

@@ -7,7 +7,8 @@ import type { App, AppOptions } from './app-options.ts'
  * body.
  */
 export function acceptJsonOnly(app: App, parseJson: AppOptions['parseJson']): void {
-  const parseByDefault = app.getDefaultJsonParser('error', 'error')
+  // Members such as `__proto__` are members like any other, which the schemas refuse by name.
+  const parseByDefault = app.getDefaultJsonParser('ignore', 'ignore')
   app.removeContentTypeParser('text/plain')
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (request.method === 'DELETE' && body.length === 0) done(null, undefined)

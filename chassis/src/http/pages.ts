@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
+import type { WrongValueCode } from './validation.ts'
 
 /** The default number of rows of a page. */
 export const pageSize = 100
@@ -28,12 +29,16 @@ export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
-/** Reads a cursor whose key has members of these types, each number a whole one; refuses any other. */
-export function decodeCursor(cursor: string, types: readonly ('string' | 'number')[]): (string | number)[] {
+/** Reads a cursor whose key has members of these types, each number a whole one; refuses any other with `code`. */
+export function decodeCursor(
+  cursor: string,
+  types: readonly ('string' | 'number')[],
+  code: WrongValueCode = 'invalid',
+): (string | number)[] {
   const key = parse(cursor)
   const members = Array.isArray(key) ? key : []
   const valid = members.length === types.length && types.every((type, i) => isOfType(members[i], type))
-  if (!valid) throw invalid({ cursor: 'cursor must be one from a Link header of this list.' })
+  if (!valid) throw invalid({ cursor: 'cursor must be one from a Link header of this list.' }, code)
   return members
 }
 

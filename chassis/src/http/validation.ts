@@ -2,39 +2,39 @@ import type { FastifySchemaCompiler, FastifyServerOptions } from 'fastify'
 import { Type } from 'typebox'
 import type { Static, TSchema } from 'typebox'
 import { Compile } from 'typebox/schema'
-import { AppError, invalid } from '../errors/index.ts'
-
-/** A fault as TypeBox reports it: a JSON pointer, the keyword of the schema, and a message. */
-type Fault = {
-  readonly keyword: string
-  readonly instancePath: string
-  readonly message: string
-  readonly params: object
-}
+import { invalid } from '../errors/index.ts'
+import type { AppError } from '../errors/index.ts'
+import { faultsOf, sentencesByField } from './faults.ts'
+import type { Part } from './faults.ts'
 
 /** The error code of a value of the wrong type or form; what is missing, unknown or no object is always `invalid`. */
 export type WrongValueCode = 'invalid' | 'unprocessable'
 
 /**
- * Fastify's validator compiler over TypeBox. A body is never coerced; text from path and query is converted to an integer where the
- * schema has one. Unknown members are refused, and all faults are reported at once, by field.
- *
- * A schema may have its own messages, by the keyword that failed, and one for all other keywords:
- * `'x-errors': { required: '…', type: '…', invalid: '…' }`.
+ * Fastify's validator compiler over TypeBox. A body is never coerced; decimal digits in a path or query are converted to an
+ * integer where the schema has one. Unknown members are refused, and all faults are reported at once, by field; `faults.ts` says
+ * in which words. All faults of a query have one code, whatever they are.
  */
 export function createValidatorCompiler(wrongValueCode: WrongValueCode): FastifySchemaCompiler<TSchema> {
-  return ({ schema, httpPart }) => {
+  return ({ schema, httpPart = 'body' }) => {
     const compiled = Compile(schema)
-    const integers = httpPart === 'body' ? [] : integersOf(schema)
+    const part = parts[httpPart] ?? 'body'
+    const integers = part === 'body' ? [] : integersOf(schema)
     return (value: unknown) => {
       convertIntegers(value, integers)
       if (compiled.Check(value)) return { value }
-      const [, faults] = compiled.Errors(value)
-      const errors = fieldErrors(schema, faults, httpPart ?? 'body')
-      const code = faults.every(isWrongValue) ? wrongValueCode : 'invalid'
-      return { error: new AppError(code, Object.values(errors).join(' '), { errors }) }
+      const faults = faultsOf(schema, value, part)
+      const isWrongValue = part === 'query' || faults.every((fault) => fault.isWrongValue)
+      return { error: invalid(sentencesByField(faults), isWrongValue ? wrongValueCode : 'invalid') }
     }
   }
+}
+
+const parts: Readonly<Record<string, Part>> = {
+  body: 'body',
+  querystring: 'query',
+  params: 'path',
+  headers: 'headers',
 }
 
 /** The members of a path or query that are integers. All others are texts: nothing converts to other types. */
@@ -46,12 +46,15 @@ function integersOf(schema: TSchema): string[] {
   return properties.filter(([, property]) => Type.IsInteger(property)).map(([name]) => name)
 }
 
+/** Decimal digits, and no other notation of a number. */
+const digits = /^\d{1,100}$/
+
 /** In place, as the framework expects. TypeBox has a function for this, but it loads 146 modules more. */
 function convertIntegers(value: unknown, names: readonly string[]): void {
-  if (!isObject(value)) return
+  if (typeof value !== 'object' || value === null) return
   for (const name of names) {
-    const number = typeof value[name] === 'string' ? Number(value[name]) : Number.NaN
-    if (!Number.isNaN(number)) value[name] = Math.trunc(number)
+    const text: unknown = Reflect.get(value, name)
+    if (typeof text === 'string' && digits.test(text)) Reflect.set(value, name, Number(text))
   }
 }
 
@@ -73,70 +76,5 @@ export function compileCheck<T extends TSchema>(
 ): (value: unknown) => { value: Static<T> } | { error: AppError } {
   const compiled = Compile(schema)
   return (value) =>
-    compiled.Check(value)
-      ? { value }
-      : { error: invalid(fieldErrors(schema, compiled.Errors(value)[1], 'body')) }
-}
-
-function isWrongValue({ keyword, instancePath }: Fault): boolean {
-  return instancePath !== '' && !isUnknownMember(keyword)
-}
-
-function isUnknownMember(keyword: string): boolean {
-  return keyword === 'additionalProperties' || keyword === 'boolean'
-}
-
-/** One message for each faulty field; a fault of the whole has the name of the part. */
-function fieldErrors(schema: TSchema, faults: readonly Fault[], part: string): Record<string, string> {
-  const errors: Record<string, string> = {}
-  for (const fault of faults) {
-    for (const [field, message] of messagesOf(schema, fault, part)) errors[field] ??= message
-  }
-  return errors
-}
-
-function messagesOf(
-  schema: TSchema,
-  { keyword, instancePath, message, params }: Fault,
-  part: string,
-): [string, string][] {
-  if (keyword === 'required' && instancePath === '' && 'requiredProperties' in params)
-    return [params.requiredProperties].flat().map((name) => {
-      const field = String(name)
-      return [field, customMessage(schema, field, 'required') ?? `${field} is required.`]
-    })
-  if (isUnknownMember(keyword)) {
-    const field = fieldOf(instancePath)
-    return field === undefined ? [] : [[field, `${field} is not known here.`]]
-  }
-  const field = fieldOf(instancePath)
-  if (field === undefined) return [[part, messageAt(schema, keyword) ?? `The ${part} ${message}.`]]
-  return [
-    [
-      field,
-      customMessage(schema, field, keyword) ??
-        customMessage(schema, field, 'invalid') ??
-        `${field} ${message}.`,
-    ],
-  ]
-}
-
-function fieldOf(pointer: string): string | undefined {
-  return pointer === '' ? undefined : pointer.split('/')[1]?.replaceAll('~1', '/').replaceAll('~0', '~')
-}
-
-function customMessage(schema: TSchema, field: string, keyword: string): string | undefined {
-  const properties: unknown = Reflect.get(schema, 'properties')
-  const property: unknown = isObject(properties) ? properties[field] : undefined
-  return isObject(property) ? messageAt(property, keyword) : undefined
-}
-
-function messageAt(schema: object, keyword: string): string | undefined {
-  const messages: unknown = Reflect.get(schema, 'x-errors')
-  const message = isObject(messages) ? messages[keyword] : undefined
-  return typeof message === 'string' ? message : undefined
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+    compiled.Check(value) ? { value } : { error: invalid(sentencesByField(faultsOf(schema, value, 'body'))) }
 }

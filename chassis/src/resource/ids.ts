@@ -1,6 +1,7 @@
-/** Parses an id: a whole number from 1, without sign or leading zeros; undefined for any other text. */
+/** Parses an id: decimal digits without leading zeros that are a safe integer; undefined for any other text. */
 export function readId(text: string): number | undefined {
-  return idExpression.test(text) ? Number(text) : undefined
+  const id = idExpression.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(id) ? id : undefined
 }
 
 /** The same for a path: a malformed id is refused like an unknown one. */
@@ -10,5 +11,4 @@ export function parseId(text: string, notFound: (text: string) => Error): number
   return id
 }
 
-/** At most 15 digits, which a JavaScript number holds exactly. */
-const idExpression = /^[1-9][0-9]{0,14}$/
+const idExpression = /^(?:0|[1-9]\d{0,15})$/

@@ -1,12 +1,15 @@
 import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '../http/index.ts'
-import type { FastifyReply, FastifyRequest } from '../http/index.ts'
+import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index.ts'
 
 /** The rows after a position, in the order of a number of each row, such as its id. */
 export type Page = { after: number; limit: number }
 
-/** The page of a query; without a cursor it starts after `start`. */
-export function readPage({ cursor, limit = pageSize }: { cursor?: string; limit?: number }, start = 0): Page {
-  return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['number'])[0]), limit }
+/** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
+export function readPage(
+  { cursor, limit = pageSize }: { cursor?: string; limit?: number },
+  { start = 0, code = 'invalid' }: { start?: number; code?: WrongValueCode } = {},
+): Page {
+  return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['number'], code)[0]), limit }
 }
 
 /**

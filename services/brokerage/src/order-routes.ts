@@ -77,7 +77,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query, pageStart)
+      const page = readPage(request.query, { start: pageStart })
       const orders = await accounts.listOrders(await existingAccountId(request.params), page)
       sendPage(request, reply, pageText(orders, page.limit, orderText, sequenceOf))
     },
@@ -96,7 +96,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query, pageStart)
+      const page = readPage(request.query, { start: pageStart })
       const entries = await accounts.listLedger(await existingAccountId(request.params), page)
       sendPage(request, reply, pageText(entries, page.limit, entryText, sequenceOf))
     },

@@ -5,11 +5,12 @@ import { decimalMax, formatDecimal } from './decimal.ts'
 export const issuerLengthMax = 100
 export const operationLengthMax = 64
 export const clientOrderIdLengthMax = 64
+export const amountLengthMax = 100
 export const ordersPerBatchMax = 1_000
 
 /** A number, or its notation in a string. `bodies.ts` checks that it is exact, on the text that was sent. */
 function amount(name: string, description: string) {
-  return Type.Union([Type.Number(), Type.String()], {
+  return Type.Union([Type.Number(), Type.String({ maxLength: amountLengthMax })], {
     description,
     'x-errors': { required: `${name} is required.`, invalid: `${name} must be a number.` },
   })

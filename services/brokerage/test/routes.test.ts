@@ -67,9 +67,9 @@ const accountFaults: readonly (readonly [string, Record<string, string>])[] = [
       cash: 'cash must be a number.',
     },
   ],
-  ['[]', { body: 'The body must be object.' }],
-  ['7', { body: 'The body must be object.' }],
-  ['null', { body: 'The body must be object.' }],
+  ['[]', { body: 'The body must be a JSON object.' }],
+  ['7', { body: 'The body must be a JSON object.' }],
+  ['null', { body: 'The body must be a JSON object.' }],
 ]
 for (const [body, errors] of accountFaults)
   test(`POST /accounts rejects ${body} with every fault by field, and opens no account`, async (t) => {
@@ -224,12 +224,12 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
       client_order_id: 'client_order_id must have at most 64 characters.',
     },
   ],
-  ['"text"', { body: 'The body must be object.' }],
+  ['"text"', { body: 'The body must be a JSON object.' }],
   [
     [buy, { ...buy, share_price: 'x' }, 7, { ...buy, total_shares: null, operation: 2 }],
     {
       '1.share_price': 'share_price must be a number.',
-      '2.body': 'The body must be object.',
+      '2.body': 'The body must be a JSON object.',
       '3.total_shares': 'total_shares must be a number.',
       '3.operation': 'operation must be a string.',
     },

@@ -21,6 +21,7 @@ import { loadKeyring } from './keyring.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import { createPasswords } from './password.ts'
+import { wrongValueCode } from './route-parts.ts'
 import { certificatesRoutes } from './routes.ts'
 import { createUserStore } from './user-store.ts'
 import type { Receiver } from './webhook.ts'
@@ -65,7 +66,7 @@ export async function createCertificatesApp(
     title: 'Certificate store',
     description: 'Stores the certificates of users and their encrypted private keys.',
     detailAlias,
-    wrongValueCode: 'unprocessable',
+    wrongValueCode,
     dependencies: { ...storage.dependencies, database: keyCheck.ping, queue: queue.ping },
     ...parts,
   })

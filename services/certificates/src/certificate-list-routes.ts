@@ -3,6 +3,7 @@ import type { App } from '@quintet/chassis/http'
 import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
+import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import {
   ExpiringCertificateBody,
@@ -25,12 +26,12 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
         summary: 'List the certificates of a user, oldest first',
         params: UserPath,
         querystring: UserCertificatesQuery,
-        response: { 200: Type.Array(ListedCertificateBody), ...problems(400, 404, 422) },
+        response: { 200: Type.Array(ListedCertificateBody), ...problems(404, 422) },
       },
     },
     async (request, reply) => {
       const userId = parseId(request.params.id, userNotFound)
-      const page = readPage(request.query)
+      const page = readPage(request.query, { code: wrongValueCode })
       await users.expect(userId)
       const onlyActive = request.query.active === 'true'
       const rows = await certificates.listOfUser({ userId, onlyActive, ...page })
@@ -50,12 +51,13 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
         operationId: 'listCertificates',
         summary: 'List the X.509 certificates of all users by their expiry, earliest first',
         querystring: ExpiringQuery,
-        response: { 200: Type.Array(ExpiringCertificateBody), ...problems(400, 422) },
+        response: { 200: Type.Array(ExpiringCertificateBody), ...problems(422) },
       },
     },
     async (request, reply) => {
       const { limit = pageSize, cursor, expiring_before: before } = request.query
-      const [notAfter, id] = cursor === undefined ? firstPosition : decodeCursor(cursor, ['number', 'number'])
+      const [notAfter, id] =
+        cursor === undefined ? firstPosition : decodeCursor(cursor, ['number', 'number'], wrongValueCode)
       const after = { notAfter: Number(notAfter), id: Number(id) }
       const rows = await certificates.listExpiring({ before: instantOf(before), after, limit })
       const positionOf = ({ not_after, id }: (typeof rows)[number]) => [Number(not_after), id]

@@ -140,7 +140,7 @@ function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): 
     ...(!hasBase64Length(body?.private_key) && { private_key: 'private_key must be base64.' }),
     ...validationError?.errors,
   }
-  if (Object.keys(errors).length === 0) return body
+  if (validationError === undefined && Object.keys(errors).length === 0) return body
   throw new AppError(validationError?.code ?? 'unprocessable', Object.values(errors).join(' '), { errors })
 }
 

@@ -3,6 +3,7 @@ import type { App } from '@quintet/chassis/http'
 import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
+import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import { CertificatePath, NotificationBody, PageQuery } from './schemas.ts'
 
@@ -16,12 +17,12 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
         summary: 'List the notifications of a certificate with their delivery attempts, oldest first',
         params: CertificatePath,
         querystring: PageQuery,
-        response: { 200: Type.Array(NotificationBody), ...problems(400, 404, 422) },
+        response: { 200: Type.Array(NotificationBody), ...problems(404, 422) },
       },
     },
     async (request, reply) => {
       const { id: certificateId } = await certificates.find(certificateRefOf(request.params))
-      const page = readPage(request.query)
+      const page = readPage(request.query, { code: wrongValueCode })
       const rows = await notifications.list({ certificateId, ...page })
       sendPage(
         request,

@@ -6,6 +6,9 @@ import type { Passwords } from './password.ts'
 import type { UserStore } from './user-store.ts'
 import type { Policy } from './x509.ts'
 
+/** The code of a value of the wrong type or form, and of every fault of a query. */
+export const wrongValueCode = 'unprocessable'
+
 /** The dependencies of the routes. */
 export type Parts = {
   users: UserStore

@@ -46,7 +46,7 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
       bdy: 'bdy is not known here.',
     },
   ],
-  [400, [opaque], { body: 'The body must be object.' }],
+  [400, [opaque], { body: 'The body must be a JSON object.' }],
   [
     422,
     { private_key: 7, active: 1, body: {} },
@@ -163,7 +163,7 @@ test('GET lists the certificates of one user; active=true the active ones, activ
   assert.deepEqual((await get(`${other}/certificates/`)).json(), [{ id: 3, active: true, body: 'three' }])
 })
 
-test('GET rejects any other value of active with 422, and unknown parameters with 400', async (t) => {
+test('GET rejects any other value of active, unknown parameters and malformed cursors with 422', async (t) => {
   const { get, addUser } = await createWorld(t)
   const user = await addUser()
   for (const value of ['True', '1', '', 'yes', 'true&active=false']) {
@@ -171,10 +171,8 @@ test('GET rejects any other value of active with 422, and unknown parameters wit
     assert.equal(response.statusCode, 422, value)
     assert.deepEqual(Object.keys(response.json().errors), ['active'])
   }
-  for (const query of ['limit=0', 'limit=1001', 'limit=few'])
+  for (const query of ['limit=0', 'limit=1001', 'limit=few', 'aktive=true', 'cursor=bad'])
     assert.equal((await get(`${user}/certificates?${query}`)).statusCode, 422, query)
-  for (const query of ['aktive=true', 'cursor=bad'])
-    assert.equal((await get(`${user}/certificates?${query}`)).statusCode, 400, query)
 })
 
 test('Pages linked by the Link header have no gaps or repetitions, whatever is added in between', async (t) => {

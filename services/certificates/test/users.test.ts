@@ -54,9 +54,9 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
     },
   ],
   [400, { ...ada, role: 'admin' }, { role: 'role is not known here.' }],
-  [400, [], { body: 'The body must be object.' }],
-  [400, 'text', { body: 'The body must be object.' }],
-  [400, null, { body: 'The body must be object.' }],
+  [400, [], { body: 'The body must be a JSON object.' }],
+  [400, 'text', { body: 'The body must be a JSON object.' }],
+  [400, null, { body: 'The body must be a JSON object.' }],
   [
     422,
     { ...ada, name: 7, password: null },

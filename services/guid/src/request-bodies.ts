@@ -37,8 +37,10 @@ function refuseInvalid(request: FastifyRequest<{ Body: Body }>, clock: Clock): B
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const errors: Record<string, string> = { ...validationError?.errors }
-  const expire = body?.expire === undefined ? undefined : expireError(Number(body.expire), clock.now())
-  if (expire !== undefined) errors.expire ??= expire
-  if (Object.keys(errors).length > 0) throw invalid(errors)
+  if (body?.expire !== undefined && errors.expire === undefined) {
+    const fault = expireError(Number(body.expire), clock.now())
+    if (fault !== undefined) errors.expire = fault
+  }
+  if (validationError !== undefined || errors.expire !== undefined) throw invalid(errors)
   return body
 }
