@@ -16,6 +16,7 @@ import {
 } from './services/brokerage/src/storage.ts'
 import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
+import { examineUsers } from './services/certificates/src/email-key.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
@@ -36,6 +37,8 @@ export type Service = {
   migrateStorage?(url: string, action: MigrationAction): Promise<string[]>
   /** Examines an engine that only this service can use; undefined for any other. */
   diagnoserOf?(url: string): Diagnose | undefined
+  /** What its database holds that an operator should know. */
+  examineData?: Diagnose
 }
 
 /** The code behind each entry of the topology. The compiler demands one for each, and none besides. */
@@ -50,7 +53,7 @@ export const services = {
     migrateStorage: migrateBrokerage,
     diagnoserOf: brokerageDiagnoserOf,
   },
-  certificates: service(certificatesSettings, createCertificatesApp),
+  certificates: { ...service(certificatesSettings, createCertificatesApp), examineData: examineUsers },
   inventory: service(inventorySettings, createInventoryApp),
   billing: service(billingSettings, createBillingApp),
   gateway: service(gatewaySettings, createGatewayApp),

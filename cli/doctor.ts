@@ -36,13 +36,20 @@ async function examine(url: string, users: readonly User[]): Promise<Finding[]> 
     .map((service) => service.diagnoserOf?.(url))
     .find((diagnoser) => diagnoser !== undefined)
   const findings = await diagnose(url, own)
-  // A service migrates its embedded database itself, when it starts.
-  if (url.startsWith('sqlite:') || findings.some(({ verdict }) => verdict === 'broken')) return findings
+  if (findings.some(({ verdict }) => verdict === 'broken')) return findings
   for (const { name, setting } of users) {
     const { storage }: ServiceEntry = topology[name]
-    if (setting === storage.database) findings.push(await examineTables(name, url))
+    if (setting === storage.database) findings.push(...(await examineDatabase(name, url)))
   }
   return findings
+}
+
+/** A service migrates its embedded database itself, when it starts. */
+async function examineDatabase(name: ServiceName, url: string): Promise<Finding[]> {
+  const tables = url.startsWith('sqlite:') ? [] : [await examineTables(name, url)]
+  if (tables.some(({ verdict }) => verdict === 'broken')) return tables
+  const { examineData }: Service = services[name]
+  return examineData === undefined ? tables : [...tables, ...(await diagnose(url, examineData))]
 }
 
 async function examineTables(name: ServiceName, url: string): Promise<Finding> {

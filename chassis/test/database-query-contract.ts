@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { asText, dialectOf, lowerCase, prepareQuery } from '@quintet/chassis/database'
+import { asText, dialectOf, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { add, count, open } from './database-world.ts'
@@ -52,13 +52,6 @@ function testTexts(createUrl: CreateDatabaseUrl): void {
         const find = (id: string) => query.selectFrom('account').selectAll().where('id', '=', id).execute()
         t.assert.deepEqual((await Promise.all(rows.map(({ id }) => find(id)))).flat(), rows)
       }
-  })
-
-  test('lowerCase() lowers the letters of every script', async (t: TestContext) => {
-    const { query, commit } = await open(t, createUrl(t))
-    const lower = sql<{ one: string }>`select ${lowerCase(query, sql.lit('ÄΣЖ i Z'))} as one`
-    t.assert.deepEqual((await lower.execute(query)).rows, [{ one: 'äσж i z' }])
-    t.assert.deepEqual((await commit([lower.compile(query)])).results[0]?.rows, [{ one: 'äσж i z' }])
   })
 }
 

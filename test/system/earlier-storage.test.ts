@@ -60,11 +60,46 @@ test('Users of an earlier version log in with their passwords, and their certifi
   assert.equal((await call('PATCH', `${gateway}${path}/2`, { active: true }))?.status, 202)
 })
 
+test('Of users whose emails match since they are compared as Unicode says, the oldest logs in, and the others work by id', async (t) => {
+  const folder = restore(t)
+  const { gateway, read, output } = await startOn(t, folder, 'certificates')
+  const login = async (email: string, id: number) =>
+    (await call('POST', `${gateway}/users/login`, { email, password: `password ${id}` }))?.body
+  for (const email of ['ΟΔΥΣΣΕΥΣ@example.com', 'οδυσσευσ@example.com', 'οδυσσευς@example.com'])
+    assert.deepEqual(await login(email, 2), { id: 2 })
+  for (const email of ['straße@example.com', 'STRASSE@example.com', 'straẞe@Example.com'])
+    assert.deepEqual(await login(email, 5), { id: 5 })
+  assert.deepEqual(await login('i\u0307@example.com', 7), { id: 7 })
+  assert.deepEqual(await login('I@example.com', 8), { id: 8 })
+  assert.equal(Reflect.get(Object(await login('STRASSE@example.com', 6)), 'status'), 401)
+  const user = { id: 6, name: 'User 6', email: 'STRASSE@example.com' }
+  assert.deepEqual(await read('/users/6'), user)
+  assert.deepEqual(membersOf(await read('/users/6/certificates'), 'id'), [])
+  assert.equal(
+    (await call('POST', `${gateway}/users`, { ...user, id: undefined, password: 'x' }))?.status,
+    409,
+  )
+  assert.match(output(), /"users":\[4,6\].*cannot log in/)
+  const doctor = run(t, ['quintet.ts', 'doctor', 'certificates'], { DATA_DIR: folder, CERTIFICATES_KEY })
+  await once(doctor.child, 'close')
+  assert.match(doctor.output(), /weak +Users cannot log in, .*: 4, 6\./)
+})
+
 test('Movies of an earlier version are found by their ids and their titles', async (t) => {
   const { read } = await startOn(t, restore(t), 'inventory')
   assert.equal(membersOf(await read('/api/movies'), 'id').length, 13)
   assert.deepEqual(await read('/api/movies/4'), { id: 4, title: 'Straße', description: 'Changed.' })
   assert.deepEqual(membersOf(await read('/api/movies?title=100%25%20_PLAIN_!'), 'id'), [12])
+  for (const [title, ids] of [
+    ['ΟΔΥΣ', [1, 2, 3]],
+    ['strasse', [4, 5]],
+    ['ame\u0301lie', [8, 9, 10]],
+    ['\u2126 OHM', [11]],
+  ])
+    assert.deepEqual(
+      membersOf(await read(`/api/movies?title=${encodeURIComponent(String(title))}`), 'id'),
+      ids,
+    )
 })
 
 test('Orders of an earlier version are read, its waiting message becomes an order, and its dead letter stays', async (t) => {
@@ -91,14 +126,15 @@ function restore(t: TestContext): string {
 /** Starts a service on a data folder, and the gateway; `read` gets the body of a resource if there is one. */
 async function startOn(t: TestContext, DATA_DIR: string, service: string) {
   const words = ['quintet.ts', 'start', 'gateway', service]
-  const gateway = await run(t, words, { DATA_DIR, CERTIFICATES_KEY }).address('gateway')
+  const { address, output } = run(t, words, { DATA_DIR, CERTIFICATES_KEY })
+  const gateway = await address('gateway')
 
   async function read(path: string): Promise<unknown> {
     const response = await call('GET', `${gateway}${path}`)
     return response?.status === 200 ? response.body : undefined
   }
 
-  return { gateway, read }
+  return { gateway, read, output }
 }
 
 /** One member of each row. */

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { Kysely } from 'kysely'
 import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
@@ -42,6 +43,25 @@ export async function migrateDatabase(
   return withMigrator(url, options, work)
 }
 
+/**
+ * Reads a database, which need not have its newest tables, without migrating it and without a trace in it; undefined if it does
+ * not exist.
+ */
+export async function readDatabase<Tables, R>(
+  url: string,
+  work: (query: Kysely<Tables>) => Promise<R>,
+): Promise<R | undefined> {
+  if (!(await databaseExists(url))) return undefined
+  if (engineOf(url) === 'sqlite')
+    return (await import('./sqlite/sqlite-database.ts')).readSqlite(pathOf(url), work)
+  const database = await openDatabase<Tables>(url, { migrations: new URL('.', import.meta.url) })
+  try {
+    return await work(database.query)
+  } finally {
+    await database.close()
+  }
+}
+
 async function databaseExists(url: string): Promise<boolean> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)
@@ -75,12 +95,13 @@ export {
   identityColumn,
   jsonObject,
   longText,
-  lowerCase,
   skipLocked,
   numbersFromList,
   deleteSelected,
+  setColumn,
 } from './sql-dialect.ts'
 export type * from './port.ts'
+export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

@@ -49,11 +49,6 @@ export function greatest<Tables>(
   return dialectOf(db) === 'sqlite' ? sql`max(${one}, ${other})` : sql`greatest(${one}, ${other})`
 }
 
-/** Lower case in every script, whatever the locale of the database is. */
-export function lowerCase<Tables>(db: Kysely<Tables>, text: Expression<string>): RawBuilder<string> {
-  return dialectOf(db) === 'postgres' ? sql`lower(${text} collate "und-x-icu")` : sql`lower(${text})`
-}
-
 /** A JSON object as text, with these members. */
 export function jsonObject<Tables>(
   db: Kysely<Tables>,
@@ -110,4 +105,19 @@ export function numbersFromList<Tables>(
   return dialect === 'mysql'
     ? sql`(select id from json_table(concat('[', ${numbers}, ']'), '$[*]' columns (id bigint path '$')) as listed)`
     : sql`(select value as id from json_each('[' || ${numbers} || ']'))`
+}
+
+/** Sets a column of the rows with these ids, each to its own value, by one statement. */
+export async function setColumn<Tables>(
+  db: Kysely<Tables>,
+  table: keyof Tables & string,
+  column: string,
+  values: ReadonlyMap<number, string>,
+): Promise<void> {
+  if (values.size === 0) return
+  const cases = [...values].map(([id, value]) => sql`when ${id} then ${value}`)
+  const ids = sql.join([...values.keys()])
+  await sql`update ${sql.table(table)} set ${sql.ref(column)} = case id ${sql.join(cases, sql` `)} end where id in (${ids})`.execute(
+    db,
+  )
 }

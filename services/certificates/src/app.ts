@@ -14,6 +14,7 @@ import type { CertificatesConfig } from './config.ts'
 import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
 import { migrations } from './database.ts'
 import type { CertificatesTables } from './database.ts'
+import { warnOfUsersWithoutKey } from './email-key.ts'
 import { createEnvelopes } from './envelope.ts'
 import { createExpiryNotices } from './expiry-notices.ts'
 import { createKeyCheck } from './key-check.ts'
@@ -50,6 +51,7 @@ export async function createCertificatesApp(
   opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, logger)
   await keyCheck.atStart()
+  await warnOfUsersWithoutKey(database.query, logger)
   const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock })
   opened.defer(relay.stop)
   const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })

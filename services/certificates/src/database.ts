@@ -10,7 +10,7 @@ export type CertificatesTables = IdempotencyTable &
       id: Generated<number>
       name: string
       email: string
-      /** The email in the form that is compared, without case. */
+      /** The email in the form that is compared, without case; `none:id` if an older user has that. */
       email_key: string
       password_hash: string
       version: number

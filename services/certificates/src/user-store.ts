@@ -6,6 +6,7 @@ import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
+import { emailKeyOf } from './email-key.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
@@ -43,8 +44,10 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       records: readonly IdempotencyRecord[],
     ): Promise<number> {
       const { name, email, passwordHash } = user
+      const emailKey = emailKeyOf(email)
+      if (emailKey === undefined) throw emailTooLong()
       const insert = {
-        ...statements.insert({ name, email, emailKey: keyOf(email), passwordHash }),
+        ...statements.insert({ name, email, emailKey, passwordHash }),
         mustAffectRows: emailTaken,
       }
       const { results } = await database.commit([insert, ...insertRecords(records, returnedBy(insert, 'id'))])
@@ -52,7 +55,9 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
     },
 
     async findHash(email: string): Promise<{ id: number; passwordHash: string } | undefined> {
-      const [row] = await database.read(statements.findHash({ emailKey: keyOf(email) }))
+      const emailKey = emailKeyOf(email)
+      if (emailKey === undefined) return undefined
+      const [row] = await database.read(statements.findHash({ emailKey }))
       return row && { id: row.id, passwordHash: row.password_hash }
     },
 
@@ -79,14 +84,11 @@ const emailTaken = () =>
   new AppError('conflict', 'A user with this email already exists.', {
     errors: { email: 'A user with this email already exists.' },
   })
+const emailTooLong = () =>
+  new AppError('unprocessable', 'email is too long.', { errors: { email: 'email is too long.' } })
 
 function isDeleted({ results }: Outcome): boolean {
   return results[0]?.changes === 1
-}
-
-/** Emails are compared without case. */
-function keyOf(email: string): string {
-  return email.normalize('NFKC').toLowerCase()
 }
 
 function firstEntry([row]: readonly User[]): Entry {

@@ -3,8 +3,12 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { listen } from '@quintet/chassis/http'
+import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import bcrypt from 'bcryptjs'
+import { migrations } from '../src/database.ts'
+import type { CertificatesTables } from '../src/database.ts'
 import { ada, createWorld, dataFolder, opaque } from './world.ts'
 
 test('POST /users returns the id only, with a Location, and GET returns the user without the password', async (t) => {
@@ -29,6 +33,52 @@ test('An email that is taken, in any case, is 409, and does not use up an id', a
   assert.equal(refused.json().description, refused.json().detail)
   assert.equal((await get('/users/1')).json().name, 'Ada')
   assert.equal((await get('/users/2')).statusCode, 404)
+})
+
+const sameEmails: readonly (readonly [string, string])[] = [
+  ['ΟΔΥΣΣΕΥΣ@example.com', 'οδυσσευς@example.com'],
+  ['straße@example.com', 'STRASSE@example.com'],
+  ['amélie@example.com', 'AME\u0301LIE@example.com'],
+  ['ada@example.com', 'ＡＤＡ@example.com'],
+]
+for (const [one, other] of sameEmails)
+  test(`${one} and ${other} are one email`, async (t) => {
+    const { post } = await createWorld(t)
+    assert.equal((await post('/users', { ...ada, email: one })).statusCode, 201)
+    assert.equal((await post('/users', { ...ada, email: other })).statusCode, 409)
+    const login = await post('/users/login', { email: other, password: ada.password })
+    assert.deepEqual(login.json(), { id: 1 })
+  })
+
+test('An email that is too long in the form that is compared is 422, and no user has it', async (t) => {
+  const { post } = await createWorld(t)
+  const email = `${'\ufdfa'.repeat(200)}@example.com`
+  const refused = await post('/users', { ...ada, email })
+  assert.equal(refused.statusCode, 422)
+  assert.deepEqual(refused.json().errors, { email: 'email is too long.' })
+  assert.equal((await post('/users/login', { email, password: 'x' })).statusCode, 401)
+})
+
+test('Of users whose emails match since the migration the oldest has the email, and all keep working by id', async (t) => {
+  const server = process.env.TEST_DATABASE
+  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
+  const settings = { CERTIFICATES_DATABASE_URL: url }
+  await migrateDatabase(url, { migrations }, 'up')
+  const emails = [
+    'STRASSE@example.com',
+    'straße@example.com',
+    'ß@example.com',
+    'ss@example.com',
+    'ada@example.com',
+  ]
+  await insertUsers(url, [...emails, `${'\ufdfa'.repeat(200)}@example.com`])
+  assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), ['0003-fold-email-keys'])
+  assert.deepEqual(await migrateDatabase(url, { migrations }, 'up'), ['0003-fold-email-keys'])
+  const { post, get, logged } = await createWorld(t, settings)
+  for (const [i, email] of emails.entries()) assert.equal((await get(`/users/${i + 1}`)).json().email, email)
+  assert.match(logged(), /"users":\[2,4,6\]/)
+  assert.equal((await post('/users', { ...ada, email: 'Strasse@example.com' })).statusCode, 409)
+  assert.equal((await post('/users', { ...ada, email: 'new@example.com' })).statusCode, 201)
 })
 
 test('Of parallel requests for one email one is 201 and the others are 409', async (t) => {
@@ -191,3 +241,13 @@ test('Idempotency-Key: a body that differs in the password only is 422', async (
   assert.equal((await post('/users', { ...ada, password: 'another' }, key)).statusCode, 422)
   assert.equal((await get('/users/2')).statusCode, 404)
 })
+
+/** With the keys that the version before the migration stored. */
+async function insertUsers(url: string, emails: readonly string[]): Promise<void> {
+  const database = await openDatabase<CertificatesTables>(url, { migrations })
+  for (const email of emails) {
+    const user = { name: 'Ada', email, email_key: email.toLowerCase(), password_hash: '', version: 1 }
+    await database.query.insertInto('user').values(user).execute()
+  }
+  await database.close()
+}

@@ -1,5 +1,5 @@
 import type { Cache } from '@quintet/chassis/cache'
-import { lowerCase, prepareQuery } from '@quintet/chassis/database'
+import { canonicalCaselessKey, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord, IdempotencyTable } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
@@ -10,7 +10,12 @@ import type { Generated, Kysely } from 'kysely'
 export type NewMovie = { title: string; description: string }
 export type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
-  movies: NewMovie & { id: Generated<number>; version: Generated<number> }
+  movies: NewMovie & {
+    id: Generated<number>
+    version: Generated<number>
+    /** The title in the form that is searched, without case. */
+    title_key: string
+  }
 }
 
 export type MovieStore = ReturnType<typeof createMovieStore>
@@ -33,19 +38,20 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
     async list(page: Page, title?: string): Promise<readonly Movie[]> {
       if (title === undefined) return database.read(list(page))
-      const pattern = `%${title.toLowerCase().replace(/[!%_]/g, '!$&')}%`
+      const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
       return database.read(search({ ...page, pattern }))
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
-    create: (movie: NewMovie, records: readonly IdempotencyRecord[]) => rows.insert(insert(movie), records),
+    create: (movie: NewMovie, records: readonly IdempotencyRecord[]) =>
+      rows.insert(insert({ ...movie, titleKey: canonicalCaselessKey(movie.title) }), records),
 
     /** Changes a movie, if it has this version where one is given; undefined when there is no such movie. */
-    change: (id: number, change: Partial<NewMovie>, version: number | null = null) =>
-      rows.update(
-        id,
-        update({ id, version, title: change.title ?? null, description: change.description ?? null }),
-      ),
+    change(id: number, { title, description }: Partial<NewMovie>, version: number | null = null) {
+      const titleKey = title === undefined ? null : canonicalCaselessKey(title)
+      const change = { title: title ?? null, titleKey, description: description ?? null }
+      return rows.update(id, update({ id, version, ...change }))
+    },
   }
 }
 
@@ -55,7 +61,7 @@ export function textOf({ id, title, description }: NewMovie & { id: number | str
 }
 
 type Page = { after: number; limit: number }
-type Update = RowCondition & { title: string | null; description: string | null }
+type Update = RowCondition & { title: string | null; titleKey: string | null; description: string | null }
 
 function prepareStatements(db: Kysely<MovieTables>) {
   const columns = ['id', 'title', 'description', 'version'] as const
@@ -65,16 +71,20 @@ function prepareStatements(db: Kysely<MovieTables>) {
     find: prepareQuery((p: Placeholders<{ id: number }>) => movies.where('id', '=', p.id)),
     list: prepareQuery(page),
     search: prepareQuery((p: Placeholders<Page & { pattern: string }>) =>
-      page(p).where(sql<boolean>`${lowerCase(db, sql.ref('title'))} like ${p.pattern} escape '!'`),
+      page(p).where(sql<boolean>`title_key like ${p.pattern} escape '!'`),
     ),
-    insert: prepareQuery((p: Placeholders<NewMovie>) =>
-      db.insertInto('movies').values({ title: p.title, description: p.description }).returning('id'),
+    insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
+      db
+        .insertInto('movies')
+        .values({ title: p.title, title_key: p.titleKey, description: p.description })
+        .returning('id'),
     ),
     update: prepareQuery((p: Placeholders<Update>) =>
       db
         .updateTable('movies')
         .set((row) => ({
           title: row.fn.coalesce(p.title, 'title'),
+          title_key: row.fn.coalesce(p.titleKey, 'title_key'),
           description: row.fn.coalesce(p.description, 'description'),
           version: row('version', '+', 1),
         }))

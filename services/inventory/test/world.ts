@@ -6,6 +6,10 @@ import { createLogger } from '@quintet/chassis/telemetry'
 import { createInventoryApp } from '../src/app.ts'
 import { inventorySettings } from '../src/config.ts'
 
+export const migrations = new URL('../migrations/', import.meta.url)
+
+export type World = Awaited<ReturnType<typeof createWorld>>
+
 /** An inventory of its own on private storage, at a time that stands still until the test moves it. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
@@ -35,5 +39,3 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     delete: (url: string, headers = {}) => call('DELETE', url, undefined, headers),
   }
 }
-
-const migrations = new URL('../migrations/', import.meta.url)

@@ -11,7 +11,6 @@ import { createDirectDialect, sqliteDialect } from './dialect.ts'
 import { createMigrator, migrateUp } from '../migrations.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { createGroupCommit } from './group-commit.ts'
-import { lowerAsUnicode } from './functions.ts'
 import { execWhenFree } from './locks.ts'
 import { registerProcess } from './process-registry.ts'
 import { createStatementCache, sqliteValues } from './statements.ts'
@@ -81,7 +80,6 @@ function openReader<Tables>(
   isSingleProcess: () => boolean,
 ): { read: Database<Tables>['read']; refresh(): void; close(): void } {
   const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
-  lowerAsUnicode(connection)
   const statements = createStatementCache(connection)
   const begin = connection.prepare('begin')
   const end = connection.prepare('commit')
@@ -135,6 +133,19 @@ export async function migrateSqlite<R>(path: string, folder: URL, work: Migratio
     )
     connection.exec('commit')
     return result
+  } finally {
+    connection.close()
+  }
+}
+
+/** Reads an existing file on a connection of its own, which is not registered and cannot write. */
+export async function readSqlite<Tables, R>(
+  path: string,
+  work: (query: Kysely<Tables>) => Promise<R>,
+): Promise<R> {
+  const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+  try {
+    return await work(new Kysely<Tables>({ dialect: createDirectDialect(connection) }))
   } finally {
     connection.close()
   }

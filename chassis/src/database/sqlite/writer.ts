@@ -5,7 +5,6 @@ import type { CompactResult } from '../compact-result.ts'
 import { referredValue } from '../reference.ts'
 import { createBatchDecoder, isReference } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
-import { lowerAsUnicode } from './functions.ts'
 
 /** Prepared at its first use, so that a text that SQLite refuses fails its own unit and no other. */
 type LazyStatement = { readonly text: string; prepared?: Prepared }
@@ -16,7 +15,6 @@ const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
 db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
 // Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database.
 db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -4096')
-lowerAsUnicode(db)
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')
