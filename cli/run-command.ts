@@ -1,4 +1,4 @@
-import { ConfigError } from '@quintet/chassis/config'
+import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { queueCommandUsage } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
 import { certificates } from './certificates.ts'
@@ -40,6 +40,7 @@ export async function runCommand([command = 'help', ...words]: readonly string[]
   try {
     const run = commands[command.replace(/^--?h(elp)?$/, 'help')]
     if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
+    enterRepository()
     await run(words)
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error

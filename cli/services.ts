@@ -1,4 +1,4 @@
-import { ConfigError, describeConfig, loadConfig, unknownSettings } from '@quintet/chassis/config'
+import { ConfigError, describeConfig, faultsOf, loadConfig, unknownSettings } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
@@ -19,22 +19,14 @@ export function serviceNamed(word: string | undefined): ServiceName {
 
 /**
  * Checks the settings of these services before the first one starts, reports all faults together, and warns of
- * unknown names that look like a setting.
+ * unknown names that look like a setting; one that promises protection is a fault.
  */
 export function checkSettings(names: readonly ServiceName[], settings: Settings): void {
-  const faults = new Set<string>()
-  for (const name of names) {
-    try {
-      loadConfig(services[name].settings, settings)
-    } catch (error) {
-      if (!(error instanceof ConfigError)) throw error
-      for (const fault of error.faults) faults.add(fault)
-    }
-  }
-  if (faults.size > 0) throw new ConfigError([...faults])
-  const schemas = serviceNames.map((name) => services[name].settings)
-  for (const sentence of unknownSettings(schemas, settings, settingPrefixes()))
-    process.stderr.write(`${sentence}\n`)
+  const faults = new Set(names.flatMap((name) => faultsOf(services[name].settings, settings)))
+  const known = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
+  const unknown = unknownSettings(known, settings, settingPrefixes(known))
+  for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
+  if (faults.size + unknown.protective.length > 0) throw new ConfigError([...faults, ...unknown.protective])
 }
 
 /** A setting with the URL of a service's storage, and the URL without its password. */
@@ -55,8 +47,8 @@ export function migrationsOf(name: ServiceName): URL {
   return new URL(`../services/${name}/migrations/`, import.meta.url)
 }
 
-/** The prefixes of settings' names; a variable without one of them belongs to another program. */
-function settingPrefixes(): string[] {
-  const shared = ['CACHE', 'EVENTS', 'MARKET', 'QUEUE', 'RATE_LIMIT']
-  return [...serviceNames.map((name) => name.toUpperCase()), ...shared]
+/** The first words of settings' names, but for those that other programs use as well. */
+function settingPrefixes(known: readonly string[]): string[] {
+  const first = known.filter((name) => name.includes('_')).map((name) => name.slice(0, name.indexOf('_')))
+  return [...new Set(first)].filter((word) => !['DATA', 'LOG'].includes(word))
 }

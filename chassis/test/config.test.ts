@@ -435,34 +435,49 @@ test('a name that is in no schema is reported with the nearest one that is', () 
     GATEWAYS_PORT: '1',
     GATEWAY_PRT: '1',
   })
-  assert.deepEqual(unknownSettings([guid, gateway], settings, ['GUID', 'GATEWAY']), [
+  const known = [guid, gateway].flatMap(({ properties }) => Object.keys(properties))
+  assert.deepEqual(unknownSettings(known, settings, ['GUID', 'GATEWAY']).others, [
     'GUID_PROT is not a setting; did you mean GUID_PORT?',
     'GUID_PPPORT is not a setting; did you mean GUID_PORT?',
     'GUID_DATABSE_URL is not a setting; did you mean GUID_DATABASE_URL?',
     'GUID_DATABASE is not a setting; did you mean GUID_DATABASE_URL?',
+    'GATEWAYS_PORT is not a setting; did you mean GATEWAY_PORT?',
     'GATEWAY_PRT is not a setting; did you mean GATEWAY_PORT?',
   ])
 })
 
 test('a name that resembles no setting is reported without a suggestion', () => {
-  const schema = Type.Object({ GUID_PORT: port(8888, description) })
-  assert.deepEqual(unknownSettings([schema], made({ GUID_SWEEP: '1' }), ['GUID']), [
-    'GUID_SWEEP is not a setting.',
-  ])
-  assert.deepEqual(unknownSettings([], made({ GUID_SWEEP: '1' }), ['GUID']), ['GUID_SWEEP is not a setting.'])
+  for (const known of [['GUID_PORT'], []])
+    assert.deepEqual(unknownSettings(known, made({ GUID_SWEEP: '1' }), ['GUID']).others, [
+      'GUID_SWEEP is not a setting.',
+    ])
 })
 
-test('names that are in a schema or have none of the prefixes are not reported', () => {
-  const schema = Type.Object({ ...commonSettings, GUID_PORT: port(8888, description) })
+test('names that are known, or resemble none and have none of the prefixes, are not reported', () => {
   const settings = made({
     GUID_PORT: '1',
     PATH: '/bin',
-    GUIDE_PORT: '1',
+    GUIDELINES: '1',
     GUID: '1',
     MY_GUID_PORT: '1',
+    SSL_CERT_FILE: '/etc/ssl/cert.pem',
+    SSH_AUTH_SOCK: '/tmp/socket',
     DATA_DIR: 'x',
   })
-  assert.deepEqual(unknownSettings([schema], settings, ['GUID']), [])
+  const known = [...Object.keys(commonSettings), 'GUID_PORT']
+  assert.deepEqual(unknownSettings(known, settings, ['GUID']), { protective: [], others: [] })
+})
+
+test('an unknown name that promises protection is told apart, with and without the prefix of a service', () => {
+  const names = ['AUTH', 'JWT_SECRET', 'GUID_TLS_CERT_FILE', 'GUID_API_KEYS', 'RATE_LIMITS', 'CORS_ORIGINS']
+  const settings = made(Object.fromEntries(names.map((name) => [name, 'x'])))
+  const { protective, others } = unknownSettings(['RATE_LIMIT'], settings, ['GUID'])
+  assert.deepEqual(
+    protective,
+    names.map((name) => `${name} is not a setting of this version, and what it asks for would be missing.`),
+  )
+  assert.deepEqual(others, [])
+  assert.deepEqual(unknownSettings(names, settings, ['GUID']).protective, [])
 })
 
 function made(values: Record<string, string>, source: '.env' | 'environment' = 'environment'): Settings {

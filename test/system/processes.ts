@@ -47,8 +47,9 @@ export function run(
   words: readonly string[],
   environment: Record<string, string>,
   folder = root,
+  program = process.execPath,
 ): Process {
-  const child = spawn(process.execPath, words, {
+  const child = spawn(program, words, {
     cwd: folder,
     env: {
       PATH: process.env.PATH,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { globSync, statSync } from 'node:fs'
+import { existsSync, globSync, statSync } from 'node:fs'
 import { registerHooks } from 'node:module'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 
@@ -17,7 +17,7 @@ registerHooks({
 const { createLogger } = await import('@quintet/chassis/telemetry')
 const { serviceNames } = await import('@quintet/contracts/topology')
 const { services } = await import('../../topology.ts')
-const { dataFolder, run } = await import('./processes.ts')
+const { dataFolder, root, run } = await import('./processes.ts')
 
 const drivers = [
   'pg',
@@ -58,6 +58,41 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
     await startAndStop(t, words, settings)
     assert.deepEqual(writesBelow(cache), stored)
   })
+
+for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
+  test(`${words[0]} has the same data when it is started from another folder`, async (t) => {
+    const folder = dataFolder(t)
+    // Relative paths are relative to the repository.
+    const settings = { DATA_DIR: relative(root, folder) }
+    const [file = '', ...others] = words
+    const started = run(t, [join(root, file), ...others], settings, join(root, 'services', 'guid'))
+    await started.address('guid')
+    assert.equal(await started.kill('SIGTERM'), 0)
+    assert.ok(existsSync(join(folder, 'guid.db')))
+  })
+
+for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
+  test(`${words[0]} does not start with a setting that promises protection and does not exist`, async (t) => {
+    const settings = { DATA_DIR: dataFolder(t), AUTH: 'jwt', GUID_TLS_CERT_FILE: 'x', LOG_LEVEL: 'loud' }
+    const started = run(t, words, settings)
+    await assert.rejects(started.address('guid'))
+    assert.equal(started.child.exitCode, 1)
+    for (const sentence of [
+      /^AUTH is not a setting/m,
+      /^GUID_TLS_CERT_FILE is not a/m,
+      /^LOG_LEVEL must be/m,
+    ])
+      assert.match(started.output(), sentence)
+  })
+
+test('A signal to npm start ends the system, and leaves no process behind', {
+  skip: process.platform === 'win32' && 'Windows has no signals',
+}, async (t) => {
+  const npm = run(t, ['start', 'guid'], { DATA_DIR: dataFolder(t) }, root, 'npm')
+  const address = await npm.address('guid')
+  await npm.kill('SIGTERM')
+  await assert.rejects(fetch(`${address}/health/live`))
+})
 
 async function startAndStop(t: TestContext, words: readonly string[], settings: Record<string, string>) {
   const process = run(t, words, settings)

@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { parseEnv } from 'node:util'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
@@ -23,6 +24,14 @@ export class ConfigError extends Error {
   }
 }
 
+/**
+ * Makes the folder of the repository the current one, so that `.env`, `data` and every relative path in a setting are the same
+ * wherever a program is started from.
+ */
+export function enterRepository(): void {
+  process.chdir(fileURLToPath(new URL('../../../', import.meta.url)))
+}
+
 /** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
 export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
   const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
@@ -43,7 +52,14 @@ export function loadConfig<T extends TObject>(schema: T, settings: Settings): Re
   const found = effectiveSettings(schema, settings)
   const config: unknown = Object.fromEntries(found.map(({ name, value }) => [name, value]))
   if (Check(schema, config)) return Object.freeze(config)
-  throw new ConfigError(found.filter(({ schema, value }) => !Check(schema, value)).map(fault))
+  throw new ConfigError(faultsOf(schema, settings))
+}
+
+/** What is wrong with the settings of the schema: a sentence for each, without secrets. */
+export function faultsOf(schema: TObject, settings: Settings): string[] {
+  return effectiveSettings(schema, settings)
+    .filter(({ schema, value }) => !Check(schema, value))
+    .map(fault)
 }
 
 /** Every setting of the schema, valid or not, with secrets redacted. */

@@ -1,6 +1,14 @@
 import closeWithGrace from 'close-with-grace'
 import type { Static, TObject } from 'typebox'
-import { ConfigError, loadConfig, readSettings } from '../config/index.ts'
+import {
+  ConfigError,
+  enterRepository,
+  faultsOf,
+  loadConfig,
+  readSettings,
+  unknownSettings,
+} from '../config/index.ts'
+import type { Settings } from '../config/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
@@ -8,7 +16,7 @@ import type { App } from './app-options.ts'
 const shutdownTimeoutMs = 10_000
 
 /**
- * Runs one service in this process: reads its settings, starts it, prints its address, and closes it on a signal. Bad settings
+ * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal. Bad settings
  * are all reported, and end the process with exit code 1.
  */
 export async function runService<T extends TObject>(
@@ -22,7 +30,8 @@ export async function runService<T extends TObject>(
 ): Promise<void> {
   const { name, settings, create, address } = service
   try {
-    const config = loadConfig(settings, readSettings(environment))
+    enterRepository()
+    const config = loadChecked(name, settings, readSettings(environment))
     const logger = createLogger({ service: name, level: String(Reflect.get(config, 'LOG_LEVEL')) })
     const app = await create(config, { logger })
     const url = await listen(app, address(config)).catch(async (error: unknown) => {
@@ -36,6 +45,16 @@ export async function runService<T extends TObject>(
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1
   }
+}
+
+/** The settings of one service, which may share its environment with others and with the gateway, which has its address. */
+function loadChecked<T extends TObject>(name: string, schema: T, settings: Settings): Readonly<Static<T>> {
+  const prefix = name.toUpperCase()
+  const known = [...Object.keys(schema.properties), `${prefix}_URL`]
+  const { protective, others } = unknownSettings(known, settings, [prefix])
+  for (const sentence of others) process.stderr.write(`${sentence}\n`)
+  if (protective.length > 0) throw new ConfigError([...faultsOf(schema, settings), ...protective])
+  return loadConfig(schema, settings)
 }
 
 /** Listens, and gives the address with the actual port where the port was 0. */
