@@ -51,6 +51,8 @@ export function run(
 ): Process {
   const child = spawn(program, words, {
     cwd: folder,
+    // A process group of its own, so that a test can end what a wrapper has left behind.
+    detached: program !== process.execPath,
     env: {
       PATH: process.env.PATH,
       HOST: '127.0.0.1',

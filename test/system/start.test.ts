@@ -90,9 +90,18 @@ test('A signal to npm start ends the system, and leaves no process behind', {
 }, async (t) => {
   const npm = run(t, ['start', 'guid'], { DATA_DIR: dataFolder(t) }, root, 'npm')
   const address = await npm.address('guid')
+  t.after(() => endGroup(npm.child.pid))
   await npm.kill('SIGTERM')
   await assert.rejects(fetch(`${address}/health/live`))
 })
+
+function endGroup(leader: number | undefined): void {
+  try {
+    if (leader !== undefined) process.kill(-leader, 'SIGKILL')
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+  }
+}
 
 async function startAndStop(t: TestContext, words: readonly string[], settings: Record<string, string>) {
   const process = run(t, words, settings)
