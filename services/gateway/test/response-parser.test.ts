@@ -147,6 +147,14 @@ test('A connection persists after HTTP/1.1 without close, and never after HTTP/1
   )
 })
 
+test('A connection does not persist after a response to HEAD whose GET would end with it', () => {
+  const { parser, push } = createReader('HEAD')
+  push('HTTP/1.1 200 OK\r\n\r\n')
+  assert.equal(parser.isPersistent(), false)
+  assert.equal(read('HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n', 'HEAD').isPersistent, true)
+  assert.equal(read('HTTP/1.1 304 Not Modified\r\n\r\n').isPersistent, true)
+})
+
 test('A connection does not persist after a response that ends with it', () => {
   const { parser, push } = createReader()
   push('HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\r\nhello')
@@ -220,6 +228,7 @@ const malformed = {
   'a length and chunks':
     'HTTP/1.1 200 OK\r\ncontent-length: 5\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
   'another transfer coding': 'HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+  'a tab after the transfer coding': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\t\r\n\r\n0\r\n\r\n',
   'chunks in HTTP/1.0': 'HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n',
   'another version': 'HTTP/2.0 200 OK\r\n\r\n',
   'no version': '200 OK\r\n\r\n',
@@ -257,6 +266,10 @@ const malformed = {
     'HTTP/1.1 103 Early Hints\r\ncontent-length: 5\r\n\r\nhelloHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
   'an interim response with chunks':
     'HTTP/1.1 100 Continue\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+  'an interim response of HTTP/1.0':
+    'HTTP/1.0 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
+  'an interim response that closes':
+    'HTTP/1.1 103 Early Hints\r\nconnection: close\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n',
   'another protocol': 'HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n',
   'interim answers without end': 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(11),
   'a chunk without a size': 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\r\nhello',

@@ -34,13 +34,14 @@ export function parseHead(text: string, end: number, method: string): ParsedHead
   const fields = parseFields(text, firstEnd + 2, end + 2)
   const { isClose, nominated } = connectionOptions(fields.connection)
   const framing = framingOf(fields, method, status, minor)
-  const isPersistent = minor === '1' && !isClose && framing.kind !== 'until-close'
+  const isClosed = minor === '0' || isClose
+  if (status < 200 && isClosed) throw new MalformedResponse('The connection ends with an interim response.')
   return {
     status,
     reason,
     headers: nominated === undefined ? fields.headers : withoutNominated(fields.headers, nominated),
     framing,
-    keepAliveMs: isPersistent ? keepAliveMs(fields.keepAlive) : 0,
+    keepAliveMs: isClosed || !isDelimited(fields, status) ? 0 : keepAliveMs(fields.keepAlive),
   }
 }
 
@@ -69,6 +70,9 @@ function parseFields(text: string, start: number, end: number): Fields {
     if (field === undefined || !isFieldValue(value))
       throw new MalformedResponse('A line of the head is not a header field.')
     if (!field.isHopByHop) fields.headers.push(rawName, value)
+    // Node takes a tab after the coding not for white space, but for a part of it.
+    if (field.name === 'transfer-encoding' && text.slice(colon, lineEnd).includes('\t'))
+      throw new MalformedResponse('There is a tab beside the transfer coding.')
     recordFraming(fields, field.name, value)
     at = lineEnd + 2
   }
@@ -109,6 +113,14 @@ function framingOf({ length, coding }: Fields, method: string, status: number, m
     return { kind: 'length', bytes: 0 }
   if (coding !== undefined) return { kind: 'chunked' }
   return length === undefined ? { kind: 'until-close' } : { kind: 'length', bytes: Number(length) }
+}
+
+/**
+ * Whether the end of the response does not depend on the end of the connection. A response to HEAD has the framing of that to
+ * GET: without any, the upstream may close the connection.
+ */
+function isDelimited({ length, coding }: Fields, status: number): boolean {
+  return length !== undefined || coding !== undefined || status === 204 || status === 304
 }
 
 /**
