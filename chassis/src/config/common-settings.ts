@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { trustedProxies } from './trusted-proxies.ts'
 import type { TInteger, TString } from 'typebox'
 
 /** The TCP port that a service listens on; 0 means any free one. */
@@ -68,4 +69,11 @@ const rateLimit = Type.Union([Type.Literal('off')], {
 })
 
 /** The settings of every service, to be spread into its schema. */
-export const commonSettings = { HOST: host, DATA_DIR: dataDir, LOG_LEVEL: logLevel, RATE_LIMIT: rateLimit }
+export const commonSettings = {
+  HOST: host,
+  DATA_DIR: dataDir,
+  LOG_LEVEL: logLevel,
+  RATE_LIMIT: rateLimit,
+  /** The gateway that runs on the same machine. */
+  TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
+}

@@ -45,6 +45,8 @@ export type AppOptions = {
   /** Parses JSON bodies where the language's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
+  /** The text of the setting `TRUSTED_PROXIES`; none by default. */
+  readonly trustedProxies?: string
   /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>
   /** Those that differ from the usual: 10 s, 72 s and 0.5 s. */

@@ -9,12 +9,14 @@ import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
+import { trustProxies } from './client-address.ts'
 import { createDocumentationRoutes } from './documentation-routes.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { notAcceptable } from './negotiation.ts'
 import { respondToClientError, sendProblem } from './problem.ts'
+import { malformedRequest } from './request-form.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
 /** The times that a client has, in milliseconds. */
@@ -39,6 +41,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     fastPaths: [],
     describe: documentation.describe,
   })
+  trustProxies(app.server, options.trustedProxies ?? 'none')
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
   acceptJsonOnly(app, options.parseJson)
@@ -51,7 +54,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
     const isForwarded = options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true
-    done(isForwarded ? undefined : notAcceptable(request))
+    done(malformedRequest(request.raw) ?? (isForwarded ? undefined : notAcceptable(request)))
   })
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'

@@ -93,11 +93,12 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
   response.end(body)
 }
 
-/** A GET without a condition that accepts any JSON. */
-function isPlainGet({ method, headers }: IncomingMessage): boolean {
+/** A GET of HTTP/1.1 without a condition that accepts any JSON. */
+function isPlainGet({ method, headers, httpVersion }: IncomingMessage): boolean {
   const { accept } = headers
   return (
     method === 'GET' &&
+    httpVersion === '1.1' &&
     headers['if-none-match'] === undefined &&
     (accept === undefined || accept === '*/*' || accept === 'application/json')
   )

@@ -11,16 +11,17 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 /** Parts that a caller of a service's app may replace. */
 export type ServiceParts = { readonly clock: Clock; readonly logger: Logger }
 
-/** The parts of every service: those given, by default the system clock and a logger with the configured level. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level; and its proxies. */
 export function partsOf(
   name: string,
-  config: { readonly LOG_LEVEL: string },
+  config: { readonly LOG_LEVEL: string; readonly TRUSTED_PROXIES: string },
   { clock = systemClock, logger }: Partial<ServiceParts>,
-): ServiceParts & { metrics: Metrics } {
+): ServiceParts & { metrics: Metrics; trustedProxies: string } {
   return {
     clock,
     logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL }),
     metrics: createMetrics(name),
+    trustedProxies: config.TRUSTED_PROXIES,
   }
 }
 

@@ -12,6 +12,7 @@ testSettings(billingSettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    TRUSTED_PROXIES: '10.0.0.0/33',
     BILLING_PORT: '65536',
     BILLING_DATABASE_URL: 'oracle://db',
     QUEUE_URL: 'carrier-pigeon:',

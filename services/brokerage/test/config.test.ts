@@ -15,6 +15,7 @@ testSettings(brokerageSettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    TRUSTED_PROXIES: '10.0.0.0/33',
     BROKERAGE_PORT: '65536',
     BROKERAGE_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'memcached://cache',

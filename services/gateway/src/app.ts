@@ -42,6 +42,7 @@ export async function createGatewayApp(
     logger,
     metrics,
     detailAlias: 'message',
+    trustedProxies: config.TRUSTED_PROXIES,
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),

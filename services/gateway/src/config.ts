@@ -1,4 +1,11 @@
-import { commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
+import {
+  commonSettings,
+  count,
+  embeddableUrl,
+  milliseconds,
+  port,
+  trustedProxies,
+} from '@quintet/chassis/config'
 import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import type { UpstreamName } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
@@ -21,6 +28,8 @@ const upstreamUrls = Object.fromEntries(
 
 export const gatewaySettings = Type.Object({
   ...commonSettings,
+  // Nobody stands before the gateway unless a setting says so.
+  TRUSTED_PROXIES: trustedProxies('none'),
   GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
   ...upstreamPorts,
   ...upstreamUrls,

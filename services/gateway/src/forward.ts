@@ -1,28 +1,42 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
+import { isFromTrustedProxy } from '@quintet/chassis/http'
+import type { FastifyRequest } from '@quintet/chassis/http'
 import { forwardedHead } from './forwarded-head.ts'
 import type { Exchange, Upstream } from './upstream.ts'
 import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
 import { exchangeFailed } from './upstream-problems.ts'
 
 /** The parts of the framework's request and reply that are used here. */
-type Incoming = {
-  readonly raw: IncomingMessage
-  readonly id: string
-  readonly log: { warn(details: object, message: string): void }
+type Incoming = Pick<FastifyRequest, 'raw' | 'id' | 'log' | 'server'>
+export type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(error: Error): unknown }
+
+export type Target = {
+  /** The path and the query that the service gets. */
+  readonly path: string
+  /** The host in a target of the absolute form, which overrides the Host field (RFC 9112, 3.2.2). */
+  readonly authority: string | undefined
+  /** How many more times the request may be forwarded, this time included; undefined without a limit. */
+  readonly forwardsLeft: number | undefined
 }
-type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(error: Error): unknown }
 
 /**
  * Forwards a request to an upstream, and its response to the client, as streams with backpressure: bodies are neither parsed
  * nor buffered. Throws AppError where the request is refused before it is sent.
  */
-export function forward(upstream: Upstream, path: string, request: Incoming, reply: Reply): void {
+export function forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
   const incoming = request.raw
   const response = reply.raw
   const isChunked = checkTransferCoding(incoming.headers['transfer-encoding']) !== undefined
   const hasBody = isChunked || (incoming.headers['content-length'] ?? '0') !== '0'
-  const head = forwardedHead(incoming, { path, host: upstream.url.host, requestId: request.id })
+  const head = forwardedHead(incoming, {
+    path: target.path,
+    host: upstream.url.host,
+    requestId: request.id,
+    forwardsLeft: target.forwardsLeft,
+    forwardedHost: target.authority ?? incoming.headers.host,
+    isTrusted: isFromTrustedProxy(request),
+  })
 
   const listener: ExchangeListener = {
     onHead({ status, reason, headers }, whole) {

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
+import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
 
 /**
@@ -9,30 +10,26 @@ import { headerField, connectionOptions } from './http1/header-fields.ts'
  */
 const limits = { headBytesMax: 16_384, fieldsMax: 1_000 }
 
-/** Fields that the gateway writes itself. `Expect` is dropped, since Node has already sent 100 Continue. */
-const rewritten = new Set([
-  'content-length',
-  'expect',
-  'host',
-  'traceparent',
-  'tracestate',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-request-id',
-])
+/** Where a request goes, and what the gateway knows of it. */
+type Destination = {
+  readonly path: string
+  readonly host: string
+  readonly requestId: string
+  /** How many more times the request may be forwarded, this time included; undefined without a limit. */
+  readonly forwardsLeft: number | undefined
+  /** The host that the client sent the request to. */
+  readonly forwardedHost: string | undefined
+  /** Whether it came from a trusted proxy. */
+  readonly isTrusted: boolean
+}
 
 /**
  * The head of a forwarded request as latin1 text: the client's fields as received, without the hop-by-hop ones, then the
  * forwarding fields, the request id and the trace context. Throws AppError where the whole is larger than services admit.
  */
-export function forwardedHead(
-  incoming: IncomingMessage,
-  to: { readonly path: string; readonly host: string; readonly requestId: string },
-): string {
+export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
-  const head = `${start}${forwardedFields(incoming)}${framingFields(incoming)}${forwardingFields(incoming)}${tracingFields(incoming, to.requestId)}\r\n`
+  const head = `${start}${forwardedFields(incoming, to)}${framingFields(incoming)}${forwardingFields(incoming, to.forwardedHost, to.isTrusted)}${tracingFields(incoming, to.requestId)}\r\n`
   if (head.length > limits.headBytesMax || incoming.rawHeaders.length > 2 * limits.fieldsMax)
     throw headTooLarge()
   return head
@@ -43,15 +40,18 @@ function headTooLarge(): AppError {
   return new AppError('headers_too_large', detail)
 }
 
-function forwardedFields({ rawHeaders, headers }: IncomingMessage): string {
+function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destination): string {
   const { nominated } = connectionOptions(headers.connection)
   let kept = ''
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const rawName = rawHeaders[at] ?? ''
     const field = headerField(rawName)
-    if (field === undefined || field.isHopByHop || rewritten.has(field.name) || nominated?.has(field.name))
-      continue
-    kept += `${rawName}: ${rawHeaders[at + 1]}\r\n`
+    if (field === undefined || field.isHopByHop || nominated?.has(field.name)) continue
+    const owner = ownerOf(field.name)
+    if (owner === 'gateway' || (owner === 'proxy' && !to.isTrusted)) continue
+    if (to.forwardsLeft !== undefined && field.name === 'max-forwards')
+      kept += `${rawName}: ${to.forwardsLeft - 1}\r\n`
+    else kept += `${rawName}: ${rawHeaders[at + 1]}\r\n`
   }
   return kept
 }
@@ -61,18 +61,6 @@ function framingFields({ headers }: IncomingMessage): string {
   if (headers['transfer-encoding'] !== undefined) return 'Transfer-Encoding: chunked\r\n'
   const length = headers['content-length']
   return length === undefined ? '' : `Content-Length: ${length}\r\n`
-}
-
-function forwardingFields({ headers, httpVersion, socket }: IncomingMessage): string {
-  const forwardedFor = appendTo(headers['x-forwarded-for'], socket.remoteAddress ?? 'unknown')
-  const scheme = 'encrypted' in socket ? 'https' : 'http'
-  const host = headers.host === undefined ? '' : `X-Forwarded-Host: ${headers.host}\r\n`
-  const via = appendTo(headers.via, `${httpVersion} quintet`)
-  return `X-Forwarded-For: ${forwardedFor}\r\n${host}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
-}
-
-function appendTo(list: string | string[] | undefined, member: string): string {
-  return list === undefined ? member : `${list}, ${member}`
 }
 
 /** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */

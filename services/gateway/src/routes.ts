@@ -1,13 +1,19 @@
+import { METHODS } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
 import { forward } from './forward.ts'
+import type { Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
+import { maxForwards } from './max-forwards.ts'
+import { refuseTrace } from './refuse-trace.ts'
 import type { Destination } from './topology.ts'
 import { routesOf } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
-/** The routes that are forwarded to services: any method, any body, any query. */
+/** The routes that are forwarded to services: any method, any body, any query. A service refuses the methods that it lacks. */
 export function forwardingRoutes(app: App, destinations: readonly Destination[]): void {
+  for (const method of METHODS)
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
   for (const { paths, upstream } of destinations)
     for (const [path, servicePath] of Object.entries(paths))
       for (const route of routesOf(path))
@@ -26,7 +32,11 @@ function forwardingRoute(app: App, { route, path, pathThere, upstream }: Forward
   app.all(route, {
     schema: { hide: true },
     onRequest(request, reply) {
-      forward(upstream, targetOf(request.url, path, pathThere), request, reply)
+      const target = targetOf(request.url, path, pathThere)
+      const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
+      if (request.method === 'TRACE') refuseTrace(upstream, target.path, reply)
+      else if (forwardsLeft === 0) reply.code(204).send()
+      else forward(upstream, { ...target, forwardsLeft }, request, reply)
     },
     handler: unreachable,
   })
@@ -36,14 +46,18 @@ function unreachable(): never {
   throw new Error('a forwarded request reached the handler')
 }
 
-/** The request target for the service: unchanged byte for byte, unless the service has another path for it. */
-function targetOf(url: string, path: string, pathThere: string): string {
-  // Clients that treat the gateway as a proxy send the absolute form (RFC 9112, 3.2.2).
-  const target = url.replace(/^https?:\/\/.*?\//i, '/')
-  if (path === pathThere) return target
+/**
+ * The target for the service: unchanged byte for byte, unless the service has another path for it. Clients that treat the gateway
+ * as a proxy send the absolute form.
+ */
+function targetOf(url: string, path: string, pathThere: string): Pick<Target, 'path' | 'authority'> {
+  const absolute = url.startsWith('/') ? undefined : /^https?:\/\/([^/?@]+)(\/.*)$/is.exec(url)
+  if (absolute === null) throw new AppError('malformed', 'The request target is not a valid URL.')
+  const [, authority, target = url] = absolute ?? []
+  if (path === pathThere) return { path: target, authority }
   // A path with percent-encoded letters matches the route, but cannot be rewritten by its prefix.
   if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
-  return pathThere + target.slice(path.length)
+  return { path: pathThere + target.slice(path.length), authority }
 }
 
 export function healthRoute(app: App, destinations: readonly Destination[]): void {

@@ -15,6 +15,7 @@ testSettings(guidSettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    TRUSTED_PROXIES: '10.0.0.0/33',
     GUID_PORT: '65536',
     GUID_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'disk:',

@@ -12,6 +12,7 @@ testSettings(inventorySettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    TRUSTED_PROXIES: '10.0.0.0/33',
     INVENTORY_PORT: '-1',
     INVENTORY_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'disk:',

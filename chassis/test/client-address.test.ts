@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { request } from 'node:http'
+import type { OutgoingHttpHeaders } from 'node:http'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { parseTrustedProxies } from '../src/config/index.ts'
+import { clientAddressOf, createApp, listen } from '../src/http/index.ts'
+import { createLogger } from '../src/telemetry/index.ts'
+
+/** A service that trusts these proxies, and a client on the loopback address which it takes for the one that results. */
+async function startService(t: TestContext, trustedProxies?: string) {
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const options = { name: 'test', title: 'test', description: 'test', logger }
+  const app = await createApp({ ...options, ...(trustedProxies !== undefined && { trustedProxies }) })
+  app.get('/', async (request) => ({ address: clientAddressOf(request) }))
+  t.after(() => app.close())
+  const url = await listen(app, { host: '127.0.0.1', port: 0 })
+  return async (forwardedFor?: string | string[], localAddress = '127.0.0.1'): Promise<unknown> => {
+    const headers: OutgoingHttpHeaders = forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor }
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    request(url, { headers, localAddress }, async (response) => {
+      resolve((await response.toArray()).join(''))
+    })
+      .on('error', reject)
+      .end()
+    return JSON.parse(await promise).address
+  }
+}
+
+test('Without trusted proxies the client is the other end of the connection, whatever it says', async (t) => {
+  for (const list of [undefined, 'none', '10.0.0.0/8']) {
+    const addressFor = await startService(t, list)
+    for (const forged of [undefined, '1.2.3.4', '1.2.3.4, 127.0.0.1', '::1', 'nonsense'])
+      assert.equal(await addressFor(forged), '127.0.0.1')
+    assert.equal(await addressFor('1.2.3.4', '127.0.0.9'), '127.0.0.9')
+  }
+})
+
+test('Behind trusted proxies the client is the last address that is not one of them; what it wrote itself is before that', async (t) => {
+  const addressFor = await startService(t, '127.0.0.1, 10.0.0.0/8, 2001:db8::/32')
+  const cases: [string | string[] | undefined, string][] = [
+    [undefined, '127.0.0.1'],
+    ['1.2.3.4', '1.2.3.4'],
+    ['9.9.9.9, 1.2.3.4', '1.2.3.4'],
+    ['9.9.9.9, 1.2.3.4, 10.1.2.3', '1.2.3.4'],
+    [['9.9.9.9', '1.2.3.4,10.1.2.3'], '1.2.3.4'],
+    ['10.1.2.3, 10.1.2.4', '10.1.2.3'],
+    ['1.2.3.4:5678', '1.2.3.4'],
+    ['2001:db9::7, 2001:db8::1', '2001:db9::7'],
+    ['[2001:db9::7]:443', '2001:db9::7'],
+    ['::ffff:1.2.3.4', '1.2.3.4'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ]
+  for (const [forwardedFor, expected] of cases)
+    assert.equal(await addressFor(forwardedFor), expected, String(forwardedFor))
+})
+
+test('An entry that is no address ends the search at the proxy that passed it on', async (t) => {
+  const addressFor = await startService(t, '127.0.0.1, 10.0.0.0/8')
+  for (const forwardedFor of ['unknown', '_hidden', '', ',', '1.2.3.4, unknown', '999.1.1.1', "1.2.3.4'--"])
+    assert.equal(await addressFor(forwardedFor), '127.0.0.1', forwardedFor)
+  assert.equal(await addressFor('1.2.3.4, unknown, 10.9.9.9'), '10.9.9.9')
+})
+
+test('A list of trusted proxies has addresses and subnets of both families, and nothing else', () => {
+  for (const list of ['none', '10.0.0.0/8', '::1', '10.0.0.1,::/0', ' 10.0.0.1 , fd00::/8 ', '0.0.0.0/0'])
+    assert.ok(parseTrustedProxies(list), list)
+  for (const list of [
+    '',
+    'all',
+    '10.0.0.0/33',
+    '::/129',
+    '10.0.0/8',
+    'example.com',
+    '10.0.0.1,',
+    '10.0.0.1/8/8',
+    '::1/-1',
+  ])
+    assert.equal(parseTrustedProxies(list), undefined, list)
+})

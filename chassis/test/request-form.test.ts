@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createApp, listen } from '../src/http/index.ts'
+import { createLogger } from '../src/telemetry/index.ts'
+
+/** A service that takes anything, also on its fast path, and a client that sends it bytes. */
+async function startService(t: TestContext) {
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  app.fastPaths.push({
+    route: '/fast/:id',
+    prefix: '/fast/',
+    find: (id) => (id === '1' ? { etag: '"1"', body: '{}' } : undefined),
+  })
+  app.all('/*', async () => ({}))
+  t.after(() => app.close())
+  const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  return async (bytes: string): Promise<string> => {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(bytes, 'latin1')
+    return (await socket.toArray()).join('')
+  }
+}
+
+const rest = '\r\nHost: a\r\nConnection: close\r\n'
+
+test('Only HTTP/1.1 and HTTP/1.0 are served', async (t) => {
+  const send = await startService(t)
+  for (const version of ['1.0', '1.1'])
+    assert.match(await send(`GET /x HTTP/${version}${rest}\r\n`), /^HTTP\/1\.1 200/, version)
+  for (const line of ['GET /x', 'GET /fast/1', 'GET /x HTTP/0.9', 'GET /fast/1 HTTP/2.0', 'GET /x HTTP/2.0'])
+    assert.match(await send(`${line}${rest}\r\n`), /^HTTP\/1\.1 400/, line)
+})
+
+test('A request of HTTP/1.0 with a transfer coding is refused, and its connection is closed', async (t) => {
+  const send = await startService(t)
+  const head = 'HTTP/1.0\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'
+  for (const line of ['POST /x', 'GET /x', 'GET /fast/1'])
+    assert.match(
+      await send(`${line} ${head}GET /x HTTP/1.1\r\n\r\n`),
+      /^HTTP\/1\.1 400(?!.*HTTP\/1\.1)/s,
+      line,
+    )
+})
+
+test('A fragment in the target is refused', async (t) => {
+  const send = await startService(t)
+  for (const target of ['/x#y', '/x?y#z', '/#', '/fast/1#'])
+    assert.match(await send(`GET ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 400/, target)
+})
+
+test('Dot segments in the path are refused however they are written; dots elsewhere are not', async (t) => {
+  const send = await startService(t)
+  const refused = [
+    ...['/..', '/.', '/x/../y', '/x/./y', '/x/..', '/../x', '/x/..?y', '/fast/../y', '/fast/..'],
+    ...['/%2e%2e/x', '/x/%2E./y', '/x/.%2e', '/x/%2e', '/x/..%2fy', '/x%2F..%2Fy', '/x\\..\\y', '/x/..%5cy'],
+    'http://a/x/../y',
+  ]
+  for (const target of refused)
+    assert.match(await send(`GET ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 400/, target)
+  const served = [
+    '/x..',
+    '/..x',
+    '/x.y/z',
+    '/...',
+    '/x/.../y',
+    '/.well-known',
+    '/x?y=/../',
+    '/x?../',
+    '/%2e%2e%2e',
+    '/fast/1',
+  ]
+  for (const target of served)
+    assert.match(await send(`GET ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 200/, target)
+})

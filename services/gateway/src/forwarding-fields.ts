@@ -1,0 +1,118 @@
+import type { IncomingMessage } from 'node:http'
+import { peerAddressOf } from '@quintet/chassis/http'
+
+/**
+ * Fields by which proxies say who their client is and what it asked for, in lower case. Whatever a client
+ * itself writes there is dropped: behind the gateway it would be taken for the word of a proxy.
+ */
+const proxyFields = new Set([
+  'cf-connecting-ip',
+  'cf-connecting-ipv6',
+  'cf-pseudo-ipv4',
+  'client-ip',
+  'do-connecting-ip',
+  'fastly-client-ip',
+  'fly-client-ip',
+  'forwarded',
+  'forwarded-for',
+  'forwarded-for-ip',
+  'http-client-ip',
+  'http-forwarded',
+  'http-x-forwarded-for',
+  'proxy-client-ip',
+  'remote-addr',
+  'remote-address',
+  'source-ip',
+  'true-client-ip',
+  'wl-proxy-client-ip',
+  'x-appengine-remote-addr',
+  'x-appengine-user-ip',
+  'x-azure-clientip',
+  'x-azure-socketip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'x-connecting-ip',
+  'x-custom-ip-authorization',
+  'x-envoy-external-address',
+  'x-envoy-original-path',
+  'x-host',
+  'x-http-host-override',
+  'x-nf-client-connection-ip',
+  'x-original-forwarded-for',
+  'x-original-host',
+  'x-original-remote-addr',
+  'x-original-url',
+  'x-originating-ip',
+  'x-proxyuser-ip',
+  'x-real-ip',
+  'x-remote-addr',
+  'x-remote-ip',
+  'x-rewrite-url',
+  'x-sendfile-type',
+  'x-true-client-ip',
+  'x-true-ip',
+  'x-url-scheme',
+  'x-vercel-forwarded-for',
+])
+
+/** Fields that the gateway writes itself. `Expect` is dropped, since Node has already sent 100 Continue. */
+const rewrittenFields = new Set([
+  'content-length',
+  'expect',
+  'host',
+  'traceparent',
+  'tracestate',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-request-id',
+])
+
+/** Whose a field is: the gateway's own, a proxy's, or the client's, which is forwarded. */
+export type FieldOwner = 'gateway' | 'proxy' | 'client'
+
+/** A cache: the same few names recur. */
+const knownOwners = new Map<string, FieldOwner>()
+const knownOwnersMax = 1_000
+
+/**
+ * Whose a field is, by its name in lower case. Names are compared as CGI and its successors see them, where `X_Forwarded_For`
+ * is `X-Forwarded-For`.
+ */
+export function ownerOf(name: string): FieldOwner {
+  const known = knownOwners.get(name)
+  if (known !== undefined) return known
+  const canonical = name.replace(/[^a-z\d]/g, '-')
+  const isProxys = canonical.startsWith('x-forwarded') || proxyFields.has(canonical)
+  const owner = rewrittenFields.has(canonical) ? 'gateway' : isProxys ? 'proxy' : 'client'
+  if (knownOwners.size < knownOwnersMax) knownOwners.set(name, owner)
+  return owner
+}
+
+/**
+ * The fields that tell the service of the client. Those of a trusted proxy are continued; otherwise they begin here, since a
+ * client can write anything.
+ */
+export function forwardingFields(
+  incoming: IncomingMessage,
+  host: string | undefined,
+  isTrusted: boolean,
+): string {
+  const { headers, httpVersion, socket } = incoming
+  const given = (name: string) => (isTrusted ? textOf(headers[name]) : undefined)
+  const forwardedFor = appendTo(given('x-forwarded-for'), peerAddressOf(incoming))
+  const forwardedHost = given('x-forwarded-host') ?? host
+  const scheme = given('x-forwarded-proto') ?? ('encrypted' in socket ? 'https' : 'http')
+  const hostField = forwardedHost === undefined ? '' : `X-Forwarded-Host: ${forwardedHost}\r\n`
+  const via = appendTo(headers.via, `${httpVersion} quintet`)
+  return `X-Forwarded-For: ${forwardedFor}\r\n${hostField}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
+}
+
+function textOf(value: string | string[] | undefined): string | undefined {
+  return typeof value === 'string' ? value : value?.join(', ')
+}
+
+function appendTo(list: string | undefined, member: string): string {
+  return list === undefined || list === '' ? member : `${list}, ${member}`
+}

@@ -1,0 +1,35 @@
+import { AppError } from '@quintet/chassis/errors'
+import type { Reply } from './forward.ts'
+import type { ExchangeListener } from './http1/connection.ts'
+import type { ResponseHead } from './http1/response-parser.ts'
+import { exchangeFailed } from './upstream-problems.ts'
+import type { Upstream } from './upstream.ts'
+
+/**
+ * Refuses TRACE, which would show its sender what the gateway adds to a request. It is not forwarded: the service gets OPTIONS
+ * instead, without the client's fields, because 405 must name the methods of the target (RFC 9110, 15.5.6).
+ */
+export function refuseTrace(upstream: Upstream, path: string, reply: Reply): void {
+  const head = `OPTIONS ${path} HTTP/1.1\r\nHost: ${upstream.url.host}\r\n\r\n`
+  const listener: ExchangeListener = {
+    onHead(response, whole) {
+      if (whole === undefined) exchange.abort()
+      reply.send(notAllowed(allowOf(response)))
+    },
+    onBody() {},
+    onEnd() {},
+    onFailure: (failure) => reply.send(exchangeFailed(upstream.service, failure)),
+  }
+  const exchange = upstream.send({ method: 'OPTIONS', head, body: undefined, isChunked: false }, listener)
+}
+
+function notAllowed(allow: string): AppError {
+  return new AppError('method_not_allowed', `TRACE is not allowed; allowed: ${allow}.`, {
+    headers: { allow },
+  })
+}
+
+function allowOf({ headers }: ResponseHead): string {
+  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'allow')
+  return at < 0 ? '' : (headers[at + 1] ?? '')
+}
