@@ -35,15 +35,17 @@ test('Each proof of a guarantee is a test that exists, by its title', () => {
     assert.ok(proofs.length > 0, `"${title}" has no proof`)
     for (const [, proof = '', path = ''] of proofs)
       assert.ok(
-        titlesOf(read(new URL(path, new URL('docs/', root)))).some((known) => known.startsWith(proof)),
+        titlesOf(read(new URL(path, new URL('docs/', root)))).includes(proof),
         `"${title}" names the test "${proof}", which ${path} does not have`,
       )
   }
 })
 
-/** The titles of the tests of a file; what a template fills in is left out. */
+/** The titles of the tests of a file, without what a template fills in at the end, such as ` (round ${round})`. */
 function titlesOf(text: string): string[] {
-  return [...text.matchAll(/\btest\(\s*(['`])(.+?)\1,/g)].map(([, , title = '']) => title)
+  return [...text.matchAll(/\btest\(\s*(['`])(.+?)\1,/g)].map(([, , title = '']) =>
+    title.replace(/ (\(\w+ )?\$\{\w+\}\)?$/, ''),
+  )
 }
 
 test('Shell blocks can be pasted into bash and zsh: no comments, and no wildcards outside quotes', () => {
@@ -55,6 +57,30 @@ test('Shell blocks can be pasted into bash and zsh: no comments, and no wildcard
     assert.doesNotMatch(unquoted, /[#?*[\]]/, `${page}:\n${text}`)
   }
 })
+
+test('Each shell block is run by a test or by CI, or needs a container engine', () => {
+  const ci = read('.ci/run')
+  for (const { page, text } of shellBlocks()) {
+    const [, by] = runners.find(([block]) => block.test(`${page}\n${text}`)) ?? []
+    assert.ok(by !== undefined, `${page} has a block that nothing runs:\n${text}`)
+    if (by.endsWith('.ts')) assert.ok(existsSync(new URL(by, root)), by)
+    else assert.ok(ci.includes(by), `.ci/run does not run ${by}`)
+  }
+})
+
+/** What runs a block: a test, or a line of .ci/run. */
+const runners: readonly (readonly [block: RegExp, by: string])[] = [
+  [/^docs\/adding-a-service\.md\n/, 'test/slow/adding-a-service.test.ts'],
+  [/^README\.md\ngateway=/, 'test/slow/first-minute.test.ts'],
+  [/^README\.md\nnpm ci && npm start\n$/, 'npm start'],
+  [/^(README\.md\nnpm ci && npm test|CONTRIBUTING\.md\nnpm ci\nnpm run check)\n$/, 'npm run check'],
+  [/^services\/(\w+)\/README\.md\nnpm start \1\n$/, 'test/system/start.test.ts'],
+  [/\nnpm run backends -- up\neval .*\nnpm run quintet migrate up && npm start\n$/, 'quintet migrate up'],
+  [/^docs\/operating\.md\nnpm run quintet migrate up\nnpm run quintet doctor\nnpm start\n$/, 'migrate up'],
+  [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
+  [/^docs\/operating\.md\nfor name in .*\ndocker compose -f deploy\/compose\.yaml /, 'compose:check'],
+  [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
+]
 
 test('Each documented command names a script, a subcommand and files that exist', () => {
   const commands = documentedCommands()

@@ -11,15 +11,25 @@ const pages = globSync(
 const textOf = (page: string) => readFileSync(new URL(page, root), 'utf8')
 
 /** The shell blocks of all pages. */
-export function shellBlocks(): { readonly page: string; readonly text: string }[] {
+export function shellBlocks(): Block[] {
+  return blocksOf('sh')
+}
+
+type Block = { readonly page: string; readonly text: string }
+
+/** The blocks in a language, a regular expression; those without one show usage or output. */
+function blocksOf(language: string): Block[] {
+  const block = /^```(\w*)\n([\s\S]*?)^```$/gm
   return pages.flatMap((page) =>
-    [...textOf(page).matchAll(/^```sh\n([\s\S]*?)^```$/gm)].map(([, text = '']) => ({ page, text })),
+    [...textOf(page).matchAll(block)]
+      .filter(([, name = '']) => new RegExp(`^${language}$`).test(name))
+      .map(([, , text = '']) => ({ page, text })),
   )
 }
 
 /** The commands in shell blocks and in inline code that run a program of this repository. */
 export function documentedCommands(): DocumentedCommand[] {
-  const blocks = shellBlocks()
+  const blocks = blocksOf('(?:sh)?')
   const inline = pages.flatMap((page) =>
     [...textOf(page).matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => ({ page, text })),
   )

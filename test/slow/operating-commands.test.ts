@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
+import { until } from '@quintet/chassis/testing'
+import { billingQueue } from '@quintet/contracts'
+import { dataFolder, root } from '../system/processes.ts'
+
+const page = readFileSync(join(root, 'docs/operating.md'), 'utf8')
+const [, block = ''] = /^## Queues$[\s\S]*?^```sh\n([\s\S]*?)^```$/m.exec(page) ?? []
+const [documentedId = ''] = /[0-9a-f-]{36}/.exec(block) ?? []
+
+test('The commands for queues in docs/operating.md show, replay and drop the messages of billing', async (t) => {
+  const folder = dataFolder(t)
+  const queue = await openQueue(`sqlite:${join(folder, 'queue.db')}`)
+  t.after(() => queue.close())
+  await queue.publish(billingQueue, { id: 'poison', key: '', body: 'no order' })
+  const consumer = queue.consume(billingQueue, async () => {
+    throw new PoisonMessage('it is no order')
+  })
+  await until(async () => (await queue.depth(`${billingQueue}.dead`)) === 1)
+  await consumer.stop()
+  const id = randomUUID()
+  await queue.publish(billingQueue, { id, key: '', body: '{}' })
+  const { PATH = '', HOME = '' } = process.env
+  const { stdout } = await promisify(execFile)('bash', ['-e', '-c', block.replace(documentedId, id)], {
+    cwd: root,
+    env: { PATH, HOME, DATA_DIR: folder },
+  })
+  assert.match(stdout, /^billing_queue +1 /m)
+  assert.match(stdout, /reason +it is no order/)
+  assert.match(stdout, /^1 message moved back to billing_queue\.$/m)
+  assert.match(stdout, /^1 message removed from billing_queue\.$/m)
+  assert.deepEqual(
+    (await queue.list(billingQueue)).map((message) => message.id),
+    ['poison'],
+  )
+})
