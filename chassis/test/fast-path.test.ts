@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createApp, listen } from '@quintet/chassis/http'
@@ -81,6 +83,27 @@ test('A request that is conditional, negotiated or no GET goes to the route', as
   assert.equal((await fetch(`${address}/things/1`, { headers: { accept: 'text/html' } })).status, 406)
   assert.equal((await fetch(`${address}/things/1`, { method: 'HEAD' })).status, 200)
   assert.equal((await fetch(`${address}/things/1`, { method: 'DELETE' })).status, 405)
+  assert.equal(counts().byFastPath, 0)
+})
+
+test('A request that is refused whatever its resource, or has a body, goes to the route', async (t) => {
+  const { address, counts } = await start(t)
+  const { port } = new URL(address)
+  for (const [head, status] of [
+    ['GET /things/1 HTTP/1.1\r\n', 400],
+    ['GET /things/1 HTTP/1.1\r\nhost: a/b\r\n', 400],
+    ['GET /things/1 HTTP/1.1\r\nhost: a\r\nhost: a\r\n', 400],
+    ['GET /things/1 HTTP/2.0\r\nhost: a\r\n', 505],
+    ['GET /things/1 HTTP/1.1\r\nhost: a\r\nexpect: x\r\n', 417],
+    ['GET /things/1 HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\n', 200],
+    ['GET /things/1 HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n', 200],
+  ] as const) {
+    const socket = connect(Number(port), '127.0.0.1')
+    socket.write(`${head}\r\n`)
+    const [data] = await once(socket, 'data')
+    assert.equal(String(data).slice(0, 13), `HTTP/1.1 ${status} `, head)
+    socket.destroy()
+  }
   assert.equal(counts().byFastPath, 0)
 })
 

@@ -30,8 +30,10 @@ test('Only HTTP/1.1 and HTTP/1.0 are served', async (t) => {
   const send = await startService(t)
   for (const version of ['1.0', '1.1'])
     assert.match(await send(`GET /x HTTP/${version}${rest}\r\n`), /^HTTP\/1\.1 200/, version)
-  for (const line of ['GET /x', 'GET /fast/1', 'GET /x HTTP/0.9', 'GET /fast/1 HTTP/2.0', 'GET /x HTTP/2.0'])
+  for (const line of ['GET /x', 'GET /fast/1', 'GET /x HTTP/0.9'])
     assert.match(await send(`${line}${rest}\r\n`), /^HTTP\/1\.1 400/, line)
+  for (const line of ['GET /fast/1 HTTP/2.0', 'GET /x HTTP/2.0', 'GET /x HTTP/3.0'])
+    assert.match(await send(`${line}${rest}\r\n`), /^HTTP\/1\.1 505/, line)
 })
 
 test('A request of HTTP/1.0 with a transfer coding is refused, and its connection is closed', async (t) => {

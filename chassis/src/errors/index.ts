@@ -3,6 +3,8 @@
  * other error becomes `internal`, whose cause is logged and never sent.
  */
 export const errorCodes = {
+  /** A refusal by the framework or a library, with a status that is not in this table. */
+  refused: { status: 400, title: 'Refused' },
   malformed: { status: 400, title: 'Malformed request' },
   invalid: { status: 400, title: 'Invalid input' },
   unauthorized: { status: 401, title: 'Unauthorized' },
@@ -14,17 +16,22 @@ export const errorCodes = {
   idempotency_in_flight: { status: 409, title: 'Idempotency key in flight' },
   precondition_failed: { status: 412, title: 'Precondition failed' },
   body_too_large: { status: 413, title: 'Body too large' },
+  uri_too_long: { status: 414, title: 'URI too long' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
+  expectation_failed: { status: 417, title: 'Expectation failed' },
   unprocessable: { status: 422, title: 'Unprocessable content' },
   idempotency_mismatch: { status: 422, title: 'Idempotency key used with another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   headers_too_large: { status: 431, title: 'Headers too large' },
+  client_closed_request: { status: 499, title: 'Client closed request' },
   internal: { status: 500, title: 'Internal error' },
+  not_implemented: { status: 501, title: 'Not implemented' },
   bad_gateway: { status: 502, title: 'Bad gateway' },
   overloaded: { status: 503, title: 'Overloaded' },
   dependency_down: { status: 503, title: 'Dependency unavailable' },
   outcome_unknown: { status: 503, title: 'Outcome unknown' },
   gateway_timeout: { status: 504, title: 'Gateway timeout' },
+  http_version_not_supported: { status: 505, title: 'HTTP version not supported' },
 } as const
 
 export type ErrorCode = keyof typeof errorCodes
@@ -32,6 +39,8 @@ export type ErrorCode = keyof typeof errorCodes
 /** `headers` are sent with the response; `cause` is only logged. */
 export type AppErrorOptions = {
   cause?: unknown
+  /** Of a refusal by the framework or a library; any other error has that of its code. */
+  status?: number
   /** What is wrong with the input, by field name. */
   errors?: Readonly<Record<string, string>>
   headers?: Readonly<Record<string, string>>
@@ -42,6 +51,7 @@ export type AppErrorOptions = {
 /** The one error that code throws on purpose. `message` is the `detail` of the problem document, so it must be fit for clients. */
 export class AppError extends Error {
   readonly code: ErrorCode
+  readonly status: number
   readonly errors: Readonly<Record<string, string>> | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
   readonly retryAfterSeconds: number | undefined
@@ -50,13 +60,10 @@ export class AppError extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'AppError'
     this.code = code
+    this.status = options.status ?? errorCodes[code].status
     this.errors = options.errors
     this.headers = options.headers
-    this.retryAfterSeconds = options.retryAfterSeconds ?? (errorCodes[code].status === 503 ? 1 : undefined)
-  }
-
-  get status(): number {
-    return errorCodes[this.code].status
+    this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined)
   }
 }
 

@@ -23,7 +23,7 @@ export function createAllowedMethods(
   return {
     errorOf(request) {
       const found: unknown = paths.find('GET', request.url.split('?', 1)[0] ?? '')?.store
-      const allow = found instanceof Set ? [...found].join(', ') : ''
+      const allow = found instanceof Set && !found.has(request.method) ? [...found].join(', ') : ''
       if (allow === '')
         return new AppError('not_found', `There is no route ${request.method} ${request.url}.`)
       return new AppError('method_not_allowed', `${request.method} is not allowed here; allowed: ${allow}.`, {

@@ -2,7 +2,6 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { RelatedPage } from './documentation-page.ts'
 import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
 
@@ -29,6 +28,8 @@ export type Timeouts = {
   readonly requestMs: number
   /** For the next request to begin after a response; the server adds a second, since it tells the client this time. */
   readonly idleMs: number
+  /** For what is still sent after a refusal, before the connection is cut. */
+  readonly lingerMs: number
   /** How often requests are checked for being late. */
   readonly checkIntervalMs: number
 }
@@ -50,12 +51,8 @@ export type AppOptions = {
   readonly trustedProxies?: string
   /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>
-  /** Those that differ from the usual: 10 s, 72 s and 0.5 s. */
+  /** Those that differ from `defaultTimeouts` in app.ts. */
   readonly timeouts?: Partial<Timeouts>
   /** Makes the OpenAPI document to publish from the one of this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
-  /** The pages of documentation that the one of this app links to. */
-  readonly relatedPages?: readonly RelatedPage[]
-  /** What `/` says besides the links to the documentation. */
-  readonly greeting?: string
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import underPressure from '@fastify/under-pressure'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
-import type { FastifyHttpOptions } from 'fastify'
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { AppError } from '../errors/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
@@ -10,17 +10,25 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { trustProxies } from './client-address.ts'
+import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
 import { createDocumentationRoutes } from './documentation-routes.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import { closeUnlessRead, createLingeringClose } from './lingering-close.ts'
+import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
-import { respondToClientError, sendProblem } from './problem.ts'
-import { malformedRequest } from './request-form.ts'
+import { sendProblem } from './problem.ts'
+import { contentCodingRefusal, formRefusal } from './request-form.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
 /** The times that a client has, in milliseconds. */
-const defaultTimeouts: Timeouts = { requestMs: 10_000, idleMs: 72_000, checkIntervalMs: 500 }
+const defaultTimeouts: Timeouts = {
+  requestMs: 10_000,
+  idleMs: 72_000,
+  lingerMs: 5_000,
+  checkIntervalMs: 500,
+}
 
 const limits = {
   bodyBytesMax: 1_048_576,
@@ -33,10 +41,26 @@ const limits = {
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { name, logger, metrics = createMetrics(name) } = options
-  const newRequestId = createRequestIds()
+  const requestIdOf = createRequestIds()
   const record = createRecorder(metrics, logger)
   const documentation = createDocumentationRoutes(options)
-  const framework = fastify({ ...frameworkOptions(options), genReqId: newRequestId })
+  const timeouts = { ...defaultTimeouts, ...options.timeouts }
+  const linger = createLingeringClose(timeouts.lingerMs)
+  const clientErrors = createClientErrorHandler({
+    linger,
+    requestIdOf,
+    record: (requestId, status) => record(noRequest, requestId, 'unknown', status, 0),
+    detailAlias: options.detailAlias,
+  })
+  const framework = fastify({
+    ...frameworkOptions(options, timeouts),
+    genReqId: requestIdOf,
+    frameworkErrors(error, request, reply) {
+      observe(request, reply)
+      sendProblem(error, request, reply, options)
+    },
+    clientErrorHandler: clientErrors.onClientError,
+  })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
     describe: documentation.describe,
@@ -52,19 +76,15 @@ export async function createApp(options: AppOptions): Promise<App> {
     sendProblem(allowedMethods.errorOf(request), request, reply, options),
   )
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id)
-    const isForwarded = options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true
-    done(malformedRequest(request.raw) ?? (isForwarded ? undefined : notAcceptable(request)))
+    observe(request, reply)
+    done(formRefusal(request.raw) ?? refusalOf(request))
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    const route = request.routeOptions.url ?? 'unknown'
-    record(request.raw, request.id, route, reply.statusCode, reply.elapsedTime)
-    done()
-  })
-  const closing = closeConnectionsWhenIdle(app)
+  const closing = closeConnectionsWhenIdle(app, linger)
   app.addHook('onReady', async () => {
-    const parts = { fastPaths: app.fastPaths, newRequestId, record, isClosing: () => closing.begun }
-    if (app.fastPaths.length > 0) addFastPathListener(app.server, parts)
+    const { fastPaths, server } = app
+    addFrontListener(server, { fastPaths, requestIdOf, record, isClosing: () => closing.begun })
+    server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
+    respondToOddRequests(server, clientErrors.refuse)
   })
   app.addHook('onClose', async () => logger.flush())
   await app.register(underPressure, {
@@ -76,11 +96,29 @@ export async function createApp(options: AppOptions): Promise<App> {
   await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   return app
+
+  /** Gives a request its id, and records it when it is over. One without a response has been given up by its client. */
+  function observe(request: FastifyRequest, reply: FastifyReply): void {
+    const { raw } = reply
+    reply.header('x-request-id', request.id)
+    raw.once('close', () => {
+      const status = raw.headersSent || raw.statusCode >= 400 ? raw.statusCode : 499
+      record(request.raw, request.id, request.routeOptions.url ?? 'unknown', status, reply.elapsedTime)
+    })
+  }
+
+  function refusalOf(request: FastifyRequest): AppError | undefined {
+    if (request.is404) return allowedMethods.errorOf(request)
+    if (options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true) return undefined
+    return notAcceptable(request) ?? contentCodingRefusal(request.raw)
+  }
 }
 
-function frameworkOptions(options: AppOptions) {
+/** What is recorded of bytes that are no request. */
+const noRequest = { method: '', url: '', headers: {} }
+
+function frameworkOptions(options: AppOptions, { requestMs, idleMs, checkIntervalMs }: Timeouts) {
   const { pino } = options.logger
-  const { requestMs, idleMs, checkIntervalMs } = { ...defaultTimeouts, ...options.timeouts }
   return {
     // The framework's own information would stand between the lines that people read.
     loggerInstance: pino.child({}, { level: pino.isLevelEnabled('warn') ? 'warn' : 'silent' }),
@@ -97,26 +135,30 @@ function frameworkOptions(options: AppOptions) {
       requestTimeout: requestMs,
       headersTimeout: requestMs,
       connectionsCheckingInterval: checkIntervalMs,
+      // Both are for `formRefusal`.
+      requireHostHeader: false,
+      joinDuplicateHeaders: true,
     },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     forceCloseConnections: 'idle',
     schemaController: ownCompilers,
-    frameworkErrors: (error, request, reply) =>
-      sendProblem(error, request, reply.header('x-request-id', request.id), options),
-    clientErrorHandler: respondToClientError,
   } satisfies FastifyHttpOptions<Server, Logger['pino']>
 }
 
 /** Puts the fast paths in front of the framework's own listener. */
-function addFastPathListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
+function addFrontListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
   const [listener] = server.listeners('request')
-  const next: RequestListener = (request, response) => listener?.call(server, request, response)
+  const next: RequestListener = (request, response) => {
+    closeUnlessRead(request, response, limits.bodyBytesMax)
+    listener?.call(server, request, response)
+  }
   server.removeAllListeners('request').on('request', createFastPathListener(next, parts))
 }
 
 /** Counts and logs a request that has been responded to. */
 function createRecorder(metrics: Metrics, logger: Logger) {
-  return (request: IncomingMessage, requestId: string, route: string, status: number, durationMs: number) => {
+  type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
+  return (request: Recorded, requestId: string, route: string, status: number, durationMs: number) => {
     const { method = '', url = '', headers } = request
     metrics.observe(method, route, status, durationMs)
     const traceId =
@@ -126,11 +168,12 @@ function createRecorder(metrics: Metrics, logger: Logger) {
 }
 
 /** A connection whose last request was in flight when closing began would stay open for its whole idle time. */
-function closeConnectionsWhenIdle(app: App): { begun: boolean } {
+function closeConnectionsWhenIdle(app: App, linger: LingeringClose): { begun: boolean } {
   const closing = { begun: false }
   let timer: NodeJS.Timeout | undefined
   app.addHook('preClose', async () => {
     closing.begun = true
+    linger.hurry()
     timer = setInterval(() => app.server.closeIdleConnections(), 20)
   })
   app.addHook('onClose', async () => clearInterval(timer))
@@ -138,16 +181,20 @@ function closeConnectionsWhenIdle(app: App): { begun: boolean } {
 }
 
 /** Keeps the client's `X-Request-Id` when it is harmless in headers and logs; else counts from a random start. */
-function createRequestIds(): (request: IncomingMessage) => string {
+function createRequestIds(): (request?: IncomingMessage) => string {
   const start = `${randomBytes(5).toString('hex')}-`
   let count = 0
-  return (request) => {
-    const given = request.headers['x-request-id']
-    if (typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given)) return given
-    count += 1
-    return start + count.toString(36)
+  return (request?: IncomingMessage & { [idOfRequest]?: string }) => {
+    if (request?.[idOfRequest] !== undefined) return request[idOfRequest]
+    const given = request?.headers['x-request-id']
+    const id =
+      typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : start + (++count).toString(36)
+    if (request !== undefined) request[idOfRequest] = id
+    return id
   }
 }
+
+const idOfRequest = Symbol('idOfRequest')
 
 /** The query is not logged, since it may hold personal data. */
 function pathOf(url: string): string {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { fieldsRefusal } from './request-form.ts'
 
 /** A response of status 200 with its finished JSON. */
 export type FastResponse = { readonly etag: string; readonly body: string }
@@ -24,7 +25,7 @@ export function createFastPathListener(
   next: RequestListener,
   options: {
     fastPaths: readonly FastPath[]
-    newRequestId: (request: IncomingMessage) => string
+    requestIdOf: (request: IncomingMessage) => string
     /** Counts and logs the request like any other. */
     record: (
       request: IncomingMessage,
@@ -36,7 +37,7 @@ export function createFastPathListener(
     isClosing: () => boolean
   },
 ): RequestListener {
-  const { fastPaths, newRequestId, record, isClosing } = options
+  const { fastPaths, requestIdOf, record, isClosing } = options
 
   function respond(
     request: IncomingMessage,
@@ -46,7 +47,7 @@ export function createFastPathListener(
     found: FastResponse | undefined,
   ) {
     if (found === undefined) return next(request, response)
-    const id = newRequestId(request)
+    const id = requestIdOf(request)
     send(response, id, found)
     record(request, id, route, 200, performance.now() - startedAt)
   }
@@ -54,7 +55,7 @@ export function createFastPathListener(
   return (request, response) => {
     const path = request.url ?? ''
     const fastPath = isPlainGet(request) && !isClosing() ? match(fastPaths, path) : undefined
-    if (fastPath === undefined) return next(request, response)
+    if (fastPath === undefined || fieldsRefusal(request) !== undefined) return next(request, response)
     const startedAt = performance.now()
     const found = attempt(fastPath, path)
     if (!(found instanceof Promise)) return respond(request, response, fastPath, startedAt, found)
@@ -93,13 +94,15 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
   response.end(body)
 }
 
-/** A GET of HTTP/1.1 without a condition that accepts any JSON. */
+/** A GET of HTTP/1.1 without a body and without a condition that accepts any JSON. */
 function isPlainGet({ method, headers, httpVersion }: IncomingMessage): boolean {
   const { accept } = headers
   return (
     method === 'GET' &&
     httpVersion === '1.1' &&
     headers['if-none-match'] === undefined &&
+    headers['content-length'] === undefined &&
+    headers['transfer-encoding'] === undefined &&
     (accept === undefined || accept === '*/*' || accept === 'application/json')
   )
 }

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import type { TSchema } from 'typebox'
@@ -46,7 +45,7 @@ export function sendProblem(
   reply: FastifyReply,
   { logger, detailAlias }: Pick<AppOptions, 'logger' | 'detailAlias'>,
 ): void {
-  const problem = toAppError(error)
+  const problem = error === request.raw.errored ? clientClosedRequest() : toAppError(error)
   if (problem.status >= 500 && (problem.code === 'internal' || problem.cause !== undefined)) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     logger[level](
@@ -54,7 +53,9 @@ export function sendProblem(
       problem.message,
     )
   }
-  if (problem.code === 'body_too_large') drainBody(request, reply)
+  // The framework would close the connection after any error of a body; `closeUnlessRead` does where it must.
+  if (reply.hasHeader('connection'))
+    reply.header('connection', reply.raw.shouldKeepAlive ? 'keep-alive' : 'close')
   if (problem.retryAfterSeconds !== undefined) reply.header('retry-after', String(problem.retryAfterSeconds))
   reply
     .code(problem.status)
@@ -63,13 +64,9 @@ export function sendProblem(
     .send(JSON.stringify(problemDocument(problem, request.id, detailAlias)))
 }
 
-/**
- * The framework would close the connection, and a client that is still sending would find it reset before it reads the
- * response. So the rest of the body is read and discarded, within the time limit of a request.
- */
-function drainBody(request: FastifyRequest, reply: FastifyReply): void {
-  reply.header('connection', 'keep-alive')
-  request.raw.resume()
+/** A client that went away before it sent its whole request; nobody gets the response. */
+function clientClosedRequest(): AppError {
+  return new AppError('client_closed_request', 'The client closed the connection.')
 }
 
 /** The document itself; `instance` is the id of the request. */
@@ -80,7 +77,7 @@ export function problemDocument(
 ): Record<string, unknown> {
   return {
     type: `urn:quintet:problem:${error.code.replaceAll('_', '-')}`,
-    title: errorCodes[error.code].title,
+    title: error.code === 'refused' ? STATUS_CODES[error.status] : errorCodes[error.code].title,
     status: error.status,
     detail: error.message,
     instance,
@@ -103,41 +100,47 @@ const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = 
   FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'A segment of the path is too long to be an id.'],
 }
 
-/** The error to publish for whatever was thrown. */
+/**
+ * The error to publish for whatever was thrown. What the framework or a library refuses keeps its status and headers, but not
+ * its text, which may be meant for the log.
+ */
 export function toAppError(error: unknown): AppError {
   if (error instanceof AppError) return error
-  const code = memberOf(error, 'code')
-  const statusCode = memberOf(error, 'statusCode')
-  const [known, detail] = frameworkErrors[String(code)] ?? []
+  const [known, detail] = frameworkErrors[String(memberOf(error, 'code'))] ?? []
   if (known !== undefined && detail !== undefined) return new AppError(known, detail)
-  if (error instanceof SyntaxError && statusCode === 400)
+  const status = memberOf(error, 'statusCode')
+  if (error instanceof SyntaxError && status === 400)
     return new AppError('malformed', 'The body is not well-formed JSON.')
-  if (statusCode === 503) return new AppError('overloaded', 'The service is shutting down.')
+  if (status === 503) return new AppError('overloaded', 'The service is shutting down.')
+  if (typeof status === 'number' && status >= 400 && status < 500) return refusalOf(status, error)
   return new AppError('internal', 'Internal error; the log has details under this request id.', {
     cause: error,
   })
 }
 
+function refusalOf(status: number, error: unknown): AppError {
+  const headers = Object.entries(Object(memberOf(error, 'headers'))).map(([name, value]) => [
+    name,
+    String(value),
+  ])
+  return new AppError(codeByStatus.get(status) ?? 'refused', `${STATUS_CODES[status] ?? 'Refused'}.`, {
+    status,
+    headers: Object.fromEntries(headers),
+  })
+}
+
+/** The first code of each status. */
+const codeByStatus = new Map<number, ErrorCode>(
+  Object.entries(errorCodes)
+    .reverse()
+    .map(([code, { status }]) => [status, code as ErrorCode]),
+)
+
 function memberOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined
 }
 
-/** Responds to bytes that are no HTTP request, or that came too slowly, or were too many. */
-export function respondToClientError(error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const problem =
-    clientErrors[error.code ?? ''] ?? new AppError('malformed', 'The bytes received are not an HTTP request.')
-  const body = JSON.stringify(problemDocument(problem, ''))
-  socket.end(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\ncontent-type: application/problem+json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-  )
-}
-
-const clientErrors: Readonly<Record<string, AppError>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: new AppError('request_timeout', 'The request did not arrive in time.'),
-  HPE_HEADER_OVERFLOW: new AppError('headers_too_large', 'The headers are larger than 16 KiB.'),
+/** The line that a response begins with. */
+export function statusLine(status: number): string {
+  return `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Error'}\r\n`
 }

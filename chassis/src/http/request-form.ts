@@ -1,25 +1,72 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '../errors/index.ts'
+import type { ErrorCode } from '../errors/index.ts'
 
-/** A dot segment in the path, however its dots and slashes are written (RFC 3986, 3.3 and 5.2.4). */
-const dotSegment = /^[^?]*(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)/i
+const targetLengthMax = 8_192
 
 /**
- * Why a request is refused whatever it asks for, though the parser admits it: servers differ in what they make of it, so that
- * one could be made to see another request than the next. Undefined when there is no reason.
+ * Why a request is refused whatever it asks for, though the parser admits it; undefined when there is no reason. Servers differ
+ * in what they make of such requests, so that one could be made to see another request than the next.
  */
-export function malformedRequest(request: IncomingMessage): AppError | undefined {
+export function formRefusal(request: IncomingMessage): AppError | undefined {
   const { url = '', httpVersion, headers } = request
   if (httpVersion !== '1.1') {
-    if (httpVersion !== '1.0') return malformed(`HTTP/${httpVersion} is not supported; use HTTP/1.1.`)
+    if (httpVersion !== '1.0') return unsupportedVersion(httpVersion)
     // RFC 9112, 6.1: the length of such a request cannot be relied on.
     if (headers['transfer-encoding'] !== undefined)
       return malformed('A request of HTTP/1.0 cannot have a transfer coding.')
   }
+  if (url.length > targetLengthMax) return uriTooLong()
   if (url.includes('#')) return malformed('The request target must not have a fragment.')
-  return dotSegment.test(url) ? malformed('The path must not have dot segments.') : undefined
+  return dotSegment.test(url) ? malformed('The path must not have dot segments.') : fieldsRefusal(request)
+}
+
+/** The same for its header fields alone. */
+export function fieldsRefusal({ httpVersion, headers }: IncomingMessage): AppError | undefined {
+  const { host, expect, 'transfer-encoding': coding } = headers
+  if (host === undefined ? httpVersion === '1.1' : !hostField.test(host))
+    return malformed('The request must have one Host field, with a host and perhaps a port.')
+  if (coding !== undefined && coding.toLowerCase() !== 'chunked')
+    return refusal('not_implemented', 'The only transfer coding that is supported is chunked.')
+  if (expect !== undefined && httpVersion === '1.1' && !knownExpectation.test(expect))
+    return refusal('expectation_failed', 'The only expectation that is supported is 100-continue.')
+  return undefined
+}
+
+/** The refusal of a body in a content coding, none of which is supported (RFC 9110, 15.5.16). */
+export function contentCodingRefusal({ headers }: IncomingMessage): AppError | undefined {
+  const coding = headers['content-encoding']
+  if (coding === undefined || noCoding.test(coding) || !hasBody(headers)) return undefined
+  return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {
+    headers: { 'accept-encoding': 'identity' },
+  })
+}
+
+/** The refusal of a version other than 1.0 and 1.1; one without a version in its request line is no request of HTTP/1. */
+export function unsupportedVersion(version: string): AppError {
+  const detail = `HTTP/${version} is not supported; use HTTP/1.1.`
+  return version === '0.9' ? malformed(detail) : refusal('http_version_not_supported', detail)
+}
+
+export function uriTooLong(): AppError {
+  return refusal('uri_too_long', `The URL is longer than ${targetLengthMax} characters.`)
+}
+
+function hasBody(headers: IncomingMessage['headers']): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
 }
 
 function malformed(detail: string): AppError {
-  return new AppError('malformed', detail, { headers: { connection: 'close' } })
+  return refusal('malformed', detail)
 }
+
+function refusal(code: ErrorCode, detail: string): AppError {
+  return new AppError(code, detail, { headers: { connection: 'close' } })
+}
+
+/** A dot segment in the path, however its dots and slashes are written (RFC 3986, 3.3 and 5.2.4). */
+const dotSegment = /^[^?]*(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)/i
+/** RFC 9110, 7.2. Several fields arrive as one with a comma and a space, which it does not admit. */
+const hostField = /^(?:\[[\dA-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})*)(?::\d*)?$/
+const knownExpectation = /^100-continue$/i
+const noCoding = /^(?:identity|[ \t,])*$/i

@@ -70,8 +70,6 @@ export type List = {
   path: string
   /** The last segment of the path of a listed one. */
   idOf: (row: Record<string, unknown>) => string
-  /** The parameters of the query that are any text, which no row of `add` has. */
-  texts?: readonly string[]
 }
 
 /** What each part of the suite tests, and how. */

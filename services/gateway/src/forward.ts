@@ -1,5 +1,4 @@
 import type { ServerResponse } from 'node:http'
-import { AppError } from '@quintet/chassis/errors'
 import { isFromTrustedProxy } from '@quintet/chassis/http'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import { forwardedHead } from './forwarded-head.ts'
@@ -27,7 +26,7 @@ export type Target = {
 export function forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
   const incoming = request.raw
   const response = reply.raw
-  const isChunked = checkTransferCoding(incoming.headers['transfer-encoding']) !== undefined
+  const isChunked = incoming.headers['transfer-encoding'] !== undefined
   const hasBody = isChunked || (incoming.headers['content-length'] ?? '0') !== '0'
   const head = forwardedHead(incoming, {
     path: target.path,
@@ -63,12 +62,6 @@ export function forward(upstream: Upstream, target: Target, request: Incoming, r
     listener,
   )
   response.on('close', exchange.abort)
-}
-
-/** Any other coding would remain applied to the body after the chunks are decoded, and the service would misread it. */
-function checkTransferCoding(coding: string | undefined): string | undefined {
-  if (coding === undefined || coding.toLowerCase() === 'chunked') return coding
-  throw new AppError('malformed', 'The only transfer coding that is supported is chunked.')
 }
 
 /**

@@ -146,7 +146,7 @@ test('A body in a transfer coding other than chunks is refused', async (t) => {
   const { port } = await startGateway(t, { GUID_URL })
   const head =
     'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'
-  assert.match(await askRaw(port, head), /^HTTP\/1\.1 400.*"message":"The only transfer coding/s)
+  assert.match(await askRaw(port, head), /^HTTP\/1\.1 501.*"message":"The only transfer coding/s)
 })
 
 test('The head of a response is forwarded before its body exists', async (t) => {
@@ -448,7 +448,7 @@ test('Bodies are forwarded whatever their type, form and size', async (t) => {
   assert.equal(await forwarded('text/plain', 'x'.repeat(2_000_000)), 'text/plain 2000000')
 })
 
-test('A service that responds before it has read the body ends the exchange, and the client can send another request', async (t) => {
+test('A service that responds before it has read the body ends the exchange, and the client reads the response to its end', async (t) => {
   const bytes = 20_000_000
   const full = Promise.withResolvers<Socket>()
   const GUID_URL = await startRawUpstream(t, (socket) =>
@@ -466,9 +466,9 @@ test('A service that responds before it has read the body ends the exchange, and
   for (let before = -1; before !== socket.bytesWritten - socket.writableLength; await setTimeout(30))
     before = socket.bytesWritten - socket.writableLength
   upstream.write('HTTP/1.1 413 X\r\nContent-Length: 2\r\n\r\nno')
-  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 413.*no$/s)
-  socket.write('GET /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
-  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200.*next/s)
+  assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 413.*Connection: close.*no$/s)
+  await once(socket, 'end')
+  assert.equal((await ask(`http://127.0.0.1:${port}/guid`)).body.toString(), 'next')
 })
 
 test('When a client aborts before or during the response, the connection to the service is closed', async (t) => {

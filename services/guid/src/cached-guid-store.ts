@@ -17,11 +17,11 @@ export function createCachedGuidStore({
   /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
-  const { nextVersion, list, idKind } = store
+  const { nextVersion, list, idType } = store
   return {
     nextVersion,
     list,
-    idKind,
+    idType,
 
     /** Returns without a promise where cache or store can. */
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>

@@ -52,7 +52,7 @@ export const GuidQuery = Type.Object(
   {
     ...pageQuery,
     user: Type.Optional(
-      text('user', { minLength: 1, maxLength: userLengthMax, description: 'Only GUIDs of this user.' }),
+      Type.String({ minLength: 1, maxLength: userLengthMax, description: 'Only GUIDs of this user.' }),
     ),
     expiring_before: Type.Optional(
       Type.String({

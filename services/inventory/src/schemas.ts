@@ -36,13 +36,12 @@ export const MovieBody = Type.Object(
   { title: 'Movie' },
 )
 
-const contained = text('title', {
-  minLength: 0,
+const contained = {
   maxLength: 256,
   description: 'Only movies whose title contains this, in capitals or not.',
-})
+}
 export const MovieQuery = Type.Object(
-  { ...pageQuery, title: Type.Optional(contained) },
+  { ...pageQuery, title: Type.Optional(Type.String(contained)) },
   { additionalProperties: false },
 )
 

@@ -1,0 +1,162 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { AppError } from '../errors/index.ts'
+import type { AppOptions } from './app-options.ts'
+import { discardInput } from './lingering-close.ts'
+import type { LingeringClose } from './lingering-close.ts'
+import { problemDocument, statusLine } from './problem.ts'
+import { unsupportedVersion, uriTooLong } from './request-form.ts'
+
+/** An error of the parser or of a timeout, with the bytes that were parsed last. */
+export type ClientError = Error & {
+  code?: string | undefined
+  rawPacket?: unknown
+  bytesParsed?: number | undefined
+}
+
+/**
+ * Responds to what is no HTTP request, came too slowly, or was too large. Responses under way are finished first, and nothing
+ * that follows on the connection is read.
+ */
+export function createClientErrorHandler(options: {
+  linger: LingeringClose
+  requestIdOf: (request?: IncomingMessage) => string
+  /** Counts and logs the refusal of what is no request. */
+  record: (requestId: string, status: number) => void
+  detailAlias: AppOptions['detailAlias']
+}): {
+  onClientError(error: ClientError, socket: Socket): void
+  refuse(socket: Socket, error: AppError): void
+} {
+  const { linger, requestIdOf, record, detailAlias } = options
+  const failed = new WeakSet<Socket>()
+
+  /** A `request` is one that has been passed on, and is recorded when its connection closes. */
+  function refuse(socket: Socket, problem: AppError, request?: IncomingMessage): void {
+    const requestId = requestIdOf(request)
+    const body = JSON.stringify(problemDocument(problem, requestId, detailAlias))
+    const headers = {
+      ...problem.headers,
+      date: new Date().toUTCString(),
+      'x-request-id': requestId,
+      'content-type': 'application/problem+json; charset=utf-8',
+      'content-length': Buffer.byteLength(body),
+      connection: 'close',
+    }
+    const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    socket.write(`${statusLine(problem.status)}${fields.join('')}\r\n${body}`)
+    linger.close(socket)
+    if (request === undefined) record(requestId, problem.status)
+  }
+
+  /** Refuses in the order of the requests. A request whose own body is at fault gets the refusal as its response. */
+  function refuseAfterResponses(socket: Socket, problem: AppError): void {
+    if (socket.destroyed || linger.isClosing(socket)) return
+    const { request, response } = exchangesOf(socket)
+    if (response !== undefined && response.req !== request) {
+      response.once('close', () => refuseAfterResponses(socket, problem))
+    } else if (request === undefined) {
+      refuse(socket, problem)
+    } else if (response === undefined) {
+      // It has its response already, and only its body was late.
+      linger.close(socket)
+    } else if (!response.headersSent) {
+      response.statusCode = problem.status
+      refuse(socket, problem, request)
+    } else if (!response.writableEnded) {
+      socket.destroy()
+    }
+  }
+
+  return {
+    refuse,
+    onClientError(error, socket) {
+      if (failed.has(socket) || linger.isClosing(socket)) return
+      failed.add(socket)
+      if (error.code === 'ECONNRESET' || !socket.writable) {
+        socket.destroy()
+        return
+      }
+      discardInput(socket)
+      refuseAfterResponses(socket, problemOf(error))
+    },
+  }
+}
+
+/** The request whose body is incomplete, and the response that is being written. Node has no public names for them. */
+function exchangesOf(socket: Socket): { request?: IncomingMessage; response?: ServerResponse } {
+  const { parser, _httpMessage: response } = socket as Socket & {
+    parser?: { incoming?: IncomingMessage | null } | null
+    _httpMessage?: ServerResponse | null
+  }
+  const request = parser?.incoming
+  return {
+    ...(request?.complete === false && { request }),
+    ...(response && { response }),
+  }
+}
+
+function problemOf(error: ClientError): AppError {
+  switch (error.code) {
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new AppError('request_timeout', 'The request did not arrive in time.')
+    case 'HPE_HEADER_OVERFLOW':
+      return beginningOfTarget.test(failedLine(error).text)
+        ? uriTooLong()
+        : new AppError('headers_too_large', 'The headers are larger than 16 KiB.')
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new AppError('body_too_large', 'The extensions of the chunks are larger than 16 KiB.')
+    case 'HPE_INVALID_METHOD':
+      return isRequestLine(failedLine(error))
+        ? new AppError('not_implemented', 'No resource has this method.')
+        : noRequest()
+    case 'HPE_INVALID_VERSION':
+      return versionRefusal(failedLine(error))
+    case 'HPE_PAUSED_H2_UPGRADE':
+      return unsupportedVersion('2.0')
+    default:
+      return noRequest()
+  }
+}
+
+function noRequest(): AppError {
+  return new AppError('malformed', 'The bytes received are not an HTTP request.')
+}
+
+type Line = { text: string; isWhole: boolean }
+
+/** The line that the parser failed in, as far as the last packet has it. */
+function failedLine({ rawPacket, bytesParsed = 0 }: ClientError): Line {
+  const packet = Buffer.isBuffer(rawPacket) ? rawPacket : Buffer.of()
+  const start = bytesParsed === 0 ? 0 : packet.lastIndexOf(0x0a, bytesParsed - 1) + 1
+  const end = packet.indexOf(0x0a, start)
+  return { text: packet.toString('latin1', start, end < 0 ? undefined : end), isWhole: end >= 0 }
+}
+
+function isRequestLine({ text, isWhole }: Line): boolean {
+  return (isWhole ? requestLine : beginningOfRequestLine).test(text)
+}
+
+function versionRefusal({ text }: Line): AppError {
+  const [, version] = otherVersion.exec(text) ?? []
+  return version === undefined ? noRequest() : unsupportedVersion(version)
+}
+
+const requestLine = /^[!#$%&'*+.^`|~\w-]+ \S+ HTTP\/\d\.\d\r$/
+const beginningOfRequestLine = /^[!#$%&'*+.^`|~\w-]+(?: \S*)?$/
+const beginningOfTarget = /^[A-Z-]+ (?:\/|https?:\/\/)/
+const otherVersion = / HTTP\/(?!1\.[01]\r?$)(\d\.\d)\r?$/
+
+/** Handles what Node hands to other listeners than those of requests. */
+export function respondToOddRequests(
+  server: Server,
+  refuse: (socket: Socket, error: AppError) => void,
+): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  server.on('connect', ({ socket }) =>
+    refuse(
+      socket,
+      new AppError('method_not_allowed', 'CONNECT is not allowed here.', { headers: { allow: '' } }),
+    ),
+  )
+}
