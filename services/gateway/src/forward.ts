@@ -39,10 +39,10 @@ export function forward(upstream: Upstream, target: Target, request: Incoming, r
 
   const listener: ExchangeListener = {
     onHead({ status, reason, headers }, whole) {
-      reply.hijack()
       // The Date field is up to the upstream (RFC 9110, 6.6.1).
       response.sendDate = false
       response.writeHead(status, reason, headers)
+      reply.hijack()
       if (whole === undefined) startStreaming(response, exchange)
       else response.end(whole, 'latin1')
     },

@@ -4,6 +4,7 @@ import type { Resolve } from './addresses.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEndpoints } from './endpoints.ts'
 import { createRetryBudget } from './retry-budget.ts'
+import { isRepeatable } from './http1/client.ts'
 import type { ExchangeListener, ExchangeError, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
 import { circuitOpen, overloaded } from './upstream-problems.ts'
@@ -64,8 +65,7 @@ export function createUpstream(options: UpstreamOptions) {
 
   /** The address for a second attempt, if there may be one. */
   function endpointForRetry(request: UpstreamRequest, { fault }: ExchangeError): Endpoint | undefined {
-    if (request.body !== undefined || !idempotentMethods.has(request.method)) return undefined
-    if (fault !== 'refused' && fault !== 'reset') return undefined
+    if (!isRepeatable(request) || (fault !== 'refused' && fault !== 'reset')) return undefined
     const endpoint = endpoints.next()
     return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined
   }
@@ -81,9 +81,10 @@ export function createUpstream(options: UpstreamOptions) {
       let isRetried = false
       let isOver = false
 
+      /** Does nothing the second time: a listener that throws at the end of a response also gets a failure. */
       function end(): void {
+        if (!isOver) inFlight -= 1
         isOver = true
-        inFlight -= 1
       }
 
       const attempt: ExchangeListener = {
@@ -127,9 +128,6 @@ export function createUpstream(options: UpstreamOptions) {
     close: endpoints.close,
   }
 }
-
-/** Idempotent methods (RFC 9110, 9.2.2). */
-const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /**
  * Whether the upstream itself failed. A closed keep-alive connection means that it was restarted or timed the connection out,

@@ -5,7 +5,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
 import { createHttpClient } from '../src/http1/client.ts'
-import type { ExchangeError } from '../src/http1/connection.ts'
+import type { ExchangeError, UpstreamRequest } from '../src/http1/connection.ts'
 import { createHttpConnection } from '../src/http1/connection.ts'
 import { startRawUpstream } from './start-upstream.ts'
 
@@ -25,7 +25,7 @@ async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void 
   const clock = createManualClock(1_000_000)
   const client = createHttpClient({ url: new URL(url), timeoutMs: 1_000, clock })
   t.after(client.close)
-  const ask = (isFresh = false) =>
+  const send = (request: UpstreamRequest, isFresh = false) =>
     new Promise<number>((resolve, reject) => {
       let body = ''
       const listener = {
@@ -38,9 +38,10 @@ async function createWorld(t: TestContext, onAnswered: (socket: Socket) => void 
         onEnd: () => resolve(Number(body)),
         onFailure: reject,
       }
-      client.send(get, listener, isFresh)
+      client.send(request, listener, isFresh)
     })
-  return { ask, client, clock, sockets }
+  const ask = (isFresh = false) => send(get, isFresh)
+  return { ask, send, client, clock, sockets }
 }
 
 /** Resolves once everything in flight on the loopback has arrived. */
@@ -51,6 +52,15 @@ function arrived(): Promise<void> {
 test('A connection is reused, unless a new one is required', async (t) => {
   const { ask } = await createWorld(t)
   assert.deepEqual([await ask(), await ask(), await ask(true), await ask()], [1, 1, 2, 2])
+})
+
+test('A request that cannot be sent twice does not use a connection that became idle in the same turn', async (t) => {
+  const { ask, send } = await createWorld(t)
+  assert.equal(await ask(), 1)
+  assert.equal(await send({ ...get, method: 'POST' }), 2)
+  await new Promise(setImmediate)
+  assert.equal(await send({ ...get, method: 'POST' }), 2)
+  assert.equal(await ask(), 2)
 })
 
 test('Concurrent requests use different connections', async (t) => {

@@ -7,6 +7,10 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createManualClock } from '@quintet/chassis/clock'
+import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import type { ExchangeError } from '../src/http1/connection.ts'
+import { createUpstream } from '../src/upstream.ts'
+import { createUpstreamMetrics } from '../src/upstream-metrics.ts'
 import { ask, askRaw, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { absentUpstream, startRawUpstream, startUpstream } from './start-upstream.ts'
@@ -406,6 +410,40 @@ test('Requests beyond the limit in flight get 503, and pass again once there are
   for (const response of waiting) response.end()
   assert.ok((await Promise.all(first)).every(({ status }) => status === 200))
   assert.equal((await ask(`${url}/guid`)).status, 200)
+})
+
+test('An error while a response is passed on ends its request once', async (t) => {
+  const silent = createLogger({ service: 'gateway', level: 'silent' })
+  const upstream = createUpstream({
+    service: 'guid',
+    url: new URL(await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay)))),
+    timeoutMs: 1_000,
+    inFlightMax: 1,
+    circuitFaultsMax: 1,
+    circuitFaultPercent: 50,
+    circuitOpenMs: 1_000,
+    retryPercent: 100,
+    clock: createManualClock(0),
+    logger: silent,
+    metrics: createUpstreamMetrics(createMetrics('gateway')),
+  })
+  t.after(upstream.close)
+  const get = { method: 'GET', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', body: undefined, isChunked: false }
+  const send = (onHead: () => void) =>
+    new Promise<string>((resolve) => {
+      const onFailure = ({ fault }: ExchangeError) => resolve(fault)
+      upstream.send(get, { onHead: () => resolve(String(onHead())), onBody() {}, onEnd() {}, onFailure })
+    })
+  const broken = () => {
+    throw new Error('broken')
+  }
+  assert.equal(await send(broken), 'internal')
+  const responses = [send(() => {})]
+  assert.throws(() => upstream.send(get, { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }), {
+    code: 'overloaded',
+  })
+  assert.deepEqual(await Promise.all(responses), ['undefined'])
+  assert.equal(upstream.circuit(), 'closed')
 })
 
 test('While one service hangs at its limit in flight, another responds as usual', async (t) => {

@@ -21,6 +21,12 @@ const limits = {
   idleConnectionsMax: 256,
 }
 
+type IdleConnection = {
+  readonly connection: HttpConnection
+  readonly sinceMs: number
+  readonly idleMsMax: number
+}
+
 export type HttpClient = ReturnType<typeof createHttpClient>
 
 /**
@@ -30,11 +36,9 @@ export type HttpClient = ReturnType<typeof createHttpClient>
 export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeout }: HttpClientOptions) {
   const all = new Set<HttpConnection>()
   // Last in, first out, so that connections which are no longer needed become idle and close.
-  const idle: {
-    readonly connection: HttpConnection
-    readonly sinceMs: number
-    readonly idleMsMax: number
-  }[] = []
+  const idle: IdleConnection[] = []
+  /** Those that became idle in this turn of the event loop, whose end or excess bytes may not have been read yet. */
+  const fresh: IdleConnection[] = []
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 80),
@@ -45,18 +49,26 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
     startTimer,
     onFree(connection: HttpConnection, keepAliveMs: number): void {
       const idleMsMax = Math.min(keepAliveMs, limits.idleMsMax)
-      if (idle.length >= limits.idleConnectionsMax) connection.destroy()
-      else idle.push({ connection, sinceMs: clock.now(), idleMsMax })
+      if (idle.length + fresh.length >= limits.idleConnectionsMax) return void connection.destroy()
+      if (fresh.length === 0) setImmediate(endTurn).unref()
+      fresh.push({ connection, sinceMs: clock.now(), idleMsMax })
     },
     onClose(connection: HttpConnection): void {
       all.delete(connection)
-      const at = idle.findIndex((kept) => kept.connection === connection)
-      if (at >= 0) idle.splice(at, 1)
+      for (const list of [idle, fresh]) {
+        const at = list.findIndex((kept) => kept.connection === connection)
+        if (at >= 0) list.splice(at, 1)
+      }
     },
   }
 
-  function reuseIdle(): HttpConnection | undefined {
-    for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
+  function endTurn(): void {
+    idle.push(...fresh.splice(0))
+  }
+
+  function reuseIdle(request: UpstreamRequest): HttpConnection | undefined {
+    const next = () => (isRepeatable(request) ? fresh.pop() : undefined) ?? idle.pop()
+    for (let kept = next(); kept !== undefined; kept = next()) {
       const idleMs = clock.now() - kept.sinceMs
       // A clock that was set back says nothing about how long the connection was idle.
       if (idleMs >= 0 && idleMs <= kept.idleMsMax) return kept.connection
@@ -74,7 +86,7 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
   return {
     /** Sends a request, on a new connection if `isFresh`; returns the connection, to pause or abort the exchange. */
     send(request: UpstreamRequest, listener: ExchangeListener, isFresh = false): HttpConnection {
-      const connection = (isFresh ? undefined : reuseIdle()) ?? open()
+      const connection = (isFresh ? undefined : reuseIdle(request)) ?? open()
       connection.send(request, listener)
       return connection
     },
@@ -82,4 +94,12 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
       for (const connection of all) connection.destroy()
     },
   }
+}
+
+/** Idempotent methods (RFC 9110, 9.2.2). */
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** Whether the request may be sent again if its connection ends before the response: it is idempotent, and all of it is kept. */
+export function isRepeatable({ method, body }: UpstreamRequest): boolean {
+  return body === undefined && idempotentMethods.has(method)
 }
