@@ -569,6 +569,15 @@ export interface components {
             user_id: number;
             x509: components["schemas"]["X509"];
         };
+        /** GivenGuid */
+        GivenGuid: {
+            /** @description Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now. */
+            expire?: string | number;
+            /** @description Ignored when it is the one in the path. */
+            guid?: string;
+            /** @description The owner of the GUID. */
+            user: string;
+        };
         /** Greeting */
         Greeting: {
             message: string;
@@ -862,6 +871,7 @@ export type BusinessError = components['schemas']['BusinessError'];
 export type Certificate = components['schemas']['Certificate'];
 export type CertificateId = components['schemas']['CertificateId'];
 export type ExpiringCertificate = components['schemas']['ExpiringCertificate'];
+export type GivenGuid = components['schemas']['GivenGuid'];
 export type Greeting = components['schemas']['Greeting'];
 export type Guid = components['schemas']['Guid'];
 export type GuidPatch = components['schemas']['GuidPatch'];
@@ -1801,7 +1811,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.
+                 * @description 32 hexadecimal characters, or dashed as in RFC 9562, in upper or lower case.
                  * @example 5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A
                  */
                 guid: string;
@@ -1845,7 +1855,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.
+                 * @description 32 hexadecimal characters, or dashed as in RFC 9562, in upper or lower case.
                  * @example 5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A
                  */
                 guid: string;
@@ -1860,7 +1870,7 @@ export interface operations {
                  *       "expire": "1999999999"
                  *     }
                  */
-                "application/json": components["schemas"]["NewGuid"];
+                "application/json": components["schemas"]["GivenGuid"];
             };
         };
         responses: {
@@ -1926,7 +1936,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.
+                 * @description 32 hexadecimal characters, or dashed as in RFC 9562, in upper or lower case.
                  * @example 5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A
                  */
                 guid: string;
@@ -1977,7 +1987,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description 32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.
+                 * @description 32 hexadecimal characters, or dashed as in RFC 9562, in upper or lower case.
                  * @example 5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A
                  */
                 guid: string;

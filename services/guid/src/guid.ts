@@ -9,22 +9,24 @@ export type Guid = { guid: string; user: string; expire: number; version: number
 const lifetimeSeconds = 30 * 24 * 3600
 const expireMax = 253_402_300_799
 
-/** 32 upper-case hexadecimal characters, or the dashed form of RFC 9562 in either case. */
-export const guidPattern = '^([0-9A-F]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'
+/** 32 hexadecimal characters, or the dashed form of RFC 9562; upper or lower case. */
+export const guidPattern = '^([0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'
 const guidExpression = new RegExp(guidPattern)
 
-/** The canonical form of a GUID in either notation, 32 upper-case hexadecimal characters; undefined for any other text. */
+/** The canonical form of a GUID in any notation, 32 upper-case hexadecimal characters; undefined for any other text. */
 export function readGuid(notation: string): string | undefined {
   if (!guidExpression.test(notation)) return undefined
-  return notation.length === 32 ? notation : notation.replaceAll('-', '').toUpperCase()
+  return (notation.length === 32 ? notation : notation.replaceAll('-', '')).toUpperCase()
 }
 
-/** The canonical form of a GUID in either notation; refuses any other text. */
+/** The canonical form of a GUID in any notation; refuses any other text. */
 export function parseGuid(notation: string): string {
   const guid = readGuid(notation)
   if (guid !== undefined) return guid
-  throw invalid({ guid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' })
+  throw invalid({ guid: malformedGuid })
 }
+
+export const malformedGuid = 'GUID must be 32 hexadecimal characters, or dashed as in RFC 9562.'
 
 /** A new GUID: random, or for version 7 beginning with the time, so that new GUIDs sort after old ones. */
 export function newGuid(version: '4' | '7'): string {

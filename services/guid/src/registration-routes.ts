@@ -8,7 +8,7 @@ import type { Guid } from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
 import type { OperationStore } from './port.ts'
 import { readNewGuid } from './request-bodies.ts'
-import { GuidBody, GuidPath, NewGuid, OperationBody } from './schemas.ts'
+import { GivenGuid, GuidBody, GuidPath, NewGuid, OperationBody } from './schemas.ts'
 
 const tags = ['guid']
 const response = { 201: GuidBody, 202: OperationBody, ...problems(400, 409, 422, 503) }
@@ -54,7 +54,7 @@ export function registrationRoutes(
         operationId: 'registerGuid',
         summary: 'Register this GUID',
         params: GuidPath,
-        body: NewGuid,
+        body: GivenGuid,
         response,
       },
     },
@@ -62,12 +62,12 @@ export function registrationRoutes(
   )
 
   function register(
-    request: FastifyRequest<{ Body: NewGuid }>,
+    request: FastifyRequest<{ Body: NewGuid & { guid?: string } }>,
     reply: FastifyReply,
     notation: string,
     isNew = false,
   ) {
-    const { user, expire } = readNewGuid(request, clock)
+    const { user, expire } = readNewGuid(request, notation, clock)
     const guid = parseGuid(notation)
     return idempotency.once(request, reply, async (record) => {
       if (prefersAsync(request.headers.prefer))

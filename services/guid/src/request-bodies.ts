@@ -1,16 +1,17 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import type { FastifyRequest } from '@quintet/chassis/http'
-import { expireError, expireOf, parseGuid } from './guid.ts'
+import { expireError, expireOf, readGuid } from './guid.ts'
 import type { GuidChange } from './port.ts'
 import type { GuidPatch, NewGuid } from './schemas.ts'
 
-/** The values of a registration. Refuses the request with all errors of its path and body at once. */
+/** The values of a registration of the GUID `inPath`. Refuses the request with all errors of its path and body at once. */
 export function readNewGuid(
-  request: FastifyRequest<{ Body: NewGuid }>,
+  request: FastifyRequest<{ Body: NewGuid & { guid?: string } }>,
+  inPath: string,
   clock: Clock,
 ): { user: string; expire: number } {
-  const { user, expire } = refuseInvalid(request, clock)
+  const { user, expire } = refuseInvalid(request, inPath, clock)
   return { user: String(user), expire: expireOf(expire, clock.now()) }
 }
 
@@ -19,10 +20,7 @@ export function readGuidChange(
   request: FastifyRequest<{ Params: { guid: string }; Body: GuidPatch }>,
   clock: Clock,
 ): GuidChange {
-  const { guid, user, expire } = refuseInvalid(request, clock)
-  const inPath = request.params.guid
-  if (guid !== undefined && guid !== inPath && parseGuid(guid) !== parseGuid(inPath))
-    throw invalid({ guid: 'guid cannot be changed; leave it out.' })
+  const { user, expire } = refuseInvalid(request, request.params.guid, clock)
   if (user === undefined && expire === undefined) throw invalid({ body: 'Input data should not be empty.' })
   return {
     ...(user !== undefined && { user }),
@@ -32,8 +30,8 @@ export function readGuidChange(
 
 type Body = { guid?: string; user?: string; expire?: string | number }
 
-/** Adds errors that depend on the current time to those of the schema. */
-function refuseInvalid(request: FastifyRequest<{ Body: Body }>, clock: Clock): Body {
+/** Adds errors that depend on the path and on the current time to those of the schema. */
+function refuseInvalid(request: FastifyRequest<{ Body: Body }>, inPath: string, clock: Clock): Body {
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const errors: Record<string, string> = { ...validationError?.errors }
@@ -41,6 +39,12 @@ function refuseInvalid(request: FastifyRequest<{ Body: Body }>, clock: Clock): B
     const fault = expireError(Number(body.expire), clock.now())
     if (fault !== undefined) errors.expire = fault
   }
-  if (validationError !== undefined || errors.expire !== undefined) throw invalid(errors)
+  if (errors.guid === undefined && differs(body?.guid, inPath))
+    errors.guid = 'guid cannot differ from the one in the path; leave it out.'
+  if (Object.keys(errors).length > 0) throw invalid(errors)
   return body
+}
+
+function differs(guid: unknown, inPath: string): boolean {
+  return typeof guid === 'string' && readGuid(guid) !== readGuid(inPath)
 }

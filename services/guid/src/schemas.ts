@@ -1,7 +1,7 @@
 import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { guidPattern } from './guid.ts'
+import { guidPattern, malformedGuid } from './guid.ts'
 
 const userLengthMax = 256
 
@@ -24,10 +24,18 @@ export const NewGuid = Type.Object(
   { title: 'NewGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
 )
 
+/** The GUID of the path, so that what GET returns can be posted and sent back. */
+const sameGuid = Type.Optional(Type.String({ description: 'Ignored when it is the one in the path.' }))
+
+export const GivenGuid = Type.Object(
+  { guid: sameGuid, ...NewGuid.properties },
+  { title: 'GivenGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
+)
+
 export type GuidPatch = Static<typeof GuidPatch>
 export const GuidPatch = Type.Object(
   {
-    guid: Type.Optional(Type.String({ description: 'Ignored when it is the one in the path.' })),
+    guid: sameGuid,
     user: Type.Optional(user),
     expire: Type.Optional(expire),
   },
@@ -37,9 +45,9 @@ export const GuidPatch = Type.Object(
 export const GuidPath = Type.Object({
   guid: Type.String({
     pattern: guidPattern,
-    description: '32 upper-case hexadecimal characters, or dashed as in RFC 9562 in either case.',
+    description: '32 hexadecimal characters, or dashed as in RFC 9562, in upper or lower case.',
     examples: ['5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'],
-    'x-errors': { invalid: 'GUID must be 32 upper-case hexadecimal characters, or dashed as in RFC 9562.' },
+    'x-errors': { invalid: malformedGuid },
   }),
 })
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { listen } from '@quintet/chassis/http'
+import { until } from '@quintet/chassis/testing'
 import { createWorld, startMs, startSeconds } from './world.ts'
 
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
@@ -39,6 +41,59 @@ test('POST /guid/{guid} registers that GUID, and the response has the notation o
   assert.equal((await get(`/guid/${dashed}/`)).json().guid, dashed)
 })
 
+const lower = canonical.toLowerCase()
+const notations = [canonical, lower, canonical.slice(0, 16) + lower.slice(16), dashed, dashed.toUpperCase()]
+for (const notation of notations)
+  test(`${notation} is the same GUID in every method, and responses repeat it`, async (t) => {
+    const { app, get, post, patch, delete: remove } = await createWorld(t)
+    const url = `/guid/${notation}`
+    const created = await post(url, { user: 'ada', expire: later })
+    assert.deepEqual(
+      [created.statusCode, created.json().guid, created.headers.location],
+      [201, notation, url],
+    )
+    for (const other of notations) {
+      assert.equal((await get(`/guid/${other}`)).json().guid, other)
+      assert.equal((await post(`/guid/${other}`, { user: 'eve' })).statusCode, 409)
+      assert.equal((await patch(`/guid/${other}`, { guid: notation, user: 'eve' })).json().guid, other)
+    }
+    const fast = await fetch(`${await listen(app, { host: '127.0.0.1', port: 0 })}${url}`)
+    assert.equal(Reflect.get(Object(await fast.json()), 'guid'), notation)
+    assert.equal((await get('/guids')).json()[0].guid, canonical)
+    assert.equal((await remove(url)).statusCode, 204)
+  })
+
+test('What GET returns can be posted to its path again, in any notation', async (t) => {
+  const { get, post, delete: remove } = await createWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada', expire: later })
+  for (const notation of notations) {
+    const found = (await get(`/guid/${notation}`)).json()
+    assert.equal((await remove(`/guid/${notation}`)).statusCode, 204)
+    const posted = await post(`/guid/${canonical}`, found)
+    assert.equal(posted.statusCode, 201)
+    assert.deepEqual(posted.json(), { ...found, guid: canonical })
+  }
+})
+
+test('Another GUID in the body is 400 with all other errors, and so is one where the path has none', async (t) => {
+  const { post } = await createWorld(t)
+  for (const guid of [canonical.replace('5', '6'), '', 'x', `{${dashed}}`, 5, null]) {
+    const response = await post(`/guid/${canonical}`, { guid, user: 7, expire: 1 })
+    assert.equal(response.statusCode, 400)
+    assert.deepEqual(Object.keys(response.json().errors).sort(), ['expire', 'guid', 'user'])
+    assert.equal((await post(`/guid/${canonical}`, { guid, user: 'ada' })).statusCode, 400)
+  }
+  assert.equal((await post('/guid', { guid: canonical, user: 'ada' })).statusCode, 400)
+})
+
+test('A GUID in lower case is registered under its canonical form by a later request too', async (t) => {
+  const { get, post } = await createWorld(t)
+  const accepted = await post(`/guid/${lower}`, { guid: canonical, user: 'ada' }, { prefer: 'respond-async' })
+  assert.equal(accepted.statusCode, 202)
+  await until(async () => (await get(`/guid/${canonical}`)).statusCode === 200)
+  assert.equal((await get(String(accepted.headers.location))).json().result.guid, canonical)
+})
+
 test('POST /guid/{guid} is 409 in either notation while the GUID exists, and 201 once it has expired', async (t) => {
   const { post, get, clock } = await createWorld(t)
   const first = await post(`/guid/${canonical}`, { user: 'ada', expire: later })
@@ -54,8 +109,9 @@ test('POST /guid/{guid} is 409 in either notation while the GUID exists, and 201
 
 for (const notation of [
   '123',
-  canonical.toLowerCase(),
   `${canonical}0`,
+  canonical.slice(1),
+  `urn:uuid:${dashed}`,
   canonical.replace('5', 'G'),
   `${dashed}-`,
   dashed.replace('-', ''),
@@ -72,7 +128,7 @@ for (const notation of [
       await world.delete(url),
     ]) {
       assert.equal(response.statusCode, 400)
-      assert.match(response.json().errors.guid, /^GUID must be 32 upper-case hexadecimal/)
+      assert.match(response.json().errors.guid, /^GUID must be 32 hexadecimal/)
     }
   })
 
@@ -193,7 +249,10 @@ test('PATCH changes the given fields, returns the whole object, and can move the
 for (const [body, errors] of [
   [{}, { body: 'Input data should not be empty.' }],
   [{ guid: canonical }, { body: 'Input data should not be empty.' }],
-  [{ guid: canonical.replace('5', '6'), user: 'x' }, { guid: 'guid cannot be changed; leave it out.' }],
+  [
+    { guid: canonical.replace('5', '6'), user: 'x' },
+    { guid: 'guid cannot differ from the one in the path; leave it out.' },
+  ],
   [{ owner: 'eve' }, { owner: 'owner is not known here.' }],
   [
     { user: 7, expire: '1' },
