@@ -237,24 +237,6 @@ test('Metrics count requests by method, route and status', async (t) => {
   )
 })
 
-test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it needs nothing from outside', async (t) => {
-  const { app } = await world(t)
-  const document = (await app.inject('/openapi.json')).json()
-  assert.equal(document.openapi, '3.1.0')
-  assert.equal(
-    document.paths['/things'].post.requestBody.content['application/json'].schema.properties.title.maxLength,
-    5,
-  )
-  const { description, content } = document.paths['/health/ready'].get.responses[503]
-  assert.equal(description, 'Service Unavailable')
-  assert.deepEqual(content, {
-    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-  })
-  const page = await app.inject({ url: '/docs/', headers: { accept: 'text/html' } })
-  assert.equal(page.statusCode, 200)
-  assert.doesNotMatch(page.body, /(src|href)="https?:/)
-})
-
 test('Closing finishes what is in flight and takes no new connection', async (t) => {
   const { app } = await world(t)
   const { promise: held, resolve: release } = Promise.withResolvers<void>()

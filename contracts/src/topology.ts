@@ -94,6 +94,11 @@ export function portSetting<Name extends string>(name: Name): `${Uppercase<Name>
   return `${upperCase(name)}_PORT`
 }
 
+/** The documentation of the whole system, for that of a service to link to; none where the gateway has any free port. */
+export function documentationOfSystem(gatewayPort: number): { name: string; url: string }[] {
+  return gatewayPort === 0 ? [] : [{ name: 'All services', url: `http://127.0.0.1:${gatewayPort}/docs/` }]
+}
+
 /** The setting of the gateway with the address of a service. */
 export function urlSetting<Name extends string>(name: Name): `${Uppercase<Name>}_URL` {
   return `${upperCase(name)}_URL`

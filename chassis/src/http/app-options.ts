@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { RelatedPage } from './documentation-page.ts'
 import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
 
@@ -55,4 +56,8 @@ export type AppOptions = {
   readonly timeouts?: Partial<Timeouts>
   /** Makes the OpenAPI document to publish from the one of this app's own routes. */
   readonly openapi?: (own: object) => Promise<object>
+  /** The pages of documentation that the one of this app links to. */
+  readonly relatedPages?: readonly RelatedPage[]
+  /** What `/` says besides the links to the documentation. */
+  readonly greeting?: string
 }

@@ -1,11 +1,16 @@
 import accepts from '@fastify/accepts'
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import { Type } from 'typebox'
 import { AppError } from '../errors/index.ts'
 import type { App, AppOptions } from './app-options.ts'
+import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './documentation-page.ts'
+
+const hidden = { schema: { hide: true } }
 
 /**
- * OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`, and pages to read and try it at `/docs`. They are
- * made at the first request for them, since their packages would take a quarter of the start of every service.
+ * OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`; a page to read and try it at `/docs`; and `/`, which
+ * leads to both. The document is made at the first request for it, since its packages would take a quarter of the start of
+ * every service.
  */
 export function createDocumentationRoutes(options: AppOptions): {
   /** The OpenAPI document of the routes that were added to the app. */
@@ -29,19 +34,82 @@ export function createDocumentationRoutes(options: AppOptions): {
     app.addHook('onRoute', (route) => {
       if (route.method !== 'HEAD' && route.schema?.hide !== true) routes.push(route)
     })
-    app.get('/openapi.json', { schema: { hide: true } }, async () => {
+    addHome(app, options)
+    app.get('/openapi.json', hidden, async () => {
       const own = await describe()
       return options.openapi === undefined ? own : options.openapi(own)
     })
-    for (const path of ['/docs', '/docs/*'])
-      app.get(path, { schema: { hide: true } }, async ({ url, headers }, reply) => {
-        const page = await (await documentation()).inject({ url, headers })
-        if (page.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${url}.`)
-        const { connection: _, ...pageHeaders } = page.headers
-        reply.code(page.statusCode).headers(pageHeaders)
-        return page.rawPayload.length > 0 ? page.rawPayload : reply.send()
-      })
+    addPage(app, options)
+    app.get('/docs/static/*', hidden, async (request, reply) => {
+      const file = await (await documentation()).inject({ url: request.url, headers: conditionsOf(request) })
+      if (file.statusCode === 412) throw new AppError('precondition_failed', 'The file is another one now.')
+      if (file.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${request.url}.`)
+      const { connection: _, ...headers } = file.headers
+      reply.code(file.statusCode).headers(headers)
+      return file.rawPayload.length > 0 ? file.rawPayload : reply.send()
+    })
   }
 
   return { describe, addTo }
+}
+
+/** The preconditions on a file. A range of it is not worth its own response, so the whole is sent (RFC 9110, 14.2). */
+function conditionsOf({ headers: { range: _, ...headers } }: FastifyRequest): FastifyRequest['headers'] {
+  return headers
+}
+
+const Home = Type.Object(
+  {
+    message: Type.Optional(Type.String()),
+    title: Type.String(),
+    openapi: Type.Literal('/openapi.json', { description: 'The OpenAPI document.' }),
+    docs: Type.Literal('/docs/', { description: 'The page to read and try it.' }),
+    health: Type.String({ description: 'The health of the service.' }),
+  },
+  { title: 'Home' },
+)
+
+/** Leads browsers to the page, and programs to the document, also by link relations (RFC 8631). */
+function addHome(app: App, { title, greeting }: AppOptions): void {
+  const schema = {
+    tags: ['operation'],
+    operationId: 'getHome',
+    summary: 'Where the documentation is',
+    description: 'A browser is redirected to the page of the documentation; anything else gets its links.',
+    response: { 200: Home, 303: { description: 'To the page of the documentation, for browsers.' } },
+  }
+  app.get('/', { schema }, async (request, reply) => {
+    const health = app.hasRoute({ method: 'GET', url: '/health' }) ? '/health' : '/health/ready'
+    reply.header('vary', 'accept')
+    const type = request.accepts().type(['application/json', 'text/html'])
+    if (type === false) throw new AppError('not_acceptable', 'Accept must admit JSON or HTML.')
+    if (type === 'text/html') return reply.redirect('/docs/', 303)
+    reply.header(
+      'link',
+      `</openapi.json>; rel="service-desc", </docs/>; rel="service-doc", <${health}>; rel="status"`,
+    )
+    return { message: greeting, title, openapi: '/openapi.json' as const, docs: '/docs/' as const, health }
+  })
+}
+
+function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
+  app.get('/docs', hidden, async (request, reply) => {
+    const path = request.url.split('?', 1)[0] ?? ''
+    const page = documentationPage({
+      title,
+      base: path.endsWith('/') ? './' : './docs/',
+      host: request.hostname,
+      related: relatedPages,
+    })
+    return sendFile(reply, 'text/html', page)
+  })
+  app.get('/docs/page.js', hidden, async (_, reply) => sendFile(reply, 'text/javascript', pageScript))
+  app.get('/docs/page.css', hidden, async (_, reply) => sendFile(reply, 'text/css', pageStyle))
+}
+
+function sendFile(reply: FastifyReply, type: string, text: string): FastifyReply {
+  return reply
+    .type(`${type}; charset=utf-8`)
+    .headers({ 'content-security-policy': contentSecurityPolicy, 'x-content-type-options': 'nosniff' })
+    .send(text)
 }

@@ -7,8 +7,8 @@ import { nameSchemas } from './named-schemas.ts'
 import { ownCompilers } from './validation.ts'
 
 /**
- * An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1, and the pages
- * under `/docs`. Their scripts and styles come with the package, so that they work without access to the internet.
+ * An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1, and the files of
+ * Swagger UI under `/docs/static/`, so that the page works without access to the internet.
  */
 export async function createDocumentation(
   routes: readonly RouteOptions[],
@@ -26,7 +26,7 @@ export async function createDocumentation(
     transformObject: (made) => nameSchemas('openapiObject' in made ? made.openapiObject : made.swaggerObject),
   })
   for (const { method, url, schema = {} } of routes) app.route({ method, url, schema, handler: unreachable })
-  await app.register(swaggerUi, { routePrefix: '/docs', staticCSP: true, uiConfig: { url: '/openapi.json' } })
+  await app.register(swaggerUi, { routePrefix: '/docs' })
   await app.ready()
   return app
 }

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify'
 import { AppError } from '../errors/index.ts'
 
-/** Everything is JSON but the pages for people and the text for Prometheus. */
-const otherThanJson = /^\/(docs|metrics)(\/|$)/
+/** Everything is JSON but the pages for people, to which `/` leads them, and the text for Prometheus. */
+const otherThanJson = /^\/($|(docs|metrics)(\/|$))/
 
 /** The 406 of a request whose `Accept` excludes what the route sends; undefined for any other. */
 export function notAcceptable(request: FastifyRequest): AppError | undefined {

@@ -5,6 +5,7 @@ import { exportQueueMetrics, openQueue } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { billingQueue } from '@quintet/contracts'
+import { documentationOfSystem } from '@quintet/contracts/topology'
 import type { BillingConfig } from './config.ts'
 import { createOrderHandler } from './consumer.ts'
 import { createOrderStore } from './order-store.ts'
@@ -35,6 +36,7 @@ export async function createBillingApp(
     description: 'Makes one order of each message of its queue.',
     detailAlias: 'message',
     dependencies: { database: database.ping, queue: queue.ping },
+    relatedPages: documentationOfSystem(config.GATEWAY_PORT),
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, billingQueue)

@@ -1,3 +1,4 @@
+import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
@@ -6,6 +7,7 @@ export type BillingConfig = Static<typeof billingSettings>
 export const billingSettings = Type.Object({
   ...commonSettings,
   BILLING_PORT: port(8081, 'Port of the billing service; 0 for any free one.'),
+  GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
   BILLING_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/billing.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:'],

@@ -14,6 +14,7 @@ testSettings(billingSettings, {
     RATE_LIMIT: 'perhaps',
     TRUSTED_PROXIES: '10.0.0.0/33',
     BILLING_PORT: '65536',
+    GATEWAY_PORT: 'none',
     BILLING_DATABASE_URL: 'oracle://db',
     QUEUE_URL: 'carrier-pigeon:',
   },

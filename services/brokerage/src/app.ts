@@ -4,12 +4,13 @@ import { parseExactJson } from '@quintet/chassis/json'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
+import { documentationOfSystem } from '@quintet/contracts/topology'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
 import { createOrderProcessor } from './order-processor.ts'
 import { responseFormatOf } from './response-format.ts'
-import { brokerageRoutes } from './routes.ts'
+import { brokerageRoutes, greeting } from './routes.ts'
 import { openStorage } from './storage.ts'
 
 /** The composition root of the brokerage: it closes everything that it opens. */
@@ -40,8 +41,10 @@ export async function createBrokerageApp(
     title: 'Brokerage',
     description:
       'Accounts that buy and sell shares, exactly and serially. Amounts are exact decimals: JSON numbers that may have more digits than a double. Requests may send them as strings too.',
+    greeting,
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
+    relatedPages: documentationOfSystem(config.GATEWAY_PORT),
     ...parts,
   })
   const marketClock = config.MARKET_CLOCK

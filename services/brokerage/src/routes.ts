@@ -33,12 +33,11 @@ export function brokerageRoutes(app: App, parts: Parts): void {
     async (_request, reply) => sendJson(reply, JSON.stringify(marketBody(market.hours(clock.now())))),
   )
 
-  for (const [path, operationId] of Object.entries({ '/': 'greet', '/hello': 'hello' }))
-    app.get(
-      path,
-      { schema: { tags, operationId, summary: 'Get a greeting', response: { 200: Greeting } } },
-      async (_request, reply) => sendJson(reply, greeting),
-    )
+  app.get(
+    '/hello',
+    { schema: { tags, operationId: 'hello', summary: 'Get a greeting', response: { 200: Greeting } } },
+    async (_request, reply) => sendJson(reply, JSON.stringify({ message: greeting })),
+  )
 }
 
-const greeting = JSON.stringify({ message: 'Hello! This is the brokerage; see /docs.' })
+export const greeting = 'Hello! This is the brokerage; see /docs.'

@@ -17,6 +17,7 @@ testSettings(brokerageSettings, {
     RATE_LIMIT: 'perhaps',
     TRUSTED_PROXIES: '10.0.0.0/33',
     BROKERAGE_PORT: '65536',
+    GATEWAY_PORT: 'none',
     BROKERAGE_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'memcached://cache',
     MARKET_OPEN: '6 am',

@@ -9,6 +9,7 @@ import type { Queue } from '@quintet/chassis/queue'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
+import { documentationOfSystem } from '@quintet/contracts/topology'
 import { createCertificateStore } from './certificate-store.ts'
 import type { CertificatesConfig } from './config.ts'
 import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
@@ -70,6 +71,7 @@ export async function createCertificatesApp(
     detailAlias,
     wrongValueCode,
     dependencies: { ...storage.dependencies, database: keyCheck.ping, queue: queue.ping },
+    relatedPages: documentationOfSystem(config.GATEWAY_PORT),
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)

@@ -1,3 +1,4 @@
+import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { cacheUrl, commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
@@ -6,6 +7,7 @@ export type CertificatesConfig = Static<typeof certificatesSettings>
 export const certificatesSettings = Type.Object({
   ...commonSettings,
   CERTIFICATES_PORT: port(9000, 'Port of the certificates service; 0 for any free one.'),
+  GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
   CERTIFICATES_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/certificates.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:'],

@@ -17,6 +17,7 @@ testSettings(certificatesSettings, {
     RATE_LIMIT: 'perhaps',
     TRUSTED_PROXIES: '10.0.0.0/33',
     CERTIFICATES_PORT: '65536',
+    GATEWAY_PORT: 'none',
     CERTIFICATES_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'disk:',
     CERTIFICATES_QUEUE_URL: 'carrier-pigeon:',

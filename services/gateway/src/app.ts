@@ -46,6 +46,10 @@ export async function createGatewayApp(
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),
+    relatedPages: destinations.map(({ name, upstream: { url } }) => ({
+      name,
+      url: new URL('/docs/', url).href,
+    })),
   })
   const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
   app.addHook('onClose', async () => {

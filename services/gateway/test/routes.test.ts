@@ -18,12 +18,17 @@ test('/api/billing takes POST and nothing else', async (t) => {
 
 test('A path that is not forwarded is 404, even if it begins like one that is', async (t) => {
   const { url } = await startGateway(t, {})
-  for (const path of ['/', '/guidx', '/api', '/api/moviesx', '/operation'])
+  for (const path of ['/guidx', '/api', '/api/moviesx', '/operation'])
     assert.deepEqual(
       [(await ask(url + path)).status, typeof (await ask(url + path)).json().message],
       [404, 'string'],
       path,
     )
+})
+
+test('The root of the gateway leads to the health of the whole system', async (t) => {
+  const { url } = await startGateway(t, {}, { topology: onlyGuid })
+  assert.equal((await ask(`${url}/`)).json().health, '/health')
 })
 
 test('GET /health shows the state of each service, and ok', async (t) => {
@@ -86,6 +91,7 @@ test('GET /openapi.json describes the gateway and its services, fetched once in 
     assert.equal(openapi, '3.1.0')
     const described = Object(paths)
     assert.deepEqual(Object.keys(described).toSorted(), [
+      '/',
       '/api/billing',
       '/guid/{guid}',
       '/health',

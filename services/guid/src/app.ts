@@ -7,6 +7,7 @@ import type { Message } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
+import { documentationOfSystem } from '@quintet/contracts/topology'
 import { createBoundedOperationStore } from './bounded-operation-store.ts'
 import { createCachedGuidStore } from './cached-guid-store.ts'
 import type { GuidConfig } from './config.ts'
@@ -58,6 +59,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
     description: 'Registers GUIDs that expire at an exact second.',
     detailAlias,
     dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
+    relatedPages: documentationOfSystem(config.GATEWAY_PORT),
     ...parts,
   })
   exportCacheMetrics(metrics.registry, cache)

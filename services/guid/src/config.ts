@@ -1,5 +1,6 @@
 import { cacheUrl, commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
 import { streamSchemes } from '@quintet/chassis/queue'
+import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
@@ -7,6 +8,7 @@ export type GuidConfig = Static<typeof guidSettings>
 export const guidSettings = Type.Object({
   ...commonSettings,
   GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
+  GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
   GUID_DATABASE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/guid.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'mongodb:', 'mongodb+srv:'],

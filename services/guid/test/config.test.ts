@@ -17,6 +17,7 @@ testSettings(guidSettings, {
     RATE_LIMIT: 'perhaps',
     TRUSTED_PROXIES: '10.0.0.0/33',
     GUID_PORT: '65536',
+    GATEWAY_PORT: 'none',
     GUID_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'disk:',
     EVENTS_URL: 'carrier-pigeon:',

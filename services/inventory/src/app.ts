@@ -4,6 +4,7 @@ import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
+import { documentationOfSystem } from '@quintet/contracts/topology'
 import type { InventoryConfig } from './config.ts'
 import { createMovieStore } from './movie-store.ts'
 import type { MovieTables } from './movie-store.ts'
@@ -34,6 +35,7 @@ export async function createInventoryApp(
     description: 'Keeps movies.',
     detailAlias,
     dependencies: storage.dependencies,
+    relatedPages: documentationOfSystem(config.GATEWAY_PORT),
     ...parts,
   })
   movieRoutes(app, { movies: createMovieStore(storage), idempotency })

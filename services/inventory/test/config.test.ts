@@ -14,6 +14,7 @@ testSettings(inventorySettings, {
     RATE_LIMIT: 'perhaps',
     TRUSTED_PROXIES: '10.0.0.0/33',
     INVENTORY_PORT: '-1',
+    GATEWAY_PORT: 'none',
     INVENTORY_DATABASE_URL: 'oracle://db',
     CACHE_URL: 'disk:',
   },

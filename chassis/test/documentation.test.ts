@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createApp } from '@quintet/chassis/http'
+import type { App, AppOptions } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { Type } from 'typebox'
+
+async function world(t: TestContext, options: Partial<AppOptions> = {}): Promise<{ app: App }> {
+  const app = await createApp({
+    name: 'sample',
+    title: 'Sample',
+    description: 'For tests.',
+    logger: createLogger({ service: 'sample', level: 'silent' }),
+    ...options,
+  })
+  t.after(() => app.close())
+  const body = Type.Object({ title: Type.String({ maxLength: 5 }) }, { additionalProperties: false })
+  app.post('/things', { schema: { tags: ['things'], body } }, async () => ({}))
+  return { app }
+}
+
+test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it needs nothing from outside', async (t) => {
+  const { app } = await world(t)
+  const document = (await app.inject('/openapi.json')).json()
+  assert.equal(document.openapi, '3.1.0')
+  assert.equal(
+    document.paths['/things'].post.requestBody.content['application/json'].schema.properties.title.maxLength,
+    5,
+  )
+  const { description, content } = document.paths['/health/ready'].get.responses[503]
+  assert.equal(description, 'Service Unavailable')
+  assert.deepEqual(content, {
+    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+  })
+  for (const url of ['/docs', '/docs/']) {
+    const { statusCode, body, headers } = await app.inject({ url, headers: { accept: 'text/html' } })
+    assert.equal(statusCode, 200)
+    assert.doesNotMatch(body, /(src|href)="https?:/)
+    const policy = String(headers['content-security-policy'])
+    assert.match(policy, /^default-src 'none'; /)
+    assert.doesNotMatch(policy, /upgrade-insecure-requests|https?:|\*|\w\.\w/)
+    for (const [, file] of body.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      const { pathname } = new URL(String(file), `http://x${url}`)
+      assert.equal((await app.inject(pathname)).statusCode, 200, pathname)
+    }
+  }
+})
+
+test('Files of the documentation are conditional, and one that is missing is 404', async (t) => {
+  const { app } = await world(t)
+  const url = '/docs/static/swagger-ui.css'
+  const { headers } = await app.inject(url)
+  const statusOf = async (given: Record<string, string>) =>
+    (await app.inject({ url, headers: given })).statusCode
+  assert.equal(await statusOf({ 'if-none-match': String(headers.etag) }), 304)
+  assert.equal(await statusOf({ 'if-match': '"x"' }), 412)
+  assert.equal(await statusOf({ range: 'bytes=0-9' }), 200)
+  for (const missing of ['/docs/static/nope.js', '/docs/nope', '/docs/static/'])
+    assert.equal((await app.inject(missing)).statusCode, 404, missing)
+})
+
+test('The page has the title of the service, and links to pages on this machine by the name that the reader used', async (t) => {
+  const relatedPages = [
+    { name: 'A <b>', url: 'http://127.0.0.1:8001/docs/' },
+    { name: 'hidden', url: 'http://inside:8002/docs/' },
+  ]
+  const { app } = await world(t, { relatedPages, title: 'A & B' })
+  const { body } = await app.inject({ url: '/docs/', headers: { host: 'quintet.test:8000' } })
+  assert.match(body, /<title>A &amp; B API<\/title>/)
+  assert.match(body, /<a href="http:\/\/quintet\.test:8001\/docs\/">A &lt;b&gt;<\/a>/)
+  assert.doesNotMatch(body, /inside/)
+})
+
+test('The root leads browsers to the page, and programs to the OpenAPI document', async (t) => {
+  const { app } = await world(t)
+  for (const accept of ['text/html', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8']) {
+    const { statusCode, headers } = await app.inject({ url: '/', headers: { accept } })
+    assert.deepEqual([statusCode, headers.location, headers.vary], [303, '/docs/', 'accept'])
+  }
+  for (const accept of [undefined, '*/*', 'application/json', 'application/json, text/html;q=0.5']) {
+    const { statusCode, headers, body } = await app.inject({
+      url: '/',
+      headers: { ...(accept && { accept }) },
+    })
+    assert.equal(statusCode, 200)
+    const { openapi, docs, health } = JSON.parse(body)
+    assert.deepEqual([openapi, docs, health], ['/openapi.json', '/docs/', '/health/ready'])
+    assert.equal(
+      headers.link,
+      '</openapi.json>; rel="service-desc", </docs/>; rel="service-doc", </health/ready>; rel="status"',
+    )
+    for (const url of [openapi, docs, health]) assert.equal((await app.inject(url)).statusCode, 200, url)
+  }
+  assert.equal((await app.inject({ url: '/', headers: { accept: 'image/png' } })).statusCode, 406)
+})
