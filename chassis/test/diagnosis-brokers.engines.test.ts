@@ -16,19 +16,22 @@ if (engineUrl('amqp') !== undefined) {
     const answers = 'good: It answers, and accepts the user and the password.'
     t.assert.deepEqual(await findingsOf(engine.url), [
       answers,
-      'good: billing_queue is not there yet; it will be a quorum queue.',
+      'good: billing_queue.quorum is not there yet; it will be a quorum queue.',
     ])
     const connection = await connect(engine.url)
     const channel = await connection.createChannel()
-    await channel.assertQueue('billing_queue', { durable: true })
+    await channel.assertQueue('billing_queue.quorum', { durable: true })
     const [, classic] = await findingsOf(engine.url)
-    t.assert.match(String(classic), /^weak: billing_queue is a classic queue/)
-    await channel.deleteQueue('billing_queue')
+    t.assert.match(String(classic), /^weak: billing_queue\.quorum is a classic queue/)
+    await channel.deleteQueue('billing_queue.quorum')
     await connection.close()
     const queue = await openQueue(engine.url)
     await queue.publishAll('billing_queue', [{ id: '1', key: '', body: '{}' }])
     await queue.close()
-    t.assert.deepEqual(await findingsOf(engine.url), [answers, 'good: billing_queue is a quorum queue.'])
+    t.assert.deepEqual(await findingsOf(engine.url), [
+      answers,
+      'good: billing_queue.quorum is a quorum queue.',
+    ])
   })
 
   test('amqp: a broker that refuses the password is a finding, without the password', async (t: TestContext) => {

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
-import type { Channel } from 'amqplib'
+import type { Channel, ConfirmChannel } from 'amqplib'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testWorkQueue } from './queue-contract/work-queue.ts'
 import { ids, isAppError, message, take } from './queue-contract/world.ts'
@@ -17,6 +17,158 @@ if (url !== undefined) {
   testWorkQueue('amqp', (t) => createWorld(t, url))
   testQueueAdmin('amqp', (t) => createWorld(t, url))
   testAmqp(url)
+  testOtherPrograms(url)
+  testEarlierQueues(url)
+}
+
+/** Programs that declare the queue as most do: durable, and without arguments. */
+function testOtherPrograms(url: string): void {
+  test('amqp: another program may declare the queue durable and without arguments, before and after this one', async (t: TestContext) => {
+    for (const isFirst of [true, false]) {
+      const world = createWorld(t, url)
+      const channel = await openChannel(t, url)
+      const declare = () => channel.assertQueue(world.nameOf('work'), { durable: true })
+      if (isFirst) await declare()
+      const queue = await world.open()
+      const bodies: string[] = []
+      queue.consume('work', async ({ body }) => void bodies.push(body))
+      await queue.publish('work', message('own'))
+      await until(() => bodies.length === 1)
+      await declare()
+      channel.sendToQueue(world.nameOf('work'), Buffer.from('of another'), { persistent: true })
+      await until(() => bodies.includes('of another'))
+      await declare()
+      t.assert.deepEqual(bodies, ['body of own', 'of another'])
+    }
+  })
+
+  test('amqp: what another program publishes while nothing consumes is counted, shown and delivered, under one id', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const queue = await world.open()
+    await queue.publish('work', message('own'))
+    const channel = await openChannel(t, url)
+    const timestamp = 1_900_000_000
+    channel.sendToQueue(world.nameOf('work'), Buffer.from('of another'), { persistent: true, timestamp })
+    await until(async () => (await queue.depth('work')) === 2)
+    const [own, other] = await queue.list('work')
+    t.assert.partialDeepStrictEqual(
+      [own, other],
+      [{ id: 'own' }, { body: 'of another', publishedAt: timestamp * 1_000 }],
+    )
+    t.assert.deepEqual(ids(await take(queue, 2)).sort(), [own?.id, other?.id].sort())
+    channel.sendToQueue(world.nameOf('work'), Buffer.from('of another'), { persistent: true })
+    await until(async () => (await queue.depth('work')) === 1)
+    t.assert.equal(await queue.purge('work'), 1)
+    t.assert.equal(await queue.depth('work'), 0)
+  })
+
+  test('amqp: messages that are looked at a hundred times are all still there', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const queue = await world.open()
+    const failing = queue.consume('work', () => Promise.reject(new Error('it fails')), { attemptsMax: 1 })
+    await queue.publishAll('work', [message('a'), message('b')])
+    await until(async () => (await queue.depth('work.dead')) === 2)
+    await failing.stop()
+    await queue.publishAll('work', [message('c'), message('d')])
+    for (let look = 1; look <= 100; look += 1) {
+      t.assert.deepEqual(ids(await queue.list('work')), ['c', 'd'], `look ${look}`)
+      const dead = await queue.list('work.dead')
+      t.assert.deepEqual(ids(dead).sort(), ['a', 'b'], `look ${look}`)
+      t.assert.ok(dead.every(({ reason }) => reason === 'it fails'))
+    }
+  })
+}
+
+const earlier = { durable: true, arguments: { 'x-queue-type': 'quorum' } }
+
+/** Declares the queues of an earlier version, with so many messages and dead letters. */
+async function withEarlierQueues(t: TestContext, url: string, count: number) {
+  const world = createWorld(t, url)
+  const name = world.nameOf('work')
+  const channel = await openConfirmChannel(t, url)
+  await channel.assertQueue(`${name}.dead`, earlier)
+  const limit = { 'x-delivery-limit': 100, 'x-dead-letter-exchange': '' }
+  const atLeastOnce = { 'x-dead-letter-strategy': 'at-least-once', 'x-overflow': 'reject-publish' }
+  await channel.assertQueue(name, {
+    durable: true,
+    arguments: {
+      ...earlier.arguments,
+      ...limit,
+      'x-dead-letter-routing-key': `${name}.dead`,
+      ...atLeastOnce,
+    },
+  })
+  const headers = {
+    'x-quintet-attempt': 5,
+    'x-quintet-reason': 'it fails',
+    'x-quintet-failed-at': 1_900_000_000_000,
+  }
+  for (let i = 0; i < count; i += 1) {
+    channel.sendToQueue(name, Buffer.from(`${i}`), { persistent: true, messageId: `m${i}` })
+    channel.sendToQueue(`${name}.dead`, Buffer.from(`${i}`), {
+      persistent: true,
+      messageId: `d${i}`,
+      headers,
+    })
+  }
+  await channel.waitForConfirms()
+  return { world, name, channel }
+}
+
+function testEarlierQueues(url: string): void {
+  test('amqp: `quintet queue redeclare` declares the queues of an earlier version anew, and every message and dead letter is kept', async (t: TestContext) => {
+    const { world, name } = await withEarlierQueues(t, url, 300)
+    const isPlain = await declarationOf(t, url, name)
+    t.assert.equal(await isPlain(), false)
+    const admin = await openQueue(url, { queues: [name] })
+    t.after(() => admin.close())
+    const command = (...words: string[]) => runQueueCommand([admin], words)
+    await t.assert.rejects(command('show', `${name}.dead`), /run "quintet queue redeclare/)
+    t.assert.match(await command('redeclare', name), /is declared as it should be; 600 messages moved/)
+    t.assert.equal(await isPlain(), true)
+    t.assert.match(await command('redeclare', name), /0 messages moved/)
+    const queue = await world.open()
+    await until(async () => (await queue.depth('work')) + (await queue.depth('work.dead')) === 600)
+    for (let look = 0; look < 30; look += 1) await queue.list('work.dead')
+    const dead = await queue.list('work.dead', { limit: 1_000 })
+    t.assert.deepEqual(ids(dead).sort(), Array.from({ length: 300 }, (_, i) => `d${i}`).sort())
+    const facts = { attempts: 5, reason: 'it fails', failedAt: 1_900_000_000_000 }
+    for (const letter of dead) t.assert.partialDeepStrictEqual(letter, facts)
+    const taken = ids(await take(queue, 300))
+    t.assert.deepEqual(taken.sort(), Array.from({ length: 300 }, (_, i) => `m${i}`).sort())
+  })
+
+  test('amqp: a queue of an earlier version works as it is, and is not declared anew while it is in use', async (t: TestContext) => {
+    const { world, name, channel } = await withEarlierQueues(t, url, 3)
+    const queue = await world.open()
+    const taken: string[] = []
+    const consumer = queue.consume('work', async ({ id }) => void taken.push(id))
+    await until(() => taken.length === 3)
+    await t.assert.rejects(queue.redeclare?.('work') ?? Promise.resolve(), /is in use/)
+    await consumer.stop()
+    const publishing = setInterval(() => channel.sendToQueue(name, Buffer.from('x')), 50)
+    await t.assert.rejects(queue.redeclare?.('work') ?? Promise.resolve(), /is in use/)
+    clearInterval(publishing)
+    await channel.waitForConfirms()
+    t.assert.equal(await (await declarationOf(t, url, name))(), false)
+  })
+
+  test('amqp: a queue that another program has declared with arguments of its own stays as it is', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const name = world.nameOf('work')
+    const channel = await openConfirmChannel(t, url)
+    const own = { durable: true, arguments: { 'x-max-length': 1_000 } }
+    await channel.assertQueue(name, own)
+    channel.sendToQueue(name, Buffer.from('of another'), { persistent: true })
+    await channel.waitForConfirms()
+    const queue = await world.open()
+    t.assert.equal(await queue.redeclare?.('work'), 0)
+    await channel.assertQueue(name, own)
+    t.assert.deepEqual(
+      (await take(queue, 1)).map(({ body }) => body),
+      ['of another'],
+    )
+  })
 }
 
 function testAmqp(url: string): void {
@@ -29,7 +181,8 @@ function testAmqp(url: string): void {
     const queue = await world.open()
     await until(async () => (await queue.depth('work')) === 1)
     await queue.publish('work', message('a'))
-    const [bare, own] = await take(queue, 2)
+    const taken = await take(queue, 2)
+    const [bare, own] = taken.toSorted(({ body }) => (body === 'bare' ? -1 : 1))
     t.assert.equal(bare?.body, 'bare')
     t.assert.match(bare?.id ?? '', /^[0-9a-f-]{36}$/)
     t.assert.equal(own?.id, 'a')
@@ -95,7 +248,7 @@ function testAmqp(url: string): void {
     const world = createWorld(t, url)
     const queue = await world.open()
     await queue.publish('work', message('a'))
-    await (await openChannel(t, url)).deleteQueue(world.nameOf('work'))
+    await (await openChannel(t, url)).deleteQueue(world.nameOf('work.quorum'))
     await t.assert.rejects(queue.publish('work', message('b')), isAppError('dependency_down'))
     await queue.publish('work', message('c'))
     t.assert.deepEqual(ids(await take(queue, 1)), ['c'])
@@ -108,7 +261,7 @@ function testAmqp(url: string): void {
     queue.consume('work', async ({ id }) => void taken.push(id))
     await queue.publish('work', message('a'))
     await until(() => taken.includes('a'))
-    await (await openChannel(t, url)).deleteQueue(world.nameOf('work'))
+    await (await openChannel(t, url)).deleteQueue(world.nameOf('work.quorum'))
     // The broker notifies the consumer of the deletion, unless a queue of that name exists again by then.
     await pause(500)
     await until(async () => {
@@ -176,7 +329,7 @@ function createWorld(t: TestContext, url: string): AmqpWorld {
     await Promise.all(opened.map((queue) => queue.close()))
     const channel = await openChannel(t, url)
     for (const name of ['work', 'one', 'two', 'other'])
-      for (const suffix of ['', '.dead', ...pauses.map((ms) => `.retry.${ms}`)])
+      for (const suffix of ['', '.dead', '.quorum', ...pauses.map((ms) => `.quorum.retry.${ms}`)])
         await channel.deleteQueue(`${prefix}${name}${suffix}`)
   })
   return {
@@ -203,6 +356,7 @@ function named(queue: Queue<UnkeyedMessage>, prefix: string): Queue<UnkeyedMessa
     depth: (name) => queue.depth(prefix + name),
     list: (name, ...rest) => queue.list(prefix + name, ...rest),
     replay: (name, ...rest) => queue.replay(prefix + name, ...rest),
+    redeclare: (name) => queue.redeclare?.(prefix + name) ?? Promise.resolve(0),
     dropDead: (name, ...rest) => queue.dropDead(prefix + name, ...rest),
     purge: (name) => queue.purge(prefix + name),
     async queues() {
@@ -213,6 +367,32 @@ function named(queue: Queue<UnkeyedMessage>, prefix: string): Queue<UnkeyedMessa
         .sort((a, b) => a.name.localeCompare(b.name))
     },
   }
+}
+
+/** Whether another program can declare the queue durable and without arguments. */
+async function declarationOf(t: TestContext, url: string, name: string): Promise<() => Promise<boolean>> {
+  const connection = await connect(url)
+  connection.on('error', () => {})
+  t.after(() => connection.close().catch(() => {}))
+  return async () => {
+    const channel = await connection.createChannel()
+    channel.on('error', () => {})
+    const isDeclared = await channel.assertQueue(name, { durable: true }).then(
+      () => true,
+      () => false,
+    )
+    await channel.close().catch(() => {})
+    return isDeclared
+  }
+}
+
+async function openConfirmChannel(t: TestContext, url: string): Promise<ConfirmChannel> {
+  const connection = await connect(url)
+  connection.on('error', () => {})
+  t.after(() => connection.close().catch(() => {}))
+  const channel = await connection.createConfirmChannel()
+  channel.on('error', () => {})
+  return channel
 }
 
 async function openChannel(t: TestContext, url: string): Promise<Channel> {

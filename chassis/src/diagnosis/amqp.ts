@@ -1,6 +1,6 @@
 import { connect } from 'amqplib'
 import type { Channel, ChannelModel } from 'amqplib'
-import { argumentsOf, openChannel } from '../queue/amqp/topology.ts'
+import { openChannel, quorumArguments, quorumQueueOf } from '../queue/amqp/topology.ts'
 import { openQueue } from '../queue/index.ts'
 import { good, weak } from './port.ts'
 import type { Finding } from './port.ts'
@@ -15,7 +15,11 @@ export async function diagnoseAmqp(url: string): Promise<Finding[]> {
   const connection = await connect(url, { timeout: 5_000 })
   connection.on('error', () => {})
   try {
-    return [good('It answers, and accepts the user and the password.'), await kindOf(connection)]
+    return [
+      good('It answers, and accepts the user and the password.'),
+      await kindOf(connection),
+      ...(await opennessOf(connection)),
+    ]
   } finally {
     await connection.close().catch(() => {})
   }
@@ -23,18 +27,34 @@ export async function diagnoseAmqp(url: string): Promise<Finding[]> {
 
 /** RabbitMQ reveals the type of a queue only by refusing a declaration that differs in the type alone. */
 async function kindOf(connection: ChannelModel): Promise<Finding> {
-  const missing = await refusalOf(connection, (channel) => channel.checkQueue(ordersQueue))
-  if (missing !== undefined) return good(`${ordersQueue} is not there yet; it will be a quorum queue.`)
-  const asClassic = {
-    durable: true,
-    arguments: { ...argumentsOf(ordersQueue), 'x-queue-type': 'classic' },
-  }
-  const refusal = await refusalOf(connection, (channel) => channel.assertQueue(ordersQueue, asClassic))
+  const name = quorumQueueOf(ordersQueue)
+  const missing = await refusalOf(connection, (channel) => channel.checkQueue(name))
+  if (missing !== undefined) return good(`${name} is not there yet; it will be a quorum queue.`)
+  const asClassic = { ...quorumArguments(ordersQueue), 'x-queue-type': 'classic' }
+  const refusal = await refusalOf(connection, (channel) =>
+    channel.assertQueue(name, { durable: true, arguments: asClassic }),
+  )
   return refusal !== undefined && /inequivalent arg 'x-queue-type'/.test(refusal)
-    ? good(`${ordersQueue} is a quorum queue.`)
+    ? good(`${name} is a quorum queue.`)
     : weak(
-        `${ordersQueue} is a classic queue, stored on one node only: empty and delete it, and it will be declared as a quorum queue.`,
+        `${name} is a classic queue, stored on one node only: empty and delete it, and it will be declared as a quorum queue.`,
       )
+}
+
+/** Whether other programs can declare the queue of orders without arguments. */
+async function opennessOf(connection: ChannelModel): Promise<Finding[]> {
+  const missing = await refusalOf(connection, (channel) => channel.checkQueue(ordersQueue))
+  if (missing !== undefined) return []
+  const refusal = await refusalOf(connection, (channel) =>
+    channel.assertQueue(ordersQueue, { durable: true }),
+  )
+  if (refusal === undefined) return []
+  return [
+    weak(
+      `${ordersQueue} has arguments, so programs that declare it without are refused. If an earlier version has declared it, billing ` +
+        'declares it anew when it starts while nothing else consumes it.',
+    ),
+  ]
 }
 
 /** The broker closes the channel when it refuses, so each request has a channel of its own. */

@@ -8,6 +8,7 @@ export const queueCommandUsage = `
   quintet queue show <queue>                show its messages, oldest first; [--limit <count>] [--after <position>]
   quintet queue replay <queue>.dead <id>    move a dead letter back to its queue, as a new message; "all" for all of them
   quintet queue drop <queue> <id>           remove a message permanently; "all" for all of them
+  quintet queue redeclare <queue>           declare a queue of an earlier version anew on RabbitMQ; its messages are kept
 `
 
 const shownDefault = 20
@@ -29,6 +30,7 @@ export async function runQueueCommand(
   if (action === 'show' && length === 2) return show(await brokerOf(brokers, name), name, pageOf(values))
   if (action === 'replay' && length === 3) return replay(await brokerOf(brokers, name), name, id)
   if (action === 'drop' && length === 3) return drop(await brokerOf(brokers, name), name, id)
+  if (action === 'redeclare' && length === 2) return redeclare(await brokerOf(brokers, name), name)
   throw invalid({ command: `Unknown arguments. Usage:\n${queueCommandUsage}` })
 }
 
@@ -96,6 +98,12 @@ async function drop(broker: QueueAdmin, name: string, id: string): Promise<strin
   const count = await removeFrom(broker, name, id)
   if (count === 0 && id !== 'all') throw missing(name, id)
   return `${messagesOf(count)} removed from ${printable(name)}.\n`
+}
+
+async function redeclare(broker: QueueAdmin, name: string): Promise<string> {
+  if (broker.redeclare === undefined || isDeadQueue(name)) return `${printable(name)} needs no declaration.\n`
+  const count = await broker.redeclare(name)
+  return `${printable(name)} is declared as it should be; ${messagesOf(count)} moved.\n`
 }
 
 function removeFrom(broker: QueueAdmin, name: string, id: string): Promise<number> {

@@ -3,9 +3,11 @@ import { AppError, dependencyDown } from '../../errors/index.ts'
 import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, WorkQueue } from '../port.ts'
 import type { AmqpConnection } from './connection.ts'
+import { feed } from './feed.ts'
 import { deliveryOf, storedMessageOf } from './message.ts'
 import type { AmqpPublisher } from './publisher.ts'
-import { openChannel } from './topology.ts'
+import { isEarlier, redeclare } from './redeclaration.ts'
+import { openChannel, quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
 const messagesMax = 100_000
@@ -41,7 +43,32 @@ export function createAmqpAdmin({
   }
 
   const depth = (queue: string) =>
-    withChannel(queue, async (channel) => (await channel.checkQueue(queue)).messageCount)
+    withChannel(queue, async (channel) => {
+      const counts = await Promise.all(namesOf(queue).map((name) => channel.checkQueue(name)))
+      return counts.reduce((sum, { messageCount }) => sum + messageCount, 0)
+    })
+
+  /** RabbitMQ 4 drops a message of such a queue once it was looked at 20 times. */
+  async function refuseEarlier(deadQueue: string): Promise<void> {
+    const model = await connection.current()
+    const others = await topology.ensure(model, liveQueueOf(deadQueue))
+    if (!others.includes(deadQueue) || !(await isEarlier(model, deadQueue))) return
+    throw new AppError(
+      'conflict',
+      `An earlier version has declared ${deadQueue}, so that RabbitMQ could lose its messages when they are looked at; ` +
+        `run "quintet queue redeclare ${liveQueueOf(deadQueue)}" first.`,
+    )
+  }
+
+  /** The queue of the broker that holds the messages, after what waits in the one that feeds it was moved there. */
+  async function holderOf(queue: string, channel: Channel): Promise<string> {
+    if (isDeadQueue(queue)) {
+      await refuseEarlier(queue)
+      return queue
+    }
+    await feed(channel, queue, publisher)
+    return quorumQueueOf(queue)
+  }
 
   /** Removes the messages for which `shouldRemove` resolves to true; resolves to their number. */
   async function removeWhere(
@@ -49,10 +76,11 @@ export function createAmqpAdmin({
     shouldRemove: (message: GetMessage) => Promise<boolean>,
   ): Promise<number> {
     return withChannel(queue, async (channel) => {
+      const name = await holderOf(queue, channel)
       let removed = 0
       // Not up to the depth, in which the broker does not count messages that were released a moment ago.
       for (let left = messagesMax; left > 0; left--) {
-        const message = await channel.get(queue)
+        const message = await channel.get(name)
         if (message === false) break
         if (!(await shouldRemove(message))) continue
         channel.ack(message)
@@ -66,7 +94,10 @@ export function createAmqpAdmin({
   const dropOne = (queue: string, id: string) =>
     removeWhere(queue, async (message) => deliveryOf(message).id === id)
   const purge = (queue: string) =>
-    withChannel(queue, async (channel) => (await channel.purgeQueue(queue)).messageCount)
+    withChannel(
+      queue,
+      async (channel) => (await channel.purgeQueue(await holderOf(queue, channel))).messageCount,
+    )
 
   return {
     depth,
@@ -78,9 +109,10 @@ export function createAmqpAdmin({
 
     async list(queue, { limit = 100, after = 0 } = {}) {
       return withChannel(queue, async (channel) => {
+        const name = await holderOf(queue, channel)
         const messages = []
         for (let position = 1; position <= after + limit; position++) {
-          const message = await channel.get(queue)
+          const message = await channel.get(name)
           if (message === false) break
           if (position > after) messages.push(storedMessageOf(message, position))
         }
@@ -102,5 +134,12 @@ export function createAmqpAdmin({
     dropDead: (deadQueue, id) => (id === 'all' ? purge(deadQueue) : dropOne(deadQueue, id)),
     purge,
     dropWaiting: dropOne,
+    redeclare: (queue) =>
+      withChannel(queue, async () => redeclare(await connection.current(), { queue, topology, publisher })),
   }
+}
+
+/** The queues of the broker in which messages of a queue are. */
+function namesOf(queue: string): string[] {
+  return isDeadQueue(queue) ? [queue] : [queue, quorumQueueOf(queue)]
 }

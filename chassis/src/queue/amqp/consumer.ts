@@ -5,13 +5,13 @@ import type { FailureDetails, MessageSource } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
 import type { BatchHandler, BatchOptions, Consumer, Delivery } from '../port.ts'
 import type { AmqpConnection } from './connection.ts'
+import { startFeed } from './feed.ts'
+import { keepSubscribed } from './kept-subscription.ts'
 import { deliveryOf } from './message.ts'
 import type { AmqpPublisher } from './publisher.ts'
-import { subscribe } from './subscription.ts'
 import type { Subscription } from './subscription.ts'
+import { quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
-
-const resubscribeMs = 500
 
 type ReceivedMessage = {
   readonly delivery: Delivery
@@ -41,46 +41,24 @@ export function createAmqpConsumer({
   handler: BatchHandler
   options: Required<BatchOptions>
 }): Consumer {
-  let subscription: Subscription | undefined
-  let subscribing: Promise<void> = Promise.resolve()
   let isDispatchScheduled = false
   let stopping: Promise<void> | undefined
   const source = { take, ...outcomesOf(queue, publisher) }
   const dispatcher = createDispatcher({ source, handler, options, clock })
-  connection.onConnection(subscribeOn)
-
-  function subscribeOn(model: ChannelModel): void {
-    if (stopping !== undefined) return
-    subscribing = trySubscribe(model).catch(() => {
-      topology.forget(model, queue)
-      subscribeLater(model)
-    })
+  const kept = {
+    connection,
+    async prepare(model: ChannelModel) {
+      await topology.ensure(model, queue)
+    },
+    onFailure: (model: ChannelModel) => topology.forget(model, queue),
   }
-
-  async function trySubscribe(model: ChannelModel): Promise<void> {
-    await topology.ensure(model, queue)
-    subscription = await subscribe(model, queue, {
-      prefetch: options.prefetch,
-      onMessages: scheduleDispatch,
-      onClose(closed) {
-        if (subscription !== closed) return
-        subscription = undefined
-        topology.forget(model, queue)
-        subscribeLater(model)
-      },
-    })
-    scheduleDispatch()
-  }
-
-  /** While the connection is up: the queue was deleted, for instance, or the broker is shutting down. */
-  function subscribeLater(model: ChannelModel): void {
-    setTimeout(() => {
-      connection.current().then(
-        (current) => current === model && subscription === undefined && subscribeOn(model),
-        () => {},
-      )
-    }, resubscribeMs).unref()
-  }
+  const subscription = keepSubscribed({
+    ...kept,
+    queue: quorumQueueOf(queue),
+    prefetch: options.prefetch,
+    onMessages: scheduleDispatch,
+  })
+  const feed = startFeed({ ...kept, queue, publisher })
 
   /** After all messages that arrive in this turn of the event loop, so that they share batches. */
   function scheduleDispatch(): void {
@@ -93,20 +71,16 @@ export function createAmqpConsumer({
   }
 
   function take(max: number): ReceivedMessage[] {
-    const from = subscription
+    const from = subscription.current()
     if (from === undefined) return []
     return from.waiting.splice(0, max).map((message) => ({ delivery: deliveryOf(message), message, from }))
   }
 
   async function stop(): Promise<void> {
     const handled = dispatcher.stop()
-    await subscribing
-    const last = subscription
-    await last?.cancel()
-    for (const message of last?.waiting.splice(0) ?? []) last?.release(message)
+    await Promise.all([feed.stop(), subscription.cancel()])
     await handled
-    subscription = undefined
-    await last?.close()
+    await subscription.close()
   }
 
   return {
@@ -138,7 +112,7 @@ function outcomesOf(queue: string, publisher: AmqpPublisher): Omit<MessageSource
     },
     deadLetter(received: ReceivedMessage, { attempts, reason, failedAt }: FailureDetails): Promise<void> {
       const state = { attempt: attempts, reason, failedAt }
-      return settle(received, publisher.publishUnbounded(deadQueueOf(queue), received.delivery, state))
+      return settle(received, publisher.publishTo(deadQueueOf(queue), received.delivery, state))
     },
   }
 }

@@ -17,6 +17,8 @@ export type DeliveryState = {
   readonly attempt?: number
   readonly reason?: string
   readonly failedAt?: number
+  /** Now, if it is absent. */
+  readonly publishedAt?: number | undefined
 }
 
 export function propertiesOf(
@@ -52,17 +54,21 @@ export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
 
 export function storedMessageOf(message: AmqpMessage, position: number): StoredMessage {
   const { attempt, ...rest } = deliveryOf(message)
-  const { headers = {}, timestamp } = message.properties
+  const { headers = {} } = message.properties
   const failedAt = timeFrom(headers[failedAtHeader])
   const reason = textFrom(headers[reasonHeader]) ?? textFrom(headers['x-first-death-reason'])
   return {
     ...rest,
     position,
     attempts: failedAt === undefined ? attempt : (countFrom(headers[attemptHeader]) ?? attempt),
-    publishedAt: timeFrom(typeof timestamp === 'number' ? timestamp * 1_000 : undefined) ?? 0,
+    publishedAt: publishedAtOf(message) ?? 0,
     ...(failedAt !== undefined && { failedAt }),
     ...(reason !== undefined && { reason }),
   }
+}
+
+export function publishedAtOf({ properties: { timestamp } }: AmqpMessage): number | undefined {
+  return timeFrom(typeof timestamp === 'number' ? timestamp * 1_000 : undefined)
 }
 
 /**

@@ -7,6 +7,7 @@ import type { ConfirmChannel } from './confirm-channel.ts'
 import type { AmqpConnection } from './connection.ts'
 import { propertiesOf } from './message.ts'
 import type { DeliveryState } from './message.ts'
+import { quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
 const inFlightMax = 1_000
@@ -17,8 +18,10 @@ export type AmqpPublisher = {
    * `dependency_down` when the broker did not take it, with `outcome_unknown` when it did not answer.
    */
   publish(queue: string, message: Message): Promise<void>
-  /** The same without that limit, for a queue of dead letters, which was declared with its live one. */
-  publishUnbounded(deadQueue: string, message: Message, state: DeliveryState): Promise<void>
+  /** The same without that limit, for messages that are in the broker already. */
+  publishUnbounded(queue: string, message: Message, state: DeliveryState): Promise<void>
+  /** The same, to a queue of the broker, such as that of the dead letters, which was declared. */
+  publishTo(name: string, message: Message, state: DeliveryState): Promise<void>
   /** Publishes to a queue in which the message waits before it returns to its own. */
   publishLater(queue: string, message: Message, state: DeliveryState, afterMs: number): Promise<void>
   close(): Promise<void>
@@ -41,7 +44,7 @@ export function createAmqpPublisher({
     const channel =
       channels.get(model) ??
       openConfirmChannel(model, {
-        onReturn: (queue) => topology.forget(model, queue),
+        onReturn: (name) => topology.forget(model, name),
         onClose: () => channels.delete(model),
       })
     channels.set(model, channel)
@@ -51,13 +54,19 @@ export function createAmqpPublisher({
 
   async function send(
     model: ChannelModel,
-    queue: string,
+    name: string,
     message: Message,
     state: DeliveryState,
   ): Promise<void> {
     const channel = await channelOf(model)
-    const timestamp = Math.floor(clock.now() / 1_000)
-    await channel.send(queue, message.body, { ...propertiesOf(message, state), timestamp })
+    const timestamp = Math.floor((state.publishedAt ?? clock.now()) / 1_000)
+    await channel.send(name, message.body, { ...propertiesOf(message, state), timestamp })
+  }
+
+  async function publishUnbounded(queue: string, message: Message, state: DeliveryState): Promise<void> {
+    const model = await connection.current()
+    await topology.ensure(model, queue)
+    await send(model, quorumQueueOf(queue), message, state)
   }
 
   return {
@@ -66,21 +75,21 @@ export function createAmqpPublisher({
         throw new AppError('overloaded', 'Too many messages are in flight to the queue.')
       inFlight += 1
       try {
-        const model = await connection.current()
-        await topology.ensure(model, queue)
-        await send(model, queue, message, {})
+        await publishUnbounded(queue, message, {})
       } finally {
         inFlight -= 1
       }
     },
 
-    async publishUnbounded(deadQueue, message, state) {
-      await send(await connection.current(), deadQueue, message, state)
+    publishUnbounded,
+
+    async publishTo(name, message, state) {
+      await send(await connection.current(), name, message, state)
     },
 
     async publishLater(queue, message, state, afterMs) {
       const model = await connection.current()
-      const pauseQueue = await topology.ensurePause(model, queue, afterMs)
+      const pauseQueue = await topology.ensurePause(model, quorumQueueOf(queue), afterMs)
       await send(model, pauseQueue, message, state)
     },
 

@@ -1,0 +1,87 @@
+import type { ChannelModel } from 'amqplib'
+import type { AmqpConnection } from './connection.ts'
+import { subscribe } from './subscription.ts'
+import type { Subscription } from './subscription.ts'
+
+const resubscribeMs = 500
+
+/** A subscription that is made again on each connection, and after the broker has ended it. */
+export type KeptSubscription = {
+  current(): Subscription | undefined
+  /** Subscribes no more, and releases the messages that were not taken; the others can still be settled. */
+  cancel(): Promise<void>
+  close(): Promise<void>
+}
+
+/** `prepare` declares the queue; `onFailure` is called when subscribing failed or was ended, before it is tried again. */
+export function keepSubscribed({
+  connection,
+  queue,
+  prefetch,
+  prepare,
+  onMessages,
+  onFailure,
+}: {
+  connection: AmqpConnection
+  queue: string
+  prefetch: number
+  prepare: (model: ChannelModel) => Promise<void>
+  onMessages: () => void
+  onFailure: (model: ChannelModel) => void
+}): KeptSubscription {
+  let subscription: Subscription | undefined
+  let subscribing: Promise<void> = Promise.resolve()
+  let isCancelled = false
+  connection.onConnection(subscribeOn)
+
+  function subscribeOn(model: ChannelModel): void {
+    if (isCancelled) return
+    subscribing = trySubscribe(model).catch(() => subscribeLater(model))
+  }
+
+  async function trySubscribe(model: ChannelModel): Promise<void> {
+    await prepare(model)
+    let isEnded = false
+    const made = await subscribe(model, queue, {
+      prefetch,
+      onMessages,
+      onClose(closed) {
+        isEnded = true
+        if (subscription !== closed) return
+        subscription = undefined
+        subscribeLater(model)
+      },
+    })
+    // The queue may be deleted before the broker has responded.
+    if (isEnded) throw new Error(`The subscription to ${queue} was ended.`)
+    subscription = made
+    onMessages()
+  }
+
+  /** While the connection is up: the queue was deleted, for instance, or the broker is shutting down. */
+  function subscribeLater(model: ChannelModel): void {
+    onFailure(model)
+    setTimeout(() => {
+      connection.current().then(
+        (current) => current === model && subscription === undefined && subscribeOn(model),
+        () => {},
+      )
+    }, resubscribeMs).unref()
+  }
+
+  return {
+    current: () => subscription,
+    async cancel() {
+      isCancelled = true
+      await subscribing
+      const last = subscription
+      await last?.cancel()
+      for (const message of last?.waiting.splice(0) ?? []) last?.release(message)
+    },
+    async close() {
+      const last = subscription
+      subscription = undefined
+      await last?.close()
+    },
+  }
+}
