@@ -1,6 +1,7 @@
 import { readSettings } from '@quintet/chassis/config'
 import { makeMigration, migrateDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
+import { operatorMessage } from '@quintet/chassis/errors'
 import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
@@ -23,7 +24,10 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
     const { storage }: ServiceEntry = topology[name]
     const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
     if (database === undefined) continue
-    const done = await migrateStorage(name, database.url, action)
+    const done = await migrateStorage(name, database.url, action).catch((error: unknown) => {
+      const message = operatorMessage(error)
+      throw message === undefined ? error : new UsageError(`${name}, on ${database.shown}: ${message}`)
+    })
     process.stdout.write(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
   }
 }

@@ -1,4 +1,5 @@
 import { ConfigError, enterRepository } from '@quintet/chassis/config'
+import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
 import { certificates } from './certificates.ts'
@@ -35,7 +36,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   },
 }
 
-/** Runs the subcommand. Invalid settings or arguments end it with exit code 1 and a message. */
+/** Runs the subcommand. Invalid settings or arguments, and faults of the system or of an engine, end it with exit code 1 and a message. */
 export async function runCommand([command = 'help', ...words]: readonly string[]): Promise<void> {
   try {
     const run = commands[command.replace(/^--?h(elp)?$/, 'help')]
@@ -43,8 +44,10 @@ export async function runCommand([command = 'help', ...words]: readonly string[]
     enterRepository()
     await run(words)
   } catch (error) {
-    if (!(error instanceof ConfigError) && !(error instanceof UsageError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    const isInput = error instanceof ConfigError || error instanceof UsageError
+    const message = isInput ? error.message : operatorMessage(error)
+    if (message === undefined) throw error
+    process.stderr.write(`${message}\n`)
     process.exitCode = 1
   }
 }

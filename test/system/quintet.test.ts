@@ -83,6 +83,32 @@ test('A port in use ends the start with a message, and releases the database', a
   }
 })
 
+for (const [words, setting, sentence] of [
+  [
+    ['quintet.ts', 'start', 'guid'],
+    { DATA_DIR: '/dev/null' },
+    'The database file /dev/null/guid.db cannot be',
+  ],
+  [['services/guid/src/main.ts'], { DATA_DIR: '/dev/null' }, 'The database file /dev/null/guid.db cannot be'],
+  [
+    ['quintet.ts', 'migrate', 'status', 'inventory'],
+    { INVENTORY_DATABASE_URL: 'postgres://ada:secret@127.0.0.1:1/movies_db' },
+    'inventory, on postgres://ada:[redacted]@127.0.0.1:1/movies_db: connect ECONNREFUSED',
+  ],
+  [
+    ['quintet.ts', 'migrate', 'up', 'brokerage'],
+    { BROKERAGE_DATABASE_URL: 'dynamodb://ada:secret@127.0.0.1:1/brokerage?region=x&tls=false' },
+    'brokerage, on dynamodb://ada:[redacted]@127.0.0.1:1/brokerage?region=x&tls=false: ',
+  ],
+] as const)
+  test(`${words.join(' ')} reports storage that cannot be opened in one line: ${Object.keys(setting)}`, async (t) => {
+    const quintet = run(t, words, setting)
+    await assert.rejects(quintet.address('never'))
+    assert.equal(quintet.child.exitCode, 1)
+    assert.ok(quintet.output().startsWith(sentence), quintet.output())
+    assert.equal(quintet.output().trimEnd().split('\n').length, 1)
+  })
+
 test('quintet config prints each setting once, with its value and its source', async (t) => {
   const quintet = run(t, ['quintet.ts', 'config'], { DATA_DIR: 'elsewhere', GUID_PROT: '1' })
   await assert.rejects(quintet.address('never'))

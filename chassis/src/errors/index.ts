@@ -79,3 +79,20 @@ export function invalid(
 export function dependencyDown(detail: string, cause?: unknown): AppError {
   return new AppError('dependency_down', detail, { cause })
 }
+
+/**
+ * A line for the operator of a program that cannot go on, where the fault is not the program's: an AppError, or an error of the
+ * system or of a driver, which has a code. Undefined for any other.
+ */
+export function operatorMessage(error: unknown): string | undefined {
+  if (error instanceof AppError) {
+    const cause = error.cause === undefined ? undefined : operatorMessage(error.cause)
+    return cause === undefined ? error.message : `${error.message} ${cause}`
+  }
+  if (!(error instanceof Error) || !('code' in error)) return undefined
+  const code = String(error.code)
+  // Node's own codes are of misuse, but for those of SQLite.
+  if (code.startsWith('ERR_') && code !== 'ERR_SQLITE_ERROR') return undefined
+  const details = error instanceof AggregateError ? error.errors : [error]
+  return [...new Set(details.map((each) => (each instanceof Error ? each.message : String(each))))].join('; ')
+}

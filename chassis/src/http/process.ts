@@ -9,6 +9,7 @@ import {
   unknownSettings,
 } from '../config/index.ts'
 import type { Settings } from '../config/index.ts'
+import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
@@ -17,7 +18,7 @@ const shutdownTimeoutMs = 10_000
 
 /**
  * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal. Bad settings
- * are all reported, and end the process with exit code 1.
+ * are all reported, and end the process with exit code 1, as does a fault of the system or of an engine.
  */
 export async function runService<T extends TObject>(
   service: {
@@ -41,8 +42,9 @@ export async function runService<T extends TObject>(
     closeOnSignal(() => app.close(), logger)
     process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
+    const message = error instanceof ConfigError ? error.message : operatorMessage(error)
+    if (message === undefined) throw error
+    process.stderr.write(`${message}\n`)
     process.exitCode = 1
   }
 }

@@ -3,6 +3,9 @@ import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { cacheUrl, commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
 
+/** 32 bytes in hexadecimal or base64. */
+const key = '([0-9A-Fa-f]{64}|[\\w+/-]{43}=?)'
+
 export type CertificatesConfig = Static<typeof certificatesSettings>
 export const certificatesSettings = Type.Object({
   ...commonSettings,
@@ -23,6 +26,8 @@ export const certificatesSettings = Type.Object({
   CERTIFICATES_KEY: Type.String({
     default: '',
     secret: true,
+    pattern: `^[\\s,]*(${key}([\\s,]+${key})*[\\s,]*)?$`,
+    expected: 'keys of 32 bytes in hexadecimal or base64, separated by commas, the current one first',
     description:
       'Keys that encrypt the private keys, 32 bytes each in hexadecimal or base64, separated by commas; the first is the current one.',
   }),

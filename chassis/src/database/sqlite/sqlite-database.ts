@@ -24,7 +24,7 @@ const busyTimeoutMs = 5_000
  */
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
-  mkdirSync(dirname(location.path), { recursive: true })
+  opening(location.path, () => mkdirSync(dirname(location.path), { recursive: true }))
   const registration = await registerProcess(location.path)
   const writer = await openWriter(location.path, options.migrations, () => reader.refresh()).catch(
     (error: unknown) => {
@@ -121,10 +121,21 @@ function createTemporaryLocation(): { path: string; remove(): void } {
   return { path: join(folder, 'private.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
+/** A file or folder that cannot be opened is named, which SQLite does not do. */
+function opening<R>(path: string, open: () => R): R {
+  try {
+    return open()
+  } catch (error) {
+    throw dependencyDown(`The database file ${path} cannot be opened.`, error)
+  }
+}
+
 /** The whole work is one exclusive transaction, so processes that start together take turns, and it is applied whole or not at all. */
 export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
-  mkdirSync(dirname(path), { recursive: true })
-  const connection = new DatabaseSync(path, { timeout: 0 })
+  const connection = opening(path, () => {
+    mkdirSync(dirname(path), { recursive: true })
+    return new DatabaseSync(path, { timeout: 0 })
+  })
   try {
     const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
     await execWhenFree(connection, begin, busyTimeoutMs)
