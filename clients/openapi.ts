@@ -1,7 +1,7 @@
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, topology, upstreamNames } from '@quintet/contracts/topology'
-import type { ServiceEntry } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { mergeDocuments, services } from '../topology.ts'
 
 export type Operation = { readonly operationId?: string; readonly responses: Record<string, unknown> }
@@ -14,12 +14,18 @@ export type ApiDocument = {
 export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   const documents = new Map<string, ApiDocument>()
   for (const name of serviceNames) {
-    const app = await services[name].createApp(settings, { logger })
-    await app.ready()
+    const app = await openInMemory(name)
     documents.set(name, await documentOf(app))
     await app.close()
   }
   return documents
+}
+
+/** A service on storage in memory and without a port. */
+export async function openInMemory(name: ServiceName): Promise<App> {
+  const app = await services[name].createApp(settings, { logger })
+  await app.ready()
+  return app
 }
 
 /** The document of the whole system, as the gateway returns it when all services are up. */
@@ -45,7 +51,7 @@ const settings = new Map(
 )
 
 /** The document of the app alone; over HTTP the gateway would also fetch those of the services. */
-async function documentOf(app: App): Promise<ApiDocument> {
+export async function documentOf(app: App): Promise<ApiDocument> {
   const { paths = {}, ...rest }: { paths?: object } = await app.describe()
   return { ...rest, paths: JSON.parse(JSON.stringify(paths)) }
 }

@@ -94,6 +94,7 @@ const library: ServiceEntry = {
   storage: { database: 'LIBRARY_DATABASE_URL', cache: 'CACHE_URL' },
   engines: ['sqlite', 'postgres'],
   databaseName: 'books_db',
+  bodyBytesMax: 4096,
   paths: { '/api/books': '/api/books' },
 }
 

@@ -62,22 +62,21 @@ test('A number is what the caller makes of its notation, and only a number is ta
     assert.ok(!JSON.isRawJSON(parseExactJson(other, JSON.rawJSON)), other)
 })
 
+test('A member is a member of its object, whatever its name', () => {
+  for (const text of ['{"__proto__":{"b":"1"}}', '{"constructor":{"prototype":{"b":1}},"__proto__":1}']) {
+    const parsed = parseExactJson(text, JSON.rawJSON)
+    assert.equal(JSON.stringify(parsed), text)
+    assert.equal(Object.getPrototypeOf(parsed), Object.prototype)
+    assert.equal(Reflect.get({}, 'b'), undefined)
+  }
+})
+
 test('A byte order mark is ignored', () => {
   assert.deepEqual(parseExactJson('\uFEFF{"a":"b"}'), { a: 'b' })
 })
 
-for (const text of [
-  '',
-  '{',
-  '{"a":01}',
-  "{'a':1}",
-  '{"a":NaN}',
-  '['.repeat(100_000),
-  '{"a":{"__proto__":{"b":"1"}}}',
-  '{"\\u005f_proto__":true}',
-  '{"constructor":{"prototype":{"b":"1"}}}',
-])
-  test(`What is no JSON, or would become part of a prototype, is malformed: ${text.slice(0, 40)}`, () => {
+for (const text of ['', '{', '{"a":01}', "{'a':1}", '{"a":NaN}', '['.repeat(100_000)])
+  test(`What is no JSON is malformed: ${text.slice(0, 40)}`, () => {
     assert.throws(
       () => parseExactJson(text),
       (error) => error instanceof AppError && error.code === 'malformed',

@@ -32,7 +32,7 @@ export interface paths {
         put?: never;
         /**
          * Open an account
-         * @description A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400.
+         * @description A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400. The body may have at most 4 KiB; a larger one is 413.
          */
         post: operations["openAccount"];
         delete?: never;
@@ -87,7 +87,7 @@ export interface paths {
         put?: never;
         /**
          * Place an order, or a batch of orders
-         * @description With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400.
+         * @description With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. A form gets an envelope `{HTTPResponse, data, message}`, in which every number is a string; a refused order then has the status of the first broken rule: 425 for a duplicate, 403 for a closed market, too little cash or too few shares, else 400. The body may have at most 512 KiB; a larger one is 413.
          */
         post: operations["placeOrders"];
         delete?: never;
@@ -107,7 +107,7 @@ export interface paths {
         put?: never;
         /**
          * Post an order
-         * @description Responds once the message is durable in the queue, whether or not billing runs; billing stores it as exactly one order. Supports Idempotency-Key; with `Prefer: respond-async` the response is 202 with the location of the order.
+         * @description Responds once the message is durable in the queue, whether or not billing runs; billing stores it as exactly one order. Supports Idempotency-Key; with `Prefer: respond-async` the response is 202 with the location of the order. The body may have at most 4 KiB; a larger one is 413.
          */
         post: operations["postOrder"];
         delete?: never;
@@ -126,7 +126,10 @@ export interface paths {
         /** List movies in the order of their ids, all or those whose title contains a text */
         get: operations["listMovies"];
         put?: never;
-        /** Add a movie */
+        /**
+         * Add a movie
+         * @description The body may have at most 64 KiB; a larger one is 413.
+         */
         post: operations["addMovie"];
         /** Delete all movies */
         delete: operations["deleteAllMovies"];
@@ -146,7 +149,7 @@ export interface paths {
         get: operations["getMovie"];
         /**
          * Change the title or the description of a movie
-         * @description Supports If-Match.
+         * @description Supports If-Match. The body may have at most 64 KiB; a larger one is 413.
          */
         put: operations["changeMovie"];
         post?: never;
@@ -240,7 +243,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Register a generated GUID */
+        /**
+         * Register a generated GUID
+         * @description The body may have at most 16 KiB; a larger one is 413.
+         */
         post: operations["registerGeneratedGuid"];
         delete?: never;
         options?: never;
@@ -258,7 +264,10 @@ export interface paths {
         /** Get a GUID */
         get: operations["getGuid"];
         put?: never;
-        /** Register this GUID */
+        /**
+         * Register this GUID
+         * @description The body may have at most 16 KiB; a larger one is 413.
+         */
         post: operations["registerGuid"];
         /**
          * Delete a GUID
@@ -269,7 +278,7 @@ export interface paths {
         head?: never;
         /**
          * Change the user or the expiry of a GUID
-         * @description Supports If-Match. With `Prefer: respond-async` the response is 202 and the change is made later.
+         * @description Supports If-Match. With `Prefer: respond-async` the response is 202 and the change is made later. The body may have at most 16 KiB; a larger one is 413.
          */
         patch: operations["changeGuid"];
         trace?: never;
@@ -402,7 +411,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Add a user */
+        /**
+         * Add a user
+         * @description The body may have at most 160 KiB; a larger one is 413.
+         */
         post: operations["addUser"];
         delete?: never;
         options?: never;
@@ -443,7 +455,7 @@ export interface paths {
         put?: never;
         /**
          * Add a certificate with its private key
-         * @description The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it.
+         * @description The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it. The body may have at most 160 KiB; a larger one is 413.
          */
         post: operations["addCertificate"];
         delete?: never;
@@ -472,7 +484,7 @@ export interface paths {
         head?: never;
         /**
          * Activate or deactivate a certificate
-         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match.
+         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match. The body may have at most 160 KiB; a larger one is 413.
          */
         patch: operations["changeCertificate"];
         trace?: never;
@@ -492,7 +504,7 @@ export interface paths {
         head?: never;
         /**
          * Activate or deactivate a certificate
-         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match.
+         * @description With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match. The body may have at most 160 KiB; a larger one is 413.
          */
         patch: operations["setCertificateActive"];
         trace?: never;
@@ -525,7 +537,7 @@ export interface paths {
         put?: never;
         /**
          * Verify a password
-         * @description Returns the id of the user with this email and password. An unknown email and a wrong password get the same response.
+         * @description Returns the id of the user with this email and password. An unknown email and a wrong password get the same response. The body may have at most 160 KiB; a larger one is 413.
          */
         post: operations["verifyPassword"];
         delete?: never;
@@ -1023,6 +1035,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unsupported Media Type */
             415: {
                 headers: {
@@ -1447,6 +1468,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -1588,6 +1618,15 @@ export interface operations {
             };
             /** @description Precondition Failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1852,6 +1891,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -1970,6 +2018,15 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2110,6 +2167,15 @@ export interface operations {
             };
             /** @description Precondition Failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2354,6 +2420,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2555,6 +2630,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2728,6 +2812,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description Payload Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Unprocessable Entity */
             422: {
                 headers: {
@@ -2807,6 +2900,15 @@ export interface operations {
             };
             /** @description Precondition Failed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2927,6 +3029,15 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Payload Too Large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

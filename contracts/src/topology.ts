@@ -21,6 +21,8 @@ export type ServiceEntry = {
   readonly databaseName?: string
   /** The paths that the gateway forwards, each with everything below it, and what the service calls them. */
   readonly paths: Readonly<Record<string, string>>
+  /** The largest body of a request that any of its routes accepts, in bytes. */
+  readonly bodyBytesMax: number
 }
 
 export type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dynamodb'
@@ -35,6 +37,7 @@ export const topology = {
     engines: ['sqlite', 'postgres', 'mysql', 'mongodb'],
     databaseName: 'guid_db',
     paths: { '/guid': '/guid', '/guids': '/guids', '/operations': '/operations' },
+    bodyBytesMax: 16 * 1024,
   },
   brokerage: {
     title: 'a brokerage',
@@ -44,6 +47,7 @@ export const topology = {
     engines: ['sqlite', 'dynamodb'],
     databaseName: 'brokerage',
     paths: { '/accounts': '/accounts', '/market': '/market' },
+    bodyBytesMax: 512 * 1024,
   },
   certificates: {
     title: 'a certificate store',
@@ -57,6 +61,7 @@ export const topology = {
     engines: ['sqlite', 'postgres'],
     databaseName: 'certificates_db',
     paths: { '/users': '/users', '/certificates': '/certificates' },
+    bodyBytesMax: 160 * 1024,
   },
   inventory: {
     title: 'a movie inventory',
@@ -66,6 +71,7 @@ export const topology = {
     engines: ['sqlite', 'postgres'],
     databaseName: 'movies_db',
     paths: { '/api/movies': '/api/movies' },
+    bodyBytesMax: 64 * 1024,
   },
   billing: {
     title: 'billing',
@@ -75,6 +81,7 @@ export const topology = {
     engines: ['sqlite', 'postgres'],
     databaseName: 'orders_db',
     paths: { '/api/orders': '/orders' },
+    bodyBytesMax: 4 * 1024,
   },
   gateway: {
     title: 'a gateway',
@@ -83,6 +90,7 @@ export const topology = {
     storage: { queue: 'QUEUE_URL' },
     engines: [],
     paths: {},
+    bodyBytesMax: 4 * 1024,
   },
 } as const satisfies Topology
 

@@ -18,6 +18,7 @@ import { acceptJsonOnly } from './json-body.ts'
 import { closeUnlessRead, createLingeringClose } from './lingering-close.ts'
 import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
+import { bodyBytesMax } from './body-limit.ts'
 import { sendProblem } from './problem.ts'
 import { contentCodingRefusal, formRefusal } from './request-form.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
@@ -31,7 +32,6 @@ const defaultTimeouts: Timeouts = {
 }
 
 const limits = {
-  bodyBytesMax: 1_048_576,
   headerBytesMax: 16_384,
   pathParameterLengthMax: 256,
   /** Past this delay of the event loop, new requests are refused while those in flight are finished. */
@@ -126,7 +126,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, checkInterva
     childLoggerFactory: <L>(parent: L) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
-    bodyLimit: limits.bodyBytesMax,
+    bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
     http: {
@@ -149,7 +149,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, checkInterva
 function addFrontListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
   const [listener] = server.listeners('request')
   const next: RequestListener = (request, response) => {
-    closeUnlessRead(request, response, limits.bodyBytesMax)
+    closeUnlessRead(request, response, bodyBytesMax)
     listener?.call(server, request, response)
   }
   server.removeAllListeners('request').on('request', createFastPathListener(next, parts))

@@ -1,9 +1,11 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import { fastify } from 'fastify'
-import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { AppOptions } from './app-options.ts'
+import { bodyBytesMax as defaultBodyBytesMax, bodyLimitNote } from './body-limit.ts'
 import { nameSchemas } from './named-schemas.ts'
+import { problems } from './problem.ts'
 import { ownCompilers } from './validation.ts'
 
 /**
@@ -12,7 +14,11 @@ import { ownCompilers } from './validation.ts'
  */
 export async function createDocumentation(
   routes: readonly RouteOptions[],
-  { title, description }: Pick<AppOptions, 'title' | 'description'>,
+  {
+    title,
+    description,
+    bodyBytesMax = defaultBodyBytesMax,
+  }: Pick<AppOptions, 'title' | 'description' | 'bodyBytesMax'>,
 ): Promise<FastifyInstance> {
   const app = fastify({ schemaController: ownCompilers, routerOptions: { ignoreTrailingSlash: true } })
   app.setValidatorCompiler(() => () => true)
@@ -25,10 +31,18 @@ export async function createDocumentation(
     hideUntagged: true,
     transformObject: (made) => nameSchemas('openapiObject' in made ? made.openapiObject : made.swaggerObject),
   })
-  for (const { method, url, schema = {} } of routes) app.route({ method, url, schema, handler: unreachable })
+  for (const { method, url, schema = {}, bodyLimit = bodyBytesMax } of routes)
+    app.route({ method, url, schema: withBodyLimit(schema, bodyLimit), handler: unreachable })
   await app.register(swaggerUi, { routePrefix: '/docs' })
   await app.ready()
   return app
+}
+
+/** An operation that takes a body says how large it may be. */
+function withBodyLimit(schema: FastifySchema, bytesMax: number): FastifySchema {
+  if (schema.body === undefined) return schema
+  const description = [schema.description, bodyLimitNote(bytesMax)].filter(Boolean).join(' ')
+  return { ...schema, description, response: { ...problems(413), ...Object(schema.response) } }
 }
 
 function unreachable(): never {

@@ -2,6 +2,7 @@ export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
 export { clientAddressOf, isFromTrustedProxy, peerAddressOf } from './client-address.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'
+export { bodyTooLarge } from './body-limit.ts'
 export { etagOf, parseIfMatch } from './preconditions.ts'
 export {
   createIdempotency,

@@ -4,6 +4,7 @@ import type { TSchema } from 'typebox'
 import { AppError, errorCodes } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import type { AppOptions } from './app-options.ts'
+import { bodyTooLarge } from './body-limit.ts'
 import { problemType } from './negotiation.ts'
 
 // An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
@@ -45,7 +46,7 @@ export function sendProblem(
   reply: FastifyReply,
   { logger, detailAlias }: Pick<AppOptions, 'logger' | 'detailAlias'>,
 ): void {
-  const problem = error === request.raw.errored ? clientClosedRequest() : toAppError(error)
+  const problem = error === request.raw.errored ? clientClosedRequest() : toAppError(error, request)
   if (problem.status >= 500 && (problem.code === 'internal' || problem.cause !== undefined)) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     logger[level](
@@ -89,7 +90,6 @@ export function problemDocument(
 /** Errors that the framework raises before a handler runs. */
 const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_BAD_URL: ['malformed', 'The path is not a valid percent-encoding.'],
-  FST_ERR_CTP_BODY_TOO_LARGE: ['body_too_large', 'The body is larger than 1 MiB.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty where JSON was expected.'],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['malformed', 'The length of the body differs from Content-Length.'],
   FST_ERR_CTP_INVALID_JSON_BODY: ['malformed', 'The body is not well-formed JSON.'],
@@ -101,12 +101,14 @@ const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = 
 }
 
 /**
- * The error to publish for whatever was thrown. What the framework or a library refuses keeps its status and headers, but not
- * its text, which may be meant for the log.
+ * The error to publish for whatever was thrown at a request. What the framework or a library refuses keeps its status and headers,
+ * but not its text, which may be meant for the log.
  */
-export function toAppError(error: unknown): AppError {
+export function toAppError(error: unknown, request: FastifyRequest): AppError {
   if (error instanceof AppError) return error
-  const [known, detail] = frameworkErrors[String(memberOf(error, 'code'))] ?? []
+  const code = memberOf(error, 'code')
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge(request.routeOptions.bodyLimit)
+  const [known, detail] = frameworkErrors[String(code)] ?? []
   if (known !== undefined && detail !== undefined) return new AppError(known, detail)
   const status = memberOf(error, 'statusCode')
   if (error instanceof SyntaxError && status === 400)

@@ -18,16 +18,14 @@ export type RawNumber = { readonly rawJSON: string }
 
 /**
  * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its value in plain decimal, as
- * text. A number of the language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON, and for members that
- * would become part of an object's prototype.
+ * text. A number of the language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON.
  */
 export function parseExactJson(text: string, numberOf: (notation: string) => unknown = plainNumber): unknown {
   if (text === '') throw new AppError('malformed', 'The body is empty where JSON was expected.')
   const json = text.startsWith('\uFEFF') ? text.slice(1) : text
   try {
-    return needsCare.test(json) ? JSON.parse(json, reviver(numberOf)) : JSON.parse(json)
+    return mayHaveNumber.test(json) ? JSON.parse(json, reviver(numberOf)) : JSON.parse(json)
   } catch (error) {
-    if (error instanceof AppError) throw error
     const isTooDeep = error instanceof RangeError
     throw new AppError(
       'malformed',
@@ -36,22 +34,10 @@ export function parseExactJson(text: string, numberOf: (notation: string) => unk
   }
 }
 
-/**
- * Searching for anything that may start a number, and for the refused names in any spelling, costs a tenth of a reviver that is
- * called for every value.
- */
-const needsCare = /(?:^|[:,[])\s*[-\d]|__proto__|constructor|\\u/
+/** Searching for anything that may start a number costs a tenth of a reviver that is called for every value. */
+const mayHaveNumber = /(?:^|[:,[])\s*[-\d]/
 
 function reviver(numberOf: (notation: string) => unknown) {
-  return (key: string, value: unknown, { source }: { source?: string }): unknown => {
-    if (key === '__proto__' || (key === 'constructor' && isObject(value) && 'prototype' in value))
-      throw new AppError('malformed', `The body has a member that is not allowed: ${key}.`, {
-        errors: Object.assign(Object.create(null), { [key]: `${key} is not allowed.` }),
-      })
-    return typeof value === 'number' && source !== undefined ? numberOf(source) : value
-  }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null
+  return (_key: string, value: unknown, { source }: { source?: string }): unknown =>
+    typeof value === 'number' && source !== undefined ? numberOf(source) : value
 }

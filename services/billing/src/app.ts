@@ -5,7 +5,7 @@ import { exportQueueMetrics, openQueue } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { billingQueue } from '@quintet/contracts'
-import { documentationOfSystem } from '@quintet/contracts/topology'
+import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { BillingConfig } from './config.ts'
 import { createOrderHandler } from './consumer.ts'
 import { createOrderStore } from './order-store.ts'
@@ -32,6 +32,7 @@ export async function createBillingApp(
   const orders = createOrderStore(database)
   const app = await createApp({
     name: 'billing',
+    bodyBytesMax: topology.billing.bodyBytesMax,
     title: 'Billing',
     description: 'Makes one order of each message of its queue.',
     detailAlias: 'message',

@@ -12,6 +12,8 @@ import { responseFormatOf } from './response-format.ts'
 import { AccountBody, AccountPath, NewAccount } from './schemas.ts'
 
 const tags = ['brokerage']
+/** An account has a single member, so nothing near the limit of orders is one. */
+const accountBodyBytesMax = 4 * 1024
 
 export type AccountRouteParts = { accounts: AccountStore; idempotency: Idempotency; clock: Clock }
 
@@ -20,6 +22,7 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
     '/accounts',
     {
       ...bothFormats,
+      bodyLimit: accountBodyBytesMax,
       schema: {
         tags,
         consumes,

@@ -4,7 +4,7 @@ import { parseExactJson } from '@quintet/chassis/json'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { documentationOfSystem } from '@quintet/contracts/topology'
+import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
 import { createMarket } from './market.ts'
@@ -38,6 +38,7 @@ export async function createBrokerageApp(
   })
   const app = await createApp({
     name: 'brokerage',
+    bodyBytesMax: topology.brokerage.bodyBytesMax,
     title: 'Brokerage',
     description:
       'Accounts that buy and sell shares, exactly and serially. Amounts are exact decimals: JSON numbers that may have more digits than a double. Requests may send them as strings too.',

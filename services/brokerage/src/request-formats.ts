@@ -29,7 +29,7 @@ export function acceptFormats(app: App): void {
 export const bothFormats = {
   validatorCompiler: () => () => true,
   errorHandler(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const response = responseFormatOf(request).error(toAppError(error))
+    const response = responseFormatOf(request).error(toAppError(error, request))
     if (response === undefined) throw error
     sendResponse(reply, response)
   },

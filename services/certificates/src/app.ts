@@ -9,7 +9,7 @@ import type { Queue } from '@quintet/chassis/queue'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { documentationOfSystem } from '@quintet/contracts/topology'
+import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import { createCertificateStore } from './certificate-store.ts'
 import type { CertificatesConfig } from './config.ts'
 import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
@@ -66,6 +66,7 @@ export async function createCertificatesApp(
   })
   const app = await createApp({
     name: 'certificates',
+    bodyBytesMax: topology.certificates.bodyBytesMax,
     title: 'Certificate store',
     description: 'Stores the certificates of users and their encrypted private keys.',
     detailAlias,

@@ -5,7 +5,7 @@ import { createApp } from '@quintet/chassis/http'
 import { parseExactJson } from '@quintet/chassis/json'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
-import { systemDescription, urlSetting } from '@quintet/contracts/topology'
+import { systemDescription, urlSetting, topology as services } from '@quintet/contracts/topology'
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
@@ -37,6 +37,7 @@ export async function createGatewayApp(
   const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
   const app = await createApp({
     name: 'gateway',
+    bodyBytesMax: services.gateway.bodyBytesMax,
     title: 'Quintet',
     description: systemDescription(),
     logger,

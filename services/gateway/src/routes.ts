@@ -1,5 +1,6 @@
 import { METHODS } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
+import { bodyTooLarge } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { forward } from './forward.ts'
 import type { Target } from './forward.ts'
@@ -14,10 +15,10 @@ import type { Upstream } from './upstream.ts'
 export function forwardingRoutes(app: App, destinations: readonly Destination[]): void {
   for (const method of METHODS)
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
-  for (const { paths, upstream } of destinations)
+  for (const { paths, upstream, bodyBytesMax } of destinations)
     for (const [path, servicePath] of Object.entries(paths))
       for (const route of routesOf(path))
-        forwardingRoute(app, { route, path, pathThere: servicePath, upstream })
+        forwardingRoute(app, { route, path, pathThere: servicePath, upstream, bodyBytesMax })
 }
 
 type ForwardingRoute = {
@@ -25,13 +26,19 @@ type ForwardingRoute = {
   path: string
   pathThere: string
   upstream: Upstream
+  bodyBytesMax: number
 }
 
 /** Forwards before the framework reads the body, which the service parses and validates. */
-function forwardingRoute(app: App, { route, path, pathThere, upstream }: ForwardingRoute): void {
+function forwardingRoute(
+  app: App,
+  { route, path, pathThere, upstream, bodyBytesMax }: ForwardingRoute,
+): void {
   app.all(route, {
     schema: { hide: true },
     onRequest(request, reply) {
+      // A body of unknown length is refused by the service when it becomes too large.
+      if (Number(request.headers['content-length']) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax)
       const target = targetOf(request.url, path, pathThere)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
       if (request.method === 'TRACE') refuseTrace(upstream, target.path, reply)

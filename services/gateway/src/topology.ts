@@ -7,6 +7,8 @@ export type Service = {
   readonly name: UpstreamName
   /** The paths that the gateway forwards to it, each with everything below it, and what the service calls them. */
   readonly paths: Readonly<Record<string, string>>
+  /** The largest body that it accepts, in bytes: a larger one is not forwarded. */
+  readonly bodyBytesMax: number
 }
 
 /** A service with the client that reaches it. */
@@ -15,6 +17,7 @@ export type Destination = Service & { readonly upstream: Upstream }
 export const topology: readonly Service[] = upstreamNames.map((name) => ({
   name,
   paths: allServices[name].paths,
+  bodyBytesMax: allServices[name].bodyBytesMax,
 }))
 
 /** The routes of a path: the path itself, and everything below it. */

@@ -13,10 +13,12 @@ const own = {
 const guid: Service = {
   name: 'guid',
   paths: { '/guid': '/guid', '/guids': '/guids' },
+  bodyBytesMax: 1024,
 }
 const billing: Service = {
   name: 'billing',
   paths: { '/api/orders': '/orders' },
+  bodyBytesMax: 1024,
 }
 
 test('The paths of a service that the gateway forwards are added, under their public names', () => {

@@ -133,3 +133,22 @@ test('Closing waits for a request in flight', async (t) => {
   assert.equal((await asking).body.toString(), 'hello')
   await closing
 })
+
+test('A body that is larger than its service accepts is 413 at the gateway, which names the limit', async (t) => {
+  const absent = await absentUpstream()
+  const urls = { GUID_URL: absent, BROKERAGE_URL: absent, CERTIFICATES_URL: absent, INVENTORY_URL: absent }
+  const { url } = await startGateway(t, urls, { topology })
+  for (const [path, bytesMax] of [
+    ['/guid', 16_384],
+    ['/accounts/1/orders', 524_288],
+    ['/users', 163_840],
+    ['/api/movies', 65_536],
+  ] as const) {
+    const tooLarge = await ask(`${url}${path}`, { method: 'POST', body: Buffer.alloc(bytesMax + 1) })
+    assert.equal(tooLarge.status, 413, path)
+    assert.equal(tooLarge.json().detail, `The body is larger than ${bytesMax / 1_024} KiB.`)
+    // No service runs, so what is forwarded is 502.
+    const largest = await ask(`${url}${path}`, { method: 'POST', body: Buffer.alloc(bytesMax) })
+    assert.equal(largest.status, 502, path)
+  }
+})

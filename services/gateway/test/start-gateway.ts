@@ -6,8 +6,12 @@ import type { GatewayDependencies } from '../src/app.ts'
 import { createGatewayApp } from '../src/app.ts'
 import type { GatewayConfig } from '../src/config.ts'
 import { gatewaySettings } from '../src/config.ts'
+import { topology } from '../src/topology.ts'
 
-/** A gateway on a free port with a queue of its own. */
+/** How bodies are forwarded is tested with large ones, which no service accepts. */
+const withoutBodyLimits = topology.map((service) => ({ ...service, bodyBytesMax: Number.POSITIVE_INFINITY }))
+
+/** A gateway on a free port with a queue of its own; unless it is given a topology, it forwards bodies of any size. */
 export async function startGateway(
   t: TestContext,
   settings: Partial<GatewayConfig>,
@@ -20,6 +24,7 @@ export async function startGateway(
   }
   const app = await createGatewayApp(config, {
     logger: createLogger({ service: 'gateway', level: 'silent' }),
+    topology: withoutBodyLimits,
     ...dependencies,
   })
   t.after(() => app.close())

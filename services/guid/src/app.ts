@@ -7,7 +7,7 @@ import type { Message } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { documentationOfSystem } from '@quintet/contracts/topology'
+import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import { createBoundedOperationStore } from './bounded-operation-store.ts'
 import { createCachedGuidStore } from './cached-guid-store.ts'
 import type { GuidConfig } from './config.ts'
@@ -55,6 +55,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const idempotency = createIdempotency({ store: idempotencyStore, clock, detailAlias })
   const app = await createApp({
     name: 'guid',
+    bodyBytesMax: topology.guid.bodyBytesMax,
     title: 'GUID registry',
     description: 'Registers GUIDs that expire at an exact second.',
     detailAlias,

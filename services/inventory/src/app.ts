@@ -4,7 +4,7 @@ import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { documentationOfSystem } from '@quintet/contracts/topology'
+import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { InventoryConfig } from './config.ts'
 import { createMovieStore } from './movie-store.ts'
 import type { MovieTables } from './movie-store.ts'
@@ -31,6 +31,7 @@ export async function createInventoryApp(
   const idempotency = createIdempotency({ store, clock: parts.clock, detailAlias })
   const app = await createApp({
     name: 'inventory',
+    bodyBytesMax: topology.inventory.bodyBytesMax,
     title: 'Movie inventory',
     description: 'Keeps movies.',
     detailAlias,
