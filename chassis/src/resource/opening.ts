@@ -2,7 +2,7 @@ import { exportCacheMetrics, openCache } from '../cache/index.ts'
 import type { Cache } from '../cache/index.ts'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { openDatabase } from '../database/index.ts'
+import { openDatabase, restrictFolder } from '../database/index.ts'
 import type { Database } from '../database/index.ts'
 import type { App, Dependencies } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
@@ -14,9 +14,10 @@ export type ServiceParts = { readonly clock: Clock; readonly logger: Logger }
 /** The parts of every service: those given, by default the system clock and a logger with the configured level; and its proxies. */
 export function partsOf(
   name: string,
-  config: { readonly LOG_LEVEL: string; readonly TRUSTED_PROXIES: string },
+  config: { readonly DATA_DIR: string; readonly LOG_LEVEL: string; readonly TRUSTED_PROXIES: string },
   { clock = systemClock, logger }: Partial<ServiceParts>,
 ): ServiceParts & { metrics: Metrics; trustedProxies: string } {
+  restrictFolder(config.DATA_DIR)
   return {
     clock,
     logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL }),

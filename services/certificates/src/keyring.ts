@@ -1,8 +1,9 @@
 import { createHash, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '@quintet/chassis/config'
+import { createPrivateFolder, restrictFile } from '@quintet/chassis/database'
 
 /** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
 export type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
@@ -85,7 +86,8 @@ function readKeyFile(file: string, settings: KeySettings): [string, string] {
 
 /** Creates the file atomically, readable by its owner only, unless it exists; one of several concurrent processes succeeds. */
 function generateKeyFile(folder: string, path: string): void {
-  mkdirSync(folder, { recursive: true })
+  createPrivateFolder(folder)
+  restrictFile(path)
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
     const key = `${randomBytes(keyBytes).toString('hex')}\n`

@@ -41,7 +41,7 @@ function refuseInvalid(request: FastifyRequest<{ Body: Body }>, inPath: string, 
   }
   if (errors.guid === undefined && differs(body?.guid, inPath))
     errors.guid = 'guid cannot differ from the one in the path; leave it out.'
-  if (Object.keys(errors).length > 0) throw invalid(errors)
+  if (validationError !== undefined || Object.keys(errors).length > 0) throw invalid(errors)
   return body
 }
 

@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { createPrivateFile, createPrivateFolder, restrictFolder } from '../private-files.ts'
 import { execWhenFree, isBusy } from './locks.ts'
 
 const pollIntervalMs = 50
@@ -19,9 +20,11 @@ const registrationTimeoutMs = 15_000
  */
 export async function registerProcess(path: string): Promise<{ isSingleProcess(): boolean; leave(): void }> {
   const folder = join(dirname(path), 'locks')
-  mkdirSync(folder, { recursive: true })
+  createPrivateFolder(folder)
+  restrictFolder(folder)
   const file = join(folder, basename(path))
   const sharingRequest = `${file}-wanted`
+  for (const suffix of ['-gate', '-members']) createPrivateFile(file + suffix)
   const registrationLock = new DatabaseSync(`${file}-gate`, { timeout: 0 })
   const presenceLock = new DatabaseSync(`${file}-members`, { timeout: 0 })
   let poll: NodeJS.Timeout | undefined
@@ -77,7 +80,7 @@ async function takeShared(presenceLock: DatabaseSync, sharingRequest: string): P
       if (presenceLock.isTransaction) presenceLock.exec('rollback')
       if (!isBusy(error)) throw error
     }
-    writeFileSync(sharingRequest, '')
+    createPrivateFile(sharingRequest)
     await sleep(pollIntervalMs)
   }
   throw new Error(

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -9,6 +9,7 @@ import type { Database, DatabaseOptions } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
 import { createDirectDialect, sqliteDialect } from './dialect.ts'
 import { createMigrator, migrateUp } from '../migrations.ts'
+import { createPrivateFile, createPrivateFolder, restrictFile } from '../private-files.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
@@ -24,7 +25,7 @@ const busyTimeoutMs = 5_000
  */
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
-  opening(location.path, () => mkdirSync(dirname(location.path), { recursive: true }))
+  opening(location.path, () => createPrivateFolder(dirname(location.path)))
   const registration = await registerProcess(location.path)
   const writer = await openWriter(location.path, options.migrations, () => reader.refresh()).catch(
     (error: unknown) => {
@@ -133,7 +134,10 @@ function opening<R>(path: string, open: () => R): R {
 /** The whole work is one exclusive transaction, so processes that start together take turns, and it is applied whole or not at all. */
 export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
   const connection = opening(path, () => {
-    mkdirSync(dirname(path), { recursive: true })
+    createPrivateFolder(dirname(path))
+    createPrivateFile(path)
+    // SQLite gives its companions the rights of the database, but those of a process that was killed are there already.
+    for (const companion of ['-wal', '-shm']) restrictFile(path + companion)
     return new DatabaseSync(path, { timeout: 0 })
   })
   try {

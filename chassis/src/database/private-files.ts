@@ -1,0 +1,44 @@
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+
+const privateFolder = 0o700
+const privateFile = 0o600
+
+/** Creates a folder, and those above it, that only the owner of the process can enter; one that exists stays as it is. */
+export function createPrivateFolder(path: string): void {
+  mkdirSync(path, { recursive: true, mode: privateFolder })
+}
+
+/** Creates an empty file that only the owner can read and write, or takes the rights of others from one that exists. */
+export function createPrivateFile(path: string): void {
+  closeSync(openSync(path, 'a', privateFile))
+  restrict(path, privateFile)
+}
+
+/** Takes the rights of others from a file, if it exists. */
+export function restrictFile(path: string): void {
+  restrict(path, privateFile)
+}
+
+/**
+ * Takes the rights of others from a folder, if it exists. A folder that is not for data alone stays as it is: one in which all
+ * may write, such as /tmp, and one above the home or the current folder.
+ */
+export function restrictFolder(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || !found.isDirectory() || (found.mode & sticky) !== 0) return
+  const real = join(realpathSync(path), '/')
+  if (![homedir(), process.cwd()].some((folder) => join(folder, '/').startsWith(real)))
+    restrict(path, privateFolder)
+}
+
+const sticky = 0o1000
+const rightsOfOthers = 0o077
+
+/** The owner of what another user uses has chosen its rights. */
+function restrict(path: string, mode: number): void {
+  const found = statSync(path, { throwIfNoEntry: false })
+  if (found === undefined || (found.mode & rightsOfOthers) === 0 || found.uid !== process.getuid?.()) return
+  chmodSync(path, mode)
+}
