@@ -39,7 +39,8 @@ export function headerField(rawName: string): HeaderField | undefined {
   if (known !== undefined) return known
   if (!token.test(rawName)) return undefined
   const name = rawName.toLowerCase()
-  const field = { name, isHopByHop: hopByHop.has(name) }
+  // Servers that make variables of fields take an underscore for a hyphen (RFC 3875, 4.1.18).
+  const field = { name, isHopByHop: hopByHop.has(name.replaceAll('_', '-')) }
   if (rawName.length <= limits.knownNameLengthMax) remember(rawName, field)
   return field
 }
