@@ -5,6 +5,7 @@ import { testCreation } from './conformance/creation.ts'
 import { testIdempotency } from './conformance/idempotency.ts'
 import { testPages } from './conformance/pages.ts'
 import { testReads } from './conformance/reads.ts'
+export { hostileCursors } from './conformance/pages.ts'
 import type { ConformingService, RunningService, Suite } from './conformance/suite.ts'
 
 /**

@@ -24,22 +24,28 @@ export const pageQuery = {
   ),
 }
 
+/** A member of a cursor: a number of a row, a time in seconds or milliseconds, or 32 upper-case hexadecimal digits. */
+export type CursorKind = 'integer' | 'time' | 'guid'
+
 /** Makes an opaque cursor of the sort key of a page's last row. */
 export function encodeCursor(key: readonly (string | number)[]): string {
   return Buffer.from(JSON.stringify(key)).toString('base64url')
 }
 
-/** Reads a cursor whose key has members of these types, each number a whole one; refuses any other with `code`. */
+/**
+ * Reads a cursor whose key has members of these kinds. Refuses any other with `code`, and any other notation of the same key, so
+ * that what reaches an engine is what `encodeCursor` has made.
+ */
 export function decodeCursor(
   cursor: string,
-  types: readonly ('string' | 'number')[],
+  kinds: readonly CursorKind[],
   code: WrongValueCode = 'invalid',
 ): (string | number)[] {
   const key = parse(cursor)
-  const members = Array.isArray(key) ? key : []
-  const valid = members.length === types.length && types.every((type, i) => isOfType(members[i], type))
-  if (!valid) throw invalid({ cursor: 'cursor must be one from a Link header of this list.' }, code)
-  return members
+  const members: readonly unknown[] = Array.isArray(key) ? key : []
+  const ofKind = members.filter((member, i) => isOfKind(member, kinds[i]))
+  if (ofKind.length === kinds.length && encodeCursor(ofKind) === cursor) return ofKind
+  throw invalid({ cursor: 'cursor must be one from a Link header of this list.' }, code)
 }
 
 /** `Link: <…>; rel="next"` for the page after this one (RFC 8288). */
@@ -50,9 +56,14 @@ export function linkToNextPage(requestUrl: string, cursor: string): string {
   return `<${path}?${parameters}>; rel="next"`
 }
 
-function isOfType(member: unknown, type: 'string' | 'number'): boolean {
-  return type === 'number' ? Number.isSafeInteger(member) : typeof member === 'string'
+function isOfKind(member: unknown, kind: CursorKind | undefined): member is string | number {
+  if (kind === 'guid') return typeof member === 'string' && /^[0-9A-F]{32}$/.test(member)
+  const isInteger = typeof member === 'number' && Number.isSafeInteger(member)
+  return isInteger && (kind === 'time' ? Math.abs(member) <= timeMax : member >= 0)
 }
+
+/** The range of times that JavaScript has (ECMA-262, 21.4.1.1). */
+const timeMax = 8.64e15
 
 function parse(cursor: string): unknown {
   try {

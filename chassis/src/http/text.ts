@@ -36,3 +36,8 @@ export function text(title: string, options: TextOptions): TString {
     },
   })
 }
+
+/** Whether a text in a path can be stored at all: nothing has another as its id. */
+export function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0')
+}

@@ -9,7 +9,7 @@ export function readPage(
   { cursor, limit = pageSize }: { cursor?: string; limit?: number },
   { start = 0, code = 'invalid' }: { start?: number; code?: WrongValueCode } = {},
 ): Page {
-  return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['number'], code)[0]), limit }
+  return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['integer'], code)[0]), limit }
 }
 
 /**

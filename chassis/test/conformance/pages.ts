@@ -47,6 +47,30 @@ export function testPages({ service, resource, test }: Suite): void {
       assert.deepEqual(Object.keys(response.json().errors), [query.split('=', 1)[0]], query)
     }
   })
+
+  test('a cursor past the last row leads to an empty page, whatever the size of its numbers', async (world) => {
+    for (let n = 1; n <= 2; n++) await world.add(n)
+    const { next } = await readPage(world, list, '?limit=1')
+    const cursor = Buffer.from(new URLSearchParams(next).get('cursor') ?? '', 'base64url').toString()
+    const past = (JSON.parse(cursor) as unknown[]).map((member, i, members) => {
+      if (typeof member === 'string') return 'F'.repeat(32)
+      return i === 0 && members.length > 1 ? 8.64e15 : Number.MAX_SAFE_INTEGER
+    })
+    const query = `?cursor=${Buffer.from(JSON.stringify(past)).toString('base64url')}`
+    assert.deepEqual((await readPage(world, list, query)).ids, [])
+  })
+
+  for (const name of list.texts ?? [])
+    test(`${name} may be any text that can be stored, and is refused by its name otherwise`, async (world) => {
+      await world.add(1)
+      for (const text of unstorableTexts) {
+        const response = await send(world, 'GET', `${list.path}?${name}=${text}`)
+        assertProblem(service, response, [service.wrongValueStatus ?? 400], text)
+        assert.deepEqual(Object.keys(response.json().errors), [name])
+      }
+      for (const text of unusualTexts)
+        assert.deepEqual((await readPage(world, list, `?${name}=${encodeURIComponent(text)}`)).ids, [], text)
+    })
 }
 
 async function readPage(world: ConformingWorld, { path, idOf }: List, query: string) {
@@ -58,8 +82,8 @@ async function readPage(world: ConformingWorld, { path, idOf }: List, query: str
   return { ids: response.json().map(idOf) as string[], next }
 }
 
-/** Texts that no list has given as a cursor. */
-const hostileCursors = [
+/** Texts that no list has given as a cursor. Every list refuses them, on every engine. */
+export const hostileCursors = [
   '',
   'x',
   '%',
@@ -77,6 +101,51 @@ const hostileCursors = [
     '[1,2,3,4]',
     '[1e999]',
     '[0.5]',
+    '[1.5]',
     '[NaN]',
+    '[true]',
+    '[-1]',
+    '[-0]',
+    '[1.0]',
+    '[ 1]',
+    '[1e3]',
+    '[9007199254740992]',
+    '[9223372036854775808]',
+    '["\0"]',
+    '["\ud800"]',
+    '[1,null]',
+    '[1,1.5]',
+    '[1,-1]',
+    '[1.5,1]',
+    '[8640000000000001,1]',
+    '[1,"\0"]',
+    '[1,"\ud800"]',
+    '[1,{"$gt":""}]',
+    '[1,"5e95aad3b0d94b0f8c3d8a8f7e1c2b3a"]',
+    '[1,"5E95AAD3-B0D9-4B0F-8C3D-8A8F7E1C2B3A"]',
   ].map((json) => Buffer.from(json).toString('base64url')),
+  // Base64 of [1], with padding.
+  'WzFd=',
+  'WzFd\n',
+  ' WzFd',
+]
+
+/** Texts that no engine stores, which is told of the parameter before one is asked. */
+const unstorableTexts = ['\0', 'a\0b', '\0'.repeat(256)].map(encodeURIComponent)
+
+/** Texts that every engine takes for what they are. */
+const unusualTexts = [
+  "'",
+  '"',
+  '\\',
+  '%',
+  '_',
+  '$1',
+  '$gt',
+  '\uffff',
+  '\u200b',
+  '\u{1f600}',
+  'é',
+  '\n',
+  'x'.repeat(256),
 ]

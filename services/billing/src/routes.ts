@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import { describeOperations, problems, sendJson } from '@quintet/chassis/http'
+import { describeOperations, isStorable, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
@@ -47,7 +47,8 @@ export function billingRoutes(app: App, orders: OrderStore): void {
       response: { 200: OrderBody, ...problems(404) },
     }),
     async (request, reply) => {
-      const order = await orders.findByMessage(request.params.message_id)
+      const { message_id: id } = request.params
+      const order = isStorable(id) ? await orders.findByMessage(id) : undefined
       if (order === undefined) throw new AppError('not_found', 'No order has been stored for this message.')
       sendJson(reply, textOf(order))
     },

@@ -88,6 +88,7 @@ test('GET /orders/by-message/{message_id} is the order of that message, or 404',
     [missing.statusCode, missing.json().detail],
     [404, 'No order has been stored for this message.'],
   )
+  assert.equal((await get('/orders/by-message/%00')).statusCode, 404)
 })
 
 test('Orders come by the queue alone: no other method is taken', async (t) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { hostileCursors } from '@quintet/chassis/testing/conformance'
 import { buy, createWorld, startMs, startSeconds } from './world.ts'
 
 const position = (over: object = {}) => ({
@@ -651,8 +652,14 @@ test('A page with an invalid limit or cursor is 400 with every fault', async (t)
     const refused = await get(`${account}/${list}?limit=0&order=asc`)
     assert.equal(refused.statusCode, 400)
     assert.deepEqual(Object.keys(refused.json().errors).sort(), ['limit', 'order'])
-    for (const cursor of ['zzz', 'WyJhIl0', 'W10'])
-      assert.equal((await get(`${account}/${list}?cursor=${cursor}`)).statusCode, 400, cursor)
+    for (const cursor of hostileCursors)
+      assert.equal(
+        (await get(`${account}/${list}?cursor=${encodeURIComponent(cursor)}`)).statusCode,
+        400,
+        cursor,
+      )
+    const past = Buffer.from(`[${Number.MAX_SAFE_INTEGER}]`).toString('base64url')
+    assert.deepEqual((await get(`${account}/${list}?cursor=${past}`)).json(), [])
   }
 })
 

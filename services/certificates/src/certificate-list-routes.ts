@@ -57,7 +57,7 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
     async (request, reply) => {
       const { limit = pageSize, cursor, expiring_before: before } = request.query
       const [notAfter, id] =
-        cursor === undefined ? firstPosition : decodeCursor(cursor, ['number', 'number'], wrongValueCode)
+        cursor === undefined ? firstPosition : decodeCursor(cursor, ['time', 'integer'], wrongValueCode)
       const after = { notAfter: Number(notAfter), id: Number(id) }
       const rows = await certificates.listExpiring({ before: instantOf(before), after, limit })
       const positionOf = ({ not_after, id }: (typeof rows)[number]) => [Number(not_after), id]

@@ -17,11 +17,11 @@ export function createCachedGuidStore({
   /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
-  const { nextVersion, list, idType } = store
+  const { nextVersion, list, idKind } = store
   return {
     nextVersion,
     list,
-    idType,
+    idKind,
 
     /** Returns without a promise where cache or store can. */
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>

@@ -28,7 +28,7 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
       },
     },
     async (request, reply) => {
-      const page = readPage(request.query, guids.idType)
+      const page = readPage(request.query, guids.idKind)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
       if (last) reply.header('link', linkToNextPage(request.url, encodeCursor([last.expire, last.id])))
@@ -39,9 +39,9 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
 
 function readPage(
   { limit, cursor, user, expiring_before: before }: Static<typeof GuidQuery>,
-  idType: 'number' | 'string',
+  idKind: 'integer' | 'guid',
 ): GuidPage {
-  const [expire, id] = cursor === undefined ? [] : decodeCursor(cursor, ['number', idType])
+  const [expire, id] = cursor === undefined ? [] : decodeCursor(cursor, ['time', idKind])
   return {
     limit: limit ?? pageSize,
     ...(user !== undefined && { user }),

@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
-import { jsonType, problems, sendRepresentation } from '@quintet/chassis/http'
+import { isStorable, jsonType, problems, sendRepresentation } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import type { GuidCommand } from '@quintet/contracts'
@@ -21,7 +21,8 @@ export function operationRoutes(app: App, { operations }: { operations: Operatio
       },
     },
     async (request, reply) => {
-      const operation = await operations.find(request.params.id)
+      const { id } = request.params
+      const operation = isStorable(id) ? await operations.find(id) : undefined
       if (operation === undefined) throw new AppError('not_found', 'Operation not found.')
       sendRepresentation(request, reply, `"${operation.status}"`, operationText(operation))
     },

@@ -37,8 +37,8 @@ export type GuidStore = {
   find(guid: string): Entry | undefined | Promise<Entry | undefined>
   /** A page in the order of expiry. */
   list(page: GuidPage): Promise<readonly ListedGuid[]>
-  /** The type of `ListedGuid.id`. */
-  readonly idType: 'number' | 'string'
+  /** The kind of `ListedGuid.id`. */
+  readonly idKind: 'integer' | 'guid'
   /** Inserts a GUID, in place of an expired one where there is one. */
   create(row: Guid, options: WriteOptions): Promise<'created' | 'exists'>
   /** Changes a GUID if it has the given version; `undefined` allows any. Resolves to `undefined` when there is none such. */

@@ -60,7 +60,7 @@ export const GuidQuery = Type.Object(
   {
     ...pageQuery,
     user: Type.Optional(
-      Type.String({ minLength: 1, maxLength: userLengthMax, description: 'Only GUIDs of this user.' }),
+      text('user', { minLength: 1, maxLength: userLengthMax, description: 'Only GUIDs of this user.' }),
     ),
     expiring_before: Type.Optional(
       Type.String({

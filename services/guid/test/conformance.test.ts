@@ -14,7 +14,7 @@ testConformance({
       create: { path: '/guid', body: (n) => ({ user: `user ${n}` }), text: { member: 'user' } },
       change: { method: 'PATCH', body: (n) => ({ user: `changed ${n}` }) },
       delete: {},
-      list: { path: '/guids', idOf: ({ guid }) => String(guid) },
+      list: { path: '/guids', idOf: ({ guid }) => String(guid), texts: ['user'] },
       add: async ({ post }, n) => String((await post('/guid', { user: `user ${n}` })).headers.location),
     },
   },

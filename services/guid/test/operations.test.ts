@@ -67,7 +67,8 @@ test('A command that the rules refuse fails its operation, with the problem of a
 
 test('An operation that does not exist is 404', async (t) => {
   const { get } = await createWorld(t)
-  assert.equal((await get('/operations/nothing')).statusCode, 404)
+  for (const id of ['nothing', '%00', '%EF%BF%BF', "1'--"])
+    assert.equal((await get(`/operations/${id}`)).statusCode, 404, id)
 })
 
 test('The same Idempotency-Key gets the same operation, and the command is applied once', async (t) => {

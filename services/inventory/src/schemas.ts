@@ -36,12 +36,13 @@ export const MovieBody = Type.Object(
   { title: 'Movie' },
 )
 
-const contained = {
+const contained = text('title', {
+  minLength: 0,
   maxLength: 256,
   description: 'Only movies whose title contains this, in capitals or not.',
-}
+})
 export const MovieQuery = Type.Object(
-  { ...pageQuery, title: Type.Optional(Type.String(contained)) },
+  { ...pageQuery, title: Type.Optional(contained) },
   { additionalProperties: false },
 )
 

@@ -16,7 +16,7 @@ testConformance({
       create: { path, body: movie, text: { member: 'title' } },
       change: { method: 'PUT', body: (n) => ({ title: `Changed ${n}` }) },
       delete: {},
-      list: { path, idOf: ({ id }) => String(id) },
+      list: { path, idOf: ({ id }) => String(id), texts: ['title'] },
       async add({ app }, n) {
         const { headers } = await app.inject({ method: 'POST', url: path, payload: movie(n) })
         return String(headers.location)

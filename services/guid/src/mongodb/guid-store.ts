@@ -38,7 +38,7 @@ export function createMongoGuidStore(
       return isPresent(found, now()) ? entryOf(rowOf(found)) : undefined
     },
 
-    idType: 'string',
+    idKind: 'guid',
 
     async list({ user, expiringBefore, after, limit }) {
       const expire = { $gt: now(), ...(expiringBefore !== undefined && { $lt: expiringBefore }) }

@@ -42,7 +42,7 @@ export function createSqlGuidStore({ database, clock }: { database: GuidDatabase
       return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
     },
 
-    idType: 'number',
+    idKind: 'integer',
 
     async list({ user, expiringBefore, after, limit }) {
       let query = database.query.selectFrom('guid').selectAll().where('expire', '>', now())
