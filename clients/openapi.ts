@@ -28,8 +28,14 @@ export async function openInMemory(name: ServiceName): Promise<App> {
   return app
 }
 
+/** The documents as each service publishes them: that of the gateway has all that it forwards. */
+export async function publishedDocuments(): Promise<Map<string, object>> {
+  const documents = await readDocuments()
+  return new Map<string, object>([...documents, ['gateway', mergedDocument(documents)]])
+}
+
 /** The document of the whole system, as the gateway returns it when all services are up. */
-export function mergedDocument(documents: ReadonlyMap<string, ApiDocument>): object {
+function mergedDocument(documents: ReadonlyMap<string, ApiDocument>): object {
   const parts = upstreamNames.flatMap((name) => {
     const document = documents.get(name)
     return document === undefined ? [] : [{ service: { name, ...topology[name] }, document }]

@@ -49,7 +49,7 @@ function operationOf(given: {
 }): Operation {
   const { service, app, document, path, described } = given
   const list: unknown[] = Array.isArray(described.parameters) ? described.parameters : []
-  const parameters = list.map((one) => parameterOf(plain(one)))
+  const parameters = list.map((one) => parameterOf(component(document, plain(one))))
   const content = objectAt(objectAt(described, 'requestBody'), 'content')
   const [media = {}] = Object.values(content).map(plain)
   const bodySchema = resolve(document, objectAt(media, 'schema'))
@@ -86,9 +86,14 @@ function parameterOf({ name, in: place, schema }: Schema): Parameter {
 function resolve(document: Schema, schema: Schema): Schema {
   const { $ref: reference, anyOf } = schema
   if (Array.isArray(anyOf) && schema.type === undefined) return resolve(document, plain(anyOf[0]))
-  if (typeof reference !== 'string') return schema
-  const name = reference.split('/').at(-1) ?? ''
-  return objectAt(objectAt(objectAt(document, 'components'), 'schemas'), name)
+  return typeof reference === 'string' ? component(document, schema) : schema
+}
+
+/** The object itself, or the component that it refers to. */
+function component(document: Schema, value: Schema): Schema {
+  if (typeof value.$ref !== 'string') return value
+  const [, , kind = '', name = ''] = value.$ref.split('/')
+  return objectAt(objectAt(objectAt(document, 'components'), kind), name)
 }
 
 function methodOf(method: string): Operation['method'] {

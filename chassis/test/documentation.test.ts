@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createApp } from '@quintet/chassis/http'
-import type { App, AppOptions } from '@quintet/chassis/http'
+import { createApp, pageQuery, problems } from '@quintet/chassis/http'
+import type { App, AppOptions, Support } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
 
@@ -28,11 +28,12 @@ test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it 
     document.paths['/things'].post.requestBody.content['application/json'].schema.properties.title.maxLength,
     5,
   )
-  const { description, content } = document.paths['/health/ready'].get.responses[503]
-  assert.equal(description, 'Service Unavailable')
-  assert.deepEqual(content, {
-    'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
-  })
+  const shared = document.paths['/health/ready'].get.responses[503].$ref
+  assert.equal(shared, '#/components/responses/ServiceUnavailable')
+  const { headers, content } = document.components.responses.ServiceUnavailable
+  assert.deepEqual(Object.keys(headers), ['X-Request-Id', 'Retry-After'])
+  for (const type of ['application/problem+json', 'application/json'])
+    assert.equal(content[type].schema.$ref, '#/components/schemas/Problem')
   for (const url of ['/docs', '/docs/']) {
     const { statusCode, body, headers } = await app.inject({ url, headers: { accept: 'text/html' } })
     assert.equal(statusCode, 200)
@@ -45,6 +46,31 @@ test('OpenAPI 3.1 is made of the schemas that validate, and the page to read it 
       assert.equal((await app.inject(pathname)).statusCode, 200, pathname)
     }
   }
+})
+
+test('What a route supports decides the header fields and the statuses of its description', async (t) => {
+  const { app } = await world(t)
+  const response = { 201: Type.Object({}), 202: Type.Object({}), ...problems(412) }
+  const supports: Support[] = ['Idempotency-Key', 'respond-async']
+  app.put('/things/:id', { schema: { tags: ['things'], supports, response } }, async () => ({}))
+  app.get('/things', { schema: { tags: ['things'], querystring: Type.Object(pageQuery) } }, async () => [])
+  const { paths } = (await app.inject('/openapi.json')).json()
+  const { parameters, responses } = paths['/things/{id}'].put
+  const names = parameters.map(
+    ({ name, $ref }: { name?: string; $ref?: string }) => name ?? $ref?.split('/').at(-1),
+  )
+  assert.deepEqual(names, ['id', 'IfMatch', 'IfNoneMatch', 'IdempotencyKey', 'PreferRespondAsync'])
+  const headersOf = (status: number) => Object.keys(responses[status].headers).sort()
+  assert.deepEqual(headersOf(201), ['ETag', 'Idempotency-Replayed', 'Location', 'X-Request-Id'])
+  assert.deepEqual(headersOf(202), [
+    'Idempotency-Replayed',
+    'Location',
+    'Preference-Applied',
+    'Retry-After',
+    'X-Request-Id',
+  ])
+  assert.equal(responses[409].$ref, '#/components/responses/Conflict')
+  assert.deepEqual(Object.keys(paths['/things'].get.responses[200].headers), ['X-Request-Id', 'Link'])
 })
 
 test('Files of the documentation are conditional, and one that is missing is 404', async (t) => {

@@ -4,8 +4,8 @@ import { fastify } from 'fastify'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { AppOptions } from './app-options.ts'
 import { bodyBytesMax as defaultBodyBytesMax, bodyLimitNote } from './body-limit.ts'
+import { completeDocument } from './complete-document.ts'
 import { nameSchemas } from './named-schemas.ts'
-import { problems } from './problem.ts'
 import { ownCompilers } from './validation.ts'
 
 /**
@@ -29,7 +29,10 @@ export async function createDocumentation(
       info: { title, description, version: '0.1.0', license: { name: 'MIT', identifier: 'MIT' } },
     },
     hideUntagged: true,
-    transformObject: (made) => nameSchemas('openapiObject' in made ? made.openapiObject : made.swaggerObject),
+    transformObject: (made) => {
+      const named = nameSchemas('openapiObject' in made ? made.openapiObject : made.swaggerObject)
+      return completeDocument(named, routes, description)
+    },
   })
   for (const { method, url, schema = {}, bodyLimit = bodyBytesMax } of routes)
     app.route({ method, url, schema: withBodyLimit(schema, bodyLimit), handler: unreachable })
@@ -42,7 +45,7 @@ export async function createDocumentation(
 function withBodyLimit(schema: FastifySchema, bytesMax: number): FastifySchema {
   if (schema.body === undefined) return schema
   const description = [schema.description, bodyLimitNote(bytesMax)].filter(Boolean).join(' ')
-  return { ...schema, description, response: { ...problems(413), ...Object(schema.response) } }
+  return { ...schema, description }
 }
 
 function unreachable(): never {

@@ -7,7 +7,7 @@ type JsonObject = { [name: string]: unknown }
  * Moves every schema with a title to the components of an OpenAPI document, under that name, which generators of clients take
  * for their types; and describes responses that have no description by what their status means.
  */
-export function nameSchemas(document: object): object {
+export function nameSchemas(document: object): JsonObject {
   const { paths, components, ...rest }: JsonObject = { ...document }
   const schemas: JsonObject = {}
   const moved = move(paths, schemas)
@@ -18,10 +18,9 @@ export function nameSchemas(document: object): object {
 function move(value: unknown, schemas: JsonObject): unknown {
   if (Array.isArray(value)) return value.map((member) => move(member, schemas))
   if (!isObject(value)) return value
-  const members = Object.entries(value).map(([name, member]) => [
-    name,
-    notSchemas.has(name) ? member : move(describe(name, member), schemas),
-  ])
+  const members = Object.entries(value)
+    .filter(([name]) => name !== 'x-errors') // The sentences of errors, which are of no use to a client.
+    .map(([name, member]) => [name, notSchemas.has(name) ? member : move(describe(name, member), schemas)])
   const moved: JsonObject = Object.fromEntries(members)
   if (typeof moved.title !== 'string') return moved
   // Its examples stay: the framework has copied those of whole bodies to the media type already.

@@ -1,5 +1,15 @@
 import type { FastifySchema } from 'fastify'
 
+/** What a request may ask for by a header field, besides conditions, which every operation with a 412 evaluates. */
+export type Support = 'Idempotency-Key' | 'respond-async' | 'handling=strict'
+
+declare module 'fastify' {
+  interface FastifySchema {
+    /** For the OpenAPI description: adds the header fields and the statuses that belong to it. */
+    supports?: readonly Support[]
+  }
+}
+
 /**
  * Describes the operations of one tag for OpenAPI: each by its id, a summary, and the schemas of what it takes and sends, which
  * validate its requests too.

@@ -1,6 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import type { TSchema } from 'typebox'
 import { AppError, errorCodes } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import type { AppOptions } from './app-options.ts'
@@ -10,21 +9,29 @@ import { problemType } from './negotiation.ts'
 // An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
 const { STATUS_CODES } = process.getBuiltinModule('node:http')
 
+const alias = Type.Optional(
+  Type.String({ description: 'The same as `detail`, for clients of older interfaces.' }),
+)
+const detailAliases = { error: alias, description: alias, message: alias }
+
 /** A problem document as RFC 9457 defines it; `errors` has what is wrong by field name. */
 const Problem = Type.Object(
   {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    detail: Type.String(),
+    type: Type.String({ description: 'A URN for the kind of problem.' }),
+    title: Type.String({ description: 'The kind of problem in words.' }),
+    status: Type.Integer({ description: 'The status of the response.' }),
+    detail: Type.String({ description: 'What is wrong in this case.' }),
     instance: Type.String({ description: 'The id of the request, under which the log has more.' }),
-    errors: Type.Optional(Type.Record(Type.String(), Type.String())),
+    errors: Type.Optional(
+      Type.Record(Type.String(), Type.String(), { description: 'What is wrong, by field.' }),
+    ),
+    ...detailAliases,
   },
   { title: 'Problem', description: 'A problem document (RFC 9457).' },
 )
 
 /** The error responses of a route for its OpenAPI description. */
-export function problems(...statuses: readonly number[]): Record<number, TSchema> {
+export function problems(...statuses: readonly number[]) {
   return Object.fromEntries(
     statuses.map((status) => [
       status,

@@ -1,7 +1,7 @@
 import type { FastifySchema } from 'fastify'
 import type { Entry } from '../cache/index.ts'
 import type { AppError } from '../errors/index.ts'
-import { etagOf, sendRepresentation } from '../http/index.ts'
+import { etagOf, problems, sendRepresentation } from '../http/index.ts'
 import type { App, FastifyReply, FastifyRequest, FastResponse } from '../http/index.ts'
 
 /** A GET by id, for the fast path and for the framework's route. */
@@ -39,7 +39,8 @@ export function getById<Key, Found>(app: App, resource: Resource<Key, Found>): v
     },
   })
 
-  app.get<{ Params: Record<string, string> }>(url, { schema }, async (request, reply) => {
+  const described = { ...schema, response: { ...Object(schema.response), ...problems(412) } }
+  app.get<{ Params: Record<string, string> }>(url, { schema: described }, async (request, reply) => {
     const id = request.params[parameter] ?? ''
     const key = parse(id)
     const found = key === undefined ? undefined : await find(key)

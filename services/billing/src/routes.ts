@@ -14,6 +14,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
   app.get(
     '/orders',
     operation('listOrders', 'List orders, in the order in which they were stored', {
+      description: 'All orders, or those of one user, page by page.',
       querystring: OrderQuery,
       response: { 200: Type.Array(OrderBody), ...problems(400) },
     }),
@@ -29,6 +30,7 @@ export function billingRoutes(app: App, orders: OrderStore): void {
   app.get(
     '/orders/:id',
     operation('getOrder', 'Get an order', {
+      description: 'An order as it was posted, with the id under which it is stored.',
       params: OrderPath,
       response: { 200: OrderBody, ...problems(404) },
     }),

@@ -3,15 +3,17 @@ import { etagOf, problems } from '@quintet/chassis/http'
 import type { App, FastResponse, Idempotency } from '@quintet/chassis/http'
 import { createOnce, getById, readId } from '@quintet/chassis/resource'
 import { readNewAccount } from './bodies.ts'
+import { AccountEnvelope, NewAccountForm } from './form-schemas.ts'
 import type { Account } from './order.ts'
 import { accountNotFound } from './order-processor.ts'
 import type { AccountStore } from './port.ts'
 import { accountBody } from './representations.ts'
-import { bothFormats, consumes, formatsNote } from './request-formats.ts'
+import { bodyOf, bothFormats, errors, formatsNote, success } from './request-formats.ts'
 import { responseFormatOf } from './response-format.ts'
 import { AccountBody, AccountPath, NewAccount } from './schemas.ts'
 
 const tags = ['brokerage']
+const location = { type: 'string', format: 'uri-reference', description: 'The path of the account.' }
 /** An account has a single member, so nothing near the limit of orders is one. */
 const accountBodyBytesMax = 4 * 1024
 
@@ -25,12 +27,15 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
       bodyLimit: accountBodyBytesMax,
       schema: {
         tags,
-        consumes,
         operationId: 'openAccount',
         summary: 'Open an account',
-        description: formatsNote,
-        body: NewAccount,
-        response: { 200: AccountBody, ...problems(400, 409, 415, 422, 503) },
+        description: `Opens an account with this cash. ${formatsNote}`,
+        supports: ['Idempotency-Key'],
+        body: bodyOf(NewAccount, NewAccountForm),
+        response: {
+          200: { ...success('The account', AccountBody, AccountEnvelope), headers: { Location: location } },
+          ...errors(400, 406, 409, 413, 415, 422),
+        },
       },
     },
     (request, reply) => {
@@ -48,6 +53,8 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
       tags,
       operationId: 'getAccount',
       summary: 'Get the cash and the positions of an account',
+      description:
+        'The representation has the exact cash, and the positions in the order in which they were opened.',
       params: AccountPath,
       response: { 200: AccountBody, ...problems(404) },
     },

@@ -8,12 +8,13 @@ import { accountIdOf } from './account-path.ts'
 import { readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { isForm } from './form.ts'
+import { NewOrderForm, OutcomeEnvelope } from './form-schemas.ts'
 import type { OrderClock } from './order.ts'
 import { accountNotFound } from './order-processor.ts'
 import type { OrderProcessor } from './order-processor.ts'
 import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
 import { ledgerEntryBody, orderBody } from './representations.ts'
-import { bothFormats, consumes, formatsNote } from './request-formats.ts'
+import { bodyOf, bothFormats, errors, formatsNote, formRefusals, success } from './request-formats.ts'
 import { responseFormatOf } from './response-format.ts'
 import { AccountPath, LedgerEntryBody, NewOrders, OrderBody, OutcomesBody, PageQuery } from './schemas.ts'
 
@@ -39,15 +40,19 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       ...bothFormats,
       schema: {
         tags,
-        consumes,
         operationId: 'placeOrders',
         summary: 'Place an order, or a batch of orders',
+        supports: ['Idempotency-Key', 'handling=strict'],
         description:
           'With `Prefer: handling=strict` a refused order is a problem, 409 for a duplicate and else 422. ' +
           formatsNote,
         params: AccountPath,
-        body: NewOrders,
-        response: { 200: OutcomesBody, ...problems(400, 404, 409, 413, 415, 422, 503) },
+        body: bodyOf(NewOrders, NewOrderForm),
+        response: {
+          200: success('The outcome of each order', OutcomesBody, OutcomeEnvelope),
+          ...errors(400, 404, 406, 409, 413, 415, 422),
+          ...formRefusals,
+        },
       },
     },
     (request, reply) => {
@@ -71,6 +76,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         tags,
         operationId: 'listAccountOrders',
         summary: 'List the orders of an account, accepted and refused, oldest first',
+        description: 'Refused orders have the rules that they break, and a sentence for each field.',
         params: AccountPath,
         querystring: PageQuery,
         response: { 200: Type.Array(OrderBody), ...problems(400, 404) },
@@ -90,6 +96,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         tags,
         operationId: 'listLedger',
         summary: 'List every change of the cash and the shares of an account, oldest first',
+        description: 'The cash is the sum of the amounts, and each position the sum of its shares.',
         params: AccountPath,
         querystring: PageQuery,
         response: { 200: Type.Array(LedgerEntryBody), ...problems(400, 404) },

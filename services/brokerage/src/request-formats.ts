@@ -1,11 +1,48 @@
 import { AppError } from '@quintet/chassis/errors'
-import { sendResponse, toAppError } from '@quintet/chassis/http'
+import { problems, sendResponse, toAppError } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
+import { Type } from 'typebox'
+import type { TSchema } from 'typebox'
 import { formType, parseForm } from './form.ts'
 import { responseFormatOf } from './response-format.ts'
+import { Envelope, OutcomeEnvelope } from './form-schemas.ts'
 
-/** The media types that a body may have. */
-export const consumes = ['application/json', formType]
+/** A body in either format, for the description of a route; `bodies.ts` validates it. */
+export function bodyOf(json: TSchema, form: TSchema) {
+  return { content: { 'application/json': { schema: json }, [formType]: { schema: form } } }
+}
+
+/** The successful response in either format. */
+export function success(description: string, json: TSchema, envelope: TSchema) {
+  return { description, content: { 'application/json': { schema: Type.Union([json, envelope]) } } }
+}
+
+/** Errors, which are problem documents, or envelopes for forms. */
+export function errors(...statuses: readonly number[]) {
+  const refusals = problems(...statuses)
+  return Object.fromEntries(
+    Object.entries(refusals).map(([status, { description, content }]) => [
+      status,
+      {
+        description,
+        content: {
+          ...content,
+          'application/json': { schema: Type.Union([content['application/problem+json'].schema, Envelope]) },
+        },
+      },
+    ]),
+  )
+}
+
+/** The refusals that forms alone get a status for. */
+export const formRefusals = {
+  403: refusal('Form: the market is closed, or the account has too little cash or too few shares.'),
+  425: refusal('Form: the order duplicates one of the last 300 seconds.'),
+}
+
+function refusal(description: string) {
+  return { description, content: { 'application/json': { schema: OutcomeEnvelope } } }
+}
 
 /** Said of each route that takes both. */
 export const formatsNote =
@@ -18,7 +55,7 @@ export function acceptFormats(app: App): void {
     parseForm(body),
   )
   app.addContentTypeParser('*', async () => {
-    throw new AppError('unsupported_media_type', `Send the body as ${consumes.join(' or ')}.`)
+    throw new AppError('unsupported_media_type', `Send the body as application/json or ${formType}.`)
   })
 }
 

@@ -27,6 +27,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
         tags,
         operationId: 'getMarket',
         summary: 'Get whether the market is open, and its next opening and closing',
+        description: 'By the clock of the server, and the market hours that are configured.',
         response: { 200: MarketBody },
       },
     },
@@ -35,7 +36,15 @@ export function brokerageRoutes(app: App, parts: Parts): void {
 
   app.get(
     '/hello',
-    { schema: { tags, operationId: 'hello', summary: 'Get a greeting', response: { 200: Greeting } } },
+    {
+      schema: {
+        tags,
+        operationId: 'hello',
+        summary: 'Get a greeting',
+        description: 'A sentence, for those who want to see whether the brokerage responds.',
+        response: { 200: Greeting },
+      },
+    },
     async (_request, reply) => sendJson(reply, JSON.stringify({ message: greeting })),
   )
 }

@@ -58,6 +58,7 @@ export const NewOrder = Type.Object(
 
 export const NewOrders = Type.Union([NewOrder, Type.Array(NewOrder, { maxItems: ordersPerBatchMax })], {
   description: 'An order; or, as JSON, a batch of orders, which are applied one by one in sequence.',
+  examples: Reflect.get(NewOrder, 'examples'),
 })
 
 export const AccountPath = Type.Object({
@@ -83,7 +84,7 @@ const issuers = Type.Array(
   { description: 'In the order in which the positions were opened.' },
 )
 
-const rules = Type.Union(
+export const rules = Type.Union(
   [
     Type.Literal('INVALID_OPERATION'),
     Type.Literal('CLOSED_MARKET'),

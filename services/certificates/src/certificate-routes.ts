@@ -35,8 +35,10 @@ export function certificateRoutes(app: App, parts: Parts): void {
         tags,
         operationId: 'getCertificate',
         summary: 'Get a certificate, with its X.509 fields if it has any',
+        description:
+          '`x509` is present if the body is an X.509 certificate. The private key is never returned.',
         params: CertificatePath,
-        response: { 200: CertificateBody, ...problems(404) },
+        response: { 200: CertificateBody, ...problems(404, 412) },
       },
     },
     async (request, reply) => {
@@ -54,8 +56,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
           tags,
           operationId,
           summary: 'Activate or deactivate a certificate',
-          description:
-            'With `notify` the receiver of notifications is notified, later if it is down. Supports If-Match.',
+          description: 'With `notify` the receiver of notifications is notified, later if it is down.',
           params: CertificatePath,
           body: ActiveChange,
           response: { 202: ActiveBody, ...problems(400, 404, 412, 422, 503) },
@@ -79,7 +80,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
         tags,
         operationId: 'deleteCertificate',
         summary: 'Delete a certificate and its private key',
-        description: 'Supports If-Match.',
+        description: 'Deletes the certificate, with its private key and its notifications.',
         params: CertificatePath,
         response: { 204: Type.Null({ description: 'Deleted' }), ...problems(404, 412) },
       },
@@ -105,6 +106,7 @@ function addingRoute(app: App, { certificates, idempotency, envelopes, policy }:
         tags,
         operationId: 'addCertificate',
         summary: 'Add a certificate with its private key',
+        supports: ['Idempotency-Key'],
         description:
           'The private key is stored encrypted and never returned. If the body is X.509, the key must belong to it.',
         params: UserPath,

@@ -15,6 +15,8 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
         tags: ['certificates'],
         operationId: 'listNotifications',
         summary: 'List the notifications of a certificate with their delivery attempts, oldest first',
+        description:
+          'What was or will be sent to the receiver of notifications, and each attempt to deliver it.',
         params: CertificatePath,
         querystring: PageQuery,
         response: { 200: Type.Array(NotificationBody), ...problems(404, 422) },

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@quintet/chassis/clock'
+import { problemResponseOf, sharedResponses, usedComponents } from '@quintet/chassis/http'
 import type { Destination, Service } from './topology.ts'
 
 /** The first request for a document loads what makes it, which takes long on a busy machine. */
@@ -50,6 +51,7 @@ export function mergeDocuments(
   parts: readonly { readonly service: Service; readonly document: JsonObject | undefined }[],
 ): object {
   const merged: JsonObject = structuredClone({ ...own })
+  Object.assign(memberOf(memberOf(merged, 'components'), 'responses'), sharedResponses)
   const unavailable: string[] = []
   for (const { service, document } of parts) {
     if (document === undefined) unavailable.push(service.name)
@@ -59,13 +61,18 @@ export function mergeDocuments(
     const info = memberOf(merged, 'info')
     info.description = `${info.description}\n\nNot available at the moment: ${unavailable.join(', ')}.`
   }
+  merged.components = usedComponents(merged.paths, memberOf(merged, 'components'))
   return merged
 }
+
+/** The statuses that the gateway itself sends for any request that it forwards. */
+const statusesOfGateway = [431, 502, 503, 504]
 
 function addDocument(merged: JsonObject, document: JsonObject, service: Service): void {
   const references = addComponents(memberOf(merged, 'components'), document, service.name)
   const paths = memberOf(merged, 'paths')
   const operationIds = new Set(operationsOf(paths).map(({ operationId }) => operationId))
+  addTag(merged, service.name, memberOf(document, 'info').description)
   for (const [path, item] of Object.entries(memberOf(document, 'paths'))) {
     const publicPath = publicPathOf(path, service)
     if (publicPath === undefined || !isObject(item)) continue
@@ -95,8 +102,16 @@ function addComponents(merged: JsonObject, document: JsonObject, service: string
   return references
 }
 
+/** A service is one tag, described as in its own document. */
+function addTag(merged: JsonObject, name: string, description: unknown): void {
+  const others = Array.isArray(merged.tags) ? merged.tags.filter((tag) => Object(tag).name !== name) : []
+  merged.tags = [...others, { name, ...(typeof description === 'string' && { description }) }]
+}
+
 function adoptOperation(operation: JsonObject, operationIds: Set<unknown>, service: string): void {
   operation.tags = [service]
+  const responses = memberOf(operation, 'responses')
+  for (const status of statusesOfGateway) responses[status] ??= problemResponseOf(status)
   if (operation.operationId === undefined) return
   if (operationIds.has(operation.operationId)) operation.operationId = `${service}_${operation.operationId}`
   operationIds.add(operation.operationId)

@@ -3,7 +3,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendResponse } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
-import type { App, FastifyRequest } from '@quintet/chassis/http'
+import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
@@ -33,9 +33,10 @@ const description = {
   tags: ['billing'],
   operationId: 'postOrder',
   summary: 'Post an order',
+  supports: ['Idempotency-Key', 'respond-async'] satisfies Support[],
   description:
     'Responds once the message is durable in the queue, whether or not billing runs; billing stores it as exactly one order. ' +
-    'Supports Idempotency-Key; with `Prefer: respond-async` the response is 202 with the location of the order.',
+    'With `Prefer: respond-async` the response is 202 with the location of the order.',
   body: NewOrder,
   response: { 200: Posted, 202: Posted, ...problems(400, 413, 415, 422, 503) },
 }

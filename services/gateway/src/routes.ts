@@ -72,6 +72,7 @@ export function healthRoute(app: App, destinations: readonly Destination[]): voi
     tags: ['operation'],
     operationId: 'getHealth',
     summary: 'The state of each service',
+    description: 'The status is 200 in any case; `degraded` says that at least one service is down.',
     response: { 200: Health },
   }
   app.get('/health', { schema }, () => checkHealth(destinations))

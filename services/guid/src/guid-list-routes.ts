@@ -23,6 +23,8 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
         tags: ['guid'],
         operationId: 'listGuids',
         summary: 'List GUIDs in the order of their expiry',
+        description:
+          'All GUIDs that have not expired, or those of one user, or those that expire before a time; page by page.',
         querystring: GuidQuery,
         response: { 200: Type.Array(GuidBody), ...problems(400) },
       },

@@ -16,8 +16,10 @@ export function operationRoutes(app: App, { operations }: { operations: Operatio
         tags: ['guid'],
         operationId: 'getOperation',
         summary: 'Get an operation that was accepted with 202',
+        description:
+          '`Location` of a 202 response leads here. `result` or `problem` is present once the operation has succeeded or failed.',
         params: OperationPath,
-        response: { 200: OperationBody, ...problems(404) },
+        response: { 200: OperationBody, ...problems(404, 412) },
       },
     },
     async (request, reply) => {

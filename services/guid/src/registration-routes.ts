@@ -38,6 +38,9 @@ export function registrationRoutes(
         tags,
         operationId: 'registerGeneratedGuid',
         summary: 'Register a generated GUID',
+        description:
+          'Registers a random GUID; its path is in `Location`. With `Prefer: respond-async` it is registered later, and the response is 202.',
+        supports: ['Idempotency-Key', 'respond-async'],
         body: NewGuid,
         response,
       },
@@ -53,6 +56,9 @@ export function registrationRoutes(
         tags,
         operationId: 'registerGuid',
         summary: 'Register this GUID',
+        description:
+          'Registers the GUID of the path, unless it is live; one that has expired may be registered again. With `Prefer: respond-async` the response is 202.',
+        supports: ['Idempotency-Key', 'respond-async'],
         params: GuidPath,
         body: GivenGuid,
         response,

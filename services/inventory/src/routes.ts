@@ -35,6 +35,7 @@ export function movieRoutes(
       'listMovies',
       'List movies in the order of their ids, all or those whose title contains a text',
       {
+        description: 'The search ignores case, in any script, and has no wildcards.',
         querystring: MovieQuery,
         response: { 200: Type.Array(MovieBody), ...problems(400) },
       },
@@ -51,6 +52,8 @@ export function movieRoutes(
   app.post(
     path,
     operation('addMovie', 'Add a movie', {
+      description: 'Adds a movie, whose id is the next number; its path is in `Location`.',
+      supports: ['Idempotency-Key'],
       body: NewMovie,
       response: { 201: MovieBody, ...problems(400, 409, 422, 503) },
     }),
@@ -64,7 +67,10 @@ export function movieRoutes(
 
   app.delete(
     path,
-    operation('deleteAllMovies', 'Delete all movies', { response: { 200: AllDeleted, ...problems(503) } }),
+    operation('deleteAllMovies', 'Delete all movies', {
+      description: 'Deletes the movies that exist when the request begins, and returns their number.',
+      response: { 200: AllDeleted, ...problems(503) },
+    }),
     async (_request, reply) =>
       sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() })),
   )
@@ -72,6 +78,7 @@ export function movieRoutes(
   getById(app, {
     url: `${path}/:id`,
     ...operation('getMovie', 'Get a movie', {
+      description: 'A text that is no id names no movie, which is 404.',
       params: MoviePath,
       response: { 200: MovieBody, ...problems(404) },
     }),
@@ -84,7 +91,7 @@ export function movieRoutes(
   app.put(
     `${path}/:id`,
     operation('changeMovie', 'Change the title or the description of a movie', {
-      description: 'Supports If-Match.',
+      description: 'Changes the members that are given, and returns the whole movie.',
       params: MoviePath,
       body: MoviePatch,
       response: { 200: MovieBody, ...problems(400, 404, 412) },
@@ -102,7 +109,7 @@ export function movieRoutes(
   app.delete(
     `${path}/:id`,
     operation('deleteMovie', 'Delete a movie', {
-      description: 'Supports If-Match.',
+      description: 'Deletes one movie; its id is never used again.',
       params: MoviePath,
       response: { 200: Deleted, ...problems(404, 412) },
     }),
