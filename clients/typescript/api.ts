@@ -229,8 +229,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Get the order that was made of a message
-         * @description 404 as long as the message waits, and for an unknown message.
+         * Get what became of a message
+         * @description The status is `pending` while the message waits, `stored` once it is an order, and `failed` when it has become a dead letter. 404 for a message that was never accepted.
          */
         get: operations["getOrderOfMessage"];
         put?: never;
@@ -925,6 +925,13 @@ export interface components {
             timestamp: number;
             total_shares: number;
         };
+        /** OrderStatus */
+        OrderStatus: {
+            order?: components["schemas"]["BillingOrder"];
+            /** @description Why the message has become a dead letter, as a problem document. */
+            problem?: Record<string, never>;
+            status: "pending" | "stored" | "failed";
+        };
         /** Outcome */
         Outcome: {
             /** @description All rules that the order breaks; empty when it was applied. */
@@ -972,7 +979,7 @@ export interface components {
         Posted: {
             /** @enum {string} */
             message: "Message posted";
-            /** @description The order is at /api/orders/by-message/{message_id}. */
+            /** @description What became of it is at /api/orders/by-message/{message_id}. */
             message_id: string;
         };
         /**
@@ -1303,6 +1310,7 @@ export type NewUser = components['schemas']['NewUser'];
 export type Notification = components['schemas']['Notification'];
 export type Operation = components['schemas']['Operation'];
 export type Order = components['schemas']['Order'];
+export type OrderStatus = components['schemas']['OrderStatus'];
 export type Outcome = components['schemas']['Outcome'];
 export type OutcomeEnvelope = components['schemas']['OutcomeEnvelope'];
 export type Position = components['schemas']['Position'];
@@ -2224,15 +2232,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /**
-                     * @example {
-                     *       "id": 1,
-                     *       "user_id": "3",
-                     *       "number_of_items": "5",
-                     *       "total_amount": "180"
-                     *     }
-                     */
-                    "application/json": components["schemas"]["BillingOrder"];
+                    "application/json": components["schemas"]["OrderStatus"];
                 };
             };
             400: components["responses"]["BadRequest"];

@@ -19,7 +19,7 @@ test('Orders are stored at once while billing runs; after kill -9 posting goes o
   const second = await run(t, billingMain, environment).address('billing')
   assert.deepEqual(amountsOf(await arrived(second, 7)), [1, 2, 3, 4, 5, 6, 7])
   const byMessage = await call('GET', `${second}/orders/by-message/${ids[0]}`)
-  assert.deepEqual(Object(byMessage?.body).total_amount, '4')
+  assert.deepEqual(Object(byMessage?.body).order?.total_amount, '4')
 })
 
 for (const round of [1, 2, 3])
@@ -43,7 +43,7 @@ for (const round of [1, 2, 3])
     )
     for (const [id, amount] of [...posted].slice(0, 50)) {
       const found = await call('GET', `${last}/orders/by-message/${id}`)
-      assert.equal(Object(found?.body).total_amount, String(amount))
+      assert.equal(Object(found?.body).order?.total_amount, String(amount))
     }
   })
 

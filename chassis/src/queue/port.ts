@@ -110,6 +110,8 @@ export type QueueAdmin = {
   queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
   /** A page of the messages of a queue, oldest first. */
   list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
+  /** The message of this id, also while it is handled; absent where the broker cannot look for one. */
+  find?(queue: string, id: string): Promise<StoredMessage | undefined>
   /** Moves dead letters to the end of their queue, as new messages; resolves to their number. */
   replay(deadQueue: string, id: string | 'all'): Promise<number>
   /** Removes dead letters permanently; resolves to their number. */

@@ -8,6 +8,7 @@ import { billingQueue } from '@quintet/contracts'
 import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { BillingConfig } from './config.ts'
 import { createOrderHandler } from './consumer.ts'
+import { createOrderStatus } from './order-status.ts'
 import { createOrderStore } from './order-store.ts'
 import type { OrderTables } from './order-store.ts'
 import { billingRoutes } from './routes.ts'
@@ -41,9 +42,14 @@ export async function createBillingApp(
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, billingQueue)
-  billingRoutes(app, orders)
+  billingRoutes(app, { orders, statusOf: createOrderStatus({ orders, queue }) })
   const stopping = new AbortController()
-  const handler = createOrderHandler({ orders, logger, stopping: stopping.signal })
+  const handler = createOrderHandler({
+    orders,
+    logger,
+    attemptsMax: consuming.attemptsMax,
+    stopping: stopping.signal,
+  })
   opened.defer(queue.consumeBatches(billingQueue, handler, consuming).stop)
   opened.defer(() => stopping.abort())
   closeWithApp(app, opened)

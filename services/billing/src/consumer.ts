@@ -6,11 +6,13 @@ import { PoisonMessage } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { BillingMessage } from '@quintet/contracts'
+import { notStored } from './order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
 const retryAfterMs = 500
 /** Any program may set these headers, to up to 128 KiB. */
 const loggedHeaderMax = 128
+const detailLengthMax = 500
 
 /**
  * Makes one order of each message, however often it is delivered. The messages of a batch are units of their own that share a
@@ -20,10 +22,12 @@ const loggedHeaderMax = 128
 export function createOrderHandler({
   orders,
   logger,
+  attemptsMax,
   stopping,
 }: {
-  orders: Pick<OrderStore, 'store' | 'findByMessage'>
+  orders: Pick<OrderStore, 'store' | 'findByMessage' | 'fail'>
   logger: Logger
+  attemptsMax: number
   stopping: AbortSignal
 }): BatchHandler {
   async function handle({ id, body }: Delivery): Promise<void> {
@@ -53,11 +57,23 @@ export function createOrderHandler({
     logger.warn({ err, messageId: id, attempt, ...trace }, 'no order could be made of a message')
   }
 
+  /** Recorded before the message becomes a dead letter. If that fails too, clients read that the message waits. */
+  async function recordFailure({ id, attempt }: Delivery, error: unknown): Promise<void> {
+    const isPoison = error instanceof PoisonMessage
+    if (!isPoison && (attempt < attemptsMax || stopping.aborted)) return
+    const detail = isPoison ? error.message.slice(0, detailLengthMax) : notStored
+    const failure = { message_id: id, code: isPoison ? 'invalid' : 'internal', detail }
+    await orders
+      .fail(failure)
+      .catch((err: unknown) => logger.warn({ err, messageId: id }, 'a failure could not be recorded'))
+  }
+
   return async (deliveries) => {
     const failures = new Map<Delivery, unknown>()
-    const fail = (delivery: Delivery) => (error: unknown) => {
+    const fail = (delivery: Delivery) => async (error: unknown) => {
       failures.set(delivery, error)
       logFailure(delivery, error)
+      await recordFailure(delivery, error)
     }
     await Promise.all(deliveries.map((delivery) => handle(delivery).catch(fail(delivery))))
     return failures

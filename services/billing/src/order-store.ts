@@ -3,11 +3,15 @@ import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { BillingMessage } from '@quintet/contracts'
 import type { Generated, Kysely, Selectable } from 'kysely'
 
-/** `inbox` has every message that an order was made of, as long as the order. */
+/** `inbox` has every message that an order was made of, as long as the order; `failure` those that became dead letters. */
 export type OrderTables = {
   orders: { id: Generated<number>; user_id: string; number_of_items: number; total_amount: string }
   inbox: { message_id: string; order_id: number }
+  failure: Failure
 }
+
+/** Why no order was made of a message, in words for clients. */
+export type Failure = { message_id: string; code: string; detail: string }
 
 export type Order = Selectable<OrderTables['orders']>
 
@@ -32,6 +36,16 @@ export function createOrderStore(database: Database<OrderTables>) {
 
     async findByMessage(messageId: string): Promise<Order | undefined> {
       const [row] = await database.read(statements.findByMessage({ message_id: messageId }))
+      return row
+    },
+
+    /** Records that a message becomes a dead letter. */
+    async fail(failure: Failure): Promise<void> {
+      await database.commit([statements.fail(failure)])
+    },
+
+    async findFailure(messageId: string): Promise<Failure | undefined> {
+      const [row] = await database.read(statements.findFailure({ message_id: messageId }))
       return row
     },
 
@@ -68,6 +82,19 @@ function prepareStatements(db: Kysely<OrderTables>) {
       orders.where('id', '=', ({ selectFrom }) =>
         selectFrom('inbox').select('order_id').where('message_id', '=', p.message_id),
       ),
+    ),
+    fail: prepareQuery((p: Placeholders<Failure>) =>
+      db
+        .insertInto('failure')
+        .values({ message_id: p.message_id, code: p.code, detail: p.detail })
+        .onConflict((conflict) =>
+          conflict
+            .column('message_id')
+            .doUpdateSet((row) => ({ code: row.ref('excluded.code'), detail: row.ref('excluded.detail') })),
+        ),
+    ),
+    findFailure: prepareQuery((p: Placeholders<{ message_id: string }>) =>
+      db.selectFrom('failure').selectAll().where('message_id', '=', p.message_id),
     ),
     list: prepareQuery((p: Placeholders<Page>) => page(p)),
     listOf: prepareQuery((p: Placeholders<Page & { user_id: string }>) =>

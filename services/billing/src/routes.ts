@@ -1,16 +1,22 @@
 import { AppError } from '@quintet/chassis/errors'
-import { describeOperations, isStorable, problems, sendJson } from '@quintet/chassis/http'
+import { describeOperations, isStorable, problemDocument, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
+import type { createOrderStatus, OrderStatus } from './order-status.ts'
 import type { Order, OrderStore } from './order-store.ts'
-import { MessagePath, OrderBody, OrderPath, OrderQuery } from './schemas.ts'
+import { MessagePath, OrderBody, OrderPath, OrderQuery, OrderStatusBody } from './schemas.ts'
 
 const operation = describeOperations('billing')
 const notFound = () => new AppError('not_found', 'Order not found.')
 
+type Parts = {
+  readonly orders: OrderStore
+  readonly statusOf: ReturnType<typeof createOrderStatus>
+}
+
 /** The HTTP interface of billing, which is read-only: orders come by the queue. */
-export function billingRoutes(app: App, orders: OrderStore): void {
+export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
   app.get(
     '/orders',
     operation('listOrders', 'List orders, in the order in which they were stored', {
@@ -43,18 +49,26 @@ export function billingRoutes(app: App, orders: OrderStore): void {
 
   app.get(
     '/orders/by-message/:message_id',
-    operation('getOrderOfMessage', 'Get the order that was made of a message', {
-      description: '404 as long as the message waits, and for an unknown message.',
+    operation('getOrderOfMessage', 'Get what became of a message', {
+      description:
+        'The status is `pending` while the message waits, `stored` once it is an order, and `failed` when it has become a dead letter. ' +
+        '404 for a message that was never accepted.',
       params: MessagePath,
-      response: { 200: OrderBody, ...problems(404) },
+      response: { 200: OrderStatusBody, ...problems(404) },
     }),
     async (request, reply) => {
       const { message_id: id } = request.params
-      const order = isStorable(id) ? await orders.findByMessage(id) : undefined
-      if (order === undefined) throw new AppError('not_found', 'No order has been stored for this message.')
-      sendJson(reply, textOf(order))
+      const status = isStorable(id) ? await statusOf(id) : undefined
+      if (status === undefined) throw new AppError('not_found', 'No message of this id was accepted.')
+      sendJson(reply, statusText(status, request.id))
     },
   )
+}
+
+function statusText(status: OrderStatus, requestId: string): string {
+  if (status.status === 'stored') return `{"status":"stored","order":${textOf(status.order)}}`
+  if (status.status === 'pending') return '{"status":"pending"}'
+  return JSON.stringify({ status: 'failed', problem: problemDocument(status.error, requestId, 'message') })
 }
 
 /** An order in the notation of its message. */

@@ -7,6 +7,17 @@ export const OrderBody = Type.Object(
   { title: 'BillingOrder', examples: [{ id: 1, user_id: '3', number_of_items: '5', total_amount: '180' }] },
 )
 
+export const OrderStatusBody = Type.Object(
+  {
+    status: Type.Union([Type.Literal('pending'), Type.Literal('stored'), Type.Literal('failed')]),
+    order: Type.Optional(OrderBody),
+    problem: Type.Optional(
+      Type.Object({}, { description: 'Why the message has become a dead letter, as a problem document.' }),
+    ),
+  },
+  { title: 'OrderStatus' },
+)
+
 export const OrderPath = Type.Object({ id: Type.String({ description: 'The id of an order.' }) })
 
 export const MessagePath = Type.Object({

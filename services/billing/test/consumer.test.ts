@@ -159,7 +159,12 @@ test('While the database is away messages wait, and none of them has failed for 
     },
   }
   const logger = createLogger({ service: 'billing', level: 'silent' })
-  const handle = createOrderHandler({ orders: failing, logger, stopping: new AbortController().signal })
+  const handle = createOrderHandler({
+    orders: failing,
+    logger,
+    attemptsMax: 5,
+    stopping: new AbortController().signal,
+  })
   assert.equal((await handle([{ id: 'm', key: '', body: text, attempt: 1 }])).size, 0)
   assert.equal(calls, 3)
   assert.deepEqual({ ...(await orders.findByMessage('m')) }, { ...order, id: 1, number_of_items: 5 })
@@ -168,9 +173,10 @@ test('While the database is away messages wait, and none of them has failed for 
 test('Stopping ends the wait for a database that is away', async () => {
   const stopping = new AbortController()
   const away = dependencyDown('The database cannot be written.')
-  const orders = { store: () => Promise.reject(away), findByMessage: () => Promise.reject(away) }
+  const refuse = () => Promise.reject(away)
+  const orders = { store: refuse, findByMessage: refuse, fail: refuse }
   const logger = createLogger({ service: 'billing', level: 'silent' })
-  const handle = createOrderHandler({ orders, logger, stopping: stopping.signal })
+  const handle = createOrderHandler({ orders, logger, attemptsMax: 5, stopping: stopping.signal })
   const delivery = { id: 'm', key: '', body: text, attempt: 1 }
   const handling = handle([delivery])
   stopping.abort()

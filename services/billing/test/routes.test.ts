@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { createWorld, order, text } from './world.ts'
 
 /** Billing that has stored these orders, under messages m1, m2 and so on. */
@@ -80,15 +81,74 @@ test('GET /orders/{id} is the order, or 404 for any id that is none', async (t) 
     assert.equal((await get(`/orders/${id}`)).statusCode, 404, id)
 })
 
-test('GET /orders/by-message/{message_id} is the order of that message, or 404', async (t) => {
+test('GET /orders/by-message/{message_id} is the order of that message, or 404 if none was accepted', async (t) => {
   const { get } = await withOrders(t, text, ofUser('7'))
-  assert.deepEqual((await get('/orders/by-message/m2')).json(), { id: 2, ...order, user_id: '7' })
-  const missing = await get('/orders/by-message/m3')
-  assert.deepEqual(
-    [missing.statusCode, missing.json().detail],
-    [404, 'No order has been stored for this message.'],
-  )
-  assert.equal((await get('/orders/by-message/%00')).statusCode, 404)
+  assert.deepEqual((await get('/orders/by-message/m2')).json(), {
+    status: 'stored',
+    order: { id: 2, ...order, user_id: '7' },
+  })
+  for (const id of ['m3', '', ' ', '%00', '%27--', '__proto__', 'x'.repeat(300)]) {
+    const missing = await get(`/orders/by-message/${id}`)
+    assert.deepEqual(missing.statusCode, 404, id)
+  }
+  assert.equal((await get('/orders/by-message/m3')).json().detail, 'No message of this id was accepted.')
+})
+
+test('A message that has become a dead letter has failed, with the reason, also after the letter was dropped', async (t) => {
+  const { get, queue } = await withOrders(t, '{"user_id":"x"}', text)
+  const path = '/orders/by-message/m1'
+  const { status, problem } = (await get(path)).json()
+  assert.equal(status, 'failed')
+  assert.deepEqual([problem.status, problem.type], [400, 'urn:quintet:problem:invalid'])
+  assert.match(problem.detail, /number_of_items is required\. .*user_id must be a whole number/)
+  assert.equal(problem.message, problem.detail)
+  assert.equal(await queue.dropDead('billing_queue.dead', 'm1'), 1)
+  assert.equal((await get(path)).json().status, 'failed')
+})
+
+/** Makes the database refuse message m1, while it can be read. */
+const refusal =
+  process.env.TEST_DATABASE === undefined
+    ? {
+        begin: "create trigger refused before insert on inbox begin select raise(abort, 'refused'); end",
+        end: 'drop trigger refused',
+      }
+    : {
+        begin: "alter table inbox add constraint refused check (message_id <> 'm1')",
+        end: 'alter table inbox drop constraint refused',
+      }
+
+test('A message is pending while it is retried, and has failed after its last attempt, without the cause; replayed, it is stored', async (t) => {
+  const { get, byHand, publish, drained, queue, dead } = await withOrders(t)
+  const run = await byHand()
+  await run(refusal.begin)
+  await publish(text)
+  const path = '/orders/by-message/m1'
+  const seen = new Set<string>()
+  while ((await dead()).length === 0) {
+    seen.add((await get(path)).json().status)
+    await pause(20)
+  }
+  assert.ok(seen.has('pending'))
+  const { status, problem } = (await get(path)).json()
+  assert.deepEqual([status, problem.status], ['failed', 500])
+  assert.doesNotMatch(JSON.stringify(problem), /inbox|refused|constraint/)
+  await run(refusal.end)
+  await queue.replay('billing_queue.dead', 'all')
+  await drained()
+  assert.deepEqual((await get(path)).json(), { status: 'stored', order: { id: 1, ...order } })
+})
+
+test('A dead letter of which no failure was recorded has failed too', async (t) => {
+  const { publish, start, drained, dead, byHand } = await createWorld(t)
+  const { get } = await start()
+  const run = await byHand()
+  await run('alter table failure rename to mislaid')
+  await publish('no order')
+  await drained()
+  assert.equal((await dead()).length, 1)
+  await run('alter table mislaid rename to failure')
+  assert.equal((await get('/orders/by-message/m1')).json().status, 'failed')
 })
 
 test('Orders come by the queue alone: no other method is taken', async (t) => {

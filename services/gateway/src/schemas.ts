@@ -29,7 +29,7 @@ export const NewOrder = Type.Object(
 export const Posted = Type.Object(
   {
     message: Type.Literal('Message posted'),
-    message_id: Type.String({ description: 'The order is at /api/orders/by-message/{message_id}.' }),
+    message_id: Type.String({ description: 'What became of it is at /api/orders/by-message/{message_id}.' }),
   },
   { title: 'Posted' },
 )

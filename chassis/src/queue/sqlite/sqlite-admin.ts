@@ -70,6 +70,11 @@ export function createSqliteAdmin({
       return rows.map(storedMessageOf)
     },
 
+    async find(queue, id) {
+      const [row] = await database.read(statements.find({ queue, message_id: id }))
+      return row && storedMessageOf(row)
+    },
+
     async replay(deadQueue, id) {
       const queue = liveQueueOf(deadQueue)
       const count = await forEach(deadQueue, id, (row) => [

@@ -1,0 +1,50 @@
+import { AppError } from '@quintet/chassis/errors'
+import { deadQueueOf } from '@quintet/chassis/queue'
+import type { QueueAdmin } from '@quintet/chassis/queue'
+import { billingQueue } from '@quintet/contracts'
+import type { Order, OrderStore } from './order-store.ts'
+
+/** What became of a message: an order, nothing yet, or nothing at all. */
+export type OrderStatus =
+  | { readonly status: 'stored'; readonly order: Order }
+  | { readonly status: 'pending' }
+  | { readonly status: 'failed'; readonly error: AppError }
+
+/** What clients are told about a failure that is not the message's own. */
+export const notStored =
+  'The order could not be stored. Its message is kept, and can be tried again by an operator.'
+
+/** Finds out what became of a message; undefined if none of this id was accepted. */
+export function createOrderStatus({
+  orders,
+  queue,
+}: {
+  orders: Pick<OrderStore, 'findByMessage' | 'findFailure'>
+  queue: Pick<QueueAdmin, 'find'>
+}): (messageId: string) => Promise<OrderStatus | undefined> {
+  async function stored(messageId: string): Promise<OrderStatus | undefined> {
+    const order = await orders.findByMessage(messageId)
+    return order === undefined ? undefined : { status: 'stored', order }
+  }
+
+  async function waiting(messageId: string): Promise<OrderStatus | undefined> {
+    return (await queue.find?.(billingQueue, messageId)) === undefined ? undefined : { status: 'pending' }
+  }
+
+  async function failed(messageId: string): Promise<OrderStatus | undefined> {
+    const failure = await orders.findFailure(messageId)
+    if (failure !== undefined) {
+      const code = failure.code === 'invalid' ? 'invalid' : 'internal'
+      return { status: 'failed', error: new AppError(code, failure.detail) }
+    }
+    const letter = await queue.find?.(deadQueueOf(billingQueue), messageId)
+    return letter && { status: 'failed', error: new AppError('internal', notStored) }
+  }
+
+  return async (messageId) =>
+    (await stored(messageId)) ??
+    (await waiting(messageId)) ??
+    (await failed(messageId)) ??
+    // It may have been handled since the first look.
+    (await stored(messageId))
+}
