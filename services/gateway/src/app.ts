@@ -9,6 +9,7 @@ import { systemDescription, urlSetting, topology as services } from '@quintet/co
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
 import type { GatewayConfig } from './config.ts'
+import { createForwarder } from './forward.ts'
 import { openLazyQueue, openOrderQueue } from './lazy-queue.ts'
 import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
@@ -58,7 +59,15 @@ export async function createGatewayApp(
     for (const { upstream } of destinations) upstream.close()
   })
   healthRoute(app, destinations)
-  forwardingRoutes(app, destinations)
+  const forwarder = createForwarder({
+    clock,
+    smallBodyBytesMax: config.GATEWAY_SMALL_BODY_BYTES_MAX,
+    bodiesReadMax: config.GATEWAY_BODIES_READ_MAX,
+    exchangeTimeoutMs: config.GATEWAY_EXCHANGE_TIMEOUT_MS,
+  })
+  app.addHook('preClose', async () => forwarder.endStreams())
+  app.addHook('onClose', async () => forwarder.close())
+  forwardingRoutes(app, destinations, forwarder)
   postOrderRoute(app, { queue, waitingMax: config.GATEWAY_ORDERS_WAITING_MAX })
   return app
 }
@@ -71,6 +80,10 @@ function createDestinations(
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,
     inFlightMax: config.GATEWAY_IN_FLIGHT_MAX,
+    clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT,
+    slowMax: config.GATEWAY_SLOW_MAX,
+    streamsMax: config.GATEWAY_STREAMS_MAX,
+    streamIdleMs: config.GATEWAY_STREAM_IDLE_MS,
     circuitFaultsMax: config.GATEWAY_CIRCUIT_FAULTS_MAX,
     circuitFaultPercent: config.GATEWAY_CIRCUIT_FAULT_PERCENT,
     circuitOpenMs: config.GATEWAY_CIRCUIT_OPEN_MS,

@@ -54,6 +54,43 @@ export const gatewaySettings = Type.Object({
     maximum: 10_000,
     description: 'Requests that may be in flight to each service; further ones get 503.',
   }),
+  GATEWAY_CLIENT_SHARE_PERCENT: count(50, {
+    minimum: 1,
+    maximum: 100,
+    description: 'The share of them that one client may have; its further requests get 429.',
+  }),
+  GATEWAY_SMALL_BODY_BYTES_MAX: count(65_536, {
+    minimum: 0,
+    maximum: 1_048_576,
+    description: 'Bodies up to this size are read before the service gets the request.',
+  }),
+  GATEWAY_BODIES_READ_MAX: count(1_024, {
+    minimum: 1,
+    maximum: 100_000,
+    description: 'Such bodies that are read at a time; beyond it, the oldest gets 408.',
+  }),
+  GATEWAY_SLOW_MAX: count(128, {
+    minimum: 1,
+    maximum: 10_000,
+    description:
+      'Larger bodies and slowly read responses in flight to each service; beyond it, the oldest is ended.',
+  }),
+  GATEWAY_STREAMS_MAX: count(512, {
+    minimum: 1,
+    maximum: 100_000,
+    description: 'Streams of server-sent events from each service; further ones get 503.',
+  }),
+  GATEWAY_STREAM_IDLE_MS: milliseconds(60_000, {
+    minimum: 10,
+    maximum: 3_600_000,
+    description:
+      'The longest silence of such a stream, which is to be longer than the time between its heartbeats.',
+  }),
+  GATEWAY_EXCHANGE_TIMEOUT_MS: milliseconds(60_000, {
+    minimum: 10,
+    maximum: 3_600_000,
+    description: 'The longest time for a request and its whole response, other than server-sent events.',
+  }),
   GATEWAY_RETRY_PERCENT: count(20, {
     minimum: 0,
     maximum: 100,

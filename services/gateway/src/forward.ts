@@ -1,14 +1,15 @@
-import type { ServerResponse } from 'node:http'
-import { isFromTrustedProxy } from '@quintet/chassis/http'
-import type { FastifyRequest } from '@quintet/chassis/http'
+import type { IncomingMessage } from 'node:http'
+import type { Clock } from '@quintet/chassis/clock'
+import { clientAddressOf, isFromTrustedProxy } from '@quintet/chassis/http'
+import { networkOf } from './client-network.ts'
+import { createDeadlines } from './deadlines.ts'
 import { forwardedHead } from './forwarded-head.ts'
-import type { Exchange, Upstream } from './upstream.ts'
-import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
-import { exchangeFailed } from './upstream-problems.ts'
-
-/** The parts of the framework's request and reply that are used here. */
-type Incoming = Pick<FastifyRequest, 'raw' | 'id' | 'log' | 'server'>
-export type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(error: Error): unknown }
+import { createSlowLane } from './lanes.ts'
+import { readSmallBody } from './request-body.ts'
+import { respondFrom } from './respond-from.ts'
+import type { Incoming, Reply } from './respond-from.ts'
+import type { ClientRequest, Upstream } from './upstream.ts'
+import { requestTimeout } from './upstream-problems.ts'
 
 export type Target = {
   /** The path and the query that the service gets. */
@@ -19,62 +20,103 @@ export type Target = {
   readonly forwardsLeft: number | undefined
 }
 
+export type ForwarderOptions = {
+  readonly clock: Clock
+  /** Up to this size, bodies are read before the service gets anything of the request. */
+  readonly smallBodyBytesMax: number
+  /** Small bodies that are read at a time. */
+  readonly bodiesReadMax: number
+  /** The time for a whole exchange, from the head of the request to the end of the response; not for server-sent events. */
+  readonly exchangeTimeoutMs: number
+}
+
+export type Forwarder = ReturnType<typeof createForwarder>
+
 /**
- * Forwards a request to an upstream, and its response to the client, as streams with backpressure: bodies are neither parsed
- * nor buffered. Throws AppError where the request is refused before it is sent.
+ * Forwards requests to upstreams, and their responses to clients. Small bodies are read first, so that a client which is slow
+ * to send one holds nothing of a service; larger bodies and responses are streams with backpressure.
  */
-export function forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
-  const incoming = request.raw
-  const response = reply.raw
-  const isChunked = incoming.headers['transfer-encoding'] !== undefined
-  const hasBody = isChunked || (incoming.headers['content-length'] ?? '0') !== '0'
-  const head = forwardedHead(incoming, {
+export function createForwarder(options: ForwarderOptions) {
+  const { clock, smallBodyBytesMax, bodiesReadMax, exchangeTimeoutMs } = options
+  const deadlines = createDeadlines({ clock, limitMs: exchangeTimeoutMs })
+  const bodies = createSlowLane(bodiesReadMax)
+  const streams = new Set<() => void>()
+
+  /** Calls back with the body if it is small, and with undefined if it is to be sent as it arrives. */
+  function readBody(
+    client: string,
+    incoming: IncomingMessage,
+    reply: Reply,
+    done: (body?: string) => void,
+  ): void {
+    const response = reply.raw
+    const member = { client, cut: () => reply.send(requestTimeout()) }
+    const leave = () => bodies.leave(member)
+    bodies.enter(member)
+    response.once('close', leave)
+    readSmallBody(incoming, smallBodyBytesMax, (body) => {
+      response.off('close', leave)
+      leave()
+      if (!response.headersSent && !response.destroyed) done(body)
+    })
+  }
+
+  return {
+    /** Throws AppError where the request is refused before its body is read. */
+    forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
+      const incoming = request.raw
+      const framing = framingOf(incoming)
+      const head = headFor(upstream, target, request)
+      const client = networkOf(clientAddressOf(request))
+      const send = (rest: Pick<ClientRequest, 'head' | 'body' | 'isChunked' | 'hasBody'>) =>
+        respondFrom(upstream, { method: incoming.method ?? 'GET', client, ...rest }, request, reply, {
+          deadlines,
+          streams,
+        })
+      if (!framing.hasBody) {
+        send({ head: `${head}${framing.field}\r\n`, body: undefined, isChunked: false, hasBody: false })
+        return
+      }
+      upstream.check(client)
+      readBody(client, incoming, reply, (small) => {
+        try {
+          if (small === undefined) {
+            const { isChunked } = framing
+            send({ head: `${head}${framing.field}\r\n`, body: incoming, isChunked, hasBody: true })
+            incoming.resume()
+          } else {
+            const whole = `${head}Content-Length: ${small.length}\r\n\r\n${small}`
+            send({ head: whole, body: undefined, isChunked: false, hasBody: true })
+          }
+        } catch (error) {
+          reply.send(error)
+        }
+      })
+    },
+    /** Ends all server-sent events: they would keep the gateway from closing. */
+    endStreams(): void {
+      for (const end of streams) end()
+    },
+    close: deadlines.close,
+  }
+}
+
+function headFor(upstream: Upstream, target: Target, request: Incoming): string {
+  return forwardedHead(request.raw, {
     path: target.path,
     host: upstream.url.host,
     requestId: request.id,
     forwardsLeft: target.forwardsLeft,
-    forwardedHost: target.authority ?? incoming.headers.host,
+    forwardedHost: target.authority ?? request.raw.headers.host,
     isTrusted: isFromTrustedProxy(request),
   })
-
-  const listener: ExchangeListener = {
-    onHead({ status, reason, headers }, whole) {
-      // The Date field is up to the upstream (RFC 9110, 6.6.1).
-      response.sendDate = false
-      response.writeHead(status, reason, headers)
-      reply.hijack()
-      if (whole === undefined) startStreaming(response, exchange)
-      else response.end(whole, 'latin1')
-    },
-    onBody(chunk) {
-      if (!response.write(chunk)) exchange.pause()
-    },
-    onEnd() {
-      response.end()
-    },
-    onFailure(failure) {
-      if (response.headersSent) truncate(request, response, failure)
-      else if (!response.destroyed) reply.send(exchangeFailed(upstream.service, failure))
-    },
-  }
-  const exchange: Exchange = upstream.send(
-    { method: incoming.method ?? 'GET', head, body: hasBody ? incoming : undefined, isChunked },
-    listener,
-  )
-  response.on('close', exchange.abort)
 }
 
-/**
- * Ends a response that has begun, so that the client sees that it is incomplete. A client of HTTP/1.0 takes a normal close for
- * the end of the response, so its connection is reset.
- */
-function truncate(request: Incoming, response: ServerResponse, failure: ExchangeError): void {
-  request.log.warn({ err: failure, requestId: request.id }, 'a response was truncated')
-  if (request.raw.httpVersion === '1.0') request.raw.socket.resetAndDestroy()
-  else response.destroy()
-}
-
-function startStreaming(response: ServerResponse, exchange: Exchange): void {
-  response.on('drain', exchange.resume)
-  response.flushHeaders()
+/** How the length of the body is stated. Written by the gateway, so that no client has it dropped by naming it in `Connection`. */
+function framingOf({ headers }: IncomingMessage): { hasBody: boolean; isChunked: boolean; field: string } {
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined) return { hasBody: true, isChunked: true, field: 'Transfer-Encoding: chunked\r\n' }
+  const length = headers['content-length']
+  if (length === undefined) return { hasBody: false, isChunked: false, field: '' }
+  return { hasBody: length !== '0', isChunked: false, field: `Content-Length: ${length}\r\n` }
 }

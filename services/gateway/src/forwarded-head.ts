@@ -8,7 +8,7 @@ import { headerField, connectionOptions } from './http1/header-fields.ts'
  * What the services admit, whatever they count of a head: Node counts less than its bytes, and drops fields beyond 2,000
  * without an error.
  */
-const limits = { headBytesMax: 16_384, fieldsMax: 1_000 }
+const limits = { headBytesMax: 16_384, fieldsMax: 1_000, framingBytesMax: 64 }
 
 /** Where a request goes, and what the gateway knows of it. */
 type Destination = {
@@ -25,12 +25,15 @@ type Destination = {
 
 /**
  * The head of a forwarded request as latin1 text: the client's fields as received, without the hop-by-hop ones, then the
- * forwarding fields, the request id and the trace context. Throws AppError where the whole is larger than services admit.
+ * forwarding fields, the request id and the trace context. The framing and the empty line are left to add. Throws AppError where the whole is larger than services admit.
  */
 export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
-  const head = `${start}${forwardedFields(incoming, to)}${framingFields(incoming)}${forwardingFields(incoming, to.forwardedHost, to.isTrusted)}${tracingFields(incoming, to.requestId)}\r\n`
-  if (head.length > limits.headBytesMax || incoming.rawHeaders.length > 2 * limits.fieldsMax)
+  const head = `${start}${forwardedFields(incoming, to)}${forwardingFields(incoming, to.forwardedHost, to.isTrusted)}${tracingFields(incoming, to.requestId)}`
+  if (
+    head.length + limits.framingBytesMax > limits.headBytesMax ||
+    incoming.rawHeaders.length > 2 * limits.fieldsMax
+  )
     throw headTooLarge()
   return head
 }
@@ -54,13 +57,6 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
     else kept += `${rawName}: ${rawHeaders[at + 1]}\r\n`
   }
   return kept
-}
-
-/** Always written by the gateway, so that a client cannot have them dropped by naming them in `Connection`. */
-function framingFields({ headers }: IncomingMessage): string {
-  if (headers['transfer-encoding'] !== undefined) return 'Transfer-Encoding: chunked\r\n'
-  const length = headers['content-length']
-  return length === undefined ? '' : `Content-Length: ${length}\r\n`
 }
 
 /** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */

@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import type { Reply } from './forward.ts'
+import type { Reply } from './respond-from.ts'
 import type { ExchangeListener } from './http1/connection.ts'
 import type { ResponseHead } from './http1/response-parser.ts'
 import { exchangeFailed } from './upstream-problems.ts'
@@ -9,7 +9,7 @@ import type { Upstream } from './upstream.ts'
  * Refuses TRACE, which would show its sender what the gateway adds to a request. It is not forwarded: the service gets OPTIONS
  * instead, without the client's fields, because 405 must name the methods of the target (RFC 9110, 15.5.6).
  */
-export function refuseTrace(upstream: Upstream, path: string, reply: Reply): void {
+export function refuseTrace(upstream: Upstream, path: string, client: string, reply: Reply): void {
   const head = `OPTIONS ${path} HTTP/1.1\r\nHost: ${upstream.url.host}\r\n\r\n`
   const listener: ExchangeListener = {
     onHead(response, whole) {
@@ -20,7 +20,10 @@ export function refuseTrace(upstream: Upstream, path: string, reply: Reply): voi
     onEnd() {},
     onFailure: (failure) => reply.send(exchangeFailed(upstream.service, failure)),
   }
-  const exchange = upstream.send({ method: 'OPTIONS', head, body: undefined, isChunked: false }, listener)
+  const exchange = upstream.send(
+    { method: 'OPTIONS', head, body: undefined, isChunked: false, hasBody: false, client },
+    listener,
+  )
 }
 
 function notAllowed(allow: string): AppError {

@@ -1,9 +1,8 @@
 import { METHODS } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
-import { bodyTooLarge } from '@quintet/chassis/http'
+import { bodyTooLarge, clientAddressOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { forward } from './forward.ts'
-import type { Target } from './forward.ts'
+import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
 import { maxForwards } from './max-forwards.ts'
 import { refuseTrace } from './refuse-trace.ts'
@@ -12,13 +11,13 @@ import { routesOf } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
 /** The routes that are forwarded to services: any method, any body, any query. A service refuses the methods that it lacks. */
-export function forwardingRoutes(app: App, destinations: readonly Destination[]): void {
+export function forwardingRoutes(app: App, destinations: readonly Destination[], forwarder: Forwarder): void {
   for (const method of METHODS)
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
   for (const { paths, upstream, bodyBytesMax } of destinations)
     for (const [path, servicePath] of Object.entries(paths))
       for (const route of routesOf(path))
-        forwardingRoute(app, { route, path, pathThere: servicePath, upstream, bodyBytesMax })
+        forwardingRoute(app, forwarder, { route, path, pathThere: servicePath, upstream, bodyBytesMax })
 }
 
 type ForwardingRoute = {
@@ -32,6 +31,7 @@ type ForwardingRoute = {
 /** Forwards before the framework reads the body, which the service parses and validates. */
 function forwardingRoute(
   app: App,
+  forwarder: Forwarder,
   { route, path, pathThere, upstream, bodyBytesMax }: ForwardingRoute,
 ): void {
   app.all(route, {
@@ -41,9 +41,9 @@ function forwardingRoute(
       if (Number(request.headers['content-length']) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax)
       const target = targetOf(request.url, path, pathThere)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
-      if (request.method === 'TRACE') refuseTrace(upstream, target.path, reply)
+      if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientAddressOf(request), reply)
       else if (forwardsLeft === 0) reply.code(204).send()
-      else forward(upstream, { ...target, forwardsLeft }, request, reply)
+      else forwarder.forward(upstream, { ...target, forwardsLeft }, request, reply)
     },
     handler: unreachable,
   })

@@ -34,7 +34,7 @@ export function createUpstreamMetrics({ registry }: Metrics) {
   })
   const refusals = new Counter({
     name: 'gateway_upstream_refusals_total',
-    help: 'Requests that were refused with 503 instead of being sent.',
+    help: 'Requests that were refused with 503, or with 429 for one client, instead of being sent.',
     labelNames: ['upstream', 'reason'],
     registers,
   })
@@ -67,7 +67,8 @@ export function createUpstreamMetrics({ registry }: Metrics) {
         request: () => request.inc(),
         retry: () => retries.inc({ upstream }),
         fault: (fault: ExchangeFailure) => faults.inc({ upstream, fault }),
-        refusal: (reason: 'circuit_open' | 'overloaded') => refusals.inc({ upstream, reason }),
+        refusal: (reason: 'circuit_open' | 'overloaded' | 'too_many_requests') =>
+          refusals.inc({ upstream, reason }),
       }
     },
   }

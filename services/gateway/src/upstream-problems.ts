@@ -20,6 +20,20 @@ export function overloaded(service: string, inFlightMax: number): AppError {
   )
 }
 
+export function clientShareUsed(service: string): AppError {
+  return new AppError(
+    'too_many_requests',
+    `This client has its share of the requests in flight to the ${service} service; wait for one of them.`,
+    { retryAfterSeconds: 1 },
+  )
+}
+
+export function requestTimeout(): AppError {
+  return new AppError('request_timeout', 'The request did not arrive in time.', {
+    headers: { connection: 'close' },
+  })
+}
+
 export function exchangeFailed(service: string, failure: ExchangeError): AppError {
   const options = { cause: failure }
   switch (failure.fault) {
@@ -36,9 +50,7 @@ export function exchangeFailed(service: string, failure: ExchangeError): AppErro
         options,
       )
     case 'stalled':
-      return new AppError('request_timeout', 'The request did not arrive in time.', {
-        headers: { connection: 'close' },
-      })
+      return requestTimeout()
     case 'reset':
       return new AppError(
         'bad_gateway',

@@ -1,19 +1,22 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { Resolve } from './addresses.ts'
+import { createCapacity } from './capacity.ts'
+import type { CapacityOptions } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEndpoints } from './endpoints.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { isRepeatable } from './http1/client.ts'
-import type { ExchangeListener, ExchangeError, UpstreamRequest } from './http1/connection.ts'
+import { ExchangeError } from './http1/connection.ts'
+import type { ExchangeListener, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
-import { circuitOpen, overloaded } from './upstream-problems.ts'
+import { circuitOpen } from './upstream-problems.ts'
 
-export type UpstreamOptions = {
-  readonly service: string
+export type UpstreamOptions = CapacityOptions & {
   readonly url: URL
   readonly timeoutMs: number
-  readonly inFlightMax: number
+  /** The longest silence of a response of server-sent events. */
+  readonly streamIdleMs: number
   readonly circuitFaultsMax: number
   readonly circuitFaultPercent: number
   readonly circuitOpenMs: number
@@ -24,48 +27,58 @@ export type UpstreamOptions = {
   readonly resolve?: Resolve | undefined
 }
 
+/** A request of a client. A small body is part of `head`; `body` is a large one, which is sent as it arrives. */
+export type ClientRequest = UpstreamRequest & {
+  /** Who sent it. */
+  readonly client: string
+}
+
 /** A request in progress. */
 export type Exchange = {
   /** Stops reading the response until `resume`; called from within `onHead` or `onBody`. */
   pause(): void
   resume(): void
+  /** The response is a stream of server-sent events; called from within `onHead`. Throws AppError where there are too many. */
+  stream(): void
   /** Aborts because the client has gone; does nothing once the exchange has ended. */
   abort(): void
+  /** Fails because the client is too slow; does nothing once the exchange has ended. */
+  cut(): void
 }
 
 export type Upstream = ReturnType<typeof createUpstream>
 
-/** One service behind the gateway, isolated by circuit breakers, a retry budget and a limit on requests in flight. */
+/** One service behind the gateway, isolated by circuit breakers, a retry budget and limits on requests in flight. */
 export function createUpstream(options: UpstreamOptions) {
-  const { service, url, clock, logger, inFlightMax } = options
+  const { service, url, clock, logger } = options
   const budget = createRetryBudget({ clock, percent: options.retryPercent })
+  const capacity = createCapacity(options)
   const endpoints = createEndpoints({
     ...options,
     onCircuitChange: (address, state) =>
       logger.warn({ upstream: service, address, state }, 'the circuit changed its state'),
   })
-  let inFlight = 0
-  const counts = options.metrics.register(service, { circuit: endpoints.state, inFlight: () => inFlight })
+  const counts = options.metrics.register(service, { circuit: endpoints.state, inFlight: capacity.inFlight })
 
-  function admit(): Endpoint {
-    if (inFlight >= inFlightMax) {
-      counts.refusal('overloaded')
-      throw overloaded(service, inFlightMax)
+  /** The address for a request of this client. */
+  function admit(client: string): Endpoint {
+    const refusal = capacity.refusal(client)
+    if (refusal !== undefined) {
+      counts.refusal(refusal.code === 'overloaded' ? 'overloaded' : 'too_many_requests')
+      throw refusal
     }
     const endpoint = endpoints.next()
-    if (endpoint === undefined) {
-      counts.refusal('circuit_open')
-      throw circuitOpen(service, endpoints.retryAfterMs())
-    }
-    inFlight += 1
-    counts.request()
-    budget.countRequest()
-    return endpoint
+    if (endpoint !== undefined) return endpoint
+    counts.refusal('circuit_open')
+    throw circuitOpen(service, endpoints.retryAfterMs())
   }
 
   /** The address for a second attempt, if there may be one. */
-  function endpointForRetry(request: UpstreamRequest, { fault }: ExchangeError): Endpoint | undefined {
-    if (!isRepeatable(request) || (fault !== 'refused' && fault !== 'reset')) return undefined
+  function endpointForRetry(request: ClientRequest, { fault }: ExchangeError): Endpoint | undefined {
+    // Of a refused request nothing was sent.
+    const mayRepeat =
+      fault === 'refused' ? request.body === undefined : fault === 'reset' && isRepeatable(request)
+    if (!mayRepeat) return undefined
     const endpoint = endpoints.next()
     return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined
   }
@@ -74,17 +87,35 @@ export function createUpstream(options: UpstreamOptions) {
     service,
     url,
     circuit: endpoints.state,
+    /** Throws AppError if a request of this client would be refused now. */
+    check: (client: string): void => void admit(client),
     /** Sends a request; the listener gets the response or one failure. Throws AppError where the request is refused. */
-    send(request: UpstreamRequest, listener: ExchangeListener): Exchange {
-      let endpoint = admit()
+    send(request: ClientRequest, listener: ExchangeListener): Exchange {
+      let endpoint = admit(request.client)
       let hasResponse = false
       let isRetried = false
       let isOver = false
+      const place = capacity.enter({ client: request.client, cut }, request.body !== undefined)
+      counts.request()
+      budget.countRequest()
 
       /** Does nothing the second time: a listener that throws at the end of a response also gets a failure. */
       function end(): void {
-        if (!isOver) inFlight -= 1
+        if (!isOver) place.leave()
         isOver = true
+      }
+
+      function abort(): void {
+        if (isOver) return
+        end()
+        connection.abort(attempt)
+      }
+
+      function cut(): void {
+        if (isOver) return
+        abort()
+        counts.fault('stalled')
+        listener.onFailure(new ExchangeError('stalled', false, undefined))
       }
 
       const attempt: ExchangeListener = {
@@ -116,13 +147,17 @@ export function createUpstream(options: UpstreamOptions) {
       }
       let connection = endpoint.send(request, attempt)
       return {
-        pause: () => connection.pause(attempt),
-        resume: () => connection.resume(attempt),
-        abort() {
-          if (isOver) return
-          end()
-          connection.abort(attempt)
+        pause() {
+          place.slowDown()
+          connection.pause(attempt)
         },
+        resume: () => connection.resume(attempt),
+        stream() {
+          place.stream()
+          connection.allowSilence(attempt, options.streamIdleMs)
+        },
+        abort,
+        cut,
       }
     },
     close: endpoints.close,

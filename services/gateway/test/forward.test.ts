@@ -90,16 +90,21 @@ test('Five megabytes stream through in both directions', async (t) => {
   assert.ok(answer.body.equals(back))
 })
 
-test('A part of a response arrives before the next one exists, and so does a part of a request', async (t) => {
+test('A part of a response arrives before the next one exists, and so does a part of a request with a large body', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => request.pipe(response))
   const { url } = await startGateway(t, { GUID_URL })
   const outgoing = request(`${url}/guid`, { method: 'POST' })
-  outgoing.write('one')
+  outgoing.write('1'.repeat(70_000))
   const [answer]: IncomingMessage[] = await once(outgoing, 'response')
   assert.ok(answer)
-  assert.equal(String((await once(answer, 'data'))[0]), 'one')
+  let text = ''
+  answer.on('data', (chunk) => {
+    text += chunk
+  })
+  while (text.length < 70_000) await setTimeout(1)
   outgoing.end('two')
-  assert.equal(String((await answer.toArray()).join('')), 'two')
+  await once(answer, 'end')
+  assert.equal(text, `${'1'.repeat(70_000)}two`)
 })
 
 test('A request to a service has the fields of the client, less those of its connection', async (t) => {
@@ -336,13 +341,13 @@ test('The fields of a trusted proxy are kept, and its X-Forwarded-For is continu
   assert.deepEqual([direct['x-forwarded-for'], direct['x-real-ip']], ['127.0.0.5', undefined])
 })
 
-test('A target of the absolute form overrides Host, and one without a path is refused', async (t) => {
+test('A target of the absolute form overrides Host, and one with a user is refused', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) =>
     response.end(String(request.headers['x-forwarded-host'])),
   )
   const { url, port } = await startGateway(t, { GUID_URL })
   assert.equal((await ask(url, { path: 'http://shop.example:80/guid' })).body.toString(), 'shop.example:80')
-  for (const target of ['http://a?/guid', 'http://user@a/guid'])
+  for (const target of ['http://user@a/guid', 'http://a@/guid'])
     assert.match(
       await askRaw(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
       /^HTTP\/1\.1 40[04]/,
@@ -475,7 +480,7 @@ test('When a client aborts before or during the response, the connection to the 
   const requests: { request: IncomingMessage; response: ServerResponse }[] = []
   const arrived = Promise.withResolvers<void>()
   const GUID_URL = await startUpstream(t, (request, response) => {
-    requests.push({ request, response })
+    requests.push({ request: request.resume(), response })
     if (request.url === '/guid/within') response.write('piece')
     if (requests.length === 3) arrived.resolve()
   })
@@ -483,7 +488,7 @@ test('When a client aborts before or during the response, the connection to the 
   const before = request(`${url}/guid/before`).on('error', () => {})
   before.end()
   const upload = request(`${url}/guid/upload`, { method: 'POST' }).on('error', () => {})
-  upload.write('part')
+  upload.write(Buffer.alloc(70_000))
   const within = await start(`${url}/guid/within`, {})
   await arrived.promise
   const closed = Promise.all(requests.map(({ response }) => once(response, 'close')))
@@ -561,7 +566,7 @@ test('Hundreds of concurrent requests each get their own response', async (t) =>
     if (body.length % 2 === 0) await setTimeout(body.length % 7)
     response.end(`${request.url} ${body}`)
   })
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 300 })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 600 })
   const answers = await Promise.all(
     Array.from({ length: 300 }, async (_, id) => {
       const body = 'x'.repeat(id % 50)

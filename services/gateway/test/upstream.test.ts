@@ -304,7 +304,7 @@ test('A client that aborts, or does not send its body, is no fault of the servic
   leaving.destroy()
   await closed
   const socket = connect(port, '127.0.0.1')
-  socket.write('POST /guid/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf')
+  socket.write('POST /guid/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf')
   assert.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 408/)
   socket.destroy()
   assert.equal((await ask(`${url}/guid/answered`)).status, 200)
@@ -399,7 +399,11 @@ test('Requests beyond the limit in flight get 503, and pass again once there are
     if (waiting.length === 4) arrived.resolve()
     if (waiting.length > 4) response.end()
   })
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 4 })
+  const { url } = await startGateway(t, {
+    GUID_URL,
+    GATEWAY_IN_FLIGHT_MAX: 4,
+    GATEWAY_CLIENT_SHARE_PERCENT: 100,
+  })
   const first = Array.from({ length: 4 }, () => ask(`${url}/guid`))
   await arrived.promise
   const beyond = await ask(`${url}/guid`)
@@ -418,7 +422,11 @@ test('An error while a response is passed on ends its request once', async (t) =
     service: 'guid',
     url: new URL(await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay)))),
     timeoutMs: 1_000,
+    streamIdleMs: 1_000,
     inFlightMax: 1,
+    clientSharePercent: 100,
+    slowMax: 1,
+    streamsMax: 1,
     circuitFaultsMax: 1,
     circuitFaultPercent: 50,
     circuitOpenMs: 1_000,
@@ -428,7 +436,8 @@ test('An error while a response is passed on ends its request once', async (t) =
     metrics: createUpstreamMetrics(createMetrics('gateway')),
   })
   t.after(upstream.close)
-  const get = { method: 'GET', head: 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', body: undefined, isChunked: false }
+  const head = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
+  const get = { method: 'GET', head, body: undefined, isChunked: false, client: '127.0.0.1' }
   const send = (onHead: () => void) =>
     new Promise<string>((resolve) => {
       const onFailure = ({ fault }: ExchangeError) => resolve(fault)
@@ -453,7 +462,7 @@ test('While one service hangs at its limit in flight, another responds as usual'
     if (hanging.push(response) === 50) arrived.resolve()
   })
   const INVENTORY_URL = await startUpstream(t, (_request, response) => response.end('movies'))
-  const { url } = await startGateway(t, { GUID_URL, INVENTORY_URL, GATEWAY_IN_FLIGHT_MAX: 50 })
+  const { url } = await startGateway(t, { GUID_URL, INVENTORY_URL, GATEWAY_IN_FLIGHT_MAX: 100 })
   let ended = 0
   const stuck = Array.from({ length: 50 }, async () => {
     await ask(`${url}/guid`)

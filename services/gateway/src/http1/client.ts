@@ -99,7 +99,7 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
 /** Idempotent methods (RFC 9110, 9.2.2). */
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
-/** Whether the request may be sent again if its connection ends before the response: it is idempotent, and all of it is kept. */
-export function isRepeatable({ method, body }: UpstreamRequest): boolean {
-  return body === undefined && idempotentMethods.has(method)
+/** Whether the request may be sent again if its connection ends before the response: it is idempotent and has no body. */
+export function isRepeatable({ method, body, hasBody }: UpstreamRequest): boolean {
+  return body === undefined && hasBody !== true && idempotentMethods.has(method)
 }

@@ -10,8 +10,10 @@ import type { ResponseHead, ResponseListener } from './response-parser.ts'
 /** A request to an upstream. */
 export type UpstreamRequest = {
   readonly method: string
-  /** The request line and the header fields, including the empty line, as latin1 text. */
+  /** The request line and the header fields, including the empty line, as latin1 text; a small body may follow in it. */
   readonly head: string
+  /** Whether a body follows in `head`. */
+  readonly hasBody?: boolean
   readonly body: Readable | undefined
   /** Whether the length of the body is unknown, so that it is sent in chunks. */
   readonly isChunked: boolean
@@ -63,6 +65,8 @@ export type HttpConnection = {
   /** Stops reading the response of this listener until `resume`; called from within `onHead` or `onBody`. */
   pause(listener: ExchangeListener): void
   resume(listener: ExchangeListener): void
+  /** Sets the longest wait between two parts of this response; called from within `onHead`. */
+  allowSilence(listener: ExchangeListener, ms: number): void
   /** Aborts the exchange of this listener, if it is still in progress, by closing the connection. */
   abort(listener: ExchangeListener): void
   destroy(): void
@@ -118,7 +122,7 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   function endExchange(): void {
     listener = undefined
     bodyWriter.release()
-    timer.resume()
+    timer.reset()
   }
 
   function onTimeout(): void {
@@ -154,6 +158,9 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
       if (listener !== from || !timer.isPaused()) return
       timer.resume()
       socket.resume()
+    },
+    allowSilence(from, ms) {
+      if (listener === from) timer.allow(ms)
     },
     abort(from) {
       if (listener !== from) return

@@ -18,9 +18,10 @@ export type ExchangeTimer = ReturnType<typeof createExchangeTimer>
 /** The timer of one connection: until it is established, then for each step of the upstream, or of the client while paused. */
 export function createExchangeTimer(socket: Socket, timeouts: Timeouts, onTimeout: () => void) {
   const { startTimer = setTimeout } = timeouts
+  let waitMs = timeouts.timeoutMs
   let phase: 'connecting' | 'waiting' | 'paused' = 'connecting'
   let timer = startTimer(onTimeout, timeouts.connectTimeoutMs)
-  socket.on('connect', () => enter('waiting', timeouts.timeoutMs))
+  socket.on('connect', () => enter('waiting', waitMs))
   socket.on('close', () => timer.close())
 
   function enter(next: typeof phase, ms: number): void {
@@ -41,7 +42,18 @@ export function createExchangeTimer(socket: Socket, timeouts: Timeouts, onTimeou
       if (phase !== 'paused') enter('paused', timeouts.stallTimeoutMs)
     },
     resume(): void {
-      if (phase === 'paused') enter('waiting', timeouts.timeoutMs)
+      if (phase === 'paused') enter('waiting', waitMs)
+    },
+    /** Waits for each further step of this exchange for another time. */
+    allow(ms: number): void {
+      waitMs = ms
+      if (phase === 'waiting') enter('waiting', ms)
+    },
+    /** The exchange is over. */
+    reset(): void {
+      const isChanged = phase === 'paused' || waitMs !== timeouts.timeoutMs
+      waitMs = timeouts.timeoutMs
+      if (isChanged && phase !== 'connecting' && !socket.destroyed) enter('waiting', waitMs)
     },
   }
 }

@@ -1,0 +1,65 @@
+import type { AppError } from '@quintet/chassis/errors'
+import { createPromptLane, createSlowLane } from './lanes.ts'
+import type { Lane, Member } from './lanes.ts'
+import { clientShareUsed, overloaded } from './upstream-problems.ts'
+
+export type CapacityOptions = {
+  readonly service: string
+  readonly inFlightMax: number
+  readonly clientSharePercent: number
+  /** Requests with large bodies and responses that are read slowly. */
+  readonly slowMax: number
+  /** Responses of server-sent events. */
+  readonly streamsMax: number
+}
+
+/** A request's place in one of the lanes of a service. */
+export type Place = {
+  /** The client reads its response slowly: it goes on at the client's pace. */
+  slowDown(): void
+  /** The response is an endless stream. Throws AppError where there are too many. */
+  stream(): void
+  leave(): void
+}
+
+/** The requests that a service may have at a time, apart by whose pace they go at, so that slow clients hold up nobody else. */
+export function createCapacity({ service, clientSharePercent, ...max }: CapacityOptions) {
+  const prompt = createPromptLane({ max: max.inFlightMax, sharePercent: clientSharePercent })
+  const streams = createPromptLane({ max: max.streamsMax, sharePercent: clientSharePercent })
+  const slow = createSlowLane(max.slowMax)
+
+  function refusalOf(lane: Lane, limit: number, client: string): AppError | undefined {
+    const reason = lane.refusal(client)
+    if (reason === undefined) return undefined
+    return reason === 'full' ? overloaded(service, limit) : clientShareUsed(service)
+  }
+
+  return {
+    inFlight: () => prompt.count() + slow.count() + streams.count(),
+    /** Why a request of this client is refused; undefined if it is not. */
+    refusal: (client: string) => refusalOf(prompt, max.inFlightMax, client),
+    /** Takes a place; one with a large body goes at its client's pace from the start. */
+    enter(member: Member, isLarge: boolean): Place {
+      let lane: Lane | undefined
+      move(isLarge ? slow : prompt)
+
+      function move(next: Lane | undefined): void {
+        lane?.leave(member)
+        lane = next
+        next?.enter(member)
+      }
+
+      return {
+        slowDown() {
+          if (lane === prompt) move(slow)
+        },
+        stream() {
+          const refusal = refusalOf(streams, max.streamsMax, member.client)
+          if (refusal !== undefined) throw refusal
+          move(streams)
+        },
+        leave: () => move(undefined),
+      }
+    },
+  }
+}

@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { createManualClock } from '@quintet/chassis/clock'
+import { networkOf } from '../src/client-network.ts'
+import { createDeadlines } from '../src/deadlines.ts'
+import { createPromptLane, createSlowLane } from '../src/lanes.ts'
+
+/** Members by their clients, and the clients of those that were cut. */
+function createMembers() {
+  const cut: string[] = []
+  return { cut, of: (client: string, name = client) => ({ client, cut: () => cut.push(name) }) }
+}
+
+test('A client has its share of a lane and no more, and others have the rest', () => {
+  const lane = createPromptLane({ max: 10, sharePercent: 50 })
+  const members = createMembers()
+  const greedy = Array.from({ length: 5 }, () => members.of('a'))
+  for (const member of greedy) lane.enter(member)
+  assert.deepEqual([lane.refusal('a'), lane.refusal('b')], ['share', undefined])
+  for (let count = 0; count < 5; count += 1) lane.enter(members.of(`b${count}`))
+  assert.deepEqual([lane.refusal('a'), lane.refusal('c'), lane.count()], ['full', 'full', 10])
+  for (const member of greedy) lane.leave(member)
+  assert.deepEqual([lane.refusal('a'), lane.count(), members.cut], [undefined, 5, []])
+})
+
+test('A share is one place at least', () => {
+  const lane = createPromptLane({ max: 3, sharePercent: 1 })
+  assert.equal(lane.refusal('a'), undefined)
+  lane.enter(createMembers().of('a'))
+  assert.equal(lane.refusal('a'), 'share')
+})
+
+test('A full lane of slow requests admits everybody, and cuts the oldest of the client that has most of them', () => {
+  const lane = createSlowLane(4)
+  const members = createMembers()
+  for (const name of ['a1', 'b1', 'a2', 'a3']) lane.enter(members.of(name.slice(0, 1), name))
+  lane.enter(members.of('c', 'c1'))
+  lane.enter(members.of('c', 'c2'))
+  assert.deepEqual([members.cut, lane.count(), lane.refusal('a')], [['a1', 'a2'], 4, undefined])
+})
+
+test('A slow request that leaves twice, or after it was cut, makes no room twice', () => {
+  const lane = createSlowLane(1)
+  const members = createMembers()
+  const first = members.of('a')
+  lane.enter(first)
+  lane.enter(members.of('b'))
+  lane.leave(first)
+  assert.deepEqual([lane.count(), members.cut], [1, ['a']])
+})
+
+test('An IPv4 address is a client, and so is an IPv6 subnet of 64 bits', () => {
+  assert.equal(networkOf('192.0.2.7'), '192.0.2.7')
+  const same = ['2001:db8:0:1::5', '2001:db8:0:1:a:b:c:d', '2001:db8:0:1::', '2001:db8:0:1:0:0:0:1']
+  assert.deepEqual(new Set(same.map(networkOf)), new Set(['2001:db8:0:1']))
+  assert.equal(networkOf('::1'), '0:0:0:0')
+  assert.notEqual(networkOf('2001:db8:0:2::5'), networkOf('2001:db8:0:1::5'))
+})
+
+test('What is not over by its deadline is cut; what is over in time is not', async (t) => {
+  const clock = createManualClock(0)
+  const deadlines = createDeadlines({ clock, limitMs: 50 })
+  t.after(deadlines.close)
+  const cut = Promise.withResolvers<string>()
+  const early = deadlines.begin(() => cut.resolve('early'))
+  deadlines.begin(() => cut.resolve('late'))
+  deadlines.end(early)
+  clock.advance(50)
+  assert.equal(await cut.promise, 'late')
+})
