@@ -455,6 +455,16 @@ test('An error while a response is passed on ends its request once', async (t) =
   assert.equal(upstream.circuit(), 'closed')
 })
 
+test('A service that hangs on connections that it has used before opens its circuit', async (t) => {
+  const { onConnection } = countingUpstream((socket, { request }) => {
+    if (request <= 3) socket.write(okay)
+  })
+  const GUID_URL = await startRawUpstream(t, onConnection)
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60, GATEWAY_CIRCUIT_FAULTS_MAX: 2 })
+  await Promise.all(Array.from({ length: 3 }, () => ask(`${url}/guid`)))
+  for (const status of [504, 504, 503]) assert.equal((await ask(`${url}/guid`)).status, status)
+})
+
 test('While one service hangs at its limit in flight, another responds as usual', async (t) => {
   const hanging: ServerResponse[] = []
   const arrived = Promise.withResolvers<void>()

@@ -134,7 +134,8 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     const to = listener
     endExchange()
     closeConnection()
-    to?.onFailure(new ExchangeError(fault, isReused && !parser.hasBegun(), cause))
+    const isStale = fault === 'reset' && isReused && !parser.hasBegun()
+    to?.onFailure(new ExchangeError(fault, isStale, cause))
   }
 
   /** Calls `onClose` at once: the socket takes a turn of the event loop to close, and a request sent on it would be lost. */
