@@ -56,6 +56,8 @@ test('Users of an earlier version log in with their passwords, and their certifi
   const path = '/users/1/certificates'
   assert.deepEqual(await read(`${path}/1`), { id: 1, active: false, body: 'test body' })
   assert.deepEqual(membersOf(await read('/certificates'), 'id'), [2])
+  const { x509 } = Object(await read(`${path}/2`))
+  assert.deepEqual(x509.subject_alternative_names, ['DNS:example.com', 'URI:spiffe://td/ns,a'])
   assert.deepEqual(membersOf(await read(`${path}/1/notifications`), 'event'), ['certificate.active_changed'])
   assert.equal((await call('PATCH', `${gateway}${path}/2`, { active: true }))?.status, 202)
 })

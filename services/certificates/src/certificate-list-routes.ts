@@ -1,13 +1,16 @@
+import { invalid } from '@quintet/chassis/errors'
 import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
+import { readInstant } from './instant.ts'
 import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import {
   ExpiringCertificateBody,
   ExpiringQuery,
+  instantExpected,
   ListedCertificateBody,
   UserCertificatesQuery,
   UserPath,
@@ -71,8 +74,10 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
 /** Before any position in the list: the smallest expiry and id. */
 const firstPosition = [Number.MIN_SAFE_INTEGER, 0] as const
 
-/** The milliseconds of Unix seconds, a date or an RFC 3339 time; without one, later than any. */
+/** Without a text, later than any. */
 function instantOf(text: string | undefined): number {
   if (text === undefined) return Number.MAX_SAFE_INTEGER
-  return /^\d+$/.test(text) ? Number(text) * 1000 : Date.parse(text.replace(' ', '+'))
+  const instant = readInstant(text)
+  if (instant === undefined) throw invalid({ expiring_before: instantExpected }, wrongValueCode)
+  return instant
 }

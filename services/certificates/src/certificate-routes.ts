@@ -20,7 +20,7 @@ import {
   UserPath,
 } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
-import { inspect } from './x509.ts'
+import { holdsPrivateKey, inspect } from './x509.ts'
 
 const tags = ['certificates']
 
@@ -132,14 +132,15 @@ function addingRoute(app: App, { certificates, idempotency, envelopes, policy }:
 }
 
 /**
- * Checks the length of the base64 here, since a pattern that does takes ten times as long, and reports it together with the
- * errors of the schema.
+ * Checks the length of the base64 here, since a pattern that does takes ten times as long, and that the body holds no private key;
+ * reports both together with the errors of the schema.
  */
 function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): NewCertificate {
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const errors = {
     ...(!hasBase64Length(body?.private_key) && { private_key: 'private_key must be base64.' }),
+    ...(isKey(body?.body) && { body: 'body must not contain a private key, since it is returned.' }),
     ...validationError?.errors,
   }
   if (validationError === undefined && Object.keys(errors).length === 0) return body
@@ -149,4 +150,8 @@ function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): 
 /** Ignores line breaks, which many tools add, and values that are not text, which the schema rejects. */
 function hasBase64Length(text: unknown): boolean {
   return typeof text !== 'string' || (text.trim() !== '' && text.replace(/[\r\n]+/g, '').length % 4 === 0)
+}
+
+function isKey(text: unknown): boolean {
+  return typeof text === 'string' && holdsPrivateKey(text)
 }

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
+import { decodeBase64, hasPrivateKeyLabel, pemOf, scanPem } from './pem.ts'
 
 /** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
 export type Description = {
@@ -37,23 +38,28 @@ export function inspect(body: string, privateKey: Uint8Array, policy: Policy): I
 
 /** The first certificate of a PEM text, which is the leaf of a chain, or a DER in base64. */
 function parseCertificate(body: string): X509Certificate | undefined {
-  const bytes = pemCertificate.test(body) ? body : derOf(body)
-  if (bytes === undefined) return undefined
-  try {
-    const certificate = new X509Certificate(bytes)
-    const end = certificate.validToDate.getTime()
-    return Number.isFinite(end) && Number.isFinite(certificate.validFromDate.getTime())
-      ? certificate
-      : undefined
-  } catch {
-    return undefined
-  }
+  const block = find(scanPem(body), ({ label }) => certificateLabels.has(label))
+  const encoded = block === undefined ? derOf(body) : pemOf(block)
+  if (encoded === undefined) return undefined
+  const certificate = tryParse(() => new X509Certificate(encoded))
+  if (certificate === undefined) return undefined
+  const { validFromDate, validToDate } = certificate
+  const hasValidity = Number.isFinite(validFromDate.getTime()) && Number.isFinite(validToDate.getTime())
+  return hasValidity ? certificate : undefined
 }
+
+/** Of a certificate, and of the older and trusted ones that OpenSSL reads. */
+const certificateLabels: ReadonlySet<string> = new Set([
+  'CERTIFICATE',
+  'X509 CERTIFICATE',
+  'TRUSTED CERTIFICATE',
+])
 
 /** A private key in PEM or DER; undefined if it is not one, or encrypted. */
 function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  if (pemKey.test(key.toString('latin1'))) return tryParse(() => createPrivateKey(key))
+  const block = find(scanPem(key.toString('latin1')), ({ label }) => label.endsWith('PRIVATE KEY'))
+  if (block !== undefined) return tryParse(() => createPrivateKey(pemOf(block)))
   if (key[0] !== derSequence) return undefined
   for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
     const parsed = tryParse(() => createPrivateKey({ key, format: 'der', type }))
@@ -62,14 +68,42 @@ function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   return undefined
 }
 
-const pemCertificate = /^\s*-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----|\n-----BEGIN CERTIFICATE-----/
-const pemKey = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
+function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undefined {
+  for (const value of values) if (matches(value)) return value
+  return undefined
+}
+
+/**
+ * Whether a body holds a private key: in any textual encoding, whatever surrounds it, or as base64 of such a text or of DER. A body
+ * is returned to clients, and stored as it is.
+ */
+export function holdsPrivateKey(body: string): boolean {
+  if (hasPrivateKeyLabel(body)) return true
+  const bytes = decodeBase64(body)
+  if (bytes === undefined) return false
+  return (
+    hasPrivateKeyLabel(bytes.toString('latin1')) ||
+    parsePrivateKey(bytes) !== undefined ||
+    isEncryptedKey(bytes)
+  )
+}
+
+/** Whether a DER is a PKCS #8 key that is encrypted: its parsing ends where the passphrase is needed. */
+function isEncryptedKey(key: Buffer): boolean {
+  if (key[0] !== derSequence) return false
+  try {
+    createPrivateKey({ key, format: 'der', type: 'pkcs8' })
+    return false
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ERR_MISSING_PASSPHRASE'
+  }
+}
+
 const derSequence = 0x30
 
-/** Base64 of a DER sequence starts with M, so most other texts are excluded by their first character. */
 function derOf(body: string): Buffer | undefined {
-  const text = body.startsWith('M') ? body.replace(/\s+/g, '') : ''
-  return /^M[\w+/-]{60,}={0,2}$/.test(text) ? Buffer.from(text, 'base64') : undefined
+  const bytes = decodeBase64(body)
+  return bytes !== undefined && bytes[0] === derSequence ? bytes : undefined
 }
 
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {
@@ -107,9 +141,16 @@ function oneLine(name: string | undefined): string {
   return (name ?? '').split('\n').join(', ')
 }
 
-/** Node quotes a name with a comma or a quote as JSON does, so commas within quotes do not separate names. */
+/** Node separates names by commas, and quotes the value of one that has a comma or a quote as JSON does. */
 function splitNames(names: string | undefined): string[] {
-  return (names ?? '').match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g)?.map((name) => name.trim()) ?? []
+  return (names ?? '').match(/(?:[^,"]|"(?:\\.|[^"\\])*")+/g)?.map((name) => withoutQuotes(name.trim())) ?? []
+}
+
+function withoutQuotes(name: string): string {
+  const colon = name.indexOf(':') + 1
+  return name[colon] === '"'
+    ? name.slice(0, colon) + String(tryParse(() => JSON.parse(name.slice(colon))))
+    : name
 }
 
 function keyTypeOf(certificate: X509Certificate): string {

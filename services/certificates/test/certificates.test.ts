@@ -305,8 +305,17 @@ test('GET /certificates rejects an invalid time with 422', async (t) => {
     '1.5',
     '2030-01-32',
     '2030-01-01T00:60Z',
-  ])
-    assert.equal((await get(`/certificates?expiring_before=${time}`)).statusCode, 422, time)
+    '2027-02-30',
+    '2030-01-31T24:00:00Z',
+    '2030-01-31T00:00:00%2B24:00',
+    '2030-01-31%00',
+    '2'.repeat(65),
+  ]) {
+    const response = await get(`/certificates?expiring_before=${time}`)
+    assert.equal(response.statusCode, 422, time)
+    assert.deepEqual(Object.keys(response.json().errors), ['expiring_before'])
+  }
+  assert.equal((await get('/certificates?expiring_before=2030-01-31t00:00:00z')).statusCode, 200)
 })
 
 test('GET /healthcheck is 200 with 1 for the database, and with 0 when it does not respond', async (t) => {

@@ -19,7 +19,10 @@ export function makeCertificate({
 }): TestCertificate {
   const algorithm = signatureAlgorithm[String(key.asymmetricKeyType)] ?? sequence()
   const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, commonName))))
-  const alternatives = tagged(0x04, sequence(...names.map((one) => tagged(0x82, one))))
+  const alternatives = tagged(
+    0x04,
+    sequence(...names.map((one) => tagged(one.includes('://') ? 0x86 : 0x82, one))),
+  )
   const extension = sequence(objectId(0x55, 0x1d, 0x11), alternatives)
   const toBeSigned = sequence(
     tagged(0xa0, tagged(0x02, Buffer.from([2]))),

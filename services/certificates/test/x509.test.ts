@@ -3,6 +3,7 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import fc from 'fast-check'
+import { hasPrivateKeyLabel, scanPem } from '../src/pem.ts'
 import { inspect } from '../src/x509.ts'
 import { makeCertificate } from './make-certificate.ts'
 
@@ -148,4 +149,68 @@ test('A certificate with a changed byte is opaque, described or rejected, and no
     }),
     { numRuns: 500 },
   )
+})
+
+test('Alternative names are the values in the certificate, without the quoting of a library', () => {
+  const names = ['spiffe://td/ns,a', 'b"c', 'x\\y', 'a.example, DNS:evil.example', 'urn://é', 'plain.example']
+  const { subject_alternative_names: found } = describe(
+    makeCertificate({ notBefore, notAfter, names }).pem,
+  ).description
+  const values = found.map((name) => name.replace(/^(DNS|URI):/, ''))
+  assert.deepEqual(values.with(4, names[4] ?? ''), names)
+  assert.doesNotMatch(found.join(), /\\u00|^URI:"/)
+})
+
+const ec = () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey
+const foreignKey = Buffer.from(ec().export({ format: 'pem', type: 'pkcs8' }))
+
+const spellings: Readonly<Record<string, (pem: string) => string>> = {
+  'CR LF as line end': (pem) => pem.replaceAll('\n', '\r\n'),
+  'CR alone as line end': (pem) => pem.replaceAll('\n', '\r'),
+  'no line end after the last line': (pem) => pem.trimEnd(),
+  'indented lines': (pem) => pem.replace(/^/gm, '    '),
+  'tabs and spaces after the lines': (pem) => pem.replaceAll('\n', ' \t \n'),
+  'empty lines between the lines': (pem) => pem.replaceAll('\n', '\n\n'),
+  'form feeds': (pem) => pem.replaceAll('\n', '\f\n'),
+  'spaces instead of line ends': (pem) => pem.replaceAll('\n', ' '),
+  'one long line': (pem) => pem.replace(/(?<=[\w+/=])\n(?=[\w+/=])/g, ''),
+  'a byte order mark': (pem) => `\ufeff${pem}`,
+  'text before and after': (pem) => `Bag Attributes\n  friendlyName: leaf\n${pem}\nthe end`,
+  'text on the line of the label': (pem) => `leaf: ${pem}`,
+  'another block before': (pem) =>
+    `-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n${pem}`,
+  'a block before that is not closed': (pem) => `-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n${pem}`,
+  'header fields': (pem) => pem.replace('\n', '\nX-Origin: example\n\n'),
+}
+for (const [name, spell] of Object.entries(spellings))
+  test(`A certificate and a key are found with ${name}, and a key of another certificate is refused`, () => {
+    const { description } = describe(sample.pem)
+    const body = spell(sample.pem)
+    assert.deepEqual(describe(body).description, description)
+    assert.deepEqual(inspect(body, Buffer.from(spell(String(pkcs8))), 'strict')?.description, description)
+    assertRejected(() => inspect(body, Buffer.from(spell(String(foreignKey))), 'auto'), {
+      private_key: 'private_key does not belong to the certificate in body.',
+    })
+  })
+
+test('A scan of hostile text takes time in proportion to its length', () => {
+  for (const unit of [
+    '-',
+    '-----',
+    '-----BEGIN ',
+    '-----BEGIN A-----',
+    '-----BEGIN A-----\n-----END B-----',
+    ':\n',
+    '--BEGIN ',
+  ]) {
+    const scan = (length: number) => {
+      const text = unit.repeat(length / unit.length)
+      const startedAt = performance.now()
+      assert.equal([...scanPem(text)].length, 0)
+      hasPrivateKeyLabel(text)
+      return performance.now() - startedAt
+    }
+    scan(10_000)
+    assert.ok(scan(1_000_000) < 1_000, unit)
+  }
 })

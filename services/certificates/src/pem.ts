@@ -1,0 +1,45 @@
+/** A block of textual encoding (RFC 7468): its label, and what it encodes. */
+export type PemBlock = { readonly label: string; readonly bytes: Buffer }
+
+/**
+ * The well-formed blocks of a text, in their order. Whatever stands before, between and after them is ignored, and so is all
+ * white space within them: any line ends, indentation, lines of any length. Takes time in proportion to the text.
+ */
+export function* scanPem(text: string): Generator<PemBlock> {
+  let opened: { label: string; at: number } | undefined
+  for (const { 0: match, 1: kind, 2: label = '', index } of text.matchAll(boundary)) {
+    if (kind === 'BEGIN') opened = { label, at: index + match.length }
+    else {
+      const bytes = opened?.label === label ? decode(text.slice(opened.at, index)) : undefined
+      opened = undefined
+      if (bytes !== undefined) yield { label, bytes }
+    }
+  }
+}
+
+/** A block as OpenSSL reads it. */
+export function pemOf({ label, bytes }: PemBlock): string {
+  const lines = bytes.toString('base64').match(/.{1,64}/g) ?? []
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
+}
+
+/** Whether a text has the beginning of a private key of any kind, well-formed or not, in PEM or in the formats of SSH and PuTTY. */
+export function hasPrivateKeyLabel(text: string): boolean {
+  return privateKeyLabel.test(text)
+}
+
+/** A label has no two hyphens or spaces in sequence (RFC 7468, 3). */
+const boundary = /-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----/g
+const privateKeyLabel = /--[ \t]?BEGIN[^-\r\n]{0,64}PRIVATE[ _]KEY|PuTTY-User-Key-File-/i
+
+/** Ignores the header fields that RFC 1421 allows before the base64. */
+function decode(content: string): Buffer | undefined {
+  const lines = content.split(/[\r\n]/).filter((line) => !line.includes(':'))
+  return decodeBase64(lines.join(''))
+}
+
+/** The bytes of base64, in either alphabet, with white space anywhere; undefined for any other text. */
+export function decodeBase64(text: string): Buffer | undefined {
+  const digits = text.replace(/[\s\x85]/g, '')
+  return /^[\w+/-]+={0,2}$/.test(digits) ? Buffer.from(digits, 'base64') : undefined
+}
