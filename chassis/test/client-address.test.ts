@@ -12,13 +12,13 @@ async function startService(t: TestContext, trustedProxies?: string) {
   const logger = createLogger({ service: 'test', level: 'silent' })
   const options = { name: 'test', title: 'test', description: 'test', logger }
   const app = await createApp({ ...options, ...(trustedProxies !== undefined && { trustedProxies }) })
-  app.get('/', async (request) => ({ address: clientAddressOf(request) }))
+  app.get('/address', async (request) => ({ address: clientAddressOf(request) }))
   t.after(() => app.close())
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   return async (forwardedFor?: string | string[], localAddress = '127.0.0.1'): Promise<unknown> => {
     const headers: OutgoingHttpHeaders = forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor }
     const { promise, resolve, reject } = Promise.withResolvers<string>()
-    request(url, { headers, localAddress }, async (response) => {
+    request(`${url}/address`, { headers, localAddress }, async (response) => {
       resolve((await response.toArray()).join(''))
     })
       .on('error', reject)

@@ -77,7 +77,7 @@ function judge(gateway: Reading, node: Reading): string {
 
 const hopByHop = 'connection,keep-alive,proxy-connection,te,trailer,transfer-encoding,upgrade'.split(',')
 
-/** The fields without those that concern one connection only. */
+/** The fields without those that concern one connection only; an underscore in their names counts as a hyphen. */
 function endToEnd(fields: readonly string[]): string[] {
   const pairs = Array.from({ length: fields.length / 2 }, (_, at) => fields.slice(2 * at, 2 * at + 2))
   const named = (pair: readonly string[]) => String(pair[0]).toLowerCase()
@@ -90,5 +90,7 @@ function endToEnd(fields: readonly string[]): string[] {
         .map((option) => option.replace(/^[\t ]+|[\t ]+$/g, '')),
     )
     .filter((option) => option !== 'content-length')
-  return pairs.filter((pair) => ![...hopByHop, ...nominated].includes(named(pair))).flat()
+  const isHopByHop = (name: string) =>
+    hopByHop.includes(name.replaceAll('_', '-')) || nominated.includes(name)
+  return pairs.filter((pair) => !isHopByHop(named(pair))).flat()
 }
