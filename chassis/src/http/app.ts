@@ -19,6 +19,7 @@ import { closeUnlessRead, createLingeringClose } from './lingering-close.ts'
 import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
 import { bodyBytesMax } from './body-limit.ts'
+import { oneAtATime } from './pipelining.ts'
 import { sendProblem } from './problem.ts'
 import { contentCodingRefusal, formRefusal } from './request-form.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
@@ -152,7 +153,7 @@ function addFrontListener(server: Server, parts: Parameters<typeof createFastPat
     closeUnlessRead(request, response, bodyBytesMax)
     listener?.call(server, request, response)
   }
-  server.removeAllListeners('request').on('request', createFastPathListener(next, parts))
+  server.removeAllListeners('request').on('request', oneAtATime(createFastPathListener(next, parts)))
 }
 
 /** Counts and logs a request that has been responded to. */

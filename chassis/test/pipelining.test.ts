@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict'
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect } from 'node:net'
+import { once } from 'node:events'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { createApp, listen } from '../src/http/index.ts'
+import { oneAtATime } from '../src/http/pipelining.ts'
+import type { PipeliningLimits } from '../src/http/pipelining.ts'
+import { createLogger } from '../src/telemetry/index.ts'
+
+/** A server that holds its responses until they are finished by the test; `begun` are the paths of its requests. */
+async function startServer(t: TestContext, limits?: PipeliningLimits) {
+  const begun: string[] = []
+  const held: ServerResponse[] = []
+  const hold = (request: IncomingMessage, response: ServerResponse) => {
+    begun.push(request.url ?? '')
+    held.push(response)
+  }
+  const server = createServer(oneAtATime(hold, limits))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const address = server.address()
+  const port = typeof address === 'object' ? Number(address?.port) : 0
+  return { begun, held, port }
+}
+
+const get = (path: string | number, fields = '') => `GET /${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+
+/** Waits until it is so. */
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await setTimeout(1)
+}
+
+test('A request that is sent before the response to the last one begins when that response is complete', async (t) => {
+  const { begun, held, port } = await startServer(t)
+  const socket = connect(port, '127.0.0.1')
+  socket.write(get(1) + get(2))
+  socket.write(`POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi${get(4, 'Connection: close\r\n')}`)
+  for (let count = 1; count <= 4; count += 1) {
+    await until(() => begun.length === count)
+    await setTimeout(10)
+    assert.equal(begun.length, count)
+    held.at(-1)?.end(String(count))
+  }
+  const text = (await socket.toArray()).join('')
+  assert.deepEqual(begun, ['/1', '/2', '/3', '/4'])
+  assert.deepEqual(text.match(/^\d(?:\r\n)?$|(?<=\r\n\r\n)\d/gm)?.map(Number), [1, 2, 3, 4])
+})
+
+test('Requests on other connections do not wait', async (t) => {
+  const { begun, port } = await startServer(t)
+  const sockets = [1, 2, 3].map((name) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(get(name) + get(name))
+    return socket
+  })
+  await until(() => begun.length === 3)
+  assert.deepEqual(begun.toSorted(), ['/1', '/2', '/3'])
+  for (const socket of sockets) socket.destroy()
+})
+
+test('A connection with too many waiting requests is closed, and what waited on it never begins', async (t) => {
+  const { begun, held, port } = await startServer(t, { waitingMax: 5, allWaitingMax: 100 })
+  const allowed = connect(port, '127.0.0.1')
+  allowed.write(Array.from({ length: 6 }, () => get('allowed')).join(''))
+  const greedy = connect(port, '127.0.0.1').on('error', () => {})
+  greedy.write(Array.from({ length: 7 }, () => get('greedy')).join(''))
+  await once(greedy.resume(), 'close')
+  for (let count = 0; count < 6; count += 1) {
+    await until(() => held.length > 0 && begun.filter((path) => path === '/allowed').length > count)
+    for (const response of held.splice(0)) response.end()
+  }
+  assert.deepEqual(begun.filter((path) => path === '/greedy').length, 1)
+  allowed.destroy()
+})
+
+test('The limit on all waiting requests is released when their connections close', async (t) => {
+  const { begun, port } = await startServer(t, { waitingMax: 5, allWaitingMax: 5 })
+  for (let round = 1; round <= 5; round += 1) {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(Array.from({ length: 5 }, () => get(round)).join(''))
+    await until(() => begun.length === round)
+    socket.destroy()
+    await once(socket, 'close')
+    await setTimeout(20)
+  }
+})
+
+test('A service responds to 600 requests that are sent at once on one connection, in their order', async (t) => {
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  let atWork = 0
+  let atWorkMax = 0
+  app.get('/:id', async ({ params }) => {
+    atWork += 1
+    atWorkMax = Math.max(atWork, atWorkMax)
+    await setTimeout(0)
+    atWork -= 1
+    return { id: `<${Object(params).id}>` }
+  })
+  t.after(() => app.close())
+  const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  const socket = connect(Number(port), '127.0.0.1')
+  const ids = Array.from({ length: 600 }, (_, id) => id)
+  socket.write(ids.map((id) => get(id, id === 599 ? 'Connection: close\r\n' : '')).join(''))
+  const text = (await socket.toArray()).join('')
+  assert.deepEqual(
+    Array.from(text.matchAll(/<(\d+)>/g), ([, id]) => Number(id)),
+    ids,
+  )
+  assert.equal(atWorkMax, 1)
+})
