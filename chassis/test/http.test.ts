@@ -158,6 +158,57 @@ test('Accept that excludes JSON is 406; Accept that admits plain JSON alone gets
   assert.match(String(browser.headers['content-type']), /^application\/problem\+json/)
 })
 
+test('Accept is read as RFC 9110 says: parameters, weights and specificity', async (t) => {
+  const { app } = await world(t)
+  const statusOf = async (accept: string) =>
+    (await app.inject({ url: '/page?limit=1', headers: { accept } })).statusCode
+  for (const accept of [
+    'application/json; charset=utf-8',
+    'application/json;charset="UTF-8"',
+    'application/json;version=1',
+    'APPLICATION/JSON',
+    'text/html, application/json;q=0.001',
+    'application/*',
+    '*/*;q=0.1',
+    'text/html, *; q=.2',
+    'text/html;x="a,b", application/json',
+    'text/html;q=0, */*',
+    'application/problem+json;q=0, application/json',
+    'application/json;profile="x";q=0, */*',
+    'application/json;q=nonsense',
+    ',, application/json ,',
+    '',
+  ])
+    assert.equal(await statusOf(accept), 200, accept)
+  for (const accept of [
+    'application/json;q=0',
+    'application/json; Q=0.000, */*',
+    'application/*;q=0, */*',
+    'application/json;q=0, application/*',
+    'application/problem+json',
+    'application/problem+json, application/json;q=0',
+    'text/html;x="application/json,*/*"',
+    'application/jsonp',
+    '*/*;q=0',
+  ])
+    assert.equal(await statusOf(accept), 406, accept)
+})
+
+test('An error is of the type of problem documents, unless plain JSON is preferred', async (t) => {
+  const { app } = await world(t)
+  const typeOf = async (accept: string) =>
+    (await app.inject({ url: '/things/1', headers: { accept } })).headers['content-type']
+  for (const accept of [
+    '*/*',
+    'application/json, application/problem+json',
+    'application/*',
+    'text/html, */*',
+  ])
+    assert.equal(await typeOf(accept), 'application/problem+json; charset=utf-8', accept)
+  for (const accept of ['application/json;charset=utf-8', 'application/json, */*;q=0.5'])
+    assert.equal(await typeOf(accept), 'application/json; charset=utf-8', accept)
+})
+
 test('A 500 has only its request id, under which the log has the cause', async (t) => {
   const { app, logged } = await world(t)
   const response = await app.inject({ url: '/broken', headers: { 'x-request-id': 'trace-me' } })
@@ -264,8 +315,28 @@ test('A preference is found in whatever header line, case and notation it comes,
     ['x', 'respond-async'],
   ])
     assert.ok(prefersAsync(prefer), String(prefer))
-  for (const prefer of ['handling=strict', 'Handling = "strict"', 'wait=1, handling=strict;foo'])
-    assert.ok(prefersStrict(prefer), prefer)
-  for (const prefer of [undefined, '', 'handling', 'handling=lenient', 'strict', 'not-handling=strict'])
+  for (const prefer of [
+    'handling=strict',
+    'Handling = "strict"',
+    'wait=1, handling=strict;foo',
+    'handling=strict, handling=lenient',
+    'x="handling=lenient, ", handling=strict',
+    'x="\\", handling=lenient", handling="st\\rict"',
+    ['handling=strict', 'handling=lenient'],
+  ])
+    assert.ok(prefersStrict(prefer), String(prefer))
+  for (const prefer of [
+    undefined,
+    '',
+    'handling',
+    'handling=lenient',
+    'strict',
+    'not-handling=strict',
+    'handling=lenient, handling=strict',
+    'handling, handling=strict',
+    'x="a, handling=strict, respond-async"',
+    'x=1; handling=strict; respond-async',
+    ['handling=lenient', 'handling=strict'],
+  ])
     assert.ok(!prefersStrict(prefer) && !prefersAsync(prefer), String(prefer))
 })

@@ -20,6 +20,7 @@ import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
 import { bodyBytesMax } from './body-limit.ts'
 import { oneAtATime } from './pipelining.ts'
+import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { contentCodingRefusal, formRefusal } from './request-form.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
@@ -79,6 +80,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onRequest', (request, reply, done) => {
     observe(request, reply)
     done(formRefusal(request.raw) ?? refusalOf(request))
+  })
+  app.addHook('onSend', (request, reply, payload, done) => {
+    try {
+      if (isConditional(request)) done(null, applyConditions(request, reply, payload))
+      else done()
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
   })
   const closing = closeConnectionsWhenIdle(app, linger)
   app.addHook('onReady', async () => {

@@ -1,10 +1,12 @@
-import accepts from '@fastify/accepts'
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { AppError } from '../errors/index.ts'
 import type { App, AppOptions } from './app-options.ts'
+import { qualityOf } from './negotiation.ts'
+import { jsonType } from './representation.ts'
 import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './documentation-page.ts'
 
+const htmlType = 'text/html; charset=utf-8'
 const hidden = { schema: { hide: true } }
 
 /**
@@ -30,7 +32,6 @@ export function createDocumentationRoutes(options: AppOptions): {
   const describe = async () => (await documentation()).swagger()
 
   async function addTo(app: App): Promise<void> {
-    await app.register(accepts)
     app.addHook('onRoute', (route) => {
       if (route.method !== 'HEAD' && route.schema?.hide !== true) routes.push(route)
     })
@@ -40,22 +41,17 @@ export function createDocumentationRoutes(options: AppOptions): {
       return options.openapi === undefined ? own : options.openapi(own)
     })
     addPage(app, options)
-    app.get('/docs/static/*', hidden, async (request, reply) => {
-      const file = await (await documentation()).inject({ url: request.url, headers: conditionsOf(request) })
-      if (file.statusCode === 412) throw new AppError('precondition_failed', 'The file is another one now.')
-      if (file.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${request.url}.`)
-      const { connection: _, ...headers } = file.headers
+    app.get('/docs/static/*', hidden, async ({ url }, reply) => {
+      // Conditions are applied to the response, as to any other. Ranges and dates are not worth their own responses.
+      const file = await (await documentation()).inject(url)
+      if (file.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${url}.`)
+      const { connection: _, 'accept-ranges': __, 'last-modified': ___, ...headers } = file.headers
       reply.code(file.statusCode).headers(headers)
-      return file.rawPayload.length > 0 ? file.rawPayload : reply.send()
+      return file.rawPayload
     })
   }
 
   return { describe, addTo }
-}
-
-/** The preconditions on a file. A range of it is not worth its own response, so the whole is sent (RFC 9110, 14.2). */
-function conditionsOf({ headers: { range: _, ...headers } }: FastifyRequest): FastifyRequest['headers'] {
-  return headers
 }
 
 const Home = Type.Object(
@@ -81,9 +77,10 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
   app.get('/', { schema }, async (request, reply) => {
     const health = app.hasRoute({ method: 'GET', url: '/health' }) ? '/health' : '/health/ready'
     reply.header('vary', 'accept')
-    const type = request.accepts().type(['application/json', 'text/html'])
-    if (type === false) throw new AppError('not_acceptable', 'Accept must admit JSON or HTML.')
-    if (type === 'text/html') return reply.redirect('/docs/', 303)
+    const { accept = '*/*' } = request.headers
+    const [json, html] = [qualityOf(accept, jsonType), qualityOf(accept, htmlType)]
+    if (json === 0 && html === 0) throw new AppError('not_acceptable', 'Accept must admit JSON or HTML.')
+    if (html > json) return reply.redirect('/docs/', 303)
     reply.header(
       'link',
       `</openapi.json>; rel="service-desc", </docs/>; rel="service-doc", <${health}>; rel="status"`,
@@ -101,15 +98,17 @@ function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
       host: request.hostname,
       related: relatedPages,
     })
-    return sendFile(reply, 'text/html', page)
+    return sendFile(reply, htmlType, page)
   })
-  app.get('/docs/page.js', hidden, async (_, reply) => sendFile(reply, 'text/javascript', pageScript))
-  app.get('/docs/page.css', hidden, async (_, reply) => sendFile(reply, 'text/css', pageStyle))
+  app.get('/docs/page.js', hidden, async (_, reply) =>
+    sendFile(reply, 'text/javascript; charset=utf-8', pageScript),
+  )
+  app.get('/docs/page.css', hidden, async (_, reply) => sendFile(reply, 'text/css; charset=utf-8', pageStyle))
 }
 
 function sendFile(reply: FastifyReply, type: string, text: string): FastifyReply {
   return reply
-    .type(`${type}; charset=utf-8`)
+    .type(type)
     .headers({ 'content-security-policy': contentSecurityPolicy, 'x-content-type-options': 'nosniff' })
     .send(text)
 }

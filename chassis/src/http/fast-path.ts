@@ -1,4 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { acceptsAtOnce } from './negotiation.ts'
+import { jsonType } from './representation.ts'
 import { fieldsRefusal } from './request-form.ts'
 
 /** A response of status 200 with its finished JSON. */
@@ -87,7 +89,7 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
     'etag',
     etag,
     'content-type',
-    'application/json; charset=utf-8',
+    jsonType,
     'content-length',
     String(Buffer.byteLength(body)),
   ])
@@ -96,13 +98,13 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
 
 /** A GET of HTTP/1.1 without a body and without a condition that accepts any JSON. */
 function isPlainGet({ method, headers, httpVersion }: IncomingMessage): boolean {
-  const { accept } = headers
   return (
     method === 'GET' &&
     httpVersion === '1.1' &&
+    headers['if-match'] === undefined &&
     headers['if-none-match'] === undefined &&
     headers['content-length'] === undefined &&
     headers['transfer-encoding'] === undefined &&
-    (accept === undefined || accept === '*/*' || accept === 'application/json')
+    acceptsAtOnce(headers.accept)
   )
 }

@@ -10,17 +10,26 @@ import type {
   ResponseRecorder,
 } from '../idempotency/index.ts'
 import { problemType } from './negotiation.ts'
+import { isConditional, requireConditions } from './preconditions.ts'
+import type { Representation } from './preconditions.ts'
 import { problemDocument } from './problem.ts'
 
 export type Idempotency = {
-  /** Runs `act` once for each Idempotency-Key, and sends its response or the recorded one. */
-  once(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    act: (record: ResponseRecorder) => Promise<RecordedResponse>,
-  ): Promise<void>
+  /**
+   * Runs `act` once for each Idempotency-Key under the conditions of the request, and sends its response or the recorded one. The
+   * target is a resource without an ETag unless another is given.
+   */
+  once(request: FastifyRequest, reply: FastifyReply, act: Act, target?: IdempotencyTarget): Promise<void>
   /** Removes records older than 24 hours, at most `limit`; resolves to their number. */
   sweep(limit: number): Promise<number>
+}
+
+/** The resource that a request with an Idempotency-Key is sent to. */
+export type IdempotencyTarget = {
+  /** Its path, the same for all ways to write it. */
+  path: string
+  /** Its present representation. */
+  find: () => Promise<Representation | undefined>
 }
 
 const keyLengthMax = 255
@@ -70,21 +79,43 @@ export function createIdempotency(options: {
   }
 
   return {
-    async once(request, reply, act) {
-      const key = idempotencyKeyOf(request)
-      if (key === undefined) return sendResponse(reply, await act(() => []))
-      const id = hash(`${request.method} ${request.url.split('?', 1)[0]} ${key}`)
+    async once(request, reply, act, target) {
+      async function actConditionally(record: ResponseRecorder): Promise<RecordedResponse> {
+        if (isConditional(request))
+          requireConditions(request, target === undefined ? {} : await target.find())
+        return act(record)
+      }
+      const scope = idempotencyScopeOf(request, target?.path)
+      if (scope === undefined) return sendResponse(reply, await actConditionally(() => []))
+      const id = hash(scope)
       if (inFlight.has(id)) throw requestInProgress()
       inFlight.add(id)
       try {
         const fingerprint = fingerprintOf(JSON.stringify(request.body ?? null), fingerprintKey)
-        sendResponse(reply, await actOnce(id, fingerprint, request, act))
+        sendResponse(reply, await actOnce(id, fingerprint, request, actConditionally))
       } finally {
         inFlight.delete(id)
       }
     },
     sweep: (limit) => store.removeOlder(since(), limit),
   }
+}
+
+/** Until the caller of a request is known. */
+const caller = 'anonymous'
+
+/**
+ * What the Idempotency-Key of a request stands for: the key, the caller, the method, the resource, whichever way its path is
+ * written, and the media type of the body. Undefined without a key; refuses a malformed one.
+ */
+export function idempotencyScopeOf(
+  request: FastifyRequest,
+  path = `${request.routeOptions.url} ${JSON.stringify(request.params)}`,
+): string | undefined {
+  const key = idempotencyKeyOf(request)
+  if (key === undefined) return undefined
+  const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
+  return JSON.stringify([caller, request.method, path, mediaType, key])
 }
 
 type Act = (record: ResponseRecorder) => Promise<RecordedResponse>
@@ -97,7 +128,7 @@ function replayed({ fingerprint: recorded, response }: FoundRecord, fingerprint:
 }
 
 /** The Idempotency-Key of a request, if it has one; refuses a malformed one. */
-export function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
+function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key']
   if (key === undefined) return undefined
   if (typeof key === 'string' && key.length > 0 && key.length <= keyLengthMax && /^[\x20-\x7e]+$/.test(key))

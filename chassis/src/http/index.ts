@@ -3,10 +3,19 @@ export { createApp } from './app.ts'
 export { clientAddressOf, isFromTrustedProxy, peerAddressOf } from './client-address.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'
 export { bodyTooLarge } from './body-limit.ts'
-export { etagOf, parseIfMatch } from './preconditions.ts'
+export {
+  etagOf,
+  isConditional,
+  matchesStrongly,
+  matchesWeakly,
+  parseIfMatch,
+  parseIfNoneMatch,
+  requireConditions,
+} from './preconditions.ts'
+export type { EntityTags, Representation } from './preconditions.ts'
 export {
   createIdempotency,
-  idempotencyKeyOf,
+  idempotencyScopeOf,
   sendResponse,
 } from './idempotency.ts'
 export type { Idempotency } from './idempotency.ts'

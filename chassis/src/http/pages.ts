@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
 import type { WrongValueCode } from './validation.ts'
@@ -48,12 +49,38 @@ export function decodeCursor(
   throw invalid({ cursor: 'cursor must be one from a Link header of this list.' }, code)
 }
 
-/** `Link: <…>; rel="next"` for the page after this one (RFC 8288). */
-export function linkToNextPage(requestUrl: string, cursor: string): string {
-  const [path = '', query] = requestUrl.split('?', 2)
-  const parameters = new URLSearchParams(query)
-  parameters.set('cursor', cursor)
-  return `<${path}?${parameters}>; rel="next"`
+/**
+ * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path as the client knows it, with the query of the request but
+ * for the cursor.
+ */
+export function linkToNextPage(request: FastifyRequest, cursor: string): string {
+  const target = request.url.replace(/^https?:\/\/[^/?]*/i, '')
+  const mark = target.indexOf('?')
+  const path = mark < 0 ? target : target.slice(0, mark)
+  const members = mark < 0 ? [] : target.slice(mark + 1).split('&')
+  const query = [...members.filter((member) => member !== '' && !isCursor(member)), `cursor=${cursor}`].join(
+    '&',
+  )
+  return `<${encodeUnsafe(`${prefixOf(request)}${path}?${query}`)}>; rel="next"`
+}
+
+/** What the gateway has taken off the path that the client requested. A forged one misleads only its sender. */
+function prefixOf({ headers }: FastifyRequest): string {
+  const prefix = headers['x-forwarded-prefix']
+  return typeof prefix === 'string' && /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix : ''
+}
+
+function isCursor(member: string): boolean {
+  const name = member.split('=', 1)[0] ?? ''
+  return name === 'cursor' || new URLSearchParams(name).has('cursor')
+}
+
+/** Escapes what would end the reference, or is no character of a URI. The bytes of a target are its characters. */
+function encodeUnsafe(target: string): string {
+  return target.replace(
+    /[^\x21\x23-\x3b\x3d\x3f-\x7e]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  )
 }
 
 function isOfKind(member: unknown, kind: CursorKind | undefined): member is string | number {

@@ -1,24 +1,122 @@
-import { invalid } from '../errors/index.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { AppError, invalid } from '../errors/index.ts'
+
+/** What a condition names: any representation, or those with these entity tags. */
+export type EntityTags = '*' | readonly string[]
+
+/** A representation: its entity tag, if it has one. */
+export type Representation = { readonly etag?: string }
 
 /** The strong validator of a row: its version, which every change raises (RFC 9110, 8.8.3). */
 export function etagOf(version: number): string {
   return `"${version}"`
 }
 
-/** Whether `If-None-Match` names this representation, by weak comparison (RFC 9110, 13.1.2). */
-export function matchesEtag(ifNoneMatch: string, etag: string): boolean {
-  if (ifNoneMatch === etag || ifNoneMatch.trim() === '*') return true
-  return ifNoneMatch.split(',').some((one) => one.trim().replace(/^W\//, '') === etag)
+/** `If-Match`; undefined without it. Refuses a malformed one. */
+export function parseIfMatch(request: FastifyRequest): EntityTags | undefined {
+  return parseCondition('If-Match', request.headers['if-match'])
+}
+
+/** `If-None-Match` in the same way. */
+export function parseIfNoneMatch(request: FastifyRequest): EntityTags | undefined {
+  return parseCondition('If-None-Match', request.headers['if-none-match'])
+}
+
+/** Whether `If-Match` names a representation, by strong comparison (RFC 9110, 13.1.1); undefined stands for none. */
+export function matchesStrongly(tags: EntityTags, current: Representation | undefined): boolean {
+  if (tags === '*') return current !== undefined
+  return current?.etag !== undefined && !current.etag.startsWith('W/') && tags.includes(current.etag)
+}
+
+/** Whether `If-None-Match` names a representation, by weak comparison (RFC 9110, 13.1.2); undefined stands for none. */
+export function matchesWeakly(tags: EntityTags, current: Representation | undefined): boolean {
+  if (tags === '*') return current !== undefined
+  const etag = current?.etag && opaqueTag(current.etag)
+  return etag !== undefined && tags.some((tag) => opaqueTag(tag) === etag)
 }
 
 /**
- * The versions that `If-Match` admits; undefined when there is no such header, or it is `*`, which every existing
- * resource satisfies. A weak or unknown tag admits nothing, since the comparison is strong (RFC 9110, 13.1.1).
+ * Refuses a change of the target of a request, unless its conditions hold of the present representation, undefined for none, in
+ * the order of RFC 9110, 13.2.2. It must be called right before the change. The default is a resource without an entity tag, such as a collection.
  */
-export function parseIfMatch(header: string | undefined): readonly number[] | undefined {
-  if (header === undefined || header.trim() === '*') return undefined
-  const tags = header.split(',').map((tag) => tag.trim())
-  if (!tags.every((tag) => /^(W\/)?"[\x21\x23-\x7e]*"$/.test(tag)))
-    throw invalid({ 'If-Match': 'If-Match must be * or a list of entity tags in double quotes.' })
-  return tags.flatMap((tag) => (/^"\d{1,16}"$/.test(tag) ? Number(tag.slice(1, -1)) : []))
+export function requireConditions(request: FastifyRequest, current: Representation | undefined = {}): void {
+  const ifMatch = parseIfMatch(request)
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw unmatched()
+  const ifNoneMatch = parseIfNoneMatch(request)
+  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, current)) throw matched()
 }
+
+/** Whether a request has any condition. */
+export function isConditional({ headers }: FastifyRequest): boolean {
+  return headers['if-match'] !== undefined || headers['if-none-match'] !== undefined
+}
+
+/**
+ * Applies conditions to a response with status 200 to GET or HEAD, whether or not it has an ETag: gives its payload, or that of the
+ * 304 in its place if `If-None-Match` names it; refuses if `If-Match` does not. An `If-None-Match` that is malformed names nothing.
+ */
+export function applyConditions(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
+  if (reply.statusCode !== 200 || !isRead(request.method)) return payload
+  const etag = reply.getHeader('etag')
+  const current = typeof etag === 'string' ? { etag } : {}
+  const ifMatch = parseIfMatch(request)
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw unmatched()
+  const ifNoneMatch = entityTagsIn(request.headers['if-none-match'] ?? '')
+  if (ifNoneMatch === undefined || !matchesWeakly(ifNoneMatch, current)) return payload
+  reply.code(304).removeHeader('content-type')
+  // The length in response to HEAD is that of GET (RFC 9110, 8.6): the framework measures what it does not send.
+  return request.method === 'HEAD' ? payload : null
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function unmatched(): AppError {
+  return new AppError('precondition_failed', 'The resource is not in a state that If-Match names.')
+}
+
+function matched(): AppError {
+  return new AppError('precondition_failed', 'The resource is in a state that If-None-Match names.')
+}
+
+function parseCondition(name: string, field: string | undefined): EntityTags | undefined {
+  if (field === undefined) return undefined
+  const tags = entityTagsIn(field)
+  if (tags === undefined)
+    throw invalid({ [name]: `${name} must be * or a list of entity tags in double quotes.` })
+  return tags
+}
+
+/** Empty members are ignored, and commas may stand within a tag (RFC 9110, 5.6.1.2 and 8.8.3). Undefined for a malformed list. */
+function entityTagsIn(field: string): EntityTags | undefined {
+  if (field.trim() === '*') return '*'
+  const tags: string[] = []
+  let isBetween = true
+  for (let at = 0; at < field.length; ) {
+    const character = field[at]
+    if (character === ',' || character === ' ' || character === '\t') {
+      isBetween ||= character === ','
+      at += 1
+      continue
+    }
+    const tag = isBetween ? entityTagAt(field, at) : undefined
+    if (tag === undefined) return undefined
+    tags.push(tag)
+    at += tag.length
+    isBetween = false
+  }
+  return tags
+}
+
+function entityTagAt(field: string, start: number): string | undefined {
+  const open = field.startsWith('W/', start) ? start + 2 : start
+  const close = field[open] === '"' ? field.indexOf('"', open + 1) : -1
+  return close > 0 && tagText.test(field.slice(open + 1, close)) ? field.slice(start, close + 1) : undefined
+}
+
+function opaqueTag(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag
+}
+
+const tagText = /^[\x21\x23-\x7e\x80-\xff]*$/

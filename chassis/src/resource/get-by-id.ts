@@ -2,7 +2,7 @@ import type { FastifySchema } from 'fastify'
 import type { Entry } from '../cache/index.ts'
 import type { AppError } from '../errors/index.ts'
 import { etagOf, problems, sendRepresentation } from '../http/index.ts'
-import type { App, FastifyReply, FastifyRequest, FastResponse } from '../http/index.ts'
+import type { App, FastifyReply, FastResponse } from '../http/index.ts'
 
 /** A GET by id, for the fast path and for the framework's route. */
 export type Resource<Key, Found> = {
@@ -40,13 +40,13 @@ export function getById<Key, Found>(app: App, resource: Resource<Key, Found>): v
   })
 
   const described = { ...schema, response: { ...Object(schema.response), ...problems(412) } }
-  app.get<{ Params: Record<string, string> }>(url, { schema: described }, async (request, reply) => {
-    const id = request.params[parameter] ?? ''
+  app.get<{ Params: Record<string, string> }>(url, { schema: described }, async ({ params }, reply) => {
+    const id = params[parameter] ?? ''
     const key = parse(id)
     const found = key === undefined ? undefined : await find(key)
     if (found === undefined) throw notFound(id)
     const { etag, body } = represent(found, id)
-    sendRepresentation(request, reply, etag, body)
+    sendRepresentation(reply, etag, body)
   })
 }
 
@@ -55,7 +55,7 @@ export function representEntry({ version, text }: Entry): FastResponse {
   return { etag: etagOf(version), body: text }
 }
 
-/** Sends the representation of a row, or 304. */
-export function sendEntry(request: FastifyRequest, reply: FastifyReply, entry: Entry): void {
-  sendRepresentation(request, reply, etagOf(entry.version), entry.text)
+/** Sends the representation of a row. */
+export function sendEntry(reply: FastifyReply, entry: Entry): void {
+  sendRepresentation(reply, etagOf(entry.version), entry.text)
 }

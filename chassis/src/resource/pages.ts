@@ -26,14 +26,9 @@ export function pageText<Row>(
   return `${last === undefined ? '' : encodeCursor(keyOf(last))}\n[${rows.map(textOf).join(',')}]`
 }
 
-/** Sends a page, with a Link to the next one at `url`. */
-export function sendPage(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  text: string,
-  url = request.url,
-): void {
+/** Sends a page, with a Link to the next one. */
+export function sendPage(request: FastifyRequest, reply: FastifyReply, text: string): void {
   const end = text.indexOf('\n')
-  if (end > 0) reply.header('link', linkToNextPage(url, text.slice(0, end)))
+  if (end > 0) reply.header('link', linkToNextPage(request, text.slice(0, end)))
   sendJson(reply, text.slice(end + 1))
 }

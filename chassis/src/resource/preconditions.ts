@@ -1,8 +1,15 @@
 import { AppError } from '../errors/index.ts'
-import { parseIfMatch } from '../http/index.ts'
+import {
+  etagOf,
+  isConditional,
+  matchesStrongly,
+  matchesWeakly,
+  parseIfMatch,
+  parseIfNoneMatch,
+} from '../http/index.ts'
 import type { FastifyRequest } from '../http/index.ts'
 
-/** The resource that `If-Match` is about, and its errors. */
+/** The resource that conditions are about, and its errors. */
 export type Precondition = {
   /** The name of the resource in error messages. */
   noun: string
@@ -13,18 +20,59 @@ export type Precondition = {
 type Versioned = { readonly version: number }
 
 /**
- * Makes a change under the `If-Match` of its request (RFC 9110, 13.1.1). `change` gets the only version that it may change,
- * or undefined for any, and resolves to `undefined` or `false` if no row has that version any more.
+ * Makes a change under the `If-Match` and `If-None-Match` of its request (RFC 9110, 13.1). `change` gets the only version that it
+ * may change, or undefined for any, and resolves to `undefined` or `false` if no row has that version any more.
  */
 export async function changeIfMatch<T>(
   request: FastifyRequest,
   precondition: Precondition,
   change: (version: number | undefined) => Promise<T | undefined | false>,
 ): Promise<T> {
-  const version = await checkPrecondition(parseIfMatch(request.headers['if-match']), precondition)
+  const version = await checkConditions(request, precondition)
   const changed = await change(version)
   if (changed !== undefined && changed !== false) return changed
   throw version === undefined ? precondition.notFound() : versionMismatch(precondition.noun)
+}
+
+/** The current version if the conditions of a request name it; undefined if they admit any. Otherwise refuses. */
+async function checkConditions(
+  request: FastifyRequest,
+  { noun, notFound, find }: Precondition,
+): Promise<number | undefined> {
+  if (!isConditional(request)) return undefined
+  const ifMatch = parseIfMatch(request)
+  const ifNoneMatch = parseIfNoneMatch(request)
+  if (ifMatch === '*' && ifNoneMatch === undefined) return undefined
+  const current = await find()
+  if (current === undefined) throw notFound()
+  const representation = { etag: etagOf(current.version) }
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, representation)) throw versionMismatch(noun)
+  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, representation)) throw versionMatch(noun)
+  return current.version
+}
+
+/**
+ * The versions of which a change that is accepted for later may change one; undefined for any. `If-Match` is judged when the change
+ * is made. `If-None-Match` is judged now, and the change is bound to the version that it admits.
+ */
+export async function acceptedVersions(
+  request: FastifyRequest,
+  precondition: Precondition,
+): Promise<number[] | undefined> {
+  if (parseIfNoneMatch(request) !== undefined) {
+    const version = await checkConditions(request, precondition)
+    return version === undefined ? undefined : [version]
+  }
+  const tags = parseIfMatch(request)
+  return tags === undefined || tags === '*'
+    ? undefined
+    : tags.filter((tag) => versionTag.test(tag)).map(versionOf)
+}
+
+const versionTag = /^"\d{1,16}"$/
+
+function versionOf(tag: string): number {
+  return Number(tag.slice(1, -1))
 }
 
 /** The current version if it is among `versions`; undefined if those are undefined. Otherwise refuses. */
@@ -41,4 +89,8 @@ export async function checkPrecondition(
 
 export function versionMismatch(noun: string): AppError {
   return new AppError('precondition_failed', `The ${noun} has changed since the version that If-Match names.`)
+}
+
+function versionMatch(noun: string): AppError {
+  return new AppError('precondition_failed', `The ${noun} has a version that If-None-Match names.`)
 }

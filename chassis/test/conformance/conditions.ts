@@ -12,14 +12,35 @@ export function testConditions(suite: Suite): void {
     const url = await world.add(1)
     const etag = String((await send(world, 'GET', url)).headers.etag)
     assert.match(etag, /^"\d+"$/)
-    for (const known of [etag, `W/${etag}`, '*', `"0", ${etag}`])
+    const length = (await send(world, 'HEAD', url)).headers['content-length']
+    for (const known of [etag, `W/${etag}`, '*', `"0", ${etag}`, `,, "a,b", ,${etag} ,`, `"\x80é", ${etag}`])
       for (const method of ['GET', 'HEAD'] as const) {
         const response = await send(world, method, url, { 'if-none-match': known })
         assert.deepEqual([response.statusCode, response.body], [304, ''], known)
         assert.equal(response.headers.etag, etag)
+        assert.ok([undefined, method === 'HEAD' && length].includes(response.headers['content-length']))
       }
-    for (const other of ['"0"', 'W/"0"', 'unquoted'])
+    for (const other of ['"0"', 'W/"0"', 'unquoted', '', `"a,${etag}`, `"x${etag}`])
       assert.equal((await send(world, 'GET', url, { 'if-none-match': other })).statusCode, 200, other)
+  })
+
+  test('GET under If-Match is 200 if it names the representation, and else 412, before If-None-Match is considered', async (world) => {
+    const url = await world.add(1)
+    const etag = String((await send(world, 'GET', url)).headers.etag)
+    for (const method of ['GET', 'HEAD'] as const) {
+      for (const known of [etag, '*', `"a,b", ${etag},`])
+        assert.equal((await send(world, method, url, { 'if-match': known })).statusCode, 200, known)
+      for (const other of ['"0"', `W/${etag}`, '"999", "a,b"', ',', ''])
+        for (const known of ['"0"', etag]) {
+          const headers = { 'if-match': other, 'if-none-match': known }
+          assert.equal((await send(world, method, url, headers)).statusCode, 412, other)
+        }
+      assert.equal((await send(world, method, url, { 'if-match': 'x' })).statusCode, 400)
+      const both = await send(world, method, url, { 'if-match': etag, 'if-none-match': etag })
+      assert.equal(both.statusCode, 304)
+      const missing = resource.path(resource.unusedId)
+      assert.equal((await send(world, method, missing, { 'if-match': '"0"' })).statusCode, 404)
+    }
   })
 
   if (!isAbsent(resource.change)) testChange(suite, resource.change)
@@ -41,6 +62,24 @@ function testChange({ service, resource, test }: Suite, { method, body, status =
     assertProblem(service, await sendJson(world, method, url, body(2), { 'if-match': 'unquoted' }), 400)
     assert.equal((await send(world, 'GET', url)).body, after)
     assert.equal((await sendJson(world, method, url, body(2), { 'if-match': '*' })).statusCode, status)
+  })
+
+  test(`${method} under If-None-Match is 412 if it names the present version, and is made otherwise`, async (world) => {
+    const url = await world.add(1)
+    const { headers, body: before } = await send(world, 'GET', url)
+    for (const known of ['*', `W/${headers.etag}`, `"0",, ${headers.etag}`])
+      assertProblem(
+        service,
+        await sendJson(world, method, url, body(1), { 'if-none-match': known }),
+        412,
+        known,
+      )
+    assertProblem(service, await sendJson(world, method, url, body(1), { 'if-none-match': 'x' }), 400)
+    assert.equal((await send(world, 'GET', url)).body, before)
+    const conditions = { 'if-match': `"a,b",${headers.etag}`, 'if-none-match': '"0"' }
+    assert.equal((await sendJson(world, method, url, body(1), conditions)).statusCode, status)
+    const missing = resource.path(resource.unusedId)
+    assertProblem(service, await sendJson(world, method, missing, body(1), { 'if-none-match': '*' }), 404)
   })
 
   test(`${method} under If-Match is 404 when there is nothing, whatever it names`, async (world) => {
@@ -75,6 +114,8 @@ function testDelete({ service, test }: Suite): void {
     for (const stale of ['"0"', `W/${etag}`])
       assertProblem(service, await send(world, 'DELETE', url, { 'if-match': stale }), 412, stale)
     assertProblem(service, await send(world, 'DELETE', url, { 'if-match': 'unquoted' }), 400)
+    for (const known of ['*', etag])
+      assertProblem(service, await send(world, 'DELETE', url, { 'if-none-match': known }), 412, known)
     assert.equal((await send(world, 'GET', url)).statusCode, 200)
     assert.ok((await send(world, 'DELETE', url, { 'if-match': etag })).statusCode < 300)
     assertProblem(service, await send(world, 'GET', url), 404)

@@ -35,6 +35,28 @@ function testReplay({ resource, test }: Suite, { path, body, status = 201 }: Cre
     await assertCount(world, 2)
   })
 
+  test('an Idempotency-Key is for one resource, however its path is written, and for one media type', async (world) => {
+    const post = (url: string, type = 'application/json') =>
+      sendJson(world, 'POST', url, body(1), { 'idempotency-key': 'one', 'content-type': type })
+    const first = await post(path)
+    for (const url of [`${path}/`, `${path}?`, path.replace(/[a-z]$/, escapeOf), `${path}/?`]) {
+      const again = await post(url)
+      assert.equal(again.headers['idempotency-replayed'], 'true', url)
+      assert.equal(again.headers.location, first.headers.location)
+    }
+    const again = await post(path, 'Application/JSON; charset=utf-8')
+    assert.equal(again.headers['idempotency-replayed'], 'true')
+    await assertCount(world, 1)
+  })
+
+  test('POST to a collection under conditions that it does not satisfy is 412, and creates nothing', async (world) => {
+    for (const headers of [{ 'if-none-match': '*' }, { 'if-match': '"1"' }])
+      assert.equal((await sendJson(world, 'POST', path, body(1), headers)).statusCode, 412)
+    await assertCount(world, 0)
+    for (const [n, headers] of [{ 'if-none-match': '"1"' }, { 'if-match': '*' }].entries())
+      assert.equal((await sendJson(world, 'POST', path, body(n), headers)).statusCode, status)
+  })
+
   test('parallel POSTs with one Idempotency-Key create one, and the others get its response or 409', async (world) => {
     const responses = await Promise.all(
       Array.from({ length: 50 }, () => sendJson(world, 'POST', path, body(1), { 'idempotency-key': 'one' })),
@@ -75,4 +97,9 @@ function testRefusals({ service, test }: Suite, { path, body, status = 201 }: Cr
     assertProblem(service, await sendJson(world, 'POST', path, { unexpected: 1 }, headers), 400)
     assert.equal((await sendJson(world, 'POST', path, body(1), headers)).statusCode, status)
   })
+}
+
+/** A letter of a path in percent-encoding, which stands for the same. */
+function escapeOf(letter: string): string {
+  return `%${letter.charCodeAt(0).toString(16)}`
 }

@@ -48,6 +48,40 @@ export function testPages({ service, resource, test }: Suite): void {
     }
   })
 
+  test('the Link repeats the path and the query as they are, but for the cursor', async (world) => {
+    for (let n = 1; n <= 2; n++) await world.add(n)
+    const linkOf = async (url: string) => String((await send(world, 'GET', url)).headers.link)
+    const cursor = /cursor=([\w-]+)/.exec(await linkOf(`${list.path}?limit=1`))?.[1]
+    for (const [url, expected = url] of [
+      [`${list.path}?limit=1`],
+      [`${list.path}/?limit=%31`],
+      [`${list.path}?l%69mit=1`],
+      [`${list.path}?&limit=1&`, `${list.path}?limit=1`],
+      [`http://any${list.path}?limit=1`, `${list.path}?limit=1`],
+    ])
+      assert.equal(await linkOf(String(url)), `<${expected}&cursor=${cursor}>; rel="next"`)
+    const { headers } = await send(world, 'GET', `${list.path}?limit=1`, { 'x-forwarded-prefix': '/before' })
+    assert.equal(headers.link, `</before${list.path}?limit=1&cursor=${cursor}>; rel="next"`)
+    for (const forged of ['//evil', '/a>; rel="x', 'x', '/a/../b'])
+      assert.match(
+        String(
+          (await send(world, 'GET', `${list.path}?limit=1`, { 'x-forwarded-prefix': forged })).headers.link,
+        ),
+        new RegExp(`^<${list.path}[?]`),
+      )
+    const next = await send(world, 'GET', `${list.path}?cursor=${cursor}&limit=1`)
+    assert.equal(next.statusCode, 200)
+  })
+
+  test('a list has no ETag: If-Match is 412 but for *, and If-None-Match: * is 304', async (world) => {
+    const statusOf = async (headers: Record<string, string>) =>
+      (await send(world, 'GET', list.path, headers)).statusCode
+    assert.equal(await statusOf({ 'if-match': '"1"' }), 412)
+    assert.equal(await statusOf({ 'if-match': '*' }), 200)
+    assert.equal(await statusOf({ 'if-none-match': '"1"' }), 200)
+    assert.equal(await statusOf({ 'if-none-match': '*' }), 304)
+  })
+
   test('a cursor past the last row leads to an empty page, whatever the size of its numbers', async (world) => {
     for (let n = 1; n <= 2; n++) await world.add(n)
     const { next } = await readPage(world, list, '?limit=1')

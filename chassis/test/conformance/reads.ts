@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { listen } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
 import { isAbsent, malformedIds } from './suite.ts'
 import type { Suite } from './suite.ts'
 import { assertProblem, send, sendJson } from './requests.ts'
@@ -73,8 +74,10 @@ export function testReads({ service, resource, test }: Suite): void {
 
   test('GET sends the same header fields and bytes by the fast path, by the route and without a socket', async (world) => {
     const url = await world.add(1)
+    const found = countFound(world.app)
     const address = await listen(world.app, { host: '127.0.0.1', port: 0 })
     const injected = await send(world, 'GET', url)
+    const expectedFound = found.isPossible(url) ? 2 : 0
     assert.equal(injected.statusCode, 200)
     for (const headers of [{}, {}, { accept: 'application/json, */*' }, { 'if-none-match': '"x"' }]) {
       const response = await fetch(address + url, { headers: { ...headers } as Headers })
@@ -82,6 +85,7 @@ export function testReads({ service, resource, test }: Suite): void {
       assert.equal(await response.text(), injected.body)
       assert.deepEqual(comparable(Object.fromEntries(response.headers)), comparable(injected.headers))
     }
+    assert.equal(found.count(), expectedFound)
     for (const id of [resource.unusedId, ...malformedIds])
       assert.equal(
         (await fetch(address + path(id))).status,
@@ -108,4 +112,23 @@ function comparable(headers: Record<string, unknown>, ...without: string[]): Rec
       .filter(([name]) => !varying.includes(name))
       .map(([name, value]) => [name, String(value)]),
   )
+}
+
+/** Counts the responses of the fast paths. */
+function countFound({ fastPaths }: App) {
+  let count = 0
+  for (const [i, fastPath] of fastPaths.entries())
+    fastPaths[i] = {
+      ...fastPath,
+      async find(id) {
+        const found = await fastPath.find(id)
+        if (found !== undefined) count += 1
+        return found
+      },
+    }
+  return {
+    count: () => count,
+    isPossible: (url: string) =>
+      fastPaths.some(({ prefix }) => url.startsWith(prefix) && !url.slice(prefix.length).includes('/')),
+  }
 }

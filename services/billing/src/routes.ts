@@ -27,9 +27,11 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     async (request, reply) => {
       const page = readPage(request.query)
       const rows = await orders.list(page, request.query.user_id)
-      const text = pageText(rows, page.limit, textOf, ({ id }) => [id])
-      // The link is relative to the request, since behind the gateway the list has another path.
-      sendPage(request, reply, text, request.url.replace(/^[^?]*/, ''))
+      sendPage(
+        request,
+        reply,
+        pageText(rows, page.limit, textOf, ({ id }) => [id]),
+      )
     },
   )
 

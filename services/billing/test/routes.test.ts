@@ -39,7 +39,7 @@ test('GET /orders?user_id= lists those of one user', async (t) => {
   assert.deepEqual(await ids('/orders?user_id=4'), [])
 })
 
-test('Pages follow one another by their Link, which is relative, though orders come in between', async (t) => {
+test('Pages follow one another by their Link, though orders come in between', async (t) => {
   const { get, publish, drained } = await withOrders(t, ...Array.from({ length: 5 }, () => text))
   const seen: number[] = []
   let url: string | undefined = '/orders?limit=2&user_id=3'
@@ -50,8 +50,7 @@ test('Pages follow one another by their Link, which is relative, though orders c
       await publish(text)
       await drained()
     }
-    const next = /^<(\?[^>]*)>; rel="next"$/.exec(String(answer.headers.link))?.[1]
-    url = next && `/orders${next}`
+    url = /^<(\/orders\?[^>]*)>; rel="next"$/.exec(String(answer.headers.link))?.[1]
   }
   assert.deepEqual(seen, [1, 2, 3, 4, 5, 6])
 })

@@ -43,7 +43,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
     },
     async (request, reply) => {
       const row = await certificates.find(certificateRefOf(request.params))
-      sendRepresentation(request, reply, etagOf(row.version), certificateText(row))
+      sendRepresentation(reply, etagOf(row.version), certificateText(row))
     },
   )
 

@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import { problems } from '@quintet/chassis/http'
+import { problems, requireConditions } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { Parts } from './route-parts.ts'
 import { IdBody, Login } from './schemas.ts'
@@ -19,6 +19,7 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
       },
     },
     async (request) => {
+      requireConditions(request)
       const { id, passwordHash } = await verify(request.body)
       if (passwords.isOutdated(passwordHash))
         await upgrade(id, passwordHash, request.body.password).catch((err: unknown) =>

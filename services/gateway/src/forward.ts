@@ -14,6 +14,8 @@ import { requestTimeout } from './upstream-problems.ts'
 export type Target = {
   /** The path and the query that the service gets. */
   readonly path: string
+  /** What the client's path has before it. */
+  readonly prefix: string
   /** The host in a target of the absolute form, which overrides the Host field (RFC 9112, 3.2.2). */
   readonly authority: string | undefined
   /** How many more times the request may be forwarded, this time included; undefined without a limit. */
@@ -104,6 +106,7 @@ export function createForwarder(options: ForwarderOptions) {
 function headFor(upstream: Upstream, target: Target, request: Incoming): string {
   return forwardedHead(request.raw, {
     path: target.path,
+    prefix: target.prefix,
     host: upstream.url.host,
     requestId: request.id,
     forwardsLeft: target.forwardsLeft,

@@ -13,6 +13,8 @@ const limits = { headBytesMax: 16_384, fieldsMax: 1_000, framingBytesMax: 64 }
 /** Where a request goes, and what the gateway knows of it. */
 type Destination = {
   readonly path: string
+  /** What the client's path has before it. */
+  readonly prefix: string
   readonly host: string
   readonly requestId: string
   /** How many more times the request may be forwarded, this time included; undefined without a limit. */
@@ -29,7 +31,7 @@ type Destination = {
  */
 export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
-  const head = `${start}${forwardedFields(incoming, to)}${forwardingFields(incoming, to.forwardedHost, to.isTrusted)}${tracingFields(incoming, to.requestId)}`
+  const head = `${start}${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to.requestId)}`
   if (
     head.length + limits.framingBytesMax > limits.headBytesMax ||
     incoming.rawHeaders.length > 2 * limits.fieldsMax

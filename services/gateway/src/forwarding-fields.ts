@@ -65,6 +65,7 @@ const rewrittenFields = new Set([
   'via',
   'x-forwarded-for',
   'x-forwarded-host',
+  'x-forwarded-prefix',
   'x-forwarded-proto',
   'x-request-id',
 ])
@@ -96,8 +97,11 @@ export function ownerOf(name: string): FieldOwner {
  */
 export function forwardingFields(
   incoming: IncomingMessage,
-  host: string | undefined,
-  isTrusted: boolean,
+  {
+    forwardedHost: host,
+    prefix,
+    isTrusted,
+  }: { forwardedHost: string | undefined; prefix: string; isTrusted: boolean },
 ): string {
   const { headers, httpVersion, socket } = incoming
   const given = (name: string) => (isTrusted ? textOf(headers[name]) : undefined)
@@ -105,8 +109,10 @@ export function forwardingFields(
   const forwardedHost = given('x-forwarded-host') ?? host
   const scheme = given('x-forwarded-proto') ?? ('encrypted' in socket ? 'https' : 'http')
   const hostField = forwardedHost === undefined ? '' : `X-Forwarded-Host: ${forwardedHost}\r\n`
+  const wholePrefix = `${given('x-forwarded-prefix') ?? ''}${prefix}`
+  const prefixField = wholePrefix === '' ? '' : `X-Forwarded-Prefix: ${wholePrefix}\r\n`
   const via = appendTo(headers.via, `${httpVersion} quintet`)
-  return `X-Forwarded-For: ${forwardedFor}\r\n${hostField}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
+  return `X-Forwarded-For: ${forwardedFor}\r\n${hostField}${prefixField}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
 }
 
 function textOf(value: string | string[] | undefined): string | undefined {

@@ -1,7 +1,14 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
 import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
-import { idempotencyKeyOf, jsonType, prefersAsync, problems, sendResponse } from '@quintet/chassis/http'
+import {
+  idempotencyScopeOf,
+  jsonType,
+  prefersAsync,
+  problems,
+  requireConditions,
+  sendResponse,
+} from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
@@ -15,15 +22,16 @@ type Parts = { queue: Pick<OrderQueue, 'publish' | 'publishOnce'>; waitingMax: n
 export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = canonicalJson(request.body)
-    const key = idempotencyKeyOf(request)
-    const id = key === undefined ? randomUUIDv7() : messageIdOf(key, body)
+    const scope = idempotencyScopeOf(request)
+    const id = scope === undefined ? randomUUIDv7() : messageIdOf(scope, body)
     const message = { id, key: '' as const, body, headers: headersOf(request) }
     const limit = { limit: waitingMax }
-    if (key === undefined) {
+    requireConditions(request)
+    if (scope === undefined) {
       await queue.publish(billingQueue, message, limit)
       return sendResponse(reply, responseTo(request, id, false))
     }
-    const once = { key, forMs: idempotencyRetentionMs }
+    const once = { key: createHash('sha256').update(scope).digest('hex'), forMs: idempotencyRetentionMs }
     const outcome = await queue.publishOnce(billingQueue, message, once, limit).catch(rejectKeyReuse)
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
@@ -47,11 +55,11 @@ function canonicalJson({ user_id, number_of_items, total_amount }: NewOrder): st
 }
 
 /**
- * The message id, a UUID of version 8 (RFC 9562, 5.8) made of the key and the order: a retry makes the same message at any
+ * The message id, a UUID of version 8 (RFC 9562, 5.8) made of what the key stands for and the order: a retry makes the same message at any
  * time, and another order under the same key makes another message (docs/decisions/0010).
  */
-function messageIdOf(key: string, body: string): string {
-  const hex = createHash('sha256').update(`${key}\n${body}`).digest('hex')
+function messageIdOf(scope: string, body: string): string {
+  const hex = createHash('sha256').update(`${scope}\n${body}`).digest('hex')
   const [a, b, c, d, e] = [
     hex.slice(0, 8),
     hex.slice(8, 12),

@@ -57,14 +57,15 @@ function unreachable(): never {
  * The target for the service: unchanged byte for byte, unless the service has another path for it. Clients that treat the gateway
  * as a proxy send the absolute form.
  */
-function targetOf(url: string, path: string, pathThere: string): Pick<Target, 'path' | 'authority'> {
+function targetOf(url: string, path: string, pathThere: string): Omit<Target, 'forwardsLeft'> {
   const absolute = url.startsWith('/') ? undefined : /^https?:\/\/([^/?@]+)(\/.*)$/is.exec(url)
   if (absolute === null) throw new AppError('malformed', 'The request target is not a valid URL.')
   const [, authority, target = url] = absolute ?? []
-  if (path === pathThere) return { path: target, authority }
+  if (path === pathThere) return { path: target, prefix: '', authority }
   // A path with percent-encoded letters matches the route, but cannot be rewritten by its prefix.
   if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
-  return { path: pathThere + target.slice(path.length), authority }
+  const prefix = path.endsWith(pathThere) ? path.slice(0, -pathThere.length) : ''
+  return { path: pathThere + target.slice(path.length), prefix, authority }
 }
 
 export function healthRoute(app: App, destinations: readonly Destination[]): void {

@@ -33,7 +33,7 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
       const page = readPage(request.query, guids.idKind)
       const rows = await guids.list(page)
       const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request.url, encodeCursor([last.expire, last.id])))
+      if (last) reply.header('link', linkToNextPage(request, encodeCursor([last.expire, last.id])))
       sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
     },
   )

@@ -26,7 +26,7 @@ export function operationRoutes(app: App, { operations }: { operations: Operatio
       const { id } = request.params
       const operation = isStorable(id) ? await operations.find(id) : undefined
       if (operation === undefined) throw new AppError('not_found', 'Operation not found.')
-      sendRepresentation(request, reply, `"${operation.status}"`, operationText(operation))
+      sendRepresentation(reply, `"${operation.status}"`, operationText(operation))
     },
   )
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
-import type { RecordedResponse } from '@quintet/chassis/idempotency'
+import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import type { CachedGuidStore } from './cached-guid-store.ts'
 import { alreadyRegistered, entryOf, newGuid, parseGuid, textOf } from './guid.ts'
 import type { Guid } from './guid.ts'
@@ -75,7 +75,8 @@ export function registrationRoutes(
   ) {
     const { user, expire } = readNewGuid(request, notation, clock)
     const guid = parseGuid(notation)
-    return idempotency.once(request, reply, async (record) => {
+    const target = isNew ? undefined : { path: `/guid/${guid}`, find: () => representationOf(guid) }
+    async function act(record: ResponseRecorder): Promise<RecordedResponse> {
       if (prefersAsync(request.headers.prefer))
         return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
       const row = { guid, user, expire, version: guids.nextVersion() }
@@ -83,7 +84,13 @@ export function registrationRoutes(
       const outcome = await guids.create(row, { isNew, records: record(created) })
       if (outcome === 'exists') throw alreadyRegistered()
       return created
-    })
+    }
+    return idempotency.once(request, reply, act, target)
+  }
+
+  async function representationOf(guid: string): Promise<{ etag: string } | undefined> {
+    const entry = await guids.find(guid)
+    return entry && { etag: etagOf(entry.version) }
   }
 }
 

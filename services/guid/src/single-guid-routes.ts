@@ -1,16 +1,9 @@
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
 import { invalid } from '@quintet/chassis/errors'
-import {
-  etagOf,
-  parseIfMatch,
-  prefersAsync,
-  problems,
-  sendRepresentation,
-  sendResponse,
-} from '@quintet/chassis/http'
-import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
-import { changeIfMatch, getById } from '@quintet/chassis/resource'
+import { etagOf, prefersAsync, problems, sendRepresentation, sendResponse } from '@quintet/chassis/http'
+import type { App, FastifyReply } from '@quintet/chassis/http'
+import { acceptedVersions, changeIfMatch, getById } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { CachedGuidStore } from './cached-guid-store.ts'
 import { entryOf, notFound, notFoundToDelete, noun, parseGuid, readGuid, textOf } from './guid.ts'
@@ -61,15 +54,15 @@ export function singleGuidRoutes(
       const notation = request.params.guid
       const change = readGuidChange(request, clock)
       const guid = parseGuid(notation)
+      const precondition = { noun, notFound, find: () => guids.find(guid) }
       if (prefersAsync(request.headers.prefer)) {
-        const versions = parseIfMatch(request.headers['if-match'])
-        const condition = versions && { versions: [...versions] }
+        const versions = await acceptedVersions(request, precondition)
+        const condition = versions && { versions }
         const command = { kind: 'update' as const, guid, ...change, ...condition }
         return sendResponse(reply, await acceptOperation(operations, command))
       }
-      const precondition = { noun, notFound, find: () => guids.find(guid) }
       const row = await changeIfMatch(request, precondition, (version) => guids.update(guid, change, version))
-      sendGuid(request, reply, notation, entryOf(row))
+      sendGuid(reply, notation, entryOf(row))
     },
   )
 
@@ -104,8 +97,8 @@ export function singleGuidRoutes(
     })
 }
 
-function sendGuid(request: FastifyRequest, reply: FastifyReply, notation: string, entry: Entry): void {
-  sendRepresentation(request, reply, etagOf(entry.version), textOf(notation, entry))
+function sendGuid(reply: FastifyReply, notation: string, entry: Entry): void {
+  sendRepresentation(reply, etagOf(entry.version), textOf(notation, entry))
 }
 
 function sendNothing(reply: FastifyReply): void {

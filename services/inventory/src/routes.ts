@@ -1,5 +1,5 @@
 import { AppError, invalid } from '@quintet/chassis/errors'
-import { describeOperations, pageSize, problems, sendJson } from '@quintet/chassis/http'
+import { describeOperations, pageSize, problems, requireConditions, sendJson } from '@quintet/chassis/http'
 import type { App, Idempotency } from '@quintet/chassis/http'
 import {
   changeIfMatch,
@@ -69,10 +69,12 @@ export function movieRoutes(
     path,
     operation('deleteAllMovies', 'Delete all movies', {
       description: 'Deletes the movies that exist when the request begins, and returns their number.',
-      response: { 200: AllDeleted, ...problems(503) },
+      response: { 200: AllDeleted, ...problems(412, 503) },
     }),
-    async (_request, reply) =>
-      sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() })),
+    async (request, reply) => {
+      requireConditions(request)
+      sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() }))
+    },
   )
 
   getById(app, {
@@ -102,7 +104,7 @@ export function movieRoutes(
       if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
       if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
       const update = (version?: number) => movies.change(id, change, version)
-      sendEntry(request, reply, await changeIfMatch(request, conditionOn(id), update))
+      sendEntry(reply, await changeIfMatch(request, conditionOn(id), update))
     },
   )
 
