@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { parseTrustedProxies } from '../src/config/index.ts'
-import { clientAddressOf, createApp, listen } from '../src/http/index.ts'
+import { clientAddressOf, clientNetworkOf, createApp, listen } from '../src/http/index.ts'
 import { createLogger } from '../src/telemetry/index.ts'
 
 /** A service that trusts these proxies, and a client on the loopback address which it takes for the one that results. */
@@ -77,4 +77,24 @@ test('A list of trusted proxies has addresses and subnets of both families, and 
     '::1/-1',
   ])
     assert.equal(parseTrustedProxies(list), undefined, list)
+})
+
+test('A client counts by its address, or by the first 64 bits of one of IPv6, however that is written', async (t) => {
+  const logger = createLogger({ service: 'test', level: 'silent' })
+  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  app.get('/network', async (request) => ({ network: clientNetworkOf(request) }))
+  t.after(() => app.close())
+  for (const [remoteAddress, network] of [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0'],
+    ['2001:DB8:0:0:1:2:3:4', '2001:db8:0:0'],
+    ['2001:db8:1:2:3::', '2001:db8:1:2'],
+    ['::1', '0:0:0:0'],
+  ] as const)
+    assert.deepEqual(
+      (await app.inject({ url: '/network', remoteAddress })).json(),
+      { network },
+      remoteAddress,
+    )
 })

@@ -29,6 +29,16 @@ export function clientAddressOf({ raw, server }: Incoming): string {
   return lastUntrusted(proxies, forwardedFor, peer)
 }
 
+/** The network that counts as one client: its address; of IPv6 the first 64 bits, since a client is given that many addresses. */
+export function clientNetworkOf(request: Incoming): string {
+  const address = clientAddressOf(request)
+  if (!isIPv6(address)) return address
+  const [head = [], tail = []] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
+  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0')
+  const groups = [...head, ...zeros, ...tail].slice(0, 4)
+  return groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')
+}
+
 /** Whether the request was sent by a trusted proxy, whose forwarding fields are to be kept. */
 export function isFromTrustedProxy({ raw, server }: Incoming): boolean {
   const proxies = proxiesOf.get(server.server)

@@ -1,6 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
-import { problems, requireConditions } from '@quintet/chassis/http'
+import { clientNetworkOf, problems, requireConditions } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { emailKeyOf } from './email-key.ts'
 import type { Parts } from './route-parts.ts'
 import { IdBody, Login } from './schemas.ts'
 
@@ -15,14 +16,16 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
         description:
           'Returns the id of the user with this email and password. An unknown email and a wrong password get the same response.',
         body: Login,
-        response: { 200: IdBody, ...problems(400, 401, 422, 503) },
+        response: { 200: IdBody, ...problems(400, 401, 422, 429, 503) },
       },
     },
     async (request) => {
       requireConditions(request)
-      const { id, passwordHash } = await verify(request.body)
+      const { email, password } = request.body
+      const parties = [clientNetworkOf(request), `account ${emailKeyOf(email) ?? ''}`]
+      const { id, passwordHash } = await verify(request.body, parties)
       if (passwords.isOutdated(passwordHash))
-        await upgrade(id, passwordHash, request.body.password).catch((err: unknown) =>
+        await upgrade({ id, passwordHash, password, parties }).catch((err: unknown) =>
           request.log.warn(
             { err, requestId: request.id },
             'an outdated password hash was not replaced; the next login retries',
@@ -32,17 +35,20 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
     },
   )
 
-  async function verify({ email, password }: Login): Promise<{ id: number; passwordHash: string }> {
+  async function verify({ email, password }: Login, parties: readonly string[]): Promise<StoredHash> {
     const user = await users.findHash(email)
-    const isCorrect = await passwords.verify(password, user?.passwordHash)
+    const isCorrect = await passwords.verify(password, user?.passwordHash, parties)
     if (user === undefined || !isCorrect) throw loginRefused()
     return user
   }
 
-  async function upgrade(id: number, passwordHash: string, password: string): Promise<void> {
-    await users.upgradeHash(id, passwordHash, await passwords.hash(password))
+  async function upgrade(from: StoredHash & { password: string; parties: readonly string[] }): Promise<void> {
+    const { id, passwordHash, password, parties } = from
+    await users.upgradeHash(id, passwordHash, await passwords.hash(password, parties))
   }
 }
+
+type StoredHash = { id: number; passwordHash: string }
 
 const loginRefused = () =>
   new AppError('unauthorized', 'The email or the password is wrong.', {

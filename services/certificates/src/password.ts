@@ -2,34 +2,39 @@ import { argon2, createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { promisify } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { createLimiter } from '@quintet/chassis/concurrency'
+import { createFairLimiter } from '@quintet/chassis/concurrency'
 
 export type Passwords = ReturnType<typeof createPasswords>
 
 /**
  * Hashes passwords by argon2id, as PHC strings, on threads of the pool. Each hash takes memory, so both the number of concurrent
- * hashes and that of waiting ones are bounded; any more are rejected with `overloaded`.
+ * hashes and that of waiting ones are bounded. Any more are rejected with `too_many_requests` or `overloaded`, those of the parties
+ * first that have most of what waits, so that no address and no account keeps the others out.
  */
 export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {}) {
-  const limiter = createLimiter({
+  const limiter = createFairLimiter({
     concurrencyMax: hashesInParallelMax,
     waitingMax,
     refusal: 'Too many passwords are being hashed; try again shortly.',
   })
   return {
-    hash: (password: string): Promise<string> => limiter(() => hash(password)),
+    hash: (password: string, parties: Parties = []): Promise<string> =>
+      limiter(parties, () => hash(password)),
 
     /**
      * Whether the password matches the hash. Without a hash it takes the same time, so that an attacker cannot find out by timing
      * whether there is one.
      */
-    verify: (password: string, phc: string | undefined): Promise<boolean> =>
-      limiter(() => verify(password, phc)),
+    verify: (password: string, phc: string | undefined, parties: Parties = []): Promise<boolean> =>
+      limiter(parties, () => verify(password, phc)),
 
     /** Whether a verified hash should be replaced, because its algorithm or costs are not the current ones. */
     isOutdated: (phc: string): boolean => !phc.startsWith(currentPrefix),
   }
 }
+
+/** Who a password is hashed for: the address of the client and, of a login, the account. */
+type Parties = readonly string[]
 
 /** The costs that OWASP recommends: 19 MiB, two passes, one lane. */
 const current: Costs = { memory: 19_456, passes: 2, parallelism: 1 }

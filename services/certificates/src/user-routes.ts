@@ -1,4 +1,4 @@
-import { problems } from '@quintet/chassis/http'
+import { clientNetworkOf, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import {
   changeIfMatch,
@@ -29,13 +29,16 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
           'Adds a user, whose password is stored as a hash only. Emails are compared without regard to case.',
         supports: ['Idempotency-Key'],
         body: NewUser,
-        response: { 201: IdBody, ...problems(400, 409, 422, 503) },
+        response: { 201: IdBody, ...problems(400, 409, 422, 429, 503) },
       },
     },
     (request, reply) =>
       createOnce(idempotency, request, reply, created, async (records) => {
         const { name, email, password } = request.body
-        return users.create({ name, email, passwordHash: await passwords.hash(password) }, records)
+        return users.create(
+          { name, email, passwordHash: await passwords.hash(password, [clientNetworkOf(request)]) },
+          records,
+        )
       }),
   )
 
