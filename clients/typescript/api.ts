@@ -341,7 +341,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The state of each service
+         * The state of each service and of the queue
          * @description The status is 200 in any case; `degraded` says that at least one service is down.
          */
         get: operations["getHealth"];
@@ -1025,10 +1025,13 @@ export interface components {
         };
         /** SystemHealth */
         SystemHealth: {
+            queue: {
+                status: "up" | "down";
+            };
             services: {
                 [key: string]: components["schemas"]["ServiceHealth"];
             };
-            /** @description degraded while a service is down */
+            /** @description degraded while a service or the queue is down */
             status: "ok" | "degraded";
         };
         /** User */

@@ -36,6 +36,7 @@ export async function createGatewayApp(
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
+  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,
@@ -45,6 +46,7 @@ export async function createGatewayApp(
     metrics,
     detailAlias: 'message',
     trustedProxies: config.TRUSTED_PROXIES,
+    dependencies: { queue: queue.ping },
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, clock),
@@ -53,12 +55,11 @@ export async function createGatewayApp(
       url: new URL('/docs/', url).href,
     })),
   })
-  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
   app.addHook('onClose', async () => {
     await queue.close()
     for (const { upstream } of destinations) upstream.close()
   })
-  healthRoute(app, destinations)
+  healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
     clock,
     smallBodyBytesMax: config.GATEWAY_SMALL_BODY_BYTES_MAX,

@@ -1,5 +1,7 @@
+import { withTimeout } from '@quintet/chassis/clock'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import type { OrderQueue } from './lazy-queue.ts'
 import type { Destination } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -17,8 +19,9 @@ const ServiceHealth = Type.Object(
 export const Health = Type.Object(
   {
     status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
-      description: 'degraded while a service is down',
+      description: 'degraded while a service or the queue is down',
     }),
+    queue: Type.Object({ status: Type.Union([Type.Literal('up'), Type.Literal('down')]) }),
     services: Type.Record(Type.String(), ServiceHealth),
   },
   { title: 'SystemHealth' },
@@ -26,15 +29,30 @@ export const Health = Type.Object(
 
 type ServiceHealth = Static<typeof ServiceHealth>
 
-/** Checks the readiness of every service, concurrently. */
-export async function checkHealth(destinations: readonly Destination[]): Promise<Static<typeof Health>> {
-  const states = await Promise.all(
-    destinations.map(
+/** Checks the queue and the readiness of every service, concurrently. */
+export async function checkHealth(
+  destinations: readonly Destination[],
+  queue: Pick<OrderQueue, 'ping'>,
+): Promise<Static<typeof Health>> {
+  const [isQueueUp, ...states] = await Promise.all([
+    responds(queue),
+    ...destinations.map(
       async ({ name, upstream }): Promise<[string, ServiceHealth]> => [name, await healthOf(upstream)],
     ),
+  ])
+  const isDegraded = !isQueueUp || states.some(([, { status }]) => status === 'down')
+  return {
+    status: isDegraded ? 'degraded' : 'ok',
+    queue: { status: isQueueUp ? 'up' : 'down' },
+    services: Object.fromEntries(states),
+  }
+}
+
+function responds(queue: Pick<OrderQueue, 'ping'>): Promise<boolean> {
+  return withTimeout(probeTimeoutMs, queue.ping()).then(
+    () => true,
+    () => false,
   )
-  const isDegraded = states.some(([, { status }]) => status === 'down')
-  return { status: isDegraded ? 'degraded' : 'ok', services: Object.fromEntries(states) }
 }
 
 async function healthOf(upstream: Upstream): Promise<ServiceHealth> {

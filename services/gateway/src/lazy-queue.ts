@@ -6,7 +6,8 @@ import type { Logger } from '@quintet/chassis/telemetry'
 
 const retryAfterMs = 1_000
 
-export type OrderQueue = Pick<Queue<UnkeyedMessage>, 'publish' | 'close'> & OncePublisher<UnkeyedMessage>
+export type OrderQueue = Pick<Queue<UnkeyedMessage>, 'publish' | 'ping' | 'close'> &
+  OncePublisher<UnkeyedMessage>
 
 /**
  * The queue of orders. RabbitMQ stores no keys of publications: there a retry publishes the message again under the same id, and
@@ -17,6 +18,7 @@ export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQu
   const queue = await openQueue(url, { clock })
   return {
     publish: queue.publish,
+    ping: queue.ping,
     async publishOnce(name, message, _once, options) {
       await queue.publish(name, message, options)
       return 'published'
@@ -63,6 +65,10 @@ export function openLazyQueue({
     async publishOnce(...message) {
       const queue = await opened()
       return queue.publishOnce(...message).catch(withoutDetails)
+    },
+    async ping() {
+      const queue = await opened()
+      await queue.ping()
     },
     async close() {
       closed = true

@@ -4,6 +4,7 @@ import { bodyTooLarge, clientAddressOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
+import type { OrderQueue } from './lazy-queue.ts'
 import { maxForwards } from './max-forwards.ts'
 import { refuseTrace } from './refuse-trace.ts'
 import type { Destination } from './topology.ts'
@@ -68,13 +69,17 @@ function targetOf(url: string, path: string, pathThere: string): Omit<Target, 'f
   return { path: pathThere + target.slice(path.length), prefix, authority }
 }
 
-export function healthRoute(app: App, destinations: readonly Destination[]): void {
+export function healthRoute(
+  app: App,
+  destinations: readonly Destination[],
+  queue: Pick<OrderQueue, 'ping'>,
+): void {
   const schema = {
     tags: ['operation'],
     operationId: 'getHealth',
-    summary: 'The state of each service',
+    summary: 'The state of each service and of the queue',
     description: 'The status is 200 in any case; `degraded` says that at least one service is down.',
     response: { 200: Health },
   }
-  app.get('/health', { schema }, () => checkHealth(destinations))
+  app.get('/health', { schema }, () => checkHealth(destinations, queue))
 }

@@ -273,7 +273,7 @@ test('While the queue cannot be opened posting is 503 with Retry-After and the r
   assert.deepEqual([refused.status, Number(refused.headers['retry-after']) > 0], [503, true])
   assert.doesNotMatch(refused.body.toString(), /quintet-orders|queue\.db|ENOTDIR/)
   assert.equal((await post({ user_id: 'x' })).status, 400)
-  assert.equal((await ask(`${url}/health/ready`)).status, 200)
+  assert.equal((await ask(`${url}/health/ready`)).status, 503)
   rmSync(inTheWay)
   assert.equal((await post(order)).status, 503, 'it is not tried again within a second')
   clock.advance(1_000)

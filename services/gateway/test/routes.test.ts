@@ -41,9 +41,27 @@ test('GET /health shows the state of each service, and ok', async (t) => {
   const answer = await ask(`${url}/health`)
   const health = answer.json()
   assert.deepEqual([answer.status, health.status, paths], [200, 'ok', ['/health/ready']])
+  assert.deepEqual(health.queue, { status: 'up' })
   const { guid, ...others } = Object(health.services)
   assert.deepEqual([guid.status, guid.circuit, guid.latency_ms > 0], ['up', 'closed', true])
   assert.deepEqual(others, {})
+})
+
+test('While the queue is away, /health is degraded and readiness is 503, and both name it', async (t) => {
+  const GUID_URL = await startUpstream(t, (_request, response) => response.end('{}'))
+  const settings = { GUID_URL, QUEUE_URL: 'amqp://127.0.0.1:1' }
+  const { url } = await startGateway(t, settings, { topology: onlyGuid })
+  const health = await ask(`${url}/health`)
+  assert.deepEqual(
+    [health.status, health.json().status, health.json().queue],
+    [200, 'degraded', { status: 'down' }],
+  )
+  const ready = await ask(`${url}/health/ready`)
+  assert.deepEqual(
+    [ready.status, ready.json().detail, Object.keys(Object(ready.json().errors))],
+    [503, 'Not responding: queue.', ['queue']],
+  )
+  assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
 test('GET /health is 200 and degraded while a service is absent, not ready or silent; readiness of the gateway is its own', async (t) => {
