@@ -6,7 +6,6 @@ import type { CapacityOptions } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEndpoints } from './endpoints.ts'
 import { createRetryBudget } from './retry-budget.ts'
-import { isRepeatable } from './http1/client.ts'
 import { ExchangeError } from './http1/connection.ts'
 import type { ExchangeListener, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
@@ -162,6 +161,14 @@ export function createUpstream(options: UpstreamOptions) {
     },
     close: endpoints.close,
   }
+}
+
+/** Idempotent methods (RFC 9110, 9.2.2). */
+const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+
+/** Whether the request may be sent again if its connection ends before the response: it is idempotent and has no body. */
+function isRepeatable({ method, body, hasBody }: UpstreamRequest): boolean {
+  return body === undefined && hasBody !== true && idempotentMethods.has(method)
 }
 
 /**

@@ -460,7 +460,7 @@ test('A service that hangs on connections that it has used before opens its circ
     if (request <= 3) socket.write(okay)
   })
   const GUID_URL = await startRawUpstream(t, onConnection)
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 60, GATEWAY_CIRCUIT_FAULTS_MAX: 2 })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 300, GATEWAY_CIRCUIT_FAULTS_MAX: 2 })
   await Promise.all(Array.from({ length: 3 }, () => ask(`${url}/guid`)))
   for (const status of [504, 504, 503]) assert.equal((await ask(`${url}/guid`)).status, status)
 })

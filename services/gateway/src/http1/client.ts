@@ -37,7 +37,10 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
   const all = new Set<HttpConnection>()
   // Last in, first out, so that connections which are no longer needed become idle and close.
   const idle: IdleConnection[] = []
-  /** Those that became idle in this turn of the event loop, whose end or excess bytes may not have been read yet. */
+  /**
+   * Those that became idle in this turn of the event loop. What has arrived on them since then, the end or a second response,
+   * is read before the events of the next turn; a request sent before would take it for its own response.
+   */
   const fresh: IdleConnection[] = []
   const options = {
     host: url.hostname.replace(/^\[|\]$/g, ''),
@@ -66,9 +69,8 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
     idle.push(...fresh.splice(0))
   }
 
-  function reuseIdle(request: UpstreamRequest): HttpConnection | undefined {
-    const next = () => (isRepeatable(request) ? fresh.pop() : undefined) ?? idle.pop()
-    for (let kept = next(); kept !== undefined; kept = next()) {
+  function reuseIdle(): HttpConnection | undefined {
+    for (let kept = idle.pop(); kept !== undefined; kept = idle.pop()) {
       const idleMs = clock.now() - kept.sinceMs
       // A clock that was set back says nothing about how long the connection was idle.
       if (idleMs >= 0 && idleMs <= kept.idleMsMax) return kept.connection
@@ -86,7 +88,7 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
   return {
     /** Sends a request, on a new connection if `isFresh`; returns the connection, to pause or abort the exchange. */
     send(request: UpstreamRequest, listener: ExchangeListener, isFresh = false): HttpConnection {
-      const connection = (isFresh ? undefined : reuseIdle(request)) ?? open()
+      const connection = (isFresh ? undefined : reuseIdle()) ?? open()
       connection.send(request, listener)
       return connection
     },
@@ -94,12 +96,4 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
       for (const connection of all) connection.destroy()
     },
   }
-}
-
-/** Idempotent methods (RFC 9110, 9.2.2). */
-const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
-
-/** Whether the request may be sent again if its connection ends before the response: it is idempotent and has no body. */
-export function isRepeatable({ method, body, hasBody }: UpstreamRequest): boolean {
-  return body === undefined && hasBody !== true && idempotentMethods.has(method)
 }
