@@ -32,7 +32,7 @@ export { mergeDocuments } from './services/gateway/src/api-document.ts'
 export type Service = {
   readonly settings: TObject
   /** Opens everything that the service needs. Throws a ConfigError before that when a setting is bad. */
-  createApp(settings: Settings, parts?: { logger?: Logger }): Promise<App>
+  createApp(settings: Settings, parts?: { logger?: Logger; checkResponses?: boolean }): Promise<App>
   /** Where its database may be something other than SQL. */
   migrateStorage?(url: string, action: MigrationAction): Promise<string[]>
   /** Examines an engine that only this service can use; undefined for any other. */
@@ -66,7 +66,10 @@ export function rewrapPrivateKeys(settings: Settings) {
 
 function service<T extends TObject>(
   settings: T,
-  create: (config: Readonly<Static<T>>, parts?: { logger?: Logger }) => Promise<App>,
+  create: (
+    config: Readonly<Static<T>>,
+    parts?: { logger?: Logger; checkResponses?: boolean },
+  ) => Promise<App>,
 ): Service {
   return { settings, createApp: async (values, parts) => create(loadConfig(settings, values), parts) }
 }

@@ -23,7 +23,7 @@ export async function readDocuments(): Promise<Map<string, ApiDocument>> {
 
 /** A service on storage in memory and without a port. */
 export async function openInMemory(name: ServiceName): Promise<App> {
-  const app = await services[name].createApp(settings, { logger })
+  const app = await services[name].createApp(settings, { logger, checkResponses: true })
   await app.ready()
   return app
 }

@@ -1016,6 +1016,33 @@ export interface components {
             /** @enum {string} */
             status: "ready";
         };
+        /**
+         * RefusedOutcome
+         * @description The problem of an order of a batch, if it is refused under `Prefer: handling=strict`.
+         */
+        RefusedOutcome: {
+            business_errors?: components["schemas"]["BusinessError"][];
+            /** @description The same as `detail`, for clients of older interfaces. */
+            description?: string;
+            /** @description What is wrong in this case. */
+            detail: string;
+            /** @description The same as `detail`, for clients of older interfaces. */
+            error?: string;
+            /** @description What is wrong, by field. */
+            errors?: {
+                [key: string]: string;
+            };
+            /** @description The id of the request, under which the log has more. */
+            instance: string;
+            /** @description The same as `detail`, for clients of older interfaces. */
+            message?: string;
+            /** @description The status of the response. */
+            status: number;
+            /** @description The kind of problem in words. */
+            title: string;
+            /** @description A URN for the kind of problem. */
+            type: string;
+        };
         /** ServiceHealth */
         ServiceHealth: {
             circuit: "closed" | "open" | "half-open";
@@ -1332,6 +1359,7 @@ export type Position = components['schemas']['Position'];
 export type Posted = components['schemas']['Posted'];
 export type Problem = components['schemas']['Problem'];
 export type Readiness = components['schemas']['Readiness'];
+export type RefusedOutcome = components['schemas']['RefusedOutcome'];
 export type ServiceHealth = components['schemas']['ServiceHealth'];
 export type SystemHealth = components['schemas']['SystemHealth'];
 export type User = components['schemas']['User'];
@@ -1706,7 +1734,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": (components["schemas"]["Outcome"] | components["schemas"]["Outcome"][]) | components["schemas"]["OutcomeEnvelope"];
+                    "application/json": (components["schemas"]["Outcome"] | (components["schemas"]["Outcome"] | components["schemas"]["RefusedOutcome"])[]) | components["schemas"]["OutcomeEnvelope"];
                 };
             };
             /** @description Bad Request */

@@ -43,6 +43,8 @@ export type AppOptions = {
   readonly metrics?: Metrics
   /** The largest body of a request, in bytes, for routes without a `bodyLimit` of their own; 1 MiB by default. */
   readonly bodyBytesMax?: number
+  /** Whether a response that its route does not describe becomes a 500; for tests and development. */
+  readonly checkResponses?: boolean
   /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
   readonly detailAlias?: 'error' | 'description' | 'message'
   /** The error code of values of the wrong type or form; `invalid` by default. */

@@ -23,6 +23,7 @@ import { oneAtATime } from './pipelining.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { contentCodingRefusal, formRefusal } from './request-form.ts'
+import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
 /** The times that a client has, in milliseconds. */
@@ -81,6 +82,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     observe(request, reply)
     done(formRefusal(request.raw) ?? refusalOf(request))
   })
+  if (options.checkResponses === true) checkResponses(app)
   app.addHook('onSend', (request, reply, payload, done) => {
     try {
       if (isConditional(request)) done(null, applyConditions(request, reply, payload))

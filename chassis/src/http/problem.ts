@@ -15,7 +15,7 @@ const alias = Type.Optional(
 const detailAliases = { error: alias, description: alias, message: alias }
 
 /** A problem document as RFC 9457 defines it; `errors` has what is wrong by field name. */
-const Problem = Type.Object(
+export const Problem = Type.Object(
   {
     type: Type.String({ description: 'A URN for the kind of problem.' }),
     title: Type.String({ description: 'The kind of problem in words.' }),

@@ -9,19 +9,25 @@ import { createLogger, createMetrics } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
 /** Parts that a caller of a service's app may replace. */
-export type ServiceParts = { readonly clock: Clock; readonly logger: Logger }
+export type ServiceParts = {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Whether a response that its route does not describe becomes a 500; false by default. */
+  readonly checkResponses: boolean
+}
 
 /** The parts of every service: those given, by default the system clock and a logger with the configured level; and its proxies. */
 export function partsOf(
   name: string,
   config: { readonly DATA_DIR: string; readonly LOG_LEVEL: string; readonly TRUSTED_PROXIES: string },
-  { clock = systemClock, logger }: Partial<ServiceParts>,
+  { clock = systemClock, logger, checkResponses = false }: Partial<ServiceParts>,
 ): ServiceParts & { metrics: Metrics; trustedProxies: string } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
     logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL }),
     metrics: createMetrics(name),
+    checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
   }
 }

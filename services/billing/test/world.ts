@@ -51,7 +51,7 @@ export async function createWorld(t: TestContext) {
 
     async start() {
       const logger = createLogger({ service: 'billing', level: 'silent' })
-      const app = await createBillingApp(config, { logger })
+      const app = await createBillingApp(config, { logger, checkResponses: true })
       running.add(app)
       return {
         app,

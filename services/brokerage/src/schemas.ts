@@ -1,4 +1,4 @@
-import { pageQuery, text } from '@quintet/chassis/http'
+import { pageQuery, Problem, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { decimalMax, formatDecimal } from './decimal.ts'
 
@@ -107,7 +107,15 @@ export const OutcomeBody = Type.Object(
   { title: 'Outcome' },
 )
 
-export const OutcomesBody = Type.Union([OutcomeBody, Type.Array(OutcomeBody)], {
+const RefusedOutcome = Type.Object(
+  { ...Problem.properties, business_errors: Type.Optional(Type.Array(rules)) },
+  {
+    title: 'RefusedOutcome',
+    description: 'The problem of an order of a batch, if it is refused under `Prefer: handling=strict`.',
+  },
+)
+
+export const OutcomesBody = Type.Union([OutcomeBody, Type.Array(Type.Union([OutcomeBody, RefusedOutcome]))], {
   description: 'The outcome of the order, or of each order of a batch.',
 })
 

@@ -27,7 +27,11 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     ]),
   )
   const logger = createLogger({ service: 'brokerage', level: 'silent' })
-  const app: App = await createBrokerageApp(loadConfig(brokerageSettings, values), { clock, logger })
+  const app: App = await createBrokerageApp(loadConfig(brokerageSettings, values), {
+    clock,
+    logger,
+    checkResponses: true,
+  })
   t.after(() => app.close())
 
   const send = (url: string, type: string, payload: string | Buffer, headers = {}) =>

@@ -51,7 +51,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
     ...settings,
   })
-  const app: App = await createCertificatesApp(config, { clock, logger })
+  const app: App = await createCertificatesApp(config, { clock, logger, checkResponses: true })
   t.after(() => app.close())
 
   const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>

@@ -21,6 +21,8 @@ import { createUpstreamMetrics } from './upstream-metrics.ts'
 export type GatewayDependencies = {
   readonly clock?: Clock
   readonly logger?: Logger
+  /** Whether a response of its own that its route does not describe becomes a 500; false by default. */
+  readonly checkResponses?: boolean
   readonly metrics?: Metrics
   readonly topology?: readonly Service[]
   /** Finds the addresses of the services' host names. */
@@ -32,7 +34,7 @@ export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
-  const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
+  const { clock = systemClock, topology = wholeTopology, resolve, checkResponses = false } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
@@ -45,6 +47,7 @@ export async function createGatewayApp(
     logger,
     metrics,
     detailAlias: 'message',
+    checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
     dependencies: { queue: queue.ping },
     parseJson: parseExactJson,

@@ -25,6 +25,7 @@ export async function startGateway(
   const app = await createGatewayApp(config, {
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     topology: withoutBodyLimits,
+    checkResponses: true,
     ...dependencies,
   })
   t.after(() => app.close())

@@ -24,7 +24,11 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     }).map(([name, value]) => [name, { value, source: 'environment' as const }]),
   )
   const logger = createLogger({ service: 'guid', level: 'silent' })
-  const app: App = await createGuidApp(loadConfig(guidSettings, made), { clock, logger })
+  const app: App = await createGuidApp(loadConfig(guidSettings, made), {
+    clock,
+    logger,
+    checkResponses: true,
+  })
   t.after(() => app.close())
 
   const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>

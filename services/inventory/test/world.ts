@@ -19,7 +19,11 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     ),
   )
   const logger = createLogger({ service: 'inventory', level: 'silent' })
-  const app = await createInventoryApp(loadConfig(inventorySettings, made), { clock, logger })
+  const app = await createInventoryApp(loadConfig(inventorySettings, made), {
+    clock,
+    logger,
+    checkResponses: true,
+  })
   t.after(() => app.close())
 
   const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, body?: unknown, headers = {}) =>
