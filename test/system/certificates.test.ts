@@ -64,7 +64,7 @@ test('Without a key the first start generates one that only its owner may read, 
 })
 
 for (const [title, settings, sentence] of [
-  ['A key of the wrong form', { CERTIFICATES_KEY: 'hidden' }, /^CERTIFICATES_KEY must hold keys of 32 bytes/],
+  ['A key of the wrong form', { CERTIFICATES_KEY: 'hidden' }, /^CERTIFICATES_KEY must be keys of 32 bytes/],
   [
     'A receiver without a secret',
     { CERTIFICATES_NOTIFY_URL: 'http://[::1]/' },
