@@ -6,6 +6,7 @@ import { certificates } from './certificates.ts'
 import { config } from './config.ts'
 import { derive } from './derive.ts'
 import { doctor } from './doctor.ts'
+import { events, eventsUsage } from './events.ts'
 import { make, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
 import { queue } from './queue.ts'
@@ -17,7 +18,7 @@ const usage = `quintet: services behind one gateway
   quintet start [service…]                  start these services in this process; all of them when none is named
   quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee
   quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
-${queueCommandUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
+${queueCommandUsage}${eventsUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
 
 Services: ${serviceNames.join(', ')}
 `
@@ -29,6 +30,7 @@ const commands: Readonly<Record<string, (words: readonly string[]) => Promise<vo
   migrate,
   certificates,
   queue,
+  events,
   derive,
   make,
   help: async () => {

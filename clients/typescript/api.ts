@@ -281,6 +281,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guid-events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the changes of GUIDs, oldest first
+         * @description The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. With `Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that a client that reconnects with `Last-Event-ID` continues where it was.
+         */
+        get: operations["listGuidEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/guid/{guid}": {
         parameters: {
             query?: never;
@@ -710,6 +730,22 @@ export interface components {
             expire: string;
             guid: string;
             user: string;
+        };
+        /** GuidEvent */
+        GuidEvent: {
+            /** @description Unix time in seconds. */
+            expire: string;
+            guid: string;
+            /** @description The same when the event is repeated. */
+            id: string;
+            /** @description Its place in the stream, for `after` and `Last-Event-ID`. */
+            position: number;
+            /** @description When it reached the stream, as in RFC 3339. */
+            published_at: string;
+            type: "guid.created" | "guid.updated" | "guid.deleted" | "guid.expired";
+            user: string;
+            /** @description The version of the GUID after the change. */
+            version: number;
         };
         /** GuidPatch */
         GuidPatch: {
@@ -1330,6 +1366,7 @@ export type Envelope = components['schemas']['Envelope'];
 export type ExpiringCertificate = components['schemas']['ExpiringCertificate'];
 export type GivenGuid = components['schemas']['GivenGuid'];
 export type Guid = components['schemas']['Guid'];
+export type GuidEvent = components['schemas']['GuidEvent'];
 export type GuidPatch = components['schemas']['GuidPatch'];
 export type Home = components['schemas']['Home'];
 export type Id = components['schemas']['Id'];
@@ -2395,6 +2432,41 @@ export interface operations {
             414: components["responses"]["URITooLong"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableEntity"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    listGuidEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events after this position; by default from the oldest on. */
+                after?: number;
+                /** @description The most that a page holds; 100 by default. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuidEvent"][];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            414: components["responses"]["URITooLong"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];
             502: components["responses"]["BadGateway"];

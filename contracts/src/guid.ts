@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import { Check } from 'typebox/schema'
 
 const canonicalGuid = Type.String({ pattern: '^[0-9A-F]{32}$' })
 const unixSeconds = Type.Integer({ minimum: 0, maximum: 253_402_300_799 })
@@ -37,3 +38,45 @@ export const GuidEvent = Type.Object({
   expire: unixSeconds,
   version: Type.Integer(),
 })
+
+/** The stream of these events. */
+export const guidEventsStream = 'guid.events'
+
+/** An event in the notation of the responses of guid, with its place in the stream. */
+export type PublishedGuidEvent = Omit<GuidEvent, 'expire'> & {
+  readonly position: number
+  readonly id: string
+  readonly expire: string
+  readonly published_at: string
+}
+
+/** The event in a message of the stream; undefined if it is none, as other programs can write to a topic of Kafka. */
+export function publishedGuidEventOf({
+  position,
+  id,
+  body,
+  appendedAt,
+}: {
+  position: number
+  id: string
+  body: string
+  appendedAt: number
+}): PublishedGuidEvent | undefined {
+  const event = parseGuidEvent(body)
+  if (event === undefined) return undefined
+  const { type, guid, user, expire, version } = event
+  const published_at = new Date(Math.abs(appendedAt) <= timeMaxMs ? appendedAt : 0).toISOString()
+  return { position, id, type, guid, user, expire: String(expire), version, published_at }
+}
+
+/** The range of times that JavaScript has (ECMA-262, 21.4.1.1). */
+const timeMaxMs = 8.64e15
+
+function parseGuidEvent(body: string): GuidEvent | undefined {
+  try {
+    const event: unknown = JSON.parse(body)
+    return Check(GuidEvent, event) ? event : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -36,7 +36,12 @@ export const topology = {
     storage: { database: 'GUID_DATABASE_URL', queue: 'EVENTS_URL', cache: 'CACHE_URL' },
     engines: ['sqlite', 'postgres', 'mysql', 'mongodb'],
     databaseName: 'guid_db',
-    paths: { '/guid': '/guid', '/guids': '/guids', '/operations': '/operations' },
+    paths: {
+      '/guid': '/guid',
+      '/guids': '/guids',
+      '/guid-events': '/guid-events',
+      '/operations': '/operations',
+    },
     bodyBytesMax: 16 * 1024,
   },
   brokerage: {

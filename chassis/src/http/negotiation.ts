@@ -3,6 +3,13 @@ import { AppError } from '../errors/index.ts'
 import { nameAndValue, splitOutsideQuotes } from './lists.ts'
 import { jsonType } from './representation.ts'
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a route sends besides JSON. */
+    mediaTypes?: readonly string[]
+  }
+}
+
 /** Everything is JSON but the pages for people, to which `/` leads them, and the text for Prometheus. */
 const otherThanJson = /^\/($|(docs|metrics)(\/|$))/
 const problemJsonType = 'application/problem+json; charset=utf-8'
@@ -12,6 +19,8 @@ export function notAcceptable(request: FastifyRequest): AppError | undefined {
   const { accept } = request.headers
   if (acceptsAtOnce(accept) || qualityOf(accept, jsonType) > 0) return undefined
   if (otherThanJson.test(request.routeOptions.url ?? '')) return undefined
+  const others = request.routeOptions.config?.mediaTypes ?? []
+  if (others.some((type) => qualityOf(accept, type) > 0)) return undefined
   return new AppError(
     'not_acceptable',
     'This service sends application/json only; the Accept header excludes it.',

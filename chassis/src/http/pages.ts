@@ -53,14 +53,15 @@ export function decodeCursor(
  * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path as the client knows it, with the query of the request but
  * for the cursor.
  */
-export function linkToNextPage(request: FastifyRequest, cursor: string): string {
+export function linkToNextPage(request: FastifyRequest, cursor: string, parameter = 'cursor'): string {
   const target = request.url.replace(/^https?:\/\/[^/?]*/i, '')
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   const members = mark < 0 ? [] : target.slice(mark + 1).split('&')
-  const query = [...members.filter((member) => member !== '' && !isCursor(member)), `cursor=${cursor}`].join(
-    '&',
-  )
+  const query = [
+    ...members.filter((member) => member !== '' && !isNamed(member, parameter)),
+    `${parameter}=${cursor}`,
+  ].join('&')
   return `<${encodeUnsafe(`${prefixOf(request)}${path}?${query}`)}>; rel="next"`
 }
 
@@ -70,9 +71,9 @@ function prefixOf({ headers }: FastifyRequest): string {
   return typeof prefix === 'string' && /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix : ''
 }
 
-function isCursor(member: string): boolean {
+function isNamed(member: string, parameter: string): boolean {
   const name = member.split('=', 1)[0] ?? ''
-  return name === 'cursor' || new URLSearchParams(name).has('cursor')
+  return name === parameter || new URLSearchParams(name).has(parameter)
 }
 
 /** Escapes what would end the reference, or is no character of a URI. The bytes of a target are its characters. */

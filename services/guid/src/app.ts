@@ -66,7 +66,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   exportOutboxMetrics(metrics.registry, relay)
-  guidRoutes(app, { guids, operations, idempotency, clock, guidVersion: config.GUID_VERSION })
+  guidRoutes(app, { guids, operations, idempotency, clock, queue, guidVersion: config.GUID_VERSION })
   opened.defer(queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock })).stop)
   opened.defer(startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger).stop)
   closeWithApp(app, opened)

@@ -101,7 +101,7 @@ export type Operation = {
 /** The operation is completed, as when its command is delivered again. */
 export class OperationCompleted extends Error {}
 
-export const eventsStream = 'guid.events'
+export { guidEventsStream as eventsStream } from '@quintet/contracts'
 export const commandsQueue = 'guid.commands'
 
 /** How long a completed operation can be read. */

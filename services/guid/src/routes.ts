@@ -1,6 +1,8 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { App, Idempotency } from '@quintet/chassis/http'
+import type { EventStream } from '@quintet/chassis/queue'
 import type { CachedGuidStore } from './cached-guid-store.ts'
+import { eventRoutes } from './event-routes.ts'
 import { guidListRoutes } from './guid-list-routes.ts'
 import { operationRoutes } from './operation-routes.ts'
 import type { OperationStore } from './port.ts'
@@ -16,10 +18,12 @@ export function guidRoutes(
     idempotency: Idempotency
     clock: Clock
     guidVersion: '4' | '7'
+    queue: Pick<EventStream, 'readStream'>
   },
 ): void {
   registrationRoutes(app, parts)
   singleGuidRoutes(app, parts)
   guidListRoutes(app, parts)
   operationRoutes(app, parts)
+  eventRoutes(app, parts)
 }

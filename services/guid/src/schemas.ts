@@ -1,4 +1,5 @@
 import { pageQuery, text } from '@quintet/chassis/http'
+import { GuidEvent } from '@quintet/contracts'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { guidPattern, malformedGuid } from './guid.ts'
@@ -71,6 +72,34 @@ export const GuidQuery = Type.Object(
     ),
   },
   { additionalProperties: false },
+)
+
+export const EventQuery = Type.Object(
+  {
+    after: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'Only events after this position; by default from the oldest on.',
+      }),
+    ),
+    limit: pageQuery.limit,
+  },
+  { additionalProperties: false },
+)
+
+export const EventBody = Type.Object(
+  {
+    position: Type.Integer({ description: 'Its place in the stream, for `after` and `Last-Event-ID`.' }),
+    id: Type.String({ description: 'The same when the event is repeated.' }),
+    type: GuidEvent.properties.type,
+    guid: Type.String(),
+    user: Type.String(),
+    expire: Type.String({ description: 'Unix time in seconds.' }),
+    version: Type.Integer({ description: 'The version of the GUID after the change.' }),
+    published_at: Type.String({ description: 'When it reached the stream, as in RFC 3339.' }),
+  },
+  { title: 'GuidEvent' },
 )
 
 export const OperationPath = Type.Object({

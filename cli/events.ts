@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { loadConfig, readSettings } from '@quintet/chassis/config'
+import { AppError } from '@quintet/chassis/errors'
+import { openStreamQueue } from '@quintet/chassis/queue'
+import type { StreamMessage } from '@quintet/chassis/queue'
+import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
+import { topology } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { UsageError } from './usage-error.ts'
+
+export const eventsUsage = `  quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
+`
+
+const pollIntervalMs = 250
+const pageSize = 1_000
+
+/** `quintet events`: prints events of GUIDs, from the oldest one or a position on, until it gets a signal. */
+export async function events(words: readonly string[]): Promise<void> {
+  const { after, follow } = parse(words)
+  const config: Readonly<Record<string, unknown>> = loadConfig(
+    services.guid.settings,
+    readSettings(process.env),
+  )
+  const ending = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
+  // The reader has gone, as `head` does.
+  process.stdout.on('error', () => ending.abort())
+  const queue = await openStreamQueue(String(config[topology.guid.storage.queue]))
+  try {
+    for (let position = after; !ending.signal.aborted; ) {
+      const messages = await queue.readStream(guidEventsStream, { after: position, limit: pageSize })
+      process.stdout.write(messages.map(lineOf).join(''))
+      position = messages.at(-1)?.position ?? position
+      if (messages.length === pageSize) continue
+      if (!follow) return
+      await pause(pollIntervalMs, undefined, { signal: ending.signal }).catch(() => {})
+    }
+  } catch (error) {
+    throw error instanceof AppError ? new UsageError(error.message) : error
+  } finally {
+    await queue.close()
+  }
+}
+
+function lineOf(message: StreamMessage): string {
+  const event = publishedGuidEventOf(message)
+  return event === undefined ? '' : `${JSON.stringify(event)}\n`
+}
+
+function parse(words: readonly string[]): { after: number; follow: boolean } {
+  const options = {
+    after: { type: 'string', default: '0' },
+    follow: { type: 'boolean', default: true },
+  } as const
+  try {
+    const { values } = parseArgs({ args: [...words], options, allowNegative: true })
+    if (/^\d{1,15}$/.test(values.after)) return { after: Number(values.after), follow: values.follow }
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${eventsUsage}`)
+  }
+  throw new UsageError('--after must be the position of an event that was printed, such as 17.')
+}

@@ -1,0 +1,100 @@
+import type { ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { AppError } from '@quintet/chassis/errors'
+import type { EventPage } from './events.ts'
+
+const responsesMax = 64
+const pollIntervalMs = 250
+/** As often as the HTML Standard suggests, since proxies end connections that are silent. */
+const heartbeatIntervalMs = 15_000
+/** A client that does not read for so long is disconnected. */
+const stallTimeoutMs = 30_000
+
+type Reply = { readonly raw: ServerResponse; hijack(): unknown }
+
+/** Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends. */
+export function createEventResponses(readAfter: (position: number) => Promise<EventPage>) {
+  const open = new Set<AbortController>()
+
+  /** Sends all events after a position, as they happen. Rejects, before it responds, when too many are open or none can be read. */
+  async function send(reply: Reply, after: number): Promise<void> {
+    if (open.size >= responsesMax)
+      throw new AppError('overloaded', 'Too many streams of events are open.', { retryAfterSeconds: 5 })
+    const ending = new AbortController()
+    open.add(ending)
+    try {
+      const first = await readAfter(after)
+      reply.hijack()
+      const response = reply.raw
+      response.once('close', () => ending.abort())
+      response.writeHead(200, headers)
+      await sendAll(response, { first, after, signal: ending.signal }).catch(() => {})
+      response.end()
+    } finally {
+      open.delete(ending)
+    }
+  }
+
+  async function sendAll(
+    response: ServerResponse,
+    { first, after, signal }: { first: EventPage; after: number; signal: AbortSignal },
+  ): Promise<void> {
+    let position = after
+    let sentAt = performance.now()
+    await write(response, ': the changes of GUIDs\n\n', signal)
+    for (let page = first; ; page = await readAfter(position)) {
+      const last = page.last ?? page.events.at(-1)?.position
+      if (last !== undefined) {
+        position = last
+        sentAt = performance.now()
+        await write(response, page.events.map(frameOf).join(''), signal)
+      } else if (performance.now() - sentAt >= heartbeatIntervalMs) {
+        sentAt = performance.now()
+        await write(response, ': heartbeat\n\n', signal)
+      }
+      if (page.last === undefined) await pause(pollIntervalMs, undefined, { signal })
+      signal.throwIfAborted()
+    }
+  }
+
+  return {
+    send,
+    /** Ends all responses; clients may continue elsewhere. */
+    close(): void {
+      for (const ending of open) ending.abort()
+    },
+  }
+}
+
+/** The response to HEAD. */
+export function sendHead(reply: Reply): void {
+  reply.hijack()
+  reply.raw.writeHead(200, headers).end()
+}
+
+const headers = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  'cache-control': 'no-store',
+  // Asks proxies not to hold the response back.
+  'x-accel-buffering': 'no',
+}
+
+function frameOf(event: EventPage['events'][number]): string {
+  return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+}
+
+/** Resolves when the client can take more. */
+async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
+  if (text === '' || response.write(text)) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  response.once('drain', resolve)
+  const stalled = setTimeout(() => response.destroy(), stallTimeoutMs)
+  const aborted = Promise.withResolvers<void>()
+  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
+  try {
+    await Promise.race([promise, aborted.promise])
+  } finally {
+    clearTimeout(stalled)
+    response.off('drain', resolve)
+  }
+}

@@ -1,0 +1,57 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { invalid } from '@quintet/chassis/errors'
+import { jsonType, linkToNextPage, pageSize, problems, qualityOf, sendJson } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import type { EventStream } from '@quintet/chassis/queue'
+import { Type } from 'typebox'
+import { createEventResponses, sendHead } from './event-responses.ts'
+import { readEvents } from './events.ts'
+import { EventBody, EventQuery } from './schemas.ts'
+
+const mediaType = 'text/event-stream'
+
+/** GET of the changes of GUIDs: a page of them, or as they happen, by server-sent events. */
+export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'readStream'> }): void {
+  const responses = createEventResponses((after) => readEvents(queue, { after }))
+  app.addHook('preClose', async () => responses.close())
+  app.get(
+    '/guid-events',
+    {
+      config: { mediaTypes: [mediaType] },
+      schema: {
+        tags: ['guid'],
+        operationId: 'listGuidEvents',
+        summary: 'List the changes of GUIDs, oldest first',
+        description:
+          'The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. With ' +
+          '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
+          'a client that reconnects with `Last-Event-ID` continues where it was.',
+        querystring: EventQuery,
+        response: { 200: Type.Array(EventBody), ...problems(400, 503) },
+      },
+    },
+    async (request, reply) => {
+      const { limit = pageSize } = request.query
+      const after = positionOf(request)
+      if (prefersStream(request.headers.accept)) {
+        return request.method === 'HEAD' ? sendHead(reply) : responses.send(reply, after)
+      }
+      const { events, last } = await readEvents(queue, { after, limit })
+      if (last !== undefined) reply.header('link', linkToNextPage(request, String(last), 'after'))
+      sendJson(reply, JSON.stringify(events))
+    },
+  )
+}
+
+function prefersStream(accept = '*/*'): boolean {
+  return qualityOf(accept, mediaType) > qualityOf(accept, jsonType)
+}
+
+/** Where the client continues: after the last event that it has got, or else after `after`, or from the oldest event on. */
+function positionOf({ headers, query }: { headers: IncomingHttpHeaders; query: { after?: number } }): number {
+  const last = headers['last-event-id']
+  if (last === undefined || last === '') return query.after ?? 0
+  const position = typeof last === 'string' && /^\d{1,16}$/.test(last) ? Number(last) : Number.NaN
+  if (Number.isSafeInteger(position)) return position
+  throw invalid({ 'Last-Event-ID': 'Last-Event-ID must be the id of an event of this stream.' })
+}

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { until } from '@quintet/chassis/testing'
+import { createWorld, startSeconds } from './world.ts'
+
+const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
+const expire = startSeconds + 600
+
+/** A guid service that listens, whose stream has so many events: GUIDs registered for users u1, u2 and so on. */
+async function withEvents(t: TestContext, count: number) {
+  const world = await createWorld(t)
+  const url = await world.app.listen({ host: '127.0.0.1', port: 0 })
+  let registered = 0
+  const register = async (more: number) => {
+    for (let i = 0; i < more; i += 1) await world.post('/guid', { user: `u${++registered}`, expire })
+    await until(async () => (await world.get('/guid-events?limit=1000')).json().length === registered)
+  }
+  await register(count)
+  return { ...world, url, register, stream: (headers = {}) => openStream(t, `${url}/guid-events`, headers) }
+}
+
+/** A response of server-sent events, read as it comes. */
+async function openStream(t: TestContext, url: string, headers: Record<string, string>) {
+  const ending = new AbortController()
+  t.after(() => ending.abort())
+  const response = await fetch(url, {
+    headers: { accept: 'text/event-stream', ...headers },
+    signal: ending.signal,
+  })
+  let text = ''
+  let isEnded = false
+  const reading = (async () => {
+    const decoder = new TextDecoder()
+    for await (const chunk of response.body ?? []) text += decoder.decode(chunk, { stream: true })
+    isEnded = true
+  })().catch(() => {})
+  return {
+    response,
+    abort: () => ending.abort(),
+    reading,
+    text: () => text,
+    isEnded: () => isEnded,
+    users: () =>
+      Array.from(text.matchAll(/^data: (.*)$/gm), ([, data = '']) => String(JSON.parse(data).user)),
+    ids: () => Array.from(text.matchAll(/^id: (\d+)$/gm), ([, id]) => Number(id)),
+  }
+}
+
+test('GET /guid-events is every change in its order, in the notation of the other responses', async (t) => {
+  const { get, post, patch, delete: remove } = await createWorld(t)
+  await post(`/guid/${canonical}`, { user: 'ada', expire })
+  await patch(`/guid/${canonical}`, { user: 'eve' })
+  await remove(`/guid/${canonical}`)
+  await until(async () => (await get('/guid-events')).json().length === 3)
+  const answer = await get('/guid-events')
+  assert.equal(answer.headers['content-type'], 'application/json; charset=utf-8')
+  assert.equal(answer.headers.link, undefined)
+  const events = answer.json()
+  assert.deepEqual(
+    events.map((event: Record<string, unknown>) => [event.type, event.guid, event.user, event.expire]),
+    [
+      ['guid.created', canonical, 'ada', String(expire)],
+      ['guid.updated', canonical, 'eve', String(expire)],
+      ['guid.deleted', canonical, 'eve', String(expire)],
+    ],
+  )
+  assert.deepEqual(
+    events.map(({ position }: { position: number }) => position),
+    [1, 2, 3],
+  )
+  assert.equal(new Set(events.map(({ id }: { id: string }) => id)).size, 3)
+  assert.match(events[0].published_at, /^2030-01-01T00:00:00/)
+  assert.equal(typeof events[0].version, 'number')
+})
+
+test('Pages of events follow one another by their Link, until there is nothing more', async (t) => {
+  const { get } = await withEvents(t, 7)
+  const seen: string[] = []
+  for (let url: string | undefined = '/guid-events?limit=3'; url !== undefined; ) {
+    const answer = await get(url)
+    seen.push(...answer.json().map(({ user }: { user: string }) => user))
+    url = /^<(\/guid-events\?limit=3&after=\d+)>; rel="next"$/.exec(String(answer.headers.link))?.[1]
+  }
+  assert.deepEqual(seen, ['u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'])
+  assert.deepEqual((await get('/guid-events?after=7')).json(), [])
+  assert.deepEqual((await get('/guid-events?after=9007199254740991')).json(), [])
+})
+
+for (const query of [
+  'after=-1',
+  'after=1.5',
+  'after=x',
+  'after=',
+  'after=9007199254740992',
+  'limit=0',
+  'limit=1001',
+  'cursor=x',
+])
+  test(`GET /guid-events?${query} is 400 with the name of what is wrong`, async (t) => {
+    const { get } = await createWorld(t)
+    const answer = await get(`/guid-events?${query}`)
+    assert.equal(answer.statusCode, 400)
+    assert.deepEqual(Object.keys(answer.json().errors), [query.split('=')[0]])
+  })
+
+test('GET /guid-events with Accept: text/event-stream sends what is kept, and then each change as it happens', async (t) => {
+  const { stream, register } = await withEvents(t, 250)
+  const { response, users, ids } = await stream()
+  assert.equal(response.status, 200)
+  assert.equal(response.headers.get('content-type'), 'text/event-stream; charset=utf-8')
+  assert.equal(response.headers.get('cache-control'), 'no-store')
+  await until(() => users().length === 250)
+  await register(2)
+  await until(() => users().length === 252)
+  assert.deepEqual(users().slice(-2), ['u251', 'u252'])
+  assert.deepEqual(
+    ids(),
+    Array.from({ length: 252 }, (_, i) => i + 1),
+  )
+})
+
+test('A stream continues after Last-Event-ID, or else after the position in the query', async (t) => {
+  const { stream, url } = await withEvents(t, 5)
+  const continued = await stream({ 'last-event-id': '3' })
+  await until(() => continued.users().length === 2)
+  const queried = await openStream(t, `${url}/guid-events?after=4`, {})
+  await until(() => queried.users().length === 1)
+  const both = await openStream(t, `${url}/guid-events?after=1`, { 'last-event-id': '4' })
+  await until(() => both.users().length === 1)
+  assert.deepEqual([continued.users(), queried.users(), both.users()], [['u4', 'u5'], ['u5'], ['u5']])
+})
+
+for (const id of ['x', '-1', '1.5', '9'.repeat(16), '9'.repeat(400), '1, 2'])
+  test(`A Last-Event-ID of ${id.slice(0, 20)} is 400`, async (t) => {
+    const { get } = await createWorld(t)
+    const answer = await get('/guid-events', { accept: 'text/event-stream', 'last-event-id': id })
+    assert.equal(answer.statusCode, 400)
+    assert.deepEqual(Object.keys(answer.json().errors), ['Last-Event-ID'])
+  })
+
+test('JSON is preferred where a client takes both, and a type that is neither is 406', async (t) => {
+  const { get } = await withEvents(t, 1)
+  for (const accept of [
+    '*/*',
+    'application/json',
+    'application/json, text/event-stream',
+    'text/event-stream;q=0.5, */*',
+  ])
+    assert.equal((await get('/guid-events', { accept })).json().length, 1, accept)
+  assert.equal((await get('/guid-events', { accept: 'text/html' })).statusCode, 406)
+  assert.equal((await get('/guids', { accept: 'text/event-stream' })).statusCode, 406)
+})
+
+test('HEAD with Accept: text/event-stream ends at once', async (t) => {
+  const { url } = await withEvents(t, 1)
+  const response = await fetch(`${url}/guid-events`, {
+    method: 'HEAD',
+    headers: { accept: 'text/event-stream' },
+  })
+  assert.deepEqual(
+    [response.status, response.headers.get('content-type')],
+    [200, 'text/event-stream; charset=utf-8'],
+  )
+})
+
+test('A stream without events has a heartbeat', async (t) => {
+  const { stream } = await withEvents(t, 0)
+  const { text } = await stream()
+  await until(() => text().includes(': heartbeat\n\n'))
+})
+
+test('Closing the service ends its streams, whole', async (t) => {
+  const { app, stream } = await withEvents(t, 3)
+  const streams = await Promise.all(Array.from({ length: 5 }, () => stream()))
+  await until(() => streams.every(({ users }) => users().length === 3))
+  await app.close()
+  for (const { reading, isEnded, text } of streams) {
+    await reading
+    assert.ok(isEnded())
+    assert.ok(text().endsWith('\n\n'))
+  }
+})
+
+test('So many streams may be open and no more, and one that its client ends makes room', async (t) => {
+  const { stream } = await withEvents(t, 1)
+  const streams = await Promise.all(Array.from({ length: 64 }, () => stream()))
+  assert.ok(streams.every(({ response }) => response.status === 200))
+  const { response } = await stream()
+  assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
+  streams[0]?.abort()
+  await until(async () => (await stream()).response.status === 200)
+})
