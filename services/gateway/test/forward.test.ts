@@ -576,3 +576,17 @@ test('Hundreds of concurrent requests each get their own response', async (t) =>
   )
   assert.ok(answers.every(Boolean))
 })
+
+test('A service with a shorter path than the gateway is told what is before it, and nothing that a client writes there', async (t) => {
+  const upstream = await startUpstream(t, ({ headers, url }, response) =>
+    response.end(`${url} ${headers['x-forwarded-prefix']}`),
+  )
+  const { url } = await startGateway(t, { BILLING_URL: upstream, GUID_URL: upstream })
+  for (const headers of [{}, { 'x-forwarded-prefix': '/forged' }, { X_Forwarded_Prefix: '/forged' }]) {
+    assert.equal(
+      (await ask(`${url}/api/orders?limit=1`, { headers })).body.toString(),
+      '/orders?limit=1 /api',
+    )
+    assert.equal((await ask(`${url}/guids`, { headers })).body.toString(), '/guids undefined')
+  }
+})

@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict'
+import { connect } from 'node:net'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { listen } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { openOperations } from './operations.ts'
+import type { Operation } from './operations.ts'
+
+/** HTTP as RFC 9110 and 9112 say, for every operation of every service, sent to it and through the gateway. */
+
+type Target = Operation & { readonly port: number; readonly target: string }
+type Sent = {
+  method?: string
+  target?: string
+  /** Header fields instead of Host, one to a line. */
+  fields?: string
+  host?: string
+  body?: string
+  /** What follows on the connection. */
+  after?: string
+}
+type Received = { status: number; headers: Record<string, string>; body: string; rest: string }
+
+type Case = {
+  title: string
+  /** Operations for which the case has no meaning are left out by their description, never by name. */
+  appliesTo?: (operation: Operation) => boolean
+  check: (target: Target, send: (sent: Sent) => Promise<Received>) => Promise<void>
+}
+
+const takesBody = ({ mediaTypes }: Operation) => mediaTypes.length > 0
+const isRead = ({ method }: Operation) => method === 'GET'
+/** Representations that change by themselves. */
+const isVarying = ({ path }: Operation) => ['/metrics', '/health'].includes(path)
+/** What leads people to the page of the documentation, and the text for Prometheus, are not only JSON. */
+const isJson = ({ path }: Operation) => !['/', '/metrics'].includes(path)
+const takesKey = ({ parameters }: Operation) => parameters.some(({ name }) => name === 'Idempotency-Key')
+
+const refusals: [title: string, sent: (target: Target) => Sent, status: number][] = [
+  ['no Host', () => ({ host: '' }), 400],
+  ['two Host fields', () => ({ host: 'host: a\r\nhost: a\r\n' }), 400],
+  ['a malformed Host', () => ({ host: 'host: a/b\r\n' }), 400],
+  ['an unknown expectation', () => ({ fields: 'expect: x\r\n' }), 417],
+  ['a long URL', ({ target }) => ({ target: `${target}?x=${'y'.repeat(9_000)}` }), 414],
+  [
+    'a URL that is too long for the parser',
+    ({ target }) => ({ target: `${target}?x=${'y'.repeat(20_000)}` }),
+    414,
+  ],
+  ['a fragment', ({ target }) => ({ target: `${target}#x` }), 400],
+  ['a method that does not exist', () => ({ method: 'FOO' }), 501],
+  ['a transfer coding', () => ({ fields: 'transfer-encoding: gzip, chunked\r\n', after: '0\r\n\r\n' }), 501],
+  ['a header line that is none', () => ({ fields: 'a b: c\r\n' }), 400],
+]
+
+const cases: Case[] = [
+  ...refusals.map(
+    ([title, sent, status]): Case => ({
+      title: `${title} is ${status}`,
+      async check(target, send) {
+        assertProblem(await send(sent(target)), status)
+      },
+    }),
+  ),
+  ...['QUERY', 'PROPFIND'].map(
+    (method): Case => ({
+      title: `${method} is 405 with the methods that are allowed`,
+      async check({ method: allowed }, send) {
+        const received = await send({ method })
+        assertProblem(received, 405)
+        assert.ok(received.headers.allow?.split(', ').includes(allowed))
+      },
+    }),
+  ),
+  {
+    title: 'Accept with parameters admits JSON, and with a weight of 0 excludes it',
+    appliesTo: isJson,
+    async check({ method, body }, send) {
+      const exact = { ...sentBody(method, body), fields: 'accept: application/json; charset=utf-8\r\n' }
+      assert.match((await send(exact)).headers['content-type'] ?? 'application/json', /^application\/json/)
+      for (const accept of ['application/json;q=0, */*', 'application/problem+json', 'text/html'])
+        assertProblem(await send({ fields: `accept: ${accept}\r\n` }), 406)
+    },
+  },
+  {
+    title: 'a GET under conditions is 412 or 304, if it is 200 without them',
+    appliesTo: isRead,
+    async check(_target, send) {
+      const plain = await send({})
+      const isThere = plain.status === 200
+      const unmatched = await send({ fields: 'if-match: "none,such", \r\n' })
+      assert.equal(unmatched.status, isThere ? 412 : plain.status)
+      const matched = await send({ fields: 'if-none-match: *\r\n' })
+      assert.equal(matched.status, isThere ? 304 : plain.status)
+      if (isThere) assert.equal(matched.body, '')
+      if (plain.headers.etag === undefined) return
+      assert.equal((await send({ fields: `if-none-match: "a,b",,${plain.headers.etag}\r\n` })).status, 304)
+    },
+  },
+  {
+    title: 'a change under a condition that is not satisfied is not made',
+    appliesTo: (operation) => !isRead(operation),
+    async check({ method, body }, send) {
+      const { status } = await send({ ...sentBody(method, body), fields: 'if-match: "none,such"\r\n' })
+      assert.ok(status >= 400 && status < 500, String(status))
+    },
+  },
+  {
+    title: 'HEAD has the status and the length of GET, or no length, and no body',
+    appliesTo: (operation) => isRead(operation) && !isVarying(operation),
+    async check(_target, send) {
+      const [got, head] = [await send({}), await send({ method: 'HEAD' })]
+      assert.deepEqual([head.status, head.body], [got.status, ''])
+      assert.equal(
+        head.headers['content-length'] ?? got.headers['content-length'],
+        got.headers['content-length'],
+      )
+      const unchanged = await send({ method: 'HEAD', fields: 'if-none-match: *\r\n' })
+      if (unchanged.status === 304) assert.notEqual(unchanged.headers['content-length'], '0')
+    },
+  },
+  {
+    title: 'a body in a content coding is 415 with what is accepted',
+    appliesTo: takesBody,
+    async check({ method, body }, send) {
+      const received = await send({ ...sentBody(method, body), fields: 'content-encoding: gzip\r\n' })
+      assertProblem(received, 415)
+      assert.equal(received.headers['accept-encoding'], 'identity')
+    },
+  },
+  {
+    title: 'a body that is much too large can be sent to its end, and its refusal is read',
+    appliesTo: takesBody,
+    async check({ method }, send) {
+      const received = await send({ method, body: 'x'.repeat(3_000_000) })
+      assertProblem(received, 413)
+      assert.equal(received.headers.connection, 'close')
+    },
+  },
+  {
+    title: 'a response is whole though garbage follows its request, which is refused after it',
+    async check({ method, body }, send) {
+      const received = await send({ ...sentBody(method, body), after: 'GARBAGE\r\n\r\n' })
+      assert.ok(received.status >= 200 && received.status < 500)
+      assert.equal(Buffer.byteLength(received.body), Number(received.headers['content-length'] ?? 0))
+      assert.match(received.rest, /^HTTP\/1\.1 400 .*\}$/s)
+    },
+  },
+  {
+    title: 'an Idempotency-Key is for the resource, however its path is written',
+    appliesTo: takesKey,
+    async check({ method, body, target, title }, send) {
+      const fields = `idempotency-key: ${title.replace(/\W/g, '-')}-${Math.random()}\r\n`
+      const first = await send({ ...sentBody(method, body), fields })
+      const again = await send({ ...sentBody(method, body), fields, target: `${target}/` })
+      assert.equal(again.status, first.status)
+      assert.equal(again.body.replace(/"instance":"[^"]*"/, ''), first.body.replace(/"instance":"[^"]*"/, ''))
+      if (first.status < 300) assert.equal(again.headers['idempotency-replayed'], 'true')
+    },
+  },
+  {
+    title: 'a preference within a quoted string is none',
+    appliesTo: takesKey,
+    async check({ method, body }, send) {
+      const received = await send({ ...sentBody(method, body), fields: 'prefer: x="respond-async, y"\r\n' })
+      assert.notEqual(received.status, 202)
+    },
+  },
+]
+
+for (const { title, appliesTo = () => true, check } of cases)
+  test(`Of every operation, ${title}`, async (t) => {
+    const targets = (await openTargets(t)).filter(appliesTo)
+    assert.ok(targets.length > 1)
+    for (const target of targets)
+      await check(target, (sent) => exchange(target, sent)).catch((error: unknown) => {
+        throw new Error(`${target.title}: ${target.method} ${target.target} on port ${target.port}`, {
+          cause: error,
+        })
+      })
+  })
+
+/** Every operation at its service, and at a gateway if it forwards the path. */
+async function openTargets(t: TestContext): Promise<Target[]> {
+  const operations = await openOperations(t)
+  const ports = new Map<string, number>()
+  for (const { service, app } of operations)
+    if (!ports.has(service)) ports.set(service, portOf(await listen(app, { host: '127.0.0.1', port: 0 })))
+  const settings = Object.fromEntries([
+    ['QUEUE_URL', 'sqlite::memory:'],
+    ...upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
+  ])
+  const gateway = await services.gateway.createApp(
+    new Map(
+      Object.entries(settings).map(([name, value]) => [
+        name,
+        { value: String(value), source: 'environment' },
+      ]),
+    ),
+    { logger: createLogger({ service: 'gateway', level: 'silent' }) },
+  )
+  t.after(() => gateway.close())
+  const gatewayPort = portOf(await listen(gateway, { host: '127.0.0.1', port: 0 }))
+  return operations.flatMap((operation) => [
+    { ...operation, port: ports.get(operation.service) ?? 0, target: operation.url },
+    ...forwardedTargets(operation).map((target) => ({ ...operation, port: gatewayPort, target })),
+  ])
+}
+
+/** The path of an operation at the gateway; none if it is not forwarded. */
+function forwardedTargets({ service, url }: Operation): string[] {
+  const name = upstreamNames.find((one) => one === service)
+  const paths: Record<string, string> = name === undefined ? {} : topology[name].paths
+  return Object.entries(paths)
+    .filter(([, there]) => url === there || url.startsWith(`${there}/`))
+    .map(([path, there]) => path + url.slice(there.length))
+}
+
+function portOf(address: string): number {
+  return Number(new URL(address).port)
+}
+
+function sentBody(method: string, body: object): Sent {
+  return method === 'GET' || method === 'DELETE' ? { method } : { method, body: JSON.stringify(body) }
+}
+
+/** Sends a request to its end on a connection of its own, and reads the response and what follows it. */
+async function exchange(operation: Target, sent: Sent): Promise<Received> {
+  const { method = operation.method, target = operation.target, fields = '', body, after = '' } = sent
+  const framing =
+    body === undefined ? '' : `content-type: application/json\r\ncontent-length: ${body.length}\r\n`
+  const closing = after === '' ? 'connection: close\r\n' : ''
+  const socket = connect({ port: operation.port, host: '127.0.0.1', allowHalfOpen: true })
+  const head = `${method} ${target} HTTP/1.1\r\n${sent.host ?? 'host: a\r\n'}${fields}${framing}${closing}\r\n`
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject)
+    socket.write(`${head}${body ?? ''}${after}`, 'latin1', () => resolve())
+  })
+  let text = ''
+  for await (const chunk of socket) text += chunk
+  socket.destroy()
+  const [, status, lines, rest = ''] = /^HTTP\/1\.1 (\d{3}) [^\r]*\r\n(.*?)\r\n\r\n(.*)$/s.exec(text) ?? []
+  const headers = Object.fromEntries(
+    (lines ?? '')
+      .split('\r\n')
+      .map((line) => [line.split(':', 1)[0]?.toLowerCase() ?? '', line.replace(/^[^:]*: */, '')]),
+  )
+  const length = method === 'HEAD' || status === '304' ? 0 : bodyLength(headers, rest)
+  const bytes = Buffer.from(rest)
+  return {
+    status: Number(status),
+    headers,
+    body: String(bytes.subarray(0, length)),
+    rest: String(bytes.subarray(length)),
+  }
+}
+
+function bodyLength(headers: Record<string, string>, rest: string): number {
+  return Number(headers['content-length'] ?? (headers['transfer-encoding'] ? Buffer.byteLength(rest) : 0))
+}
+
+function assertProblem({ status, headers, body }: Received, expected: number): void {
+  assert.equal(status, expected, body)
+  const problem = JSON.parse(body)
+  assert.equal(problem.status, expected)
+  assert.ok(problem.title && problem.detail)
+  assert.match(problem.instance, /./)
+  assert.equal(problem.instance, headers['x-request-id'])
+}
