@@ -2263,7 +2263,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The id of an order. */
+                /**
+                 * @description The id of an order.
+                 * @example 1
+                 */
                 id: string;
             };
             cookie?: never;
@@ -2305,7 +2308,10 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description As answered by POST /api/billing. */
+                /**
+                 * @description As answered by POST /api/billing.
+                 * @example 0199d0f4-6b1e-7c3a-9d52-3f8e6a1b2c4d
+                 */
                 message_id: string;
             };
             cookie?: never;
@@ -2894,7 +2900,10 @@ export interface operations {
                 "If-None-Match"?: components["parameters"]["IfNoneMatch"];
             };
             path: {
-                /** @description The id in the Location header of the 202 response. */
+                /**
+                 * @description The id in the Location header of the 202 response.
+                 * @example 0199d0f4-6b1e-7c3a-9d52-3f8e6a1b2c4d
+                 */
                 id: string;
             };
             cookie?: never;
