@@ -18,10 +18,15 @@ export const OrderStatusBody = Type.Object(
   { title: 'OrderStatus' },
 )
 
-export const OrderPath = Type.Object({ id: Type.String({ description: 'The id of an order.' }) })
+export const OrderPath = Type.Object({
+  id: Type.String({ description: 'The id of an order.', examples: ['1'] }),
+})
 
 export const MessagePath = Type.Object({
-  message_id: Type.String({ description: 'As answered by POST /api/billing.' }),
+  message_id: Type.String({
+    description: 'As answered by POST /api/billing.',
+    examples: ['0199d0f4-6b1e-7c3a-9d52-3f8e6a1b2c4d'],
+  }),
 })
 
 export const OrderQuery = Type.Object(

@@ -107,6 +107,7 @@ export const OperationPath = Type.Object({
     minLength: 1,
     maxLength: 64,
     description: 'The id in the Location header of the 202 response.',
+    examples: ['0199d0f4-6b1e-7c3a-9d52-3f8e6a1b2c4d'],
   }),
 })
 

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { chromium } from 'playwright-core'
+import type { Page } from 'playwright-core'
+import { dataFolder, run } from './processes.ts'
+
+const executablePath = (process.env.PATH ?? '')
+  .split(delimiter)
+  .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
+  .find((file) => existsSync(file))
+/** The options of a test that needs a browser. */
+export const withChromium = { skip: executablePath === undefined && 'Chromium is not installed' }
+
+/** The whole system, and a browser in which another name than that of this machine leads to it. */
+export async function openBrowser(t: TestContext): Promise<{
+  gateway: string
+  address: string
+  page: Page
+  faults: string[]
+}> {
+  const port = await freePort()
+  const quintet = run(t, ['quintet.ts', 'start'], {
+    DATA_DIR: dataFolder(t),
+    LOG_LEVEL: 'warn',
+    GATEWAY_PORT: String(port),
+  })
+  const address = await quintet.address('gateway')
+  const browser = await chromium.launch({
+    ...(executablePath !== undefined && { executablePath }),
+    args: ['--no-sandbox', '--host-resolver-rules=MAP quintet.test 127.0.0.1'],
+  })
+  t.after(() => browser.close())
+  const page = await browser.newPage()
+  const faults: string[] = []
+  page.on('console', (message) => {
+    if (message.type() === 'error') faults.push(message.text())
+  })
+  page.on('pageerror', ({ message }) => faults.push(message))
+  return { gateway: `http://quintet.test:${port}`, address, page, faults }
+}
+
+/** The services are given the port of the gateway before it listens. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  assert.ok(typeof address === 'object' && address !== null)
+  return address.port
+}
