@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { openOperations } from './operations.ts'
-import type { Operation } from './operations.ts'
+import type { Operation, Schema } from './operations.ts'
 
 /** What every operation does with input that it does not accept, by its OpenAPI description. */
 
@@ -119,6 +119,25 @@ test('A cursor that no list has given is refused with the status of every other 
       const isMissing = isNested && response.statusCode === 404
       if (!isMissing) assert.equal(response.statusCode, statusOfQueryFault(service), `${title} ${cursor}`)
     }
+  }
+})
+
+test('Every text in a body or a query has a largest length, and every keyword is one that faults are explained by', async (t) => {
+  const explained = ['type', 'const', 'maxLength', 'minLength', 'pattern', 'minimum', 'maximum', 'anyOf']
+  // The documents list constants of a query as an enum.
+  const notes = ['enum', 'description', 'title', 'default', 'example', 'examples', 'x-errors', 'deprecated']
+  for (const { title, parameters, bodySchema } of await openOperations(t)) {
+    const fields = [
+      ...parameters.filter((one) => one.in === 'query').map(({ name, schema }) => [name, schema] as const),
+      ...Object.entries<Schema>(Object(bodySchema.properties)),
+    ]
+    for (const [name, field] of fields)
+      for (const schema of [field, ...(Array.isArray(field.anyOf) ? field.anyOf : [])]) {
+        const unknown = Object.keys(schema).filter((keyword) => ![...explained, ...notes].includes(keyword))
+        assert.deepEqual(unknown, [], `${title}: ${name}`)
+        if (schema.type === 'string' && schema.const === undefined && schema.enum === undefined)
+          assert.ok(Number(schema.maxLength) <= 65_536, `${title}: ${name} has no largest length`)
+      }
   }
 })
 

@@ -6,16 +6,19 @@ export const billingQueue = 'billing_queue'
 
 // Ids and amounts are text throughout: a float cannot hold numbers of this size exactly.
 const userId = Type.String({
+  maxLength: 20,
   pattern: '^(?:0|[1-9][0-9]{0,19})$',
   description: 'Who ordered.',
   'x-errors': { invalid: 'user_id must be a whole number of at most 20 digits.' },
 })
 const numberOfItems = Type.String({
+  maxLength: 9,
   pattern: '^[1-9][0-9]{0,8}$',
   description: 'How many items were ordered: at least 1.',
   'x-errors': { invalid: 'number_of_items must be a whole number from 1 to 999999999.' },
 })
 const totalAmount = Type.String({
+  maxLength: 22,
   pattern: '^(?:0|[1-9][0-9]{0,14})(?:\\.[0-9]{1,6})?$',
   description: 'What the order costs: at most 15 digits before the point and 6 after it, kept as they are.',
   'x-errors': {

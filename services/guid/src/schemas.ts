@@ -13,11 +13,14 @@ const user = text('User', {
   required: 'User field is required.',
 })
 
-const expire = Type.Union([Type.String({ pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 0 })], {
-  description:
-    'Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now.',
-  'x-errors': { invalid: 'Expire must be a string or number of digits.' },
-})
+const expire = Type.Union(
+  [Type.String({ maxLength: 20, pattern: '^[0-9]{1,20}$' }), Type.Integer({ minimum: 0 })],
+  {
+    description:
+      'Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now.',
+    'x-errors': { invalid: 'Expire must be a string or number of digits.' },
+  },
+)
 
 export type NewGuid = Static<typeof NewGuid>
 export const NewGuid = Type.Object(
@@ -26,7 +29,9 @@ export const NewGuid = Type.Object(
 )
 
 /** The GUID of the path, so that what GET returns can be posted and sent back. */
-const sameGuid = Type.Optional(Type.String({ description: 'Ignored when it is the one in the path.' }))
+const sameGuid = Type.Optional(
+  Type.String({ maxLength: 36, description: 'Ignored when it is the one in the path.' }),
+)
 
 export const GivenGuid = Type.Object(
   { guid: sameGuid, ...NewGuid.properties },
@@ -65,6 +70,7 @@ export const GuidQuery = Type.Object(
     ),
     expiring_before: Type.Optional(
       Type.String({
+        maxLength: 12,
         pattern: '^[0-9]{1,12}$',
         description: 'Only GUIDs that expire before this Unix time in seconds.',
         'x-errors': { invalid: 'expiring_before must be a Unix time in seconds.' },
