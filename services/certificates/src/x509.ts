@@ -74,11 +74,11 @@ function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undef
 }
 
 /**
- * Whether a body holds a private key: in any textual encoding, whatever surrounds it, or as base64 of such a text or of DER. A body
- * is returned to clients, and stored as it is.
+ * Whether a body holds a private key: in any textual encoding, whatever surrounds it, as a JSON Web Key, or as base64 of such a text
+ * or of DER. A body is returned to clients, and stored as it is.
  */
 export function holdsPrivateKey(body: string): boolean {
-  if (hasPrivateKeyLabel(body)) return true
+  if (hasPrivateKeyLabel(body) || isPrivateJwk(body)) return true
   const bytes = decodeBase64(body)
   if (bytes === undefined) return false
   return (
@@ -86,6 +86,11 @@ export function holdsPrivateKey(body: string): boolean {
     parsePrivateKey(bytes) !== undefined ||
     isEncryptedKey(bytes)
   )
+}
+
+/** The private value of a key is its member `d`, and of a symmetric one `k` (RFC 7518, 6). */
+function isPrivateJwk(text: string): boolean {
+  return text.includes('"kty"') && /"[dk]"\s*:/.test(text)
 }
 
 /** Whether a DER is a PKCS #8 key that is encrypted: its parsing ends where the passphrase is needed. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import { makeCertificate } from './make-certificate.ts'
 import { createWorld, opaque, startMs } from './world.ts'
@@ -11,6 +11,8 @@ const pkcs8Der = key.export({ format: 'der', type: 'pkcs8' })
 const cipher = { cipher: 'aes-256-cbc', passphrase: 'secret' } as const
 const rsa = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey
 const labelled = (label: string) => `-----BEGIN ${label}-----\nAAAA\n-----END ${label}-----\n`
+
+const publicJwk = JSON.stringify(createPublicKey(key).export({ format: 'jwk' }))
 
 const bodies: Readonly<Record<string, string>> = {
   'PKCS #8': pkcs8,
@@ -24,6 +26,8 @@ const bodies: Readonly<Record<string, string>> = {
   'the format of SSH':
     '---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nAAAA\n---- END SSH2 ENCRYPTED PRIVATE KEY ----',
   'the format of PuTTY': 'PuTTY-User-Key-File-3: ed25519\nEncryption: none\nPrivate-Lines: 1\nAAAA\n',
+  'a JSON Web Key': JSON.stringify(key.export({ format: 'jwk' })),
+  'a JSON Web Key in a set': JSON.stringify({ keys: [rsa.export({ format: 'jwk' })] }, undefined, 2),
   'PEM before the certificate': pkcs8 + certificate.pem,
   'PEM after the certificate': certificate.pem + pkcs8,
   'PEM amid text': `the key\n\n  ${pkcs8.replaceAll('\n', '\n  ')} and so on`,
@@ -70,6 +74,7 @@ test('Texts about private keys, public keys and certificates are no private keys
     'a private key',
     'PRIVATE KEY',
     labelled('PUBLIC KEY'),
+    publicJwk,
     certificate.pem,
     'MIIB',
     'M'.repeat(400),
