@@ -54,6 +54,16 @@ test('A request that is sent before the response to the last one begins when tha
   assert.deepEqual(text.match(/^\d(?:\r\n)?$|(?<=\r\n\r\n)\d/gm)?.map(Number), [1, 2, 3, 4])
 })
 
+test('A request after a response that closes the connection never begins', async (t) => {
+  const { begun, held, port } = await startServer(t)
+  const socket = connect(port, '127.0.0.1')
+  socket.write(get(1) + get(2) + get(3))
+  await until(() => begun.length === 1)
+  held[0]?.writeHead(400, { connection: 'close', 'content-length': 0 }).end()
+  assert.equal((await socket.toArray()).join('').match(/HTTP/g)?.length, 1)
+  assert.deepEqual(begun, ['/1'])
+})
+
 test('Requests on other connections do not wait', async (t) => {
   const { begun, port } = await startServer(t)
   const sockets = [1, 2, 3].map((name) => {

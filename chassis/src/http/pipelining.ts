@@ -40,7 +40,8 @@ export function oneAtATime(next: RequestListener, limits: PipeliningLimits = def
     }
     allWaiting -= 1
     first.response.once('close', () => proceed(socket))
-    if (!socket.destroyed) next(first.request, first.response)
+    // A server that closes a connection handles no further request on it (RFC 9112, 9.6).
+    if (socket.writable) next(first.request, first.response)
   }
 
   function drop(this: Socket): void {

@@ -27,6 +27,8 @@ const refused = {
   'CL.TE': request(`Content-Length: ${(end + smuggled).length}\r\n${chunked}`, end + smuggled),
   'TE.CL': request(`${chunked}Content-Length: 4\r\n`, `2c\r\n${smuggled}\r\n${end}`),
   'TE.TE, an unknown coding last': request(`${chunked}Transfer-Encoding: cow\r\n`, end + smuggled),
+  'TE.TE, an unknown coding first': request(`Transfer-Encoding: cow\r\n${chunked}`, end + smuggled),
+  'TE.TE, a list with another coding first': request('Transfer-Encoding: gzip, chunked\r\n', end + smuggled),
   'TE.TE, twice': request(chunked + chunked, end + smuggled),
   'TE.TE, a list that repeats': request('Transfer-Encoding: chunked, chunked\r\n', end + smuggled),
   'TE.TE, a list with an empty member': request('Transfer-Encoding: chunked,\r\n', end + smuggled),
@@ -113,6 +115,7 @@ const refused = {
   'NUL in the target': request('', '', 'GET /guids?\0 HTTP/1.1'),
   'HTTP/0.9': 'GET /guids\r\n\r\n',
   'HTTP/1.2': request('', '', 'GET /guids HTTP/1.2'),
+  'two hosts': request('Host: b\r\n', '', 'GET /guids HTTP/1.1'),
   'the preface of HTTP/2': 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
 }
 
