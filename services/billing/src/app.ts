@@ -1,10 +1,11 @@
+import { readSharedKey } from '@quintet/chassis/config'
 import { openDatabase } from '@quintet/chassis/database'
 import { createApp } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { exportQueueMetrics, openQueue } from '@quintet/chassis/queue'
+import { exportQueueMetrics, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
-import { billingQueue } from '@quintet/contracts'
+import { billingQueue, orderIdKeyFile } from '@quintet/contracts'
 import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { BillingConfig } from './config.ts'
 import { createOrderHandler } from './consumer.ts'
@@ -42,7 +43,10 @@ export async function createBillingApp(
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, billingQueue)
-  billingRoutes(app, { orders, statusOf: createOrderStatus({ orders, queue }) })
+  const idKey = storesPublicationKeys(config.QUEUE_URL)
+    ? undefined
+    : readSharedKey(config.ORDER_ID_KEY, orderIdKeyFile(config), logger)
+  billingRoutes(app, { orders, statusOf: createOrderStatus({ orders, queue, idKey }) })
   const stopping = new AbortController()
   const handler = createOrderHandler({
     orders,

@@ -1,3 +1,4 @@
+import { orderIdKey } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -19,4 +20,5 @@ export const billingSettings = Type.Object({
     description:
       'The queue of the orders for billing: sqlite:file, or amqp://user:password@host for RabbitMQ.',
   }),
+  ORDER_ID_KEY: orderIdKey,
 })

@@ -5,7 +5,7 @@ import { parseExactJson } from '@quintet/chassis/json'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { BillingMessage } from '@quintet/contracts'
+import { BillingMessage, unsignedMessageId } from '@quintet/contracts'
 import { notStored } from './order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
@@ -34,7 +34,7 @@ export function createOrderHandler({
     const order = readOrder(body)
     for (;;) {
       try {
-        return await apply(id, order)
+        return await apply(unsignedMessageId(id), order)
       } catch (error) {
         if (!isUnavailable(error) || stopping.aborted) throw error
         await pause(retryAfterMs, undefined, { signal: stopping }).catch(() => {})
@@ -62,7 +62,7 @@ export function createOrderHandler({
     const isPoison = error instanceof PoisonMessage
     if (!isPoison && (attempt < attemptsMax || stopping.aborted)) return
     const detail = isPoison ? error.message.slice(0, detailLengthMax) : notStored
-    const failure = { message_id: id, code: isPoison ? 'invalid' : 'internal', detail }
+    const failure = { message_id: unsignedMessageId(id), code: isPoison ? 'invalid' : 'internal', detail }
     await orders
       .fail(failure)
       .catch((err: unknown) => logger.warn({ err, messageId: id }, 'a failure could not be recorded'))

@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import { deadQueueOf } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
-import { billingQueue } from '@quintet/contracts'
+import { billingQueue, isSignedWith, unsignedMessageId } from '@quintet/contracts'
 import type { Order, OrderStore } from './order-store.ts'
 
 /** What became of a message: an order, nothing yet, or nothing at all. */
@@ -18,12 +18,15 @@ export const notStored =
 export function createOrderStatus({
   orders,
   queue,
+  idKey,
 }: {
   orders: Pick<OrderStore, 'findByMessage' | 'findFailure'>
   queue: Pick<QueueAdmin, 'find'>
+  /** What the gateway signs ids with, where the queue cannot be asked for a message. */
+  idKey?: string | undefined
 }): (messageId: string) => Promise<OrderStatus | undefined> {
   async function stored(messageId: string): Promise<OrderStatus | undefined> {
-    const order = await orders.findByMessage(messageId)
+    const order = await orders.findByMessage(unsignedMessageId(messageId))
     return order === undefined ? undefined : { status: 'stored', order }
   }
 
@@ -32,7 +35,7 @@ export function createOrderStatus({
   }
 
   async function failed(messageId: string): Promise<OrderStatus | undefined> {
-    const failure = await orders.findFailure(messageId)
+    const failure = await orders.findFailure(unsignedMessageId(messageId))
     if (failure !== undefined) {
       const code = failure.code === 'invalid' ? 'invalid' : 'internal'
       return { status: 'failed', error: new AppError(code, failure.detail) }
@@ -41,10 +44,15 @@ export function createOrderStatus({
     return letter && { status: 'failed', error: new AppError('internal', notStored) }
   }
 
+  /** The gateway responds with the id only once the message is durable. */
+  const accepted = (messageId: string): OrderStatus | undefined =>
+    idKey !== undefined && isSignedWith(messageId, idKey) ? { status: 'pending' } : undefined
+
   return async (messageId) =>
     (await stored(messageId)) ??
     (await waiting(messageId)) ??
     (await failed(messageId)) ??
     // It may have been handled since the first look.
-    (await stored(messageId))
+    (await stored(messageId)) ??
+    accepted(messageId)
 }

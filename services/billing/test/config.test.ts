@@ -6,6 +6,7 @@ testSettings(billingSettings, {
     BILLING_PORT: 8081,
     BILLING_DATABASE_URL: 'sqlite:data/billing.db',
     QUEUE_URL: 'sqlite:data/queue.db',
+    ORDER_ID_KEY: '',
   },
   invalid: {
     HOST: '',
@@ -17,5 +18,6 @@ testSettings(billingSettings, {
     GATEWAY_PORT: 'none',
     BILLING_DATABASE_URL: 'oracle://db',
     QUEUE_URL: 'carrier-pigeon:',
+    ORDER_ID_KEY: 'short',
   },
 })

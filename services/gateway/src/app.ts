@@ -2,9 +2,12 @@ import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
+import { readSharedKey } from '@quintet/chassis/config'
+import { storesPublicationKeys } from '@quintet/chassis/queue'
 import { parseExactJson } from '@quintet/chassis/json'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import { orderIdKeyFile } from '@quintet/contracts'
 import { systemDescription, urlSetting, topology as services } from '@quintet/contracts/topology'
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
@@ -72,7 +75,13 @@ export async function createGatewayApp(
   app.addHook('preClose', async () => forwarder.endStreams())
   app.addHook('onClose', async () => forwarder.close())
   forwardingRoutes(app, destinations, forwarder)
-  postOrderRoute(app, { queue, waitingMax: config.GATEWAY_ORDERS_WAITING_MAX })
+  postOrderRoute(app, {
+    queue,
+    waitingMax: config.GATEWAY_ORDERS_WAITING_MAX,
+    idKey: storesPublicationKeys(config.QUEUE_URL)
+      ? undefined
+      : readSharedKey(config.ORDER_ID_KEY, orderIdKeyFile(config), logger),
+  })
   return app
 }
 

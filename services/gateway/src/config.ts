@@ -6,6 +6,7 @@ import {
   port,
   trustedProxies,
 } from '@quintet/chassis/config'
+import { orderIdKey } from '@quintet/contracts'
 import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import type { UpstreamName } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
@@ -39,6 +40,7 @@ export const gatewaySettings = Type.Object({
     description:
       'The queue of the orders for billing: sqlite:file, or amqp://user:password@host for RabbitMQ.',
   }),
+  ORDER_ID_KEY: orderIdKey,
   GATEWAY_ORDERS_WAITING_MAX: count(1_000_000, {
     minimum: 1,
     maximum: 100_000_000,

@@ -12,18 +12,24 @@ import {
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
-import { billingQueue } from '@quintet/contracts'
+import { billingQueue, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
-type Parts = { queue: Pick<OrderQueue, 'publish' | 'publishOnce'>; waitingMax: number }
+type Parts = {
+  queue: Pick<OrderQueue, 'publish' | 'publishOnce'>
+  waitingMax: number
+  /** Signs ids where the queue cannot be asked for a message. */
+  idKey?: string | undefined
+}
 
 /** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
-export function postOrderRoute(app: App, { queue, waitingMax }: Parts): void {
+export function postOrderRoute(app: App, { queue, waitingMax, idKey }: Parts): void {
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = canonicalJson(request.body)
     const scope = idempotencyScopeOf(request)
-    const id = scope === undefined ? randomUUIDv7() : messageIdOf(scope, body)
+    const uuid = scope === undefined ? randomUUIDv7() : messageIdOf(scope, body)
+    const id = idKey === undefined ? uuid : signMessageId(uuid, idKey)
     const message = { id, key: '' as const, body, headers: headersOf(request) }
     const limit = { limit: waitingMax }
     requireConditions(request)
