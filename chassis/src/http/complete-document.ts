@@ -5,8 +5,8 @@ import { usedComponents } from './used-components.ts'
 
 type JsonObject = { [name: string]: unknown }
 
-/** What an operation may send besides what its route lists, because of the framework, the server or the storage. */
-const everywhere = [400, 406, 408, 414, 431, 500, 503]
+/** What an operation may send besides what its route lists, because of conditions, the framework, the server or the storage. */
+const everywhere = [400, 406, 408, 412, 414, 431, 500, 503]
 const withBody = [413, 415]
 
 /** The request header fields and the statuses that a kind of support adds to an operation. */
@@ -58,10 +58,11 @@ export function completeDocument(
 
 function completeOperation(operation: JsonObject, method: string, given: readonly Support[]): void {
   const responses = objectAt(operation, 'responses')
-  const isConditional = '412' in responses
+  // The route lists a 412 where its resource has versions; a condition on any other is about its existence.
+  const hasVersions = '412' in responses
   const kinds = given.map((name) => supports[name])
   const fields = [
-    ...(isConditional ? ['IfMatch', 'IfNoneMatch'] : []),
+    ...(hasVersions ? ['IfMatch', 'IfNoneMatch'] : []),
     ...kinds.map(({ parameter }) => parameter),
   ]
   if (fields.length > 0)
@@ -73,12 +74,12 @@ function completeOperation(operation: JsonObject, method: string, given: readonl
     ...kinds.flatMap(({ statuses }) => statuses),
   ]
   for (const status of statuses) responses[status] ??= problemResponseOf(status)
-  if (isConditional && method === 'GET') responses[304] = { $ref: '#/components/responses/NotModified' }
+  if (method === 'GET') responses[304] = { $ref: '#/components/responses/NotModified' }
   for (const [status, response] of Object.entries(responses)) {
     const isShared = '$ref' in Object(response)
     if (isShared) continue
     if (isProblem(response)) responses[status] = problemResponseOf(Number(status))
-    else addHeaders(Object(response), headersOf(operation, method, Number(status), given))
+    else addHeaders(Object(response), headersOf(operation, method, Number(status), given, hasVersions))
   }
 }
 
@@ -88,11 +89,11 @@ function headersOf(
   method: string,
   status: number,
   given: readonly Support[],
+  hasVersions: boolean,
 ): Record<string, string> {
-  const isConditional = '412' in objectAt(operation, 'responses')
   const isSuccess = status < 300
   const isLater = status === 202 && given.includes('respond-async')
-  const hasEtag = isSuccess && !isLater && method !== 'DELETE' && (isConditional || status === 201)
+  const hasEtag = isSuccess && !isLater && method !== 'DELETE' && (hasVersions || status === 201)
   const isPage = listAt(operation, 'parameters').some((one) => Reflect.get(Object(one), 'name') === 'cursor')
   return {
     'X-Request-Id': 'RequestId',
