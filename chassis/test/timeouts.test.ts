@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
@@ -56,6 +57,40 @@ test('A connection that is idle after a response is closed without another', asy
   assert.equal(text.match(/HTTP\/1\.1 \d+/g)?.join(), 'HTTP/1.1 200')
   // The server adds a second to the time that it has told the client.
   assert.ok(durationMs >= 1_300 && durationMs < 4_000, `${durationMs} ms`)
+})
+
+test('A client that does not read its response is cut off once nothing has moved for a time; one that reads slowly is not', async (t) => {
+  const logger = createLogger({ service: 'sample', level: 'silent' })
+  const named = { name: 'sample', title: 'Sample', description: 'For tests.' }
+  const app = await createApp({ ...named, logger, timeouts: { stallMs: 400 } })
+  t.after(() => app.close())
+  const closed = new Map<string, Promise<unknown>>()
+  app.get('/:name', async ({ params, raw }) => {
+    closed.set(String(Object(params).name), once(raw.socket, 'close'))
+    return { text: 'x'.repeat(20_000_000) }
+  })
+  const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  const open = (name: string) => {
+    const socket = connect({ port: Number(port), host: '127.0.0.1' })
+      .on('error', () => {})
+      .pause()
+    socket.write(`GET /${name} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+    return socket
+  }
+  const slow = open('slow')
+  const stalled = open('stalled')
+  t.after(() => stalled.destroy())
+  let bytes = 0
+  slow.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    slow.pause()
+    setTimeout(() => slow.resume(), 5)
+  })
+  slow.resume()
+  while (closed.size < 2) await pause(5)
+  await closed.get('stalled')
+  await once(slow, 'close')
+  assert.ok(bytes > 20_000_000, `${bytes} bytes`)
 })
 
 async function start(t: TestContext, options: Partial<AppOptions> = {}) {

@@ -29,6 +29,8 @@ export type Timeouts = {
   readonly requestMs: number
   /** For the next request to begin after a response; the server adds a second, since it tells the client this time. */
   readonly idleMs: number
+  /** For anything to be sent or taken on a connection with a response under way, before it is cut. */
+  readonly stallMs: number
   /** For what is still sent after a refusal, before the connection is cut. */
   readonly lingerMs: number
   /** How often requests are checked for being late. */

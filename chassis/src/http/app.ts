@@ -30,6 +30,7 @@ import { createValidatorCompiler, ownCompilers } from './validation.ts'
 const defaultTimeouts: Timeouts = {
   requestMs: 10_000,
   idleMs: 72_000,
+  stallMs: 60_000,
   lingerMs: 5_000,
   checkIntervalMs: 500,
 }
@@ -129,7 +130,7 @@ export async function createApp(options: AppOptions): Promise<App> {
 /** What is recorded of bytes that are no request. */
 const noRequest = { method: '', url: '', headers: {} }
 
-function frameworkOptions(options: AppOptions, { requestMs, idleMs, checkIntervalMs }: Timeouts) {
+function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, checkIntervalMs }: Timeouts) {
   const { pino } = options.logger
   return {
     // The framework's own information would stand between the lines that people read.
@@ -141,6 +142,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, checkInterva
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
+    connectionTimeout: stallMs,
     http: {
       maxHeaderSize: limits.headerBytesMax,
       // The framework sets the timeout of the request too late: the server takes that of the head, 60 s by default, for it.
