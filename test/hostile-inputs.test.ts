@@ -75,6 +75,7 @@ test('No structure of a body keeps a service from serving others', async (t) => 
       'a member many times': (length) => `{${`"${name}":0,`.repeat(length)}"${name}":0}`,
       'a long name': (length) => `{"${'x'.repeat(length)}":1}`,
       'many objects': (length) => `[${'{},'.repeat(length)}{}]`,
+      'a batch of objects': () => `[${'{},'.repeat(999)}{}]`,
       'many numbers': (length) => `[${'0,'.repeat(length)}0]`,
       'deep arrays': (length) => `{"${name}":${'['.repeat(length)}${']'.repeat(length)}}`,
       'deep arrays with a number': (length) => `{"${name}":${'['.repeat(length)}1${']'.repeat(length)}}`,

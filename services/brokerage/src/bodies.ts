@@ -24,15 +24,21 @@ export function readOrders(body: unknown, arrival: Arrival): Order[] {
   if (!Array.isArray(body)) return [readOrder(body, arrival, throwIfAny)]
   if (body.length > ordersPerBatchMax)
     throw invalid({ body: `The body must have at most ${ordersPerBatchMax} orders.` })
-  const errors: Record<string, string> = {}
+  const found: [string, string][] = []
   const orders = body.map((one: unknown, i) =>
     readOrder(one, arrival, (faults) => {
-      for (const [field, message] of Object.entries(faults)) errors[`${i}.${field}`] = message
+      for (const [field, message] of Object.entries(faults)) found.push([`${i}.${field}`, message])
     }),
   )
+  const errors: Errors = Object.fromEntries(found.slice(0, faultsNamedMax))
+  if (found.length > faultsNamedMax)
+    errors.body = `The body has ${found.length} faults; the first ${faultsNamedMax} are named.`
   throwIfAny(errors)
   return orders
 }
+
+/** A small batch can have thousands of faults, and the response would be hundreds of times as long. */
+const faultsNamedMax = 100
 
 type Errors = Record<string, string>
 

@@ -236,6 +236,20 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
     },
   ],
 ]
+test('Of the faults of a batch a hundred are named, and the others are counted', async (t) => {
+  const { open, post } = await createWorld(t)
+  const account = await open()
+  const few = (await post(`${account}/orders`, Array(20).fill({}))).json().errors
+  assert.equal(Object.keys(few).length, 100)
+  const response = await post(`${account}/orders`, Array(1_000).fill({}))
+  assert.equal(response.statusCode, 400)
+  const { errors } = response.json()
+  assert.equal(Object.keys(errors).length, 101)
+  assert.equal(errors.body, 'The body has 5000 faults; the first 100 are named.')
+  assert.equal(errors['0.share_price'], 'share_price is required.')
+  assert.ok(response.body.length < 20_000)
+})
+
 for (const [body, errors] of orderFaults)
   test(`A malformed order is 400 with every fault by field, and is not stored: ${JSON.stringify(body).slice(0, 70)}`, async (t) => {
     const { open, post, get } = await createWorld(t)
