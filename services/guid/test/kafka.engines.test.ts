@@ -39,6 +39,37 @@ function testKafka(server: string): void {
       )
   })
 
+  test('GET /guid-events reads the topic, page by page and as it grows, without what is no event', async (t) => {
+    const events = freshEvents(server)
+    const world = await createWorld(t, { EVENTS_URL: events })
+    assert.deepEqual((await world.get('/guid-events')).json(), [])
+    for (let i = 0; i < 5; i += 1) await world.post(`/guid/${newGuid()}`, { user: `user-${i}` })
+    const queue = await open(t, events)
+    await readEvents(queue, 5)
+    await queue.append('guid.events', [{ id: 'nonsense', key: '', body: '{"type":"guid.created"}' }])
+    const usersOf = (response: { json(): { user: string }[] }) => response.json().map(({ user }) => user)
+    await until(async () => usersOf(await world.get('/guid-events?limit=6')).length === 5, withinMs)
+    const first = await world.get('/guid-events?limit=2')
+    const next = /<(.*)>/.exec(String(first.headers.link))?.[1] ?? ''
+    assert.deepEqual(usersOf(first), ['user-0', 'user-1'])
+    assert.deepEqual(usersOf(await world.get(next)), ['user-2', 'user-3'])
+    const base = await world.app.listen({ host: '127.0.0.1', port: 0 })
+    const ending = new AbortController()
+    t.after(() => ending.abort())
+    const headers = { accept: 'text/event-stream', 'last-event-id': '4' }
+    const { body } = await fetch(`${base}/guid-events`, { headers, signal: ending.signal })
+    let text = ''
+    void (async () => {
+      for await (const chunk of body ?? []) text += Buffer.from(chunk).toString()
+    })().catch(() => {})
+    await world.post(`/guid/${newGuid()}`, { user: 'late' })
+    await until(() => text.includes('"user":"late"'), withinMs)
+    assert.deepEqual(
+      Array.from(text.matchAll(/"user":"([^"]*)"/g), ([, user]) => user),
+      ['user-4', 'late'],
+    )
+  })
+
   test('An invalid command becomes a dead letter with the reason, and the commands after it are applied', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })
