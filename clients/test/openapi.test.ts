@@ -87,7 +87,8 @@ test('Through the gateway each operation of a service may also get the errors of
   for (const { operation, id } of operationsOf(documents.get('gateway')).filter(({ path }) =>
     path.startsWith('/guid'),
   ))
-    for (const status of [502, 503, 504]) assert.ok(status in operation.responses, `${id} ${status}`)
+    for (const status of [408, 429, 431, 502, 503, 504])
+      assert.ok(status in operation.responses, `${id} ${status}`)
 })
 
 test('Orders as forms have their own body, and statuses of refusals that no other format has', () => {

@@ -66,7 +66,7 @@ export function mergeDocuments(
 }
 
 /** The statuses that the gateway itself sends for any request that it forwards. */
-const statusesOfGateway = [431, 502, 503, 504]
+const statusesOfGateway = [408, 429, 431, 502, 503, 504]
 
 function addDocument(merged: JsonObject, document: JsonObject, service: Service): void {
   const references = addComponents(memberOf(merged, 'components'), document, service.name)

@@ -7,6 +7,8 @@ const responses = { 200: { description: 'OK' } }
 /** What the gateway itself may send for each request that it forwards. */
 const forwarded = {
   ...responses,
+  408: { $ref: '#/components/responses/RequestTimeout' },
+  429: { $ref: '#/components/responses/TooManyRequests' },
   431: { $ref: '#/components/responses/RequestHeaderFieldsTooLarge' },
   502: { $ref: '#/components/responses/BadGateway' },
   503: { $ref: '#/components/responses/ServiceUnavailable' },
