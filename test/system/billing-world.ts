@@ -48,7 +48,7 @@ async function ordersOf(billing: string): Promise<{ id: number; total_amount: st
     const page = await call('GET', `${billing}/orders${query}`)
     assert.ok(Array.isArray(page?.body))
     orders.push(...page.body)
-    query = /^<(\?[^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
+    query = /^<[^?>]*(\?[^>]*)>/.exec(page.headers.get('link') ?? '')?.[1]
   }
   return orders
 }
