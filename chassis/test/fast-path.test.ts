@@ -9,7 +9,7 @@ import { createLogger } from '@quintet/chassis/telemetry'
 const body = '{"thing":"näher"}'
 
 /** A service whose `/things/1` has a fast path and a route that respond alike, and counts which of them did. */
-async function start(t: TestContext) {
+async function start(t: TestContext, host = '127.0.0.1') {
   let byFastPath = 0
   let byRoute = 0
   const app = await createApp({
@@ -39,7 +39,7 @@ async function start(t: TestContext) {
   })
   t.after(() => app.close())
   return {
-    address: await listen(app, { host: '127.0.0.1', port: 0 }),
+    address: await listen(app, { host, port: 0 }),
     counts: () => ({ byFastPath, byRoute }),
   }
 }
@@ -59,6 +59,18 @@ test('The fast path sends the status, the headers and the bytes of its route', a
   )
   assert.deepEqual(one, other)
   assert.deepEqual(counts(), { byFastPath: 1, byRoute: 1 })
+})
+
+test('A service that listens on a name has its fast path at each address of the name that it listens on', async (t) => {
+  const { address, counts } = await start(t, 'localhost')
+  const { port } = new URL(address)
+  let served = 0
+  for (const host of ['127.0.0.1', '[::1]']) {
+    const response = await fetch(`http://${host}:${port}/things/1`).catch(() => undefined)
+    if (response?.status === 200) served += 1
+  }
+  assert.ok(served > 0)
+  assert.deepEqual(counts(), { byFastPath: served, byRoute: 0 })
 })
 
 test('The fast path may find a response later; what it does not find or fails to find goes to the route', async (t) => {

@@ -1,3 +1,4 @@
+import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Static, TObject } from 'typebox'
 import {
@@ -59,9 +60,13 @@ function loadChecked<T extends TObject>(name: string, schema: T, settings: Setti
   return loadConfig(schema, settings)
 }
 
-/** Listens, and gives the address with the actual port where the port was 0. */
+/**
+ * Listens, and gives the address with the actual port where the port was 0. A name is resolved here, since for `localhost` the
+ * framework would open a second server, without what this one was given.
+ */
 export async function listen(app: App, { host, port }: { host: string; port: number }): Promise<string> {
-  await app.listen({ host, port }).catch((error: NodeJS.ErrnoException) => {
+  const listening = async () => app.listen({ host: (await lookup(host)).address, port })
+  await listening().catch((error: NodeJS.ErrnoException) => {
     const reason = listenFaults[error.code ?? '']
     throw reason === undefined
       ? error
