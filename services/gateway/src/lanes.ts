@@ -1,5 +1,8 @@
+import { createLinkedList } from './linked-list.ts'
+import type { Linked, LinkedList } from './linked-list.ts'
+
 /** A request in a lane. */
-export type Member = {
+export interface Member extends Linked<Member> {
   /** Who sent it, for its share of the lane. */
   readonly client: string
   /** Ends the request, which has left the lane already. */
@@ -44,20 +47,20 @@ export function createPromptLane({ max, sharePercent }: { max: number; sharePerc
  * that has most of them is cut. So slow clients displace each other, and those that are quick are gone before their turn.
  */
 export function createSlowLane(max: number): Lane {
-  const byClient = new Map<string, Set<Member>>()
+  const byClient = new Map<string, LinkedList<Member>>()
   let count = 0
 
   function leave(member: Member): void {
     const members = byClient.get(member.client)
-    if (members?.delete(member) !== true) return
+    if (members?.remove(member) !== true) return
     count -= 1
-    if (members.size === 0) byClient.delete(member.client)
+    if (members.size() === 0) byClient.delete(member.client)
   }
 
   function cutOne(): void {
-    let most: Set<Member> | undefined
-    for (const members of byClient.values()) if (members.size > (most?.size ?? 0)) most = members
-    const [oldest] = most ?? []
+    let most: LinkedList<Member> | undefined
+    for (const members of byClient.values()) if (members.size() > (most?.size() ?? 0)) most = members
+    const oldest = most?.first()
     if (oldest === undefined) return
     leave(oldest)
     oldest.cut()
@@ -69,9 +72,9 @@ export function createSlowLane(max: number): Lane {
     enter(member) {
       if (count >= max) cutOne()
       count += 1
-      const members = byClient.get(member.client)
-      if (members === undefined) byClient.set(member.client, new Set([member]))
-      else members.add(member)
+      const members = byClient.get(member.client) ?? createLinkedList<Member>()
+      members.add(member)
+      byClient.set(member.client, members)
     },
     leave,
   }
