@@ -113,8 +113,10 @@ test('Movies that were stored before titles had keys are found when they are mig
   const first = await createWorld(t, { INVENTORY_DATABASE_URL: url })
   for (const title of titles) await first.post({ title, description: '' })
   await first.app.close()
-  assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), ['0002-add-title-key'])
-  assert.deepEqual(await migrateDatabase(url, { migrations }, 'up'), ['0002-add-title-key'])
+  const reverted: string[] = []
+  while (reverted.at(-1) !== '0002-add-title-key')
+    reverted.push(...(await migrateDatabase(url, { migrations }, 'down')))
+  assert.deepEqual(await migrateDatabase(url, { migrations }, 'up'), reverted.toReversed())
   const second = await createWorld(t, { INVENTORY_DATABASE_URL: url })
   for (const [text, expected] of searches) assert.deepEqual(await idsOf(second.get, text), expected, text)
 })
