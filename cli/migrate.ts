@@ -10,7 +10,8 @@ import { migrationsOf, serviceNamed, servicesFrom, storageOf } from './services.
 import { UsageError } from './usage-error.ts'
 
 export const migrateUsage = `
-  quintet migrate status|up|down [service]  show or apply migrations; down reverts the newest, and drops its tables with their data
+  quintet migrate status|up [service…]      show or apply migrations; of all services when none is named
+  quintet migrate down <service>            revert the newest migration, and drop its tables with their data; stop the service first
   quintet migrate make <service> <name>     write a new, empty migration
 `
 
@@ -19,6 +20,8 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
   if (action === 'make') return make(words)
   if (action !== 'status' && action !== 'up' && action !== 'down')
     throw new UsageError(`Migrations have these commands:\n${migrateUsage}`)
+  if (action === 'down' && words.length !== 1)
+    throw new UsageError('Reverting deletes data, so it needs one service: quintet migrate down <service>')
   const settings = readSettings(process.env)
   for (const name of servicesFrom(words)) {
     const { storage }: ServiceEntry = topology[name]

@@ -470,15 +470,34 @@ test('names that are known, or resemble none and have none of the prefixes, are 
 })
 
 test('an unknown name that promises protection is told apart, with and without the prefix of a service', () => {
-  const names = ['AUTH', 'JWT_SECRET', 'GUID_TLS_CERT_FILE', 'GUID_API_KEYS', 'RATE_LIMITS', 'CORS_ORIGINS']
+  const names = [
+    'AUTH',
+    'TLS_CERT_FILE',
+    'GUID_TLS_CERT_FILE',
+    'GUID_API_KEYS',
+    'RATE_LIMITS',
+    'CORS_ORIGINS',
+  ]
   const settings = made(Object.fromEntries(names.map((name) => [name, 'x'])))
   const { protective, others } = unknownSettings(['RATE_LIMIT'], settings, ['GUID'])
   assert.deepEqual(
     protective,
-    names.map((name) => `${name} is not a setting of this version, and what it asks for would be missing.`),
+    names.map(
+      (name) =>
+        `${name} asks for a protection that there is no setting for, so nothing would be protected. Remove it from the environment, as by env -u ${name}.`,
+    ),
   )
   assert.deepEqual(others, [])
   assert.deepEqual(unknownSettings(names, settings, ['GUID']).protective, [])
+})
+
+test('variables of other programs are no promise of protection, except in .env', () => {
+  const names = ['HTTPS_PROXY', 'API_KEY', 'JWT_SECRET', 'AUTH_TOKEN', 'SSL_VERIFY', 'TRUST_STORE']
+  const values = Object.fromEntries(names.map((name) => [name, 'x']))
+  assert.deepEqual(unknownSettings([], made(values), ['GUID']), { protective: [], others: [] })
+  const [first, ...others] = unknownSettings([], made(values, '.env'), ['GUID']).protective
+  assert.match(String(first), /^HTTPS_PROXY asks for .* Remove it from \.env\.$/)
+  assert.equal(others.length, names.length - 1)
 })
 
 function made(values: Record<string, string>, source: '.env' | 'environment' = 'environment'): Settings {

@@ -130,6 +130,13 @@ test('quintet doctor examines every engine once and finds nothing wrong with emb
   assert.doesNotMatch(quintet.output(), /BROKEN|weak/)
 })
 
+test('quintet migrate down needs a service, since it deletes data', async (t) => {
+  const quintet = run(t, ['quintet.ts', 'migrate', 'down'], { DATA_DIR: dataFolder(t) })
+  await assert.rejects(quintet.address('never'))
+  assert.equal(quintet.child.exitCode, 1)
+  assert.match(quintet.output(), /^Reverting deletes data, so it needs one service: /)
+})
+
 test('quintet migrate shows, reverts and applies the migrations of a database', async (t) => {
   const DATA_DIR = dataFolder(t)
   const outputs: string[] = []

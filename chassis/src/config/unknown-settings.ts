@@ -3,7 +3,8 @@ import type { Settings } from './settings.ts'
 /**
  * A sentence for each setting that is not known although it looks like one: its name starts with one of the prefixes and an
  * underscore, or differs from a known name by a letter or two. Such a name would otherwise be ignored in silence.
- * `protective` are those that promise protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without it.
+ * `protective` are those that promise protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without it. Names in
+ * `.env` are meant for us, those in the environment may be another program's.
  */
 export function unknownSettings(
   known: readonly string[],
@@ -11,14 +12,20 @@ export function unknownSettings(
   prefixes: readonly string[],
 ): { readonly protective: string[]; readonly others: string[] } {
   const unknown = [...settings.keys()].filter((name) => !known.includes(name))
-  const isProtective = (name: string) => promisesProtection(name, prefixes)
+  const isProtective = (name: string) =>
+    promisesProtection(name, settings.get(name)?.source === '.env', prefixes)
   const looksKnown = (name: string) =>
     prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
     (name.length >= shortestMisspelled && editDistance(name, nearestOf(name, known)) <= 2)
+  const placeOf = (name: string) =>
+    settings.get(name)?.source === '.env' ? ' from .env' : ` from the environment, as by env -u ${name}`
   return {
     protective: unknown
       .filter(isProtective)
-      .map((name) => `${name} is not a setting of this version, and what it asks for would be missing.`),
+      .map(
+        (name) =>
+          `${name} asks for a protection that there is no setting for, so nothing would be protected. Remove it${placeOf(name)}.`,
+      ),
     others: unknown
       .filter((name) => !isProtective(name) && looksKnown(name))
       .map((name) => `${name} is not a setting${suggestion(name, known)}`),
@@ -28,13 +35,14 @@ export function unknownSettings(
 const shortestMisspelled = 6
 const protection =
   /^(?:API_?KEYS?|ALLOW(?:ED|LIST)?|AUTH(?:ENTICATION|ORIZATION)?|CORS|CSRF|DENY(?:LIST)?|HTTPS|JWKS?|JWT|MTLS|OAUTH2?|OIDC|RATE_?LIMITS?|SSL|TLS|TRUST(?:ED)?)(?:_|$)/
-/** OpenSSL's, for certificates of others. */
-const protectionOfOthers = new Set(['SSL_CERT_FILE', 'SSL_CERT_DIR'])
+/** The environment has variables of other programs too, such as HTTPS_PROXY, SSL_CERT_FILE, API_KEY or AUTH_TOKEN. */
+const protectionOnly =
+  /^(?:API_KEYS|AUTH(?:ENTICATION|ORIZATION)?|CORS(?:_ORIGINS?)?|JWT|MTLS|OIDC|RATE_?LIMITS?|TLS(?:_(?:CERT|KEY|CA)(?:_FILE)?)?|(?:AUTH|JWKS?|OIDC|RATE_?LIMIT)_(?:MODE|TYPE|URL|ISSUER|AUDIENCE|ENABLED|REQUIRED|PER_\w+))$/
 
-function promisesProtection(name: string, prefixes: readonly string[]): boolean {
+function promisesProtection(name: string, isOurs: boolean, prefixes: readonly string[]): boolean {
   const prefix = prefixes.find((one) => name.startsWith(`${one}_`))
-  const rest = prefix === undefined ? name : name.slice(prefix.length + 1)
-  return protection.test(rest) && !protectionOfOthers.has(name)
+  if (prefix !== undefined) return protection.test(name.slice(prefix.length + 1))
+  return (isOurs ? protection : protectionOnly).test(name)
 }
 
 /** With more than a third of its letters wrong, it is another name rather than a typo. */

@@ -2,13 +2,16 @@ import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
+/** Neither white space nor a control character, half of a surrogate pair or `@`; without classes that other languages lack. */
+const letter = '^\\s@\\u0000-\\u001f\\u007f-\\u009f\\ud800-\\udfff'
+
 const name = text('name', { minLength: 1, maxLength: 256, description: 'The name of the user.' })
 
 const email = text('email', {
   minLength: 1,
   maxLength: 254,
   description: 'Unique among users, without regard to case.',
-  form: { pattern: '^[^\\s@\\p{Cc}\\p{Cs}]+@[^\\s@\\p{Cc}\\p{Cs}]+$', name: 'an email address' },
+  form: { pattern: `^[${letter}]+@[${letter}]+$`, name: 'an email address' },
 })
 
 const password = text('password', {
