@@ -1,7 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { loadConfig, readSettings } from '@quintet/chassis/config'
-import { AppError } from '@quintet/chassis/errors'
 import { openStreamQueue } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
@@ -36,8 +35,6 @@ export async function events(words: readonly string[]): Promise<void> {
       if (!follow) return
       await pause(pollIntervalMs, undefined, { signal: ending.signal }).catch(() => {})
     }
-  } catch (error) {
-    throw error instanceof AppError ? new UsageError(error.message) : error
   } finally {
     await queue.close()
   }

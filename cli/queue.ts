@@ -1,12 +1,10 @@
 import { loadConfig, readSettings } from '@quintet/chassis/config'
-import { AppError } from '@quintet/chassis/errors'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { billingQueue } from '@quintet/contracts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { UsageError } from './usage-error.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
@@ -14,8 +12,6 @@ export async function queue(words: readonly string[]): Promise<void> {
   try {
     for (const url of queueUrls()) brokers.push(await openQueue(url, { queues: [billingQueue] }))
     process.stdout.write(await runQueueCommand(brokers, words))
-  } catch (error) {
-    throw error instanceof AppError ? new UsageError(error.message) : error
   } finally {
     for (const broker of brokers) await broker.close()
   }

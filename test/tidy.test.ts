@@ -35,7 +35,7 @@ function adviceFor(cycle: readonly string[]): string {
 
 /** The layers of the chassis, the lowest first; a folder imports only its own layer and those before it. */
 const chassisLayers = [
-  ['errors', 'clock', 'config', 'compile-cache', 'json'],
+  ['errors', 'clock', 'config', 'compile-cache', 'files', 'json'],
   ['telemetry'],
   ['concurrency'],
   ['cache', 'database'],

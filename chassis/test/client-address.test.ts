@@ -90,6 +90,8 @@ test('A client counts by its address, or by the first 64 bits of one of IPv6, ho
     ['2001:db8::1', '2001:db8:0:0'],
     ['2001:DB8:0:0:1:2:3:4', '2001:db8:0:0'],
     ['2001:db8:1:2:3::', '2001:db8:1:2'],
+    ['2001:db8:0:1::', '2001:db8:0:1'],
+    ['2001:db8:0:1:0:0:0:1', '2001:db8:0:1'],
     ['::1', '0:0:0:0'],
   ] as const)
     assert.deepEqual(

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { restrictFile, restrictFolder } from '@quintet/chassis/database'
+import { restrictFile, restrictFolder } from '@quintet/chassis/files'
 
 const skip = process.platform === 'win32' && 'Windows has no such modes'
 

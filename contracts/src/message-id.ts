@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import { Type } from 'typebox'
 
 /**
- * The secret that gateway and billing share where the queue cannot be asked for a message: ids of accepted orders are signed with
+ * The secret that gateway and billing share where the queue cannot look up a message: ids of accepted orders are signed with
  * it, so that an id proves that its order was accepted (docs/decisions/0020).
  */
 export const orderIdKey = Type.String({

@@ -7,7 +7,6 @@ import { Check } from 'typebox/schema'
 import type { Settings } from './settings.ts'
 
 export * from './common-settings.ts'
-export { readSharedKey } from './key-file.ts'
 export { parseTrustedProxies, trustedProxies } from './trusted-proxies.ts'
 export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'

@@ -28,12 +28,12 @@ function isPrefix(prefix: string | undefined, version: number): boolean {
 
 Format.Set('trusted-proxies', (text) => parseTrustedProxies(text) !== undefined)
 
-/** The setting of the proxies whose word on the address of a client is taken. */
+/** The setting of the proxies whose X-Forwarded-For is used. */
 export function trustedProxies(defaultList: string): TString {
   return Type.String({
     default: defaultList,
     format: 'trusted-proxies',
-    description: 'The proxies whose X-Forwarded-For is believed: addresses and subnets, or none.',
+    description: 'The proxies whose X-Forwarded-For is used: addresses and subnets, or none.',
     expected: 'a list like 10.0.0.0/8, 2001:db8::/32, or none',
   })
 }

@@ -16,7 +16,7 @@ export function unknownSettings(
     promisesProtection(name, settings.get(name)?.source === '.env', prefixes)
   const looksKnown = (name: string) =>
     prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
-    (name.length >= shortestMisspelled && editDistance(name, nearestOf(name, known)) <= 2)
+    (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one)))
   const placeOf = (name: string) =>
     settings.get(name)?.source === '.env' ? ' from .env' : ` from the environment, as by env -u ${name}`
   return {
@@ -45,18 +45,17 @@ function promisesProtection(name: string, isOurs: boolean, prefixes: readonly st
   return (isOurs ? protection : protectionOnly).test(name)
 }
 
-/** With more than a third of its letters wrong, it is another name rather than a typo. */
-function suggestion(name: string, known: readonly string[]): string {
-  const nearest = nearestOf(name, known)
-  return nearest !== '' && editDistance(name, nearest) <= name.length / 3 ? `; did you mean ${nearest}?` : '.'
+/** Whether a letter or two differ. Most names are excluded by their length, without counting. */
+function areSimilar(name: string, other: string): boolean {
+  return Math.abs(name.length - other.length) <= 2 && editDistance(name, other) <= 2
 }
 
-/** '' where nothing is known. */
-function nearestOf(name: string, known: readonly string[]): string {
+/** With more than a third of its letters wrong, it is another name rather than a typo. */
+function suggestion(name: string, known: readonly string[]): string {
   const [nearest] = known
     .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
     .sort((one, other) => one.distance - other.distance)
-  return nearest?.candidate ?? ''
+  return nearest && nearest.distance <= name.length / 3 ? `; did you mean ${nearest.candidate}?` : '.'
 }
 
 /** The Levenshtein distance, one row of its table at a time. */

@@ -101,7 +101,6 @@ export {
   setColumn,
 } from './sql-dialect.ts'
 export type * from './port.ts'
-export { createPrivateFolder, restrictFile, restrictFolder } from './private-files.ts'
 export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
 export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'

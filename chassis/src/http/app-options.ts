@@ -27,7 +27,7 @@ export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 export type Timeouts = {
   /** From the first byte of a request, or from the connection, until the whole request has arrived. */
   readonly requestMs: number
-  /** For the next request to begin after a response; the server adds a second, since it tells the client this time. */
+  /** For the next request to begin after a response; the server adds a second to the time that its Keep-Alive field states. */
   readonly idleMs: number
   /** For anything to be sent or taken on a connection with a response under way, before it is cut. */
   readonly stallMs: number
@@ -64,6 +64,6 @@ export type AppOptions = {
   readonly openapi?: (own: object) => Promise<object>
   /** The pages of documentation that the one of this app links to. */
   readonly relatedPages?: readonly RelatedPage[]
-  /** What `/` says besides the links to the documentation. */
+  /** The message of `/`, besides the links to the documentation. */
   readonly greeting?: string
 }

@@ -110,7 +110,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   return app
 
-  /** Gives a request its id, and records it when it is over. One without a response has been given up by its client. */
+  /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */
   function observe(request: FastifyRequest, reply: FastifyReply): void {
     const { raw } = reply
     reply.header('x-request-id', request.id)

@@ -8,7 +8,7 @@ export function bodyTooLarge(bytesMax: number): AppError {
   return new AppError('body_too_large', `The body is larger than ${sizeText(bytesMax)}.`)
 }
 
-/** What the description of an operation says of its limit. */
+/** The sentence on the limit in the description of an operation. */
 export function bodyLimitNote(bytesMax: number): string {
   return `The body may have at most ${sizeText(bytesMax)}; a larger one is 413.`
 }

@@ -18,8 +18,8 @@ type Incoming = { readonly raw: IncomingMessage; readonly server: { readonly ser
 
 /**
  * The IP address of the client: that of the connection or, as far as that is a trusted proxy, the last address of
- * `X-Forwarded-For` that is not one. What a client writes there itself is never taken: a proxy appends to it. This is the one
- * place that decides who a client is.
+ * `X-Forwarded-For` that is not one. What a client writes there itself is never taken: a proxy appends to it. No other code reads
+ * these fields.
  */
 export function clientAddressOf({ raw, server }: Incoming): string {
   const peer = peerAddressOf(raw)
@@ -32,7 +32,7 @@ export function clientAddressOf({ raw, server }: Incoming): string {
 /** The network that counts as one client: its address; of IPv6 the first 64 bits, since a client is given that many addresses. */
 export function clientNetworkOf(request: Incoming): string {
   const address = clientAddressOf(request)
-  if (!isIPv6(address)) return address
+  if (!address.includes(':')) return address
   const [head = [], tail = []] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
   const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0')
   const groups = [...head, ...zeros, ...tail].slice(0, 4)

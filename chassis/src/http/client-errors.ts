@@ -1,7 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { AppError } from '../errors/index.ts'
 import type { AppOptions } from './app-options.ts'
+import { incompleteRequestOf, responseOf } from './exchanges.ts'
 import { discardInput } from './lingering-close.ts'
 import type { LingeringClose } from './lingering-close.ts'
 import { problemDocument, statusLine } from './problem.ts'
@@ -52,7 +53,8 @@ export function createClientErrorHandler(options: {
   /** Refuses in the order of the requests. A request whose own body is at fault gets the refusal as its response. */
   function refuseAfterResponses(socket: Socket, problem: AppError): void {
     if (socket.destroyed || linger.isClosing(socket)) return
-    const { request, response } = exchangesOf(socket)
+    const request = incompleteRequestOf(socket)
+    const response = responseOf(socket)
     if (response !== undefined && response.req !== request) {
       response.once('close', () => refuseAfterResponses(socket, problem))
     } else if (request === undefined) {
@@ -80,19 +82,6 @@ export function createClientErrorHandler(options: {
       discardInput(socket)
       refuseAfterResponses(socket, problemOf(error))
     },
-  }
-}
-
-/** The request whose body is incomplete, and the response that is being written. Node has no public names for them. */
-function exchangesOf(socket: Socket): { request?: IncomingMessage; response?: ServerResponse } {
-  const { parser, _httpMessage: response } = socket as Socket & {
-    parser?: { incoming?: IncomingMessage | null } | null
-    _httpMessage?: ServerResponse | null
-  }
-  const request = parser?.incoming
-  return {
-    ...(request?.complete === false && { request }),
-    ...(response && { response }),
   }
 }
 

@@ -4,7 +4,7 @@
  */
 export type RelatedPage = { readonly name: string; readonly url: string }
 
-/** It admits what this server sends and nothing else: Swagger UI has its icons in data URLs. */
+/** Allows the files of this server only; Swagger UI has its icons in data URLs. */
 export const contentSecurityPolicy =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -42,7 +42,7 @@ export function createDocumentationRoutes(options: AppOptions): {
     })
     addPage(app, options)
     app.get('/docs/static/*', hidden, async ({ url }, reply) => {
-      // Conditions are applied to the response, as to any other. Ranges and dates are not worth their own responses.
+      // Conditions are applied to the response, as to any other. Ranges and dates are not supported.
       const file = await (await documentation()).inject(url)
       if (file.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${url}.`)
       const { connection: _, 'accept-ranges': __, 'last-modified': ___, ...headers } = file.headers

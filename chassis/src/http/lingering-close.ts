@@ -53,7 +53,7 @@ export function discardInput(socket: Socket): void {
     if (left < 0) socket.destroy()
   })
   socket.resume()
-  // If reading was stopped for a body that nobody read, the stream takes itself to be reading still, and does not begin again.
+  // If reading was stopped for a body that nobody read, `resume` does not start it, since the stream's state is still that of reading.
   socket._read(0)
 }
 

@@ -1,6 +1,6 @@
 import type { FastifySchema } from 'fastify'
 
-/** What a request may ask for by a header field, besides conditions, which an operation has whose route lists a 412. */
+/** Header fields that an operation supports. Conditions are described for each operation whose route lists a 412. */
 export type Support = 'Idempotency-Key' | 'respond-async' | 'handling=strict'
 
 declare module 'fastify' {

@@ -50,7 +50,7 @@ export function decodeCursor(
 }
 
 /**
- * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path as the client knows it, with the query of the request but
+ * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path that the client requested, with its query but
  * for the cursor.
  */
 export function linkToNextPage(request: FastifyRequest, cursor: string, parameter = 'cursor'): string {

@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { responseOf } from './exchanges.ts'
 
 type Waiting = { readonly request: IncomingMessage; readonly response: ServerResponse }
 
@@ -10,8 +11,8 @@ const defaults: PipeliningLimits = { waitingMax: 1_000, allWaitingMax: 10_000 }
 
 /**
  * Handles the requests of a connection one at a time, in order, where a client sends them without waiting for responses (RFC
- * 9112, 9.3.2); Node would begin all that it has received. So a request sees the effects of those before it, and one connection
- * is one request's worth of work. Where too many wait, the connection is closed.
+ * 9112, 9.3.2); Node would start all that it has received. So a request runs after the effects of those before it, and one connection
+ * causes the work of one request at a time. Where too many wait, the connection is closed.
  */
 export function oneAtATime(next: RequestListener, limits: PipeliningLimits = defaults): RequestListener {
   const queues = new Map<Socket, Waiting[]>()
@@ -55,10 +56,4 @@ export function oneAtATime(next: RequestListener, limits: PipeliningLimits = def
     if (response.socket === null) wait(request.socket, { request, response })
     else next(request, response)
   }
-}
-
-/** The response that is being written; Node has no public name for it. */
-function responseOf(socket: Socket): ServerResponse | undefined {
-  const response: unknown = Reflect.get(socket, '_httpMessage')
-  return response instanceof Object && 'once' in response ? (response as ServerResponse) : undefined
 }

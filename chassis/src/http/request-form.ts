@@ -5,7 +5,7 @@ import type { ErrorCode } from '../errors/index.ts'
 const targetLengthMax = 8_192
 
 /**
- * Why a request is refused whatever it asks for, though the parser admits it; undefined when there is no reason. Servers differ
+ * Why a request is refused whatever its method and path, though the parser accepts it; undefined when there is no reason. Servers differ
  * in what they make of such requests, so that one could be made to see another request than the next.
  */
 export function formRefusal(request: IncomingMessage): AppError | undefined {

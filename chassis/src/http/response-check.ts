@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 type Check = (value: unknown) => string | undefined
 
 /**
- * For tests and development: a response that its route does not describe, or not so, becomes a 500 that says what is wrong.
+ * For tests and development: a response that differs from the description of its route becomes a 500 with the difference.
  * Members that a schema does not describe are faults too. Forms get responses of their own, which are not checked.
  */
 export function checkResponses(app: App): void {
@@ -33,7 +33,7 @@ export function checkResponses(app: App): void {
   })
 }
 
-/** What a route says of responses with a status; undefined for a route that is not described. */
+/** The description of responses with a status; undefined for a route that is not described. */
 function responseSchema({ routeOptions }: FastifyRequest, status: number): TSchema | 'none' | undefined {
   const responses: unknown = routeOptions.schema?.response
   if (!isObject(responses)) return undefined

@@ -1,4 +1,4 @@
-import { readSharedKey } from '@quintet/chassis/config'
+import { readSharedKey } from '@quintet/chassis/files'
 import { openDatabase } from '@quintet/chassis/database'
 import { createApp } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'

@@ -22,7 +22,7 @@ export function createOrderStatus({
 }: {
   orders: Pick<OrderStore, 'findByMessage' | 'findFailure'>
   queue: Pick<QueueAdmin, 'find'>
-  /** What the gateway signs ids with, where the queue cannot be asked for a message. */
+  /** What the gateway signs ids with, where the queue cannot look up a message. */
   idKey?: string | undefined
 }): (messageId: string) => Promise<OrderStatus | undefined> {
   async function stored(messageId: string): Promise<OrderStatus | undefined> {

@@ -20,7 +20,7 @@ async function withoutLookup(t: TestContext) {
   return { orders, statusOf: createOrderStatus({ orders, queue: {}, idKey: key }) }
 }
 
-test('Where the queue cannot be asked, a signed id is pending until its order is stored or has failed', async (t) => {
+test('Where the queue cannot look up a message, a signed id is pending until its order is stored or has failed', async (t) => {
   const { orders, statusOf } = await withoutLookup(t)
   const [one, two] = [randomUUID(), randomUUID()]
   const [first, second] = [signMessageId(one, key), signMessageId(two, key)]

@@ -41,7 +41,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
         tags,
         operationId: 'hello',
         summary: 'Get a greeting',
-        description: 'A sentence, for those who want to see whether the brokerage responds.',
+        description: 'A sentence, to check that the brokerage responds.',
         response: { 200: Greeting },
       },
     },

@@ -2,9 +2,7 @@ import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { cacheUrl, commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
-
-/** 32 bytes in hexadecimal or base64. */
-const key = '([0-9A-Fa-f]{64}|[\\w+/-]{43}=?)'
+import { keyPattern } from './keyring.ts'
 
 export type CertificatesConfig = Static<typeof certificatesSettings>
 export const certificatesSettings = Type.Object({
@@ -26,7 +24,7 @@ export const certificatesSettings = Type.Object({
   CERTIFICATES_KEY: Type.String({
     default: '',
     secret: true,
-    pattern: `^[\\s,]*(${key}([\\s,]+${key})*[\\s,]*)?$`,
+    pattern: `^[\\s,]*(${keyPattern}([\\s,]+${keyPattern})*[\\s,]*)?$`,
     expected: 'keys of 32 bytes in hexadecimal or base64, separated by commas, the current one first',
     description:
       'Keys that encrypt the private keys, 32 bytes each in hexadecimal or base64, separated by commas; the first is the current one.',

@@ -1,9 +1,9 @@
-import { createHash, createSecretKey, hkdfSync, randomBytes } from 'node:crypto'
+import { createHash, createSecretKey, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '@quintet/chassis/config'
-import { createPrivateFolder, restrictFile } from '@quintet/chassis/database'
+import { createKeyFile } from '@quintet/chassis/files'
 
 /** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
 export type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
@@ -17,6 +17,9 @@ export type Keyring = {
   /** Derives a key for another purpose from the current one, which it does not reveal. */
   derive(purpose: string): Uint8Array
 }
+
+/** 32 bytes in hexadecimal or base64, as a regular expression. */
+export const keyPattern = '(?:[0-9A-Fa-f]{64}|[\\w+/-]{43}=?)'
 
 export type KeySettings = {
   readonly CERTIFICATES_KEY: string
@@ -67,10 +70,11 @@ function parseKeys(text: string, origin: string): Uint8Array[] {
   ])
 }
 
+const wholeKey = new RegExp(`^${keyPattern}$`)
+
 function parseKey(word: string): Uint8Array | undefined {
-  if (/^[0-9a-f]{64}$/i.test(word)) return Buffer.from(word, 'hex')
-  if (/^[\w+/-]{43}=?$/.test(word)) return Buffer.from(word, 'base64')
-  return undefined
+  if (!wholeKey.test(word)) return undefined
+  return Buffer.from(word, word.length === 2 * keyBytes ? 'hex' : 'base64')
 }
 
 function readKeyFile(file: string, settings: KeySettings): [string, string] {
@@ -80,24 +84,8 @@ function readKeyFile(file: string, settings: KeySettings): [string, string] {
       'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
     ])
   const generated = join(settings.DATA_DIR, 'certificates.key')
-  generateKeyFile(settings.DATA_DIR, generated)
+  createKeyFile(generated)
   return [read(generated, generated), generated]
-}
-
-/** Creates the file atomically, readable by its owner only, unless it exists; one of several concurrent processes succeeds. */
-function generateKeyFile(folder: string, path: string): void {
-  createPrivateFolder(folder)
-  restrictFile(path)
-  const draft = `${path}.${randomBytes(8).toString('hex')}`
-  try {
-    const key = `${randomBytes(keyBytes).toString('hex')}\n`
-    writeFileSync(draft, key, { flag: 'wx', mode: 0o600, flush: true })
-    linkSync(draft, path)
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
-  } finally {
-    rmSync(draft, { force: true })
-  }
 }
 
 function read(path: string, origin: string): string {

@@ -17,19 +17,23 @@ export function createApiDocument(
   destinations: readonly Destination[],
   clock: Clock,
 ): (own: object) => Promise<object> {
-  let fetched: Promise<(JsonObject | undefined)[]> | undefined
-  let fetchedAtMs = 0
+  let merged: Promise<object> | undefined
+  let mergedAtMs = 0
 
-  return async (own) => {
-    if (fetched === undefined || clock.now() - fetchedAtMs >= cacheTtlMs) {
-      fetchedAtMs = clock.now()
-      fetched = Promise.all(destinations.map(({ upstream }) => fetchDocument(upstream.url)))
+  async function fetchAndMerge(own: object): Promise<object> {
+    const fetched = destinations.map(async (service) => ({
+      service,
+      document: await fetchDocument(service.upstream.url),
+    }))
+    return mergeDocuments(own, await Promise.all(fetched))
+  }
+
+  return (own) => {
+    if (merged === undefined || clock.now() - mergedAtMs >= cacheTtlMs) {
+      mergedAtMs = clock.now()
+      merged = fetchAndMerge(own)
     }
-    const documents = await fetched
-    return mergeDocuments(
-      own,
-      destinations.map((service, at) => ({ service, document: documents[at] })),
-    )
+    return merged
   }
 }
 

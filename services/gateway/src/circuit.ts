@@ -13,8 +13,6 @@ export type CircuitOptions = {
   onChange(state: CircuitState): void
 }
 
-export type Circuit = ReturnType<typeof createCircuit>
-
 /**
  * A circuit breaker: while it is not closed, no call is made. It closes only by a probe, which is never a client's call
  * (docs/decisions/0006).

@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
-import { clientAddressOf, isFromTrustedProxy } from '@quintet/chassis/http'
-import { networkOf } from './client-network.ts'
+import { clientNetworkOf, isFromTrustedProxy } from '@quintet/chassis/http'
 import { createDeadlines } from './deadlines.ts'
 import { forwardedHead } from './forwarded-head.ts'
 import { createSlowLane } from './lanes.ts'
@@ -69,7 +68,7 @@ export function createForwarder(options: ForwarderOptions) {
       const incoming = request.raw
       const framing = framingOf(incoming)
       const head = headFor(upstream, target, request)
-      const client = networkOf(clientAddressOf(request))
+      const client = clientNetworkOf(request)
       const send = (rest: Pick<ClientRequest, 'head' | 'body' | 'isChunked' | 'hasBody'>) =>
         respondFrom(upstream, { method: incoming.method ?? 'GET', client, ...rest }, request, reply, {
           deadlines,

@@ -52,7 +52,7 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
     const rawName = rawHeaders[at] ?? ''
     const field = headerField(rawName)
     if (field === undefined || field.isHopByHop || nominated?.has(field.name)) continue
-    const owner = ownerOf(field.name)
+    const owner = ownerOf(field)
     if (owner === 'gateway' || (owner === 'proxy' && !to.isTrusted)) continue
     if (to.forwardsLeft !== undefined && field.name === 'max-forwards')
       kept += `${rawName}: ${to.forwardsLeft - 1}\r\n`

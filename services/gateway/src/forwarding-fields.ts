@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { peerAddressOf } from '@quintet/chassis/http'
+import type { HeaderField } from './http1/header-fields.ts'
 
 /**
- * Fields by which proxies say who their client is and what it asked for, in lower case. Whatever a client
- * itself writes there is dropped: behind the gateway it would be taken for the word of a proxy.
+ * Fields in which proxies state the address of their client and its original request, in lower case. What a client itself writes
+ * there is dropped: a service behind the gateway could not tell it from what a proxy has written.
  */
 const proxyFields = new Set([
   'cf-connecting-ip',
@@ -73,21 +74,17 @@ const rewrittenFields = new Set([
 /** Whose a field is: the gateway's own, a proxy's, or the client's, which is forwarded. */
 export type FieldOwner = 'gateway' | 'proxy' | 'client'
 
-/** A cache: the same few names recur. */
-const knownOwners = new Map<string, FieldOwner>()
-const knownOwnersMax = 1_000
+/** As long as `headerField` keeps the field, whose name recurs. */
+const owners = new WeakMap<HeaderField, FieldOwner>()
 
-/**
- * Whose a field is, by its name in lower case. Names are compared as CGI and its successors see them, where `X_Forwarded_For`
- * is `X-Forwarded-For`.
- */
-export function ownerOf(name: string): FieldOwner {
-  const known = knownOwners.get(name)
+/** Whose a field is. Names are compared as CGI and its successors see them, where `X_Forwarded_For` is `X-Forwarded-For`. */
+export function ownerOf(field: HeaderField): FieldOwner {
+  const known = owners.get(field)
   if (known !== undefined) return known
-  const canonical = name.replace(/[^a-z\d]/g, '-')
+  const canonical = field.name.replace(/[^a-z\d]/g, '-')
   const isProxys = canonical.startsWith('x-forwarded') || proxyFields.has(canonical)
   const owner = rewrittenFields.has(canonical) ? 'gateway' : isProxys ? 'proxy' : 'client'
-  if (knownOwners.size < knownOwnersMax) knownOwners.set(name, owner)
+  owners.set(field, owner)
   return owner
 }
 

@@ -19,7 +19,7 @@ import { NewOrder, Posted } from './schemas.ts'
 type Parts = {
   queue: Pick<OrderQueue, 'publish' | 'publishOnce'>
   waitingMax: number
-  /** Signs ids where the queue cannot be asked for a message. */
+  /** Signs ids where the queue cannot look up a message. */
   idKey?: string | undefined
 }
 

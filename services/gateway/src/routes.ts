@@ -1,8 +1,7 @@
 import { METHODS } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
-import { bodyTooLarge, clientAddressOf } from '@quintet/chassis/http'
+import { bodyTooLarge, clientNetworkOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { networkOf } from './client-network.ts'
 import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
 import type { OrderQueue } from './lazy-queue.ts'
@@ -43,8 +42,7 @@ function forwardingRoute(
       if (Number(request.headers['content-length']) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax)
       const target = targetOf(request.url, path, pathThere)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
-      if (request.method === 'TRACE')
-        refuseTrace(upstream, target.path, networkOf(clientAddressOf(request)), reply)
+      if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)
       else if (forwardsLeft === 0) reply.code(204).send()
       else forwarder.forward(upstream, { ...target, forwardsLeft }, request, reply)
     },

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/clock'
-import { networkOf } from '../src/client-network.ts'
 import { createDeadlines } from '../src/deadlines.ts'
 import { createPromptLane, createSlowLane } from '../src/lanes.ts'
 
@@ -47,14 +46,6 @@ test('A slow request that leaves twice, or after it was cut, makes no room twice
   lane.enter(members.of('b'))
   lane.leave(first)
   assert.deepEqual([lane.count(), members.cut], [1, ['a']])
-})
-
-test('An IPv4 address is a client, and so is an IPv6 subnet of 64 bits', () => {
-  assert.equal(networkOf('192.0.2.7'), '192.0.2.7')
-  const same = ['2001:db8:0:1::5', '2001:db8:0:1:a:b:c:d', '2001:db8:0:1::', '2001:db8:0:1:0:0:0:1']
-  assert.deepEqual(new Set(same.map(networkOf)), new Set(['2001:db8:0:1']))
-  assert.equal(networkOf('::1'), '0:0:0:0')
-  assert.notEqual(networkOf('2001:db8:0:2::5'), networkOf('2001:db8:0:1::5'))
 })
 
 test('What is not over by its deadline is cut; what is over in time is not', async (t) => {

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createPrivateFile, createPrivateFolder, restrictFolder } from '../private-files.ts'
+import { createPrivateFile, createPrivateFolder, restrictFolder } from '../../files/index.ts'
 import { execWhenFree, isBusy } from './locks.ts'
 
 const pollIntervalMs = 50

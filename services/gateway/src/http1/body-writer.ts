@@ -1,8 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 
-export type BodyWriter = ReturnType<typeof createBodyWriter>
-
 /** Writes request bodies to one connection, one at a time, with backpressure. */
 export function createBodyWriter(socket: Socket, onProgress: () => void) {
   let body: Readable | undefined

@@ -5,8 +5,6 @@ const limits = { lineBytesMax: 1_024, trailerBytesMax: 16_384 }
 
 type Phase = 'size' | 'data' | 'data-end' | 'trailer'
 
-export type ChunkedDecoder = ReturnType<typeof createChunkedDecoder>
-
 /** A strict decoder of the chunked transfer coding (RFC 9112, 7.1). Chunk extensions and trailers are checked and dropped. */
 export function createChunkedDecoder(onData: (data: Buffer) => void, onEnd: () => void) {
   let phase: Phase = 'size'

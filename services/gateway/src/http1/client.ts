@@ -27,8 +27,6 @@ type IdleConnection = {
   readonly idleMsMax: number
 }
 
-export type HttpClient = ReturnType<typeof createHttpClient>
-
 /**
  * An HTTP/1.1 client with keep-alive connections to one upstream, one exchange at a time on each. It is used instead of
  * undici for its CPU cost: 25 us per hop against 43 us (docs/decisions/0006).

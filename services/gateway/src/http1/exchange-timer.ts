@@ -13,8 +13,6 @@ type Timeouts = {
   readonly startTimer?: StartTimer
 }
 
-export type ExchangeTimer = ReturnType<typeof createExchangeTimer>
-
 /** The timer of one connection: until it is established, then for each step of the upstream, or of the client while paused. */
 export function createExchangeTimer(socket: Socket, timeouts: Timeouts, onTimeout: () => void) {
   const { startTimer = setTimeout } = timeouts

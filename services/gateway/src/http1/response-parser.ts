@@ -16,8 +16,6 @@ export type ResponseListener = {
 
 type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'until-close' | 'ended'
 
-export type ResponseParser = ReturnType<typeof createResponseParser>
-
 /**
  * A strict parser of the responses of one connection (RFC 9112). What another parser might read differently is rejected:
  * such differences are how responses reach the wrong client.

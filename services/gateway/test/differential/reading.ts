@@ -15,16 +15,14 @@ export type Reading = {
   refusal?: string
 }
 
+/** Before anything has been read. */
+export function emptyReading(): Reading {
+  return { outcome: 'incomplete', status: 0, reason: '', fields: [], body: '', isPersistent: false }
+}
+
 /** Has the gateway's client read a response that arrives in these parts, and then the end of the connection. */
 export function readByGateway(method: string, parts: readonly Buffer[]): Reading {
-  const reading: Reading = {
-    outcome: 'incomplete',
-    status: 0,
-    reason: '',
-    fields: [],
-    body: '',
-    isPersistent: false,
-  }
+  const reading = emptyReading()
   const complete = () => {
     reading.outcome = 'complete'
     reading.isPersistent = parser.isPersistent()

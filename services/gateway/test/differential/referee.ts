@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
 import { Duplex } from 'node:stream'
+import { emptyReading } from './reading.ts'
 import type { Reading } from './reading.ts'
 
 /** Has Node's HTTP client read a response that arrives in these parts, and then the end of the connection. */
@@ -7,14 +8,7 @@ export async function readByNode(method: string, parts: readonly Buffer[]): Prom
   const socket = new ScriptedSocket()
   const agent = new Agent({ keepAlive: true })
   agent.createConnection = () => socket
-  const reading: Reading = {
-    outcome: 'incomplete',
-    status: 0,
-    reason: '',
-    fields: [],
-    body: '',
-    isPersistent: false,
-  }
+  const reading = emptyReading()
   const outgoing = request({ method, agent, host: 'a', maxHeaderSize: 1_000_000 })
   outgoing.on('error', (error) => {
     reading.outcome = isTruncation(error) ? 'incomplete' : 'refused'

@@ -1,0 +1,2 @@
+export { createKeyFile, readSharedKey } from './key-file.ts'
+export { createPrivateFile, createPrivateFolder, restrictFile, restrictFolder } from './private-files.ts'

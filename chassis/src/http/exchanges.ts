@@ -1,0 +1,19 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** What Node's server keeps on a connection, without public names. */
+type Connection = Socket & {
+  readonly parser?: { readonly incoming?: IncomingMessage | null } | null
+  readonly _httpMessage?: ServerResponse | null
+}
+
+/** The response that is being written on a connection. */
+export function responseOf({ _httpMessage }: Connection): ServerResponse | undefined {
+  return _httpMessage ?? undefined
+}
+
+/** The request whose body has not arrived completely. */
+export function incompleteRequestOf({ parser }: Connection): IncomingMessage | undefined {
+  const request = parser?.incoming
+  return request?.complete === false ? request : undefined
+}
