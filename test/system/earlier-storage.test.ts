@@ -82,6 +82,8 @@ test('Of users whose emails match since they are compared as Unicode says, the o
     409,
   )
   assert.match(output(), /"users":\[4,6\].*cannot log in/)
+  const similar = { name: 'New', email: 'none:1@example.com', password: 'x' }
+  assert.equal((await call('POST', `${gateway}/users`, similar))?.status, 201)
   const doctor = run(t, ['quintet.ts', 'doctor', 'certificates'], { DATA_DIR: folder, CERTIFICATES_KEY })
   await once(doctor.child, 'close')
   assert.match(doctor.output(), /weak +Users cannot log in, .*: 4, 6\./)

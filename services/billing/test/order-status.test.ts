@@ -11,7 +11,7 @@ import { order } from './world.ts'
 
 const key = 'a key of the gateway'
 
-/** Billing over a broker that cannot be asked for a message, such as RabbitMQ. */
+/** Billing over a broker that cannot look up a message, such as RabbitMQ. */
 async function withoutLookup(t: TestContext) {
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<OrderTables>('sqlite::memory:', { migrations })

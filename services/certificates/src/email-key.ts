@@ -46,6 +46,8 @@ async function findUsersWithoutKey(query: Kysely<CertificatesTables>): Promise<n
     .selectFrom('user')
     .select('id')
     .where('email_key', 'like', 'none:%')
+    // The key of an email has an @, also if the email begins in the same way.
+    .where('email_key', 'not like', '%@%')
     .orderBy('id')
     .limit(shownMax)
     .execute()
