@@ -1,9 +1,13 @@
+import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import type { EventPage } from './events.ts'
 
 const responsesMax = 64
+/** Of one client, so that four are needed to take all places; a browser opens six at most. */
+const clientResponsesMax = 16
+const retryAfterSeconds = 5
 const pollIntervalMs = 250
 /** As often as the HTML Standard suggests, since proxies end connections that are silent. */
 const heartbeatIntervalMs = 15_000
@@ -14,19 +18,34 @@ type Reply = { readonly raw: ServerResponse; hijack(): unknown }
 
 /** Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends. */
 export function createEventResponses(readAfter: (position: number) => Promise<EventPage>) {
-  const open = new Set<AbortController>()
+  /** The client of each response. */
+  const open = new Map<AbortController, string>()
 
-  /** Sends all events after a position, as they happen. Rejects, before it responds, when too many are open or none can be read. */
-  async function send(reply: Reply, after: number): Promise<void> {
+  function checkPlace(client: string): void {
     if (open.size >= responsesMax)
-      throw new AppError('overloaded', 'Too many streams of events are open.', { retryAfterSeconds: 5 })
+      throw new AppError('overloaded', 'Too many streams of events are open.', { retryAfterSeconds })
+    const held = [...open.values()].filter((other) => other === client).length
+    if (held >= clientResponsesMax)
+      throw new AppError(
+        'too_many_requests',
+        `This client has ${clientResponsesMax} streams of events open, which is its share; close one of them.`,
+        { retryAfterSeconds },
+      )
+  }
+
+  /**
+   * Sends all events after a position, as they happen, to a client, which is named as `clientNetworkOf` does. Rejects, before it
+   * responds, when too many are open or none can be read.
+   */
+  async function send(reply: Reply, after: number, client: string): Promise<void> {
+    checkPlace(client)
     const ending = new AbortController()
-    open.add(ending)
+    open.set(ending, client)
+    const response = reply.raw
+    response.once('close', () => ending.abort())
     try {
       const first = await readAfter(after)
       reply.hijack()
-      const response = reply.raw
-      response.once('close', () => ending.abort())
       response.writeHead(200, headers)
       await sendAll(response, { first, after, signal: ending.signal }).catch(() => {})
       response.end()
@@ -61,7 +80,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
     send,
     /** Ends all responses; clients may continue elsewhere. */
     close(): void {
-      for (const ending of open) ending.abort()
+      for (const ending of open.keys()) ending.abort()
     },
   }
 }
@@ -83,18 +102,13 @@ function frameOf(event: EventPage['events'][number]): string {
   return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
 }
 
-/** Resolves when the client can take more. */
+/** Resolves when the client can take more; rejects when the response is to end. */
 async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
   if (text === '' || response.write(text)) return
-  const { promise, resolve } = Promise.withResolvers<void>()
-  response.once('drain', resolve)
   const stalled = setTimeout(() => response.destroy(), stallTimeoutMs)
-  const aborted = Promise.withResolvers<void>()
-  signal.addEventListener('abort', () => aborted.resolve(), { once: true })
   try {
-    await Promise.race([promise, aborted.promise])
+    await once(response, 'drain', { signal })
   } finally {
     clearTimeout(stalled)
-    response.off('drain', resolve)
   }
 }

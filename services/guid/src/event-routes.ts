@@ -1,6 +1,14 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { invalid } from '@quintet/chassis/errors'
-import { jsonType, linkToNextPage, pageSize, problems, qualityOf, sendJson } from '@quintet/chassis/http'
+import {
+  clientNetworkOf,
+  jsonType,
+  linkToNextPage,
+  pageSize,
+  problems,
+  qualityOf,
+  sendJson,
+} from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { EventStream } from '@quintet/chassis/queue'
 import { Type } from 'typebox'
@@ -25,16 +33,18 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
         description:
           'The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. With ' +
           '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
-          'a client that reconnects with `Last-Event-ID` continues where it was.',
+          'a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429.',
         querystring: EventQuery,
-        response: { 200: Type.Array(EventBody), ...problems(400, 503) },
+        response: { 200: Type.Array(EventBody), ...problems(400, 429, 503) },
       },
     },
     async (request, reply) => {
       const { limit = pageSize } = request.query
       const after = positionOf(request)
       if (prefersStream(request.headers.accept)) {
-        return request.method === 'HEAD' ? sendHead(reply) : responses.send(reply, after)
+        return request.method === 'HEAD'
+          ? sendHead(reply)
+          : responses.send(reply, after, clientNetworkOf(request))
       }
       const { events, last } = await readEvents(queue, { after, limit })
       if (last !== undefined) reply.header('link', linkToNextPage(request, String(last), 'after'))

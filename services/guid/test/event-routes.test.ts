@@ -1,15 +1,20 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { Server } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { until } from '@quintet/chassis/testing'
+import { createEventResponses } from '../src/event-responses.ts'
+import type { EventPage } from '../src/events.ts'
 import { createWorld, startSeconds } from './world.ts'
 
 const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const expire = startSeconds + 600
 
 /** A guid service that listens, whose stream has so many events: GUIDs registered for users u1, u2 and so on. */
-async function withEvents(t: TestContext, count: number) {
-  const world = await createWorld(t)
+async function withEvents(t: TestContext, count: number, settings: Record<string, string> = {}) {
+  const world = await createWorld(t, settings)
   const url = await world.app.listen({ host: '127.0.0.1', port: 0 })
   let registered = 0
   const register = async (more: number) => {
@@ -182,12 +187,75 @@ test('Closing the service ends its streams, whole', async (t) => {
   }
 })
 
+const clientAt = (address: string) => ({ 'x-forwarded-for': address })
+
+test('A client may have sixteen streams open and gets 429 for more, while others get theirs', async (t) => {
+  const { stream } = await withEvents(t, 1)
+  const streams = await Promise.all(Array.from({ length: 16 }, (_, i) => stream(clientAt(`2001:db8::${i}`))))
+  assert.ok(streams.every(({ response }) => response.status === 200))
+  const { response } = await stream(clientAt('2001:db8::ffff:1'))
+  assert.deepEqual(
+    [response.status, response.headers.get('retry-after'), response.headers.get('content-type')],
+    [429, '5', 'application/problem+json; charset=utf-8'],
+  )
+  for (const other of ['2001:db8:0:1::1', '192.0.2.1'])
+    assert.equal((await stream(clientAt(other))).response.status, 200, other)
+  streams[0]?.abort()
+  await until(async () => (await stream(clientAt('2001:db8::1'))).response.status === 200)
+})
+
+test('What a client says of its address gives it no second share', async (t) => {
+  const { stream } = await withEvents(t, 0, { TRUSTED_PROXIES: 'none' })
+  const statuses = []
+  for (let i = 0; i < 17; i += 1) statuses.push((await stream(clientAt(`192.0.2.${i}`))).response.status)
+  assert.deepEqual(statuses, [...Array<number>(16).fill(200), 429])
+})
+
 test('So many streams may be open and no more, and one that its client ends makes room', async (t) => {
   const { stream } = await withEvents(t, 1)
-  const streams = await Promise.all(Array.from({ length: 64 }, () => stream()))
+  const streams = await Promise.all(
+    Array.from({ length: 64 }, (_, i) => stream(clientAt(`192.0.2.${i % 4}`))),
+  )
   assert.ok(streams.every(({ response }) => response.status === 200))
-  const { response } = await stream()
+  const { response } = await stream(clientAt('192.0.2.9'))
   assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '5'])
   streams[0]?.abort()
-  await until(async () => (await stream()).response.status === 200)
+  await until(async () => (await stream(clientAt('192.0.2.9'))).response.status === 200)
 })
+
+test('A stream whose client went away before its first event was read holds no place', async (t) => {
+  const first = Promise.withResolvers<EventPage>()
+  let reads = 0
+  const responses = createEventResponses(() => {
+    reads += 1
+    return first.promise
+  })
+  const sent: Promise<void>[] = []
+  const server = createServer((_, raw) => sent.push(responses.send({ raw, hijack() {} }, 0, 'client')))
+  t.after(() => server.close().closeAllConnections())
+  const url = await listenOn(server)
+  const ending = new AbortController()
+  const requests = Array.from({ length: 16 }, () => fetch(url, { signal: ending.signal }))
+  await until(() => reads === 16)
+  ending.abort()
+  await Promise.allSettled(requests)
+  await until(async () => (await connectionsOf(server)) === 0)
+  first.resolve({ events: [], last: undefined })
+  await Promise.all(sent)
+  const raw = await fetch(url)
+  assert.equal(raw.status, 200)
+  responses.close()
+  assert.equal(await raw.text(), ': the changes of GUIDs\n\n')
+})
+
+async function listenOn(server: Server): Promise<string> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `http://127.0.0.1:${Object(server.address()).port}`
+}
+
+function connectionsOf(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
+  })
+}
