@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test'
 import type { Cache, CacheOptions, Entry, Load } from '@quintet/chassis/cache'
 import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
-import type { MemoryCache } from '../src/cache/memory.ts'
+import type { MemoryCache } from '../src/cache/memory/memory-cache.ts'
 
 /** A cache in memory also shows what it holds. */
 export type ObservableCache = Cache & Partial<Pick<MemoryCache, 'peek'>>

@@ -6,7 +6,7 @@ import { createManualClock } from '@quintet/chassis/clock'
 import fc from 'fast-check'
 import { freshness, ownActs, testCache } from './cache-contract.ts'
 import type { ObservableCache, OpenCache } from './cache-contract.ts'
-import { openMemoryCache } from '../src/cache/memory.ts'
+import { openMemoryCache } from '../src/cache/memory/memory-cache.ts'
 
 testCache('memory', async (options) => openMemoryCache('memory:?entries=1000', options))
 

@@ -21,9 +21,9 @@ const redis = async (url: string, options: CacheOptions) =>
   (await import('./redis/redis-cache.ts')).openRedisCache(url, options)
 
 const adapters: Record<string, (url: string, options: CacheOptions) => Promise<Cache>> = {
-  'memory:': async (url, options) => (await import('./memory.ts')).openMemoryCache(url, options),
+  'memory:': async (url, options) => (await import('./memory/memory-cache.ts')).openMemoryCache(url, options),
   'none:': async (_url, options) =>
-    (await import('./memory.ts')).createMemoryCache({
+    (await import('./memory/memory-cache.ts')).createMemoryCache({
       ...options,
       entriesMax: 1,
       bytesMax: 1,
