@@ -6,6 +6,7 @@ import { deadQueueOf } from '../port.ts'
 import type { BatchHandler, BatchOptions, Consumer } from '../port.ts'
 import { createLeasedMessages } from './leased-messages.ts'
 import type { LeasedMessage } from './leased-messages.ts'
+import { createOutcomes } from './outcomes.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
 
 const pollIntervalMs = 25
@@ -32,8 +33,7 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
   const { database, statements, clock, queue, handler, options } = parts
   const { prefetch, leaseMs } = options
   const leased = createLeasedMessages(clock)
-  const commits = new Set<Promise<unknown>>()
-  let outcomes: Statement[] = []
+  const outcomes = createOutcomes(database)
   let mayBeDue = true
   let claiming: Promise<void> | undefined
   let isTurnScheduled = false
@@ -60,21 +60,12 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
 
   function turn(): void {
     isTurnScheduled = false
-    commitOutcomes()
+    outcomes.commit()
     if (mayBeDue && mayClaim()) claiming = claim()
   }
 
   function mayClaim(): boolean {
     return claiming === undefined && stopping === undefined && leased.size <= prefetch / 2
-  }
-
-  /** If the commit fails the leases expire, and the messages are delivered again. */
-  function commitOutcomes(): void {
-    if (outcomes.length === 0) return
-    const commit = database.commit(outcomes).catch(ignore)
-    outcomes = []
-    commits.add(commit)
-    void commit.finally(() => commits.delete(commit))
   }
 
   async function claim(): Promise<void> {
@@ -94,7 +85,7 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
     leased.remove(message)
     // The next message of the key can be claimed now.
     if (message.delivery.key !== '') mayBeDue = true
-    outcomes.push(...unit)
+    outcomes.add(...unit)
     scheduleTurn()
   }
 
@@ -107,19 +98,18 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
   function renewLeases(): void {
     const until = clock.now() + leaseMs
     for (const message of leased.renew(until))
-      outcomes.push(statements.show({ ...leaseOf(message), at: until }))
+      outcomes.add(statements.show({ ...leaseOf(message), at: until }))
     scheduleTurn()
   }
 
   async function stop(): Promise<void> {
     const handled = dispatcher.stop()
     await claiming
-    for (const message of leased.takeWaiting()) outcomes.push(statements.release(leaseOf(message)))
+    for (const message of leased.takeWaiting()) outcomes.add(statements.release(leaseOf(message)))
     scheduleTurn()
     await handled
     stopPolling()
-    commitOutcomes()
-    await Promise.all(commits)
+    await outcomes.flush()
   }
 
   return {
