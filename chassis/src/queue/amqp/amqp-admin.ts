@@ -1,13 +1,12 @@
-import type { Channel, GetMessage } from 'amqplib'
-import { AppError, dependencyDown } from '../../errors/index.ts'
+import type { GetMessage } from 'amqplib'
 import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, WorkQueue } from '../port.ts'
 import type { AmqpConnection } from './connection.ts'
-import { feed } from './feed.ts'
 import { deliveryOf, storedMessageOf } from './message.ts'
 import type { AmqpPublisher } from './publisher.ts'
-import { isEarlier, redeclare } from './redeclaration.ts'
-import { openChannel, quorumQueueOf } from './topology.ts'
+import { createQueueAccess } from './queue-access.ts'
+import { redeclare } from './redeclaration.ts'
+import { quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
 const messagesMax = 100_000
@@ -24,23 +23,7 @@ export function createAmqpAdmin({
   publisher: AmqpPublisher
   used: Set<string>
 }): Omit<QueueAdmin, 'close'> & Pick<WorkQueue, 'depth'> {
-  async function withChannel<R>(queue: string, work: (channel: Channel) => Promise<R>): Promise<R> {
-    const model = await connection.current()
-    const live = isDeadQueue(queue) ? liveQueueOf(queue) : queue
-    used.add(live)
-    try {
-      await topology.ensure(model, live)
-      const channel = await openChannel(model)
-      try {
-        return await work(channel)
-      } finally {
-        await channel.close().catch(() => {})
-      }
-    } catch (error) {
-      topology.forget(model, live)
-      throw error instanceof AppError ? error : dependencyDown('The message broker does not answer.', error)
-    }
-  }
+  const { withChannel, withHolder } = createQueueAccess({ connection, topology, publisher, used })
 
   const depth = (queue: string) =>
     withChannel(queue, async (channel) => {
@@ -48,35 +31,12 @@ export function createAmqpAdmin({
       return counts.reduce((sum, { messageCount }) => sum + messageCount, 0)
     })
 
-  /** RabbitMQ 4 drops a message of such a queue once it was looked at 20 times. */
-  async function refuseEarlier(deadQueue: string): Promise<void> {
-    const model = await connection.current()
-    const others = await topology.ensure(model, liveQueueOf(deadQueue))
-    if (!others.includes(deadQueue) || !(await isEarlier(model, deadQueue))) return
-    throw new AppError(
-      'conflict',
-      `An earlier version has declared ${deadQueue}, so that RabbitMQ could lose its messages when they are looked at; ` +
-        `run "quintet queue redeclare ${liveQueueOf(deadQueue)}" first.`,
-    )
-  }
-
-  /** The queue of the broker that holds the messages, after what waits in the one that feeds it was moved there. */
-  async function holderOf(queue: string, channel: Channel): Promise<string> {
-    if (isDeadQueue(queue)) {
-      await refuseEarlier(queue)
-      return queue
-    }
-    await feed(channel, queue, publisher)
-    return quorumQueueOf(queue)
-  }
-
   /** Removes the messages for which `shouldRemove` resolves to true; resolves to their number. */
   async function removeWhere(
     queue: string,
     shouldRemove: (message: GetMessage) => Promise<boolean>,
   ): Promise<number> {
-    return withChannel(queue, async (channel) => {
-      const name = await holderOf(queue, channel)
+    return withHolder(queue, async (channel, name) => {
       let removed = 0
       // Not up to the depth, in which the broker does not count messages that were released a moment ago.
       for (let left = messagesMax; left > 0; left--) {
@@ -94,10 +54,7 @@ export function createAmqpAdmin({
   const dropOne = (queue: string, id: string) =>
     removeWhere(queue, async (message) => deliveryOf(message).id === id)
   const purge = (queue: string) =>
-    withChannel(
-      queue,
-      async (channel) => (await channel.purgeQueue(await holderOf(queue, channel))).messageCount,
-    )
+    withHolder(queue, async (channel, name) => (await channel.purgeQueue(name)).messageCount)
 
   return {
     depth,
@@ -108,8 +65,7 @@ export function createAmqpAdmin({
     },
 
     async list(queue, { limit = 100, after = 0 } = {}) {
-      return withChannel(queue, async (channel) => {
-        const name = await holderOf(queue, channel)
+      return withHolder(queue, async (channel, name) => {
         const messages = []
         for (let position = 1; position <= after + limit; position++) {
           const message = await channel.get(name)
