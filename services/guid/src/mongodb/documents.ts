@@ -106,6 +106,9 @@ export type MongoContext = {
 
 export const relayId = 'relay'
 
+/** The documents with something in the outbox. */
+export const waiting = { due: { $gt: 0 } }
+
 export function collectionsOf(connection: Pick<MongoConnection, 'collection'>): Collections {
   return {
     guids: connection.collection('guids'),
