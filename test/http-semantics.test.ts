@@ -21,6 +21,8 @@ type Sent = {
   body?: string
   /** What follows on the connection. */
   after?: string
+  /** Whether the client closes its side of the connection after the request. */
+  isEnded?: boolean
 }
 type Received = { status: number; headers: Record<string, string>; body: string; rest: string }
 
@@ -142,6 +144,15 @@ const cases: Case[] = [
     },
   },
   {
+    title: 'the response is that of any client, though this one closes its side after the request',
+    async check({ method, body }, send) {
+      const { status } = await send({ ...sentBody(method, body), isEnded: true })
+      const conflicts = method === 'POST' ? [status, 409] : [status, 404]
+      assert.ok(status >= 200 && status < 500, String(status))
+      assert.ok(conflicts.includes((await send(sentBody(method, body))).status))
+    },
+  },
+  {
     title: 'a response is whole though garbage follows its request, which is refused after it',
     async check({ method, body }, send) {
       const received = await send({ ...sentBody(method, body), after: 'GARBAGE\r\n\r\n' })
@@ -239,6 +250,7 @@ async function exchange(operation: Target, sent: Sent): Promise<Received> {
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject)
     socket.write(`${head}${body ?? ''}${after}`, 'latin1', () => resolve())
+    if (sent.isEnded) socket.end()
   })
   let text = ''
   for await (const chunk of socket) text += chunk

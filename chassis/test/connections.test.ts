@@ -116,6 +116,38 @@ test('A POST that took effect is answered for its effect, though garbage follows
   assert.equal(posted(), 1)
 })
 
+for (const path of ['/slow', '/later', '/streamed', '/things/1'])
+  test(`A client that closes its side after its requests gets the responses of ${path}, and then the connection closes`, async (t) => {
+    const { port } = await startApp(t)
+    const post = `${head('POST /things', declared(2))}{}`
+    for (const requests of [1, 3]) {
+      const { text, error } = await exchange(port, `${post}${head(`GET ${path}`).repeat(requests)}`, {
+        isEnded: true,
+      })
+      assert.deepEqual(
+        parse(text).map(({ status }) => status),
+        [201, ...Array(requests).fill(200)],
+      )
+      assert.equal(error, undefined)
+    }
+  })
+
+for (const bytes of [
+  'GET /thi',
+  'GET /slow HTTP/1.1\r\nhost: x\r\n',
+  `${head('POST /things', declared(9))}{`,
+  `${head('POST /things', chunked)}1\r\n`,
+])
+  test(`A client that closes its side within a request gets 400: ${JSON.stringify(bytes.slice(-9))}`, async (t) => {
+    const { port, posted } = await startApp(t)
+    const { text } = await exchange(port, `${head('GET /slow')}${bytes}`, { isEnded: true })
+    assert.deepEqual(
+      parse(text).map(({ status }) => status),
+      [200, 400],
+    )
+    assert.equal(posted(), 0)
+  })
+
 test('A second request that comes too slowly does not touch the response under way', async (t) => {
   const { port } = await startApp(t, { timeouts: { requestMs: 200, checkIntervalMs: 50 } })
   const { text } = await exchange(port, `${head('GET /later')}GET /thi`)
@@ -366,10 +398,11 @@ function assertProblem(response: Parsed | undefined): asserts response {
   assert.equal(problem.error, problem.detail)
 }
 
-/** Sends bytes, and reads until the server closes, or until the first response. */
-async function exchange(port: number, bytes: string, { untilResponse = false } = {}) {
+/** Sends bytes, all that there will be if `isEnded`, and reads until the server closes, or until the first response. */
+async function exchange(port: number, bytes: string, { untilResponse = false, isEnded = false } = {}) {
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   socket.write(bytes, 'latin1')
+  if (isEnded) socket.end()
   return read(socket, untilResponse)
 }
 

@@ -70,6 +70,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     describe: documentation.describe,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
+  // A client may close its side after its request, and read on (RFC 9112, 9.6).
+  Object.assign(app.server, { httpAllowHalfOpen: true })
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
   acceptJsonOnly(app, options.parseJson)

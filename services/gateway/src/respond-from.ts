@@ -56,6 +56,7 @@ export function respondFrom(
   response.on('close', () => {
     deadlines.end(deadline)
     streams.delete(endStream)
+    request.raw.socket.off('end', endStreamSoon)
     exchange.abort()
   })
 
@@ -69,7 +70,16 @@ export function respondFrom(
     }
     deadlines.end(deadline)
     streams.add(endStream)
+    const { socket } = request.raw
+    if (socket.readableEnded) endStreamSoon()
+    else socket.once('end', endStreamSoon)
     return true
+  }
+
+  /** A client that closes its side may be gone, which a stream without an end would not find out: it gets what there is. */
+  function endStreamSoon(): void {
+    const timer = setTimeout(endStream, lastOfStreamMs)
+    response.once('close', () => clearTimeout(timer))
   }
 
   function endStream(): void {
@@ -77,6 +87,9 @@ export function respondFrom(
     response.end()
   }
 }
+
+/** How long events are still sent to a client that has closed its side. */
+const lastOfStreamMs = 1_000
 
 /** Whether a response goes on until one side ends it, with heartbeats in between (HTML Standard, 9.2). */
 function isEventStream({ headers }: ResponseHead): boolean {

@@ -202,6 +202,49 @@ test('Server-sent events pass at once, beyond the timeout and the deadline of ot
   again.destroy()
 })
 
+test('A client that closes its side of the connection gets the events of about a second, and holds no stream', async (t) => {
+  const events = await startEvents(t)
+  const { port } = await startGateway(t, { GUID_URL: events.url, GATEWAY_STREAMS_MAX: 1 })
+  for (const pauseMs of [0, 100]) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.write('GET /guids/events HTTP/1.1\r\nHost: a\r\n\r\n')
+    await setTimeout(pauseMs)
+    socket.end()
+    const text = String(Buffer.concat(await socket.toArray()))
+    assert.match(text, /^HTTP\/1\.1 200 .*data: first.*\r\n0\r\n\r\n$/s)
+    while (events.open.size > 0) await setTimeout(1)
+  }
+})
+
+test('A client that closes its side after its request gets its response, however late or long', async (t) => {
+  const long = 'x'.repeat(2_000_000)
+  const GUID_URL = await startUpstream(t, (incoming, response) => {
+    incoming.resume().once('end', () => void setTimeout(100).then(() => response.end(long)))
+  })
+  const { port } = await startGateway(t, { GUID_URL })
+  for (const body of ['', 'y', 'y'.repeat(1_000_000)]) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.end(`POST /guid HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+    const text = String(Buffer.concat(await socket.toArray()))
+    assert.match(text, /^HTTP\/1\.1 200 /)
+    assert.equal(text.match(/x{1000}/g)?.length, 2_000)
+  }
+})
+
+test('A client that has gone without a word holds its place until the response, and no longer', async (t) => {
+  const waiting: ServerResponse[] = []
+  const GUID_URL = await startUpstream(t, (incoming, response) => {
+    if (incoming.url === '/guid/slow') waiting.push(response)
+    else response.end('ok')
+  })
+  const { url, port } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 1 })
+  connect(port, '127.0.0.1').end('GET /guid/slow HTTP/1.1\r\nHost: a\r\n\r\n').destroySoon()
+  while (waiting.length === 0) await setTimeout(1)
+  assert.equal((await ask(`${url}/guid`)).status, 503)
+  waiting[0]?.end('x')
+  while ((await ask(`${url}/guid`)).status !== 200) await setTimeout(1)
+})
+
 test('A stream of events that is silent for too long is ended', async (t) => {
   const events = await startEvents(t)
   const { url } = await startGateway(t, { GUID_URL: events.url, GATEWAY_STREAM_IDLE_MS: 100 })

@@ -301,7 +301,7 @@ test('A client that aborts, or does not send its body, is no fault of the servic
   leaving.end()
   await arrived.promise
   const closed = Promise.all(responses.map((response) => once(response, 'close')))
-  leaving.destroy()
+  leaving.socket?.resetAndDestroy()
   await closed
   const socket = connect(port, '127.0.0.1')
   socket.write('POST /guid/slow HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nhalf')

@@ -40,9 +40,14 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
   async function send(reply: Reply, after: number, client: string): Promise<void> {
     checkPlace(client)
     const ending = new AbortController()
+    const end = () => ending.abort()
     open.set(ending, client)
     const response = reply.raw
-    response.once('close', () => ending.abort())
+    const { socket } = response.req
+    response.once('close', end)
+    // A client that closes its side may be gone, which a stream without an end would not find out: it gets what there is.
+    if (socket.readableEnded) end()
+    else socket.once('end', end)
     try {
       const first = await readAfter(after)
       reply.hijack()
@@ -50,6 +55,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
       await sendAll(response, { first, after, signal: ending.signal }).catch(() => {})
       response.end()
     } finally {
+      socket.off('end', end)
       open.delete(ending)
     }
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { until } from '@quintet/chassis/testing'
@@ -155,6 +156,16 @@ test('JSON is preferred where a client takes both, and a type that is neither is
     assert.equal((await get('/guid-events', { accept })).json().length, 1, accept)
   assert.equal((await get('/guid-events', { accept: 'text/html' })).statusCode, 406)
   assert.equal((await get('/guids', { accept: 'text/event-stream' })).statusCode, 406)
+})
+
+test('A client that closes its side of the connection gets the events that there are, and holds no stream', async (t) => {
+  const { url } = await withEvents(t, 3)
+  for (let count = 0; count < 20; count += 1) {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', allowHalfOpen: true })
+    socket.end('GET /guid-events HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\n\r\n')
+    const text = String(Buffer.concat(await socket.toArray()))
+    assert.match(text, /^HTTP\/1\.1 200 .*data: .*"u1".*data: .*"u3"/s)
+  }
 })
 
 test('HEAD with Accept: text/event-stream ends at once', async (t) => {
