@@ -73,6 +73,16 @@ test('What a route supports decides the header fields and the statuses of its de
   assert.deepEqual(Object.keys(paths['/things'].get.responses[200].headers), ['X-Request-Id', 'Link'])
 })
 
+test('The document is the same bytes for every request, with an entity tag that spares the next one', async (t) => {
+  const { app } = await world(t, { openapi: async (own) => own })
+  const [first, second] = [await app.inject('/openapi.json'), await app.inject('/openapi.json')]
+  const { etag } = first.headers
+  assert.match(String(etag), /^"[\w-]{22}"$/)
+  assert.deepEqual([second.headers.etag, second.body], [etag, first.body])
+  const unchanged = await app.inject({ url: '/openapi.json', headers: { 'if-none-match': String(etag) } })
+  assert.deepEqual([unchanged.statusCode, unchanged.body, unchanged.headers.etag], [304, '', etag])
+})
+
 test('Files of the documentation are conditional, and one that is missing is 404', async (t) => {
   const { app } = await world(t)
   const url = '/docs/static/swagger-ui.css'

@@ -24,6 +24,19 @@ test('Only the owner can read what the services write, whatever the umask, and w
   assert.deepEqual(modesBelow(DATA_DIR), privateModes)
 })
 
+test('The gateway alone restricts a data folder that exists, and the files in it', { skip }, async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const words = ['services/gateway/src/main.ts']
+  const first = run(t, words, { DATA_DIR })
+  await first.address('gateway')
+  await first.kill('SIGKILL')
+  for (const path of [DATA_DIR, ...globSync('**/*', { cwd: DATA_DIR }).map((name) => join(DATA_DIR, name))])
+    chmodSync(path, statSync(path).isDirectory() ? 0o777 : 0o666)
+  await run(t, words, { DATA_DIR }).address('gateway')
+  assert.deepEqual(modesOf(DATA_DIR), ['0700'])
+  assert.deepEqual(modesOf(join(DATA_DIR, 'queue.db')), ['0600'])
+})
+
 const privateModes = ['0600', '0700']
 
 /** Writes to every database and to the queue. */

@@ -1,7 +1,9 @@
-import type { FastifyInstance, FastifyReply, RouteOptions } from 'fastify'
+import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { AppError } from '../errors/index.ts'
 import type { App, AppOptions } from './app-options.ts'
+import { documentationFiles } from './documentation-files.ts'
+import { createJsonKeeper, keptContent, noSniffing, sendKept } from './kept-content.ts'
 import { qualityOf } from './negotiation.ts'
 import { jsonType } from './representation.ts'
 import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './documentation-page.ts'
@@ -23,9 +25,12 @@ export function createDocumentationRoutes(options: AppOptions): {
   let opening: Promise<FastifyInstance> | undefined
 
   function documentation(): Promise<FastifyInstance> {
-    opening ??= import('./documentation.ts').then(({ createDocumentation }) =>
-      createDocumentation(routes, options),
-    )
+    opening ??= import('./documentation.ts')
+      .then(({ createDocumentation }) => createDocumentation(routes, options))
+      .catch((error: unknown) => {
+        opening = undefined
+        throw error
+      })
     return opening
   }
 
@@ -36,18 +41,16 @@ export function createDocumentationRoutes(options: AppOptions): {
       if (route.method !== 'HEAD' && route.schema?.hide !== true) routes.push(route)
     })
     addHome(app, options)
-    app.get('/openapi.json', hidden, async () => {
+    const keep = createJsonKeeper(jsonType)
+    app.get('/openapi.json', hidden, async (_, reply) => {
       const own = await describe()
-      return options.openapi === undefined ? own : options.openapi(own)
+      return sendKept(reply, keep(options.openapi === undefined ? own : await options.openapi(own)))
     })
     addPage(app, options)
-    app.get('/docs/static/*', hidden, async ({ url }, reply) => {
-      // Conditions are applied to the response, as to any other. Ranges and dates are not supported.
-      const file = await (await documentation()).inject(url)
-      if (file.statusCode >= 400) throw new AppError('not_found', `There is nothing at GET ${url}.`)
-      const { connection: _, 'accept-ranges': __, 'last-modified': ___, ...headers } = file.headers
-      reply.code(file.statusCode).headers(headers)
-      return file.rawPayload
+    app.get('/docs/static/:name', hidden, async ({ url, params }, reply) => {
+      const file = (await documentationFiles()).get(String(Object(params).name))
+      if (file === undefined) throw new AppError('not_found', `There is nothing at GET ${url}.`)
+      return sendKept(reply, file)
     })
   }
 
@@ -98,17 +101,13 @@ function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
       host: request.hostname,
       related: relatedPages,
     })
-    return sendFile(reply, htmlType, page)
+    return reply
+      .type(htmlType)
+      .headers({ 'content-security-policy': contentSecurityPolicy, ...noSniffing })
+      .send(page)
   })
-  app.get('/docs/page.js', hidden, async (_, reply) =>
-    sendFile(reply, 'text/javascript; charset=utf-8', pageScript),
-  )
-  app.get('/docs/page.css', hidden, async (_, reply) => sendFile(reply, 'text/css; charset=utf-8', pageStyle))
-}
-
-function sendFile(reply: FastifyReply, type: string, text: string): FastifyReply {
-  return reply
-    .type(type)
-    .headers({ 'content-security-policy': contentSecurityPolicy, 'x-content-type-options': 'nosniff' })
-    .send(text)
+  const script = keptContent('text/javascript; charset=utf-8', Buffer.from(pageScript))
+  app.get('/docs/page.js', hidden, async (_, reply) => sendKept(reply, script))
+  const style = keptContent('text/css; charset=utf-8', Buffer.from(pageStyle))
+  app.get('/docs/page.css', hidden, async (_, reply) => sendKept(reply, style))
 }

@@ -1,5 +1,4 @@
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import { fastify } from 'fastify'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
 import type { AppOptions } from './app-options.ts'
@@ -8,10 +7,7 @@ import { completeDocument } from './complete-document.ts'
 import { nameSchemas } from './named-schemas.ts'
 import { ownCompilers } from './validation.ts'
 
-/**
- * An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1, and the files of
- * Swagger UI under `/docs/static/`, so that the page works without access to the internet.
- */
+/** An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1. */
 export async function createDocumentation(
   routes: readonly RouteOptions[],
   {
@@ -36,7 +32,6 @@ export async function createDocumentation(
   })
   for (const { method, url, schema = {}, bodyLimit = bodyBytesMax } of routes)
     app.route({ method, url, schema: withBodyLimit(schema, bodyLimit), handler: unreachable })
-  await app.register(swaggerUi, { routePrefix: '/docs' })
   await app.ready()
   return app
 }

@@ -1,5 +1,6 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { Type } from 'typebox'
+import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import type { App, Dependencies } from './app-options.ts'
@@ -20,6 +21,10 @@ const MetricsText = {
 /** Liveness: the process runs. Readiness: everything that it needs responds. Metrics: Prometheus text. */
 export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Dependencies): void {
   const tags = ['operation']
+  const probeAll = createShared(() =>
+    Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping))),
+  )
+  const metricsText = createShared(metrics.text, { keepFactor: 20 })
   app.get(
     '/health/live',
     {
@@ -46,7 +51,7 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
       },
     },
     async () => {
-      const states = await Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping)))
+      const states = await probeAll()
       const faults = states.filter(([, fault]) => fault !== undefined)
       if (faults.length > 0)
         throw new AppError('dependency_down', `Not responding: ${faults.map(([name]) => name).join(', ')}.`, {
@@ -71,7 +76,7 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
     },
     async (_request, reply) => {
       reply.type(metrics.registry.contentType)
-      return metrics.text()
+      return metricsText()
     },
   )
 }

@@ -9,51 +9,67 @@ const cacheTtlMs = 5_000
 
 type JsonObject = { [name: string]: unknown }
 
+type Part = { readonly service: Service; readonly document: JsonObject | undefined }
+
 /**
  * One OpenAPI document of the whole system: the gateway's own, with the documents of the services under their public paths.
- * Services whose document could not be fetched are named in the description.
+ * Services whose document could not be fetched are named in the description. While no document changes, it is the same object.
  */
 export function createApiDocument(
   destinations: readonly Destination[],
   clock: Clock,
 ): (own: object) => Promise<object> {
-  let merged: Promise<object> | undefined
-  let mergedAtMs = 0
+  const sources = destinations.map((service) => ({
+    service,
+    fetchDocument: documentSource(service.upstream.url),
+  }))
+  let parts: readonly Part[] = []
+  let merged: object | undefined
+  let latest: Promise<object> | undefined
+  let fetchedAtMs = 0
 
   async function fetchAndMerge(own: object): Promise<object> {
-    const fetched = destinations.map(async (service) => ({
-      service,
-      document: await fetchDocument(service.upstream.url),
-    }))
-    return mergeDocuments(own, await Promise.all(fetched))
+    const fetched = await Promise.all(
+      sources.map(async ({ service, fetchDocument }) => ({ service, document: await fetchDocument() })),
+    )
+    if (merged !== undefined && fetched.every(({ document }, i) => document === parts[i]?.document))
+      return merged
+    parts = fetched
+    merged = mergeDocuments(own, parts)
+    return merged
   }
 
   return (own) => {
-    if (merged === undefined || clock.now() - mergedAtMs >= cacheTtlMs) {
-      mergedAtMs = clock.now()
-      merged = fetchAndMerge(own)
+    if (latest === undefined || clock.now() - fetchedAtMs >= cacheTtlMs) {
+      fetchedAtMs = clock.now()
+      latest = fetchAndMerge(own)
     }
-    return merged
+    return latest
   }
 }
 
-async function fetchDocument(url: URL): Promise<JsonObject | undefined> {
-  try {
-    const response = await fetch(new URL('/openapi.json', url), {
-      signal: AbortSignal.timeout(fetchTimeoutMs),
-    })
-    const document: unknown = await response.json()
-    return response.ok && isObject(document) ? document : undefined
-  } catch {
-    return undefined
+/** Fetches the document of a service, undefined if that fails; one that has not changed is the same object as before. */
+function documentSource(service: URL): () => Promise<JsonObject | undefined> {
+  const url = new URL('/openapi.json', service)
+  let last: { readonly etag: string; readonly document: JsonObject } | undefined
+  return async () => {
+    try {
+      const headers: Record<string, string> = last === undefined ? {} : { 'if-none-match': last.etag }
+      const response = await fetch(url, { headers, signal: AbortSignal.timeout(fetchTimeoutMs) })
+      if (response.status === 304) return last?.document
+      const document: unknown = await response.json()
+      if (!response.ok || !isObject(document)) return undefined
+      const etag = response.headers.get('etag')
+      last = etag === null ? undefined : { etag, document }
+      return document
+    } catch {
+      return undefined
+    }
   }
 }
 
 /** Adds each service's document to the gateway's own. */
-export function mergeDocuments(
-  own: object,
-  parts: readonly { readonly service: Service; readonly document: JsonObject | undefined }[],
-): object {
+export function mergeDocuments(own: object, parts: readonly Part[]): object {
   const merged: JsonObject = structuredClone({ ...own })
   Object.assign(memberOf(memberOf(merged, 'components'), 'responses'), sharedResponses)
   const unavailable: string[] = []

@@ -2,7 +2,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
-import { readSharedKey } from '@quintet/chassis/files'
+import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
 import { storesPublicationKeys } from '@quintet/chassis/queue'
 import { parseExactJson } from '@quintet/chassis/json'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
@@ -40,6 +40,7 @@ export async function createGatewayApp(
   const { clock = systemClock, topology = wholeTopology, resolve, checkResponses = false } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
+  restrictFolder(config.DATA_DIR)
   const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
   const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
   const app = await createApp({

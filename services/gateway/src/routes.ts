@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http'
+import { createShared } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
 import { bodyTooLarge, clientNetworkOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
@@ -81,5 +82,9 @@ export function healthRoute(
     description: 'The status is 200 in any case; `degraded` says that at least one service is down.',
     response: { 200: Health },
   }
-  app.get('/health', { schema }, () => checkHealth(destinations, queue))
+  app.get(
+    '/health',
+    { schema },
+    createShared(() => checkHealth(destinations, queue)),
+  )
 }

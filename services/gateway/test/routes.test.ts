@@ -126,6 +126,26 @@ test('GET /openapi.json describes the gateway and its services, fetched once in 
   assert.match((await ask(`${url}/docs`)).body.toString(), /swagger-ui/)
 })
 
+test('A document that has not changed is neither fetched nor made again', async (t) => {
+  const clock = createManualClock(1_000_000)
+  const statuses: number[] = []
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.statusCode = request.headers['if-none-match'] === '"1"' ? 304 : 200
+    statuses.push(response.statusCode)
+    response.setHeader('etag', '"1"')
+    response.end(response.statusCode === 200 ? '{"paths":{"/guid":{"get":{"responses":{}}}}}' : undefined)
+  })
+  const { url } = await startGateway(t, { GUID_URL }, { clock, topology: onlyGuid })
+  const first = await ask(`${url}/openapi.json`)
+  clock.advance(5_000)
+  const second = await ask(`${url}/openapi.json`)
+  assert.deepEqual(statuses, [200, 304])
+  assert.deepEqual(second.body, first.body)
+  assert.ok(Object(second.json().paths)['/guid'])
+  const headers = { 'if-none-match': String(first.headers.etag) }
+  assert.equal((await ask(`${url}/openapi.json`, { headers })).status, 304)
+})
+
 test('GET /openapi.json names the services that are down', async (t) => {
   const { url } = await startGateway(t, { GUID_URL: await absentUpstream() }, { topology: onlyGuid })
   const answer = await ask(`${url}/openapi.json`)

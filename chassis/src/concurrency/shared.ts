@@ -1,0 +1,29 @@
+/**
+ * Lets calls share the result of work: those that come while it is being done and, if it took `t` milliseconds, those of the next
+ * `keepFactor * t`, up to a second. So the work takes a bounded share of the time of the process, however often it is called for. A failure is shared, but not kept.
+ */
+export function createShared<R>(work: () => Promise<R>, { keepFactor = 0 } = {}): () => Promise<R> {
+  let current: Promise<R> | undefined
+  let freshUntilMs = Number.POSITIVE_INFINITY
+
+  async function begin(): Promise<R> {
+    const startedAtMs = performance.now()
+    freshUntilMs = Number.POSITIVE_INFINITY
+    try {
+      const result = await work()
+      const now = performance.now()
+      freshUntilMs = now + Math.min(keepMsMax, keepFactor * (now - startedAtMs))
+      return result
+    } catch (error) {
+      freshUntilMs = Number.NEGATIVE_INFINITY
+      throw error
+    }
+  }
+
+  return () => {
+    if (current === undefined || performance.now() >= freshUntilMs) current = begin()
+    return current
+  }
+}
+
+const keepMsMax = 1_000
