@@ -1,12 +1,12 @@
-import { readSettings } from '@quintet/chassis/config'
 import { rewrapPrivateKeys } from '../topology.ts'
+import { settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 /** `quintet certificates rewrap`: moves all private keys to the current key-encryption key. */
 export async function certificates([action, ...rest]: readonly string[]): Promise<void> {
   if (action !== 'rewrap' || rest.length > 0)
     throw new UsageError('Certificates have one command: quintet certificates rewrap')
-  const { keyId, moved, broken } = await rewrapPrivateKeys(readSettings(process.env))
+  const { keyId, moved, broken } = await rewrapPrivateKeys(settingsFor(['certificates']))
   process.stdout.write(`${moved} private keys were moved to the key ${keyId}.\n`)
   for (const { id, reason } of broken) process.stderr.write(`Certificate ${id} stays as it is: ${reason}\n`)
   if (broken.length > 0) process.exitCode = 1

@@ -1,4 +1,3 @@
-import { readSettings } from '@quintet/chassis/config'
 import { diagnose } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { topology } from '@quintet/contracts/topology'
@@ -6,13 +5,12 @@ import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { migrateStorage } from './migrate.ts'
-import { checkSettings, servicesFrom, storageOf } from './services.ts'
+import { servicesFrom, settingsFor, storageOf } from './services.ts'
 
 /** `quintet doctor`: examines each engine once, and fails if a setting breaks a guarantee. */
 export async function doctor(words: readonly string[]): Promise<void> {
   const names = servicesFrom(words)
-  const settings = readSettings(process.env)
-  checkSettings(names, settings)
+  const settings = settingsFor(names)
   const engines = Map.groupBy(
     names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
     ({ url }) => url,

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { loadConfig, readSettings } from '@quintet/chassis/config'
+import { loadConfig } from '@quintet/chassis/config'
 import { openStreamQueue } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
+import { settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const eventsUsage = `  quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
@@ -17,10 +18,7 @@ const pageSize = 1_000
 /** `quintet events`: prints events of GUIDs, from the oldest one or a position on, until it gets a signal. */
 export async function events(words: readonly string[]): Promise<void> {
   const { after, follow } = parse(words)
-  const config: Readonly<Record<string, unknown>> = loadConfig(
-    services.guid.settings,
-    readSettings(process.env),
-  )
+  const config: Readonly<Record<string, unknown>> = loadConfig(services.guid.settings, settingsFor(['guid']))
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
   // The reader has gone, as `head` does.

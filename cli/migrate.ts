@@ -1,4 +1,3 @@
-import { readSettings } from '@quintet/chassis/config'
 import { makeMigration, migrateDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { operatorMessage } from '@quintet/chassis/errors'
@@ -6,7 +5,7 @@ import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
-import { migrationsOf, serviceNamed, servicesFrom, storageOf } from './services.ts'
+import { migrationsOf, serviceNamed, servicesFrom, settingsFor, storageOf } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const migrateUsage = `
@@ -22,8 +21,9 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
     throw new UsageError(`Migrations have these commands:\n${migrateUsage}`)
   if (action === 'down' && words.length !== 1)
     throw new UsageError('Reverting deletes data, so it needs one service: quintet migrate down <service>')
-  const settings = readSettings(process.env)
-  for (const name of servicesFrom(words)) {
+  const names = servicesFrom(words)
+  const settings = settingsFor(names)
+  for (const name of names) {
     const { storage }: ServiceEntry = topology[name]
     const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
     if (database === undefined) continue

@@ -1,10 +1,11 @@
-import { loadConfig, readSettings } from '@quintet/chassis/config'
+import { loadConfig } from '@quintet/chassis/config'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { billingQueue } from '@quintet/contracts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
+import { settingsFor } from './services.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
@@ -18,8 +19,9 @@ export async function queue(words: readonly string[]): Promise<void> {
 }
 
 function queueUrls(): Set<string> {
-  const settings = readSettings(process.env)
-  const urls = serviceNames.flatMap((name) => {
+  const withQueue = serviceNames.filter((name) => 'queue' in topology[name].storage)
+  const settings = settingsFor(withQueue)
+  const urls = withQueue.flatMap((name) => {
     const { storage }: ServiceEntry = topology[name]
     if (storage.queue === undefined) return []
     const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)

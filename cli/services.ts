@@ -1,7 +1,17 @@
-import { ConfigError, describeConfig, faultsOf, loadConfig, unknownSettings } from '@quintet/chassis/config'
+import {
+  ConfigError,
+  describeConfig,
+  envFileFaults,
+  equalPorts,
+  faultsOf,
+  loadConfig,
+  readSettings,
+  unknownSettings,
+} from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
-import { serviceNames, topology } from '@quintet/contracts/topology'
+import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import type { Address } from '@quintet/chassis/http'
 import { services } from '../topology.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -17,16 +27,44 @@ export function serviceNamed(word: string | undefined): ServiceName {
   return name
 }
 
+/** The settings of these services; throws if one is invalid. */
+export function settingsFor(names: readonly ServiceName[]): Settings {
+  const settings = readSettings(process.env)
+  checkSettings(names, settings)
+  return settings
+}
+
 /**
  * Checks the settings of these services before the first one starts, reports all faults together, and warns of
  * unknown names that look like a setting; one that promises protection is a fault.
  */
 export function checkSettings(names: readonly ServiceName[], settings: Settings): void {
-  const faults = new Set(names.flatMap((name) => faultsOf(services[name].settings, settings)))
   const known = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
-  const unknown = unknownSettings(known, settings, settingPrefixes(known))
+  const unknown = unknownSettings(known, settings, settingPrefixes(known), { isForAll: true })
   for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
-  if (faults.size + unknown.protective.length > 0) throw new ConfigError([...faults, ...unknown.protective])
+  const faults = new Set([
+    ...envFileFaults(),
+    ...names.flatMap((name) => faultsOf(services[name].settings, settings)),
+    ...equalPorts(portsOf(names, settings)),
+    ...unknown.protective,
+  ])
+  if (faults.size > 0) throw new ConfigError([...faults])
+}
+
+/** The valid ports of these services, by setting. */
+function portsOf(names: readonly ServiceName[], settings: Settings): Record<string, number> {
+  const ports = names.flatMap((name) =>
+    describeConfig(services[name].settings, settings).filter(
+      (setting) => setting.name === portSetting(name) && setting.isValid,
+    ),
+  )
+  return Object.fromEntries(ports.map(({ name, value }) => [name, Number(value)]))
+}
+
+/** Where the service listens. */
+export function addressOf(name: ServiceName, settings: Settings): Address & { service: ServiceName } {
+  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+  return { service: name, host: String(config.HOST), port: Number(config[portSetting(name)]) }
 }
 
 /** A setting with the URL of a service's storage, and the URL without its password. */

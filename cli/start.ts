@@ -1,19 +1,18 @@
-import { loadConfig, readSettings } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen } from '@quintet/chassis/http'
+import { closeOnSignal, listen, requireFreeAddresses } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
-import { portSetting, serviceNames, urlSetting } from '@quintet/contracts/topology'
+import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { checkSettings, servicesFrom, storageOf } from './services.ts'
+import { addressOf, servicesFrom, settingsFor, storageOf } from './services.ts'
 
 /** `quintet start`: runs services in this process, and prints a line for each once all are ready. */
 export async function start(words: readonly string[]): Promise<void> {
   const wanted = servicesFrom(words)
   const names = serviceNames.filter((name) => wanted.includes(name))
-  const settings = new Map(readSettings(process.env))
-  checkSettings(names, settings)
+  const settings = new Map(settingsFor(names))
+  await requireFreeAddresses(names.map((name) => addressOf(name, settings)))
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
   // The gateway closes first, so that it forwards no request to a closed service.
@@ -44,11 +43,6 @@ export async function start(words: readonly string[]): Promise<void> {
 function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
   if (result.status === 'rejected') throw result.reason
   return result.value
-}
-
-function addressOf(name: ServiceName, settings: Settings): { host: string; port: number } {
-  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
-  return { host: String(config.HOST), port: Number(config[portSetting(name)]) }
 }
 
 function lineOf(name: ServiceName, address: string, settings: Settings): string {

@@ -284,7 +284,7 @@ test('openCache rejects a memory URL with invalid bounds, and says why', async (
     'memory:?bytes=64MB': /"bytes" must be a whole number/,
     'memory:?size=1': /its parameters are "entries" and "bytes", not "size"$/,
     'memory:entries=5':
-      /^Error: The cache URL "memory:entries=5" is wrong: only a query may follow "memory:"$/,
+      /^ConfigError: CACHE_URL is "memory:entries=5", but only a query may follow "memory:"$/,
   }
   for (const [url, reason] of Object.entries(refusals)) {
     await t.assert.rejects(openCache(url, { clock: createManualClock(0) }), reason)

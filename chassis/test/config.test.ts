@@ -205,6 +205,47 @@ test('the scheme of a URL is compared literally', () => {
   assert.equal(faultsOf(schema, made({ GUID_URL: 'mongodbbsrv://host' })).length, 1)
 })
 
+test('a URL of an engine has what its scheme needs: a file, or hosts and ports', () => {
+  const schemes = ['sqlite:', 'memory:', 'postgres:', 'amqp:', 'kafka:', 'mongodb:', 'dynamodb:', 'redis:']
+  const schema = Type.Object({ A_URL: embeddableUrl({ default: 'memory:', schemes, description }) })
+  const wrong = [
+    'sqlite:',
+    'sqlite://',
+    'sqlite:data/',
+    'postgres:',
+    'postgres://',
+    'redis:',
+    'redis:localhost',
+    'amqp://',
+    'amqp://host:port',
+    'amqp://host:123456',
+    'amqp://user:pass#word@host',
+    'postgres://user:pass/word@host/db',
+    'postgres://user:100%@host/db',
+    'kafka://one:9092,:9092',
+  ]
+  for (const A_URL of wrong) {
+    const [fault, ...others] = faultsOf(schema, made({ A_URL }))
+    assert.match(String(fault), /^A_URL must be a whole URL, such as .*, but is "/, A_URL)
+    assert.equal(others.length, 0)
+  }
+  const right = [
+    'sqlite::memory:',
+    'sqlite:/data/guid.db',
+    'sqlite:///data/guid.db',
+    'memory:?entries=5',
+    'postgres://user:p%40ss@[::1]:5432/db?sslmode=verify-full',
+    'postgres:///db?host=/var/run/postgresql',
+    'postgres://%2Fvar%2Frun/db',
+    'amqp://host',
+    'kafka://user:password@one:9092,two/prefix?tls=true',
+    'mongodb://one,two:27017/guid_db?replicaSet=rs0',
+    'dynamodb:///table?region=x',
+    'redis://:secret@host:6379/0',
+  ]
+  for (const A_URL of right) assert.deepEqual(loadConfig(schema, made({ A_URL })), { A_URL })
+})
+
 test('all faults are in one error, a line each, in the order of the schema', () => {
   const schema = Type.Object({ ...commonSettings, GUID_PORT: port(8888, description), GUID_URL: databaseUrl })
   const settings: Settings = new Map([
@@ -336,10 +377,10 @@ test('a description names value and source of each setting, valid or not', () =>
     ['GUID_MAX', { value: '5', source: '.env' }],
   ])
   assert.deepEqual(describeConfig(schema, settings), [
-    { name: 'DATA_DIR', value: 'data', source: 'default', description: 'The place.' },
-    { name: 'GUID_URL', value: 'sqlite:data/guid.db', source: 'default', description },
-    { name: 'GUID_PORT', value: 'abc', source: 'environment', description: 'The port.' },
-    { name: 'GUID_MAX', value: '5', source: '.env', description: 'The most.' },
+    { name: 'DATA_DIR', value: 'data', isValid: true, source: 'default', description: 'The place.' },
+    { name: 'GUID_URL', value: 'sqlite:data/guid.db', isValid: true, source: 'default', description },
+    { name: 'GUID_PORT', value: 'abc', isValid: false, source: 'environment', description: 'The port.' },
+    { name: 'GUID_MAX', value: '5', isValid: true, source: '.env', description: 'The most.' },
   ])
 })
 
@@ -452,6 +493,36 @@ test('a name that resembles no setting is reported without a suggestion', () => 
     assert.deepEqual(unknownSettings(known, made({ GUID_SWEEP: '1' }), ['GUID']).others, [
       'GUID_SWEEP is not a setting.',
     ])
+})
+
+test('a name that shares words with a setting is no typo of it', () => {
+  const known = ['BILLING_PORT', 'GUID_PORT', 'GUID_DATABASE_URL', 'GUID_BACKLOG_MAX', 'QUEUE_URL']
+  const names = ['BILLING_ACCOUNT', 'GUID_SECRET', 'QUEUE_SIZE', 'BILLING_ACCOUNT_ID']
+  const settings = made(Object.fromEntries(names.map((name) => [name, 'x'])))
+  assert.deepEqual(
+    unknownSettings(known, settings, ['BILLING', 'GUID', 'QUEUE']).others,
+    names.map((name) => `${name} is not a setting.`),
+  )
+})
+
+test('a setting that all services share is suggested for one with the name of a service, and case is no difference', () => {
+  const known = [...Object.keys(commonSettings), 'CACHE_URL', 'GUID_PORT']
+  const settings = made({ GUID_HOST: 'x', GUID_CACHE_URL: 'x', guid_port: '1', Log_Level: 'x' })
+  assert.deepEqual(unknownSettings(known, settings, ['GUID']).others, [
+    'GUID_HOST is not a setting; did you mean HOST?',
+    'GUID_CACHE_URL is not a setting; did you mean CACHE_URL?',
+    'guid_port is not a setting; did you mean GUID_PORT?',
+    'Log_Level is not a setting; did you mean LOG_LEVEL?',
+  ])
+})
+
+test('in a .env file for all services every unknown name is reported', () => {
+  const settings = made({ PORT: '1', GUID_PORT: '1' }, '.env')
+  assert.deepEqual(unknownSettings(['GUID_PORT'], settings, [], { isForAll: true }).others, [
+    'PORT is not a setting.',
+  ])
+  assert.deepEqual(unknownSettings(['GUID_PORT'], settings, []).others, [])
+  assert.deepEqual(unknownSettings([], made({ PORT: '1' }), [], { isForAll: true }).others, [])
 })
 
 test('names that are known, or resemble none and have none of the prefixes, are not reported', () => {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
 import type { Guid, QuintetClient } from '@quintet/clients/typescript'
-import { serviceNames } from '@quintet/contracts/topology'
+import { portSetting, serviceNames } from '@quintet/contracts/topology'
 import { call, dataFolder, run } from './processes.ts'
 
 test('quintet start brings up all services, one line each, and they work together through the gateway', async (t) => {
@@ -72,16 +74,87 @@ for (const words of [['quintet.ts', 'start'], ['services/guid/src/main.ts']])
     assert.doesNotMatch(quintet.output(), /at .*\.ts:\d+/)
   })
 
-test('A port in use ends the start with a message, and releases the database', async (t) => {
+test('A port in use ends the start with a message, before the database is opened', async (t) => {
   const DATA_DIR = dataFolder(t)
   const GUID_PORT = new URL(await run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR }).address('guid')).port
   for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']]) {
-    const second = run(t, words, { DATA_DIR, GUID_PORT })
+    const other = join(DATA_DIR, 'of-the-second')
+    const second = run(t, words, { DATA_DIR: other, GUID_PORT })
     await assert.rejects(second.address('guid'))
     assert.equal(second.child.exitCode, 1)
-    assert.equal(second.output(), `Cannot listen on 127.0.0.1, port ${GUID_PORT}: another program does.\n`)
+    assert.equal(second.output(), portInUse('guid', GUID_PORT))
+    assert.ok(!existsSync(other))
   }
 })
+
+test('All ports in use are named at once, and no service starts', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const names = ['guid', 'billing', 'gateway'] as const
+  const first = run(t, ['quintet.ts', 'start', ...names], { DATA_DIR })
+  const ports: Record<string, string> = {}
+  for (const name of names) ports[portSetting(name)] = new URL(await first.address(name)).port
+  const other = join(DATA_DIR, 'of-the-second')
+  const second = run(t, ['quintet.ts', 'start'], { ...ports, DATA_DIR: other })
+  await assert.rejects(second.address('guid'))
+  const expected = names.map((name) => portInUse(name, ports[portSetting(name)] ?? ''))
+  assert.equal(second.output(), expected.join(''))
+  assert.ok(!existsSync(other))
+})
+
+test('Equal ports of several services are found before any starts, together with every other invalid setting', async (t) => {
+  const DATA_DIR = join(dataFolder(t), 'data')
+  const quintet = run(t, ['quintet.ts', 'start'], {
+    DATA_DIR,
+    GUID_PORT: '8181',
+    BILLING_PORT: '8181',
+    LOG_LEVEL: 'loud',
+    CERTIFICATES_NOTIFY_URL: 'http://127.0.0.1/',
+    CERTIFICATES_KEY_FILE: '/nowhere/key',
+  })
+  await assert.rejects(quintet.address('guid'))
+  assert.equal(quintet.child.exitCode, 1)
+  assert.deepEqual(quintet.output().trimEnd().split('\n').sort(), [
+    'CERTIFICATES_KEY_FILE, /nowhere/key, cannot be read (ENOENT).',
+    'CERTIFICATES_NOTIFY_SECRET must be set if CERTIFICATES_NOTIFY_URL is.',
+    'GUID_PORT and BILLING_PORT are both 8181: set a port for each service that no other has.',
+    'LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent, but is "loud" (from the environment).',
+  ])
+  assert.ok(!existsSync(DATA_DIR))
+})
+
+test('A gateway alone refuses equal ports of the services that it forwards to, unless they have other addresses', async (t) => {
+  const ports = { GUID_PORT: '8181', BILLING_PORT: '8181' }
+  const refused = run(t, ['services/gateway/src/main.ts'], { DATA_DIR: dataFolder(t), ...ports })
+  await assert.rejects(refused.address('gateway'))
+  assert.match(refused.output(), /^GUID_PORT and BILLING_PORT are both 8181: /)
+  const settings = { DATA_DIR: dataFolder(t), ...ports, GUID_URL: 'http://guid.example:8181' }
+  assert.ok(await run(t, ['services/gateway/src/main.ts'], settings).address('gateway'))
+})
+
+test('The variables that Kubernetes sets for a service called guid are not taken for settings', async (t) => {
+  const settings = {
+    DATA_DIR: dataFolder(t),
+    BILLING_PORT: 'tcp://10.0.0.2:8081',
+    GUID_SERVICE_HOST: '10.0.0.1',
+    GUID_SERVICE_PORT: '8888',
+    GUID_SERVICE_PORT_HTTP: '8888',
+    GUID_PORT_8888_TCP: 'tcp://10.0.0.1:8888',
+    GUID_PORT_8888_TCP_PROTO: 'tcp',
+    GUID_PORT_8888_TCP_PORT: '8888',
+    GUID_PORT_8888_TCP_ADDR: '10.0.0.1',
+  }
+  for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']]) {
+    const quintet = run(t, words, settings)
+    await quintet.address('guid')
+    assert.doesNotMatch(quintet.output(), /setting/)
+    await quintet.kill('SIGTERM')
+  }
+})
+
+function portInUse(service: string, port: string): string {
+  const setting = `${service.toUpperCase()}_PORT`
+  return `${service} cannot listen on 127.0.0.1, port ${port}: another program does. Stop that program, or set ${setting} to another port.\n`
+}
 
 for (const [words, setting, sentence] of [
   [

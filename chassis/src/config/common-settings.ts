@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
+import { embeddableUrl } from './engine-url.ts'
 import { trustedProxies } from './trusted-proxies.ts'
-import type { TInteger, TString } from 'typebox'
+import type { TInteger } from 'typebox'
 
 /** The TCP port that a service listens on; 0 means any free one. */
 export function port(defaultPort: number, description: string): TInteger {
@@ -18,17 +19,6 @@ export function count(defaultCount: number, bounds: Bounds): TInteger {
 export function milliseconds(defaultMs: number, bounds: Bounds): TInteger {
   const expected = `a number of milliseconds from ${bounds.minimum} to ${bounds.maximum}`
   return Type.Integer({ ...bounds, default: defaultMs, expected })
-}
-
-/** The URL of an engine: the scheme, given with its colon, selects the adapter, which validates the rest. */
-export function embeddableUrl(options: {
-  default: string
-  schemes: readonly string[]
-  description: string
-}): TString {
-  const { schemes, ...annotations } = options
-  const pattern = `^(?:${schemes.map(RegExp.escape).join('|')})`
-  return Type.String({ ...annotations, pattern, expected: `a URL that starts with ${schemes.join(' or ')}` })
 }
 
 /** The cache in front of the databases; each service has entries of its own. */
@@ -65,7 +55,7 @@ const logLevel = Type.Union(
 
 const rateLimit = Type.Union([Type.Literal('off')], {
   default: 'off',
-  description: 'Rate limiting, which is off: no client is limited.',
+  description: 'Rate limiting. There is none yet, so off is the only value.',
 })
 
 /** The settings of every service, to be spread into its schema. */

@@ -1,18 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { parseEnv } from 'node:util'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
+import { faultsByRule } from './rules.ts'
 import type { Settings } from './settings.ts'
 
+export { envFileFaults, readSettings } from './env-file.ts'
+export { embeddableUrl } from './engine-url.ts'
+export { equalPorts, withRule } from './rules.ts'
 export * from './common-settings.ts'
 export { parseTrustedProxies, trustedProxies } from './trusted-proxies.ts'
 export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
 
 /** A setting as it may be shown to anybody. */
-export type SettingDescription = { name: string; value: string; source: Source; description: string }
+export type SettingDescription = {
+  name: string
+  value: string
+  /** Whether the value is one that the setting may have, whatever other settings are. */
+  isValid: boolean
+  source: Source
+  description: string
+}
 
 /** All faults of the settings: a sentence and a line for each, without secrets. */
 export class ConfigError extends Error {
@@ -33,34 +42,28 @@ export function enterRepository(): void {
   process.chdir(fileURLToPath(new URL('../../../', import.meta.url)))
 }
 
-/** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
-export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
-  const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
-  for (const [name, value] of Object.entries(readEnvFile(envFile)))
-    if (value) settings.set(name, { value, source: '.env' })
-  for (const [name, value] of Object.entries(environment))
-    if (value) settings.set(name, { value, source: 'environment' })
-  return settings
-}
-
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output; `expected` replaces what a fault says it must be.
+ * `secret: true` keeps its value out of all output; `expected` replaces what a fault says it must be, and `expectedForm` where
+ * only the format is wrong and the pattern is kept.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
 export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {
   const found = effectiveSettings(schema, settings)
   const config: unknown = Object.fromEntries(found.map(({ name, value }) => [name, value]))
-  if (Check(schema, config)) return Object.freeze(config)
-  throw new ConfigError(faultsOf(schema, settings))
+  const faults = faultsOf(schema, settings)
+  if (faults.length === 0 && Check(schema, config)) return Object.freeze(config)
+  throw new ConfigError(faults)
 }
 
-/** What is wrong with the settings of the schema: a sentence for each, without secrets. */
+/** What is wrong with the settings of the schema, each by itself and by its rule: a sentence for each, without secrets. */
 export function faultsOf(schema: TObject, settings: Settings): string[] {
-  return effectiveSettings(schema, settings)
-    .filter(({ schema, value }) => !Check(schema, value))
-    .map(fault)
+  const { valid = [], wrong = [] } = Object.groupBy(effectiveSettings(schema, settings), (setting) =>
+    Check(setting.schema, setting.value) ? 'valid' : 'wrong',
+  )
+  const values = Object.fromEntries(valid.map(({ name, value }) => [name, value]))
+  return [...wrong.filter((setting) => !isMadeOf(wrong, setting)).map(fault), ...faultsByRule(schema, values)]
 }
 
 /** Every setting of the schema, valid or not, with secrets redacted. */
@@ -68,6 +71,7 @@ export function describeConfig(schema: TObject, settings: Settings): SettingDesc
   return effectiveSettings(schema, settings).map((setting) => ({
     name: setting.name,
     value: redacted(setting),
+    isValid: Check(setting.schema, setting.value),
     source: setting.source,
     description: setting.schema.description ?? '',
   }))
@@ -79,7 +83,13 @@ type Source = keyof typeof origins
 type EffectiveSetting = { name: string; schema: SettingSchema; text: string; value: unknown; source: Source }
 
 type SettingSchema = TSchema & Annotations & IntegerLimits & TextLimits
-type Annotations = { default?: unknown; description?: string; secret?: boolean; expected?: string }
+type Annotations = {
+  default?: unknown
+  description?: string
+  secret?: boolean
+  expected?: string
+  expectedForm?: string
+}
 type IntegerLimits = { minimum?: number; maximum?: number }
 type TextLimits = { minLength?: number; maxLength?: number; pattern?: string | RegExp; format?: string }
 
@@ -115,10 +125,22 @@ function convert(schema: TSchema, text: string): unknown {
   return schema.anyOf.map((member) => convert(member, text)).find((value) => Check(schema, value))
 }
 
+/** Whether the value is a default that refers to one of the wrong settings, whose fault says enough. */
+function isMadeOf(wrong: readonly EffectiveSetting[], { source, schema }: EffectiveSetting): boolean {
+  return source === 'default' && wrong.some(({ name }) => String(schema.default).includes(`{${name}}`))
+}
+
 function fault(setting: EffectiveSetting): string {
   const origin = origins[setting.source]
   const shown = JSON.stringify(redacted(setting))
-  return `${setting.name} must be ${expectation(setting.schema)}, but is ${shown} (${origin}).`
+  return `${setting.name} must be ${expectationOf(setting)}, but is ${shown} (${origin}).`
+}
+
+function expectationOf({ schema, text }: EffectiveSetting): string {
+  const { expectedForm, pattern } = schema
+  if (expectedForm !== undefined && pattern !== undefined && Check(Type.String({ pattern }), text))
+    return expectedForm
+  return expectation(schema)
 }
 
 function expectation(schema: SettingSchema): string {
@@ -156,9 +178,4 @@ function withoutPassword(text: string): string {
   const colon = redacted.indexOf(':', scheme < 0 ? 0 : scheme + 3)
   const at = redacted.lastIndexOf('@')
   return colon >= 0 && at > colon ? `${redacted.slice(0, colon)}:[redacted]${redacted.slice(at)}` : redacted
-}
-
-/** Some editors start a file with a byte order mark, which would become part of the first name. */
-function readEnvFile(path: string): NodeJS.Dict<string> {
-  return existsSync(path) ? parseEnv(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')) : {}
 }

@@ -4,17 +4,20 @@ import type { Settings } from './settings.ts'
  * A sentence for each setting that is not known although it looks like one: its name starts with one of the prefixes and an
  * underscore, or differs from a known name by a letter or two. Such a name would otherwise be ignored in silence.
  * `protective` are those that promise protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without it. Names in
- * `.env` are meant for us, those in the environment may be another program's.
+ * `.env` are meant for us, those in the environment may be another program's. `isForAll` is whether `known` has all settings that
+ * may be in `.env`.
  */
 export function unknownSettings(
   known: readonly string[],
   settings: Settings,
   prefixes: readonly string[],
+  { isForAll = false } = {},
 ): { readonly protective: string[]; readonly others: string[] } {
   const unknown = [...settings.keys()].filter((name) => !known.includes(name))
   const isProtective = (name: string) =>
     promisesProtection(name, settings.get(name)?.source === '.env', prefixes)
   const looksKnown = (name: string) =>
+    (isForAll && settings.get(name)?.source === '.env') ||
     prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
     (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one)))
   const placeOf = (name: string) =>
@@ -45,28 +48,52 @@ function promisesProtection(name: string, isOurs: boolean, prefixes: readonly st
   return (isOurs ? protection : protectionOnly).test(name)
 }
 
-/** Whether a letter or two differ. Most names are excluded by their length, without counting. */
+/** Whether a letter or two differ, whatever their case. Most names are excluded by their length, without counting. */
 function areSimilar(name: string, other: string): boolean {
-  return Math.abs(name.length - other.length) <= 2 && editDistance(name, other) <= 2
+  return Math.abs(name.length - other.length) <= 2 && editDistance(name.toUpperCase(), other) <= 2
 }
 
-/** With more than a third of its letters wrong, it is another name rather than a typo. */
+/**
+ * A setting that was probably meant: one that all services share, without the service before it; one whose name is longer or
+ * shorter by words; or one that differs by typos alone, which are at most a third of the letters after the words in common.
+ */
 function suggestion(name: string, known: readonly string[]): string {
+  const upper = name.toUpperCase()
+  const shared = known.find((one) => upper.endsWith(`_${one}`))
+  const longer = known.filter((one) => one.startsWith(`${upper}_`) || upper.startsWith(`${one}_`))
   const [nearest] = known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
+    .map((candidate) => ({ candidate, ...differenceOf(upper, candidate) }))
+    .filter(({ distance, length }) => distance <= length / 3)
     .sort((one, other) => one.distance - other.distance)
-  return nearest && nearest.distance <= name.length / 3 ? `; did you mean ${nearest.candidate}?` : '.'
+  const meant = shared ?? nearest?.candidate ?? (longer.length === 1 ? longer[0] : undefined)
+  return meant === undefined ? '.' : `; did you mean ${meant}?`
 }
 
-/** The Levenshtein distance, one row of its table at a time. */
+/** How many typos are in what follows the words in common, and how long that is. */
+function differenceOf(name: string, other: string): { distance: number; length: number } {
+  let start = 0
+  for (let index = 0; name[index] !== undefined && name[index] === other[index]; index++)
+    if (name[index] === '_') start = index + 1
+  return { distance: editDistance(name.slice(start), other.slice(start)), length: name.length - start }
+}
+
+/**
+ * How many letters to insert, delete, replace or exchange with the next one: the distance of Damerau and Levenshtein, a row of
+ * its table at a time.
+ */
 function editDistance(from: string, to: string): number {
+  let before: number[] = []
   let row = Array.from({ length: to.length + 1 }, (_, column) => column)
-  for (const letter of from) {
-    const next = [(row[0] ?? 0) + 1]
+  for (let index = 1; index <= from.length; index++) {
+    const next = [index]
     for (let column = 1; column <= to.length; column++) {
       const [above = 0, left = 0, diagonal = 0] = [row[column], next[column - 1], row[column - 1]]
-      next.push(Math.min(above + 1, left + 1, diagonal + (letter === to[column - 1] ? 0 : 1)))
+      const isSame = from[index - 1] === to[column - 1]
+      const isExchange = from[index - 1] === to[column - 2] && from[index - 2] === to[column - 1]
+      const exchanged = isExchange ? (before[column - 2] ?? Number.POSITIVE_INFINITY) + 1 : above + 1
+      next.push(Math.min(above + 1, left + 1, diagonal + (isSame ? 0 : 1), exchanged))
     }
+    before = row
     row = next
   }
   return row.at(-1) ?? 0

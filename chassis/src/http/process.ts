@@ -1,9 +1,9 @@
-import { lookup } from 'node:dns/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Static, TObject } from 'typebox'
 import {
   ConfigError,
   enterRepository,
+  envFileFaults,
   faultsOf,
   loadConfig,
   readSettings,
@@ -14,6 +14,8 @@ import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
+import { listen, requireFreeAddresses } from './listen.ts'
+import type { Address } from './listen.ts'
 
 const shutdownTimeoutMs = 10_000
 
@@ -26,7 +28,7 @@ export async function runService<T extends TObject>(
     name: string
     settings: T
     create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
-    address: (config: Readonly<Static<T>>) => { host: string; port: number }
+    address: (config: Readonly<Static<T>>) => Address
   },
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
@@ -35,6 +37,7 @@ export async function runService<T extends TObject>(
     enterRepository()
     const config = loadChecked(name, settings, readSettings(environment))
     const logger = createLogger({ service: name, level: String(Reflect.get(config, 'LOG_LEVEL')) })
+    await requireFreeAddresses([{ service: name, ...address(config) }])
     const app = await create(config, { logger })
     const url = await listen(app, address(config)).catch(async (error: unknown) => {
       await app.close()
@@ -56,32 +59,9 @@ function loadChecked<T extends TObject>(name: string, schema: T, settings: Setti
   const known = [...Object.keys(schema.properties), `${prefix}_URL`]
   const { protective, others } = unknownSettings(known, settings, [prefix])
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
-  if (protective.length > 0) throw new ConfigError([...faultsOf(schema, settings), ...protective])
+  const faults = [...envFileFaults(), ...faultsOf(schema, settings), ...protective]
+  if (faults.length > 0) throw new ConfigError(faults)
   return loadConfig(schema, settings)
-}
-
-/**
- * Listens, and gives the address with the actual port where the port was 0. A name is resolved here, since for `localhost` the
- * framework would open a second server, without what this one was given.
- */
-export async function listen(app: App, { host, port }: { host: string; port: number }): Promise<string> {
-  const listening = async () => app.listen({ host: (await lookup(host)).address, port })
-  await listening().catch((error: NodeJS.ErrnoException) => {
-    const reason = listenFaults[error.code ?? '']
-    throw reason === undefined
-      ? error
-      : new ConfigError([`Cannot listen on ${host}, port ${port}: ${reason}.`])
-  })
-  const bound = app.server.address()
-  if (bound === null || typeof bound === 'string') throw new Error('The server has no port.')
-  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
-}
-
-const listenFaults: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another program does',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  EACCES: 'that takes more rights',
-  ENOTFOUND: 'there is no such host',
 }
 
 /**

@@ -1,4 +1,3 @@
-import { ConfigError } from '@quintet/chassis/config'
 import type { Clock } from '@quintet/chassis/clock'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
@@ -95,10 +94,7 @@ export async function createCertificatesApp(
 
 function receiverOf(config: CertificatesConfig): Receiver | undefined {
   const { CERTIFICATES_NOTIFY_URL: url, CERTIFICATES_NOTIFY_SECRET: secret } = config
-  if (url === '') return undefined
-  if (secret === '')
-    throw new ConfigError(['CERTIFICATES_NOTIFY_SECRET must be set if CERTIFICATES_NOTIFY_URL is.'])
-  return { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
+  return url === '' ? undefined : { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
 }
 
 function startDelivery(

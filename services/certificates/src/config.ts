@@ -1,11 +1,18 @@
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { cacheUrl, commonSettings, count, embeddableUrl, milliseconds, port } from '@quintet/chassis/config'
-import { keyPattern } from './keyring.ts'
+import {
+  cacheUrl,
+  commonSettings,
+  count,
+  embeddableUrl,
+  milliseconds,
+  port,
+  withRule,
+} from '@quintet/chassis/config'
+import { keyFaults, keyPattern } from './keyring.ts'
 
-export type CertificatesConfig = Static<typeof certificatesSettings>
-export const certificatesSettings = Type.Object({
+const settings = Type.Object({
   ...commonSettings,
   CERTIFICATES_PORT: port(9000, 'Port of the certificates service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
@@ -19,7 +26,7 @@ export const certificatesSettings = Type.Object({
   CERTIFICATES_QUEUE_URL: embeddableUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:'],
-    description: 'The queue of the notifications.',
+    description: 'The queue of the notifications: sqlite:file, since no other engine can store it yet.',
   }),
   CERTIFICATES_KEY: Type.String({
     default: '',
@@ -64,3 +71,16 @@ export const certificatesSettings = Type.Object({
       'The maximum of delivery attempts; the pauses grow from a second to an hour, and 36 attempts take a day.',
   }),
 })
+
+export type CertificatesConfig = Static<typeof certificatesSettings>
+export const certificatesSettings = withRule(settings, (values) => [
+  ...keyFaults(values),
+  ...receiverFaults(values),
+])
+
+function receiverFaults({
+  CERTIFICATES_NOTIFY_URL: url,
+  CERTIFICATES_NOTIFY_SECRET: secret,
+}: Partial<Static<typeof settings>>): string[] {
+  return url && secret === '' ? ['CERTIFICATES_NOTIFY_SECRET must be set if CERTIFICATES_NOTIFY_URL is.'] : []
+}

@@ -33,11 +33,49 @@ export type KeySettings = {
  * stores it beside the database. That is for development, since a stolen disk has both.
  */
 export function loadKeyring(settings: KeySettings): Keyring {
-  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file } = settings
+  const faults = keyFaults(settings)
+  if (faults.length > 0) throw new ConfigError(faults)
+  const generated = generatedKeyFile(settings)
+  if (generated === undefined) return createKeyring(parseKeys(...configuredKeys(settings)))
+  createKeyFile(generated)
+  return createKeyring(parseKeys(read(generated, generated), generated))
+}
+
+/** What is wrong with the settings of the keys, as far as they are given. */
+export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
+  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, CERTIFICATES_DATABASE_URL: url } = settings
+  if (text === undefined || file === undefined) return []
   if (text !== '' && file !== '')
-    throw new ConfigError(['CERTIFICATES_KEY and CERTIFICATES_KEY_FILE are both set; remove one of them.'])
-  if (text !== '') return createKeyring(parseKeys(text, 'CERTIFICATES_KEY'))
-  return createKeyring(parseKeys(...readKeyFile(file, settings)))
+    return ['CERTIFICATES_KEY and CERTIFICATES_KEY_FILE are both set; remove one of them.']
+  if (text === '' && file === '')
+    return url === undefined || url.startsWith('sqlite:')
+      ? []
+      : [
+          'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
+        ]
+  try {
+    parseKeys(...configuredKeys({ CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file }))
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+}
+
+/** The file with the generated key; undefined if the settings name another key. */
+export function generatedKeyFile(settings: KeySettings): string | undefined {
+  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, DATA_DIR } = settings
+  return text === '' && file === '' ? join(DATA_DIR, 'certificates.key') : undefined
+}
+
+/** The text with the keys, and where it is from. */
+function configuredKeys({
+  CERTIFICATES_KEY: text,
+  CERTIFICATES_KEY_FILE: file,
+}: Pick<KeySettings, 'CERTIFICATES_KEY' | 'CERTIFICATES_KEY_FILE'>): [string, string] {
+  if (text !== '') return [text, 'CERTIFICATES_KEY']
+  const origin = `CERTIFICATES_KEY_FILE, ${file},`
+  return [read(file, origin), origin]
 }
 
 export function createKeyring(keys: readonly Uint8Array[]): Keyring {
@@ -75,17 +113,6 @@ const wholeKey = new RegExp(`^${keyPattern}$`)
 function parseKey(word: string): Uint8Array | undefined {
   if (!wholeKey.test(word)) return undefined
   return Buffer.from(word, word.length === 2 * keyBytes ? 'hex' : 'base64')
-}
-
-function readKeyFile(file: string, settings: KeySettings): [string, string] {
-  if (file !== '') return [read(file, `CERTIFICATES_KEY_FILE, ${file},`), `CERTIFICATES_KEY_FILE, ${file},`]
-  if (!settings.CERTIFICATES_DATABASE_URL.startsWith('sqlite:'))
-    throw new ConfigError([
-      'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
-    ])
-  const generated = join(settings.DATA_DIR, 'certificates.key')
-  createKeyFile(generated)
-  return [read(generated, generated), generated]
 }
 
 function read(path: string, origin: string): string {

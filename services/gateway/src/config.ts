@@ -2,9 +2,11 @@ import {
   commonSettings,
   count,
   embeddableUrl,
+  equalPorts,
   milliseconds,
   port,
   trustedProxies,
+  withRule,
 } from '@quintet/chassis/config'
 import { orderIdKey } from '@quintet/contracts'
 import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
@@ -27,7 +29,7 @@ const upstreamUrls = Object.fromEntries(
   upstreamNames.map((name) => [urlSetting(name), serviceUrl(name)]),
 ) as UpstreamUrls
 
-export const gatewaySettings = Type.Object({
+const settings = Type.Object({
   ...commonSettings,
   // Nobody stands before the gateway unless a setting says so.
   TRUSTED_PROXIES: trustedProxies('none'),
@@ -117,6 +119,19 @@ export const gatewaySettings = Type.Object({
 })
 
 export type GatewayConfig = Static<typeof gatewaySettings>
+export const gatewaySettings = withRule(settings, portFaults)
+
+/** Services that are found by their ports, and the gateway, have different ones. */
+function portFaults(values: Partial<Static<typeof settings>>): string[] {
+  const found = upstreamNames.filter(
+    (name) => values[urlSetting(name)] === `http://127.0.0.1:${values[portSetting(name)]}`,
+  )
+  const ports = [...found, 'gateway' as const].map((name) => [
+    portSetting(name),
+    values[portSetting(name)] ?? 0,
+  ])
+  return equalPorts(Object.fromEntries(ports))
+}
 
 /** The address of a service, without a path: the paths are fixed by the topology. */
 function serviceUrl(name: UpstreamName): TString {

@@ -1,3 +1,5 @@
+import { ConfigError } from '../../config/index.ts'
+
 /** The size of the cache; whichever bound is reached first evicts the least recently read key. */
 export type MemoryBounds = { entriesMax: number; bytesMax: number }
 
@@ -6,7 +8,7 @@ const bounds = {
   bytes: { minimum: 1024, maximum: 1024 ** 4, byDefault: 16 * 1024 ** 2 },
 } as const
 
-/** The bounds of a cache URL. Throws an Error that says what is wrong with the URL. */
+/** The bounds of a cache URL. Throws a ConfigError that says what is wrong with the URL. */
 export function boundsOf(url: string): MemoryBounds {
   const [, search] = /^memory:(?:\?(.*))?$/.exec(url) ?? refuse(url, 'only a query may follow "memory:"')
   const query = new URLSearchParams(search)
@@ -25,5 +27,5 @@ function boundOf(url: string, query: URLSearchParams, name: keyof typeof bounds)
 }
 
 function refuse(url: string, reason: string): never {
-  throw new Error(`The cache URL "${url}" is wrong: ${reason}`)
+  throw new ConfigError([`CACHE_URL is "${url}", but ${reason}`])
 }

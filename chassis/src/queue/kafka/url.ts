@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions, SASLMechanismValue } from '@platformatic/kafka'
+import { ConfigError } from '../../config/index.ts'
 
 /** The brokers, the prefix of topics, and the number of partitions of a new queue. */
 export type KafkaAddress = {
@@ -28,7 +29,9 @@ const host = /^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d{1,5})?$/
 export function parseKafkaUrl(url: string): KafkaAddress {
   const { secure, user, password, hosts = '', prefix = '', parameters } = form.exec(url)?.groups ?? {}
   if (hosts === '')
-    throw new Error('The URL of Kafka must look like kafka://user:password@host:9092,host:9092/prefix.')
+    throw new ConfigError([
+      'The URL of Kafka must look like kafka://user:password@host:9092,host:9092/prefix.',
+    ])
   const query = new URLSearchParams(parameters)
   const brokers = hosts.split(',')
   const partitions = Number(query.get('partitions') ?? partitionsDefault)
@@ -43,7 +46,7 @@ export function parseKafkaUrl(url: string): KafkaAddress {
     ...(['true', 'false'].includes(query.get('tls') ?? 'true') ? [] : ['tls must be true or false.']),
     ...[...query.keys()].filter((name) => !known.has(name)).map((name) => `"${name}" is not a parameter.`),
   ]
-  if (faults.length > 0) throw new Error(`The URL of Kafka is invalid: ${faults.join(' ')}`)
+  if (faults.length > 0) throw new ConfigError([`The URL of Kafka is invalid: ${faults.join(' ')}`])
   return {
     brokers: brokers.map((one) => (/:\d+$/.test(one) ? one : `${one}:${standardPort}`)),
     connection: {

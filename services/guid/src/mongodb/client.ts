@@ -1,4 +1,5 @@
 import { TimeoutError } from '@quintet/chassis/clock'
+import { ConfigError } from '@quintet/chassis/config'
 import { MongoClient, ReadConcern } from 'mongodb'
 import type { Db } from 'mongodb'
 
@@ -17,10 +18,10 @@ const idleTimeoutMs = 60_000
 /** Options of every command: the time limit for the server, and the signal that ends it in the driver. */
 export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
 
-/** A client of the database that the URL names; throws a plain error where it names none. */
+/** A client of the database that the URL names; throws a ConfigError where it names none. */
 export function createMongoClient(url: string): MongoClient {
   if (!/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url))
-    throw new Error('The URL of MongoDB must name a database, as in mongodb://host/guid_db.')
+    throw new ConfigError(['The URL of MongoDB must name a database, as in mongodb://host/guid_db.'])
   return new MongoClient(url, {
     appName: 'quintet',
     retryWrites: false,

@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { parseEnv } from 'node:util'
+import type { Settings } from './settings.ts'
+
+/** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
+export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
+  const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
+  for (const [name, value] of Object.entries(parseEnv(readEnvFile(envFile))))
+    if (value) settings.set(name, { value, source: '.env' })
+  for (const [name, value] of Object.entries(environment))
+    if (value && !isServiceLink(name, value)) settings.set(name, { value, source: 'environment' })
+  return settings
+}
+
+/**
+ * A sentence for each line of the `.env` file that `parseEnv` ignores or cuts off in silence. None shows a value, which may be
+ * a secret.
+ */
+export function envFileFaults(envFile = '.env'): string[] {
+  const lines = readEnvFile(envFile).split(/\r?\n|\r/)
+  const faults: string[] = []
+  for (let index = 0; index < lines.length; index++) {
+    const { fault, linesMore = 0 } = examineLine(lines, index)
+    if (fault !== undefined) faults.push(`Line ${index + 1} of ${envFile} ${fault}.`)
+    index += linesMore
+  }
+  return faults
+}
+
+const assignment = /^\s*(?:export\s+)?[A-Za-z_]\w*\s*=(.*)$/
+const startOfAssignment = /^\s*(?:export\s+)?[A-Z][A-Z0-9_]*=[^=]/
+
+/** What is wrong with the line, and how many more lines its value takes. */
+function examineLine(lines: readonly string[], index: number): { fault?: string; linesMore?: number } {
+  const line = lines[index] ?? ''
+  if (/^\s*(?:#|$)/.test(line)) return {}
+  const text = assignment.exec(line)?.[1]?.trimStart()
+  if (text === undefined) return { fault: `is not NAME=value${nameIn(line)}` }
+  const quote = text.slice(0, 1)
+  if (quote !== '' && '"\'`'.includes(quote)) return examineQuoted(lines, index, text)
+  if (/[^\s]#/.test(text)) return { fault: 'has a # in its value, where a comment begins: quote the value' }
+  return {}
+}
+
+/** A quoted value may have several lines, but one that swallows the next setting has lost its quote. */
+function examineQuoted(
+  lines: readonly string[],
+  index: number,
+  text: string,
+): { fault?: string; linesMore?: number } {
+  const unclosed = { fault: `opens a ${text[0]} that it does not close` }
+  let rest = text.slice(1)
+  for (let linesMore = 0; ; linesMore++) {
+    const end = rest.indexOf(text[0] ?? '')
+    if (end >= 0)
+      return /^\s*(?:#|$)/.test(rest.slice(end + 1))
+        ? { linesMore }
+        : { fault: 'has text after its closing quote', linesMore }
+    const next = lines[index + linesMore + 1]
+    if (next === undefined || startOfAssignment.test(next)) return unclosed
+    rest = next
+  }
+}
+
+/** The name of the setting that the line is for, where it cannot be part of a value. */
+function nameIn(line: string): string {
+  const name = /^\s*(?:export\s+)?([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b[^=]*$/.exec(line)?.[1]
+  return name === undefined ? '' : `, as in ${name}=…`
+}
+
+/**
+ * Whether Kubernetes has set the variable to link a service of its own: for one called `guid` it sets `GUID_PORT=tcp://…`,
+ * `GUID_SERVICE_HOST`, `GUID_PORT_8888_TCP_ADDR` and others, unless the pod has `enableServiceLinks: false`. Docker's links
+ * do the same.
+ */
+function isServiceLink(name: string, value: string): boolean {
+  if (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(value)) return true
+  return /_SERVICE_(?:HOST$|PORT$|PORT_)|_PORT_\d{1,5}_(?:TCP|UDP|SCTP)(?:$|_(?:PROTO|PORT|ADDR)$)/.test(name)
+}
+
+/** Some editors start a file with a byte order mark, which would become part of the first name. */
+function readEnvFile(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8').replace(/^\uFEFF/, '') : ''
+}

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { envFileFaults, readSettings } from '../src/config/index.ts'
+
+for (const [line, fault] of [
+  ['GUID_PORT 8888', 'is not NAME=value, as in GUID_PORT=…'],
+  ['GUID_PORT: 8888', 'is not NAME=value, as in GUID_PORT=…'],
+  ['export GUID_PORT', 'is not NAME=value, as in GUID_PORT=…'],
+  ['GUID-PORT=8888', 'is not NAME=value'],
+  ['GUID PORT=8888', 'is not NAME=value'],
+  ['=8888', 'is not NAME=value'],
+  ['// a comment', 'is not NAME=value'],
+  ['; GUID_PORT=1', 'is not NAME=value'],
+  ['1ST=1', 'is not NAME=value'],
+  ['NAME="open', 'opens a " that it does not close'],
+  ["NAME='open", "opens a ' that it does not close"],
+  ['NAME=`open', 'opens a ` that it does not close'],
+  ['NAME="a" b', 'has text after its closing quote'],
+  ['NAME=ab#cd', 'has a # in its value, where a comment begins: quote the value'],
+] as const)
+  test(`A line of .env that would be ignored or cut off is named: ${line}`, (t) => {
+    for (const text of [`A=1\n\n${line}\nB=2\n`, `A=1\r\n# why\r\n${line}\r\nB=2`, `\uFEFFA=1\n\n${line}`]) {
+      const file = envFile(t, text)
+      assert.deepEqual(envFileFaults(file), [`Line 3 of ${file} ${fault}.`])
+    }
+  })
+
+test('All bad lines are named, and no value is shown', (t) => {
+  const faults = envFileFaults(
+    envFile(t, 'A secret\nAKIAEXAMPLE\nB=1\nC="secret" secret\nsecret\nD=se#cret\n'),
+  )
+  assert.deepEqual(
+    faults.map((fault) => fault.replace(/ of .*/, '')),
+    ['Line 1', 'Line 2', 'Line 4', 'Line 5', 'Line 6'],
+  )
+  assert.doesNotMatch(faults.join(), /secret|AKIA/)
+})
+
+test('What parseEnv reads is no fault', (t) => {
+  const text = [
+    '# a comment # with another',
+    '  ',
+    '  # one that is indented',
+    'A=1',
+    'B = 2',
+    'export C=3',
+    'lower=4',
+    'D=5 # why',
+    'E="a#b" # why',
+    "F='a=b'#why",
+    'G=`it\'s "so"`',
+    'H=',
+    'I=""',
+    'J="-----BEGIN',
+    'AbC=x',
+    '-----END"',
+    'K=a=b',
+    'L=#',
+  ].join('\n')
+  const file = envFile(t, text)
+  assert.deepEqual(envFileFaults(file), [])
+  const read = readSettings({}, file)
+  for (const name of 'ABCDEFGJK') assert.ok(read.has(name), name)
+})
+
+test('A missing .env has no bad lines', (t) => {
+  assert.deepEqual(envFileFaults(`${envFile(t, '')}-absent`), [])
+})
+
+test('Variables that Kubernetes or Docker sets for a service are not settings, but the same names in .env are', (t) => {
+  const links = {
+    GUID_PORT: 'tcp://10.0.0.1:8888',
+    GUID_SERVICE_HOST: '10.0.0.1',
+    GUID_SERVICE_PORT: '8888',
+    GUID_SERVICE_PORT_HTTP: '8888',
+    GUID_PORT_8888_TCP: 'tcp://10.0.0.1:8888',
+    GUID_PORT_8888_TCP_ADDR: '10.0.0.1',
+    GUID_PORT_53_UDP_PROTO: 'udp',
+    BILLING_PORT: 'udp://10.0.0.1:53',
+  }
+  const read = readSettings({ ...links, GATEWAY_PORT: '3000' }, envFile(t, ''))
+  assert.deepEqual([...read.keys()], ['GATEWAY_PORT'])
+  assert.equal(readSettings(links, envFile(t, 'GUID_PORT=8888')).get('GUID_PORT')?.value, '8888')
+})
+
+function envFile(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-env-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, '.env')
+  writeFileSync(file, text)
+  return file
+}
