@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -109,6 +110,38 @@ const cases: Case[] = [
     async check({ method, body }, send) {
       const { status } = await send({ ...sentBody(method, body), fields: 'if-match: "none,such"\r\n' })
       assert.ok(status >= 400 && status < 500, String(status))
+    },
+  },
+  {
+    title: 'a condition does not change the 404 of what is missing, nor of what would be in it',
+    appliesTo: ({ path }) => path.includes('{'),
+    async check({ method, body, target }, send) {
+      const missing = { ...sentBody(method, body), target: target.replace(/\/1(?=\/|$)/, '/999999') }
+      if ((await send(missing)).status !== 404) return
+      for (const condition of ['if-match: *', 'if-match: "1"', 'if-none-match: *', 'if-none-match: "1"'])
+        assertProblem(await send({ ...missing, fields: `${condition}\r\n` }), 404)
+    },
+  },
+  {
+    title:
+      'of what can be made under its path, If-None-Match: * makes the first one only, and If-Match: * none',
+    appliesTo: ({ path, method }) => path === '/guid/{guid}' && method === 'POST',
+    async check({ method, body, target }, send) {
+      for (const [prefer, made] of [
+        ['x', 201],
+        ['respond-async', 202],
+      ] as const) {
+        const free = `${target.slice(0, -32)}${randomUUID().replaceAll('-', '').toUpperCase()}`
+        const under = async (condition: string, path = free) => {
+          const fields = `${condition}\r\nprefer: ${prefer}\r\n`
+          return (await send({ ...sentBody(method, body), target: path, fields })).status
+        }
+        assert.equal(await under('if-match: *'), 412)
+        assert.equal(await under('if-match: "1"'), 412)
+        assert.equal(await under('if-none-match: "1"', free.replace(/.$/, 'A')), made)
+        assert.equal(await under('if-none-match: *'), made)
+        if (made === 201) assert.equal(await under('if-none-match: *'), 412)
+      }
     },
   },
   {

@@ -17,7 +17,7 @@ import { problemDocument } from './problem.ts'
 export type Idempotency = {
   /**
    * Runs `act` once for each Idempotency-Key under the conditions of the request, and sends its response or the recorded one. The
-   * target is a resource without an ETag unless another is given.
+   * target is a resource that always exists and has no ETag, unless another is given.
    */
   once(request: FastifyRequest, reply: FastifyReply, act: Act, target?: IdempotencyTarget): Promise<void>
   /** Removes records older than 24 hours, at most `limit`; resolves to their number. */
@@ -26,9 +26,12 @@ export type Idempotency = {
 
 /** The resource that a request with an Idempotency-Key is sent to. */
 export type IdempotencyTarget = {
-  /** Its path, the same for all ways to write it. */
-  path: string
-  /** Its present representation. */
+  /** Its path, the same for all ways to write it, where its route and parameters are not. */
+  path?: string
+  /**
+   * Its present representation; undefined where the request would make the first one. Rejects where the request is refused under no
+   * condition (RFC 9110, 13.2.1).
+   */
   find: () => Promise<Representation | undefined>
 }
 

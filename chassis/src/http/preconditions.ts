@@ -4,7 +4,7 @@ import { AppError, invalid } from '../errors/index.ts'
 /** What a condition names: any representation, or those with these entity tags. */
 export type EntityTags = '*' | readonly string[]
 
-/** A representation: its entity tag, if it has one. */
+/** A representation: its entity tag, if it has one, as that of a collection has not. */
 export type Representation = { readonly etag?: string }
 
 /** The strong validator of a row: its version, which every change raises (RFC 9110, 8.8.3). */
@@ -37,9 +37,9 @@ export function matchesWeakly(tags: EntityTags, current: Representation | undefi
 
 /**
  * Refuses a change of the target of a request, unless its conditions hold of the present representation, undefined for none, in
- * the order of RFC 9110, 13.2.2. It must be called right before the change. The default is a resource without an entity tag, such as a collection.
+ * the order of RFC 9110, 13.2.2. It must be called right before the change.
  */
-export function requireConditions(request: FastifyRequest, current: Representation | undefined = {}): void {
+export function requireConditions(request: FastifyRequest, current: Representation | undefined): void {
   const ifMatch = parseIfMatch(request)
   if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw unmatched()
   const ifNoneMatch = parseIfNoneMatch(request)

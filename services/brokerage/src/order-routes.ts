@@ -1,6 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
+import type { ResponseRecorder } from '@quintet/chassis/idempotency'
 import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -60,12 +61,16 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       const orders = readOrders(body, arrivalOf(request))
       const accountId = accountIdOf(params)
       const format = responseFormatOf(request)
-      return idempotency.once(request, reply, (record) =>
+      const place = (record: ResponseRecorder) =>
         orderProcessor.place(accountId, orders, (outcomes) => {
           const response = format.ordersPlaced(outcomes, Array.isArray(body))
           return { response, records: record(response) }
-        }),
-      )
+        })
+      const find = async () => {
+        await existingAccountId(params)
+        return {}
+      }
+      return idempotency.once(request, reply, place, { find })
     },
   )
 

@@ -3,6 +3,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { etagOf, problems, sendJson, sendRepresentation } from '@quintet/chassis/http'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
 import { withId } from '@quintet/chassis/idempotency'
+import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import { changeIfMatch, createdResponse, parseId, pendingId } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
@@ -97,7 +98,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
   }
 }
 
-function addingRoute(app: App, { certificates, idempotency, envelopes, policy }: Parts): void {
+function addingRoute(app: App, { users, certificates, idempotency, envelopes, policy }: Parts): void {
   app.post(
     '/users/:id/certificates',
     {
@@ -116,8 +117,8 @@ function addingRoute(app: App, { certificates, idempotency, envelopes, policy }:
     },
     (request, reply) => {
       const { private_key: text, active, body } = readNewCertificate(request)
-      return idempotency.once(request, reply, async (record) => {
-        const userId = parseId(request.params.id, userNotFound)
+      const userId = parseId(request.params.id, userNotFound)
+      async function add(record: ResponseRecorder): Promise<RecordedResponse> {
         const privateKey = Buffer.from(text, 'base64')
         const inspected = inspect(body, privateKey, policy)
         const uid = randomUUID()
@@ -126,7 +127,12 @@ function addingRoute(app: App, { certificates, idempotency, envelopes, policy }:
         const response = createdResponse(`/users/${userId}/certificates`, idsText)
         const certificate = { uid, userId, active, body, envelope, inspected }
         return withId(response, await certificates.create(certificate, record(response)))
-      })
+      }
+      const find = async () => {
+        await users.expect(userId)
+        return {}
+      }
+      return idempotency.once(request, reply, add, { find })
     },
   )
 }

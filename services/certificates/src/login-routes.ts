@@ -20,7 +20,7 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
       },
     },
     async (request) => {
-      requireConditions(request)
+      requireConditions(request, {})
       const { email, password } = request.body
       const parties = [clientNetworkOf(request), `account ${emailKeyOf(email) ?? ''}`]
       const { id, passwordHash } = await verify(request.body, parties)

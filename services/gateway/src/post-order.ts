@@ -32,7 +32,7 @@ export function postOrderRoute(app: App, { queue, waitingMax, idKey }: Parts): v
     const id = idKey === undefined ? uuid : signMessageId(uuid, idKey)
     const message = { id, key: '' as const, body, headers: headersOf(request) }
     const limit = { limit: waitingMax }
-    requireConditions(request)
+    requireConditions(request, {})
     if (scope === undefined) {
       await queue.publish(billingQueue, message, limit)
       return sendResponse(reply, responseTo(request, id, false))

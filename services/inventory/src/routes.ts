@@ -72,7 +72,7 @@ export function movieRoutes(
       response: { 200: AllDeleted, ...problems(412, 503) },
     }),
     async (request, reply) => {
-      requireConditions(request)
+      requireConditions(request, {})
       sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() }))
     },
   )
