@@ -16,10 +16,10 @@ import { startServer } from './servers.ts'
 import { startRow } from './start-row.ts'
 import { evaluateTargets } from './targets.ts'
 
-export type Settings = { rounds: number; seconds: number; connections: number }
+type Settings = { rounds: number; seconds: number; connections: number }
 
 /** `progress` gets a sentence for each step; `directory` holds data, logs and scripts, and must be on a real disk. */
-export type BenchmarkOptions = {
+type BenchmarkOptions = {
   rows: Row[]
   /** Whether the targets of the rows on real engines are evaluated as well. */
   engines: boolean

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 
 /** CPU time used so far and resident memory now; pages shared by processes are counted once for each. */
-export type Usage = { cpuMs: number; rssMb: number }
+type Usage = { cpuMs: number; rssMb: number }
 
 type Process = { parent: number; cpuMs: number; reapedCpuMs: number }
 

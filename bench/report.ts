@@ -42,7 +42,7 @@ export function formatReport({ machine, settings, rows, targets }: Report): stri
 }
 
 /** `≥ 0.70 met, goal 0.85` */
-export function formatTarget({ bound, accepted, goal, verdict }: TargetResult): string {
+function formatTarget({ bound, accepted, goal, verdict }: TargetResult): string {
   const limit = `${bound === 'at least' ? '≥' : '≤'} ${accepted}`
   return goal === undefined ? `${limit} ${verdict}` : `${limit} ${verdict}, goal ${goal}`
 }

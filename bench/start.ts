@@ -10,7 +10,7 @@ import type { ServerProcess } from './servers.ts'
 import { formatTable } from './table.ts'
 
 /** `base` is a second checkout to measure beside the working tree. */
-export type StartOptions = {
+type StartOptions = {
   rounds: number
   base?: Checkout | undefined
   directory: string

@@ -2,7 +2,7 @@ import type { BrokerRates } from './broker-rates.ts'
 import type { Result } from './result.ts'
 
 /** Everything that a run measured. */
-export type Figures = {
+type Figures = {
   results: Result[]
   firstAnswerSeconds: number | undefined
   storedPerSecond: number | undefined
@@ -10,7 +10,7 @@ export type Figures = {
 }
 
 /** A bound that must be met, and a goal beyond it. A target without `row` is printed below the table. */
-export type Target = {
+type Target = {
   name: string
   row?: string
   bound: 'at least' | 'at most'
@@ -22,7 +22,7 @@ export type Target = {
 
 export type TargetResult = Omit<Target, 'value'> & { value: number | null; verdict: Verdict }
 
-export type Verdict = 'goal reached' | 'met' | 'missed' | 'not measured'
+type Verdict = 'goal reached' | 'met' | 'missed' | 'not measured'
 
 const cached = 'guid GET cached'
 const serviceRows = [cached, 'guid GET uncached', 'guid POST durable', 'guid PATCH']

@@ -4,8 +4,8 @@ import { serviceNames, topology, upstreamNames } from '@quintet/contracts/topolo
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { mergeDocuments, services } from '../topology.ts'
 
-export type Operation = { readonly operationId?: string; readonly responses: Record<string, unknown> }
-export type ApiDocument = {
+type Operation = { readonly operationId?: string; readonly responses: Record<string, unknown> }
+type ApiDocument = {
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
   readonly [member: string]: unknown
 }

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs'
 
 /** A command that a page shows, with the page. */
-export type DocumentedCommand = { readonly page: string; readonly words: readonly string[] }
+type DocumentedCommand = { readonly page: string; readonly words: readonly string[] }
 
 const root = new URL('..', import.meta.url)
 const pages = globSync(

@@ -2,7 +2,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { posix } from 'node:path'
 
 /** Which source file of this repository imports which, types counted; paths are relative to the root. */
-export type ImportGraph = ReadonlyMap<string, readonly string[]>
+type ImportGraph = ReadonlyMap<string, readonly string[]>
 
 const root = new URL('..', import.meta.url)
 const importSpecifier = /(?:\bfrom|\bimport\(|^import)\s*'([^']+)'/gm
@@ -25,14 +25,15 @@ export function readImportGraph(): ImportGraph {
   return new Map(
     sources.map((file) => [
       file,
-      [...new Set(importsOf(file).flatMap((specifier) => resolve(file, specifier)))].filter((target) =>
+      [...new Set(importsOf(file).flatMap((specifier) => resolveImport(file, specifier)))].filter((target) =>
         files.has(target),
       ),
     ]),
   )
 }
 
-function resolve(file: string, specifier: string): string[] {
+/** The file that an import means, as one of a list; none where it is not of this repository. */
+export function resolveImport(file: string, specifier: string): string[] {
   if (specifier.startsWith('.')) return [posix.normalize(posix.join(posix.dirname(file), specifier))]
   const [scope, name, ...subpath] = specifier.split('/')
   if (scope !== '@quintet' || name === undefined) return []

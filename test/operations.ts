@@ -6,7 +6,7 @@ import { documentOf, openInMemory } from '../clients/openapi.ts'
 /** The operations that the OpenAPI documents describe, each ready to be sent to its service. */
 
 export type Schema = { readonly [keyword: string]: unknown }
-export type Parameter = { readonly name: string; readonly in: string; readonly schema: Schema }
+type Parameter = { readonly name: string; readonly in: string; readonly schema: Schema }
 export type Operation = {
   /** The service and the operation, for messages. */
   readonly title: string

@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import { test } from 'node:test'
 import { cyclesOf, importsOf, readImportGraph, sources } from './import-graph.ts'
+import { unusedExports } from './unused-exports.ts'
 
 /** The structure of the repository, held by tests. */
 
@@ -60,6 +61,12 @@ function layerOf(file: string): number {
   if (name === 'routes.ts') return serviceLayer + 3
   return /(^|-)(routes|consumer)\.ts$/.test(name) ? serviceLayer + 2 : serviceLayer + 1
 }
+
+test('Nothing is exported that no other file uses', () => {
+  // Migrations export both, which are called by a file's name.
+  const unused = unusedExports().filter((one) => !/ (up|down)$/.test(one))
+  assert.deepEqual(unused, [])
+})
 
 test('Every folder of the chassis belongs to a layer', () => {
   for (const folder of globSync('chassis/src/*', { cwd: root }).map((path) => basename(path)))

@@ -6,7 +6,7 @@ import { isEngineRunning, startEngine, stopEngine } from './native.ts'
 import { installPackages } from './packages.ts'
 import { dataFolder, removeFolder, sharedPlace } from './places.ts'
 
-export type Runtime = 'docker' | 'native'
+type Runtime = 'docker' | 'native'
 export type State =
   | { readonly isUp: true; readonly runtime: Runtime | 'external' }
   | { readonly isUp: false; readonly reason: string }

@@ -8,7 +8,7 @@ const run = promisify(execFile)
 const outputBytesMax = 16 * 1024 * 1024
 const outputTailLines = 15
 
-export type CommandOptions = {
+type CommandOptions = {
   readonly cwd?: string
   readonly env?: Readonly<Record<string, string>>
   /** The user that runs it if this process is root. */

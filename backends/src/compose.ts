@@ -8,8 +8,8 @@ const buildTimeoutMs = 600_000
 const readTimeoutMs = 30_000
 
 /** The part of a Compose file that is checked. */
-export type Compose = { readonly services: Readonly<Record<string, ComposeService>> }
-export type ComposeService = {
+type Compose = { readonly services: Readonly<Record<string, ComposeService>> }
+type ComposeService = {
   readonly image?: string
   readonly healthcheck?: { readonly disable?: boolean }
   readonly ports?: readonly { readonly host_ip?: string; readonly published?: string }[]

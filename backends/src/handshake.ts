@@ -4,7 +4,7 @@ const responseTimeoutMs = 3000
 const responseBytesMax = 65_536
 
 /** The first exchange of a protocol. */
-export type Exchange = {
+type Exchange = {
   /** The port if the URL has none. */
   readonly standardPort: number
   readonly request: Buffer

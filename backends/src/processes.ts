@@ -113,7 +113,7 @@ export function userIds(user: string | undefined): { uid?: number; gid?: number 
 }
 
 /** The last lines of its log. */
-export function logTail({ name }: Program, folder: string): string {
+function logTail({ name }: Program, folder: string): string {
   const file = join(folder, `${name}.log`)
   if (!existsSync(file)) return `There is no ${file}.`
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')

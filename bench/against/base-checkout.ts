@@ -9,7 +9,7 @@ import { describeCheckout } from '../checkout.ts'
 import { killOnExit } from '../kill-on-exit.ts'
 import { linkModules } from './link-modules.ts'
 
-export type BaseCheckout = Checkout & { commit: string; subject: string; remove(): void }
+type BaseCheckout = Checkout & { commit: string; subject: string; remove(): void }
 
 const npmErrorLengthMax = 500
 

@@ -13,7 +13,7 @@ export function skipReason({ processes, name }: Row, base: Checkout): string | u
 }
 
 /** The one row that is compared although it runs the same code on both sides: it shows the error of the measurement. */
-export const controlRow = 'floor'
+const controlRow = 'floor'
 
 /** Names of the rows that the base's own benchmark has; empty if it has none or cannot be read. */
 export function rowNamesOf({ directory, node }: Checkout): string[] {

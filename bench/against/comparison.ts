@@ -5,7 +5,7 @@ import { skipReason } from './base-rows.ts'
 import { confirmedWorse, evaluate, worseMeasures } from './evaluate.ts'
 import { RowMissingError, measurePair } from './pair.ts'
 
-export type ComparisonOptions = PairOptions & {
+type ComparisonOptions = PairOptions & {
   rows: Row[]
   rounds: number
   progress(sentence: string): void

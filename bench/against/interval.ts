@@ -1,5 +1,5 @@
 /** One value of each side, measured close together. */
-export type ValuePair = { base: number; current: number }
+type ValuePair = { base: number; current: number }
 
 /** `ratio` is current to base; the interval from `low` to `high` contains the true ratio with 95 % confidence. */
 export type RatioInterval = { ratio: number; low: number; high: number }

@@ -8,7 +8,7 @@ import { compare } from './comparison.ts'
 import type { ComparisonReport } from './comparison-report.ts'
 import { tolerance } from './evaluate.ts'
 
-export type AgainstOptions = {
+type AgainstOptions = {
   revision: string
   rows: Row[]
   /** Names of all rows of this checkout, to name those that only the base has. */

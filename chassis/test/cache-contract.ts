@@ -1,7 +1,7 @@
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { Cache, CacheOptions, Entry, Load } from '@quintet/chassis/cache'
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import fc from 'fast-check'
 import type { MemoryCache } from '../src/cache/memory/memory-cache.ts'
 
@@ -439,7 +439,7 @@ export function freshness(open: OpenCache, acts: ReadonlyArray<Act> = ownActs) {
   })
 }
 
-export type Act = keyof ReturnType<typeof createObserver>
+type Act = keyof ReturnType<typeof createObserver>
 
 /** Everything that users of a cache do, except for a write by another process, which bypasses the cache. */
 export const ownActs = [

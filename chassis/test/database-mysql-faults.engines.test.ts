@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { migrateDown, migrateUp, openDatabase, prepareQuery, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { sql } from 'kysely'
@@ -50,10 +50,11 @@ function testFaults(server: string): void {
       return database
     }
     await t.assert.rejects((await opened(url)).ping(), /does not exist: run quintet migrate up/)
-    await withMigrator(url, { migrations }, (migrator) => migrator.migrateUp())
+    await migrateDatabase(url, { migrations }, 'up')
+    await migrateDatabase(url, { migrations }, 'down')
     const outdated = await opened(url)
     await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     await outdated.ping()
     const wrong = Object.assign(new URL(url), { password: 'not-the-password' }).href
     const error = await (await opened(wrong)).ping().catch((fault: unknown) => fault)
@@ -64,7 +65,7 @@ function testFaults(server: string): void {
 
   test('mysql: an interrupted migration is completed by the next run, and one that was reverted is applied whole', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
-    const up = () => withMigrator(url, { migrations }, migrateUp)
+    const up = () => migrateDatabase(url, { migrations }, 'up')
     await up()
     // As after a crash during the second one: a table exists, and the migration is not recorded as applied.
     const client = await connect(t, url)
@@ -72,7 +73,7 @@ function testFaults(server: string): void {
     t.assert.deepEqual(await up(), ['0002-create-outbox'])
     await client.query('insert into outbox_relay (source, lease_until) values (1, 1)')
     for (const name of ['0002-create-outbox', '0001-create-account'])
-      t.assert.deepEqual(await withMigrator(url, { migrations }, migrateDown), [name])
+      t.assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), [name])
     await client.query('create table account (id int)')
     await t.assert.rejects(
       up(),

@@ -1,7 +1,7 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import pg from 'pg'
 import {
@@ -30,7 +30,7 @@ function testFaults(server: string): void {
   test('postgres: a database that is opened before its server is available reports that, and works once it is', async (t: TestContext) => {
     const engine = await startEngine(t, 'postgres')
     const url = faultsDatabaseOn(engine)
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     await engine.stop()
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
@@ -60,11 +60,11 @@ function testFaults(server: string): void {
     const missing = await openDatabase<Tables>(url, { migrations })
     t.after(() => missing.close())
     await t.assert.rejects(missing.ping(), /does not exist: run quintet migrate up/)
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
     await database.ping()
-    await withMigrator(url, { migrations }, (migrator) => migrator.migrateDown())
+    await migrateDatabase(url, { migrations }, 'down')
     const outdated = await openDatabase<Tables>(url, { migrations })
     t.after(() => outdated.close())
     await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
@@ -169,9 +169,10 @@ function testFaults(server: string): void {
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
     t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
-    await withMigrator(url, { migrations }, (migrator) => migrator.migrateUp())
+    await migrateDatabase(url, { migrations }, 'up')
+    await migrateDatabase(url, { migrations }, 'down')
     t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     t.assert.equal(await commitPair(database, 'a'), 'done')
     t.assert.equal(await count(database.query), 2)
   })

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { testDatabase } from './database-contract.ts'
 import { migrations, open } from './database-world.ts'
@@ -12,7 +12,7 @@ if (server !== undefined) {
 
   test('postgres: of twenty that migrate a missing database at the same time, each migration is applied by one', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
-    const migrating = Array.from({ length: 20 }, () => withMigrator(url, { migrations }, migrateUp))
+    const migrating = Array.from({ length: 20 }, () => migrateDatabase(url, { migrations }, 'up'))
     const done = (await Promise.all(migrating)).flat()
     t.assert.deepEqual(done.toSorted(), ['0001-create-account', '0002-create-outbox'])
   })

@@ -1,4 +1,4 @@
-import { dialectOf, migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { dialectOf, migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import type { TestContext } from 'node:test'
 import type { CompiledQuery } from 'kysely'
@@ -13,7 +13,7 @@ export const migrations = new URL('./migrations/', import.meta.url)
 
 export async function open(t: TestContext, url: string): Promise<Database<Tables>> {
   // An embedded database is migrated when it is opened.
-  if (!url.startsWith('sqlite:')) await withMigrator(url, { migrations }, migrateUp)
+  if (!url.startsWith('sqlite:')) await migrateDatabase(url, { migrations }, 'up')
   const database = await openDatabase<Tables>(url, { migrations })
   t.after(() => database.close())
   return database

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase } from '@quintet/chassis/database'
 import { diagnose } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { createConnection } from 'mysql2/promise'
@@ -13,7 +13,7 @@ if (server !== undefined) {
   test('mysql: a server configured as the guarantees require is found good, with tables and without', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     t.assert.deepEqual(notGood(await diagnose(url)), [])
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     t.assert.deepEqual(notGood(await diagnose(url)), [])
   })
 
@@ -21,7 +21,7 @@ if (server !== undefined) {
     const engine = await startPrivateEngine('mysql')
     t.after(() => engine.dispose())
     const url = Object.assign(new URL(engine.url), { pathname: '/careless' }).href
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     const connection = await createConnection({ uri: url, multipleStatements: true })
     await connection.query(`set global innodb_flush_log_at_trx_commit = 2; set global read_only = 1;
       set global max_connections = 50;

@@ -5,15 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createManualClock, systemClock } from '@quintet/chassis/clock'
+import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
-import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { createRelay, createSqlOutbox, exportOutboxMetrics, outboxStatement } from '@quintet/chassis/outbox'
 import { openStreamQueue } from '@quintet/chassis/queue'
 import type { OutboxMessage, OutboxTable } from '@quintet/chassis/outbox'
 import type { Queue, WorkQueue } from '@quintet/chassis/queue'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { sql } from 'kysely'
 import { migrations } from './database-world.ts'
 import type { CreateDatabaseUrl } from './database-world.ts'
@@ -365,7 +366,7 @@ async function createWorldOn(databaseUrl: string, t: TestContext, testClock?: Cl
   }
 
   // An embedded database migrates itself.
-  if (!databaseUrl.startsWith('sqlite:')) await withMigrator(databaseUrl, { migrations }, migrateUp)
+  if (!databaseUrl.startsWith('sqlite:')) await migrateDatabase(databaseUrl, { migrations }, 'up')
   const database = await openOutbox()
   const queue = await openStreamQueue(queueUrl, { clock: used })
   closing.push(queue.close)

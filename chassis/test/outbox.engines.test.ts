@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { migrateUp, openDatabase, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { dropOutboxKeys, outboxStatement } from '@quintet/chassis/outbox'
 import type { OutboxTable } from '@quintet/chassis/outbox'
 import { migrations } from './database-world.ts'
@@ -16,7 +16,7 @@ if (postgres !== undefined) {
 
   test('postgres: taking the keys back splits rows of several messages into one row each, in order', async (t: TestContext) => {
     const url = freshDatabaseOn(postgres)
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     const { query, commit, close } = await openDatabase<OutboxTable>(url, { migrations })
     t.after(close)
     const insert = outboxStatement(query, 'work')

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { openKeyedQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { isAppError, message } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 

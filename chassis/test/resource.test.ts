@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { checkPrecondition, openStorage, pageText, readId, readPage } from '@quintet/chassis/resource'
 import { rowText } from '@quintet/chassis/resource/rows'
 import { createMetrics } from '@quintet/chassis/telemetry'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createFileUrl } from './testing.ts'
 
 test('An id is a safe integer in its one notation, without sign and leading zeros', () => {

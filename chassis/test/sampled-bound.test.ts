@@ -1,8 +1,8 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { createSampledBound } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 
 /** A store of items that is counted by sampling, 100 ms apart, and 10 ms apart before a refusal. */
 function createWorld({ samples = async (stored: number) => stored } = {}) {

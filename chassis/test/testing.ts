@@ -7,7 +7,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { skipReason, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
-import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase } from '@quintet/chassis/database'
 import { MongoClient } from 'mongodb'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
@@ -24,7 +24,7 @@ export async function freshDatabase(migrate: URL | ((url: string) => Promise<unk
   const server = process.env.TEST_DATABASE
   if (server === undefined) return 'sqlite::memory:'
   const url = freshDatabaseOn(server)
-  if (migrate instanceof URL) await withMigrator(url, { migrations: migrate }, migrateUp)
+  if (migrate instanceof URL) await migrateDatabase(url, { migrations: migrate }, 'up')
   else await migrate(url)
   return url
 }

@@ -5,7 +5,7 @@ import { insertBefore, replaceLines } from './lines.ts'
 import { setTableRows } from './table-rows.ts'
 
 /** A file that is derived from the topology, in part or as a whole. */
-export type DerivedFile = {
+type DerivedFile = {
   readonly file: string
   /** The derived content, for the title of its test. */
   readonly has: string

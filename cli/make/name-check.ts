@@ -2,7 +2,7 @@ import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
 import type { Nouns } from './nouns.ts'
 
 /** Names that are in use, apart from those of services. */
-export type Taken = {
+type Taken = {
   /** The names of all settings. */
   readonly settings: readonly string[]
   /** The names of containers, of packages and of the folders in services/. */

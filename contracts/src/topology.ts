@@ -25,7 +25,7 @@ export type ServiceEntry = {
   readonly bodyBytesMax: number
 }
 
-export type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dynamodb'
+type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dynamodb'
 
 /** In the order of starting and of lists. The gateway is last, because it needs the addresses of the others. */
 export const topology = {

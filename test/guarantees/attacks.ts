@@ -3,10 +3,10 @@ import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** What a hostile client does until it is stopped. */
-export type Attack = { readonly name: string; begin(port: number): Connections }
+type Attack = { readonly name: string; begin(port: number): Connections }
 
 /** What honest clients saw. */
-export type Honest = {
+type Honest = {
   readonly statuses: ReadonlyMap<number, number>
   readonly p99Ms: number
   readonly maxMs: number
@@ -157,7 +157,7 @@ const requests: readonly (readonly [string, string, unknown?])[] = [
 ]
 
 /** Sends honest requests for a while, some at a time; a connection that breaks counts as the status 0. */
-export async function beHonest(url: string, forMs: number): Promise<Honest> {
+async function beHonest(url: string, forMs: number): Promise<Honest> {
   const statuses = new Map<number, number>()
   const durations: number[] = []
   const endAt = performance.now() + forMs

@@ -5,7 +5,7 @@ import { root } from '../system/processes.ts'
 import { newService } from './repository-copy.ts'
 
 /** A block of code in docs/adding-a-service.md. */
-export type Block = { readonly language: string; readonly text: string }
+type Block = { readonly language: string; readonly text: string }
 
 /** The blocks in order. If the repository already has the service of the recipe, another name replaces it. */
 export function readRecipe(): Block[] {

@@ -11,7 +11,7 @@ export const root = new URL('../..', import.meta.url).pathname
 
 const freePorts = Object.fromEntries(serviceNames.map((name) => [portSetting(name), '0']))
 
-export type Process = {
+type Process = {
   readonly child: ChildProcess
   /** What it has printed so far, to standard output and standard error. */
   output(): string

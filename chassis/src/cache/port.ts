@@ -52,7 +52,7 @@ export type ReadResult = 'hit' | 'miss' | 'wait' | 'busy' | 'bypass'
 export type WriteResult = 'ok' | 'contended' | 'failed'
 
 /** Counts since the cache was opened, and what this process caches now. `bytes` is an estimate, never too low. */
-export type CacheStats = {
+type CacheStats = {
   readonly entries?: number
   readonly bytes?: number
   readonly reads: Readonly<Record<ReadResult, number>>

@@ -4,22 +4,6 @@ export type Clock = { now(): number }
 /** The clock of the machine. */
 export const systemClock: Clock = { now: () => Date.now() }
 
-/** A clock that stands still until a test moves it, so that expiry can be tested without sleeping. */
-export function createManualClock(
-  startMs: number,
-): Clock & { advance(byMs: number): void; set(toMs: number): void } {
-  let nowMs = startMs
-  return {
-    now: () => nowMs,
-    advance: (byMs) => {
-      nowMs += byMs
-    },
-    set: (toMs) => {
-      nowMs = toMs
-    },
-  }
-}
-
 /** 100 ms, doubled with each attempt up to 10 s, less up to half of it at random, so that clients that fail together do not retry together. */
 export function exponentialBackoffMs(attempt: number): number {
   return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)

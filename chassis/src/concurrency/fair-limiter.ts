@@ -7,7 +7,7 @@ import type { Waiter } from './slots.ts'
  * Runs the work when there is room for it, for parties such as the address and the account of a login. Settles as the work does, or
  * rejects with `too_many_requests` if its parties have most of what waits, else with `overloaded`.
  */
-export type FairLimiter = <R>(parties: readonly string[], work: () => Promise<R>) => Promise<R>
+type FairLimiter = <R>(parties: readonly string[], work: () => Promise<R>) => Promise<R>
 
 type Work = { readonly parties: readonly string[] }
 

@@ -1,7 +1,6 @@
 export { createBatcher } from './batcher.ts'
 export { createKeyedMutex } from './keyed-mutex.ts'
 export { createFairLimiter } from './fair-limiter.ts'
-export type { FairLimiter } from './fair-limiter.ts'
 export { createLimiter } from './limiter.ts'
 export { createSampledBound, createSampledBounds } from './sampled-bound.ts'
 export { createShared } from './shared.ts'

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 
-export type SampledBound = {
+type SampledBound = {
   /** Runs work that adds `count` items, unless that would exceed `limit`: then it rejects with `overloaded`. */
   admit<R>(items: { readonly count?: number; readonly limit: number }, work: () => Promise<R>): Promise<R>
 }

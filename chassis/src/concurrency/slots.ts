@@ -1,5 +1,5 @@
 /** Chooses among the work that waits for a slot. */
-export type WaitingLine<W> = {
+type WaitingLine<W> = {
   /** Adds work, of which `start` is called when it is its turn, and `refuse` if it cannot wait. */
   add(work: W & Waiter): void
   /** Removes the work that is next; undefined if none waits. */

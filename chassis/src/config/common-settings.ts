@@ -29,7 +29,7 @@ export const cacheUrl = embeddableUrl({
     'The cache in front of the databases: memory:?entries=50000&bytes=16777216, redis://user:password@host, or none: for none.',
 })
 
-export const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
+const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
   default: '127.0.0.1',
   description: 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.',
   expected: 'a host name or an IP address',

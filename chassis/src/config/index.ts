@@ -14,7 +14,7 @@ export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
 
 /** A setting as it may be shown to anybody. */
-export type SettingDescription = {
+type SettingDescription = {
   name: string
   value: string
   /** Whether the value is one that the setting may have, whatever other settings are. */

@@ -1,7 +1,7 @@
 import type { Static, TObject } from 'typebox'
 
 /** A sentence for each fault of settings that depend on each other. It is given those whose own value is valid. */
-export type SettingsRule<T extends TObject> = (values: Partial<Static<T>>) => readonly string[]
+type SettingsRule<T extends TObject> = (values: Partial<Static<T>>) => readonly string[]
 
 const rules = new WeakMap<TObject, (values: Readonly<Record<string, unknown>>) => readonly string[]>()
 

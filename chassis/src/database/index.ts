@@ -14,7 +14,7 @@ export async function openDatabase<Tables>(url: string, options: DatabaseOptions
 }
 
 /** Runs the work with a migrator of the database, while no other process can migrate it. */
-export async function withMigrator<R>(
+async function withMigrator<R>(
   url: string,
   { migrations }: DatabaseOptions,
   work: MigrationWork<R>,
@@ -102,9 +102,9 @@ export {
 } from './sql-dialect.ts'
 export type * from './port.ts'
 export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
-export { makeMigration, migrateDown, migrateUp } from './migrations.ts'
+export { makeMigration } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
 export { createServerConnection } from './server/connection.ts'
-export type { ServerConnection, ServerDriver } from './server/connection.ts'
+export type { ServerDriver } from './server/connection.ts'
 export { referenceInText, valuePlaceholder, Reference, returnedBy } from './reference.ts'

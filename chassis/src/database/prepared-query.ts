@@ -15,7 +15,7 @@ class Placeholder {
 export type Placeholders<P> = { readonly [K in keyof P]-?: RawBuilder<P[K]> }
 
 /** The values to bind; a reference is to a value that an earlier statement of the unit returns. */
-export type Values<P> = { readonly [K in keyof P]: P[K] | Reference }
+type Values<P> = { readonly [K in keyof P]: P[K] | Reference }
 
 /**
  * Compiles a query at its first use, to be bound many times: compiling costs a multiple of running it, and all queries

@@ -37,7 +37,7 @@ export const errorCodes = {
 export type ErrorCode = keyof typeof errorCodes
 
 /** `headers` are sent with the response; `cause` is only logged. */
-export type AppErrorOptions = {
+type AppErrorOptions = {
   cause?: unknown
   /** Of a refusal by the framework or a library; any other error has that of its code. */
   status?: number

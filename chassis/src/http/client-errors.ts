@@ -9,7 +9,7 @@ import { problemDocument, statusLine } from './problem.ts'
 import { unsupportedVersion, uriTooLong } from './request-form.ts'
 
 /** An error of the parser or of a timeout, with the bytes that were parsed last. */
-export type ClientError = Error & {
+type ClientError = Error & {
   code?: string | undefined
   rawPacket?: unknown
   bytesParsed?: number | undefined

@@ -5,7 +5,7 @@ import type { TSchema } from 'typebox'
 export type Part = 'body' | 'query' | 'path' | 'headers'
 
 /** What is wrong with a field, or with the whole part. */
-export type Fault = {
+type Fault = {
   readonly field: string
   readonly sentence: string
   /** Whether it is a value of the wrong type or form; otherwise a field is missing or unknown, or the whole is at fault. */

@@ -12,7 +12,6 @@ export {
   parseIfNoneMatch,
   requireConditions,
 } from './preconditions.ts'
-export type { EntityTags, Representation } from './preconditions.ts'
 export {
   createIdempotency,
   idempotencyScopeOf,
@@ -31,7 +30,7 @@ export { jsonType, sendJson, sendRepresentation } from './representation.ts'
 export { listen, requireFreeAddresses } from './listen.ts'
 export type { Address } from './listen.ts'
 export { closeOnSignal, runService } from './process.ts'
-export type { FastPath, FastResponse } from './fast-path.ts'
+export type { FastResponse } from './fast-path.ts'
 export { isStorable, text } from './text.ts'
 export { compileCheck } from './validation.ts'
 export type { WrongValueCode } from './validation.ts'

@@ -26,7 +26,7 @@ export const pageQuery = {
 }
 
 /** A member of a cursor: a number of a row, a time in seconds or milliseconds, or 32 upper-case hexadecimal digits. */
-export type CursorKind = 'integer' | 'time' | 'guid'
+type CursorKind = 'integer' | 'time' | 'guid'
 
 /** Makes an opaque cursor of the sort key of a page's last row. */
 export function encodeCursor(key: readonly (string | number)[]): string {

@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { AppError, invalid } from '../errors/index.ts'
 
 /** What a condition names: any representation, or those with these entity tags. */
-export type EntityTags = '*' | readonly string[]
+type EntityTags = '*' | readonly string[]
 
 /** A representation: its entity tag, if it has one, as that of a collection has not. */
 export type Representation = { readonly etag?: string }

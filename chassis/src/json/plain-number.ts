@@ -1,5 +1,5 @@
 /** The parts of a JSON number: its value is `digits` times ten to the power of `exponent`. */
-export type NumberParts = {
+type NumberParts = {
   readonly isNegative: boolean
   /** Without leading zeros; empty for zero. */
   readonly digits: string

@@ -8,6 +8,6 @@ export {
 } from './outbox-table.ts'
 export type { OutboxTable } from './outbox-table.ts'
 export { createRelay } from './relay.ts'
-export type { Outbox, OutboxRelay, OutboxRow } from './relay.ts'
+export type { Outbox, OutboxRow } from './relay.ts'
 export { createSqlOutbox, outboxStatement } from './sql-outbox.ts'
 export type { OutboxMessage } from './sql-outbox.ts'

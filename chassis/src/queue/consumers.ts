@@ -10,11 +10,7 @@ const defaults: Required<BatchOptions> = {
   leaseMs: 10_000,
 }
 
-export type StartConsumer = (
-  queue: string,
-  handler: BatchHandler,
-  options: Required<BatchOptions>,
-) => Consumer
+type StartConsumer = (queue: string, handler: BatchHandler, options: Required<BatchOptions>) => Consumer
 
 /** The consuming half of a work queue, over what starts one consumer; `stop` stops all that run. */
 export function createConsumers(

@@ -14,7 +14,7 @@ export type MessageSource<M> = {
 
 export type FailureDetails = { readonly attempts: number; readonly reason: string; readonly failedAt: number }
 
-export type Dispatcher = {
+type Dispatcher = {
   /** To be called when messages may have become available. */
   dispatch(): void
   /** Starts no more handlers; resolves when the running ones are done and their outcomes recorded. */

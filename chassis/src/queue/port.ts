@@ -96,7 +96,7 @@ export type EventStream = {
   close(): Promise<void>
 }
 
-export type StreamOptions = {
+type StreamOptions = {
   /** How many of the newest messages to keep at least; 100,000 by default. On Kafka the topic's retention decides instead. */
   readonly keptMax?: number
 }

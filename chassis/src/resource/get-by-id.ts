@@ -5,7 +5,7 @@ import { etagOf, problems, sendRepresentation } from '../http/index.ts'
 import type { App, FastifyReply, FastResponse } from '../http/index.ts'
 
 /** A GET by id, for the fast path and for the framework's route. */
-export type Resource<Key, Found> = {
+type Resource<Key, Found> = {
   /** The path, which ends with its only parameter. */
   url: string
   schema: FastifySchema

@@ -2,7 +2,7 @@ import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '
 import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index.ts'
 
 /** The rows after a position, in the order of a number of each row, such as its id. */
-export type Page = { after: number; limit: number }
+type Page = { after: number; limit: number }
 
 /** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
 export function readPage(

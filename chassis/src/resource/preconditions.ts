@@ -10,7 +10,7 @@ import {
 import type { FastifyRequest } from '../http/index.ts'
 
 /** The resource that conditions are about, and its errors. */
-export type Precondition = {
+type Precondition = {
   /** The name of the resource in error messages. */
   noun: string
   notFound: () => AppError

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import type { DestinationStream, Logger as PinoLogger } from 'pino'
 
 /** The log line of one request. */
-export type AccessLine = {
+type AccessLine = {
   readonly requestId: string
   readonly traceId: string | undefined
   readonly method: string

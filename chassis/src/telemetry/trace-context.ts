@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
 /** W3C Trace Context, https://www.w3.org/TR/trace-context/: 16-byte trace, 8-byte parent, both in lower-case hex. */
-export type TraceContext = { readonly traceId: string; readonly parentId: string; readonly flags: string }
+type TraceContext = { readonly traceId: string; readonly parentId: string; readonly flags: string }
 
 const traceparent = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 

@@ -1,6 +1,6 @@
 import type { TestContext } from 'node:test'
-import type { createManualClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
+import type { createManualClock } from '@quintet/chassis/testing/clock'
 
 /** A service under test: how it starts, and what it has. */
 export type ConformingService<World extends RunningService> = ServiceTraits & {
@@ -18,7 +18,7 @@ export type ServiceTraits = {
   wrongValueStatus?: number
 }
 
-export type ConformingResource<World> = ResourceTraits & {
+type ConformingResource<World> = ResourceTraits & {
   /** Makes what the first one needs. */
   prepare?: (world: World) => Promise<unknown>
   /** Adds the nth one and gives its path. */
@@ -26,7 +26,7 @@ export type ConformingResource<World> = ResourceTraits & {
 }
 
 /** One kind of resource. What it does not have is `absent`, with the reason, and tested to be absent. */
-export type ResourceTraits = {
+type ResourceTraits = {
   /** The path of an id, which is encoded as it stands in a URL. */
   path: (id: string) => string
   /** An id of the right form that nothing has. */
@@ -42,8 +42,8 @@ export type ResourceTraits = {
   list: List | Absent
 }
 
-export type Absent = { absent: string }
-export type Supported = Record<string, never>
+type Absent = { absent: string }
+type Supported = Record<string, never>
 
 export type Create = {
   path: string

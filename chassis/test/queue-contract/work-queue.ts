@@ -13,7 +13,7 @@ import type { CreateWorld } from './world.ts'
  * What only some brokers offer: `deduplication` by the ids of the messages that are held; `attempts` that are counted across
  * processes.
  */
-export type Offer = 'deduplication' | 'attempts'
+type Offer = 'deduplication' | 'attempts'
 
 /** The contract of `WorkQueue`, for brokers that keep the order of the messages of a key. */
 export function testKeyedQueue(

@@ -11,7 +11,7 @@ export type OrderTables = {
 }
 
 /** Why no order was made of a message, in words for clients. */
-export type Failure = { message_id: string; code: string; detail: string }
+type Failure = { message_id: string; code: string; detail: string }
 
 export type Order = Selectable<OrderTables['orders']>
 

@@ -1,4 +1,4 @@
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { testConformance } from '@quintet/chassis/testing/conformance'
 import { createWorld, text } from './world.ts'
 

@@ -17,8 +17,6 @@ import type { OrderTables } from '../src/order-store.ts'
 export const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
 export const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
 
-export type World = Awaited<ReturnType<typeof createWorld>>
-
 /** A queue and a database of their own, and billing over them, which a test may start, stop and start again. */
 export async function createWorld(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-billing-'))

@@ -10,7 +10,7 @@ import type { Balance, DecidedOrder, Order, Refusal } from './order.ts'
 export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
 
 /** The reply to a request, and the idempotency records of it to commit with the orders. */
-export type RecordedReply<R> = { readonly response: R; readonly records: readonly IdempotencyRecord[] }
+type RecordedReply<R> = { readonly response: R; readonly records: readonly IdempotencyRecord[] }
 
 export type OrderProcessor = {
   /**

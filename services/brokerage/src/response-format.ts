@@ -14,7 +14,7 @@ import { balanceBody, messagesByField } from './representations.ts'
 type Decided = Exclude<Outcome, 'conflict'>
 
 /** The responses to requests of one format. */
-export type ResponseFormat = {
+type ResponseFormat = {
   /** A new account, with `valuePlaceholder` for its id, which only the store can assign. */
   accountOpened(cash: Decimal): RecordedResponse
   /** The outcome of an order, or of each order of a batch. */

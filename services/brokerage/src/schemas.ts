@@ -2,10 +2,10 @@ import { pageQuery, Problem, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { decimalMax, formatDecimal } from './decimal.ts'
 
-export const issuerLengthMax = 100
-export const operationLengthMax = 64
-export const clientOrderIdLengthMax = 64
-export const amountLengthMax = 100
+const issuerLengthMax = 100
+const operationLengthMax = 64
+const clientOrderIdLengthMax = 64
+const amountLengthMax = 100
 export const ordersPerBatchMax = 1_000
 
 /** A number, or its notation in a string. `bodies.ts` checks that it is exact, on the text that was sent. */
@@ -97,7 +97,7 @@ export const rules = Type.Union(
 
 export const AccountBody = Type.Object({ id: Type.Integer(), cash, issuers }, { title: 'Account' })
 
-export const OutcomeBody = Type.Object(
+const OutcomeBody = Type.Object(
   {
     current_balance: Type.Object({ cash, issuers }),
     business_errors: Type.Array(rules, {

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createBrokerageApp } from '../src/app.ts'
 import { brokerageSettings } from '../src/config.ts'
 import { freshStorage } from './fresh-storage.ts'
@@ -13,7 +13,7 @@ export const startMs = Date.parse('2030-01-01T12:00:00-06:00')
 export const startSeconds = startMs / 1000
 
 export type World = Awaited<ReturnType<typeof createWorld>>
-export type OrderBody = Record<string, unknown>
+type OrderBody = Record<string, unknown>
 
 /** A brokerage on private storage, whose clock only the test advances. */
 export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {

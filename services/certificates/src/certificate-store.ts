@@ -19,7 +19,7 @@ export type Certificate = Pick<
   'id' | 'user_id' | 'active' | 'version' | 'body' | 'x509'
 >
 
-export type NewRecord = {
+type NewRecord = {
   uid: string
   userId: number
   active: boolean

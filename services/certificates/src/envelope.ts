@@ -6,7 +6,7 @@ import type { Keyring } from './keyring.ts'
 export type Envelope = { readonly keyId: string; readonly wrappedKey: string; readonly ciphertext: string }
 
 /** The record that a secret belongs to. An envelope sealed for one record cannot be opened for another. */
-export type Identity = { readonly uid: string; readonly userId: number }
+type Identity = { readonly uid: string; readonly userId: number }
 
 /** An envelope cannot be opened: it was modified, it belongs to another record, or its key is missing. */
 export class DecryptionError extends Error {}

@@ -1,5 +1,5 @@
 /** The validity of a certificate, in milliseconds. */
-export type Lifetime = { readonly notBeforeMs: number; readonly notAfterMs: number }
+type Lifetime = { readonly notBeforeMs: number; readonly notAfterMs: number }
 
 /**
  * The remaining part of the lifetime at which a notice is due, as divisors of the whole: a third, a tenth, a thirtieth, nothing.

@@ -6,7 +6,7 @@ import { ConfigError } from '@quintet/chassis/config'
 import { createKeyFile } from '@quintet/chassis/files'
 
 /** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
-export type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
+type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
 
 /** `current` encrypts new data keys; the others decrypt those that have not been rewrapped yet. */
 export type Keyring = {
@@ -63,7 +63,7 @@ export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
 }
 
 /** The file with the generated key; undefined if the settings name another key. */
-export function generatedKeyFile(settings: KeySettings): string | undefined {
+function generatedKeyFile(settings: KeySettings): string | undefined {
   const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, DATA_DIR } = settings
   return text === '' && file === '' ? join(DATA_DIR, 'certificates.key') : undefined
 }

@@ -8,7 +8,7 @@ import type { CertificatesDatabase, CertificatesTables, NotificationStatus } fro
 
 export const notificationsQueue = 'certificates.notifications'
 
-export type NotificationEvent = 'certificate.active_changed' | 'certificate.expiring'
+type NotificationEvent = 'certificate.active_changed' | 'certificate.expiring'
 
 /** One delivery attempt: the status of the response, or the error if there was none. */
 export type Attempt = { at: number; status?: number; error?: string }

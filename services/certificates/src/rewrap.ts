@@ -12,7 +12,7 @@ import type { Keyring } from './keyring.ts'
 const rowsPerBatchMax = 200
 
 /** How many records were moved to the current key, and which could not be decrypted and are unchanged. */
-export type Rewrapped = { moved: number; broken: { id: number; reason: string }[] }
+type Rewrapped = { moved: number; broken: { id: number; reason: string }[] }
 
 /** Moves all records to the current key. The service may be running; the run may be interrupted and repeated. */
 export async function rewrapCertificates(config: CertificatesConfig): Promise<Rewrapped & { keyId: string }> {
@@ -26,7 +26,7 @@ export async function rewrapCertificates(config: CertificatesConfig): Promise<Re
 }
 
 /** In bounded batches by ascending id. A record that was rewrapped or deleted meanwhile is skipped. */
-export async function rewrapAll(database: CertificatesDatabase, keyring: Keyring): Promise<Rewrapped> {
+async function rewrapAll(database: CertificatesDatabase, keyring: Keyring): Promise<Rewrapped> {
   const envelopes = createEnvelopes(keyring)
   const statements = prepareStatements(database.query)
   const broken: Rewrapped['broken'] = []

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto'
 /** The receiver of notifications: its URL, the secret of signatures, and the timeout. */
 export type Receiver = { readonly url: string; readonly secret: string; readonly timeoutMs: number }
 
-export type Webhook = { readonly deliveryId: string; readonly event: string; readonly body: string }
+type Webhook = { readonly deliveryId: string; readonly event: string; readonly body: string }
 
 /** The status of the response, or the reason why there is none. */
 export type PostResult = { status: number } | { error: string }
@@ -37,7 +37,7 @@ export async function postWebhook(
 }
 
 /** HMAC-SHA256 of timestamp, dot and body in hexadecimal. The timestamp lets the receiver reject replayed messages. */
-export function signatureOf(secret: string, timestamp: string, body: string): string {
+function signatureOf(secret: string, timestamp: string, body: string): string {
   return createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')
 }
 

@@ -4,7 +4,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { decodeBase64, hasPrivateKeyLabel, pemOf, scanPem } from './pem.ts'
 
 /** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
-export type Description = {
+type Description = {
   subject: string
   subject_alternative_names: string[]
   issuer: string

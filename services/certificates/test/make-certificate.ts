@@ -1,7 +1,7 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 
-export type TestCertificate = { pem: string; der: Buffer; privateKey: KeyObject }
+type TestCertificate = { pem: string; der: Buffer; privateKey: KeyObject }
 
 /** A self-signed X.509 certificate with a new key, encoded here so that tests need no other tool. */
 export function makeCertificate({

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ConfigError } from '@quintet/chassis/config'
-import { migrateUp, withMigrator } from '@quintet/chassis/database'
+import { migrateDatabase } from '@quintet/chassis/database'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
@@ -20,7 +20,7 @@ if (server !== undefined) testStart(server)
 function testStart(server: string): void {
   test('certificates that start before their database are ready once it responds', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
-    await withMigrator(url, { migrations }, migrateUp)
+    await migrateDatabase(url, { migrations }, 'up')
     const proxy = await createClosedProxy(t, url)
     const app = await start(t, proxy.url, newKey())
     const early = await app.inject('/health/ready')
@@ -52,7 +52,7 @@ const newKey = () => randomBytes(32).toString('hex')
 
 async function withCertificate(t: TestContext, server: string): Promise<{ url: string; key: string }> {
   const url = freshDatabaseOn(server)
-  await withMigrator(url, { migrations }, migrateUp)
+  await migrateDatabase(url, { migrations }, 'up')
   const key = newKey()
   const app = await start(t, url, key)
   const user = await app.inject({ method: 'POST', url: '/users', payload: ada })

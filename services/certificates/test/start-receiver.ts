@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 
 export const secret = 'a secret of the receiver'
 
-export type Received = { headers: IncomingHttpHeaders; body: string }
+type Received = { headers: IncomingHttpHeaders; body: string }
 
 /** A receiver of notifications that responds with a given status and records what it received. */
 export async function startReceiver(t: TestContext, statusOf: () => number | undefined = () => 204) {

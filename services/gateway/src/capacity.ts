@@ -14,7 +14,7 @@ export type CapacityOptions = {
 }
 
 /** A request's place in one of the lanes of a service. */
-export type Place = {
+type Place = {
   /** The client reads its response slowly: it goes on at the client's pace. */
   slowDown(): void
   /** The response is an endless stream. Throws AppError where there are too many. */

@@ -3,7 +3,7 @@ import { createFaultWindow } from './fault-window.ts'
 
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
-export type CircuitOptions = {
+type CircuitOptions = {
   readonly clock: Clock
   /** Consecutive faults that open the circuit. */
   readonly faultsMax: number

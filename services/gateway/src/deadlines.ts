@@ -5,7 +5,7 @@ import type { Linked } from './linked-list.ts'
 const sweepIntervalMs = 250
 
 /** Work that must be over in time, or is cut. */
-export interface Deadline extends Linked<Deadline> {
+interface Deadline extends Linked<Deadline> {
   readonly atMs: number
   cut(): void
 }

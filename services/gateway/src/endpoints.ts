@@ -7,7 +7,7 @@ import type { Endpoint, EndpointOptions } from './endpoint.ts'
 
 const resolveIntervalMs = 10_000
 
-export type EndpointsOptions = Omit<EndpointOptions, 'host'> & { readonly resolve?: Resolve | undefined }
+type EndpointsOptions = Omit<EndpointOptions, 'host'> & { readonly resolve?: Resolve | undefined }
 
 /** The addresses of one service, used in turn. Those whose circuit is not closed are left out. */
 export function createEndpoints({ url, resolve = systemResolve, ...options }: EndpointsOptions) {

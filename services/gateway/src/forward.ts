@@ -21,7 +21,7 @@ export type Target = {
   readonly forwardsLeft: number | undefined
 }
 
-export type ForwarderOptions = {
+type ForwarderOptions = {
   readonly clock: Clock
   /** Up to this size, bodies are read before the service gets anything of the request. */
   readonly smallBodyBytesMax: number

@@ -72,7 +72,7 @@ const rewrittenFields = new Set([
 ])
 
 /** Whose a field is: the gateway's own, a proxy's, or the client's, which is forwarded. */
-export type FieldOwner = 'gateway' | 'proxy' | 'client'
+type FieldOwner = 'gateway' | 'proxy' | 'client'
 
 /** As long as `headerField` keeps the field, whose name recurs. */
 const owners = new WeakMap<HeaderField, FieldOwner>()

@@ -11,7 +11,7 @@ import type { ExchangeListener, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
 import { circuitOpen } from './upstream-problems.ts'
 
-export type UpstreamOptions = CapacityOptions & {
+type UpstreamOptions = CapacityOptions & {
   readonly url: URL
   readonly timeoutMs: number
   /** The longest silence of a response of server-sent events. */

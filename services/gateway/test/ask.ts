@@ -3,7 +3,7 @@ import { Agent, request } from 'node:http'
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { connect } from 'node:net'
 
-export type Answer = {
+type Answer = {
   status: number
   reason: string
   headers: IncomingMessage['headers']

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import type { CircuitState } from '../src/circuit.ts'
 import { createCircuit } from '../src/circuit.ts'
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { openOnceQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { openLazyQueue } from '../src/lazy-queue.ts'
 
 const message = { id: 'm', key: '' as const, body: 'body' }

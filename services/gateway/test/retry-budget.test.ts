@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createRetryBudget } from '../src/retry-budget.ts'
 
 function createWorld(percent = 20) {

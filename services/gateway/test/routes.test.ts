@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import { test } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { urlSetting } from '@quintet/contracts/topology'
 import { topology } from '../src/topology.ts'
 import { ask } from './ask.ts'

@@ -18,7 +18,7 @@ export type Storage = {
   close(): Promise<void>
 }
 
-export type Stores = {
+type Stores = {
   readonly guids: GuidStore
   readonly operations: OperationStore
   readonly idempotencyStore: IdempotencyStore
@@ -61,7 +61,7 @@ export type GuidStore = {
  */
 export type CommitWith = { readonly records?: readonly IdempotencyRecord[]; readonly operation?: string }
 
-export type WriteOptions = CommitWith & { readonly deadline: Deadline }
+type WriteOptions = CommitWith & { readonly deadline: Deadline }
 
 export type GuidPage = {
   readonly user?: string
@@ -72,7 +72,7 @@ export type GuidPage = {
 export type GuidChange = { readonly user?: string; readonly expire?: number }
 
 /** A GUID with the id of its row, which orders GUIDs that expire in the same second. */
-export type ListedGuid = Guid & { readonly id: number | string }
+type ListedGuid = Guid & { readonly id: number | string }
 
 /**
  * Work that was accepted with 202: `pending`, then `succeeded` or `failed`. A command is committed with its operation and

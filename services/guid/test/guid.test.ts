@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import fc from 'fast-check'
 import { createVersions, entryOf, expireError, expireOf, newGuid, parseGuid, textOf } from '../src/guid.ts'
 

@@ -7,8 +7,8 @@ import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 
-export type NewMovie = { title: string; description: string }
-export type Movie = NewMovie & { id: number; version: number }
+type NewMovie = { title: string; description: string }
+type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
   movies: NewMovie & {
     id: Generated<number>

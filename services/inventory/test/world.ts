@@ -1,8 +1,8 @@
 import type { TestContext } from 'node:test'
-import { createManualClock } from '@quintet/chassis/clock'
 import { loadConfig } from '@quintet/chassis/config'
 import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createInventoryApp } from '../src/app.ts'
 import { inventorySettings } from '../src/config.ts'
 

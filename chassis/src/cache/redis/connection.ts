@@ -21,7 +21,7 @@ export type Generation = {
   readonly quarantineEndsAt: number
 }
 
-export type RedisClient = ReturnType<typeof createRedisClient>
+type RedisClient = ReturnType<typeof createRedisClient>
 
 export type RedisConnection = {
   readonly client: RedisClient

@@ -109,7 +109,7 @@ async function setUp(client: MysqlClient): Promise<void> {
   }
 }
 
-export const isMariadb = (version: unknown) => /mariadb/i.test(String(version))
+const isMariadb = (version: unknown) => /mariadb/i.test(String(version))
 
 /**
  * READ COMMITTED lets each statement see what was committed before it, as on the other engines, and takes no gap locks,

@@ -6,7 +6,7 @@ import type { Subscription } from './subscription.ts'
 const resubscribeMs = 500
 
 /** A subscription that is made again on each connection, and after the broker has ended it. */
-export type KeptSubscription = {
+type KeptSubscription = {
   current(): Subscription | undefined
   /** Subscribes no more, and releases the messages that were not taken; the others can still be settled. */
   cancel(): Promise<void>

@@ -11,14 +11,14 @@ const heartbeatMs = 1_000
 const leaveTimeoutMs = 2_000
 const rejoinMs = 300
 
-export type Membership = {
+type Membership = {
   /** Whether Kafka still counts this consumer as a member, judged by the last heartbeat. */
   isMember(): boolean
   /** Leaves the group. */
   stop(): Promise<void>
 }
 
-export type MembershipListener = {
+type MembershipListener = {
   onAssigned(member: GroupMember, partitions: readonly number[]): Promise<void>
   /** Before the group rebalances, and before the member leaves it. */
   onRevoked(): Promise<void>

@@ -11,12 +11,12 @@ const readWaitMs = 1_000
 const isControl = 0x20
 
 /** Where to read in a partition. */
-export type PartitionOffset = { readonly partition: number; readonly offset: bigint }
+type PartitionOffset = { readonly partition: number; readonly offset: bigint }
 
 /** The records, in order by partition, and where to continue; offsets of control records are skipped. */
-export type Fetched = { readonly records: KafkaRecord[]; readonly next: Map<number, bigint> }
+type Fetched = { readonly records: KafkaRecord[]; readonly next: Map<number, bigint> }
 
-export type KafkaReader = {
+type KafkaReader = {
   /** The partitions by the broker that leads them. */
   leaders(partitions: readonly number[]): Promise<Map<number, number[]>>
   /** The next records of partitions of one leader; waits for so long if there are none. */

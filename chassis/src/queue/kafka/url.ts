@@ -3,7 +3,7 @@ import type { ConnectionOptions, SASLMechanismValue } from '@platformatic/kafka'
 import { ConfigError } from '../../config/index.ts'
 
 /** The brokers, the prefix of topics, and the number of partitions of a new queue. */
-export type KafkaAddress = {
+type KafkaAddress = {
   readonly brokers: string[]
   readonly connection: Pick<ConnectionOptions, 'tls' | 'sasl' | 'tlsServerName'>
   readonly prefix: string

@@ -15,7 +15,7 @@ const singleProcessPollIntervalMs = 100
 /** `wake` says that messages may have become due. */
 export type SqliteConsumer = Consumer & { readonly queue: string; wake(): void }
 
-export type SqliteConsumerParts = {
+type SqliteConsumerParts = {
   readonly database: Database<QueueTables>
   readonly statements: QueueStatements
   readonly clock: Clock

@@ -12,7 +12,7 @@ import type { DynamodbConnection } from './connection.ts'
 import { translateError } from './errors.ts'
 
 /** The only migration: DynamoDB has no schema beyond the keys of the table. */
-export const tableMigration = '0001-create-table'
+const tableMigration = '0001-create-table'
 const readyWithinSeconds = 120
 
 /** The time-to-live attribute, in Unix seconds. DynamoDB removes an expired item within a few days. */

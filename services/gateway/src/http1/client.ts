@@ -3,7 +3,7 @@ import type { StartTimer } from './exchange-timer.ts'
 import type { ExchangeListener, HttpConnection, UpstreamRequest } from './connection.ts'
 import { createHttpConnection } from './connection.ts'
 
-export type HttpClientOptions = {
+type HttpClientOptions = {
   readonly url: URL
   readonly timeoutMs: number
   readonly clock: Clock

@@ -41,7 +41,7 @@ export class ExchangeError extends Error {
 /** Receives a response as it arrives, or one failure at any point, after which no other call follows. */
 export type ExchangeListener = ResponseListener & { onFailure(failure: ExchangeError): void }
 
-export type ConnectionOptions = {
+type ConnectionOptions = {
   readonly host: string
   readonly port: number
   readonly connectTimeoutMs: number

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 
 /** A timer of Node, or one that a test controls. */
-export type Timer = { refresh(): unknown; close(): unknown }
+type Timer = { refresh(): unknown; close(): unknown }
 
 /** Calls back once after this time, as `setTimeout` does. */
 export type StartTimer = (callback: () => void, ms: number) => Timer

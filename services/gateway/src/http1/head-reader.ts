@@ -10,7 +10,7 @@ const limits = {
 const strayLineEnd = /(?<!\r)\n|\r(?=[^\n])/g
 
 /** Receives a head, what was received after it (as latin1 text, at least its beginning), and the length of that in bytes. */
-export type HeadListener = (head: ParsedHead, rest: string, restBytes: number) => void
+type HeadListener = (head: ParsedHead, rest: string, restBytes: number) => void
 
 /** Reads the head of a response, which may arrive in parts, and skips the interim responses before it. */
 export function createHeadReader(onHead: HeadListener) {

@@ -7,7 +7,7 @@ export type HeaderField = {
 }
 
 /** The options of a `Connection` field (RFC 9110, 7.6.1). */
-export type ConnectionOptions = {
+type ConnectionOptions = {
   /** Whether the connection ends with this message. */
   readonly isClose: boolean
   /** The fields, in lower case, that concern this connection only. */

@@ -9,7 +9,7 @@ export type ResponseHead = {
 }
 
 /** How the end of a body is found (RFC 9112, 6.3). */
-export type Framing =
+type Framing =
   | { readonly kind: 'length'; readonly bytes: number }
   | { readonly kind: 'chunked' | 'until-close' }
 

@@ -1,6 +1,6 @@
 import type { Random } from './random.ts'
 
-export type GeneratedResponse = { readonly method: string; readonly parts: readonly Buffer[] }
+type GeneratedResponse = { readonly method: string; readonly parts: readonly Buffer[] }
 
 /**
  * Generates a response, valid or nearly so: all that parsers of HTTP are known to disagree on is probable, and a valid response

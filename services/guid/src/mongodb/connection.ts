@@ -40,14 +40,14 @@ export type MongoConnection = {
   close(): Promise<void>
 }
 
-export type LinearizableOptions = CommandOptions & {
+type LinearizableOptions = CommandOptions & {
   readonly readConcern: { readonly level: 'linearizable' | 'local' }
 }
 
 /** What a check of the database can use. */
 export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'readLinearizable' | 'read'>
 
-export type MongoOptions = {
+type MongoOptions = {
   /** Rejects unless the database can be used. Every operation waits until it has succeeded once. */
   readonly check?: (connection: UncheckedConnection) => Promise<void>
 }

@@ -81,7 +81,7 @@ export type BindingDocument = {
 export type DocumentReference = { readonly in: 'guids' | 'operations'; readonly id: string }
 
 /** The relay's lease, with the name of this database; and counters that put commands in order. */
-export type ControlDocument = {
+type ControlDocument = {
   _id: string
   source?: string
   holder?: string | null
@@ -90,7 +90,7 @@ export type ControlDocument = {
   count?: number
 }
 
-export type Collections = {
+type Collections = {
   readonly guids: Collection<GuidDocument>
   readonly operations: Collection<OperationDocument>
   readonly idempotency: Collection<BindingDocument>

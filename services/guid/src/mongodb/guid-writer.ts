@@ -17,7 +17,7 @@ const pauseMaxMs = 20
 /** A document has a maximum size, and the events of one GUID must not delay those of others. */
 const outboxMax = 1_000
 
-export type ChangeOptions = {
+type ChangeOptions = {
   readonly operation?: string
   readonly entries?: readonly RecordEntry[]
   readonly deadline: Deadline
@@ -27,14 +27,14 @@ export type ChangeOptions = {
 
 /** What a change makes of the document as it was read; without `next` the document is left unchanged. */
 export type Decision<R> = { readonly result: R; readonly next?: NextState }
-export type NextState = {
+type NextState = {
   readonly row: Guid
   readonly events: readonly GuidEvent[]
   readonly isTombstone?: boolean
 }
 
 /** Reads the document of a GUID, decides on its next state and writes that; starts again if it has been changed meanwhile. */
-export type ChangeGuid = <R>(
+type ChangeGuid = <R>(
   guid: string,
   options: ChangeOptions,
   decide: (current: GuidDocument | undefined) => Decision<R>,
