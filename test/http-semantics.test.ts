@@ -55,6 +55,11 @@ const refusals: [title: string, sent: (target: Target) => Sent, status: number][
     414,
   ],
   ['a fragment', ({ target }) => ({ target: `${target}#x` }), 400],
+  ['the target *', () => ({ target: '*' }), 400],
+  ['the target * before a path', ({ target }) => ({ target: `*${target}` }), 400],
+  ['a user in the target', ({ target }) => ({ target: `http://u:p@a${target}` }), 400],
+  ['a target of another scheme', ({ target }) => ({ target: `ftp://a${target}` }), 400],
+  ['an unknown expectation besides a known one', () => ({ fields: 'expect: x, 100-continue\r\n' }), 417],
   ['a method that does not exist', () => ({ method: 'FOO' }), 501],
   ['a transfer coding', () => ({ fields: 'transfer-encoding: gzip, chunked\r\n', after: '0\r\n\r\n' }), 501],
   ['a header line that is none', () => ({ fields: 'a b: c\r\n' }), 400],
@@ -79,6 +84,24 @@ const cases: Case[] = [
       },
     }),
   ),
+  {
+    title: 'OPTIONS * is 204 with the methods of the server',
+    async check({ method }, send) {
+      const received = await send({ method: 'OPTIONS', target: '*' })
+      assert.equal(received.status, 204)
+      assert.ok(received.headers.allow?.split(', ').includes(method))
+    },
+  },
+  {
+    title: 'a declared body that is too large is 413 without 100 Continue, and a body that is not gets it',
+    appliesTo: takesBody,
+    async check({ method, body }, send) {
+      const fields = 'expect: 100-continue\r\n'
+      const large = `${fields}content-type: application/json\r\ncontent-length: 3000000\r\n`
+      assertProblem(await send({ method, fields: large, after: ' ' }), 413)
+      assert.equal((await send({ ...sentBody(method, body), fields })).status, 100)
+    },
+  },
   {
     title: 'Accept with parameters admits JSON, and with a weight of 0 excludes it',
     appliesTo: isJson,

@@ -221,6 +221,119 @@ for (const [what, bytes, status] of [
     if (status === 405) assert.equal(typeof response.headers.allow, 'string')
   })
 
+for (const [line, status] of [
+  ['FOO /', 501],
+  ['GETX /', 501],
+  ['GE /', 501],
+  ['M-SEARCHES /', 501],
+  ['PROP /', 501],
+  ['get /', 501],
+] as const)
+  test(`An unknown method is ${status} wherever its packets end: ${line}`, async (t) => {
+    const { port } = await startApp(t)
+    for (let at = 1; at <= line.indexOf(' '); at += 1)
+      assert.equal(await statusOfParts(port, [line.slice(0, at), head(line.slice(at))]), status, String(at))
+    for (const nonsense of [' / HTTP/1.1\r\n', '\0 / HTTP/1.1\r\n', ': x\r\n'])
+      assert.equal(await statusOfParts(port, [nonsense]), 400)
+  })
+
+test('An unknown version is 505 wherever its packets end', async (t) => {
+  const { port } = await startApp(t)
+  for (const line of ['GET / HTTP/3.0', 'GET /things/1 HTTP/2.0'])
+    for (let at = line.length - 10; at < line.length; at += 1)
+      assert.equal(
+        await statusOfParts(port, [line.slice(0, at), `${line.slice(at)}\r\nhost: x\r\n\r\n`]),
+        505,
+        line.slice(0, at),
+      )
+})
+
+const waiting = (fields: string) => `expect: 100-continue\r\n${fields}`
+for (const [what, bytes, status] of [
+  ['is too large', head('POST /things', waiting(declared(2_000_000))), 413],
+  [
+    'has another type',
+    head('POST /things', waiting('content-type: text/plain\r\ncontent-length: 2\r\n')),
+    415,
+  ],
+  ['has a coding', head('POST /things', waiting(`content-encoding: gzip\r\n${declared(2)}`)), 415],
+  ['has no route', head('POST /nowhere', waiting(declared(2))), 404],
+  ['has no route, in chunks', head('POST /nowhere', waiting(chunked)), 404],
+  ['has another method', head('PUT /things/1', waiting(declared(2))), 405],
+  ['is for HTML', head('POST /things', waiting(`accept: text/html\r\n${declared(2)}`)), 406],
+  ['has another expectation', head('POST /things', `expect: y, 100-continue\r\n${declared(2)}`), 417],
+  ['has another expectation after', head('POST /things', `expect: 100-continue, y\r\n${declared(2)}`), 417],
+  ['has a bad Host', `POST /things HTTP/1.1\r\nhost: a/b\r\n${waiting(declared(2))}\r\n`, 400],
+] as const)
+  test(`A body that waits for 100 Continue and ${what} gets ${status} alone, and the connection closes`, async (t) => {
+    const { port } = await startApp(t)
+    const { text } = await exchange(port, bytes)
+    const responses = parse(text)
+    assert.deepEqual(
+      responses.map((one) => one.status),
+      [status],
+    )
+    assert.equal(responses[0]?.headers.connection, 'close')
+  })
+
+test('A body that waits for 100 Continue gets it once, and the connection serves the next request', async (t) => {
+  const { port, posted } = await startApp(t)
+  for (const [fields, body] of [
+    [waiting(declared(2)), '{}'],
+    [waiting(chunked), '2\r\n{}\r\n0\r\n\r\n'],
+    [`expect: 100-Continue, ,\r\n${waiting(declared(2))}`, '{}'],
+  ]) {
+    const socket = connect(port, '127.0.0.1')
+    socket.write(head('POST /things', fields))
+    assert.equal(String((await once(socket, 'data'))[0]), 'HTTP/1.1 100 Continue\r\n\r\n')
+    socket.write(`${body}${head('GET /things/1', 'connection: close\r\n')}`)
+    const { text } = await read(socket)
+    assert.deepEqual(
+      parse(text).map(({ status }) => status),
+      [201, 200],
+    )
+  }
+  assert.equal(posted(), 3)
+})
+
+test('An expectation in HTTP/1.0 is ignored', async (t) => {
+  const { port } = await startApp(t)
+  for (const expect of ['100-continue', 'y, 100-continue']) {
+    const request = `POST /things HTTP/1.0\r\nexpect: ${expect}\r\n${declared(2)}\r\n{}`
+    assert.equal(await statusOf(port, request), 201)
+  }
+})
+
+test('OPTIONS for the server itself is 204 with the methods of its resources', async (t) => {
+  const { port } = await startApp(t)
+  for (const target of ['*', 'http://x', 'http://x:80']) {
+    const { text } = await exchange(port, head(`OPTIONS ${target}`, 'connection: close\r\n'))
+    const [response] = parse(text)
+    assert.deepEqual(
+      [response?.status, response?.headers.allow, response?.body],
+      [204, 'GET, HEAD, POST, OPTIONS', ''],
+    )
+    assert.match(response?.headers['x-request-id'] ?? '', /./)
+  }
+})
+
+test('A target in the absolute form without a path is that of /', async (t) => {
+  const { port } = await startApp(t)
+  for (const target of ['http://x', 'https://x:80', 'http://[::1]?a=/b', 'http://x/'])
+    assert.equal(await statusOf(port, head(`GET ${target}`, 'accept: application/json\r\n')), 200, target)
+})
+
+for (const target of [
+  ...['GET *', 'HEAD *', 'POST *', 'TRACE *', 'OPTIONS *?x', 'OPTIONS */', 'GET */things/1', 'GET *things/1'],
+  ...['GET http://u@x/things/1', 'GET http://u:p@x/things/1', 'GET http://@x/', 'GET http://u@x'],
+  ...['GET http:///things/1', 'GET http://?x', 'GET ftp://x/things/1', 'GET http://x:y/', 'GET http://x y/'],
+])
+  test(`The target of ${target} is 400`, async (t) => {
+    const { port } = await startApp(t)
+    const { text } = await exchange(port, head(target))
+    assert.equal(text.slice(0, 12), 'HTTP/1.1 400')
+  })
+
 test('A Host with a port, an address, or nothing is accepted, and so is its absence in HTTP/1.0', async (t) => {
   const { port } = await startApp(t)
   for (const host of [
@@ -249,6 +362,25 @@ test('A target in the absolute form is that of its path', async (t) => {
   for (const target of ['http://x/things/1', 'HTTP://y:80/things/1?a=http://z', 'https://x/things/1/'])
     assert.equal(await statusOf(port, head(`GET ${target}`)), 200, target)
 })
+
+for (const path of ['/later', '/things/later'])
+  test(`A response of ${path} that is sent while the server closes says that it is the last`, async (t) => {
+    const { app, port } = await startApp(t)
+    const sockets = [head(`GET ${path}`), `${head('POST /things/later', chunked)}2\r\n{}\r\n0\r\n\r\n`].map(
+      (bytes) => {
+        const socket = connect(port, '127.0.0.1')
+        socket.write(bytes)
+        return read(socket)
+      },
+    )
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const closing = app.close()
+    for (const { text } of await Promise.all(sockets)) {
+      const [response, ...more] = parse(text)
+      assert.deepEqual([response?.status, response?.headers.connection, more], [200, 'close', []])
+    }
+    await closing
+  })
 
 test('A client that goes away is counted as 499, and is no error in the log', async (t) => {
   const { port, app, logged } = await startApp(t)
@@ -345,6 +477,12 @@ async function startApp(t: TestContext, options: Partial<AppOptions> = {}) {
     handler: async () => {},
   })
   app.get('/things/:id', async () => ({ done: true }))
+  app.fastPaths.push({
+    route: '/things/:id',
+    prefix: '/things/l',
+    find: () => new Promise((resolve) => setTimeout(resolve, 500, { etag: '"1"', body: '{"done":true}' })),
+  })
+  app.post('/things/later', () => new Promise((resolve) => setTimeout(resolve, 500, { done: true })))
   app.get('/slow', () => new Promise((resolve) => setTimeout(resolve, 30, { done: true })))
   app.get('/later', () => new Promise((resolve) => setTimeout(resolve, 500, { done: true })))
   app.get('/streamed', (_request, reply) => {
@@ -404,6 +542,17 @@ async function exchange(port: number, bytes: string, { untilResponse = false, is
   socket.write(bytes, 'latin1')
   if (isEnded) socket.end()
   return read(socket, untilResponse)
+}
+
+/** The status of a request whose bytes come in several packets. */
+async function statusOfParts(port: number, parts: readonly string[]): Promise<number> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const reading = read(socket)
+  for (const part of parts) {
+    if (socket.writable) socket.write(part, 'latin1')
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return Number((await reading).text.slice(9, 12))
 }
 
 async function statusOf(port: number, bytes: string): Promise<number | undefined> {

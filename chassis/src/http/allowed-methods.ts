@@ -7,7 +7,11 @@ import type { App } from './app-options.ts'
 export function createAllowedMethods(
   app: App,
   maxParamLength: number,
-): { errorOf(request: FastifyRequest): AppError } {
+): {
+  errorOf(request: FastifyRequest): AppError
+  /** The methods that any resource has, for `OPTIONS *` (RFC 9110, 9.3.7). */
+  ofServer(): string
+} {
   const paths = FindMyWay({ ignoreTrailingSlash: true, maxParamLength })
   const methodsByPath = new Map<string, Set<string>>()
   app.addHook('onRoute', ({ method, url }) => {
@@ -21,6 +25,10 @@ export function createAllowedMethods(
     for (const one of [method].flat()) methods.add(one)
   })
   return {
+    ofServer() {
+      const methods = new Set([...methodsByPath.values()].flatMap((each) => [...each]))
+      return [...serverMethods.filter((method) => methods.has(method)), 'OPTIONS'].join(', ')
+    },
     errorOf(request) {
       const found: unknown = paths.find('GET', request.url.split('?', 1)[0] ?? '')?.store
       const allow = found instanceof Set && !found.has(request.method) ? [...found].join(', ') : ''
@@ -32,3 +40,6 @@ export function createAllowedMethods(
     },
   }
 }
+
+/** The methods of HTTP and of RFC 5789: a gateway forwards others too, for services to refuse. */
+const serverMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE']

@@ -4,6 +4,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { AppError } from '../errors/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -15,6 +16,7 @@ import { createDocumentationRoutes } from './documentation-routes.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
+import { responseOf } from './exchanges.ts'
 import { closeUnlessRead, createLingeringClose } from './lingering-close.ts'
 import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
@@ -22,7 +24,7 @@ import { bodyBytesMax } from './body-limit.ts'
 import { oneAtATime } from './pipelining.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
-import { contentCodingRefusal, formRefusal } from './request-form.ts'
+import { contentCodingRefusal, formRefusal, routedTarget } from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
@@ -61,7 +63,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
       observe(request, reply)
-      sendProblem(error, request, reply, options)
+      sendProblem(formRefusal(request.raw) ?? error, request, reply, options)
     },
     clientErrorHandler: clientErrors.onClientError,
   })
@@ -83,7 +85,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
   app.addHook('onRequest', (request, reply, done) => {
     observe(request, reply)
-    done(formRefusal(request.raw) ?? refusalOf(request))
+    const refusal = formRefusal(request.raw)
+    if (refusal === undefined && request.url === '*')
+      reply.code(204).header('allow', allowedMethods.ofServer()).send()
+    else done(refusal ?? refusalOf(request))
   })
   if (options.checkResponses === true) checkResponses(app)
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -141,6 +146,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     childLoggerFactory: <L>(parent: L) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
+    rewriteUrl: routedTarget,
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
@@ -165,7 +171,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
 function addFrontListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
   const [listener] = server.listeners('request')
   const next: RequestListener = (request, response) => {
-    closeUnlessRead(request, response, bodyBytesMax)
+    closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
     listener?.call(server, request, response)
   }
   server.removeAllListeners('request').on('request', oneAtATime(createFastPathListener(next, parts)))
@@ -183,12 +189,24 @@ function createRecorder(metrics: Metrics, logger: Logger) {
   }
 }
 
-/** A connection whose last request was in flight when closing began would stay open for its whole idle time. */
+/**
+ * A connection whose last request was in flight when closing began would stay open for its whole idle time. Its response says that
+ * it is the last (RFC 9112, 9.6).
+ */
 function closeConnectionsWhenIdle(app: App, linger: LingeringClose): { begun: boolean } {
   const closing = { begun: false }
+  const sockets = new Set<Socket>()
   let timer: NodeJS.Timeout | undefined
+  app.server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   app.addHook('preClose', async () => {
     closing.begun = true
+    for (const socket of sockets) {
+      const response = responseOf(socket)
+      if (response !== undefined) response.shouldKeepAlive = false
+    }
     linger.hurry()
     timer = setInterval(() => app.server.closeIdleConnections(), 20)
   })

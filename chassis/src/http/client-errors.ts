@@ -80,27 +80,27 @@ export function createClientErrorHandler(options: {
         return
       }
       discardInput(socket)
-      refuseAfterResponses(socket, problemOf(error))
+      refuseAfterResponses(socket, problemOf(error, failedLine(error, socket)))
     },
   }
 }
 
-function problemOf(error: ClientError): AppError {
-  switch (error.code) {
+function problemOf({ code }: ClientError, line: Line): AppError {
+  switch (code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new AppError('request_timeout', 'The request did not arrive in time.')
     case 'HPE_HEADER_OVERFLOW':
-      return beginningOfTarget.test(failedLine(error).text)
+      return beginningOfTarget.test(line.text)
         ? uriTooLong()
         : new AppError('headers_too_large', 'The headers are larger than 16 KiB.')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new AppError('body_too_large', 'The extensions of the chunks are larger than 16 KiB.')
     case 'HPE_INVALID_METHOD':
-      return isRequestLine(failedLine(error))
+      return isRequestLine(line)
         ? new AppError('not_implemented', 'No resource has this method.')
         : noRequest()
     case 'HPE_INVALID_VERSION':
-      return versionRefusal(failedLine(error))
+      return versionRefusal(line)
     case 'HPE_PAUSED_H2_UPGRADE':
       return unsupportedVersion('2.0')
     default:
@@ -112,28 +112,37 @@ function noRequest(): AppError {
   return new AppError('malformed', 'The bytes received are not an HTTP request.')
 }
 
-type Line = { text: string; isWhole: boolean }
+/** A line as far as a packet has it: it may have begun before, if there was a packet before, and it may go on. */
+type Line = { text: string; mayHaveBegun: boolean; isWhole: boolean }
 
-/** The line that the parser failed in, as far as the last packet has it. */
-function failedLine({ rawPacket, bytesParsed = 0 }: ClientError): Line {
+/** The line that the parser failed in. */
+function failedLine({ rawPacket, bytesParsed = 0 }: ClientError, { bytesRead }: Socket): Line {
   const packet = Buffer.isBuffer(rawPacket) ? rawPacket : Buffer.of()
   const start = bytesParsed === 0 ? 0 : packet.lastIndexOf(0x0a, bytesParsed - 1) + 1
   const end = packet.indexOf(0x0a, start)
-  return { text: packet.toString('latin1', start, end < 0 ? undefined : end), isWhole: end >= 0 }
+  return {
+    text: packet.toString('latin1', start, end < 0 ? undefined : end),
+    mayHaveBegun: start === 0 && bytesRead > packet.length,
+    isWhole: end >= 0,
+  }
 }
 
-function isRequestLine({ text, isWhole }: Line): boolean {
-  return (isWhole ? requestLine : beginningOfRequestLine).test(text)
+function isRequestLine({ text, mayHaveBegun, isWhole }: Line): boolean {
+  // The method may have been in an earlier packet as far as it is that of another method too.
+  const line = mayHaveBegun ? `X${text}` : text
+  return (isWhole ? requestLine : beginningOfRequestLine).test(line)
 }
 
-function versionRefusal({ text }: Line): AppError {
+function versionRefusal({ text, mayHaveBegun }: Line): AppError {
   const [, version] = otherVersion.exec(text) ?? []
-  return version === undefined ? noRequest() : unsupportedVersion(version)
+  if (version !== undefined) return unsupportedVersion(version)
+  return mayHaveBegun && endOfVersion.test(text) ? unsupportedVersion() : noRequest()
 }
 
 const requestLine = /^[!#$%&'*+.^`|~\w-]+ \S+ HTTP\/\d\.\d\r$/
 const beginningOfRequestLine = /^[!#$%&'*+.^`|~\w-]+(?: \S*)?$/
 const beginningOfTarget = /^[A-Z-]+ (?:\/|https?:\/\/)/
+const endOfVersion = /^(?:(?:H?T{0,2}P?\/)?\d)?(?:\.?\d)?\r?$/
 const otherVersion = / HTTP\/(?!1\.[01]\r?$)(\d\.\d)\r?$/
 
 /** Handles what Node hands to other listeners than those of requests. */
@@ -142,6 +151,13 @@ export function respondToOddRequests(
   refuse: (socket: Socket, error: AppError) => void,
 ): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+  // 100 Continue is sent once the body is read, so that what is refused without it gets its final status alone (RFC 9110, 10.1.1).
+  server.on('checkContinue', (request, response) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue()
+    })
+    server.emit('request', request, response)
+  })
   server.on('connect', ({ socket }) =>
     refuse(
       socket,

@@ -58,20 +58,23 @@ export function discardInput(socket: Socket): void {
 }
 
 /**
- * A body that is larger than any that is accepted, or of unknown length, is not worth reading only to keep the connection:
- * unless it has been read when the response begins, the connection is closed after that.
+ * A body that is larger than any that is accepted, or of unknown length, is not worth reading only to keep the connection, and one
+ * that waits for 100 Continue may never come: unless it has been read when the response begins, the connection is closed after that.
  */
 export function closeUnlessRead(
   request: IncomingMessage,
   response: ServerResponse,
   bodyBytesMax: number,
+  isClosing: () => boolean,
 ): void {
   const { headers } = request
   const isBounded =
-    headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > bodyBytesMax)
+    headers['transfer-encoding'] === undefined &&
+    headers.expect === undefined &&
+    !(Number(headers['content-length']) > bodyBytesMax)
   if (isBounded || !response.shouldKeepAlive) return
   response.shouldKeepAlive = false
   request.once('end', () => {
-    response.shouldKeepAlive = true
+    response.shouldKeepAlive = !isClosing()
   })
 }

@@ -9,7 +9,7 @@ const targetLengthMax = 8_192
  * in what they make of such requests, so that one could be made to see another request than the next.
  */
 export function formRefusal(request: IncomingMessage): AppError | undefined {
-  const { url = '', httpVersion, headers } = request
+  const { method, url = '', httpVersion, headers } = request
   if (httpVersion !== '1.1') {
     if (httpVersion !== '1.0') return unsupportedVersion(httpVersion)
     // RFC 9112, 6.1: the length of such a request cannot be relied on.
@@ -17,8 +17,26 @@ export function formRefusal(request: IncomingMessage): AppError | undefined {
       return malformed('A request of HTTP/1.0 cannot have a transfer coding.')
   }
   if (url.length > targetLengthMax) return uriTooLong()
+  if (!url.startsWith('/') && !isOtherTarget(method, url))
+    return malformed('The request target must be a path, or an http or https URL without a user.')
   if (url.includes('#')) return malformed('The request target must not have a fragment.')
   return dotSegment.test(url) ? malformed('The path must not have dot segments.') : fieldsRefusal(request)
+}
+
+/** Whether a target that is not a path has the absolute form, or is that of the server itself (RFC 9112, 3.2). */
+function isOtherTarget(method: string | undefined, url: string): boolean {
+  return url === '*' ? method === 'OPTIONS' : absoluteForm.test(url)
+}
+
+/**
+ * The target as the framework takes it: the path of an absolute form may be empty, which is that of `/`, and of OPTIONS the server
+ * itself (RFC 9112, 3.2.4).
+ */
+export function routedTarget({ method, url = '' }: IncomingMessage): string {
+  if (url.startsWith('/') || !withoutPath.test(url)) return url
+  if (method === 'OPTIONS') return '*'
+  const end = url.indexOf('?')
+  return end < 0 ? `${url}/` : `${url.slice(0, end)}/${url.slice(end)}`
 }
 
 /** The same for its header fields alone. */
@@ -28,7 +46,7 @@ export function fieldsRefusal({ httpVersion, headers }: IncomingMessage): AppErr
     return malformed('The request must have one Host field, with a host and perhaps a port.')
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     return refusal('not_implemented', 'The only transfer coding that is supported is chunked.')
-  if (expect !== undefined && httpVersion === '1.1' && !knownExpectation.test(expect))
+  if (expect !== undefined && httpVersion === '1.1' && !expect.split(',').every(isKnownExpectation))
     return refusal('expectation_failed', 'The only expectation that is supported is 100-continue.')
   return undefined
 }
@@ -43,8 +61,9 @@ export function contentCodingRefusal({ headers }: IncomingMessage): AppError | u
 }
 
 /** The refusal of a version other than 1.0 and 1.1; one without a version in its request line is no request of HTTP/1. */
-export function unsupportedVersion(version: string): AppError {
-  const detail = `HTTP/${version} is not supported; use HTTP/1.1.`
+export function unsupportedVersion(version?: string): AppError {
+  const name = version === undefined ? 'This version of HTTP' : `HTTP/${version}`
+  const detail = `${name} is not supported; use HTTP/1.1.`
   return version === '0.9' ? malformed(detail) : refusal('http_version_not_supported', detail)
 }
 
@@ -54,6 +73,11 @@ export function uriTooLong(): AppError {
 
 function hasBody(headers: IncomingMessage['headers']): boolean {
   return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0'
+}
+
+/** RFC 9110, 10.1.1: a list, whose empty members are ignored. */
+function isKnownExpectation(expectation: string): boolean {
+  return ['', '100-continue'].includes(expectation.trim().toLowerCase())
 }
 
 function malformed(detail: string): AppError {
@@ -68,5 +92,6 @@ function refusal(code: ErrorCode, detail: string): AppError {
 const dotSegment = /^[^?]*(?:[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\?]|%2f|%5c|$)/i
 /** RFC 9110, 7.2. Several fields arrive as one with a comma and a space, which it does not admit. */
 const hostField = /^(?:\[[\dA-Fa-f:.]+\]|(?:[\w.~!$&'()*+,;=-]|%[\dA-Fa-f]{2})*)(?::\d*)?$/
-const knownExpectation = /^100-continue$/i
+const absoluteForm = /^https?:\/\/(?:\[[\dA-Fa-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?(?:[/?]|$)/i
+const withoutPath = /^https?:\/\/[^/?@]+(?:\?|$)/i
 const noCoding = /^(?:identity|[ \t,])*$/i
