@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { until } from '@quintet/chassis/testing'
 import { call, dataFolder, run } from './processes.ts'
 
 const skip = process.platform === 'win32' && 'Windows has no such modes'
@@ -28,11 +29,14 @@ test('The gateway alone restricts a data folder that exists, and the files in it
   const DATA_DIR = dataFolder(t)
   const words = ['services/gateway/src/main.ts']
   const first = run(t, words, { DATA_DIR })
-  await first.address('gateway')
+  const { href } = new URL('/health/ready', await first.address('gateway'))
+  await until(async () => (await fetch(href)).ok)
   await first.kill('SIGKILL')
   for (const path of [DATA_DIR, ...globSync('**/*', { cwd: DATA_DIR }).map((name) => join(DATA_DIR, name))])
     chmodSync(path, statSync(path).isDirectory() ? 0o777 : 0o666)
-  await run(t, words, { DATA_DIR }).address('gateway')
+  const gateway = await run(t, words, { DATA_DIR }).address('gateway')
+  // It opens its queue after it listens.
+  await until(async () => (await fetch(`${gateway}/health/ready`)).ok)
   assert.deepEqual(modesOf(DATA_DIR), ['0700'])
   assert.deepEqual(modesOf(join(DATA_DIR, 'queue.db')), ['0600'])
 })

@@ -1,6 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import type { Kysely } from 'kysely'
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
+import { dependencyDown } from '../errors/index.ts'
 import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
 
 /** Uses a migrator while the database is locked against other migrators. */
@@ -77,6 +78,13 @@ export const migrationTable = DEFAULT_MIGRATION_TABLE
 export async function migrationNames(folder: URL): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
   return files.map((file) => file.slice(0, -'.ts'.length))
+}
+
+/** Throws unless all migrations have been applied. */
+export function requireApplied(names: readonly string[], applied: readonly string[]): void {
+  const pending = names.filter((name) => !applied.includes(name))
+  if (pending.length > 0)
+    throw dependencyDown(`The tables are not up to date (${pending.join(', ')}): run quintet migrate up.`)
 }
 
 const migrationFile = /^\d{4}-[a-z0-9-]+\.ts$/

@@ -23,8 +23,9 @@ export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> 
 }
 
 const embedded = async (): Promise<Diagnose> => async () => [
-  good('Embedded: in this process and its files, configured as the guarantees require.'),
+  good('Embedded: in this process, configured as the guarantees require.'),
 ]
+const sqlite = async (): Promise<Diagnose> => (await import('./sqlite.ts')).diagnoseSqlite
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
 const mysql = async (): Promise<Diagnose> => (await import('./mysql.ts')).diagnoseMysql
 const redis = async (): Promise<Diagnose> => (await import('./redis.ts')).diagnoseRedis
@@ -32,7 +33,7 @@ const amqp = async (): Promise<Diagnose> => (await import('./amqp.ts')).diagnose
 const kafka = async (): Promise<Diagnose> => (await import('./kafka.ts')).diagnoseKafka
 
 const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
-  sqlite: embedded,
+  sqlite,
   memory: embedded,
   none: embedded,
   postgres,

@@ -1,13 +1,21 @@
-import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const privateFolder = 0o700
 const privateFile = 0o600
 
 /** Creates a folder, and those above it, that only the owner of the process can enter; one that exists stays as it is. */
 export function createPrivateFolder(path: string): void {
-  mkdirSync(path, { recursive: true, mode: privateFolder })
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
+  // Not recursive, since that reports a folder that cannot be written as missing, and never ends in /proc.
+  if (!existsSync(dirname(path))) createPrivateFolder(dirname(path))
+  try {
+    mkdirSync(path, { mode: privateFolder })
+  } catch (error) {
+    // Another process has created it.
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
+  }
 }
 
 /** Creates an empty file that only the owner can read and write, or takes the rights of others from one that exists. */

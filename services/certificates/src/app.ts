@@ -17,8 +17,7 @@ import type { CertificatesTables } from './database.ts'
 import { warnOfUsersWithoutKey } from './email-key.ts'
 import { createEnvelopes } from './envelope.ts'
 import { createExpiryNotices } from './expiry-notices.ts'
-import { createKeyCheck } from './key-check.ts'
-import { loadKeyring } from './keyring.ts'
+import { createKeyCheck, openKeyring } from './key-check.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
 import type { NotificationStore } from './notification-store.ts'
 import { createPasswords } from './password.ts'
@@ -38,7 +37,6 @@ export async function createCertificatesApp(
   const parts = partsOf('certificates', config, given)
   const { clock, logger, metrics } = parts
   const receiver = receiverOf(config)
-  const keyring = loadKeyring(config)
   const storage = await openStorage<CertificatesTables>(opened, {
     name: 'certificates',
     databaseUrl: config.CERTIFICATES_DATABASE_URL,
@@ -47,6 +45,7 @@ export async function createCertificatesApp(
     ...parts,
   })
   const { database } = storage
+  const keyring = await openKeyring(config, database)
   const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock })
   opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, logger)

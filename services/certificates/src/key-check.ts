@@ -1,8 +1,24 @@
+import { existsSync } from 'node:fs'
 import { ConfigError } from '@quintet/chassis/config'
 import { AppError } from '@quintet/chassis/errors'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { CertificatesDatabase } from './database.ts'
-import type { Keyring } from './keyring.ts'
+import { generatedKeyFile, loadKeyring } from './keyring.ts'
+import type { Keyring, KeySettings } from './keyring.ts'
+
+/**
+ * The keyring of the settings. A key is generated only for a database that holds no private keys yet: where its file is missing
+ * although there are some, it was lost, and a new key would hide that.
+ */
+export async function openKeyring(settings: KeySettings, database: CertificatesDatabase): Promise<Keyring> {
+  const file = generatedKeyFile(settings)
+  if (file === undefined || existsSync(file)) return loadKeyring(settings)
+  const stored = await database.query.selectFrom('certificate').select('key_id').limit(1).executeTakeFirst()
+  if (stored === undefined) return loadKeyring(settings)
+  throw new ConfigError([
+    `The key file ${file} is missing, but private keys are stored that can be read only with its key, ${stored.key_id}. Restore the file, or set CERTIFICATES_KEY or CERTIFICATES_KEY_FILE to the key.`,
+  ])
+}
 
 /**
  * Checks that the keyring has every key that the stored private keys were encrypted with, so that a missing key is found at the

@@ -63,7 +63,7 @@ export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
 }
 
 /** The file with the generated key; undefined if the settings name another key. */
-function generatedKeyFile(settings: KeySettings): string | undefined {
+export function generatedKeyFile(settings: KeySettings): string | undefined {
   const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, DATA_DIR } = settings
   return text === '' && file === '' ? join(DATA_DIR, 'certificates.key') : undefined
 }

@@ -6,7 +6,7 @@ import { migrations } from './database.ts'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { createEnvelopes, DecryptionError } from './envelope.ts'
 import type { Envelopes } from './envelope.ts'
-import { loadKeyring } from './keyring.ts'
+import { openKeyring } from './key-check.ts'
 import type { Keyring } from './keyring.ts'
 
 const rowsPerBatchMax = 200
@@ -16,9 +16,9 @@ type Rewrapped = { moved: number; broken: { id: number; reason: string }[] }
 
 /** Moves all records to the current key. The service may be running; the run may be interrupted and repeated. */
 export async function rewrapCertificates(config: CertificatesConfig): Promise<Rewrapped & { keyId: string }> {
-  const keyring = loadKeyring(config)
   const database = await openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations })
   try {
+    const keyring = await openKeyring(config, database)
     return { ...(await rewrapAll(database, keyring)), keyId: keyring.current.id }
   } finally {
     await database.close()

@@ -1,5 +1,4 @@
-import { AppError } from '../../errors/index.ts'
-import { migrationNames } from '../migrations.ts'
+import { migrationNames, requireApplied } from '../migrations.ts'
 
 /** Guards a server whose tables are created by `quintet migrate up`, which may not have run yet. */
 type MigrationCheck = {
@@ -23,12 +22,7 @@ export function createMigrationCheck(folder: URL, applied: () => Promise<readonl
 
   async function refuseOutdated(): Promise<void> {
     const names = await applied()
-    const pending = (await migrationNames(folder)).filter((name) => !names.includes(name))
-    if (pending.length > 0)
-      throw new AppError(
-        'dependency_down',
-        `The tables are not up to date (${pending.join(', ')}): run quintet migrate up.`,
-      )
+    requireApplied(await migrationNames(folder), names)
     isUpToDate = true
   }
 

@@ -8,9 +8,10 @@ import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
 import { createDirectDialect, sqliteDialect } from './dialect.ts'
-import { createMigrator, migrateUp } from '../migrations.ts'
+import { createMigrator, migrateUp, migrationNames, migrationTable, requireApplied } from '../migrations.ts'
 import { createPrivateFile, createPrivateFolder, restrictFile } from '../../files/index.ts'
 import type { MigrationWork } from '../migrations.ts'
+import { withFileFaults } from './file-fault.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
 import { registerProcess } from './process-registry.ts'
@@ -25,7 +26,14 @@ const busyTimeoutMs = 5_000
  */
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
-  opening(location.path, () => createPrivateFolder(dirname(location.path)))
+  return withFileFaults(location.path, () => openFile<Tables>(location, options))
+}
+
+type Location = { readonly path: string; remove(): void }
+
+async function openFile<Tables>(location: Location, options: DatabaseOptions): Promise<Database<Tables>> {
+  createPrivateFolder(dirname(location.path))
+  const migrations = await migrationNames(options.migrations)
   const registration = await registerProcess(location.path)
   const writer = await openWriter(location.path, options.migrations, () => reader.refresh()).catch(
     (error: unknown) => {
@@ -45,7 +53,7 @@ export async function openSqlite<Tables>(path: string, options: DatabaseOptions)
     commit: writer.commit,
     isSingleProcess: registration.isSingleProcess,
     async ping() {
-      await sql`select 1 from sqlite_master limit 1`.execute(query)
+      requireApplied(migrations, await readApplied(query))
       await writer.commit([])
     },
     close() {
@@ -117,40 +125,43 @@ function openReader<Tables>(
 }
 
 /** A private database that is removed when it is closed. It is a file all the same, so that it behaves as one. */
-function createTemporaryLocation(): { path: string; remove(): void } {
+function createTemporaryLocation(): Location {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-'))
   return { path: join(folder, 'private.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
-/** A file or folder that cannot be opened is named, which SQLite does not do. */
-function opening<R>(path: string, open: () => R): R {
-  try {
-    return open()
-  } catch (error) {
-    throw dependencyDown(`The database file ${path} cannot be opened.`, error)
-  }
+/** The names of the applied migrations, none where there is not even the table of them. */
+async function readApplied<Tables>(query: Kysely<Tables>): Promise<string[]> {
+  const tables = sql`select 1 from sqlite_master where name = ${migrationTable}`
+  if ((await tables.execute(query)).rows.length === 0) return []
+  const { rows } = await sql<{ name: string }>`select name from ${sql.table(migrationTable)}`.execute(query)
+  return rows.map(({ name }) => name)
 }
 
 /** The whole work is one exclusive transaction, so processes that start together take turns, and it is applied whole or not at all. */
 export async function migrateSqlite<R>(path: string, folder: URL, work: MigrationWork<R>): Promise<R> {
-  const connection = opening(path, () => {
-    createPrivateFolder(dirname(path))
-    createPrivateFile(path)
-    // SQLite gives its companions the rights of the database, but those of a process that was killed are there already.
-    for (const companion of ['-wal', '-shm']) restrictFile(path + companion)
-    return new DatabaseSync(path, { timeout: 0 })
+  return withFileFaults(path, async () => {
+    const connection = openForMigration(path)
+    try {
+      const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
+      await execWhenFree(connection, begin, busyTimeoutMs)
+      const result = await work(
+        createMigrator(new Kysely({ dialect: createDirectDialect(connection) }), folder),
+      )
+      connection.exec('commit')
+      return result
+    } finally {
+      connection.close()
+    }
   })
-  try {
-    const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
-    await execWhenFree(connection, begin, busyTimeoutMs)
-    const result = await work(
-      createMigrator(new Kysely({ dialect: createDirectDialect(connection) }), folder),
-    )
-    connection.exec('commit')
-    return result
-  } finally {
-    connection.close()
-  }
+}
+
+function openForMigration(path: string): DatabaseSync {
+  createPrivateFolder(dirname(path))
+  createPrivateFile(path)
+  // SQLite gives its companions the rights of the database, but those of a process that was killed are there already.
+  for (const companion of ['-wal', '-shm']) restrictFile(path + companion)
+  return new DatabaseSync(path, { timeout: 0 })
 }
 
 /** Reads an existing file on a connection of its own, which is not registered and cannot write. */
@@ -158,10 +169,12 @@ export async function readSqlite<Tables, R>(
   path: string,
   work: (query: Kysely<Tables>) => Promise<R>,
 ): Promise<R> {
-  const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
-  try {
-    return await work(new Kysely<Tables>({ dialect: createDirectDialect(connection) }))
-  } finally {
-    connection.close()
-  }
+  return withFileFaults(path, async () => {
+    const connection = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs })
+    try {
+      return await work(new Kysely<Tables>({ dialect: createDirectDialect(connection) }))
+    } finally {
+      connection.close()
+    }
+  })
 }

@@ -1,0 +1,55 @@
+import { dirname } from 'node:path'
+import { AppError, dependencyDown } from '../../errors/index.ts'
+
+/** Runs the work on a database file; a fault of the file or its folder is thrown with its path and what to do, which neither SQLite nor the system says. */
+export async function withFileFaults<R>(path: string, work: () => R | Promise<R>): Promise<R> {
+  try {
+    return await work()
+  } catch (error) {
+    throw fileFaultOf(path, error)
+  }
+}
+
+function fileFaultOf(path: string, error: unknown): unknown {
+  if (error instanceof AppError || !(error instanceof Error)) return error
+  const kind =
+    'errcode' in error ? kinds[Number(error.errcode) & 0xff] : 'code' in error && kinds[String(error.code)]
+  if (!kind) return error
+  return dependencyDown(`The database file ${path} cannot be ${advice[kind](path)}`, error)
+}
+
+type Kind = 'foreign' | 'damaged' | 'forbidden' | 'full' | 'folder' | 'noFolder' | 'unopened'
+
+/** SQLite's primary result codes, and the system's codes of errors. */
+const kinds: Readonly<Record<number | string, Kind>> = {
+  8: 'forbidden',
+  10: 'unopened',
+  11: 'damaged',
+  13: 'full',
+  14: 'unopened',
+  26: 'foreign',
+  EACCES: 'forbidden',
+  EPERM: 'forbidden',
+  EROFS: 'forbidden',
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EISDIR: 'folder',
+  EEXIST: 'noFolder',
+  ENOTDIR: 'noFolder',
+  ENOENT: 'unopened',
+}
+
+const advice: Readonly<Record<Kind, (path: string) => string>> = {
+  foreign: () =>
+    'used, since it is no SQLite database: restore it from a backup, or move it away to begin with an empty one.',
+  damaged: (path) =>
+    `used, since it is damaged: stop all services, move it and its -wal and -shm away, and restore it from a backup, or save what can be read with "sqlite3 ${path} .recover".`,
+  forbidden: (path) =>
+    `written: give the user of this process the right to write in ${dirname(path)}, or set DATA_DIR to another folder.`,
+  full: () => 'written, since the disk is full: make room, or set DATA_DIR to a folder on another disk.',
+  folder: () => 'opened, since it is a folder: name a file, or set DATA_DIR to another folder.',
+  noFolder: (path) =>
+    `created, since ${dirname(path)} or something above it is a file: set DATA_DIR to a folder.`,
+  unopened: (path) =>
+    `opened: see that its folder ${dirname(path)} exists and that the user of this process may write there.`,
+}

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { createCertificatesApp } from '../src/app.ts'
+import { rewrapCertificates } from '../src/rewrap.ts'
+import { ada, configOf, dataFolder, opaque } from './world.ts'
+
+const post = (url: string, payload: object) => ({ method: 'POST' as const, url, payload })
+
+test('A service whose generated key file is lost does not start while private keys are stored, and generates no other', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const config = configOf({ DATA_DIR, CERTIFICATES_KEY: '', LOG_LEVEL: 'silent' })
+  const file = join(DATA_DIR, 'certificates.key')
+
+  // Without private keys a lost file does no harm.
+  await (await createCertificatesApp(config)).close()
+  rmSync(file)
+  const app = await createCertificatesApp(config)
+  assert.equal((await app.inject(post('/users', ada))).statusCode, 201)
+  assert.equal((await app.inject(post('/users/1/certificates', opaque))).statusCode, 201)
+  await app.close()
+
+  const key = readFileSync(file)
+  rmSync(file)
+  const refusal = new RegExp(`^ConfigError: The key file ${file} is missing, but private keys are stored`)
+  await assert.rejects(createCertificatesApp(config), refusal)
+  await assert.rejects(rewrapCertificates(config), refusal)
+  assert.ok(!existsSync(file))
+
+  writeFileSync(file, key)
+  await (await createCertificatesApp(config)).close()
+  assert.deepEqual((await rewrapCertificates(config)).broken, [])
+})
