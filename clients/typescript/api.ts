@@ -855,7 +855,7 @@ export interface components {
         NewCertificate: {
             /** @description Whether the certificate is active. */
             active: boolean;
-            /** @description An X.509 certificate in PEM, or in DER as base64; or any other text. */
+            /** @description An X.509 certificate in PEM, that as base64, or in DER as base64; or any other text. It is returned, so it must hold no private key, in any form. */
             body: string;
             /** @description The bytes of the private key in base64. Stored encrypted and never returned. */
             private_key: string;
@@ -1114,6 +1114,7 @@ export interface components {
             not_before: string;
             serial_number: string;
             subject: string;
+            /** @description Each begins with its kind: DNS:, URI:, email:, IP Address:, DirName:, Registered ID: or othername:, as OpenSSL prints it. */
             subject_alternative_names: string[];
         };
     };

@@ -10,6 +10,7 @@ import { certificateRefOf } from './certificate-path.ts'
 import { certificateNotFound } from './certificate-store.ts'
 import { certificateText } from './certificate-text.ts'
 import type { CertificateRef } from './database.ts'
+import { holdsPrivateKey } from './private-key-search.ts'
 import type { Parts } from './route-parts.ts'
 import {
   ActiveBody,
@@ -21,7 +22,7 @@ import {
   UserPath,
 } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
-import { holdsPrivateKey, inspect } from './x509.ts'
+import { inspect } from './x509.ts'
 
 const tags = ['certificates']
 
@@ -138,26 +139,39 @@ function addingRoute(app: App, { users, certificates, idempotency, envelopes, po
 }
 
 /**
- * Checks the length of the base64 here, since a pattern that does takes ten times as long, and that the body holds no private key;
- * reports both together with the errors of the schema.
+ * Checks the base64 here, since a pattern that does takes ten times as long, and that the body holds no private key; reports both
+ * together with the errors of the schema.
  */
 function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): NewCertificate {
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
+  const faults: Readonly<Record<string, string>> = validationError?.errors ?? {}
   const errors = {
-    ...(!hasBase64Length(body?.private_key) && { private_key: 'private_key must be base64.' }),
-    ...(isKey(body?.body) && { body: 'body must not contain a private key, since it is returned.' }),
-    ...validationError?.errors,
+    ...(!isBase64(body?.private_key) && { private_key: 'private_key must be base64.' }),
+    ...(faults.body === undefined &&
+      isKey(body?.body, body?.private_key) && {
+        body: 'body must not contain a private key, since it is returned.',
+      }),
+    ...faults,
   }
   if (validationError === undefined && Object.keys(errors).length === 0) return body
   throw new AppError(validationError?.code ?? 'unprocessable', Object.values(errors).join(' '), { errors })
 }
 
 /** Ignores line breaks, which many tools add, and values that are not text, which the schema rejects. */
-function hasBase64Length(text: unknown): boolean {
-  return typeof text !== 'string' || (text.trim() !== '' && text.replace(/[\r\n]+/g, '').length % 4 === 0)
+function isBase64(text: unknown): boolean {
+  if (typeof text !== 'string') return true
+  const digits = text.replace(/[\r\n]+/g, '')
+  return digits !== '' && digits.length % 4 === 0 && hasZeroPadBits(digits)
 }
 
-function isKey(text: unknown): boolean {
-  return typeof text === 'string' && holdsPrivateKey(text)
+/** The bits of the last digit that are in no byte are zero in what any encoder makes (RFC 4648, 3.5): another text is damaged. */
+function hasZeroPadBits(digits: string): boolean {
+  const last = digits.slice(-4)
+  return !last.endsWith('=') || Buffer.from(last, 'base64').toString('base64') === last
+}
+
+function isKey(text: unknown, secret: unknown): boolean {
+  if (typeof text !== 'string') return false
+  return holdsPrivateKey(text, typeof secret === 'string' ? Buffer.from(secret, 'base64') : undefined)
 }

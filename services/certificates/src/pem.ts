@@ -23,14 +23,8 @@ export function pemOf({ label, bytes }: PemBlock): string {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
-/** Whether a text has the beginning of a private key of any kind, well-formed or not, in PEM or in the formats of SSH and PuTTY. */
-export function hasPrivateKeyLabel(text: string): boolean {
-  return privateKeyLabel.test(text)
-}
-
 /** A label has no two hyphens or spaces in sequence (RFC 7468, 3). */
 const boundary = /-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----/g
-const privateKeyLabel = /--[ \t]?BEGIN[^-\r\n]{0,64}PRIVATE[ _]KEY|PuTTY-User-Key-File-/i
 
 /** Ignores the header fields that RFC 1421 allows before the base64. */
 function decode(content: string): Buffer | undefined {

@@ -23,7 +23,8 @@ const password = text('password', {
 const body = text('body', {
   minLength: 1,
   maxLength: 32_768,
-  description: 'An X.509 certificate in PEM, or in DER as base64; or any other text.',
+  description:
+    'An X.509 certificate in PEM, that as base64, or in DER as base64; or any other text. It is returned, so it must hold no private key, in any form.',
 })
 
 const privateKey = text('private_key', {
@@ -133,7 +134,10 @@ export const CertificateIdBody = Type.Object(
 const X509 = Type.Object(
   {
     subject: Type.String(),
-    subject_alternative_names: Type.Array(Type.String()),
+    subject_alternative_names: Type.Array(Type.String(), {
+      description:
+        'Each begins with its kind: DNS:, URI:, email:, IP Address:, DirName:, Registered ID: or othername:, as OpenSSL prints it.',
+    }),
     issuer: Type.String(),
     serial_number: Type.String(),
     not_before: Type.String({ format: 'date-time' }),

@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
-import { decodeBase64, hasPrivateKeyLabel, pemOf, scanPem } from './pem.ts'
+import { decodeBase64, pemOf, scanPem } from './pem.ts'
 
 /** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
 type Description = {
@@ -36,17 +36,35 @@ export function inspect(body: string, privateKey: Uint8Array, policy: Policy): I
   return describe(certificate)
 }
 
-/** The first certificate of a PEM text, which is the leaf of a chain, or a DER in base64. */
+/** The first certificate of a PEM text that can be parsed, which is the leaf of a chain; or a DER or such a text in base64. */
 function parseCertificate(body: string): X509Certificate | undefined {
-  const block = find(scanPem(body), ({ label }) => certificateLabels.has(label))
-  const encoded = block === undefined ? derOf(body) : pemOf(block)
-  if (encoded === undefined) return undefined
+  const found = certificateIn(body)
+  const bytes = found === undefined ? decodeBase64(body) : undefined
+  if (bytes === undefined) return found
+  return bytes[0] === derSequence ? certificateOf(bytes) : certificateIn(bytes.toString('latin1'))
+}
+
+function certificateIn(pem: string): X509Certificate | undefined {
+  const blocks = Iterator.from(scanPem(pem)).filter(
+    ({ label, bytes }) => certificateLabels.has(label) && bytes[0] === derSequence,
+  )
+  for (const block of blocks.take(blocksMax)) {
+    const certificate = certificateOf(pemOf(block))
+    if (certificate !== undefined) return certificate
+  }
+  return undefined
+}
+
+function certificateOf(encoded: string | Buffer): X509Certificate | undefined {
   const certificate = tryParse(() => new X509Certificate(encoded))
   if (certificate === undefined) return undefined
   const { validFromDate, validToDate } = certificate
   const hasValidity = Number.isFinite(validFromDate.getTime()) && Number.isFinite(validToDate.getTime())
   return hasValidity ? certificate : undefined
 }
+
+/** Longer than any chain in use. */
+const blocksMax = 32
 
 /** Of a certificate, and of the older and trusted ones that OpenSSL reads. */
 const certificateLabels: ReadonlySet<string> = new Set([
@@ -56,7 +74,7 @@ const certificateLabels: ReadonlySet<string> = new Set([
 ])
 
 /** A private key in PEM or DER; undefined if it is not one, or encrypted. */
-function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
+export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const block = find(scanPem(key.toString('latin1')), ({ label }) => label.endsWith('PRIVATE KEY'))
   if (block !== undefined) return tryParse(() => createPrivateKey(pemOf(block)))
@@ -73,43 +91,7 @@ function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undef
   return undefined
 }
 
-/**
- * Whether a body holds a private key: in any textual encoding, whatever surrounds it, as a JSON Web Key, or as base64 of such a text
- * or of DER. A body is returned to clients, and stored as it is.
- */
-export function holdsPrivateKey(body: string): boolean {
-  if (hasPrivateKeyLabel(body) || isPrivateJwk(body)) return true
-  const bytes = decodeBase64(body)
-  if (bytes === undefined) return false
-  return (
-    hasPrivateKeyLabel(bytes.toString('latin1')) ||
-    parsePrivateKey(bytes) !== undefined ||
-    isEncryptedKey(bytes)
-  )
-}
-
-/** The private value of a key is its member `d`, and of a symmetric one `k` (RFC 7518, 6). */
-function isPrivateJwk(text: string): boolean {
-  return text.includes('"kty"') && /"[dk]"\s*:/.test(text)
-}
-
-/** Whether a DER is a PKCS #8 key that is encrypted: its parsing ends where the passphrase is needed. */
-function isEncryptedKey(key: Buffer): boolean {
-  if (key[0] !== derSequence) return false
-  try {
-    createPrivateKey({ key, format: 'der', type: 'pkcs8' })
-    return false
-  } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'ERR_MISSING_PASSPHRASE'
-  }
-}
-
 const derSequence = 0x30
-
-function derOf(body: string): Buffer | undefined {
-  const bytes = decodeBase64(body)
-  return bytes !== undefined && bytes[0] === derSequence ? bytes : undefined
-}
 
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {
   if (certificate === undefined) throw unprocessable('body', 'must be an X.509 certificate in PEM or DER.')

@@ -60,6 +60,8 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
   [422, { ...opaque, active: null }, { active: 'active must be true or false.' }],
   [422, { ...opaque, private_key: 'not base64' }, { private_key: 'private_key must be base64.' }],
   [422, { ...opaque, private_key: 'YQ' }, { private_key: 'private_key must be base64.' }],
+  [422, { ...opaque, private_key: 'YR==' }, { private_key: 'private_key must be base64.' }],
+  [422, { ...opaque, private_key: 'YWJjYWJ=' }, { private_key: 'private_key must be base64.' }],
   [422, { ...opaque, private_key: '\n' }, { private_key: 'private_key must be base64.' }],
   [
     422,

@@ -14,15 +14,13 @@ export function makeCertificate({
   notBefore: number
   notAfter: number
   commonName?: string
-  names?: readonly string[]
+  /** Names of hosts, URIs, or alternative names of other kinds in DER. */
+  names?: readonly (string | Buffer)[]
   key?: KeyObject
 }): TestCertificate {
   const algorithm = signatureAlgorithm[String(key.asymmetricKeyType)] ?? sequence()
   const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, commonName))))
-  const alternatives = tagged(
-    0x04,
-    sequence(...names.map((one) => tagged(one.includes('://') ? 0x86 : 0x82, one))),
-  )
+  const alternatives = tagged(0x04, sequence(...names.map(alternativeName)))
   const extension = sequence(objectId(0x55, 0x1d, 0x11), alternatives)
   const toBeSigned = sequence(
     tagged(0xa0, tagged(0x02, Buffer.from([2]))),
@@ -44,7 +42,11 @@ export function makeCertificate({
   }
 }
 
-const signatureAlgorithm: Readonly<Record<string, Buffer>> = {
+function alternativeName(name: string | Buffer): Buffer {
+  return typeof name === 'string' ? tagged(name.includes('://') ? 0x86 : 0x82, name) : name
+}
+
+export const signatureAlgorithm: Readonly<Record<string, Buffer>> = {
   ec: sequence(objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02)),
   rsa: sequence(
     objectId(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b),
@@ -53,19 +55,19 @@ const signatureAlgorithm: Readonly<Record<string, Buffer>> = {
   ed25519: sequence(objectId(0x2b, 0x65, 0x70)),
 }
 
-function sequence(...parts: readonly Buffer[]): Buffer {
+export function sequence(...parts: readonly Buffer[]): Buffer {
   return tagged(0x30, Buffer.concat(parts))
 }
 
-function objectId(...bytes: readonly number[]): Buffer {
+export function objectId(...bytes: readonly number[]): Buffer {
   return tagged(0x06, Buffer.from(bytes))
 }
 
-function time(ms: number): Buffer {
+export function time(ms: number): Buffer {
   return tagged(0x18, `${new Date(ms).toISOString().slice(0, 19).replace(/\D/g, '')}Z`)
 }
 
-function tagged(tag: number, content: Buffer | string): Buffer {
+export function tagged(tag: number, content: Buffer | string): Buffer {
   const bytes = Buffer.from(content)
   const { length } = bytes
   const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255]

@@ -59,6 +59,25 @@ test('A body that holds a private key is 422 on body under every policy, and not
   }
 })
 
+test('A body that is, or holds, the private key of its own request is 422, whatever that is', async (t) => {
+  const { addUser, post } = await createWorld(t)
+  const user = await addUser()
+  const secret = Buffer.from('sixteen words of nothing')
+  const requests = [
+    { private_key: 'a2V5', body: 'key' },
+    { private_key: 'a2V5', body: 'a2V5' },
+    { private_key: secret.toString('base64'), body: `the secret is ${secret.toString()}` },
+    { private_key: secret.toString('base64'), body: `-----${secret.toString('hex')}` },
+    { private_key: secret.toString('base64'), body: JSON.stringify({ data: secret.toString('base64') }) },
+    { private_key: pkcs8Der.toString('base64'), body: String(key.export({ format: 'jwk' }).d) },
+  ]
+  for (const request of requests) {
+    const response = await post(`${user}/certificates`, { active: true, ...request })
+    assert.equal(response.statusCode, 422, request.body)
+    assert.deepEqual(Object.keys(response.json().errors), ['body'])
+  }
+})
+
 test('A private key in the body is reported together with all other errors', async (t) => {
   const { addUser, post } = await createWorld(t)
   const body = { private_key: '!', active: 'yes', body: pkcs8 }
@@ -80,5 +99,9 @@ test('Texts about private keys, public keys and certificates are no private keys
     'M'.repeat(400),
   ]
   for (const body of harmless)
-    assert.equal((await post(`${user}/certificates`, { ...opaque, body })).statusCode, 201, body)
+    assert.equal(
+      (await post(`${user}/certificates`, { ...opaque, private_key: 'b3RoZXIgYnl0ZXM=', body })).statusCode,
+      201,
+      body,
+    )
 })
