@@ -2,11 +2,14 @@ import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '
 import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index.ts'
 
 /** The rows after a position, in the order of a number of each row, such as its id. */
-type Page = { after: number; limit: number }
+export type Page = { after: number; limit: number }
+
+/** What a query says of a page; each may be missing. */
+export type PageQuery = { cursor?: string; limit?: number }
 
 /** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
 export function readPage(
-  { cursor, limit = pageSize }: { cursor?: string; limit?: number },
+  { cursor, limit = pageSize }: PageQuery,
   { start = 0, code = 'invalid' }: { start?: number; code?: WrongValueCode } = {},
 ): Page {
   return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['integer'], code)[0]), limit }
@@ -24,6 +27,15 @@ export function pageText<Row>(
 ): string {
   const last = rows.length === limit ? rows.at(-1) : undefined
   return `${last === undefined ? '' : encodeCursor(keyOf(last))}\n[${rows.map(textOf).join(',')}]`
+}
+
+/** The same for rows in the order of their ids. */
+export function rowsText<Row extends { id: number }>(
+  rows: readonly Row[],
+  limit: number,
+  textOf: (row: Row) => string,
+): string {
+  return pageText(rows, limit, textOf, ({ id }) => [id])
 }
 
 /** Sends a page, with a Link to the next one. */

@@ -12,6 +12,8 @@ export type RowTables = Record<string, { id: Generated<number>; version: Generat
 /** The row to change; a version of null stands for any. */
 export type RowCondition = { id: number; version: number | null }
 
+export type Rows = ReturnType<typeof createRows>
+
 const deletedAtOnceMax = 5_000
 
 /**

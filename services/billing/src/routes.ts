@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import { describeOperations, isStorable, problemDocument, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
+import { parseId, readPage, rowsText, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { createOrderStatus, OrderStatus } from './order-status.ts'
 import type { Order, OrderStore } from './order-store.ts'
@@ -27,11 +27,7 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     async (request, reply) => {
       const page = readPage(request.query)
       const rows = await orders.list(page, request.query.user_id)
-      sendPage(
-        request,
-        reply,
-        pageText(rows, page.limit, textOf, ({ id }) => [id]),
-      )
+      sendPage(request, reply, rowsText(rows, page.limit, textOf))
     },
   )
 

@@ -1,7 +1,7 @@
 import { invalid } from '@quintet/chassis/errors'
 import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageText, parseId, readPage, sendPage } from '@quintet/chassis/resource'
+import { pageText, parseId, readPage, rowsText, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
 import { readInstant } from './instant.ts'
@@ -39,11 +39,7 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
       await users.expect(userId)
       const onlyActive = request.query.active === 'true'
       const rows = await certificates.listOfUser({ userId, onlyActive, ...page })
-      sendPage(
-        request,
-        reply,
-        pageText(rows, page.limit, certificateText, ({ id }) => [id]),
-      )
+      sendPage(request, reply, rowsText(rows, page.limit, certificateText))
     },
   )
 

@@ -1,6 +1,6 @@
 import { problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
+import { readPage, rowsText, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
 import { wrongValueCode } from './route-parts.ts'
@@ -26,11 +26,7 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
       const { id: certificateId } = await certificates.find(certificateRefOf(request.params))
       const page = readPage(request.query, { code: wrongValueCode })
       const rows = await notifications.list({ certificateId, ...page })
-      sendPage(
-        request,
-        reply,
-        pageText(rows, page.limit, notificationText, ({ id }) => [id]),
-      )
+      sendPage(request, reply, rowsText(rows, page.limit, notificationText))
     },
   )
 }

@@ -8,7 +8,7 @@ import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
 
 type NewMovie = { title: string; description: string }
-type Movie = NewMovie & { id: number; version: number }
+export type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
   movies: NewMovie & {
     id: Generated<number>

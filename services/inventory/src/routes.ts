@@ -1,34 +1,33 @@
-import { AppError, invalid } from '@quintet/chassis/errors'
-import { describeOperations, pageSize, problems, requireConditions, sendJson } from '@quintet/chassis/http'
+import { invalid } from '@quintet/chassis/errors'
+import { describeOperations, problems } from '@quintet/chassis/http'
 import type { App, Idempotency } from '@quintet/chassis/http'
 import {
-  changeIfMatch,
   createdResponse,
   createOnce,
+  createRowHandlers,
+  DeletedRow,
+  DeletedRows,
   getById,
-  pageText,
-  parseId,
   pendingId,
-  readId,
-  readPage,
-  representEntry,
-  sendEntry,
-  sendPage,
+  rowPath,
 } from '@quintet/chassis/resource'
+import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import type { MovieStore } from './movie-store.ts'
+import type { Movie, MovieStore } from './movie-store.ts'
 import { textOf } from './movie-store.ts'
-import { AllDeleted, Deleted, MovieBody, MoviePatch, MoviePath, MovieQuery, NewMovie } from './schemas.ts'
+import { MovieBody, MoviePatch, MovieQuery, NewMovie } from './schemas.ts'
 
 const path = '/api/movies'
 const operation = describeOperations('movies')
-const notFound = (id: number | string) => new AppError('not_found', `There is no movie ${id}.`)
+const params = rowPath('movie')
 
 /** The HTTP interface of the inventory service. */
 export function movieRoutes(
   app: App,
   { movies, idempotency }: { movies: MovieStore; idempotency: Idempotency },
 ): void {
+  const handlers = createRowHandlers<Movie>({ noun: 'movie', rows: movies, textOf })
+
   app.get(
     path,
     operation(
@@ -40,12 +39,10 @@ export function movieRoutes(
         response: { 200: Type.Array(MovieBody), ...problems(400) },
       },
     ),
-    async (request, reply) => {
+    (request, reply) => {
       const { title } = request.query
-      const page = readPage(request.query)
-      const read = async () => pageText(await movies.list(page, title), page.limit, textOf, ({ id }) => [id])
-      const isFirstPage = title === undefined && page.after === 0 && page.limit === pageSize
-      sendPage(request, reply, await (isFirstPage ? movies.firstPage(read) : read()))
+      const read = (page: Page) => movies.list(page, title)
+      return handlers.list(request, reply, { read, isFiltered: title !== undefined })
     },
   )
 
@@ -69,60 +66,45 @@ export function movieRoutes(
     path,
     operation('deleteAllMovies', 'Delete all movies', {
       description: 'Deletes the movies that exist when the request begins, and returns their number.',
-      response: { 200: AllDeleted, ...problems(412, 503) },
+      response: { 200: DeletedRows, ...problems(412, 503) },
     }),
-    async (request, reply) => {
-      requireConditions(request, {})
-      sendJson(reply, JSON.stringify({ message: 'all deleted', deleted: await movies.deleteAll() }))
-    },
+    handlers.deleteAll,
   )
 
   getById(app, {
     url: `${path}/:id`,
     ...operation('getMovie', 'Get a movie', {
       description: 'A text that is no id names no movie, which is 404.',
-      params: MoviePath,
+      params,
       response: { 200: MovieBody, ...problems(404) },
     }),
-    parse: readId,
-    find: movies.find,
-    represent: representEntry,
-    notFound,
+    ...handlers.byId,
   })
 
   app.put(
     `${path}/:id`,
     operation('changeMovie', 'Change the title or the description of a movie', {
       description: 'Changes the members that are given, and returns the whole movie.',
-      params: MoviePath,
+      params,
       body: MoviePatch,
       response: { 200: MovieBody, ...problems(400, 404, 412) },
     }),
-    async (request, reply) => {
-      const id = parseId(request.params.id, notFound)
-      const { id: given = id, ...change } = request.body
-      if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
-      if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
-      const update = (version?: number) => movies.change(id, change, version)
-      sendEntry(reply, await changeIfMatch(request, conditionOn(id), update))
-    },
+    (request, reply) =>
+      handlers.change(request, reply, (id) => {
+        const { id: given = id, ...change } = request.body
+        if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
+        if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
+        return (version) => movies.change(id, change, version)
+      }),
   )
 
   app.delete(
     `${path}/:id`,
     operation('deleteMovie', 'Delete a movie', {
       description: 'Deletes one movie; its id is never used again.',
-      params: MoviePath,
-      response: { 200: Deleted, ...problems(404, 412) },
+      params,
+      response: { 200: DeletedRow, ...problems(404, 412) },
     }),
-    async (request, reply) => {
-      const id = parseId(request.params.id, notFound)
-      await changeIfMatch(request, conditionOn(id), (version) => movies.delete(id, version))
-      sendJson(reply, JSON.stringify({ message: 'deleted', id }))
-    },
+    handlers.delete,
   )
-
-  function conditionOn(id: number) {
-    return { noun: 'movie', notFound: () => notFound(id), find: () => movies.find(id) }
-  }
 }

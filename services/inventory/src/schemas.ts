@@ -26,11 +26,6 @@ export const MoviePatch = Type.Object(
   { title: 'MoviePatch', additionalProperties: false, examples: [{ title: 'Metropolis (restored)' }] },
 )
 
-/** Any text: one that is not an id names no movie, which is 404 rather than 400. */
-export const MoviePath = Type.Object({
-  id: Type.String({ description: 'The number that the movie was given.', examples: ['1'] }),
-})
-
 export const MovieBody = Type.Object(
   { id: Type.Integer(), title: Type.String(), description: Type.String() },
   { title: 'Movie' },
@@ -45,6 +40,3 @@ export const MovieQuery = Type.Object(
   { ...pageQuery, title: Type.Optional(contained) },
   { additionalProperties: false },
 )
-
-export const Deleted = Type.Object({ message: Type.Literal('deleted'), id: Type.Integer() })
-export const AllDeleted = Type.Object({ message: Type.Literal('all deleted'), deleted: Type.Integer() })
