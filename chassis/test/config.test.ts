@@ -35,6 +35,7 @@ test('defaults apply where nothing is set', () => {
     DATA_DIR: 'data',
     LOG_LEVEL: 'info',
     RATE_LIMIT: 'off',
+    CONNECTIONS_MAX: 10_000,
     TRUSTED_PROXIES: '127.0.0.1, ::1',
     GUID_PORT: 8888,
   })

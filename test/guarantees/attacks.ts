@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 
 /** What a hostile client does until it is stopped. */
-type Attack = { readonly name: string; begin(port: number): Connections }
+type Attack = { readonly name: string; begin(port: number, from?: string): Connections }
 
 /** What honest clients saw. */
 type Honest = {
@@ -25,14 +25,24 @@ function keepOpen(options: {
   drip?: string
   everyMs?: number
   onOpen?: (socket: Socket) => void
+  /** Their own address. */
+  from?: string | undefined
 }): Connections {
-  const { port, count, first, drip = '', everyMs = 1_000, onOpen = (socket) => socket.resume() } = options
+  const {
+    port,
+    from,
+    count,
+    first,
+    drip = '',
+    everyMs = 1_000,
+    onOpen = (socket) => socket.resume(),
+  } = options
   const sockets = new Set<Socket>()
   let isOver = false
 
   function open(): void {
     if (isOver) return
-    const socket = connect(port, '127.0.0.1')
+    const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) })
     sockets.add(socket)
     socket.on('error', () => {})
     socket.on('close', () => {
@@ -56,6 +66,30 @@ function keepOpen(options: {
   }
 }
 
+/** Connections that request one path again and again, 20 times ahead of the responses; `onOpen` reads them or not. */
+const pipelining = (path: string, how: string, fields = '', onOpen?: (socket: Socket) => void): Attack => {
+  const requests = `GET ${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`.repeat(20)
+  return {
+    name: `140 connections that pipeline ${path}${how}`,
+    begin: (port, from) =>
+      keepOpen({
+        port,
+        from,
+        count: 140,
+        first: requests,
+        drip: requests,
+        ...(onOpen !== undefined && { onOpen }),
+      }),
+  }
+}
+
+const readSlowly = (socket: Socket) => {
+  socket.on('data', () => {
+    socket.pause()
+    setTimeout(() => socket.resume(), 200)
+  })
+}
+
 const largeHead = `X-Large: ${'x'.repeat(16_250)}\r\n`
 const hostileDigits = JSON.stringify({ cash: 0 }).replace('0', `1${'0'.repeat(45_000)}1`)
 
@@ -63,28 +97,36 @@ export const attacks: readonly Attack[] = [
   { name: 'nothing', begin: () => ({ stop() {} }) },
   {
     name: '515 connections that drip a head',
-    begin: (port) =>
-      keepOpen({ port, count: 515, first: 'GET /api/movies HTTP/1.1\r\nX: ', drip: 'x', everyMs: 500 }),
+    begin: (port, from) =>
+      keepOpen({ port, from, count: 515, first: 'GET /api/movies HTTP/1.1\r\nX: ', drip: 'x', everyMs: 500 }),
   },
   {
     name: '515 connections that drip a body',
-    begin: (port) =>
-      keepOpen({ port, count: 515, first: post('/api/movies', 'Content-Length: 1000\r\n'), drip: ' ' }),
+    begin: (port, from) =>
+      keepOpen({ port, from, count: 515, first: post('/api/movies', 'Content-Length: 1000\r\n'), drip: ' ' }),
   },
   {
     name: '600 connections that withhold a body',
-    begin: (port) => keepOpen({ port, count: 600, first: post('/api/movies', 'Content-Length: 100\r\n') }),
+    begin: (port, from) =>
+      keepOpen({ port, from, count: 600, first: post('/api/movies', 'Content-Length: 100\r\n') }),
   },
   {
     name: '600 connections that drip a large body',
-    begin: (port) =>
-      keepOpen({ port, count: 600, first: post('/api/movies', 'Content-Length: 200000\r\n'), drip: ' ' }),
+    begin: (port, from) =>
+      keepOpen({
+        port,
+        from,
+        count: 600,
+        first: post('/api/movies', 'Content-Length: 200000\r\n'),
+        drip: ' ',
+      }),
   },
   {
     name: '600 connections that drip chunks',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 600,
         first: post('/api/movies', 'Transfer-Encoding: chunked\r\n'),
         drip: '1\r\n \r\n',
@@ -92,9 +134,10 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: '200 clients that do not read their responses',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 200,
         first: 'GET /api/movies?limit=1000 HTTP/1.1\r\nHost: a\r\n\r\n',
         onOpen: (socket) => socket.pause(),
@@ -102,19 +145,32 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: '600 pipelined requests on one connection',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 1,
         first: 'GET /api/movies?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(600),
         drip: 'GET /api/movies?limit=10 HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(600),
       }),
   },
+  pipelining('/openapi.json', ''),
+  pipelining('/openapi.json', ', unread', '', (socket) => socket.pause()),
+  pipelining('/docs/static/swagger-ui-bundle.js', ''),
+  pipelining('/docs/static/swagger-ui-bundle.js', ', read slowly', '', readSlowly),
+  pipelining('/metrics', ''),
+  pipelining('/health', ''),
+  pipelining('/health/ready', ''),
+  {
+    name: '3,000 connections that send nothing',
+    begin: (port, from) => keepOpen({ port, from, count: 3_000, first: '' }),
+  },
   {
     name: '12 uploads with a head that is too large',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 12,
         first: post('/api/movies', `Connection: close\r\nContent-Length: 3000000\r\n${largeHead}`),
         onOpen: (socket) => socket.resume().write(Buffer.alloc(3_000_000)),
@@ -122,9 +178,10 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: '50 uploads that are reset midway',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 50,
         first: post('/api/movies', 'Content-Length: 200000\r\n'),
         onOpen(socket) {
@@ -135,9 +192,10 @@ export const attacks: readonly Attack[] = [
   },
   {
     name: '4 bodies of hostile digits',
-    begin: (port) =>
+    begin: (port, from) =>
       keepOpen({
         port,
+        from,
         count: 4,
         first:
           post('/accounts', `Connection: close\r\nContent-Length: ${hostileDigits.length}\r\n`) +
@@ -147,7 +205,7 @@ export const attacks: readonly Attack[] = [
 ]
 
 /** The requests of honest clients: reads and writes of the service that is attacked and of others. */
-const requests: readonly (readonly [string, string, unknown?])[] = [
+const honestRequests: readonly (readonly [string, string, unknown?])[] = [
   ['GET', '/api/movies?limit=10'],
   ['POST', '/api/movies', { title: 'Honest', description: 'x'.repeat(200) }],
   ['POST', '/accounts', { cash: 1 }],
@@ -157,7 +215,7 @@ const requests: readonly (readonly [string, string, unknown?])[] = [
 ]
 
 /** Sends honest requests for a while, some at a time; a connection that breaks counts as the status 0. */
-async function beHonest(url: string, forMs: number): Promise<Honest> {
+export async function beHonest(url: string, forMs: number, requests = honestRequests): Promise<Honest> {
   const statuses = new Map<number, number>()
   const durations: number[] = []
   const endAt = performance.now() + forMs

@@ -1,10 +1,10 @@
 import { attacks, fill, measure, memoryOf } from './attacks.ts'
 
-/** Prints what honest clients see during each attack: `node test/guarantees/measure-attacks.ts http://127.0.0.1:3000 [seconds]` */
+/** Prints what honest clients see during each attack: `node test/guarantees/measure-attacks.ts http://127.0.0.1:3000 [seconds] [part of a name]` */
 
-const [url = 'http://127.0.0.1:3000', seconds = '5'] = process.argv.slice(2)
+const [url = 'http://127.0.0.1:3000', seconds = '5', part = ''] = process.argv.slice(2)
 await fill(url)
-for (const attack of attacks) {
+for (const attack of attacks.filter(({ name }) => name.includes(part))) {
   const { statuses, p99Ms, maxMs } = await measure(url, attack, Number(seconds) * 1_000)
   const memory = await memoryOf(url).catch(() => Number.NaN)
   const counts = [...statuses]

@@ -58,12 +58,20 @@ const rateLimit = Type.Union([Type.Literal('off')], {
   description: 'Rate limiting. There is none yet, so off is the only value.',
 })
 
+const connectionsMax = count(10_000, {
+  minimum: 1,
+  maximum: 1_000_000,
+  description:
+    'Connections of a process; fewer where the limit of open files admits fewer. Beyond it, the longest idle are closed.',
+})
+
 /** The settings of every service, to be spread into its schema. */
 export const commonSettings = {
   HOST: host,
   DATA_DIR: dataDir,
   LOG_LEVEL: logLevel,
   RATE_LIMIT: rateLimit,
+  CONNECTIONS_MAX: connectionsMax,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
 }

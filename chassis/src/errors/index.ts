@@ -80,6 +80,12 @@ export function dependencyDown(detail: string, cause?: unknown): AppError {
   return new AppError('dependency_down', detail, { cause })
 }
 
+/** Whether the process, or the system, has no descriptor left to open a file or a connection with. */
+export function isOutOfDescriptors(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'EMFILE' || code === 'ENFILE'
+}
+
 /**
  * A line for the operator of a program that cannot go on, where the fault is not the program's: an AppError, or an error of the
  * system or of a driver, which has a code. Undefined for any other.

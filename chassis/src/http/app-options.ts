@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { ConnectionLimits } from './connections.ts'
 import type { RelatedPage } from './documentation-page.ts'
 import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
@@ -56,6 +57,8 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** The text of the setting `TRUSTED_PROXIES`; none by default. */
   readonly trustedProxies?: string
+  /** Those that differ from `defaultConnectionLimits` in connections.ts. */
+  readonly connections?: Partial<ConnectionLimits>
   /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>
   /** Those that differ from `defaultTimeouts` in app.ts. */

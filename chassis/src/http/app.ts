@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import underPressure from '@fastify/under-pressure'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
@@ -12,7 +11,9 @@ import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { trustProxies } from './client-address.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
+import { boundConnections, defaultConnectionLimits } from './connections.ts'
 import { createDocumentationRoutes } from './documentation-routes.ts'
+import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
@@ -72,6 +73,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     describe: documentation.describe,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
+  boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
   Object.assign(app.server, { httpAllowHalfOpen: true })
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
@@ -107,12 +109,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     respondToOddRequests(server, clientErrors.refuse)
   })
   app.addHook('onClose', async () => logger.flush())
-  await app.register(underPressure, {
-    maxEventLoopDelay: limits.eventLoopDelayMaxMs,
-    pressureHandler: () => {
-      throw new AppError('overloaded', 'The service is overloaded; try again shortly.')
-    },
-  })
+  shedLoad(app)
   await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   return app
@@ -132,6 +129,16 @@ export async function createApp(options: AppOptions): Promise<App> {
     if (options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true) return undefined
     return notAcceptable(request) ?? contentCodingRefusal(request.raw)
   }
+}
+
+/** Refuses requests while the event loop is late. */
+function shedLoad(app: App): void {
+  const eventLoop = createEventLoopDelay()
+  app.addHook('onRequest', (_request, _reply, done) => {
+    if (eventLoop.delayMs() <= limits.eventLoopDelayMaxMs) done()
+    else done(new AppError('overloaded', 'The service is overloaded; try again shortly.'))
+  })
+  app.addHook('onClose', async () => eventLoop.stop())
 }
 
 /** What is recorded of bytes that are no request. */

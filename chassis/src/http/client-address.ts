@@ -1,4 +1,4 @@
-import type { BlockList } from 'node:net'
+import type { BlockList, Socket } from 'node:net'
 import { isIPv4, isIPv6 } from 'node:net'
 import type { IncomingMessage, Server } from 'node:http'
 import { parseTrustedProxies } from '../config/index.ts'
@@ -31,7 +31,21 @@ export function clientAddressOf({ raw, server }: Incoming): string {
 
 /** The network that counts as one client: its address; of IPv6 the first 64 bits, since a client is given that many addresses. */
 export function clientNetworkOf(request: Incoming): string {
-  const address = clientAddressOf(request)
+  return networkOfAddress(clientAddressOf(request))
+}
+
+/** The network of the address of a connection, in the same way. */
+export function networkOf(remoteAddress = ''): string {
+  return networkOfAddress(addressIn(remoteAddress) ?? 'unknown')
+}
+
+/** Whether the other end of a connection is a proxy that this server trusts. */
+export function isTrustedPeer(server: Server, { remoteAddress = '' }: Socket): boolean {
+  const proxies = proxiesOf.get(server)
+  return proxies !== undefined && isTrusted(proxies, addressIn(remoteAddress) ?? '')
+}
+
+function networkOfAddress(address: string): string {
   if (!address.includes(':')) return address
   const [head = [], tail = []] = address.split('::').map((part) => (part === '' ? [] : part.split(':')))
   const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0')

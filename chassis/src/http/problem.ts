@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { AppError, errorCodes } from '../errors/index.ts'
+import { AppError, errorCodes, isOutOfDescriptors } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import type { AppOptions } from './app-options.ts'
 import { bodyTooLarge } from './body-limit.ts'
@@ -121,6 +121,10 @@ export function toAppError(error: unknown, request: FastifyRequest): AppError {
   if (error instanceof SyntaxError && status === 400)
     return new AppError('malformed', 'The body is not well-formed JSON.')
   if (status === 503) return new AppError('overloaded', 'The service is shutting down.')
+  if (isOutOfDescriptors(error))
+    return new AppError('overloaded', 'The service has too many files and connections open.', {
+      cause: error,
+    })
   if (typeof status === 'number' && status >= 400 && status < 500) return refusalOf(status, error)
   return new AppError('internal', 'Internal error; the log has details under this request id.', {
     cause: error,

@@ -17,12 +17,17 @@ export type ServiceParts = {
   readonly checkResponses: boolean
 }
 
-/** The parts of every service: those given, by default the system clock and a logger with the configured level; and its proxies. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level; its proxies, and its limit of connections. */
 export function partsOf(
   name: string,
-  config: { readonly DATA_DIR: string; readonly LOG_LEVEL: string; readonly TRUSTED_PROXIES: string },
+  config: {
+    readonly DATA_DIR: string
+    readonly LOG_LEVEL: string
+    readonly TRUSTED_PROXIES: string
+    readonly CONNECTIONS_MAX: number
+  },
   { clock = systemClock, logger, checkResponses = false }: Partial<ServiceParts>,
-): ServiceParts & { metrics: Metrics; trustedProxies: string } {
+): ServiceParts & { metrics: Metrics; trustedProxies: string; connections: { max: number } } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
@@ -30,6 +35,7 @@ export function partsOf(
     metrics: createMetrics(name),
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
+    connections: { max: config.CONNECTIONS_MAX },
   }
 }
 

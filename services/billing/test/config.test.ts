@@ -13,6 +13,7 @@ testSettings(billingSettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    CONNECTIONS_MAX: '0',
     TRUSTED_PROXIES: '10.0.0.0/33',
     BILLING_PORT: '65536',
     GATEWAY_PORT: 'none',

@@ -15,6 +15,7 @@ testSettings(brokerageSettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    CONNECTIONS_MAX: '0',
     TRUSTED_PROXIES: '10.0.0.0/33',
     BROKERAGE_PORT: '65536',
     GATEWAY_PORT: 'none',

@@ -53,6 +53,7 @@ export async function createGatewayApp(
     detailAlias: 'message',
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
+    connections: { max: config.CONNECTIONS_MAX, clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT },
     dependencies: { queue: queue.ping },
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),

@@ -1,6 +1,6 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { createLinkedList } from './linked-list.ts'
-import type { Linked } from './linked-list.ts'
+import { createLinkedList } from '@quintet/chassis/concurrency'
+import type { Linked } from '@quintet/chassis/concurrency'
 
 const sweepIntervalMs = 250
 

@@ -1,4 +1,4 @@
-import { AppError } from '@quintet/chassis/errors'
+import { AppError, isOutOfDescriptors } from '@quintet/chassis/errors'
 import type { ExchangeError } from './http1/connection.ts'
 
 /** The errors that a client gets when a service cannot respond. */
@@ -36,6 +36,8 @@ export function requestTimeout(): AppError {
 
 export function exchangeFailed(service: string, failure: ExchangeError): AppError {
   const options = { cause: failure }
+  if (isOutOfDescriptors(failure.cause))
+    return new AppError('overloaded', 'The gateway has too many connections; nothing was changed.', options)
   switch (failure.fault) {
     case 'refused':
       return new AppError(

@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { isOutOfDescriptors } from '@quintet/chassis/errors'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { Resolve } from './addresses.ts'
 import { createCapacity } from './capacity.ts'
@@ -173,10 +174,11 @@ function isRepeatable({ method, body, hasBody }: UpstreamRequest): boolean {
 
 /**
  * Whether the upstream itself failed. A closed keep-alive connection means that it was restarted or timed the connection out,
- * not that it is down; a connection closed while the client still sends its body may be the refusal of that body.
+ * not that it is down; a connection closed while the client still sends its body may be the refusal of that body. And without
+ * descriptors of its own the gateway cannot connect to anything.
  */
-function isUpstreamFault({ fault, isStale }: ExchangeError, { body }: UpstreamRequest): boolean {
-  if (isStale) return false
+function isUpstreamFault({ fault, isStale, cause }: ExchangeError, { body }: UpstreamRequest): boolean {
+  if (isStale || isOutOfDescriptors(cause)) return false
   if (fault === 'reset') return body === undefined || body.readableEnded
   return fault === 'refused' || fault === 'timeout' || fault === 'malformed'
 }

@@ -12,6 +12,7 @@ testSettings(inventorySettings, {
     DATA_DIR: '',
     LOG_LEVEL: 'loud',
     RATE_LIMIT: 'perhaps',
+    CONNECTIONS_MAX: '0',
     TRUSTED_PROXIES: '10.0.0.0/33',
     INVENTORY_PORT: '-1',
     GATEWAY_PORT: 'none',
