@@ -4,6 +4,7 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
 import type { Logger } from '@quintet/chassis/telemetry'
+import { billingQueue } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Static, TObject } from 'typebox'
 import { createBillingApp } from './services/billing/src/app.ts'
@@ -17,11 +18,13 @@ import {
 import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
 import { examineUsers } from './services/certificates/src/email-key.ts'
+import { notificationsQueue } from './services/certificates/src/notification-store.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
+import { commandsQueue } from './services/guid/src/port.ts'
 import { diagnoserOf as guidDiagnoserOf, migrateStorage as migrateGuid } from './services/guid/src/storage.ts'
 import { createInventoryApp } from './services/inventory/src/app.ts'
 import { inventorySettings } from './services/inventory/src/config.ts'
@@ -37,6 +40,8 @@ export type Service = {
   migrateStorage?(url: string, action: MigrationAction): Promise<string[]>
   /** Examines an engine that only this service can use; undefined for any other. */
   diagnoserOf?(url: string): Diagnose | undefined
+  /** The queue that it consumes. */
+  readonly queue?: string
   /** What its database holds that an operator should know. */
   examineData?: Diagnose
 }
@@ -45,6 +50,7 @@ export type Service = {
 export const services = {
   guid: {
     ...service(guidSettings, createGuidApp),
+    queue: commandsQueue,
     migrateStorage: migrateGuid,
     diagnoserOf: guidDiagnoserOf,
   },
@@ -53,9 +59,13 @@ export const services = {
     migrateStorage: migrateBrokerage,
     diagnoserOf: brokerageDiagnoserOf,
   },
-  certificates: { ...service(certificatesSettings, createCertificatesApp), examineData: examineUsers },
+  certificates: {
+    ...service(certificatesSettings, createCertificatesApp),
+    queue: notificationsQueue,
+    examineData: examineUsers,
+  },
   inventory: service(inventorySettings, createInventoryApp),
-  billing: service(billingSettings, createBillingApp),
+  billing: { ...service(billingSettings, createBillingApp), queue: billingQueue },
   gateway: service(gatewaySettings, createGatewayApp),
 } satisfies { readonly [Name in ServiceName]: Service }
 

@@ -2,6 +2,9 @@ import { rewrapPrivateKeys } from '../topology.ts'
 import { settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
+export const certificatesUsage =
+  '  quintet certificates rewrap               move all private keys to the current key-encryption key\n'
+
 /** `quintet certificates rewrap`: moves all private keys to the current key-encryption key. */
 export async function certificates([action, ...rest]: readonly string[]): Promise<void> {
   if (action !== 'rewrap' || rest.length > 0)

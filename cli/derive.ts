@@ -6,8 +6,12 @@ import { UsageError } from './usage-error.ts'
 
 const root = new URL('../', import.meta.url)
 
+export const deriveUsage =
+  '  quintet derive                            update every file that is derived from contracts/src/topology.ts\n'
+
 /** `quintet derive`: updates every file that is derived from contracts/src/topology.ts. */
-export async function derive(): Promise<void> {
+export async function derive(words: readonly string[]): Promise<void> {
+  if (words.length > 0) throw new UsageError('quintet derive has no arguments.')
   const outdated = outdatedFiles(topology, (file) => readFileSync(new URL(file, root), 'utf8'))
   for (const [file, text] of outdated) {
     writeFileSync(new URL(file, root), text)

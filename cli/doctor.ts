@@ -7,6 +7,9 @@ import { services } from '../topology.ts'
 import { migrateStorage } from './migrate.ts'
 import { servicesFrom, settingsFor, storageOf } from './services.ts'
 
+export const doctorUsage =
+  '  quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee\n'
+
 /** `quintet doctor`: examines each engine once, and fails if a setting breaks a guarantee. */
 export async function doctor(words: readonly string[]): Promise<void> {
   const names = servicesFrom(words)

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { loadConfig } from '@quintet/chassis/config'
-import { openStreamQueue } from '@quintet/chassis/queue'
+import { openStreamQueue, queueExists } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
@@ -9,9 +9,11 @@ import { services } from '../topology.ts'
 import { settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
-export const eventsUsage = `  quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
+export const eventsUsage = `
+  quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
 `
 
+const setting = topology.guid.storage.queue
 const pollIntervalMs = 250
 const pageSize = 1_000
 
@@ -21,9 +23,12 @@ export async function events(words: readonly string[]): Promise<void> {
   const config: Readonly<Record<string, unknown>> = loadConfig(services.guid.settings, settingsFor(['guid']))
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
-  // The reader has gone, as `head` does.
-  process.stdout.on('error', () => ending.abort())
-  const queue = await openStreamQueue(String(config[topology.guid.storage.queue]))
+  const url = String(config[setting])
+  if (!queueExists(url))
+    throw new UsageError(
+      `${setting} is ${url}, but there is no such file. Start guid, which creates it, or set ${setting} to that of guid.`,
+    )
+  const queue = await openStreamQueue(url)
   try {
     for (let position = after; !ending.signal.aborted; ) {
       const messages = await queue.readStream(guidEventsStream, { after: position, limit: pageSize })

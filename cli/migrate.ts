@@ -26,7 +26,10 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
   for (const name of names) {
     const { storage }: ServiceEntry = topology[name]
     const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
+    if (database === undefined && words.length > 0) throw withoutDatabase(name)
     if (database === undefined) continue
+    if (action === 'down' && !database.url.startsWith('sqlite:'))
+      process.stderr.write(`${name} must not run meanwhile: until it is migrated again, it is not ready.\n`)
     const done = await migrateStorage(name, database.url, action).catch((error: unknown) => {
       const message = operatorMessage(error)
       throw message === undefined ? error : new UsageError(`${name}, on ${database.shown}: ${message}`)
@@ -45,10 +48,15 @@ export async function migrateStorage(
   return migrateDatabase(url, { migrations: migrationsOf(name) }, action)
 }
 
+function withoutDatabase(name: ServiceName): UsageError {
+  return new UsageError(`${name} has no database, so it has no migrations.`)
+}
+
 async function make([service, migration, ...rest]: readonly string[]): Promise<void> {
   if (migration === undefined || rest.length > 0)
     throw new UsageError('A migration needs a service and a name: quintet migrate make <service> <name>')
   const name = serviceNamed(service)
+  if (!('database' in topology[name].storage)) throw withoutDatabase(name)
   const file = await makeMigration(migrationsOf(name), migration).catch((error: Error) => {
     throw new UsageError(error.message)
   })

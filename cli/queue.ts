@@ -1,9 +1,9 @@
 import { loadConfig } from '@quintet/chassis/config'
-import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
+import { openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
-import { billingQueue } from '@quintet/contracts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
+import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { settingsFor } from './services.ts'
 
@@ -11,21 +11,41 @@ import { settingsFor } from './services.ts'
 export async function queue(words: readonly string[]): Promise<void> {
   const brokers: QueueAdmin[] = []
   try {
-    for (const url of queueUrls()) brokers.push(await openQueue(url, { queues: [billingQueue] }))
+    for (const [url, names] of queuesByUrl()) {
+      // The file is created by the services only, so what is not there is as good as empty.
+      const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
+      brokers.push(withQueues(broker, names))
+    }
     process.stdout.write(await runQueueCommand(brokers, words))
   } finally {
     for (const broker of brokers) await broker.close()
   }
 }
 
-function queueUrls(): Set<string> {
-  const withQueue = serviceNames.filter((name) => 'queue' in topology[name].storage)
-  const settings = settingsFor(withQueue)
-  const urls = withQueue.flatMap((name) => {
+/** The queues that the services consume, by the URL of their broker. */
+function queuesByUrl(): Map<string, string[]> {
+  const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
+  const settings = settingsFor(consuming)
+  const queues = new Map<string, string[]>()
+  for (const name of consuming) {
     const { storage }: ServiceEntry = topology[name]
-    if (storage.queue === undefined) return []
+    const { queue }: Service = services[name]
     const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
-    return [String(config[storage.queue])]
-  })
-  return new Set(urls)
+    const url = String(config[storage.queue ?? ''])
+    queues.set(url, [...(queues.get(url) ?? []), ...(queue === undefined ? [] : [queue])])
+  }
+  return queues
+}
+
+/** The same broker, which lists these queues also before their first message. */
+function withQueues(broker: QueueAdmin, names: readonly string[]): QueueAdmin {
+  return {
+    ...broker,
+    async queues() {
+      const found = await broker.queues()
+      const unused = names.filter((name) => !found.some((queue) => queue.name === name))
+      const all = [...found, ...unused.map((name) => ({ name, depth: 0 }))]
+      return all.sort((one, other) => (one.name < other.name ? -1 : 1))
+    },
+  }
 }

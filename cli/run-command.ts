@@ -1,55 +1,108 @@
+import { readFileSync } from 'node:fs'
 import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
-import { certificates } from './certificates.ts'
-import { config } from './config.ts'
-import { derive } from './derive.ts'
-import { doctor } from './doctor.ts'
+import { certificates, certificatesUsage } from './certificates.ts'
+import { config, configUsage } from './config.ts'
+import { derive, deriveUsage } from './derive.ts'
+import { doctor, doctorUsage } from './doctor.ts'
 import { events, eventsUsage } from './events.ts'
 import { make, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
+import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
-import { start } from './start.ts'
+import { start, startUsage } from './start.ts'
 import { UsageError } from './usage-error.ts'
 
-const usage = `quintet: services behind one gateway
+type Command = { readonly usage: string; run(words: readonly string[]): Promise<void> }
 
-  quintet start [service…]                  start these services in this process; all of them when none is named
-  quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee
-  quintet config                            print the effective settings, and the source of each${migrateUsage}  quintet certificates rewrap               move all private keys to the current key-encryption key
-${queueCommandUsage}${eventsUsage}${makeServiceUsage}  quintet derive                            update every file that is derived from contracts/src/topology.ts
-
-Services: ${serviceNames.join(', ')}
-`
-
-const commands: Readonly<Record<string, (words: readonly string[]) => Promise<void>>> = {
-  start,
-  doctor,
-  config,
-  migrate,
-  certificates,
-  queue,
-  events,
-  derive,
-  make,
-  help: async () => {
-    process.stdout.write(usage)
+const commands: Readonly<Record<string, Command>> = {
+  start: { usage: startUsage, run: start },
+  doctor: { usage: doctorUsage, run: doctor },
+  config: { usage: configUsage, run: config },
+  migrate: { usage: migrateUsage, run: migrate },
+  certificates: { usage: certificatesUsage, run: certificates },
+  queue: { usage: queueCommandUsage, run: queue },
+  events: { usage: eventsUsage, run: events },
+  make: { usage: makeServiceUsage, run: make },
+  derive: { usage: deriveUsage, run: derive },
+  help: {
+    usage: '  quintet help [command]                    print this, or the usage of one command\n',
+    run: help,
+  },
+  version: {
+    usage: '  quintet version                           print the versions of Quintet and Node\n',
+    run: version,
   },
 }
 
 /** Runs the subcommand. Invalid settings or arguments, and faults of the system or of an engine, end it with exit code 1 and a message. */
-export async function runCommand([command = 'help', ...words]: readonly string[]): Promise<void> {
+export async function runCommand([first = 'help', ...words]: readonly string[]): Promise<void> {
+  const name = aliases.get(first) ?? first
   try {
-    const run = commands[command.replace(/^--?h(elp)?$/, 'help')]
-    if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
+    if (name !== 'start') endWithReader()
+    const command = commandNamed(name)
     enterRepository()
-    await run(words)
+    if (words.some((word) => aliases.get(word) === 'help')) return print(command.usage)
+    const taken = optionsTakenByNpm(process.env)
+    if (taken.length > 0)
+      throw new UsageError(`npm has taken ${taken.join(' and ')} for itself. ${aboutNpm}\n${command.usage}`)
+    await command.run(words)
   } catch (error) {
     const isInput = error instanceof ConfigError || error instanceof UsageError
     const message = isInput ? error.message : operatorMessage(error)
     if (message === undefined) throw error
-    process.stderr.write(`${message}\n`)
+    process.stderr.write(`${message.trimEnd()}\n`)
     process.exitCode = 1
   }
+}
+
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['-h', 'help'],
+  ['--help', 'help'],
+  ['-v', 'version'],
+  ['--version', 'version'],
+])
+
+const aboutNpm = 'Options follow a --, as in: npm run quintet -- events --no-follow'
+
+function commandNamed(name: string): Command {
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (command === undefined) throw new UsageError(`"${name}" is not a command.\n\n${wholeUsage()}`)
+  return command
+}
+
+async function help([name, ...rest]: readonly string[]): Promise<void> {
+  if (rest.length > 0) throw new UsageError('Help is given on one command: quintet help <command>')
+  print(name === undefined ? wholeUsage() : commandNamed(name).usage)
+}
+
+async function version(words: readonly string[]): Promise<void> {
+  if (words.length > 0) throw new UsageError('quintet version has no arguments.')
+  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  print(`quintet ${JSON.parse(manifest).version}, Node ${process.version}\n`)
+}
+
+function wholeUsage(): string {
+  const usages = Object.values(commands).map(({ usage }) => usage)
+  return `quintet: services behind one gateway
+
+${usages.join('')}
+Services: ${serviceNames.join(', ')}
+With npm: npm run quintet <command>. ${aboutNpm}
+`
+}
+
+function print(text: string): void {
+  process.stdout.write(text)
+}
+
+/** A program that reads the output, such as `head`, may end before it has read all; then there is nobody to write for. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit()
+    })
 }

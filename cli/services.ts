@@ -15,13 +15,15 @@ import type { Address } from '@quintet/chassis/http'
 import { services } from '../topology.ts'
 import { UsageError } from './usage-error.ts'
 
-/** The services that the arguments name; all of them if there are no arguments. Throws for an unknown name. */
+/** The services that the arguments name, each once; all of them if there are no arguments. Throws for an unknown name. */
 export function servicesFrom(words: readonly string[]): readonly ServiceName[] {
-  return words.length === 0 ? serviceNames : words.map(serviceNamed)
+  return words.length === 0 ? serviceNames : [...new Set(words.map(serviceNamed))]
 }
 
 export function serviceNamed(word: string | undefined): ServiceName {
   const name = serviceNames.find((known) => known === word)
+  if (word?.startsWith('-'))
+    throw new UsageError(`There is no option ${word}. What a service needs are settings: quintet config`)
   if (name === undefined)
     throw new UsageError(`"${word}" is not a service; there are ${serviceNames.join(', ')}.`)
   return name

@@ -7,6 +7,9 @@ import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { addressOf, servicesFrom, settingsFor, storageOf } from './services.ts'
 
+export const startUsage =
+  '  quintet start [service…]                  start these services in this process; all of them when none is named\n'
+
 /** `quintet start`: runs services in this process, and prints a line for each once all are ready. */
 export async function start(words: readonly string[]): Promise<void> {
   const wanted = servicesFrom(words)

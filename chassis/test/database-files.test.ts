@@ -13,6 +13,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateDatabase, openDatabase, readDatabase } from '../src/database/index.ts'
+import { migrateDown } from '../src/database/migrations.ts'
+import { migrateSqlite } from '../src/database/sqlite/sqlite-database.ts'
 import { diagnose } from '../src/diagnosis/index.ts'
 
 const migrations = new URL('./migrations/', import.meta.url)
@@ -94,7 +96,7 @@ test('A database whose migrations were reverted is not ready, until they are app
   t.after(database.close)
   await database.ping()
   for (const name of ['0002-create-outbox', '0001-create-account']) {
-    await migrateDatabase(url, { migrations }, 'down')
+    await migrateSqlite(path, migrations, migrateDown)
     await assert.rejects(
       database.ping(),
       new RegExp(`The tables are not up to date \\(.*${name}.*\\): run quintet migrate up\\.$`),
@@ -102,6 +104,19 @@ test('A database whose migrations were reverted is not ready, until they are app
   }
   await migrateDatabase(url, { migrations }, 'up')
   await database.ping()
+})
+
+test('Migrations are not reverted while a service uses the database, and are once it is stopped', async (t) => {
+  const url = `sqlite:${await closedDatabase(t)}`
+  const [first, second] = [await openDatabase(url, { migrations }), await openDatabase(url, { migrations })]
+  for (const running of [first, second]) {
+    await assert.rejects(
+      migrateDatabase(url, { migrations }, 'down'),
+      /^AppError: A service uses .*some\.db\. Stop it first\.$/,
+    )
+    await running?.close()
+  }
+  assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), ['0002-create-outbox'])
 })
 
 test('An intact database and one that does not exist are found good, and none is created', async (t) => {

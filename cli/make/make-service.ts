@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
+import { addressOf, settingsFor } from '../services.ts'
 import { UsageError } from '../usage-error.ts'
 import { nameFaults, nextFreePort } from './name-check.ts'
 import type { Nouns } from './nouns.ts'
@@ -27,6 +28,7 @@ const root = new URL('../../', import.meta.url)
 export async function make([what, ...words]: readonly string[]): Promise<void> {
   if (what !== 'service') throw new UsageError(`Only a service can be made:\n${makeServiceUsage}`)
   const nouns = nounsFrom(words)
+  const gateway = addressOf('gateway', settingsFor(['gateway']))
   const faults = nameFaults(nouns, topology, takenNames())
   const folder = `services/${nouns.service}`
   if (faults.length === 0 && existsSync(new URL(folder, root))) faults.push(leftoverFault(folder))
@@ -38,7 +40,7 @@ export async function make([what, ...words]: readonly string[]): Promise<void> {
   runProgram('npx', ['biome', 'format', '--write', ...filesOf(plan).filter((file) => file.endsWith('.ts'))])
   process.stdout.write(`${[`${folder}/`, ...plan.changed.keys()].join('\n')}\n`)
   completeDerivation()
-  process.stdout.write(nextSteps(nouns))
+  process.stdout.write(nextSteps(nouns, gateway.port || topology.gateway.port))
 }
 
 function nounsFrom(words: readonly string[]): Nouns {
@@ -87,13 +89,13 @@ function write({ created, changed }: Plan, folder: string): void {
   }
 }
 
-function nextSteps({ service, plural }: Nouns): string {
+function nextSteps({ service, plural }: Nouns, gatewayPort: number): string {
   return `
 The service ${service} has been made. Its columns are those of ${model.service}: to change them, see docs/adding-a-service.md. Next:
 
   npm run check
   npm start
-  curl http://127.0.0.1:${topology.gateway.port}/api/${plural}
+  curl http://127.0.0.1:${gatewayPort}/api/${plural}
 `
 }
 

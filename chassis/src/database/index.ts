@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Kysely } from 'kysely'
+import { AppError } from '../errors/index.ts'
 import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
@@ -30,7 +31,7 @@ export type MigrationAction = 'status' | 'up' | 'down'
 
 /**
  * What `quintet migrate` does: returns the state of each migration, a line each; or applies the pending ones, or reverts the
- * newest, and returns their names. Only `up` creates a database.
+ * newest, and returns their names. Only `up` creates a database. Reverting is refused while a process uses an embedded one.
  */
 export async function migrateDatabase(
   url: string,
@@ -39,8 +40,14 @@ export async function migrateDatabase(
 ): Promise<string[]> {
   if (action !== 'up' && !(await databaseExists(url)))
     return action === 'status' ? statusOfMissing(options.migrations) : []
+  if (action === 'down' && engineOf(url) === 'sqlite') await refuseInUse(pathOf(url))
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
   return withMigrator(url, options, work)
+}
+
+async function refuseInUse(path: string): Promise<void> {
+  if ((await import('./sqlite/process-registry.ts')).isInUse(path))
+    throw new AppError('conflict', `A service uses ${path}. Stop it first.`)
 }
 
 /**

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
@@ -67,6 +68,11 @@ export function storesPublicationKeys(url: string): boolean {
 /** The same, of a broker that has event streams as well. */
 export async function openStreamQueue(url: string, options: OpenOptions = {}): Promise<Queue & EventStream> {
   return open(streamAdapters, url, options)
+}
+
+/** Whether opening the queues of this URL creates no file; a broker is somewhere else. */
+export function queueExists(url: string): boolean {
+  return schemeOf(url) !== 'sqlite:' || existsSync(url.slice('sqlite:'.length))
 }
 
 function open<T>(

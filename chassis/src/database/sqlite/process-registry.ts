@@ -60,6 +60,18 @@ export async function registerProcess(path: string): Promise<{ isSingleProcess()
   }
 }
 
+/** Whether a process is registered for the database. */
+export function isInUse(path: string): boolean {
+  const file = `${join(dirname(path), 'locks', basename(path))}-members`
+  if (!existsSync(file)) return false
+  const presenceLock = new DatabaseSync(file, { timeout: 0 })
+  try {
+    return !takeExclusive(presenceLock)
+  } finally {
+    presenceLock.close()
+  }
+}
+
 function takeExclusive(presenceLock: DatabaseSync): boolean {
   try {
     presenceLock.exec('begin exclusive')

@@ -1,0 +1,12 @@
+const options = ['after', 'follow', 'limit', 'noun', 'plural', 'port']
+
+/**
+ * The options of our commands that npm has taken from the command line: without a `--` before them it makes variables of them,
+ * and passes only what follows.
+ */
+export function optionsTakenByNpm(environment: NodeJS.ProcessEnv): string[] {
+  if (environment.npm_lifecycle_event === undefined) return []
+  return options
+    .filter((name) => environment[`npm_config_${name}`] !== undefined)
+    .map((name) => (environment[`npm_config_${name}`] === '' ? `--no-${name}` : `--${name}`))
+}

@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { dataFolder, root, run } from './processes.ts'
+
+const manifest: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const commands = [
+  'start',
+  'doctor',
+  'config',
+  'migrate',
+  'certificates',
+  'queue',
+  'events',
+  'make',
+  'derive',
+  'help',
+  'version',
+]
+
+/** Runs `quintet` to its end, on a data folder that does not exist unless a test creates it. */
+async function quintet(t: TestContext, words: readonly string[], environment: Record<string, string> = {}) {
+  const settings = { DATA_DIR: join(dataFolder(t), 'data'), ...environment }
+  const command = run(t, ['quintet.ts', ...words], settings)
+  await assert.rejects(command.address('never'))
+  return { code: command.child.exitCode, output: command.output(), folder: settings.DATA_DIR }
+}
+
+test('Every command has help, in each of the usual ways, and prints nothing else', async (t) => {
+  const whole = await quintet(t, ['help'])
+  for (const words of [[], ['-h'], ['--help']])
+    assert.deepEqual((await quintet(t, words)).output, whole.output)
+  await Promise.all(
+    commands.map(async (name) => {
+      assert.match(whole.output, new RegExp(`^  quintet ${name}`, 'm'))
+      const { code, output } = await quintet(t, ['help', name])
+      assert.equal(code, 0)
+      for (const line of output.trim().split('\n')) assert.match(line, new RegExp(`^ *quintet ${name}\\b`))
+      assert.ok(whole.output.includes(output))
+      for (const words of [
+        [name, '--help'],
+        [name, 'x', '-h'],
+      ])
+        assert.deepEqual((await quintet(t, words)).output, output)
+    }),
+  )
+})
+
+test('The version is that of the package, with that of Node', async (t) => {
+  for (const words of [['version'], ['--version'], ['-v']]) {
+    const { code, output } = await quintet(t, words)
+    assert.equal(code, 0)
+    assert.equal(output, `quintet ${manifest.version}, Node ${process.version}\n`)
+  }
+})
+
+for (const [words, sentence] of [
+  [['strat'], '"strat" is not a command.'],
+  [['toString'], '"toString" is not a command.'],
+  [['help', 'strat'], '"strat" is not a command.'],
+  [['config', 'guid'], 'quintet config has no arguments.'],
+  [['derive', 'guid'], 'quintet derive has no arguments.'],
+  [['start', '--port', '1'], 'There is no option --port. What a service needs are settings: quintet config'],
+  [['migrate', 'make', 'gateway', 'x'], 'gateway has no database, so it has no migrations.'],
+  [['migrate', 'status', 'gateway'], 'gateway has no database, so it has no migrations.'],
+] as const)
+  test(`quintet ${words.join(' ')} is refused: ${sentence}`, async (t) => {
+    const { code, output, folder } = await quintet(t, words)
+    assert.equal(code, 1)
+    assert.equal(output.split('\n', 1)[0], sentence)
+    assert.ok(!existsSync(folder))
+  })
+
+test('Options that npm has taken from the command line are reported with how to give them', async (t) => {
+  const npm = run(
+    t,
+    ['run', '--silent', 'quintet', 'events', '--no-follow'],
+    { DATA_DIR: dataFolder(t) },
+    root,
+    'npm',
+  )
+  await assert.rejects(npm.address('never'))
+  assert.equal(npm.child.exitCode, 1)
+  assert.match(npm.output(), /^npm has taken --no-follow for itself\. Options follow a --, as in: npm run /m)
+})
+
+for (const words of [['config'], ['migrate', 'status'], ['help'], ['queue', 'list']])
+  test(`quintet ${words.join(' ')} ends quietly when its reader is gone`, async (t) => {
+    const child = spawn(process.execPath, ['quintet.ts', ...words], {
+      cwd: root,
+      env: { PATH: process.env.PATH, DATA_DIR: join(dataFolder(t), 'data') },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    child.stdout.destroy()
+    let complaints = ''
+    child.stderr.on('data', (chunk) => {
+      complaints += chunk
+    })
+    assert.deepEqual(await once(child, 'close'), [0, null])
+    assert.equal(complaints, '')
+  })
+
+test('quintet config marks each invalid value, reports what is wrong, and fails', async (t) => {
+  const { code, output } = await quintet(t, ['config'], { GUID_VERSION: '5', LOG_LEVEL: 'debug' })
+  assert.equal(code, 1)
+  assert.match(output, /^GUID_VERSION +5 +environment, INVALID /m)
+  assert.match(output, /^LOG_LEVEL +debug +environment {2}/m)
+  assert.match(output, /^GUID_VERSION must be 4 or 7, but is "5" \(from the environment\)\.$/m)
+})
+
+test('quintet queue list shows all queues of the services before their first message, and creates no file', async (t) => {
+  const { output, folder } = await quintet(t, ['queue', 'list'])
+  for (const name of ['billing_queue', 'certificates.notifications', 'guid.commands'])
+    assert.match(output, new RegExp(`^${name} +0 +-$`, 'm'))
+  assert.ok(!existsSync(folder))
+})
+
+test('quintet events does not create the database that it is to read', async (t) => {
+  const { code, output, folder } = await quintet(t, ['events', '--no-follow'])
+  assert.equal(code, 1)
+  assert.match(output, /^EVENTS_URL is sqlite:.*, but there is no such file\. Start guid, /)
+  assert.ok(!existsSync(folder))
+})
+
+test('A service that is named twice starts once', async (t) => {
+  const started = run(t, ['quintet.ts', 'start', 'inventory', 'inventory'], { DATA_DIR: dataFolder(t) })
+  await started.address('inventory')
+  assert.equal(started.output().match(/^inventory /gm)?.length, 1)
+  assert.equal(await started.kill('SIGTERM'), 0)
+})
+
+test('quintet migrate down is refused while the service runs, which stays ready', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const service = run(t, ['quintet.ts', 'start', 'inventory'], { DATA_DIR })
+  const address = await service.address('inventory')
+  const refused = await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })
+  assert.equal(refused.code, 1)
+  assert.match(refused.output, /^inventory, on sqlite:.*: A service uses .*inventory\.db\. Stop it first\.$/m)
+  assert.equal((await fetch(`${address}/health/ready`)).status, 200)
+  assert.equal(await service.kill('SIGTERM'), 0)
+  assert.match((await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })).output, /^inventory: 0002-/)
+})
