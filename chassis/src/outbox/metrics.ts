@@ -1,6 +1,6 @@
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
-import type { OutboxRelay } from './relay.ts'
+import type { OutboxRelay } from './port.ts'
 
 /** Exports how many rows wait in an outbox and for how long, read at each scrape. */
 export function exportOutboxMetrics(registry: Registry, relay: Pick<OutboxRelay, 'backlog'>): void {

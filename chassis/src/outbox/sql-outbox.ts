@@ -3,7 +3,7 @@ import type { Kysely, RawBuilder } from 'kysely'
 import { dialectOf, numbersFromList, prepareQuery, deleteSelected } from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import type { OutboxTable } from './outbox-table.ts'
-import type { Outbox } from './relay.ts'
+import type { Outbox } from './port.ts'
 
 /** A message for a queue or a stream; `createdAt` in milliseconds. */
 export type OutboxMessage = {
