@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import { createSampledBounds } from '../../concurrency/index.ts'
+import { createQueueBounds, limitDefault } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import type { PublishOptions, Queue, UnkeyedMessage } from '../port.ts'
 import { createAmqpAdmin } from './amqp-admin.ts'
@@ -8,9 +8,7 @@ import { openAmqpConnection } from './connection.ts'
 import { createAmqpPublisher } from './publisher.ts'
 import { createAmqpTopology } from './topology.ts'
 
-const limitDefault = 100_000
 const sampleIntervalMs = 100
-const refusalSampleAgeMs = 10
 const concurrentPublicationsMax = 500
 
 /**
@@ -32,14 +30,7 @@ export async function openAmqpQueue(
     used.add(queue)
     return createAmqpConsumer({ connection, topology, publisher, clock, queue, handler, options })
   })
-  // Only the broker can count messages, which is too slow for every publication.
-  const boundOf = createSampledBounds({
-    clock,
-    sample: depth,
-    sampleIntervalMs,
-    refusalSampleAgeMs,
-    refusal: 'The queue is full; try again shortly.',
-  })
+  const boundOf = createQueueBounds({ clock, depth, sampleIntervalMs })
   let closing: Promise<void> | undefined
 
   async function publishAll(

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import { createSampledBounds } from '../../concurrency/index.ts'
+import { createQueueBounds, limitDefault } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import { isDeadQueue, liveQueueOf } from '../port.ts'
 import type { EventStream, Message, PublishOptions, Queue } from '../port.ts'
@@ -11,9 +11,7 @@ import { recordOf } from './message.ts'
 import { createKafkaProducer } from './producer.ts'
 import { createStoredMessages } from './stored-messages.ts'
 
-const limitDefault = 100_000
 const sampleIntervalMs = 250
-const refusalSampleAgeMs = 10
 
 /**
  * Queues as topics of Kafka: a message is in the partition of its key, and the group `quintet.<queue>` has the offset up to which
@@ -27,14 +25,7 @@ export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue &
   const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options) =>
     createKafkaConsumer({ cluster, producer, clock, topic: cluster.topicName(queue), handler, options }),
   )
-  // Only the brokers can count messages, by several requests.
-  const boundOf = createSampledBounds({
-    clock,
-    sample: stored.depth,
-    sampleIntervalMs,
-    refusalSampleAgeMs,
-    refusal: 'The queue is full; try again shortly.',
-  })
+  const boundOf = createQueueBounds({ clock, depth: stored.depth, sampleIntervalMs })
   let closing: Promise<void> | undefined
 
   async function publishAll(

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
-import { AppError } from '../../errors/index.ts'
+import { limitDefault, queueFull } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import type { EventStream, Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
 import { createSqliteConsumer } from './consumer.ts'
@@ -9,8 +9,6 @@ import { createSqliteAdmin } from './sqlite-admin.ts'
 import { acquireStorage } from './storage.ts'
 import type { SqliteStorage } from './storage.ts'
 import { createSqliteStreams } from './stream.ts'
-
-const limitDefault = 100_000
 
 /**
  * The embedded queue: a table in an SQLite file that several processes share. Publications, claims and acknowledgements are
@@ -59,7 +57,7 @@ function createSqlitePublisher(
     if (messages.length === 0) return
     const unit = messages.map((message) => publishStatement(storage, clock, { queue, message, limit }))
     const { failedStatement } = await database.commit(unit)
-    if (failedStatement !== undefined) throw full()
+    if (failedStatement !== undefined) throw queueFull()
     wakeConsumers(storage, queue)
   }
 
@@ -70,7 +68,7 @@ function createSqlitePublisher(
       publishStatement(storage, clock, { queue, message, limit }),
       publications.deleteExpired(),
     ])
-    if (failedStatement === 1) throw full()
+    if (failedStatement === 1) throw queueFull()
     if (failedStatement !== undefined) {
       if (await publications.isRepeated(queue, message.id, once)) return 'repeated'
       // The key has expired meanwhile.
@@ -106,8 +104,4 @@ function createSqliteConsumers(storage: SqliteStorage, clock: Clock) {
 /** Wakes all consumers of the queue in this process, of whichever client. */
 function wakeConsumers({ consumers }: SqliteStorage, queue: string): void {
   for (const consumer of consumers) if (consumer.queue === queue) consumer.wake()
-}
-
-function full(): AppError {
-  return new AppError('overloaded', 'The queue is full; try again shortly.')
 }
