@@ -7,21 +7,16 @@ type ErrorClass = 'invalid' | 'not_applied' | 'overloaded' | 'ambiguous'
 /** The error for the caller of a failed write. A duplicate key keeps the error of the driver. */
 export function writeError(error: unknown): unknown {
   if (error instanceof AppError || isDuplicateKey(error)) return error
-  const failure = classifyError(error)
-  if (failure === 'invalid') return new Error('The database refused a command.', { cause: error })
-  if (failure === 'overloaded')
-    return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
-  if (failure === 'not_applied') return unavailable(error)
-  return new AppError('outcome_unknown', 'The database did not say whether the change was made.', {
-    cause: error,
-  })
+  if (classifyError(error) !== 'ambiguous') return readError(error)
+  const detail = 'The database did not confirm whether the change was made.'
+  return new AppError('outcome_unknown', detail, { cause: error })
 }
 
 /** The error for the caller of a failed read. */
 export function readError(error: unknown): Error {
   if (error instanceof AppError) return error
   const failure = classifyError(error)
-  if (failure === 'invalid') return new Error('The database refused a query.', { cause: error })
+  if (failure === 'invalid') return new Error('The database refused a command.', { cause: error })
   if (failure === 'overloaded')
     return new AppError('overloaded', 'Too many requests are waiting for the database.', { cause: error })
   return unavailable(error)
