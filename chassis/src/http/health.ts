@@ -1,5 +1,5 @@
-import { setTimeout as after } from 'node:timers/promises'
 import { Type } from 'typebox'
+import { TimeoutError, withTimeout } from '../clock/index.ts'
 import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
@@ -83,16 +83,11 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
 
 /** What is wrong with a dependency, in words that may be published; undefined when it responds. */
 async function probe(name: string, ping: () => Promise<unknown>): Promise<[string, string | undefined]> {
-  const settled = new AbortController()
   try {
-    const timeout = after(probeTimeoutMs, undefined, { signal: settled.signal, ref: false }).then(() => {
-      throw new AppError('dependency_down', 'It did not respond in time.')
-    })
-    await Promise.race([ping(), timeout])
+    await withTimeout(probeTimeoutMs, ping())
     return [name, undefined]
   } catch (error) {
+    if (error instanceof TimeoutError) return [name, 'It did not respond in time.']
     return [name, error instanceof AppError ? error.message : 'It is unavailable.']
-  } finally {
-    settled.abort()
   }
 }

@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { withTimeout } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { certificateListRoutes } from './certificate-list-routes.ts'
 import { certificateRoutes } from './certificate-routes.ts'
@@ -33,14 +33,9 @@ export function certificatesRoutes(app: App, parts: Parts): void {
 
 const pingTimeoutMs = 1_000
 
-async function responds(ping: () => Promise<void>): Promise<boolean> {
-  const done = new AbortController()
-  const timeout = pause(pingTimeoutMs, false, { signal: done.signal, ref: false }).catch(() => false)
-  const ready = ping().then(
+function responds(ping: () => Promise<void>): Promise<boolean> {
+  return withTimeout(pingTimeoutMs, ping()).then(
     () => true,
     () => false,
   )
-  const isReady = await Promise.race([ready, timeout])
-  done.abort()
-  return isReady
 }

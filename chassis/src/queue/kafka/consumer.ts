@@ -1,6 +1,7 @@
 import type { Consumer as GroupMember } from '@platformatic/kafka'
+import { withTimeout } from '../../clock/index.ts'
 import type { Consumer } from '../port.ts'
-import { joinGroup, timeout } from './membership.ts'
+import { joinGroup } from './membership.ts'
 import { createPartitionSession } from './partition-session.ts'
 import type { PartitionSession, PartitionSessionParts } from './partition-session.ts'
 
@@ -75,8 +76,8 @@ export function createKafkaConsumer(parts: PartitionSessionParts): Consumer {
     session = undefined
     if (ended === undefined) return
     draining = ended.stop()
-    await Promise.race(isStopped ? [draining] : [draining, timeout(drainTimeoutMs)])
-    await Promise.race([ended.commit(), timeout(commitTimeoutMs)])
+    await (isStopped ? draining : withTimeout(drainTimeoutMs, draining).catch(() => {}))
+    await withTimeout(commitTimeoutMs, ended.commit()).catch(() => {})
   }
 
   return {

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Consumer as GroupMember } from '@platformatic/kafka'
+import { withTimeout } from '../../clock/index.ts'
 import { groupOf } from './cluster.ts'
 import type { KafkaCluster } from './cluster.ts'
 
@@ -39,7 +40,7 @@ export function joinGroup(
   async function run(): Promise<void> {
     while (!isStopped) {
       await participate().catch(() => {})
-      if (!isStopped) await Promise.race([timeout(rejoinMs), stopping.promise])
+      if (!isStopped) await Promise.race([pause(rejoinMs, undefined, { ref: false }), stopping.promise])
     }
   }
 
@@ -61,8 +62,8 @@ export function joinGroup(
 
   /** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */
   async function leave(member: GroupMember): Promise<void> {
-    await Promise.race([Promise.resolve(member.leaveGroup(true)).catch(() => {}), timeout(leaveTimeoutMs)])
-    await Promise.race([member.close(true).catch(() => {}), timeout(leaveTimeoutMs)])
+    await withTimeout(leaveTimeoutMs, Promise.resolve(member.leaveGroup(true))).catch(() => {})
+    await withTimeout(leaveTimeoutMs, member.close(true)).catch(() => {})
   }
 
   function createMember(lose: () => void, isLeaving: () => boolean): GroupMember {
@@ -104,9 +105,4 @@ export function joinGroup(
       await running
     },
   }
-}
-
-/** A pause that does not keep the process running. */
-export function timeout(ms: number): Promise<void> {
-  return pause(ms, undefined, { ref: false })
 }
