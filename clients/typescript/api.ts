@@ -514,7 +514,11 @@ export interface paths {
         delete: operations["deleteUser"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change the name or the email of a user
+         * @description Changes the members that are given, and returns the whole user. The body may have at most 160 KiB; a larger one is 413.
+         */
+        patch: operations["changeUser"];
         trace?: never;
     };
     "/users/{id}/certificates": {
@@ -564,7 +568,7 @@ export interface paths {
         head?: never;
         /**
          * Activate or deactivate a certificate
-         * @description With `notify` the receiver of notifications is notified, later if it is down. The body may have at most 160 KiB; a larger one is 413.
+         * @description With `notify` the receiver of notifications is notified, later if it is down. The other members of the representation may be sent with it, as they are. The body may have at most 160 KiB; a larger one is 413.
          */
         patch: operations["changeCertificate"];
         trace?: never;
@@ -584,7 +588,7 @@ export interface paths {
         head?: never;
         /**
          * Activate or deactivate a certificate
-         * @description With `notify` the receiver of notifications is notified, later if it is down. The body may have at most 160 KiB; a larger one is 413.
+         * @description With `notify` the receiver of notifications is notified, later if it is down. The other members of the representation may be sent with it, as they are. The body may have at most 160 KiB; a larger one is 413.
          */
         patch: operations["setCertificateActive"];
         trace?: never;
@@ -672,8 +676,16 @@ export interface components {
         ActiveChange: {
             /** @description Whether the certificate is active. */
             active: boolean;
+            /** @description Ignored when it is the one of the certificate. */
+            body?: string;
+            /** @description Ignored when it is the one of the certificate. */
+            id?: number;
             /** @description Whether to notify the receiver of notifications. */
             notify?: boolean;
+            /** @description Ignored when it is the one of the certificate. */
+            user_id?: number;
+            /** @description Ignored when it is the one of the certificate. */
+            x509?: Record<string, never>;
         };
         /** BillingOrder */
         BillingOrder: {
@@ -1103,6 +1115,15 @@ export interface components {
             id: number;
             name: string;
         };
+        /** UserPatch */
+        UserPatch: {
+            /** @description Unique among users, without regard to case. */
+            email?: string;
+            /** @description Ignored when it is the one in the path. */
+            id?: number;
+            /** @description The name of the user. */
+            name?: string;
+        };
         /** X509 */
         X509: {
             fingerprint_sha256: string;
@@ -1401,6 +1422,7 @@ export type RefusedOutcome = components['schemas']['RefusedOutcome'];
 export type ServiceHealth = components['schemas']['ServiceHealth'];
 export type SystemHealth = components['schemas']['SystemHealth'];
 export type User = components['schemas']['User'];
+export type UserPatch = components['schemas']['UserPatch'];
 export type X509 = components['schemas']['X509'];
 export type ResponseBadGateway = components['responses']['BadGateway'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
@@ -3129,6 +3151,64 @@ export interface operations {
             408: components["responses"]["RequestTimeout"];
             412: components["responses"]["PreconditionFailed"];
             414: components["responses"]["URITooLong"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of the version that the request is about, several, or * for any that exists. 412 if none is current (RFC 9110, 13.1.1). */
+                "If-Match"?: components["parameters"]["IfMatch"];
+                /** @description ETags that the client has, or *. If one is current, a GET gets 304, and any other method 412 (RFC 9110, 13.1.2). */
+                "If-None-Match"?: components["parameters"]["IfNoneMatch"];
+            };
+            path: {
+                /**
+                 * @description An integer.
+                 * @example 1
+                 */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "email": "john.smith@example.com"
+                 *     }
+                 */
+                "application/json": components["schemas"]["UserPatch"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    ETag: components["headers"]["ETag"];
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            404: components["responses"]["NotFound"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            409: components["responses"]["Conflict"];
+            412: components["responses"]["PreconditionFailed"];
+            413: components["responses"]["PayloadTooLarge"];
+            414: components["responses"]["URITooLong"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableEntity"];
             429: components["responses"]["TooManyRequests"];
             431: components["responses"]["RequestHeaderFieldsTooLarge"];
             500: components["responses"]["InternalServerError"];

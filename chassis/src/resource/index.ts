@@ -1,5 +1,5 @@
 export { createdResponse, createOnce, pendingId } from './create-once.ts'
-export { getById, representEntry } from './get-by-id.ts'
+export { getById, representEntry, sendEntry } from './get-by-id.ts'
 export { parseId, readId } from './ids.ts'
 export { closeWithApp, openStorage, partsOf } from './opening.ts'
 export type { ServiceParts } from './opening.ts'

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { AppError } from '@quintet/chassis/errors'
+import { isDeepStrictEqual } from 'node:util'
+import { AppError, invalid } from '@quintet/chassis/errors'
 import { etagOf, problems, sendJson, sendRepresentation } from '@quintet/chassis/http'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
 import { withId } from '@quintet/chassis/idempotency'
@@ -8,6 +9,7 @@ import { changeIfMatch, createdResponse, parseId, pendingId } from '@quintet/cha
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
 import { certificateNotFound } from './certificate-store.ts'
+import type { Certificate } from './certificate-store.ts'
 import { certificateText } from './certificate-text.ts'
 import type { CertificateRef } from './database.ts'
 import { holdsPrivateKey } from './private-key-search.ts'
@@ -58,15 +60,17 @@ export function certificateRoutes(app: App, parts: Parts): void {
           tags,
           operationId,
           summary: 'Activate or deactivate a certificate',
-          description: 'With `notify` the receiver of notifications is notified, later if it is down.',
+          description:
+            'With `notify` the receiver of notifications is notified, later if it is down. The other members of the representation may be sent with it, as they are.',
           params: CertificatePath,
           body: ActiveChange,
           response: { 202: ActiveBody, ...problems(400, 404, 412, 422, 503) },
         },
       },
       async (request, reply) => {
-        const { active, notify = false } = request.body
+        const { active, notify = false, ...unchanged } = request.body
         const ref = certificateRefOf(request.params)
+        if (Object.keys(unchanged).length > 0) refuseOtherValues(await certificates.find(ref), unchanged)
         const version = await changeIfMatch(request, precondition(ref), (version) =>
           certificates.setActive(ref, { active, notify }, version),
         )
@@ -97,6 +101,20 @@ export function certificateRoutes(app: App, parts: Parts): void {
   function precondition(ref: CertificateRef) {
     return { noun: 'certificate', notFound: certificateNotFound, find: () => certificates.find(ref) }
   }
+}
+
+/** What a GET returned may be sent back; only `active` can be changed. */
+function refuseOtherValues(stored: Certificate, given: Readonly<Record<string, unknown>>): void {
+  const { id, user_id, body, x509 } = stored
+  const values: Readonly<Record<string, unknown>> = {
+    id,
+    user_id,
+    body,
+    x509: x509 === null ? undefined : JSON.parse(x509),
+  }
+  const names = Object.keys(given).filter((name) => !isDeepStrictEqual(given[name], values[name]))
+  if (names.length > 0)
+    throw invalid(Object.fromEntries(names.map((name) => [name, `${name} cannot be changed; leave it out.`])))
 }
 
 function addingRoute(app: App, { users, certificates, idempotency, envelopes, policy }: Parts): void {

@@ -26,7 +26,10 @@ export async function warnOfUsersWithoutKey(
     return []
   })
   if (users.length > 0)
-    logger.warn({ users }, 'users cannot log in, since their emails match those of older users')
+    logger.warn(
+      { users },
+      'users cannot log in, since their emails match those of older users; PATCH gives them others',
+    )
 }
 
 /** The same as a finding of `quintet doctor`. */
@@ -35,7 +38,7 @@ export async function examineUsers(url: string): Promise<Finding[]> {
   if (users === undefined || users.length === 0) return []
   return [
     weak(
-      `Users cannot log in, since their emails match those of older users without case: ${users.join(', ')}. All else of them works, by their ids.`,
+      `Users cannot log in, since their emails match those of older users without case: ${users.join(', ')}. All else of them works, by their ids; PATCH /users/{id} gives them another email.`,
     ),
   ]
 }

@@ -49,6 +49,16 @@ export const NewUser = Type.Object(
   },
 )
 
+export type UserPatch = Static<typeof UserPatch>
+export const UserPatch = Type.Object(
+  {
+    id: Type.Optional(Type.Integer({ description: 'Ignored when it is the one in the path.' })),
+    name: Type.Optional(name),
+    email: Type.Optional(email),
+  },
+  { title: 'UserPatch', additionalProperties: false, examples: [{ email: 'john.smith@example.com' }] },
+)
+
 export type Login = Static<typeof Login>
 export const Login = Type.Object(
   { email, password },
@@ -69,9 +79,15 @@ export const NewCertificate = Type.Object(
   },
 )
 
+const unchanged = 'Ignored when it is the one of the certificate.'
+
 export type ActiveChange = Static<typeof ActiveChange>
 export const ActiveChange = Type.Object(
   {
+    id: Type.Optional(Type.Integer({ description: unchanged })),
+    user_id: Type.Optional(Type.Integer({ description: unchanged })),
+    body: Type.Optional(Type.String({ description: unchanged })),
+    x509: Type.Optional(Type.Object({}, { description: unchanged })),
     active,
     notify: Type.Optional(
       Type.Boolean({

@@ -1,3 +1,4 @@
+import { invalid } from '@quintet/chassis/errors'
 import { clientNetworkOf, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import {
@@ -9,10 +10,11 @@ import {
   pendingId,
   readId,
   representEntry,
+  sendEntry,
 } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Parts } from './route-parts.ts'
-import { IdBody, NewUser, UserBody, UserPath } from './schemas.ts'
+import { IdBody, NewUser, UserBody, UserPatch, UserPath } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
 
 const tags = ['users']
@@ -58,6 +60,29 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     notFound: userNotFound,
   })
 
+  app.patch(
+    '/users/:id',
+    {
+      schema: {
+        tags,
+        operationId: 'changeUser',
+        summary: 'Change the name or the email of a user',
+        description: 'Changes the members that are given, and returns the whole user.',
+        params: UserPath,
+        body: UserPatch,
+        response: { 200: UserBody, ...problems(400, 404, 409, 412, 422, 503) },
+      },
+    },
+    async (request, reply) => {
+      const id = parseId(request.params.id, userNotFound)
+      const { id: given = id, ...change } = request.body
+      if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
+      if (Object.keys(change).length === 0) throw invalid({ body: 'Give a name, an email or both.' })
+      const update = (version?: number) => users.change(id, change, version)
+      sendEntry(reply, await changeIfMatch(request, preconditionOf(id), update))
+    },
+  )
+
   app.delete(
     '/users/:id',
     {
@@ -72,11 +97,14 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     },
     async (request, reply) => {
       const id = parseId(request.params.id, userNotFound)
-      const precondition = { noun: 'user', notFound: userNotFound, find: () => users.find(id) }
-      await changeIfMatch(request, precondition, () => users.delete(id))
+      await changeIfMatch(request, preconditionOf(id), (version) => users.delete(id, version))
       reply.code(204).send(null)
     },
   )
+
+  function preconditionOf(id: number) {
+    return { noun: 'user', notFound: userNotFound, find: () => users.find(id) }
+  }
 }
 
 const created = createdResponse('/users', `{"id":${pendingId}}`)

@@ -1,6 +1,6 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
-import type { Outcome, Placeholders } from '@quintet/chassis/database'
+import type { Outcome, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
@@ -31,6 +31,12 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
     return entry
   }
 
+  async function isTaken(emailKey: string | null, id: number): Promise<boolean> {
+    if (emailKey === null) return false
+    const [holder] = await database.read(statements.findHash({ emailKey }))
+    return holder !== undefined && holder.id !== id
+  }
+
   return {
     /** The representation of a user, without a promise if it is cached. A missing user throws or is undefined. */
     find,
@@ -54,6 +60,35 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       return Number(results[0]?.rows[0]?.id)
     },
 
+    /**
+     * Changes the name, the email or both, if the user has this version where one is given; undefined when it has another. Rejects with
+     * `not_found`, or with `conflict` when the email is taken.
+     */
+    async change(
+      id: number,
+      { name = null, email = null }: { name?: string | null; email?: string | null },
+      version: number | null = null,
+    ): Promise<Entry | undefined> {
+      const emailKey = email === null ? null : emailKeyOf(email)
+      if (emailKey === undefined) throw emailTooLong()
+      const update = statements.update({ id, version, name, email, emailKey })
+      const outcome = await cache
+        .write(
+          [String(id)],
+          (deadline) => database.commit([update], deadline),
+          ({ results }) => changed(results[0]),
+        )
+        .catch(async (error: unknown) => {
+          // Of two that take an email at once on a server, one fails for its index.
+          throw error instanceof AppError || !(await isTaken(emailKey, id)) ? error : emailTaken()
+        })
+      const entry = changed(outcome.results[0])
+      if (entry !== undefined) return entry
+      const current = await expect(id)
+      if (version === null || version === current.version) if (await isTaken(emailKey, id)) throw emailTaken()
+      return undefined
+    },
+
     async findHash(email: string): Promise<{ id: number; passwordHash: string } | undefined> {
       const emailKey = emailKeyOf(email)
       if (emailKey === undefined) return undefined
@@ -66,11 +101,11 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       await database.commit([statements.upgradeHash({ id, from, to })])
     },
 
-    /** Deletes a user with its certificates; resolves to false when there is no such user. */
-    async delete(id: number): Promise<boolean> {
+    /** Deletes a user with its certificates; resolves to false when there is no such user of this version, or of any if it is null. */
+    async delete(id: number, version: number | null = null): Promise<boolean> {
       const outcome = await cache.write(
         [String(id)],
-        (deadline) => database.commit([statements.delete({ id })], deadline),
+        (deadline) => database.commit([statements.delete({ id, version })], deadline),
         // The absence of a deleted user may be cached, since ids are never reused; that of an unassigned id must not.
         (result) => (isDeleted(result) ? null : undefined),
       )
@@ -93,8 +128,25 @@ function isDeleted({ results }: Outcome): boolean {
 
 function firstEntry([row]: readonly User[]): Entry {
   if (row === undefined) throw userNotFound()
-  const { id, name, email, version } = row
+  return entryOf(row)
+}
+
+/** The user that a change returned; undefined if it changed none. The type is that of the statement, as for a read. */
+function changed(result: Result | undefined): Entry | undefined {
+  const [row] = (result?.rows ?? []) as readonly User[]
+  return row && entryOf(row)
+}
+
+function entryOf({ id, name, email, version }: User): Entry {
   return { version, expiresAtMs: Number.POSITIVE_INFINITY, text: JSON.stringify({ id, name, email }) }
+}
+
+type UserUpdate = {
+  id: number
+  version: number | null
+  name: string | null
+  email: string | null
+  emailKey: string | null
 }
 
 function prepareStatements(db: Kysely<CertificatesTables>) {
@@ -116,6 +168,30 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
           .onConflict((conflict) => conflict.column('email_key').doNothing())
           .returning('id'),
     ),
+    /** Affects no row when the email is that of another user. */
+    update: prepareQuery((p: Placeholders<UserUpdate>) =>
+      db
+        .updateTable('user')
+        .set((row) => ({
+          name: row.fn.coalesce(p.name, 'name'),
+          email: row.fn.coalesce(p.email, 'email'),
+          email_key: row.fn.coalesce(p.emailKey, 'email_key'),
+          version: row('version', '+', 1),
+        }))
+        .where('id', '=', p.id)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
+        .where(({ not, exists, selectFrom }) =>
+          not(
+            exists(
+              selectFrom('user as other')
+                .select('other.id')
+                .where('other.email_key', '=', p.emailKey)
+                .where('other.id', '<>', p.id),
+            ),
+          ),
+        )
+        .returning(['id', 'name', 'email', 'version']),
+    ),
     findHash: prepareQuery((p: Placeholders<{ emailKey: string }>) =>
       db.selectFrom('user').select(['id', 'password_hash']).where('email_key', '=', p.emailKey),
     ),
@@ -126,6 +202,11 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         .where('id', '=', p.id)
         .where('password_hash', '=', p.from),
     ),
-    delete: prepareQuery((p: Placeholders<{ id: number }>) => db.deleteFrom('user').where('id', '=', p.id)),
+    delete: prepareQuery((p: Placeholders<{ id: number; version: number | null }>) =>
+      db
+        .deleteFrom('user')
+        .where('id', '=', p.id)
+        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+    ),
   }
 }

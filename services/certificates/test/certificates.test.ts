@@ -215,6 +215,30 @@ test('A certificate is found under its own user only, and text that is not an id
 })
 
 for (const path of ['', '/active'])
+  test(`PATCH …/{cid}${path} takes what GET and the list returned, and refuses another value of what cannot change`, async (t) => {
+    const { get, patch, addUser, addCertificate } = await createWorld(t)
+    const user = await addUser()
+    const certificate = await addCertificate({ private_key: keyOf(x509), active: true, body: x509.pem }, user)
+    const found = (await get(certificate)).json()
+    const [listed] = (await get('/certificates')).json()
+    let active = true
+    for (const representation of [found, listed, { id: 1 }, { body: x509.pem }]) {
+      active = !active
+      assert.equal((await patch(certificate + path, { ...representation, active })).statusCode, 202)
+    }
+    for (const other of [{ id: 2 }, { user_id: 2 }, { body: 'x' }, { x509: {} }]) {
+      const [name = ''] = Object.keys(other)
+      const refused = await patch(certificate + path, { ...found, ...other, active: !active })
+      assert.equal(refused.statusCode, 400, name)
+      assert.deepEqual(refused.json().errors, { [name]: `${name} cannot be changed; leave it out.` })
+    }
+    assert.deepEqual((await get(certificate)).json(), { ...found, active })
+    const plain = await addCertificate(opaque, user)
+    assert.equal((await patch(plain + path, { x509: {}, active: false })).statusCode, 400)
+    assert.equal((await patch(`${user}/certificates/9${path}`, { id: 9, active: false })).statusCode, 404)
+  })
+
+for (const path of ['', '/active'])
   test(`PATCH …/{cid}${path} changes the state with 202, and is 400 when it is in that state already`, async (t) => {
     const { get, patch, addCertificate } = await createWorld(t)
     const certificate = await addCertificate()

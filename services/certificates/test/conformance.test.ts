@@ -13,10 +13,10 @@ testConformance({
     users: {
       path: (id) => `/users/${id}`,
       unusedId: '999',
-      methods: 'GET, HEAD, DELETE',
+      methods: 'GET, HEAD, PATCH, DELETE',
       etag: {},
       create: { path: '/users', body: user, text: { member: 'name' } },
-      change: { absent: 'users are added and deleted only.' },
+      change: { method: 'PATCH', body: (n) => ({ name: `Ada ${n}` }), status: 200 },
       delete: {},
       list: { absent: 'users are found by their ids alone.' },
       add: ({ addUser }, n) => addUser(user(n)),
