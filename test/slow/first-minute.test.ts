@@ -32,7 +32,7 @@ for (const shell of ['bash', 'zsh'].filter((name) => spawnSync(name, ['--version
     const { PATH = '' } = process.env
     const text = block.replaceAll('http://127.0.0.1:3000', gateway).replaceAll('curl ', 'curl -fsS ')
     const { stdout } = await promisify(execFile)(shell, ['-e', '-c', text], { env: { PATH } })
-    assert.match(stdout, new RegExp(`^${responses.map(({ source }) => source).join('')}$`))
+    assert.match(stdout, new RegExp(`^${responses.map(({ source }) => `${source}\\n`).join('')}$`))
     await until(async () =>
       JSON.stringify((await call('GET', `${gateway}/api/orders`))?.body).includes('"180"'),
     )
