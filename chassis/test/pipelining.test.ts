@@ -10,6 +10,7 @@ import { createApp, listen } from '../src/http/index.ts'
 import { oneAtATime } from '../src/http/pipelining.ts'
 import type { PipeliningLimits } from '../src/http/pipelining.ts'
 import { createLogger } from '../src/telemetry/index.ts'
+import { listenOn, sendBytes } from './sockets.ts'
 
 /** A server that holds its responses until they are finished by the test; `begun` are the paths of its requests. */
 async function startServer(t: TestContext, limits?: PipeliningLimits) {
@@ -20,15 +21,7 @@ async function startServer(t: TestContext, limits?: PipeliningLimits) {
     held.push(response)
   }
   const server = createServer(oneAtATime(hold, limits))
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const address = server.address()
-  const port = typeof address === 'object' ? Number(address?.port) : 0
-  return { begun, held, port }
+  return { begun, held, port: await listenOn(t, server) }
 }
 
 const get = (path: string | number, fields = '') => `GET /${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
@@ -117,10 +110,9 @@ test('A service responds to 600 requests that are sent at once on one connection
   })
   t.after(() => app.close())
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
-  const socket = connect(Number(port), '127.0.0.1')
   const ids = Array.from({ length: 600 }, (_, id) => id)
-  socket.write(ids.map((id) => get(id, id === 599 ? 'Connection: close\r\n' : '')).join(''))
-  const text = (await socket.toArray()).join('')
+  const requests = ids.map((id) => get(id, id === 599 ? 'Connection: close\r\n' : ''))
+  const text = await sendBytes(Number(port), requests.join(''))
   assert.deepEqual(
     Array.from(text.matchAll(/<(\d+)>/g), ([, id]) => Number(id)),
     ids,

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createApp, listen } from '../src/http/index.ts'
 import { createLogger } from '../src/telemetry/index.ts'
+import { sendBytes } from './sockets.ts'
 
 /** A service that takes anything, also on its fast path, and a client that sends it bytes. */
 async function startService(t: TestContext) {
@@ -17,11 +17,7 @@ async function startService(t: TestContext) {
   app.all('/*', async () => ({}))
   t.after(() => app.close())
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
-  return async (bytes: string): Promise<string> => {
-    const socket = connect(Number(port), '127.0.0.1')
-    socket.write(bytes, 'latin1')
-    return (await socket.toArray()).join('')
-  }
+  return (bytes: string) => sendBytes(Number(port), bytes)
 }
 
 const rest = '\r\nHost: a\r\nConnection: close\r\n'

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 import { call, dataFolder, run } from '../system/processes.ts'
 
 const certificatesMain = ['services/certificates/src/main.ts']
@@ -29,14 +29,7 @@ async function startReceiver(t: TestContext) {
     if (state.isUp && isSigned) received.push({ deliveryId: String(deliveryId), ...JSON.parse(body) })
     response.writeHead(state.isUp && isSigned ? 204 : 503).end()
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : 0
+  const port = await listenOn(t, server)
   return { state, received, url: `http://127.0.0.1:${port}/` }
 }
 

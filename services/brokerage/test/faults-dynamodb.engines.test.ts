@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startPrivateEngine } from '@quintet/backends'
 import { engineUrl, until } from '@quintet/chassis/testing'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 import { createClient } from '@redis/client'
 import { decimalOf } from '../src/decimal.ts'
 import { apply } from '../src/order.ts'
@@ -38,14 +39,7 @@ async function createLossyTable(t: TestContext, server: string) {
     outgoing.writeHead(response.statusCode, response.headers)
     response.pipe(outgoing)
   })
-  proxy.listen(0, '127.0.0.1')
-  await once(proxy, 'listening')
-  t.after(() => {
-    proxy.closeAllConnections()
-    proxy.close()
-  })
-  const address = proxy.address()
-  const port = typeof address === 'object' ? address?.port : undefined
+  const port = await listenOn(t, proxy)
   return {
     url: Object.assign(new URL(table), { host: `127.0.0.1:${port}` }).href,
     lose(pattern: () => Loss) {

@@ -1,8 +1,8 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { IncomingHttpHeaders } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 
 export const secret = 'a secret of the receiver'
 
@@ -19,14 +19,7 @@ export async function startReceiver(t: TestContext, statusOf: () => number | und
     // Without a status the receiver hangs.
     if (status !== undefined) response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
   })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  const address = server.address()
-  const port = typeof address === 'object' ? address?.port : undefined
+  const port = await listenOn(t, server)
   return {
     received,
     settings: {

@@ -6,9 +6,10 @@ import { Writable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
-import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { createCaller } from '@quintet/chassis/testing/requests'
 import { createCertificatesApp } from '../src/app.ts'
 import { certificatesSettings } from '../src/config.ts'
 import { migrations } from '../src/database.ts'
@@ -54,13 +55,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   const app: App = await createCertificatesApp(config, { clock, logger, checkResponses: true })
   t.after(() => app.close())
 
-  const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>
-    app.inject({
-      method,
-      url,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { payload: JSON.stringify(body) }),
-    })
+  const call = createCaller(app)
   const post = (url: string, body: unknown, headers = {}) => call('POST', url, body, headers)
 
   return {

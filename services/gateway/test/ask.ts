@@ -1,7 +1,6 @@
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import type { IncomingMessage, RequestOptions } from 'node:http'
-import { connect } from 'node:net'
 
 type Answer = {
   status: number
@@ -41,15 +40,6 @@ export async function start(
   outgoing.end(body)
   const [answer] = await once(outgoing, 'response')
   return answer
-}
-
-/** Sends these bytes, and reads until the connection closes. */
-export async function askRaw(port: number, bytes: string): Promise<string> {
-  const socket = connect(port, '127.0.0.1')
-  socket.write(bytes, 'latin1')
-  let text = ''
-  for await (const chunk of socket) text += chunk.toString('latin1')
-  return text
 }
 
 function fieldsOf(rawHeaders: string[]): string[] {

@@ -8,7 +8,8 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
-import { ask, askRaw, start } from './ask.ts'
+import { sendBytes } from '@quintet/chassis/testing/sockets'
+import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { startRawUpstream, startUpstream } from './start-upstream.ts'
 
@@ -131,7 +132,7 @@ test('A request to a service has the fields of the client, less those of its con
     'GET /guid HTTP/1.1\r\nHost: here\r\nAccept: application/json\r\nX-Own: 1\r\nAUTHORIZATION: Bearer x\r\n' +
     'Connection: close, x-own\r\nKeep-Alive: a\r\nTE: trailers\r\nUpgrade: h2c\r\nProxy-Connection: a\r\n' +
     'X-Request-Id: abc\r\nVia: 1.0 first\r\nX-Forwarded-For: 10.0.0.1\r\nX-Forwarded-Host: forged\r\nX-Twice: 1\r\nX-Twice: 2\r\n\r\n'
-  const text = await askRaw(port, head)
+  const text = await sendBytes(port, head)
   const fields: string[] = JSON.parse(text.slice(text.indexOf('[')).replace(/\r\n.*$/s, ''))
   const trace = fields.at(fields.indexOf('traceparent') + 1)
   assert.match(String(trace), /^00-[\da-f]{32}-[\da-f]{16}-00$/)
@@ -158,7 +159,7 @@ test('A body is forwarded even if Connection names Content-Length', async (t) =>
   const { port } = await startGateway(t, { GUID_URL })
   const head =
     'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close, content-length\r\nContent-Length: 5\r\n\r\nhello'
-  assert.match(await askRaw(port, head), /hello/)
+  assert.match(await sendBytes(port, head), /hello/)
 })
 
 test('A body in a transfer coding other than chunks is refused', async (t) => {
@@ -166,7 +167,7 @@ test('A body in a transfer coding other than chunks is refused', async (t) => {
   const { port } = await startGateway(t, { GUID_URL })
   const head =
     'POST /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'
-  assert.match(await askRaw(port, head), /^HTTP\/1\.1 501.*"message":"The only transfer coding/s)
+  assert.match(await sendBytes(port, head), /^HTTP\/1\.1 501.*"message":"The only transfer coding/s)
 })
 
 test('The head of a response is forwarded before its body exists', async (t) => {
@@ -263,7 +264,7 @@ test('TRACE is refused with the methods of the target, for which the service get
     ),
   })
   const trace = 'TRACE /guid/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: secret\r\n\r\n'
-  const text = await askRaw(port, trace)
+  const text = await sendBytes(port, trace)
   assert.match(text, /^HTTP\/1\.1 405.*allow: GET, HEAD\r\n/is)
   assert.doesNotMatch(text, /secret/)
   assert.equal(heads.length, 1)
@@ -364,7 +365,7 @@ test('A target of the absolute form overrides Host, and one with a user is refus
   assert.equal((await ask(url, { path: 'http://shop.example:80/guid' })).body.toString(), 'shop.example:80')
   for (const target of ['http://user@a/guid', 'http://a@/guid'])
     assert.match(
-      await askRaw(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
+      await sendBytes(port, `GET ${target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`),
       /^HTTP\/1\.1 40[04]/,
       target,
     )
@@ -391,7 +392,7 @@ test('HEAD, 204 and 304 have no body, and the fields of the service', async (t) 
   const all = ['HEAD /guid/200', 'GET /guid/304', 'GET /guid/204'].map(
     (line) => `${line} HTTP/1.1\r\nHost: a\r\n\r\n`,
   )
-  const text = await askRaw(
+  const text = await sendBytes(
     port,
     `${all.join('')}GET /guid/200 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
   )
@@ -413,7 +414,7 @@ test('A response that ends with its connection reaches clients of HTTP/1.1 and H
   )
   const { url, port } = await startGateway(t, { GUID_URL })
   assert.equal((await ask(`${url}/guid`)).body.toString(), 'hello')
-  assert.match(await askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), /\r\n\r\nhello$/)
+  assert.match(await sendBytes(port, 'GET /guid HTTP/1.0\r\n\r\n'), /\r\n\r\nhello$/)
 })
 
 test('Expect: 100-continue gets 100 Continue, and the body is forwarded', async (t) => {

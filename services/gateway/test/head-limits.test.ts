@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createApp, listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
-import { ask, askRaw } from './ask.ts'
+import { sendBytes } from '@quintet/chassis/testing/sockets'
+import { ask } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 
 /** A gateway before a service of the chassis, which counts what its parser refuses. */
@@ -40,7 +41,7 @@ test('A head of many short fields, of which the parser counts less than the byte
   const { port, refusals, fields } = await startWorld(t)
   for (const count of [900, 1_100, 1_990, 2_500]) {
     const head = `GET /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:b\r\n'.repeat(count)}\r\n`
-    const text = await askRaw(port, head)
+    const text = await sendBytes(port, head)
     if (count === 900) assert.match(text, /^HTTP\/1\.1 200.*"isForwarded":true/s)
     else assert.match(text, /^HTTP\/1\.1 431/)
   }

@@ -26,7 +26,7 @@ async function createWorld(t: TestContext, settings: { GATEWAY_ORDERS_WAITING_MA
     await queue.close()
     rmSync(folder, { recursive: true })
   })
-  const BILLING_URL = await absentUpstream()
+  const BILLING_URL = await absentUpstream(t)
   const { url } = await startGateway(t, { QUEUE_URL, BILLING_URL, ...settings }, { clock, topology })
   return { url, queue, clock, held: () => heldIn(queue), post: postTo(url) }
 }

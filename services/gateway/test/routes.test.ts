@@ -65,7 +65,7 @@ test('While the queue is away, /health is degraded and readiness is 503, and bot
 })
 
 test('GET /health is 200 and degraded while a service is absent, not ready or silent; readiness of the gateway is its own', async (t) => {
-  const GUID_URL = await absentUpstream()
+  const GUID_URL = await absentUpstream(t)
   const INVENTORY_URL = await startUpstream(t, (_request, response) => response.writeHead(503).end())
   const BILLING_URL = await startUpstream(t, () => {})
   const MARKET = await startUpstream(t, (_request, response) => response.end())
@@ -85,7 +85,7 @@ test('GET /health is 200 and degraded while a service is absent, not ready or si
 test('GET /health shows an open circuit', async (t) => {
   const { url } = await startGateway(
     t,
-    { GUID_URL: await absentUpstream(), GATEWAY_CIRCUIT_FAULTS_MAX: 1 },
+    { GUID_URL: await absentUpstream(t), GATEWAY_CIRCUIT_FAULTS_MAX: 1 },
     { topology },
   )
   await ask(`${url}/guid`)
@@ -147,7 +147,7 @@ test('A document that has not changed is neither fetched nor made again', async 
 })
 
 test('GET /openapi.json names the services that are down', async (t) => {
-  const { url } = await startGateway(t, { GUID_URL: await absentUpstream() }, { topology: onlyGuid })
+  const { url } = await startGateway(t, { GUID_URL: await absentUpstream(t) }, { topology: onlyGuid })
   const answer = await ask(`${url}/openapi.json`)
   assert.equal(answer.status, 200)
   assert.match(Object(answer.json().info).description, /Not available at the moment: guid\.$/)
@@ -173,7 +173,7 @@ test('Closing waits for a request in flight', async (t) => {
 })
 
 test('A body that is larger than its service accepts is 413 at the gateway, which names the limit', async (t) => {
-  const absent = await absentUpstream()
+  const absent = await absentUpstream(t)
   const urls = { GUID_URL: absent, BROKERAGE_URL: absent, CERTIFICATES_URL: absent, INVENTORY_URL: absent }
   const { url } = await startGateway(t, urls, { topology })
   for (const [path, bytesMax] of [

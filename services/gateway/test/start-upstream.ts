@@ -2,17 +2,14 @@ import { once } from 'node:events'
 import { createServer as createHttpServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { createServer } from 'node:net'
-import type { Server, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { TestContext } from 'node:test'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 
 /** A service with this handler. */
 export async function startUpstream(t: TestContext, handler: RequestListener): Promise<string> {
   const server = createHttpServer({ keepAliveTimeout: 60_000 }, handler)
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  return listening(server)
+  return `http://127.0.0.1:${await listenOn(t, server)}`
 }
 
 /** A service that handles raw connections. */
@@ -27,25 +24,16 @@ export async function startRawUpstream(
     onConnection(socket)
   })
   t.after(() => {
-    server.close()
     for (const socket of sockets) socket.destroy()
   })
-  return listening(server)
+  return `http://127.0.0.1:${await listenOn(t, server)}`
 }
 
 /** The address of a service that does not run. */
-export async function absentUpstream(): Promise<string> {
+export async function absentUpstream(t: TestContext): Promise<string> {
   const server = createServer()
-  const url = await listening(server)
+  const port = await listenOn(t, server)
   server.close()
   await once(server, 'close')
-  return url
-}
-
-async function listening(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('The machine gave no free port.')
-  return `http://127.0.0.1:${address.port}`
+  return `http://127.0.0.1:${port}`
 }

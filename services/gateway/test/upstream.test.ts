@@ -8,10 +8,11 @@ import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { sendBytes } from '@quintet/chassis/testing/sockets'
 import type { ExchangeError } from '../src/http1/connection.ts'
 import { createUpstream } from '../src/upstream.ts'
 import { createUpstreamMetrics } from '../src/upstream-metrics.ts'
-import { ask, askRaw, start } from './ask.ts'
+import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { absentUpstream, startRawUpstream, startUpstream } from './start-upstream.ts'
 
@@ -42,7 +43,7 @@ function countingUpstream(
 }
 
 test('A refused connection gets 502 with a problem document', async (t) => {
-  const { url } = await startGateway(t, { GUID_URL: await absentUpstream() })
+  const { url } = await startGateway(t, { GUID_URL: await absentUpstream(t) })
   const answer = await ask(`${url}/guid`, { method: 'POST', headers: { 'x-request-id': 'abc' }, body: '{}' })
   assert.equal(answer.status, 502)
   assert.equal(answer.headers['content-type'], 'application/problem+json; charset=utf-8')
@@ -110,7 +111,7 @@ for (const [framing, text] of Object.entries(cutShort))
 test('A client of HTTP/1.0 sees a reset where a response is truncated, not a normal close', async (t) => {
   const { onConnection } = countingUpstream((socket) => socket.end(cutShort.chunks))
   const { port } = await startGateway(t, { GUID_URL: await startRawUpstream(t, onConnection) })
-  await assert.rejects(askRaw(port, 'GET /guid HTTP/1.0\r\n\r\n'), { code: 'ECONNRESET' })
+  await assert.rejects(sendBytes(port, 'GET /guid HTTP/1.0\r\n\r\n'), { code: 'ECONNRESET' })
 })
 
 test('A response that stops midway is aborted after the timeout', async (t) => {

@@ -4,6 +4,7 @@ import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { createCaller } from '@quintet/chassis/testing/requests'
 import { createGuidApp } from '../src/app.ts'
 import { guidSettings } from '../src/config.ts'
 import { migrateStorage } from '../src/storage.ts'
@@ -31,13 +32,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   })
   t.after(() => app.close())
 
-  const call = (method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, body?: unknown, headers = {}) =>
-    app.inject({
-      method,
-      url,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { payload: JSON.stringify(body) }),
-    })
+  const call = createCaller(app)
 
   return {
     app,

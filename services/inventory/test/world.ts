@@ -1,8 +1,9 @@
 import type { TestContext } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
-import { freshDatabase } from '@quintet/chassis/testing'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { createCaller } from '@quintet/chassis/testing/requests'
 import { createInventoryApp } from '../src/app.ts'
 import { inventorySettings } from '../src/config.ts'
 
@@ -26,13 +27,7 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
   })
   t.after(() => app.close())
 
-  const call = (method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, body?: unknown, headers = {}) =>
-    app.inject({
-      method,
-      url,
-      headers: { ...(body !== undefined && { 'content-type': 'application/json' }), ...headers },
-      ...(body !== undefined && { payload: JSON.stringify(body) }),
-    })
+  const call = createCaller(app)
 
   return {
     app,
