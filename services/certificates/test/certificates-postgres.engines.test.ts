@@ -8,5 +8,6 @@ if (server !== undefined) {
   await import('./certificates.test.ts')
   await import('./conformance.test.ts')
   await import('./notifications.test.ts')
+  await import('./user-change.test.ts')
   await import('./users.test.ts')
 }

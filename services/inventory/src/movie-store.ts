@@ -15,6 +15,8 @@ export type MovieTables = IdempotencyTable & {
     version: Generated<number>
     /** The title in the form that is searched, without case. */
     title_key: string
+    /** The version whose title that is of: another one if a process of an earlier version has written the row since. */
+    keyed_version: number
   }
 }
 
@@ -22,7 +24,7 @@ export type MovieStore = ReturnType<typeof createMovieStore>
 
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
-  const { find, list, search, insert, update } = prepareStatements(database.query)
+  const { find, list, search, insert, update, listUnkeyed, setKey } = prepareStatements(database.query)
   const rows = createRows<Movie>({
     database,
     query: database.query.$extendTables<RowTables>(),
@@ -32,12 +34,27 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     load: (id) => database.read(find({ id })),
     textOf,
   })
+  /** Sets the keys that processes of an earlier version, which run beside this one during an upgrade, did not. */
+  async function setMissingKeys(): Promise<void> {
+    for (;;) {
+      const unkeyed = await database.read(listUnkeyed({ limit: rowsPerUnit }))
+      if (unkeyed.length === 0) return
+      await database.commit(
+        unkeyed.map(({ id, title, version }) =>
+          setKey({ id, version, titleKey: canonicalCaselessKey(title) }),
+        ),
+      )
+      if (unkeyed.length < rowsPerUnit) return
+    }
+  }
+
   return {
     ...rows,
 
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
     async list(page: Page, title?: string): Promise<readonly Movie[]> {
       if (title === undefined) return database.read(list(page))
+      await setMissingKeys()
       const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
       return database.read(search({ ...page, pattern }))
     },
@@ -54,6 +71,8 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     },
   }
 }
+
+const rowsPerUnit = 500
 
 /** A movie as it is sent. */
 export function textOf({ id, title, description }: NewMovie & { id: number | string }): string {
@@ -76,7 +95,7 @@ function prepareStatements(db: Kysely<MovieTables>) {
     insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
       db
         .insertInto('movies')
-        .values({ title: p.title, title_key: p.titleKey, description: p.description })
+        .values({ title: p.title, title_key: p.titleKey, keyed_version: 1, description: p.description })
         .returning('id'),
     ),
     update: prepareQuery((p: Placeholders<Update>) =>
@@ -85,12 +104,28 @@ function prepareStatements(db: Kysely<MovieTables>) {
         .set((row) => ({
           title: row.fn.coalesce(p.title, 'title'),
           title_key: row.fn.coalesce(p.titleKey, 'title_key'),
+          keyed_version: sql<number>`case when cast(${p.titleKey} as text) is null then keyed_version else version end + 1`,
           description: row.fn.coalesce(p.description, 'description'),
           version: row('version', '+', 1),
         }))
         .where('id', '=', p.id)
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .returning(columns),
+    ),
+    listUnkeyed: prepareQuery((p: Placeholders<{ limit: number }>) =>
+      db
+        .selectFrom('movies')
+        .select(['id', 'title', 'version'])
+        .whereRef('keyed_version', '<>', 'version')
+        .orderBy('id')
+        .limit(p.limit),
+    ),
+    setKey: prepareQuery((p: Placeholders<{ id: number; version: number; titleKey: string }>) =>
+      db
+        .updateTable('movies')
+        .set({ title_key: p.titleKey, keyed_version: p.version })
+        .where('id', '=', p.id)
+        .where('version', '=', p.version),
     ),
   }
 }

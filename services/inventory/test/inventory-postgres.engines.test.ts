@@ -6,5 +6,6 @@ if (server !== undefined) {
   process.env.TEST_DATABASE = server
   await import('./concurrency.test.ts')
   await import('./conformance.test.ts')
+  await import('./earlier-writer.test.ts')
   await import('./routes.test.ts')
 }

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
+import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
+import { createWorld, migrations } from './world.ts'
+
+type EarlierTables = { movies: { id?: number; title: string; description: string; version?: number } }
+
+/** An inventory, and the statements of an earlier version, which knows no keys of titles, on the same database. */
+async function besideEarlierVersion(t: TestContext) {
+  const server = process.env.TEST_DATABASE
+  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
+  await migrateDatabase(url, { migrations }, 'up')
+  const world = await createWorld(t, { INVENTORY_DATABASE_URL: url, CACHE_URL: 'none:' })
+  const earlier = await openDatabase<EarlierTables>(url, { migrations })
+  t.after(() => earlier.close())
+  return {
+    ...world,
+    add: (titles: readonly string[]) =>
+      earlier.commit(
+        titles.map((title) =>
+          earlier.query.insertInto('movies').values({ title, description: '' }).compile(),
+        ),
+      ),
+    rename: (id: number, title: string) =>
+      earlier.commit([
+        earlier.query
+          .updateTable('movies')
+          .set((row) => ({ title, version: row('version', '+', 1) }))
+          .where('id', '=', id)
+          .compile(),
+      ]),
+    search: async (title: string): Promise<number[]> =>
+      (await world.get(`/api/movies?limit=1000&title=${encodeURIComponent(title)}`))
+        .json()
+        .map(({ id }: { id: number }) => id),
+  }
+}
+
+test('A movie that a process of an earlier version adds during an upgrade is found by its title', async (t) => {
+  const { add, search, post } = await besideEarlierVersion(t)
+  await post({ title: 'Metropolis', description: '' })
+  await add(['METROPOLIS II', 'ΟΔΥΣΣΕΥΣ'])
+  assert.deepEqual(await search('metro'), [1, 2])
+  assert.deepEqual(await search('οδυς'), [3])
+})
+
+test('A movie that a process of an earlier version renames is found by its new title alone, whoever changes it next', async (t) => {
+  const { rename, search, post, put } = await besideEarlierVersion(t)
+  for (const title of ['Alien', 'Brazil']) await post({ title, description: '' })
+  assert.deepEqual(await search('alien'), [1])
+  await rename(1, 'CASABLANCA')
+  await put('/api/movies/1', { description: 'changed before any search' })
+  assert.deepEqual([await search('alien'), await search('casablanca')], [[], [1]])
+  await rename(2, 'DUEL')
+  await put('/api/movies/2', { title: 'Excalibur' })
+  assert.deepEqual([await search('duel'), await search('excalibur')], [[], [2]])
+})
+
+test('More movies than are changed at once are found', async (t) => {
+  const { add, search } = await besideEarlierVersion(t)
+  await add(Array.from({ length: 1_100 }, (_, i) => `Movie ${i}`))
+  assert.equal((await search('movie')).length, 1_000)
+  assert.deepEqual(await search('movie 1099'), [1_100])
+})
