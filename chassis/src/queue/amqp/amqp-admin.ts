@@ -1,29 +1,20 @@
 import type { GetMessage } from 'amqplib'
 import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, WorkQueue } from '../port.ts'
-import type { AmqpConnection } from './connection.ts'
 import { deliveryOf, storedMessageOf } from './message.ts'
-import type { AmqpPublisher } from './publisher.ts'
 import { createQueueAccess } from './queue-access.ts'
+import type { QueueAccessParts } from './queue-access.ts'
 import { redeclare } from './redeclaration.ts'
 import { quorumQueueOf } from './topology.ts'
-import type { AmqpTopology } from './topology.ts'
 
 const messagesMax = 100_000
 
 /** Lists and changes messages by getting them one by one and releasing those that stay; consumers do not see them meanwhile. */
-export function createAmqpAdmin({
-  connection,
-  topology,
-  publisher,
-  used,
-}: {
-  connection: AmqpConnection
-  topology: AmqpTopology
-  publisher: AmqpPublisher
-  used: Set<string>
-}): Omit<QueueAdmin, 'close'> & Pick<WorkQueue, 'depth'> {
-  const { withChannel, withHolder } = createQueueAccess({ connection, topology, publisher, used })
+export function createAmqpAdmin(
+  parts: QueueAccessParts,
+): Omit<QueueAdmin, 'close'> & Pick<WorkQueue, 'depth'> {
+  const { connection, topology, publisher, used } = parts
+  const { withChannel, withHolder } = createQueueAccess(parts)
 
   const depth = (queue: string) =>
     withChannel(queue, async (channel) => {

@@ -8,19 +8,16 @@ import { isEarlier } from './redeclaration.ts'
 import { openChannel, quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
-/** Access to queues of the broker outside of consumers, over a channel for each use. */
-export function createQueueAccess({
-  connection,
-  topology,
-  publisher,
-  used,
-}: {
-  connection: AmqpConnection
-  topology: AmqpTopology
-  publisher: AmqpPublisher
+export type QueueAccessParts = {
+  readonly connection: AmqpConnection
+  readonly topology: AmqpTopology
+  readonly publisher: AmqpPublisher
   /** The queues that were used since the start, to which a queue is added. */
-  used: Set<string>
-}) {
+  readonly used: Set<string>
+}
+
+/** Access to queues of the broker outside of consumers, over a channel for each use. */
+export function createQueueAccess({ connection, topology, publisher, used }: QueueAccessParts) {
   /** Declares the queue, then runs `work`. Rejects with AppError where the broker does not answer. */
   async function withChannel<R>(queue: string, work: (channel: Channel) => Promise<R>): Promise<R> {
     const model = await connection.current()
