@@ -9,6 +9,16 @@ export function settingsOf(values: Readonly<Record<string, string>>): Settings {
   return new Map(Object.entries(values).map(([name, value]) => [name, { value, source: 'environment' }]))
 }
 
+/** A value that each of the settings of every service refuses. */
+export const invalidCommonSettings = {
+  HOST: '',
+  DATA_DIR: '',
+  LOG_LEVEL: 'loud',
+  RATE_LIMIT: 'perhaps',
+  CONNECTIONS_MAX: '0',
+  TRUSTED_PROXIES: '10.0.0.0/33',
+}
+
 /**
  * What the settings of every service guarantee: defaults for all, and every fault reported at once. `invalid` has a value
  * for each setting that it must refuse, or an empty text where it refuses none.

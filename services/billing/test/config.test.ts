@@ -1,4 +1,4 @@
-import { testSettings } from '@quintet/chassis/testing/settings'
+import { invalidCommonSettings, testSettings } from '@quintet/chassis/testing/settings'
 import { billingSettings } from '../src/config.ts'
 
 testSettings(billingSettings, {
@@ -9,12 +9,7 @@ testSettings(billingSettings, {
     ORDER_ID_KEY: '',
   },
   invalid: {
-    HOST: '',
-    DATA_DIR: '',
-    LOG_LEVEL: 'loud',
-    RATE_LIMIT: 'perhaps',
-    CONNECTIONS_MAX: '0',
-    TRUSTED_PROXIES: '10.0.0.0/33',
+    ...invalidCommonSettings,
     BILLING_PORT: '65536',
     GATEWAY_PORT: 'none',
     BILLING_DATABASE_URL: 'oracle://db',

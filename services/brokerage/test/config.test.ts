@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
-import { settingsOf, testSettings } from '@quintet/chassis/testing/settings'
+import { invalidCommonSettings, settingsOf, testSettings } from '@quintet/chassis/testing/settings'
 import { brokerageSettings } from '../src/config.ts'
 
 testSettings(brokerageSettings, {
@@ -11,12 +11,7 @@ testSettings(brokerageSettings, {
     MARKET_ZONE: '-06:00',
   },
   invalid: {
-    HOST: '',
-    DATA_DIR: '',
-    LOG_LEVEL: 'loud',
-    RATE_LIMIT: 'perhaps',
-    CONNECTIONS_MAX: '0',
-    TRUSTED_PROXIES: '10.0.0.0/33',
+    ...invalidCommonSettings,
     BROKERAGE_PORT: '65536',
     GATEWAY_PORT: 'none',
     BROKERAGE_DATABASE_URL: 'oracle://db',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { describeConfig, loadConfig } from '@quintet/chassis/config'
-import { settingsOf, testSettings } from '@quintet/chassis/testing/settings'
+import { invalidCommonSettings, settingsOf, testSettings } from '@quintet/chassis/testing/settings'
 import { certificatesSettings } from '../src/config.ts'
 
 testSettings(certificatesSettings, {
@@ -11,12 +11,7 @@ testSettings(certificatesSettings, {
     CERTIFICATES_POLICY: 'auto',
   },
   invalid: {
-    HOST: '',
-    DATA_DIR: '',
-    LOG_LEVEL: 'loud',
-    RATE_LIMIT: 'perhaps',
-    CONNECTIONS_MAX: '0',
-    TRUSTED_PROXIES: '10.0.0.0/33',
+    ...invalidCommonSettings,
     CERTIFICATES_PORT: '65536',
     GATEWAY_PORT: 'none',
     CERTIFICATES_DATABASE_URL: 'oracle://db',

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
-import { settingsOf, testSettings } from '@quintet/chassis/testing/settings'
+import { invalidCommonSettings, settingsOf, testSettings } from '@quintet/chassis/testing/settings'
 import { guidSettings } from '../src/config.ts'
 
 testSettings(guidSettings, {
@@ -11,12 +11,7 @@ testSettings(guidSettings, {
     EVENTS_URL: 'sqlite:data/queue.db',
   },
   invalid: {
-    HOST: '',
-    DATA_DIR: '',
-    LOG_LEVEL: 'loud',
-    RATE_LIMIT: 'perhaps',
-    CONNECTIONS_MAX: '0',
-    TRUSTED_PROXIES: '10.0.0.0/33',
+    ...invalidCommonSettings,
     GUID_PORT: '65536',
     GATEWAY_PORT: 'none',
     GUID_DATABASE_URL: 'oracle://db',

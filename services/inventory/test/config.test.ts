@@ -1,4 +1,4 @@
-import { testSettings } from '@quintet/chassis/testing/settings'
+import { invalidCommonSettings, testSettings } from '@quintet/chassis/testing/settings'
 import { inventorySettings } from '../src/config.ts'
 
 testSettings(inventorySettings, {
@@ -8,12 +8,7 @@ testSettings(inventorySettings, {
     CACHE_URL: 'memory:',
   },
   invalid: {
-    HOST: '',
-    DATA_DIR: '',
-    LOG_LEVEL: 'loud',
-    RATE_LIMIT: 'perhaps',
-    CONNECTIONS_MAX: '0',
-    TRUSTED_PROXIES: '10.0.0.0/33',
+    ...invalidCommonSettings,
     INVENTORY_PORT: '-1',
     GATEWAY_PORT: 'none',
     INVENTORY_DATABASE_URL: 'oracle://db',
