@@ -126,6 +126,13 @@ test('quintet events does not create the database that it is to read', async (t)
   assert.ok(!existsSync(folder))
 })
 
+test('quintet certificates rewrap creates neither a database nor a key', async (t) => {
+  const { code, output, folder } = await quintet(t, ['certificates', 'rewrap'])
+  assert.equal(code, 1)
+  assert.match(output, /^The database of CERTIFICATES_DATABASE_URL does not exist/)
+  assert.ok(!existsSync(folder))
+})
+
 test('A service that is named twice starts once', async (t) => {
   const started = run(t, ['quintet.ts', 'start', 'inventory', 'inventory'], { DATA_DIR: dataFolder(t) })
   await started.address('inventory')

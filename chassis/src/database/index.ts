@@ -69,7 +69,8 @@ export async function readDatabase<Tables, R>(
   }
 }
 
-async function databaseExists(url: string): Promise<boolean> {
+/** Whether the database is there, which it is not before its first migration. */
+export async function databaseExists(url: string): Promise<boolean> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)
   if (engine === 'mysql') return (await import('./mysql/migrations.ts')).mysqlExists(url)

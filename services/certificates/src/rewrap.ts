@@ -1,4 +1,5 @@
-import { openDatabase, prepareQuery } from '@quintet/chassis/database'
+import { ConfigError } from '@quintet/chassis/config'
+import { databaseExists, openDatabase, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import type { Kysely } from 'kysely'
 import type { CertificatesConfig } from './config.ts'
@@ -16,7 +17,12 @@ type Rewrapped = { moved: number; broken: { id: number; reason: string }[] }
 
 /** Moves all records to the current key. The service may be running; the run may be interrupted and repeated. */
 export async function rewrapCertificates(config: CertificatesConfig): Promise<Rewrapped & { keyId: string }> {
-  const database = await openDatabase<CertificatesTables>(config.CERTIFICATES_DATABASE_URL, { migrations })
+  const url = config.CERTIFICATES_DATABASE_URL
+  if (!(await databaseExists(url)))
+    throw new ConfigError([
+      'The database of CERTIFICATES_DATABASE_URL does not exist, so it holds no private keys.',
+    ])
+  const database = await openDatabase<CertificatesTables>(url, { migrations })
   try {
     const keyring = await openKeyring(config, database)
     return { ...(await rewrapAll(database, keyring)), keyId: keyring.current.id }
