@@ -63,7 +63,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     ...frameworkOptions(options, timeouts),
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
-      observe(request, reply)
+      observe(request, reply, request.routeOptions.url)
       sendProblem(formRefusal(request.raw) ?? error, request, reply, options)
     },
     clientErrorHandler: clientErrors.onClientError,
@@ -86,11 +86,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     sendProblem(allowedMethods.errorOf(request), request, reply, options),
   )
   app.addHook('onRequest', (request, reply, done) => {
-    observe(request, reply)
+    // Read once, since the framework makes an object of all options of the route each time.
+    const { url: route } = request.routeOptions
+    observe(request, reply, route)
     const refusal = formRefusal(request.raw)
     if (refusal === undefined && request.url === '*')
       reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(refusal ?? refusalOf(request))
+    else done(refusal ?? refusalOf(request, route))
   })
   if (options.checkResponses === true) checkResponses(app)
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -115,18 +117,18 @@ export async function createApp(options: AppOptions): Promise<App> {
   return app
 
   /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */
-  function observe(request: FastifyRequest, reply: FastifyReply): void {
+  function observe(request: FastifyRequest, reply: FastifyReply, route = 'unknown'): void {
     const { raw } = reply
     reply.header('x-request-id', request.id)
-    raw.once('close', () => {
+    raw.on('close', () => {
       const status = raw.headersSent || raw.statusCode >= 400 ? raw.statusCode : 499
-      record(request.raw, request.id, request.routeOptions.url ?? 'unknown', status, reply.elapsedTime)
+      record(request.raw, request.id, route, status, reply.elapsedTime)
     })
   }
 
-  function refusalOf(request: FastifyRequest): AppError | undefined {
+  function refusalOf(request: FastifyRequest, route = ''): AppError | undefined {
     if (request.is404) return allowedMethods.errorOf(request)
-    if (options.forwardedRoutes?.has(request.routeOptions.url ?? '') === true) return undefined
+    if (options.forwardedRoutes?.has(route) === true) return undefined
     return notAcceptable(request) ?? contentCodingRefusal(request.raw)
   }
 }

@@ -61,7 +61,18 @@ export function isFromTrustedProxy({ raw, server }: Incoming): boolean {
 
 /** The address at the other end of the connection. */
 export function peerAddressOf({ socket }: IncomingMessage): string {
-  return addressIn(socket.remoteAddress ?? '') ?? 'unknown'
+  const text = socket.remoteAddress ?? ''
+  return knownPeers.get(text) ?? rememberPeer(text, addressIn(text) ?? 'unknown')
+}
+
+/** A cache: clients send many requests, and a look-up costs a fraction of the expressions of `addressIn`. */
+const knownPeers = new Map<string, string>()
+const knownPeersMax = 1_000
+
+function rememberPeer(text: string, address: string): string {
+  if (knownPeers.size >= knownPeersMax) knownPeers.clear()
+  knownPeers.set(text, address)
+  return address
 }
 
 function lastUntrusted(proxies: BlockList, forwardedFor: string, peer: string): string {

@@ -40,6 +40,7 @@ export function createFastPathListener(
   },
 ): RequestListener {
   const { fastPaths, requestIdOf, record, isClosing } = options
+  if (fastPaths.length === 0) return next
 
   function respond(
     request: IncomingMessage,

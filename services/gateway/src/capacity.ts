@@ -13,14 +13,7 @@ export type CapacityOptions = {
   readonly streamsMax: number
 }
 
-/** A request's place in one of the lanes of a service. */
-type Place = {
-  /** The client reads its response slowly: it goes on at the client's pace. */
-  slowDown(): void
-  /** The response is an endless stream. Throws AppError where there are too many. */
-  stream(): void
-  leave(): void
-}
+export type Capacity = ReturnType<typeof createCapacity>
 
 /** The requests that a service may have at a time, apart by whose pace they go at, so that slow clients hold up nobody else. */
 export function createCapacity({ service, clientSharePercent, ...max }: CapacityOptions) {
@@ -34,32 +27,32 @@ export function createCapacity({ service, clientSharePercent, ...max }: Capacity
     return reason === 'full' ? overloaded(service, limit) : clientShareUsed(service)
   }
 
+  function move(member: Member, next: Lane | undefined): void {
+    member.lane?.leave(member)
+    member.lane = next
+    next?.enter(member)
+  }
+
   return {
     inFlight: () => prompt.count() + slow.count() + streams.count(),
     /** Why a request of this client is refused; undefined if it is not. */
     refusal: (client: string) => refusalOf(prompt, max.inFlightMax, client),
     /** Takes a place; one with a large body goes at its client's pace from the start. */
-    enter(member: Member, isLarge: boolean): Place {
-      let lane: Lane | undefined
-      move(isLarge ? slow : prompt)
-
-      function move(next: Lane | undefined): void {
-        lane?.leave(member)
-        lane = next
-        next?.enter(member)
-      }
-
-      return {
-        slowDown() {
-          if (lane === prompt) move(slow)
-        },
-        stream() {
-          const refusal = refusalOf(streams, max.streamsMax, member.client)
-          if (refusal !== undefined) throw refusal
-          move(streams)
-        },
-        leave: () => move(undefined),
-      }
+    enter(member: Member, isLarge: boolean): void {
+      move(member, isLarge ? slow : prompt)
+    },
+    /** The client reads its response slowly: the request goes on at the client's pace. */
+    slowDown(member: Member): void {
+      if (member.lane === prompt) move(member, slow)
+    },
+    /** The response is an endless stream. Throws AppError where there are too many. */
+    stream(member: Member): void {
+      const refusal = refusalOf(streams, max.streamsMax, member.client)
+      if (refusal !== undefined) throw refusal
+      move(member, streams)
+    },
+    leave(member: Member): void {
+      move(member, undefined)
     },
   }
 }

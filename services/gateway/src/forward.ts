@@ -6,8 +6,8 @@ import { forwardedHead } from './forwarded-head.ts'
 import { createSlowLane } from './lanes.ts'
 import { readSmallBody } from './request-body.ts'
 import { respondFrom } from './respond-from.ts'
-import type { Incoming, Reply } from './respond-from.ts'
-import type { ClientRequest, Upstream } from './upstream.ts'
+import type { Incoming, Reply, ResponseParts } from './respond-from.ts'
+import type { Upstream } from './upstream.ts'
 import { requestTimeout } from './upstream-problems.ts'
 
 export type Target = {
@@ -41,7 +41,7 @@ export function createForwarder(options: ForwarderOptions) {
   const { clock, smallBodyBytesMax, bodiesReadMax, exchangeTimeoutMs } = options
   const deadlines = createDeadlines({ clock, limitMs: exchangeTimeoutMs })
   const bodies = createSlowLane(bodiesReadMax)
-  const streams = new Set<() => void>()
+  const parts: ResponseParts = { deadlines, streams: new Set() }
 
   /** Calls back with the body if it is small, and with undefined if it is to be sent as it arrives. */
   function readBody(
@@ -66,29 +66,36 @@ export function createForwarder(options: ForwarderOptions) {
     /** Throws AppError where the request is refused before its body is read. */
     forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
       const incoming = request.raw
-      const framing = framingOf(incoming)
-      const head = headFor(upstream, target, request)
+      const { method = 'GET' } = incoming
       const client = clientNetworkOf(request)
-      const send = (rest: Pick<ClientRequest, 'head' | 'body' | 'isChunked' | 'hasBody'>) =>
-        respondFrom(upstream, { method: incoming.method ?? 'GET', client, ...rest }, request, reply, {
-          deadlines,
-          streams,
-        })
-      if (!framing.hasBody) {
-        send({ head: `${head}${framing.field}\r\n`, body: undefined, isChunked: false, hasBody: false })
+      const { hasBody, isChunked, field } = framingOf(incoming)
+      const fields = headFor(upstream, target, request)
+      const head = `${fields}${field}\r\n`
+      if (!hasBody) {
+        const whole = { method, client, head, body: undefined, isChunked: false, hasBody: false }
+        respondFrom(upstream, whole, request, reply, parts)
         return
       }
       upstream.check(client)
       readBody(client, incoming, reply, (small) => {
         try {
-          if (small === undefined) {
-            const { isChunked } = framing
-            send({ head: `${head}${framing.field}\r\n`, body: incoming, isChunked, hasBody: true })
-            incoming.resume()
-          } else {
-            const whole = `${head}Content-Length: ${small.length}\r\n\r\n${small}`
-            send({ head: whole, body: undefined, isChunked: false, hasBody: true })
-          }
+          respondFrom(
+            upstream,
+            small === undefined
+              ? { method, client, head, body: incoming, isChunked, hasBody: true }
+              : {
+                  method,
+                  client,
+                  head: headWith(fields, small),
+                  body: undefined,
+                  isChunked: false,
+                  hasBody: true,
+                },
+            request,
+            reply,
+            parts,
+          )
+          if (small === undefined) incoming.resume()
         } catch (error) {
           reply.send(error)
         }
@@ -96,7 +103,7 @@ export function createForwarder(options: ForwarderOptions) {
     },
     /** Ends all server-sent events: they would keep the gateway from closing. */
     endStreams(): void {
-      for (const end of streams) end()
+      for (const stream of parts.streams) stream.endStream()
     },
     close: deadlines.close,
   }
@@ -112,6 +119,11 @@ function headFor(upstream: Upstream, target: Target, request: Incoming): string 
     forwardedHost: target.authority ?? request.raw.headers.host,
     isTrusted: isFromTrustedProxy(request),
   })
+}
+
+/** The whole request, with a small body in its head. */
+function headWith(fields: string, small: string): string {
+  return `${fields}Content-Length: ${small.length}\r\n\r\n${small}`
 }
 
 /** How the length of the body is stated. Written by the gateway, so that no client has it dropped by naming it in `Connection`. */

@@ -94,20 +94,20 @@ export function ownerOf(field: HeaderField): FieldOwner {
  */
 export function forwardingFields(
   incoming: IncomingMessage,
-  {
-    forwardedHost: host,
-    prefix,
-    isTrusted,
-  }: { forwardedHost: string | undefined; prefix: string; isTrusted: boolean },
+  forwarding: { forwardedHost: string | undefined; prefix: string; isTrusted: boolean },
 ): string {
   const { headers, httpVersion, socket } = incoming
-  const given = (name: string) => (isTrusted ? textOf(headers[name]) : undefined)
-  const forwardedFor = appendTo(given('x-forwarded-for'), peerAddressOf(incoming))
-  const forwardedHost = given('x-forwarded-host') ?? host
-  const scheme = given('x-forwarded-proto') ?? ('encrypted' in socket ? 'https' : 'http')
-  const hostField = forwardedHost === undefined ? '' : `X-Forwarded-Host: ${forwardedHost}\r\n`
-  const wholePrefix = `${given('x-forwarded-prefix') ?? ''}${prefix}`
-  const prefixField = wholePrefix === '' ? '' : `X-Forwarded-Prefix: ${wholePrefix}\r\n`
+  const { isTrusted } = forwarding
+  const peer = peerAddressOf(incoming)
+  const forwardedFor = isTrusted ? appendTo(textOf(headers['x-forwarded-for']), peer) : peer
+  const host = (isTrusted ? textOf(headers['x-forwarded-host']) : undefined) ?? forwarding.forwardedHost
+  const scheme =
+    (isTrusted ? textOf(headers['x-forwarded-proto']) : undefined) ??
+    ('encrypted' in socket ? 'https' : 'http')
+  const before = (isTrusted ? textOf(headers['x-forwarded-prefix']) : undefined) ?? ''
+  const prefix = before + forwarding.prefix
+  const hostField = host === undefined ? '' : `X-Forwarded-Host: ${host}\r\n`
+  const prefixField = prefix === '' ? '' : `X-Forwarded-Prefix: ${prefix}\r\n`
   const via = appendTo(headers.via, `${httpVersion} quintet`)
   return `X-Forwarded-For: ${forwardedFor}\r\n${hostField}${prefixField}X-Forwarded-Proto: ${scheme}\r\nVia: ${via}\r\n`
 }

@@ -5,6 +5,8 @@ import type { Linked, LinkedList } from '@quintet/chassis/concurrency'
 export interface Member extends Linked<Member> {
   /** Who sent it, for its share of the lane. */
   readonly client: string
+  /** The lane that it is in; set by `Capacity`. */
+  lane?: Lane | undefined
   /** Ends the request, which has left the lane already. */
   cut(): void
 }

@@ -1,19 +1,21 @@
 import type { ServerResponse } from 'node:http'
 import type { FastifyRequest } from '@quintet/chassis/http'
-import type { createDeadlines } from './deadlines.ts'
+import type { Deadlines, TimedWork } from './deadlines.ts'
+import type { ClientRequest, Exchange } from './exchange.ts'
 import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
 import type { ResponseHead } from './http1/response-parser.ts'
-import type { ClientRequest, Exchange, Upstream } from './upstream.ts'
+import type { Upstream } from './upstream.ts'
 import { exchangeFailed } from './upstream-problems.ts'
 
 /** The parts of the framework's request and reply that are used here. */
 export type Incoming = Pick<FastifyRequest, 'raw' | 'id' | 'log' | 'server'>
 export type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(error: unknown): unknown }
 
-type Parts = {
-  readonly deadlines: ReturnType<typeof createDeadlines>
-  /** Ends each stream of server-sent events. */
-  readonly streams: Set<() => void>
+/** What the exchanges of all upstreams share. */
+export type ResponseParts = {
+  readonly deadlines: Deadlines
+  /** The responses of server-sent events. */
+  readonly streams: Set<{ endStream(): void }>
 }
 
 /** Sends a request to an upstream, and responds to the client with its response. Throws AppError where it is refused. */
@@ -22,69 +24,113 @@ export function respondFrom(
   outgoing: ClientRequest,
   request: Incoming,
   reply: Reply,
-  { deadlines, streams }: Parts,
+  parts: ResponseParts,
 ): void {
-  const response = reply.raw
-  const listener: ExchangeListener = {
-    onHead(head, whole) {
-      if (whole === undefined && isEventStream(head) && !beginStream()) return
-      // The Date field is up to the upstream (RFC 9110, 6.6.1).
-      response.sendDate = false
-      response.writeHead(head.status, head.reason, head.headers)
-      reply.hijack()
-      if (whole === undefined) startStreaming(response, exchange)
-      else response.end(whole, 'latin1')
-    },
-    onBody(chunk) {
-      if (!response.write(chunk)) exchange.pause()
-    },
-    onEnd() {
-      response.end()
-    },
-    onFailure(failure) {
-      if (response.headersSent) truncate(request, response, failure)
-      else if (!response.destroyed) reply.send(exchangeFailed(upstream.service, failure))
-    },
+  const relay = new ResponseRelay(upstream, outgoing, request, reply, parts)
+  reply.raw.on('close', () => relay.close())
+}
+
+/** The way of one response to its client. A class for the same reason as `Exchange`. */
+class ResponseRelay implements ExchangeListener, TimedWork {
+  deadlineMs = 0
+  before: TimedWork | undefined = undefined
+  after: TimedWork | undefined = undefined
+  list: TimedWork['list'] = undefined
+  readonly #request: Incoming
+  readonly #reply: Reply
+  readonly #parts: ResponseParts
+  readonly #service: string
+  readonly #exchange: Exchange
+
+  constructor(
+    upstream: Upstream,
+    outgoing: ClientRequest,
+    request: Incoming,
+    reply: Reply,
+    parts: ResponseParts,
+  ) {
+    this.#request = request
+    this.#reply = reply
+    this.#parts = parts
+    this.#service = upstream.service
+    this.#exchange = upstream.send(outgoing, this)
+    parts.deadlines.begin(this)
   }
-  const exchange = upstream.send(outgoing, listener)
-  const deadline = deadlines.begin(() => {
+
+  onHead(head: ResponseHead, whole: string | undefined): void {
+    if (whole === undefined && isEventStream(head) && !this.#beginStream()) return
+    const response = this.#reply.raw
+    // The Date field is up to the upstream (RFC 9110, 6.6.1).
+    response.sendDate = false
+    response.writeHead(head.status, head.reason, head.headers)
+    this.#reply.hijack()
+    if (whole === undefined) startStreaming(response, this.#exchange)
+    else response.end(whole, 'latin1')
+  }
+
+  onBody(chunk: Buffer): void {
+    if (!this.#reply.raw.write(chunk)) this.#exchange.pause()
+  }
+
+  onEnd(): void {
+    this.#reply.raw.end()
+  }
+
+  onFailure(failure: ExchangeError): void {
+    const response = this.#reply.raw
+    if (response.headersSent) truncate(this.#request, response, failure)
+    else if (!response.destroyed) this.#reply.send(exchangeFailed(this.#service, failure))
+  }
+
+  /** The time for the exchange is over. */
+  cut(): void {
+    const response = this.#reply.raw
     const hasBegun = response.headersSent
-    exchange.cut()
+    this.#exchange.cut()
     // What the service has sent in full may still be unread by the client.
     if (hasBegun) response.destroy()
-  })
-  response.on('close', () => {
-    deadlines.end(deadline)
-    streams.delete(endStream)
-    request.raw.socket.off('end', endStreamSoon)
-    exchange.abort()
-  })
+  }
 
-  function beginStream(): boolean {
+  /** Ends server-sent events, whose client comes back for those that follow. */
+  endStream(): void {
+    this.#exchange.abort()
+    this.#reply.raw.end()
+  }
+
+  /** The response is complete, or its client has gone. */
+  close(): void {
+    this.#parts.deadlines.end(this)
+    this.#parts.streams.delete(this)
+    this.#exchange.abort()
+  }
+
+  #beginStream(): boolean {
     try {
-      exchange.stream()
+      this.#exchange.stream()
     } catch (error) {
-      exchange.abort()
-      reply.send(error)
+      this.#exchange.abort()
+      this.#reply.send(error)
       return false
     }
-    deadlines.end(deadline)
-    streams.add(endStream)
-    const { socket } = request.raw
-    if (socket.readableEnded) endStreamSoon()
-    else socket.once('end', endStreamSoon)
+    this.#parts.deadlines.end(this)
+    this.#parts.streams.add(this)
+    this.#endWithClient()
     return true
   }
 
   /** A client that closes its side may be gone, which a stream without an end would not find out: it gets what there is. */
-  function endStreamSoon(): void {
-    const timer = setTimeout(endStream, lastOfStreamMs)
-    response.once('close', () => clearTimeout(timer))
-  }
-
-  function endStream(): void {
-    exchange.abort()
-    response.end()
+  #endWithClient(): void {
+    const { socket } = this.#request.raw
+    let timer: NodeJS.Timeout | undefined
+    const endSoon = () => {
+      timer = setTimeout(() => this.endStream(), lastOfStreamMs)
+    }
+    if (socket.readableEnded) endSoon()
+    else socket.once('end', endSoon)
+    this.#reply.raw.once('close', () => {
+      socket.off('end', endSoon)
+      clearTimeout(timer)
+    })
   }
 }
 
@@ -108,6 +154,6 @@ function truncate(request: Incoming, response: ServerResponse, failure: Exchange
 }
 
 function startStreaming(response: ServerResponse, exchange: Exchange): void {
-  response.on('drain', exchange.resume)
+  response.on('drain', () => exchange.resume())
   response.flushHeaders()
 }

@@ -41,11 +41,11 @@ function forwardingRoute(
     onRequest(request, reply) {
       // A body of unknown length is refused by the service when it becomes too large.
       if (Number(request.headers['content-length']) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax)
-      const target = targetOf(request.url, path, pathThere)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
+      const target = targetOf(request.url, path, pathThere, forwardsLeft)
       if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)
       else if (forwardsLeft === 0) reply.code(204).send()
-      else forwarder.forward(upstream, { ...target, forwardsLeft }, request, reply)
+      else forwarder.forward(upstream, target, request, reply)
     },
     handler: unreachable,
   })
@@ -59,16 +59,20 @@ function unreachable(): never {
  * The target for the service: unchanged byte for byte, unless the service has another path for it. Clients that treat the gateway
  * as a proxy send the absolute form.
  */
-function targetOf(url: string, path: string, pathThere: string): Omit<Target, 'forwardsLeft'> {
-  const absolute = url.startsWith('/') ? undefined : /^https?:\/\/([^/?@]+)(\/.*)$/is.exec(url)
+function targetOf(url: string, path: string, pathThere: string, forwardsLeft: number | undefined): Target {
+  const absolute = url.startsWith('/') ? undefined : absoluteForm.exec(url)
   if (absolute === null) throw new AppError('malformed', 'The request target is not a valid URL.')
-  const [, authority, target = url] = absolute ?? []
-  if (path === pathThere) return { path: target, prefix: '', authority }
+  const target = absolute?.[2] ?? url
+  const authority = absolute?.[1]
+  if (path === pathThere) return { path: target, prefix: '', authority, forwardsLeft }
   // A path with percent-encoded letters matches the route, but cannot be rewritten by its prefix.
   if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
   const prefix = path.endsWith(pathThere) ? path.slice(0, -pathThere.length) : ''
-  return { path: pathThere + target.slice(path.length), prefix, authority }
+  return { path: pathThere + target.slice(path.length), prefix, authority, forwardsLeft }
 }
+
+/** RFC 9112, 3.2.2, without user information (RFC 9110, 4.2.4). */
+const absoluteForm = /^https?:\/\/([^/?@]+)(\/.*)$/is
 
 export function healthRoute(
   app: App,

@@ -53,8 +53,9 @@ test('What is not over by its deadline is cut; what is over in time is not', asy
   const deadlines = createDeadlines({ clock, limitMs: 50 })
   t.after(deadlines.close)
   const cut = Promise.withResolvers<string>()
-  const early = deadlines.begin(() => cut.resolve('early'))
-  deadlines.begin(() => cut.resolve('late'))
+  const early = { deadlineMs: 0, cut: () => cut.resolve('early') }
+  deadlines.begin(early)
+  deadlines.begin({ deadlineMs: 0, cut: () => cut.resolve('late') })
   deadlines.end(early)
   clock.advance(50)
   assert.equal(await cut.promise, 'late')

@@ -94,7 +94,7 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   }
 
   function onHead(head: ResponseHead, whole: string | undefined): void {
-    timer.refresh()
+    if (whole === undefined) timer.refresh()
     listener?.onHead(head, whole)
     if (whole !== undefined) endReusableExchange()
   }

@@ -146,6 +146,14 @@ const keepAliveMarginMs = 1_000
 /** How long the upstream keeps the connection open, according to its `Keep-Alive` field, if it states a time. */
 function keepAliveMs(field: string | undefined): number {
   if (field === undefined) return Number.POSITIVE_INFINITY
+  if (field !== lastKeepAlive.field) lastKeepAlive = { field, ms: parseKeepAlive(field) }
+  return lastKeepAlive.ms
+}
+
+/** A server states the same time again and again. */
+let lastKeepAlive = { field: '', ms: Number.POSITIVE_INFINITY }
+
+function parseKeepAlive(field: string): number {
   const [, seconds] = /(?:^|[\t ,;])timeout=(\d{1,9})/i.exec(field) ?? []
   if (seconds === undefined) return Number.POSITIVE_INFINITY
   return Math.max(0, Number(seconds) * 1_000 - keepAliveMarginMs)

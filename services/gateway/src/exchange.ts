@@ -1,0 +1,139 @@
+import { isOutOfDescriptors } from '@quintet/chassis/errors'
+import type { Capacity } from './capacity.ts'
+import type { Endpoint } from './endpoint.ts'
+import { ExchangeError } from './http1/connection.ts'
+import type { ExchangeListener, HttpConnection, UpstreamRequest } from './http1/connection.ts'
+import type { ResponseHead } from './http1/response-parser.ts'
+import type { Lane, Member } from './lanes.ts'
+import type { UpstreamCounts } from './upstream-metrics.ts'
+
+/** A request of a client. A small body is part of `head`; `body` is a large one, which is sent as it arrives. */
+export type ClientRequest = UpstreamRequest & {
+  /** Who sent it. */
+  readonly client: string
+}
+
+/** What the exchanges with one upstream share. */
+type ExchangeParts = {
+  readonly capacity: Capacity
+  readonly counts: UpstreamCounts
+  /** The longest silence of a response of server-sent events. */
+  readonly streamIdleMs: number
+  /** The address for a second attempt, if there may be one. */
+  endpointForRetry(request: ClientRequest, failure: ExchangeError): Endpoint | undefined
+}
+
+/**
+ * A request in progress, with a second attempt where that is safe. A class, unlike the rest of the code: it is made for each
+ * request, and a closure for each method would cost several times its memory.
+ */
+export class Exchange implements ExchangeListener, Member {
+  readonly client: string
+  lane: Lane | undefined
+  before: Member | undefined
+  after: Member | undefined
+  list: Member['list']
+  readonly #parts: ExchangeParts
+  readonly #request: ClientRequest
+  readonly #listener: ExchangeListener
+  #endpoint: Endpoint
+  #connection: HttpConnection
+  #hasResponse = false
+  #isRetried = false
+  #isOver = false
+
+  /** Sends the request; the listener gets the response or one failure. */
+  constructor(parts: ExchangeParts, endpoint: Endpoint, request: ClientRequest, listener: ExchangeListener) {
+    this.client = request.client
+    this.lane = undefined
+    this.before = undefined
+    this.after = undefined
+    this.list = undefined
+    this.#parts = parts
+    this.#request = request
+    this.#listener = listener
+    this.#endpoint = endpoint
+    parts.capacity.enter(this, request.body !== undefined)
+    this.#connection = endpoint.send(request, this)
+  }
+
+  /** Stops reading the response until `resume`; called from within `onHead` or `onBody`. */
+  pause(): void {
+    this.#parts.capacity.slowDown(this)
+    this.#connection.pause(this)
+  }
+
+  resume(): void {
+    this.#connection.resume(this)
+  }
+
+  /** The response is a stream of server-sent events; called from within `onHead`. Throws AppError where there are too many. */
+  stream(): void {
+    this.#parts.capacity.stream(this)
+    this.#connection.allowSilence(this, this.#parts.streamIdleMs)
+  }
+
+  /** Aborts because the client has gone; does nothing once the exchange has ended. */
+  abort(): void {
+    if (this.#isOver) return
+    this.#end()
+    this.#connection.abort(this)
+  }
+
+  /** Fails because the client is too slow; does nothing once the exchange has ended. */
+  cut(): void {
+    if (this.#isOver) return
+    this.abort()
+    this.#parts.counts.fault('stalled')
+    this.#listener.onFailure(new ExchangeError('stalled', false, undefined))
+  }
+
+  onHead(head: ResponseHead, whole: string | undefined): void {
+    this.#hasResponse = true
+    this.#endpoint.circuit.responded()
+    if (whole !== undefined) this.#end()
+    this.#listener.onHead(head, whole)
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#listener.onBody(chunk)
+  }
+
+  onEnd(): void {
+    this.#end()
+    this.#listener.onEnd()
+  }
+
+  /** Also called after the end of a response, if that is what the listener failed at. */
+  onFailure(failure: ExchangeError): void {
+    const { counts, endpointForRetry } = this.#parts
+    counts.fault(failure.fault)
+    if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.circuit.faulted()
+    const next = this.#hasResponse || this.#isRetried ? undefined : endpointForRetry(this.#request, failure)
+    if (next === undefined) {
+      this.#end()
+      this.#listener.onFailure(failure)
+      return
+    }
+    this.#isRetried = true
+    counts.retry()
+    this.#endpoint = next
+    this.#connection = next.send(this.#request, this, true)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    this.#parts.capacity.leave(this)
+  }
+}
+
+/**
+ * Whether the upstream itself failed. A closed keep-alive connection means that it was restarted or timed the connection out,
+ * not that it is down; a connection closed while the client still sends its body may be the refusal of that body. And without
+ * descriptors of its own the gateway cannot connect to anything.
+ */
+function isUpstreamFault({ fault, isStale, cause }: ExchangeError, { body }: UpstreamRequest): boolean {
+  if (isStale || isOutOfDescriptors(cause)) return false
+  if (fault === 'reset') return body === undefined || body.readableEnded
+  return fault === 'refused' || fault === 'timeout' || fault === 'malformed'
+}
