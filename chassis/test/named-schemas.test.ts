@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { nameSchemas } from '../src/http/named-schemas.ts'
+import { nameSchemas } from '../src/http/documentation/named-schemas.ts'
 
 const info = { title: 'Sample' }
 const documentOf = (schema: unknown, description = 'Found') => ({

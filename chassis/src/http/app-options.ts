@@ -3,7 +3,7 @@ import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections.ts'
-import type { RelatedPage } from './documentation-page.ts'
+import type { RelatedPage } from './documentation/page.ts'
 import type { FastPath } from './fast-path.ts'
 import type { WrongValueCode } from './validation.ts'
 

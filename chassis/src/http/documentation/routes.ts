@@ -1,12 +1,12 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
-import { AppError } from '../errors/index.ts'
-import type { App, AppOptions } from './app-options.ts'
-import { documentationFiles } from './documentation-files.ts'
+import { AppError } from '../../errors/index.ts'
+import type { App, AppOptions } from '../app-options.ts'
+import { qualityOf } from '../negotiation.ts'
+import { jsonType } from '../representation.ts'
+import { documentationFiles } from './files.ts'
 import { createJsonKeeper, keptContent, noSniffing, sendKept } from './kept-content.ts'
-import { qualityOf } from './negotiation.ts'
-import { jsonType } from './representation.ts'
-import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './documentation-page.ts'
+import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './page.ts'
 
 const htmlType = 'text/html; charset=utf-8'
 const hidden = { schema: { hide: true } }
@@ -25,7 +25,7 @@ export function createDocumentationRoutes(options: AppOptions): {
   let opening: Promise<FastifyInstance> | undefined
 
   function documentation(): Promise<FastifyInstance> {
-    opening ??= import('./documentation.ts')
+    opening ??= import('./app.ts')
       .then(({ createDocumentation }) => createDocumentation(routes, options))
       .catch((error: unknown) => {
         opening = undefined

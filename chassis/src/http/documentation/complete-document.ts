@@ -1,6 +1,6 @@
 import type { RouteOptions } from 'fastify'
+import type { Support } from '../operations.ts'
 import { headers, parameters, problemResponseOf, sharedResponses } from './shared-components.ts'
-import type { Support } from './operations.ts'
 import { usedComponents } from './used-components.ts'
 
 type JsonObject = { [name: string]: unknown }

@@ -1,11 +1,11 @@
 import swagger from '@fastify/swagger'
 import { fastify } from 'fastify'
 import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify'
-import type { AppOptions } from './app-options.ts'
-import { bodyBytesMax as defaultBodyBytesMax, bodyLimitNote } from './body-limit.ts'
+import type { AppOptions } from '../app-options.ts'
+import { bodyBytesMax as defaultBodyBytesMax, bodyLimitNote } from '../body-limit.ts'
+import { ownCompilers } from '../validation.ts'
 import { completeDocument } from './complete-document.ts'
 import { nameSchemas } from './named-schemas.ts'
-import { ownCompilers } from './validation.ts'
 
 /** An app that never listens. It has the schemas of another app's routes, to describe them in OpenAPI 3.1. */
 export async function createDocumentation(
