@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import {
   ConfigError,
   describeConfig,
@@ -48,9 +49,34 @@ export function checkSettings(names: readonly ServiceName[], settings: Settings)
     ...envFileFaults(),
     ...names.flatMap((name) => faultsOf(services[name].settings, settings)),
     ...equalPorts(portsOf(names, settings)),
+    ...sharedDatabases(names, settings),
     ...unknown.protective,
   ])
   if (faults.size > 0) throw new ConfigError([...faults])
+}
+
+/** A sentence for each database that several services have, or that is a queue as well; only queues may be shared. */
+function sharedDatabases(names: readonly ServiceName[], settings: Settings): string[] {
+  const urls = new Map<string, string>()
+  const databases = new Set<string>()
+  for (const name of names) {
+    const { storage }: ServiceEntry = topology[name]
+    if (storage.database !== undefined) databases.add(storage.database)
+    for (const { name: setting, value } of describeConfig(services[name].settings, settings))
+      if (setting === storage.database || setting === storage.queue) urls.set(setting, placeOf(value))
+  }
+  return [...Map.groupBy(urls, ([, url]) => url)]
+    .filter(([url]) => url !== 'sqlite::memory:')
+    .map(([url, entries]) => ({ url, names: entries.map(([name]) => name) }))
+    .filter(({ names }) => names.length > 1 && names.some((name) => databases.has(name)))
+    .map(
+      ({ url, names }) =>
+        `${new Intl.ListFormat('en-GB').format(names)} are the same, ${url}: each service needs a database of its own.`,
+    )
+}
+
+function placeOf(url: string): string {
+  return /^sqlite:[^:]/.test(url) ? `sqlite:${resolve(url.slice('sqlite:'.length))}` : url
 }
 
 /** The valid ports of these services, by setting. */

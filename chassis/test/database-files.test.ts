@@ -119,6 +119,16 @@ test('Migrations are not reverted while a service uses the database, and are onc
   assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), ['0002-create-outbox'])
 })
 
+test('A database of another service, or of a later version, is refused with what to do', async (t) => {
+  const path = await closedDatabase(t)
+  const url = `sqlite:${path}`
+  const other = new URL('../src/queue/sqlite/migrations/', import.meta.url)
+  const expected = /^AppError: The database has tables of another service or of a later version\. Give /
+  await assert.rejects(openDatabase(url, { migrations: other }), expected)
+  await assert.rejects(migrateDatabase(url, { migrations: other }, 'up'), expected)
+  await (await openDatabase(url, { migrations })).close()
+})
+
 test('An intact database and one that does not exist are found good, and none is created', async (t) => {
   const path = await closedDatabase(t)
   for (const url of [`sqlite:${path}`, `sqlite:${path}-absent`])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { dataFolder, root, run } from './processes.ts'
@@ -131,6 +131,21 @@ test('quintet certificates rewrap creates neither a database nor a key', async (
   assert.equal(code, 1)
   assert.match(output, /^The database of CERTIFICATES_DATABASE_URL does not exist/)
   assert.ok(!existsSync(folder))
+})
+
+test('Services that have the same database are refused before any starts, and a shared queue is none of them', async (t) => {
+  const folder = dataFolder(t)
+  const { code, output } = await quintet(t, ['start'], {
+    GUID_DATABASE_URL: `sqlite:${folder}/one.db`,
+    INVENTORY_DATABASE_URL: `sqlite:${folder}/../${basename(folder)}/one.db`,
+    BILLING_DATABASE_URL: `sqlite:${folder}/queue.db`,
+    QUEUE_URL: `sqlite:${folder}/queue.db`,
+  })
+  assert.equal(code, 1)
+  assert.deepEqual(output.trimEnd().split('\n'), [
+    `GUID_DATABASE_URL and INVENTORY_DATABASE_URL are the same, sqlite:${folder}/one.db: each service needs a database of its own.`,
+    `BILLING_DATABASE_URL and QUEUE_URL are the same, sqlite:${folder}/queue.db: each service needs a database of its own.`,
+  ])
 })
 
 test('A service that is named twice starts once', async (t) => {

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import type { Kysely } from 'kysely'
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
-import { dependencyDown } from '../errors/index.ts'
+import { AppError, dependencyDown } from '../errors/index.ts'
 import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
 
 /** Uses a migrator while the database is locked against other migrators. */
@@ -44,8 +44,21 @@ export async function makeMigration(folder: URL, name: string): Promise<string> 
 }
 
 function namesOf({ error, results = [] }: MigrationResultSet): string[] {
-  if (error !== undefined) throw error
+  if (error !== undefined) throw isForeign(error) ? foreignMigrations(error) : error
   return results.map(({ migrationName }) => migrationName)
+}
+
+/** Whether Kysely has found applied migrations that are not in the folder, or in another order; it has no class for that. */
+function isForeign(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('corrupted migrations: ')
+}
+
+function foreignMigrations(cause: unknown): AppError {
+  return new AppError(
+    'conflict',
+    'The database has tables of another service or of a later version. Give each service a database of its own, or run the version that it is of.',
+    { cause },
+  )
 }
 
 const emptyMigration = `import type { Kysely } from 'kysely'
