@@ -36,6 +36,8 @@ type Case = {
 
 const takesBody = ({ mediaTypes }: Operation) => mediaTypes.length > 0
 const isRead = ({ method }: Operation) => method === 'GET'
+/** Tools of operators may add parameters. */
+const isForOperators = ({ path }: Operation) => /^\/($|metrics$|health)/.test(path)
 /** Representations that change by themselves. */
 const isVarying = ({ path }: Operation) => ['/metrics', '/health'].includes(path)
 /** What leads people to the page of the documentation, the text for Prometheus, and streams of events are not only JSON. */
@@ -165,6 +167,104 @@ const cases: Case[] = [
         assert.equal(await under('if-none-match: *'), made)
         if (made === 201) assert.equal(await under('if-none-match: *'), 412)
       }
+    },
+  },
+  {
+    title: 'a parameter of the query that is not percent-encoded UTF-8 is refused by its name',
+    async check({ service, target }, send) {
+      for (const [query, name] of [
+        ['limit=%zz', 'limit'],
+        ['a=1&cursor=%', 'cursor'],
+        ['x=%f', 'x'],
+        ['y=%ff', 'y'],
+        ['z=%C3', 'z'],
+        ['%zz=1', '%zz'],
+        ['user=%ED%A0%80&b=2', 'user'],
+      ]) {
+        const received = await send({ target: `${target}?${query}` })
+        assertProblem(received, service === 'certificates' ? 422 : 400)
+        assert.deepEqual(Object.keys(JSON.parse(received.body).errors), [name])
+      }
+    },
+  },
+  {
+    title: 'a parameter of the query that is not known is refused by its name',
+    appliesTo: (operation) => !isForOperators(operation),
+    async check({ service, target, method, body }, send) {
+      for (const [query, name] of [
+        ['unknown=1', 'unknown'],
+        ['=1', ''],
+      ] as const) {
+        const received = await send({ ...sentBody(method, body), target: `${target}?${query}` })
+        // Where there is nothing, not even the parameters are looked at.
+        if (received.status === 404) return
+        assertProblem(received, service === 'certificates' ? 422 : 400)
+        assert.deepEqual(Object.keys(JSON.parse(received.body).errors), [name])
+        assert.match(
+          JSON.parse(received.body).detail,
+          /^(?:unknown|A parameter with an empty name) is not known here\.$/,
+        )
+      }
+    },
+  },
+  {
+    title: 'an empty segment instead of an id is 404',
+    appliesTo: ({ url }) => url.length > 1,
+    async check({ target }, send) {
+      assertProblem(await send({ target: `${target}//` }), 404)
+    },
+  },
+  {
+    title: 'JSON in a charset other than UTF-8 is 415, and UTF-8 may be named',
+    appliesTo: takesBody,
+    async check({ method, body }, send) {
+      const text = JSON.stringify(body)
+      const under = (type: string) =>
+        send({
+          method,
+          fields: `content-type: ${type}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n`,
+          after: text,
+        })
+      for (const charset of ['iso-8859-1', '"UTF-16"', 'utf-8; charset=latin1', ''])
+        assertProblem(await under(`application/json; charset=${charset}`), 415)
+      for (const charset of ['utf-8', '"UTF-8"', 'Utf8'])
+        assert.notEqual((await under(`application/json; charset=${charset}`)).status, 415)
+    },
+  },
+  {
+    title: 'a body of DELETE has no meaning',
+    appliesTo: ({ method }) => method === 'DELETE',
+    async check({ method, target }, send) {
+      const missing = { method, target: target.replace(/1$/, '999999') }
+      const { status } = await send(missing)
+      for (const [type, text] of [
+        ['application/json', '{'],
+        ['text/plain', 'x'],
+        ['nonsense', 'x'],
+        ['application/json; charset=latin1', '{}'],
+      ] as const) {
+        const fields = `content-type: ${type}\r\ncontent-encoding: gzip\r\ncontent-length: ${text.length}\r\nconnection: close\r\n`
+        assert.equal((await send({ ...missing, fields, after: text })).status, status, type)
+      }
+    },
+  },
+  {
+    title: 'Content-Range is refused with PUT, which would change a part only',
+    appliesTo: ({ method }) => method === 'PUT',
+    async check({ method, body }, send) {
+      const received = await send({ ...sentBody(method, body), fields: 'content-range: bytes 0-1/9\r\n' })
+      assertProblem(received, 400)
+      assert.ok(JSON.parse(received.body).errors['Content-Range'])
+    },
+  },
+  {
+    title: 'two Idempotency-Key fields are refused',
+    appliesTo: takesKey,
+    async check({ method, body }, send) {
+      const fields = 'idempotency-key: a\r\nIdempotency-Key: b\r\n'
+      const received = await send({ ...sentBody(method, body), fields })
+      assertProblem(received, 400)
+      assert.match(received.body, /Idempotency-Key must be given once/)
     },
   },
   {

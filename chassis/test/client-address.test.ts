@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { parseTrustedProxies } from '../src/config/index.ts'
-import { clientAddressOf, clientNetworkOf, createApp, listen } from '../src/http/index.ts'
+import { clientAddressOf, clientNetworkOf, createApp, linkToNextPage, listen } from '../src/http/index.ts'
 import { createLogger } from '../src/telemetry/index.ts'
 
 /** A service that trusts these proxies, and a client on the loopback address which it takes for the one that results. */
@@ -33,6 +33,21 @@ test('Without trusted proxies the client is the other end of the connection, wha
     for (const forged of [undefined, '1.2.3.4', '1.2.3.4, 127.0.0.1', '::1', 'nonsense'])
       assert.equal(await addressFor(forged), '127.0.0.1')
     assert.equal(await addressFor('1.2.3.4', '127.0.0.9'), '127.0.0.9')
+  }
+})
+
+test('The prefix that a proxy states is in links if the proxy is trusted', async (t) => {
+  for (const [trustedProxies, path] of [
+    ['127.0.0.1', '/before/list'],
+    ['none', '/list'],
+    ['10.0.0.0/8', '/list'],
+  ] as const) {
+    const logger = createLogger({ service: 'test', level: 'silent' })
+    const app = await createApp({ name: 'test', title: 'test', description: '', logger, trustedProxies })
+    t.after(() => app.close())
+    app.get('/list', async (request) => ({ link: linkToNextPage(request, 'x') }))
+    const response = await app.inject({ url: '/list', headers: { 'x-forwarded-prefix': '/before' } })
+    assert.equal(response.json().link, `<${path}?cursor=x>; rel="next"`)
   }
 })
 

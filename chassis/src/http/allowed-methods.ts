@@ -30,8 +30,10 @@ export function createAllowedMethods(
       return [...serverMethods.filter((method) => methods.has(method)), 'OPTIONS'].join(', ')
     },
     errorOf(request) {
-      const found: unknown = paths.find('GET', request.url.split('?', 1)[0] ?? '')?.store
-      const allow = found instanceof Set && !found.has(request.method) ? [...found].join(', ') : ''
+      const { store, params } = paths.find('GET', request.url.split('?', 1)[0] ?? '') ?? {}
+      // An empty parameter, as the id in `/movies//`, names nothing.
+      const isThere = store instanceof Set && !Object.values(params ?? {}).includes('')
+      const allow = isThere && !store.has(request.method) ? [...store].join(', ') : ''
       if (allow === '')
         return new AppError('not_found', `There is no route ${request.method} ${request.url}.`)
       return new AppError('method_not_allowed', `${request.method} is not allowed here; allowed: ${allow}.`, {

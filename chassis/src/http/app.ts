@@ -25,7 +25,8 @@ import { bodyBytesMax } from './body-limit.ts'
 import { oneAtATime } from './pipelining.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
-import { contentCodingRefusal, formRefusal, routedTarget } from './request-form.ts'
+import { queryRefusal } from './query.ts'
+import { bodyRefusal, formRefusal, routedTarget } from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 
@@ -129,8 +130,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   function refusalOf(request: FastifyRequest, route = ''): AppError | undefined {
     if (request.is404) return allowedMethods.errorOf(request)
     if (options.forwardedRoutes?.has(route) === true) return undefined
-    return notAcceptable(request) ?? contentCodingRefusal(request.raw)
+    if (hasEmptySegment(request)) return allowedMethods.errorOf(request)
+    const code = options.wrongValueCode ?? 'invalid'
+    return queryRefusal(request, code) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
   }
+}
+
+/** Whether a parameter of the path is empty, as the id in `/movies//`, which names nothing. */
+function hasEmptySegment({ url, params }: FastifyRequest): boolean {
+  return url.includes('//') && Object.values(Object(params)).includes('')
 }
 
 /** Refuses requests while the event loop is late. */

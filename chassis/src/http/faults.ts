@@ -56,12 +56,23 @@ function unknownMembers(schema: TSchema, value: object, part: Part): Fault[] {
   const properties = propertiesOf(schema)
   const unknown = Object.keys(value).filter((name) => !properties.has(name))
   const faults = unknown.slice(0, unknownNamedMax).map((name) => {
-    const field = name.length > nameLengthMax ? `${name.slice(0, nameLengthMax)}…` : name
-    return { field, sentence: `${field} is not known here.`, isWrongValue: false }
+    const field = shortened(name)
+    return { field, sentence: `${titleOfField(field, part)} is not known here.`, isWrongValue: false }
   })
   if (unknown.length > unknownNamedMax)
     faults.push(wholeFault(part, `has ${unknown.length} members that are not known here`))
   return faults
+}
+
+/** A name that a client chose, for a message. */
+export function shortened(name: string): string {
+  return name.length > nameLengthMax ? `${name.slice(0, nameLengthMax)}…` : name
+}
+
+/** What a field is called in a sentence. */
+export function titleOfField(field: string, part: Part): string {
+  if (field !== '') return field
+  return part === 'query' ? 'A parameter with an empty name' : 'A member with an empty name'
 }
 
 function wrongValues(schema: TSchema, value: Record<string, unknown>, part: Part): Fault[] {

@@ -131,9 +131,13 @@ function replayed({ fingerprint: recorded, response }: FoundRecord, fingerprint:
 }
 
 /** The Idempotency-Key of a request, if it has one; refuses a malformed one. */
-function idempotencyKeyOf({ headers }: FastifyRequest): string | undefined {
+function idempotencyKeyOf({ headers, raw }: FastifyRequest): string | undefined {
   const key = headers['idempotency-key']
   if (key === undefined) return undefined
+  // Several arrive as one with a comma, which is another key.
+  const isKey = (name: string, at: number) => at % 2 === 0 && name.toLowerCase() === 'idempotency-key'
+  if (raw.rawHeaders.filter(isKey).length > 1)
+    throw invalid({ 'Idempotency-Key': 'Idempotency-Key must be given once.' })
   if (typeof key === 'string' && key.length > 0 && key.length <= keyLengthMax && /^[\x20-\x7e]+$/.test(key))
     return key
   throw invalid({

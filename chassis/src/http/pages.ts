@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
+import { isFromTrustedProxy } from './client-address.ts'
 import type { WrongValueCode } from './validation.ts'
 
 /** The default number of rows of a page. */
@@ -65,9 +66,9 @@ export function linkToNextPage(request: FastifyRequest, cursor: string, paramete
   return `<${encodeUnsafe(`${prefixOf(request)}${path}?${query}`)}>; rel="next"`
 }
 
-/** What the gateway has taken off the path that the client requested. A forged one misleads only its sender. */
-function prefixOf({ headers }: FastifyRequest): string {
-  const prefix = headers['x-forwarded-prefix']
+/** What the gateway has taken off the path that the client requested. */
+function prefixOf(request: FastifyRequest): string {
+  const prefix = isFromTrustedProxy(request) ? request.headers['x-forwarded-prefix'] : undefined
   return typeof prefix === 'string' && /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix : ''
 }
 

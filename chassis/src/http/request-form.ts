@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
-import { AppError } from '../errors/index.ts'
+import { AppError, invalid } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
+import { nameAndValue, splitOutsideQuotes } from './lists.ts'
 
 const targetLengthMax = 8_192
 
@@ -52,14 +53,34 @@ export function fieldsRefusal({ httpVersion, headers }: IncomingMessage): AppErr
   return undefined
 }
 
-/** The refusal of a body in a content coding, none of which is supported (RFC 9110, 15.5.16). */
-export function contentCodingRefusal({ headers }: IncomingMessage): AppError | undefined {
-  const coding = headers['content-encoding']
-  if (coding === undefined || noCoding.test(coding) || !hasBody(headers)) return undefined
-  return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {
-    headers: { 'accept-encoding': 'identity' },
-  })
+/** The methods whose bodies have no meaning (RFC 9110, 9.3): they are not read, whatever they are. */
+const withoutMeaning = new Set(['GET', 'HEAD', 'DELETE'])
+
+/**
+ * The refusal of a body by its header fields: one in a content coding or in a charset that is not supported (RFC 9110, 15.5.16), or a
+ * part of a representation (14.4). Undefined where there is no reason, or no body with a meaning.
+ */
+export function bodyRefusal({ method = '', headers }: IncomingMessage): AppError | undefined {
+  if (withoutMeaning.has(method) || !hasBody(headers)) return undefined
+  if (method === 'PUT' && headers['content-range'] !== undefined)
+    return invalid({ 'Content-Range': 'Content-Range is not supported: PUT takes the whole.' })
+  const { 'content-encoding': coding, 'content-type': type } = headers
+  if (coding !== undefined && !noCoding.test(coding))
+    return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {
+      headers: { 'accept-encoding': 'identity' },
+    })
+  if (type !== undefined && !isUtf8(type))
+    return new AppError('unsupported_media_type', 'Send the body in UTF-8, which is the only charset here.')
+  return undefined
 }
+
+/** Whether a media type has no charset other than UTF-8. */
+function isUtf8(type: string): boolean {
+  const [, ...parameters] = splitOutsideQuotes(type, ';')
+  return parameters.map(nameAndValue).every(([name, value]) => name !== 'charset' || utf8.test(value))
+}
+
+const utf8 = /^utf-?8$/i
 
 /** The refusal of a version other than 1.0 and 1.1; one without a version in its request line is no request of HTTP/1. */
 export function unsupportedVersion(version?: string): AppError {

@@ -56,12 +56,22 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     }),
     async (request, reply) => {
       const { message_id: id } = request.params
-      const status = isStorable(id) ? await statusOf(id) : undefined
+      const status = isStorable(id) ? await statusIn(id) : undefined
       if (status === undefined) throw new AppError('not_found', 'No message of this id was accepted.')
       sendJson(reply, statusText(status, request.id))
     },
   )
+
+  /** A UUID is the same in upper case (RFC 9562, 4), but those that were sent are in lower case. Other programs may send any id. */
+  async function statusIn(id: string): Promise<OrderStatus | undefined> {
+    const found = await statusOf(id)
+    const lower = uuid.test(id) ? id.toLowerCase() : id
+    return found === undefined && lower !== id ? statusOf(lower) : found
+  }
 }
+
+/** With the signature that ids of the gateway may have. */
+const uuid = /^[\dA-F]{8}(?:-[\dA-F]{4}){3}-[\dA-F]{12}(?:-[\dA-F]{16})?$/i
 
 function statusText(status: OrderStatus, requestId: string): string {
   if (status.status === 'stored') return `{"status":"stored","order":${textOf(status.order)}}`

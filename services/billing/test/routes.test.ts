@@ -80,6 +80,19 @@ test('GET /orders/{id} is the order, or 404 for any id that is none', async (t) 
     assert.equal((await get(`/orders/${id}`)).statusCode, 404, id)
 })
 
+test('A message whose id is a UUID is found in either case, and any other id is that text alone', async (t) => {
+  const { queue, get, drained } = await withOrders(t)
+  const [uuid, upper] = ['0199d0f4-6b1e-7c3a-9d52-3f8e6a1b2c4d', '0199D0F4-6B1E-7C3A-9D52-3F8E6A1B2C4E']
+  await queue.publishAll(
+    'billing_queue',
+    [uuid, upper, 'abc'].map((id) => ({ id, key: '', body: text })),
+  )
+  await drained()
+  for (const id of [uuid, uuid.toUpperCase(), upper, 'abc'])
+    assert.equal((await get(`/orders/by-message/${id}`)).statusCode, 200, id)
+  assert.equal((await get('/orders/by-message/ABC')).statusCode, 404)
+})
+
 test('GET /orders/by-message/{message_id} is the order of that message, or 404 if none was accepted', async (t) => {
   const { get } = await withOrders(t, text, ofUser('7'))
   assert.deepEqual((await get('/orders/by-message/m2')).json(), {

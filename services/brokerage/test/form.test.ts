@@ -24,18 +24,31 @@ test('A plus is a space, a field without a value is empty, and empty pairs are i
   assert.deepEqual(parse(''), {})
 })
 
-for (const [what, bytes] of [
-  ['a repeated field', Buffer.from('cash=1&cash=2')],
-  ['a truncated escape', Buffer.from('cash=%4')],
-  ['an invalid escape', Buffer.from('cash=%zz')],
-  ['escaped bytes that are not UTF-8', Buffer.from('cash=%ff')],
-  ['bytes that are not UTF-8', Buffer.from([0x61, 0x3d, 0xff])],
+for (const [what, text, field] of [
+  ['a repeated field', 'cash=1&cash=2', 'cash'],
+  ['a truncated escape', 'a=1&cash=%4', 'cash'],
+  ['an invalid escape', 'cash=%zz', 'cash'],
+  ['an escape without digits', 'cash=1%', 'cash'],
+  ['escaped bytes that are not UTF-8', 'cash=%ff', 'cash'],
+  ['an invalid escape in a name', 'c%zz=1', 'c%zz'],
 ] as const)
-  test(`${what} is rejected as malformed`, () => {
+  test(`${what} is refused by the name of its field`, () => {
     assert.throws(
-      () => parseForm(bytes),
-      (error) => error instanceof AppError && error.code === 'malformed',
+      () => parse(text),
+      (error) => error instanceof AppError && error.status === 400 && error.errors?.[field] !== undefined,
     )
+  })
+
+test('Bytes that are not UTF-8 are malformed', () => {
+  assert.throws(
+    () => parseForm(Buffer.from([0x61, 0x3d, 0xff])),
+    (error) => error instanceof AppError && error.code === 'malformed',
+  )
+})
+
+for (const text of ['{"cash":1}', ' \n[{"cash":1}]', '{'])
+  test(`JSON that is declared as a form is refused with the type that it needs: ${text}`, () => {
+    assert.throws(() => parse(text), /Content-Type: application\/json/)
   })
 
 test('A form is recognized by its media type, whatever its case and parameters', () => {
