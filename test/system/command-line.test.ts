@@ -164,5 +164,8 @@ test('quintet migrate down is refused while the service runs, which stays ready'
   assert.match(refused.output, /^inventory, on sqlite:.*: A service uses .*inventory\.db\. Stop it first\.$/m)
   assert.equal((await fetch(`${address}/health/ready`)).status, 200)
   assert.equal(await service.kill('SIGTERM'), 0)
-  assert.match((await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })).output, /^inventory: 0002-/)
+  assert.match(
+    (await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })).output,
+    /^inventory: \d{4}-/,
+  )
 })
