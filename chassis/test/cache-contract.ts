@@ -16,8 +16,13 @@ export type OpenCache = (options: CacheOptions) => Promise<ObservableCache>
 export function testCache(name: string, open: OpenCache, { hasOwnClock = false } = {}): void {
   describe(`cache contract: ${name}`, () => {
     testReads(open)
+    testExpiry(open)
+    testFailedLoads(open)
     if (!hasOwnClock) testTimes(open)
-    testRaces(open)
+    testLateLoads(open)
+    testMarkers(open)
+    testOverlappingWrites(open)
+    testNewValues(open)
     testHistories(open)
   })
 }
@@ -84,7 +89,9 @@ function testReads(open: OpenCache): void {
     await put(cache, 'one', entryOf(3))
     t.assert.deepEqual(await cache.read('two', mustNotLoad), entryOf(2))
   })
+}
 
+function testExpiry(open: OpenCache): void {
   test('a value is returned in its last millisecond and never at its expiry', async (t) => {
     const { cache, clock, source } = await createWorld(t, open, entryOf(1, startMs + 1000))
     await cache.read('key', source.load)
@@ -126,7 +133,9 @@ function testReads(open: OpenCache): void {
     change.answer()
     await writing
   })
+}
 
+function testFailedLoads(open: OpenCache): void {
   test('a load that rejects rejects every reader that needed it, and the key works afterwards', async (t) => {
     const { cache } = await createWorld(t, open, undefined)
     const load = async () => Promise.reject(new Error('source is down'))
@@ -158,7 +167,7 @@ function testReads(open: OpenCache): void {
   })
 }
 
-function testRaces(open: OpenCache): void {
+function testLateLoads(open: OpenCache): void {
   test('a value that was loaded before a write and arrives after it is never returned to a later reader', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     const gate = createGate<Entry>()
@@ -226,7 +235,9 @@ function testRaces(open: OpenCache): void {
     await early
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
+}
 
+function testMarkers(open: OpenCache): void {
   test('a cached value is not returned once a write of its key has begun', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(0))
     await cache.read('key', source.load)
@@ -285,7 +296,9 @@ function testRaces(open: OpenCache): void {
     await early
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(1))
   })
+}
 
+function testOverlappingWrites(open: OpenCache): void {
   test('two overlapping writes leave the key empty, whichever ends first', async (t) => {
     for (const order of [[0, 1] as const, [1, 0] as const]) {
       const { cache, source } = await createWorld(t, open, entryOf(9))
@@ -344,7 +357,9 @@ function testRaces(open: OpenCache): void {
     ])
     t.assert.deepEqual(await cache.read('key', source.load), entryOf(9))
   })
+}
 
+function testNewValues(open: OpenCache): void {
   test('a write without a new value makes the next reader load', async (t) => {
     const { cache, source } = await createWorld(t, open, entryOf(1))
     await cache.read('key', source.load)

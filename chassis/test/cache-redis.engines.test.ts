@@ -14,6 +14,12 @@ import { startProxy } from './start-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 const withinMs = 10_000
+const entry = (version: number): Entry => ({
+  version,
+  expiresAtMs: Number.POSITIVE_INFINITY,
+  text: `${version}`,
+})
+const isDown = (error: unknown) => error instanceof AppError && error.code === 'dependency_down'
 const url = engineUrl('redis')
 if (url !== undefined) {
   const opened: Cache[] = []
@@ -27,17 +33,12 @@ if (url !== undefined) {
     return cache
   }
   testCache('redis', open, { hasOwnClock: true })
-  testServer(open)
+  testSharedReads(open)
+  testFaults()
+  testLostData()
 }
 
-function testServer(open: OpenCache): void {
-  const entry = (version: number): Entry => ({
-    version,
-    expiresAtMs: Number.POSITIVE_INFINITY,
-    text: `${version}`,
-  })
-  const isDown = (error: unknown) => error instanceof AppError && error.code === 'dependency_down'
-
+function testSharedReads(open: OpenCache): void {
   test('redis: concurrent readers of a cold key wait for one of them to load', async (t: TestContext) => {
     const cache = await open({ clock: systemClock })
     let loads = 0
@@ -87,7 +88,9 @@ function testServer(open: OpenCache): void {
     )
     t.assert.match(await admin.info('commandstats'), /cmdstat_mget:calls=1,/)
   })
+}
 
+function testFaults(): void {
   test('redis: while it is unavailable reads load and writes are refused with nothing changed; both resume when it is back', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())
@@ -167,7 +170,9 @@ function testServer(open: OpenCache): void {
     t.assert.equal(changes, 1)
     t.assert.deepEqual(await cache.read('key', async () => entry(3)), entry(2))
   })
+}
 
+function testLostData(): void {
   test('redis: after it was emptied nothing is read from it until earlier writes must have ended', async (t: TestContext) => {
     const engine = await startPrivateEngine('redis')
     t.after(() => engine.dispose())

@@ -21,7 +21,11 @@ import type { Tables } from './database-world.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
 const server = engineUrl('mysql')
-if (server !== undefined) testFaults(server)
+if (server !== undefined) {
+  testFaults(server)
+  testValues(server)
+  testUnits(server)
+}
 
 function testFaults(server: string): void {
   test('mysql: stopped, killed and restarted under load, it has lost nothing that was acknowledged and applied nothing twice', async (t: TestContext) => {
@@ -81,7 +85,9 @@ function testFaults(server: string): void {
       'a table of another origin is not taken for a part of the migration',
     )
   })
+}
 
+function testValues(server: string): void {
   test('mysql: texts that differ in case, in accents or in trailing spaces are different, in a key and in a comparison', async (t: TestContext) => {
     const database = await open(t, freshDatabaseOn(server))
     const ids = ['a', 'a ', 'A', 'á', 'a\u0301']
@@ -106,7 +112,9 @@ function testFaults(server: string): void {
     const [result] = (await commit([plus({ number: 9007199254740993n })])).results
     t.assert.equal(BigInt(String(result?.rows[0]?.large)), 9007199254740993n)
   })
+}
 
+function testUnits(server: string): void {
   test('mysql: units that deadlock are retried, and all succeed', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const [one, two] = [await open(t, url), await open(t, url)]

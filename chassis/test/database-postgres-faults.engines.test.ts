@@ -19,7 +19,12 @@ import { startProxy } from './start-proxy.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
 const server = engineUrl('postgres')
-if (server !== undefined) testFaults(server)
+if (server !== undefined) {
+  testFaults(server)
+  testUnits(server)
+  testMigrations(server)
+  testOutcomes(server)
+}
 
 function testFaults(server: string): void {
   test('postgres: killed and restarted under load, it has lost nothing that was acknowledged and applied nothing twice', async (t: TestContext) => {
@@ -79,7 +84,9 @@ function testFaults(server: string): void {
     t.assert.match(error.message, /refuses the user or the password/)
     t.assert.doesNotMatch(`${error.stack}${String(error.cause)}`, /not-the-password/)
   })
+}
 
+function testUnits(server: string): void {
   test('postgres: units that deadlock are retried, and all succeed', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const [one, two] = [await open(t, url), await open(t, url)]
@@ -143,7 +150,9 @@ function testFaults(server: string): void {
     t.assert.deepEqual(new Set(await Promise.all(free)), new Set(['done']))
     t.assert.equal(await locked, 'overloaded')
   })
+}
 
+function testMigrations(server: string): void {
   test('postgres: tables that are altered under a running service can still be read and written', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)
@@ -176,7 +185,9 @@ function testFaults(server: string): void {
     t.assert.equal(await commitPair(database, 'a'), 'done')
     t.assert.equal(await count(database.query), 2)
   })
+}
 
+function testOutcomes(server: string): void {
   test('postgres: a unit whose connection is lost before the response is applied once or not at all, and rejects with outcome_unknown', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const straight = await open(t, url)

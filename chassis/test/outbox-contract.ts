@@ -29,309 +29,322 @@ const startMs = Date.UTC(2030, 0, 1)
 
 /** The contract of the relay over the outbox of a SQL database. */
 export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
-  const createWorld = (t: TestContext, clock?: Clock) => createWorldOn(createUrl(t), t, clock)
+  const createWorld: CreateWorld = (t, clock) => createWorldOn(createUrl(t), t, clock)
 
   describe(`outbox contract: ${name}`, () => {
-    test('committed messages are published with key and body, and removed from the outbox', async (t: TestContext) => {
-      const world = await createWorld(t)
+    testPublication(createWorld)
+    testFullQueues(createWorld)
+    testRelays(createWorld)
+    testSuspendedRelays(createWorld)
+    testBacklog(createWorld)
+  })
+}
+
+type CreateWorld = (t: TestContext, clock?: Clock) => ReturnType<typeof createWorldOn>
+
+function testPublication(createWorld: CreateWorld): void {
+  test('committed messages are published with key and body, and removed from the outbox', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const relay = world.relay()
+    await world.commit([row('work', 'a', { key: 'k', id: 'given' }), row('other', 'b')])
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    t.assert.deepEqual(await take(world.queue, 1), [{ id: 'given', key: 'k', body: 'a', attempt: 1 }])
+    const [other] = await take(world.queue, 1, 'other')
+    t.assert.equal(other?.body, 'b')
+  })
+
+  test('a message is published if its unit was committed, and only then', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const relay = world.relay()
+    const open = (id: string, balance: number) =>
+      world.database.query.insertInto('account').values({ id, balance }).compile()
+    await world.database.commit([open('one', 1), world.statement(row('work', 'one'))])
+    await t.assert.rejects(world.database.commit([world.statement(row('work', 'two')), open('two', -1)]))
+    const refusing: Statement = {
+      ...world.database.query.updateTable('account').set({ balance: 2 }).where('id', '=', 'nobody').compile(),
+      mustAffectRows: true,
+    }
+    await world.database.commit([world.statement(row('work', 'three')), refusing])
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['one'])
+  })
+
+  test('rows are found without waking the relay', async (t: TestContext) => {
+    const world = await createWorld(t)
+    await world.commit([row('work', 'left by a crash')])
+    world.relay()
+    await until(async () => (await world.queue.depth('work')) === 1)
+  })
+
+  test('rows reach their queue in the order of their commits, whatever the size of a batch', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const sent = Array.from({ length: 500 }, (_, i) => row('work', `${i}`, { key: `k${i % 7}` }))
+    await world.commit(sent)
+    const relay = world.relay({ batchMax: 33 })
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    t.assert.deepEqual(
+      await bodiesOf(world.queue, 'work'),
+      sent.map(({ body }) => body),
+    )
+  })
+
+  test('messages for a stream are appended to it with its options', async (t: TestContext) => {
+    const world = await createWorld(t)
+    await world.commit(Array.from({ length: 20 }, (_, i) => row('log', `${i}`)))
+    const append = (messages: Messages) => world.queue.append('log', messages, { keptMax: 5 })
+    const relay = world.relay({ streams: { log: append }, batchMax: 5 })
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    const kept = await world.queue.readStream('log')
+    t.assert.deepEqual(
+      kept.map(({ body }) => body),
+      ['15', '16', '17', '18', '19'],
+    )
+    t.assert.equal(await world.queue.depth('log'), 0)
+  })
+
+  test('message ids of two databases never collide', async (t: TestContext) => {
+    const [one, two] = [await createWorld(t), await createWorld(t)]
+    const made: string[] = []
+    for (const world of [one, two]) {
       const relay = world.relay()
-      await world.commit([row('work', 'a', { key: 'k', id: 'given' }), row('other', 'b')])
-      relay.wake()
-      await until(async () => (await relay.backlog()).rows === 0)
-      t.assert.deepEqual(await take(world.queue, 1), [{ id: 'given', key: 'k', body: 'a', attempt: 1 }])
-      const [other] = await take(world.queue, 1, 'other')
-      t.assert.equal(other?.body, 'b')
-    })
-
-    test('a message is published if its unit was committed, and only then', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const relay = world.relay()
-      const open = (id: string, balance: number) =>
-        world.database.query.insertInto('account').values({ id, balance }).compile()
-      await world.database.commit([open('one', 1), world.statement(row('work', 'one'))])
-      await t.assert.rejects(world.database.commit([world.statement(row('work', 'two')), open('two', -1)]))
-      const refusing: Statement = {
-        ...world.database.query
-          .updateTable('account')
-          .set({ balance: 2 })
-          .where('id', '=', 'nobody')
-          .compile(),
-        mustAffectRows: true,
-      }
-      await world.database.commit([world.statement(row('work', 'three')), refusing])
-      relay.wake()
-      await until(async () => (await relay.backlog()).rows === 0)
-      t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['one'])
-    })
-
-    test('rows are found without waking the relay', async (t: TestContext) => {
-      const world = await createWorld(t)
-      await world.commit([row('work', 'left by a crash')])
-      world.relay()
-      await until(async () => (await world.queue.depth('work')) === 1)
-    })
-
-    test('rows reach their queue in the order of their commits, whatever the size of a batch', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const sent = Array.from({ length: 500 }, (_, i) => row('work', `${i}`, { key: `k${i % 7}` }))
-      await world.commit(sent)
-      const relay = world.relay({ batchMax: 33 })
-      relay.wake()
-      await until(async () => (await relay.backlog()).rows === 0)
-      t.assert.deepEqual(
-        await bodiesOf(world.queue, 'work'),
-        sent.map(({ body }) => body),
-      )
-    })
-
-    test('messages for a stream are appended to it with its options', async (t: TestContext) => {
-      const world = await createWorld(t)
-      await world.commit(Array.from({ length: 20 }, (_, i) => row('log', `${i}`)))
-      const append = (messages: Messages) => world.queue.append('log', messages, { keptMax: 5 })
-      const relay = world.relay({ streams: { log: append }, batchMax: 5 })
-      relay.wake()
-      await until(async () => (await relay.backlog()).rows === 0)
-      const kept = await world.queue.readStream('log')
-      t.assert.deepEqual(
-        kept.map(({ body }) => body),
-        ['15', '16', '17', '18', '19'],
-      )
-      t.assert.equal(await world.queue.depth('log'), 0)
-    })
-
-    test('message ids of two databases never collide', async (t: TestContext) => {
-      const [one, two] = [await createWorld(t), await createWorld(t)]
-      const made: string[] = []
-      for (const world of [one, two]) {
-        const relay = world.relay()
-        await world.commit([row('work', 'a'), row('work', 'b')])
-        relay.wake()
-        await until(async () => (await relay.backlog()).rows === 0)
-        made.push(...ids(await world.queue.list('work')))
-      }
-      t.assert.equal(new Set(made).size, 4)
-    })
-
-    test('while the queue is down rows stay, the relay backs off, and nothing is lost', async (t: TestContext) => {
-      const world = await createWorld(t)
-      let down = true
-      let attempts = 0
-      const relay = world.relay({
-        queue: {
-          ...world.queue,
-          async publishAll(...published) {
-            attempts += 1
-            if (down) throw new AppError('dependency_down', 'The queue is down.')
-            await world.queue.publishAll(...published)
-          },
-        },
-      })
       await world.commit([row('work', 'a'), row('work', 'b')])
-      for (let expected = 1; expected <= 6; expected += 1) {
-        relay.wake()
-        await until(() => attempts === expected)
-        await world.settle(relay)
-        t.assert.equal(attempts, expected, 'an early attempt')
-        world.clock.advance(50 * 2 ** (expected - 1) - 1)
-        await world.settle(relay)
-        t.assert.equal(attempts, expected, 'an attempt before half of the pause')
-        world.clock.advance(50 * 2 ** (expected - 1) + 1)
-      }
-      t.assert.equal((await relay.backlog()).rows, 2)
-      down = false
       relay.wake()
       await until(async () => (await relay.backlog()).rows === 0)
-      t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
-    })
+      made.push(...ids(await world.queue.list('work')))
+    }
+    t.assert.equal(new Set(made).size, 4)
+  })
+}
 
-    test('a queue with little room gets small batches, and does not delay another queue', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const sent = Array.from({ length: 100 }, (_, i) => row('work', `${i}`, { key: 'k' }))
-      await world.commit([...sent, row('other', 'free')])
-      const full = {
+function testFullQueues(createWorld: CreateWorld): void {
+  test('while the queue is down rows stay, the relay backs off, and nothing is lost', async (t: TestContext) => {
+    const world = await createWorld(t)
+    let down = true
+    let attempts = 0
+    const relay = world.relay({
+      queue: {
         ...world.queue,
-        publishAll: (name: string, messages: Messages) =>
-          world.queue.publishAll(name, messages, { limit: 10 }),
-      }
-      const relay = world.relay({ queue: full })
-      relay.wake()
-      await until(async () => (await world.queue.depth('other')) === 1)
-      const handled: string[] = []
-      const consumer = world.queue.consume('work', async ({ body }) => {
-        handled.push(body)
-      })
-      await until(() => {
-        world.clock.advance(10_000)
-        relay.wake()
-        return handled.length === 100
-      })
-      await consumer.stop()
-      t.assert.deepEqual(
-        handled,
-        sent.map(({ body }) => body),
-      )
-    })
-
-    test('a relay that is killed between publishing and removing publishes again under the same ids', async (t: TestContext) => {
-      const world = await createWorld(t, systemClock)
-      await world.commit([row('work', 'a'), row('work', 'b')])
-      const leaseMs = 200
-      const victim = fork(new URL('./outbox-process.ts', import.meta.url), [
-        world.databaseUrl,
-        world.queueUrl,
-        String(leaseMs),
-      ])
-      const [, signal] = await once(victim, 'exit')
-      t.assert.equal(signal, 'SIGKILL')
-      const published = await world.queue.list('work')
-      t.assert.equal(published.length, 2)
-      const again: string[] = []
-      const relay = world.relay({
-        leaseMs,
-        queue: {
-          ...world.queue,
-          async publishAll(name, messages) {
-            again.push(...ids(messages))
-            await world.queue.publishAll(name, messages)
-          },
+        async publishAll(...published) {
+          attempts += 1
+          if (down) throw new AppError('dependency_down', 'The queue is down.')
+          await world.queue.publishAll(...published)
         },
-      })
-      await until(async () => (await relay.backlog()).rows === 0)
-      t.assert.deepEqual(again, ids(published))
-      t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
+      },
     })
+    await world.commit([row('work', 'a'), row('work', 'b')])
+    for (let expected = 1; expected <= 6; expected += 1) {
+      relay.wake()
+      await until(() => attempts === expected)
+      await world.settle(relay)
+      t.assert.equal(attempts, expected, 'an early attempt')
+      world.clock.advance(50 * 2 ** (expected - 1) - 1)
+      await world.settle(relay)
+      t.assert.equal(attempts, expected, 'an attempt before half of the pause')
+      world.clock.advance(50 * 2 ** (expected - 1) + 1)
+    }
+    t.assert.equal((await relay.backlog()).rows, 2)
+    down = false
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
+  })
 
-    test('of two relays over one database one is active at a time, and each row is published once', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const other = await world.openDatabase()
-      let working = 0
-      const published: string[] = []
-      const watched: Publishing = {
+  test('a queue with little room gets small batches, and does not delay another queue', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const sent = Array.from({ length: 100 }, (_, i) => row('work', `${i}`, { key: 'k' }))
+    await world.commit([...sent, row('other', 'free')])
+    const full = {
+      ...world.queue,
+      publishAll: (name: string, messages: Messages) => world.queue.publishAll(name, messages, { limit: 10 }),
+    }
+    const relay = world.relay({ queue: full })
+    relay.wake()
+    await until(async () => (await world.queue.depth('other')) === 1)
+    const handled: string[] = []
+    const consumer = world.queue.consume('work', async ({ body }) => {
+      handled.push(body)
+    })
+    await until(() => {
+      world.clock.advance(10_000)
+      relay.wake()
+      return handled.length === 100
+    })
+    await consumer.stop()
+    t.assert.deepEqual(
+      handled,
+      sent.map(({ body }) => body),
+    )
+  })
+}
+
+function testRelays(createWorld: CreateWorld): void {
+  test('a relay that is killed between publishing and removing publishes again under the same ids', async (t: TestContext) => {
+    const world = await createWorld(t, systemClock)
+    await world.commit([row('work', 'a'), row('work', 'b')])
+    const leaseMs = 200
+    const victim = fork(new URL('./outbox-process.ts', import.meta.url), [
+      world.databaseUrl,
+      world.queueUrl,
+      String(leaseMs),
+    ])
+    const [, signal] = await once(victim, 'exit')
+    t.assert.equal(signal, 'SIGKILL')
+    const published = await world.queue.list('work')
+    t.assert.equal(published.length, 2)
+    const again: string[] = []
+    const relay = world.relay({
+      leaseMs,
+      queue: {
         ...world.queue,
         async publishAll(name, messages) {
-          working += 1
-          t.assert.equal(working, 1)
+          again.push(...ids(messages))
           await world.queue.publishAll(name, messages)
-          published.push(...messages.map(({ body }) => body))
-          working -= 1
         },
-      }
-      const relays = [world.relay({ queue: watched }), world.relay({ queue: watched, database: other })]
-      for (let i = 0; i < 100; i += 1) {
-        await (i % 2 === 0 ? world.database : other).commit([world.statement(row('work', `${i}`))])
-        relays[i % 2]?.wake()
-      }
-      await until(async () => (await world.queue.depth('work')) === 100)
-      await Promise.all(relays.map((relay) => relay.stop()))
-      t.assert.deepEqual(
-        published,
-        Array.from({ length: 100 }, (_, i) => `${i}`),
-      )
+      },
     })
+    await until(async () => (await relay.backlog()).rows === 0)
+    t.assert.deepEqual(again, ids(published))
+    t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
+  })
 
-    test('another relay takes over when the lease of a suspended one expires', async (t: TestContext) => {
-      const frozen = createGate(t)
-      const world = await createWorld(t)
-      let reached = false
-      const first = world.relay({
-        queue: {
-          ...world.queue,
-          async publishAll() {
-            reached = true
-            await frozen.opened
-            throw new AppError('dependency_down', 'It woke up too late.')
-          },
+  test('of two relays over one database one is active at a time, and each row is published once', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const other = await world.openDatabase()
+    let working = 0
+    const published: string[] = []
+    const watched: Publishing = {
+      ...world.queue,
+      async publishAll(name, messages) {
+        working += 1
+        t.assert.equal(working, 1)
+        await world.queue.publishAll(name, messages)
+        published.push(...messages.map(({ body }) => body))
+        working -= 1
+      },
+    }
+    const relays = [world.relay({ queue: watched }), world.relay({ queue: watched, database: other })]
+    for (let i = 0; i < 100; i += 1) {
+      await (i % 2 === 0 ? world.database : other).commit([world.statement(row('work', `${i}`))])
+      relays[i % 2]?.wake()
+    }
+    await until(async () => (await world.queue.depth('work')) === 100)
+    await Promise.all(relays.map((relay) => relay.stop()))
+    t.assert.deepEqual(
+      published,
+      Array.from({ length: 100 }, (_, i) => `${i}`),
+    )
+  })
+}
+
+function testSuspendedRelays(createWorld: CreateWorld): void {
+  test('another relay takes over when the lease of a suspended one expires', async (t: TestContext) => {
+    const frozen = createGate(t)
+    const world = await createWorld(t)
+    let reached = false
+    const first = world.relay({
+      queue: {
+        ...world.queue,
+        async publishAll() {
+          reached = true
+          await frozen.opened
+          throw new AppError('dependency_down', 'It woke up too late.')
         },
-      })
-      await world.commit([row('work', 'a')])
-      first.wake()
-      await until(() => reached)
-      const second = world.relay({ database: await world.openDatabase() })
-      world.clock.advance(9_999)
-      await world.settle(second)
-      t.assert.equal(await world.queue.depth('work'), 0)
-      world.clock.advance(1)
-      second.wake()
-      await until(async () => (await second.backlog()).rows === 0)
-      t.assert.equal(await world.queue.depth('work'), 1)
-      frozen.open()
+      },
     })
+    await world.commit([row('work', 'a')])
+    first.wake()
+    await until(() => reached)
+    const second = world.relay({ database: await world.openDatabase() })
+    world.clock.advance(9_999)
+    await world.settle(second)
+    t.assert.equal(await world.queue.depth('work'), 0)
+    world.clock.advance(1)
+    second.wake()
+    await until(async () => (await second.backlog()).rows === 0)
+    t.assert.equal(await world.queue.depth('work'), 1)
+    frozen.open()
+  })
 
-    test('stopping waits for the publications in flight and leaves the other rows in the outbox', async (t: TestContext) => {
-      const gate = createGate(t)
-      const world = await createWorld(t)
-      let reached = false
-      const relay = world.relay({
-        batchMax: 2,
-        queue: {
-          ...world.queue,
-          async publishAll(name, messages) {
-            reached = true
-            await gate.opened
-            await world.queue.publishAll(name, messages)
-          },
+  test('stopping waits for the publications in flight and leaves the other rows in the outbox', async (t: TestContext) => {
+    const gate = createGate(t)
+    const world = await createWorld(t)
+    let reached = false
+    const relay = world.relay({
+      batchMax: 2,
+      queue: {
+        ...world.queue,
+        async publishAll(name, messages) {
+          reached = true
+          await gate.opened
+          await world.queue.publishAll(name, messages)
         },
-      })
-      await world.commit(['a', 'b', 'c', 'd', 'e'].map((body) => row('work', body)))
-      relay.wake()
-      await until(() => reached)
-      const stopping = relay.stop()
-      gate.open()
-      await stopping
-      t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
-      t.assert.equal((await relay.backlog()).rows, 3)
-      const next = world.relay()
-      next.wake()
-      await until(async () => (await next.backlog()).rows === 0)
-      t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b', 'c', 'd', 'e'])
+      },
     })
+    await world.commit(['a', 'b', 'c', 'd', 'e'].map((body) => row('work', body)))
+    relay.wake()
+    await until(() => reached)
+    const stopping = relay.stop()
+    gate.open()
+    await stopping
+    t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b'])
+    t.assert.equal((await relay.backlog()).rows, 3)
+    const next = world.relay()
+    next.wake()
+    await until(async () => (await next.backlog()).rows === 0)
+    t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b', 'c', 'd', 'e'])
+  })
+}
 
-    test('the backlog is the number of rows and the age of the oldest', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const relay = world.relay({
-        queue: { ...world.queue, publishAll: () => Promise.reject(new Error('never')) },
-      })
-      t.assert.deepEqual(await relay.backlog(), { rows: 0, oldestAgeMs: 0 })
-      await world.commit([row('work', 'a')])
-      world.clock.advance(1500)
-      await world.commit([row('work', 'b')])
-      t.assert.deepEqual(await relay.backlog(), { rows: 2, oldestAgeMs: 1500 })
+function testBacklog(createWorld: CreateWorld): void {
+  test('the backlog is the number of rows and the age of the oldest', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const relay = world.relay({
+      queue: { ...world.queue, publishAll: () => Promise.reject(new Error('never')) },
     })
+    t.assert.deepEqual(await relay.backlog(), { rows: 0, oldestAgeMs: 0 })
+    await world.commit([row('work', 'a')])
+    world.clock.advance(1500)
+    await world.commit([row('work', 'b')])
+    t.assert.deepEqual(await relay.backlog(), { rows: 2, oldestAgeMs: 1500 })
+  })
 
-    test('the gauges have the backlog and the age of its oldest row, and no number while the database is away', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const relay = world.relay({ queue: { publishAll: () => Promise.reject(new Error('never')) } })
-      const { registry } = createMetrics('test')
-      exportOutboxMetrics(registry, relay)
-      const gauges = async () => {
-        const text = await registry.metrics()
-        return /^outbox_backlog\S+ (\w+)$.*^outbox_oldest_age_seconds\S+ (\S+)$/ms.exec(text)?.slice(1)
-      }
-      t.assert.deepEqual(await gauges(), ['0', '0'])
-      await world.commit([row('work', 'a'), row('work', 'b')])
-      world.clock.advance(1_500)
-      t.assert.deepEqual(await gauges(), ['2', '1.5'])
-      await relay.stop()
-      await world.database.close()
-      t.assert.deepEqual(await gauges(), ['Nan', 'Nan'])
-    })
+  test('the gauges have the backlog and the age of its oldest row, and no number while the database is away', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const relay = world.relay({ queue: { publishAll: () => Promise.reject(new Error('never')) } })
+    const { registry } = createMetrics('test')
+    exportOutboxMetrics(registry, relay)
+    const gauges = async () => {
+      const text = await registry.metrics()
+      return /^outbox_backlog\S+ (\w+)$.*^outbox_oldest_age_seconds\S+ (\S+)$/ms.exec(text)?.slice(1)
+    }
+    t.assert.deepEqual(await gauges(), ['0', '0'])
+    await world.commit([row('work', 'a'), row('work', 'b')])
+    world.clock.advance(1_500)
+    t.assert.deepEqual(await gauges(), ['2', '1.5'])
+    await relay.stop()
+    await world.database.close()
+    t.assert.deepEqual(await gauges(), ['Nan', 'Nan'])
+  })
 
-    test('messages of units that ran as one batch are published in order, each under an id of its own', async (t: TestContext) => {
-      const world = await createWorld(t)
-      const sent = Array.from({ length: 300 }, (_, i) =>
-        row('work', `${i} "quoted" \\ {ünd}`, { key: `k${i % 7}, "` }),
-      )
-      await Promise.all(sent.map((message) => world.commit([message])))
-      const relay = world.relay({ batchMax: 33 })
-      relay.wake()
-      await until(async () => (await relay.backlog()).rows === 0)
-      const published = await world.queue.list('work', { limit: 1000 })
-      t.assert.deepEqual(
-        published.map(({ key, body }) => ({ key, body })),
-        sent.map(({ key, body }) => ({ key, body })),
-      )
-      t.assert.equal(new Set(ids(published)).size, sent.length)
-    })
+  test('messages of units that ran as one batch are published in order, each under an id of its own', async (t: TestContext) => {
+    const world = await createWorld(t)
+    const sent = Array.from({ length: 300 }, (_, i) =>
+      row('work', `${i} "quoted" \\ {ünd}`, { key: `k${i % 7}, "` }),
+    )
+    await Promise.all(sent.map((message) => world.commit([message])))
+    const relay = world.relay({ batchMax: 33 })
+    relay.wake()
+    await until(async () => (await relay.backlog()).rows === 0)
+    const published = await world.queue.list('work', { limit: 1000 })
+    t.assert.deepEqual(
+      published.map(({ key, body }) => ({ key, body })),
+      sent.map(({ key, body }) => ({ key, body })),
+    )
+    t.assert.equal(new Set(ids(published)).size, sent.length)
   })
 }
 

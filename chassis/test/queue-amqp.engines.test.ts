@@ -16,7 +16,9 @@ const url = engineUrl('amqp')
 if (url !== undefined) {
   testWorkQueue('amqp', (t) => createWorld(t, url))
   testQueueAdmin('amqp', (t) => createWorld(t, url))
-  testAmqp(url)
+  testDeliveries(url)
+  testDeclarations(url)
+  testMessages(url)
   testOtherPrograms(url)
   testEarlierQueues(url)
 }
@@ -171,7 +173,7 @@ function testEarlierQueues(url: string): void {
   })
 }
 
-function testAmqp(url: string): void {
+function testDeliveries(url: string): void {
   test('amqp: an existing classic queue is used as it is, with the messages of other programs', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channel = await openChannel(t, url)
@@ -235,7 +237,9 @@ function testAmqp(url: string): void {
     for (const letter of await queue.list('work.dead'))
       t.assert.partialDeepStrictEqual(letter, { attempts: 3, reason: 'it fails' })
   })
+}
 
+function testDeclarations(url: string): void {
   test('amqp: a queue that is not durable is refused with the reason', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channel = await openChannel(t, url)
@@ -269,7 +273,9 @@ function testAmqp(url: string): void {
       return taken.includes('b')
     })
   })
+}
 
+function testMessages(url: string): void {
   test('amqp: JSON of another program is delivered byte for byte', async (t: TestContext) => {
     const world = createWorld(t, url)
     const queue = await world.open()

@@ -4,10 +4,14 @@ import type { ConformingWorld, List, Suite } from './suite.ts'
 import { assertProblem, send } from './requests.ts'
 
 /** Lists, page by page (RFC 8288). */
-export function testPages({ service, resource, test }: Suite): void {
-  const { list } = resource
+export function testPages(suite: Suite): void {
+  const { list } = suite.resource
   if (isAbsent(list)) return
+  testPaging(suite, list)
+  testQueries(suite, list)
+}
 
+function testPaging({ test }: Suite, list: List): void {
   test('an empty list is an empty array without a Link', async (world) => {
     const response = await send(world, 'GET', list.path)
     assert.deepEqual([response.statusCode, response.body], [200, '[]'])
@@ -32,7 +36,9 @@ export function testPages({ service, resource, test }: Suite): void {
     assert.equal(all.ids.length, 7)
     assert.equal(all.next, undefined)
   })
+}
 
+function testQueries({ service, test }: Suite, list: List): void {
   test('a limit or a cursor that is none, or an unknown parameter, is refused by its name', async (world) => {
     await world.add(1)
     const statuses = [400, service.wrongValueStatus ?? 400]

@@ -18,11 +18,12 @@ const withinMs = 30_000
 const later = { prefer: 'respond-async' }
 
 if (url !== undefined) {
-  testKafka(url)
+  testEvents(url)
+  testCommands(url)
   testFaults()
 }
 
-function testKafka(server: string): void {
+function testEvents(server: string): void {
   test('Commands of one GUID are applied through Kafka in the order in which they were accepted, with one event each', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })
@@ -69,7 +70,9 @@ function testKafka(server: string): void {
       ['user-4', 'late'],
     )
   })
+}
 
+function testCommands(server: string): void {
   test('An invalid command becomes a dead letter with the reason, and the commands after it are applied', async (t) => {
     const events = freshEvents(server)
     const world = await createWorld(t, { EVENTS_URL: events })

@@ -21,12 +21,16 @@ import { startMs, startSeconds } from './world.ts'
 
 /** A process can die or stall between any two steps; these tests stop the stores between them. */
 const server = engineUrl('mongodb')
-if (server !== undefined) testStores(server)
+if (server !== undefined) {
+  testRequests(server)
+  testOperations(server)
+  testOutbox(server)
+}
 
 const guid = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const command = { kind: 'create' as const, guid, user: 'ada', expire: startSeconds + 60 }
 
-function testStores(server: string): void {
+function testRequests(server: string): void {
   test('mongodb: a process that dies after the effect of a request has left the response, which a sweeper transfers to the binding', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
@@ -92,7 +96,9 @@ function testStores(server: string): void {
     await idempotencyStore.insert(world.record('k', 'no'))
     t.assert.equal((await idempotencyStore.find('k', 0))?.response.body, 'no')
   })
+}
 
+function testOperations(server: string): void {
   test('mongodb: a command whose worker died between its effect and the completion of the operation has one effect', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const dying = world.open({ dies: true })
@@ -158,7 +164,9 @@ function testStores(server: string): void {
       await other.recover()
       t.assert.equal(await world.document(), undefined)
     })
+}
 
+function testOutbox(server: string): void {
   test('mongodb: a relay that died between publishing and removal delays no event, and documents whose events it removed are skipped', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const { guids } = world.open()

@@ -100,10 +100,7 @@ function createResponseWriter(random: Random, flaws: number) {
   }
 
   /** Bytes after the end. */
-  const excess = () =>
-    random.chance(flaws)
-      ? random.one(['x', '\r\n', '\n', '\0', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'])
-      : ''
+  const excess = () => (random.chance(flaws) ? random.one(excesses) : '')
 
   return {
     response,
@@ -181,6 +178,7 @@ const framings = ['length', 'length', 'length', 'chunked', 'chunked', 'chunked',
 /** How a response without content is framed. */
 const bareFraming = (status: string) => (status === '205' ? 'length' : 'none')
 
+const excesses = ['x', '\r\n', '\n', '\0', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'] as const
 const flawedVersions: readonly [string, ...string[]] = [
   'HTTP/1.2',
   'HTTP/2.0',
