@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { globSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
@@ -16,6 +17,14 @@ const earlier = new URL('earlier-storage/', import.meta.url)
 
 /** The key that the private keys in it are encrypted with. */
 const CERTIFICATES_KEY = '00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff'
+
+const order = {
+  timestamp: 1571325625,
+  operation: 'BUY',
+  issuer_name: 'AAPL',
+  total_shares: 1,
+  share_price: '1.50',
+}
 
 test('GUIDs that an earlier version stored keep their users and expiries, and those that have expired are gone', async (t) => {
   const { read } = await startOn(t, restore(t), 'guid')
@@ -89,6 +98,34 @@ test('Of users whose emails match since they are compared as Unicode says, the o
   assert.match(doctor.output(), /weak +Users cannot log in, .*: 4, 6\./)
 })
 
+for (const { file, path, service, sent, response } of [
+  { file: 'inventory', service: 'inventory', path: '/api/movies', sent: { title: 'Once', description: '' } },
+  { file: 'guid', service: 'guid', path: '/guid', sent: { user: 'ada' } },
+  {
+    file: 'guid',
+    service: 'guid',
+    path: `/guid/${'A'.repeat(32)}`,
+    sent: { user: 'ada', expire: '1999999999' },
+  },
+  { file: 'brokerage', service: 'brokerage', path: '/accounts', sent: { cash: 12.5 } },
+  { file: 'brokerage', service: 'brokerage', path: '/accounts/1/orders', sent: order },
+].map((one) => ({ ...one, response: { recorded: one.path } })))
+  test(`A POST to ${path} that an earlier version took gets its response again, and 422 with another body`, async (t) => {
+    const folder = restore(t)
+    recordAsBefore(join(folder, `${file}.db`), path, sent, response)
+    const { gateway } = await startOn(t, folder, service)
+    const again = async (body: object) =>
+      call('POST', `${gateway}${path}`, body, { 'idempotency-key': 'a key' })
+    const replayed = await again(sent)
+    assert.deepEqual([replayed?.status, replayed?.body], [201, response])
+    assert.equal(replayed?.headers.get('idempotency-replayed'), 'true')
+    const other = {
+      ...sent,
+      ...('cash' in sent ? { cash: 1 } : 'user' in sent ? { user: 'eve' } : { title: 'x' }),
+    }
+    if (!path.includes('orders')) assert.equal((await again(other))?.status, 422)
+  })
+
 test('Movies of an earlier version are found by their ids and their titles', async (t) => {
   const { read } = await startOn(t, restore(t), 'inventory')
   assert.equal(membersOf(await read('/api/movies'), 'id').length, 13)
@@ -125,6 +162,25 @@ function restore(t: TestContext): string {
     database.close()
   }
   return folder
+}
+
+/** Records a response as the earlier version did: under the hash of the method, the path and the key. */
+function recordAsBefore(file: string, path: string, sent: object, response: object): void {
+  const hash = (text: string) => createHash('sha256').update(text).digest('hex')
+  const database = new DatabaseSync(file)
+  database
+    .prepare(
+      'insert into idempotency (id, fingerprint, status, headers, body, created_at) values (?, ?, ?, ?, ?, ?)',
+    )
+    .run(
+      hash(`POST ${path} a key`),
+      hash(JSON.stringify(sent)),
+      201,
+      '{"content-type":"application/json; charset=utf-8"}',
+      JSON.stringify(response),
+      Date.now(),
+    )
+  database.close()
 }
 
 /** Starts a service on a data folder, and the gateway; `read` gets the body of a resource if there is one. */

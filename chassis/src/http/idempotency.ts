@@ -32,7 +32,9 @@ type IdempotencyTarget = {
    * Its present representation; undefined where the request would make the first one. Rejects where the request is refused under no
    * condition (RFC 9110, 13.2.1).
    */
-  find: () => Promise<Representation | undefined>
+  find?: () => Promise<Representation | undefined>
+  /** The content of the request as JSON, the same for all notations of its numbers, where its body is not. */
+  content?: unknown
 }
 
 const keyLengthMax = 255
@@ -54,16 +56,19 @@ export function createIdempotency(options: {
 }): Idempotency {
   const { store, clock, detailAlias, refusalResponse, fingerprintKey } = options
   const inFlight = new Set<string>()
+  const startedMs = clock.now()
   const since = () => clock.now() - idempotencyRetentionMs
 
+  /** The first of the fingerprints is recorded, and any of them is that of the same request. */
   async function actOnce(
     id: string,
-    fingerprint: string,
+    fingerprints: readonly [string, ...string[]],
     request: FastifyRequest,
     act: Act,
   ): Promise<RecordedResponse> {
-    const found = await store.find(id, since())
-    if (found !== undefined) return replayed(found, fingerprint)
+    const found = (await store.find(id, since())) ?? (await findFormer(request))
+    if (found !== undefined) return replayed(found, fingerprints)
+    const [fingerprint] = fingerprints
     const recordOf = (response: RecordedResponse) => ({ id, fingerprint, response, createdAtMs: clock.now() })
     try {
       return await act((response) => [recordOf(response)]).catch(async (error: unknown) => {
@@ -77,15 +82,22 @@ export function createIdempotency(options: {
       if (!(error instanceof DuplicateRequest)) throw error
       const other = await store.find(id, since())
       if (other === undefined) throw requestInProgress()
-      return replayed(other, fingerprint)
+      return replayed(other, fingerprints)
     }
+  }
+
+  /** A record of an earlier version, which this process has replaced less than the validity of a key ago. */
+  async function findFormer(request: FastifyRequest): Promise<FoundRecord | undefined> {
+    return clock.now() - startedMs < idempotencyRetentionMs
+      ? store.find(hash(formerScopeOf(request)), since())
+      : undefined
   }
 
   return {
     async once(request, reply, act, target) {
       async function actConditionally(record: ResponseRecorder): Promise<RecordedResponse> {
         if (isConditional(request))
-          requireConditions(request, target === undefined ? {} : await target.find())
+          requireConditions(request, target?.find === undefined ? {} : await target.find())
         return act(record)
       }
       const scope = idempotencyScopeOf(request, target?.path)
@@ -94,8 +106,12 @@ export function createIdempotency(options: {
       if (inFlight.has(id)) throw requestInProgress()
       inFlight.add(id)
       try {
-        const fingerprint = fingerprintOf(JSON.stringify(request.body ?? null), fingerprintKey)
-        sendResponse(reply, await actOnce(id, fingerprint, request, actConditionally))
+        const { body = null } = request
+        const contents = target?.content === undefined ? [] : [target.content]
+        const [first = body, ...others] = [...contents, body]
+        const fingerprint = (content: unknown) => fingerprintOf(JSON.stringify(content), fingerprintKey)
+        const fingerprints = [fingerprint(first), ...others.map(fingerprint)] as const
+        sendResponse(reply, await actOnce(id, fingerprints, request, actConditionally))
       } finally {
         inFlight.delete(id)
       }
@@ -121,11 +137,19 @@ export function idempotencyScopeOf(
   return JSON.stringify([caller, request.method, path, mediaType, key])
 }
 
+/** The scope before it had the caller, the media type and the one path of a resource. */
+function formerScopeOf(request: FastifyRequest): string {
+  return `${request.method} ${request.url.split('?', 1)[0]} ${idempotencyKeyOf(request)}`
+}
+
 type Act = (record: ResponseRecorder) => Promise<RecordedResponse>
 
 /** The recorded response, if it is that of the same request. */
-function replayed({ fingerprint: recorded, response }: FoundRecord, fingerprint: string): RecordedResponse {
-  if (recorded !== fingerprint)
+function replayed(
+  { fingerprint: recorded, response }: FoundRecord,
+  fingerprints: readonly string[],
+): RecordedResponse {
+  if (!fingerprints.includes(recorded))
     throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
   return { ...response, headers: { ...response.headers, 'idempotency-replayed': 'true' } }
 }

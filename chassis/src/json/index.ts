@@ -1,3 +1,3 @@
 export { parseExactJson } from './exact-json.ts'
 export type { RawNumber } from './exact-json.ts'
-export { readNumber } from './plain-number.ts'
+export { readNumber, withoutTrailingZeros } from './plain-number.ts'

@@ -35,3 +35,10 @@ export function plainNumber(notation: string): string {
 }
 
 const grammar = /^(?<sign>-?)(?<whole>0|[1-9]\d*)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/
+
+/** Not by an expression: one would begin at each zero, in time quadratic in the length of a client's number. */
+export function withoutTrailingZeros(digits: string): string {
+  let end = digits.length
+  while (end > 0 && digits[end - 1] === '0') end -= 1
+  return digits.slice(0, end)
+}

@@ -18,13 +18,22 @@ export function createdResponse(path: string, body: string): RecordedResponse {
   }
 }
 
-/** Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. */
+/**
+ * Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. `content` is that of the
+ * request where its body has several notations.
+ */
 export function createOnce(
   idempotency: Idempotency,
   request: FastifyRequest,
   reply: FastifyReply,
   response: RecordedResponse,
   insert: (records: readonly IdempotencyRecord[]) => Promise<number | string>,
+  content?: unknown,
 ): Promise<void> {
-  return idempotency.once(request, reply, async (record) => withId(response, await insert(record(response))))
+  return idempotency.once(
+    request,
+    reply,
+    async (record) => withId(response, await insert(record(response))),
+    { content },
+  )
 }

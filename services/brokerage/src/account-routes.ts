@@ -1,8 +1,10 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { etagOf, problems } from '@quintet/chassis/http'
 import type { App, FastResponse, Idempotency } from '@quintet/chassis/http'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createOnce, getById, readId } from '@quintet/chassis/resource'
 import { readNewAccount } from './bodies.ts'
+import { formatDecimal } from './decimal.ts'
 import { AccountEnvelope, NewAccountForm } from './form-schemas.ts'
 import type { Account } from './order.ts'
 import { accountNotFound } from './order-processor.ts'
@@ -41,9 +43,9 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
     (request, reply) => {
       const cash = readNewAccount(request.body)
       const response = responseFormatOf(request).accountOpened(cash)
-      return createOnce(idempotency, request, reply, response, (records) =>
-        accounts.open({ cash, openedMs: clock.now() }, records),
-      )
+      const open = (records: readonly IdempotencyRecord[]) =>
+        accounts.open({ cash, openedMs: clock.now() }, records)
+      return createOnce(idempotency, request, reply, response, open, { cash: formatDecimal(cash) })
     },
   )
 

@@ -1,4 +1,4 @@
-import { readNumber } from '@quintet/chassis/json'
+import { readNumber, withoutTrailingZeros } from '@quintet/chassis/json'
 
 /** An exact decimal number with at most six decimals, as a count of millionths. */
 export type Decimal = bigint
@@ -48,13 +48,6 @@ export function divideHalfEven(dividend: bigint, divisor: bigint): bigint {
   const twice = (dividend % divisor) * 2n
   const isUp = twice > divisor || (twice === divisor && quotient % 2n === 1n)
   return isUp ? quotient + 1n : quotient
-}
-
-/** Not by an expression: one would begin at each zero, in time quadratic in the length of a client's number. */
-function withoutTrailingZeros(digits: string): string {
-  let end = digits.length
-  while (end > 0 && digits[end - 1] === '0') end -= 1
-  return digits.slice(0, end)
 }
 
 const digitsMax = String(decimalMax).length

@@ -8,9 +8,10 @@ import type { Static } from 'typebox'
 import { accountIdOf } from './account-path.ts'
 import { readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
+import { formatDecimal } from './decimal.ts'
 import { isForm } from './form.ts'
 import { NewOrderForm, OutcomeEnvelope } from './form-schemas.ts'
-import type { OrderClock } from './order.ts'
+import type { Order, OrderClock } from './order.ts'
 import { accountNotFound } from './order-processor.ts'
 import type { OrderProcessor } from './order-processor.ts'
 import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
@@ -70,7 +71,9 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         await existingAccountId(params)
         return {}
       }
-      return idempotency.once(request, reply, place, { find })
+      const contents = orders.map(contentOf)
+      const content = Array.isArray(body) ? contents : contents[0]
+      return idempotency.once(request, reply, place, { find, content })
     },
   )
 
@@ -125,6 +128,12 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     if ((await accounts.find(id)) === undefined) throw accountNotFound()
     return id
   }
+}
+
+/** The content of an order, whatever the notation of its numbers. */
+function contentOf({ operation, issuer, shares, price, timestampMs, clientOrderId }: Order): object {
+  const numbers = { shares: formatDecimal(shares), price: formatDecimal(price), timestampMs }
+  return { operation, issuer, ...numbers, clientOrderId }
 }
 
 const orderText = (order: OrderRecord) => JSON.stringify(orderBody(order))

@@ -281,6 +281,32 @@ test('Malformed JSON is 400, and an account that does not exist is 404 in every 
   }
 })
 
+test('Numbers in any notation are the same under an Idempotency-Key, and other numbers are 422', async (t) => {
+  const { app } = await createWorld(t)
+  const send = (url: string, payload: string) =>
+    app.inject({
+      method: 'POST',
+      url,
+      payload,
+      headers: { 'content-type': 'application/json', 'idempotency-key': 'same' },
+    })
+  const first = await send('/accounts', '{"cash":1000}')
+  for (const cash of ['1000.0', '1e3', '"1000"', '"1.0e3"', '1000.000000'])
+    assert.equal((await send('/accounts', `{"cash":${cash}}`)).body, first.body, cash)
+  assert.equal((await send('/accounts', '{"cash":1000.1}')).statusCode, 422)
+  const orderWith = (price: string, shares: string) =>
+    `{"timestamp":1571325625,"operation":"BUY","issuer_name":"AAPL","total_shares":${shares},"share_price":${price}}`
+  const placed = await send('/accounts/1/orders', orderWith('80.5', '2'))
+  assert.equal(placed.statusCode, 200)
+  for (const [price, shares] of [
+    ['"80.50"', '2.0'],
+    ['8.05e1', '"2"'],
+  ] as const)
+    assert.equal((await send('/accounts/1/orders', orderWith(price, shares))).body, placed.body)
+  for (const other of [orderWith('80.5', '3'), orderWith('80.51', '2'), `[${orderWith('80.5', '2')}]`])
+    assert.equal((await send('/accounts/1/orders', other)).statusCode, 422, other)
+})
+
 test('Other media types are 415, other methods 405 with Allow, and Accept without JSON is 406', async (t) => {
   const { app, send, get } = await createWorld(t)
   for (const type of ['text/plain', 'application/xml', 'multipart/form-data; boundary=x'])

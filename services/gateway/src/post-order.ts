@@ -11,6 +11,7 @@ import {
 } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
+import { withoutTrailingZeros } from '@quintet/chassis/json'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
@@ -28,7 +29,7 @@ export function postOrderRoute(app: App, { queue, waitingMax, idKey }: Parts): v
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = canonicalJson(request.body)
     const scope = idempotencyScopeOf(request)
-    const uuid = scope === undefined ? randomUUIDv7() : messageIdOf(scope, body)
+    const uuid = scope === undefined ? randomUUIDv7() : messageIdOf(scope, contentOf(request.body))
     const id = idKey === undefined ? uuid : signMessageId(uuid, idKey)
     const message = { id, key: '' as const, body, headers: headersOf(request) }
     const limit = { limit: waitingMax }
@@ -58,6 +59,13 @@ const description = {
 /** The message body: equal orders have equal texts. */
 function canonicalJson({ user_id, number_of_items, total_amount }: NewOrder): string {
   return JSON.stringify({ user_id, number_of_items, total_amount })
+}
+
+/** The same for all notations of an order: the amount may end in zeros. */
+function contentOf(order: NewOrder): string {
+  const [whole = '', fraction = ''] = String(order.total_amount).split('.')
+  const significant = withoutTrailingZeros(fraction)
+  return canonicalJson({ ...order, total_amount: significant === '' ? whole : `${whole}.${significant}` })
 }
 
 /**

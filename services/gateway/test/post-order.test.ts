@@ -192,11 +192,25 @@ test('A retry with the same Idempotency-Key gets the same response and makes no 
   assert.deepEqual(await held(), [])
 })
 
+test('An amount in any notation is the same order under an Idempotency-Key', async (t) => {
+  const { post } = await createWorld(t)
+  const headers = { 'idempotency-key': 'k-1' }
+  const first = await post({ ...order, total_amount: '181' }, headers)
+  assert.equal(first.status, 200)
+  for (const total_amount of ['181.0', '181.000000', 181, 181.0]) {
+    const again = await post({ ...order, total_amount }, headers)
+    assert.deepEqual([again.status, again.body], [200, first.body])
+    assert.equal(again.headers['idempotency-replayed'], 'true')
+  }
+  for (const total_amount of ['181.000001', '18.1', '1810'])
+    assert.equal((await post({ ...order, total_amount }, headers)).status, 422)
+})
+
 test('The same Idempotency-Key with another order is 422 for a day, even after the first was handled', async (t) => {
   const { post, held, queue, clock } = await createWorld(t)
   const headers = { 'idempotency-key': 'k-1' }
   await post(order, headers)
-  const other = { ...order, total_amount: '180.0' }
+  const other = { ...order, total_amount: '180.5' }
   const refused = await post(other, headers)
   assert.deepEqual([refused.status, refused.json().type], [422, 'urn:quintet:problem:idempotency-mismatch'])
   await queue.purge('billing_queue')

@@ -75,7 +75,11 @@ export function registrationRoutes(
   ) {
     const { user, expire } = readNewGuid(request, notation, clock)
     const guid = parseGuid(notation)
-    const target = isNew ? undefined : { path: `/guid/${guid}`, find: () => representationOf(guid) }
+    const given = request.body.expire
+    const content = { user, ...(given !== undefined && { expire: Number(given) }) }
+    const target = isNew
+      ? { content }
+      : { content, path: `/guid/${guid}`, find: () => representationOf(guid) }
     async function act(record: ResponseRecorder): Promise<RecordedResponse> {
       if (prefersAsync(request.headers.prefer))
         return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)

@@ -8,6 +8,20 @@ const canonical = '5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A'
 const dashed = '5e95aad3-b0d9-4b0f-8c3d-8a8f7e1c2b3a'
 const later = String(startSeconds + 60)
 
+test('An expiry in any notation is the same under an Idempotency-Key, and another is 422', async (t) => {
+  const { app } = await createWorld(t)
+  const send = (url: string, payload: object) =>
+    app.inject({ method: 'POST', url, payload, headers: { 'idempotency-key': 'same' } })
+  for (const url of ['/guid', `/guid/${'A'.repeat(32)}`]) {
+    const first = await send(url, { user: 'ada', expire: '1999999999' })
+    assert.equal(first.statusCode, 201)
+    for (const expire of [1999999999, '01999999999', '00000001999999999'])
+      assert.equal((await send(url, { user: 'ada', expire })).body, first.body)
+    assert.equal((await send(url, { user: 'ada', expire: 1999999998 })).statusCode, 422)
+    assert.equal((await send(url, { user: 'ada' })).statusCode, 422)
+  }
+})
+
 test('POST /guid generates a GUID of 32 upper-case hexadecimal characters that expires in 30 days', async (t) => {
   const { post, get } = await createWorld(t)
   const response = await post('/guid', { user: 'ada' })
