@@ -6,11 +6,10 @@ export { bodyTooLarge } from './body-limit.ts'
 export {
   etagOf,
   isConditional,
-  matchesStrongly,
-  matchesWeakly,
   parseIfMatch,
   parseIfNoneMatch,
   requireConditions,
+  versionMismatch,
 } from './preconditions.ts'
 export {
   createIdempotency,

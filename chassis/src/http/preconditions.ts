@@ -23,13 +23,13 @@ export function parseIfNoneMatch(request: FastifyRequest): EntityTags | undefine
 }
 
 /** Whether `If-Match` names a representation, by strong comparison (RFC 9110, 13.1.1); undefined stands for none. */
-export function matchesStrongly(tags: EntityTags, current: Representation | undefined): boolean {
+function matchesStrongly(tags: EntityTags, current: Representation | undefined): boolean {
   if (tags === '*') return current !== undefined
   return current?.etag !== undefined && !current.etag.startsWith('W/') && tags.includes(current.etag)
 }
 
 /** Whether `If-None-Match` names a representation, by weak comparison (RFC 9110, 13.1.2); undefined stands for none. */
-export function matchesWeakly(tags: EntityTags, current: Representation | undefined): boolean {
+function matchesWeakly(tags: EntityTags, current: Representation | undefined): boolean {
   if (tags === '*') return current !== undefined
   const etag = current?.etag && opaqueTag(current.etag)
   return etag !== undefined && tags.some((tag) => opaqueTag(tag) === etag)
@@ -37,13 +37,17 @@ export function matchesWeakly(tags: EntityTags, current: Representation | undefi
 
 /**
  * Refuses a change of the target of a request, unless its conditions hold of the present representation, undefined for none, in
- * the order of RFC 9110, 13.2.2. It must be called right before the change.
+ * the order of RFC 9110, 13.2.2. It must be called right before the change. `noun` is the name of the target in errors.
  */
-export function requireConditions(request: FastifyRequest, current: Representation | undefined): void {
+export function requireConditions(
+  request: FastifyRequest,
+  current: Representation | undefined,
+  noun?: string,
+): void {
   const ifMatch = parseIfMatch(request)
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw unmatched()
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw versionMismatch(noun)
   const ifNoneMatch = parseIfNoneMatch(request)
-  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, current)) throw matched()
+  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, current)) throw versionMatch(noun)
 }
 
 /** Whether a request has any condition. */
@@ -60,7 +64,7 @@ export function applyConditions(request: FastifyRequest, reply: FastifyReply, pa
   const etag = reply.getHeader('etag')
   const current = typeof etag === 'string' ? { etag } : {}
   const ifMatch = parseIfMatch(request)
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw unmatched()
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw versionMismatch()
   const ifNoneMatch = entityTagsIn(request.headers['if-none-match'] ?? '')
   if (ifNoneMatch === undefined || !matchesWeakly(ifNoneMatch, current)) return payload
   reply.code(304).removeHeader('content-type')
@@ -72,12 +76,12 @@ function isRead(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-function unmatched(): AppError {
-  return new AppError('precondition_failed', 'The resource is not in a state that If-Match names.')
+export function versionMismatch(noun = 'resource'): AppError {
+  return new AppError('precondition_failed', `The ${noun} is not in a state that If-Match names.`)
 }
 
-function matched(): AppError {
-  return new AppError('precondition_failed', 'The resource is in a state that If-None-Match names.')
+function versionMatch(noun = 'resource'): AppError {
+  return new AppError('precondition_failed', `The ${noun} is in a state that If-None-Match names.`)
 }
 
 function parseCondition(name: string, field: string | undefined): EntityTags | undefined {

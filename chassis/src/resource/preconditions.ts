@@ -1,11 +1,11 @@
-import { AppError } from '../errors/index.ts'
+import type { AppError } from '../errors/index.ts'
 import {
   etagOf,
   isConditional,
-  matchesStrongly,
-  matchesWeakly,
   parseIfMatch,
   parseIfNoneMatch,
+  requireConditions,
+  versionMismatch,
 } from '../http/index.ts'
 import type { FastifyRequest } from '../http/index.ts'
 
@@ -45,9 +45,7 @@ async function checkConditions(
   if (ifMatch === '*' && ifNoneMatch === undefined) return undefined
   const current = await find()
   if (current === undefined) throw notFound()
-  const representation = { etag: etagOf(current.version) }
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, representation)) throw versionMismatch(noun)
-  if (ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, representation)) throw versionMatch(noun)
+  requireConditions(request, { etag: etagOf(current.version) }, noun)
   return current.version
 }
 
@@ -85,12 +83,4 @@ export async function checkPrecondition(
   if (current === undefined) throw notFound()
   if (!versions.includes(current.version)) throw versionMismatch(noun)
   return current.version
-}
-
-export function versionMismatch(noun: string): AppError {
-  return new AppError('precondition_failed', `The ${noun} has changed since the version that If-Match names.`)
-}
-
-function versionMatch(noun: string): AppError {
-  return new AppError('precondition_failed', `The ${noun} has a version that If-None-Match names.`)
 }
