@@ -77,9 +77,12 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^services\/(\w+)\/README\.md\nnpm start \1\n$/, 'test/system/start.test.ts'],
   [/\nnpm run backends -- up\neval .*\nnpm run quintet migrate up && npm start\n$/, 'quintet migrate up'],
   [/^docs\/operating\.md\nnpm run quintet migrate up\nnpm run quintet doctor\nnpm start\n$/, 'migrate up'],
-  [/^docs\/operating\.md\n\(umask 077/, 'test/slow/operating-commands.test.ts'],
+  [/^docs\/operating\.md\n\(umask 077 && sqlite3/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
-  [/^docs\/operating\.md\nfor name in .*\ndocker compose -f deploy\/compose\.yaml /, 'compose:check'],
+  [
+    /^docs\/operating\.md\n\(umask 077; for name in .*\ndocker compose -f deploy\/compose\.yaml /,
+    'compose:check',
+  ],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
 ]
 

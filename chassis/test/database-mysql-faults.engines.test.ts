@@ -60,6 +60,8 @@ function testFaults(server: string): void {
     await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
     await migrateDatabase(url, { migrations }, 'up')
     await outdated.ping()
+    await migrateDatabase(url, { migrations }, 'down')
+    await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
     const wrong = Object.assign(new URL(url), { password: 'not-the-password' }).href
     const error = await (await opened(wrong)).ping().catch((fault: unknown) => fault)
     t.assert.ok(error instanceof AppError)

@@ -70,9 +70,12 @@ function testFaults(server: string): void {
     t.after(() => database.close())
     await database.ping()
     await migrateDatabase(url, { migrations }, 'down')
+    await t.assert.rejects(database.ping(), /0002-create-outbox.*run quintet migrate up/)
     const outdated = await openDatabase<Tables>(url, { migrations })
     t.after(() => outdated.close())
     await t.assert.rejects(outdated.ping(), /0002-create-outbox.*run quintet migrate up/)
+    await migrateDatabase(url, { migrations }, 'up')
+    for (const open of [database, outdated]) await open.ping()
   })
 
   test('postgres: a wrong password is reported as such, and is in no error', async (t: TestContext) => {

@@ -4,6 +4,8 @@ import { migrationNames, requireApplied } from '../migrations.ts'
 type MigrationCheck = {
   /** Runs the work once the tables are known to be up to date; all callers wait for one check. */
   run<R>(work: () => Promise<R>): Promise<R>
+  /** Rejects unless the tables are up to date now, whatever was found before. */
+  recheck(): Promise<void>
   /** Waits for a check in progress. */
   settle(): Promise<unknown>
 }
@@ -21,13 +23,15 @@ export function createMigrationCheck(folder: URL, applied: () => Promise<readonl
   }
 
   async function refuseOutdated(): Promise<void> {
-    const names = await applied()
-    requireApplied(await migrationNames(folder), names)
+    const [names, found] = await Promise.all([migrationNames(folder), applied()])
+    isUpToDate = false
+    requireApplied(names, found)
     isUpToDate = true
   }
 
   return {
     run: (work) => (isUpToDate ? work() : check().then(work)),
+    recheck: check,
     settle: () => Promise.allSettled([checking]),
   }
 }

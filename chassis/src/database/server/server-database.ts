@@ -1,4 +1,4 @@
-import { Kysely, sql } from 'kysely'
+import { Kysely } from 'kysely'
 import type { CompiledQuery } from 'kysely'
 import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
@@ -48,7 +48,7 @@ export function createServerDatabase<Tables>({
     commit,
     isSingleProcess: () => false,
     async ping() {
-      await sql`select 1`.execute(query).catch((error: unknown) => {
+      await migrationCheck.recheck().catch((error: unknown) => {
         throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
       })
     },
