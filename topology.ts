@@ -17,7 +17,7 @@ import {
 } from './services/brokerage/src/storage.ts'
 import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
-import { examineUsers } from './services/certificates/src/email-key.ts'
+import { examineData } from './services/certificates/src/diagnosis.ts'
 import { notificationsQueue } from './services/certificates/src/notification-store.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
@@ -62,7 +62,7 @@ export const services = {
   certificates: {
     ...service(certificatesSettings, createCertificatesApp),
     queue: notificationsQueue,
-    examineData: examineUsers,
+    examineData,
   },
   inventory: service(inventorySettings, createInventoryApp),
   billing: { ...service(billingSettings, createBillingApp), queue: billingQueue },
