@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { commonSettings, describeConfig } from '@quintet/chassis/config'
+import { Type } from 'typebox'
 import { documentedCommands, shellBlocks } from './documented-commands.ts'
 
 const root = new URL('..', import.meta.url)
@@ -136,3 +138,9 @@ function fileFault(words: readonly string[]): string | undefined {
   const missing = files.filter((file) => !existsSync(new URL(file, root)))
   return missing.length === 0 ? undefined : `${missing} does not exist`
 }
+
+test('docs/operating.md lists the settings of every service with their defaults', () => {
+  const page = read('docs/operating.md')
+  for (const { name, value } of describeConfig(Type.Object(commonSettings), new Map()))
+    assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`?${value}[^\\w]`, 'm'), name)
+})
