@@ -6,25 +6,21 @@ import { createRows, rowText } from '@quintet/chassis/resource/rows'
 import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Generated, Kysely } from 'kysely'
+import { createMissingKeySetter } from './title-keys.ts'
+import type { TitleKey } from './title-keys.ts'
 
 type NewMovie = { title: string; description: string }
 export type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
-  movies: NewMovie & {
-    id: Generated<number>
-    version: Generated<number>
-    /** The title in the form that is searched, without case. */
-    title_key: string
-    /** The version whose title that is of: another one if a process of an earlier version has written the row since. */
-    keyed_version: number
-  }
+  movies: NewMovie & TitleKey & { id: Generated<number>; version: Generated<number> }
 }
 
 export type MovieStore = ReturnType<typeof createMovieStore>
 
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
-  const { find, list, search, insert, update, listUnkeyed, setKey } = prepareStatements(database.query)
+  const { find, list, search, insert, update } = prepareStatements(database.query)
+  const setMissingKeys = createMissingKeySetter(database)
   const rows = createRows<Movie>({
     database,
     query: database.query.$extendTables<RowTables>(),
@@ -34,20 +30,6 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     load: (id) => database.read(find({ id })),
     textOf,
   })
-  /** Sets the keys that processes of an earlier version, which run beside this one during an upgrade, did not. */
-  async function setMissingKeys(): Promise<void> {
-    for (;;) {
-      const unkeyed = await database.read(listUnkeyed({ limit: rowsPerUnit }))
-      if (unkeyed.length === 0) return
-      await database.commit(
-        unkeyed.map(({ id, title, version }) =>
-          setKey({ id, version, titleKey: canonicalCaselessKey(title) }),
-        ),
-      )
-      if (unkeyed.length < rowsPerUnit) return
-    }
-  }
-
   return {
     ...rows,
 
@@ -71,8 +53,6 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     },
   }
 }
-
-const rowsPerUnit = 500
 
 /** A movie as it is sent. */
 export function textOf({ id, title, description }: NewMovie & { id: number | string }): string {
@@ -111,21 +91,6 @@ function prepareStatements(db: Kysely<MovieTables>) {
         .where('id', '=', p.id)
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .returning(columns),
-    ),
-    listUnkeyed: prepareQuery((p: Placeholders<{ limit: number }>) =>
-      db
-        .selectFrom('movies')
-        .select(['id', 'title', 'version'])
-        .whereRef('keyed_version', '<>', 'version')
-        .orderBy('id')
-        .limit(p.limit),
-    ),
-    setKey: prepareQuery((p: Placeholders<{ id: number; version: number; titleKey: string }>) =>
-      db
-        .updateTable('movies')
-        .set({ title_key: p.titleKey, keyed_version: p.version })
-        .where('id', '=', p.id)
-        .where('version', '=', p.version),
     ),
   }
 }
