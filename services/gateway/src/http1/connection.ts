@@ -94,7 +94,7 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   }
 
   function onHead(head: ResponseHead, whole: string | undefined): void {
-    if (whole === undefined) timer.refresh()
+    timer.refresh()
     listener?.onHead(head, whole)
     if (whole !== undefined) endReusableExchange()
   }
