@@ -6,6 +6,7 @@ export { bodyTooLarge } from './body-limit.ts'
 export {
   etagOf,
   isConditional,
+  isUnchanged,
   parseIfMatch,
   parseIfNoneMatch,
   requireConditions,

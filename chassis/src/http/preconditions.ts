@@ -56,17 +56,24 @@ export function isConditional({ headers }: FastifyRequest): boolean {
 }
 
 /**
+ * Whether a GET or HEAD gets 304 instead of the present representation, since `If-None-Match` names it; refuses if `If-Match` does
+ * not. An `If-None-Match` that is malformed names nothing.
+ */
+export function isUnchanged(request: FastifyRequest, current: Representation): boolean {
+  const ifMatch = parseIfMatch(request)
+  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw versionMismatch()
+  const ifNoneMatch = entityTagsIn(request.headers['if-none-match'] ?? '')
+  return ifNoneMatch !== undefined && matchesWeakly(ifNoneMatch, current)
+}
+
+/**
  * Applies conditions to a response with status 200 to GET or HEAD, whether or not it has an ETag: gives its payload, or that of the
  * 304 in its place if `If-None-Match` names it; refuses if `If-Match` does not. An `If-None-Match` that is malformed names nothing.
  */
 export function applyConditions(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   if (reply.statusCode !== 200 || !isRead(request.method)) return payload
   const etag = reply.getHeader('etag')
-  const current = typeof etag === 'string' ? { etag } : {}
-  const ifMatch = parseIfMatch(request)
-  if (ifMatch !== undefined && !matchesStrongly(ifMatch, current)) throw versionMismatch()
-  const ifNoneMatch = entityTagsIn(request.headers['if-none-match'] ?? '')
-  if (ifNoneMatch === undefined || !matchesWeakly(ifNoneMatch, current)) return payload
+  if (!isUnchanged(request, typeof etag === 'string' ? { etag } : {})) return payload
   reply.code(304).removeHeader('content-type')
   // The length in response to HEAD is that of GET (RFC 9110, 8.6): the framework measures what it does not send.
   return request.method === 'HEAD' ? payload : null

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { invalid } from '@quintet/chassis/errors'
 import {
   clientNetworkOf,
+  isUnchanged,
   jsonType,
   linkToNextPage,
   pageSize,
@@ -33,7 +34,7 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
         description:
           'The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. With ' +
           '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
-          'a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429.',
+          'a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429. `limit` is for pages only.',
         querystring: EventQuery,
         response: { 200: Type.Array(EventBody), ...problems(400, 429, 503) },
       },
@@ -41,7 +42,12 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
     async (request, reply) => {
       const { limit = pageSize } = request.query
       const after = positionOf(request)
-      if (prefersStream(request.headers.accept)) {
+      // What the client has already is 304 for a stream as for a page.
+      if (prefersStream(request.headers.accept) && !isUnchanged(request, {})) {
+        if (request.query.limit !== undefined)
+          throw invalid({ limit: 'limit is for pages of events; a stream of them has no end.' })
+        // The framework's fields are not sent with a stream.
+        reply.raw.setHeader('x-request-id', request.id)
         return request.method === 'HEAD'
           ? sendHead(reply)
           : responses.send(reply, after, clientNetworkOf(request))

@@ -158,6 +158,35 @@ test('JSON is preferred where a client takes both, and a type that is neither is
   assert.equal((await get('/guids', { accept: 'text/event-stream' })).statusCode, 406)
 })
 
+test('A stream has the id of its request, is 412 or 304 under conditions as a page is, and takes no limit', async (t) => {
+  const { url } = await withEvents(t, 1)
+  const head = async (query: string, headers: Record<string, string>) => {
+    const ending = new AbortController()
+    const response = await fetch(`${url}/guid-events${query}`, {
+      headers: { accept: 'text/event-stream', ...headers },
+      signal: ending.signal,
+    })
+    ending.abort()
+    return response
+  }
+  for (const method of ['GET', 'HEAD']) {
+    const headers = { accept: 'text/event-stream', 'x-request-id': 'mine' }
+    const ending = new AbortController()
+    const response = await fetch(`${url}/guid-events`, { method, headers, signal: ending.signal })
+    assert.equal(response.headers.get('x-request-id'), 'mine')
+    ending.abort()
+  }
+  for (const [headers, status] of [
+    [{ 'if-match': '"1"' }, 412],
+    [{ 'if-match': '*' }, 200],
+    [{ 'if-none-match': '*' }, 304],
+    [{ 'if-none-match': '"1"' }, 200],
+  ] as const)
+    assert.equal((await head('', headers)).status, status)
+  const limited = await fetch(`${url}/guid-events?limit=5`, { headers: { accept: 'text/event-stream' } })
+  assert.deepEqual([limited.status, Object.keys(Object(await limited.json()).errors)], [400, ['limit']])
+})
+
 test('A client that closes its side of the connection gets the events that there are, and holds no stream', async (t) => {
   const { url } = await withEvents(t, 3)
   for (let count = 0; count < 20; count += 1) {
