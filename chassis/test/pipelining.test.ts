@@ -96,6 +96,43 @@ test('The limit on all waiting requests is released when their connections close
   }
 })
 
+test('Requests with many fields that wait close their connection before they fill the memory', async (t) => {
+  const { begun, port } = await startServer(t, { waitingMax: 100, allWaitingMax: 100, allFieldsMax: 500 })
+  const fields = 'a: b\r\n'.repeat(98)
+  const allowed = connect(port, '127.0.0.1')
+  allowed.write(get('allowed').repeat(6))
+  await until(() => begun.length === 1)
+  const greedy = connect(port, '127.0.0.1').on('error', () => {})
+  greedy.write(get('greedy', fields).repeat(7))
+  await once(greedy.resume(), 'close')
+  assert.equal(allowed.readyState, 'open')
+  allowed.destroy()
+})
+
+test('Requests that have not waited begin between those that have', async (t) => {
+  const begun: string[] = []
+  const server = createServer(
+    oneAtATime(({ url = '' }, response) => {
+      begun.push(url)
+      response.end()
+    }),
+  )
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.after(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  const port = Number(Object(server.address()).port)
+  const greedy = connect(port, '127.0.0.1').resume()
+  const honest = connect(port, '127.0.0.1').resume()
+  await Promise.all([once(greedy, 'connect'), once(honest, 'connect')])
+  greedy.write(get('greedy').repeat(500))
+  honest.write(get('honest'))
+  await until(() => begun.length === 501)
+  assert.ok(begun.indexOf('/honest') < 50, `it was number ${begun.indexOf('/honest')}`)
+})
+
 test('A service responds to 600 requests that are sent at once on one connection, in their order', async (t) => {
   const logger = createLogger({ service: 'test', level: 'silent' })
   const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })

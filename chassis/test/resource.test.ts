@@ -44,6 +44,24 @@ test('The cursor of a full page leads to the rows after it, and a page that is n
   assert.deepEqual(readPage({}, { start: -1 }), { after: -1, limit: 100 })
 })
 
+test('A page of large rows ends early, and its cursor leads to the next row', () => {
+  const rows = Array.from({ length: 100 }, (_, at) => ({ id: at + 1, text: 'x'.repeat(60_000) }))
+  const ids: number[] = []
+  for (let after = 0, pages = 1; after < 100; pages += 1) {
+    const rest = rows.slice(after, after + 30)
+    const [cursor = '', body = ''] = pageText(rest, 30, JSON.stringify, ({ id }) => [id]).split('\n')
+    assert.ok(body.length < 1_200_000)
+    ids.push(...JSON.parse(body).map(({ id }: { id: number }) => id))
+    assert.equal(cursor === '', rest.length < 30 && ids.length === 100)
+    after = cursor === '' ? 100 : readPage({ cursor }).after
+    assert.ok(pages < 10)
+  }
+  assert.deepEqual(
+    ids,
+    rows.map(({ id }) => id),
+  )
+})
+
 test('A precondition admits the current version if it is named, and any version without If-Match', async () => {
   const notFound = () => new AppError('not_found', 'There is no row 1.')
   const at = (version?: number) => ({

@@ -1,6 +1,7 @@
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
 
 /** What a hostile client does until it is stopped. */
 type Attack = { readonly name: string; begin(port: number, from?: string): Connections }
@@ -161,6 +162,10 @@ export const attacks: readonly Attack[] = [
   pipelining('/metrics', ''),
   pipelining('/health', ''),
   pipelining('/health/ready', ''),
+  pipelining('/api/movies?limit=1000', ''),
+  pipelining('/api/movies?limit=1000', ', unread', '', (socket) => socket.pause()),
+  pipelining('/api/movies?limit=1000', ', read slowly', '', readSlowly),
+  pipelining('/api/movies/1', ', with many fields', 'a: b\r\n'.repeat(900)),
   {
     name: '3,000 connections that send nothing',
     begin: (port, from) => keepOpen({ port, from, count: 3_000, first: '' }),
@@ -267,14 +272,26 @@ export async function memoryOf(url: string): Promise<number> {
   return Number(/^process_resident_memory_bytes(?:\{[^}]*\})? (\S+)$/m.exec(text)?.[1])
 }
 
+/** Begins an attack from a thread of its own; `from` is the address of the attacker. */
+export function beginAttack(url: string, { name }: Attack, from?: string): { stop(): Promise<void> } {
+  const workerData = { name, port: Number(new URL(url).port), from }
+  const attacker = new Worker(new URL('attacker.ts', import.meta.url), { workerData })
+  return {
+    async stop() {
+      attacker.postMessage('stop')
+      await pause(200)
+      await attacker.terminate()
+    },
+  }
+}
+
 /** Attacks for a while, with honest clients meanwhile. */
 export async function measure(url: string, attack: Attack, forMs: number): Promise<Honest> {
-  const connections = attack.begin(Number(new URL(url).port))
+  const begun = beginAttack(url, attack)
   try {
-    await pause(500)
+    await pause(1_000)
     return await beHonest(url, forMs)
   } finally {
-    connections.stop()
-    await pause(200)
+    await begun.stop()
   }
 }

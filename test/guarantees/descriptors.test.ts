@@ -6,7 +6,7 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { dataFolder, run } from '../system/processes.ts'
-import { attacks, beHonest } from './attacks.ts'
+import { attacks, beginAttack, beHonest } from './attacks.ts'
 
 const limit = 256
 const skip = !hasPrlimit() && 'prlimit is not installed'
@@ -40,10 +40,10 @@ for (const [what, words, service, path] of [
       const program = runLimited(t, words)
       const url = await program.address(service)
       const paths = [path, '/health/live', '/openapi.json', '/metrics'].map((each) => ['GET', each] as const)
-      const connections = attack.begin(Number(new URL(url).port), '127.0.0.2')
+      const begun = beginAttack(url, attack, '127.0.0.2')
       await pause(1_000)
       const during = await beHonest(url, 2_000, paths)
-      connections.stop()
+      await begun.stop()
       const after = await beHonest(url, 500, paths)
       assert.deepEqual([...during.statuses.keys()], [200], JSON.stringify([...during.statuses]))
       assert.deepEqual([...after.statuses.keys()], [200])

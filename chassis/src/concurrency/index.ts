@@ -1,6 +1,8 @@
 export { createBatcher } from './batcher.ts'
 export { createKeyedMutex } from './keyed-mutex.ts'
 export { createFairLimiter } from './fair-limiter.ts'
+export { createPromptLane, createSlowLane } from './lanes.ts'
+export type { Lane, Member } from './lanes.ts'
 export { createLimiter } from './limiter.ts'
 export { createSampledBound, createSampledBounds } from './sampled-bound.ts'
 export { createLinkedList } from './linked-list.ts'

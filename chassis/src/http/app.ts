@@ -18,6 +18,7 @@ import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { responseOf } from './exchanges.ts'
+import { boundLargeLists } from './large-lists.ts'
 import { closeUnlessRead, createLingeringClose } from './lingering-close.ts'
 import type { LingeringClose } from './lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
@@ -113,6 +114,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
+  boundLargeLists(app)
   await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   return app

@@ -15,6 +15,11 @@ export function readPage(
   return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['integer'], code)[0]), limit }
 }
 
+/** A page ends with the row that exceeds this, in UTF-16 code units: large rows by the thousand would hold up everybody else. */
+function pageLengthMax(limit: number): number {
+  return Math.max(1_048_576, limit * 4_096)
+}
+
 /**
  * A page as text that can be cached: the cursor of the next page on the first line, empty if this page is not full, then the
  * JSON array.
@@ -25,8 +30,17 @@ export function pageText<Row>(
   textOf: (row: Row) => string,
   keyOf: (row: Row) => readonly (string | number)[],
 ): string {
-  const last = rows.length === limit ? rows.at(-1) : undefined
-  return `${last === undefined ? '' : encodeCursor(keyOf(last))}\n[${rows.map(textOf).join(',')}]`
+  const texts: string[] = []
+  const lengthMax = pageLengthMax(limit)
+  let length = 0
+  for (const row of rows) {
+    if (length > lengthMax) break
+    const text = textOf(row)
+    texts.push(text)
+    length += text.length
+  }
+  const last = rows.length === limit || texts.length < rows.length ? rows[texts.length - 1] : undefined
+  return `${last === undefined ? '' : encodeCursor(keyOf(last))}\n[${texts.join(',')}]`
 }
 
 /** The same for rows in the order of their ids. */

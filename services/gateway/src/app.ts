@@ -11,9 +11,12 @@ import { orderIdKeyFile } from '@quintet/contracts'
 import { systemDescription, urlSetting, topology as services } from '@quintet/contracts/topology'
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
+import { createCapacity } from './capacity.ts'
+import type { CapacityOptions } from './capacity.ts'
 import type { GatewayConfig } from './config.ts'
 import { createForwarder } from './forward.ts'
 import { openLazyQueue, openOrderQueue } from './lazy-queue.ts'
+import { limitOwnRoutes } from './own-routes.ts'
 import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
@@ -67,6 +70,7 @@ export async function createGatewayApp(
     await queue.close()
     for (const { upstream } of destinations) upstream.close()
   })
+  limitOwnRoutes(app, createCapacity({ service: 'gateway', ...limitsOf(config) }))
   healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
     clock,
@@ -87,6 +91,16 @@ export async function createGatewayApp(
   return app
 }
 
+/** The limits of each service, and of the routes of the gateway itself. */
+function limitsOf(config: GatewayConfig): Omit<CapacityOptions, 'service'> {
+  return {
+    inFlightMax: config.GATEWAY_IN_FLIGHT_MAX,
+    clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT,
+    slowMax: config.GATEWAY_SLOW_MAX,
+    streamsMax: config.GATEWAY_STREAMS_MAX,
+  }
+}
+
 function createDestinations(
   config: GatewayConfig,
   topology: readonly Service[],
@@ -94,10 +108,7 @@ function createDestinations(
 ): Destination[] {
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,
-    inFlightMax: config.GATEWAY_IN_FLIGHT_MAX,
-    clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT,
-    slowMax: config.GATEWAY_SLOW_MAX,
-    streamsMax: config.GATEWAY_STREAMS_MAX,
+    ...limitsOf(config),
     streamIdleMs: config.GATEWAY_STREAM_IDLE_MS,
     circuitFaultsMax: config.GATEWAY_CIRCUIT_FAULTS_MAX,
     circuitFaultPercent: config.GATEWAY_CIRCUIT_FAULT_PERCENT,

@@ -1,6 +1,6 @@
 import type { AppError } from '@quintet/chassis/errors'
-import { createPromptLane, createSlowLane } from './lanes.ts'
-import type { Lane, Member } from './lanes.ts'
+import { createPromptLane, createSlowLane } from '@quintet/chassis/concurrency'
+import type { Lane, Member } from '@quintet/chassis/concurrency'
 import { clientShareUsed, overloaded } from './upstream-problems.ts'
 
 export type CapacityOptions = {

@@ -1,10 +1,10 @@
+import type { Lane, Member } from '@quintet/chassis/concurrency'
 import { isOutOfDescriptors } from '@quintet/chassis/errors'
 import type { Capacity } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ExchangeError } from './http1/connection.ts'
 import type { ExchangeListener, HttpConnection, UpstreamRequest } from './http1/connection.ts'
 import type { ResponseHead } from './http1/response-parser.ts'
-import type { Lane, Member } from './lanes.ts'
 import type { UpstreamCounts } from './upstream-metrics.ts'
 
 /** A request of a client. A small body is part of `head`; `body` is a large one, which is sent as it arrives. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { createPromptLane, createSlowLane } from '@quintet/chassis/concurrency'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createDeadlines } from '../src/deadlines.ts'
-import { createPromptLane, createSlowLane } from '../src/lanes.ts'
 
 /** Members by their clients, and the clients of those that were cut. */
 function createMembers() {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { urlSetting } from '@quintet/contracts/topology'
@@ -169,6 +170,22 @@ test('Closing waits for a request in flight', async (t) => {
   await new Promise((resolve) => setTimeout(resolve, 30))
   finish()
   assert.equal((await asking).body.toString(), 'hello')
+  await closing
+})
+
+test('Responses that begin while the gateway closes say that the connection will be closed', async (t) => {
+  const waiting: ServerResponse[] = []
+  const GUID_URL = await startUpstream(t, (_request, response) => void waiting.push(response))
+  const { app, url } = await startGateway(t, { GUID_URL })
+  const agent = new Agent({ keepAlive: true })
+  t.after(() => agent.destroy())
+  const asking = [ask(`${url}/guid`, { agent }), ask(`${url}/health`, { agent })]
+  while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+  const closing = app.close()
+  await new Promise((resolve) => setTimeout(resolve, 30))
+  for (const response of waiting) response.end('late')
+  for (const { status, headers } of await Promise.all(asking))
+    assert.deepEqual([status, headers.connection], [200, 'close'])
   await closing
 })
 

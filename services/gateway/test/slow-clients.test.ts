@@ -120,6 +120,42 @@ test('A client that has its share of the places gets 429 with Retry-After, and a
   assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
+test('Of the requests for what the gateway serves itself a client has a share too', async (t) => {
+  const waiting: ServerResponse[] = []
+  const GUID_URL = await startUpstream(t, (_incoming, response) => void waiting.push(response))
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 8 })
+  const greedy = Array.from({ length: 4 }, () => ask(`${url}/health`))
+  while (waiting.length < 1) await setTimeout(1)
+  await setTimeout(50)
+  for (const path of [
+    '/openapi.json',
+    '/docs/',
+    '/docs/static/swagger-ui.css',
+    '/metrics',
+    '/',
+    '/health/live',
+  ]) {
+    const beyond = await ask(`${url}${path}`)
+    assert.deepEqual([beyond.status, beyond.headers['retry-after']], [429, '1'], path)
+  }
+  assert.equal((await ask(`${url}/health/live`, { localAddress: '127.0.0.2' })).status, 200)
+  for (const response of waiting) response.end()
+  await Promise.all(greedy)
+  assert.equal((await ask(`${url}/metrics`)).status, 200)
+})
+
+test('Clients that do not read what the gateway serves itself hold no places of others', async (t) => {
+  const openConnections = createConnections(t)
+  const { url, port } = await startGateway(t, { GATEWAY_IN_FLIGHT_MAX: 4, GATEWAY_SLOW_MAX: 6 })
+  await ask(`${url}/docs/static/swagger-ui-bundle.js`)
+  for (let count = 0; count < 8; count += 1) {
+    const get = 'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n'
+    for (const socket of openConnections(port, 1, get)) socket.pause()
+    await setTimeout(30)
+    assert.equal((await ask(`${url}/health/live`)).status, 200)
+  }
+})
+
 test('Clients that do not read their responses hold no places of others', async (t) => {
   const openConnections = createConnections(t)
   const piece = Buffer.alloc(1_000_000)

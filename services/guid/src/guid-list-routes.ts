@@ -1,12 +1,6 @@
-import {
-  linkToNextPage,
-  decodeCursor,
-  pageSize,
-  problems,
-  encodeCursor,
-  sendJson,
-} from '@quintet/chassis/http'
+import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
+import { pageText, sendPage } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { CachedGuidStore } from './cached-guid-store.ts'
@@ -32,9 +26,13 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
     async (request, reply) => {
       const page = readPage(request.query, guids.idKind)
       const rows = await guids.list(page)
-      const last = rows.length === page.limit ? rows.at(-1) : undefined
-      if (last) reply.header('link', linkToNextPage(request, encodeCursor([last.expire, last.id])))
-      sendJson(reply, `[${rows.map((row) => textOf(row.guid, entryOf(row))).join(',')}]`)
+      const text = pageText(
+        rows,
+        page.limit,
+        (row) => textOf(row.guid, entryOf(row)),
+        ({ expire, id }) => [expire, id],
+      )
+      sendPage(request, reply, text)
     },
   )
 }

@@ -1,5 +1,5 @@
-import { createLinkedList } from '@quintet/chassis/concurrency'
-import type { Linked, LinkedList } from '@quintet/chassis/concurrency'
+import { createLinkedList } from './linked-list.ts'
+import type { Linked, LinkedList } from './linked-list.ts'
 
 /** A request in a lane. */
 export interface Member extends Linked<Member> {
