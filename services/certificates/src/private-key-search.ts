@@ -32,11 +32,9 @@ export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Arra
       const plain = plainTextOf(layer)
       if (isKeyText(plain) || holdsSecret(bytesOf(layer))) return true
       if (plain !== layer && holdsSecret(bytesOf(plain))) return true
-      const found = [withoutEscapes(layer)]
-      for (const bytes of decodingsOf(plain)) {
-        if (holdsSecret(bytes)) return true
-        found.push(printableIn(bytes))
-      }
+      const bytes = decodingsOf(plain)
+      if (holdsSecret(bytes)) return true
+      const found = [withoutEscapes(layer), printableIn(bytes)]
       inner.push(...found.filter((one) => !seen.has(one)))
       for (const one of found) seen.add(one)
     }
@@ -86,7 +84,8 @@ function plainTextOf(text: string): string {
         .replace(/[^\t\n\r -~\uff01-\uff5e\u{1d400}-\u{1d7ff}]+/gu, '')
         .normalize('NFKC')
     : text
-  return ascii.replaceAll('\\', '').replace(/(<[\w.:-]{1,64})\s[^<>]{0,200}>/g, '$1>')
+  const unescaped = ascii.replaceAll('\\', '')
+  return unescaped.includes('<') ? unescaped.replace(/(<[\w.:-]{1,64})\s[^<>]{0,200}>/g, '$1>') : unescaped
 }
 
 const escapes =
@@ -125,16 +124,25 @@ function characterOf(point: number): string {
 }
 
 /**
- * What the text is in base64, in hexadecimal and in numbers. All that is no digit is left out, and each of the first digits may be
- * the first of a group, so that neither white space, punctuation and labels nor other base64 hide anything.
+ * What the text is in base64, in hexadecimal and in numbers, one after the other. All that is no digit is left out, and each of the
+ * first digits may be the first of a group, so that neither white space, punctuation and labels nor other base64 hide anything.
  */
-function* decodingsOf(text: string): Generator<Buffer> {
-  const base64 = [text.replace(/<[^<>]{0,200}>|[^A-Za-z\d+/]+|(?<![A-Za-z\d+/])[+/]+(?![A-Za-z\d+/])/g, '')]
-  if (/(?<!-)-{1,4}(?!-)|_/.test(text)) base64.push(text.replace(/<[^<>]{0,200}>|[^\w-]+|-{5,}/g, ''))
-  for (const digits of base64) for (let at = 0; at < 4; at += 1) yield Buffer.from(digits.slice(at), 'base64')
-  const hex = /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text) ? text.replace(/0x|[^\da-f]+/gi, '') : ''
-  for (let at = 0; at < 2 && at < hex.length; at += 1) yield Buffer.from(hex.slice(at), 'hex')
-  if (/\d\s?,\s{0,8}-?\d/.test(text)) yield Buffer.from((text.match(/-?\b\d{1,3}\b/g) ?? []).map(Number))
+function decodingsOf(text: string): Buffer {
+  const content = text.includes('<') ? text.replace(/<[^<>]{0,200}>/g, '') : text
+  const base64 = content.replace(/(?<![A-Za-z\d+/])[+/]+(?![A-Za-z\d+/])/g, '').replace(/[^A-Za-z\d+/]+/g, '')
+  const isUrl = /(?<!-)-{1,4}(?!-)|_/.test(content)
+  const base64Url = isUrl ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
+  const isHex = /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
+  const hex = isHex ? text.replaceAll('0x', '').replace(/[^\da-fA-F]+/g, '') : ''
+  const isList = /\d\s?,\s{0,8}-?\d/.test(text)
+  const numbers = isList ? (text.match(/-?\b\d{1,3}\b/g) ?? []).map(Number) : []
+  const bytes = Buffer.allocUnsafe(3 * (base64.length + base64Url.length) + hex.length + numbers.length)
+  let end = 0
+  for (let at = 0; at < 4; at += 1)
+    for (const digits of [base64, base64Url]) end += bytes.write(digits.slice(at), end, 'base64')
+  for (let at = 0; at < 2; at += 1) end += bytes.write(hex.slice(at), end, 'hex')
+  bytes.set(Uint8Array.from(numbers), end)
+  return bytes.subarray(0, end + numbers.length)
 }
 
 /** The printable texts in bytes, also if they are of two or four bytes per character, one per line. */
@@ -175,8 +183,11 @@ const keyTexts: readonly (readonly RegExp[])[] = [
   [/DSAKeyValue/i, /(?<![\w+/-])x>\s{0,8}[\w+/]{8}/i],
 ]
 
+/** One of these is in each, and in few other texts. */
+const keyWord = /priv|putty|proc-type|kty|crv|modulus|dsakeyvalue/i
+
 function isKeyText(text: string): boolean {
-  return keyTexts.some((patterns) => patterns.every((pattern) => pattern.test(text)))
+  return keyWord.test(text) && keyTexts.some((patterns) => patterns.every((pattern) => pattern.test(text)))
 }
 
 /** What key files begin with that are not DER: those of OpenSSH, SSH Communications, OpenSSL and Windows, and the stores of Java. */
