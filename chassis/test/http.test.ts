@@ -109,6 +109,21 @@ test('Where a service says so, values of the wrong type are 422; with anything m
     assert.equal((await post(app, body)).statusCode, 400, body)
 })
 
+test('JSON with more than 10,000 members and elements is refused before it is parsed, whatever its texts have', async (t) => {
+  const { app } = await world(t)
+  app.post('/anything', async () => ({ done: true }))
+  const statusOf = async (payload: string) => {
+    const headers = { 'content-type': 'application/json' }
+    return (await app.inject({ method: 'POST', url: '/anything', headers, payload })).statusCode
+  }
+  const members = (count: number) => `{${Array.from({ length: count }, (_, i) => `"m${i}":1`).join(',')}}`
+  const text = JSON.stringify(',"\\,'.repeat(20_000))
+  for (const few of [members(10_000), `[${'0,'.repeat(9_999)}0]`, text, `["\\\\",${text},"\\""]`])
+    assert.equal(await statusOf(few), 200)
+  for (const many of [members(10_001), `[${'0,'.repeat(10_000)}0]`, `[${text},${'{},'.repeat(10_000)}1]`])
+    assert.equal(await statusOf(many), 400)
+})
+
 test('A DELETE may have any body, which has no meaning', async (t) => {
   const { app } = await world(t)
   app.delete('/things/:id', async (_request, reply) => reply.code(204).send(null))

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { AppError } from '../errors/index.ts'
+import { AppError, invalid } from '../errors/index.ts'
 import type { App, AppOptions } from './app-options.ts'
 
 /**
@@ -12,11 +12,34 @@ export function acceptJsonOnly(app: App, parseJson: AppOptions['parseJson']): vo
   app.removeContentTypeParser('text/plain')
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    if (!isUtf8(body)) done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
+    if (hasTooManyValues(body))
+      done(invalid({ body: `The body has more than ${valuesMax} members and elements.` }))
+    else if (!isUtf8(body)) done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
     else if (parseJson === undefined) parseByDefault(request, body.toString(), done)
     else done(...parseWith(parseJson, body.toString()))
   })
 }
+
+/** More than any request needs. To parse and check a value takes far longer than to receive its bytes. */
+const valuesMax = 10_000
+
+/** Whether there are more commas outside texts, which are between members or elements. */
+function hasTooManyValues(body: Buffer): boolean {
+  // Each of them has at least one character.
+  if (body.length < 2 * valuesMax) return false
+  let count = 0
+  let isInText = false
+  for (let at = 0; at < body.length; at += 1) {
+    const byte = body[at]
+    if (byte === quote) isInText = !isInText
+    else if (byte === backslash) at += 1
+    else if (byte === comma && !isInText) count += 1
+    if (count >= valuesMax) return true
+  }
+  return false
+}
+
+const [quote, backslash, comma] = Buffer.from('"\\,')
 
 function parseWith(parse: (text: string) => unknown, text: string): [Error | null, unknown?] {
   try {

@@ -17,7 +17,9 @@ export function parseForm(bytes: Buffer): Readonly<Record<string, string>> {
       'The body begins like JSON, but is declared as a form; send JSON with Content-Type: application/json.',
     )
   const fields = new Map<string, string>()
-  for (const pair of text.split('&').filter((one) => one !== '')) {
+  const pairs = text.split('&').filter((one) => one !== '')
+  if (pairs.length > fieldsMax) throw invalid({ body: `The body has more than ${fieldsMax} fields.` })
+  for (const pair of pairs) {
     const at = pair.includes('=') ? pair.indexOf('=') : pair.length
     const name = decode(pair.slice(0, at), pair.slice(0, at))
     if (fields.has(name)) throw invalid({ [shortened(name)]: `${shortened(name)} must be given once.` })
@@ -25,6 +27,9 @@ export function parseForm(bytes: Buffer): Readonly<Record<string, string>> {
   }
   return Object.fromEntries(fields)
 }
+
+/** More than any form has, which would take long to decode and to refuse. */
+const fieldsMax = 1_000
 
 /** Whether a body of this type is a form; the response then is an envelope. */
 export function isForm(contentType: string | undefined): boolean {

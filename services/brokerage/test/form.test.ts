@@ -39,6 +39,12 @@ for (const [what, text, field] of [
     )
   })
 
+test('A form with more than 1,000 fields is refused before they are decoded', () => {
+  const fields = (count: number) => Array.from({ length: count }, (_, i) => `f${i}=1`).join('&')
+  assert.equal(Object.keys(parse(fields(1_000))).length, 1_000)
+  assert.throws(() => parse(fields(1_001)), /more than 1000 fields/)
+})
+
 test('Bytes that are not UTF-8 are malformed', () => {
   assert.throws(
     () => parseForm(Buffer.from([0x61, 0x3d, 0xff])),
