@@ -81,6 +81,8 @@ export type OncePublisher<M extends Message = Message> = {
     once: PublishOnce,
     options?: PublishOptions,
   ) => Promise<'published' | 'repeated'>
+  /** The id of the message that a key stands for. */
+  readonly messageUnder: (queue: string, key: string) => Promise<string | undefined>
 }
 
 /** For `forMs` the key stands for the message that was published under it. */

@@ -83,6 +83,7 @@ export async function createGatewayApp(
   forwardingRoutes(app, destinations, forwarder)
   postOrderRoute(app, {
     queue,
+    clock,
     waitingMax: config.GATEWAY_ORDERS_WAITING_MAX,
     idKey: storesPublicationKeys(config.QUEUE_URL)
       ? undefined

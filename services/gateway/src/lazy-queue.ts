@@ -23,6 +23,7 @@ export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQu
       await queue.publish(name, message, options)
       return 'published'
     },
+    messageUnder: async () => undefined,
     close: queue.close,
   }
 }
@@ -65,6 +66,10 @@ export function openLazyQueue({
     async publishOnce(...message) {
       const queue = await opened()
       return queue.publishOnce(...message).catch(withoutDetails)
+    },
+    async messageUnder(...key) {
+      const queue = await opened()
+      return queue.messageUnder(...key).catch(withoutDetails)
     },
     async ping() {
       const queue = await opened()

@@ -1,4 +1,5 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
+import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import {
@@ -18,14 +19,17 @@ import type { OrderQueue } from './lazy-queue.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
 type Parts = {
-  queue: Pick<OrderQueue, 'publish' | 'publishOnce'>
+  queue: Pick<OrderQueue, 'publish' | 'publishOnce' | 'messageUnder'>
+  clock: Clock
   waitingMax: number
   /** Signs ids where the queue cannot look up a message. */
   idKey?: string | undefined
 }
 
 /** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
-export function postOrderRoute(app: App, { queue, waitingMax, idKey }: Parts): void {
+export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Parts): void {
+  const startedMs = clock.now()
+
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = canonicalJson(request.body)
     const scope = idempotencyScopeOf(request)
@@ -38,10 +42,20 @@ export function postOrderRoute(app: App, { queue, waitingMax, idKey }: Parts): v
       await queue.publish(billingQueue, message, limit)
       return sendResponse(reply, responseTo(request, id, false))
     }
+    const former = await formerIdOf(request, body)
+    if (former !== undefined) return sendResponse(reply, responseTo(request, former, true))
     const once = { key: createHash('sha256').update(scope).digest('hex'), forMs: idempotencyRetentionMs }
     const outcome = await queue.publishOnce(billingQueue, message, once, limit).catch(rejectKeyReuse)
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
+
+  /** The id under which an earlier version, replaced less than the validity of a key ago, has published this order for this key. */
+  async function formerIdOf(request: FastifyRequest, body: string): Promise<string | undefined> {
+    if (clock.now() - startedMs >= idempotencyRetentionMs) return undefined
+    const key = String(request.headers['idempotency-key'])
+    const id = messageIdOf(key, body)
+    return (await queue.messageUnder(billingQueue, key)) === id ? id : undefined
+  }
 }
 
 const description = {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openQueue } from '@quintet/chassis/queue'
+import { openOnceQueue, openQueue } from '@quintet/chassis/queue'
 import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { topology } from '../src/topology.ts'
@@ -21,7 +22,7 @@ async function createWorld(t: TestContext, settings: { GATEWAY_ORDERS_WAITING_MA
   const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
-  const queue = await openQueue(QUEUE_URL, { clock })
+  const queue = await openOnceQueue(QUEUE_URL, { clock })
   t.after(async () => {
     await queue.close()
     rmSync(folder, { recursive: true })
@@ -190,6 +191,27 @@ test('A retry with the same Idempotency-Key gets the same response and makes no 
   clock.advance(dayMs - 1)
   assert.deepEqual((await post(order, headers)).json(), first.json())
   assert.deepEqual(await held(), [])
+})
+
+test('An order that an earlier version published under a key is not published again, and another is', async (t) => {
+  const { post, held, queue, clock } = await createWorld(t)
+  const id = '98e2c0c0-0000-8000-a000-000000000000'
+  const hex = createHash('sha256').update(`k-1\n${text}`).digest('hex')
+  const former = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`
+  const once = { forMs: dayMs }
+  await queue.publishOnce('billing_queue', { id: former, key: '', body: text }, { ...once, key: 'k-1' })
+  await queue.publishOnce('billing_queue', { id, key: '', body: text }, { ...once, key: 'k-2' })
+  const again = await post(order, { 'idempotency-key': 'k-1' })
+  assert.equal(again.headers['idempotency-replayed'], 'true')
+  assert.equal(again.json().message_id, former)
+  assert.equal((await held()).length, 2)
+  for (const key of ['k-2', 'k-3']) {
+    const other = await post(order, { 'idempotency-key': key })
+    assert.equal(other.headers['idempotency-replayed'], undefined)
+  }
+  assert.equal((await held()).length, 4)
+  clock.advance(dayMs)
+  assert.equal((await post(order, { 'idempotency-key': 'k-1' })).headers['idempotency-replayed'], undefined)
 })
 
 test('An amount in any notation is the same order under an Idempotency-Key', async (t) => {

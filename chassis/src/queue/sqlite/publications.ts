@@ -24,6 +24,12 @@ export function createPublications(database: Database<PublicationTables>, clock:
       return { ...statements.insert({ ...publication, now }), mustAffectRows: true }
     },
 
+    /** The id of the message that a key stands for. */
+    async messageUnder(queue: string, key: string): Promise<string | undefined> {
+      const [publication] = await database.read(statements.find({ queue, key }))
+      return publication !== undefined && publication.until > clock.now() ? publication.message_id : undefined
+    },
+
     /** For the same unit. */
     deleteExpired: (): Statement =>
       statements.deleteExpired({ now: clock.now(), limit: deletedPerPublication }),
@@ -71,7 +77,11 @@ function prepareStatements(db: Kysely<PublicationTables>) {
         ),
     ),
     find: prepareQuery((p: Placeholders<{ queue: string; key: string }>) =>
-      db.selectFrom('publication').select('message_id').where('queue', '=', p.queue).where('key', '=', p.key),
+      db
+        .selectFrom('publication')
+        .select(['message_id', 'until'])
+        .where('queue', '=', p.queue)
+        .where('key', '=', p.key),
     ),
   }
 }

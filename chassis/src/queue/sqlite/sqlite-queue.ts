@@ -45,7 +45,7 @@ export async function openSqliteQueue(
 function createSqlitePublisher(
   storage: SqliteStorage,
   clock: Clock,
-): Pick<Queue & OncePublisher, 'publish' | 'publishAll' | 'publishOnce'> {
+): Pick<Queue & OncePublisher, 'publish' | 'publishAll' | 'publishOnce' | 'messageUnder'> {
   const { database } = storage
   const publications = createPublications(database, clock)
 
@@ -82,6 +82,7 @@ function createSqlitePublisher(
     publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
     publishOnce,
+    messageUnder: publications.messageUnder,
   }
 }
 
