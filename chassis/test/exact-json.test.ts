@@ -111,18 +111,3 @@ test('A check gives the value, or one fault that names every faulty member', () 
   assert.deepEqual(Object.keys(judged.error.errors ?? {}).toSorted(), ['age', 'name'])
   assert.ok('error' in check(null))
 })
-
-test('A body of more values than any request has is refused before its numbers take long, and text with as many commas is not', () => {
-  const many = (count: number, value: string) => `[${Array(count).fill(value).join(',')}]`
-  for (const text of [
-    many(100_000, '1.5'),
-    '['.repeat(250_000) + ']'.repeat(250_000),
-    `{${Array.from({ length: 40_000 }, (_, at) => `"k${at}":1`).join(',')}}`,
-  ]) {
-    const startedAtMs = performance.now()
-    assert.throws(() => parseExactJson(text), /more than 10,000 values/)
-    assert.ok(performance.now() - startedAtMs < 200)
-  }
-  assert.equal(Object(parseExactJson(many(9_000, '"\\",["'))).length, 9_000)
-  assert.equal(parseExactJson(JSON.stringify(',["'.repeat(50_000))), ',["'.repeat(50_000))
-})
