@@ -86,8 +86,8 @@ export const ActiveChange = Type.Object(
   {
     id: Type.Optional(Type.Integer({ description: unchanged })),
     user_id: Type.Optional(Type.Integer({ description: unchanged })),
-    body: Type.Optional(Type.String({ description: unchanged })),
-    x509: Type.Optional(Type.Object({}, { description: unchanged })),
+    body: Type.Optional(Type.String({ maxLength: 32_768, description: unchanged })),
+    x509: Type.Optional(Type.Unsafe<object>({ type: 'object', description: unchanged })),
     active,
     notify: Type.Optional(
       Type.Boolean({
