@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
 import { listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { urlSetting } from '@quintet/contracts/topology'
 import type { GatewayDependencies } from '../src/app.ts'
 import { createGatewayApp } from '../src/app.ts'
 import type { GatewayConfig } from '../src/config.ts'
@@ -11,6 +12,11 @@ import { topology } from '../src/topology.ts'
 /** How bodies are forwarded is tested with large ones, which no service accepts. */
 const withoutBodyLimits = topology.map((service) => ({ ...service, bodyBytesMax: Number.POSITIVE_INFINITY }))
 
+/** Services that nobody runs, since those at the default addresses may be of another Quintet on this machine. */
+const absentServices = Object.fromEntries(
+  topology.map(({ name }) => [urlSetting(name), 'http://127.0.0.1:1']),
+)
+
 /** A gateway on a free port with a queue of its own; unless it is given a topology, it forwards bodies of any size. */
 export async function startGateway(
   t: TestContext,
@@ -19,6 +25,7 @@ export async function startGateway(
 ) {
   const config = {
     ...loadConfig(gatewaySettings, new Map()),
+    ...absentServices,
     QUEUE_URL: 'sqlite::memory:',
     ...settings,
   }
