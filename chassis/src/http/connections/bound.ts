@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { createLinkedList } from '../concurrency/index.ts'
-import type { Linked, LinkedList } from '../concurrency/index.ts'
-import type { Logger } from '../telemetry/index.ts'
-import { isTrustedPeer, networkOf } from './client-address.ts'
+import { createLinkedList } from '../../concurrency/index.ts'
+import type { Linked, LinkedList } from '../../concurrency/index.ts'
+import type { Logger } from '../../telemetry/index.ts'
+import { isTrustedPeer, networkOf } from '../client-address.ts'
 import { incompleteRequestOf, responseOf } from './exchanges.ts'
 
 export type ConnectionLimits = {
