@@ -72,6 +72,7 @@ function documentSource(service: URL): () => Promise<JsonObject | undefined> {
 export function mergeDocuments(own: object, parts: readonly Part[]): object {
   const merged: JsonObject = structuredClone({ ...own })
   Object.assign(memberOf(memberOf(merged, 'components'), 'responses'), sharedResponses)
+  for (const operation of operationsOf(memberOf(merged, 'paths'))) addProblems(operation, [429])
   const unavailable: string[] = []
   for (const { service, document } of parts) {
     if (document === undefined) unavailable.push(service.name)
@@ -130,11 +131,15 @@ function addTag(merged: JsonObject, name: string, description: unknown): void {
 
 function adoptOperation(operation: JsonObject, operationIds: Set<unknown>, service: string): void {
   operation.tags = [service]
-  const responses = memberOf(operation, 'responses')
-  for (const status of statusesOfGateway) responses[status] ??= problemResponseOf(status)
+  addProblems(operation, statusesOfGateway)
   if (operation.operationId === undefined) return
   if (operationIds.has(operation.operationId)) operation.operationId = `${service}_${operation.operationId}`
   operationIds.add(operation.operationId)
+}
+
+function addProblems(operation: JsonObject, statuses: readonly number[]): void {
+  const responses = memberOf(operation, 'responses')
+  for (const status of statuses) responses[status] ??= problemResponseOf(status)
 }
 
 /** The gateway's path for a path of a service; undefined if the gateway does not forward it. */

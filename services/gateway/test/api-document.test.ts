@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { sharedResponses } from '@quintet/chassis/http'
 import { mergeDocuments } from '../src/api-document.ts'
 import type { Service } from '../src/topology.ts'
 
@@ -17,7 +18,15 @@ const forwarded = {
 const own = {
   openapi: '3.1.0',
   info: { title: 'Quintet', description: 'All.' },
-  paths: { '/health': { get: { operationId: 'list', responses } } },
+  paths: {
+    '/health': {
+      get: {
+        operationId: 'list',
+        // A client has a share of the gateway's own operations too.
+        responses: { ...responses, 429: { $ref: '#/components/responses/TooManyRequests' } },
+      },
+    },
+  },
 }
 
 const guid: Service = {
@@ -120,7 +129,7 @@ test('A service without a document is named as not available', () => {
   ])
   assert.deepEqual(merged, {
     ...own,
-    components: {},
+    components: { responses: { TooManyRequests: sharedResponses.TooManyRequests } },
     info: { title: 'Quintet', description: 'All.\n\nNot available at the moment: guid, billing.' },
   })
   assert.equal(own.info.description, 'All.')
@@ -131,6 +140,6 @@ test('A malformed document adds nothing', () => {
   assert.deepEqual(mergeDocuments(own, [{ service: guid, document }]), {
     ...own,
     tags: [{ name: 'guid' }],
-    components: {},
+    components: { responses: { TooManyRequests: sharedResponses.TooManyRequests } },
   })
 })

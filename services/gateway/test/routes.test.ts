@@ -119,6 +119,8 @@ test('GET /openapi.json describes the gateway and its services, fetched once in 
       '/metrics',
     ])
     assert.deepEqual(described['/guid/{guid}'].get.tags, ['guid'])
+    for (const path of ['/health', '/guid/{guid}']) assert.ok('429' in described[path].get.responses)
+    assert.ok('429' in described['/api/billing'].post.responses)
   }
   assert.equal(fetches, 1)
   clock.advance(5_000)

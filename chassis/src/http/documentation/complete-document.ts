@@ -8,6 +8,8 @@ type JsonObject = { [name: string]: unknown }
 /** What an operation may send besides what its route lists, because of conditions, the framework, the server or the storage. */
 const everywhere = [400, 406, 408, 412, 414, 431, 500, 503]
 const withBody = [413, 415]
+/** Large pages are made in turn. */
+const ofPages = [429]
 
 /** The request header fields and the statuses that a kind of support adds to an operation. */
 const supports: Readonly<Record<Support, { parameter: string; statuses: readonly number[] }>> = {
@@ -71,6 +73,7 @@ function completeOperation(operation: JsonObject, method: string, given: readonl
   const statuses = [
     ...everywhere,
     ...('requestBody' in operation ? withBody : []),
+    ...(hasParameter(operation, 'limit') ? ofPages : []),
     ...kinds.flatMap(({ statuses }) => statuses),
   ]
   for (const status of statuses) responses[status] ??= problemResponseOf(status)
@@ -94,7 +97,7 @@ function headersOf(
   const isSuccess = status < 300
   const isLater = status === 202 && given.includes('respond-async')
   const hasEtag = isSuccess && !isLater && method !== 'DELETE' && (hasVersions || status === 201)
-  const isPage = listAt(operation, 'parameters').some((one) => Reflect.get(Object(one), 'name') === 'cursor')
+  const isPage = hasParameter(operation, 'cursor')
   return {
     'X-Request-Id': 'RequestId',
     ...(hasEtag && { ETag: 'ETag' }),
@@ -117,6 +120,10 @@ function addHeaders(response: JsonObject, added: Record<string, string>): void {
 function isProblem(response: unknown): boolean {
   const content: object = Object(Reflect.get(Object(response), 'content'))
   return Object.keys(content).join() === 'application/problem+json'
+}
+
+function hasParameter(operation: JsonObject, name: string): boolean {
+  return listAt(operation, 'parameters').some((one) => Reflect.get(Object(one), 'name') === name)
 }
 
 function parameterRef(name: string): { $ref: string } {
