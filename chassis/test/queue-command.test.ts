@@ -91,10 +91,23 @@ test('show prints a queue page by page, each with the command for the next', asy
   for (let words: string[] | undefined = ['show', 'work', '--limit', '2']; words !== undefined; ) {
     const shown: string = await run(...words)
     seen.push(...[...shown.matchAll(/^\d+ {2}(m\d)$/gm)].map(([, id]) => String(id)))
-    const after: string | undefined = /^more: quintet queue show work --after (\d+)$/m.exec(shown)?.[1]
+    const after: string | undefined =
+      /^more: npm run quintet -- queue show work --limit 2 --after (\d+)$/m.exec(shown)?.[1]
     words = after === undefined ? undefined : ['show', 'work', '--limit=2', `--after=${after}`]
   }
   assert.deepEqual(seen, ['m0', 'm1', 'm2', 'm3', 'm4'])
+})
+
+test('show names no next page where there is none', async (t) => {
+  const { first, run } = await createWorld(t)
+  await first.publishAll('work', [message('a'), message('b')])
+  assert.doesNotMatch(await run('show', 'work', '--limit', '2'), /more/)
+  assert.match(await run('show', 'work', '--limit', '1'), /more/)
+  await first.publishAll(
+    'long',
+    Array.from({ length: 1_001 }, (_, i) => message(`m${i}`)),
+  )
+  assert.match(await run('show', 'long', '--limit', '1000'), /more: .* --limit 1000 --after \d+\n$/)
 })
 
 test('Control characters of a message are escaped, and a long body is truncated', async (t) => {
@@ -158,12 +171,17 @@ for (const [words, sentence] of [
   [['show', 'work', '--limit', '0'], /^--limit must be a whole number from 1 to 1000\.$/],
   [['show', 'work', '--limit', 'x'], /^--limit must be/],
   [['show', 'work', '--after', '-1'], /--after/],
-  [['show', 'work', '--all'], /--all/],
-  [[], /quintet queue list/],
-  [['lsit'], /quintet queue list/],
-  [['list', 'work'], /quintet queue list/],
-  [['drop', 'work'], /quintet queue drop <queue> <id>/],
-  [['drop', 'work', 'a', 'b'], /quintet queue drop <queue> <id>/],
+  [['show', 'work', '--all'], /--all[\s\S]*\n {2}quintet queue show <queue>/],
+  [[], /^quintet queue needs one of these commands:\n\n {2}quintet queue list /],
+  [['lsit'], /^"lsit" is not a command of quintet queue, which has these:\n\n {2}quintet queue list /],
+  [['constructor'], /^"constructor" is not a command/],
+  [['list', 'work'], /^quintet queue list has no argument "work"\.\n\n {2}quintet queue list/],
+  [['list', '--limit', '1'], /^--limit and --after are options of quintet queue show only\./],
+  [['show'], /^quintet queue show needs a queue\.\n[\s\S]*quintet queue show <queue>/],
+  [['redeclare'], /^quintet queue redeclare needs a queue\./],
+  [['replay'], /^quintet queue replay needs a queue and an id\./],
+  [['drop', 'work'], /^quintet queue drop needs an id\.\n[\s\S]*quintet queue drop <queue> <id>/],
+  [['drop', 'work', 'a', 'b'], /^quintet queue drop has no argument "b"\./],
 ] as const)
   test(`Invalid arguments are refused with a message that helps, and nothing is changed: queue ${JSON.stringify(words)}`, async (t) => {
     const { second, run } = await withDeadLetters(t)

@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { AppError, invalid } from '../errors/index.ts'
-import { isDeadQueue, liveQueueOf } from './port.ts'
+import { isDeadQueue, listMax, liveQueueOf } from './port.ts'
 import type { QueueAdmin, StoredMessage } from './port.ts'
 
 export const queueCommandUsage = `
@@ -12,7 +12,7 @@ export const queueCommandUsage = `
 `
 
 const shownDefault = 20
-const shownMax = 1_000
+const shownMax = listMax - 1
 const factLengthMax = 2_000
 
 /**
@@ -24,14 +24,46 @@ export async function runQueueCommand(
   args: readonly string[],
 ): Promise<string> {
   const { positionals, values } = parse(args)
-  const [action = '', name = '', id = ''] = positionals
-  const { length } = positionals
-  if (action === 'list' && length === 1) return list(brokers)
-  if (action === 'show' && length === 2) return show(await brokerOf(brokers, name), name, pageOf(values))
-  if (action === 'replay' && length === 3) return replay(await brokerOf(brokers, name), name, id)
-  if (action === 'drop' && length === 3) return drop(await brokerOf(brokers, name), name, id)
-  if (action === 'redeclare' && length === 2) return redeclare(await brokerOf(brokers, name), name)
-  throw invalid({ command: `Unknown arguments. Usage:\n${queueCommandUsage}` })
+  const [action, name = '', id = ''] = positionals
+  requireWords(positionals)
+  if (action !== 'show' && Object.keys(values).length > 0)
+    throw misused('--limit and --after are options of quintet queue show only.')
+  if (action === 'list') return list(brokers)
+  const page = pageOf(values)
+  const broker = await brokerOf(brokers, name)
+  if (action === 'show') return show(broker, name, page)
+  if (action === 'replay') return replay(broker, name, id)
+  if (action === 'drop') return drop(broker, name, id)
+  return redeclare(broker, name)
+}
+
+/** What follows each command. */
+const wordsOf: ReadonlyMap<string, readonly string[]> = new Map([
+  ['list', []],
+  ['show', ['queue']],
+  ['replay', ['queue', 'id']],
+  ['drop', ['queue', 'id']],
+  ['redeclare', ['queue']],
+])
+
+/** Throws for an unknown command, and for one with too few or too many words, which are named. */
+function requireWords([action, ...words]: readonly string[]): void {
+  if (action === undefined) throw misused('quintet queue needs one of these commands:')
+  const wanted = wordsOf.get(action)
+  if (wanted === undefined)
+    throw misused(`"${printable(action)}" is not a command of quintet queue, which has these:`)
+  const missing = wanted.slice(words.length)
+  const surplus = words.slice(wanted.length)
+  if (missing.length > 0)
+    throw misused(
+      `quintet queue ${action} needs ${missing.map((word) => (word === 'id' ? 'an id' : `a ${word}`)).join(' and ')}.`,
+    )
+  if (surplus.length > 0)
+    throw misused(`quintet queue ${action} has no argument "${printable(surplus.join(' '))}".`)
+}
+
+function misused(fault: string): AppError {
+  return invalid({ command: `${fault}\n${queueCommandUsage}` })
 }
 
 function parse(args: readonly string[]) {
@@ -39,7 +71,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options, allowPositionals: true })
   } catch (error) {
-    throw invalid({ command: error instanceof Error ? error.message : String(error) })
+    throw misused(error instanceof Error ? error.message : String(error))
   }
 }
 
@@ -81,11 +113,13 @@ async function show(
   name: string,
   page: { limit: number; after: number },
 ): Promise<string> {
-  const messages = await broker.list(name, page)
-  if (messages.length === 0) return `${printable(name)} has no ${page.after > 0 ? 'more ' : ''}messages.\n`
-  const last = messages.length === page.limit ? messages.at(-1) : undefined
-  const more = last ? `\nmore: quintet queue show ${printable(name)} --after ${last.position}\n` : ''
-  return messages.map(describe).join('\n') + more
+  const { limit, after } = page
+  // One more than is shown says whether there is a next page.
+  const found = await broker.list(name, { limit: limit + 1, after })
+  if (found.length === 0) return `${printable(name)} has no ${after > 0 ? 'more ' : ''}messages.\n`
+  const messages = found.slice(0, limit)
+  const next = `npm run quintet -- queue show ${printable(name)} --limit ${limit} --after ${messages.at(-1)?.position}`
+  return messages.map(describe).join('\n') + (found.length > limit ? `\nmore: ${next}\n` : '')
 }
 
 async function replay(broker: QueueAdmin, name: string, id: string): Promise<string> {

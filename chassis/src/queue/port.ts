@@ -106,11 +106,14 @@ type StreamOptions = {
 /** `position` is where to continue reading, as `after`. */
 export type StreamMessage = Message & { readonly position: number; readonly appendedAt: number }
 
+/** The most messages of a page. It is one more than `quintet queue show` shows, to see whether there are more. */
+export const listMax = 1_001
+
 /** For operators. */
 export type QueueAdmin = {
   /** The queues of the broker; the age of the oldest message only where the broker has it. */
   queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
-  /** A page of the messages of a queue, oldest first. */
+  /** A page of the messages of a queue, oldest first: `listMax` at most, 100 by default. */
   list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
   /** The message of this id, also while it is handled; absent where the broker cannot look for one. */
   find?(queue: string, id: string): Promise<StoredMessage | undefined>

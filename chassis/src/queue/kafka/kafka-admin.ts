@@ -1,12 +1,10 @@
 import type { Clock } from '../../clock/index.ts'
-import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
+import { deadQueueOf, isDeadQueue, listMax, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, StoredMessage } from '../port.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { recordOf, removalOf } from './message.ts'
 import type { KafkaProducer } from './producer.ts'
 import type { StoredMessages } from './stored-messages.ts'
-
-const pageMax = 1_000
 
 export function createKafkaAdmin({
   cluster,
@@ -55,7 +53,7 @@ export function createKafkaAdmin({
     },
 
     list: (queue, { limit = 100, after = 0 } = {}) =>
-      stored.list(cluster.topicName(queue), Math.min(limit, pageMax), after),
+      stored.list(cluster.topicName(queue), Math.min(limit, listMax), after),
 
     async replay(deadQueue, id) {
       const live = cluster.topicName(liveQueueOf(deadQueue))

@@ -1,7 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { Clock } from '../../clock/index.ts'
 import type { Statement } from '../../database/index.ts'
-import { liveQueueOf } from '../port.ts'
+import { listMax, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, StoredMessage, WorkQueue } from '../port.ts'
 import { publishStatement } from './publish-statement.ts'
 import type { QueueTables } from './statements.ts'
@@ -66,7 +66,7 @@ export function createSqliteAdmin({
     },
 
     async list(queue, { limit = 100, after = 0 } = {}) {
-      const rows = await database.read(statements.list({ queue, after, limit: Math.min(limit, pageMax) }))
+      const rows = await database.read(statements.list({ queue, after, limit: Math.min(limit, listMax) }))
       return rows.map(storedMessageOf)
     },
 
