@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { envFileFaults, readSettings } from '../src/config/index.ts'
@@ -65,6 +65,21 @@ test('What parseEnv reads is no fault', (t) => {
   assert.deepEqual(envFileFaults(file), [])
   const read = readSettings({}, file)
   for (const name of 'ABCDEFGJK') assert.ok(read.has(name), name)
+})
+
+test('A setting that .env has twice is named with both lines', (t) => {
+  const file = envFile(t, 'A_PORT=1\nB="x\nb=y"\n# A_PORT=2\nexport A_PORT = 3\nB=\n')
+  assert.deepEqual(envFileFaults(file), [
+    `Line 5 of ${file} sets A_PORT again, after line 1.`,
+    `Line 6 of ${file} sets B again, after line 2.`,
+  ])
+})
+
+test('A .env that is a folder is named', (t) => {
+  const folder = dirname(envFile(t, ''))
+  const isNamed = { name: 'AppError', message: `${folder} is a folder; it must be a file.` }
+  assert.throws(() => readSettings({}, folder), isNamed)
+  assert.throws(() => envFileFaults(folder), isNamed)
 })
 
 test('A missing .env has no bad lines', (t) => {

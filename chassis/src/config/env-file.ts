@@ -1,5 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { parseEnv } from 'node:util'
+import { AppError } from '../errors/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
@@ -13,28 +14,33 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): 
 }
 
 /**
- * A sentence for each line of the `.env` file that `parseEnv` ignores or cuts off in silence. None shows a value, which may be
- * a secret.
+ * A sentence for each line of the `.env` file that `parseEnv` ignores, replaces or cuts off in silence. None shows a value, which
+ * may be a secret.
  */
 export function envFileFaults(envFile = '.env'): string[] {
   const lines = readEnvFile(envFile).split(/\r?\n|\r/)
   const faults: string[] = []
+  const lineOf = new Map<string, number>()
   for (let index = 0; index < lines.length; index++) {
-    const { fault, linesMore = 0 } = examineLine(lines, index)
+    const { fault: own, linesMore = 0 } = examineLine(lines, index)
+    const name = assignment.exec(lines[index] ?? '')?.[1] ?? ''
+    const earlier = lineOf.get(name)
+    const fault = own ?? (earlier === undefined ? undefined : `sets ${name} again, after line ${earlier}`)
+    if (name !== '') lineOf.set(name, index + 1)
     if (fault !== undefined) faults.push(`Line ${index + 1} of ${envFile} ${fault}.`)
     index += linesMore
   }
   return faults
 }
 
-const assignment = /^\s*(?:export\s+)?[A-Za-z_]\w*\s*=(.*)$/
+const assignment = /^\s*(?:export\s+)?([A-Za-z_]\w*)\s*=(.*)$/
 const startOfAssignment = /^\s*(?:export\s+)?[A-Z][A-Z0-9_]*=[^=]/
 
 /** What is wrong with the line, and how many more lines its value takes. */
 function examineLine(lines: readonly string[], index: number): { fault?: string; linesMore?: number } {
   const line = lines[index] ?? ''
   if (/^\s*(?:#|$)/.test(line)) return {}
-  const text = assignment.exec(line)?.[1]?.trimStart()
+  const text = assignment.exec(line)?.[2]?.trimStart()
   if (text === undefined) return { fault: `is not NAME=value${nameIn(line)}` }
   const quote = text.slice(0, 1)
   if (quote !== '' && '"\'`'.includes(quote)) return examineQuoted(lines, index, text)
@@ -80,5 +86,7 @@ function isServiceLink(name: string, value: string): boolean {
 
 /** Some editors start a file with a byte order mark, which would become part of the first name. */
 function readEnvFile(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8').replace(/^\uFEFF/, '') : ''
+  if (!existsSync(path)) return ''
+  if (statSync(path).isDirectory()) throw new AppError('invalid', `${path} is a folder; it must be a file.`)
+  return readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
 }
