@@ -104,6 +104,27 @@ for (const [nouns, fault] of [
     assert.match(nameFaults(nouns, topology, taken).join('\n'), fault)
   })
 
+for (const [nouns, fault] of [
+  [nounsOf('Movies', port), /^"Movies" cannot be the name of a service: it must have .* lower-case/],
+  [nounsOf('library', port, 'Book'), /^"Book" cannot be a singular noun/],
+  [nounsOf('class', port), /^"class" cannot be the name of a service: it is a word of the language/],
+  [nounsOf('constructor', port), /^"constructor" cannot be the name of a service/],
+  [nounsOf('classes', port), /^"class" cannot be a singular noun: .* Give another with --noun\.$/],
+  [nounsOf('library', port, 'constructor'), /^"constructor" cannot be a singular noun/],
+  [nounsOf('library', port, 'book', 'this'), /^"this" cannot be a plural noun: .* with --plural\.$/],
+  [nounsOf('parcels', 80), /^The port must be a whole number from 1024 to 65535\.$/],
+  [nounsOf('parcels', 65_536), /^The port must be/],
+] as const)
+  test(`A service is refused with one sentence only: ${JSON.stringify(nouns)}`, () => {
+    const faults = nameFaults(nouns, topology, taken)
+    assert.equal(faults.length, 1)
+    assert.match(faults.join('\n'), fault)
+  })
+
+test('Two words that are given and wrong are both named', () => {
+  assert.equal(nameFaults(nounsOf('Library', port, 'Book'), topology, taken).length, 2)
+})
+
 test('The port of a new service is the next that is free', () => {
   assert.deepEqual(nameFaults(parcels, topology, taken), [])
   assert.ok(port > inventory.port)
@@ -115,6 +136,8 @@ for (const words of [
   ['service', 'guid'],
   ['service', 'a', 'b'],
   ['service', 'b2', '--prot', '1'],
+  ['service', 'b2', '--port', '0x2000'],
+  ['service', 'b2', '--port', ''],
   [],
 ])
   test(`quintet make ${words.join(' ')} is refused without a stack trace, and changes nothing`, async (t) => {

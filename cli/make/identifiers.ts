@@ -8,7 +8,7 @@ export function sharedIdentifiers(
     .flatMap(([file, text]) => {
       const identifiers = identifiersOf(text)
       const renamed = [...identifiers].filter((name) => rename(name) !== name).map(rename)
-      const shared = renamed.filter((name) => identifiers.has(name) || reservedWords.has(name))
+      const shared = renamed.filter((name) => identifiers.has(name) || isReserved(name))
       return shared.map((identifier) => ({ file, identifier }))
     })
 }
@@ -19,8 +19,13 @@ function identifiersOf(text: string): Set<string> {
   return new Set(code.match(/[A-Za-z_$][\w$]*/g) ?? [])
 }
 
+/** Whether code cannot have the word as the name of a variable, or finds it in every object. */
+export function isReserved(word: string): boolean {
+  return reservedWords.has(word) || word in Object.prototype
+}
+
 const reservedWords = new Set(
-  `break case catch class const continue debugger default delete do else enum export extends false finally for function if
+  `arguments await break case catch class const continue debugger default delete do else enum eval export extends false finally for function if
   implements import in instanceof interface let new null package private protected public return static super switch this
-  throw true try typeof var void while with yield`.split(/\s+/),
+  throw true try typeof undefined var void while with yield`.split(/\s+/),
 )

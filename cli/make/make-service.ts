@@ -4,7 +4,7 @@ import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
 import { addressOf, settingsFor } from '../services.ts'
-import { UsageError } from '../usage-error.ts'
+import { unknownAction, UsageError } from '../usage-error.ts'
 import { nameFaults, nextFreePort } from './name-check.ts'
 import type { Nouns } from './nouns.ts'
 import { nounsOf } from './nouns.ts'
@@ -26,7 +26,7 @@ const root = new URL('../../', import.meta.url)
 
 /** `quintet make service`: writes a service and adds it to every list, or reports what is wrong and changes nothing. */
 export async function make([what, ...words]: readonly string[]): Promise<void> {
-  if (what !== 'service') throw new UsageError(`Only a service can be made:\n${makeServiceUsage}`)
+  if (what !== 'service') throw unknownAction('make', what, makeServiceUsage)
   const nouns = nounsFrom(words)
   const gateway = addressOf('gateway', settingsFor(['gateway']))
   const faults = nameFaults(nouns, topology, takenNames())
@@ -48,8 +48,13 @@ function nounsFrom(words: readonly string[]): Nouns {
   const [name, ...rest] = positionals
   if (name === undefined || rest.length > 0)
     throw new UsageError(`A service needs one name:\n${makeServiceUsage}`)
-  const port = values.port === undefined ? nextFreePort(model, topology) : Number(values.port)
+  const port = values.port === undefined ? nextFreePort(model, topology) : portOf(values.port)
   return nounsOf(name, port, values.noun, values.plural)
+}
+
+/** NaN for a text that is no decimal number, which the check of the names refuses. */
+function portOf(text: string): number {
+  return /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
 }
 
 function parse(words: readonly string[]) {

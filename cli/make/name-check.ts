@@ -1,4 +1,6 @@
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
+import { isReserved } from './identifiers.ts'
+import { nounsOf } from './nouns.ts'
 import type { Nouns } from './nouns.ts'
 
 /** Names that are in use, apart from those of services. */
@@ -9,25 +11,29 @@ type Taken = {
   readonly names: readonly string[]
 }
 
+/** Below it, only root may listen (RFC 6335, section 6). */
+const portMin = 1_024
+const portMax = 65_535
+
 /** A sentence for each reason to reject these nouns. */
 export function nameFaults(nouns: Nouns, topology: Topology, taken: Taken): string[] {
   const { service, singular, plural, port } = nouns
-  const words = Object.entries({ service, singular, plural })
-  const malformed = words.filter(([, word]) => !/^[a-z][a-z0-9]{1,23}$/.test(word))
-  if (malformed.length > 0) return malformed.map(([kind, word]) => malformedFault(kind, word))
+  const unfit = wordFaults(nouns)
+  if (unfit.length > 0) return unfit
   const entries = Object.entries(topology)
+  const isThere = Object.hasOwn(topology, service)
   const path = `/api/${plural}`
   return [
-    service in topology && alreadyThere(service),
-    !(service in topology) && taken.names.includes(service) && `"${service}" is the name of something else.`,
-    !(service in topology) && reservedFault(service, taken.settings),
+    isThere && alreadyThere(service),
+    !isThere && taken.names.includes(service) && `"${service}" is the name of something else.`,
+    !isThere && reservedFault(service, taken.settings),
     plural === singular && `The plural of "${singular}" must be another word: give it with --plural.`,
     ...entries.map(
       ([name, entry]) => service !== name && overlaps(path, entry) && `${path} leads to ${name} already.`,
     ),
     ...entries.map(([name, entry]) => entry.port === port && `Port ${port} is that of ${name}.`),
-    (!Number.isInteger(port) || port < 1 || port > 65_535) &&
-      'The port must be a whole number from 1 to 65535.',
+    (!Number.isInteger(port) || port < portMin || port > portMax) &&
+      `The port must be a whole number from ${portMin} to ${portMax}.`,
   ].filter((fault) => typeof fault === 'string')
 }
 
@@ -39,9 +45,26 @@ export function nextFreePort(model: Nouns, topology: Topology): number {
   return port
 }
 
-function malformedFault(kind: string, word: string): string {
-  const what = kind === 'service' ? 'the name of a service' : `a ${kind} noun`
-  return `"${word}" cannot be ${what}: it must have 2 to 24 lower-case letters and digits, a letter first.`
+/** A fault of a word is one of what is derived from it as well, so it is reported once. */
+function wordFaults({ service, singular, plural, port }: Nouns): string[] {
+  const name = wordFault(service, 'the name of a service')
+  const one = wordFault(singular, 'a singular noun', '--noun')
+  const many = wordFault(plural, 'a plural noun', '--plural')
+  const isOneDerived = nounsOf(service, port).singular === singular
+  const isManyDerived = plural === service || nounsOf(service, port, singular).plural === plural
+  return [
+    name,
+    name !== undefined && isOneDerived ? undefined : one,
+    one !== undefined && isManyDerived ? undefined : many,
+  ].filter((fault) => fault !== undefined)
+}
+
+function wordFault(word: string, what: string, option?: string): string | undefined {
+  if (!/^[a-z][a-z0-9]{1,23}$/.test(word))
+    return `"${word}" cannot be ${what}: it must have 2 to 24 lower-case letters and digits, a letter first.`
+  if (!isReserved(word)) return undefined
+  const advice = option === undefined ? 'Choose another' : `Give another with ${option}`
+  return `"${word}" cannot be ${what}: it is a word of the language that the code is written in. ${advice}.`
 }
 
 function alreadyThere(service: string): string {
