@@ -1,5 +1,7 @@
 import { describeConfig, readSettings } from '@quintet/chassis/config'
+import type { Settings } from '@quintet/chassis/config'
 import { serviceNames } from '@quintet/contracts/topology'
+import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { checkSettings } from './services.ts'
 import { UsageError } from './usage-error.ts'
@@ -11,16 +13,29 @@ export const configUsage =
 export async function config(words: readonly string[]): Promise<void> {
   if (words.length > 0) throw new UsageError('quintet config has no arguments.')
   const settings = readSettings(process.env)
-  const described = serviceNames.flatMap((name) => describeConfig(services[name].settings, settings))
-  const unique = [...new Map(described.map((setting) => [setting.name, setting])).values()]
-  const rows = unique.map(({ name, value, source, isValid, description }) => [
-    name,
-    value,
-    isValid ? source : `${source}, INVALID`,
-    description,
-  ])
-  process.stdout.write(aligned(rows))
+  process.stdout.write(aligned(rowsOf(settings)))
   checkSettings(serviceNames, settings)
+}
+
+/** A row for each setting, or for each of its values where services have different defaults. */
+function rowsOf(settings: Settings): string[][] {
+  const described = serviceNames.flatMap((service) =>
+    describeConfig(services[service].settings, settings).map((setting) => ({ service, ...setting })),
+  )
+  return [...Map.groupBy(described, ({ name }) => name).values()].flatMap((same) => {
+    const values = [...Map.groupBy(same, ({ value }) => value).values()]
+    return values.map((users) => rowOf(users, values.length > 1))
+  })
+}
+
+type Described = ReturnType<typeof describeConfig>[number] & { readonly service: ServiceName }
+
+function rowOf(users: readonly Described[], isDivided: boolean): string[] {
+  const [first] = users
+  if (first === undefined) return []
+  const { name, value, source, isValid, description } = first
+  const of = isDivided ? `${users.map(({ service }) => service).join(', ')}: ` : ''
+  return [name, value, isValid ? source : `${source}, INVALID`, of + description]
 }
 
 /** Lines of columns; the last one has its own width in each. */

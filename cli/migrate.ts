@@ -1,12 +1,13 @@
 import { makeMigration, migrateDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
-import { operatorMessage } from '@quintet/chassis/errors'
+import { MigrationError, operatorMessage } from '@quintet/chassis/errors'
 import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
+import type { Storage } from './services.ts'
 import { migrationsOf, serviceNamed, servicesFrom, settingsFor, storageOf } from './services.ts'
-import { UsageError } from './usage-error.ts'
+import { unknownAction, UsageError } from './usage-error.ts'
 
 export const migrateUsage = `
   quintet migrate status|up [service…]      show or apply migrations; of all services when none is named
@@ -18,7 +19,7 @@ export const migrateUsage = `
 export async function migrate([action, ...words]: readonly string[]): Promise<void> {
   if (action === 'make') return make(words)
   if (action !== 'status' && action !== 'up' && action !== 'down')
-    throw new UsageError(`Migrations have these commands:\n${migrateUsage}`)
+    throw unknownAction('migrate', action, migrateUsage)
   if (action === 'down' && words.length !== 1)
     throw new UsageError('Reverting deletes data, so it needs one service: quintet migrate down <service>')
   const names = servicesFrom(words)
@@ -28,15 +29,37 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
     const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
     if (database === undefined && words.length > 0) throw withoutDatabase(name)
     if (database === undefined) continue
-    if (action === 'down' && !database.url.startsWith('sqlite:'))
-      process.stderr.write(`${name} must not run meanwhile: until it is migrated again, it is not ready.\n`)
-    const done = await migrateStorage(name, database.url, action).catch((error: unknown) => {
-      const message = operatorMessage(error)
-      throw message === undefined ? error : new UsageError(`${name}, on ${database.shown}: ${message}`)
-    })
-    process.stdout.write(`${name}: ${done.length === 0 ? 'nothing to do' : done.join(', ')}\n`)
+    await migrateOne(name, database, action)
   }
 }
+
+/** Prints what was done. A database that fails is reported with exit code 1, and those of the other services follow. */
+async function migrateOne(
+  name: ServiceName,
+  { url, shown }: Storage,
+  action: MigrationAction,
+): Promise<void> {
+  const isEmbedded = url.startsWith('sqlite:')
+  if (action === 'down' && !isEmbedded)
+    process.stderr.write(`${name} must not run meanwhile: until it is migrated again, it is not ready.\n`)
+  try {
+    const done = await migrateStorage(name, url, action)
+    process.stdout.write(
+      `${name}: ${done.length === 0 ? 'nothing to do' : verbs[action] + done.join(', ')}\n`,
+    )
+    if (action === 'down' && isEmbedded && done.length > 0)
+      process.stdout.write(`The next start of ${name} applies it again.\n`)
+  } catch (error) {
+    const message = operatorMessage(error, name)
+    if (message === undefined) throw error
+    const where = error instanceof MigrationError ? '' : `${name}, on ${shown}: `
+    process.stderr.write(`${where}${message}\n`)
+    process.exitCode = 1
+  }
+}
+
+/** What was done to the migrations that are listed; a status says so of each. */
+const verbs = { status: '', up: 'applied ', down: 'reverted ' }
 
 export async function migrateStorage(
   name: ServiceName,

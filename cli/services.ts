@@ -96,7 +96,7 @@ export function addressOf(name: ServiceName, settings: Settings): Address & { se
 }
 
 /** A setting with the URL of a service's storage, and the URL without its password. */
-type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
+export type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
 
 export function storageOf(name: ServiceName, settings: Settings): Storage[] {
   const { storage }: ServiceEntry = topology[name]

@@ -1,4 +1,5 @@
 import type { Settings } from '@quintet/chassis/config'
+import { MigrationError, operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
 import { closeOnSignal, listen, requireFreeAddresses } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
@@ -6,6 +7,7 @@ import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { addressOf, servicesFrom, settingsFor, storageOf } from './services.ts'
+import { UsageError } from './usage-error.ts'
 
 export const startUsage =
   '  quintet start [service…]                  start these services in this process; all of them when none is named\n'
@@ -23,7 +25,9 @@ export async function start(words: readonly string[]): Promise<void> {
     for (const app of running.toReversed()) await app.close()
   }
   const begin = async (name: ServiceName): Promise<string> => {
-    const app = await services[name].createApp(settings)
+    const app = await services[name].createApp(settings).catch((error: unknown) => {
+      throw error instanceof MigrationError ? new UsageError(operatorMessage(error, name)) : error
+    })
     running.push(app)
     const address = await listen(app, addressOf(name, settings))
     const url = urlSetting(name)

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,7 +8,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { makeMigration, migrateDatabase, openDatabase } from '@quintet/chassis/database'
-import { AppError } from '@quintet/chassis/errors'
+import { AppError, operatorMessage } from '@quintet/chassis/errors'
 import { testDatabase } from './database-contract.ts'
 import { add, count, migrations, open } from './database-world.ts'
 import { createFileUrl } from './testing.ts'
@@ -125,7 +127,7 @@ test('migrations are created, applied, listed and reverted one by one', async (t
   const folder = copyMigrations(t)
   const file = await makeMigration(folder, 'add-nothing')
   t.assert.equal(file, '0003-add-nothing.ts')
-  writeFileSync(new URL(file, folder), 'export async function up() {}\nexport async function down() {}\n')
+  requireTypes(new URL(file, folder))
   await t.assert.rejects(makeMigration(folder, 'Not A Name'), /lower-case/)
   const migrate = (action: 'status' | 'up' | 'down') => migrateDatabase(url, { migrations: folder }, action)
   t.assert.deepEqual(await migrate('up'), ['0001-create-account', '0002-create-outbox', '0003-add-nothing'])
@@ -162,6 +164,46 @@ test('sqlite: a disk that fails is reported as dependency_down, and nothing is c
 })
 
 /** A folder of migrations that a test can add to, and from which packages can be imported. */
+for (const [text, reason] of [
+  ["export async function up() { throw new Error('why') }", 'why'],
+  ['export async function up(db) { await db.schema.alterTable("").execute() }', ''],
+  ['export async function up(db) { await db.deleteFrom("absent").execute() }', 'no such table: absent'],
+  ['export async function down() {}', ''],
+  ['export async function up() {', ''],
+] as const)
+  test(`sqlite: a migration that fails is named with the reason: ${text}`, async (t: TestContext) => {
+    const folder = copyMigrations(t)
+    const url = createFileUrl(t)
+    writeFileSync(new URL('0003-x.ts', folder), text)
+    for (const work of [
+      () => openDatabase(url, { migrations: folder }),
+      () => migrateDatabase(url, { migrations: folder }, 'up'),
+    ]) {
+      const error: unknown = await work().catch((fault: unknown) => fault)
+      t.assert.match(operatorMessage(error, 'guid') ?? '', new RegExp(`^guid, migration 0003-x: .*${reason}`))
+    }
+  })
+
+test('sqlite: a migration that fails when it is reverted is named with the reason', async (t: TestContext) => {
+  const folder = copyMigrations(t)
+  const url = createFileUrl(t)
+  writeFileSync(
+    new URL('0003-x.ts', folder),
+    "export async function up() {}\nexport async function down() { throw new Error('why') }",
+  )
+  await migrateDatabase(url, { migrations: folder }, 'up')
+  await t.assert.rejects(migrateDatabase(url, { migrations: folder }, 'down'), {
+    message: 'migration 0003-x: why',
+  })
+})
+
+function requireTypes(file: URL): void {
+  const words = ['--noEmit', '--strict', '--noUnusedParameters', '--skipLibCheck', '--module', 'nodenext']
+  const tsc = new URL('../../node_modules/.bin/tsc', import.meta.url).pathname
+  const { status, stdout } = spawnSync(tsc, ['--ignoreConfig', ...words, file.pathname], { encoding: 'utf8' })
+  assert.equal(status, 0, stdout)
+}
+
 function copyMigrations(t: TestContext): URL {
   const folder = mkdtempSync(join(import.meta.dirname, 'migrations-'))
   t.after(() => rmSync(folder, { recursive: true }))

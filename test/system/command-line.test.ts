@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { dataFolder, root, run } from './processes.ts'
@@ -65,6 +66,12 @@ for (const [words, sentence] of [
   [['config', 'guid'], 'quintet config has no arguments.'],
   [['derive', 'guid'], 'quintet derive has no arguments.'],
   [['start', '--port', '1'], 'There is no option --port. What a service needs are settings: quintet config'],
+  [['migrate'], 'quintet migrate needs one of these commands:'],
+  [['migrate', 'stauts'], '"stauts" is not a command of quintet migrate, which has these:'],
+  [['certificates', 'rewarp'], '"rewarp" is not a command of quintet certificates, which has these:'],
+  [['make', 'servce', 'x'], '"servce" is not a command of quintet make, which has these:'],
+  [['queue', 'lst'], '"lst" is not a command of quintet queue, which has these:'],
+  [['queue', 'show'], 'quintet queue show needs a queue.'],
   [['migrate', 'make', 'gateway', 'x'], 'gateway has no database, so it has no migrations.'],
   [['migrate', 'status', 'gateway'], 'gateway has no database, so it has no migrations.'],
 ] as const)
@@ -164,8 +171,56 @@ test('quintet migrate down is refused while the service runs, which stays ready'
   assert.match(refused.output, /^inventory, on sqlite:.*: A service uses .*inventory\.db\. Stop it first\.$/m)
   assert.equal((await fetch(`${address}/health/ready`)).status, 200)
   assert.equal(await service.kill('SIGTERM'), 0)
+  const reverted = await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })
   assert.match(
-    (await quintet(t, ['migrate', 'down', 'inventory'], { DATA_DIR })).output,
-    /^inventory: \d{4}-/,
+    reverted.output,
+    /^inventory: reverted \d{4}-[\w-]+\nThe next start of inventory applies it again\.\n$/,
   )
+  const applied = await quintet(t, ['migrate', 'up', 'inventory'], { DATA_DIR })
+  assert.match(applied.output, /^inventory: applied \d{4}-[\w-]+\n$/)
+})
+
+test('quintet migrate reports a database that fails, goes on with the others, and fails', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  writeFileSync(join(DATA_DIR, 'brokerage.db'), 'This is not a database. '.repeat(100))
+  for (const [action, done] of [
+    ['status', '0001-\\S+ pending'],
+    ['up', 'applied 0001-'],
+  ] as const) {
+    const { code, output } = await quintet(t, ['migrate', action], { DATA_DIR })
+    assert.equal(code, 1)
+    assert.match(output, /^brokerage, on sqlite:.*brokerage\.db: The database file .* cannot be /m)
+    for (const name of ['guid', 'certificates', 'inventory', 'billing'])
+      assert.match(output, new RegExp(`^${name}: ${done}`, 'm'))
+  }
+})
+
+test('A migration that fails is reported with its service, its name and the reason, by migrate and at the start', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const database = new DatabaseSync(join(DATA_DIR, 'inventory.db'))
+  database.exec('create table movies (id integer)')
+  database.close()
+  for (const words of [
+    ['quintet.ts', 'migrate', 'up', 'inventory'],
+    ['quintet.ts', 'start'],
+    ['services/inventory/src/main.ts'],
+  ]) {
+    const command = run(t, words, { DATA_DIR })
+    await assert.rejects(command.address('never'))
+    assert.equal(command.child.exitCode, 1)
+    assert.match(command.output(), /^inventory, migration 0001-[\w-]+: table "movies" already exists\n$/)
+  }
+})
+
+test('quintet config shows a setting once for each default that services have', async (t) => {
+  const own = (output: string) => output.match(/^TRUSTED_PROXIES .*$/gm) ?? []
+  const { output } = await quintet(t, ['config'])
+  const lines = own(output)
+  assert.equal(lines.length, 2)
+  assert.ok(lines.some((line) => /^TRUSTED_PROXIES +none +default +gateway: /.test(line)))
+  assert.ok(
+    lines.some((line) => /^TRUSTED_PROXIES +127\.0\.0\.1, ::1 +default +guid, .*billing: /.test(line)),
+  )
+  const set = await quintet(t, ['config'], { TRUSTED_PROXIES: '10.0.0.1' })
+  assert.equal(own(set.output).length, 1)
 })

@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import type { Kysely } from 'kysely'
 import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
-import { AppError, dependencyDown } from '../errors/index.ts'
+import { AppError, dependencyDown, MigrationError } from '../errors/index.ts'
 import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
 
 /** Uses a migrator while the database is locked against other migrators. */
@@ -44,6 +44,8 @@ export async function makeMigration(folder: URL, name: string): Promise<string> 
 }
 
 function namesOf({ error, results = [] }: MigrationResultSet): string[] {
+  const failed = results.find(({ status }) => status === 'Error')
+  if (failed !== undefined) throw new MigrationError(failed.migrationName, error)
   if (error !== undefined) throw isForeign(error) ? foreignMigrations(error) : error
   return results.map(({ migrationName }) => migrationName)
 }
@@ -63,13 +65,9 @@ function foreignMigrations(cause: unknown): AppError {
 
 const emptyMigration = `import type { Kysely } from 'kysely'
 
-export async function up(db: Kysely<unknown>): Promise<void> {
-  await db.schema.alterTable('').execute()
-}
+export async function up(_db: Kysely<unknown>): Promise<void> {}
 
-export async function down(db: Kysely<unknown>): Promise<void> {
-  await db.schema.alterTable('').execute()
-}
+export async function down(_db: Kysely<unknown>): Promise<void> {}
 `
 
 /** Wraps a migration in what an engine needs to run it. */
@@ -106,7 +104,9 @@ function createFolderProvider(folder: URL, adapt: AdaptMigration): MigrationProv
   return {
     async getMigrations() {
       const loaded = (await migrationNames(folder)).map(async (name): Promise<[string, Migration]> => {
-        const migration: Migration = await import(new URL(`${name}.ts`, folder).href)
+        const migration: Migration = await import(new URL(`${name}.ts`, folder).href).catch((error) => {
+          throw new MigrationError(name, error)
+        })
         return [name, adapt(name, migration)]
       })
       return Object.fromEntries(await Promise.all(loaded))

@@ -67,6 +67,15 @@ export class AppError extends Error {
   }
 }
 
+/** A migration that failed. Its database has no name that an operator knows, so whoever reports it names the service. */
+export class MigrationError extends AppError {
+  constructor(migration: string, cause: unknown) {
+    const reason = operatorMessage(cause) ?? (cause instanceof Error ? cause.message : String(cause))
+    super(cause instanceof AppError ? cause.code : 'internal', `migration ${migration}: ${reason}`, { cause })
+    this.name = 'MigrationError'
+  }
+}
+
 /** One or several invalid fields, reported together. */
 export function invalid(
   errors: Readonly<Record<string, string>>,
@@ -88,9 +97,11 @@ export function isOutOfDescriptors(error: unknown): boolean {
 
 /**
  * A line for the operator of a program that cannot go on, where the fault is not the program's: an AppError, or an error of the
- * system or of a driver, which has a code. Undefined for any other.
+ * system or of a driver, which has a code. Undefined for any other. A migration is of the service, where one is given.
  */
-export function operatorMessage(error: unknown): string | undefined {
+export function operatorMessage(error: unknown, service?: string): string | undefined {
+  if (error instanceof MigrationError)
+    return service === undefined ? error.message : `${service}, ${error.message}`
   if (error instanceof AppError) {
     const cause = error.cause === undefined ? undefined : operatorMessage(error.cause)
     return cause === undefined ? error.message : `${error.message} ${cause}`

@@ -46,7 +46,7 @@ export async function runService<T extends TObject>(
     closeOnSignal(() => app.close(), logger)
     process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
   } catch (error) {
-    const message = error instanceof ConfigError ? error.message : operatorMessage(error)
+    const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)
     if (message === undefined) throw error
     process.stderr.write(`${message}\n`)
     process.exitCode = 1

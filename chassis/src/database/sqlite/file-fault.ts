@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { AppError, dependencyDown } from '../../errors/index.ts'
+import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
 
 /** Runs the work on a database file; a fault of the file or its folder is thrown with its path and what to do, which neither SQLite nor the system says. */
 export async function withFileFaults<R>(path: string, work: () => R | Promise<R>): Promise<R> {
@@ -11,6 +11,11 @@ export async function withFileFaults<R>(path: string, work: () => R | Promise<R>
 }
 
 function fileFaultOf(path: string, error: unknown): unknown {
+  // That the disk is full is no fault of the migration that found it so.
+  if (error instanceof MigrationError) {
+    const fault = fileFaultOf(path, error.cause)
+    return fault === error.cause ? error : fault
+  }
   if (error instanceof AppError || !(error instanceof Error)) return error
   const kind =
     'errcode' in error ? kinds[Number(error.errcode) & 0xff] : 'code' in error && kinds[String(error.code)]
