@@ -202,7 +202,10 @@ test('the host may be a name, an IPv4 or an IPv6 address', () => {
 test('the scheme of a URL is compared literally', () => {
   const GUID_URL = embeddableUrl({ default: 'memory:', schemes: ['memory:', 'mongodb+srv:'], description })
   const schema = Type.Object({ GUID_URL })
-  assert.equal(loadConfig(schema, made({ GUID_URL: 'mongodb+srv://host' })).GUID_URL, 'mongodb+srv://host')
+  assert.equal(
+    loadConfig(schema, made({ GUID_URL: 'mongodb+srv://host/db' })).GUID_URL,
+    'mongodb+srv://host/db',
+  )
   assert.equal(faultsOf(schema, made({ GUID_URL: 'mongodbbsrv://host' })).length, 1)
 })
 

@@ -1,8 +1,10 @@
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
+import { engines } from './engines.ts'
+import type { Engine, Parameter } from './engines.ts'
 
-/** The URL of an engine: the scheme, given with its colon, selects the adapter, which knows the parameters. */
+/** The URL of an engine: the scheme, given with its colon, selects the adapter, and `engines` has what the rest may be. */
 export function embeddableUrl(options: {
   default: string
   schemes: readonly string[]
@@ -15,29 +17,75 @@ export function embeddableUrl(options: {
     pattern,
     format: 'engine-url',
     expected: `a URL that starts with ${schemes.join(' or ')}`,
-    expectedForm:
-      'a whole URL, such as sqlite:data/file.db or engine://user:password@host:1234/name, with %40 and the like for special characters of the password',
+    expectedForm: (text: string) => expectationsOf(text).join(' and '),
   })
 }
 
-Format.Set('engine-url', isEngineUrl)
+Format.Set('engine-url', (text) => expectationsOf(text).length === 0)
 
-const host = /^(?:\[[\da-fA-F:.]+\]|[\w.%-]+)(?::\d{1,5})?$/
+const wholeUrl =
+  'a whole URL, such as sqlite:data/file.db or engine://user:password@host:1234/name, with %40 and the like for special characters of the password'
+const fileOnly = 'the name of a file after sqlite:, without parameters'
 
-/**
- * Whether the adapter of the scheme can make something of the text: a file for `sqlite:`, and for a server hosts and ports,
- * unless a path or parameters say where it is.
- */
-function isEngineUrl(text: string): boolean {
+/** What the text would have to be for the engine of its scheme: nothing where it is that. No secret is in it. */
+function expectationsOf(text: string): string[] {
   const scheme = text.slice(0, text.indexOf(':') + 1)
   const rest = text.slice(scheme.length)
-  if (scheme === 'sqlite:') return /[^/]$/.test(rest)
-  if (scheme === 'memory:' || scheme === 'none:') return true
-  const [, authority = '', place = ''] = /^\/\/([^/?#]*)(.*)$/s.exec(rest) ?? []
-  const at = authority.lastIndexOf('@')
-  const hosts = authority.slice(at + 1)
-  if (hosts === '' ? place.length < 2 : !hosts.split(',').every((one) => host.test(one))) return false
-  return isDecodable(authority)
+  if (scheme === 'sqlite:') return /^[^?]*[^/?]$/.test(rest) ? [] : [rest.includes('?') ? fileOnly : wholeUrl]
+  // The cache in memory checks its bounds itself.
+  if (scheme === 'memory:') return []
+  if (scheme === 'none:') return rest === '' ? [] : ['none: and nothing after it']
+  const [, authority = '', path = '', query] = /^\/\/([^/?#]*)([^?#]*)(?:\?([^#@]*))?$/.exec(rest) ?? []
+  const hosts = authority.slice(authority.lastIndexOf('@') + 1)
+  if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
+    return [wholeUrl]
+  const engine = engines.get(scheme)
+  return [
+    ...expectationsOfHosts(engine, hosts),
+    ...(engine?.path === undefined || engine.path.pattern.test(path) ? [] : [engine.path.expected]),
+    ...(engine === undefined ? [] : expectationsOfParameters(scheme, engine, query)),
+  ]
+}
+
+const host = /^(?:\[[\da-fA-F:.]+\]|[\w.%-]+)(?::(?<port>\d{1,5}))?$/
+
+function expectationsOfHosts(engine: Engine | undefined, hosts: string): string[] {
+  if (hosts === '') return engine?.hosts === 'optional' ? [] : [wholeUrl]
+  const all = hosts.split(',')
+  if (all.length > 1 && engine?.hosts !== 'several') return ['a URL with one host']
+  const found = all.map((one) => host.exec(one))
+  if (found.includes(null)) return [wholeUrl]
+  const ports = found.flatMap((one) => (one?.groups?.port === undefined ? [] : [Number(one.groups.port)]))
+  return ports.every((port) => port >= 1 && port <= 65_535) ? [] : ['a URL with a port from 1 to 65535']
+}
+
+function expectationsOfParameters(
+  scheme: string,
+  { parameters, required = [], driverChecksOthers = false, tls }: Engine,
+  query: string | undefined,
+): string[] {
+  const given = new URLSearchParams(query)
+  const names = Object.keys(parameters)
+  const known = names.length === 0 ? 'no parameters' : `only the parameters ${names.join(', ')}`
+  return [
+    ...required.filter((name) => !given.has(name)).map((name) => `a URL with the parameter "${name}"`),
+    ...[...new Set(given.keys())].flatMap((name) => {
+      const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
+      if (parameter !== undefined) return expectationOfValues(name, parameter, given.getAll(name))
+      if (driverChecksOthers) return []
+      return [`a URL without the parameter ${shown(name)} (${scheme} has ${known}; for TLS use ${tls})`]
+    }),
+  ]
+}
+
+function expectationOfValues(name: string, { expected, accepts }: Parameter, values: string[]): string[] {
+  if (values.length > 1) return [`a URL with the parameter "${name}" once`]
+  return values.every(accepts) ? [] : [`a URL whose parameter "${name}" is ${expected}`]
+}
+
+/** A part of a password with a question mark is no name, and is not shown. */
+function shown(name: string): string {
+  return /^[\w.-]{1,40}$/.test(name) ? `"${name}"` : 'that is no name'
 }
 
 function isDecodable(text: string): boolean {

@@ -88,7 +88,7 @@ type Annotations = {
   description?: string
   secret?: boolean
   expected?: string
-  expectedForm?: string
+  expectedForm?: (text: string) => string
 }
 type IntegerLimits = { minimum?: number; maximum?: number }
 type TextLimits = { minLength?: number; maxLength?: number; pattern?: string | RegExp; format?: string }
@@ -139,7 +139,7 @@ function fault(setting: EffectiveSetting): string {
 function expectationOf({ schema, text }: EffectiveSetting): string {
   const { expectedForm, pattern } = schema
   if (expectedForm !== undefined && pattern !== undefined && Check(Type.String({ pattern }), text))
-    return expectedForm
+    return expectedForm(text)
   return expectation(schema)
 }
 

@@ -1,7 +1,7 @@
 import { TimeoutError } from '@quintet/chassis/clock'
 import { ConfigError } from '@quintet/chassis/config'
 import { MongoClient, ReadConcern } from 'mongodb'
-import type { Db } from 'mongodb'
+import type { Db, MongoClientOptions } from 'mongodb'
 
 export const connectionsMax = 32
 const connectTimeoutMs = 2_000
@@ -18,21 +18,39 @@ const idleTimeoutMs = 60_000
 /** Options of every command: the time limit for the server, and the signal that ends it in the driver. */
 export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
 
-/** A client of the database that the URL names; throws a ConfigError where it names none. */
+/** A client of the database that the URL names; throws a ConfigError where it names none, or the driver refuses the URL. */
 export function createMongoClient(url: string): MongoClient {
-  if (!/^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url))
-    throw new ConfigError(['The URL of MongoDB must name a database, as in mongodb://host/guid_db.'])
-  return new MongoClient(url, {
-    appName: 'quintet',
-    retryWrites: false,
-    maxPoolSize: connectionsMax,
-    maxIdleTimeMS: idleTimeoutMs,
-    connectTimeoutMS: connectTimeoutMs,
-    serverSelectionTimeoutMS: selectionTimeoutMs,
-    waitQueueTimeoutMS: checkoutTimeoutMs,
-    socketTimeoutMS: socketTimeoutMs,
-    heartbeatFrequencyMS: heartbeatMs,
-  })
+  if (!namesDatabase(url))
+    throw new ConfigError(['GUID_DATABASE_URL must name a database, as in mongodb://host/guid_db.'])
+  try {
+    return new MongoClient(url, options)
+  } catch (error) {
+    if (!(error instanceof Error)) throw error
+    throw new ConfigError([
+      `GUID_DATABASE_URL must be a valid URL of MongoDB, in which TLS is tls=true: ${reasonOf(error)}.`,
+    ])
+  }
+}
+
+export function namesDatabase(url: string): boolean {
+  return /^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url)
+}
+
+const options: MongoClientOptions = {
+  appName: 'quintet',
+  retryWrites: false,
+  maxPoolSize: connectionsMax,
+  maxIdleTimeMS: idleTimeoutMs,
+  connectTimeoutMS: connectTimeoutMs,
+  serverSelectionTimeoutMS: selectionTimeoutMs,
+  waitQueueTimeoutMS: checkoutTimeoutMs,
+  socketTimeoutMS: socketTimeoutMs,
+  heartbeatFrequencyMS: heartbeatMs,
+}
+
+/** What the driver says on one line, unless it repeats the URL, in which the password is. */
+function reasonOf({ message }: Error): string {
+  return message.includes('://') ? 'its form is wrong' : message.replace(/\s+/g, ' ').replace(/\.$/, '')
 }
 
 /** The concerns are set here, since options in the URL would take precedence over those of the client. */

@@ -52,7 +52,7 @@ type MongoOptions = {
   readonly check?: (connection: UncheckedConnection) => Promise<void>
 }
 
-/** Opens the database that the path of the URL names; throws a plain error where it names none. */
+/** Opens the database that the path of the URL names; throws a ConfigError where it names none. */
 export function openMongoConnection(
   url: string,
   { check = async () => {} }: MongoOptions = {},

@@ -2,6 +2,7 @@ import { broken, good, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { MongoClient } from 'mongodb'
 import type { Document } from 'mongodb'
+import { namesDatabase } from './client.ts'
 
 const wireVersionMin = 13
 
@@ -36,7 +37,7 @@ function versionOf({ maxWireVersion }: Document, { version, ferretdbVersion }: D
 }
 
 function databaseOf(url: string): Finding {
-  return /^mongodb(\+srv)?:\/\/[^/]+\/[^/?]+/.test(url)
+  return namesDatabase(url)
     ? good('The URL names a database.')
     : broken('The URL must name a database, as in mongodb://host/guid_db.')
 }

@@ -1,0 +1,157 @@
+import { accessSync, constants, statSync } from 'node:fs'
+
+/** What a URL of an engine may have beside user and password. */
+export type Engine = {
+  readonly hosts: 'one' | 'several' | 'optional'
+  readonly path?: { readonly pattern: RegExp; readonly expected: string }
+  /** By name. */
+  readonly parameters: Readonly<Record<string, Parameter>>
+  /** Whether the driver itself refuses parameters that it does not know, and takes others than these. */
+  readonly driverChecksOthers?: boolean
+  readonly required?: readonly string[]
+  /** How TLS is asked for. */
+  readonly tls: string
+}
+
+export type Parameter = { readonly expected: string; readonly accepts: (value: string) => boolean }
+
+const oneOf = (...values: string[]): Parameter => ({
+  expected: new Intl.ListFormat('en-GB', { type: 'disjunction' }).format(values),
+  accepts: (value) => values.includes(value),
+})
+const integer = (minimum: number, maximum: number): Parameter => ({
+  expected: `an integer from ${minimum} to ${maximum}`,
+  accepts: (value) => /^\d{1,10}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum,
+})
+const text: Parameter = { expected: 'a text', accepts: (value) => value !== '' }
+const file: Parameter = { expected: 'the name of a file that can be read', accepts: isReadable }
+const boolean = oneOf('true', 'false')
+const milliseconds = integer(0, 2_147_483_647)
+
+const database = {
+  pattern: /^\/[^/]+$/,
+  expected: 'a URL that names a database, as in engine://user:password@host/database',
+}
+
+/** https://node-postgres.com/apis/client and pg-connection-string. */
+const postgres: Engine = {
+  hosts: 'optional',
+  path: database,
+  parameters: {
+    sslmode: oneOf('disable', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'),
+    ssl: oneOf('true', '1', '0', 'no-verify'),
+    sslcert: file,
+    sslkey: file,
+    sslrootcert: file,
+    sslnegotiation: oneOf('postgres', 'direct'),
+    uselibpqcompat: boolean,
+    host: text,
+    port: integer(1, 65_535),
+    user: text,
+    password: text,
+    application_name: text,
+    fallback_application_name: text,
+    client_encoding: text,
+    options: text,
+    statement_timeout: milliseconds,
+    lock_timeout: milliseconds,
+    query_timeout: milliseconds,
+    idle_in_transaction_session_timeout: milliseconds,
+  },
+  tls: 'sslmode=verify-full',
+}
+
+const mysql: Engine = { hosts: 'one', path: database, parameters: { tls: boolean }, tls: 'tls=true' }
+
+/** https://www.mongodb.com/docs/manual/reference/connection-string-options/ */
+const mongodb: Engine = {
+  hosts: 'several',
+  path: database,
+  parameters: { tls: boolean, ssl: boolean, tlsCAFile: file, tlsCertificateKeyFile: file, tlsCRLFile: file },
+  driverChecksOthers: true,
+  tls: 'tls=true',
+}
+
+/** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
+const dynamodb: Engine = {
+  hosts: 'optional',
+  path: {
+    pattern: /^\/[\w.-]{3,255}$/,
+    expected:
+      'a URL that names a table of 3 to 255 letters, digits, "_", "-" and ".", as in dynamodb:///table?region=eu-west-1',
+  },
+  parameters: {
+    region: {
+      expected: 'a region such as eu-west-1',
+      accepts: (value) => /^[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/.test(value),
+    },
+    tls: boolean,
+  },
+  required: ['region'],
+  tls: 'no parameter, since it is on without tls=false',
+}
+
+/** https://github.com/redis/node-redis: it ignores parameters. */
+const redis: Engine = {
+  hosts: 'one',
+  path: { pattern: /^(?:\/\d{0,5})?$/, expected: 'a URL whose path, if any, is the number of a database' },
+  parameters: {},
+  tls: 'the scheme rediss:',
+}
+
+/** https://amqp-node.github.io/amqplib/channel_api.html#connect */
+const amqp: Engine = {
+  hosts: 'one',
+  path: {
+    pattern: /^(?:\/[^/]*)?$/,
+    expected: 'a URL whose path, if any, is a virtual host, with %2F for /',
+  },
+  parameters: {
+    heartbeat: integer(0, 65_535),
+    channelMax: integer(0, 65_535),
+    frameMax: integer(0, 4_294_967_295),
+    locale: text,
+  },
+  tls: 'the scheme amqps:',
+}
+
+const kafka: Engine = {
+  hosts: 'several',
+  path: {
+    pattern: /^(?:\/[\w.-]{0,100})?$/,
+    expected: 'a URL whose path, if any, is a prefix of at most 100 letters, digits, ".", "_" and "-"',
+  },
+  parameters: {
+    partitions: integer(1, 1_000),
+    sasl: oneOf('plain', 'scram-sha-256', 'scram-sha-512'),
+    tls: boolean,
+    ca: file,
+  },
+  tls: 'tls=true',
+}
+
+/** By scheme. */
+export const engines: ReadonlyMap<string, Engine> = new Map([
+  ['postgres:', postgres],
+  ['postgresql:', postgres],
+  ['mysql:', mysql],
+  ['mariadb:', mysql],
+  ['mongodb:', mongodb],
+  ['mongodb+srv:', mongodb],
+  ['dynamodb:', dynamodb],
+  ['redis:', redis],
+  ['rediss:', redis],
+  ['amqp:', amqp],
+  ['amqps:', amqp],
+  ['kafka:', kafka],
+  ['kafkas:', { ...kafka, tls: 'nothing more, since the scheme asks for it' }],
+])
+
+function isReadable(name: string): boolean {
+  try {
+    accessSync(name, constants.R_OK)
+    return statSync(name).isFile()
+  } catch {
+    return false
+  }
+}
