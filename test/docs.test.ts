@@ -77,7 +77,10 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^README\.md\nnpm ci && npm start\n$/, 'npm start'],
   [/^(README\.md\nnpm ci && npm test|CONTRIBUTING\.md\nnpm ci\nnpm run check)\n$/, 'npm run check'],
   [/^services\/(\w+)\/README\.md\nnpm start \1\n$/, 'test/system/start.test.ts'],
-  [/\nnpm run backends -- up\neval .*\nnpm run quintet migrate up && npm start\n$/, 'quintet migrate up'],
+  [
+    /\nnpm run backends -- up && eval .* &&\nnpm run quintet migrate up && npm start\n$/,
+    'quintet migrate up',
+  ],
   [/^docs\/operating\.md\nnpm run quintet migrate up\nnpm run quintet doctor\nnpm start\n$/, 'migrate up'],
   [/^docs\/operating\.md\n\(umask 077 && sqlite3/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],

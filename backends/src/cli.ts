@@ -13,7 +13,8 @@ const usage = `npm run backends -- …: real engines for the services, on this m
   status [name…]   print which engines respond
   down [name…]     stop these engines, or all, if \`up\` has started them; their data stays
   down --remove    and delete their data
-  env              print the engines' URLs and the settings that use them: eval "$(npm run --silent backends -- env)"
+  env [name…]      print the URLs of these engines, or all, and the settings that use them, and fail unless they are up:
+                   eval "$(npm run --silent backends -- env)"
 
 Engines: ${engineNames.join(', ')}
 `
@@ -38,7 +39,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 try {
   const { positionals, values } = parse()
   const [command = 'help', ...names] = positionals
-  const run = values.help ? commands.help : commands[command]
+  const name = values.help ? 'help' : command
+  const run = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
   if (!(await run(enginesFrom(names), { native: values.native, remove: values.remove }))) process.exitCode = 1
 } catch (error) {
@@ -89,7 +91,8 @@ async function down(named: readonly Engine[], { remove }: Options): Promise<bool
 async function env(named: readonly Engine[]): Promise<boolean> {
   const states = await Promise.all(named.map(stateOf))
   const up = named.filter((_, i) => states[i]?.isUp).map(({ name }) => name)
-  return print(`${environmentLines(new Set(up)).join('\n')}\n`)
+  print(`${environmentLines(new Set(up), named).join('\n')}\n`)
+  return up.length === named.length
 }
 
 function statusLine(engine: Engine, state: State | undefined): string {

@@ -18,8 +18,10 @@ export function urlOf({ url, ports: [port] }: Engine): string {
  * Lines for a shell: the URLs of the engines that are up, and the settings with which Quintet uses them. An engine that is
  * not up is named in a comment and not set, so that its part stays on embedded storage.
  */
-export function environmentLines(up: ReadonlySet<EngineName>): string[] {
-  const all = Object.values(engines)
+export function environmentLines(
+  up: ReadonlySet<EngineName>,
+  all: readonly Engine[] = Object.values(engines),
+): string[] {
   const settings = engineSettings.filter(({ engine }) => up.has(engine))
   return [
     ...all.filter(({ name }) => up.has(name)).map((engine) => line(variableOf(engine.name), urlOf(engine))),

@@ -17,6 +17,7 @@ test('Without a command, and with help, it prints every command and every engine
 test('An unknown command, option or engine is rejected with those that exist', () => {
   for (const [words, message] of [
     [['upp'], /"upp" is not a command/],
+    [['constructor'], /"constructor" is not a command/],
     [['up', '--fast'], /--fast/],
     [['up', 'redis', 'oracle', 'db2'], /There is no engine oracle, db2; there are postgres, mysql,/],
   ] as const) {
@@ -35,6 +36,14 @@ test('status prints a line for each given engine, in a fixed order, whether it i
   assert.match(lines[1] ?? '', /^redis +(up: redis:\/\/|not up: )/)
   assert.equal(lines.length, 2)
   assert.equal(status, lines.every((line) => / up: /.test(line) && !/not up/.test(line)) ? 0 : 1)
+})
+
+test('env fails unless each of the given engines is up, and prints nothing of the others', () => {
+  const { stdout, status } = backends('env', 'redis')
+  const isUp = !stdout.includes('# redis is not up: npm run backends -- up redis')
+  assert.equal(stdout.includes('CACHE_URL='), isUp)
+  assert.equal(status, isUp ? 0 : 1)
+  assert.doesNotMatch(stdout, /kafka|postgres/)
 })
 
 function backends(...words: readonly string[]) {
