@@ -1,7 +1,7 @@
 import { loadConfig } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import type { MigrationAction } from '@quintet/chassis/database'
-import type { Diagnose } from '@quintet/chassis/diagnosis'
+import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { billingQueue } from '@quintet/contracts'
@@ -18,6 +18,7 @@ import {
 import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
 import { examineData } from './services/certificates/src/diagnosis.ts'
+import { examineKeys } from './services/certificates/src/key-check.ts'
 import { notificationsQueue } from './services/certificates/src/notification-store.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
@@ -43,7 +44,7 @@ export type Service = {
   /** The queue that it consumes. */
   readonly queue?: string
   /** What its database holds that an operator should know. */
-  examineData?: Diagnose
+  examineData?(url: string, settings: Settings): Promise<Finding[]>
 }
 
 /** The code behind each entry of the topology. The compiler demands one for each, and none besides. */
@@ -62,7 +63,10 @@ export const services = {
   certificates: {
     ...service(certificatesSettings, createCertificatesApp),
     queue: notificationsQueue,
-    examineData,
+    examineData: async (url, settings) => [
+      ...(await examineKeys(loadConfig(certificatesSettings, settings))),
+      ...(await examineData(url)),
+    ],
   },
   inventory: service(inventorySettings, createInventoryApp),
   billing: { ...service(billingSettings, createBillingApp), queue: billingQueue },

@@ -1,3 +1,4 @@
+import type { Settings } from '@quintet/chassis/config'
 import { diagnose } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { topology } from '@quintet/contracts/topology'
@@ -18,7 +19,10 @@ export async function doctor(words: readonly string[]): Promise<void> {
     names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
     ({ url }) => url,
   )
-  const examined = [...engines].map(async ([url, users]) => ({ users, findings: await examine(url, users) }))
+  const examined = [...engines].map(async ([url, users]) => ({
+    users,
+    findings: await examine(url, users, settings),
+  }))
   for (const { users, findings } of await Promise.all(examined)) {
     const names = [...new Set(users.map(({ setting }) => setting))].join(', ')
     process.stdout.write(`\n${users[0]?.shown}   ${names}\n`)
@@ -31,7 +35,7 @@ export async function doctor(words: readonly string[]): Promise<void> {
 type User = { readonly name: ServiceName; readonly setting: string }
 
 /** The findings about an engine, and whether the tables of its users are those of this version. */
-async function examine(url: string, users: readonly User[]): Promise<Finding[]> {
+async function examine(url: string, users: readonly User[], settings: Settings): Promise<Finding[]> {
   const own = users
     .map(({ name }): Service => services[name])
     .map((service) => service.diagnoserOf?.(url))
@@ -40,17 +44,18 @@ async function examine(url: string, users: readonly User[]): Promise<Finding[]> 
   if (findings.some(({ verdict }) => verdict === 'broken')) return findings
   for (const { name, setting } of users) {
     const { storage }: ServiceEntry = topology[name]
-    if (setting === storage.database) findings.push(...(await examineDatabase(name, url)))
+    if (setting === storage.database) findings.push(...(await examineDatabase(name, url, settings)))
   }
   return findings
 }
 
 /** A service migrates its embedded database itself, when it starts. */
-async function examineDatabase(name: ServiceName, url: string): Promise<Finding[]> {
+async function examineDatabase(name: ServiceName, url: string, settings: Settings): Promise<Finding[]> {
   const tables = url.startsWith('sqlite:') ? [] : [await examineTables(name, url)]
   if (tables.some(({ verdict }) => verdict === 'broken')) return tables
   const { examineData }: Service = services[name]
-  return examineData === undefined ? tables : [...tables, ...(await diagnose(url, examineData))]
+  if (examineData === undefined) return tables
+  return [...tables, ...(await diagnose(url, () => examineData(url, settings)))]
 }
 
 async function examineTables(name: ServiceName, url: string): Promise<Finding> {

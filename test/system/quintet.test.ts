@@ -201,6 +201,7 @@ test('quintet doctor examines every engine once and finds nothing wrong with emb
     /^sqlite:elsewhere\/queue\.db {3}EVENTS_URL, CERTIFICATES_QUEUE_URL, QUEUE_URL$/m,
   )
   assert.doesNotMatch(quintet.output(), /BROKEN|weak/)
+  assert.equal(quintet.output().match(/^ {2}absent {2}There is no such file yet; /gm)?.length, 6)
 })
 
 test('quintet migrate down needs a service, since it deletes data', async (t) => {

@@ -1,8 +1,8 @@
 /**
  * One result of an examination. `weak`: a setting that weakens a guarantee, or one that could not be read; `broken`: a setting
- * under which a guarantee does not hold, or nothing works.
+ * under which a guarantee does not hold, or nothing works; `absent`: what a start will create.
  */
-export type Finding = { readonly verdict: 'good' | 'weak' | 'broken'; readonly text: string }
+export type Finding = { readonly verdict: 'good' | 'weak' | 'broken' | 'absent'; readonly text: string }
 
 /** Examines a running engine through a connection of its own. */
 export type Diagnose = (url: string) => Promise<Finding[]>
@@ -10,3 +10,4 @@ export type Diagnose = (url: string) => Promise<Finding[]>
 export const good = (text: string): Finding => ({ verdict: 'good', text })
 export const weak = (text: string): Finding => ({ verdict: 'weak', text })
 export const broken = (text: string): Finding => ({ verdict: 'broken', text })
+export const absent = (text: string): Finding => ({ verdict: 'absent', text })

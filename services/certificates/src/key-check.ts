@@ -1,8 +1,12 @@
 import { existsSync } from 'node:fs'
 import { ConfigError } from '@quintet/chassis/config'
+import { readDatabase } from '@quintet/chassis/database'
+import { broken } from '@quintet/chassis/diagnosis'
+import type { Finding } from '@quintet/chassis/diagnosis'
 import { AppError } from '@quintet/chassis/errors'
 import type { Logger } from '@quintet/chassis/telemetry'
-import type { CertificatesDatabase } from './database.ts'
+import type { Kysely } from 'kysely'
+import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { generatedKeyFile, loadKeyring } from './keyring.ts'
 import type { Keyring, KeySettings } from './keyring.ts'
 
@@ -11,10 +15,34 @@ import type { Keyring, KeySettings } from './keyring.ts'
  * although there are some, it was lost, and a new key would hide that.
  */
 export async function openKeyring(settings: KeySettings, database: CertificatesDatabase): Promise<Keyring> {
+  await requireKeyFile(settings, database.query)
+  return loadKeyring(settings)
+}
+
+/** Whether the stored private keys can be decrypted with the keys of the settings. Generates no key. */
+export async function examineKeys(settings: KeySettings): Promise<Finding[]> {
+  const findings = await readDatabase<CertificatesTables, Finding[]>(
+    settings.CERTIFICATES_DATABASE_URL,
+    async (query) => {
+      try {
+        await requireKeyFile(settings, query)
+        const file = generatedKeyFile(settings)
+        if (file === undefined || existsSync(file)) await requireKnownKeys(query, loadKeyring(settings))
+        return []
+      } catch (error) {
+        if (!(error instanceof ConfigError)) throw error
+        return error.faults.map(broken)
+      }
+    },
+  )
+  return findings ?? []
+}
+
+async function requireKeyFile(settings: KeySettings, query: Kysely<CertificatesTables>): Promise<void> {
   const file = generatedKeyFile(settings)
-  if (file === undefined || existsSync(file)) return loadKeyring(settings)
-  const stored = await database.query.selectFrom('certificate').select('key_id').limit(1).executeTakeFirst()
-  if (stored === undefined) return loadKeyring(settings)
+  if (file === undefined || existsSync(file)) return
+  const stored = await query.selectFrom('certificate').select('key_id').limit(1).executeTakeFirst()
+  if (stored === undefined) return
   throw new ConfigError([
     `The key file ${file} is missing, but private keys are stored that can be read only with its key, ${stored.key_id}. Restore the file, or set CERTIFICATES_KEY or CERTIFICATES_KEY_FILE to the key.`,
   ])
@@ -31,7 +59,7 @@ export function createKeyCheck(database: CertificatesDatabase, keyring: Keyring,
 
   async function check(): Promise<void> {
     if (hasPassed) return
-    await requireKnownKeys(database, keyring)
+    await requireKnownKeys(database.query, keyring)
     hasPassed = true
   }
 
@@ -56,8 +84,8 @@ export function createKeyCheck(database: CertificatesDatabase, keyring: Keyring,
   }
 }
 
-async function requireKnownKeys(database: CertificatesDatabase, { ids }: Keyring): Promise<void> {
-  const missing = await database.query
+async function requireKnownKeys(query: Kysely<CertificatesTables>, { ids }: Keyring): Promise<void> {
+  const missing = await query
     .selectFrom('certificate')
     .select('key_id')
     .where('key_id', 'not in', ids)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createCertificatesApp } from '../src/app.ts'
+import { examineKeys } from '../src/key-check.ts'
 import { rewrapCertificates } from '../src/rewrap.ts'
 import { ada, configOf, dataFolder, opaque } from './world.ts'
 
@@ -26,9 +28,22 @@ test('A service whose generated key file is lost does not start while private ke
   const refusal = new RegExp(`^ConfigError: The key file ${file} is missing, but private keys are stored`)
   await assert.rejects(createCertificatesApp(config), refusal)
   await assert.rejects(rewrapCertificates(config), refusal)
+  const [lost, ...others] = await examineKeys(config)
+  assert.equal(lost?.verdict, 'broken')
+  assert.match(String(lost?.text), /^The key file .* is missing, but private keys are stored/)
+  assert.deepEqual(others, [])
   assert.ok(!existsSync(file))
 
+  writeFileSync(file, randomBytes(32).toString('hex'))
+  const [replaced] = await examineKeys(config)
+  assert.equal(replaced?.verdict, 'broken')
+  assert.match(
+    String(replaced?.text),
+    /^Some private keys are encrypted with the key .*, which is not among those given/,
+  )
+
   writeFileSync(file, key)
+  assert.deepEqual(await examineKeys(config), [])
   await (await createCertificatesApp(config)).close()
   assert.deepEqual((await rewrapCertificates(config)).broken, [])
 })
