@@ -44,7 +44,7 @@ if (server !== undefined) {
       [`${prefix}_PORT`]: '0',
     }
     const migrated = await copy.execute('node', ['quintet.ts', 'migrate', 'up', name], settings)
-    assert.match(migrated, new RegExp(`^${name}: 0001-`))
+    assert.match(migrated, new RegExp(`^${name}: applied 0001-`))
     const quintet = run(t, ['quintet.ts', 'start', name], settings, copy.folder)
     const url = `${await quintet.address(name)}/api/${name}`
     const created = await call('POST', url, { title: 'Metropolis', description: '' })

@@ -182,7 +182,7 @@ for (const [words, setting, sentence] of [
     assert.equal(quintet.output().trimEnd().split('\n').length, 1)
   })
 
-test('quintet config prints each setting once, with its value and its source', async (t) => {
+test('quintet config prints each setting with its value and its source', async (t) => {
   const quintet = run(t, ['quintet.ts', 'config'], { DATA_DIR: 'elsewhere', GUID_PROT: '1' })
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 0)
@@ -222,9 +222,9 @@ test('quintet migrate shows, reverts and applies the migrations of a database', 
   }
   assert.deepEqual(outputs, [
     'guid: 0001-create-guid pending, 0002-add-outbox-keys pending',
-    'guid: 0001-create-guid, 0002-add-outbox-keys',
+    'guid: applied 0001-create-guid, 0002-add-outbox-keys',
     'guid: 0001-create-guid applied, 0002-add-outbox-keys applied',
-    'guid: 0002-add-outbox-keys',
+    'guid: reverted 0002-add-outbox-keys\nThe next start of guid applies it again.',
     'guid: 0001-create-guid applied, 0002-add-outbox-keys pending',
   ])
 })
