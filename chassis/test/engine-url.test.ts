@@ -57,6 +57,9 @@ const wrongValues: ReadonlyArray<[url: string, expected: RegExp]> = [
   ['kafka://host?partitions=0', /"partitions" is an integer from 1 to 1000/],
   ['kafka://host?tls=true&ca=/nowhere/ca.pem', /"ca" is the name of a file/],
   ['kafka://host/pre/fix', /prefix/],
+  ['kafka://user@host', /a user and a password/],
+  ['kafkas://user:@host', /a user and a password/],
+  ['dynamodb://key@host/table?region=x', /a user and a password/],
   ['none:?tls=true', /none: and nothing after it/],
   ['sqlite:data/guid.db?mode=ro', /the name of a file after sqlite:, without parameters/],
   ['sqlite::memory:?cache=shared', /without parameters/],
@@ -94,7 +97,7 @@ test('parameters that an engine has, and its ways to name a server, are accepted
   const file = import.meta.filename
   const right = [
     `postgres://host/db?sslmode=verify-full&sslrootcert=${file}&application_name=x`,
-    'postgres://host/db?ssl=true&options=-c%20search_path%3Dapp&statement_timeout=500',
+    'postgres://user@host/db?ssl=true&options=-c%20search_path%3Dapp&statement_timeout=500',
     'postgres://host/db?uselibpqcompat=true&sslmode=require',
     'mysql://user@host:3306/db?tls=true',
     'mariadb://host/db?tls=false',

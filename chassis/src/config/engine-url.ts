@@ -25,6 +25,7 @@ Format.Set('engine-url', (text) => expectationsOf(text).length === 0)
 
 const wholeUrl =
   'a whole URL, such as sqlite:data/file.db or engine://user:password@host:1234/name, with %40 and the like for special characters of the password'
+const bothOrNeither = 'a URL with a user and a password, as in engine://user:password@host, or with neither'
 const fileOnly = 'the name of a file after sqlite:, without parameters'
 
 /** What the text would have to be for the engine of its scheme: nothing where it is that. No secret is in it. */
@@ -36,12 +37,16 @@ function expectationsOf(text: string): string[] {
   if (scheme === 'memory:') return []
   if (scheme === 'none:') return rest === '' ? [] : ['none: and nothing after it']
   const [, authority = '', path = '', query] = /^\/\/([^/?#]*)([^?#]*)(?:\?([^#@]*))?$/.exec(rest) ?? []
-  const hosts = authority.slice(authority.lastIndexOf('@') + 1)
+  const at = authority.lastIndexOf('@')
+  const hosts = authority.slice(at + 1)
   if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
     return [wholeUrl]
   const engine = engines.get(scheme)
   return [
     ...expectationsOfHosts(engine, hosts),
+    ...(at < 0 || !engine?.needsPassword || /^[^:@]+:[^@]+$/.test(authority.slice(0, at))
+      ? []
+      : [bothOrNeither]),
     ...(engine?.path === undefined || engine.path.pattern.test(path) ? [] : [engine.path.expected]),
     ...(engine === undefined ? [] : expectationsOfParameters(scheme, engine, query)),
   ]

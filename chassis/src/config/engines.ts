@@ -3,6 +3,8 @@ import { accessSync, constants, statSync } from 'node:fs'
 /** What a URL of an engine may have beside user and password. */
 export type Engine = {
   readonly hosts: 'one' | 'several' | 'optional'
+  /** Whether a user needs a password. */
+  readonly needsPassword?: boolean
   readonly path?: { readonly pattern: RegExp; readonly expected: string }
   /** By name. */
   readonly parameters: Readonly<Record<string, Parameter>>
@@ -75,6 +77,7 @@ const mongodb: Engine = {
 /** https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_CreateTable.html */
 const dynamodb: Engine = {
   hosts: 'optional',
+  needsPassword: true,
   path: {
     pattern: /^\/[\w.-]{3,255}$/,
     expected:
@@ -117,6 +120,7 @@ const amqp: Engine = {
 
 const kafka: Engine = {
   hosts: 'several',
+  needsPassword: true,
   path: {
     pattern: /^(?:\/[\w.-]{0,100})?$/,
     expected: 'a URL whose path, if any, is a prefix of at most 100 letters, digits, ".", "_" and "-"',
