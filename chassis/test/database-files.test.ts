@@ -129,13 +129,11 @@ test('A database of another service, or of a later version, is refused with what
   await (await openDatabase(url, { migrations })).close()
 })
 
-test('An intact database and one that does not exist are found good, and none is created', async (t) => {
+test('An intact database is found good and one that does not exist absent, and none is created', async (t) => {
   const path = await closedDatabase(t)
-  for (const url of [`sqlite:${path}`, `sqlite:${path}-absent`])
-    assert.deepEqual(
-      (await diagnose(url)).map(({ verdict }) => verdict),
-      ['good'],
-    )
+  const verdicts = async (url: string) => (await diagnose(url)).map(({ verdict }) => verdict)
+  assert.deepEqual(await verdicts(`sqlite:${path}`), ['good'])
+  assert.deepEqual(await verdicts(`sqlite:${path}-absent`), ['absent'])
   assert.ok(!existsSync(`${path}-absent`))
   assert.equal(await readDatabase(`sqlite:${path}-absent`, async () => 1), undefined)
 })

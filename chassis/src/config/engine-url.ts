@@ -36,7 +36,7 @@ function expectationsOf(text: string): string[] {
   // The cache in memory checks its bounds itself.
   if (scheme === 'memory:') return []
   if (scheme === 'none:') return rest === '' ? [] : ['none: and nothing after it']
-  const [, authority = '', path = '', query] = /^\/\/([^/?#]*)([^?#]*)(?:\?([^#@]*))?$/.exec(rest) ?? []
+  const [, authority = '', path = '', query] = /^\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#@]*))?$/.exec(rest) ?? []
   const at = authority.lastIndexOf('@')
   const hosts = authority.slice(at + 1)
   if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
