@@ -1,5 +1,5 @@
 /** A block of textual encoding (RFC 7468): its label, and what it encodes. */
-type PemBlock = { readonly label: string; readonly bytes: Buffer }
+export type PemBlock = { readonly label: string; readonly bytes: Buffer }
 
 /**
  * The well-formed blocks of a text, in their order. Whatever stands before, between and after them is ignored, and so is all

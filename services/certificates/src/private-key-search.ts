@@ -1,4 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import { elementAt, elementsIn, integer, objectId, octetString, sequence } from './ber.ts'
+import type { Element } from './ber.ts'
+import { searchFor } from './substring.ts'
 import { parsePrivateKey } from './x509.ts'
 
 /** How many encodings may lie over one another. */
@@ -19,8 +22,8 @@ const secretBytesMin = 8
  */
 export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Array()): boolean {
   if (isSecret(text, secret)) return true
-  const secrets = secretsOf(secret)
-  const holdsSecret = (bytes: Buffer) => secrets.some((one) => bytes.includes(one)) || holdsKeyBytes(bytes)
+  const searches = secretsOf(secret).map(searchFor)
+  const holdsSecret = (bytes: Buffer) => searches.some((isIn) => isIn(bytes)) || holdsKeyBytes(bytes)
   const seen = new Set(['', text])
   let work = workMax * (text.length + printableMin)
   let layers = [text]
@@ -200,10 +203,6 @@ const magicNumbers = [
   Buffer.from('0702000000a40000525341', 'hex'),
 ]
 
-const sequence = 0x30
-const integer = 0x02
-const octetString = 0x04
-const objectId = 0x06
 const oids = {
   pkcs5: Buffer.from('2a864886f70d0105', 'hex'),
   pkcs7: Buffer.from('2a864886f70d0107', 'hex'),
@@ -216,9 +215,6 @@ function holdsKeyBytes(bytes: Buffer): boolean {
     if (isKeyAt(bytes, at)) return true
   return magicNumbers.some((number) => bytes.includes(number))
 }
-
-/** An element of BER; `end` may be behind the last byte. */
-type Element = { readonly tag: number; readonly start: number; readonly end: number }
 
 function isKeyAt(bytes: Buffer, at: number): boolean {
   const outer = bytes[at] === sequence ? elementAt(bytes, at) : undefined
@@ -252,28 +248,4 @@ function hasOid(bytes: Buffer, outer: Element, prefixes: readonly Buffer[] = [Bu
   const oid = outer.tag === sequence ? elementAt(bytes, outer.start) : undefined
   if (oid?.tag !== objectId) return false
   return prefixes.some((prefix) => bytes.subarray(oid.start, oid.start + prefix.length).equals(prefix))
-}
-
-/** The first four elements inside of one. */
-function elementsIn(bytes: Buffer, { start, end }: Element): Element[] {
-  const found: Element[] = []
-  for (let at = start; at < end && found.length < 4; ) {
-    const element = elementAt(bytes, at)
-    if (element === undefined) break
-    found.push(element)
-    at = element.end
-  }
-  return found
-}
-
-/** Of an indefinite length (X.690, 8.1.3.6) the end is that of the bytes. */
-function elementAt(bytes: Buffer, at: number): Element | undefined {
-  const [tag, length] = [bytes[at], bytes[at + 1]]
-  if (tag === undefined || length === undefined) return undefined
-  const start = at + 2
-  if (length < 0x80) return { tag, start, end: start + length }
-  const size = length & 0x7f
-  if (size === 0) return { tag, start, end: bytes.length }
-  if (size > 4 || start + size > bytes.length) return undefined
-  return { tag, start: start + size, end: start + size + bytes.readUIntBE(start, size) }
 }

@@ -1,7 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
+import { firstElement, sequence } from './ber.ts'
 import { decodeBase64, pemOf, scanPem } from './pem.ts'
+import type { PemBlock } from './pem.ts'
+import { certificateKeys, formatOfPrivateKey, hasSupportedKey, privateKeys } from './supported-key.ts'
 
 /** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
 type Description = {
@@ -41,22 +44,26 @@ function parseCertificate(body: string): X509Certificate | undefined {
   const found = certificateIn(body)
   const bytes = found === undefined ? decodeBase64(body) : undefined
   if (bytes === undefined) return found
-  return bytes[0] === derSequence ? certificateOf(bytes) : certificateIn(bytes.toString('latin1'))
+  return bytes[0] === sequence
+    ? certificateOf({ label: 'CERTIFICATE', bytes: firstElement(bytes) })
+    : certificateIn(bytes.toString('latin1'))
 }
 
 function certificateIn(pem: string): X509Certificate | undefined {
   const blocks = Iterator.from(scanPem(pem)).filter(
-    ({ label, bytes }) => certificateLabels.has(label) && bytes[0] === derSequence,
+    ({ label, bytes }) => certificateLabels.has(label) && bytes[0] === sequence,
   )
   for (const block of blocks.take(blocksMax)) {
-    const certificate = certificateOf(pemOf(block))
+    const certificate = certificateOf(block)
     if (certificate !== undefined) return certificate
   }
   return undefined
 }
 
-function certificateOf(encoded: string | Buffer): X509Certificate | undefined {
-  const certificate = tryParse(() => new X509Certificate(encoded))
+/** Encodes DER too, in which Node would find and parse a text in PEM before all else. */
+function certificateOf(block: PemBlock): X509Certificate | undefined {
+  if (!hasSupportedKey(block.bytes)) return undefined
+  const certificate = tryParse(() => new X509Certificate(pemOf(block)))
   if (certificate === undefined) return undefined
   const { validFromDate, validToDate } = certificate
   const hasValidity = Number.isFinite(validFromDate.getTime()) && Number.isFinite(validToDate.getTime())
@@ -73,17 +80,13 @@ const certificateLabels: ReadonlySet<string> = new Set([
   'TRUSTED CERTIFICATE',
 ])
 
-/** A private key in PEM or DER; undefined if it is not one, or encrypted. */
+/** A private key in PEM or DER; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
-  const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const block = find(scanPem(key.toString('latin1')), ({ label }) => label.endsWith('PRIVATE KEY'))
-  if (block !== undefined) return tryParse(() => createPrivateKey(pemOf(block)))
-  if (key[0] !== derSequence) return undefined
-  for (const type of ['pkcs8', 'pkcs1', 'sec1'] as const) {
-    const parsed = tryParse(() => createPrivateKey({ key, format: 'der', type }))
-    if (parsed !== undefined) return parsed
-  }
-  return undefined
+  const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const block = find(scanPem(given.toString('latin1')), ({ label }) => label.endsWith('PRIVATE KEY'))
+  const key = firstElement(block?.bytes ?? given)
+  const type = formatOfPrivateKey(key)
+  return type && tryParse(() => createPrivateKey({ key, format: 'der', type }))
 }
 
 function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undefined {
@@ -91,12 +94,11 @@ function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undef
   return undefined
 }
 
-const derSequence = 0x30
-
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {
-  if (certificate === undefined) throw unprocessable('body', 'must be an X.509 certificate in PEM or DER.')
+  if (certificate === undefined)
+    throw unprocessable('body', `must be an X.509 certificate in PEM or DER, ${certificateKeys}.`)
   if (key === undefined)
-    throw unprocessable('private_key', 'must be an unencrypted private key in PEM or DER.')
+    throw unprocessable('private_key', `must be an unencrypted private key in PEM or DER, of ${privateKeys}.`)
 }
 
 function unprocessable(field: string, fault: string): AppError {

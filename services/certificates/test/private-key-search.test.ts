@@ -408,3 +408,21 @@ test('A search takes time in proportion to the text, whatever it is', () => {
     )
   }
 })
+
+/** Pairs of a secret and a text in base64 whose comparison at each place goes far before it fails. */
+const nearlyEqual: readonly (readonly [secret: Buffer, text: Buffer])[] = [
+  [Buffer.concat([Buffer.alloc(20_000), Buffer.from([1]), Buffer.alloc(20_000)]), Buffer.alloc(150_000)],
+  [Buffer.concat([Buffer.from([1]), Buffer.alloc(40_000)]), Buffer.alloc(150_000)],
+  [Buffer.concat([Buffer.alloc(40_000), Buffer.from([1])]), Buffer.alloc(150_000)],
+  [Buffer.from(`${'ab'.repeat(20_000)}b`), Buffer.from('ab'.repeat(75_000))],
+  [Buffer.from(`${'a'.repeat(20_000)}b${'a'.repeat(20_000)}`), Buffer.from('a'.repeat(150_000))],
+]
+
+test('A search for a secret takes time in proportion to it and the text, whatever both are', () => {
+  for (const [secret, text] of nearlyEqual)
+    for (const body of [text.toString('base64'), text.toString('latin1'), text.toString('hex')]) {
+      const startedAt = performance.now()
+      assert.equal(holdsPrivateKey(body, secret), false)
+      assert.ok(performance.now() - startedAt < 1_000, `${performance.now() - startedAt} ms`)
+    }
+})

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import fc from 'fast-check'
 import { scanPem } from '../src/pem.ts'
+import { certificateKeys, privateKeys } from '../src/supported-key.ts'
 import { inspect } from '../src/x509.ts'
 import { makeCertificate, objectId, sequence, tagged } from './make-certificate.ts'
 
@@ -123,7 +124,7 @@ test('An encrypted private key is opaque, which the strict policy rejects', () =
   )
   assert.equal(inspect(sample.pem, encrypted, 'auto')?.notAfterMs, notAfter)
   assertRejected(() => inspect(sample.pem, encrypted, 'strict'), {
-    private_key: 'private_key must be an unencrypted private key in PEM or DER.',
+    private_key: `private_key must be an unencrypted private key in PEM or DER, of ${privateKeys}.`,
   })
 })
 
@@ -132,7 +133,7 @@ test('A body that is not a certificate is opaque, which the strict policy reject
   for (const body of ['', 'test body', 'M', 'MIIB', broken, sample.pem.slice(0, 200), 'M'.repeat(400)]) {
     assert.equal(inspect(body, pkcs8, 'auto'), undefined)
     assertRejected(() => inspect(body, pkcs8, 'strict'), {
-      body: 'body must be an X.509 certificate in PEM or DER.',
+      body: `body must be an X.509 certificate in PEM or DER, ${certificateKeys}.`,
     })
   }
 })
