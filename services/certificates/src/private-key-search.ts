@@ -16,7 +16,7 @@ const secretBytesMin = 8
 /**
  * Whether a text holds a private key, in any of the formats of PEM, PKCS #1, #8 and #12, SEC 1, SSH, PuTTY, JSON Web Keys, XML and the key
  * stores of Java and Windows, whatever its label and the text around it; encoded up to four times over by base64, hexadecimal, percent,
- * entities of HTML, escapes of JSON and C, quoted-printable or decimal numbers. The same if it holds the given secret, which is any
+ * entities of HTML, escapes of JSON and C, quoted-printable, numbers or a dump of xxd, hexdump or od. The same if it holds the given secret, which is any
  * bytes, or the private value of the key that they are. Takes time in proportion to the text; one that is made to take more is
  * taken for a key.
  */
@@ -92,7 +92,7 @@ function plainTextOf(text: string): string {
 }
 
 const escapes =
-  /%(?:25)*([\da-f]{2})|&(?:amp;)*#(?:x([\da-f]{1,6})|(\d{1,7}));?|&(?:amp;)*([a-z]{2,8});|\\(?:u([\da-f]{4})|u\{([\da-f]{1,6})\}|x([\da-f]{2})|([0-3][0-7]{2})|[nrt])|=(?:([\da-f]{2})|\r?\n)/gi
+  /%(?:25)*([\da-f]{2})|&(?:amp;)*#(?:x([\da-f]{1,6})|(\d{1,7}));?|&(?:amp;)*([a-z]{2,8});|\\(?:u([\da-f]{4})|u\{([\da-f]{1,6})\}|x([\da-f]{1,2})|([0-3]?[0-7]{1,2})|[nrt])|=(?:([\da-f]{2})|\r?\n)/gi
 
 const entities: Readonly<Record<string, string>> = {
   amp: '&',
@@ -136,16 +136,37 @@ function decodingsOf(text: string): Buffer {
   const isUrl = /(?<!-)-{1,4}(?!-)|_/.test(content)
   const base64Url = isUrl ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
   const isHex = /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
-  const hex = isHex ? text.replaceAll('0x', '').replace(/[^\da-fA-F]+/g, '') : ''
-  const isList = /\d\s?,\s{0,8}-?\d/.test(text)
-  const numbers = isList ? (text.match(/-?\b\d{1,3}\b/g) ?? []).map(Number) : []
-  const bytes = Buffer.allocUnsafe(3 * (base64.length + base64Url.length) + hex.length + numbers.length)
-  let end = 0
-  for (let at = 0; at < 4; at += 1)
-    for (const digits of [base64, base64Url]) end += bytes.write(digits.slice(at), end, 'base64')
-  for (let at = 0; at < 2; at += 1) end += bytes.write(hex.slice(at), end, 'hex')
-  bytes.set(Uint8Array.from(numbers), end)
-  return bytes.subarray(0, end + numbers.length)
+  const hex = isHex ? hexDigitsOf(text) : ''
+  const inner = isHex ? withoutMargins(text) : text
+  const dump = inner === text ? '' : hexDigitsOf(inner)
+  const isList = /[\da-f]\s{0,8}[,;\s]\s{0,8}-?\d/i.test(text)
+  const numbers = isList ? (text.match(/-?\b(?:0x[\da-f]{1,2}|\d{1,3})\b/gi) ?? []).map(Number) : []
+  const decodings = [
+    ...[0, 1, 2, 3].flatMap((at) =>
+      [base64, base64Url].map((digits) => Buffer.from(digits.slice(at), 'base64')),
+    ),
+    ...[0, 1].flatMap((at) => [hex, dump].map((digits) => Buffer.from(digits.slice(at), 'hex'))),
+    Buffer.from(numbers),
+  ]
+  // A byte that is not printable keeps the texts in them apart.
+  return Buffer.concat(decodings.flatMap((bytes) => [bytes, apart]))
+}
+
+const apart = Buffer.from([1])
+
+function hexDigitsOf(text: string): string {
+  return text.replace(/0x/gi, '').replace(/[^\da-f]+/gi, '')
+}
+
+/** A dump of xxd, hexdump or od, without the offset before each line, and the characters behind it. */
+function withoutMargins(text: string): string {
+  return text.replace(
+    /^[ \t]{0,8}[\da-f]{4,16}(?:(:[ \t])|[ \t]{1,4})(.*)$/gim,
+    (_, colon?: string, rest = '') => {
+      const end = String(rest).indexOf(colon === undefined ? '|' : '  ')
+      return end < 0 ? rest : rest.slice(0, end)
+    },
+  )
 }
 
 /** The printable texts in bytes, also if they are of two or four bytes per character, one per line. */

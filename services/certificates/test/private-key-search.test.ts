@@ -129,6 +129,18 @@ const keysInTexts: Readonly<Record<string, string>> = {
 
 type Wrap<T> = Readonly<Record<string, (value: T) => string>>
 
+/** Lines of sixteen bytes each; `at` gives the offset in as many digits. */
+function dumpOf(bytes: Buffer, lineOf: (line: Buffer, at: (digits: number) => string) => string): string {
+  const offsets = Array.from({ length: Math.ceil(bytes.length / 16) }, (_, i) => 16 * i)
+  return offsets
+    .map((offset) =>
+      lineOf(bytes.subarray(offset, offset + 16), (digits) => offset.toString(16).padStart(digits, '0')),
+    )
+    .join('\n')
+}
+const spaced = (line: Buffer) => line.toString('hex').replace(/../g, '$& ')
+const shown = (line: Buffer) => line.toString('latin1').replace(/[^ -~]/g, '.')
+
 /** What is done to bytes to have them in a text. */
 const ofBytes: Wrap<Buffer> = {
   base64: (bytes) => bytes.toString('base64'),
@@ -153,6 +165,34 @@ const ofBytes: Wrap<Buffer> = {
   'hexadecimal in an array': (bytes) => `{ ${bytes.toString('hex').replace(/../g, '0x$&, ')}}`,
   'hexadecimal escapes': (bytes) => bytes.toString('hex').replace(/../g, '\\x$&'),
   'octal escapes': (bytes) => Array.from(bytes, (byte) => `\\${byte.toString(8).padStart(3, '0')}`).join(''),
+  'octal escapes of as few digits as possible': (bytes) =>
+    Array.from(bytes, (byte) => `\\${byte.toString(8)}`).join(''),
+  'hexadecimal escapes of as few digits as possible': (bytes) =>
+    Array.from(bytes, (byte) => `\\x${byte.toString(16)}`).join(''),
+  'hexadecimal numbers in capitals': (bytes) => bytes.toString('hex').toUpperCase().replace(/../g, '0X$&, '),
+  'hexadecimal numbers of as few digits as possible': (bytes) =>
+    Array.from(bytes, (byte) => `0x${byte.toString(16)}`).join(', '),
+  'a dump of xxd': (bytes) =>
+    dumpOf(
+      bytes,
+      (line, at) => `${at(8)}: ${line.toString('hex').replace(/.{4}/g, '$& ').padEnd(41)} ${shown(line)}`,
+    ),
+  'a dump of xxd by bytes': (bytes) =>
+    dumpOf(bytes, (line, at) => `${at(8)}: ${spaced(line).padEnd(48)} ${shown(line)}`),
+  'a dump of hexdump': (bytes) =>
+    dumpOf(
+      bytes,
+      (line, at) =>
+        `${at(8)}  ${spaced(line.subarray(0, 8)).padEnd(24)} ${spaced(line.subarray(8)).padEnd(24)} |${shown(line)}|`,
+    ),
+  'a dump of od in decimal': (bytes) =>
+    dumpOf(bytes, (line) => Array.from(line, (byte) => String(byte).padStart(4)).join('')),
+  'a dump of od in decimal with offsets': (bytes) =>
+    dumpOf(bytes, (line, at) => at(7) + Array.from(line, (byte) => String(byte).padStart(4)).join('')),
+  'numbers between spaces': (bytes) => Array.from(bytes).join(' '),
+  'numbers between tabs': (bytes) => Array.from(bytes).join('\t'),
+  'numbers in lines': (bytes) => Array.from(bytes).join('\n'),
+  'numbers between semicolons': (bytes) => Array.from(bytes).join(';'),
   'numbers in JSON': (bytes) => JSON.stringify(bytes),
   'signed numbers': (bytes) => `{${Array.from(new Int8Array(bytes)).join(', ')}}`,
   'percent-encoded bytes': (bytes) => bytes.toString('hex').replace(/../g, '%$&'),
@@ -222,6 +262,15 @@ test('A private key of every kind is found in every wrapping', () => {
     missed.map(([name]) => name),
     [],
   )
+})
+
+test('A private key is found in a dump with offsets of any length, and a certificate is not taken for one', () => {
+  for (const digits of [4, 6, 7, 8, 16]) {
+    const dump = (bytes: Buffer) => dumpOf(bytes, (line, at) => `${at(digits)} ${spaced(line)}`)
+    for (const [kind, bytes] of Object.entries(keysInBytes))
+      assert.equal(holdsPrivateKey(dump(bytes)), true, `${kind}, ${digits}`)
+    assert.equal(holdsPrivateKey(dump(certificate.der)), false)
+  }
 })
 
 const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, 'example.com'))))
@@ -411,9 +460,9 @@ test('A search takes time in proportion to the text, whatever it is', () => {
 
 /** Pairs of a secret and a text in base64 whose comparison at each place goes far before it fails. */
 const nearlyEqual: readonly (readonly [secret: Buffer, text: Buffer])[] = [
-  [Buffer.concat([Buffer.alloc(20_000), Buffer.from([1]), Buffer.alloc(20_000)]), Buffer.alloc(150_000)],
-  [Buffer.concat([Buffer.from([1]), Buffer.alloc(40_000)]), Buffer.alloc(150_000)],
-  [Buffer.concat([Buffer.alloc(40_000), Buffer.from([1])]), Buffer.alloc(150_000)],
+  [Buffer.concat([Buffer.alloc(20_000), Buffer.from([2]), Buffer.alloc(20_000)]), Buffer.alloc(150_000)],
+  [Buffer.concat([Buffer.from([2]), Buffer.alloc(40_000)]), Buffer.alloc(150_000)],
+  [Buffer.concat([Buffer.alloc(40_000), Buffer.from([2])]), Buffer.alloc(150_000)],
   [Buffer.from(`${'ab'.repeat(20_000)}b`), Buffer.from('ab'.repeat(75_000))],
   [Buffer.from(`${'a'.repeat(20_000)}b${'a'.repeat(20_000)}`), Buffer.from('a'.repeat(150_000))],
 ]
