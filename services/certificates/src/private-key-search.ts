@@ -35,7 +35,7 @@ export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Arra
       const plain = plainTextOf(layer)
       if (isKeyText(plain) || holdsSecret(bytesOf(layer))) return true
       if (plain !== layer && holdsSecret(bytesOf(plain))) return true
-      const bytes = decodingsOf(plain)
+      const bytes = decodingsOf(plain, layer)
       if (holdsSecret(bytes)) return true
       const found = [withoutEscapes(layer), printableIn(bytes)]
       inner.push(...found.filter((one) => !seen.has(one)))
@@ -130,15 +130,16 @@ function characterOf(point: number): string {
  * What the text is in base64, in hexadecimal and in numbers, one after the other. All that is no digit is left out, and each of the
  * first digits may be the first of a group, so that neither white space, punctuation and labels nor other base64 hide anything.
  */
-function decodingsOf(text: string): Buffer {
+function decodingsOf(text: string, original: string): Buffer {
   const content = text.includes('<') ? text.replace(/<[^<>]{0,200}>/g, '') : text
   const base64 = content.replace(/(?<![A-Za-z\d+/])[+/]+(?![A-Za-z\d+/])/g, '').replace(/[^A-Za-z\d+/]+/g, '')
   const isUrl = /(?<!-)-{1,4}(?!-)|_/.test(content)
   const base64Url = isUrl ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
   const isHex = /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
   const hex = isHex ? hexDigitsOf(text) : ''
-  const inner = isHex ? withoutMargins(text) : text
-  const dump = inner === text ? '' : hexDigitsOf(inner)
+  // The characters beside a dump may look like tags, with which bytes would be left out.
+  const inner = isHex ? withoutMargins(original) : original
+  const dump = inner === original ? '' : hexDigitsOf(inner)
   const isList = /[\da-f]\s{0,8}[,;\s]\s{0,8}-?\d/i.test(text)
   const numbers = isList ? (text.match(/-?\b(?:0x[\da-f]{1,2}|\d{1,3})\b/gi) ?? []).map(Number) : []
   const decodings = [
