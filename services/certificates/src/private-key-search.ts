@@ -22,7 +22,7 @@ const secretBytesMin = 8
  */
 export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Array()): boolean {
   if (isSecret(text, secret)) return true
-  const searches = secretsOf(secret).map(searchFor)
+  const searches = secretsOf(secret).map(searchOf)
   const holdsSecret = (bytes: Buffer) => searches.some((isIn) => isIn(bytes)) || holdsKeyBytes(bytes)
   const seen = new Set(['', text])
   let work = workMax * (text.length + printableMin)
@@ -53,6 +53,13 @@ function isSecret(text: string, secret: Uint8Array): boolean {
     Buffer.from(text.trim()).equals(secret) ||
     text.replace(/\s+/g, '') === Buffer.from(secret).toString('base64')
   )
+}
+
+/** A search that begins with the first bytes alone, which the runtime finds faster, and in bounded time since they are few. */
+function searchOf(secret: Uint8Array): (bytes: Buffer) => boolean {
+  const start = secret.subarray(0, 16)
+  const isIn = searchFor(secret)
+  return (bytes) => bytes.includes(start) && isIn(bytes)
 }
 
 /** The secret and, if it is a key that can be parsed, its private value. */
