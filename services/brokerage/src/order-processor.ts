@@ -1,13 +1,12 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
-import type { AccountStore, OrderBatch, OrderContext } from './port.ts'
+import { decide, positionsIn, positionsPerResponseMax } from './decisions.ts'
+import type { Outcome } from './decisions.ts'
 import type { Market } from './market.ts'
-import { apply, isWithinDuplicateWindow, isSameContent, evaluate, duplicateKey } from './order.ts'
-import type { Balance, DecidedOrder, Order, Refusal } from './order.ts'
-
-/** The outcome of an order; `conflict` when its `client_order_id` belongs to an order with another content. */
-export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
+import type { Balance, Order } from './order.ts'
+import type { AccountStore } from './port.ts'
 
 /** The reply to a request, and the idempotency records of it to commit with the orders. */
 type RecordedReply<R> = { readonly response: R; readonly records: readonly IdempotencyRecord[] }
@@ -16,7 +15,8 @@ export type OrderProcessor = {
   /**
    * Decides the orders one by one, commits them as one unit, and resolves to the response that `respond` makes of their
    * outcomes. `respond` is called again when another process changed the account meanwhile; nothing is committed when it
-   * throws. Rejects with `not_found` when there is no such account.
+   * throws. Rejects with `not_found` when there is no such account, and with `body_too_large` when the outcomes have more than
+   * `positionsPerResponseMax` positions.
    */
   place<R>(
     accountId: number,
@@ -49,49 +49,63 @@ export function createOrderProcessor({
   store: AccountStore
   market: Market
 }): OrderProcessor {
-  const queues = new Map<number, Submission[]>()
+  const queues = new Map<number, Queue>()
   let ordersWaiting = 0
 
-  async function drain(accountId: number, queue: Submission[]): Promise<void> {
-    while (queue.length > 0) await processUnit(accountId, takeUnit(queue, store.requestsPerUnitMax))
-    queues.delete(accountId)
+  async function drain(queue: Queue): Promise<void> {
+    while (queue.waiting.length > 0) await processUnit(queue, takeUnit(queue, store.requestsPerUnitMax))
+    queues.delete(queue.accountId)
   }
 
-  async function processUnit(accountId: number, submissions: readonly Submission[]): Promise<void> {
+  async function processUnit(queue: Queue, submissions: readonly Submission[]): Promise<void> {
     try {
-      for (const resolve of await commit(accountId, submissions)) resolve()
+      for (const resolve of await commit(queue, submissions)) resolve()
     } catch (error) {
       // The error of one request must not fail the others: they are processed one by one.
       const isShared = error instanceof AppError && sharedErrors.has(error.code)
       for (const submission of submissions) {
         if (isShared || submissions.length === 1) submission.reject(error)
-        else await processUnit(accountId, [submission])
+        else await processUnit(queue, [submission])
       }
     }
+    // A unit that only reads an embedded database never waits, and many of them must not keep the event loop.
+    await nextTurn()
   }
 
-  async function commit(accountId: number, submissions: readonly Submission[]): Promise<(() => void)[]> {
-    const orders = submissions.flatMap((submission) => submission.orders)
+  async function commit(queue: Queue, submissions: readonly Submission[]): Promise<(() => void)[]> {
+    const { accountId } = queue
+    const lists = submissions.map(({ orders }) => orders)
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
-      const context = await store.loadContext(accountId, orders)
+      const context = await store.loadContext(accountId, lists.flat())
       if (context === undefined) throw accountNotFound()
-      const { batch, outcomes } = decide(context, submissions, market)
-      const replies = submissions.map(({ respond }, i) => respond(outcomes[i] ?? []))
+      queue.positions = context.account.positions.size
+      const { batch, outcomes } = await decide(context, lists, {
+        market,
+        findBalance: (sequence) => findBalance(accountId, sequence),
+      })
+      const replies = await respondTo(submissions, outcomes)
       const records = replies.flatMap((reply) => reply.records)
       if (await store.commitBatch(batch, records)) return replies.map(({ resolve }) => resolve)
     }
     throw new AppError('overloaded', 'Too many concurrent changes to this account by other processes; retry.')
   }
 
+  /** An embedded database finds it without waiting, and parsing many balances must not keep the event loop. */
+  async function findBalance(accountId: number, sequence: number): Promise<Balance> {
+    const balance = await store.findBalance(accountId, sequence)
+    await nextTurn()
+    return balance
+  }
+
   function enqueue(accountId: number, submission: Submission): void {
     const queue = queues.get(accountId)
     if (queue !== undefined) {
-      queue.push(submission)
+      queue.waiting.push(submission)
       return
     }
-    const started = [submission]
+    const started = { accountId, waiting: [submission], positions: 0 }
     queues.set(accountId, started)
-    void drain(accountId, started)
+    void drain(started)
   }
 
   return {
@@ -119,56 +133,48 @@ export function createOrderProcessor({
 
 export const accountNotFound = () => new AppError('not_found', 'Account not found.')
 
+type Reply = { readonly records: readonly IdempotencyRecord[]; resolve(): void }
+
 /** The orders of one request while they wait. */
 type Submission = {
   readonly orders: readonly Order[]
-  respond(outcomes: readonly Outcome[]): { readonly records: readonly IdempotencyRecord[]; resolve(): void }
+  respond(outcomes: readonly Outcome[]): Reply
   reject(error: unknown): void
 }
 
-/** Removes the submissions at the head of the queue that fit into one unit, at least one. */
-function takeUnit(queue: Submission[], requestsMax: number): Submission[] {
-  let size = 0
-  const end = queue.findIndex(({ orders }, i) => {
-    size += orders.length
-    return i > 0 && (size > ordersPerUnitMax || i >= requestsMax)
-  })
-  return queue.splice(0, end < 0 ? queue.length : end)
+const positionsPerTurnMax = 5_000
+
+/** Makes the responses, many or large ones over several turns of the event loop. */
+async function respondTo(
+  submissions: readonly Submission[],
+  outcomes: readonly (readonly Outcome[])[],
+): Promise<Reply[]> {
+  const replies: Reply[] = []
+  let positions = 0
+  for (const [i, { respond }] of submissions.entries()) {
+    const own = outcomes[i] ?? []
+    replies.push(respond(own))
+    for (const outcome of own) positions += positionsIn(outcome)
+    if (positions < positionsPerTurnMax) continue
+    positions = 0
+    await nextTurn()
+  }
+  return replies
 }
 
-/** Decides all orders in sequence, each on the account as the previous one left it. */
-function decide(
-  { account: before, duplicates, earlier }: OrderContext,
-  submissions: readonly Submission[],
-  market: Market,
-): { batch: OrderBatch; outcomes: Outcome[][] } {
-  const decided: DecidedOrder[] = []
-  const accepted = new Map<string, Order[]>()
-  const byClientOrderId = new Map(earlier)
-  let account = before
+/** The submissions of an account that wait, and how many positions it had at the last unit. */
+type Queue = { readonly accountId: number; readonly waiting: Submission[]; positions: number }
 
-  function decideOne(order: Order): Outcome {
-    const first = order.clientOrderId === undefined ? undefined : byClientOrderId.get(order.clientOrderId)
-    if (first !== undefined) return isSameContent(first.order, order) ? first : 'conflict'
-    account = { ...account, sequence: account.sequence + 1 }
-    const similar = accepted.get(duplicateKey(order)) ?? []
-    const refusals = evaluate(account, order, {
-      isMarketOpen: market.isOpen(order.hoursBy === 'order' ? order.timestampMs : order.receivedMs),
-      isDuplicate: duplicates.has(order) || similar.some((other) => isWithinDuplicateWindow(order, other)),
-    })
-    if (refusals.length === 0) {
-      account = apply(account, order)
-      accepted.set(duplicateKey(order), [...similar, order])
-    }
-    return add({ order, sequence: account.sequence, refusals, balance: account })
-  }
-
-  function add(one: DecidedOrder): Outcome {
-    decided.push(one)
-    if (one.order.clientOrderId !== undefined) byClientOrderId.set(one.order.clientOrderId, one)
-    return one
-  }
-
-  const outcomes = submissions.map(({ orders }) => orders.map(decideOne))
-  return { batch: { before, after: account, orders: decided }, outcomes }
+/**
+ * Removes the submissions at the head of the queue that fit into one unit, at least one. Each outcome lists all positions of the
+ * account, so a unit has fewer orders when there are many.
+ */
+function takeUnit({ waiting, positions }: Queue, requestsMax: number): Submission[] {
+  const ordersMax = Math.min(ordersPerUnitMax, positionsPerResponseMax / positions)
+  let size = 0
+  const end = waiting.findIndex(({ orders }, i) => {
+    size += orders.length
+    return i > 0 && (size > ordersMax || i >= requestsMax)
+  })
+  return waiting.splice(0, end < 0 ? waiting.length : end)
 }

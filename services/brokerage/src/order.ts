@@ -122,6 +122,11 @@ export function effectiveMs({ duplicatesBy, timestampMs, receivedMs }: Order): n
   return duplicatesBy === 'order' ? timestampMs : receivedMs
 }
 
+/** Each `client_order_id` of the orders once. */
+export function clientOrderIdsOf(orders: readonly Order[]): Set<string> {
+  return new Set(orders.flatMap(({ clientOrderId }) => clientOrderId ?? []))
+}
+
 /** Equal for orders that are duplicates if they are close enough in time. */
 export function duplicateKey(order: Order): string {
   return `${operationOf(order)} ${order.shares} ${order.issuer}`

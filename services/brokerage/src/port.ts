@@ -1,6 +1,6 @@
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Decimal } from './decimal.ts'
-import type { Account, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
+import type { Account, Balance, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
 
 /** The storage of the brokerage. */
 export type Storage = {
@@ -20,6 +20,8 @@ export type AccountStore = {
   find(id: number): Promise<Account | undefined>
   /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
+  /** The balance after a stored order that has a `client_order_id`. */
+  findBalance(id: number, sequence: number): Promise<Balance>
   /**
    * Commits orders decided on `before` and the effects of the accepted ones, with the idempotency records, as one unit.
    * Resolves to false, having changed nothing, when the account is no longer `before`.
@@ -37,7 +39,8 @@ export type OrderContext = {
   readonly earlier: ReadonlyMap<string, EarlierOrder>
 }
 
-export type EarlierOrder = Pick<DecidedOrder, 'refusals' | 'balance'> & { readonly order: OrderContent }
+/** Without the balance, which is large and is needed only to repeat the outcome: see `findBalance`. */
+export type EarlierOrder = Pick<DecidedOrder, 'sequence' | 'refusals'> & { readonly order: OrderContent }
 
 export type OrderBatch = {
   readonly before: Account

@@ -8,7 +8,7 @@ import type { Decimal } from './decimal.ts'
 import { exactNumber } from './exact-number.ts'
 import { isForm } from './form.ts'
 import type { Refusal, Rule } from './order.ts'
-import type { Outcome } from './order-processor.ts'
+import type { Outcome } from './decisions.ts'
 import { balanceBody, messagesByField } from './representations.ts'
 
 type Decided = Exclude<Outcome, 'conflict'>
@@ -57,7 +57,6 @@ function createJsonFormat(request: FastifyRequest): ResponseFormat {
     ordersPlaced(outcomes, isBatch) {
       const [only] = outcomes
       if (only !== undefined && !isBatch) return orderPlaced(only)
-      refuseTooLarge(outcomes)
       return respond(200, { 'content-type': jsonType, ...applied }, outcomes.map(bodyOf))
     },
     error: () => undefined,
@@ -77,21 +76,6 @@ const formEncodedFormat: ResponseFormat = {
     return envelope(status, outcomeBody(outcome, String), messageOf(outcome.refusals))
   },
   error: (error) => (error.status < 500 ? errorEnvelope(error) : undefined),
-}
-
-/** Every outcome of a batch lists all positions of the account. */
-const positionsPerResponseMax = 20_000
-
-function refuseTooLarge(outcomes: readonly Outcome[]): void {
-  const positions = outcomes.reduce(
-    (sum, outcome) => sum + (outcome === 'conflict' ? 0 : outcome.balance.positions.size),
-    0,
-  )
-  if (positions > positionsPerResponseMax)
-    throw new AppError(
-      'body_too_large',
-      `The response would list more than ${positionsPerResponseMax} positions; send fewer orders at once.`,
-    )
 }
 
 /** The first broken rule selects the status: conflict with another order, or unprocessable. */

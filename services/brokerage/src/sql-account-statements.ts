@@ -128,6 +128,20 @@ type DuplicateRange = Pick<
   'account_id' | 'issuer_name' | 'operation' | 'total_shares'
 > & { from: number; to: number }
 
+/** All columns of an order but its balance, which may have a thousand positions. */
+const recordColumns = [
+  'sequence',
+  'client_order_id',
+  'operation',
+  'issuer_name',
+  'total_shares',
+  'share_price',
+  'timestamp',
+  'received_at',
+  'effective_at',
+  'refusals',
+] as const
+
 /** The statements on orders and ledger entries. */
 export function prepareHistoryStatements(db: Kysely<AccountTables>) {
   return {
@@ -147,9 +161,16 @@ export function prepareHistoryStatements(db: Kysely<AccountTables>) {
     findByClientOrderId: prepareQuery((p: Placeholders<{ account_id: number; client_order_id: string }>) =>
       db
         .selectFrom('order')
-        .selectAll()
+        .select(recordColumns)
         .where('account_id', '=', p.account_id)
         .where('client_order_id', '=', p.client_order_id),
+    ),
+    findBalance: prepareQuery((p: Placeholders<{ account_id: number; sequence: number }>) =>
+      db
+        .selectFrom('order')
+        .select('balance')
+        .where('account_id', '=', p.account_id)
+        .where('sequence', '=', p.sequence),
     ),
     insertOrder: prepareQuery((p: Placeholders<AccountTables['order']>) =>
       db.insertInto('order').values({
@@ -182,7 +203,7 @@ export function prepareHistoryStatements(db: Kysely<AccountTables>) {
     listOrders: (id: number, { after, limit }: Page) =>
       db
         .selectFrom('order')
-        .selectAll()
+        .select(recordColumns)
         .where('account_id', '=', id)
         .where('sequence', '>', after)
         .orderBy('sequence')

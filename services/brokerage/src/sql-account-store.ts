@@ -3,11 +3,11 @@ import type { Database, Statement } from '@quintet/chassis/database'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { AccountStore, EarlierOrder, LedgerEntry, OrderBatch } from './port.ts'
 import { formatDecimal } from './decimal.ts'
-import { duplicateWindowMs, effectiveMs, movementOf, operationOf } from './order.ts'
+import { clientOrderIdsOf, duplicateWindowMs, effectiveMs, movementOf, operationOf } from './order.ts'
 import type { Account, DecidedOrder, Order, Position } from './order.ts'
 import { prepareBalanceStatements, prepareHistoryStatements } from './sql-account-statements.ts'
 import type { AccountTables, BalanceStatements, HistoryStatements } from './sql-account-statements.ts'
-import { earlierOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from './stored-rows.ts'
+import { entryOf, ledgerEntry, openingEntry, orderRow, parseBalance, recordOf } from './stored-rows.ts'
 
 /** Accounts in a SQL database, whose constraints refuse negative cash and shares. */
 export function createSqlAccountStore(database: Database<AccountTables>): AccountStore {
@@ -36,7 +36,7 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
   async function findEarlier(id: number, clientOrderId: string): Promise<EarlierOrder | undefined> {
     const query = history.findByClientOrderId({ account_id: id, client_order_id: clientOrderId })
     const [row] = await database.read(query)
-    return row && earlierOf(row)
+    return row && recordOf(row)
   }
 
   return {
@@ -57,14 +57,18 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
       const account = await find(id)
       if (account === undefined) return undefined
       const duplicates = new Set<Order>()
+      for (const order of orders) if (await isDuplicate(id, order)) duplicates.add(order)
       const earlier = new Map<string, EarlierOrder>()
-      for (const order of orders) {
-        if (await isDuplicate(id, order)) duplicates.add(order)
-        if (order.clientOrderId === undefined) continue
-        const found = await findEarlier(id, order.clientOrderId)
-        if (found !== undefined) earlier.set(order.clientOrderId, found)
+      for (const clientOrderId of clientOrderIdsOf(orders)) {
+        const found = await findEarlier(id, clientOrderId)
+        if (found !== undefined) earlier.set(clientOrderId, found)
       }
       return { account, duplicates, earlier }
+    },
+
+    async findBalance(id, sequence) {
+      const [row] = await database.read(history.findBalance({ account_id: id, sequence }))
+      return parseBalance(row?.balance ?? '')
     },
 
     async commitBatch(batch, records) {

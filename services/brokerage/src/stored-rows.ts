@@ -1,4 +1,4 @@
-import type { EarlierOrder, LedgerEntry, OrderRecord } from './port.ts'
+import type { LedgerEntry, OrderRecord } from './port.ts'
 import { formatDecimal, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
 import { effectiveMs, movementOf, operationOf } from './order.ts'
@@ -66,7 +66,7 @@ export function ledgerEntry({ order, sequence, balance }: DecidedOrder): LedgerE
   }
 }
 
-export function recordOf(row: OrderRow): OrderRecord {
+export function recordOf(row: Omit<OrderRow, 'balance'>): OrderRecord {
   const refusals: readonly Refusal[] = row.refusals === null ? [] : JSON.parse(row.refusals)
   return {
     sequence: row.sequence,
@@ -95,11 +95,6 @@ export function entryOf(row: LedgerRow): LedgerEntry {
   }
 }
 
-/** The outcome of a stored order that has a `client_order_id`. */
-export function earlierOf(row: OrderRow): EarlierOrder {
-  return { ...recordOf(row), balance: parseBalance(row.balance ?? '') }
-}
-
 /** A balance as JSON, with numbers as strings: money in millionths. */
 function stringifyBalance({ cash, positions }: Balance): string {
   return JSON.stringify({ cash, positions: [...positions] }, (_, value) =>
@@ -107,7 +102,8 @@ function stringifyBalance({ cash, positions }: Balance): string {
   )
 }
 
-function parseBalance(text: string): Balance {
+/** The balance in a stored order that has a `client_order_id`. */
+export function parseBalance(text: string): Balance {
   const { cash, positions }: { cash: string; positions: [string, Record<keyof Position, string>][] } =
     JSON.parse(text)
   return {

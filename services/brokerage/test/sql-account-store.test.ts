@@ -3,8 +3,10 @@ import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { decimalOf } from '../src/decimal.ts'
 import { createSqlAccountStore } from '../src/sql-account-store.ts'
+import { prepareHistoryStatements } from '../src/sql-account-statements.ts'
 import type { AccountTables } from '../src/sql-account-statements.ts'
 import { migrateStorage } from '../src/storage.ts'
+import { buyOrder } from './buy-order.ts'
 import { freshStorage } from './fresh-storage.ts'
 
 test('The constraints of the database reject negative cash and shares', async (t) => {
@@ -22,6 +24,44 @@ test('The constraints of the database reject negative cash and shares', async (t
   ])
     await assert.rejects(database.commit([{ sql: text, parameters: [] }]), /constraint failed/, text)
   assert.deepEqual(await store.find(1), before)
+})
+
+test('Each stored order is read once for a batch, and its balance, which may be large, neither then nor for a list', async (t) => {
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  const queries: string[] = []
+  const store = createSqlAccountStore({
+    ...database,
+    read(query) {
+      queries.push(query.sql)
+      return database.read(query)
+    },
+  })
+  const before = await store.find(await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, []))
+  assert.ok(before)
+  const order = { ...buyOrder, clientOrderId: 'one' }
+  const after = { ...before, sequence: 1 }
+  const refusals = [{ rule: 'CLOSED_MARKET' as const, sentences: {} }]
+  assert.ok(
+    await store.commitBatch(
+      { before, after, orders: [{ order, sequence: 1, refusals, balance: before }] },
+      [],
+    ),
+  )
+  queries.length = 0
+  const context = await store.loadContext(
+    before.id,
+    Array.from({ length: 1_000 }, () => ({ ...order })),
+  )
+  assert.deepEqual(context?.earlier.get('one')?.refusals, refusals)
+  const lookups = queries.filter((query) => query.includes('"client_order_id" ='))
+  assert.equal(lookups.length, 1)
+  const list = prepareHistoryStatements(database.query)
+    .listOrders(before.id, { after: 0, limit: 10 })
+    .compile()
+  for (const query of [...queries, list.sql]) assert.doesNotMatch(query, /\*|balance/)
+  assert.deepEqual(await store.findBalance(before.id, 1), { cash: before.cash, positions: new Map() })
 })
 
 test('The migration can be reverted and applied again', async (t) => {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest, withId } from '@quintet/chassis/idempotency'
 import type { DuplicateHints } from '../duplicate-hints.ts'
@@ -56,6 +57,8 @@ export function createDynamodbAccountStore(
     for await (const item of connection.query(partitionOf(id), sortKey(kind, from), sortKey(kind))) {
       rows.push(...unpack<Row>(item).filter(({ sequence }) => sequence > after))
       if (rows.length >= limit) break
+      // A page of the query may have many items, each of them large when it is decompressed.
+      await nextTurn()
     }
     return rows.slice(0, limit)
   }
@@ -86,6 +89,8 @@ export function createDynamodbAccountStore(
       const earlier = await lookup.findEarlier(id, orders)
       return { account, duplicates, earlier }
     },
+
+    findBalance: lookup.findBalance,
 
     async commitBatch(batch, records) {
       const { orders, before } = batch

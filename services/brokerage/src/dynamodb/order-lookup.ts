@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { DuplicateHints } from '../duplicate-hints.ts'
-import { duplicateKey, duplicateWindowMs, effectiveMs } from '../order.ts'
-import type { DecidedOrder, Order } from '../order.ts'
+import { clientOrderIdsOf, duplicateKey, duplicateWindowMs, effectiveMs } from '../order.ts'
+import type { Balance, DecidedOrder, Order } from '../order.ts'
 import type { EarlierOrder } from '../port.ts'
-import { earlierOf, recordOf } from '../stored-rows.ts'
+import { parseBalance, recordOf } from '../stored-rows.ts'
 import type { OrderRow } from '../stored-rows.ts'
 import type { DynamodbConnection, Item } from './connection.ts'
 import { partitionOf, sortKey, unpack } from './items.ts'
@@ -43,7 +43,7 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
     const key = sortKey('CLIENT', digestOf(clientOrderId))
     for await (const item of connection.query(partitionOf(id), `${key}#`, `${key}#~`)) {
       const row = await readOrder(id, sequenceOf(item))
-      if (row?.client_order_id === clientOrderId) return earlierOf(row)
+      if (row?.client_order_id === clientOrderId) return recordOf(row)
     }
     return undefined
   }
@@ -52,14 +52,10 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
     /** The duplicates that hints lead to. An accepted order is never removed, so this may run before the account is read. */
     async findHinted(id: number, orders: readonly Order[]): Promise<Set<Order>> {
       const sequences = await hints.find(orders.map((order) => hintKey(id, order)))
-      const duplicates = new Set<Order>()
-      await Promise.all(
-        orders.map(async (order, i) => {
-          const sequence = sequences[i]
-          if (sequence !== undefined && (await isDuplicateOf(id, sequence, order))) duplicates.add(order)
-        }),
-      )
-      return duplicates
+      return thoseThat(orders, async (order, i) => {
+        const sequence = sequences[i]
+        return sequence !== undefined && (await isDuplicateOf(id, sequence, order))
+      })
     },
 
     /** All duplicates, given those that were found by hints. */
@@ -68,25 +64,22 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
       orders: readonly Order[],
       hinted: ReadonlySet<Order>,
     ): Promise<Set<Order>> {
-      const duplicates = new Set(hinted)
-      await Promise.all(
-        orders.map(async (order) => {
-          if (!hinted.has(order) && (await hasDuplicate(id, order))) duplicates.add(order)
-        }),
-      )
-      return duplicates
+      return thoseThat(orders, async (order) => hinted.has(order) || hasDuplicate(id, order))
     },
 
     async findEarlier(id: number, orders: readonly Order[]): Promise<Map<string, EarlierOrder>> {
-      const names = new Set(orders.flatMap(({ clientOrderId }) => clientOrderId ?? []))
       const earlier = new Map<string, EarlierOrder>()
       await Promise.all(
-        [...names].map(async (name) => {
+        [...clientOrderIdsOf(orders)].map(async (name) => {
           const found = await findByClientOrderId(id, name)
           if (found !== undefined) earlier.set(name, found)
         }),
       )
       return earlier
+    },
+
+    async findBalance(id: number, sequence: number): Promise<Balance> {
+      return parseBalance((await readOrder(id, sequence))?.balance ?? '')
     },
 
     addHints(id: number, accepted: readonly DecidedOrder[]): void {
@@ -107,6 +100,23 @@ export function indexItems(id: number, orders: readonly DecidedOrder[]): Item[] 
     order.clientOrderId === undefined ? [] : [sortKey('CLIENT', digestOf(order.clientOrderId), sequence)],
   )
   return [...byDuplicateKey, ...byClientOrderId].map((sk) => ({ pk, sk: { S: sk } }))
+}
+
+/** Those of the orders that are duplicates; orders with the same key and time are looked up once. */
+async function thoseThat(
+  orders: readonly Order[],
+  isDuplicate: (order: Order, index: number) => Promise<boolean>,
+): Promise<Set<Order>> {
+  const lookups = new Map<string, Promise<boolean>>()
+  const duplicates = new Set<Order>()
+  const decisions = orders.map(async (order, i) => {
+    const key = `${effectiveMs(order)} ${duplicateKey(order)}`
+    const lookup = lookups.get(key) ?? isDuplicate(order, i)
+    lookups.set(key, lookup)
+    if (await lookup) duplicates.add(order)
+  })
+  await Promise.all(decisions)
+  return duplicates
 }
 
 function sequenceOf({ sk }: Item): number {
