@@ -7,7 +7,7 @@ import { startSweeper } from '@quintet/chassis/sweeper'
 import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { InventoryConfig } from './config.ts'
 import { createMovieStore } from './movie-store.ts'
-import type { MovieTables } from './movie-store.ts'
+import type { MovieTables } from './movie-tables.ts'
 import { movieRoutes } from './routes.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)

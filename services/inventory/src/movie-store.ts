@@ -1,25 +1,21 @@
 import type { Cache } from '@quintet/chassis/cache'
 import { canonicalCaselessKey, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
-import type { IdempotencyRecord, IdempotencyTable } from '@quintet/chassis/idempotency'
+import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
 import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
-import type { Generated, Kysely } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { Movie, MovieTables, NewMovie, Page } from './movie-tables.ts'
 import { createMissingKeySetter } from './title-keys.ts'
-import type { TitleKey } from './title-keys.ts'
-
-type NewMovie = { title: string; description: string }
-export type Movie = NewMovie & { id: number; version: number }
-export type MovieTables = IdempotencyTable & {
-  movies: NewMovie & TitleKey & { id: Generated<number>; version: Generated<number> }
-}
+import { createTitleSearch } from './title-search.ts'
 
 export type MovieStore = ReturnType<typeof createMovieStore>
 
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
-  const { find, list, search, insert, update } = prepareStatements(database.query)
+  const { find, list, insert, update } = prepareStatements(database.query)
+  const search = createTitleSearch(database)
   const setMissingKeys = createMissingKeySetter(database)
   const rows = createRows<Movie>({
     database,
@@ -38,7 +34,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       if (title === undefined) return database.read(list(page))
       await setMissingKeys()
       const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
-      return database.read(search({ ...page, pattern }))
+      return search(page, pattern)
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
@@ -59,18 +55,15 @@ export function textOf({ id, title, description }: NewMovie & { id: number | str
   return rowText(id, { title, description })
 }
 
-type Page = { after: number; limit: number }
 type Update = RowCondition & { title: string | null; titleKey: string | null; description: string | null }
 
 function prepareStatements(db: Kysely<MovieTables>) {
   const columns = ['id', 'title', 'description', 'version'] as const
   const movies = db.selectFrom('movies').select(columns)
-  const page = (p: Placeholders<Page>) => movies.where('id', '>', p.after).orderBy('id').limit(p.limit)
   return {
     find: prepareQuery((p: Placeholders<{ id: number }>) => movies.where('id', '=', p.id)),
-    list: prepareQuery(page),
-    search: prepareQuery((p: Placeholders<Page & { pattern: string }>) =>
-      page(p).where(sql<boolean>`title_key like ${p.pattern} escape '!'`),
+    list: prepareQuery((p: Placeholders<Page>) =>
+      movies.where('id', '>', p.after).orderBy('id').limit(p.limit),
     ),
     insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
       db

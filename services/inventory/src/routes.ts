@@ -13,8 +13,9 @@ import {
 } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import type { Movie, MovieStore } from './movie-store.ts'
+import type { MovieStore } from './movie-store.ts'
 import { textOf } from './movie-store.ts'
+import type { Movie } from './movie-tables.ts'
 import { MovieBody, MoviePatch, MovieQuery, NewMovie } from './schemas.ts'
 
 const path = '/api/movies'
