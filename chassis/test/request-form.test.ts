@@ -73,3 +73,11 @@ test('Dot segments in the path are refused however they are written; dots elsewh
   for (const target of served)
     assert.match(await send(`GET ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 200/, target)
 })
+
+test('OPTIONS with a target of the absolute form is for the server itself only without a path and a query', async (t) => {
+  const send = await startService(t)
+  for (const target of ['*', 'http://a', 'https://a:1', 'HTTP://[::1]'])
+    assert.match(await send(`OPTIONS ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 204/, target)
+  for (const target of ['http://a/', 'http://a?', 'http://a?x', 'http://a:1?x=/y', 'http://a/?x'])
+    assert.match(await send(`OPTIONS ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 405/, target)
+})

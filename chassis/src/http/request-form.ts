@@ -32,12 +32,12 @@ function isOtherTarget(method: string | undefined, url: string): boolean {
 
 /**
  * The target as the framework takes it: the path of an absolute form may be empty, which is that of `/`, and of OPTIONS the server
- * itself (RFC 9112, 3.2.4).
+ * itself, unless it has a query (RFC 9112, 3.2.4).
  */
 export function routedTarget({ method, url = '' }: IncomingMessage): string {
   if (url.startsWith('/') || !withoutPath.test(url)) return url
-  if (method === 'OPTIONS') return '*'
   const end = url.indexOf('?')
+  if (method === 'OPTIONS' && end < 0) return '*'
   return end < 0 ? `${url}/` : `${url.slice(0, end)}/${url.slice(end)}`
 }
 
@@ -56,12 +56,18 @@ export function fieldsRefusal({ httpVersion, headers }: IncomingMessage): AppErr
 /** The methods whose bodies have no meaning (RFC 9110, 9.3): they are not read, whatever they are. */
 const withoutMeaning = new Set(['GET', 'HEAD', 'DELETE'])
 
+/** Whether a request has a body that is to be read. Any other is discarded once there is a response. */
+export function hasMeaningfulBody({ method = '', headers }: IncomingMessage): boolean {
+  return !withoutMeaning.has(method) && hasBody(headers)
+}
+
 /**
  * The refusal of a body by its header fields: one in a content coding or in a charset that is not supported (RFC 9110, 15.5.16), or a
  * part of a representation (14.4). Undefined where there is no reason, or no body with a meaning.
  */
-export function bodyRefusal({ method = '', headers }: IncomingMessage): AppError | undefined {
-  if (withoutMeaning.has(method) || !hasBody(headers)) return undefined
+export function bodyRefusal(request: IncomingMessage): AppError | undefined {
+  if (!hasMeaningfulBody(request)) return undefined
+  const { method, headers } = request
   if (method === 'PUT' && headers['content-range'] !== undefined)
     return invalid({ 'Content-Range': 'Content-Range is not supported: PUT takes the whole.' })
   const { 'content-encoding': coding, 'content-type': type } = headers

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
-import { clientNetworkOf, isFromTrustedProxy } from '@quintet/chassis/http'
+import { clientNetworkOf, hasMeaningfulBody, isFromTrustedProxy } from '@quintet/chassis/http'
 import { createDeadlines } from './deadlines.ts'
 import { forwardedHead } from './forwarded-head.ts'
 import { createSlowLane } from '@quintet/chassis/concurrency'
@@ -68,10 +68,10 @@ export function createForwarder(options: ForwarderOptions) {
       const incoming = request.raw
       const { method = 'GET' } = incoming
       const client = clientNetworkOf(request)
-      const { hasBody, isChunked, field } = framingOf(incoming)
       const fields = headFor(upstream, target, request)
+      const { isChunked, field } = framingOf(incoming)
       const head = `${fields}${field}\r\n`
-      if (!hasBody) {
+      if (!hasMeaningfulBody(incoming)) {
         const whole = { method, client, head, body: undefined, isChunked: false, hasBody: false }
         respondFrom(upstream, whole, request, reply, parts)
         return
@@ -126,11 +126,17 @@ function headWith(fields: string, small: string): string {
   return `${fields}Content-Length: ${small.length}\r\n\r\n${small}`
 }
 
-/** How the length of the body is stated. Written by the gateway, so that no client has it dropped by naming it in `Connection`. */
-function framingOf({ headers }: IncomingMessage): { hasBody: boolean; isChunked: boolean; field: string } {
-  const coding = headers['transfer-encoding']
-  if (coding !== undefined) return { hasBody: true, isChunked: true, field: 'Transfer-Encoding: chunked\r\n' }
-  const length = headers['content-length']
-  if (length === undefined) return { hasBody: false, isChunked: false, field: '' }
-  return { hasBody: length !== '0', isChunked: false, field: `Content-Length: ${length}\r\n` }
+/**
+ * How the length of the body is stated. Written by the gateway, so that no client has it dropped by naming it in `Connection`. A body
+ * without a meaning is not forwarded.
+ */
+function framingOf(incoming: IncomingMessage): { isChunked: boolean; field: string } {
+  const { 'transfer-encoding': coding, 'content-length': length } = incoming.headers
+  const isChunked = coding !== undefined
+  if (hasMeaningfulBody(incoming))
+    return {
+      isChunked,
+      field: isChunked ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`,
+    }
+  return { isChunked: false, field: isChunked || length !== '0' ? '' : 'Content-Length: 0\r\n' }
 }

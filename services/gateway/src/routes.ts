@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
 import { createShared } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
-import { bodyTooLarge, clientNetworkOf } from '@quintet/chassis/http'
+import { bodyTooLarge, clientNetworkOf, hasMeaningfulBody } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
@@ -40,7 +40,8 @@ function forwardingRoute(
     schema: { hide: true },
     onRequest(request, reply) {
       // A body of unknown length is refused by the service when it becomes too large.
-      if (Number(request.headers['content-length']) > bodyBytesMax) throw bodyTooLarge(bodyBytesMax)
+      const isTooLarge = Number(request.headers['content-length']) > bodyBytesMax
+      if (isTooLarge && hasMeaningfulBody(request.raw)) throw bodyTooLarge(bodyBytesMax)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
       const target = targetOf(request.url, path, pathThere, forwardsLeft)
       if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)

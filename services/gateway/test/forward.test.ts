@@ -436,6 +436,37 @@ test('Expect: 100-continue gets 100 Continue, and the body is forwarded', async 
   assert.equal(String((await answer.toArray()).join('')), 'hello')
 })
 
+for (const method of ['GET', 'HEAD', 'DELETE'])
+  for (const [name, fields] of [
+    ['a body that does not come', 'Content-Length: 5\r\n\r\n'],
+    ['a body', 'Content-Length: 5\r\n\r\nhello'],
+    ['a body in chunks', 'Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n'],
+    ['a body that waits for 100 Continue', 'Expect: 100-continue\r\nContent-Length: 5\r\n\r\n'],
+    ['a body that is larger than its service accepts', 'Content-Length: 20000\r\n\r\n'],
+    ['a body in a coding', 'Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello'],
+  ])
+    test(`${method} with ${name} is forwarded without it, and gets no 100 Continue`, async (t) => {
+      const GUID_URL = await startUpstream(t, (request, response) => {
+        const { 'content-length': length, 'transfer-encoding': coding } = request.headers
+        response.writeHead(200, { 'x-framing': `${length} ${coding}` }).end()
+      })
+      const { port } = await startGateway(t, { GUID_URL })
+      const socket = connect(port, '127.0.0.1')
+      socket.write(`${method} /guid/1 HTTP/1.1\r\nHost: a\r\n${fields}`)
+      const [start] = await once(socket, 'data')
+      assert.match(String(start), /^HTTP\/1\.1 200 .*^x-framing: undefined undefined\r$/ims)
+      socket.destroy()
+    })
+
+test('A request behind an unread body of GET gets its own response', async (t) => {
+  const GUID_URL = await startUpstream(t, ({ url }, response) => response.end(`<${url}>`))
+  const { port } = await startGateway(t, { GUID_URL })
+  const last = 'GET /guid/2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+  const first = `GET /guid/1 HTTP/1.1\r\nHost: a\r\nContent-Length: ${last.length}\r\n\r\n${last}`
+  const text = await sendBytes(port, first + last)
+  assert.deepEqual(text.match(/<.*?>/g), ['</guid/1>', '</guid/2>'])
+})
+
 test('Problem documents of a service and any Accept field pass through unchanged', async (t) => {
   const problem = JSON.stringify({ status: 406, detail: 'no', error: 'no' })
   const GUID_URL = await startUpstream(t, (request, response) => {
