@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createApp, listen } from '../src/http/index.ts'
+import { setEndless } from '../src/http/connections/exchanges.ts'
 import { oneAtATime } from '../src/http/connections/pipelining.ts'
 import type { PipeliningLimits } from '../src/http/connections/pipelining.ts'
 import { createLogger } from '../src/telemetry/index.ts'
@@ -24,7 +26,15 @@ async function startServer(t: TestContext, limits?: PipeliningLimits) {
   return { begun, held, port: await listenOn(t, server) }
 }
 
+/** Elsewhere than on Linux, 127.0.0.1 is the only address of the loopback interface. */
+const skip = process.platform !== 'linux'
+
 const get = (path: string | number, fields = '') => `GET /${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
+
+/** Waits until a connection is closed, also if it is reset. */
+async function closeOf(socket: Socket): Promise<void> {
+  await new Promise((resolve) => socket.once('close', resolve).resume())
+}
 
 /** Waits until it is so. */
 async function until(isSo: () => boolean): Promise<void> {
@@ -70,7 +80,7 @@ test('Requests on other connections do not wait', async (t) => {
 })
 
 test('A connection with too many waiting requests is closed, and what waited on it never begins', async (t) => {
-  const { begun, held, port } = await startServer(t, { waitingMax: 5, allWaitingMax: 100 })
+  const { begun, held, port } = await startServer(t, { waitingMax: 5, allBytesMax: 1e9 })
   const allowed = connect(port, '127.0.0.1')
   allowed.write(Array.from({ length: 6 }, () => get('allowed')).join(''))
   const greedy = connect(port, '127.0.0.1').on('error', () => {})
@@ -85,7 +95,7 @@ test('A connection with too many waiting requests is closed, and what waited on 
 })
 
 test('The limit on all waiting requests is released when their connections close', async (t) => {
-  const { begun, port } = await startServer(t, { waitingMax: 5, allWaitingMax: 5 })
+  const { begun, port } = await startServer(t, { waitingMax: 5, allBytesMax: 25_000 })
   for (let round = 1; round <= 5; round += 1) {
     const socket = connect(port, '127.0.0.1')
     socket.write(Array.from({ length: 5 }, () => get(round)).join(''))
@@ -97,7 +107,7 @@ test('The limit on all waiting requests is released when their connections close
 })
 
 test('Requests with many fields that wait close their connection before they fill the memory', async (t) => {
-  const { begun, port } = await startServer(t, { waitingMax: 100, allWaitingMax: 100, allFieldsMax: 500 })
+  const { begun, port } = await startServer(t, { waitingMax: 100, allBytesMax: 150_000 })
   const fields = 'a: b\r\n'.repeat(98)
   const allowed = connect(port, '127.0.0.1')
   allowed.write(get('allowed').repeat(6))
@@ -108,6 +118,67 @@ test('Requests with many fields that wait close their connection before they fil
   assert.equal(allowed.readyState, 'open')
   allowed.destroy()
 })
+
+test('Where all that waits takes too much, the largest connection of the network that has most is closed, and not the one that comes', {
+  skip,
+}, async (t) => {
+  const { begun, port } = await startServer(t, { waitingMax: 100, allBytesMax: 150_000 })
+  const open = async (localAddress: string, text: string) => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress }).on('error', () => {})
+    const count = begun.length
+    socket.write(text)
+    await until(() => begun.length > count)
+    return socket.resume()
+  }
+  const small = await open('127.0.0.2', get('greedy').repeat(6))
+  const large = await open('127.0.0.2', get('greedy').repeat(20))
+  const others = []
+  for (const host of [3, 4, 5]) others.push(await open(`127.0.0.${host}`, get('other').repeat(6)))
+  await closeOf(large)
+  assert.deepEqual(
+    [small, ...others].map(({ readyState }) => readyState),
+    Array(4).fill('open'),
+  )
+  for (const socket of [small, ...others]) socket.destroy()
+})
+
+for (const [framing, body] of [
+  ['a length', `Content-Length: 60000\r\n\r\n${'x'.repeat(60_000)}`],
+  ['chunks', `Transfer-Encoding: chunked\r\n\r\nea60\r\n${'x'.repeat(60_000)}\r\n0\r\n\r\n`],
+])
+  test(`The bodies of requests that wait count as what they take: those with ${framing}`, async (t) => {
+    const { begun, port } = await startServer(t, { waitingMax: 100, allBytesMax: 1_000_000 })
+    const allowed = connect(port, '127.0.0.1').resume()
+    allowed.write(get('allowed') + `POST / HTTP/1.1\r\nHost: a\r\n${body}`.repeat(2))
+    await until(() => begun.length === 1)
+    const greedy = connect(port, '127.0.0.1').on('error', () => {})
+    greedy.write(get('greedy') + `POST / HTTP/1.1\r\nHost: a\r\n${body}`.repeat(20))
+    await closeOf(greedy)
+    assert.deepEqual([allowed.readyState, begun.length], ['open', 2])
+    allowed.destroy()
+  })
+
+for (const when of ['before', 'after'])
+  test(`A request behind a response without an end closes the connection, sent ${when} that begins, and never begins`, async (t) => {
+    const { begun, held, port } = await startServer(t)
+    const socket = connect(port, '127.0.0.1')
+    socket.write(get(1) + get('events'))
+    await until(() => held.length === 1)
+    held[0]?.end('one')
+    await until(() => held.length === 2)
+    const [, stream] = held
+    assert.ok(stream)
+    const beginStream = () => {
+      setEndless(stream)
+      stream.write('two')
+    }
+    if (when === 'after') beginStream()
+    socket.write(get(2))
+    await setTimeout(20)
+    if (when === 'before') beginStream()
+    assert.match((await socket.toArray()).join(''), /one/)
+    assert.deepEqual(begun, ['/1', '/events'])
+  })
 
 test('Requests that have not waited begin between those that have', async (t) => {
   const begun: string[] = []

@@ -1,5 +1,6 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
+export { setEndless } from './connections/exchanges.ts'
 export { hasMeaningfulBody } from './request-form.ts'
 export { clientAddressOf, clientNetworkOf, isFromTrustedProxy, peerAddressOf } from './client-address.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { setEndless } from '@quintet/chassis/http'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import type { Deadlines, TimedWork } from './deadlines.ts'
 import type { ClientRequest, Exchange } from './exchange.ts'
@@ -114,6 +115,7 @@ class ResponseRelay implements ExchangeListener, TimedWork {
     }
     this.#parts.deadlines.end(this)
     this.#parts.streams.add(this)
+    setEndless(this.#reply.raw)
     this.#endWithClient()
     return true
   }

@@ -209,6 +209,23 @@ async function startEvents(t: TestContext) {
   return { url, open, say: (text: string) => Array.from(open, (response) => response.write(text)) }
 }
 
+for (const when of ['at once', 'later'])
+  test(`A request that is sent behind server-sent events ${when} closes the connection, and their place is free again`, async (t) => {
+    const events = await startEvents(t)
+    const { url, port } = await startGateway(t, { GUID_URL: events.url })
+    const socket = connect(port, '127.0.0.1')
+    const behind = 'GET /guid HTTP/1.1\r\nHost: a\r\n\r\n'
+    const stream = 'GET /guids/events HTTP/1.1\r\nHost: a\r\n\r\n'
+    socket.write(when === 'at once' ? stream + behind : stream)
+    if (when === 'later') {
+      await once(socket, 'data')
+      socket.write(behind)
+    }
+    assert.doesNotMatch((await socket.toArray()).join(''), /HTTP.*HTTP/s)
+    while (events.open.size > 0) await setTimeout(1)
+    assert.equal((await ask(`${url}/guid`)).status, 200)
+  })
+
 test('Server-sent events pass at once, beyond the timeout and the deadline of other responses, outside the places of requests', async (t) => {
   const clock = createManualClock(1_000_000)
   const events = await startEvents(t)

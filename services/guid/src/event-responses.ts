@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
+import { setEndless } from '@quintet/chassis/http'
 import type { EventPage } from './events.ts'
 
 const responsesMax = 64
@@ -51,6 +52,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
     try {
       const first = await readAfter(after)
       reply.hijack()
+      setEndless(response)
       response.writeHead(200, headers)
       await sendAll(response, { first, after, signal: ending.signal }).catch(() => {})
       response.end()

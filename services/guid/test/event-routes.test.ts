@@ -197,6 +197,23 @@ test('A client that closes its side of the connection gets the events that there
   }
 })
 
+for (const when of ['at once', 'later'])
+  test(`A request that is sent behind a stream ${when} closes the connection, and the stream is over`, async (t) => {
+    const { url } = await withEvents(t, 1)
+    for (let count = 0; count < 20; count += 1) {
+      const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1' })
+      const behind = 'GET /guid HTTP/1.1\r\nhost: a\r\n\r\n'
+      const events = 'GET /guid-events HTTP/1.1\r\nhost: a\r\naccept: text/event-stream\r\n\r\n'
+      socket.write(when === 'at once' ? events + behind : events)
+      if (when === 'later') {
+        await once(socket, 'data')
+        socket.write(behind)
+      }
+      const text = String(Buffer.concat(await socket.toArray()))
+      assert.doesNotMatch(text, /HTTP\/1\.1(?! 200).*HTTP\/1\.1/s)
+    }
+  })
+
 test('HEAD with Accept: text/event-stream ends at once', async (t) => {
   const { url } = await withEvents(t, 1)
   const response = await fetch(`${url}/guid-events`, {

@@ -1,17 +1,17 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { responseOf } from './exchanges.ts'
+import { networkOf } from '../client-address.ts'
+import { isEndless, responseOf } from './exchanges.ts'
+import { createWaitingRequests } from './waiting-requests.ts'
+import type { WaitingRequest } from './waiting-requests.ts'
 
-type Waiting = { readonly request: IncomingMessage; readonly response: ServerResponse }
-
-/** How many requests may wait behind others: on one connection, and on all; and how many header fields, which are what they take of the memory. */
+/** How many requests may wait behind others on one connection, and how much memory they may take on all, as estimated. */
 export type PipeliningLimits = {
   readonly waitingMax: number
-  readonly allWaitingMax: number
-  readonly allFieldsMax?: number
+  readonly allBytesMax: number
 }
 
-const defaults = { waitingMax: 1_000, allWaitingMax: 10_000, allFieldsMax: 50_000 }
+const defaults: PipeliningLimits = { waitingMax: 1_000, allBytesMax: 67_108_864 }
 
 /** Requests that have waited and are begun in one turn of the event loop, on all connections: requests that have not waited come between. */
 const begunPerTurnMax = 4
@@ -19,35 +19,52 @@ const begunPerTurnMax = 4
 /**
  * Handles the requests of a connection one at a time, in order, where a client sends them without waiting for responses (RFC
  * 9112, 9.3.2); Node would start all that it has received. So a request runs after the effects of those before it, and one connection
- * causes the work of one request at a time. Where too many wait, the connection is closed.
+ * causes the work of one request at a time. A connection on which too many wait is closed, or on which one waits for a response without
+ * an end; where all take too much memory, it is the connection on which they take most, of the client network that has most.
  */
-export function oneAtATime(next: RequestListener, given: PipeliningLimits = defaults): RequestListener {
-  const limits = { ...defaults, ...given }
-  const queues = new Map<Socket, Waiting[]>()
+export function oneAtATime(next: RequestListener, limits: PipeliningLimits = defaults): RequestListener {
+  const queues = createWaitingRequests()
   /** Connections whose next request may begin. */
   let ready: Socket[] = []
-  let allWaiting = 0
-  let allFields = 0
 
-  function wait(socket: Socket, waiting: Waiting): void {
-    const queue = queues.get(socket) ?? begin(socket)
-    queue.push(waiting)
-    count(waiting, 1)
-    const isOver = allWaiting > limits.allWaitingMax || allFields > limits.allFieldsMax
-    if (isOver || queue.length > limits.waitingMax) socket.destroy()
+  function wait(socket: Socket, waiting: WaitingRequest): void {
+    // The parser goes on with what it has of a connection that is being closed.
+    if (!socket.writable) return
+    if (!queues.has(socket)) begin(socket)
+    queues.push(socket, waiting)
+    const current = responseOf(socket)
+    if (current !== undefined && isEndless(current)) closeEndless(socket)
+    else if (queues.count(socket) > limits.waitingMax) cut(socket)
+    while (queues.bytes() > limits.allBytesMax) {
+      const largest = queues.largest()
+      if (largest === undefined) return
+      cut(largest)
+    }
   }
 
-  function count({ request }: Waiting, change: 1 | -1): void {
-    allWaiting += change
-    allFields += (change * request.rawHeaders.length) / 2
-  }
-
-  function begin(socket: Socket): Waiting[] {
-    const queue: Waiting[] = []
-    queues.set(socket, queue)
+  function begin(socket: Socket): void {
+    queues.add(socket, networkOf(socket.remoteAddress))
     socket.once('close', drop)
-    responseOf(socket)?.once('close', () => setReady(socket))
-    return queue
+    const current = responseOf(socket)
+    if (current !== undefined) follow(socket, current)
+  }
+
+  /** Makes the next request ready when the response to the one before it is over. */
+  function follow(socket: Socket, response: ServerResponse): void {
+    response.once('close', () => setReady(socket))
+    response.once('endless', () => closeEndless(socket))
+  }
+
+  function cut(socket: Socket): void {
+    drop.call(socket)
+    socket.destroy()
+  }
+
+  /** Closes a connection in whose response nothing ends; those before it are still sent. */
+  function closeEndless(socket: Socket): void {
+    if (queues.count(socket) === 0) return
+    drop.call(socket)
+    socket.destroySoon()
   }
 
   function setReady(socket: Socket): void {
@@ -63,21 +80,19 @@ export function oneAtATime(next: RequestListener, given: PipeliningLimits = defa
   }
 
   function proceed(socket: Socket): void {
-    const first = queues.get(socket)?.shift()
+    const first = queues.shift(socket)
     if (first === undefined) {
       drop.call(socket)
       return
     }
-    count(first, -1)
-    first.response.once('close', () => setReady(socket))
+    follow(socket, first.response)
     // A server that closes a connection handles no further request on it (RFC 9112, 9.6).
     if (socket.writable) next(first.request, first.response)
   }
 
   function drop(this: Socket): void {
     this.off('close', drop)
-    for (const waiting of queues.get(this) ?? []) count(waiting, -1)
-    queues.delete(this)
+    queues.remove(this)
   }
 
   return (request, response) => {

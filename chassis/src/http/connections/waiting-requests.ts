@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+export type WaitingRequest = { readonly request: IncomingMessage; readonly response: ServerResponse }
+
+type Queue = { readonly network: string; readonly requests: WaitingRequest[]; bytes: number }
+
+/** What a request takes without its fields and its body, measured roughly. */
+const requestBytes = 4_096
+/** What a field takes without its characters. */
+const fieldBytes = 256
+/** What Node reads of a body that nobody reads yet: up to the mark of the stream, and one chunk more. */
+const bodyBytesMax = 131_072
+
+/** The requests that wait on each connection, with an estimate of the bytes that they take, by client network. */
+export function createWaitingRequests() {
+  const queues = new Map<Socket, Queue>()
+  const bytesOfNetwork = new Map<string, number>()
+  let allBytes = 0
+
+  function change(queue: Queue, bytes: number): void {
+    queue.bytes += bytes
+    allBytes += bytes
+    const left = (bytesOfNetwork.get(queue.network) ?? 0) + bytes
+    if (left > 0) bytesOfNetwork.set(queue.network, left)
+    else bytesOfNetwork.delete(queue.network)
+  }
+
+  return {
+    has: (socket: Socket) => queues.has(socket),
+    count: (socket: Socket) => queues.get(socket)?.requests.length ?? 0,
+    /** On all connections. */
+    bytes: () => allBytes,
+    add(socket: Socket, network: string): void {
+      queues.set(socket, { network, requests: [], bytes: 0 })
+    },
+    push(socket: Socket, waiting: WaitingRequest): void {
+      const queue = queues.get(socket)
+      queue?.requests.push(waiting)
+      if (queue !== undefined) change(queue, bytesOf(waiting.request))
+    },
+    shift(socket: Socket): WaitingRequest | undefined {
+      const queue = queues.get(socket)
+      const first = queue?.requests.shift()
+      if (queue !== undefined && first !== undefined) change(queue, -bytesOf(first.request))
+      return first
+    },
+    remove(socket: Socket): void {
+      const queue = queues.get(socket)
+      if (queue !== undefined) change(queue, -queue.bytes)
+      queues.delete(socket)
+    },
+    /** The connection on which they take most, of the network that has most. */
+    largest(): Socket | undefined {
+      const [network] = [...bytesOfNetwork].reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0])
+      let largest: readonly [Socket, number] | undefined
+      for (const [socket, queue] of queues)
+        if (queue.network === network && queue.bytes > (largest?.[1] ?? 0)) largest = [socket, queue.bytes]
+      return largest?.[0]
+    },
+  }
+}
+
+/** By what the head states: the same before the body has arrived and after. */
+function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
+  const fields = rawHeaders.reduce((bytes, text) => bytes + text.length, (rawHeaders.length / 2) * fieldBytes)
+  const isChunked = headers['transfer-encoding'] !== undefined
+  const body = isChunked ? bodyBytesMax : Math.min(Number(headers['content-length'] ?? 0) || 0, bodyBytesMax)
+  return requestBytes + url.length + fields + body
+}
