@@ -124,6 +124,38 @@ test('JSON with more than 10,000 members and elements is refused before it is pa
     assert.equal(await statusOf(many), 400)
 })
 
+test('JSON that is nested more than 64 levels deep is refused before it is parsed, whatever its texts have', async (t) => {
+  const { app } = await world(t)
+  app.post('/anything', async () => ({ done: true }))
+  const post = (payload: string) => {
+    const headers = { 'content-type': 'application/json' }
+    return app.inject({ method: 'POST', url: '/anything', headers, payload })
+  }
+  const arrays = (depth: number) => '['.repeat(depth) + ']'.repeat(depth)
+  const objects = (depth: number) => '{"a":'.repeat(depth) + 1 + '}'.repeat(depth)
+  const text = JSON.stringify('[{"\\'.repeat(100))
+  for (const flat of [
+    arrays(64),
+    objects(64),
+    `[${'[{}],'.repeat(500)}1]`,
+    text,
+    `[${text},{${text}:${text}}]`,
+  ])
+    assert.equal((await post(flat)).statusCode, 200, flat)
+  const mixed = '[{"a":'.repeat(32)
+  for (const deep of [
+    arrays(65),
+    objects(65),
+    `${mixed}[]`,
+    '['.repeat(100_000),
+    `[${text},${arrays(64)}]`,
+  ]) {
+    const { statusCode, body } = await post(deep)
+    assert.equal(statusCode, 400, deep)
+    assert.match(body, /The body is nested more than 64 levels deep\./)
+  }
+})
+
 test('A DELETE may have any body, which has no meaning', async (t) => {
   const { app } = await world(t)
   app.delete('/things/:id', async (_request, reply) => reply.code(204).send(null))
