@@ -2,6 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
+import { canonicalJson } from '../json/index.ts'
 import { DuplicateRequest, idempotencyRetentionMs, requestInProgress } from '../idempotency/index.ts'
 import type {
   RecordedResponse,
@@ -59,16 +60,23 @@ export function createIdempotency(options: {
   const startedMs = clock.now()
   const since = () => clock.now() - idempotencyRetentionMs
 
-  /** The first of the fingerprints is recorded, and any of them is that of the same request. */
   async function actOnce(
     id: string,
-    fingerprints: readonly [string, ...string[]],
+    content: unknown,
     request: FastifyRequest,
     act: Act,
   ): Promise<RecordedResponse> {
+    const fingerprint = fingerprintOf(canonicalJson(content), fingerprintKey)
+    const replay = (found: FoundRecord) => {
+      if (
+        found.fingerprint !== fingerprint &&
+        !isFormerFingerprint(found.fingerprint, [content, bodyOf(request)])
+      )
+        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
+      return replayed(found)
+    }
     const found = (await store.find(id, since())) ?? (await findFormer(request))
-    if (found !== undefined) return replayed(found, fingerprints)
-    const [fingerprint] = fingerprints
+    if (found !== undefined) return replay(found)
     const recordOf = (response: RecordedResponse) => ({ id, fingerprint, response, createdAtMs: clock.now() })
     try {
       return await act((response) => [recordOf(response)]).catch(async (error: unknown) => {
@@ -82,7 +90,7 @@ export function createIdempotency(options: {
       if (!(error instanceof DuplicateRequest)) throw error
       const other = await store.find(id, since())
       if (other === undefined) throw requestInProgress()
-      return replayed(other, fingerprints)
+      return replay(other)
     }
   }
 
@@ -91,6 +99,11 @@ export function createIdempotency(options: {
     return clock.now() - startedMs < idempotencyRetentionMs
       ? store.find(hash(formerScopeOf(request)), since())
       : undefined
+  }
+
+  /** Whether an earlier version, which kept the order of members, recorded this fingerprint for one of these contents. */
+  function isFormerFingerprint(recorded: string, contents: readonly unknown[]): boolean {
+    return contents.some((content) => fingerprintOf(JSON.stringify(content), fingerprintKey) === recorded)
   }
 
   return {
@@ -106,12 +119,8 @@ export function createIdempotency(options: {
       if (inFlight.has(id)) throw requestInProgress()
       inFlight.add(id)
       try {
-        const { body = null } = request
-        const contents = target?.content === undefined ? [] : [target.content]
-        const [first = body, ...others] = [...contents, body]
-        const fingerprint = (content: unknown) => fingerprintOf(JSON.stringify(content), fingerprintKey)
-        const fingerprints = [fingerprint(first), ...others.map(fingerprint)] as const
-        sendResponse(reply, await actOnce(id, fingerprints, request, actConditionally))
+        const content = target?.content ?? bodyOf(request)
+        sendResponse(reply, await actOnce(id, content, request, actConditionally))
       } finally {
         inFlight.delete(id)
       }
@@ -144,13 +153,11 @@ function formerScopeOf(request: FastifyRequest): string {
 
 type Act = (record: ResponseRecorder) => Promise<RecordedResponse>
 
-/** The recorded response, if it is that of the same request. */
-function replayed(
-  { fingerprint: recorded, response }: FoundRecord,
-  fingerprints: readonly string[],
-): RecordedResponse {
-  if (!fingerprints.includes(recorded))
-    throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
+function bodyOf({ body = null }: FastifyRequest): unknown {
+  return body
+}
+
+function replayed({ response }: FoundRecord): RecordedResponse {
   return { ...response, headers: { ...response.headers, 'idempotency-replayed': 'true' } }
 }
 

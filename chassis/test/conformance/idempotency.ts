@@ -49,6 +49,21 @@ function testReplay({ resource, test }: Suite, { path, body, status = 201 }: Cre
     await assertCount(world, 1)
   })
 
+  test('the same members in another order are the same request', async (world) => {
+    const post = (n: number, members: (given: object) => object) =>
+      sendJson(world, 'POST', path, members(body(n)), { 'idempotency-key': `${n}` })
+    const reversed = (given: object) => Object.fromEntries(Object.entries(given).reverse())
+    for (const [n, orders] of [
+      [same, reversed],
+      [reversed, same],
+    ].entries()) {
+      const [first, again] = [await post(n, orders[0] ?? same), await post(n, orders[1] ?? same)]
+      assert.deepEqual([first.statusCode, again.statusCode, again.body], [status, status, first.body])
+      assert.equal(again.headers['idempotency-replayed'], 'true')
+    }
+    await assertCount(world, 2)
+  })
+
   test('POST to a collection under conditions that it does not satisfy is 412, and creates nothing', async (world) => {
     for (const headers of [{ 'if-none-match': '*' }, { 'if-match': '"1"' }])
       assert.equal((await sendJson(world, 'POST', path, body(1), headers)).statusCode, 412)
@@ -98,6 +113,8 @@ function testRefusals({ service, test }: Suite, { path, body, status = 201 }: Cr
     assert.equal((await sendJson(world, 'POST', path, body(1), headers)).statusCode, status)
   })
 }
+
+const same = (given: object) => given
 
 /** A letter of a path in percent-encoding, which stands for the same. */
 function escapeOf(letter: string): string {

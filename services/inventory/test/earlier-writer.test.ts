@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import { createWorld, migrations } from './world.ts'
 
-type EarlierTables = { movies: { id?: number; title: string; description: string; version?: number } }
+type EarlierTables = {
+  idempotency: { fingerprint: string }
+  movies: { id?: number; title: string; description: string; version?: number }
+}
 
 /** An inventory, and the statements of an earlier version, which knows no keys of titles, on the same database. */
 async function besideEarlierVersion(t: TestContext) {
@@ -23,6 +27,14 @@ async function besideEarlierVersion(t: TestContext) {
           earlier.query.insertInto('movies').values({ title, description: '' }).compile(),
         ),
       ),
+    /** As an earlier version has recorded the body of the only request with an Idempotency-Key. */
+    recordBody: (body: string) =>
+      earlier.commit([
+        earlier.query
+          .updateTable('idempotency')
+          .set({ fingerprint: createHash('sha256').update(body).digest('hex') })
+          .compile(),
+      ]),
     rename: (id: number, title: string) =>
       earlier.commit([
         earlier.query
@@ -63,4 +75,15 @@ test('More movies than are changed at once are found', async (t) => {
   await add(Array.from({ length: 1_100 }, (_, i) => `Movie ${i}`))
   assert.equal((await search('movie')).length, 1_000)
   assert.deepEqual(await search('movie 1099'), [1_100])
+})
+
+test('A retry of a request that an earlier version has recorded, with its members in the order received, gets its response', async (t) => {
+  const { recordBody, post } = await besideEarlierVersion(t)
+  const movie = { title: 'Metropolis', description: '' }
+  const key = { 'idempotency-key': 'one' }
+  const first = await post(movie, key)
+  await recordBody(JSON.stringify(movie))
+  const again = await post(movie, key)
+  assert.deepEqual([again.statusCode, again.body], [201, first.body])
+  assert.equal((await post({ ...movie, title: 'Alien' }, key)).statusCode, 422)
 })
