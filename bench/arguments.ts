@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { readWholeNumber } from '@quintet/chassis/config'
 import type { Row } from './rows.ts'
 import { selectRows } from './rows.ts'
 
@@ -68,7 +69,7 @@ function roundsOf(value: string | undefined, against: string | undefined): numbe
 }
 
 function toCount(flag: string, value: string): number {
-  const count = Number(value)
-  if (!Number.isInteger(count) || count < 1) throw new Error(`--${flag} must be a whole number from 1 up.`)
+  const count = readWholeNumber(value)
+  if (count === undefined || count < 1) throw new Error(`--${flag} must be a whole number from 1 up.`)
   return count
 }

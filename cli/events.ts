@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { loadConfig } from '@quintet/chassis/config'
+import { loadConfig, readWholeNumber } from '@quintet/chassis/config'
 import { openStreamQueue, queueExists } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
@@ -55,7 +55,8 @@ function parse(words: readonly string[]): { after: number; follow: boolean } {
   } as const
   try {
     const { values } = parseArgs({ args: [...words], options, allowNegative: true })
-    if (/^\d{1,15}$/.test(values.after)) return { after: Number(values.after), follow: values.follow }
+    const after = readWholeNumber(values.after)
+    if (after !== undefined) return { after, follow: values.follow }
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${eventsUsage}`)
   }

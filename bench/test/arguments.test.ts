@@ -41,3 +41,9 @@ test('Bad values and combinations are refused with a sentence', () => {
   assert.throws(() => parse('--fast'), /Unknown option/)
   assert.throws(() => parse('guid'), /Unexpected argument/)
 })
+
+test('Counts are decimal digits', () => {
+  for (const flag of ['rounds', 'seconds', 'connections'])
+    for (const value of ['0', '1e1', '0x10', '1.0', '', ' 1'])
+      assert.throws(() => parse(`--${flag}=${value}`), new RegExp(`--${flag} must be a whole number`))
+})

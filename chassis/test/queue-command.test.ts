@@ -170,7 +170,12 @@ for (const [words, sentence] of [
   [['replay', 'work', 'all'], /work is not a queue of dead letters/],
   [['show', 'work', '--limit', '0'], /^--limit must be a whole number from 1 to 1000\.$/],
   [['show', 'work', '--limit', 'x'], /^--limit must be/],
-  [['show', 'work', '--after', '-1'], /--after/],
+  ...['1e2', '0x10', '1.0', '', ' 1', '+1', '0b1', '1001'].map(
+    (value) => [['show', 'work', `--limit=${value}`], /^--limit must be a whole number/] as const,
+  ),
+  ...['-1', '1e3', '0x10', '', '9'.repeat(17)].map(
+    (value) => [['show', 'work', `--after=${value}`], /^--after must be a position/] as const,
+  ),
   [['show', 'work', '--all'], /--all[\s\S]*\n {2}quintet queue show <queue>/],
   [[], /^quintet queue needs one of these commands:\n\n {2}quintet queue list /],
   [['lsit'], /^"lsit" is not a command of quintet queue, which has these:\n\n {2}quintet queue list /],

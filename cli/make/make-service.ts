@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { readWholeNumber } from '@quintet/chassis/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
@@ -48,13 +49,9 @@ function nounsFrom(words: readonly string[]): Nouns {
   const [name, ...rest] = positionals
   if (name === undefined || rest.length > 0)
     throw new UsageError(`A service needs one name:\n${makeServiceUsage}`)
-  const port = values.port === undefined ? nextFreePort(model, topology) : portOf(values.port)
+  const port =
+    values.port === undefined ? nextFreePort(model, topology) : (readWholeNumber(values.port) ?? Number.NaN)
   return nounsOf(name, port, values.noun, values.plural)
-}
-
-/** NaN for a text that is no decimal number, which the check of the names refuses. */
-function portOf(text: string): number {
-  return /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
 }
 
 function parse(words: readonly string[]) {

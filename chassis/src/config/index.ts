@@ -114,11 +114,15 @@ function effectiveText(properties: Record<string, SettingSchema>, settings: Sett
   })
 }
 
+/** The whole number that a person writes in decimal digits, for settings and options; undefined for any other text. */
+export function readWholeNumber(text: string): number | undefined {
+  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
+}
+
 /** The text as a value of the schema's type; where it is none, a value that the check refuses. */
 function convert(schema: TSchema, text: string): unknown {
   if (Type.IsString(schema)) return text
-  if (Type.IsInteger(schema))
-    return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : text
+  if (Type.IsInteger(schema)) return readWholeNumber(text) ?? text
   if (Type.IsBoolean(schema)) return text === 'true' || (text === 'false' ? false : text)
   if (Type.IsLiteral(schema)) return text === String(schema.const) ? schema.const : text
   if (!Type.IsUnion(schema)) throw new TypeError(`No text can be converted to ${JSON.stringify(schema)}.`)

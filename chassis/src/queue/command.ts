@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { readWholeNumber } from '../config/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { isDeadQueue, listMax, liveQueueOf } from './port.ts'
 import type { QueueAdmin, StoredMessage } from './port.ts'
@@ -76,12 +77,12 @@ function parse(args: readonly string[]) {
 }
 
 function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: number; after: number } {
-  const page = { limit: Number(limit ?? shownDefault), after: Number(after ?? 0) }
-  if (!Number.isInteger(page.limit) || page.limit < 1 || page.limit > shownMax)
+  const page = { limit: readWholeNumber(limit ?? `${shownDefault}`), after: readWholeNumber(after ?? '0') }
+  if (page.limit === undefined || page.limit < 1 || page.limit > shownMax)
     throw invalid({ limit: `--limit must be a whole number from 1 to ${shownMax}.` })
-  if (!Number.isSafeInteger(page.after) || page.after < 0)
+  if (page.after === undefined)
     throw invalid({ after: '--after must be a position that was shown, such as 17.' })
-  return page
+  return { limit: page.limit, after: page.after }
 }
 
 /** The broker with the queue. A queue of dead letters exists if its queue does, even where it is not listed. */

@@ -1,4 +1,4 @@
-import { ConfigError } from '../../config/index.ts'
+import { ConfigError, readWholeNumber } from '../../config/index.ts'
 
 /** The size of the cache; whichever bound is reached first evicts the least recently read key. */
 export type MemoryBounds = { entriesMax: number; bytesMax: number }
@@ -21,8 +21,8 @@ export function boundsOf(url: string): MemoryBounds {
 function boundOf(url: string, query: URLSearchParams, name: keyof typeof bounds): number {
   const { minimum, maximum, byDefault } = bounds[name]
   const text = query.get(name) ?? String(byDefault)
-  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN
-  if (value >= minimum && value <= maximum) return value
+  const value = readWholeNumber(text)
+  if (value !== undefined && value >= minimum && value <= maximum) return value
   return refuse(url, `"${name}" must be a whole number from ${minimum} to ${maximum}`)
 }
 
