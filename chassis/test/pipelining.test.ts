@@ -33,7 +33,8 @@ const get = (path: string | number, fields = '') => `GET /${path} HTTP/1.1\r\nHo
 
 /** Waits until a connection is closed, also if it is reset. */
 async function closeOf(socket: Socket): Promise<void> {
-  await new Promise((resolve) => socket.once('close', resolve).resume())
+  socket.resume()
+  await until(() => socket.closed)
 }
 
 /** Waits until it is so. */
