@@ -6,6 +6,7 @@ import {
   commonSettings,
   count,
   embeddableUrl,
+  httpUrl,
   milliseconds,
   port,
   withRule,
@@ -46,7 +47,7 @@ const settings = Type.Object({
     description:
       'Whether bodies are parsed as X.509: opaque never, auto if they are X.509, strict rejects all others.',
   }),
-  CERTIFICATES_NOTIFY_URL: Type.String({
+  CERTIFICATES_NOTIFY_URL: httpUrl({
     default: '',
     pattern: '^(https?://[^\\s/@?#]+([/?]\\S*)?)?$',
     expected: 'a URL that starts with http:// or https:// and has no user name',

@@ -39,3 +39,10 @@ test('Keys and secrets are never printed', () => {
   const shown = JSON.stringify(describeConfig(certificatesSettings, settingsOf(secrets)))
   assert.ok(!/k{64}|s{16}/.test(shown))
 })
+
+test('A URL for notifications whose port no server has is refused', () => {
+  assert.throws(
+    () => loadConfig(certificatesSettings, settingsOf({ CERTIFICATES_NOTIFY_URL: 'http://h:99999' })),
+    /CERTIFICATES_NOTIFY_URL must be a URL/,
+  )
+})

@@ -3,6 +3,7 @@ import {
   count,
   embeddableUrl,
   equalPorts,
+  httpUrl,
   milliseconds,
   port,
   trustedProxies,
@@ -135,7 +136,7 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
 
 /** The address of a service, without a path: the paths are fixed by the topology. */
 function serviceUrl(name: UpstreamName): TString {
-  return Type.String({
+  return httpUrl({
     default: `http://127.0.0.1:{${portSetting(name)}}`,
     pattern: '^http://(?:[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?/?$',
     description: `Where the ${name} service is.`,
