@@ -7,8 +7,8 @@ type Queue = { readonly network: string; readonly requests: WaitingRequest[]; by
 
 /** What a request takes without its fields and its body, measured roughly. */
 const requestBytes = 4_096
-/** What a field takes without its characters. */
-const fieldBytes = 256
+/** What a field takes besides its characters, measured as what a process grows by. */
+const fieldBytes = 2_048
 /** What Node reads of a body that nobody reads yet: up to the mark of the stream, and one chunk more. */
 const bodyBytesMax = 131_072
 
@@ -61,10 +61,15 @@ export function createWaitingRequests() {
   }
 }
 
-/** By what the head states: the same before the body has arrived and after. */
-function bytesOf({ url = '', rawHeaders, headers }: IncomingMessage): number {
-  const fields = rawHeaders.reduce((bytes, text) => bytes + text.length, (rawHeaders.length / 2) * fieldBytes)
-  const isChunked = headers['transfer-encoding'] !== undefined
-  const body = isChunked ? bodyBytesMax : Math.min(Number(headers['content-length'] ?? 0) || 0, bodyBytesMax)
-  return requestBytes + url.length + fields + body
+/** By what the head states: the same before the body has arrived and after. `headers` would make an object of all fields. */
+function bytesOf({ url = '', rawHeaders }: IncomingMessage): number {
+  let bytes = requestBytes + url.length
+  let body = 0
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [name = '', value = ''] = [rawHeaders[at], rawHeaders[at + 1]]
+    bytes += fieldBytes + name.length + value.length
+    if (/^transfer-encoding$/i.test(name)) body = bodyBytesMax
+    else if (/^content-length$/i.test(name)) body = Math.max(body, Number(value) || 0)
+  }
+  return bytes + Math.min(body, bodyBytesMax)
 }
