@@ -48,8 +48,13 @@ async function drop({ server, name }: { server: string; name: string }): Promise
   if (!server.startsWith('postgres')) return dropOnMysql(server, name)
   const client = new pg.Client(server)
   await client.connect()
-  await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
-  await client.end()
+  const statement = `drop database if exists ${client.escapeIdentifier(name)}`
+  try {
+    // Where the server is vacuuming the database, only a superuser may force that to end; without force the server ends it itself.
+    await client.query(`${statement} with (force)`).catch(() => client.query(statement))
+  } finally {
+    await client.end()
+  }
 }
 
 async function dropOnMysql(server: string, name: string): Promise<void> {
