@@ -5,8 +5,6 @@ import type { Linked, LinkedList } from './linked-list.ts'
 export interface Member extends Linked<Member> {
   /** Who sent it, for its share of the lane. */
   readonly client: string
-  /** The lane that it is in; set by `Capacity`. */
-  lane?: Lane | undefined
   /** Ends the request, which has left the lane already. */
   cut(): void
 }

@@ -57,7 +57,7 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** The text of the setting `TRUSTED_PROXIES`; none by default. */
   readonly trustedProxies?: string
-  /** Those that differ from `defaultConnectionLimits` in connections.ts. */
+  /** Those that differ from `defaultConnectionLimits` in connections/bound.ts. */
   readonly connections?: Partial<ConnectionLimits>
   /** Routes whose responses come from another server, which checks the Accept header itself. */
   readonly forwardedRoutes?: ReadonlySet<string>

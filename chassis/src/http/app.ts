@@ -9,21 +9,21 @@ import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
+import { bodyBytesMax } from './body-limit.ts'
 import { trustProxies } from './client-address.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
 import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
+import { responseOf } from './connections/exchanges.ts'
+import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
+import type { LingeringClose } from './connections/lingering-close.ts'
+import { oneAtATime } from './connections/pipelining.ts'
 import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
-import { responseOf } from './connections/exchanges.ts'
 import { boundLargeLists } from './large-lists.ts'
-import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
-import type { LingeringClose } from './connections/lingering-close.ts'
 import { notAcceptable } from './negotiation.ts'
-import { bodyBytesMax } from './body-limit.ts'
-import { oneAtATime } from './connections/pipelining.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { queryRefusal } from './query.ts'
@@ -209,8 +209,8 @@ function createRecorder(metrics: Metrics, logger: Logger) {
 }
 
 /**
- * A connection whose last request was in flight when closing began would stay open for its whole idle time. Its response says that
- * it is the last (RFC 9112, 9.6).
+ * A connection whose last request was in flight when closing began would stay open for its whole idle time. Its response has
+ * `Connection: close` (RFC 9112, 9.6).
  */
 function closeConnectionsWhenIdle(app: App, linger: LingeringClose): { begun: boolean } {
   const closing = { begun: false }

@@ -36,13 +36,13 @@ export function clientNetworkOf(request: Incoming): string {
 
 /** The network of the address of a connection, in the same way. */
 export function networkOf(remoteAddress = ''): string {
-  return networkOfAddress(addressIn(remoteAddress) ?? 'unknown')
+  return networkOfAddress(peerAddress(remoteAddress))
 }
 
 /** Whether the other end of a connection is a proxy that this server trusts. */
 export function isTrustedPeer(server: Server, { remoteAddress = '' }: Socket): boolean {
   const proxies = proxiesOf.get(server)
-  return proxies !== undefined && isTrusted(proxies, addressIn(remoteAddress) ?? '')
+  return proxies !== undefined && isTrusted(proxies, peerAddress(remoteAddress))
 }
 
 function networkOfAddress(address: string): string {
@@ -61,15 +61,17 @@ export function isFromTrustedProxy({ raw, server }: Incoming): boolean {
 
 /** The address at the other end of the connection. */
 export function peerAddressOf({ socket }: IncomingMessage): string {
-  const text = socket.remoteAddress ?? ''
-  return knownPeers.get(text) ?? rememberPeer(text, addressIn(text) ?? 'unknown')
+  return peerAddress(socket.remoteAddress ?? '')
 }
 
 /** A cache: clients send many requests, and a look-up costs a fraction of the expressions of `addressIn`. */
 const knownPeers = new Map<string, string>()
 const knownPeersMax = 1_000
 
-function rememberPeer(text: string, address: string): string {
+function peerAddress(text: string): string {
+  const known = knownPeers.get(text)
+  if (known !== undefined) return known
+  const address = addressIn(text) ?? 'unknown'
   if (knownPeers.size >= knownPeersMax) knownPeers.clear()
   knownPeers.set(text, address)
   return address

@@ -4,8 +4,8 @@ const resolutionMs = 10
 const sampleIntervalMs = 1_000
 
 /**
- * Measures by how much the event loop is late, as the mean of the last second. (`@fastify/under-pressure` samples the memory as well, by opening a
- * file: where the process has used up its descriptors, that ends it.)
+ * Measures by how much the event loop is late, as the mean of the last second. (`@fastify/under-pressure` also samples the memory by
+ * opening a file, and the process ends where there is no descriptor left for it.)
  */
 export function createEventLoopDelay(): { delayMs(): number; stop(): void } {
   const histogram = monitorEventLoopDelay({ resolution: resolutionMs })

@@ -3,7 +3,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Clock } from '../clock/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { canonicalJson } from '../json/index.ts'
-import { DuplicateRequest, idempotencyRetentionMs, requestInProgress } from '../idempotency/index.ts'
+import {
+  createUpgradePeriod,
+  DuplicateRequest,
+  idempotencyRetentionMs,
+  requestInProgress,
+} from '../idempotency/index.ts'
 import type {
   RecordedResponse,
   IdempotencyStore,
@@ -57,7 +62,7 @@ export function createIdempotency(options: {
 }): Idempotency {
   const { store, clock, detailAlias, refusalResponse, fingerprintKey } = options
   const inFlight = new Set<string>()
-  const startedMs = clock.now()
+  const mayHaveFormerRecords = createUpgradePeriod(clock)
   const since = () => clock.now() - idempotencyRetentionMs
 
   async function actOnce(
@@ -94,11 +99,9 @@ export function createIdempotency(options: {
     }
   }
 
-  /** A record of an earlier version, which this process has replaced less than the validity of a key ago. */
+  /** A record of an earlier version. */
   async function findFormer(request: FastifyRequest): Promise<FoundRecord | undefined> {
-    return clock.now() - startedMs < idempotencyRetentionMs
-      ? store.find(hash(formerScopeOf(request)), since())
-      : undefined
+    return mayHaveFormerRecords() ? store.find(hash(formerScopeOf(request)), since()) : undefined
   }
 
   /** Whether an earlier version, which kept the order of members, recorded this fingerprint for one of these contents. */

@@ -16,7 +16,7 @@ const limits = {
 
 /**
  * Bounds the requests for more rows than a page has by default: few pages are made at a time, in turn for each client, and when too
- * many are unread, the oldest of the client that has most of them is cut. So large pages hold up no other request, nor fill the memory.
+ * many are unread, the oldest of the client that has most of them is cut. So large pages neither delay other requests nor fill the memory.
  */
 export function boundLargeLists(app: App): void {
   const inTurn = createFairLimiter({
@@ -49,9 +49,9 @@ export function boundLargeLists(app: App): void {
   }
 
   const waitForTurn: preHandlerHookHandler = (request, reply, done) => {
-    if (Number(Reflect.get(Object(request.query), 'limit')) > pageSize)
-      inTurn([clientNetworkOf(request)], () => make(clientNetworkOf(request), reply, done)).catch(done)
-    else done()
+    if (!(Number(Reflect.get(Object(request.query), 'limit')) > pageSize)) return done()
+    const client = clientNetworkOf(request)
+    inTurn([client], () => make(client, reply, done)).catch(done)
   }
 
   app.addHook('onRoute', (route) => {

@@ -67,8 +67,8 @@ export function isUnchanged(request: FastifyRequest, current: Representation): b
 }
 
 /**
- * Applies conditions to a response with status 200 to GET or HEAD, whether or not it has an ETag: gives its payload, or that of the
- * 304 in its place if `If-None-Match` names it; refuses if `If-Match` does not. An `If-None-Match` that is malformed names nothing.
+ * Applies conditions to a response with status 200 to GET or HEAD, whether or not it has an ETag, as `isUnchanged` does: gives its
+ * payload, or that of the 304 in its place.
  */
 export function applyConditions(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   if (reply.statusCode !== 200 || !isRead(request.method)) return payload

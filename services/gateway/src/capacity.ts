@@ -13,6 +13,12 @@ export type CapacityOptions = {
   readonly streamsMax: number
 }
 
+/** A request that has a place, or had one. */
+export interface Holder extends Member {
+  /** The lane of its place; set by `Capacity` alone. */
+  lane: Lane | undefined
+}
+
 export type Capacity = ReturnType<typeof createCapacity>
 
 /** The requests that a service may have at a time, apart by whose pace they go at, so that slow clients hold up nobody else. */
@@ -27,10 +33,10 @@ export function createCapacity({ service, clientSharePercent, ...max }: Capacity
     return reason === 'full' ? overloaded(service, limit) : clientShareUsed(service)
   }
 
-  function move(member: Member, next: Lane | undefined): void {
-    member.lane?.leave(member)
-    member.lane = next
-    next?.enter(member)
+  function move(holder: Holder, next: Lane | undefined): void {
+    holder.lane?.leave(holder)
+    holder.lane = next
+    next?.enter(holder)
   }
 
   return {
@@ -38,21 +44,21 @@ export function createCapacity({ service, clientSharePercent, ...max }: Capacity
     /** Why a request of this client is refused; undefined if it is not. */
     refusal: (client: string) => refusalOf(prompt, max.inFlightMax, client),
     /** Takes a place; one with a large body goes at its client's pace from the start. */
-    enter(member: Member, isLarge: boolean): void {
-      move(member, isLarge ? slow : prompt)
+    enter(holder: Holder, isLarge: boolean): void {
+      move(holder, isLarge ? slow : prompt)
     },
     /** The client reads its response slowly: the request goes on at the client's pace. */
-    slowDown(member: Member): void {
-      if (member.lane === prompt) move(member, slow)
+    slowDown(holder: Holder): void {
+      if (holder.lane === prompt) move(holder, slow)
     },
     /** The response is an endless stream. Throws AppError where there are too many. */
-    stream(member: Member): void {
-      const refusal = refusalOf(streams, max.streamsMax, member.client)
+    stream(holder: Holder): void {
+      const refusal = refusalOf(streams, max.streamsMax, holder.client)
       if (refusal !== undefined) throw refusal
-      move(member, streams)
+      move(holder, streams)
     },
-    leave(member: Member): void {
-      move(member, undefined)
+    leave(holder: Holder): void {
+      move(holder, undefined)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Lane, Member } from '@quintet/chassis/concurrency'
 import { isOutOfDescriptors } from '@quintet/chassis/errors'
-import type { Capacity } from './capacity.ts'
+import type { Capacity, Holder } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ExchangeError } from './http1/connection.ts'
 import type { ExchangeListener, HttpConnection, UpstreamRequest } from './http1/connection.ts'
@@ -27,7 +27,7 @@ type ExchangeParts = {
  * A request in progress, with a second attempt where that is safe. A class, unlike the rest of the code: it is made for each
  * request, and a closure for each method would cost several times its memory.
  */
-export class Exchange implements ExchangeListener, Member {
+export class Exchange implements ExchangeListener, Holder {
   readonly client: string
   lane: Lane | undefined
   before: Member | undefined

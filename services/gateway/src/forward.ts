@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
+import { createSlowLane } from '@quintet/chassis/concurrency'
 import { clientNetworkOf, hasMeaningfulBody, isFromTrustedProxy } from '@quintet/chassis/http'
 import { createDeadlines } from './deadlines.ts'
 import { forwardedHead } from './forwarded-head.ts'
-import { createSlowLane } from '@quintet/chassis/concurrency'
 import { readSmallBody } from './request-body.ts'
 import { respondFrom } from './respond-from.ts'
 import type { Incoming, Reply, ResponseParts } from './respond-from.ts'
@@ -69,9 +69,9 @@ export function createForwarder(options: ForwarderOptions) {
       const { method = 'GET' } = incoming
       const client = clientNetworkOf(request)
       const fields = headFor(upstream, target, request)
-      const { isChunked, field } = framingOf(incoming)
+      const { hasBody, isChunked, field } = framingOf(incoming)
       const head = `${fields}${field}\r\n`
-      if (!hasMeaningfulBody(incoming)) {
+      if (!hasBody) {
         const whole = { method, client, head, body: undefined, isChunked: false, hasBody: false }
         respondFrom(upstream, whole, request, reply, parts)
         return
@@ -79,22 +79,11 @@ export function createForwarder(options: ForwarderOptions) {
       upstream.check(client)
       readBody(client, incoming, reply, (small) => {
         try {
-          respondFrom(
-            upstream,
+          const rest =
             small === undefined
-              ? { method, client, head, body: incoming, isChunked, hasBody: true }
-              : {
-                  method,
-                  client,
-                  head: headWith(fields, small),
-                  body: undefined,
-                  isChunked: false,
-                  hasBody: true,
-                },
-            request,
-            reply,
-            parts,
-          )
+              ? { head, body: incoming, isChunked }
+              : { head: headWith(fields, small), body: undefined, isChunked: false }
+          respondFrom(upstream, { method, client, hasBody: true, ...rest }, request, reply, parts)
           if (small === undefined) incoming.resume()
         } catch (error) {
           reply.send(error)
@@ -130,13 +119,11 @@ function headWith(fields: string, small: string): string {
  * How the length of the body is stated. Written by the gateway, so that no client has it dropped by naming it in `Connection`. A body
  * without a meaning is not forwarded.
  */
-function framingOf(incoming: IncomingMessage): { isChunked: boolean; field: string } {
+function framingOf(incoming: IncomingMessage): { hasBody: boolean; isChunked: boolean; field: string } {
   const { 'transfer-encoding': coding, 'content-length': length } = incoming.headers
+  const hasBody = hasMeaningfulBody(incoming)
   const isChunked = coding !== undefined
-  if (hasMeaningfulBody(incoming))
-    return {
-      isChunked,
-      field: isChunked ? 'Transfer-Encoding: chunked\r\n' : `Content-Length: ${length}\r\n`,
-    }
-  return { isChunked: false, field: isChunked || length !== '0' ? '' : 'Content-Length: 0\r\n' }
+  if (hasBody && isChunked) return { hasBody, isChunked, field: 'Transfer-Encoding: chunked\r\n' }
+  const isStated = hasBody || (length === '0' && !isChunked)
+  return { hasBody, isChunked: false, field: isStated ? `Content-Length: ${length}\r\n` : '' }
 }

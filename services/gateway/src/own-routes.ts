@@ -1,7 +1,6 @@
-import type { Member } from '@quintet/chassis/concurrency'
 import { clientNetworkOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import type { Capacity } from './capacity.ts'
+import type { Capacity, Holder } from './capacity.ts'
 
 /**
  * Gives the routes that the gateway serves itself the limits of those that it forwards: a client has a share of the requests in
@@ -16,12 +15,12 @@ export function limitOwnRoutes(app: App, capacity: Capacity): void {
       return
     }
     const response = reply.raw
-    const member: Member = { client, lane: undefined, cut: () => response.destroy() }
-    capacity.enter(member, false)
-    response.once('close', () => capacity.leave(member))
+    const holder: Holder = { client, lane: undefined, cut: () => response.destroy() }
+    capacity.enter(holder, false)
+    response.once('close', () => capacity.leave(holder))
     response.once('prefinish', () =>
       setImmediate(() => {
-        if (!response.writableFinished) capacity.slowDown(member)
+        if (!response.writableFinished) capacity.slowDown(holder)
       }),
     )
     done()

@@ -1,7 +1,7 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { idempotencyRetentionMs } from '@quintet/chassis/idempotency'
+import { createUpgradePeriod, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import {
   idempotencyScopeOf,
   jsonType,
@@ -28,7 +28,7 @@ type Parts = {
 
 /** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
 export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Parts): void {
-  const startedMs = clock.now()
+  const mayHaveFormerMessages = createUpgradePeriod(clock)
 
   app.post('/api/billing', { schema: description }, async (request, reply) => {
     const body = canonicalJson(request.body)
@@ -49,9 +49,9 @@ export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Pa
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
 
-  /** The id under which an earlier version, replaced less than the validity of a key ago, has published this order for this key. */
+  /** The id under which an earlier version has published this order for this key. */
   async function formerIdOf(request: FastifyRequest, body: string): Promise<string | undefined> {
-    if (clock.now() - startedMs >= idempotencyRetentionMs) return undefined
+    if (!mayHaveFormerMessages()) return undefined
     const key = String(request.headers['idempotency-key'])
     const id = messageIdOf(key, body)
     return (await queue.messageUnder(billingQueue, key)) === id ? id : undefined

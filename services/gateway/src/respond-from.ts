@@ -31,7 +31,7 @@ export function respondFrom(
   reply.raw.on('close', () => relay.close())
 }
 
-/** The way of one response to its client. A class for the same reason as `Exchange`. */
+/** Passes one response on to its client. A class for the same reason as `Exchange`. */
 class ResponseRelay implements ExchangeListener, TimedWork {
   deadlineMs = 0
   before: TimedWork | undefined = undefined

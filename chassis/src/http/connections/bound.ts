@@ -42,7 +42,7 @@ let descriptorsMax = Number.POSITIVE_INFINITY
 /**
  * Bounds the connections of a server. A new one beyond the bound takes the place of the one that has waited for its client longest,
  * of the network that has most of them, or is closed itself where all are being served. So no client uses up the descriptors of the
- * process, without which nobody could connect and no file could be opened.
+ * process, which other connections and files need as well.
  */
 export function boundConnections(
   server: Server,

@@ -53,7 +53,7 @@ export function discardInput(socket: Socket): void {
     if (left < 0) socket.destroy()
   })
   socket.resume()
-  // If reading was stopped for a body that nobody read, `resume` does not start it, since the stream's state is still that of reading.
+  // If reading was stopped for a body that was not read, `resume` does not start it again: the state of the stream is still that of reading.
   socket._read(0)
 }
 

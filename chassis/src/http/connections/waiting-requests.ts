@@ -3,13 +3,17 @@ import type { Socket } from 'node:net'
 
 export type WaitingRequest = { readonly request: IncomingMessage; readonly response: ServerResponse }
 
-type Queue = { readonly network: string; readonly requests: WaitingRequest[]; bytes: number }
+type Queue = {
+  readonly network: string
+  readonly requests: (WaitingRequest & { readonly bytes: number })[]
+  bytes: number
+}
 
 /** What a request takes without its fields and its body, measured roughly. */
 const requestBytes = 4_096
 /** What a field takes besides its characters, measured as what a process grows by. */
 const fieldBytes = 2_048
-/** What Node reads of a body that nobody reads yet: up to the mark of the stream, and one chunk more. */
+/** What Node buffers of a body that is not read yet: up to the high-water mark of the stream, and one chunk more. */
 const bodyBytesMax = 131_072
 
 /** The requests that wait on each connection, with an estimate of the bytes that they take, by client network. */
@@ -36,13 +40,15 @@ export function createWaitingRequests() {
     },
     push(socket: Socket, waiting: WaitingRequest): void {
       const queue = queues.get(socket)
-      queue?.requests.push(waiting)
-      if (queue !== undefined) change(queue, bytesOf(waiting.request))
+      if (queue === undefined) return
+      const bytes = bytesOf(waiting.request)
+      queue.requests.push({ ...waiting, bytes })
+      change(queue, bytes)
     },
     shift(socket: Socket): WaitingRequest | undefined {
       const queue = queues.get(socket)
       const first = queue?.requests.shift()
-      if (queue !== undefined && first !== undefined) change(queue, -bytesOf(first.request))
+      if (queue !== undefined && first !== undefined) change(queue, -first.bytes)
       return first
     },
     remove(socket: Socket): void {
@@ -61,7 +67,7 @@ export function createWaitingRequests() {
   }
 }
 
-/** By what the head states: the same before the body has arrived and after. `headers` would make an object of all fields. */
+/** By what the head states, since the body may not have arrived. `headers` would make an object of all fields. */
 function bytesOf({ url = '', rawHeaders }: IncomingMessage): number {
   let bytes = requestBytes + url.length
   let body = 0

@@ -27,5 +27,5 @@ export function sendKept(reply: FastifyReply, { type, bytes, etag }: KeptContent
     .send(bytes)
 }
 
-/** Browsers take the content for what its type says. */
+/** Browsers do not guess another type than that of the response (Fetch Standard, 3.6). */
 export const noSniffing = { 'x-content-type-options': 'nosniff' }

@@ -1,0 +1,11 @@
+import type { Clock } from '../clock/index.ts'
+import { idempotencyRetentionMs } from './port.ts'
+
+/**
+ * Whether records of the version that this process has replaced may still be valid: for as long as a key is, from this call on. After
+ * that they need not be looked up any more.
+ */
+export function createUpgradePeriod(clock: Clock): () => boolean {
+  const startedMs = clock.now()
+  return () => clock.now() - startedMs < idempotencyRetentionMs
+}
