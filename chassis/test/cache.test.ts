@@ -274,23 +274,6 @@ test('memory: once closed it caches nothing, while reads still load and writes s
   t.assert.equal(cache.stats().entries, 0)
 })
 
-test('openCache rejects a memory URL with invalid bounds, and says why', async (t) => {
-  const refusals = {
-    'memory:?entries=0': /"entries" must be a whole number from 1 to 10000000$/,
-    'memory:?entries=10000001': /"entries" must be a whole number from 1 to 10000000$/,
-    'memory:?entries=': /"entries" must be a whole number/,
-    'memory:?entries=1e3': /"entries" must be a whole number/,
-    'memory:?bytes=1023': /"bytes" must be a whole number from 1024 to 1099511627776$/,
-    'memory:?bytes=64MB': /"bytes" must be a whole number/,
-    'memory:?size=1': /its parameters are "entries" and "bytes", not "size"$/,
-    'memory:entries=5':
-      /^ConfigError: CACHE_URL is "memory:entries=5", but only a query may follow "memory:"$/,
-  }
-  for (const [url, reason] of Object.entries(refusals)) {
-    await t.assert.rejects(openCache(url, { clock: createManualClock(0) }), reason)
-  }
-})
-
 test('openCache names the known schemes when the URL has another', async (t) => {
   const opening = openCache('memcached://user:secret@host', { clock: createManualClock(0) })
   await t.assert.rejects(opening, {

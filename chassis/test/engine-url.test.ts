@@ -23,7 +23,7 @@ const hosts: ReadonlyArray<{ url: string; tls: RegExp }> = [
 ]
 
 for (const { url, tls } of hosts)
-  test(`${url} refuses a parameter that the engine does not have, and its fault names it and says how TLS is asked for`, () => {
+  test(`${url} refuses a parameter that the engine does not have, and its fault names it and says how TLS is turned on`, () => {
     const names = ['tsl', 'TLS', 'secure', 'sslmod', 'use_ssl', 'constructor', '__proto__']
     for (const name of names) {
       const fault = faultOf(`${url}${name}=true`)
@@ -61,6 +61,15 @@ const wrongValues: ReadonlyArray<[url: string, expected: RegExp]> = [
   ['kafkas://user:@host', /a user and a password/],
   ['dynamodb://key@host/table?region=x', /a user and a password/],
   ['none:?tls=true', /none: and nothing after it/],
+  ['memory:?entries=0', /"entries" is an integer from 1 to 10000000,/],
+  ['memory:?entries=10000001', /"entries" is an integer from 1 to 10000000,/],
+  ['memory:?entries=', /"entries" is an integer/],
+  ['memory:?entries=1e3', /"entries" is an integer/],
+  ['memory:?entries=1&entries=2', /"entries" once/],
+  ['memory:?bytes=1023', /"bytes" is an integer from 1024 to 1099511627776,/],
+  ['memory:?bytes=64MB', /"bytes" is an integer/],
+  ['memory:?size=1', /the parameter "size" \(memory: has only the parameters entries, bytes\),/],
+  ['memory:entries=5', /memory: and only parameters after it/],
   ['sqlite:data/guid.db?mode=ro', /the name of a file after sqlite:, without parameters/],
   ['sqlite::memory:?cache=shared', /without parameters/],
   ['sqlite:data/guid.db?', /without parameters/],
@@ -110,6 +119,8 @@ test('parameters that an engine has, and its ways to name a server, are accepted
     'amqp://host/%2F?heartbeat=10&frameMax=8192&channelMax=100&locale=en_US',
     `kafkas://user:pass@one:9092,two/prefix?partitions=4&sasl=plain&tls=true&ca=${file}`,
     'none:',
+    'memory:',
+    'memory:?entries=10000000&bytes=1099511627776',
     'sqlite:data/%3F#.db',
   ]
   for (const url of right) assert.deepEqual(load(url), { A_URL: url })

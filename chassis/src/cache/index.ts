@@ -5,7 +5,8 @@ export { exportCacheMetrics } from './metrics.ts'
 
 /**
  * Opens the cache that a URL names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds; `none:`, which
- * caches nothing; `redis://`, which processes share and which need not be available. Throws an Error on an invalid URL.
+ * caches nothing; `redis://`, which processes share and which need not be available. Throws an Error on another
+ * scheme; the rest of the URL is checked with the settings.
  */
 export async function openCache(url: string, options: CacheOptions): Promise<Cache> {
   const scheme = url.slice(0, url.indexOf(':') + 1)

@@ -1,8 +1,8 @@
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
-import { engines } from './engines.ts'
-import type { Engine, Parameter } from './engines.ts'
+import { engines, memory } from './engines.ts'
+import type { Engine, EngineParameters, Parameter } from './engines.ts'
 
 /** The URL of an engine: the scheme, given with its colon, selects the adapter, and `engines` has what the rest may be. */
 export function embeddableUrl(options: {
@@ -28,36 +28,39 @@ const wholeUrl =
 const bothOrNeither = 'a URL with a user and a password, as in engine://user:password@host, or with neither'
 const fileOnly = 'the name of a file after sqlite:, without parameters'
 
-/** What the text would have to be for the engine of its scheme: nothing where it is that. No secret is in it. */
+/** What is expected of the URL and not met, without its secrets; empty for a valid URL, and for a scheme that is not in `engines`. */
 function expectationsOf(text: string): string[] {
   const scheme = text.slice(0, text.indexOf(':') + 1)
   const rest = text.slice(scheme.length)
   if (scheme === 'sqlite:') return /^[^?]*[^/?]$/.test(rest) ? [] : [rest.includes('?') ? fileOnly : wholeUrl]
-  // The cache in memory checks its bounds itself.
-  if (scheme === 'memory:') return []
+  if (scheme === 'memory:')
+    return /^(?:\?|$)/.test(rest)
+      ? expectationsOfParameters(scheme, memory, rest.slice(1))
+      : ['memory: and only parameters after it']
   if (scheme === 'none:') return rest === '' ? [] : ['none: and nothing after it']
+  const engine = engines.get(scheme)
+  if (engine === undefined) return []
   const [, authority = '', path = '', query] = /^\/\/([^/?#]*)(\/[^?#]*)?(?:\?([^#@]*))?$/.exec(rest) ?? []
   const at = authority.lastIndexOf('@')
   const hosts = authority.slice(at + 1)
   if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
     return [wholeUrl]
-  const engine = engines.get(scheme)
   return [
     ...expectationsOfHosts(engine, hosts),
-    ...(at < 0 || !engine?.needsPassword || /^[^:@]+:[^@]+$/.test(authority.slice(0, at))
+    ...(at < 0 || !engine.needsPassword || /^[^:@]+:[^@]+$/.test(authority.slice(0, at))
       ? []
       : [bothOrNeither]),
-    ...(engine?.path === undefined || engine.path.pattern.test(path) ? [] : [engine.path.expected]),
-    ...(engine === undefined ? [] : expectationsOfParameters(scheme, engine, query)),
+    ...(engine.path === undefined || engine.path.pattern.test(path) ? [] : [engine.path.expected]),
+    ...expectationsOfParameters(scheme, engine, query),
   ]
 }
 
 const host = /^(?:\[[\da-fA-F:.]+\]|[\w.%-]+)(?::(?<port>\d{1,5}))?$/
 
-function expectationsOfHosts(engine: Engine | undefined, hosts: string): string[] {
-  if (hosts === '') return engine?.hosts === 'optional' ? [] : [wholeUrl]
+function expectationsOfHosts(engine: Engine, hosts: string): string[] {
+  if (hosts === '') return engine.hosts === 'optional' ? [] : [wholeUrl]
   const all = hosts.split(',')
-  if (all.length > 1 && engine?.hosts !== 'several') return ['a URL with one host']
+  if (all.length > 1 && engine.hosts !== 'several') return ['a URL with one host']
   const found = all.map((one) => host.exec(one))
   if (found.includes(null)) return [wholeUrl]
   const ports = found.flatMap((one) => (one?.groups?.port === undefined ? [] : [Number(one.groups.port)]))
@@ -66,11 +69,12 @@ function expectationsOfHosts(engine: Engine | undefined, hosts: string): string[
 
 function expectationsOfParameters(
   scheme: string,
-  { parameters, required = [], driverChecksOthers = false, tls }: Engine,
-  query: string | undefined,
+  { parameters, required = [], driverChecksOthers = false, tls }: EngineParameters,
+  query = '',
 ): string[] {
   const given = new URLSearchParams(query)
   const names = Object.keys(parameters)
+  const aboutTls = tls === undefined ? '' : `; for TLS use ${tls}`
   const known = names.length === 0 ? 'no parameters' : `only the parameters ${names.join(', ')}`
   return [
     ...required.filter((name) => !given.has(name)).map((name) => `a URL with the parameter "${name}"`),
@@ -78,7 +82,7 @@ function expectationsOfParameters(
       const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
       if (parameter !== undefined) return expectationOfValues(name, parameter, given.getAll(name))
       if (driverChecksOthers) return []
-      return [`a URL without the parameter ${shown(name)} (${scheme} has ${known}; for TLS use ${tls})`]
+      return [`a URL without the parameter ${shown(name)} (${scheme} has ${known}${aboutTls})`]
     }),
   ]
 }
@@ -88,7 +92,7 @@ function expectationOfValues(name: string, { expected, accepts }: Parameter, val
   return values.every(accepts) ? [] : [`a URL whose parameter "${name}" is ${expected}`]
 }
 
-/** A part of a password with a question mark is no name, and is not shown. */
+/** What stands after a question mark may be the rest of a password, so only what can be a name is shown. */
 function shown(name: string): string {
   return /^[\w.-]{1,40}$/.test(name) ? `"${name}"` : 'that is no name'
 }

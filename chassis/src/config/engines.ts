@@ -1,18 +1,22 @@
 import { accessSync, constants, statSync } from 'node:fs'
+import { readWholeNumber } from './whole-number.ts'
 
 /** What a URL of an engine may have beside user and password. */
-export type Engine = {
+export type Engine = EngineParameters & {
   readonly hosts: 'one' | 'several' | 'optional'
   /** Whether a user needs a password. */
   readonly needsPassword?: boolean
   readonly path?: { readonly pattern: RegExp; readonly expected: string }
+}
+
+export type EngineParameters = {
   /** By name. */
   readonly parameters: Readonly<Record<string, Parameter>>
-  /** Whether the driver itself refuses parameters that it does not know, and takes others than these. */
+  /** Whether there are more parameters than these, and the driver rejects all others. */
   readonly driverChecksOthers?: boolean
   readonly required?: readonly string[]
-  /** How TLS is asked for. */
-  readonly tls: string
+  /** What turns TLS on, for error messages; of engines with a server. */
+  readonly tls?: string
 }
 
 export type Parameter = { readonly expected: string; readonly accepts: (value: string) => boolean }
@@ -23,7 +27,10 @@ const oneOf = (...values: string[]): Parameter => ({
 })
 const integer = (minimum: number, maximum: number): Parameter => ({
   expected: `an integer from ${minimum} to ${maximum}`,
-  accepts: (value) => /^\d{1,10}$/.test(value) && Number(value) >= minimum && Number(value) <= maximum,
+  accepts(value) {
+    const number = readWholeNumber(value)
+    return number !== undefined && number >= minimum && number <= maximum
+  },
 })
 const text: Parameter = { expected: 'a text', accepts: (value) => value !== '' }
 const file: Parameter = { expected: 'the name of a file that can be read', accepts: isReadable }
@@ -134,7 +141,12 @@ const kafka: Engine = {
   tls: 'tls=true',
 }
 
-/** By scheme. */
+/** The cache in memory, whose URL has nothing but these. */
+export const memory: EngineParameters = {
+  parameters: { entries: integer(1, 10_000_000), bytes: integer(1_024, 1_024 ** 4) },
+}
+
+/** By scheme, the engines with a server. */
 export const engines: ReadonlyMap<string, Engine> = new Map([
   ['postgres:', postgres],
   ['postgresql:', postgres],
@@ -148,7 +160,7 @@ export const engines: ReadonlyMap<string, Engine> = new Map([
   ['amqp:', amqp],
   ['amqps:', amqp],
   ['kafka:', kafka],
-  ['kafkas:', { ...kafka, tls: 'nothing more, since the scheme asks for it' }],
+  ['kafkas:', { ...kafka, tls: 'no parameter, since the scheme turns it on' }],
 ])
 
 function isReadable(name: string): boolean {

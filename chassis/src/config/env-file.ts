@@ -48,7 +48,7 @@ function examineLine(lines: readonly string[], index: number): { fault?: string;
   return {}
 }
 
-/** A quoted value may have several lines, but one that swallows the next setting has lost its quote. */
+/** A quoted value may have several lines; where another setting begins in it, its closing quote is missing. */
 function examineQuoted(
   lines: readonly string[],
   index: number,

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
 
-/** The URL of a server of HTTP, or none: what `pattern` accepts, as far as it is a URL, whose port for example is 65535 at most. */
+/** The URL of an HTTP server, or an empty text. It must match `pattern`, and parse as a URL, whose port for example is at most 65535. */
 export function httpUrl(options: {
   default: string
   pattern: string

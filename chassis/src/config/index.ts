@@ -4,6 +4,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
 import { faultsByRule } from './rules.ts'
 import type { Settings } from './settings.ts'
+import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
 export { embeddableUrl } from './engine-url.ts'
@@ -13,6 +14,7 @@ export * from './common-settings.ts'
 export { parseTrustedProxies, trustedProxies } from './trusted-proxies.ts'
 export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
+export { readWholeNumber } from './whole-number.ts'
 
 /** A setting as it may be shown to anybody. */
 type SettingDescription = {
@@ -46,8 +48,8 @@ export function enterRepository(): void {
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output; `expected` replaces what a fault says it must be, and `expectedForm` where
- * only the format is wrong and the pattern is kept.
+ * `secret: true` keeps its value out of all output; `expected` replaces what is expected of it in a fault, and `expectedForm`
+ * does so where the text matches the pattern and only its format is wrong.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
 export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {
@@ -64,7 +66,7 @@ export function faultsOf(schema: TObject, settings: Settings): string[] {
     Check(setting.schema, setting.value) ? 'valid' : 'wrong',
   )
   const values = Object.fromEntries(valid.map(({ name, value }) => [name, value]))
-  return [...wrong.filter((setting) => !isMadeOf(wrong, setting)).map(fault), ...faultsByRule(schema, values)]
+  return [...wrong.filter((setting) => !refersTo(wrong, setting)).map(fault), ...faultsByRule(schema, values)]
 }
 
 /** Every setting of the schema, valid or not, with secrets redacted. */
@@ -115,12 +117,7 @@ function effectiveText(properties: Record<string, SettingSchema>, settings: Sett
   })
 }
 
-/** The whole number that a person writes in decimal digits, for settings and options; undefined for any other text. */
-export function readWholeNumber(text: string): number | undefined {
-  return /^\d+$/.test(text) && Number.isSafeInteger(Number(text)) ? Number(text) : undefined
-}
-
-/** The text as a value of the schema's type; where it is none, a value that the check refuses. */
+/** The text as a value of the schema's type; where it is none, a value that is invalid. */
 function convert(schema: TSchema, text: string): unknown {
   if (Type.IsString(schema)) return text
   if (Type.IsInteger(schema)) return readWholeNumber(text) ?? text
@@ -130,8 +127,8 @@ function convert(schema: TSchema, text: string): unknown {
   return schema.anyOf.map((member) => convert(member, text)).find((value) => Check(schema, value))
 }
 
-/** Whether the value is a default that refers to one of the wrong settings, whose fault says enough. */
-function isMadeOf(wrong: readonly EffectiveSetting[], { source, schema }: EffectiveSetting): boolean {
+/** Whether the value is a default that refers to one of the wrong settings, whose fault is reported already. */
+function refersTo(wrong: readonly EffectiveSetting[], { source, schema }: EffectiveSetting): boolean {
   return source === 'default' && wrong.some(({ name }) => String(schema.default).includes(`{${name}}`))
 }
 

@@ -12,7 +12,7 @@ export function withRule<T extends TObject>(schema: T, rule: SettingsRule<T>): T
   return schema
 }
 
-/** What the rule of a schema says of these values of it. */
+/** The faults of these values of the schema by its rule. */
 export function faultsByRule(schema: TObject, values: Readonly<Record<string, unknown>>): readonly string[] {
   return rules.get(schema)?.(values) ?? []
 }

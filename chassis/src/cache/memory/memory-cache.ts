@@ -14,7 +14,7 @@ export type MemoryCache = Cache & {
   peek(key: string): Entry | null | undefined
 }
 
-/** Opens a cache in memory with the bounds of its URL. Throws an Error that says what is wrong with the URL. */
+/** Opens a cache in memory with the bounds of its URL. */
 export function openMemoryCache(url: string, options: CacheOptions): MemoryCache {
   return createMemoryCache({ ...options, ...boundsOf(url) })
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import type { ConnectionOptions, SASLMechanismValue } from '@platformatic/kafka'
-import { ConfigError } from '../../config/index.ts'
 
 /** The brokers, the prefix of topics, and the number of partitions of a new queue. */
 type KafkaAddress = {
@@ -22,15 +21,12 @@ const form =
 
 /**
  * Parses `kafka://user:password@host:9092,host:9092/prefix?partitions=12`, which by the standard is not a URL, since it has
- * several hosts. The hosts, prefix and parameters are checked with the settings. Throws a ConfigError on any other form.
+ * several hosts. It is valid, since it is checked with the settings.
  */
 export function parseKafkaUrl(url: string): KafkaAddress {
   const { secure, user, password, hosts = '', prefix = '', parameters } = form.exec(url)?.groups ?? {}
-  if (hosts === '')
-    throw new ConfigError(['EVENTS_URL must look like kafka://user:password@host:9092,host:9092/prefix.'])
   const query = new URLSearchParams(parameters)
   const brokers = hosts.split(',')
-  const mechanism = query.get('sasl') ?? 'scram-sha-512'
   return {
     brokers: brokers.map((one) => (/:\d+$/.test(one) ? one : `${one}:${standardPort}`)),
     connection: {
@@ -40,7 +36,7 @@ export function parseKafkaUrl(url: string): KafkaAddress {
       }),
       ...(user !== undefined && {
         sasl: {
-          mechanism: mechanisms[mechanism] ?? 'SCRAM-SHA-512',
+          mechanism: mechanisms[query.get('sasl') ?? ''] ?? 'SCRAM-SHA-512',
           username: decodeURIComponent(user),
           password: decodeURIComponent(password ?? ''),
         },
