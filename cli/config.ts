@@ -4,14 +4,14 @@ import { serviceNames } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { checkSettings } from './services.ts'
-import { UsageError } from './usage-error.ts'
+import { requireNoArguments } from './usage-error.ts'
 
 export const configUsage =
   '  quintet config                            print the effective settings, and the source of each\n'
 
 /** `quintet config`: prints every setting with its effective value and its source, and then what is wrong with them. */
 export async function config(words: readonly string[]): Promise<void> {
-  if (words.length > 0) throw new UsageError('quintet config has no arguments.')
+  requireNoArguments('config', words)
   const settings = readSettings(process.env)
   process.stdout.write(aligned(rowsOf(settings)))
   checkSettings(serviceNames, settings)

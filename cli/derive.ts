@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { topology } from '@quintet/contracts/topology'
 import { outdatedFiles } from './derived/derived-files.ts'
-import { UsageError } from './usage-error.ts'
+import { requireNoArguments, UsageError } from './usage-error.ts'
 
 const root = new URL('../', import.meta.url)
 
@@ -11,7 +11,7 @@ export const deriveUsage =
 
 /** `quintet derive`: updates every file that is derived from contracts/src/topology.ts. */
 export async function derive(words: readonly string[]): Promise<void> {
-  if (words.length > 0) throw new UsageError('quintet derive has no arguments.')
+  requireNoArguments('derive', words)
   const outdated = outdatedFiles(topology, (file) => readFileSync(new URL(file, root), 'utf8'))
   for (const [file, text] of outdated) {
     writeFileSync(new URL(file, root), text)

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { loadConfig, readWholeNumber } from '@quintet/chassis/config'
+import { readWholeNumber } from '@quintet/chassis/config'
 import { openStreamQueue, queueExists } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
-import { services } from '../topology.ts'
-import { settingsFor } from './services.ts'
+import { configOf, settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const eventsUsage = `
@@ -20,10 +19,9 @@ const pageSize = 1_000
 /** `quintet events`: prints events of GUIDs, from the oldest one or a position on, until it gets a signal. */
 export async function events(words: readonly string[]): Promise<void> {
   const { after, follow } = parse(words)
-  const config: Readonly<Record<string, unknown>> = loadConfig(services.guid.settings, settingsFor(['guid']))
+  const url = String(configOf('guid', settingsFor(['guid']))[setting])
   const ending = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => ending.abort())
-  const url = String(config[setting])
   if (!queueExists(url))
     throw new UsageError(
       `${setting} is ${url}, but there is no such file. Start guid, which creates it, or set ${setting} to that of guid.`,

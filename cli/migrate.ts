@@ -58,7 +58,7 @@ async function migrateOne(
   }
 }
 
-/** What was done to the migrations that are listed; a status says so of each. */
+/** What was done to the migrations that are listed; each line of a status has its own state. */
 const verbs = { status: '', up: 'applied ', down: 'reverted ' }
 
 export async function migrateStorage(

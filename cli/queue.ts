@@ -1,11 +1,10 @@
-import { loadConfig } from '@quintet/chassis/config'
 import { openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
-import { settingsFor } from './services.ts'
+import { configOf, settingsFor } from './services.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
@@ -30,8 +29,7 @@ function queuesByUrl(): Map<string, string[]> {
   for (const name of consuming) {
     const { storage }: ServiceEntry = topology[name]
     const { queue }: Service = services[name]
-    const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
-    const url = String(config[storage.queue ?? ''])
+    const url = String(configOf(name, settings)[storage.queue ?? ''])
     queues.set(url, [...(queues.get(url) ?? []), ...(queue === undefined ? [] : [queue])])
   }
   return queues

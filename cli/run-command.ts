@@ -13,7 +13,7 @@ import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
 import { start, startUsage } from './start.ts'
-import { UsageError } from './usage-error.ts'
+import { requireNoArguments, UsageError } from './usage-error.ts'
 
 type Command = { readonly usage: string; run(words: readonly string[]): Promise<void> }
 
@@ -79,7 +79,7 @@ async function help([name, ...rest]: readonly string[]): Promise<void> {
 }
 
 async function version(words: readonly string[]): Promise<void> {
-  if (words.length > 0) throw new UsageError('quintet version has no arguments.')
+  requireNoArguments('version', words)
   const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
   print(`quintet ${JSON.parse(manifest).version}, Node ${process.version}\n`)
 }
@@ -98,7 +98,7 @@ function print(text: string): void {
   process.stdout.write(text)
 }
 
-/** A program that reads the output, such as `head`, may end before it has read all; then there is nobody to write for. */
+/** Ends this process when the program that reads its output, such as `head`, has ended. */
 function endWithReader(): void {
   for (const stream of [process.stdout, process.stderr])
     stream.on('error', (error: NodeJS.ErrnoException) => {

@@ -89,9 +89,14 @@ function portsOf(names: readonly ServiceName[], settings: Settings): Record<stri
   return Object.fromEntries(ports.map(({ name, value }) => [name, Number(value)]))
 }
 
+/** The settings of the service in their types, by name; throws if one is invalid. */
+export function configOf(name: ServiceName, settings: Settings): Readonly<Record<string, unknown>> {
+  return loadConfig(services[name].settings, settings)
+}
+
 /** Where the service listens. */
 export function addressOf(name: ServiceName, settings: Settings): Address & { service: ServiceName } {
-  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+  const config = configOf(name, settings)
   return { service: name, host: String(config.HOST), port: Number(config[portSetting(name)]) }
 }
 
@@ -100,7 +105,7 @@ export type Storage = { readonly setting: string; readonly url: string; readonly
 
 export function storageOf(name: ServiceName, settings: Settings): Storage[] {
   const { storage }: ServiceEntry = topology[name]
-  const config: Readonly<Record<string, unknown>> = loadConfig(services[name].settings, settings)
+  const config = configOf(name, settings)
   const described = describeConfig(services[name].settings, settings)
   return Object.values(storage).map((setting) => ({
     setting,

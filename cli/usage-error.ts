@@ -1,5 +1,10 @@
-/** An invalid command line; only the message is printed, without a stack trace. */
+/** An invalid command line, or another fault that the message describes in full; it is printed without a stack trace. */
 export class UsageError extends Error {}
+
+/** Throws for arguments of a command that has none. */
+export function requireNoArguments(command: string, words: readonly string[]): void {
+  if (words.length > 0) throw new UsageError(`quintet ${command} has no arguments.`)
+}
 
 /** The error for a command without one of its own commands, such as `quintet migrate` or `quintet migrate stauts`. */
 export function unknownAction(command: string, word: string | undefined, usage: string): UsageError {

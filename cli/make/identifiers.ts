@@ -19,7 +19,7 @@ function identifiersOf(text: string): Set<string> {
   return new Set(code.match(/[A-Za-z_$][\w$]*/g) ?? [])
 }
 
-/** Whether code cannot have the word as the name of a variable, or finds it in every object. */
+/** Whether the word cannot be the name of a variable, or is a member of every object. */
 export function isReserved(word: string): boolean {
   return reservedWords.has(word) || word in Object.prototype
 }

@@ -3,7 +3,7 @@ import type { Entry, Load, ReadResult } from './port.ts'
 
 export type Loads = ReturnType<typeof createLoads>
 
-/** What every adapter does with a load: count its result, and take an entry that has expired by the service's clock for absent. */
+/** What every adapter does with a load: count its result, and treat an entry that has expired by the service's clock as absent. */
 export function createLoads({ clock, reads }: { clock: Clock; reads: Record<ReadResult, number> }) {
   function unlessExpired(entry: Entry | undefined): Entry | undefined {
     return entry !== undefined && clock.now() < entry.expiresAtMs ? entry : undefined

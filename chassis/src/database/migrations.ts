@@ -58,7 +58,7 @@ function isForeign(error: unknown): boolean {
 function foreignMigrations(cause: unknown): AppError {
   return new AppError(
     'conflict',
-    'The database has tables of another service or of a later version. Give each service a database of its own, or run the version that it is of.',
+    'The database has tables of another service or of a later version. Give each service a database of its own, or run the version that made them.',
     { cause },
   )
 }

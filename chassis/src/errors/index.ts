@@ -67,7 +67,7 @@ export class AppError extends Error {
   }
 }
 
-/** A migration that failed. Its database has no name that an operator knows, so whoever reports it names the service. */
+/** A migration that failed. `operatorMessage` adds the service, which is not known where the migration runs. */
 export class MigrationError extends AppError {
   constructor(migration: string, cause: unknown) {
     const reason = operatorMessage(cause) ?? (cause instanceof Error ? cause.message : String(cause))
@@ -97,7 +97,7 @@ export function isOutOfDescriptors(error: unknown): boolean {
 
 /**
  * A line for the operator of a program that cannot go on, where the fault is not the program's: an AppError, or an error of the
- * system or of a driver, which has a code. Undefined for any other. A migration is of the service, where one is given.
+ * system or of a driver, which has a code. Undefined for any other. `service` is the one whose migration failed.
  */
 export function operatorMessage(error: unknown, service?: string): string | undefined {
   if (error instanceof MigrationError)

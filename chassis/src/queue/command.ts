@@ -115,7 +115,7 @@ async function show(
   page: { limit: number; after: number },
 ): Promise<string> {
   const { limit, after } = page
-  // One more than is shown says whether there is a next page.
+  // One more than is shown, to see whether there is a next page.
   const found = await broker.list(name, { limit: limit + 1, after })
   if (found.length === 0) return `${printable(name)} has no ${after > 0 ? 'more ' : ''}messages.\n`
   const messages = found.slice(0, limit)

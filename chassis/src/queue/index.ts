@@ -70,7 +70,7 @@ export async function openStreamQueue(url: string, options: OpenOptions = {}): P
   return open(streamAdapters, url, options)
 }
 
-/** Whether opening the queues of this URL creates no file; a broker is somewhere else. */
+/** Whether the file of the queues of this URL exists; true for a broker, which needs none. */
 export function queueExists(url: string): boolean {
   return schemeOf(url) !== 'sqlite:' || existsSync(url.slice('sqlite:'.length))
 }

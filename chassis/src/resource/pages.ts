@@ -4,7 +4,7 @@ import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index
 /** The rows after a position, in the order of a number of each row, such as its id. */
 export type Page = { after: number; limit: number }
 
-/** What a query says of a page; each may be missing. */
+/** The parameters of a query for a page. */
 export type PageQuery = { cursor?: string; limit?: number }
 
 /** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
@@ -15,7 +15,7 @@ export function readPage(
   return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['integer'], code)[0]), limit }
 }
 
-/** A page ends with the row that exceeds this, in UTF-16 code units: large rows by the thousand would hold up everybody else. */
+/** A page ends with the row that exceeds this, in UTF-16 code units: thousands of large rows would delay all other requests. */
 function pageLengthMax(limit: number): number {
   return Math.max(1_048_576, limit * 4_096)
 }

@@ -22,7 +22,7 @@ export const DeletedRows = Type.Object({ message: Type.Literal('all deleted'), d
 
 type RowRequest = FastifyRequest<{ Params: { id: string } }>
 
-/** What the routes of a service of rows do, beside what their schemas say. Each throws AppError as its statuses tell. */
+/** The handlers of the routes of a service of rows. Each throws an AppError for every result other than success. */
 export function createRowHandlers<Row extends { id: number }>({
   noun,
   rows,
@@ -44,7 +44,7 @@ export function createRowHandlers<Row extends { id: number }>({
     /** GET of one row, for `getById`. */
     byId: { parse: readId, find: rows.find, represent: representEntry, notFound },
 
-    /** A page in the order of the ids. The first one is cached, unless `isFiltered` says that others than all rows are read. */
+    /** A page in the order of the ids. The first one is cached, unless `isFiltered`: then `read` leaves rows out. */
     async list(
       request: FastifyRequest<{ Querystring: PageQuery }>,
       reply: FastifyReply,

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
 
-/** Runs the work on a database file; a fault of the file or its folder is thrown with its path and what to do, which neither SQLite nor the system says. */
+/** Runs the work on a database file. The error for a fault of the file or its folder has its path and what to do, which those of SQLite and the system lack. */
 export async function withFileFaults<R>(path: string, work: () => R | Promise<R>): Promise<R> {
   try {
     return await work()
@@ -11,7 +11,7 @@ export async function withFileFaults<R>(path: string, work: () => R | Promise<R>
 }
 
 function fileFaultOf(path: string, error: unknown): unknown {
-  // That the disk is full is no fault of the migration that found it so.
+  // A full disk is not a fault of the migration that was running.
   if (error instanceof MigrationError) {
     const fault = fileFaultOf(path, error.cause)
     return fault === error.cause ? error : fault
