@@ -20,7 +20,7 @@ async function examineBodies(url: string): Promise<Finding[]> {
   const found = await readDatabase<CertificatesTables, Found>(url, findPrivateKeys)
   if (found === undefined) return []
   const { ids, searchedFrom } = found
-  const keys = `Bodies of certificates hold a private key, which everybody can read: ${ids.join(', ')}. Delete them, and replace the keys.`
+  const keys = `Bodies of certificates hold a private key, which every client can read: ${ids.join(', ')}. Delete them, and replace the keys.`
   const rest = `Only certificates from ${searchedFrom} on were searched for private keys in their bodies.`
   return [...(ids.length > 0 ? [weak(keys)] : []), ...(searchedFrom > 0 ? [weak(rest)] : [])]
 }

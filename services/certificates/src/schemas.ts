@@ -20,9 +20,11 @@ const password = text('password', {
   description: 'Stored as an argon2id hash and never returned.',
 })
 
+const bodyLengthMax = 32_768
+
 const body = text('body', {
   minLength: 1,
-  maxLength: 32_768,
+  maxLength: bodyLengthMax,
   description:
     'An X.509 certificate in PEM, that as base64, or in DER as base64; or any other text. It is returned, so it must hold no private key, in any form.',
 })
@@ -86,7 +88,7 @@ export const ActiveChange = Type.Object(
   {
     id: Type.Optional(Type.Integer({ description: unchanged })),
     user_id: Type.Optional(Type.Integer({ description: unchanged })),
-    body: Type.Optional(Type.String({ maxLength: 32_768, description: unchanged })),
+    body: Type.Optional(Type.String({ maxLength: bodyLengthMax, description: unchanged })),
     x509: Type.Optional(Type.Unsafe<object>({ type: 'object', description: unchanged })),
     active,
     notify: Type.Optional(

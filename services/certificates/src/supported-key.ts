@@ -11,8 +11,8 @@ import {
 import type { Part } from './ber.ts'
 
 /**
- * Which keys OpenSSL is given. It calculates with the parameters of those that have any, such as the primes of DSA, DH and curves, as soon as it parses a key,
- * and that of another's choice may take it hours. So only keys of parameters that have names, and of a bounded length, are parsed.
+ * Which keys are passed to OpenSSL. As soon as it parses a key, it calculates with the parameters of it, such as the primes of DSA, DH
+ * and curves, which may take hours if an attacker chose them. So only keys with named parameters and of a bounded length are parsed.
  */
 export const privateKeys =
   'RSA of two primes and up to 16,384 bits, EC on a named curve, Ed25519, Ed448, X25519, X448, ML-DSA, ML-KEM or SLH-DSA'
@@ -35,7 +35,7 @@ const dsaParametersBytesMax = 1_024
 
 type Algorithm = 'rsa' | 'ec' | 'dsa' | 'raw' | 'unknown'
 
-/** Of a content of an object identifier, in hexadecimal. */
+/** By the content of their object identifier, in hexadecimal. */
 const algorithms: readonly (readonly [RegExp, Algorithm])[] = [
   // rsaEncryption, id-RSASSA-PSS (RFC 8017, A)
   [/^2a864886f70d0101(?:01|0a)$/, 'rsa'],

@@ -85,7 +85,8 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       const entry = changed(outcome.results[0])
       if (entry !== undefined) return entry
       const current = await expect(id)
-      if (version === null || version === current.version) if (await isTaken(emailKey, id)) throw emailTaken()
+      const isWanted = version === null || version === current.version
+      if (isWanted && (await isTaken(emailKey, id))) throw emailTaken()
       return undefined
     },
 

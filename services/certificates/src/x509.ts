@@ -50,14 +50,11 @@ function parseCertificate(body: string): X509Certificate | undefined {
 }
 
 function certificateIn(pem: string): X509Certificate | undefined {
-  const blocks = Iterator.from(scanPem(pem)).filter(
-    ({ label, bytes }) => certificateLabels.has(label) && bytes[0] === sequence,
-  )
-  for (const block of blocks.take(blocksMax)) {
-    const certificate = certificateOf(block)
-    if (certificate !== undefined) return certificate
-  }
-  return undefined
+  return scanPem(pem)
+    .filter(({ label, bytes }) => certificateLabels.has(label) && bytes[0] === sequence)
+    .take(blocksMax)
+    .map(certificateOf)
+    .find((certificate) => certificate !== undefined)
 }
 
 /** Encodes DER too, in which Node would find and parse a text in PEM before all else. */
@@ -83,15 +80,10 @@ const certificateLabels: ReadonlySet<string> = new Set([
 /** A private key in PEM or DER; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const block = find(scanPem(given.toString('latin1')), ({ label }) => label.endsWith('PRIVATE KEY'))
+  const block = scanPem(given.toString('latin1')).find(({ label }) => label.endsWith('PRIVATE KEY'))
   const key = firstElement(block?.bytes ?? given)
   const type = formatOfPrivateKey(key)
   return type && tryParse(() => createPrivateKey({ key, format: 'der', type }))
-}
-
-function find<T>(values: Iterable<T>, matches: (value: T) => boolean): T | undefined {
-  for (const value of values) if (matches(value)) return value
-  return undefined
 }
 
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {

@@ -5,7 +5,8 @@ import { rootCertificates } from 'node:tls'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
-import { makeCertificate, objectId, sequence, signatureAlgorithm, tagged, time } from './make-certificate.ts'
+import { bits, integer, nameOf, objectId, octets, sequence, small, tagged, time } from './der.ts'
+import { makeCertificate, signatureAlgorithm } from './make-certificate.ts'
 
 const validity = { notBefore: Date.UTC(2030, 0, 1), notAfter: Date.UTC(2030, 3, 1) }
 const certificate = makeCertificate(validity)
@@ -31,13 +32,7 @@ function keyOf(name: string): KeyObject {
   return key
 }
 
-function integerOf(bytes: Buffer): Buffer {
-  return tagged(0x02, bytes)
-}
-
-const small = (value: number) => integerOf(Buffer.from([value]))
-const large = () => integerOf(Buffer.concat([Buffer.from([0x40]), randomBytes(127)]))
-const octets = (bytes: Buffer) => tagged(0x04, bytes)
+const large = () => integer(Buffer.concat([Buffer.from([0x40]), randomBytes(127)]))
 const pkcs7Data = objectId(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01)
 const magic = (hex: string) => Buffer.concat([Buffer.from(hex, 'hex'), randomBytes(200)])
 const wire = (...texts: readonly string[]) =>
@@ -58,7 +53,7 @@ const keysInBytes: Readonly<Record<string, Buffer>> = {
   'DSA in the format of OpenSSL': sequence(
     small(0),
     large(),
-    integerOf(randomBytes(20)),
+    integer(randomBytes(20)),
     large(),
     large(),
     large(),
@@ -264,7 +259,7 @@ test('A private key of every kind is found in every wrapping', () => {
   )
 })
 
-test('A private key is found in a dump with offsets of any length, and a certificate is not taken for one', () => {
+test('A private key is found in a dump with offsets of any length, and a certificate is not reported as one', () => {
   for (const digits of [4, 6, 7, 8, 16]) {
     const dump = (bytes: Buffer) => dumpOf(bytes, (line, at) => `${at(digits)} ${spaced(line)}`)
     for (const [kind, bytes] of Object.entries(keysInBytes))
@@ -273,20 +268,19 @@ test('A private key is found in a dump with offsets of any length, and a certifi
   }
 })
 
-const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, 'example.com'))))
+const name = nameOf('example.com')
 const spki = (key: KeyObject) => createPublicKey(key).export({ format: 'der', type: 'spki' })
-const signatureOf = (bytes: Buffer) => tagged(0x03, Buffer.concat([Buffer.from([0]), bytes]))
 const ecAlgorithm = signatureAlgorithm.ec ?? sequence()
 const rsaAlgorithm = signatureAlgorithm.rsa ?? sequence()
 const revoked = Array.from({ length: 40 }, (_, i) =>
-  sequence(integerOf(randomBytes(16)), time(validity.notBefore + i)),
+  sequence(integer(randomBytes(16)), time(validity.notBefore + i)),
 )
 
 /** A first version certificate, whose content begins as that of a private key does. */
 const firstVersion = sequence(
   sequence(small(1), rsaAlgorithm, name, sequence(time(0), time(1)), name, spki(rsa)),
   rsaAlgorithm,
-  signatureOf(randomBytes(128)),
+  bits(randomBytes(128)),
 )
 
 const publicBytes: Readonly<Record<string, Buffer>> = {
@@ -299,12 +293,12 @@ const publicBytes: Readonly<Record<string, Buffer>> = {
   'a certificate request': sequence(
     sequence(small(0), name, spki(ec), tagged(0xa0, Buffer.alloc(0))),
     ecAlgorithm,
-    signatureOf(randomBytes(70)),
+    bits(randomBytes(70)),
   ),
   'a revocation list': sequence(
     sequence(small(1), ecAlgorithm, name, time(0), time(1), sequence(...revoked)),
     ecAlgorithm,
-    signatureOf(randomBytes(70)),
+    bits(randomBytes(70)),
   ),
   'certificates in PKCS #7': sequence(
     objectId(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02),
@@ -319,9 +313,9 @@ const publicBytes: Readonly<Record<string, Buffer>> = {
       ),
     ),
   ),
-  'the parameters of DSA': sequence(large(), integerOf(randomBytes(20)), large()),
+  'the parameters of DSA': sequence(large(), integer(randomBytes(20)), large()),
   'the numbers of notices': sequence(small(1), small(2), small(3), small(4), small(5), small(6)),
-  'a signature of ECDSA': sequence(integerOf(randomBytes(32)), integerOf(randomBytes(32))),
+  'a signature of ECDSA': sequence(integer(randomBytes(32)), integer(randomBytes(32))),
   'a public key of SSH': Buffer.concat([wire('ssh-ed25519'), wire('a'.repeat(32))]),
   'random bytes': randomBytes(1_500),
 }
@@ -353,7 +347,7 @@ const publicTexts: Readonly<Record<string, string>> = {
   'percent signs': '100%25 of 30%',
 }
 
-test('No certificate, chain, request, list, public key or other text is taken for a private key, in any wrapping', () => {
+test('No certificate, chain, request, list, public key or other text is reported as a private key, in any wrapping', () => {
   const secret = randomBytes(32)
   const found = [...wrapped(publicBytes, publicTexts)].filter(([, text]) => holdsPrivateKey(text, secret))
   assert.deepEqual(
@@ -362,12 +356,12 @@ test('No certificate, chain, request, list, public key or other text is taken fo
   )
 })
 
-test('No certificate of a public authority is taken for a private key', () => {
+test('No certificate of a public authority is reported as a private key', () => {
   assert.ok(rootCertificates.length > 100)
   for (const pem of rootCertificates) assert.equal(holdsPrivateKey(pem), false, pem)
 })
 
-test('No random text and no random bytes are taken for a private key', () => {
+test('No random text and no random bytes are reported as a private key', () => {
   const bytes = fc.uint8Array({ maxLength: 2_000 }).map((array) => Buffer.from(array))
   const text = fc.oneof(
     fc.string({ maxLength: 500 }),

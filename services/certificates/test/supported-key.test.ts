@@ -6,12 +6,12 @@ import { AppError } from '@quintet/chassis/errors'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
 import { formatOfPrivateKey, hasSupportedKey } from '../src/supported-key.ts'
 import { inspect, parsePrivateKey } from '../src/x509.ts'
-import { makeCertificate, objectId, sequence, signatureAlgorithm, tagged, time } from './make-certificate.ts'
+import { bits, integer, nameOf, nil, objectId, octets, sequence, small, tagged, time } from './der.ts'
+import { makeCertificate, signatureAlgorithm } from './make-certificate.ts'
 import { createWorld } from './world.ts'
 
 const validity = { notBefore: Date.UTC(2030, 0, 1), notAfter: Date.UTC(2030, 3, 1) }
 const sample = makeCertificate(validity)
-const nil = tagged(0x05, Buffer.alloc(0))
 const oids = {
   rsa: objectId(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01),
   ec: objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01),
@@ -23,12 +23,9 @@ const oids = {
   p256: objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07),
   primeField: objectId(0x2a, 0x86, 0x48, 0xce, 0x3d, 0x01, 0x01),
 }
-const small = (value: number) => tagged(0x02, Buffer.from([value]))
 /** A positive odd number. */
 const large = (bytes: number) =>
-  tagged(0x02, Buffer.concat([Buffer.from([0x7f]), randomBytes(bytes - 2), Buffer.from([1])]))
-const octets = (bytes: Buffer) => tagged(0x04, bytes)
-const bits = (bytes: Buffer) => tagged(0x03, Buffer.concat([Buffer.from([0]), bytes]))
+  integer(Buffer.concat([Buffer.from([0x7f]), randomBytes(bytes - 2), Buffer.from([1])]))
 const privateInfo = (algorithm: Buffer, key: Buffer) => sequence(small(0), algorithm, octets(key))
 const pemOf = (label: string, der: Buffer) =>
   `-----BEGIN ${label}-----\n${der.toString('base64')}\n-----END ${label}-----\n`
@@ -126,9 +123,9 @@ const generate: Readonly<Record<string, () => KeyObject>> = {
   'SLH-DSA-SHAKE-256f': () => generateKeyPairSync('slh-dsa-shake-256f').privateKey,
 }
 
-/** A certificate of any key, signed by nobody. */
+/** A certificate of any key, without a valid signature. */
 function certificateOf(publicKey: Buffer): Buffer {
-  const name = sequence(tagged(0x31, sequence(objectId(0x55, 0x04, 0x03), tagged(0x0c, 'example.com'))))
+  const name = nameOf('example.com')
   const algorithm = signatureAlgorithm.ec ?? sequence()
   return sequence(
     sequence(
