@@ -56,14 +56,14 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     }),
     async (request, reply) => {
       const { message_id: id } = request.params
-      const status = isStorable(id) ? await statusIn(id) : undefined
+      const status = isStorable(id) ? await statusInEitherCase(id) : undefined
       if (status === undefined) throw new AppError('not_found', 'No message of this id was accepted.')
       sendJson(reply, statusText(status, request.id))
     },
   )
 
-  /** A UUID is the same in upper case (RFC 9562, 4), but those that were sent are in lower case. Other programs may send any id. */
-  async function statusIn(id: string): Promise<OrderStatus | undefined> {
+  /** The gateway makes UUIDs in lower case, which are the same in upper case (RFC 9562, 4). Other programs may send any id. */
+  async function statusInEitherCase(id: string): Promise<OrderStatus | undefined> {
     const found = await statusOf(id)
     const lower = uuid.test(id) ? id.toLowerCase() : id
     return found === undefined && lower !== id ? statusOf(lower) : found

@@ -28,7 +28,7 @@ export function parseForm(bytes: Buffer): Readonly<Record<string, string>> {
   return Object.fromEntries(fields)
 }
 
-/** More than any form has, which would take long to decode and to refuse. */
+/** Far more than any form has; a body may have so many that decoding them takes long. */
 const fieldsMax = 1_000
 
 /** Whether a body of this type is a form; the response then is an envelope. */

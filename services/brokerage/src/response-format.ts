@@ -5,10 +5,10 @@ import { valuePlaceholder } from '@quintet/chassis/idempotency'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import { formatDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
+import type { Outcome } from './decisions.ts'
 import { exactNumber } from './exact-number.ts'
 import { isForm } from './form.ts'
 import type { Refusal, Rule } from './order.ts'
-import type { Outcome } from './decisions.ts'
 import { balanceBody, messagesByField } from './representations.ts'
 
 type Decided = Exclude<Outcome, 'conflict'>

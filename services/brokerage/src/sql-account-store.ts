@@ -7,7 +7,7 @@ import { clientOrderIdsOf, duplicateWindowMs, effectiveMs, movementOf, operation
 import type { Account, DecidedOrder, Order, Position } from './order.ts'
 import { prepareBalanceStatements, prepareHistoryStatements } from './sql-account-statements.ts'
 import type { AccountTables, BalanceStatements, HistoryStatements } from './sql-account-statements.ts'
-import { entryOf, ledgerEntry, openingEntry, orderRow, parseBalance, recordOf } from './stored-rows.ts'
+import { balanceOf, entryOf, ledgerEntry, openingEntry, orderRow, recordOf } from './stored-rows.ts'
 
 /** Accounts in a SQL database, whose constraints refuse negative cash and shares. */
 export function createSqlAccountStore(database: Database<AccountTables>): AccountStore {
@@ -68,7 +68,7 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
 
     async findBalance(id, sequence) {
       const [row] = await database.read(history.findBalance({ account_id: id, sequence }))
-      return parseBalance(row?.balance ?? '')
+      return balanceOf(row)
     },
 
     async commitBatch(batch, records) {

@@ -102,10 +102,10 @@ function stringifyBalance({ cash, positions }: Balance): string {
   )
 }
 
-/** The balance in a stored order that has a `client_order_id`. */
-export function parseBalance(text: string): Balance {
+/** The balance in a stored order, which has one if it has a `client_order_id`. */
+export function balanceOf(row: Pick<OrderRow, 'balance'> | undefined): Balance {
   const { cash, positions }: { cash: string; positions: [string, Record<keyof Position, string>][] } =
-    JSON.parse(text)
+    JSON.parse(row?.balance ?? '')
   return {
     cash: BigInt(cash),
     positions: new Map(

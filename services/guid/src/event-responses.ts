@@ -35,8 +35,8 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
   }
 
   /**
-   * Sends all events after a position, as they happen, to a client, which is named as `clientNetworkOf` does. Rejects, before it
-   * responds, when too many are open or none can be read.
+   * Sends all events after a position, as they happen, to a client that is named by `clientNetworkOf`. Rejects, before it responds,
+   * when too many are open or none can be read.
    */
   async function send(reply: Reply, after: number, client: string): Promise<void> {
     checkPlace(client)
@@ -46,7 +46,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
     const response = reply.raw
     const { socket } = response.req
     response.once('close', end)
-    // A client that closes its side may be gone, which a stream without an end would not find out: it gets what there is.
+    // A client that closes its side may be gone, and a stream without an end would stay open: it gets what there is.
     if (socket.readableEnded) end()
     else socket.once('end', end)
     try {

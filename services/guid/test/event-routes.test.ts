@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { until } from '@quintet/chassis/testing'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 import { createEventResponses } from '../src/event-responses.ts'
 import type { EventPage } from '../src/events.ts'
 import { createWorld, startSeconds } from './world.ts'
@@ -261,7 +262,7 @@ test('A client may have sixteen streams open and gets 429 for more, while others
   await until(async () => (await stream(clientAt('2001:db8::1'))).response.status === 200)
 })
 
-test('What a client says of its address gives it no second share', async (t) => {
+test('An address that a client claims in a header field gives it no second share', async (t) => {
   const { stream } = await withEvents(t, 0, { TRUSTED_PROXIES: 'none' })
   const statuses = []
   for (let i = 0; i < 17; i += 1) statuses.push((await stream(clientAt(`192.0.2.${i}`))).response.status)
@@ -289,8 +290,7 @@ test('A stream whose client went away before its first event was read holds no p
   })
   const sent: Promise<void>[] = []
   const server = createServer((_, raw) => sent.push(responses.send({ raw, hijack() {} }, 0, 'client')))
-  t.after(() => server.close().closeAllConnections())
-  const url = await listenOn(server)
+  const url = `http://127.0.0.1:${await listenOn(t, server)}`
   const ending = new AbortController()
   const requests = Array.from({ length: 16 }, () => fetch(url, { signal: ending.signal }))
   await until(() => reads === 16)
@@ -304,12 +304,6 @@ test('A stream whose client went away before its first event was read holds no p
   responses.close()
   assert.equal(await raw.text(), ': the changes of GUIDs\n\n')
 })
-
-async function listenOn(server: Server): Promise<string> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return `http://127.0.0.1:${Object(server.address()).port}`
-}
 
 function connectionsOf(server: Server): Promise<number> {
   return new Promise((resolve, reject) => {

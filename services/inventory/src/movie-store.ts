@@ -7,7 +7,6 @@ import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { Movie, MovieTables, NewMovie, Page } from './movie-tables.ts'
-import { createMissingKeySetter } from './title-keys.ts'
 import { createTitleSearch } from './title-search.ts'
 
 export type MovieStore = ReturnType<typeof createMovieStore>
@@ -16,7 +15,6 @@ export type MovieStore = ReturnType<typeof createMovieStore>
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
   const { find, list, insert, update } = prepareStatements(database.query)
   const search = createTitleSearch(database)
-  const setMissingKeys = createMissingKeySetter(database)
   const rows = createRows<Movie>({
     database,
     query: database.query.$extendTables<RowTables>(),
@@ -31,10 +29,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
 
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
     async list(page: Page, title?: string): Promise<readonly Movie[]> {
-      if (title === undefined) return database.read(list(page))
-      await setMissingKeys()
-      const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
-      return search(page, pattern)
+      return title === undefined ? database.read(list(page)) : search(page, title)
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
@@ -77,6 +72,7 @@ function prepareStatements(db: Kysely<MovieTables>) {
         .set((row) => ({
           title: row.fn.coalesce(p.title, 'title'),
           title_key: row.fn.coalesce(p.titleKey, 'title_key'),
+          // Without a new title the key is still of the present title, or still is not.
           keyed_version: sql<number>`case when cast(${p.titleKey} as text) is null then keyed_version else version end + 1`,
           description: row.fn.coalesce(p.description, 'description'),
           version: row('version', '+', 1),

@@ -1,11 +1,17 @@
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import type { Generated } from 'kysely'
-import type { TitleKey } from './title-keys.ts'
 
 export type NewMovie = { title: string; description: string }
 export type Movie = NewMovie & { id: number; version: number }
 export type MovieTables = IdempotencyTable & {
-  movies: NewMovie & TitleKey & { id: Generated<number>; version: Generated<number> }
+  movies: NewMovie & {
+    id: Generated<number>
+    version: Generated<number>
+    /** The title in the form that is searched, without case. */
+    title_key: string
+    /** The version whose title that is of: another one if a process of an earlier version has written the row since. */
+    keyed_version: number
+  }
 }
 
 /** The rows after an id. */

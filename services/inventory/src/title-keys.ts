@@ -1,23 +1,12 @@
 import { canonicalCaselessKey, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
-import type { Generated, Kysely } from 'kysely'
-
-/** The columns by which a title is found. */
-export type TitleKey = {
-  /** The title in the form that is searched, without case. */
-  title_key: string
-  /** The version whose title that is of: another one if a process of an earlier version has written the row since. */
-  keyed_version: number
-}
-
-type TitleKeyTables = {
-  movies: TitleKey & { id: Generated<number>; version: Generated<number>; title: string }
-}
+import type { Kysely } from 'kysely'
+import type { MovieTables } from './movie-tables.ts'
 
 const rowsPerUnit = 500
 
 /** Sets the keys that processes of an earlier version, which run beside this one during an upgrade, did not. */
-export function createMissingKeySetter(database: Database<TitleKeyTables>): () => Promise<void> {
+export function createMissingKeySetter(database: Database<MovieTables>): () => Promise<void> {
   const { listUnkeyed, setKey } = prepareStatements(database.query)
   return async () => {
     for (;;) {
@@ -33,7 +22,7 @@ export function createMissingKeySetter(database: Database<TitleKeyTables>): () =
   }
 }
 
-function prepareStatements(db: Kysely<TitleKeyTables>) {
+function prepareStatements(db: Kysely<MovieTables>) {
   return {
     listUnkeyed: prepareQuery((p: Placeholders<{ limit: number }>) =>
       db

@@ -1,26 +1,34 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLimiter } from '@quintet/chassis/concurrency'
-import { dialectOf, prepareQuery } from '@quintet/chassis/database'
+import { canonicalCaselessKey, dialectOf, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { Movie, MovieTables, Page } from './movie-tables.ts'
+import { createMissingKeySetter } from './title-keys.ts'
 
-/** A page of the movies whose `title_key` matches the pattern, in which `!` escapes. */
-type TitleSearch = (page: Page, pattern: string) => Promise<readonly Movie[]>
-
-/** Comparing as many of the longest titles takes the event loop for about 10 milliseconds. */
+/** Comparing this many of the longest titles takes the event loop about 10 milliseconds. */
 const rowsPerStep = 250
 const searchesWaitingMax = 1_000
 
+/** Finds a page of the movies whose title contains a text, in any case. */
+export function createTitleSearch(database: Database<MovieTables>) {
+  const setMissingKeys = createMissingKeySetter(database)
+  const readMatching = createReader(database)
+  return async (page: Page, title: string): Promise<readonly Movie[]> => {
+    await setMissingKeys()
+    const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
+    return readMatching({ ...page, pattern })
+  }
+}
+
 /**
- * Searches titles, which no index supports. An embedded database compares them on the event loop, so it does so in steps of
- * `rowsPerStep` rows, of which all searches together do one in each turn.
+ * No index supports the comparison. An embedded database makes it on the event loop, so in steps of `rowsPerStep` rows, of which all
+ * searches together do one in each turn.
  */
-export function createTitleSearch(database: Database<MovieTables>): TitleSearch {
-  const { search, searchStep, endOfStep } = prepareStatements(database.query)
-  if (dialectOf(database.query) !== 'sqlite')
-    return async (page, pattern) => database.read(search({ ...page, pattern }))
+function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly Movie[]> {
+  const { search, searchUntil, endOfStep } = prepareStatements(database.query)
+  if (dialectOf(database.query) !== 'sqlite') return async (values) => database.read(search(values))
 
   const inTurn = createLimiter({
     concurrencyMax: 1,
@@ -28,27 +36,27 @@ export function createTitleSearch(database: Database<MovieTables>): TitleSearch 
     refusal: 'Too many searches are waiting; retry.',
   })
 
-  async function readStep(page: Page, pattern: string) {
-    const [step] = await database.read(endOfStep({ after: page.after }))
-    const end = step?.end ?? page.after
-    const rows = await database.read(searchStep({ ...page, pattern, end }))
+  /** `end` is undefined in the last step. */
+  async function readStep(values: Search) {
+    const [last] = await database.read(endOfStep(values))
+    const rows = await database.read(last ? searchUntil({ ...values, end: last.id }) : search(values))
     await nextTurn()
-    return { rows, end, isLast: (step?.count ?? 0) < rowsPerStep }
+    return { rows, end: last?.id }
   }
 
-  return async ({ after, limit }, pattern) => {
+  return async ({ after, limit, pattern }) => {
     const found: Movie[] = []
-    for (let from = after; found.length < limit; ) {
-      const page = { after: from, limit: limit - found.length }
-      const { rows, end, isLast } = await inTurn(() => readStep(page, pattern))
+    for (let from: number | undefined = after; from !== undefined && found.length < limit; ) {
+      const rest: Search = { after: from, limit: limit - found.length, pattern }
+      const { rows, end } = await inTurn(() => readStep(rest))
       found.push(...rows)
-      if (isLast) break
       from = end
     }
     return found
   }
 }
 
+/** In the pattern `!` escapes. */
 type Search = Page & { pattern: string }
 
 function prepareStatements(db: Kysely<MovieTables>) {
@@ -62,25 +70,18 @@ function prepareStatements(db: Kysely<MovieTables>) {
       .limit(p.limit)
   return {
     search: prepareQuery(matching),
-    searchStep: prepareQuery((p: Placeholders<Search & { end: number }>) =>
+    searchUntil: prepareQuery((p: Placeholders<Search & { end: number }>) =>
       matching(p).where('id', '<=', p.end),
     ),
-    /** The last id of the step after a row, and how many rows it has. */
+    /** The last id of a whole step after a row; no row if fewer are left. */
     endOfStep: prepareQuery((p: Placeholders<{ after: number }>) =>
       db
-        .selectFrom((from) =>
-          from
-            .selectFrom('movies')
-            .select('id')
-            .where('id', '>', p.after)
-            .orderBy('id')
-            .limit(rowsPerStep)
-            .as('step'),
-        )
-        .select((step) => [
-          step.fn.max<number | null>('step.id').as('end'),
-          step.fn.count<number>('step.id').as('count'),
-        ]),
+        .selectFrom('movies')
+        .select('id')
+        .where('id', '>', p.after)
+        .orderBy('id')
+        .limit(1)
+        .offset(rowsPerStep - 1),
     ),
   }
 }

@@ -11,7 +11,7 @@ type EarlierTables = {
   movies: { id?: number; title: string; description: string; version?: number }
 }
 
-/** An inventory, and the statements of an earlier version, which knows no keys of titles, on the same database. */
+/** An inventory, and the statements of an earlier version, which has no keys of titles, on the same database. */
 async function besideEarlierVersion(t: TestContext) {
   const server = process.env.TEST_DATABASE
   const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
@@ -58,7 +58,7 @@ test('A movie that a process of an earlier version adds during an upgrade is fou
   assert.deepEqual(await search('οδυς'), [3])
 })
 
-test('A movie that a process of an earlier version renames is found by its new title alone, whoever changes it next', async (t) => {
+test('A movie that a process of an earlier version renames is found by its new title alone, whatever is changed next', async (t) => {
   const { rename, search, post, put } = await besideEarlierVersion(t)
   for (const title of ['Alien', 'Brazil']) await post({ title, description: '' })
   assert.deepEqual(await search('alien'), [1])

@@ -41,15 +41,10 @@ const compared = (log: readonly string[]) => log.filter((one) => one === 'compar
 
 test('A search gives the same pages whatever its steps', async (t) => {
   const { search, ids } = await createSearch(t)
-  for (const [pattern, text] of [
-    ['%fizz%', 'fizz'],
-    ['%late%', 'late'],
-    ['%nothing%', 'nothing'],
-    ['%%', ''],
-  ] as const)
+  for (const text of ['fizz', 'late', 'nothing', ''])
     for (const limit of [1, 20, rowsPerStep, 1_000])
       for (const after of [0, 1, 249, 250, 251, 899, count - 1, count, Number.MAX_SAFE_INTEGER]) {
-        const found = await search({ after, limit }, pattern)
+        const found = await search({ after, limit }, text)
         const expected = ids.filter((id) => id > after && titleOf(id).includes(text)).slice(0, limit)
         assert.deepEqual(
           found.map(({ id }) => id),
@@ -61,13 +56,13 @@ test('A search gives the same pages whatever its steps', async (t) => {
 
 test('All searches together compare the titles of one step in a turn of the event loop', async (t) => {
   const { search, ids, log } = await createSearch(t)
-  await Promise.all(Array.from({ length: 5 }, () => search({ after: 0, limit: 20 }, '%nothing%')))
+  await Promise.all(Array.from({ length: 5 }, () => search({ after: 0, limit: 20 }, 'nothing')))
   assert.equal(compared(log), 5 * Math.ceil(ids.length / rowsPerStep))
   for (const turn of log.join(' ').split('turn')) assert.ok(turn.split('compare').length <= 2, turn)
 })
 
 test('A search ends with the step that fills its page', async (t) => {
   const { search, log } = await createSearch(t)
-  await search({ after: 0, limit: 20 }, '%fizz%')
+  await search({ after: 0, limit: 20 }, 'fizz')
   assert.equal(compared(log), 1)
 })

@@ -3,7 +3,7 @@ import type { DuplicateHints } from '../duplicate-hints.ts'
 import { clientOrderIdsOf, duplicateKey, duplicateWindowMs, effectiveMs } from '../order.ts'
 import type { Balance, DecidedOrder, Order } from '../order.ts'
 import type { EarlierOrder } from '../port.ts'
-import { parseBalance, recordOf } from '../stored-rows.ts'
+import { balanceOf, recordOf } from '../stored-rows.ts'
 import type { OrderRow } from '../stored-rows.ts'
 import type { DynamodbConnection, Item } from './connection.ts'
 import { partitionOf, sortKey, unpack } from './items.ts'
@@ -52,7 +52,7 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
     /** The duplicates that hints lead to. An accepted order is never removed, so this may run before the account is read. */
     async findHinted(id: number, orders: readonly Order[]): Promise<Set<Order>> {
       const sequences = await hints.find(orders.map((order) => hintKey(id, order)))
-      return thoseThat(orders, async (order, i) => {
+      return duplicatesAmong(orders, async (order, i) => {
         const sequence = sequences[i]
         return sequence !== undefined && (await isDuplicateOf(id, sequence, order))
       })
@@ -64,7 +64,7 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
       orders: readonly Order[],
       hinted: ReadonlySet<Order>,
     ): Promise<Set<Order>> {
-      return thoseThat(orders, async (order) => hinted.has(order) || hasDuplicate(id, order))
+      return duplicatesAmong(orders, async (order) => hinted.has(order) || hasDuplicate(id, order))
     },
 
     async findEarlier(id: number, orders: readonly Order[]): Promise<Map<string, EarlierOrder>> {
@@ -79,7 +79,7 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
     },
 
     async findBalance(id: number, sequence: number): Promise<Balance> {
-      return parseBalance((await readOrder(id, sequence))?.balance ?? '')
+      return balanceOf(await readOrder(id, sequence))
     },
 
     addHints(id: number, accepted: readonly DecidedOrder[]): void {
@@ -103,7 +103,7 @@ export function indexItems(id: number, orders: readonly DecidedOrder[]): Item[] 
 }
 
 /** Those of the orders that are duplicates; orders with the same key and time are looked up once. */
-async function thoseThat(
+async function duplicatesAmong(
   orders: readonly Order[],
   isDuplicate: (order: Order, index: number) => Promise<boolean>,
 ): Promise<Set<Order>> {

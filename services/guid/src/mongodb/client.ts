@@ -18,7 +18,7 @@ const idleTimeoutMs = 60_000
 /** Options of every command: the time limit for the server, and the signal that ends it in the driver. */
 export type CommandOptions = { readonly maxTimeMS: number; readonly signal: AbortSignal }
 
-/** A client of the database that the URL names; throws a ConfigError where it names none, or the driver refuses the URL. */
+/** A client of the database that the URL names; throws a ConfigError where it names none, or if the driver rejects the URL. */
 export function createMongoClient(url: string): MongoClient {
   if (!namesDatabase(url))
     throw new ConfigError(['GUID_DATABASE_URL must name a database, as in mongodb://host/guid_db.'])
@@ -48,7 +48,7 @@ const options: MongoClientOptions = {
   heartbeatFrequencyMS: heartbeatMs,
 }
 
-/** What the driver says on one line, unless it repeats the URL, in which the password is. */
+/** The message of the driver in one line, unless it repeats the URL, which has the password. */
 function reasonOf({ message }: Error): string {
   return message.includes('://') ? 'its form is wrong' : message.replace(/\s+/g, ' ').replace(/\.$/, '')
 }

@@ -4,7 +4,7 @@ import type { Collection, MongoConnection } from './connection.ts'
 import { inChunks, waiting } from './documents.ts'
 import type { GuidDocument, OutboxEvent } from './documents.ts'
 
-type EventRow = OutboxRow & { readonly event?: OutboxEvent }
+type EventRow = OutboxRow & { readonly event: OutboxEvent }
 
 /** The events that are in the documents of their GUIDs until they are published. */
 export function createEventOutbox(connection: MongoConnection, guids: Collection<GuidDocument>) {
@@ -38,7 +38,7 @@ export function createEventOutbox(connection: MongoConnection, guids: Collection
       const removals = [...Map.groupBy(rows, ({ key }) => key)].map(([guid, group]) => ({
         updateOne: {
           filter: { _id: guid },
-          update: { $pullAll: { outbox: group.flatMap(({ event }) => event ?? []) } },
+          update: { $pullAll: { outbox: group.map(({ event }) => event) } },
         },
       }))
       for (const chunk of inChunks(removals))
@@ -46,6 +46,10 @@ export function createEventOutbox(connection: MongoConnection, guids: Collection
       await clearDue(rows.map(({ key }) => key))
     },
   }
+}
+
+export function isEventRow(row: OutboxRow): row is EventRow {
+  return 'event' in row
 }
 
 function rowOf(guid: string, event: OutboxEvent): EventRow {

@@ -1,11 +1,8 @@
-import type { Outbox, OutboxRow } from '@quintet/chassis/outbox'
+import type { Outbox } from '@quintet/chassis/outbox'
 import { relayId, waiting } from './documents.ts'
-import type { MongoContext, OutboxEvent } from './documents.ts'
+import type { MongoContext } from './documents.ts'
 import { createCommandOutbox } from './outbox-commands.ts'
-import { createEventOutbox } from './outbox-events.ts'
-
-/** An event in the document of its GUID, or without `event` the command of an operation. */
-type MongoRow = OutboxRow & { readonly event?: OutboxEvent }
+import { createEventOutbox, isEventRow } from './outbox-events.ts'
 
 /** The events in the documents of GUIDs and the commands of operations, as one outbox. */
 export function createMongoOutbox({
@@ -31,9 +28,9 @@ export function createMongoOutbox({
       return lease?.source
     },
 
-    async remove(rows: readonly MongoRow[], holder) {
-      const eventRows = rows.filter((row) => row.event !== undefined)
-      const commandRows = rows.filter(({ event }) => event === undefined)
+    async remove(rows, holder) {
+      const eventRows = rows.filter(isEventRow)
+      const commandRows = rows.filter((row) => !isEventRow(row))
       if (eventRows.length > 0) await events.remove(eventRows)
       if (commandRows.length > 0) await commands.remove(commandRows)
       if (holder !== undefined)
@@ -43,7 +40,7 @@ export function createMongoOutbox({
     },
 
     async backlog() {
-      const [eventRows, commandRows, [event], [command]] = await Promise.all([
+      const [eventCount, commandCount, [event], [command]] = await Promise.all([
         connection.read((options) => guids.countDocuments(waiting, options)),
         connection.read((options) => operations.countDocuments(waiting, options)),
         connection.read((options) => guids.find(waiting, options).sort({ due: 1 }).limit(1).toArray()),
@@ -53,7 +50,7 @@ export function createMongoOutbox({
         event?.due ?? Number.POSITIVE_INFINITY,
         command?.due ?? Number.POSITIVE_INFINITY,
       )
-      return { rows: eventRows + commandRows, ...(Number.isFinite(oldestAt) && { oldestAt }) }
+      return { rows: eventCount + commandCount, ...(Number.isFinite(oldestAt) && { oldestAt }) }
     },
   }
 }
