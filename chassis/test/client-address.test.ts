@@ -4,16 +4,13 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { parseTrustedProxies } from '../src/config/index.ts'
-import { clientAddressOf, clientNetworkOf, createApp, linkToNextPage, listen } from '../src/http/index.ts'
-import { createLogger } from '../src/telemetry/index.ts'
+import { clientAddressOf, clientNetworkOf, linkToNextPage, listen } from '../src/http/index.ts'
+import { createSampleApp } from './sample-app.ts'
 
 /** A service that trusts these proxies, and a client on the loopback address which it takes for the one that results. */
 async function startService(t: TestContext, trustedProxies?: string) {
-  const logger = createLogger({ service: 'test', level: 'silent' })
-  const options = { name: 'test', title: 'test', description: 'test', logger }
-  const app = await createApp({ ...options, ...(trustedProxies !== undefined && { trustedProxies }) })
+  const app = await createSampleApp(t, trustedProxies === undefined ? {} : { trustedProxies })
   app.get('/address', async (request) => ({ address: clientAddressOf(request) }))
-  t.after(() => app.close())
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   return async (forwardedFor?: string | string[], localAddress = '127.0.0.1'): Promise<unknown> => {
     const headers: OutgoingHttpHeaders = forwardedFor === undefined ? {} : { 'x-forwarded-for': forwardedFor }
@@ -42,9 +39,7 @@ test('The prefix that a proxy states is in links if the proxy is trusted', async
     ['none', '/list'],
     ['10.0.0.0/8', '/list'],
   ] as const) {
-    const logger = createLogger({ service: 'test', level: 'silent' })
-    const app = await createApp({ name: 'test', title: 'test', description: '', logger, trustedProxies })
-    t.after(() => app.close())
+    const app = await createSampleApp(t, { trustedProxies })
     app.get('/list', async (request) => ({ link: linkToNextPage(request, 'x') }))
     const response = await app.inject({ url: '/list', headers: { 'x-forwarded-prefix': '/before' } })
     assert.equal(response.json().link, `<${path}?cursor=x>; rel="next"`)
@@ -95,10 +90,8 @@ test('A list of trusted proxies has addresses and subnets of both families, and 
 })
 
 test('A client counts by its address, or by the first 64 bits of one of IPv6, however that is written', async (t) => {
-  const logger = createLogger({ service: 'test', level: 'silent' })
-  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  const app = await createSampleApp(t)
   app.get('/network', async (request) => ({ network: clientNetworkOf(request) }))
-  t.after(() => app.close())
   for (const [remoteAddress, network] of [
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],

@@ -365,7 +365,7 @@ test('A target in the absolute form is that of its path', async (t) => {
 
 for (const path of ['/later', '/things/later'])
   test(`A response of ${path} that is sent while the server closes says that it is the last`, async (t) => {
-    const { app, port } = await startApp(t)
+    const { app, port, begun } = await startApp(t)
     const sockets = [head(`GET ${path}`), `${head('POST /things/later', chunked)}2\r\n{}\r\n0\r\n\r\n`].map(
       (bytes) => {
         const socket = connect(port, '127.0.0.1')
@@ -373,7 +373,7 @@ for (const path of ['/later', '/things/later'])
         return read(socket)
       },
     )
-    await new Promise((resolve) => setTimeout(resolve, 100))
+    await until(() => begun() === 2)
     const closing = app.close()
     for (const { text } of await Promise.all(sockets)) {
       const [response, ...more] = parse(text)
@@ -383,17 +383,15 @@ for (const path of ['/later', '/things/later'])
   })
 
 test('A client that goes away is counted as 499, and is no error in the log', async (t) => {
-  const { port, app, logged } = await startApp(t)
-  for (const bytes of [
+  const { port, app, begun, logged } = await startApp(t)
+  for (const [at, bytes] of [
     `${head('POST /things', declared(10))}{`,
     `${head('POST /things', chunked)}1\r\n{`,
     head('GET /later'),
-  ]) {
+  ].entries()) {
     const socket = connect(port, '127.0.0.1')
     socket.write(bytes)
-    await once(socket, 'connect')
-    await until(async () => (await connections(app.server)) > 0)
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await until(() => begun() > at)
     socket.resetAndDestroy()
   }
   await until(async () => (await statusesOf(app)).filter((status) => status === '499').length > 0)
@@ -494,11 +492,13 @@ async function startApp(t: TestContext, options: Partial<AppOptions> = {}) {
     throw Object.assign(new Error('a secret'), { statusCode, headers: { 'x-why': 'because' } })
   })
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  let begun = 0
+  app.server.on('request', () => (begun += 1))
   const logged = () => {
     logger.flush()
     return log
   }
-  return { app, port: Number(port), posted: () => posts, logged }
+  return { app, port: Number(port), posted: () => posts, begun: () => begun, logged }
 }
 
 type Parsed = { status: number; headers: Record<string, string>; body: string }
@@ -599,12 +599,6 @@ async function sendBody(port: number, start: string, body: Buffer) {
   })
   if (body.length > 0) socket.destroy()
   return { text, error, sent }
-}
-
-function connections(server: {
-  getConnections(done: (error: Error | null, count: number) => void): unknown
-}) {
-  return new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count)))
 }
 
 async function statusesOf(app: Awaited<ReturnType<typeof createApp>>): Promise<string[]> {

@@ -1,20 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createApp, pageQuery, problems } from '@quintet/chassis/http'
+import { pageQuery, problems } from '@quintet/chassis/http'
 import type { App, AppOptions, Support } from '@quintet/chassis/http'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
+import { createSampleApp } from './sample-app.ts'
 
 async function world(t: TestContext, options: Partial<AppOptions> = {}): Promise<{ app: App }> {
-  const app = await createApp({
-    name: 'sample',
-    title: 'Sample',
-    description: 'For tests.',
-    logger: createLogger({ service: 'sample', level: 'silent' }),
-    ...options,
-  })
-  t.after(() => app.close())
+  const app = await createSampleApp(t, options)
   const body = Type.Object({ title: Type.String({ maxLength: 5 }) }, { additionalProperties: false })
   app.post('/things', { schema: { tags: ['things'], body } }, async () => ({}))
   return { app }

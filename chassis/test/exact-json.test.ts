@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
-import { compileCheck, createApp } from '@quintet/chassis/http'
+import { compileCheck } from '@quintet/chassis/http'
 import { parseExactJson } from '@quintet/chassis/json'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { assert as assertProperty, bigInt, double, property, uniqueArray } from 'fast-check'
 import { Type } from 'typebox'
+import { createSampleApp } from './sample-app.ts'
 
 test('A number keeps every digit that it was written with, wherever it stands', () => {
   assert.deepEqual(parseExactJson('{"a":180.10,"b":[1e2,-0],"c":{"d":12345678901234567890.123456}}'), {
@@ -84,10 +84,7 @@ for (const text of ['', '{', '{"a":01}', "{'a':1}", '{"a":NaN}', '['.repeat(100_
   })
 
 async function createWorld(t: TestContext) {
-  const logger = createLogger({ service: 'sample', level: 'silent' })
-  const description = { name: 'sample', title: 'Sample', description: 'For tests.' }
-  const app = await createApp({ ...description, logger, parseJson: parseExactJson })
-  t.after(() => app.close())
+  const app = await createSampleApp(t, { parseJson: parseExactJson })
   app.post('/echo', async (request) => request.body)
   return (payload: string, type = 'application/json') =>
     app.inject({ method: 'POST', url: '/echo', payload, headers: { 'content-type': type } })

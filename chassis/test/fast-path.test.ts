@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createApp, listen } from '@quintet/chassis/http'
-import { createLogger } from '@quintet/chassis/telemetry'
+import { listen } from '@quintet/chassis/http'
+import { createSampleApp } from './sample-app.ts'
 
 const body = '{"thing":"näher"}'
 
@@ -12,12 +12,7 @@ const body = '{"thing":"näher"}'
 async function start(t: TestContext, host = '127.0.0.1') {
   let byFastPath = 0
   let byRoute = 0
-  const app = await createApp({
-    name: 'sample',
-    title: 'Sample',
-    description: 'For tests.',
-    logger: createLogger({ service: 'sample', level: 'silent' }),
-  })
+  const app = await createSampleApp(t)
   app.fastPaths.push({
     route: '/things/:id',
     prefix: '/things/',
@@ -37,7 +32,6 @@ async function start(t: TestContext, host = '127.0.0.1') {
     if (request.headers['if-none-match'] === '"1"') reply.code(304)
     else return body
   })
-  t.after(() => app.close())
   return {
     address: await listen(app, { host, port: 0 }),
     counts: () => ({ byFastPath, byRoute }),

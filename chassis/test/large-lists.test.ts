@@ -1,37 +1,43 @@
 import assert from 'node:assert/strict'
 import { connect } from 'node:net'
+import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createApp, listen, pageQuery } from '@quintet/chassis/http'
+import { listen, pageQuery } from '@quintet/chassis/http'
 import { until } from '@quintet/chassis/testing'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
+import { createSampleApp } from './sample-app.ts'
 
 /** A service whose lists are held until the test finishes them. */
 async function start(t: TestContext, body = '[]') {
-  const logger = createLogger({ service: 'sample', level: 'silent' })
-  const app = await createApp({ name: 'sample', title: 'Sample', description: 'For tests.', logger })
+  const app = await createSampleApp(t)
   const held: (() => void)[] = []
   app.get('/things', { schema: { querystring: Type.Object(pageQuery) } }, (_, reply) => {
     held.push(() => reply.type('application/json').send(body))
     return reply
   })
   app.get('/other', async () => ({}))
+  const open = new Set<Socket>()
+  app.server.on('connection', (socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
-  t.after(() => app.close())
-  return { url, held, port: Number(new URL(url).port) }
+  return { url, held, open, port: Number(new URL(url).port) }
 }
 
 const limits = { timeout: 30_000 }
 const statusOf = async (url: string) => (await fetch(url)).status
+const requestPages = (url: string, count: number) =>
+  Array.from({ length: count }, () => statusOf(`${url}/things?limit=1000`))
 
 test(
   'A few large pages are made at a time, the others wait, and no other request does',
   limits,
   async (t) => {
     const { url, held } = await start(t)
-    const large = Array.from({ length: 10 }, () => statusOf(`${url}/things?limit=1000`))
+    const large = requestPages(url, 10)
     await until(() => held.length === 2)
     assert.equal(await statusOf(`${url}/other`), 200)
     const small = statusOf(`${url}/things?limit=100`)
@@ -49,7 +55,7 @@ test(
   limits,
   async (t) => {
     const { url, held } = await start(t)
-    const large = Array.from({ length: 6 }, () => statusOf(`${url}/things?limit=1000`))
+    const large = requestPages(url, 6)
     await until(() => held.length === 6)
     for (const finish of held) finish()
     await Promise.all(large)
@@ -57,7 +63,7 @@ test(
 )
 
 test('Of large pages that nobody reads, the oldest are cut', limits, async (t) => {
-  const { held, port } = await start(t, JSON.stringify('x'.repeat(6_000_000)))
+  const { held, open, port } = await start(t, JSON.stringify('x'.repeat(6_000_000)))
   const sockets = Array.from({ length: 70 }, () => connect(port, '127.0.0.1').pause())
   t.after(() => {
     for (const socket of sockets) socket.destroy()
@@ -73,7 +79,7 @@ test('Of large pages that nobody reads, the oldest are cut', limits, async (t) =
       made += 1
     }
   }
-  await pause(50)
+  await until(() => open.size <= 64)
   let cut = 0
   for (const socket of sockets) socket.resume().on('close', () => (cut += 1))
   await until(() => cut >= 6)

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { once } from 'node:events'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
-import { createApp, listen } from '../src/http/index.ts'
+import { listen } from '../src/http/index.ts'
 import { setEndless } from '../src/http/connections/exchanges.ts'
 import { oneAtATime } from '../src/http/connections/pipelining.ts'
 import type { PipeliningLimits } from '../src/http/connections/pipelining.ts'
-import { createLogger } from '../src/telemetry/index.ts'
-import { listenOn, sendBytes } from './sockets.ts'
+import { createSampleApp } from './sample-app.ts'
+import { closeOf, listenOn, sendBytes } from './sockets.ts'
+import { until } from './testing.ts'
 
 /** A server that holds its responses until they are finished by the test; `begun` are the paths of its requests. */
 async function startServer(t: TestContext, limits?: PipeliningLimits) {
@@ -23,24 +23,18 @@ async function startServer(t: TestContext, limits?: PipeliningLimits) {
     held.push(response)
   }
   const server = createServer(oneAtATime(hold, limits))
-  return { begun, held, port: await listenOn(t, server) }
+  let connections = 0
+  server.on('connection', (socket) => {
+    connections += 1
+    socket.once('close', () => (connections -= 1))
+  })
+  return { begun, held, port: await listenOn(t, server), connections: () => connections }
 }
 
 /** Elsewhere than on Linux, 127.0.0.1 is the only address of the loopback interface. */
 const skip = process.platform !== 'linux'
 
 const get = (path: string | number, fields = '') => `GET /${path} HTTP/1.1\r\nHost: a\r\n${fields}\r\n`
-
-/** Waits until a connection is closed, also if it is reset. */
-async function closeOf(socket: Socket): Promise<void> {
-  socket.resume()
-  await until(() => socket.closed)
-}
-
-/** Waits until it is so. */
-async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await setTimeout(1)
-}
 
 test('A request that is sent before the response to the last one begins when that response is complete', async (t) => {
   const { begun, held, port } = await startServer(t)
@@ -86,7 +80,7 @@ test('A connection with too many waiting requests is closed, and what waited on 
   allowed.write(Array.from({ length: 6 }, () => get('allowed')).join(''))
   const greedy = connect(port, '127.0.0.1').on('error', () => {})
   greedy.write(Array.from({ length: 7 }, () => get('greedy')).join(''))
-  await once(greedy.resume(), 'close')
+  await closeOf(greedy)
   for (let count = 0; count < 6; count += 1) {
     await until(() => held.length > 0 && begun.filter((path) => path === '/allowed').length > count)
     for (const response of held.splice(0)) response.end()
@@ -96,14 +90,13 @@ test('A connection with too many waiting requests is closed, and what waited on 
 })
 
 test('The limit on all waiting requests is released when their connections close', async (t) => {
-  const { begun, port } = await startServer(t, { waitingMax: 5, allBytesMax: 25_000 })
+  const { begun, port, connections } = await startServer(t, { waitingMax: 5, allBytesMax: 25_000 })
   for (let round = 1; round <= 5; round += 1) {
     const socket = connect(port, '127.0.0.1')
     socket.write(Array.from({ length: 5 }, () => get(round)).join(''))
     await until(() => begun.length === round)
     socket.destroy()
-    await once(socket, 'close')
-    await setTimeout(20)
+    await until(() => connections() === 0)
   }
 })
 
@@ -115,7 +108,7 @@ test('Requests with many fields that wait close their connection before they fil
   await until(() => begun.length === 1)
   const greedy = connect(port, '127.0.0.1').on('error', () => {})
   greedy.write(get('greedy', fields).repeat(7))
-  await once(greedy.resume(), 'close')
+  await closeOf(greedy)
   assert.equal(allowed.readyState, 'open')
   allowed.destroy()
 })
@@ -189,13 +182,7 @@ test('Requests that have not waited begin between those that have', async (t) =>
       response.end()
     }),
   )
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.after(() => {
-    server.close()
-    server.closeAllConnections()
-  })
-  const port = Number(Object(server.address()).port)
+  const port = await listenOn(t, server)
   const greedy = connect(port, '127.0.0.1').resume()
   const honest = connect(port, '127.0.0.1').resume()
   await Promise.all([once(greedy, 'connect'), once(honest, 'connect')])
@@ -206,8 +193,7 @@ test('Requests that have not waited begin between those that have', async (t) =>
 })
 
 test('A service responds to 600 requests that are sent at once on one connection, in their order', async (t) => {
-  const logger = createLogger({ service: 'test', level: 'silent' })
-  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  const app = await createSampleApp(t)
   let atWork = 0
   let atWorkMax = 0
   app.get('/:id', async ({ params }) => {
@@ -217,7 +203,6 @@ test('A service responds to 600 requests that are sent at once on one connection
     atWork -= 1
     return { id: `<${Object(params).id}>` }
   })
-  t.after(() => app.close())
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
   const ids = Array.from({ length: 600 }, (_, id) => id)
   const requests = ids.map((id) => get(id, id === 599 ? 'Connection: close\r\n' : ''))

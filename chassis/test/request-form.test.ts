@@ -1,21 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createApp, listen } from '../src/http/index.ts'
-import { createLogger } from '../src/telemetry/index.ts'
+import { listen } from '../src/http/index.ts'
+import { createSampleApp } from './sample-app.ts'
 import { sendBytes } from './sockets.ts'
 
 /** A service that takes anything, also on its fast path, and a client that sends it bytes. */
 async function startService(t: TestContext) {
-  const logger = createLogger({ service: 'test', level: 'silent' })
-  const app = await createApp({ name: 'test', title: 'test', description: 'test', logger })
+  const app = await createSampleApp(t)
   app.fastPaths.push({
     route: '/fast/:id',
     prefix: '/fast/',
     find: (id) => (id === '1' ? { etag: '"1"', body: '{}' } : undefined),
   })
   app.all('/*', async () => ({}))
-  t.after(() => app.close())
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
   return (bytes: string) => sendBytes(Number(port), bytes)
 }

@@ -1,24 +1,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createApp, problems, sendJson } from '@quintet/chassis/http'
+import { problems, sendJson } from '@quintet/chassis/http'
 import type { FastifySchema } from 'fastify'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
+import { createSampleApp } from './sample-app.ts'
 
 const Thing = Type.Object({ id: Type.Integer(), tags: Type.Array(Type.Object({ name: Type.String() })) })
 
 /** An app whose only route sends what the test says. */
 async function createWorld(t: TestContext, options: { checkResponses?: boolean } = { checkResponses: true }) {
-  const logger = createLogger({ service: 'sample', level: 'silent' })
-  const app = await createApp({
-    name: 'sample',
-    title: 'Sample',
-    description: 'For tests.',
-    logger,
-    ...options,
-  })
-  t.after(() => app.close())
+  const app = await createSampleApp(t, options)
   let response: [status: number, body: string] = [200, '']
   const schema: FastifySchema = { response: { 200: Thing, ...problems(404) } }
   app.get('/things', { schema }, async (_request, reply) => sendJson(reply.code(response[0]), response[1]))

@@ -3,40 +3,37 @@ import { test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { createShared } from '@quintet/chassis/concurrency'
 
-test('Calls share the result of work that is being done, and later ones begin it again', async () => {
+/** Work that returns how often it has begun. */
+function createWork(durationMs: number): () => Promise<number> {
   let begun = 0
-  const shared = createShared(async () => {
+  return async () => {
     begun += 1
-    await pause(5)
-    return begun
-  })
+    const count = begun
+    await pause(durationMs)
+    return count
+  }
+}
+
+test('Calls share the result of work that is being done, and later ones begin it again', async () => {
+  const shared = createShared(createWork(5))
   assert.deepEqual(await Promise.all([shared(), shared(), shared()]), [1, 1, 1])
   assert.equal(await shared(), 2)
 })
 
 test('A result is kept for a multiple of the time that it took', async () => {
-  let begun = 0
-  const shared = createShared(
-    async () => {
-      begun += 1
-      await pause(20)
-      return begun
-    },
-    { keepFactor: 20 },
-  )
+  const shared = createShared(createWork(20), { keepFactor: 20 })
   assert.deepEqual([await shared(), await shared()], [1, 1])
   await pause(1_010)
   assert.equal(await shared(), 2)
 })
 
 test('A failure is shared by the calls at the time, and not kept', async () => {
-  let begun = 0
+  const work = createWork(5)
   const shared = createShared(
     async () => {
-      begun += 1
-      await pause(5)
-      if (begun === 1) throw new Error('failed')
-      return begun
+      const count = await work()
+      if (count === 1) throw new Error('failed')
+      return count
     },
     { keepFactor: 20 },
   )

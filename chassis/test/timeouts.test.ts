@@ -5,9 +5,9 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createApp, listen } from '@quintet/chassis/http'
+import { listen } from '@quintet/chassis/http'
 import type { AppOptions } from '@quintet/chassis/http'
-import { createLogger } from '@quintet/chassis/telemetry'
+import { createSampleApp } from './sample-app.ts'
 
 const timeouts = { requestMs: 400, idleMs: 400, checkIntervalMs: 50 }
 const post = 'POST /things HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n'
@@ -60,10 +60,7 @@ test('A connection that is idle after a response is closed without another', asy
 })
 
 test('A client that does not read its response is cut off once nothing has moved for a time; one that reads slowly is not', async (t) => {
-  const logger = createLogger({ service: 'sample', level: 'silent' })
-  const named = { name: 'sample', title: 'Sample', description: 'For tests.' }
-  const app = await createApp({ ...named, logger, timeouts: { stallMs: 400 } })
-  t.after(() => app.close())
+  const app = await createSampleApp(t, { timeouts: { stallMs: 400 } })
   const closed = new Map<string, Promise<unknown>>()
   app.get('/:name', async ({ params, raw }) => {
     closed.set(String(Object(params).name), once(raw.socket, 'close'))
@@ -94,14 +91,7 @@ test('A client that does not read its response is cut off once nothing has moved
 })
 
 async function start(t: TestContext, options: Partial<AppOptions> = {}) {
-  const app = await createApp({
-    name: 'sample',
-    title: 'Sample',
-    description: 'For tests.',
-    logger: createLogger({ service: 'sample', level: 'silent' }),
-    ...options,
-  })
-  t.after(() => app.close())
+  const app = await createSampleApp(t, options)
   app.post('/things', async (request) => request.body)
   const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
   return { server: app.server, port: Number(port) }

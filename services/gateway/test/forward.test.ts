@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { Agent, METHODS, request } from 'node:http'
+import { METHODS, request } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
@@ -12,21 +12,6 @@ import { sendBytes } from '@quintet/chassis/testing/sockets'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { startRawUpstream, startUpstream } from './start-upstream.ts'
-
-test('A response that is forwarded while the gateway closes says that it is the last', async (t) => {
-  const waiting: ServerResponse[] = []
-  const GUID_URL = await startUpstream(t, (_incoming, response) => void waiting.push(response))
-  const { app, url } = await startGateway(t, { GUID_URL })
-  const agent = new Agent({ keepAlive: true })
-  t.after(() => agent.destroy())
-  const asking = ask(`${url}/guid`, { agent })
-  while (waiting.length === 0) await setTimeout(1)
-  const closing = app.close()
-  await setTimeout(50)
-  waiting[0]?.end('x')
-  assert.equal((await asking).headers.connection, 'close')
-  await closing
-})
 
 test('A response has the status, the reason, the fields and the bytes of the service', async (t) => {
   const fields = [

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { closeOf } from '@quintet/chassis/testing/sockets'
 import { startGateway } from './start-gateway.ts'
 import { startUpstream } from './start-upstream.ts'
 
@@ -203,12 +203,11 @@ async function createWorld(t: TestContext, onHead: 'respond at once' | 'read fir
   /** Sends the parts with a pause between them, and reads until the gateway closes the connection. */
   const send = async (...parts: string[]) => {
     const socket = connect(port, '127.0.0.1')
-    socket.on('error', () => {})
     let text = ''
     socket.on('data', (data) => {
       text += data.toString('latin1')
     })
-    const closed = once(socket, 'close')
+    const closed = closeOf(socket)
     for (const [at, part] of parts.entries()) {
       if (at > 0) await new Promise((resolve) => setTimeout(resolve, 30))
       socket.write(part, 'latin1')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Agent } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { urlSetting } from '@quintet/contracts/topology'
 import { topology } from '../src/topology.ts'
@@ -169,7 +170,7 @@ test('Closing waits for a request in flight', async (t) => {
   const asking = ask(`${url}/guid`, { agent })
   const finish = await arrived.promise
   const closing = app.close()
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  await until(() => !app.server.listening)
   finish()
   assert.equal((await asking).body.toString(), 'hello')
   await closing
@@ -182,9 +183,9 @@ test('Responses that begin while the gateway closes say that the connection will
   const agent = new Agent({ keepAlive: true })
   t.after(() => agent.destroy())
   const asking = [ask(`${url}/guid`, { agent }), ask(`${url}/health`, { agent })]
-  while (waiting.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+  await until(() => waiting.length === 2)
   const closing = app.close()
-  await new Promise((resolve) => setTimeout(resolve, 30))
+  await until(() => !app.server.listening)
   for (const response of waiting) response.end('late')
   for (const { status, headers } of await Promise.all(asking))
     assert.deepEqual([status, headers.connection], [200, 'close'])

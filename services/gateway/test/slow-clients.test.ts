@@ -7,7 +7,9 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { closeOf, sendBehind } from '@quintet/chassis/testing/sockets'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { startUpstream } from './start-upstream.ts'
@@ -77,14 +79,14 @@ for (const [framing, first, second] of [
 test('When too many bodies are being read, the oldest gets 408, and a quick one is forwarded', async (t) => {
   const openConnections = createConnections(t)
   const GUID_URL = await echo(t)
-  const { url, port } = await startGateway(t, { GUID_URL, GATEWAY_BODIES_READ_MAX: 3 })
+  const { url, port, begun } = await startGateway(t, { GUID_URL, GATEWAY_BODIES_READ_MAX: 3 })
   const head = 'POST /guid HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n'
   const [first] = openConnections(port, 1, head)
   assert.ok(first)
   const oldest = once(first, 'data')
-  await setTimeout(50)
+  await until(() => begun() === 1)
   openConnections(port, 2, head)
-  await setTimeout(50)
+  await until(() => begun() === 3)
   for (let count = 0; count < 3; count += 1)
     assert.equal((await ask(`${url}/guid`, { method: 'POST', body: 'x' })).status, 200)
   assert.match(String((await oldest)[0]), /^HTTP\/1\.1 408/)
@@ -95,7 +97,7 @@ test('Large bodies have a lane of their own, in which the oldest is ended for a 
   const GUID_URL = await echo(t)
   const { url, port } = await startGateway(t, { GUID_URL, GATEWAY_SLOW_MAX: 2, GATEWAY_IN_FLIGHT_MAX: 2 })
   const head = 'POST /guid HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nx'
-  const closed = openConnections(port, 10, head).map((socket) => once(socket.resume(), 'close'))
+  const closed = openConnections(port, 10, head).map(closeOf)
   await Promise.all(closed.slice(0, 8))
   for (let count = 0; count < 5; count += 1) {
     assert.equal((await ask(`${url}/guid`)).status, 200)
@@ -123,10 +125,9 @@ test('A client that has its share of the places gets 429 with Retry-After, and a
 test('Of the requests for what the gateway serves itself a client has a share too', async (t) => {
   const waiting: ServerResponse[] = []
   const GUID_URL = await startUpstream(t, (_incoming, response) => void waiting.push(response))
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 8 })
+  const { url, begun } = await startGateway(t, { GUID_URL, GATEWAY_IN_FLIGHT_MAX: 8 })
   const greedy = Array.from({ length: 4 }, () => ask(`${url}/health`))
-  while (waiting.length < 1) await setTimeout(1)
-  await setTimeout(50)
+  await until(() => begun() === 4 && waiting.length > 0)
   for (const path of [
     '/openapi.json',
     '/docs/',
@@ -146,11 +147,13 @@ test('Of the requests for what the gateway serves itself a client has a share to
 
 test('Clients that do not read what the gateway serves itself hold no places of others', async (t) => {
   const openConnections = createConnections(t)
-  const { url, port } = await startGateway(t, { GATEWAY_IN_FLIGHT_MAX: 4, GATEWAY_SLOW_MAX: 6 })
+  const { url, port, begun } = await startGateway(t, { GATEWAY_IN_FLIGHT_MAX: 4, GATEWAY_SLOW_MAX: 6 })
   await ask(`${url}/docs/static/swagger-ui-bundle.js`)
   for (let count = 0; count < 8; count += 1) {
     const get = 'GET /docs/static/swagger-ui-bundle.js HTTP/1.1\r\nHost: a\r\n\r\n'
+    const before = begun()
     for (const socket of openConnections(port, 1, get)) socket.pause()
+    await until(() => begun() > before)
     await setTimeout(30)
     assert.equal((await ask(`${url}/health/live`)).status, 200)
   }
@@ -209,19 +212,13 @@ async function startEvents(t: TestContext) {
   return { url, open, say: (text: string) => Array.from(open, (response) => response.write(text)) }
 }
 
-for (const when of ['at once', 'later'])
+for (const when of ['at once', 'later'] as const)
   test(`A request that is sent behind server-sent events ${when} closes the connection, and their place is free again`, async (t) => {
     const events = await startEvents(t)
     const { url, port } = await startGateway(t, { GUID_URL: events.url })
-    const socket = connect(port, '127.0.0.1')
     const behind = 'GET /guid HTTP/1.1\r\nHost: a\r\n\r\n'
     const stream = 'GET /guids/events HTTP/1.1\r\nHost: a\r\n\r\n'
-    socket.write(when === 'at once' ? stream + behind : stream)
-    if (when === 'later') {
-      await once(socket, 'data')
-      socket.write(behind)
-    }
-    assert.doesNotMatch((await socket.toArray()).join(''), /HTTP.*HTTP/s)
+    assert.doesNotMatch(await sendBehind(port, stream, behind, when), /HTTP.*HTTP/s)
     while (events.open.size > 0) await setTimeout(1)
     assert.equal((await ask(`${url}/guid`)).status, 200)
   })

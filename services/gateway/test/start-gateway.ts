@@ -17,7 +17,10 @@ const absentServices = Object.fromEntries(
   topology.map(({ name }) => [urlSetting(name), 'http://127.0.0.1:1']),
 )
 
-/** A gateway on a free port with a queue of its own; unless it is given a topology, it forwards bodies of any size. */
+/**
+ * A gateway on a free port with a queue of its own; unless it is given a topology, it forwards bodies of any size. `begun` is the number
+ * of requests whose heads it has received.
+ */
 export async function startGateway(
   t: TestContext,
   settings: Partial<GatewayConfig>,
@@ -37,5 +40,7 @@ export async function startGateway(
   })
   t.after(() => app.close())
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
-  return { app, url, port: Number(new URL(url).port) }
+  let begun = 0
+  app.server.on('request', () => (begun += 1))
+  return { app, url, port: Number(new URL(url).port), begun: () => begun }
 }
