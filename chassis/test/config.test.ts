@@ -12,7 +12,7 @@ import {
   commonSettings,
   count,
   describeConfig,
-  embeddableUrl,
+  engineUrl,
   loadConfig,
   milliseconds,
   port,
@@ -22,7 +22,7 @@ import {
 import type { Settings } from '../src/config/index.ts'
 
 const description = 'What it is for.'
-const databaseUrl = embeddableUrl({
+const databaseUrl = engineUrl({
   default: 'sqlite:{DATA_DIR}/guid.db',
   schemes: ['sqlite:', 'postgres:'],
   description,
@@ -200,7 +200,7 @@ test('the host may be a name, an IPv4 or an IPv6 address', () => {
 })
 
 test('the scheme of a URL is compared literally', () => {
-  const GUID_URL = embeddableUrl({ default: 'memory:', schemes: ['memory:', 'mongodb+srv:'], description })
+  const GUID_URL = engineUrl({ default: 'memory:', schemes: ['memory:', 'mongodb+srv:'], description })
   const schema = Type.Object({ GUID_URL })
   assert.equal(
     loadConfig(schema, made({ GUID_URL: 'mongodb+srv://host/db' })).GUID_URL,
@@ -211,7 +211,7 @@ test('the scheme of a URL is compared literally', () => {
 
 test('a URL of an engine has what its scheme needs: a file, or hosts and ports', () => {
   const schemes = ['sqlite:', 'memory:', 'postgres:', 'amqp:', 'kafka:', 'mongodb:', 'dynamodb:', 'redis:']
-  const schema = Type.Object({ A_URL: embeddableUrl({ default: 'memory:', schemes, description }) })
+  const schema = Type.Object({ A_URL: engineUrl({ default: 'memory:', schemes, description }) })
   const wrong = [
     'sqlite:',
     'sqlite://',

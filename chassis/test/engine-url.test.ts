@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Type } from 'typebox'
-import { ConfigError, embeddableUrl, loadConfig } from '@quintet/chassis/config'
+import { ConfigError, engineUrl, loadConfig } from '@quintet/chassis/config'
 
 const schemes =
   'sqlite memory none postgres postgresql mysql mariadb mongodb mongodb+srv dynamodb redis rediss amqp amqps kafka kafkas'
@@ -133,7 +133,7 @@ test('a part of a password that stands where parameters do is in no fault', () =
 })
 
 function load(url: string) {
-  const A_URL = embeddableUrl({ default: 'memory:', schemes, description: 'A URL.' })
+  const A_URL = engineUrl({ default: 'memory:', schemes, description: 'A URL.' })
   return loadConfig(Type.Object({ A_URL }), new Map([['A_URL', { value: url, source: '.env' }]]))
 }
 

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { embeddableUrl } from './engine-url.ts'
+import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './trusted-proxies.ts'
 import type { TInteger } from 'typebox'
 
@@ -22,7 +22,7 @@ export function milliseconds(defaultMs: number, bounds: Bounds): TInteger {
 }
 
 /** The cache in front of the databases; each service has entries of its own. */
-export const cacheUrl = embeddableUrl({
+export const cacheUrl = engineUrl({
   default: 'memory:',
   schemes: ['memory:', 'none:', 'redis:', 'rediss:'],
   description:

@@ -5,7 +5,7 @@ import { engines, memory } from './engines.ts'
 import type { Engine, EngineParameters, Parameter } from './engines.ts'
 
 /** The URL of an engine: the scheme, given with its colon, selects the adapter, and `engines` has what the rest may be. */
-export function embeddableUrl(options: {
+export function engineUrl(options: {
   default: string
   schemes: readonly string[]
   description: string

@@ -7,7 +7,7 @@ import type { Settings } from './settings.ts'
 import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
-export { embeddableUrl } from './engine-url.ts'
+export { engineUrl } from './engine-url.ts'
 export { httpUrl } from './http-url.ts'
 export { equalPorts, withRule } from './rules.ts'
 export * from './common-settings.ts'

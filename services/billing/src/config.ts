@@ -2,19 +2,19 @@ import { orderIdKey } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
+import { commonSettings, engineUrl, port } from '@quintet/chassis/config'
 
 export type BillingConfig = Static<typeof billingSettings>
 export const billingSettings = Type.Object({
   ...commonSettings,
   BILLING_PORT: port(8081, 'Port of the billing service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
-  BILLING_DATABASE_URL: embeddableUrl({
+  BILLING_DATABASE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/billing.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:'],
     description: 'Where orders are kept: sqlite:file, or postgres://user:password@host/database.',
   }),
-  QUEUE_URL: embeddableUrl({
+  QUEUE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:', 'amqp:', 'amqps:'],
     description:

@@ -1,4 +1,4 @@
-import { cacheUrl, commonSettings, embeddableUrl, port } from '@quintet/chassis/config'
+import { cacheUrl, commonSettings, engineUrl, port } from '@quintet/chassis/config'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -9,7 +9,7 @@ export const brokerageSettings = Type.Object({
   ...commonSettings,
   BROKERAGE_PORT: port(8000, 'Port of the brokerage; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
-  BROKERAGE_DATABASE_URL: embeddableUrl({
+  BROKERAGE_DATABASE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/brokerage.db',
     schemes: ['sqlite:', 'dynamodb:'],
     description:

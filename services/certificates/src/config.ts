@@ -5,7 +5,7 @@ import {
   cacheUrl,
   commonSettings,
   count,
-  embeddableUrl,
+  engineUrl,
   httpUrl,
   milliseconds,
   port,
@@ -17,14 +17,14 @@ const settings = Type.Object({
   ...commonSettings,
   CERTIFICATES_PORT: port(9000, 'Port of the certificates service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
-  CERTIFICATES_DATABASE_URL: embeddableUrl({
+  CERTIFICATES_DATABASE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/certificates.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:'],
     description:
       'The database of users and certificates: sqlite:file, or postgres://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
-  CERTIFICATES_QUEUE_URL: embeddableUrl({
+  CERTIFICATES_QUEUE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:'],
     description: 'The queue of the notifications: sqlite:file, since no other engine can store it yet.',

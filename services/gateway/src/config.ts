@@ -1,7 +1,7 @@
 import {
   commonSettings,
   count,
-  embeddableUrl,
+  engineUrl,
   equalPorts,
   httpUrl,
   milliseconds,
@@ -37,7 +37,7 @@ const settings = Type.Object({
   GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
   ...upstreamPorts,
   ...upstreamUrls,
-  QUEUE_URL: embeddableUrl({
+  QUEUE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: ['sqlite:', 'amqp:', 'amqps:'],
     description:

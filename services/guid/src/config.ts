@@ -1,4 +1,4 @@
-import { cacheUrl, commonSettings, count, embeddableUrl, port } from '@quintet/chassis/config'
+import { cacheUrl, commonSettings, count, engineUrl, port } from '@quintet/chassis/config'
 import { streamSchemes } from '@quintet/chassis/queue'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
@@ -9,14 +9,14 @@ export const guidSettings = Type.Object({
   ...commonSettings,
   GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
-  GUID_DATABASE_URL: embeddableUrl({
+  GUID_DATABASE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/guid.db',
     schemes: ['sqlite:', 'postgres:', 'postgresql:', 'mysql:', 'mariadb:', 'mongodb:', 'mongodb+srv:'],
     description:
       'The database: sqlite:file, or postgres://, mysql:// or mongodb://user:password@host/database.',
   }),
   CACHE_URL: cacheUrl,
-  EVENTS_URL: embeddableUrl({
+  EVENTS_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
     schemes: streamSchemes,
     description:
