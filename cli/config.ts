@@ -3,7 +3,7 @@ import type { Settings } from '@quintet/chassis/config'
 import { serviceNames } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { checkSettings } from './services.ts'
+import { settingsFaults, throwFaults } from './services.ts'
 import { requireNoArguments } from './usage-error.ts'
 
 export const configUsage =
@@ -14,7 +14,7 @@ export async function config(words: readonly string[]): Promise<void> {
   requireNoArguments('config', words)
   const settings = readSettings(process.env)
   process.stdout.write(aligned(rowsOf(settings)))
-  checkSettings(serviceNames, settings)
+  throwFaults(settingsFaults(serviceNames, settings))
 }
 
 /** A row for each setting, or for each of its values where services have different defaults. */

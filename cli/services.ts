@@ -1,4 +1,3 @@
-import { resolve } from 'node:path'
 import {
   ConfigError,
   describeConfig,
@@ -7,11 +6,14 @@ import {
   faultsOf,
   loadConfig,
   readSettings,
+  sharedDatabases,
   unknownSettings,
+  validValues,
 } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { startFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import { services } from '../topology.ts'
 import { UsageError } from './usage-error.ts'
@@ -33,60 +35,59 @@ export function serviceNamed(word: string | undefined): ServiceName {
 /** The settings of these services; throws if one is invalid. */
 export function settingsFor(names: readonly ServiceName[]): Settings {
   const settings = readSettings(process.env)
-  checkSettings(names, settings)
+  throwFaults(settingsFaults(names, settings))
   return settings
 }
 
+/** The same for services that are about to start: also throws for what would be in the way of it, all of it in one error. */
+export async function settingsForStart(names: readonly ServiceName[]): Promise<Settings> {
+  const settings = readSettings(process.env)
+  const starting = names.map((name) => ({ name, values: validValues(services[name].settings, settings) }))
+  throwFaults([...settingsFaults(names, settings), ...(await startFaults(starting))])
+  return settings
+}
+
+export function throwFaults(faults: readonly string[]): void {
+  if (faults.length > 0) throw new ConfigError(faults)
+}
+
 /**
- * Checks the settings of these services before the first one starts, reports all faults together, and warns of
- * unknown names that look like a setting; one that promises protection is a fault.
+ * A sentence for each fault of the settings of these services. Warns of unknown names that look like a setting; one that promises
+ * protection is a fault.
  */
-export function checkSettings(names: readonly ServiceName[], settings: Settings): void {
+export function settingsFaults(names: readonly ServiceName[], settings: Settings): string[] {
   const known = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
   const unknown = unknownSettings(known, settings, settingPrefixes(known), { isForAll: true })
   for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
   const faults = new Set([
     ...envFileFaults(),
+    ...databasesOfSeveral(names, settings),
     ...names.flatMap((name) => faultsOf(services[name].settings, settings)),
     ...equalPorts(portsOf(names, settings)),
-    ...sharedDatabases(names, settings),
     ...unknown.protective,
   ])
-  if (faults.size > 0) throw new ConfigError([...faults])
+  return [...faults]
 }
 
-/** A sentence for each database that several services have, or that is a queue as well; only queues may be shared. */
-function sharedDatabases(names: readonly ServiceName[], settings: Settings): string[] {
-  const urls = new Map<string, string>()
-  const databases = new Set<string>()
-  for (const name of names) {
-    const { storage }: ServiceEntry = topology[name]
-    if (storage.database !== undefined) databases.add(storage.database)
-    for (const { name: setting, value } of describeConfig(services[name].settings, settings))
-      if (setting === storage.database || setting === storage.queue) urls.set(setting, placeOf(value))
-  }
-  return [...Map.groupBy(urls, ([, url]) => url)]
-    .filter(([url]) => url !== 'sqlite::memory:')
-    .map(([url, entries]) => ({ url, names: entries.map(([name]) => name) }))
-    .filter(({ names }) => names.length > 1 && names.some((name) => databases.has(name)))
-    .map(
-      ({ url, names }) =>
-        `${new Intl.ListFormat('en-GB').format(names)} are the same, ${url}: each service needs a database of its own.`,
-    )
-}
-
-function placeOf(url: string): string {
-  return /^sqlite:[^:]/.test(url) ? `sqlite:${resolve(url.slice('sqlite:'.length))}` : url
+/** A sentence for each database that several of these services have, or that is a queue as well. */
+function databasesOfSeveral(names: readonly ServiceName[], settings: Settings): string[] {
+  const entries = names.map((name): [ServiceName, ServiceEntry] => [name, topology[name]])
+  const urls = entries.flatMap(([name, { storage }]) =>
+    describeConfig(services[name].settings, settings)
+      .filter((setting) => setting.name === storage.database || setting.name === storage.queue)
+      .map(({ name, value }) => [name, value]),
+  )
+  const databases = new Set(entries.map(([, { storage }]) => storage.database))
+  return sharedDatabases(Object.fromEntries(urls), (setting) => databases.has(setting))
 }
 
 /** The valid ports of these services, by setting. */
 function portsOf(names: readonly ServiceName[], settings: Settings): Record<string, number> {
-  const ports = names.flatMap((name) =>
-    describeConfig(services[name].settings, settings).filter(
-      (setting) => setting.name === portSetting(name) && setting.isValid,
-    ),
-  )
-  return Object.fromEntries(ports.map(({ name, value }) => [name, Number(value)]))
+  const ports = names.flatMap((name) => {
+    const port = validValues(services[name].settings, settings)[portSetting(name)]
+    return typeof port === 'number' ? [[portSetting(name), port] as const] : []
+  })
+  return Object.fromEntries(ports)
 }
 
 /** The settings of the service in their types, by name; throws if one is invalid. */
@@ -95,9 +96,9 @@ export function configOf(name: ServiceName, settings: Settings): Readonly<Record
 }
 
 /** Where the service listens. */
-export function addressOf(name: ServiceName, settings: Settings): Address & { service: ServiceName } {
+export function addressOf(name: ServiceName, settings: Settings): Address {
   const config = configOf(name, settings)
-  return { service: name, host: String(config.HOST), port: Number(config[portSetting(name)]) }
+  return { host: String(config.HOST), port: Number(config[portSetting(name)]) }
 }
 
 /** A setting with the URL of a service's storage, and the URL without its password. */

@@ -1,12 +1,13 @@
+import { ConfigError } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
-import { MigrationError, operatorMessage } from '@quintet/chassis/errors'
+import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen, requireFreeAddresses } from '@quintet/chassis/http'
+import { closeOnSignal, listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { addressOf, servicesFrom, settingsFor, storageOf } from './services.ts'
+import { addressOf, servicesFrom, settingsForStart, storageOf } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const startUsage =
@@ -16,8 +17,7 @@ export const startUsage =
 export async function start(words: readonly string[]): Promise<void> {
   const wanted = servicesFrom(words)
   const names = serviceNames.filter((name) => wanted.includes(name))
-  const settings = new Map(settingsFor(names))
-  await requireFreeAddresses(names.map((name) => addressOf(name, settings)))
+  const settings = new Map(await settingsForStart(names))
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
   // The gateway closes first, so that it forwards no request to a closed service.
@@ -25,9 +25,7 @@ export async function start(words: readonly string[]): Promise<void> {
     for (const app of running.toReversed()) await app.close()
   }
   const begin = async (name: ServiceName): Promise<string> => {
-    const app = await services[name].createApp(settings).catch((error: unknown) => {
-      throw error instanceof MigrationError ? new UsageError(operatorMessage(error, name)) : error
-    })
+    const app = await services[name].createApp(settings)
     running.push(app)
     const address = await listen(app, addressOf(name, settings))
     const url = urlSetting(name)
@@ -36,8 +34,8 @@ export async function start(words: readonly string[]): Promise<void> {
   }
   try {
     // They start in parallel, because each waits for threads and disks; none is closed before all have started or failed.
-    const results = await Promise.allSettled(names.filter((name) => name !== 'gateway').map(begin))
-    const lines = results.map(valueOrThrow)
+    const first = names.filter((name) => name !== 'gateway')
+    const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
     closeOnSignal(close, logger)
     process.stdout.write(lines.join(''))
@@ -47,9 +45,22 @@ export async function start(words: readonly string[]): Promise<void> {
   }
 }
 
-function valueOrThrow<T>(result: PromiseSettledResult<T>): T {
-  if (result.status === 'rejected') throw result.reason
-  return result.value
+/** The values of all services; throws one error for all that failed, unless one of those is a fault of the program. */
+function valuesOrThrow<T>(names: readonly ServiceName[], results: readonly PromiseSettledResult<T>[]): T[] {
+  const messages = new Set<string>()
+  const values: T[] = []
+  for (const [index, result] of results.entries()) {
+    if (result.status === 'fulfilled') values.push(result.value)
+    else messages.add(messageOf(result.reason, names[index]))
+  }
+  if (messages.size > 0) throw new UsageError([...messages].join('\n'))
+  return values
+}
+
+function messageOf(error: unknown, service: ServiceName | undefined): string {
+  const message = error instanceof ConfigError ? error.message : operatorMessage(error, service)
+  if (message === undefined) throw error
+  return message
 }
 
 function lineOf(name: ServiceName, address: string, settings: Settings): string {

@@ -75,11 +75,10 @@ test('A setting that .env has twice is named with both lines', (t) => {
   ])
 })
 
-test('A .env that is a folder is named', (t) => {
+test('A .env that is a folder is a fault like any other, and the environment is read', (t) => {
   const folder = dirname(envFile(t, ''))
-  const isNamed = { name: 'AppError', message: `${folder} is a folder; it must be a file.` }
-  assert.throws(() => readSettings({}, folder), isNamed)
-  assert.throws(() => envFileFaults(folder), isNamed)
+  assert.deepEqual(envFileFaults(folder), [`${folder} is a folder; it must be a file.`])
+  assert.equal(readSettings({ GUID_PORT: '1' }, folder).get('GUID_PORT')?.value, '1')
 })
 
 test('A missing .env has no bad lines', (t) => {

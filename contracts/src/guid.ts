@@ -42,6 +42,12 @@ export const GuidEvent = Type.Object({
 /** The stream of these events. */
 export const guidEventsStream = 'guid.events'
 
+/**
+ * The longest silence of the server-sent events of guid, apart from the pauses between two reads of the stream: as the HTML Standard suggests,
+ * since proxies end connections that are silent.
+ */
+export const eventsHeartbeatMs = 15_000
+
 /** An event in the notation of the responses of guid, with its place in the stream. */
 export type PublishedGuidEvent = Omit<GuidEvent, 'expire'> & {
   readonly position: number

@@ -122,6 +122,39 @@ test('Equal ports of several services are found before any starts, together with
   assert.ok(!existsSync(DATA_DIR))
 })
 
+for (const words of [['quintet.ts', 'start', 'guid', 'gateway'], ['services/gateway/src/main.ts']])
+  test(`All that is in the way of ${words.join(' ')} is named at once: settings, their relations, protections, ports and folders`, async (t) => {
+    const DATA_DIR = join(dataFolder(t), 'data')
+    const first = run(t, ['quintet.ts', 'start', 'gateway'], { DATA_DIR: dataFolder(t) })
+    const GATEWAY_PORT = new URL(await first.address('gateway')).port
+    const quintet = run(t, words, {
+      DATA_DIR,
+      GATEWAY_PORT,
+      LOG_LEVEL: 'loud',
+      AUTH: 'on',
+      GATEWAY_EXCHANGE_TIMEOUT_MS: '10',
+      GATEWAY_STREAM_IDLE_MS: '10',
+      QUEUE_URL: 'sqlite:/dev/null/queue.db',
+    })
+    await assert.rejects(quintet.address('gateway'))
+    assert.equal(quintet.child.exitCode, 1)
+    const lines = quintet.output().trimEnd().split('\n')
+    for (const start of [
+      'LOG_LEVEL must be ',
+      'AUTH asks for a protection ',
+      'GATEWAY_EXCHANGE_TIMEOUT_MS is 10, ',
+      'GATEWAY_STREAM_IDLE_MS is 10, ',
+      portInUse('gateway', GATEWAY_PORT).trimEnd(),
+      'The database file /dev/null/queue.db cannot be created, ',
+    ])
+      assert.ok(
+        lines.some((line) => line.startsWith(start)),
+        start,
+      )
+    assert.equal(lines.length, 6, quintet.output())
+    assert.ok(!existsSync(DATA_DIR))
+  })
+
 test('A gateway alone refuses equal ports of the services that it forwards to, unless they have other addresses', async (t) => {
   const ports = { GUID_PORT: '8181', BILLING_PORT: '8181' }
   const refused = run(t, ['services/gateway/src/main.ts'], { DATA_DIR: dataFolder(t), ...ports })

@@ -45,6 +45,7 @@ function expectationsOf(text: string): string[] {
   const hosts = authority.slice(at + 1)
   if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
     return [wholeUrl]
+  const parts = { scheme, hasHost: hosts !== '', hasUser: at >= 0, given: new URLSearchParams(query) }
   return [
     ...expectationsOfHosts(engine, hosts),
     ...(at < 0 || !engine.needsPassword || /^[^:@]+:[^@]+$/.test(authority.slice(0, at))
@@ -52,6 +53,7 @@ function expectationsOf(text: string): string[] {
       : [bothOrNeither]),
     ...(engine.path === undefined || engine.path.pattern.test(path) ? [] : [engine.path.expected]),
     ...expectationsOfParameters(scheme, engine, query),
+    ...(engine.contradictions ?? []).filter(({ isIn }) => isIn(parts)).map(({ expected }) => expected),
   ]
 }
 

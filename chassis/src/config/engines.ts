@@ -7,6 +7,16 @@ export type Engine = EngineParameters & {
   /** Whether a user needs a password. */
   readonly needsPassword?: boolean
   readonly path?: { readonly pattern: RegExp; readonly expected: string }
+  /** Parts that are valid by themselves and contradict each other. */
+  readonly contradictions?: readonly Contradiction[]
+}
+
+type Contradiction = { readonly expected: string; readonly isIn: (parts: UrlParts) => boolean }
+type UrlParts = {
+  readonly scheme: string
+  readonly hasHost: boolean
+  readonly hasUser: boolean
+  readonly given: URLSearchParams
 }
 
 export type EngineParameters = {
@@ -68,6 +78,16 @@ const postgres: Engine = {
     idle_in_transaction_session_timeout: milliseconds,
   },
   tls: 'sslmode=verify-full',
+  contradictions: [
+    {
+      expected: 'a URL that turns TLS off or says how it is used, but not both',
+      isIn: ({ given }) =>
+        (given.get('sslmode') === 'disable' || given.get('ssl') === '0') &&
+        (['true', '1', 'no-verify'].includes(given.get('ssl') ?? '') ||
+          ['require', 'verify-ca', 'verify-full', 'no-verify'].includes(given.get('sslmode') ?? '') ||
+          ['sslcert', 'sslkey', 'sslrootcert'].some((name) => given.has(name))),
+    },
+  ],
 }
 
 const mysql: Engine = { hosts: 'one', path: database, parameters: { tls: boolean }, tls: 'tls=true' }
@@ -99,6 +119,12 @@ const dynamodb: Engine = {
   },
   required: ['region'],
   tls: 'no parameter, since it is on without tls=false',
+  contradictions: [
+    {
+      expected: 'a URL with a host where it has tls=false, since AWS is reached by TLS only',
+      isIn: ({ given, hasHost }) => given.get('tls') === 'false' && !hasHost,
+    },
+  ],
 }
 
 /** https://github.com/redis/node-redis: it ignores parameters. */
@@ -139,6 +165,20 @@ const kafka: Engine = {
     ca: file,
   },
   tls: 'tls=true',
+  contradictions: [
+    {
+      expected: 'a URL with a user and a password, which its parameter "sasl" is about',
+      isIn: ({ given, hasUser }) => given.has('sasl') && !hasUser,
+    },
+    {
+      expected: 'a URL that turns TLS on, which its parameter "ca" is about',
+      isIn: ({ given, scheme }) => given.has('ca') && scheme === 'kafka:' && given.get('tls') !== 'true',
+    },
+    {
+      expected: 'a URL of the scheme kafka: where it has tls=false',
+      isIn: ({ given, scheme }) => given.get('tls') === 'false' && scheme === 'kafkas:',
+    },
+  ],
 }
 
 /** The cache in memory, whose URL has nothing but these. */

@@ -1,12 +1,11 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { AppError } from '../errors/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
 export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): Settings {
   const settings = new Map<string, { value: string; source: 'environment' | '.env' }>()
-  for (const [name, value] of Object.entries(parseEnv(readEnvFile(envFile))))
+  for (const [name, value] of Object.entries(parseEnv(readEnvFile(envFile).text)))
     if (value) settings.set(name, { value, source: '.env' })
   for (const [name, value] of Object.entries(environment))
     if (value && !isServiceLink(name, value)) settings.set(name, { value, source: 'environment' })
@@ -18,7 +17,9 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): 
  * may be a secret.
  */
 export function envFileFaults(envFile = '.env'): string[] {
-  const lines = readEnvFile(envFile).split(/\r?\n|\r/)
+  const { text, fault: unreadable } = readEnvFile(envFile)
+  if (unreadable !== undefined) return [unreadable]
+  const lines = text.split(/\r?\n|\r/)
   const faults: string[] = []
   const lineOf = new Map<string, number>()
   for (let index = 0; index < lines.length; index++) {
@@ -84,9 +85,15 @@ function isServiceLink(name: string, value: string): boolean {
   return /_SERVICE_(?:HOST$|PORT$|PORT_)|_PORT_\d{1,5}_(?:TCP|UDP|SCTP)(?:$|_(?:PROTO|PORT|ADDR)$)/.test(name)
 }
 
-/** Some editors start a file with a byte order mark, which would become part of the first name. */
-function readEnvFile(path: string): string {
-  if (!existsSync(path)) return ''
-  if (statSync(path).isDirectory()) throw new AppError('invalid', `${path} is a folder; it must be a file.`)
-  return readFileSync(path, 'utf8').replace(/^\uFEFF/, '')
+/** The text, which is empty where there is no file, or a sentence that says why it cannot be read. */
+function readEnvFile(path: string): { text: string; fault?: string } {
+  try {
+    // Some editors start a file with a byte order mark, which would become part of the first name.
+    return { text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    if (code === 'ENOENT') return { text: '' }
+    const fault = code === 'EISDIR' ? 'is a folder; it must be a file' : `cannot be read (${code})`
+    return { text: '', fault: `${path} ${fault}.` }
+  }
 }

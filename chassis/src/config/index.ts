@@ -9,7 +9,7 @@ import { readWholeNumber } from './whole-number.ts'
 export { envFileFaults, readSettings } from './env-file.ts'
 export { engineUrl } from './engine-url.ts'
 export { httpUrl } from './http-url.ts'
-export { equalPorts, withRule } from './rules.ts'
+export { equalPorts, sharedDatabases, withRule } from './rules.ts'
 export * from './common-settings.ts'
 export { parseTrustedProxies, trustedProxies } from './trusted-proxies.ts'
 export type { Settings } from './settings.ts'
@@ -62,11 +62,21 @@ export function loadConfig<T extends TObject>(schema: T, settings: Settings): Re
 
 /** What is wrong with the settings of the schema, each by itself and by its rule: a sentence for each, without secrets. */
 export function faultsOf(schema: TObject, settings: Settings): string[] {
-  const { valid = [], wrong = [] } = Object.groupBy(effectiveSettings(schema, settings), (setting) =>
-    Check(setting.schema, setting.value) ? 'valid' : 'wrong',
-  )
-  const values = Object.fromEntries(valid.map(({ name, value }) => [name, value]))
-  return [...wrong.filter((setting) => !refersTo(wrong, setting)).map(fault), ...faultsByRule(schema, values)]
+  const wrong = effectiveSettings(schema, settings).filter((setting) => !isValid(setting))
+  return [
+    ...wrong.filter((setting) => !refersTo(wrong, setting)).map(fault),
+    ...faultsByRule(schema, validValues(schema, settings)),
+  ]
+}
+
+/** The values of those settings that are valid by themselves, in their types, by name. */
+export function validValues(schema: TObject, settings: Settings): Readonly<Record<string, unknown>> {
+  const valid = effectiveSettings(schema, settings).filter(isValid)
+  return Object.fromEntries(valid.map(({ name, value }) => [name, value]))
+}
+
+function isValid({ schema, value }: EffectiveSetting): boolean {
+  return Check(schema, value)
 }
 
 /** Every setting of the schema, valid or not, with secrets redacted. */
@@ -74,7 +84,7 @@ export function describeConfig(schema: TObject, settings: Settings): SettingDesc
   return effectiveSettings(schema, settings).map((setting) => ({
     name: setting.name,
     value: redacted(setting),
-    isValid: Check(setting.schema, setting.value),
+    isValid: isValid(setting),
     source: setting.source,
     description: setting.schema.description ?? '',
   }))

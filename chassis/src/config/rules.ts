@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
 
 /** A sentence for each fault of settings that depend on each other. It is given those whose own value is valid. */
@@ -15,6 +16,29 @@ export function withRule<T extends TObject>(schema: T, rule: SettingsRule<T>): T
 /** The faults of these values of the schema by its rule. */
 export function faultsByRule(schema: TObject, values: Readonly<Record<string, unknown>>): readonly string[] {
   return rules.get(schema)?.(values) ?? []
+}
+
+/**
+ * A sentence for each address that several settings have, one of which is of a database: only queues and caches may be shared. The
+ * values are the settings' URLs without secrets.
+ */
+export function sharedDatabases(
+  urls: Readonly<Record<string, string | undefined>>,
+  isDatabase: (setting: string) => boolean,
+): string[] {
+  const places = Object.entries(urls).map(([name, url = '']) => ({ name, place: placeOf(url) }))
+  return [...Map.groupBy(places, ({ place }) => place)]
+    .filter(([place]) => place !== '' && place !== 'sqlite::memory:')
+    .map(([place, settings]) => ({ place, names: settings.map(({ name }) => name) }))
+    .filter(({ names }) => names.length > 1 && names.some(isDatabase))
+    .map(
+      ({ place, names }) =>
+        `${new Intl.ListFormat('en-GB').format(names)} are the same, ${place}: each service needs a database of its own.`,
+    )
+}
+
+function placeOf(url: string): string {
+  return /^sqlite:[^:]/.test(url) ? `sqlite:${resolve(url.slice('sqlite:'.length))}` : url
 }
 
 /** A sentence for each port that several settings have; 0, any free port, may be had by all. */

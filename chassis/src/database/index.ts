@@ -4,6 +4,7 @@ import { AppError } from '../errors/index.ts'
 import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
+import { pathFaults } from './sqlite/file-fault.ts'
 
 /** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
@@ -75,6 +76,12 @@ export async function databaseExists(url: string): Promise<boolean> {
   if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)
   if (engine === 'mysql') return (await import('./mysql/migrations.ts')).mysqlExists(url)
   return existsSync(pathOf(url))
+}
+
+/** A sentence for each of these URLs whose database file cannot be created or opened, as far as its folder shows. */
+export function databaseFileFaults(urls: readonly string[]): string[] {
+  const files = urls.filter((url) => url.startsWith('sqlite:') && url !== 'sqlite::memory:')
+  return pathFaults(files.map(pathOf))
 }
 
 const engines = {

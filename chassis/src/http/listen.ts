@@ -1,7 +1,6 @@
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
-import { ConfigError } from '../config/index.ts'
 import type { App } from './app-options.ts'
 
 /** Where a service is to listen; port 0 is any free one. */
@@ -19,14 +18,16 @@ export async function listen(app: App, { host, port }: Address): Promise<string>
 }
 
 /**
- * Throws one ConfigError with a sentence for each service that cannot listen on its address, so that none starts when another
- * cannot.
+ * A sentence for each service that cannot listen on its address. An address that several have is tried for the first of them only,
+ * since they are in each other's way.
  */
-export async function requireFreeAddresses(
+export async function addressFaults(
   addresses: readonly (Address & { readonly service: string })[],
-): Promise<void> {
+): Promise<string[]> {
+  const isFirst = ({ host, port }: Address, index: number) =>
+    addresses.findIndex((other) => other.host === host && other.port === port) === index
   const faults = await Promise.all(
-    addresses.map(async ({ service, ...address }) => {
+    addresses.filter(isFirst).map(async ({ service, ...address }) => {
       try {
         await listenOnce(address)
         return undefined
@@ -35,8 +36,7 @@ export async function requireFreeAddresses(
       }
     }),
   )
-  const distinct = new Set(faults.filter((fault) => fault !== undefined))
-  if (distinct.size > 0) throw new ConfigError([...distinct])
+  return [...new Set(faults.filter((fault) => fault !== undefined))]
 }
 
 async function listenOnce({ host, port }: Address): Promise<void> {
@@ -46,10 +46,15 @@ async function listenOnce({ host, port }: Address): Promise<void> {
   await once(server, 'close')
 }
 
+/** The setting with the port that a service listens on. */
+export function portSettingOf(service: string): string {
+  return `${service.toUpperCase()}_PORT`
+}
+
 /** A sentence with the setting to change; any other error is thrown again. */
 function faultOf(error: unknown, service: string, { host, port }: Address): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const setting = `${service.toUpperCase()}_PORT`
+  const setting = portSettingOf(service)
   const subject = `${service} cannot listen on ${host}, port ${port}`
   if (code === 'EADDRINUSE')
     return `${subject}: another program does. Stop that program, or set ${setting} to another port.`

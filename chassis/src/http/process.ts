@@ -8,38 +8,42 @@ import {
   loadConfig,
   readSettings,
   unknownSettings,
+  validValues,
 } from '../config/index.ts'
 import type { Settings } from '../config/index.ts'
 import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
-import { listen, requireFreeAddresses } from './listen.ts'
-import type { Address } from './listen.ts'
+import { listen, portSettingOf } from './listen.ts'
+import { startFaults } from './start-faults.ts'
 
 const shutdownTimeoutMs = 10_000
 
 /**
- * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal. Bad settings
- * are all reported, and end the process with exit code 1, as does a fault of the system or of an engine.
+ * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal. All
+ * that is wrong with the settings, or in the way of a start, is reported at once, and ends the process with exit code 1, as does a fault
+ * of the system or of an engine.
  */
 export async function runService<T extends TObject>(
   service: {
     name: string
     settings: T
     create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
-    address: (config: Readonly<Static<T>>) => Address
   },
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const { name, settings, create, address } = service
+  const { name, settings, create } = service
   try {
     enterRepository()
-    const config = loadChecked(name, settings, readSettings(environment))
-    const logger = createLogger({ service: name, level: String(Reflect.get(config, 'LOG_LEVEL')) })
-    await requireFreeAddresses([{ service: name, ...address(config) }])
-    const app = await create(config, { logger })
-    const url = await listen(app, address(config)).catch(async (error: unknown) => {
+    const given = readSettings(environment)
+    const values = validValues(settings, given)
+    const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
+    if (faults.length > 0) throw new ConfigError(faults)
+    const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
+    const app = await create(loadConfig(settings, given), { logger })
+    const address = { host: String(values.HOST), port: Number(values[portSettingOf(name)]) }
+    const url = await listen(app, address).catch(async (error: unknown) => {
       await app.close()
       throw error
     })
@@ -53,15 +57,13 @@ export async function runService<T extends TObject>(
   }
 }
 
-/** The settings of one service, which may share its environment with others and with the gateway, which has its address. */
-function loadChecked<T extends TObject>(name: string, schema: T, settings: Settings): Readonly<Static<T>> {
+/** What is wrong with the settings of one service, which may share its environment with others and with the gateway, which has its address. */
+function settingsFaults(name: string, schema: TObject, settings: Settings): string[] {
   const prefix = name.toUpperCase()
   const known = [...Object.keys(schema.properties), `${prefix}_URL`]
   const { protective, others } = unknownSettings(known, settings, [prefix])
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
-  const faults = [...envFileFaults(), ...faultsOf(schema, settings), ...protective]
-  if (faults.length > 0) throw new ConfigError(faults)
-  return loadConfig(schema, settings)
+  return [...envFileFaults(), ...faultsOf(schema, settings), ...protective]
 }
 
 /**

@@ -2,10 +2,9 @@ import { orderIdKey } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { commonSettings, engineUrl, port } from '@quintet/chassis/config'
+import { commonSettings, engineUrl, port, sharedDatabases, withRule } from '@quintet/chassis/config'
 
-export type BillingConfig = Static<typeof billingSettings>
-export const billingSettings = Type.Object({
+const settings = Type.Object({
   ...commonSettings,
   BILLING_PORT: port(8081, 'Port of the billing service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
@@ -22,3 +21,8 @@ export const billingSettings = Type.Object({
   }),
   ORDER_ID_KEY: orderIdKey,
 })
+
+export type BillingConfig = Static<typeof billingSettings>
+export const billingSettings = withRule(settings, ({ BILLING_DATABASE_URL, QUEUE_URL }) =>
+  sharedDatabases({ BILLING_DATABASE_URL, QUEUE_URL }, (name) => name === 'BILLING_DATABASE_URL'),
+)

@@ -10,7 +10,6 @@ await runService(
     name: 'billing',
     settings: billingSettings,
     create: createBillingApp,
-    address: (config) => ({ host: config.HOST, port: config.BILLING_PORT }),
   },
   process.env,
 )

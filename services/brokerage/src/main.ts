@@ -10,7 +10,6 @@ await runService(
     name: 'brokerage',
     settings: brokerageSettings,
     create: createBrokerageApp,
-    address: (config) => ({ host: config.HOST, port: config.BROKERAGE_PORT }),
   },
   process.env,
 )

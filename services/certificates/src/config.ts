@@ -9,6 +9,7 @@ import {
   httpUrl,
   milliseconds,
   port,
+  sharedDatabases,
   withRule,
 } from '@quintet/chassis/config'
 import { keyFaults, keyPattern } from './keyring.ts'
@@ -77,7 +78,16 @@ export type CertificatesConfig = Static<typeof certificatesSettings>
 export const certificatesSettings = withRule(settings, (values) => [
   ...keyFaults(values),
   ...receiverFaults(values),
+  ...databaseFaults(values),
 ])
+
+function databaseFaults({
+  CERTIFICATES_DATABASE_URL,
+  CERTIFICATES_QUEUE_URL,
+}: Partial<Static<typeof settings>>): string[] {
+  const urls = { CERTIFICATES_DATABASE_URL, CERTIFICATES_QUEUE_URL }
+  return sharedDatabases(urls, (name) => name === 'CERTIFICATES_DATABASE_URL')
+}
 
 function receiverFaults({
   CERTIFICATES_NOTIFY_URL: url,

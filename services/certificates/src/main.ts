@@ -10,7 +10,6 @@ await runService(
     name: 'certificates',
     settings: certificatesSettings,
     create: createCertificatesApp,
-    address: (config) => ({ host: config.HOST, port: config.CERTIFICATES_PORT }),
   },
   process.env,
 )

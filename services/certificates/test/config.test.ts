@@ -46,3 +46,14 @@ test('A URL for notifications whose port no server has is refused', () => {
     /CERTIFICATES_NOTIFY_URL must be a URL/,
   )
 })
+
+test('The database and the queue are not the same file, however it is written', () => {
+  const urls = {
+    CERTIFICATES_DATABASE_URL: 'sqlite:data/one.db',
+    CERTIFICATES_QUEUE_URL: 'sqlite:./data/../data/one.db',
+  }
+  assert.throws(
+    () => loadConfig(certificatesSettings, settingsOf(urls)),
+    /^ConfigError: CERTIFICATES_DATABASE_URL and CERTIFICATES_QUEUE_URL are the same, sqlite:.*one\.db: /,
+  )
+})

@@ -9,7 +9,7 @@ import {
   trustedProxies,
   withRule,
 } from '@quintet/chassis/config'
-import { orderIdKey } from '@quintet/contracts'
+import { eventsHeartbeatMs, orderIdKey } from '@quintet/contracts'
 import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import type { UpstreamName } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
@@ -89,7 +89,7 @@ const settings = Type.Object({
     minimum: 10,
     maximum: 3_600_000,
     description:
-      'The longest silence of such a stream, which is to be longer than the time between its heartbeats.',
+      'The longest silence of such a stream, which is longer than the time between its heartbeats.',
   }),
   GATEWAY_EXCHANGE_TIMEOUT_MS: milliseconds(60_000, {
     minimum: 10,
@@ -120,7 +120,11 @@ const settings = Type.Object({
 })
 
 export type GatewayConfig = Static<typeof gatewaySettings>
-export const gatewaySettings = withRule(settings, portFaults)
+export const gatewaySettings = withRule(settings, (values) => [
+  ...portFaults(values),
+  ...addressFaults(values),
+  ...timeoutFaults(values),
+])
 
 /** Services that are found by their ports, and the gateway, have different ones. */
 function portFaults(values: Partial<Static<typeof settings>>): string[] {
@@ -133,6 +137,47 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
   ])
   return equalPorts(Object.fromEntries(ports))
 }
+
+/** Services whose addresses are given have one of their own, and not that of the gateway, whose requests to itself would never end. */
+function addressFaults(values: Partial<Static<typeof settings>>): string[] {
+  const { HOST: host = '', GATEWAY_PORT: port } = values
+  const own = new Set(['127.0.0.1', 'localhost', '[::1]', host].map((name) => `http://${name}:${port}`))
+  const all = upstreamNames.flatMap((name) => {
+    const url = values[urlSetting(name)]
+    const isDefault = url === `http://127.0.0.1:${values[portSetting(name)]}`
+    return url === undefined ? [] : [{ setting: urlSetting(name), origin: new URL(url).origin, isDefault }]
+  })
+  return [...Map.groupBy(all, ({ origin }) => origin)].flatMap(([origin, same]) => {
+    if (same.every(({ isDefault }) => isDefault)) return []
+    const names = new Intl.ListFormat('en-GB').format(same.map(({ setting }) => setting))
+    const verb = same.length === 1 ? 'is' : same.length === 2 ? 'are both' : 'are all'
+    if (own.has(origin)) return [`${names} ${verb} ${origin}, the address of the gateway itself.`]
+    if (same.length === 1) return []
+    return [`${names} ${verb} ${origin}: set an address for each service that no other has.`]
+  })
+}
+
+function timeoutFaults({
+  GATEWAY_TIMEOUT_MS: timeout = 0,
+  GATEWAY_EXCHANGE_TIMEOUT_MS: exchange = timeout,
+  GATEWAY_STREAM_IDLE_MS: idle = idleMsMin,
+}: Partial<Static<typeof settings>>): string[] {
+  return [
+    exchange < timeout
+      ? [
+          `GATEWAY_EXCHANGE_TIMEOUT_MS is ${exchange}, less than GATEWAY_TIMEOUT_MS, ${timeout}: a whole exchange takes longer than the wait for its response.`,
+        ]
+      : [],
+    idle < idleMsMin
+      ? [
+          `GATEWAY_STREAM_IDLE_MS is ${idle}, but a stream without events is silent for up to ${idleMsMin} ms between two heartbeats: set it to ${idleMsMin} or more.`,
+        ]
+      : [],
+  ].flat()
+}
+
+/** The pauses between two reads of events are added to those between heartbeats. */
+const idleMsMin = eventsHeartbeatMs + 1_000
 
 /** The address of a service, without a path: the paths are fixed by the topology. */
 function serviceUrl(name: UpstreamName): TString {

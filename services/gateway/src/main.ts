@@ -10,7 +10,6 @@ await runService(
     name: 'gateway',
     settings: gatewaySettings,
     create: createGatewayApp,
-    address: (config) => ({ host: config.HOST, port: config.GATEWAY_PORT }),
   },
   process.env,
 )

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadConfig } from '@quintet/chassis/config'
+import { faultsOf, loadConfig } from '@quintet/chassis/config'
 import { settingsOf } from '@quintet/chassis/testing/settings'
 import { gatewaySettings } from '../src/config.ts'
 
@@ -11,3 +11,79 @@ for (const url of ['http://127.0.0.1:99999', 'http://[:::]', 'http://127.0.0.1/p
       /GUID_URL must be an address like http:/,
     )
   })
+
+const refused: ReadonlyArray<[title: string, values: Record<string, string>, fault: RegExp]> = [
+  [
+    'An exchange may take at least as long as the wait for its response',
+    { GATEWAY_TIMEOUT_MS: '8000', GATEWAY_EXCHANGE_TIMEOUT_MS: '7999' },
+    /^GATEWAY_EXCHANGE_TIMEOUT_MS is 7999, less than GATEWAY_TIMEOUT_MS, 8000/,
+  ],
+  [
+    'The default of one timeout is compared with the other that is set',
+    { GATEWAY_EXCHANGE_TIMEOUT_MS: '1000' },
+    /^GATEWAY_EXCHANGE_TIMEOUT_MS is 1000, less than GATEWAY_TIMEOUT_MS, 8000/,
+  ],
+  [
+    'A stream may be silent for longer than the time between two heartbeats',
+    { GATEWAY_STREAM_IDLE_MS: '15000' },
+    /^GATEWAY_STREAM_IDLE_MS is 15000, but .* between two heartbeats: set it to 16000 or more/,
+  ],
+  [
+    'No service has the address of the gateway',
+    { GUID_URL: 'http://localhost:3000' },
+    /^GUID_URL is http:\/\/localhost:3000, the address of the gateway itself/,
+  ],
+  [
+    'No service has the address of the gateway under the name of its host',
+    { HOST: 'gateway.example', BILLING_URL: 'http://gateway.example:3000/' },
+    /^BILLING_URL is http:\/\/gateway\.example:3000, the address of the gateway itself/,
+  ],
+  [
+    'No two services have the same address',
+    { GUID_URL: 'http://one.example', BILLING_URL: 'http://one.example:80/' },
+    /^GUID_URL and BILLING_URL are both http:\/\/one\.example: set an address for each service/,
+  ],
+  [
+    'An address that is given is not the default one of another service',
+    { GUID_URL: 'http://127.0.0.1:8081' },
+    /^GUID_URL and BILLING_URL are both http:\/\/127\.0\.0\.1:8081: /,
+  ],
+]
+
+for (const [title, values, fault] of refused)
+  test(`${title}`, () => {
+    const faults = faultsOf(gatewaySettings, settingsOf(values))
+    assert.equal(faults.length, 1, faults.join('\n'))
+    assert.match(String(faults[0]), fault)
+  })
+
+test('All settings that contradict each other are named at once, and beside those that are invalid by themselves', () => {
+  const faults = faultsOf(
+    gatewaySettings,
+    settingsOf({
+      GATEWAY_EXCHANGE_TIMEOUT_MS: '100',
+      GATEWAY_STREAM_IDLE_MS: '100',
+      GUID_PORT: '3000',
+      BILLING_URL: 'http://localhost:3000',
+      GATEWAY_SLOW_MAX: '0',
+    }),
+  )
+  const named = faults.map((fault) => fault.split(' ', 1)[0]).sort()
+  assert.deepEqual(named, [
+    'BILLING_URL',
+    'GATEWAY_EXCHANGE_TIMEOUT_MS',
+    'GATEWAY_SLOW_MAX',
+    'GATEWAY_STREAM_IDLE_MS',
+    'GUID_PORT',
+  ])
+})
+
+test('Settings that are at their limits contradict nothing', () => {
+  const values = {
+    GATEWAY_TIMEOUT_MS: '60000',
+    GATEWAY_STREAM_IDLE_MS: '16000',
+    GUID_URL: 'http://a.example',
+    BILLING_URL: 'http://a.example:81',
+  }
+  assert.deepEqual(faultsOf(gatewaySettings, settingsOf(values)), [])
+})

@@ -1,11 +1,18 @@
-import { cacheUrl, commonSettings, count, engineUrl, port } from '@quintet/chassis/config'
+import {
+  cacheUrl,
+  commonSettings,
+  count,
+  engineUrl,
+  port,
+  sharedDatabases,
+  withRule,
+} from '@quintet/chassis/config'
 import { streamSchemes } from '@quintet/chassis/queue'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 
-export type GuidConfig = Static<typeof guidSettings>
-export const guidSettings = Type.Object({
+const settings = Type.Object({
   ...commonSettings,
   GUID_PORT: port(8888, 'Port of the guid service; 0 for any free one.'),
   GATEWAY_PORT: port(topology.gateway.port, 'Port of the gateway, whose documentation this one links to.'),
@@ -32,3 +39,8 @@ export const guidSettings = Type.Object({
     description: 'How many operations may be pending before further ones are refused with 503.',
   }),
 })
+
+export type GuidConfig = Static<typeof guidSettings>
+export const guidSettings = withRule(settings, ({ GUID_DATABASE_URL, EVENTS_URL }) =>
+  sharedDatabases({ GUID_DATABASE_URL, EVENTS_URL }, (name) => name === 'GUID_DATABASE_URL'),
+)

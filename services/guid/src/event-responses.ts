@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import { setEndless } from '@quintet/chassis/http'
+import { eventsHeartbeatMs } from '@quintet/contracts'
 import type { EventPage } from './events.ts'
 
 const responsesMax = 64
@@ -10,8 +11,6 @@ const responsesMax = 64
 const clientResponsesMax = 16
 const retryAfterSeconds = 5
 const pollIntervalMs = 250
-/** As often as the HTML Standard suggests, since proxies end connections that are silent. */
-const heartbeatIntervalMs = 15_000
 /** A client that does not read for so long is disconnected. */
 const stallTimeoutMs = 30_000
 
@@ -75,7 +74,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
         position = last
         sentAt = performance.now()
         await write(response, page.events.map(frameOf).join(''), signal)
-      } else if (performance.now() - sentAt >= heartbeatIntervalMs) {
+      } else if (performance.now() - sentAt >= eventsHeartbeatMs) {
         sentAt = performance.now()
         await write(response, ': heartbeat\n\n', signal)
       }

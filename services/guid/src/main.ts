@@ -10,7 +10,6 @@ await runService(
     name: 'guid',
     settings: guidSettings,
     create: createGuidApp,
-    address: (config) => ({ host: config.HOST, port: config.GUID_PORT }),
   },
   process.env,
 )

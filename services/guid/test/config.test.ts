@@ -28,3 +28,11 @@ test('A broker without event streams is refused at the start, with the setting a
     /EVENTS_URL must be a URL that starts with sqlite: or kafka: or kafkas:/,
   )
 })
+
+test('The database and the queue are not the same file, however it is written', () => {
+  const urls = { GUID_DATABASE_URL: 'sqlite:data/one.db', EVENTS_URL: 'sqlite:./data/../data/one.db' }
+  assert.throws(
+    () => loadConfig(guidSettings, settingsOf(urls)),
+    /^ConfigError: GUID_DATABASE_URL and EVENTS_URL are the same, sqlite:.*one\.db: /,
+  )
+})

@@ -10,7 +10,6 @@ await runService(
     name: 'inventory',
     settings: inventorySettings,
     create: createInventoryApp,
-    address: (config) => ({ host: config.HOST, port: config.INVENTORY_PORT }),
   },
   process.env,
 )

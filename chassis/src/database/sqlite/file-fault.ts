@@ -1,3 +1,4 @@
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
 
@@ -7,6 +8,33 @@ export async function withFileFaults<R>(path: string, work: () => R | Promise<R>
     return await work()
   } catch (error) {
     throw fileFaultOf(path, error)
+  }
+}
+
+/**
+ * A sentence for each of the paths at which no database file can be, as far as that can be seen without creating one; where the fault is
+ * of their folder, for the first one in it only.
+ */
+export function pathFaults(paths: readonly string[]): string[] {
+  const faults = new Map<string, string>()
+  for (const path of paths) {
+    const kind = kindOfPath(path)
+    const place = kind === 'folder' ? path : dirname(path)
+    if (kind !== undefined && !faults.has(place)) faults.set(place, sentence(path, kind))
+  }
+  return [...faults.values()]
+}
+
+function kindOfPath(path: string): Kind | undefined {
+  if (existsSync(path) && statSync(path).isDirectory()) return 'folder'
+  let folder = dirname(path)
+  while (!existsSync(folder)) folder = dirname(folder)
+  if (!statSync(folder).isDirectory()) return 'noFolder'
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK)
+    return undefined
+  } catch {
+    return 'forbidden'
   }
 }
 
@@ -20,7 +48,11 @@ function fileFaultOf(path: string, error: unknown): unknown {
   const kind =
     'errcode' in error ? kinds[Number(error.errcode) & 0xff] : 'code' in error && kinds[String(error.code)]
   if (!kind) return error
-  return dependencyDown(`The database file ${path} cannot be ${advice[kind](path)}`, error)
+  return dependencyDown(sentence(path, kind), error)
+}
+
+function sentence(path: string, kind: Kind): string {
+  return `The database file ${path} cannot be ${advice[kind](path)}`
 }
 
 type Kind = 'foreign' | 'damaged' | 'forbidden' | 'full' | 'folder' | 'noFolder' | 'unopened'

@@ -1,0 +1,22 @@
+import { databaseFileFaults } from '../database/index.ts'
+import { addressFaults, portSettingOf } from './listen.ts'
+import type { Address } from './listen.ts'
+
+/** A service, and those of its settings that are valid by themselves. */
+type StartingService = { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
+
+/**
+ * Why the services cannot start on this machine: ports that are in use and files that cannot be created, a sentence for each. Nothing
+ * is created, and settings that are invalid are left out, so that this can be reported together with their faults.
+ */
+export async function startFaults(services: readonly StartingService[]): Promise<string[]> {
+  const urls = services
+    .flatMap(({ values }) => Object.values(values))
+    .filter((value) => typeof value === 'string')
+  return [...(await addressFaults(services.flatMap(addressesOf))), ...databaseFileFaults(urls)]
+}
+
+function addressesOf({ name, values }: StartingService): (Address & { service: string })[] {
+  const { HOST: host, [portSettingOf(name)]: port } = values
+  return typeof host === 'string' && typeof port === 'number' ? [{ service: name, host, port }] : []
+}
