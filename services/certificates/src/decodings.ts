@@ -1,21 +1,25 @@
+import { kinds } from './character-kinds.ts'
+
 /**
  * The text in ASCII: characters that are compatible with it, such as those of full width, are converted, and all others, backslashes and
- * the attributes of elements are removed.
+ * the attributes of elements are removed. `has` is the kinds of its characters.
  */
-export function plainTextOf(text: string): string {
-  const ascii = /[^\t\n\r -~]/.test(text)
-    ? text
-        .replace(/\p{Dash}/gu, '-')
-        .replace(/\p{Zs}/gu, ' ')
-        .replace(/[^\t\n\r -~\uff01-\uff5e\u{1d400}-\u{1d7ff}]+/gu, '')
-        .normalize('NFKC')
-    : text
-  const unescaped = ascii.replaceAll('\\', '')
+export function plainTextOf(text: string, has: number): string {
+  const ascii =
+    has & kinds.notPrintable
+      ? text
+          .replace(/\p{Dash}/gu, '-')
+          .replace(/\p{Zs}/gu, ' ')
+          .replace(/[^\t\n\r -~\uff01-\uff5e\u{1d400}-\u{1d7ff}]+/gu, '')
+          .normalize('NFKC')
+      : text
+  const unescaped = has & (kinds.backslash | kinds.notPrintable) ? ascii.replaceAll('\\', '') : ascii
   return unescaped.includes('<') ? unescaped.replace(/(<[\w.:-]{1,64})\s[^<>]{0,200}>/g, '$1>') : unescaped
 }
 
+/** A line break behind the padding of base64 is none of quoted-printable. */
 const escapes =
-  /%(?:25)*([\da-f]{2})|&(?:amp;)*#(?:x([\da-f]{1,6})|(\d{1,7}));?|&(?:amp;)*([a-z]{2,8});|\\(?:u([\da-f]{4})|u\{([\da-f]{1,6})\}|x([\da-f]{1,2})|([0-3]?[0-7]{1,2})|[nrt])|=(?:([\da-f]{2})|\r?\n)/gi
+  /%(?:25)*([\da-f]{2})|&(?:amp;)*#(?:x([\da-f]{1,6})|(\d{1,7}));?|&(?:amp;)*([a-z]{2,8});|\\(?:u([\da-f]{4})|u\{([\da-f]{1,6})\}|x([\da-f]{1,2})|([0-3]?[0-7]{1,2})|[nrt])|=(?:([\da-f]{2})|\r?\n(?!-----END |$))/gi
 
 const entities: Readonly<Record<string, string>> = {
   amp: '&',
@@ -33,7 +37,8 @@ const entities: Readonly<Record<string, string>> = {
 }
 
 /** The text with percent-encoding, character references, escapes and quoted-printable decoded, each once. */
-export function withoutEscapes(text: string): string {
+export function withoutEscapes(text: string, has: number): string {
+  if (!(has & kinds.escape)) return text
   return text.replace(escapes, (found, ...groups: readonly (string | undefined)[]) => {
     const [percent, reference, decimal, name, unit, point, byte, octal, quoted] = groups
     if (name !== undefined) return entities[name.toLowerCase()] ?? ''
@@ -52,32 +57,86 @@ function characterOf(point: number): string {
 /**
  * The bytes that a text is in base64, in hexadecimal and as numbers, one after the other. All that is no digit is skipped, and decoding
  * begins at each of the first digits, so that neither white space, punctuation and labels nor base64 before it hide anything.
- * `text` is what `plainTextOf` makes of the original.
+ * `text` is what `plainTextOf` makes of the original, and `has` the kinds of its characters.
  */
-export function decodingsOf(text: string, original: string): Buffer {
-  const content = text.includes('<') ? text.replace(/<[^<>]{0,200}>/g, '') : text
-  const base64 = content.replace(/(?<![A-Za-z\d+/])[+/]+(?![A-Za-z\d+/])/g, '').replace(/[^A-Za-z\d+/]+/g, '')
-  const isUrl = /(?<!-)-{1,4}(?!-)|_/.test(content)
-  const base64Url = isUrl ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
-  const isHex = /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
-  const hex = isHex ? hexDigitsOf(text) : ''
+export function decodingsOf(text: string, has: number, original: string): Buffer {
+  const content = has & kinds.lessThan ? text.replace(/<[^<>]{0,200}>/g, '') : text
+  const base64 = has & ~base64Digits ? content.replace(notBase64, '') : content
+  const base64Url = mayBeUrl(content, has) ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
+  const isHex = mayHaveHex(text) && /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
+  const hex = !isHex ? '' : has & ~kinds.hexDigit ? hexDigitsOf(text) : text
   // The characters beside a dump may look like tags, with which bytes would be left out.
-  const inner = isHex ? withoutMargins(original) : original
+  const inner = isHex && (has & kinds.space || text !== original) ? withoutMargins(original) : original
   const dump = inner === original ? '' : hexDigitsOf(inner)
-  const isList = /[\da-f]\s{0,8}[,;\s]\s{0,8}-?\d/i.test(text)
-  const numbers = isList ? (text.match(/-?\b(?:0x[\da-f]{1,2}|\d{1,3})\b/gi) ?? []).map(Number) : []
-  const decodings = [
-    ...[0, 1, 2, 3].flatMap((at) =>
-      [base64, base64Url].map((digits) => Buffer.from(digits.slice(at), 'base64')),
-    ),
-    ...[0, 1].flatMap((at) => [hex, dump].map((digits) => Buffer.from(digits.slice(at), 'hex'))),
-    Buffer.from(numbers),
-  ]
-  // A byte that is not printable keeps the texts in them apart.
-  return Buffer.concat(decodings.flatMap((bytes) => [bytes, apart]))
+  return decode([
+    ...[0, 1, 2, 3].flatMap((at) => [base64.slice(at), base64Url.slice(at)].map(encodedIn('base64'))),
+    ...[0, 1].flatMap((at) => [hex.slice(at), dump.slice(at)].map(encodedIn('hex'))),
+    encodedIn('latin1')(numbersIn(text, has)),
+  ])
 }
 
-const apart = Buffer.from([1])
+type Encoded = { readonly text: string; readonly encoding: 'base64' | 'hex' | 'latin1' }
+
+const encodedIn =
+  (encoding: Encoded['encoding']) =>
+  (text: string): Encoded => ({ text, encoding })
+
+/** The bytes of all texts. A byte that is not printable keeps the texts in them apart. */
+function decode(all: readonly Encoded[]): Buffer {
+  const bytes = Buffer.allocUnsafe(all.reduce((sum, { text }) => sum + text.length + 1, 0))
+  let end = 0
+  for (const { text, encoding } of all) {
+    if (text === '') continue
+    end += bytes.write(text, end, encoding)
+    bytes[end] = 1
+    end += 1
+  }
+  return bytes.subarray(0, end)
+}
+
+const base64Digits = kinds.hexDigit | kinds.otherBase64Digit
+
+/** All that is no digit, and digits behind it that are operators, since they are alone. */
+const notBase64 = /[^A-Za-z\d+/]+(?:[+/]+(?![A-Za-z\d+/]))?/g
+
+/** Whether a text has the digits of the alphabet for URLs, and not only lines of hyphens. */
+function mayBeUrl(text: string, has: number): boolean {
+  if (has & kinds.underscore) return true
+  return (has & kinds.hyphen) !== 0 && text.replaceAll('-----', '').includes('-')
+}
+
+/** A number behind a separator, which base64 in lines has only where a line is as short as a number. */
+const listedNumber = /[,;\s]-?(?:0x[\da-f]{1,2}|\d{1,3})(?![\w+/=])/i
+
+/** The bytes that are numbers in a text, as a text in latin1. */
+function numbersIn(text: string, has: number): string {
+  const hasSeparators = (has & (kinds.space | kinds.lineBreak | kinds.listSeparator)) !== 0
+  if (!hasSeparators || !listedNumber.test(text)) return ''
+  const numbers = text.match(/-?\b(?:0x[\da-f]{1,2}|\d{1,3})\b/gi) ?? []
+  return Buffer.from(numbers.map(Number)).toString('latin1')
+}
+
+/** Twelve bytes in hexadecimal have no fewer. */
+const hexMin = 24
+
+/** Whether a text has so many characters in sequence that are hexadecimal digits, an x, or neither letter nor digit; looks at few. */
+function mayHaveHex(text: string): boolean {
+  for (let at = hexMin - 1; at < text.length; at += hexMin) {
+    if (!isOfHex(text.charCodeAt(at))) continue
+    let start = at
+    while (start > at - hexMin + 1 && isOfHex(text.charCodeAt(start - 1))) start -= 1
+    let end = at + 1
+    while (end < text.length && end < start + hexMin && isOfHex(text.charCodeAt(end))) end += 1
+    if (end === start + hexMin) return true
+  }
+  return false
+}
+
+function isOfHex(code: number): boolean {
+  // The bit of the code that distinguishes the cases of letters.
+  const letter = code | 0x20
+  return letter < 0x67 || letter > 0x7a || letter === 0x78
+}
 
 function hexDigitsOf(text: string): string {
   return text.replace(/0x/gi, '').replace(/[^\da-f]+/gi, '')
@@ -117,7 +176,8 @@ function isPrintable(byte: number | undefined): boolean {
   return (byte >= 0x20 && byte <= 0x7e) || byte === 0 || byte === 0x0a || byte === 0x0d || byte === 0x09
 }
 
-/** The bytes of a text, one for each character if none is above U+00FF. */
+/** The bytes of a text: in UTF-8, and if no character is above U+00FF also one for each. */
 export function bytesOf(text: string): Buffer {
-  return Buffer.from(text, /[^\0-\xff]/.test(text) ? 'utf8' : 'latin1')
+  const utf8 = Buffer.from(text)
+  return /[^\0-\xff]/.test(text) ? utf8 : Buffer.concat([Buffer.from(text, 'latin1'), utf8])
 }

@@ -1,8 +1,9 @@
-import type { KeyObject } from 'node:crypto'
+import { kinds, kindsIn } from './character-kinds.ts'
 import { bytesOf, decodingsOf, plainTextOf, printableIn, printableMin, withoutEscapes } from './decodings.ts'
 import { holdsKeyBytes } from './key-bytes.ts'
 import { searchFor } from './substring.ts'
-import { parsePrivateKey } from './x509.ts'
+import { privateValueOf } from './supported-key.ts'
+import { findPrivateKey } from './x509.ts'
 
 /** How deep encodings may be nested. */
 const depthMax = 4
@@ -19,9 +20,10 @@ const secretBytesMin = 8
  * would take more, which is made for that.
  */
 export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Array()): boolean {
-  if (isSecret(text, secret)) return true
+  if (secret.length < secretBytesMin && isSecret(text, secret)) return true
   const searches = secretsOf(secret).map(searchOf)
-  const holdsKey = (bytes: Buffer) => searches.some((isIn) => isIn(bytes)) || holdsKeyBytes(bytes)
+  const holdsSecret = (bytes: Buffer) => searches.some((isIn) => isIn(bytes))
+  const holdsKey = (bytes: Buffer) => holdsSecret(bytes) || holdsKeyBytes(bytes)
   const seen = new Set(['', text])
   let work = workMax * (text.length + printableMin)
   let layers = [text]
@@ -30,12 +32,16 @@ export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Arra
     for (const layer of layers) {
       work -= layer.length
       if (work < 0) return true
-      const plain = plainTextOf(layer)
-      const texts = plain === layer ? [layer] : [layer, plain]
-      if (isKeyText(plain) || texts.some((one) => holdsKey(bytesOf(one)))) return true
-      const decoded = decodingsOf(plain, layer)
+      const has = kindsIn(layer)
+      const plain = plainTextOf(layer, has)
+      const hasPlain = plain === layer ? has : kindsIn(plain)
+      if (isKeyText(plain, hasPlain) || holdsSecret(Buffer.from(plain, 'latin1'))) return true
+      // All formats in bytes have some that are not printable.
+      const isIn = has & kinds.notPrintable ? holdsKey : holdsSecret
+      if (plain !== layer && isIn(bytesOf(layer))) return true
+      const decoded = decodingsOf(plain, hasPlain, layer)
       if (holdsKey(decoded)) return true
-      const found = [withoutEscapes(layer), printableIn(decoded)].filter((one) => !seen.has(one))
+      const found = [withoutEscapes(layer, has), printableIn(decoded)].filter((one) => !seen.has(one))
       inner.push(...found)
       for (const one of found) seen.add(one)
     }
@@ -56,23 +62,19 @@ function isSecret(text: string, secret: Uint8Array): boolean {
 /** A search that begins with the first bytes alone, which the runtime finds faster, and in bounded time since they are few. */
 function searchOf(secret: Uint8Array): (bytes: Buffer) => boolean {
   const start = secret.subarray(0, 16)
-  const isIn = searchFor(secret)
-  return (bytes) => bytes.includes(start) && isIn(bytes)
-}
-
-/** The secret and, if it is a key that can be parsed, its private value. */
-function secretsOf(secret: Uint8Array): Uint8Array[] {
-  const key = secret.length < secretBytesMin ? undefined : parsePrivateKey(secret)
-  return [secret, privateValueOf(key)].filter((bytes) => bytes.length >= secretBytesMin)
-}
-
-/** Of a kind of key that JSON Web Keys have. */
-function privateValueOf(key: KeyObject | undefined): Buffer {
-  try {
-    return Buffer.from(key?.export({ format: 'jwk' }).d ?? '', 'base64')
-  } catch {
-    return Buffer.alloc(0)
+  let isIn: ReturnType<typeof searchFor> | undefined
+  return (bytes) => {
+    if (!bytes.includes(start)) return false
+    isIn ??= searchFor(secret)
+    return isIn(bytes)
   }
+}
+
+/** The secret and, if it is a key of a supported kind, its private value. */
+function secretsOf(secret: Uint8Array): Uint8Array[] {
+  const key = secret.length < secretBytesMin ? undefined : findPrivateKey(secret)
+  const value = key && privateValueOf(key)
+  return [secret, ...(value === undefined ? [] : [value])].filter(({ length }) => length >= secretBytesMin)
 }
 
 /** A text is a private key, well-formed or not, if all patterns of a row match. */
@@ -94,8 +96,11 @@ const keyTexts: readonly (readonly RegExp[])[] = [
 ]
 
 /** Every such text has one of these, and few other texts do, so they are tried first. */
-const keyWord = /priv|putty|proc-type|kty|crv|modulus|dsakeyvalue/i
+const keyWords = ['priv', 'putty', 'proc-type', 'kty', 'crv', 'modulus', 'dsakeyvalue']
 
-function isKeyText(text: string): boolean {
-  return keyWord.test(text) && keyTexts.some((patterns) => patterns.every((pattern) => pattern.test(text)))
+function isKeyText(text: string, has: number): boolean {
+  if (!(has & (kinds.hyphen | kinds.valueMark))) return false
+  const lowerCase = text.toLowerCase()
+  if (!keyWords.some((word) => lowerCase.includes(word))) return false
+  return keyTexts.some((patterns) => patterns.every((pattern) => pattern.test(text)))
 }

@@ -49,12 +49,32 @@ const algorithms: readonly (readonly [RegExp, Algorithm])[] = [
   [/^608648016503040(?:3(?:1[1-9a-f]|2[\da-e])|40[123])$/, 'raw'],
 ]
 
+/** A private key of a supported kind that is not encrypted. */
+export type PrivateKeyDer = { readonly der: Buffer; readonly format: 'pkcs1' | 'pkcs8' | 'sec1' }
+
 /** The format of a private key in DER, if it is a supported one that is not encrypted. */
-export function formatOfPrivateKey(der: Buffer): 'pkcs1' | 'pkcs8' | 'sec1' | undefined {
+export function formatOfPrivateKey(der: Buffer): PrivateKeyDer['format'] | undefined {
   if (der.length > privateKeyBytesMax) return undefined
   if (isRsaPrivateKey(der)) return 'pkcs1'
   if (isEcPrivateKey(der)) return 'sec1'
   return isPrivateKeyInfo(der) ? 'pkcs8' : undefined
+}
+
+/** The private exponent of RSA, the scalar of EC, and the bytes of RFC 8410: the member `d` of a JSON Web Key, if the key can be one. */
+export function privateValueOf({ der, format }: PrivateKeyDer): Buffer | undefined {
+  const parts = partsOfSequence(der) ?? []
+  if (format === 'pkcs1') return withoutSign(parts[3]?.content)
+  if (format === 'sec1') return parts[1]?.content
+  const [, , key] = parts
+  if (key === undefined) return undefined
+  if (isRsaPrivateKey(key.content)) return privateValueOf({ der: key.content, format: 'pkcs1' })
+  if (isEcPrivateKey(key.content)) return privateValueOf({ der: key.content, format: 'sec1' })
+  const [value] = partsOf(key.content) ?? []
+  return value?.tag === octetString ? value.content : undefined
+}
+
+function withoutSign(integer: Buffer | undefined): Buffer | undefined {
+  return integer?.[0] === 0 ? integer.subarray(1) : integer
 }
 
 /** OneAsymmetricKey (RFC 5958, 2) */

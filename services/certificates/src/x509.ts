@@ -5,6 +5,7 @@ import { firstElement, sequence } from './ber.ts'
 import { decodeBase64, pemOf, scanPem } from './pem.ts'
 import type { PemBlock } from './pem.ts'
 import { certificateKeys, formatOfPrivateKey, hasSupportedKey, privateKeys } from './supported-key.ts'
+import type { PrivateKeyDer } from './supported-key.ts'
 
 /** The fields of an X.509 certificate as they are returned to clients; times are RFC 3339. */
 type Description = {
@@ -79,11 +80,19 @@ const certificateLabels: ReadonlySet<string> = new Set([
 
 /** A private key in PEM or DER; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
+  const found = findPrivateKey(bytes)
+  return found && tryParse(() => createPrivateKey({ key: found.der, format: 'der', type: found.format }))
+}
+
+/** The DER of a private key in PEM or DER, without parsing what only OpenSSL can; undefined for the same. */
+export function findPrivateKey(bytes: Uint8Array): PrivateKeyDer | undefined {
   const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const block = scanPem(given.toString('latin1')).find(({ label }) => label.endsWith('PRIVATE KEY'))
-  const key = firstElement(block?.bytes ?? given)
-  const type = formatOfPrivateKey(key)
-  return type && tryParse(() => createPrivateKey({ key, format: 'der', type }))
+  const block = given.includes('-----')
+    ? scanPem(given.toString('latin1')).find(({ label }) => label.endsWith('PRIVATE KEY'))
+    : undefined
+  const der = firstElement(block?.bytes ?? given)
+  const format = formatOfPrivateKey(der)
+  return format && { der, format }
 }
 
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {
