@@ -419,7 +419,7 @@ test('What a library refuses keeps its 4xx and its headers, without its text', a
   }
   for (const status of [200, 399, 500, 501, 700, 0])
     assert.equal((await app.inject(`/refused/${status}`)).statusCode, 500)
-  assert.equal(logged().match(/"level":50/g)?.length, 6)
+  assert.equal(logged().match(/"level":"error"/g)?.length, 6)
 })
 
 test('A body in a content coding is 415 with the codings that are accepted, and identity is none', async (t) => {

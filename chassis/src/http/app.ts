@@ -30,6 +30,7 @@ import { queryRefusal } from './query.ts'
 import { bodyRefusal, formRefusal, routedTarget } from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
+import { watchDependencies } from './watch-dependencies.ts'
 
 /** The times that a client has, in milliseconds. */
 const defaultTimeouts: Timeouts = {
@@ -117,6 +118,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   boundLargeLists(app)
   await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
+  watchDependencies(app, options.dependencies ?? {}, logger)
   return app
 
   /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */

@@ -3,6 +3,8 @@ import { exponentialBackoffMs } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Message, WorkQueue } from '../queue/index.ts'
+import { createFailureLog } from '../telemetry/index.ts'
+import type { FailureLogger } from '../telemetry/index.ts'
 import type { Outbox, OutboxRelay, OutboxRow } from './port.ts'
 
 /** Where rows are published to, by their `queue`. */
@@ -18,6 +20,12 @@ const collectMs = 10
 const collectUnderLoadMs = 50
 const pollIntervalMs = 200
 
+const failureTexts = {
+  failing:
+    'messages cannot be published and wait in the outbox: see that the database and the queue respond and that the queue has room, as by quintet doctor and quintet queue list',
+  recovered: 'messages of the outbox are published again',
+}
+
 /**
  * Publishes the rows of an outbox: in order, at least once, a message always under the same id. Of the processes that share
  * a database one relays at a time, under a lease that it holds only while there are rows. While a queue is down or full its
@@ -26,16 +34,19 @@ const pollIntervalMs = 200
 export function createRelay({
   outbox,
   clock,
+  logger,
   batchMax = 500,
   leaseMs = 10_000,
   ...destinations
 }: Destinations & {
   outbox: Outbox
   clock: Clock
+  logger?: FailureLogger
   batchMax?: number
   leaseMs?: number
 }): OutboxRelay {
   const holder = randomUUID()
+  const log = createFailureLog(logger, failureTexts)
   let relaying: Promise<void> | undefined
   let collecting: NodeJS.Timeout | undefined
   let relayedAt = Number.NEGATIVE_INFINITY
@@ -73,6 +84,7 @@ export function createRelay({
       if (source !== undefined) await relayUnderLease(source, now + leaseMs / 2)
     }
     failures = 0
+    log.succeeded()
   }
 
   /** The removal of the last rows ends the lease; after a failure it expires. */
@@ -88,6 +100,7 @@ export function createRelay({
   }
 
   function backOff(error: unknown): void {
+    log.failed(error)
     failures += 1
     pausedUntil = clock.now() + exponentialBackoffMs(failures)
     // A queue without room for a whole batch may have room for a smaller one.

@@ -1,4 +1,7 @@
 import { exponentialBackoffMs } from '../clock/index.ts'
+import { createFailureLog } from '../telemetry/index.ts'
+import type { FailureLog, FailureLogger } from '../telemetry/index.ts'
+import { loggedHandler } from './logged-handler.ts'
 import type { BatchHandler, BatchOptions, Consumer, Delivery, WorkQueue } from './port.ts'
 
 const defaults: Required<BatchOptions> = {
@@ -10,16 +13,25 @@ const defaults: Required<BatchOptions> = {
   leaseMs: 10_000,
 }
 
-type StartConsumer = (queue: string, handler: BatchHandler, options: Required<BatchOptions>) => Consumer
+/** `log` is for failures to get messages from the broker, or to report their outcomes to it. */
+type StartConsumer = (
+  queue: string,
+  handler: BatchHandler,
+  options: Required<BatchOptions>,
+  log: FailureLog,
+) => Consumer
 
 /** The consuming half of a work queue, over what starts one consumer; `stop` stops all that run. */
 export function createConsumers(
   start: StartConsumer,
+  logger?: FailureLogger,
 ): Pick<WorkQueue, 'consume' | 'consumeBatches'> & { stop(): Promise<void> } {
   const running = new Set<Consumer>()
 
   const consumeBatches: WorkQueue['consumeBatches'] = (queue, handler, options) => {
-    const consumer = start(queue, handler, { ...defaults, ...options })
+    const all = { ...defaults, ...options }
+    const log = createFailureLog(logger, textsOf(queue))
+    const consumer = start(queue, loggedHandler(handler, { queue, logger, ...all }), all, log)
     running.add(consumer)
     return {
       async stop() {
@@ -47,3 +59,11 @@ function inBatchesOfOne(handler: (delivery: Delivery) => Promise<void>): BatchHa
 }
 
 const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
+
+function textsOf(queue: string) {
+  return {
+    details: { queue },
+    failing: 'no messages can be taken from the queue: see that it responds, as by quintet doctor',
+    recovered: 'messages are taken from the queue again',
+  }
+}

@@ -95,7 +95,8 @@ async function failuresOf(
   }
 }
 
-function isPoison(error: unknown): boolean {
+/** Whether no retry can help the message that failed with this error. */
+export function isPoison(error: unknown): boolean {
   return error instanceof Error && 'poison' in error && error.poison === true
 }
 

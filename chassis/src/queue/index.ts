@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
+import type { FailureLogger } from '../telemetry/index.ts'
 import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
 
 export * from './port.ts'
@@ -11,16 +12,19 @@ export type OpenOptions = {
   readonly clock?: Clock
   /** Queues to list, for a broker that cannot list its own: RabbitMQ. Those that were used here are listed anyway. */
   readonly queues?: readonly string[]
+  /** For failures of consumers. */
+  readonly logger?: FailureLogger
 }
 
-type Adapters<T> = Readonly<Record<string, (url: string, options: Required<OpenOptions>) => Promise<T>>>
+type AdapterOptions = Required<Pick<OpenOptions, 'clock' | 'queues'>> & Pick<OpenOptions, 'logger'>
+type Adapters<T> = Readonly<Record<string, (url: string, options: AdapterOptions) => Promise<T>>>
 
-const openSqlite = async (url: string, { clock }: Required<OpenOptions>) =>
-  (await import('./sqlite/sqlite-queue.ts')).openSqliteQueue(url, clock)
-const openAmqp = async (url: string, { clock, queues }: Required<OpenOptions>) =>
-  (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, clock, queues)
-const openKafka = async (url: string, { clock }: Required<OpenOptions>) =>
-  (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock)
+const openSqlite = async (url: string, { clock, logger }: AdapterOptions) =>
+  (await import('./sqlite/sqlite-queue.ts')).openSqliteQueue(url, clock, logger)
+const openAmqp = async (url: string, { clock, queues, logger }: AdapterOptions) =>
+  (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, { clock, logger, names: queues })
+const openKafka = async (url: string, { clock, logger }: AdapterOptions) =>
+  (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock, logger)
 
 // A table for each thing that a service may need, in which the compiler accepts only adapters that offer it.
 const keyedAdapters: Adapters<Queue> = {
@@ -78,7 +82,7 @@ export function queueExists(url: string): boolean {
 function open<T>(
   adapters: Adapters<T>,
   url: string,
-  { clock = systemClock, queues = [] }: OpenOptions,
+  { clock = systemClock, queues = [], ...others }: OpenOptions,
 ): Promise<T> {
   const scheme = schemeOf(url)
   const adapter = adapters[scheme]
@@ -86,7 +90,7 @@ function open<T>(
     const schemes = Object.keys(adapters).join(', ')
     throw new Error(`No queue adapter for "${scheme}" offers what is needed; use one of ${schemes}`)
   }
-  return adapter(url, { clock, queues })
+  return adapter(url, { clock, queues, ...others })
 }
 
 function schemeOf(url: string): string {

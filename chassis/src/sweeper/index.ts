@@ -1,14 +1,22 @@
+import { createFailureLog } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 
 const intervalMs = 1_000
 const rowsPerBatchMax = 500
 const batchesPerRoundMax = 20
 
+const failureTexts = {
+  failing:
+    'expired rows cannot be removed, which is tried again every second: see that the database responds and has room, as by quintet doctor',
+  recovered: 'expired rows are removed again',
+}
+
 /** Removes at most `limit` expired rows of one kind; resolves to how many it removed. */
 export type Sweep = (limit: number) => Promise<number>
 
 /** Sweeps once a second in bounded batches, each a unit of its own, so that no sweep blocks writers for long. */
 export function startSweeper(sweeps: readonly Sweep[], logger: Logger): { stop(): Promise<void> } {
+  const log = createFailureLog(logger, failureTexts)
   let round: Promise<void> = Promise.resolve()
   let stopped = false
   let timer: NodeJS.Timeout | undefined
@@ -24,7 +32,7 @@ export function startSweeper(sweeps: readonly Sweep[], logger: Logger): { stop()
   function schedule(): void {
     timer = setTimeout(() => {
       round = runRound()
-        .catch((err: unknown) => logger.warn({ err }, 'the sweeper failed and will retry'))
+        .then(log.succeeded, log.failed)
         .finally(() => {
           if (!stopped) schedule()
         })

@@ -1,3 +1,5 @@
+export { createFailureLog } from './failure-log.ts'
+export type { FailureLog, FailureLogger } from './failure-log.ts'
 export { createLogger } from './logger.ts'
 export type { Logger } from './logger.ts'
 export { Counter, Gauge, createMetrics } from './metrics.ts'

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger as PinoLogger } from 'pino'
+import { withoutSecrets } from './secrets.ts'
 
 /** The log line of one request. */
 type AccessLine = {
@@ -39,6 +40,7 @@ export function createLogger(options: {
     {
       level: options.level,
       base: { service: options.service },
+      formatters: { level: (level) => ({ level }) },
       timestamp: pino.stdTimeFunctions.epochTime,
       redact: { paths: secretPaths, censor: '[redacted]' },
       hooks: {
@@ -46,6 +48,7 @@ export function createLogger(options: {
           accessLog.flush()
           method.apply(this, args)
         },
+        streamWrite: withoutSecrets,
       },
     },
     stream,
@@ -79,7 +82,7 @@ function createAccessLog(
     write({ requestId, traceId, method, url, route, status, durationMs }) {
       const trace = traceId === undefined ? '' : `","traceId":"${traceId}`
       const duration = Math.round(durationMs * 1000) / 1000
-      batch += `{"level":30,"time":${Date.now()}${head}${requestId}${trace}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
+      batch += `{"level":"info","time":${Date.now()}${head}${requestId}${trace}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
       if (batch.length >= batchBytes) flush()
       else timer ??= setTimeout(flush, flushIntervalMs).unref()
     },

@@ -29,7 +29,7 @@ export async function createBillingApp(
   const { clock, logger, metrics } = parts
   const database = await openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations })
   opened.defer(database.close)
-  const queue = await openQueue(config.QUEUE_URL, { clock })
+  const queue = await openQueue(config.QUEUE_URL, { clock, logger })
   opened.defer(queue.close)
   const orders = createOrderStore(database)
   const app = await createApp({

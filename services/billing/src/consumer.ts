@@ -4,14 +4,13 @@ import { compileCheck } from '@quintet/chassis/http'
 import { parseExactJson } from '@quintet/chassis/json'
 import { PoisonMessage } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
+import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { BillingMessage, unsignedMessageId } from '@quintet/contracts'
 import { notStored } from './order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
 const retryAfterMs = 500
-/** Any program may set these headers, to up to 128 KiB. */
-const loggedHeaderMax = 128
 const detailLengthMax = 500
 
 /**
@@ -30,13 +29,26 @@ export function createOrderHandler({
   attemptsMax: number
   stopping: AbortSignal
 }): BatchHandler {
+  const waits = createFailureLog(logger, {
+    failing:
+      'orders wait, since the database does not store them: see that it responds, as by quintet doctor',
+    recovered: 'orders are stored again',
+  })
+  const records = createFailureLog(logger, {
+    failing:
+      'the failure of a message cannot be recorded, so clients read that its order waits: see that the database responds, as by quintet doctor',
+    recovered: 'failures of messages are recorded again',
+  })
+
   async function handle({ id, body }: Delivery): Promise<void> {
     const order = readOrder(body)
     for (;;) {
       try {
-        return await apply(unsignedMessageId(id), order)
+        await apply(unsignedMessageId(id), order)
+        return waits.succeeded()
       } catch (error) {
         if (!isUnavailable(error) || stopping.aborted) throw error
+        waits.failed(error)
         await pause(retryAfterMs, undefined, { signal: stopping }).catch(() => {})
       }
     }
@@ -49,14 +61,6 @@ export function createOrderHandler({
       throw new PoisonMessage(`Order ${stored.id} has the id of this message, and another content.`)
   }
 
-  function logFailure({ id, attempt, headers }: Delivery, err: unknown): void {
-    const trace = {
-      requestId: headers?.['x-request-id']?.slice(0, loggedHeaderMax),
-      traceparent: headers?.traceparent?.slice(0, loggedHeaderMax),
-    }
-    logger.warn({ err, messageId: id, attempt, ...trace }, 'no order could be made of a message')
-  }
-
   /** Recorded before the message becomes a dead letter. If that fails too, clients read that the message waits. */
   async function recordFailure({ id, attempt }: Delivery, error: unknown): Promise<void> {
     const isPoison = error instanceof PoisonMessage
@@ -65,14 +69,13 @@ export function createOrderHandler({
     const failure = { message_id: unsignedMessageId(id), code: isPoison ? 'invalid' : 'internal', detail }
     await orders
       .fail(failure)
-      .catch((err: unknown) => logger.warn({ err, messageId: id }, 'a failure could not be recorded'))
+      .then(records.succeeded, (cause: unknown) => records.failed(cause, { messageId: id }))
   }
 
   return async (deliveries) => {
     const failures = new Map<Delivery, unknown>()
     const fail = (delivery: Delivery) => async (error: unknown) => {
       failures.set(delivery, error)
-      logFailure(delivery, error)
       await recordFailure(delivery, error)
     }
     await Promise.all(deliveries.map((delivery) => handle(delivery).catch(fail(delivery))))

@@ -46,12 +46,12 @@ export async function createCertificatesApp(
   })
   const { database } = storage
   const keyring = await openKeyring(config, database)
-  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock })
+  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock, logger })
   opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, logger)
   await keyCheck.atStart()
   await warnOfUsersWithoutKey(database.query, logger)
-  const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock })
+  const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock, logger })
   opened.defer(relay.stop)
   const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })
   const notifying = { database, notifications, clock, wake: relay.wake }

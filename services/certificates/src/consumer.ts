@@ -35,10 +35,14 @@ export function createNotificationHandler({
     const logged: Attempt = { at, ...result }
     if (isDelivered(result)) return notifications.logAttempt(deliveryId, logged, 'delivered')
     await notifications.logAttempt(deliveryId, logged, attempt < attemptsMax ? 'pending' : 'failed')
-    throw new Error(
-      'status' in result ? `The receiver responded with status ${result.status}.` : result.error,
-    )
+    throw new Error(faultOf(receiver, result))
   }
+}
+
+/** For operators. The path and the query of the URL can hold a token of the receiver, so they are left out. */
+function faultOf({ url }: Receiver, result: PostResult): string {
+  const fault = 'status' in result ? `responded with status ${result.status}` : `gave ${result.error}`
+  return `The receiver of CERTIFICATES_NOTIFY_URL, ${new URL(url).origin}, ${fault}: see that it runs and responds with 2xx.`
 }
 
 function isDelivered(result: PostResult): boolean {

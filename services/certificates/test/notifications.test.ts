@@ -178,6 +178,40 @@ for (const [what, port, reason] of [
     assert.equal(logged.attempts[0]?.error, reason)
   })
 
+test('A receiver that fails has one line in the log with what to do, without the secrets of its URL, and one when it is back', async (t) => {
+  let down = true
+  const { settings } = await startReceiver(t, () => (down ? 503 : 204))
+  const { origin } = new URL(settings.CERTIFICATES_NOTIFY_URL)
+  const world = await createWorld(t, {
+    ...settings,
+    CERTIFICATES_NOTIFY_URL: `${origin}/hook/hidden?token=hidden`,
+  })
+  const certificate = await world.addCertificate()
+  for (const active of [false, true, false])
+    assert.equal((await world.patch(certificate, { active, notify: true })).statusCode, 202)
+  const all = async () => {
+    world.clock.advance(5_000)
+    return log(world, certificate)
+  }
+  await eventually(all, (logged) => (logged[0]?.attempts.length ?? 0) >= 3)
+  const linesWith = (text: string) =>
+    world
+      .logged()
+      .split('\n')
+      .filter((line) => line.includes(text))
+  const failures = linesWith('messages cannot be handled')
+  assert.equal(failures.length, 1)
+  assert.ok(
+    failures[0]?.includes(
+      `The receiver of CERTIFICATES_NOTIFY_URL, ${origin}, responded with status 503: see `,
+    ),
+  )
+  down = false
+  await eventually(all, (logged) => logged.every(({ status }) => status === 'delivered'))
+  assert.equal(linesWith('messages are handled again').length, 1)
+  assert.equal(linesWith('hidden').length, 0)
+})
+
 test('A notification is delivered although its certificate was deleted meanwhile', async (t) => {
   let down = true
   const { received, settings } = await startReceiver(t, () => (down ? 500 : 204))

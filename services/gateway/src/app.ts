@@ -45,7 +45,7 @@ export async function createGatewayApp(
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
   const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
-  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock, logger })
+  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock })
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,

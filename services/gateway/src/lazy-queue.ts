@@ -2,7 +2,6 @@ import type { Clock } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { openOnceQueue, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
 import type { OncePublisher, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
-import type { Logger } from '@quintet/chassis/telemetry'
 
 const retryAfterMs = 1_000
 
@@ -35,11 +34,9 @@ export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQu
 export function openLazyQueue({
   open,
   clock,
-  logger,
 }: {
   open: () => Promise<OrderQueue>
   clock: Clock
-  logger: Logger
 }): OrderQueue {
   let failedAtMs = Number.NEGATIVE_INFINITY
   let closed = false
@@ -52,8 +49,7 @@ export function openLazyQueue({
     opening = open().catch((err: unknown) => {
       opening = undefined
       failedAtMs = clock.now()
-      logger.warn({ err }, 'the queue cannot be opened; it will be retried')
-      throw unavailable()
+      throw unavailable(err)
     })
     return opening
   }

@@ -3,7 +3,6 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { openOnceQueue } from '@quintet/chassis/queue'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { openLazyQueue } from '../src/lazy-queue.ts'
 
@@ -16,14 +15,13 @@ const isAway = (error: unknown) =>
 /** A real queue that opens only while `opens` returns true, and the number of attempts. */
 function createWorld(t: TestContext, opens: (attempt: number) => boolean) {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
-  const logger = createLogger({ service: 'gateway', level: 'silent' })
   let attempts = 0
   const open = async () => {
     attempts += 1
     if (!opens(attempts)) throw new Error('connection refused')
     return openOnceQueue('sqlite::memory:', { clock })
   }
-  const queue = openLazyQueue({ open, clock, logger })
+  const queue = openLazyQueue({ open, clock })
   t.after(() => queue.close())
   return { queue, clock, attempts: () => attempts }
 }
@@ -53,8 +51,7 @@ test('While it cannot be opened every publication is refused, and opening is ret
 test('A queue that fails later gives the same error, and other refusals are passed on', async (t) => {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const opened = await openOnceQueue('sqlite::memory:', { clock })
-  const logger = createLogger({ service: 'gateway', level: 'silent' })
-  const queue = openLazyQueue({ open: async () => opened, clock, logger })
+  const queue = openLazyQueue({ open: async () => opened, clock })
   t.after(() => queue.close())
   await queue.publish('work', message, { limit: 1 })
   await assert.rejects(

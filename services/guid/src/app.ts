@@ -27,7 +27,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const { clock, logger, metrics } = parts
   const storage = await openStorage(config.GUID_DATABASE_URL)
   opened.defer(storage.close)
-  const queue = await openStreamQueue(config.EVENTS_URL, { clock })
+  const queue = await openStreamQueue(config.EVENTS_URL, { clock, logger })
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock,
@@ -40,6 +40,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
     outbox: storage.outbox,
     queue,
     clock,
+    logger,
     streams: { [eventsStream]: appendEvents },
   })
   opened.defer(relay.stop)

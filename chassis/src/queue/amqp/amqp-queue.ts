@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
+import type { FailureLogger } from '../../telemetry/index.ts'
 import { createQueueBounds, limitDefault } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import type { PublishOptions, Queue, UnkeyedMessage } from '../port.ts'
@@ -18,18 +19,17 @@ const concurrentPublicationsMax = 500
  */
 export async function openAmqpQueue(
   url: string,
-  clock: Clock,
-  names: readonly string[],
+  { clock, logger, names }: { clock: Clock; logger?: FailureLogger | undefined; names: readonly string[] },
 ): Promise<Queue<UnkeyedMessage>> {
   const connection = await openAmqpConnection(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ connection, topology, clock })
   const used = new Set<string>(names)
   const { depth, ...admin } = createAmqpAdmin({ connection, topology, publisher, used })
-  const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options) => {
+  const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options, log) => {
     used.add(queue)
-    return createAmqpConsumer({ connection, topology, publisher, clock, queue, handler, options })
-  })
+    return createAmqpConsumer({ connection, topology, publisher, clock, queue, handler, options, log })
+  }, logger)
   const boundOf = createQueueBounds({ clock, depth, sampleIntervalMs })
   let closing: Promise<void> | undefined
 

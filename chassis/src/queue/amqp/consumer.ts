@@ -1,5 +1,6 @@
 import type { ChannelModel, ConsumeMessage } from 'amqplib'
 import type { Clock } from '../../clock/index.ts'
+import type { FailureLog } from '../../telemetry/index.ts'
 import { createDispatcher } from '../dispatcher.ts'
 import type { FailureDetails, MessageSource } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
@@ -32,6 +33,7 @@ export function createAmqpConsumer({
   queue,
   handler,
   options,
+  log,
 }: {
   connection: AmqpConnection
   topology: AmqpTopology
@@ -40,6 +42,7 @@ export function createAmqpConsumer({
   queue: string
   handler: BatchHandler
   options: Required<BatchOptions>
+  log: FailureLog
 }): Consumer {
   let isDispatchScheduled = false
   let stopping: Promise<void> | undefined
@@ -47,6 +50,7 @@ export function createAmqpConsumer({
   const dispatcher = createDispatcher({ source, handler, options, clock })
   const kept = {
     connection,
+    log,
     async prepare(model: ChannelModel) {
       await topology.ensure(model, queue)
     },

@@ -17,7 +17,7 @@ export function startFeed({
   publisher,
   queue,
   ...kept
-}: Pick<Parameters<typeof keepSubscribed>[0], 'connection' | 'prepare' | 'onFailure'> & {
+}: Pick<Parameters<typeof keepSubscribed>[0], 'connection' | 'prepare' | 'onFailure' | 'log'> & {
   publisher: AmqpPublisher
   queue: string
 }): { stop(): Promise<void> } {
@@ -37,7 +37,8 @@ export function startFeed({
     try {
       await publishAgain(publisher, queue, message)
       from?.acknowledge(message)
-    } catch {
+    } catch (error) {
+      kept.log.failed(error)
       await pause(retryAfterMs)
       from?.release(message)
     }

@@ -1,4 +1,5 @@
 import type { ChannelModel } from 'amqplib'
+import type { FailureLog } from '../../telemetry/index.ts'
 import type { AmqpConnection } from './connection.ts'
 import { subscribe } from './subscription.ts'
 import type { Subscription } from './subscription.ts'
@@ -21,6 +22,7 @@ export function keepSubscribed({
   prepare,
   onMessages,
   onFailure,
+  log,
 }: {
   connection: AmqpConnection
   queue: string
@@ -28,6 +30,7 @@ export function keepSubscribed({
   prepare: (model: ChannelModel) => Promise<void>
   onMessages: () => void
   onFailure: (model: ChannelModel) => void
+  log: FailureLog
 }): KeptSubscription {
   let subscription: Subscription | undefined
   let subscribing: Promise<void> = Promise.resolve()
@@ -36,7 +39,10 @@ export function keepSubscribed({
 
   function subscribeOn(model: ChannelModel): void {
     if (isCancelled) return
-    subscribing = trySubscribe(model).catch(() => subscribeLater(model))
+    subscribing = trySubscribe(model).catch((error: unknown) => {
+      log.failed(error)
+      subscribeLater(model)
+    })
   }
 
   async function trySubscribe(model: ChannelModel): Promise<void> {
@@ -55,6 +61,7 @@ export function keepSubscribed({
     // The queue may be deleted before the broker has responded.
     if (isEnded) throw new Error(`The subscription to ${queue} was ended.`)
     subscription = made
+    log.succeeded()
     onMessages()
   }
 

@@ -15,14 +15,14 @@ const commitTimeoutMs = 2_000
  * handler must be idempotent anyway.
  */
 export function createKafkaConsumer(parts: PartitionSessionParts): Consumer {
-  const { cluster, topic, options } = parts
+  const { cluster, topic, options, log } = parts
   let session: PartitionSession | undefined
   let starting: Promise<void> = Promise.resolve()
   let draining: Promise<void> = Promise.resolve()
   let ending: Promise<void> = Promise.resolve()
   let isStopped = false
   const membership = joinGroup(
-    { cluster, topic, leaseMs: options.leaseMs },
+    { cluster, topic, leaseMs: options.leaseMs, log },
     {
       onAssigned(member, partitions) {
         starting = startSession(member, partitions)

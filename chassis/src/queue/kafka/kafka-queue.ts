@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
+import type { FailureLogger } from '../../telemetry/index.ts'
 import { createQueueBounds, limitDefault } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import { isDeadQueue, liveQueueOf } from '../port.ts'
@@ -18,13 +19,18 @@ const sampleIntervalMs = 250
  * each partition is finished. Dead letters are in a topic of their own, `<queue>.dead`; a later record says that one was replayed
  * or removed. The retention of a topic decides how long finished messages, and those of streams, are kept.
  */
-export async function openKafkaQueue(url: string, clock: Clock): Promise<Queue & EventStream> {
+export async function openKafkaQueue(
+  url: string,
+  clock: Clock,
+  logger?: FailureLogger,
+): Promise<Queue & EventStream> {
   const cluster = openKafkaCluster(url)
   const producer = createKafkaProducer(cluster)
   const stored = createStoredMessages(cluster)
-  const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options) =>
-    createKafkaConsumer({ cluster, producer, clock, topic: cluster.topicName(queue), handler, options }),
-  )
+  const { stop: stopConsumers, ...consumers } = createConsumers((queue, handler, options, log) => {
+    const topic = cluster.topicName(queue)
+    return createKafkaConsumer({ cluster, producer, clock, topic, handler, options, log })
+  }, logger)
   const boundOf = createQueueBounds({ clock, depth: stored.depth, sampleIntervalMs })
   let closing: Promise<void> | undefined
 

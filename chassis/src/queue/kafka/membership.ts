@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { Consumer as GroupMember } from '@platformatic/kafka'
 import { withTimeout } from '../../clock/index.ts'
+import type { FailureLog } from '../../telemetry/index.ts'
 import { groupOf } from './cluster.ts'
 import type { KafkaCluster } from './cluster.ts'
 
@@ -28,7 +29,12 @@ type MembershipListener = {
 
 /** Joins the group of a queue, and joins again when the membership is lost, until it is stopped. */
 export function joinGroup(
-  { cluster, topic, leaseMs }: { cluster: KafkaCluster; topic: string; leaseMs: number },
+  {
+    cluster,
+    topic,
+    leaseMs,
+    log,
+  }: { cluster: KafkaCluster; topic: string; leaseMs: number; log: FailureLog },
   { onAssigned, onRevoked, onHeartbeat }: MembershipListener,
 ): Membership {
   const sessionTimeout = Math.min(sessionMsMax, Math.max(sessionMsMin, leaseMs))
@@ -39,7 +45,7 @@ export function joinGroup(
 
   async function run(): Promise<void> {
     while (!isStopped) {
-      await participate().catch(() => {})
+      await participate().catch(log.failed)
       if (!isStopped) await Promise.race([pause(rejoinMs, undefined, { ref: false }), stopping.promise])
     }
   }

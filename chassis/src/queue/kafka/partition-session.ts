@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { findErrorBy } from '@platformatic/kafka'
 import type { Clock } from '../../clock/index.ts'
 import { exponentialBackoffMs } from '../../clock/index.ts'
+import type { FailureLog } from '../../telemetry/index.ts'
 import { createDispatcher } from '../dispatcher.ts'
 import type { FailureDetails } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
@@ -24,6 +25,7 @@ export type PartitionSessionParts = {
   readonly topic: string
   readonly handler: BatchHandler
   readonly options: Required<BatchOptions>
+  readonly log: FailureLog
 }
 
 /** The partitions that a consumer has been assigned, from one rebalance of the group to the next. */
@@ -124,7 +126,7 @@ export function createPartitionSession(
 
 /** Retries until the dead letter is confirmed; false if the session ended before, so that the message is delivered again. */
 async function publishDeadLetter(
-  { cluster, producer, topic }: PartitionSessionParts,
+  { cluster, producer, topic, log }: PartitionSessionParts,
   message: PendingMessage,
   failure: FailureDetails,
   isOpen: () => boolean,
@@ -135,8 +137,9 @@ async function publishDeadLetter(
       await cluster.ensureQueue(topic)
       await producer.send(deadTopic, [recordOf(deadTopic, message.delivery, failure)])
       return true
-    } catch {
+    } catch (error) {
       if (!isOpen()) return false
+      log.failed(error)
       await pause(exponentialBackoffMs(failures))
     }
   }
@@ -144,7 +147,7 @@ async function publishDeadLetter(
 
 /** Reads from each leader by one request after the other, and pauses while `prefetch` messages are pending. */
 function createFetcher(
-  { cluster, topic, options }: PartitionSessionParts,
+  { cluster, topic, options, log }: PartitionSessionParts,
   {
     offsets,
     pending,
@@ -162,6 +165,7 @@ function createFetcher(
         const leaders = await reader.leaders([...offsets.keys()])
         await Promise.all([...leaders].map(([node, partitions]) => fetchFrom(node, partitions)))
       } catch (error) {
+        if (isOpen) log.failed(error)
         if (isOpen) await recover(error)
       }
     }
@@ -172,6 +176,7 @@ function createFetcher(
       const starts = partitions.map((partition) => ({ partition, offset: offsets.get(partition) ?? 0n }))
       const { records, next } = await reader.fetch(node, starts, fetchWaitMs)
       if (!isOpen) return
+      log.succeeded()
       for (const [partition, offset] of next) offsets.set(partition, offset)
       for (const record of records) pending.add(record)
       onFetched()

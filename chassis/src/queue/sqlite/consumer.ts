@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/index.ts'
 import type { Database, Row, Statement } from '../../database/index.ts'
+import type { FailureLog } from '../../telemetry/index.ts'
 import { createDispatcher } from '../dispatcher.ts'
 import type { FailureDetails } from '../dispatcher.ts'
 import { deadQueueOf } from '../port.ts'
@@ -22,6 +23,7 @@ type SqliteConsumerParts = {
   readonly queue: string
   readonly handler: BatchHandler
   readonly options: Required<BatchOptions>
+  readonly log: FailureLog
 }
 
 /**
@@ -30,10 +32,10 @@ type SqliteConsumerParts = {
  * and messages that become due, it finds by polling, which costs microseconds.
  */
 export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer {
-  const { database, statements, clock, queue, handler, options } = parts
+  const { database, statements, clock, queue, handler, options, log } = parts
   const { prefetch, leaseMs } = options
   const leased = createLeasedMessages(clock)
-  const outcomes = createOutcomes(database)
+  const outcomes = createOutcomes(database, log)
   let mayBeDue = true
   let claiming: Promise<void> | undefined
   let isTurnScheduled = false
@@ -44,7 +46,7 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
     options,
     clock,
   })
-  const stopPolling = startPolling({ database, renewalMs: leaseMs / 3, clock, poll, renewLeases })
+  const stopPolling = startPolling({ database, log, renewalMs: leaseMs / 3, clock, poll, renewLeases })
   wake()
 
   function wake(): void {
@@ -124,11 +126,16 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
 
 /** Claims what is due, except messages that must wait for an earlier one of their key; complete if there was no more. */
 async function claimRows(
-  { database, statements, queue }: SqliteConsumerParts,
+  { database, statements, queue, log }: SqliteConsumerParts,
   { now, until, limit }: { now: number; until: number; limit: number },
 ): Promise<{ rows: readonly Row[]; isComplete: boolean }> {
   const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
-  const [claimed, behind] = (await database.commit(unit).catch(ignore))?.results ?? []
+  const result = await database.commit(unit).catch((error: unknown) => {
+    log.failed(error)
+    return undefined
+  })
+  if (result !== undefined) log.succeeded()
+  const [claimed, behind] = result?.results ?? []
   const putBack = new Set(behind?.rows.map(({ id }) => id))
   const rows = claimed?.rows.filter(({ id }) => !putBack.has(id)) ?? []
   return { rows, isComplete: claimed?.changes !== limit }
@@ -160,12 +167,14 @@ function outcomesOf(
 function startPolling({
   database,
   clock,
+  log,
   renewalMs,
   poll,
   renewLeases,
 }: {
   database: Database<QueueTables>
   clock: Clock
+  log: FailureLog
   renewalMs: number
   poll: () => Promise<void>
   renewLeases: () => void
@@ -185,7 +194,7 @@ function startPolling({
       renewedAt = now
       renewLeases()
     }
-    poll().catch(ignore)
+    poll().catch(log.failed)
   }
 
   return () => clearTimeout(timer)
@@ -193,8 +202,4 @@ function startPolling({
 
 function leaseOf({ id, delivery }: LeasedMessage): { id: number; attempts: number } {
   return { id, attempts: delivery.attempt }
-}
-
-function ignore(): undefined {
-  return undefined
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/index.ts'
+import type { FailureLogger } from '../../telemetry/index.ts'
 import { limitDefault, queueFull } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
 import type { EventStream, Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
@@ -17,11 +18,12 @@ import { createSqliteStreams } from './stream.ts'
 export async function openSqliteQueue(
   url: string,
   clock: Clock,
+  logger?: FailureLogger,
 ): Promise<Queue & OncePublisher & EventStream> {
   const { storage, release } = await acquireStorage(url)
   const { database } = storage
   const wake = (queue: string) => wakeConsumers(storage, queue)
-  const { stop: stopConsumers, ...consumers } = createSqliteConsumers(storage, clock)
+  const { stop: stopConsumers, ...consumers } = createSqliteConsumers(storage, clock, logger)
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
@@ -86,10 +88,10 @@ function createSqlitePublisher(
   }
 }
 
-function createSqliteConsumers(storage: SqliteStorage, clock: Clock) {
+function createSqliteConsumers(storage: SqliteStorage, clock: Clock, logger: FailureLogger | undefined) {
   const { database, statements, consumers } = storage
-  return createConsumers((queue, handler, options) => {
-    const consumer = createSqliteConsumer({ database, statements, clock, queue, handler, options })
+  return createConsumers((queue, handler, options, log) => {
+    const consumer = createSqliteConsumer({ database, statements, clock, queue, handler, options, log })
     consumers.add(consumer)
     return {
       async stop() {
@@ -99,7 +101,7 @@ function createSqliteConsumers(storage: SqliteStorage, clock: Clock) {
         wakeConsumers(storage, queue)
       },
     }
-  })
+  }, logger)
 }
 
 /** Wakes all consumers of the queue in this process, of whichever client. */

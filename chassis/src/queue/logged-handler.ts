@@ -1,0 +1,58 @@
+import { createFailureLog } from '../telemetry/index.ts'
+import type { FailureLogger } from '../telemetry/index.ts'
+import { isPoison } from './dispatcher.ts'
+import { deadQueueOf } from './port.ts'
+import type { BatchHandler, Delivery } from './port.ts'
+
+/** Any program may set headers, to up to 128 KiB. */
+const headerLengthMax = 128
+
+/** The handler, with a line when messages begin to fail, and when they are handled again; and one when they become dead letters. */
+export function loggedHandler(
+  handler: BatchHandler,
+  { queue, logger, attemptsMax }: { queue: string; logger: FailureLogger | undefined; attemptsMax: number },
+): BatchHandler {
+  if (logger === undefined) return handler
+  const retries = createFailureLog(logger, {
+    details: { queue },
+    failing: 'messages cannot be handled and are tried again: mend what the reason says',
+    recovered: 'messages are handled again',
+  })
+  const deadLetters = createFailureLog(logger, {
+    details: { queue },
+    failing: `messages have become dead letters: look at them with quintet queue show ${deadQueueOf(queue)}, mend what the reason says, and replay or drop them`,
+  })
+
+  function record(deliveries: readonly Delivery[], errorOf: (delivery: Delivery) => unknown): void {
+    let hasFailed = false
+    for (const delivery of deliveries) {
+      const error = errorOf(delivery)
+      if (error === undefined) continue
+      const isDead = isPoison(error) || delivery.attempt >= attemptsMax
+      if (isDead) deadLetters.failed(error, detailsOf(delivery))
+      else retries.failed(error, detailsOf(delivery))
+      hasFailed ||= !isDead
+    }
+    if (!hasFailed) retries.succeeded()
+  }
+
+  return async (deliveries) => {
+    try {
+      const failures = await handler(deliveries)
+      record(deliveries, (delivery) => failures.get(delivery))
+      return failures
+    } catch (error) {
+      record(deliveries, () => error ?? new Error('The handler failed.'))
+      throw error
+    }
+  }
+}
+
+function detailsOf({ id, attempt, headers }: Delivery): object {
+  return {
+    messageId: id,
+    attempt,
+    requestId: headers?.['x-request-id']?.slice(0, headerLengthMax),
+    traceparent: headers?.traceparent?.slice(0, headerLengthMax),
+  }
+}

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
+import { systemClock } from '@quintet/chassis/clock'
+import { createRelay } from '@quintet/chassis/outbox'
+import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
+import { startSweeper } from '@quintet/chassis/sweeper'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { watchDependencies } from '../src/http/watch-dependencies.ts'
+import { createSampleApp } from './sample-app.ts'
+
+type Line = { level: string; msg: string; queue?: string; reason?: string; messageId?: string }
+
+/** A logger, and the lines that it has written. */
+function createLines() {
+  const lines: Line[] = []
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
+  return { logger: createLogger({ service: 'test', level: 'info', destination }), lines }
+}
+
+async function until(isTrue: () => boolean): Promise<void> {
+  while (!isTrue()) await pause(5)
+}
+
+async function openTestQueue(t: TestContext) {
+  const { logger, lines } = createLines()
+  const queue = await openQueue('sqlite::memory:', { logger })
+  t.after(queue.close)
+  return { queue, lines }
+}
+
+test('Messages that fail again and again have one line with their reason, and one when they are handled', async (t) => {
+  const { queue, lines } = await openTestQueue(t)
+  let attempts = 0
+  const handler = async () => {
+    attempts += 1
+    if (attempts < 10) throw new Error('The receiver is away.')
+  }
+  queue.consume('work', handler, { attemptsMax: 100, backoffMs: () => 1 })
+  await queue.publish('work', { id: 'm1', key: '', body: '' })
+  await until(() => attempts === 10 && lines.length === 2)
+  assert.deepEqual(
+    lines.map(({ level, queue: name, reason, messageId }) => ({ level, name, reason, messageId })),
+    [
+      { level: 'warn', name: 'work', reason: 'The receiver is away.', messageId: 'm1' },
+      { level: 'info', name: 'work', reason: undefined, messageId: undefined },
+    ],
+  )
+  assert.match(lines[0]?.msg ?? '', /cannot be handled and are tried again: mend /)
+})
+
+test('Dead letters have one line that says how to look at them, however many there are', async (t) => {
+  const { queue, lines } = await openTestQueue(t)
+  queue.consumeBatches('work', async () => {
+    throw new PoisonMessage('It is not JSON.')
+  })
+  for (let i = 0; i < 20; i += 1) await queue.publish('work', { id: `m${i}`, key: '', body: '' })
+  await until(() => lines.length > 0)
+  while ((await queue.depth('work.dead')) < 20) await pause(5)
+  assert.equal(lines.length, 1)
+  assert.equal(lines[0]?.reason, 'It is not JSON.')
+  assert.match(lines[0]?.msg ?? '', /dead letters: look at them with quintet queue show work\.dead, /)
+})
+
+test('An outbox whose messages cannot be published has one line, and one when they are', async (t) => {
+  const { logger, lines } = createLines()
+  let isDown = true
+  let publications = 0
+  const publishAll = async () => {
+    publications += 1
+    if (isDown) throw new Error('The broker is away.')
+  }
+  const row = { id: 1, queue: 'work', message_id: 'm', key: '', keys: null, body: '' }
+  let rows = [row]
+  const relay = createRelay({
+    clock: systemClock,
+    logger,
+    queue: { publishAll },
+    outbox: {
+      oldest: async () => rows,
+      takeLease: async () => 'source',
+      remove: async (published) => {
+        if (published.length > 0) rows = []
+      },
+      backlog: async () => ({ rows: 0 }),
+    },
+  })
+  t.after(relay.stop)
+  relay.wake()
+  await until(() => publications >= 3)
+  assert.equal(lines.length, 1)
+  assert.equal(lines[0]?.reason, 'The broker is away.')
+  assert.match(lines[0]?.msg ?? '', /^messages cannot be published and wait in the outbox: see that /)
+  isDown = false
+  await until(() => lines.length === 2)
+  assert.equal(lines[1]?.msg, 'messages of the outbox are published again')
+})
+
+test('A sweeper that fails has one line, and one when it succeeds', async (t) => {
+  const { logger, lines } = createLines()
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let rounds = 0
+  const sweep = async () => {
+    rounds += 1
+    if (rounds < 5) throw new Error('The database is away.')
+    return 0
+  }
+  const sweeper = startSweeper([sweep], logger)
+  for (let round = 1; round <= 7; round += 1) {
+    t.mock.timers.tick(1_000)
+    for (let turn = 0; turn < 10; turn += 1) await Promise.resolve()
+    assert.equal(rounds, round)
+  }
+  await sweeper.stop()
+  assert.deepEqual(
+    lines.map(({ level, reason }) => [level, reason]),
+    [
+      ['warn', 'The database is away.'],
+      ['info', undefined],
+    ],
+  )
+})
+
+test('A dependency that does not respond has one line without anybody reading the readiness, and one when it does', async (t) => {
+  const { logger, lines } = createLines()
+  const app = await createSampleApp(t)
+  let pings = 0
+  const ping = async () => {
+    pings += 1
+    if (pings > 2 && pings < 8) throw new Error('connect to redis://:hunter2@host failed')
+  }
+  watchDependencies(app, { cache: ping, database: async () => {} }, logger, 2)
+  await until(() => lines.length === 2)
+  assert.equal(lines[0]?.reason, 'connect to redis://:[redacted]@host failed')
+  assert.match(lines[0]?.msg ?? '', /^the cache does not respond, .* quintet doctor$/)
+  assert.equal(lines[1]?.msg, 'the cache responds again')
+})
