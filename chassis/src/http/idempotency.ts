@@ -39,8 +39,8 @@ type IdempotencyTarget = {
    * condition (RFC 9110, 13.2.1).
    */
   find?: () => Promise<Representation | undefined>
-  /** The content of the request as JSON, the same for all notations of its numbers, where its body is not. */
-  content?: unknown
+  /** Makes the content of the request as JSON, the same for all notations of its numbers, where its body is not. */
+  contentOf?: () => unknown
 }
 
 const keyLengthMax = 255
@@ -122,7 +122,7 @@ export function createIdempotency(options: {
       if (inFlight.has(id)) throw requestInProgress()
       inFlight.add(id)
       try {
-        const content = target?.content ?? bodyOf(request)
+        const content = target?.contentOf?.() ?? bodyOf(request)
         sendResponse(reply, await actOnce(id, content, request, actConditionally))
       } finally {
         inFlight.delete(id)
@@ -139,14 +139,12 @@ const caller = 'anonymous'
  * What the Idempotency-Key of a request stands for: the key, the caller, the method, the resource, whichever way its path is
  * written, and the media type of the body. Undefined without a key; refuses a malformed one.
  */
-export function idempotencyScopeOf(
-  request: FastifyRequest,
-  path = `${request.routeOptions.url} ${JSON.stringify(request.params)}`,
-): string | undefined {
+export function idempotencyScopeOf(request: FastifyRequest, path?: string): string | undefined {
   const key = idempotencyKeyOf(request)
   if (key === undefined) return undefined
+  const target = path ?? `${request.routeOptions.url} ${JSON.stringify(request.params)}`
   const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  return JSON.stringify([caller, request.method, path, mediaType, key])
+  return JSON.stringify([caller, request.method, target, mediaType, key])
 }
 
 /** The scope before it had the caller, the media type and the one path of a resource. */

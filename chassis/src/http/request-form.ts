@@ -82,6 +82,7 @@ export function bodyRefusal(request: IncomingMessage): AppError | undefined {
 
 /** Whether a media type has no charset other than UTF-8. */
 function isUtf8(type: string): boolean {
+  if (!type.includes(';')) return true
   const [, ...parameters] = splitOutsideQuotes(type, ';')
   return parameters.map(nameAndValue).every(([name, value]) => name !== 'charset' || utf8.test(value))
 }

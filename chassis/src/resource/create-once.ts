@@ -19,8 +19,8 @@ export function createdResponse(path: string, body: string): RecordedResponse {
 }
 
 /**
- * Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. `content` is that of the
- * request where its body has several notations.
+ * Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. `contentOf` makes the
+ * content of the request where its body has several notations.
  */
 export function createOnce(
   idempotency: Idempotency,
@@ -28,12 +28,12 @@ export function createOnce(
   reply: FastifyReply,
   response: RecordedResponse,
   insert: (records: readonly IdempotencyRecord[]) => Promise<number | string>,
-  content?: unknown,
+  contentOf: (() => unknown) | undefined = undefined,
 ): Promise<void> {
   return idempotency.once(
     request,
     reply,
     async (record) => withId(response, await insert(record(response))),
-    { content },
+    contentOf === undefined ? {} : { contentOf },
   )
 }

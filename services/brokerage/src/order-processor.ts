@@ -67,9 +67,9 @@ export function createOrderProcessor({
         if (isShared || submissions.length === 1) submission.reject(error)
         else await processUnit(queue, [submission])
       }
+      // A unit that fails may not have waited either; see `commit`.
+      await nextTurn()
     }
-    // A unit that only reads an embedded database never waits, and many of them must not keep the event loop.
-    await nextTurn()
   }
 
   async function commit(queue: Queue, submissions: readonly Submission[]): Promise<(() => void)[]> {
@@ -85,6 +85,8 @@ export function createOrderProcessor({
       })
       const replies = await respondTo(submissions, outcomes)
       const records = replies.flatMap((reply) => reply.records)
+      // A unit that only reads an embedded database never waits, and many of them must not keep the event loop.
+      if (batch.orders.length + records.length === 0) await nextTurn()
       if (await store.commitBatch(batch, records)) return replies.map(({ resolve }) => resolve)
     }
     throw new AppError('overloaded', 'Too many concurrent changes to this account by other processes; retry.')

@@ -71,9 +71,11 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         await existingAccountId(params)
         return {}
       }
-      const contents = orders.map(contentOf)
-      const content = Array.isArray(body) ? contents : contents[0]
-      return idempotency.once(request, reply, place, { find, content })
+      const contentOf = () => {
+        const contents = orders.map(orderContent)
+        return Array.isArray(body) ? contents : contents[0]
+      }
+      return idempotency.once(request, reply, place, { find, contentOf })
     },
   )
 
@@ -131,7 +133,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
 }
 
 /** The content of an order, whatever the notation of its numbers. */
-function contentOf({ operation, issuer, shares, price, timestampMs, clientOrderId }: Order): object {
+function orderContent({ operation, issuer, shares, price, timestampMs, clientOrderId }: Order): object {
   const numbers = { shares: formatDecimal(shares), price: formatDecimal(price), timestampMs }
   return { operation, issuer, ...numbers, clientOrderId }
 }

@@ -76,10 +76,10 @@ export function registrationRoutes(
     const { user, expire } = readNewGuid(request, notation, clock)
     const guid = parseGuid(notation)
     const given = request.body.expire
-    const content = { user, ...(given !== undefined && { expire: Number(given) }) }
+    const contentOf = () => ({ user, ...(given !== undefined && { expire: Number(given) }) })
     const target = isNew
-      ? { content }
-      : { content, path: `/guid/${guid}`, find: () => representationOf(guid) }
+      ? { contentOf }
+      : { contentOf, path: `/guid/${guid}`, find: () => representationOf(guid) }
     async function act(record: ResponseRecorder): Promise<RecordedResponse> {
       if (prefersAsync(request.headers.prefer))
         return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
