@@ -41,6 +41,24 @@ test('A member that an operation does not know is 400 by its name, whatever the 
   }
 })
 
+test('A member that an object has twice is 400 by its name, however the name and the values are written', async (t) => {
+  const operations = (await openOperations(t)).filter(({ mediaTypes }) => mediaTypes.length > 0)
+  for (const operation of operations)
+    for (const [name, value] of Object.entries(operation.body))
+      for (const written of [JSON.stringify(name), escaped(name)]) {
+        const object = `${JSON.stringify(operation.body).slice(0, -1)} , ${written}\t:\n${JSON.stringify(value)}}`
+        const response = await sendBody(operation, object)
+        assert.equal(response.statusCode, 400, `${operation.title}: ${response.body}`)
+        assert.deepEqual(response.json().errors, { [name]: `${name} must be given once.` }, operation.title)
+      }
+})
+
+/** The name in JSON with every letter escaped. */
+function escaped(name: string): string {
+  const units = Array.from(name, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  return `"${units.join('')}"`
+}
+
 test('A field that a form does not have is 400 by its name, whatever the name', async (t) => {
   const operations = (await openOperations(t)).filter(({ mediaTypes }) => mediaTypes.includes(formType))
   assert.equal(operations.length, 2)
@@ -81,6 +99,35 @@ test('A query parameter that an operation does not know is refused by its name, 
       }),
       { numRuns: 60, examples: inherited.filter(isUnknown).map((name) => [name]) },
     )
+  }
+})
+
+test('What people and tools of operators open ignores parameters that it does not know, and no other operation does', async (t) => {
+  const operations = await openOperations(t)
+  const opened = /^\/(?:$|docs$|openapi\.json$|metrics$|health)/
+  for (const app of new Set(operations.map((operation) => operation.app)))
+    for (const url of [
+      '/',
+      '/docs',
+      '/openapi.json',
+      '/health/live',
+      '/health/ready',
+      '/metrics',
+      '/health',
+    ]) {
+      const plain = await app.inject(url)
+      const withParameters = await app.inject(`${url}?name[]=up&name[]=process_cpu_seconds_total&_=1`)
+      assert.equal(withParameters.statusCode, plain.statusCode, url)
+    }
+  for (const { app, method, url, path, body, mediaTypes, service, title } of operations) {
+    if (opened.test(path)) continue
+    const response = await app.inject({
+      method,
+      url: `${url}?name[]=up`,
+      ...(mediaTypes.length > 0 && { payload: body }),
+    })
+    assert.equal(response.statusCode, statusOfQueryFault(service), `${title}: ${response.body}`)
+    assert.deepEqual(Object.keys(response.json().errors), ['name[]'], title)
   }
 })
 

@@ -1,6 +1,8 @@
 import { isUtf8 } from 'node:buffer'
 import { AppError, invalid } from '../errors/index.ts'
+import { duplicateMember } from '../json/index.ts'
 import type { App, AppOptions } from './app-options.ts'
+import { shortened, titleOfField } from './faults.ts'
 
 /**
  * Accepts bodies as `application/json` only, in UTF-8. That of a DELETE has no meaning (RFC 9110, 9.3.5), and is not read: many clients
@@ -12,12 +14,21 @@ export function acceptJsonOnly(app: App, parseJson: AppOptions['parseJson']): vo
   app.removeContentTypeParser('text/plain')
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true })
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
-    const excess = excessOf(body)
-    if (excess !== undefined) done(invalid({ body: `The body ${excess}.` }))
-    else if (!isUtf8(body)) done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
-    else if (parseJson === undefined) parseByDefault(request, body.toString(), done)
-    else done(...parseWith(parseJson, body.toString()))
+    const { excess, members } = measure(body)
+    if (excess !== undefined) return done(invalid({ body: `The body ${excess}.` }))
+    if (!isUtf8(body)) return done(new AppError('malformed', 'The body is not well-formed UTF-8.'))
+    const text = body.toString()
+    const finish = (error: Error | null, value?: unknown) =>
+      done(error ?? refuseDuplicate(duplicateMember(text, value, members)), value)
+    if (parseJson === undefined) parseByDefault(request, text, finish)
+    else finish(...parseWith(parseJson, text))
   })
+}
+
+function refuseDuplicate(name: string | undefined): AppError | null {
+  if (name === undefined) return null
+  const field = shortened(name)
+  return invalid({ [field]: `${titleOfField(field, 'body')} must be given once.` })
 }
 
 /** More than any request needs. To parse and check a value takes far longer than to receive its bytes. */
@@ -26,29 +37,31 @@ const valuesMax = 10_000
 const depthMax = 64
 
 /**
- * What there is too much of, by the characters outside texts: commas are between members or elements. It need not be JSON, which is
- * found out afterwards.
+ * What there is too much of, and the number of members, by the characters outside strings: commas are between members or elements, and
+ * colons after names. It need not be JSON, which is found out afterwards.
  */
-function excessOf(body: Buffer): string | undefined {
-  if (body.length <= depthMax) return undefined
+function measure(body: Buffer): { excess?: string; members: number } {
   let values = 1
+  let members = 0
   let depth = 0
-  let isInText = false
+  let isInString = false
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at]
-    if (byte === quote) isInText = !isInText
+    if (byte === quote) isInString = !isInString
     else if (byte === backslash) at += 1
-    else if (isInText) continue
+    else if (isInString) continue
     else if (byte === comma) values += 1
+    else if (byte === colon) members += 1
     else if (byte === bracket || byte === brace) depth += 1
     else if (byte === closingBracket || byte === closingBrace) depth -= 1
-    if (depth > depthMax) return `is nested more than ${depthMax} levels deep`
-    if (values > valuesMax) return `has more than ${valuesMax} members and elements`
+    if (depth > depthMax) return { excess: `is nested more than ${depthMax} levels deep`, members }
+    if (values > valuesMax) return { excess: `has more than ${valuesMax} members and elements`, members }
   }
-  return undefined
+  return { members }
 }
 
-const [quote, backslash, comma, bracket, brace, closingBracket, closingBrace] = Buffer.from('"\\,[{]}')
+const [quote, backslash, comma, bracket, brace, closingBracket, closingBrace, colon] =
+  Buffer.from('"\\,[{]}:')
 
 function parseWith(parse: (text: string) => unknown, text: string): [Error | null, unknown?] {
   try {

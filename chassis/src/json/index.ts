@@ -1,4 +1,5 @@
 export { canonicalJson } from './canonical-json.ts'
+export { duplicateMember } from './duplicate-member.ts'
 export { parseExactJson } from './exact-json.ts'
 export type { RawNumber } from './exact-json.ts'
 export { readNumber, withoutTrailingZeros } from './plain-number.ts'
