@@ -869,7 +869,7 @@ export interface components {
             active: boolean;
             /** @description An X.509 certificate in PEM, that as base64, or in DER as base64; or any other text. It is returned, so it must hold no private key, in any form. */
             body: string;
-            /** @description The bytes of the private key in base64. Stored encrypted and never returned. */
+            /** @description The bytes of the private key in base64: of a key file in PEM, its whole text. Stored encrypted and never returned. */
             private_key: string;
         };
         /** NewGuid */

@@ -69,7 +69,7 @@ export function bodyRefusal(request: IncomingMessage): AppError | undefined {
   if (!hasMeaningfulBody(request)) return undefined
   const { method, headers } = request
   if (method === 'PUT' && headers['content-range'] !== undefined)
-    return invalid({ 'Content-Range': 'Content-Range is not supported: PUT takes the whole.' })
+    return invalid({ 'Content-Range': 'Content-Range must be left out, since PUT takes the whole.' })
   const { 'content-encoding': coding, 'content-type': type } = headers
   if (coding !== undefined && !noCoding.test(coding))
     return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {

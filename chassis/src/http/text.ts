@@ -7,6 +7,8 @@ type TextOptions = {
   description: string
   /** The message for a missing one, where clients rely on another than the usual. */
   required?: string
+  /** The same for a value that is no string. */
+  type?: string
   /** What it must be beyond a text, if anything: a pattern, and what texts of this pattern are called. */
   form?: { pattern: string; name: string }
 }
@@ -17,22 +19,22 @@ const wellFormed = {
 }
 
 /**
- * A text that a person writes, called `title` in error messages: well-formed Unicode without NUL, which every engine stores
+ * A text that a person writes, called `name` in error messages: well-formed Unicode without NUL, which every engine stores
  * unchanged and every UTF-8 decoder accepts.
  */
-export function text(title: string, options: TextOptions): TString {
-  const { minLength, maxLength, description, required, form = wellFormed } = options
+export function text(name: string, options: TextOptions): TString {
+  const { minLength, maxLength, description, required, type, form = wellFormed } = options
   return Type.String({
     minLength,
     maxLength,
     pattern: form.pattern,
     description,
     'x-errors': {
-      required: required ?? `${title} is required.`,
-      type: `${title} must be a string.`,
-      minLength: `${title} must ${minLength === 1 ? 'not be empty' : `have at least ${minLength} characters`}.`,
-      maxLength: `${title} must have at most ${maxLength} characters.`,
-      pattern: `${title} must be ${form.name}.`,
+      required: required ?? `${name} is required.`,
+      type: type ?? `${name} must be a string.`,
+      minLength: `${name} must ${minLength === 1 ? 'not be empty' : `have at least ${minLength} characters`}.`,
+      maxLength: `${name} must have at most ${maxLength} characters.`,
+      pattern: `${name} must be ${form.name}.`,
     },
   })
 }

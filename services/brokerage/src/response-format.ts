@@ -136,6 +136,6 @@ function messageOf(refusals: readonly Refusal[]): string {
 }
 
 function conflict(): AppError {
-  const sentence = 'client_order_id belongs to another order of this account.'
+  const sentence = 'client_order_id must be one that no other order of this account has.'
   return new AppError('conflict', sentence, { errors: { client_order_id: sentence } })
 }

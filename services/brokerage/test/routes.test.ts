@@ -552,7 +552,7 @@ test('A client_order_id with other content is 409 and changes nothing; another a
     const response = await order(account, { client_order_id: 'one', ...change })
     assert.equal(response.statusCode, 409)
     assert.deepEqual(response.json().errors, {
-      client_order_id: 'client_order_id belongs to another order of this account.',
+      client_order_id: 'client_order_id must be one that no other order of this account has.',
     })
   }
   assert.equal((await get(account)).json().cash, 900)

@@ -114,7 +114,11 @@ function refuseOtherValues(stored: Certificate, given: Readonly<Record<string, u
   }
   const names = Object.keys(given).filter((name) => !isDeepStrictEqual(given[name], values[name]))
   if (names.length > 0)
-    throw invalid(Object.fromEntries(names.map((name) => [name, `${name} cannot be changed; leave it out.`])))
+    throw invalid(
+      Object.fromEntries(
+        names.map((name) => [name, `${name} must be that of the certificate, or be left out.`]),
+      ),
+    )
 }
 
 function addingRoute(app: App, { users, certificates, idempotency, envelopes, policy }: Parts): void {
@@ -164,17 +168,41 @@ function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): 
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const faults: Readonly<Record<string, string>> = validationError?.errors ?? {}
+  const text: unknown = body?.private_key
   const errors = {
-    ...(!isBase64(body?.private_key) && { private_key: 'private_key must be base64.' }),
+    ...faults,
+    ...((faults.private_key === notBase64 || (faults.private_key === undefined && !isBase64(text))) && {
+      private_key: encodingFault(String(text)),
+    }),
     ...(faults.body === undefined &&
       isKey(body?.body, body?.private_key) && {
         body: 'body must not contain a private key, since it is returned.',
       }),
-    ...faults,
   }
   if (validationError === undefined && Object.keys(errors).length === 0) return body
   throw new AppError(validationError?.code ?? 'unprocessable', Object.values(errors).join(' '), { errors })
 }
+
+const notBase64 = 'private_key must be base64.'
+
+/** Where the key is in another encoding that people have at hand, what that is and how to change it. */
+function encodingFault(text: string): string {
+  const encoding = otherEncodings.find(({ form }) => form.test(text))
+  return encoding === undefined ? notBase64 : `private_key must be base64, but is ${encoding.advice}.`
+}
+
+const otherEncodings: readonly { readonly form: RegExp; readonly advice: string }[] = [
+  {
+    form: /-----BEGIN /,
+    advice:
+      'PEM: encode the whole text, with its lines of dashes, in base64 once more, as the command base64 does with the file',
+  },
+  { form: /^data:/, advice: 'a data URL: leave out all up to the comma' },
+  {
+    form: /^(?=[A-Za-z\d]*[-_])[\w-]+={0,2}$/,
+    advice: 'base64url: write + for - and / for _, and fill the last four characters with =',
+  },
+]
 
 /** Ignores line breaks, which many tools add, and values that are not text, which the schema rejects. */
 function isBase64(text: unknown): boolean {

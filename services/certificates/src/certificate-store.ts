@@ -98,7 +98,9 @@ export function createCertificateStore({ database, notifications, clock, wake }:
       }
       if (version !== undefined) return undefined
       await find(ref)
-      throw invalid({ active: `The certificate is already ${active ? 'active' : 'inactive'}.` })
+      throw invalid({
+        active: `active must be ${!active}, since the certificate is already ${active ? 'active' : 'inactive'}.`,
+      })
     },
 
     /** Resolves to false when there is no such certificate of this version, or of any if none is given. */

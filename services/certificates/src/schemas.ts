@@ -32,7 +32,8 @@ const body = text('body', {
 const privateKey = text('private_key', {
   minLength: 1,
   maxLength: 65_536,
-  description: 'The bytes of the private key in base64. Stored encrypted and never returned.',
+  description:
+    'The bytes of the private key in base64: of a key file in PEM, its whole text. Stored encrypted and never returned.',
   form: { pattern: '^[A-Za-z0-9+/\\r\\n]+(?:={1,2}[\\r\\n]*)?$', name: 'base64' },
 })
 

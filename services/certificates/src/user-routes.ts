@@ -76,8 +76,9 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     async (request, reply) => {
       const id = parseId(request.params.id, userNotFound)
       const { id: given = id, ...change } = request.body
-      if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
-      if (Object.keys(change).length === 0) throw invalid({ body: 'Give a name, an email or both.' })
+      if (given !== id) throw invalid({ id: 'id must be the one in the path, or be left out.' })
+      if (Object.keys(change).length === 0)
+        throw invalid({ body: 'The body must have a name, an email or both.' })
       const update = (version?: number) => users.change(id, change, version)
       sendEntry(reply, await changeIfMatch(request, preconditionOf(id), update))
     },

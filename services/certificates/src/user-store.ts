@@ -116,12 +116,13 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
 }
 
 export const userNotFound = () => new AppError('not_found', 'User not found.')
-const emailTaken = () =>
-  new AppError('conflict', 'A user with this email already exists.', {
-    errors: { email: 'A user with this email already exists.' },
-  })
+const emailTaken = () => emailError('conflict', 'email must be one that no other user has.')
 const emailTooLong = () =>
-  new AppError('unprocessable', 'email is too long.', { errors: { email: 'email is too long.' } })
+  emailError('unprocessable', 'email must be shorter: without regard to case it has too many characters.')
+
+function emailError(code: 'conflict' | 'unprocessable', email: string): AppError {
+  return new AppError(code, email, { errors: { email } })
+}
 
 function isDeleted({ results }: Outcome): boolean {
   return results[0]?.changes === 1

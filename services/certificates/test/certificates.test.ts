@@ -59,6 +59,27 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
   [422, { ...opaque, active: 'true' }, { active: 'active must be true or false.' }],
   [422, { ...opaque, active: null }, { active: 'active must be true or false.' }],
   [422, { ...opaque, private_key: 'not base64' }, { private_key: 'private_key must be base64.' }],
+  [
+    422,
+    { ...opaque, private_key: '-----BEGIN PRIVATE KEY-----\nYQ==\n-----END PRIVATE KEY-----\n' },
+    {
+      private_key:
+        'private_key must be base64, but is PEM: encode the whole text, with its lines of dashes, in base64 once more, as the command base64 does with the file.',
+    },
+  ],
+  [
+    422,
+    { ...opaque, private_key: '_-8' },
+    {
+      private_key:
+        'private_key must be base64, but is base64url: write + for - and / for _, and fill the last four characters with =.',
+    },
+  ],
+  [
+    422,
+    { ...opaque, private_key: 'data:;base64,YQ==' },
+    { private_key: 'private_key must be base64, but is a data URL: leave out all up to the comma.' },
+  ],
   [422, { ...opaque, private_key: 'YQ' }, { private_key: 'private_key must be base64.' }],
   [422, { ...opaque, private_key: 'YR==' }, { private_key: 'private_key must be base64.' }],
   [422, { ...opaque, private_key: 'YWJjYWJ=' }, { private_key: 'private_key must be base64.' }],
@@ -230,7 +251,9 @@ for (const path of ['', '/active'])
       const [name = ''] = Object.keys(other)
       const refused = await patch(certificate + path, { ...found, ...other, active: !active })
       assert.equal(refused.statusCode, 400, name)
-      assert.deepEqual(refused.json().errors, { [name]: `${name} cannot be changed; leave it out.` })
+      assert.deepEqual(refused.json().errors, {
+        [name]: `${name} must be that of the certificate, or be left out.`,
+      })
     }
     assert.deepEqual((await get(certificate)).json(), { ...found, active })
     const plain = await addCertificate(opaque, user)
@@ -252,7 +275,9 @@ for (const path of ['', '/active'])
     assert.notEqual(after.headers.etag, before)
     const again = await patch(certificate + path, { active: false })
     assert.equal(again.statusCode, 400)
-    assert.deepEqual(again.json().errors, { active: 'The certificate is already inactive.' })
+    assert.deepEqual(again.json().errors, {
+      active: 'active must be true, since the certificate is already inactive.',
+    })
     assert.equal((await get(certificate)).headers.etag, after.headers.etag)
   })
 

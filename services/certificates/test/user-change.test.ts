@@ -44,7 +44,7 @@ test('An email of another user, in any case, is 409, and one that was given up i
   const [user, other] = [await addUser(), await addUser({ ...ada, email: 'eve@example.com' })]
   const refused = await patch(other, { name: 'Eve', email: 'ADA@Example.com' })
   assert.equal(refused.statusCode, 409)
-  assert.deepEqual(refused.json().errors, { email: 'A user with this email already exists.' })
+  assert.deepEqual(refused.json().errors, { email: 'email must be one that no other user has.' })
   assert.equal((await get(other)).json().name, 'Ada')
   assert.equal((await patch(user, { email: 'new@example.com' })).statusCode, 200)
   assert.equal((await patch(other, { email: 'ADA@Example.com' })).statusCode, 200)
@@ -72,14 +72,18 @@ test('A change of a version that is no longer current is 412, as is a DELETE of 
 })
 
 const faults: readonly (readonly [number, unknown, Record<string, string>])[] = [
-  [400, {}, { body: 'Give a name, an email or both.' }],
-  [400, { id: 1 }, { body: 'Give a name, an email or both.' }],
+  [400, {}, { body: 'The body must have a name, an email or both.' }],
+  [400, { id: 1 }, { body: 'The body must have a name, an email or both.' }],
   [400, { password: 'x' }, { password: 'password is not known here.' }],
-  [400, { id: 2, name: 'x' }, { id: 'id cannot be changed; leave it out.' }],
+  [400, { id: 2, name: 'x' }, { id: 'id must be the one in the path, or be left out.' }],
   [422, { name: '' }, { name: 'name must not be empty.' }],
   [422, { email: 'nobody' }, { email: 'email must be an email address.' }],
   [422, { email: null }, { email: 'email must be a string.' }],
-  [422, { email: `${'\ufdfa'.repeat(200)}@example.com` }, { email: 'email is too long.' }],
+  [
+    422,
+    { email: `${'\ufdfa'.repeat(200)}@example.com` },
+    { email: 'email must be shorter: without regard to case it has too many characters.' },
+  ],
 ]
 test('A change with a fault is refused by field, and changes nothing', async (t) => {
   const { patch, get, addUser } = await createWorld(t)

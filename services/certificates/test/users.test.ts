@@ -30,7 +30,7 @@ test('An email that is taken, in any case, is 409, and does not use up an id', a
   await post('/users', ada)
   const refused = await post('/users', { ...ada, name: 'Eve', email: 'ADA@Example.com' })
   assert.equal(refused.statusCode, 409)
-  assert.deepEqual(refused.json().errors, { email: 'A user with this email already exists.' })
+  assert.deepEqual(refused.json().errors, { email: 'email must be one that no other user has.' })
   assert.equal(refused.json().description, refused.json().detail)
   assert.equal((await get('/users/1')).json().name, 'Ada')
   assert.equal((await get('/users/2')).statusCode, 404)
@@ -56,7 +56,9 @@ test('An email that is too long in the form that is compared is 422, and no user
   const email = `${'\ufdfa'.repeat(200)}@example.com`
   const refused = await post('/users', { ...ada, email })
   assert.equal(refused.statusCode, 422)
-  assert.deepEqual(refused.json().errors, { email: 'email is too long.' })
+  assert.deepEqual(refused.json().errors, {
+    email: 'email must be shorter: without regard to case it has too many characters.',
+  })
   assert.equal((await post('/users/login', { email, password: 'x' })).statusCode, 401)
 })
 

@@ -45,7 +45,7 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
       // What the client has already is 304 for a stream as for a page.
       if (prefersStream(request.headers.accept) && !isUnchanged(request, {})) {
         if (request.query.limit !== undefined)
-          throw invalid({ limit: 'limit is for pages of events; a stream of them has no end.' })
+          throw invalid({ limit: 'limit must be left out for a stream of events, which has no end.' })
         // The framework's fields are not sent with a stream.
         reply.raw.setHeader('x-request-id', request.id)
         return request.method === 'HEAD'

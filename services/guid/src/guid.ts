@@ -26,7 +26,7 @@ export function parseGuid(notation: string): string {
   throw invalid({ guid: malformedGuid })
 }
 
-export const malformedGuid = 'GUID must be 32 hexadecimal characters, or dashed as in RFC 9562.'
+export const malformedGuid = 'guid must be 32 hexadecimal characters, or dashed as in RFC 9562.'
 
 /** A new GUID: random, or for version 7 beginning with the time, so that new GUIDs sort after old ones. */
 export function newGuid(version: '4' | '7'): string {
@@ -46,7 +46,7 @@ export function expireOf(given: string | number | undefined, nowMs: number): num
 /** Why a well-formed `expire` is not valid; undefined if it is. */
 export function expireError(expire: number, nowMs: number): string | undefined {
   if (expire * 1000 <= nowMs) return 'Expire must be a future Unix timestamp.'
-  return expire > expireMax ? `Expire must be at most ${expireMax}.` : undefined
+  return expire > expireMax ? `expire must be at most ${expireMax}.` : undefined
 }
 
 /** The cache entry of a GUID: its expiry, and the text of the response after the notation, which differs by request. */

@@ -40,7 +40,7 @@ function refuseInvalid(request: FastifyRequest<{ Body: Body }>, inPath: string, 
     if (fault !== undefined) errors.expire = fault
   }
   if (errors.guid === undefined && differs(body?.guid, inPath))
-    errors.guid = 'guid cannot differ from the one in the path; leave it out.'
+    errors.guid = 'guid must be the one in the path, or be left out.'
   if (validationError !== undefined || Object.keys(errors).length > 0) throw invalid(errors)
   return body
 }

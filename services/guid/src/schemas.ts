@@ -6,11 +6,13 @@ import { guidPattern, malformedGuid } from './guid.ts'
 
 const userLengthMax = 256
 
-const user = text('User', {
+const user = text('user', {
   minLength: 1,
   maxLength: userLengthMax,
   description: 'The owner of the GUID.',
+  // Clients of the older interface look for these two.
   required: 'User field is required.',
+  type: 'User must be a string.',
 })
 
 const expire = Type.Union(

@@ -142,7 +142,7 @@ for (const notation of [
       await world.delete(url),
     ]) {
       assert.equal(response.statusCode, 400)
-      assert.match(response.json().errors.guid, /^GUID must be 32 hexadecimal/)
+      assert.match(response.json().errors.guid, /^guid must be 32 hexadecimal/)
     }
   })
 
@@ -150,10 +150,10 @@ const invalidBodies: readonly (readonly [unknown, Record<string, string>])[] = [
   [{}, { user: 'User field is required.' }],
   [{ user: 7 }, { user: 'User must be a string.' }],
   [{ user: null }, { user: 'User must be a string.' }],
-  [{ user: '' }, { user: 'User must not be empty.' }],
-  [{ user: 'x'.repeat(257) }, { user: 'User must have at most 256 characters.' }],
-  [{ user: '\ud800' }, { user: 'User must be well-formed Unicode without the character NUL.' }],
-  [{ user: 'a\0b' }, { user: 'User must be well-formed Unicode without the character NUL.' }],
+  [{ user: '' }, { user: 'user must not be empty.' }],
+  [{ user: 'x'.repeat(257) }, { user: 'user must have at most 256 characters.' }],
+  [{ user: '\ud800' }, { user: 'user must be well-formed Unicode without the character NUL.' }],
+  [{ user: 'a\0b' }, { user: 'user must be well-formed Unicode without the character NUL.' }],
   [{ user: 'ada', expire: 'soon' }, { expire: 'Expire must be a string or number of digits.' }],
   [{ user: 'ada', expire: '' }, { expire: 'Expire must be a string or number of digits.' }],
   [{ user: 'ada', expire: 1.5 }, { expire: 'Expire must be a string or number of digits.' }],
@@ -162,7 +162,7 @@ const invalidBodies: readonly (readonly [unknown, Record<string, string>])[] = [
   [{ user: 'ada', expire: true }, { expire: 'Expire must be a string or number of digits.' }],
   [{ user: 'ada', expire: startSeconds }, { expire: 'Expire must be a future Unix timestamp.' }],
   [{ user: 'ada', expire: '0' }, { expire: 'Expire must be a future Unix timestamp.' }],
-  [{ user: 'ada', expire: 253_402_300_800 }, { expire: 'Expire must be at most 253402300799.' }],
+  [{ user: 'ada', expire: 253_402_300_800 }, { expire: 'expire must be at most 253402300799.' }],
   [{ user: 'ada', owner: 'eve' }, { owner: 'owner is not known here.' }],
   [
     { expire: 'soon', owner: 'eve' },
@@ -265,7 +265,7 @@ for (const [body, errors] of [
   [{ guid: canonical }, { body: 'Input data should not be empty.' }],
   [
     { guid: canonical.replace('5', '6'), user: 'x' },
-    { guid: 'guid cannot differ from the one in the path; leave it out.' },
+    { guid: 'guid must be the one in the path, or be left out.' },
   ],
   [{ owner: 'eve' }, { owner: 'owner is not known here.' }],
   [

@@ -93,8 +93,9 @@ export function movieRoutes(
     (request, reply) =>
       handlers.change(request, reply, (id) => {
         const { id: given = id, ...change } = request.body
-        if (given !== id) throw invalid({ id: 'id cannot be changed; leave it out.' })
-        if (Object.keys(change).length === 0) throw invalid({ body: 'Give a title, a description or both.' })
+        if (given !== id) throw invalid({ id: 'id must be the one in the path, or be left out.' })
+        if (Object.keys(change).length === 0)
+          throw invalid({ body: 'The body must have a title, a description or both.' })
         return (version) => movies.change(id, change, version)
       }),
   )

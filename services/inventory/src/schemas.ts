@@ -1,8 +1,8 @@
 import { pageQuery, text } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 
-const title = text('Title', { minLength: 1, maxLength: 256, description: 'The title of the movie.' })
-const description = text('Description', {
+const title = text('title', { minLength: 1, maxLength: 256, description: 'The title of the movie.' })
+const description = text('description', {
   minLength: 0,
   maxLength: 10_000,
   description: 'The description of the movie.',

@@ -199,24 +199,24 @@ test('DELETE /api/movies deletes them all, more than go at once, cached or not, 
 })
 
 const faults: readonly (readonly [unknown, Record<string, string>])[] = [
-  [{}, { title: 'Title is required.', description: 'Description is required.' }],
+  [{}, { title: 'title is required.', description: 'description is required.' }],
   [
     { title: '', description: 7 },
-    { title: 'Title must not be empty.', description: 'Description must be a string.' },
+    { title: 'title must not be empty.', description: 'description must be a string.' },
   ],
   [
     { title: 'a'.repeat(257), description: null, year: 1927 },
     {
-      title: 'Title must have at most 256 characters.',
-      description: 'Description must be a string.',
+      title: 'title must have at most 256 characters.',
+      description: 'description must be a string.',
       year: 'year is not known here.',
     },
   ],
   [
     { title: 'a\0', description: '\ud800' },
     {
-      title: 'Title must be well-formed Unicode without the character NUL.',
-      description: 'Description must be well-formed Unicode without the character NUL.',
+      title: 'title must be well-formed Unicode without the character NUL.',
+      description: 'description must be well-formed Unicode without the character NUL.',
     },
   ],
 ]
