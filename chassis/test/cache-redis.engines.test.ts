@@ -2,32 +2,24 @@ import { randomBytes } from 'node:crypto'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { startPrivateEngine } from '@quintet/backends'
 import { openCache } from '@quintet/chassis/cache'
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { createClient } from '@redis/client'
 import { testCache } from './cache-contract.ts'
 import type { OpenCache } from './cache-contract.ts'
+import { createMemoryArbiter, testTimes } from './memory-arbiter.ts'
+import { adminOf, entry, fill, isDown, isOn, openAlone, startRedis, withinMs } from './redis-world.ts'
 import { startProxy } from './start-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
-const withinMs = 10_000
-const entry = (version: number): Entry => ({
-  version,
-  expiresAtMs: Number.POSITIVE_INFINITY,
-  text: `${version}`,
-})
-const isDown = (error: unknown) => error instanceof AppError && error.code === 'dependency_down'
 const url = engineUrl('redis')
 if (url !== undefined) {
   const opened: Cache[] = []
   after(() => Promise.all(opened.map((cache) => cache.close())))
   const open: OpenCache = async (options) => {
     const namespace = `test-${randomBytes(6).toString('hex')}`
-    // Nobody else writes under this name, so nothing can be on its way when it is first used.
-    const cache = await openCache(url, { ...options, namespace, quarantineMs: 0 })
+    const cache = await openAlone(url, namespace, options)
     opened.push(cache)
     await cache.ping?.()
     return cache
@@ -53,14 +45,10 @@ function testSharedReads(open: OpenCache): void {
   })
 
   test('redis: keys read in one turn share one command, and each reader gets its own value', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
-    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'together', quarantineMs: 0 })
+    const engine = await startRedis(t)
+    const cache = await openAlone(engine.url, 'together')
     t.after(() => cache.close())
-    const admin = createClient({ url: engine.url })
-    admin.on('error', () => {})
-    await admin.connect()
-    t.after(() => admin.destroy())
+    const admin = await adminOf(t, engine.url)
     await cache.ping?.()
     const isFilled = async (key: string, value: Entry | undefined) => {
       let loads = 0
@@ -92,10 +80,9 @@ function testSharedReads(open: OpenCache): void {
 
 function testFaults(): void {
   test('redis: while it is unavailable reads load and writes are refused with nothing changed; both resume when it is back', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
+    const engine = await startRedis(t)
     await engine.stop()
-    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'away', quarantineMs: 0 })
+    const cache = await openAlone(engine.url, 'away')
     t.after(() => cache.close())
     let changes = 0
     const change = async () => ++changes
@@ -113,9 +100,8 @@ function testFaults(): void {
   })
 
   test('redis: one that hangs delays a read for a moment and refuses a write, which never takes effect later', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
-    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'hangs', quarantineMs: 0 })
+    const engine = await startRedis(t)
+    const cache = await openAlone(engine.url, 'hangs')
     t.after(() => cache.close())
     await cache.ping?.()
     engine.pause()
@@ -148,14 +134,9 @@ function testFaults(): void {
   })
 
   test('redis: a half-open connection is replaced', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
+    const engine = await startRedis(t)
     const proxy = await startProxy(t, new URL(engine.url))
-    const cache = await openCache(proxy.through(engine.url), {
-      clock: systemClock,
-      namespace: 'half-open',
-      quarantineMs: 0,
-    })
+    const cache = await openAlone(proxy.through(engine.url), 'half-open')
     t.after(() => cache.close())
     await cache.ping?.()
     proxy.silence()
@@ -173,39 +154,41 @@ function testFaults(): void {
 }
 
 function testLostData(): void {
-  test('redis: after it was emptied nothing is read from it until earlier writes must have ended', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
-    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'emptied', quarantineMs: 700 })
+  test('redis: after it was emptied nothing is read from it until earlier writes must have ended, and a write waits for a moment', async (t: TestContext) => {
+    const engine = await startRedis(t)
+    const times = { ...testTimes, readLeaseMs: 200, writeLeaseMs: 500 }
+    const cache = await openAlone(engine.url, 'emptied', { times, arbiter: createMemoryArbiter() })
     t.after(() => cache.close())
-    await cache.ping?.()
-    const admin = createClient({ url: engine.url })
-    admin.on('error', () => {})
-    await admin.connect()
-    t.after(() => admin.destroy())
+    await until(isOn(cache), withinMs)
     let loads = 0
     const load = async () => entry(++loads)
-    await pause(800)
     await cache.read('key', load)
     await until(async () => (await cache.read('key', load))?.version === loads && loads === 1, withinMs)
+    const admin = await adminOf(t, engine.url)
     await admin.flushAll()
-    // The first look finds out, and those that follow are in quarantine.
-    for (let i = 0; i < 3; i++) await cache.read('key', load)
-    t.assert.equal(loads, 4)
-    await pause(800)
-    await cache.read('key', load)
-    await cache.read('key', load)
-    t.assert.equal(loads, 5)
+    const emptiedAt = performance.now()
+    await cache.write(
+      ['other'],
+      async () => {},
+      () => entry(1),
+    )
+    t.assert.ok(performance.now() - emptiedAt > times.readLeaseMs)
+    for (let reads = 1; !isOn(cache)(); reads++, await pause(10)) {
+      await cache.read('key', load)
+      t.assert.equal(loads, 1 + reads)
+    }
+    t.assert.ok(performance.now() - emptiedAt > times.writeLeaseMs)
+    const { hit } = cache.stats().reads
+    await until(async () => {
+      await cache.read('key', load)
+      return cache.stats().reads.hit > hit
+    }, withinMs)
   })
 
   test('redis: a marker is never evicted, however short the memory is', async (t: TestContext) => {
-    const engine = await startPrivateEngine('redis')
-    t.after(() => engine.dispose())
-    const admin = createClient({ url: engine.url })
-    admin.on('error', () => {})
-    await admin.connect()
-    t.after(() => admin.destroy())
-    const cache = await openCache(engine.url, { clock: systemClock, namespace: 'evicts', quarantineMs: 0 })
+    const engine = await startRedis(t)
+    const admin = await adminOf(t, engine.url)
+    const cache = await openAlone(engine.url, 'evicts')
     t.after(() => cache.close())
     await cache.ping?.()
     await admin.configSet('maxmemory', '4mb')
@@ -226,9 +209,48 @@ function testLostData(): void {
     await writing
   })
 
-  test('redis: it needs a namespace, and its password is in no error message', async (t: TestContext) => {
-    await t.assert.rejects(openCache('redis://127.0.0.1:1', { clock: systemClock }), /namespace/)
-    const cache = await openCache('redis://user:secret@127.0.0.1:1', { clock: systemClock, namespace: 'x' })
+  test('redis: a write of unknown outcome whose marker has expired keeps its key uncached until the database has settled it', async (t: TestContext) => {
+    const engine = await startRedis(t)
+    let isSettled = false
+    const settle = async () => {
+      if (!isSettled) throw new Error('A commit hangs.')
+    }
+    const cache = await openAlone(engine.url, 'doubt', {
+      arbiter: createMemoryArbiter({ settle, skipsWarming: true }),
+      times: { ...testTimes, markerMs: 50 },
+    })
+    t.after(() => cache.close())
+    await cache.ping?.()
+    const fails = async () => {
+      throw new AppError('outcome_unknown', 'There was no response.')
+    }
+    await t.assert.rejects(cache.write(['key'], fails, () => undefined))
+    await pause(100)
+    for (let version = 1; version < 5; version++)
+      t.assert.deepEqual(await cache.read('key', async () => entry(version)), entry(version))
+    // A write that ends well beside it does not remove the marker of the first, nor store its own value.
+    await cache.write(
+      ['key'],
+      async () => {},
+      () => entry(5),
+    )
+    t.assert.deepEqual(await cache.read('key', async () => entry(6)), entry(6))
+    t.assert.deepEqual(await cache.read('key', async () => entry(7)), entry(7))
+    isSettled = true
+    await fill(cache, async () => entry(8))
+    t.assert.deepEqual(await cache.read('key', async () => entry(9)), entry(8))
+  })
+
+  test('redis: it needs a namespace and an arbiter, and its password is in no error message', async (t: TestContext) => {
+    await t.assert.rejects(
+      openCache('redis://127.0.0.1:1', { clock: systemClock }),
+      /namespace and an arbiter/,
+    )
+    const cache = await openCache('redis://user:secret@127.0.0.1:1', {
+      clock: systemClock,
+      namespace: 'x',
+      arbiter: createMemoryArbiter(),
+    })
     t.after(() => cache.close())
     const error = await cache.ping?.().catch((fault: unknown) => fault)
     t.assert.ok(isDown(error))

@@ -167,6 +167,17 @@ function testUnits(server: string): void {
     t.assert.deepEqual(rows, [{ id: 'locked', balance: 5 }])
   })
 
+  test('mysql: while a session runs a statement that began before, settle rejects; once it has ended, settle resolves', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await open(t, url)
+    await database.settle()
+    const other = await connect(t, url)
+    const sleeping = other.query('select sleep(5)')
+    await t.assert.rejects(database.settle(), /does not end/)
+    await sleeping
+    await database.settle()
+  })
+
   test('mysql: connections that the server closed while they were idle are replaced, and no unit fails', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const database = await open(t, url)

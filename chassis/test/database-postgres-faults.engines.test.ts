@@ -15,6 +15,7 @@ import {
 } from './database-faults.ts'
 import { add, count, migrations, open } from './database-world.ts'
 import type { Tables } from './database-world.ts'
+import { hangCommits } from './hung-commits.ts'
 import { startProxy } from './start-proxy.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
@@ -22,6 +23,7 @@ const server = engineUrl('postgres')
 if (server !== undefined) {
   testFaults(server)
   testUnits(server)
+  testDeadlines(server)
   testMigrations(server)
   testOutcomes(server)
 }
@@ -152,6 +154,47 @@ function testUnits(server: string): void {
     const [locked, ...free] = ids.map(raise)
     t.assert.deepEqual(new Set(await Promise.all(free)), new Set(['done']))
     t.assert.equal(await locked, 'overloaded')
+  })
+}
+
+function testDeadlines(server: string): void {
+  test('postgres: a unit whose deadline passes while it waits for a lock changes nothing', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const database = await open(t, url)
+    await add(database.query, 'locked', 0).execute()
+    const raise = (withinMs: number) =>
+      commitOf(() => database.commit([raised(database, 'locked')], { before: performance.now() + withinMs }))
+    // Makes what units of this shape need, so that the next one is at the lock at once.
+    for (let i = 0; i < 4; i++) t.assert.equal(await raise(60_000), 'done')
+    const holder = new pg.Client(url)
+    await holder.connect()
+    t.after(() => holder.end())
+    await holder.query("begin; update account set balance = 5 where id = 'locked'")
+    const late = raise(80)
+    await pause(150)
+    await holder.query('commit')
+    t.assert.equal(await late, 'overloaded')
+    const rows = await database.query.selectFrom('account').selectAll().execute()
+    t.assert.deepEqual(rows, [{ id: 'locked', balance: 5 }])
+  })
+
+  test('postgres: while the commit of a killed session hangs, settle rejects; once it has ended, settle resolves and the unit is visible', async (t: TestContext) => {
+    const engine = await startEngine(t, 'postgres')
+    const url = faultsDatabaseOn(engine)
+    const database = await open(t, url)
+    await database.settle()
+    const hung = await hangCommits(url)
+    const victim = new pg.Client(url)
+    victim.on('error', () => {})
+    await victim.connect()
+    victim.query("insert into account values ('a', 0)").catch(() => {})
+    await until(async () => (await hung.count()) === 1, withinMs)
+    victim.connection.stream.destroy()
+    await t.assert.rejects(database.settle(), /does not end/)
+    t.assert.equal(await count(database.query), 0)
+    await hung.release()
+    await until(async () => (await commitOf(database.settle)) === 'done', withinMs)
+    t.assert.equal(await count(database.query), 1)
   })
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { makeMigration, migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { AppError, operatorMessage } from '@quintet/chassis/errors'
@@ -91,6 +92,36 @@ test('sqlite: while another process holds the write lock for long, a write waits
   other.close()
   await adding
   t.assert.equal(await count(query), 1)
+})
+
+test('sqlite: a unit whose deadline passes while another process holds the write lock changes nothing, and others of the batch are executed', async (t: TestContext) => {
+  const url = createFileUrl(t)
+  const { query, commit } = await open(t, url)
+  const other = new DatabaseSync(url.slice('sqlite:'.length))
+  other.exec('begin immediate')
+  const late = commit([add(query, 'late').compile()], { before: performance.now() + 50 })
+  const [refused, inTime] = [t.assert.rejects(late, { code: 'overloaded' }), add(query, 'in time').execute()]
+  await pause(100)
+  other.exec('commit')
+  other.close()
+  await Promise.all([refused, inTime])
+  t.assert.deepEqual(await query.selectFrom('account').select('id').execute(), [{ id: 'in time' }])
+})
+
+test('sqlite: settle resolves only when no other process holds the write lock', async (t: TestContext) => {
+  const url = createFileUrl(t)
+  const { settle } = await open(t, url)
+  const other = new DatabaseSync(url.slice('sqlite:'.length))
+  other.exec('begin immediate')
+  let isSettled = false
+  const settling = settle().then(() => {
+    isSettled = true
+  })
+  await pause(100)
+  t.assert.equal(isSettled, false)
+  other.exec('commit')
+  other.close()
+  await settling
 })
 
 test('sqlite: a migration that fails leaves the database as it was, and it can be opened', async (t: TestContext) => {

@@ -11,6 +11,8 @@ type Proxy = {
   recover(): void
   /** Makes the present connections half-open: they take what is sent, and no response comes back. New ones work. */
   silence(): void
+  /** Closes all connections; new ones lead to another server. */
+  lead(to: URL): void
 }
 
 /**
@@ -24,10 +26,11 @@ export async function startProxy(
 ): Promise<Proxy> {
   let isDropping = false
   let silent = new Set<Socket>()
+  let leadsTo = target
   const clients = new Set<Socket>()
   const sockets = new Set<Socket>()
   const server = createServer((client) => {
-    const upstream = connect(Number(target.port), target.hostname)
+    const upstream = connect(Number(leadsTo.port), leadsTo.hostname)
     let mayPass = true
     clients.add(client)
     for (const socket of [client, upstream]) {
@@ -65,6 +68,10 @@ export async function startProxy(
     },
     silence: () => {
       silent = new Set(clients)
+    },
+    lead: (to) => {
+      leadsTo = to
+      for (const socket of sockets) socket.destroy()
     },
   }
 }

@@ -2,6 +2,7 @@ import type { Cache, CacheOptions } from './port.ts'
 
 export type * from './port.ts'
 export { exportCacheMetrics } from './metrics.ts'
+export { createCacheControlTable, createSqlArbiter, dropCacheControlTable } from './sql-arbiter.ts'
 
 /**
  * Opens the cache that a URL names: `memory:`, or `memory:?entries=50000&bytes=16777216` with its bounds; `none:`, which

@@ -25,6 +25,36 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
       for (const [result, count] of Object.entries(cache.stats().writes)) this.inc({ result }, count)
     },
   })
+  new Counter({
+    name: 'cache_settlements_total',
+    help: 'Inquiries whether writes with expired markers have ended, by result: settled, failed (a commit hangs).',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset()
+      for (const [result, count] of Object.entries(cache.stats().settlements ?? {}))
+        this.inc({ result }, count)
+    },
+  })
+  new Gauge({
+    name: 'cache_mode',
+    help: 'Of a cache on a server, 1 for its mode: none (this process cannot use it), draining, warming, on.',
+    labelNames: ['mode'],
+    registers,
+    collect() {
+      this.reset()
+      const { control } = cache.stats()
+      if (control !== undefined) this.set({ mode: control.mode }, 1)
+    },
+  })
+  new Gauge({
+    name: 'cache_epoch',
+    help: 'Of a cache on a server, how often which server it is, or its mode, has changed.',
+    registers,
+    collect() {
+      this.set(cache.stats().control?.epoch ?? 0)
+    },
+  })
   new Gauge({
     name: 'cache_entries',
     help: 'Entries cached in this process.',

@@ -24,8 +24,8 @@ export type Cache = {
    * Marks `keys`, all that `change` may change, runs it, then stores for each key what `entryOf` returns: an entry, `null`
    * where the key is absent now, or `undefined` to leave the key empty, as a rejection does. Keys on which another write
    * overlapped are left empty.
-   * `change` must not take effect after it has settled, and must pass the deadline to the database: a cache shared by
-   * processes no longer protects the write after it.
+   * `change` must pass the deadline to the database, and must not take effect after it has settled, unless it has rejected
+   * with `outcome_unknown`.
    */
   write<T>(
     keys: readonly string[],
@@ -57,17 +57,61 @@ type CacheStats = {
   readonly bytes?: number
   readonly reads: Readonly<Record<ReadResult, number>>
   readonly writes: Readonly<Record<WriteResult, number>>
+  /** Of a cache on a server: how often the database has shown that writes with expired markers have ended, and has not. */
+  readonly settlements?: { readonly settled: number; readonly failed: number }
+  /** And the mode of the control row, `none` while this process cannot use its server; and its epoch. */
+  readonly control?: { readonly mode: ControlRow['mode']; readonly epoch: number }
+}
+
+/** The part of the database in the protocol of a cache that processes share (docs/decisions/0021). */
+export type Arbiter = {
+  /**
+   * Resolves when each write whose deadline had passed when it was called has taken effect for every later read, or never
+   * will; rejects when that takes longer than some seconds.
+   */
+  settle(): Promise<void>
+  /** Reads the control row, with every change that was made before. */
+  read(): Promise<ControlRow>
+  /** Replaces the control row if its epoch and its challenge are still those of `seen`. */
+  replace(seen: ControlRow, next: ControlRow): Promise<void>
+}
+
+/** Which server is the cache. The row is there from the beginning, with epoch 0, mode `none` and empty texts. */
+export type ControlRow = {
+  /** Rises with each change, except of the challenge alone. */
+  readonly epoch: number
+  /**
+   * `none`: no server is. `draining`: processes may still read from the server before, so nothing is written. `warming`: writes by
+   * earlier rows may still take effect, so nothing is read. `on`: read and written.
+   */
+  readonly mode: 'none' | 'draining' | 'warming' | 'on'
+  /** The name of the keys in use. */
+  readonly generation: string
+  /** The run id of the server. */
+  readonly instance: string
+  /** Of a process that cannot use the server; removed by one that can. */
+  readonly challenge: string
+}
+
+export type CacheTimes = {
+  /** Between two readings of the control row. */
+  readonly pollMs: number
+  /** From the sending of such a reading, how long the server may be read by it. */
+  readonly readLeaseMs: number
+  /** And until when the database must have admitted a write by it. */
+  readonly writeLeaseMs: number
+  /** From a marker until it has expired; longer than a write has to be admitted. */
+  readonly markerMs: number
 }
 
 export type CacheOptions = {
   clock: Clock
   /** Prefix of the keys on a server that several services share. */
   namespace?: string
-  /**
-   * How long a server that was emptied, restarted or replaced is not read: as long as a write that began before may still
-   * take effect.
-   */
-  quarantineMs?: number
+  /** The database whose content is cached, for a cache on a server. */
+  arbiter?: Arbiter
+  /** For tests: the times of the protocol of a cache on a server, where they differ from those of docs/decisions/0021. */
+  times?: Partial<CacheTimes>
   /** The longest that an absence is cached; 5 s by default. */
   absentTtlMs?: number
   /** The longest that readers wait for another reader's load before one of them loads; 100 ms by default. */

@@ -39,6 +39,11 @@ export type Database<Tables> = {
    * changed. Rejects with `outcome_unknown` when the connection was lost before the engine responded.
    */
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
+  /**
+   * Resolves when each unit whose deadline had passed when it was called has taken effect for every later read, or never
+   * will, whichever process committed it; rejects when that takes longer than some seconds.
+   */
+  settle(): Promise<void>
   /** Whether no other process can write, so that a cache in this process is coherent. */
   isSingleProcess(): boolean
   /** Rejects when the engine does not respond, or its tables are not up to date. */

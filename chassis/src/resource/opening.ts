@@ -1,4 +1,4 @@
-import { exportCacheMetrics, openCache } from '../cache/index.ts'
+import { createSqlArbiter, exportCacheMetrics, openCache } from '../cache/index.ts'
 import type { Cache } from '../cache/index.ts'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
@@ -57,6 +57,7 @@ export async function openStorage<Tables>(
   const cache = await openCache(cacheUrl, {
     clock,
     namespace: name,
+    arbiter: createSqlArbiter(database),
     singleProcess: database.isSingleProcess,
   })
   opened.defer(cache.close)

@@ -32,6 +32,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const cache = await openCache(config.CACHE_URL, {
     clock,
     namespace: 'guid',
+    arbiter: storage.arbiter,
     singleProcess: storage.isSingleProcess,
   })
   opened.defer(cache.close)

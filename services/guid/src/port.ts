@@ -1,4 +1,4 @@
-import type { Entry } from '@quintet/chassis/cache'
+import type { Arbiter, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Outbox } from '@quintet/chassis/outbox'
@@ -10,6 +10,8 @@ import type { Guid } from './guid.ts'
 export type Storage = {
   /** Whether no other process can write to it. */
   isSingleProcess(): boolean
+  /** Its part in the protocol of the cache. */
+  readonly arbiter: Arbiter
   /** Rejects when it cannot be used. */
   ping(): Promise<void>
   /** Messages that have not reached the queue yet. */

@@ -1,3 +1,4 @@
+import { createSqlArbiter } from '@quintet/chassis/cache'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
@@ -14,6 +15,7 @@ export async function openStorage(url: string): Promise<Storage> {
   const database = await openDatabase<GuidTables>(url, { migrations })
   return {
     isSingleProcess: database.isSingleProcess,
+    arbiter: createSqlArbiter(database),
     ping: database.ping,
     outbox: createSqlOutbox(database),
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { createClient } from '@redis/client'
 import { TimeoutError, withTimeout } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
@@ -11,37 +10,49 @@ const pingIntervalMs = 1_000
 const pingTimeoutMs = 2_000
 const reconnectMsMax = 2_000
 
-/** The keys of one Redis since it was last emptied, restarted or replaced. Keys of other generations are never read. */
-export type Generation = {
-  readonly key: string
-  /** Its record in Redis, verbatim. */
-  readonly text: string
-  readonly prefix: string
-  /** By the clock of Redis: until then, a write that began before the generation may still take effect in the database. */
-  readonly quarantineEndsAt: number
+/** The Redis at the other end of the connection, as it was read last. */
+export type Peer = {
+  /** It changes with each start of a server. */
+  readonly runId: string
+  /** The generation of the keys in it, '' for none. */
+  readonly record: string
+  /** When it was read, by `performance.now()`. */
+  readonly readAt: number
 }
 
-type RedisClient = ReturnType<typeof createRedisClient>
-
 export type RedisConnection = {
-  readonly client: RedisClient
-  /** The generation in use; undefined while Redis is unavailable or its generation has not been read yet. */
-  current(): Generation | undefined
-  /** Reads the generation again, once for all concurrent callers; rejects with `dependency_down` where Redis does not reply. */
-  refresh(): Promise<Generation>
+  readonly client: ReturnType<typeof createRedisClient>
+  /** Undefined while Redis is unavailable or has not been read yet. */
+  peer(): Peer | undefined
+  /** Reads the peer again, once for all concurrent callers; rejects with `dependency_down` where Redis does not reply. */
+  refresh(): Promise<Peer>
+  /** Replaces the record of a peer, unless that is another one by now; false then. */
+  replaceRecord(peer: Peer, record: string): Promise<boolean>
+  /** Rejects with `dependency_down` where Redis does not reply. */
   ping(): Promise<void>
   close(): Promise<void>
 }
 
 /**
- * One connection to the Redis that is the cache, which need not be available. No command is sent again on a new connection:
- * it may lead to another Redis.
+ * One connection to a Redis, which need not be available. No command is sent again on a new connection: it may lead to another
+ * Redis.
  */
-export function openRedisConnection(url: string, namespace: string, quarantineMs: number): RedisConnection {
+export function openRedisConnection({
+  url,
+  recordKey,
+  onChange,
+  onReady,
+}: {
+  url: string
+  recordKey: string
+  /** The peer was read or lost. */
+  onChange(peer: Peer | undefined): void
+  /** The peer was read for the first time after a connection was made. */
+  onReady(): void
+}): RedisConnection {
   const client = createRedisClient(url)
-  const key = `quintet:${namespace}`
-  let generation: Generation | undefined
-  let refreshing: Promise<Generation> | undefined
+  let peer: Peer | undefined
+  let refreshing: Promise<Peer> | undefined
   let lastError: unknown
   let closed = false
   const firstAttempt = Promise.withResolvers<void>()
@@ -49,21 +60,22 @@ export function openRedisConnection(url: string, namespace: string, quarantineMs
     lastError = error
     firstAttempt.resolve()
   })
-  for (const event of ['end', 'reconnecting'] as const)
+  for (const event of ['end', 'reconnecting', 'ready'] as const)
     client.on(event, () => {
-      generation = undefined
+      change(undefined)
       firstAttempt.resolve()
+      if (event === 'ready') refresh().then(onReady, () => {})
     })
-  client.on('ready', () => {
-    generation = undefined
-    firstAttempt.resolve()
-    refresh().catch(() => {})
-  })
   client.connect().catch(() => {})
   const pingTimer = setInterval(() => void replaceIfSilent(), pingIntervalMs).unref()
 
-  function refresh(): Promise<Generation> {
-    refreshing ??= withTimeout(pingTimeoutMs, readGeneration())
+  function change(found: Peer | undefined): void {
+    peer = found
+    onChange(found)
+  }
+
+  function refresh(): Promise<Peer> {
+    refreshing ??= withTimeout(pingTimeoutMs, readPeer())
       .catch((error: unknown) => {
         throw error instanceof TimeoutError ? unavailable(error) : error
       })
@@ -80,23 +92,22 @@ export function openRedisConnection(url: string, namespace: string, quarantineMs
       (error: unknown) => !(error instanceof TimeoutError),
     )
     if (isAlive || closed || !client.isReady) return
-    generation = undefined
+    change(undefined)
     client.destroy()
     client.connect().catch(() => {})
   }
 
-  async function readGeneration(): Promise<Generation> {
+  async function readPeer(): Promise<Peer> {
     if (closed) throw dependencyDown('The cache is closed.')
     if (!client.isReady) await firstAttempt.promise
     try {
-      const runId = /^run_id:(\w+)/m.exec(await client.info('server'))?.[1] ?? ''
-      const record = (await client.get(key)) ?? ''
-      // A Redis that was restarted from a file, or has taken over from another, may hold old values.
-      const isKnown = record.split('|')[1] === runId
-      const text = isKnown ? record : await client.renew(key, record, randomBytes(6).toString('hex'), runId)
-      const [id = '', , bornAt = ''] = text.split('|')
-      generation = { key, text, prefix: `${key}:${id}:`, quarantineEndsAt: Number(bornAt) + quarantineMs }
-      return generation
+      // On one connection, in this order: a Redis that was emptied in between has no record.
+      const [info, record] = await Promise.all([client.info('server'), client.get(recordKey)])
+      const runId = /^run_id:(\w+)/m.exec(info)?.[1]
+      if (runId === undefined) throw new Error('The server does not tell its run id.')
+      const found = { runId, record: record ?? '', readAt: performance.now() }
+      change(found)
+      return found
     } catch (error) {
       throw unavailable(error)
     }
@@ -108,10 +119,17 @@ export function openRedisConnection(url: string, namespace: string, quarantineMs
 
   return {
     client,
-    current: () => generation,
+    peer: () => peer,
     refresh,
+    async replaceRecord(expected, record) {
+      if (peer !== expected) return false
+      const found = await withTimeout(pingTimeoutMs, client.renew(recordKey, expected.record, record))
+      if (peer !== expected) return false
+      change({ ...expected, record: found, readAt: performance.now() })
+      return found === record
+    },
     async ping() {
-      if (generation === undefined) await refresh()
+      if (peer === undefined) await refresh()
       await client.ping().catch((error: unknown) => {
         throw unavailable(error)
       })

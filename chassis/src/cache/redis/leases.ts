@@ -1,17 +1,20 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Loads } from '../loads.ts'
 import type { Entry, Load, ReadResult } from '../port.ts'
-import type { Generation, RedisConnection } from './connection.ts'
+import type { RedisAccess } from './access.ts'
 import { emptyEntry, isEntryText } from './entry-codec.ts'
 import type { StoredEntry } from './entry-codec.ts'
 import type { ReadBatcher } from './read-batcher.ts'
+import type { Settling } from './settling.ts'
 import { newToken } from './token.ts'
+import type { Generation } from './view.ts'
 
 const leaseMs = 3_000
 
 /** Fill leases in Redis: the reader that gets the lease of an empty key loads and fills it, and others wait for its value. */
 export function createRedisLeases({
-  connection,
+  access,
+  settling,
   orUndefined,
   loads: { unlessExpired, loadWithout },
   reads,
@@ -20,7 +23,8 @@ export function createRedisLeases({
   runUnawaited,
   useEntry,
 }: {
-  connection: RedisConnection
+  access: RedisAccess
+  settling: Settling
   orUndefined: ReadBatcher['orUndefined']
   loads: Loads
   /** Counts of reads by result. */
@@ -30,19 +34,18 @@ export function createRedisLeases({
   runUnawaited(command: Promise<unknown>): void
   useEntry(result: ReadResult, text: string, load: Load): ReturnType<Load>
 }) {
-  const { client } = connection
+  const { client } = access
 
   async function takeLease(generation: Generation, key: string, load: Load): Promise<Entry | undefined> {
-    if (connection.current() !== generation) return loadWithout('bypass', load)
+    if (access.readable() !== generation) return loadWithout('bypass', load)
     const token = newToken()
-    const reply = await orUndefined(
-      client.lease(generation, key, token, leaseMs, generation.quarantineEndsAt),
-    )
+    const reply = await orUndefined(client.lease(generation, key, token, generation.settledUntil, leaseMs))
     if (reply === 'MISS') return fill(generation, key, token, load)
     if (reply !== undefined && reply !== null && isEntryText(reply)) return useEntry('hit', reply, load)
     if (reply === 'WAIT') return waitForFill(generation, key, load)
-    if (reply === 'GONE') void connection.refresh().catch(() => {})
-    return loadWithout(reply === 'BUSY' ? 'busy' : 'bypass', load)
+    if (reply === 'GONE') void access.refresh().catch(() => {})
+    const isDoubtful = reply !== undefined && settling.resolve(generation, reply)
+    return loadWithout(reply === 'BUSY' || isDoubtful ? 'busy' : 'bypass', load)
   }
 
   async function fill(
@@ -70,7 +73,7 @@ export function createRedisLeases({
     for (const deadline = performance.now() + flightWaitMs; performance.now() < deadline; ) {
       await pause(5 + 15 * Math.random())
       // A new connection may lead to another Redis, whose generation has not been read yet.
-      if (connection.current() !== generation) break
+      if (access.readable() !== generation) break
       const value = await orUndefined(client.get(key))
       if (value === undefined || value === null) break
       if (isEntryText(value)) return useEntry('wait', value, load)

@@ -1,5 +1,6 @@
 import { createBatcher } from '../../concurrency/batcher.ts'
-import type { Generation, RedisConnection } from './connection.ts'
+import type { RedisAccess } from './access.ts'
+import type { Generation } from './view.ts'
 
 /** Past this, reads bypass Redis. */
 const replyTimeoutMs = 50
@@ -27,7 +28,7 @@ export type ReadBatcher = {
   close(): void
 }
 
-export function createReadBatcher({ client, current }: RedisConnection): ReadBatcher {
+export function createReadBatcher({ client, readable }: RedisAccess): ReadBatcher {
   const pending: PendingReply[] = []
   let timer: NodeJS.Timeout | undefined
   const batcher = createBatcher<Get>(send, batcherLimits)
@@ -37,9 +38,9 @@ export function createReadBatcher({ client, current }: RedisConnection): ReadBat
     for (let i = 0; i < gets.length; i++) gets[i]?.callback(values?.[i])
   }
 
-  /** A new connection may lead to another Redis, whose generation has not been read yet. */
+  /** A new connection may lead to another Redis; and the permission to read may have ended. */
   function maySend(gets: readonly Get[]): boolean {
-    const generation = current()
+    const generation = readable()
     return !isSlow() && gets.every((one) => one.generation === generation)
   }
 

@@ -1,23 +1,27 @@
 import type { Clock } from '../../clock/index.ts'
 import { createLoads } from '../loads.ts'
 import type { Cache, Entry, Load, ReadResult } from '../port.ts'
-import type { Generation, RedisConnection } from './connection.ts'
+import type { RedisAccess } from './access.ts'
 import { absentText, decodeEntry, isEntryText } from './entry-codec.ts'
 import type { StoredEntry } from './entry-codec.ts'
 import { createRedisLeases } from './leases.ts'
 import { createReadBatcher } from './read-batcher.ts'
 import type { CachedValue } from './read-batcher.ts'
+import type { Settling } from './settling.ts'
+import type { Generation } from './view.ts'
 
 /** The reading half of the cache: a stored value, else a load, whose result is stored where this reader got the lease. */
 export function createRedisReader({
-  connection,
+  access,
+  settling,
   clock,
   reads,
   flightWaitMs,
   toStored,
   runUnawaited,
 }: {
-  connection: RedisConnection
+  access: RedisAccess
+  settling: Settling
   clock: Clock
   /** Counts of reads by result. */
   reads: Record<ReadResult, number>
@@ -25,15 +29,15 @@ export function createRedisReader({
   toStored(entry: Entry | null): StoredEntry
   runUnawaited(command: Promise<unknown>): void
 }): Pick<Cache, 'read'> & { close(): void } {
-  const { get, orUndefined, isSlow, close: stopBatcher } = createReadBatcher(connection)
+  const { get, orUndefined, isSlow, close: stopBatcher } = createReadBatcher(access)
   const loads = createLoads({ clock, reads })
   const { loadWithout } = loads
-  const parts = { connection, orUndefined, loads, reads, flightWaitMs, toStored, runUnawaited }
+  const parts = { access, settling, orUndefined, loads, reads, flightWaitMs, toStored, runUnawaited }
   const takeLease = createRedisLeases({ ...parts, useEntry })
   let closed = false
 
   function read(key: string, load: Load): ReturnType<Load> {
-    const generation = connection.current()
+    const generation = access.readable()
     if (generation === undefined || closed || isSlow()) return loadWithout('bypass', load)
     return new Promise((resolve, reject) => {
       const fullKey = generation.prefix + key

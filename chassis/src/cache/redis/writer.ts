@@ -2,14 +2,17 @@ import { withTimeout } from '../../clock/index.ts'
 import type { Deadline } from '../../clock/index.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Cache, Entry, WriteResult } from '../port.ts'
-import type { Generation, RedisConnection } from './connection.ts'
+import type { RedisAccess } from './access.ts'
 import { emptyEntry } from './entry-codec.ts'
 import type { StoredEntry } from './entry-codec.ts'
 import { newToken } from './token.ts'
+import type { Generation, WritePermit } from './view.ts'
 
-/** A write must take effect within this time of its marker, which outlives it by a margin for any clock. */
+/**
+ * The database must admit a write within this time of its marker, which outlives that by a margin for any clock. A commit that
+ * hangs may last longer than both, and until it has ended the marker counts (settling.ts).
+ */
 const writeTimeoutMs = 5_000
-const markerMs = 30_000
 const beginTimeoutMs = 400
 const beginAttemptsMax = 2
 
@@ -21,18 +24,20 @@ const storeNothing: StoredOf = () => emptyEntry
 
 /** The writing half of the cache: markers around the change, then the new values where no other write overlapped. */
 export function createRedisWriter({
-  connection,
+  access,
   writes,
+  markerMs,
   toStored,
   runUnawaited,
 }: {
-  connection: RedisConnection
+  access: RedisAccess
   /** Counts of writes by result. */
   writes: Record<WriteResult, number>
+  markerMs: number
   toStored(entry: Entry | null): StoredEntry
   runUnawaited(command: Promise<unknown>): void
 }): Pick<Cache, 'write'> {
-  const { client } = connection
+  const { client } = access
 
   async function write<T>(
     keys: readonly string[],
@@ -40,12 +45,12 @@ export function createRedisWriter({
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T> {
     const token = newToken()
-    const { generation, before } = await begin(keys, token)
+    const { generation, before, mayStore } = await begin(keys, token)
     let storedOf = storeNothing
     let marked = keys
     try {
       const result = await change({ before })
-      const entries = new Map(keys.map((key) => [key, entryOf(result, key)]))
+      const entries = new Map(keys.map((key) => [key, mayStore ? entryOf(result, key) : undefined]))
       storedOf = (key) => {
         const entry = entries.get(key)
         return entry === undefined ? emptyEntry : toStored(entry)
@@ -53,7 +58,7 @@ export function createRedisWriter({
       return result
     } catch (error) {
       writes.failed += 1
-      // A change that may still take effect keeps its markers until they expire, and readers at the database.
+      // A change that may still take effect keeps its markers, and readers at the database, until it is settled.
       if (error instanceof AppError && error.code === 'outcome_unknown') marked = []
       throw error
     } finally {
@@ -61,26 +66,29 @@ export function createRedisWriter({
     }
   }
 
-  async function begin(
-    keys: readonly string[],
-    token: string,
-  ): Promise<{ generation: Generation; before: number }> {
+  async function begin(keys: readonly string[], token: string): Promise<WritePermit> {
     for (let attempt = 1; attempt <= beginAttemptsMax; attempt++) {
-      const generation =
-        connection.current() ?? (await withTimeout(beginTimeoutMs, connection.refresh()).catch(refuse))
-      const before = performance.now() + writeTimeoutMs
-      const marks = keys.map((key) => client.begin(generation, generation.prefix + key, token, markerMs))
+      const { generation, before, mayStore } = access.permit() ?? (await awaitPermit())
+      const permit = { generation, mayStore, before: Math.min(before, performance.now() + writeTimeoutMs) }
+      const marks = keys.map((key) =>
+        client.begin(generation, generation.prefix + key, token, generation.settledUntil, markerMs),
+      )
       const replies = await withTimeout(beginTimeoutMs + keys.length / 10, Promise.all(marks)).catch(
         (error: unknown) => {
           end(generation, keys, token, storeNothing)
           return refuse(error)
         },
       )
-      if (replies.every((reply) => reply === 'OK')) return { generation, before }
+      if (replies.every((reply) => reply === 'OK')) return permit
       end(generation, keys, token, storeNothing)
-      await withTimeout(beginTimeoutMs, connection.refresh()).catch(refuse)
+      await withTimeout(beginTimeoutMs, access.refresh()).catch(refuse)
     }
     throw dependencyDown('The cache is being emptied; try again.')
+  }
+
+  async function awaitPermit(): Promise<WritePermit> {
+    await withTimeout(beginTimeoutMs, access.refresh()).catch(refuse)
+    return access.writable()
   }
 
   /** Not awaited: until it is done, readers go to the database, which is slower and never wrong. */
@@ -88,7 +96,7 @@ export function createRedisWriter({
     if (keys.length === 0) return
     const ends = keys.map((key) => {
       const { text, ttlMs } = storedOf(key)
-      return client.end(generation, generation.prefix + key, token, text, ttlMs, generation.quarantineEndsAt)
+      return client.end(generation, generation.prefix + key, token, generation.settledUntil, text, ttlMs)
     })
     runUnawaited(
       Promise.all(ends).then((replies) => {

@@ -6,6 +6,7 @@ import type { MysqlClient } from './connection.ts'
 import { mysqlDialect } from './dialect.ts'
 import { missingTable, serverError } from './error-class.ts'
 import { createReads } from './reads.ts'
+import { settle } from './settle.ts'
 import { createUnits } from './units.ts'
 import { createServerDatabase } from '../server/server-database.ts'
 
@@ -21,6 +22,7 @@ export async function openMysql<Tables>(
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),
     units: createUnits(connection),
+    settle: () => settle(connection),
     close: connection.close,
   })
 }

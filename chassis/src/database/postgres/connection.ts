@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { TimeoutError } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import { createServerConnection } from '../server/connection.ts'
@@ -70,7 +71,10 @@ export function runQuery(
   query: pg.QueryConfig | pg.QueryArrayConfig,
 ): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('The server does not respond.')), responseTimeoutMs)
+    const timer = setTimeout(
+      () => reject(new TimeoutError('The server does not respond.')),
+      responseTimeoutMs,
+    )
     client.query(query, (error: Error | null, result: unknown) => {
       clearTimeout(timer)
       if (error) reject(error)

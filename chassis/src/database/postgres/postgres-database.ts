@@ -8,6 +8,7 @@ import { runQuery, openPostgresConnection } from './connection.ts'
 import type { PostgresClient } from './connection.ts'
 import { postgresDialect } from './dialect.ts'
 import { createReads } from './reads.ts'
+import { settle } from './settle.ts'
 import { createUnits } from './units.ts'
 import { createServerDatabase } from '../server/server-database.ts'
 
@@ -29,6 +30,7 @@ export async function openPostgres<Tables>(
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),
     units: createUnits(connection),
+    settle: () => settle(connection),
     close: connection.close,
   })
 }

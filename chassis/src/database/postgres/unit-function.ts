@@ -98,8 +98,8 @@ function batchText(shape: Shape): string | undefined {
   const statements = batchStatements(shape, argumentName)
   if (statements === undefined) return undefined
   return `
-    ${shape.hasDeadline ? deadlineText('(select min(b) from unnest(q_before) b)') : ''}
     ${statements.map((text) => `${text};`).join('\n')}
+    ${shape.hasDeadline ? deadlineText('(select min(b) from unnest(q_before) b)') : ''}
     return next '[${statements.map(() => '1').join(',')}]';`
 }
 
@@ -107,11 +107,12 @@ function batchText(shape: Shape): string | undefined {
 function unitText(shape: Shape, types: StepTypes): string {
   const results = shape.steps.map((step, index) => (step.returnsRows ? `q_json${index}` : `q_count${index}`))
   return `
-      ${shape.hasDeadline ? deadlineText('q_before[q_i]') : ''}
       ${shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? [])).join('\n')}
+      ${shape.hasDeadline ? deadlineText('q_before[q_i]') : ''}
       q_results[q_i] := concat('[', ${results.join(", ',', ")}, ']');`
 }
 
+/** It comes last, when the transaction has its id, by which `settle` finds that the unit may still take effect. */
 function deadlineText(before: string): string {
   return `
       if clock_timestamp() >= to_timestamp(${before}) then

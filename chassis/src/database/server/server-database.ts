@@ -18,6 +18,7 @@ export function createServerDatabase<Tables>({
   applied,
   reads,
   units,
+  settle,
   close,
 }: {
   readonly dialect: EngineDialect
@@ -27,6 +28,7 @@ export function createServerDatabase<Tables>({
   applied(): Promise<readonly string[]>
   readonly reads: { read<R>(query: CompiledQuery<R>): Promise<readonly R[]> }
   readonly units: CommitQueue
+  settle(): Promise<void>
   /** Closes the connections, when nothing is in flight any more. */
   close(): Promise<void>
 }): Database<Tables> {
@@ -46,6 +48,7 @@ export function createServerDatabase<Tables>({
     query,
     read,
     commit,
+    settle,
     isSingleProcess: () => false,
     async ping() {
       await migrationCheck.recheck().catch((error: unknown) => {

@@ -1,5 +1,6 @@
 import type { SQLInputValue } from 'node:sqlite'
 import type { CompactResult } from '../compact-result.ts'
+import type { PendingUnit } from '../pending-unit.ts'
 import type { Statement } from '../port.ts'
 import { Reference } from '../reference.ts'
 
@@ -14,10 +15,15 @@ export type Batch = {
   readonly values: readonly unknown[]
   /** Whether the numbers start again, so that built queries cannot pile up. */
   readonly renumbers: boolean
+  /** The deadlines of the units by `monotonicMs`, where any has one. */
+  readonly deadlines?: readonly number[]
 }
 
-/** A result for each statement; or the index of the one that affected no row but must; or why this unit failed by itself. */
-export type UnitResult = CompactResult[] | number | { readonly error: string }
+/**
+ * A result for each statement; or the index of the one that affected no row but must; or why this unit failed by itself; null
+ * where its deadline had passed.
+ */
+export type UnitResult = CompactResult[] | number | { readonly error: string } | null
 
 /** A result for each unit, or why nothing of the batch was applied. */
 export type BatchResult = UnitResult[] | string
@@ -34,7 +40,14 @@ export type Step<Text> = {
 
 const statementsMax = 500
 
-export function createBatchEncoder(): (units: readonly { unit: readonly Statement[] }[]) => Batch {
+/** The machine's monotonic clock, the same for all threads, unlike `performance.now()`. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+type EncodedUnit = Pick<PendingUnit, 'unit' | 'before'>
+
+export function createBatchEncoder(): (units: readonly EncodedUnit[]) => Batch {
   const numbers = new Map<string, number>()
 
   return (units) => {
@@ -55,8 +68,14 @@ export function createBatchEncoder(): (units: readonly { unit: readonly Statemen
         for (const value of parameters) values.push(value instanceof Reference ? indexed(value, unit) : value)
       }
     }
-    return { texts, values, renumbers }
+    return { texts, values, renumbers, ...deadlinesOf(units) }
   }
+}
+
+function deadlinesOf(units: readonly EncodedUnit[]): Pick<Batch, 'deadlines'> {
+  if (units.every(({ before }) => before === Number.POSITIVE_INFINITY)) return {}
+  const offset = monotonicMs() - performance.now()
+  return { deadlines: units.map(({ before }) => before + offset) }
 }
 
 function indexed({ statement, column, template }: Reference, unit: readonly Statement[]): IndexedReference {

@@ -3,7 +3,14 @@ import { Worker } from 'node:worker_threads'
 import type { Deadline } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import { resultOf } from '../compact-result.ts'
-import { cannotWrite, rejectLate, settle, tooManyUnits, unitsPendingMax } from '../pending-unit.ts'
+import {
+  cannotWrite,
+  deadlineExceeded,
+  rejectLate,
+  settle,
+  tooManyUnits,
+  unitsPendingMax,
+} from '../pending-unit.ts'
 import type { PendingUnit } from '../pending-unit.ts'
 import type { Outcome, Statement } from '../port.ts'
 import { createBatchEncoder } from './batch.ts'
@@ -115,6 +122,7 @@ async function startWriter(workerData: { path: string; busyTimeoutMs: number }):
 function settleUnit(pending: PendingUnit, result: UnitResult | string | undefined): void {
   if (typeof result === 'number') settle(pending, { failedStatement: result, results: noResults })
   else if (Array.isArray(result)) settle(pending, { results: result.map(resultOf) })
+  else if (result === null) pending.reject(deadlineExceeded())
   else if (typeof result === 'string') pending.reject(cannotWrite(result))
   else pending.reject(new Error(result?.error ?? 'The writer gave no result for the unit.'))
 }

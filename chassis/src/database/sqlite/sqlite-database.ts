@@ -51,6 +51,8 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
     query,
     read: reader.read,
     commit: writer.commit,
+    // It takes the write lock, which a commit that hangs holds, and under which each unit's deadline is checked.
+    settle: async () => void (await writer.commit([])),
     isSingleProcess: registration.isSingleProcess,
     async ping() {
       requireApplied(migrations, await readApplied(query))

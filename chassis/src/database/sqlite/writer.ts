@@ -3,7 +3,7 @@ import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CompactResult } from '../compact-result.ts'
 import { referredValue } from '../reference.ts'
-import { createBatchDecoder, isReference } from './batch.ts'
+import { createBatchDecoder, isReference, monotonicMs } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
 
 /** Prepared at its first use, so that a text that SQLite refuses fails its own unit and no other. */
@@ -35,7 +35,8 @@ function execute(batch: Batch): BatchResult {
     const units = decode(batch)
     begin.run()
     // Hardly any unit fails after it has changed something, so savepoints are used only when one did.
-    const results = executeUnits(units, false) ?? executeUnits(units, true)
+    const results =
+      executeUnits(units, lateUnits(batch), false) ?? executeUnits(units, lateUnits(batch), true)
     end.run()
     return results ?? 'unreachable: with savepoints there is always a result'
   } catch (error) {
@@ -44,13 +45,28 @@ function execute(batch: Batch): BatchResult {
   }
 }
 
+/**
+ * Which units are past their deadlines, if any is. This is judged with the write lock held, so that whoever gets the lock after
+ * a deadline knows that the unit has taken effect or never will.
+ */
+function lateUnits({ deadlines }: Batch): readonly boolean[] | undefined {
+  if (deadlines === undefined) return undefined
+  const now = monotonicMs()
+  return deadlines.map((deadline) => now >= deadline)
+}
+
 /** Without savepoints, a unit that fails after a change makes all void: it is rolled back, and the result is undefined. */
 function executeUnits(
   units: readonly Step<LazyStatement>[][],
+  isLate: readonly boolean[] | undefined,
   withSavepoints: boolean,
 ): UnitResult[] | undefined {
   const results: UnitResult[] = []
   for (const unit of units) {
+    if (isLate?.[results.length]) {
+      results.push(null)
+      continue
+    }
     if (withSavepoints) db.exec('savepoint unit')
     const { result, hasChanges } = executeUnit(unit)
     if (!Array.isArray(result) && hasChanges) {

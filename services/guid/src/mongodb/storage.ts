@@ -1,4 +1,5 @@
 import type { Storage } from '../port.ts'
+import { createMongoArbiter } from './arbiter.ts'
 import { createBackgroundTasks } from './background-tasks.ts'
 import { openMongoConnection } from './connection.ts'
 import { collectionsOf } from './documents.ts'
@@ -18,6 +19,7 @@ export function openMongoStorage(url: string): Storage {
   return {
     // Other processes may write at any time.
     isSingleProcess: () => false,
+    arbiter: createMongoArbiter(connection),
     ping: connection.ping,
     outbox: createMongoOutbox({ connection, collections }),
 

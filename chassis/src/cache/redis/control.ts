@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto'
+import { withTimeout } from '../../clock/index.ts'
+import type { Arbiter, CacheTimes, ControlRow } from '../port.ts'
+import type { Peer, RedisConnection } from './connection.ts'
+import type { View } from './view.ts'
+
+/** For clocks whose rates differ. */
+const margin = 1.1
+/** A process that can use the Redis of the row has this many readings of the row to contradict one that cannot. */
+const challengePolls = 2
+const contradictedPauseMs = 5_000
+
+/**
+ * Reads the control row, and changes it where another Redis must come into use (docs/decisions/0021): all processes agree by it
+ * on the one generation of keys in one Redis that may be used. Any process makes the next step; a row that was changed
+ * meanwhile is not replaced.
+ */
+export function createControl(options: {
+  arbiter: Arbiter
+  connection: RedisConnection
+  view: View
+  times: CacheTimes
+}) {
+  const { arbiter, connection, view, times } = options
+  const { pollMs, readLeaseMs, writeLeaseMs } = times
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> | undefined
+  let isDue = false
+  let closed = false
+  let isPromoting = false
+  let challenge = { text: '', seenAt: 0, isOwn: false }
+  let mayChallengeAt = Number.NEGATIVE_INFINITY
+
+  /** Reads the row and makes the step that is due; again afterwards if called meanwhile. */
+  function poll(): Promise<void> {
+    isDue = true
+    running ??= run().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  async function run(): Promise<void> {
+    clearTimeout(timer)
+    while (isDue && !closed) {
+      isDue = false
+      await step().catch(() => {})
+    }
+    if (!closed) timer = setTimeout(() => void poll(), pollMs).unref()
+  }
+
+  async function step(): Promise<void> {
+    const sent = performance.now()
+    const row = await withTimeout(writeLeaseMs, arbiter.read())
+    noteChallenge(row)
+    view.adopt(row, sent)
+    const peer = connection.peer()
+    if (view.isMatched()) await advance(row)
+    else if (peer === undefined || row.instance !== peer.runId) await arrange(row, peer)
+    // Its record is not that of the row. It may be newer than the row that was read.
+    else if (peer.readAt > sent) isDue = true
+    else await takeOver(row, peer)
+  }
+
+  /** The Redis of the row is the one that this process uses. */
+  async function advance(row: ControlRow): Promise<void> {
+    if (row.challenge !== '') {
+      await connection.refresh()
+      if (view.isMatched()) await replace(row, { challenge: '' })
+    } else if (row.mode === 'draining' && hasPassed(readLeaseMs)) await replace(row, { mode: 'warming' })
+    else if (row.mode === 'warming' && hasPassed(writeLeaseMs)) void promote(row)
+  }
+
+  /** Since all writes by earlier rows are either in the database or refused once `settle` resolves, values may be read. */
+  async function promote(row: ControlRow): Promise<void> {
+    if (isPromoting) return
+    isPromoting = true
+    try {
+      await arbiter.settle()
+      await replace(row, { mode: 'on' })
+    } catch {
+      // A commit hangs, or the database is unavailable: it is tried again after the next reading.
+    } finally {
+      isPromoting = false
+    }
+  }
+
+  /** This process cannot use the Redis of the row. Unless another one can, that is no longer the cache. */
+  async function arrange(row: ControlRow, peer: Peer | undefined): Promise<void> {
+    if (row.mode === 'none') {
+      if (peer !== undefined && (row.epoch === 0 || hasPassed(readLeaseMs))) await takeOver(row, peer)
+    } else if (row.challenge === '') {
+      if (performance.now() < mayChallengeAt) return
+      const text = randomBytes(6).toString('hex')
+      challenge = { text, seenAt: performance.now(), isOwn: true }
+      await replace(row, { challenge: text })
+    } else if (performance.now() - challenge.seenAt > challengePolls * pollMs) {
+      if (peer === undefined)
+        await replace(row, { mode: 'none', generation: newGeneration(), instance: '', challenge: '' })
+      else await takeOver(row, peer)
+    }
+  }
+
+  function noteChallenge(row: ControlRow): void {
+    if (row.challenge === challenge.text) return
+    if (challenge.isOwn && row.challenge === '' && row.epoch === view.row()?.epoch)
+      mayChallengeAt = performance.now() + contradictedPauseMs
+    challenge = { text: row.challenge, seenAt: performance.now(), isOwn: false }
+  }
+
+  /**
+   * Makes the Redis at the other end of the connection the one of the row, with a new generation. Its record comes first: of two
+   * processes one finds that it is not its own. Where the row names no Redis and all leases by earlier rows have ended,
+   * writes may begin.
+   */
+  async function takeOver(row: ControlRow, peer: Peer): Promise<void> {
+    const generation = newGeneration()
+    if (!(await connection.replaceRecord(peer, generation))) return
+    const mode = row.mode === 'none' ? 'warming' : 'draining'
+    await replace(row, { mode, generation, instance: peer.runId, challenge: '' })
+  }
+
+  /** A change of the challenge alone leaves the epoch as it is. */
+  async function replace(row: ControlRow, change: Partial<ControlRow>): Promise<void> {
+    const epoch = change.mode === undefined ? row.epoch : row.epoch + 1
+    await arbiter.replace(row, { ...row, ...change, epoch })
+    isDue = true
+  }
+
+  function hasPassed(leaseMs: number): boolean {
+    return performance.now() - view.since() > margin * leaseMs
+  }
+
+  return {
+    poll,
+    close(): void {
+      closed = true
+      clearTimeout(timer)
+    },
+  }
+}
+
+function newGeneration(): string {
+  return randomBytes(9).toString('hex')
+}

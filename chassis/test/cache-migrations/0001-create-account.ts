@@ -1,0 +1,1 @@
+export { up, down } from '../migrations/0001-create-account.ts'
