@@ -24,6 +24,7 @@ if (server !== undefined) {
   testFaults(server)
   testUnits(server)
   testDeadlines(server)
+  testHangs()
   testMigrations(server)
   testOutcomes(server)
 }
@@ -195,6 +196,37 @@ function testDeadlines(server: string): void {
     await hung.release()
     await until(async () => (await commitOf(database.settle)) === 'done', withinMs)
     t.assert.equal(await count(database.query), 1)
+  })
+}
+
+function testHangs(): void {
+  test('postgres: while commits hang, further ones are refused without another session for each; reads go on, and commits resume at once', async (t: TestContext) => {
+    const engine = await startEngine(t, 'postgres')
+    const url = faultsDatabaseOn(engine)
+    const database = await open(t, url)
+    const hung = await hangCommits(url)
+    // Units of one shape share a session, so each has its own.
+    const idsOf = (round: string) =>
+      Array.from({ length: 8 }, (_, i) => Array.from({ length: i + 1 }, (_, k) => `${round} ${i} ${k}`))
+    const commitAll = (round: string) =>
+      Promise.all(
+        idsOf(round).map((ids) =>
+          commitOf(() => database.commit(ids.map((id) => add(database.query, id).compile()))),
+        ),
+      )
+    t.assert.deepEqual(new Set(await commitAll('first')), new Set(['outcome_unknown']))
+    const sessions = await hung.count()
+    for (const round of ['second', 'third'])
+      t.assert.deepEqual(new Set(await commitAll(round)), new Set(['dependency_down']))
+    t.assert.equal(await hung.count(), sessions)
+    t.assert.equal(await count(database.query), 0)
+    await hung.release()
+    await until(async () => (await commitPair(database, 'after')) === 'done', 2_000)
+    const rows = await database.query.selectFrom('account').select('id').execute()
+    t.assert.deepEqual(
+      rows.filter(({ id }) => /^(second|third)/.test(id)),
+      [],
+    )
   })
 }
 

@@ -22,5 +22,5 @@ export async function settle(connection: MysqlConnection): Promise<void> {
 }
 
 /** The other sessions of this user, each by its id, that have been running a statement for a number of seconds. */
-const sessionsRunningFor = `select id from information_schema.processlist
+export const sessionsRunningFor = `select id from information_schema.processlist
 where user = substring_index(user(), '@', 1) and command <> 'Sleep' and id <> connection_id() and time >= ?`

@@ -5,16 +5,19 @@ import { createCommitQueue } from '../server/commit-queue.ts'
 import type { CommitQueue } from '../server/commit-queue.ts'
 import { commitError } from '../server/error-class.ts'
 import { executeUnit } from '../server/execute-unit.ts'
+import { createHangGuard } from '../server/hang-guard.ts'
 import { createServerClock } from '../server/server-clock.ts'
 import type { ServerClock } from '../server/server-clock.ts'
 import { control, run } from './connection.ts'
 import type { MysqlClient, MysqlConnection } from './connection.ts'
 import { classifyError, isTimeout, serverError } from './error-class.ts'
+import { sessionsRunningFor } from './settle.ts'
 
 const batches = { batchesInFlightMax: 1, batchSizeMax: 64 }
 
 /** The units of a batch share a transaction, each behind a savepoint. */
 export function createUnits(connection: MysqlConnection): CommitQueue {
+  const guard = createHangGuard(() => connection.use(countHanging))
   const clock = createServerClock<MysqlClient>({
     read: readClock,
     connectionOf: (client) => client.connection,
@@ -23,7 +26,7 @@ export function createUnits(connection: MysqlConnection): CommitQueue {
   async function execute(units: readonly PendingUnit[]): Promise<(Outcome | Error)[]> {
     const transaction = { isCommitSent: false }
     try {
-      return await connection.use((client) => executeOn(client, clock, units, transaction))
+      return await guard.run(() => connection.use((client) => executeOn(client, clock, units, transaction)))
     } catch (error) {
       // A connection that is lost before the commit is sent undoes its transaction.
       if (!transaction.isCommitSent && classifyError(error) === 'ambiguous')
@@ -40,6 +43,11 @@ export function createUnits(connection: MysqlConnection): CommitQueue {
     classifyError,
     isTimeout,
   })
+}
+
+/** The sessions of this user whose statements run for longer than a response is waited for. */
+async function countHanging(client: MysqlClient): Promise<number> {
+  return (await run(client, sessionsRunningFor, [3])).rows.length
 }
 
 async function executeOn(

@@ -2,6 +2,7 @@ import type { Outcome, Result, Row, Statement } from '../port.ts'
 import { createCommitQueue } from '../server/commit-queue.ts'
 import type { CommitQueue } from '../server/commit-queue.ts'
 import { executeUnit } from '../server/execute-unit.ts'
+import { createHangGuard } from '../server/hang-guard.ts'
 import { runQuery } from './connection.ts'
 import type { PostgresClient, PostgresConnection } from './connection.ts'
 import { classifyError, isTimeout } from './error-class.ts'
@@ -17,6 +18,8 @@ const usesBeforeFunction = 3
 /** The units of a batch are executed by one statement or function. */
 export function createUnits(connection: PostgresConnection): CommitQueue {
   const execution = createShapeExecution()
+  const guard = createHangGuard(() => connection.use(countHanging))
+  const use = <R>(work: (client: PostgresClient) => Promise<R>) => guard.run(() => connection.use(work))
   let shapes = 0
 
   return createCommitQueue<UsedShape>({
@@ -26,10 +29,10 @@ export function createUnits(connection: PostgresConnection): CommitQueue {
       shape.uses += units.length
       // A deadline is compared with the server's clock, which takes a function.
       if (!shape.hasDeadline && shape.uses < usesBeforeFunction) return undefined
-      return connection.use((client) => execution.execute(client, shape, units))
+      return use((client) => execution.execute(client, shape, units))
     },
     executeOne: (shape, pending) =>
-      connection.use(async (client) =>
+      use(async (client) =>
         shape.hasDeadline
           ? (await execution.execute(client, shape, [pending]))[0]
           : executeStatements(client, pending.unit),
@@ -40,6 +43,16 @@ export function createUnits(connection: PostgresConnection): CommitQueue {
 }
 
 type UsedShape = Shape & { uses: number }
+
+/** The sessions of this user whose statements run for longer than their timeout: only a commit is not bounded by it. */
+async function countHanging(client: PostgresClient): Promise<number> {
+  const { rows } = await runQuery<{ hanging: number }>(client, {
+    text: `select count(*)::integer as hanging from pg_stat_activity
+      where usename = current_user and datname = current_database() and application_name = 'quintet'
+      and state = 'active' and query_start < clock_timestamp() - interval '3 seconds'`,
+  })
+  return rows[0]?.hanging ?? 0
+}
 
 /** Without a function: one statement after the other, in a transaction if there are several. */
 async function executeStatements(client: PostgresClient, unit: readonly Statement[]): Promise<Outcome> {
