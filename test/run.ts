@@ -10,7 +10,7 @@ import { storeCompiledModules } from '../chassis/src/compile-cache/index.ts'
 
 const groups = {
   fast: [
-    '{backends,bench,chassis,clients,contracts,services/*}/test/**/*.test.ts',
+    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/**/*.test.ts',
     'test/*.test.ts',
     'test/system/**/*.test.ts',
   ],
