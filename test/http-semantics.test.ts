@@ -2,17 +2,12 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
 import { test } from 'node:test'
-import type { TestContext } from 'node:test'
-import { listen } from '@quintet/chassis/http'
-import { createLogger } from '@quintet/chassis/telemetry'
-import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
-import { services } from '../topology.ts'
-import { openOperations } from './operations.ts'
 import type { Operation } from './operations.ts'
+import { openTargets } from './targets.ts'
+import type { Target } from './targets.ts'
 
 /** HTTP as RFC 9110 and 9112 say, for every operation of every service, sent to it and through the gateway. */
 
-type Target = Operation & { readonly port: number; readonly target: string }
 type Sent = {
   method?: string
   target?: string
@@ -351,46 +346,6 @@ for (const { title, appliesTo = () => true, check } of cases)
         })
       })
   })
-
-/** Every operation at its service, and at a gateway if it forwards the path. */
-async function openTargets(t: TestContext): Promise<Target[]> {
-  const operations = await openOperations(t)
-  const ports = new Map<string, number>()
-  for (const { service, app } of operations)
-    if (!ports.has(service)) ports.set(service, portOf(await listen(app, { host: '127.0.0.1', port: 0 })))
-  const settings = Object.fromEntries([
-    ['QUEUE_URL', 'sqlite::memory:'],
-    ...upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
-  ])
-  const gateway = await services.gateway.createApp(
-    new Map(
-      Object.entries(settings).map(([name, value]) => [
-        name,
-        { value: String(value), source: 'environment' },
-      ]),
-    ),
-    { logger: createLogger({ service: 'gateway', level: 'silent' }) },
-  )
-  t.after(() => gateway.close())
-  const gatewayPort = portOf(await listen(gateway, { host: '127.0.0.1', port: 0 }))
-  return operations.flatMap((operation) => [
-    { ...operation, port: ports.get(operation.service) ?? 0, target: operation.url },
-    ...forwardedTargets(operation).map((target) => ({ ...operation, port: gatewayPort, target })),
-  ])
-}
-
-/** The path of an operation at the gateway; none if it is not forwarded. */
-function forwardedTargets({ service, url }: Operation): string[] {
-  const name = upstreamNames.find((one) => one === service)
-  const paths: Record<string, string> = name === undefined ? {} : topology[name].paths
-  return Object.entries(paths)
-    .filter(([, there]) => url === there || url.startsWith(`${there}/`))
-    .map(([path, there]) => path + url.slice(there.length))
-}
-
-function portOf(address: string): number {
-  return Number(new URL(address).port)
-}
 
 function sentBody(method: string, body: object): Sent {
   return method === 'GET' || method === 'DELETE' ? { method } : { method, body: JSON.stringify(body) }

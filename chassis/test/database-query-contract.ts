@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { asText, dialectOf, prepareQuery } from '@quintet/chassis/database'
+import { asText, dialectOf, prepareQuery, prepareUntilSum } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { add, count, open } from './database-world.ts'
@@ -10,6 +10,7 @@ import type { CreateDatabaseUrl } from './database-world.ts'
 export function testQueries(createUrl: CreateDatabaseUrl): void {
   testTexts(createUrl)
   testBuiltQueries(createUrl)
+  testSums(createUrl)
 }
 
 function testTexts(createUrl: CreateDatabaseUrl): void {
@@ -110,5 +111,44 @@ function testBuiltQueries(createUrl: CreateDatabaseUrl): void {
     const { query } = await open(t, createUrl(t))
     const transaction = query.transaction().execute((own) => add(own, 'a').execute())
     await t.assert.rejects(transaction, /commit\(\)/)
+  })
+}
+
+function testSums(createUrl: CreateDatabaseUrl): void {
+  test('the rows of a select up to the one with which a sum is reached are read, and no others', async (t: TestContext) => {
+    const database = await open(t, createUrl(t))
+    for (const [n, balance] of [5, 1, 30, 2, 2, 100].entries())
+      await add(database.query, `r${n}`, balance).execute()
+    const read = prepareUntilSum(
+      database.query,
+      (p: Placeholders<{ after: string; limit: number; reaches: number }>) =>
+        database.query
+          .selectFrom('account')
+          .select(['id', 'balance'])
+          .where('id', '>', p.after)
+          .orderBy('id')
+          .limit(p.limit),
+      { column: 'balance', orderBy: ['id'] },
+    )
+    const cases = [
+      [{ after: '', limit: 10, reaches: 36 }, ['r0', 'r1', 'r2']],
+      [{ after: '', limit: 10, reaches: 37 }, ['r0', 'r1', 'r2', 'r3']],
+      [{ after: '', limit: 2, reaches: 37 }, ['r0', 'r1']],
+      [{ after: 'r1', limit: 10, reaches: 1 }, ['r2']],
+      [{ after: 'r4', limit: 10, reaches: 1 }, ['r5']],
+      [{ after: 'r2', limit: 10, reaches: Number.MAX_SAFE_INTEGER }, ['r3', 'r4', 'r5']],
+      [{ after: 'r5', limit: 10, reaches: 1 }, []],
+    ] as const
+    for (const [values, expected] of cases)
+      t.assert.deepEqual(
+        (await database.read(read(values))).map(({ id }) => id),
+        expected,
+      )
+    // An engine may execute reads of one text that arrive together as one.
+    const together = await Promise.all(cases.map(([values]) => database.read(read(values))))
+    t.assert.deepEqual(
+      together.map((rows) => rows.map(({ id }) => id)),
+      cases.map(([, expected]) => expected),
+    )
   })
 }

@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen, pageQuery } from '@quintet/chassis/http'
 import { until } from '@quintet/chassis/testing'
+import { readPage, rowList, sendList } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { createSampleApp } from './sample-app.ts'
 
@@ -85,4 +86,83 @@ test('Of large pages that nobody reads, the oldest are cut', limits, async (t) =
   await until(() => cut >= 6)
   await pause(50)
   assert.equal(cut, 6)
+})
+
+/** A service with a list of small rows and one of rows of 40 kilobytes, and the log of their reads and of turns of the event loop. */
+async function startWithRows(t: TestContext) {
+  const app = await createSampleApp(t, { trustedProxies: '127.0.0.1' })
+  const log: ('read' | 'turn')[] = []
+  for (const [path, length] of [
+    ['/small', 40],
+    ['/large', 40_000],
+  ] as const) {
+    const row = { text: 'x'.repeat(length), bytes: length }
+    app.get(path, { schema: { querystring: Type.Object(pageQuery) } }, (request, reply) => {
+      const read = ({ after, limit, bytesMax = 0 }: { after: number; limit: number; bytesMax?: number }) => {
+        log.push('read')
+        const count = Math.min(limit, Math.ceil(bytesMax / length))
+        return Array.from({ length: count }, (_, at) => ({ ...row, id: after + at + 1 }))
+      }
+      const parts = { read, textOf: JSON.stringify, numberOf: ({ id }: { id: number }) => id }
+      return sendList(request, reply, rowList(readPage(request.query), parts))
+    })
+  }
+  await app.ready()
+  let next = setImmediate(function turn() {
+    log.push('turn')
+    next = setImmediate(turn)
+  })
+  t.after(() => clearImmediate(next))
+  const order: string[] = []
+  /** Requests a list, and enters `name` in the order of the responses. */
+  async function request(name: string, url: string, client = '10.0.0.1') {
+    const response = await app.inject({ url, headers: { 'x-forwarded-for': client } })
+    order.push(name)
+    return response
+  }
+  return { request, order, log }
+}
+
+test('A list of small rows overtakes pages of large rows, however many these are', limits, async (t) => {
+  const { request, order } = await startWithRows(t)
+  const large = Array.from({ length: 300 }, () => request('large', '/large'))
+  await until(() => order.length >= 1)
+  const small = await request('small', '/small')
+  assert.equal(small.json().length, 100)
+  assert.ok(order.indexOf('small') < 30, String(order.indexOf('small')))
+  for (const { statusCode } of await Promise.all(large)) assert.equal(statusCode, 200)
+})
+
+test('Large pages are made in turn for each client, whatever limit they have', limits, async (t) => {
+  const { request, order } = await startWithRows(t)
+  const many = Array.from({ length: 100 }, (_, n) =>
+    request('one', `/large?limit=${n % 2 === 0 ? 50 : 1_000}`),
+  )
+  await until(() => order.length >= 1)
+  await request('other', '/large', '10.0.0.2')
+  assert.ok(order.indexOf('other') < 10, String(order.indexOf('other')))
+  await Promise.all(many)
+})
+
+test(
+  'Of pages that are requested at once few steps are made in a turn of the event loop',
+  limits,
+  async (t) => {
+    const { request, log } = await startWithRows(t)
+    const pages = await Promise.all(Array.from({ length: 200 }, () => request('large', '/large')))
+    for (const { statusCode, body } of pages) {
+      assert.equal(statusCode, 200)
+      assert.ok(body.length < 524_288 + 41_000)
+    }
+    for (const turn of log.join(' ').split('turn')) assert.ok(turn.split('read').length <= 8 + 2 + 1, turn)
+  },
+)
+
+test('Beyond the large pages that may wait, the client that has most of them gets 429', limits, async (t) => {
+  const { request } = await startWithRows(t)
+  const many = Array.from({ length: 560 }, () => request('one', '/large'))
+  const other = await request('other', '/large', '10.0.0.2')
+  assert.equal(other.statusCode, 200)
+  const statuses = (await Promise.all(many)).map(({ statusCode }) => statusCode)
+  assert.deepEqual([...new Set(statuses)].sort(), [200, 429])
 })

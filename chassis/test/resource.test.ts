@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
-import { checkPrecondition, openStorage, pageText, readId, readPage } from '@quintet/chassis/resource'
+import {
+  checkPrecondition,
+  openStorage,
+  pageText,
+  readId,
+  readPage,
+  rowList,
+} from '@quintet/chassis/resource'
+import type { Page } from '@quintet/chassis/resource'
 import { rowText } from '@quintet/chassis/resource/rows'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { createManualClock } from '@quintet/chassis/testing/clock'
@@ -34,32 +42,96 @@ test('An id is a safe integer in its one notation, without sign and leading zero
     assert.equal(readId(text), undefined, text)
 })
 
-test('The cursor of a full page leads to the rows after it, and a page that is not full has none', () => {
-  const rows = [{ id: 3 }, { id: 7 }]
-  const textOf = (limit: number) => pageText(rows, limit, JSON.stringify, ({ id }) => [id]).split('\n')
-  const [cursor = '', body] = textOf(2)
-  assert.equal(body, '[{"id":3},{"id":7}]')
+type Sized = { id: number; text: string; bytes?: number }
+
+/** Makes pages of rows in the order of their ids, and logs what is read for them and when a step ends. */
+function createPages(rows: readonly Sized[], { isWeighed = true } = {}) {
+  const log: ('step' | { rows: number; bytes: number })[] = []
+  const turns = { begin: async () => {}, next: async () => void log.push('step') }
+
+  function read({ after, limit, bytesMax = 0 }: Page): Sized[] {
+    const found: Sized[] = []
+    let bytes = 0
+    for (const row of rows.filter(({ id }) => id > after).slice(0, limit)) {
+      if (isWeighed && bytes >= bytesMax) break
+      found.push(isWeighed ? { ...row, bytes: row.text.length } : row)
+      bytes += row.text.length
+    }
+    log.push({ rows: found.length, bytes })
+    return found
+  }
+
+  async function makePage(query: { limit?: number; cursor?: string }) {
+    const list = rowList(readPage(query), { read, textOf: rowJson, numberOf: ({ id }) => id })
+    const [cursor = '', body = ''] = (await pageText(list, turns)).split('\n')
+    return { cursor, body, ids: JSON.parse(body).map(({ id }: Sized) => id) as number[] }
+  }
+
+  return { makePage, log }
+}
+
+const rowJson = ({ id, text }: Sized) => JSON.stringify({ id, text })
+const sized = (count: number, length: number): Sized[] =>
+  Array.from({ length: count }, (_, at) => ({ id: at + 1, text: 'x'.repeat(length) }))
+
+test('The cursor of a full page leads to the rows after it, and a page that is not full has none', async () => {
+  const { makePage } = createPages([3, 7].map((id) => ({ id, text: '' })))
+  const { cursor, body } = await makePage({ limit: 2 })
+  assert.equal(body, '[{"id":3,"text":""},{"id":7,"text":""}]')
   assert.deepEqual(readPage({ cursor, limit: 2 }), { after: 7, limit: 2 })
-  assert.deepEqual(textOf(3), ['', body])
+  assert.deepEqual(await makePage({ limit: 3 }), { cursor: '', body, ids: [3, 7] })
   assert.deepEqual(readPage({}, { start: -1 }), { after: -1, limit: 100 })
 })
 
-test('A page of large rows ends early, and its cursor leads to the next row', () => {
-  const rows = Array.from({ length: 100 }, (_, at) => ({ id: at + 1, text: 'x'.repeat(60_000) }))
-  const ids: number[] = []
-  for (let after = 0, pages = 1; after < 100; pages += 1) {
-    const rest = rows.slice(after, after + 30)
-    const [cursor = '', body = ''] = pageText(rest, 30, JSON.stringify, ({ id }) => [id]).split('\n')
-    assert.ok(body.length < 1_200_000)
-    ids.push(...JSON.parse(body).map(({ id }: { id: number }) => id))
-    assert.equal(cursor === '', rest.length < 30 && ids.length === 100)
-    after = cursor === '' ? 100 : readPage({ cursor }).after
-    assert.ok(pages < 10)
+test('A page of small rows is read at once', async () => {
+  for (const isWeighed of [true, false]) {
+    const { makePage, log } = createPages(sized(150, 300), { isWeighed })
+    assert.equal((await makePage({})).ids.length, 100)
+    assert.deepEqual(log, [{ rows: 100, bytes: 30_000 }])
   }
-  assert.deepEqual(
-    ids,
-    rows.map(({ id }) => id),
-  )
+})
+
+test('A page of large rows ends early, and its cursor leads to the next row', async () => {
+  for (const isWeighed of [true, false])
+    for (const limit of [30, 1_000]) {
+      const rows = sized(100, 60_000)
+      const { makePage } = createPages(rows, { isWeighed })
+      const ids: number[] = []
+      let pages = 0
+      for (let cursor: string | undefined; cursor !== ''; pages += 1) {
+        const page = await makePage({ limit, ...(cursor !== undefined && { cursor }) })
+        assert.ok(page.body.length < 524_288 + 60_100, String(page.body.length))
+        ids.push(...page.ids)
+        cursor = page.cursor
+      }
+      assert.equal(pages, 12)
+      assert.deepEqual(
+        ids,
+        rows.map(({ id }) => id),
+      )
+    }
+})
+
+test('Of large rows no more are read for a page than it has, but those of its last step, and the event loop has a turn after each step', async () => {
+  for (const [length, perStep] of [
+    [40_000, 2],
+    [10_000, 7],
+    [200_000, 1],
+  ] as const) {
+    const { makePage, log } = createPages(sized(1_000, length))
+    const { ids } = await makePage({ limit: 1_000 })
+    const reads = log.filter((one) => one !== 'step')
+    assert.ok(reads.every(({ rows }) => rows <= perStep))
+    assert.ok(reads.reduce((sum, { rows }) => sum + rows, 0) < ids.length + perStep)
+    assert.ok(log.every((one, at) => one === 'step' || at === 0 || log[at - 1] === 'step'))
+  }
+})
+
+test('Rows that are large as JSON only, which the engine cannot tell, are encoded in steps', async () => {
+  const rows = Array.from({ length: 100 }, (_, at) => ({ id: at + 1, text: '\u0001'.repeat(5_000) }))
+  const { makePage, log } = createPages(rows, { isWeighed: false })
+  assert.ok((await makePage({})).body.length < 524_288 + 31_000)
+  assert.ok(log.filter((one) => one === 'step').length >= 5)
 })
 
 test('A precondition admits the current version if it is named, and any version without If-Match', async () => {

@@ -1667,7 +1667,7 @@ export interface operations {
             query?: {
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;
@@ -1713,7 +1713,7 @@ export interface operations {
             query?: {
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;
@@ -1989,7 +1989,7 @@ export interface operations {
             query?: {
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
                 /** @description Only movies whose title contains this, in capitals or not. */
                 title?: string;
@@ -2273,7 +2273,7 @@ export interface operations {
             query?: {
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
                 /** @description Who ordered. */
                 user_id?: string;
@@ -2404,7 +2404,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Lists only those that expire before: Unix time in seconds, a date, or an RFC 3339 time. */
                 expiring_before?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;
@@ -2512,7 +2512,7 @@ export interface operations {
             query?: {
                 /** @description Only events after this position; by default from the oldest on. */
                 after?: number;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;
@@ -2785,7 +2785,7 @@ export interface operations {
                 cursor?: string;
                 /** @description Only GUIDs that expire before this Unix time in seconds. */
                 expiring_before?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
                 /** @description Only GUIDs of this user. */
                 user?: string;
@@ -3230,7 +3230,7 @@ export interface operations {
                 active?: "true" | "false";
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;
@@ -3561,7 +3561,7 @@ export interface operations {
             query?: {
                 /** @description The position at which the page starts, taken from a Link header. */
                 cursor?: string;
-                /** @description The most that a page holds; 100 by default. */
+                /** @description The most rows of a page, 100 by default; a page of large rows has fewer. */
                 limit?: number;
             };
             header?: never;

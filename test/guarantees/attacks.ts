@@ -162,6 +162,7 @@ export const attacks: readonly Attack[] = [
   pipelining('/metrics', ''),
   pipelining('/health', ''),
   pipelining('/health/ready', ''),
+  pipelining('/api/movies?limit=99', ', which the cache does not have'),
   pipelining('/api/movies?limit=1000', ''),
   pipelining('/api/movies?limit=1000', ', unread', '', (socket) => socket.pause()),
   pipelining('/api/movies?limit=1000', ', read slowly', '', readSlowly),

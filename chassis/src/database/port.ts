@@ -18,6 +18,11 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> &
 
 export type Row = Record<string, unknown>
 
+/** A compiled select. With `until`, an engine that gives its rows one by one gives none after the one with which the sum of a column is reached. */
+export type Query<R> = CompiledQuery<R> & {
+  readonly until?: { readonly column: string; readonly reaches: number }
+}
+
 /** The rows that a statement returned, by a select or a RETURNING clause, and how many rows it affected. */
 export type Result = { readonly rows: readonly Row[]; readonly changes: number }
 
@@ -32,7 +37,7 @@ export type Database<Tables> = {
   /** For building queries and running those that are not hot. Interactive transactions are refused: see `commit`. */
   readonly query: Kysely<Tables>
   /** Runs a compiled select. An embedded engine returns the rows synchronously. */
-  read<R>(query: CompiledQuery<R>): readonly R[] | Promise<readonly R[]>
+  read<R>(query: Query<R>): readonly R[] | Promise<readonly R[]>
   /**
    * Executes the statements as one atomic unit, in order, and resolves when it is durable. Rejects with `dependency_down`
    * when the engine is unavailable, and with `overloaded` when too many units wait or the deadline has passed: then nothing was

@@ -1,11 +1,17 @@
+import type { ServerResponse } from 'node:http'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createFairLimiter, createSlowLane } from '../concurrency/index.ts'
-import type { FastifyReply, preHandlerHookHandler, RouteOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { App } from './app-options.ts'
 import { clientNetworkOf } from './client-address.ts'
 import { pageSize } from './pages.ts'
 
 const limits = {
-  /** Large pages that are made at a time, each of which takes the event loop for milliseconds. */
+  /** Pages of which the first step is made in one turn of the event loop. */
+  begunPerTurnMax: 8,
+  /** As many as a process has connections. */
+  notBegunMax: 10_000,
+  /** Large pages that are made at a time, each in steps that take the event loop for a millisecond or two. */
   concurrencyMax: 2,
   /** After this time the next is made as well: what takes so long waits for a database, or is a stream of events. */
   turnMs: 250,
@@ -14,22 +20,44 @@ const limits = {
   unreadMax: 64,
 }
 
+/** When the steps are made in which a page is read and encoded. Both functions reject when too much waits. */
+type ListTurns = {
+  /** Resolves when the first step may be made. */
+  begin(request: FastifyRequest): Promise<void>
+  /** Resolves when the next step may be made: the second one once it is the turn of this large page, others in a later turn of the event loop. */
+  next(request: FastifyRequest, reply: FastifyReply): Promise<void>
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    readonly listTurns: ListTurns
+  }
+}
+
 /**
- * Bounds the requests for more rows than a page has by default: few pages are made at a time, in turn for each client, and when too
- * many are unread, the oldest of the client that has most of them is cut. So large pages neither delay other requests nor fill the memory.
+ * Bounds the requests for large pages, which are those of more rows than a page has by default and those that take more than one
+ * step: few are made at a time, in turn for each client, and when too many are unread, the oldest of the client that has most of
+ * them is cut. So large pages neither delay other requests nor fill the memory.
  */
 export function boundLargeLists(app: App): void {
+  const begun = createFairLimiter({
+    concurrencyMax: limits.begunPerTurnMax,
+    waitingMax: limits.notBegunMax,
+    refusal: 'Too many lists are requested; retry.',
+  })
   const inTurn = createFairLimiter({
     concurrencyMax: limits.concurrencyMax,
     waitingMax: limits.waitingMax,
     refusal: 'Too many large pages are requested; ask for fewer rows or retry.',
   })
   const unread = createSlowLane(limits.unreadMax)
+  const large = new WeakSet<ServerResponse>()
 
   /** Calls `begin`, and settles once the response has been made and others have had as much time, or when its turn is over. */
   function make(client: string, { raw }: FastifyReply, begin: () => void): Promise<void> {
     const member = { client, cut: () => raw.destroy() }
     const startedAtMs = performance.now()
+    large.add(raw)
     return new Promise((resolve) => {
       const turn = setTimeout(resolve, limits.turnMs)
       const end = () => {
@@ -48,14 +76,32 @@ export function boundLargeLists(app: App): void {
     })
   }
 
-  const waitForTurn: preHandlerHookHandler = (request, reply, done) => {
-    if (!(Number(Reflect.get(Object(request.query), 'limit')) > pageSize)) return done()
+  /** Resolves in the turn of this request; never if its client is gone by then. */
+  function waitForTurn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const client = clientNetworkOf(request)
-    inTurn([client], () => make(client, reply, done)).catch(done)
+    return new Promise((resolve, reject) => {
+      inTurn([client], () => make(client, reply, resolve)).catch(reject)
+    })
   }
 
+  const waitIfLarge: preHandlerHookHandler = (request, reply, done) => {
+    if (!(Number(Reflect.get(Object(request.query), 'limit')) > pageSize)) return done()
+    waitForTurn(request, reply).then(() => done(), done)
+  }
+
+  app.decorate('listTurns', {
+    begin: (request) =>
+      new Promise((resolve, reject) => {
+        const start = () => {
+          resolve()
+          return nextTurn()
+        }
+        begun([clientNetworkOf(request)], start).catch(reject)
+      }),
+    next: (request, reply) => (large.has(reply.raw) ? nextTurn() : waitForTurn(request, reply)),
+  })
   app.addHook('onRoute', (route) => {
-    if (hasLimit(route)) route.preHandler = [waitForTurn, route.preHandler ?? []].flat()
+    if (hasLimit(route)) route.preHandler = [waitIfLarge, route.preHandler ?? []].flat()
   })
 }
 

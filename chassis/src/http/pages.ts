@@ -14,7 +14,7 @@ export const pageQuery = {
       minimum: 1,
       maximum: 1000,
       default: pageSize,
-      description: `The most that a page holds; ${pageSize} by default.`,
+      description: `The most rows of a page, ${pageSize} by default; a page of large rows has fewer.`,
     }),
   ),
   cursor: Type.Optional(

@@ -5,7 +5,7 @@ import { pageSize, requireConditions, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest } from '../http/index.ts'
 import { representEntry, sendEntry } from './get-by-id.ts'
 import { parseId, readId } from './ids.ts'
-import { readPage, rowsText, sendPage } from './pages.ts'
+import { pageText, readPage, rowList, sendList, sendPage, sharedTurns } from './pages.ts'
 import type { Page, PageQuery } from './pages.ts'
 import { changeIfMatch } from './preconditions.ts'
 import type { Rows } from './rows.ts'
@@ -51,9 +51,10 @@ export function createRowHandlers<Row extends { id: number }>({
       { read, isFiltered }: { read: (page: Page) => Promise<readonly Row[]>; isFiltered: boolean },
     ): Promise<void> {
       const page = readPage(request.query)
-      const text = async () => rowsText(await read(page), page.limit, textOf)
+      const list = rowList(page, { read, textOf, numberOf: ({ id }: Row) => id })
       const isFirst = !isFiltered && page.after === 0 && page.limit === pageSize
-      sendPage(request, reply, await (isFirst ? rows.firstPage(text) : text()))
+      if (!isFirst) return sendList(request, reply, list)
+      return sendPage(request, reply, await rows.firstPage(() => pageText(list, sharedTurns)))
     },
 
     /** Changes a row under the conditions of the request. `prepare` checks the request, and returns the change of one version or any. */

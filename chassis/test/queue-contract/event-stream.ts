@@ -32,6 +32,20 @@ function testAppending(createWorld: CreateWorld<EventStream>): void {
     t.assert.deepEqual(await again.readStream('another'), [])
   })
 
+  test('a page has as many messages as it may, whether they were appended one by one or together', async (t: TestContext) => {
+    const queue = await createWorld(t).open()
+    const sent = Array.from({ length: 260 }, (_, i) => ({
+      ...message(`m${i}`, 'k'),
+      body: 'x'.repeat(i < 130 ? 1 : 2_000),
+    }))
+    for (const one of sent.slice(0, 130)) await queue.append('log', [one])
+    await queue.append('log', sent.slice(130))
+    for (const limit of [7, 120, 200]) {
+      t.assert.equal((await queue.readStream('log', { limit })).length, limit)
+      t.assert.deepEqual(await readAll(queue, 'log', limit), sent)
+    }
+  })
+
   test('concurrent appends are all stored, each with its messages in order', async (t: TestContext) => {
     const world = createWorld(t)
     const [one, two] = [await world.open(), await world.open()]

@@ -1,7 +1,8 @@
 import { AppError } from '@quintet/chassis/errors'
 import { describeOperations, isStorable, problemDocument, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { parseId, readPage, rowsText, sendPage } from '@quintet/chassis/resource'
+import { parseId, readPage, rowList, sendList } from '@quintet/chassis/resource'
+import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { createOrderStatus, OrderStatus } from './order-status.ts'
 import type { Order, OrderStore } from './order-store.ts'
@@ -24,10 +25,14 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
       querystring: OrderQuery,
       response: { 200: Type.Array(OrderBody), ...problems(400) },
     }),
-    async (request, reply) => {
-      const page = readPage(request.query)
-      const rows = await orders.list(page, request.query.user_id)
-      sendPage(request, reply, rowsText(rows, page.limit, textOf))
+    (request, reply) => {
+      const { user_id: userId } = request.query
+      const read = (page: Page) => orders.list(page, userId)
+      return sendList(
+        request,
+        reply,
+        rowList(readPage(request.query), { read, textOf, numberOf: ({ id }: Order) => id }),
+      )
     },
   )
 

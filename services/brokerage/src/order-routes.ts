@@ -2,7 +2,8 @@ import type { Clock } from '@quintet/chassis/clock'
 import { problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { ResponseRecorder } from '@quintet/chassis/idempotency'
-import { pageText, readPage, sendPage } from '@quintet/chassis/resource'
+import { readPage, rowList, sendList } from '@quintet/chassis/resource'
+import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { accountIdOf } from './account-path.ts'
@@ -94,8 +95,9 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     },
     async (request, reply) => {
       const page = readPage(request.query, { start: pageStart })
-      const orders = await accounts.listOrders(await existingAccountId(request.params), page)
-      sendPage(request, reply, pageText(orders, page.limit, orderText, sequenceOf))
+      const id = await existingAccountId(request.params)
+      const read = (part: Page) => accounts.listOrders(id, part)
+      await sendList(request, reply, rowList(page, { read, textOf: orderText, numberOf: sequenceOf }))
     },
   )
 
@@ -114,8 +116,9 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     },
     async (request, reply) => {
       const page = readPage(request.query, { start: pageStart })
-      const entries = await accounts.listLedger(await existingAccountId(request.params), page)
-      sendPage(request, reply, pageText(entries, page.limit, entryText, sequenceOf))
+      const id = await existingAccountId(request.params)
+      const read = (part: Page) => accounts.listLedger(id, part)
+      await sendList(request, reply, rowList(page, { read, textOf: entryText, numberOf: sequenceOf }))
     },
   )
 
@@ -127,7 +130,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
 
   async function existingAccountId(params: Static<typeof AccountPath>): Promise<number> {
     const id = accountIdOf(params)
-    if ((await accounts.find(id)) === undefined) throw accountNotFound()
+    if (!(await accounts.exists(id))) throw accountNotFound()
     return id
   }
 }
@@ -140,4 +143,4 @@ function orderContent({ operation, issuer, shares, price, timestampMs, clientOrd
 
 const orderText = (order: OrderRecord) => JSON.stringify(orderBody(order))
 const entryText = (entry: LedgerEntry) => JSON.stringify(ledgerEntryBody(entry))
-const sequenceOf = ({ sequence }: { readonly sequence: number }) => [sequence]
+const sequenceOf = ({ sequence }: { readonly sequence: number }) => sequence

@@ -18,6 +18,8 @@ export type AccountStore = {
   /** Opens an account with its first ledger entry; resolves to its id. */
   open(account: { cash: Decimal; openedMs: number }, records: readonly IdempotencyRecord[]): Promise<number>
   find(id: number): Promise<Account | undefined>
+  /** Whether there is such an account, without its positions, which may be many. */
+  exists(id: number): Promise<boolean>
   /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
   /** The balance after a stored order that has a `client_order_id`. */
@@ -48,13 +50,18 @@ export type OrderBatch = {
   readonly orders: readonly DecidedOrder[]
 }
 
-/** Rows with a sequence greater than `after`, in ascending order. */
-export type Page = { readonly after: number; readonly limit: number }
+/**
+ * Rows with a sequence greater than `after`, in ascending order: up to `limit`, and no more after the one with which they have
+ * `bytesMax` bytes, where they may be large.
+ */
+export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
 
 export type OrderRecord = {
   readonly sequence: number
   readonly order: OrderContent & { readonly clientOrderId?: string; readonly receivedMs: number }
   readonly refusals: readonly Refusal[]
+  /** What reading it has taken, where it may be large. */
+  readonly bytes?: number
 }
 
 /** `cash` is the balance after the entry. */
@@ -66,4 +73,5 @@ export type LedgerEntry = {
   readonly amount: Decimal
   readonly cash: Decimal
   readonly recordedMs: number
+  readonly bytes?: number
 }

@@ -69,6 +69,9 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
         .where('account.id', '=', p.id)
         .orderBy('position.since'),
     ),
+    exists: prepareQuery((p: Placeholders<{ id: number }>) =>
+      db.selectFrom('account').select('id').where('id', '=', p.id),
+    ),
     insertAccount: prepareQuery((p: Placeholders<{ cash: bigint }>) =>
       db
         .insertInto('account')

@@ -44,6 +44,10 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
 
     find,
 
+    async exists(id) {
+      return (await database.read(balances.exists({ id }))).length > 0
+    },
+
     async open({ cash, openedMs }, records) {
       const insert = balances.insertAccount({ cash })
       const id = returnedBy(insert, 'id')

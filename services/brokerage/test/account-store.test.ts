@@ -94,3 +94,41 @@ test('Refused orders increase the sequence of the account and not its version', 
   const [record] = await store.listOrders(before.id, { after: 0, limit: 10 })
   assert.deepEqual(record?.refusals, refusals)
 })
+
+test('Whether an account exists is found without its positions', async (t) => {
+  const { store, open } = await createStore(t)
+  const { id } = await open()
+  assert.deepEqual([await store.exists(id), await store.exists(id + 1)], [true, false])
+})
+
+test('A page of orders ends where it has enough bytes, also of balances that are stored with them, and can be continued there', async (t) => {
+  const { store, open } = await createStore(t)
+  let account = await open()
+  for (let n = 0; n < 10; n += 1) {
+    const orders = Array.from({ length: 60 }, (_, at): Order => {
+      const order = { ...buyOrder, issuer: `${n}-${at}${'x'.repeat(80)}`, price: 1n }
+      return at === 0 ? { ...order, clientOrderId: `order ${n}` } : order
+    })
+    const before = account
+    const decided = orders.map((order) => {
+      account = apply({ ...account, sequence: account.sequence + 1 }, order)
+      return { order, sequence: account.sequence, refusals: [], balance: account }
+    })
+    assert.ok(await store.commitBatch({ before, after: account, orders: decided }, []))
+  }
+  for (const list of [store.listOrders, store.listLedger]) {
+    const read: number[] = []
+    for (let pages = 0; read.at(-1) !== account.sequence; pages += 1) {
+      const page = await list(account.id, { after: read.at(-1) ?? 0, limit: 1_000, bytesMax: 20_000 })
+      const bytes = page.reduce((sum, one) => sum + (one.bytes ?? 0), 0)
+      assert.ok(bytes < 20_000 + 250_000, String(bytes))
+      if (bytes > 0 && page.at(-1)?.sequence !== account.sequence) assert.ok(bytes >= 20_000)
+      read.push(...page.map(({ sequence }) => sequence))
+      assert.ok(pages < 20)
+    }
+    assert.deepEqual(
+      read,
+      Array.from({ length: 600 }, (_, at) => at + 1),
+    )
+  }
+})

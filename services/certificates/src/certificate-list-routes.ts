@@ -1,8 +1,10 @@
 import { invalid } from '@quintet/chassis/errors'
-import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
+import { decodeCursor, encodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageText, parseId, readPage, rowsText, sendPage } from '@quintet/chassis/resource'
+import { parseId, readPage, rowList, sendList } from '@quintet/chassis/resource'
+import type { Step } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
+import type { ExpiryPosition } from './certificate-store.ts'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
 import { readInstant } from './instant.ts'
 import { wrongValueCode } from './route-parts.ts'
@@ -38,8 +40,9 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
       const page = readPage(request.query, { code: wrongValueCode })
       await users.expect(userId)
       const onlyActive = request.query.active === 'true'
-      const rows = await certificates.listOfUser({ userId, onlyActive, ...page })
-      sendPage(request, reply, rowsText(rows, page.limit, certificateText))
+      const read = (part: Step & { after: number }) =>
+        certificates.listOfUser({ userId, onlyActive, ...part })
+      await sendList(request, reply, rowList(page, { read, textOf: certificateText, numberOf }))
     },
   )
 
@@ -59,13 +62,21 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
       const { limit = pageSize, cursor, expiring_before: before } = request.query
       const [notAfter, id] =
         cursor === undefined ? firstPosition : decodeCursor(cursor, ['time', 'integer'], wrongValueCode)
-      const after = { notAfter: Number(notAfter), id: Number(id) }
-      const rows = await certificates.listExpiring({ before: instantOf(before), after, limit })
-      const positionOf = ({ not_after, id }: (typeof rows)[number]) => [Number(not_after), id]
-      sendPage(request, reply, pageText(rows, limit, expiringCertificateText, positionOf))
+      const start = { notAfter: Number(notAfter), id: Number(id) }
+      const instant = instantOf(before)
+      await sendList(request, reply, {
+        limit,
+        start,
+        read: (after: ExpiryPosition, step) => certificates.listExpiring({ before: instant, after, ...step }),
+        textOf: (row) => expiringCertificateText(row),
+        positionOf: ({ not_after, id }) => ({ notAfter: Number(not_after), id }),
+        cursorOf: ({ notAfter, id }) => encodeCursor([notAfter, id]),
+      })
     },
   )
 }
+
+const numberOf = ({ id }: { id: number }) => id
 
 /** Before any position in the list: the smallest expiry and id. */
 const firstPosition = [Number.MIN_SAFE_INTEGER, 0] as const

@@ -1,12 +1,12 @@
-import { prepareQuery } from '@quintet/chassis/database'
+import { bytesOf, prepareQuery, prepareUntilSum } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { CertificateRef, CertificatesTables } from './database.ts'
 import type { Envelope } from './envelope.ts'
 
-type Page = { userId: number; after: number; limit: number }
-type ExpiringPage = { before: number; notAfter: number; id: number; limit: number }
+type Page = { userId: number; after: number; limit: number; reaches: number }
+type ExpiringPage = { before: number; notAfter: number; id: number; limit: number; reaches: number }
 type NewRow = Envelope & {
   uid: string
   userId: number
@@ -49,7 +49,7 @@ function prepareReads(db: Kysely<CertificatesTables>) {
   const ofUser = (p: Placeholders<Page>) =>
     db
       .selectFrom('certificate')
-      .select(['id', 'active', 'body'])
+      .select(['id', 'active', 'body', bytesOf('body').as('bytes')])
       .where('user_id', '=', p.userId)
       .where('id', '>', p.after)
       .orderBy('id')
@@ -62,17 +62,26 @@ function prepareReads(db: Kysely<CertificatesTables>) {
         .where('id', '=', p.id)
         .where('user_id', '=', p.userId),
     ),
-    list: prepareQuery(ofUser),
-    listActive: prepareQuery((p: Placeholders<Page>) => ofUser(p).where('active', '=', 1)),
-    listExpiring: prepareQuery((p: Placeholders<ExpiringPage>) =>
-      db
-        .selectFrom('certificate')
-        .select(['id', 'user_id', 'active', 'x509', 'not_after'])
-        .where('not_after', '<', p.before)
-        .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
-        .orderBy('not_after')
-        .orderBy('id')
-        .limit(p.limit),
+    exists: prepareQuery((p: Placeholders<CertificateRef>) =>
+      db.selectFrom('certificate').select('id').where('id', '=', p.id).where('user_id', '=', p.userId),
+    ),
+    list: prepareUntilSum(db, ofUser, { column: 'bytes', orderBy: ['id'] }),
+    listActive: prepareUntilSum(db, (p: Placeholders<Page>) => ofUser(p).where('active', '=', 1), {
+      column: 'bytes',
+      orderBy: ['id'],
+    }),
+    listExpiring: prepareUntilSum(
+      db,
+      (p: Placeholders<ExpiringPage>) =>
+        db
+          .selectFrom('certificate')
+          .select(['id', 'user_id', 'active', 'x509', 'not_after', bytesOf('x509').as('bytes')])
+          .where('not_after', '<', p.before)
+          .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
+          .orderBy('not_after')
+          .orderBy('id')
+          .limit(p.limit),
+      { column: 'bytes', orderBy: ['not_after', 'id'] },
     ),
   }
 }

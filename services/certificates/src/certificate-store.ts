@@ -19,6 +19,12 @@ export type Certificate = Pick<
   'id' | 'user_id' | 'active' | 'version' | 'body' | 'x509'
 >
 
+/** The place of a certificate in the order of their expiry. */
+export type ExpiryPosition = { readonly notAfter: number; readonly id: number }
+
+/** How much of a page is read: up to `limit` rows, and no more after the one with which they have `bytesMax` bytes. */
+type Step = { readonly limit: number; readonly bytesMax: number }
+
 type NewRecord = {
   uid: string
   userId: number
@@ -42,6 +48,11 @@ export function createCertificateStore({ database, notifications, clock, wake }:
   return {
     find,
 
+    /** Rejects with `not_found` when there is no such certificate, whose body is not read. */
+    async expect(ref: CertificateRef): Promise<void> {
+      if ((await database.read(statements.exists(ref))).length === 0) throw certificateNotFound()
+    },
+
     /** Adds a certificate to an existing user, with the idempotency records of the response. */
     async create(record: NewRecord, records: readonly IdempotencyRecord[]): Promise<number> {
       const { uid, userId, active, body, envelope, inspected } = record
@@ -64,14 +75,15 @@ export function createCertificateStore({ database, notifications, clock, wake }:
     },
 
     /** A page of a user's certificates, oldest first. */
-    async listOfUser(page: { userId: number; onlyActive: boolean; after: number; limit: number }) {
-      return database.read((page.onlyActive ? statements.listActive : statements.list)(page))
+    async listOfUser(page: Step & { userId: number; onlyActive: boolean; after: number }) {
+      const { onlyActive, bytesMax: reaches, ...rest } = page
+      return database.read((onlyActive ? statements.listActive : statements.list)({ ...rest, reaches }))
     },
 
     /** A page of the certificates that expire, earliest first. */
-    async listExpiring(page: { before: number; after: { notAfter: number; id: number }; limit: number }) {
-      const { before, after, limit } = page
-      return database.read(statements.listExpiring({ before, limit, ...after }))
+    async listExpiring(page: Step & { before: number; after: ExpiryPosition }) {
+      const { before, after, limit, bytesMax: reaches } = page
+      return database.read(statements.listExpiring({ before, limit, reaches, ...after }))
     },
 
     /**

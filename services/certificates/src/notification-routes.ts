@@ -1,6 +1,7 @@
 import { problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { readPage, rowsText, sendPage } from '@quintet/chassis/resource'
+import { readPage, rowList, sendList } from '@quintet/chassis/resource'
+import type { Step } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
 import { wrongValueCode } from './route-parts.ts'
@@ -23,10 +24,12 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
       },
     },
     async (request, reply) => {
-      const { id: certificateId } = await certificates.find(certificateRefOf(request.params))
+      const ref = certificateRefOf(request.params)
+      await certificates.expect(ref)
       const page = readPage(request.query, { code: wrongValueCode })
-      const rows = await notifications.list({ certificateId, ...page })
-      sendPage(request, reply, rowsText(rows, page.limit, notificationText))
+      const read = (part: Step & { after: number }) => notifications.list({ certificateId: ref.id, ...part })
+      const numberOf = ({ id }: LoggedNotification) => id
+      await sendList(request, reply, rowList(page, { read, textOf: notificationText, numberOf }))
     },
   )
 }

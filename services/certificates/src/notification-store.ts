@@ -1,8 +1,9 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { skipLocked, prepareQuery } from '@quintet/chassis/database'
+import { bytesOf, prepareQuery, prepareUntilSum, skipLocked } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/outbox'
+import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables, NotificationStatus } from './database.ts'
 
@@ -72,13 +73,17 @@ export function createNotificationStore({
     },
 
     /** A page of the notifications of a certificate with their attempts, oldest first. */
-    async list(page: { certificateId: number; after: number; limit: number }) {
-      const notifications = await database.read(statements.list(page))
+    async list(page: { certificateId: number; after: number; limit: number; bytesMax?: number }) {
+      const { bytesMax: reaches = Number.MAX_SAFE_INTEGER, ...rest } = page
+      const notifications = await database.read(statements.list({ ...rest, reaches }))
       const ids = notifications.map(({ id }) => id)
-      const attempts = ids.length === 0 ? [] : await attemptsOf(ids)
+      const attempts = Map.groupBy(
+        ids.length === 0 ? [] : await attemptsOf(ids),
+        ({ notification_id }) => notification_id,
+      )
       return notifications.map((notification) => ({
         ...notification,
-        attempts: attempts.filter((one) => one.notification_id === notification.id),
+        attempts: attempts.get(notification.id) ?? [],
       }))
     },
 
@@ -143,14 +148,23 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
           .set({ status: p.status, changed_at: p.now })
           .where('delivery_id', '=', p.deliveryId),
     ),
-    list: prepareQuery((p: Placeholders<{ certificateId: number; after: number; limit: number }>) =>
-      db
-        .selectFrom('notification')
-        .select(['id', 'delivery_id', 'event', 'body', 'status', 'created_at'])
-        .where('certificate_id', '=', p.certificateId)
-        .where('id', '>', p.after)
-        .orderBy('id')
-        .limit(p.limit),
+    list: prepareUntilSum(
+      db,
+      (p: Placeholders<{ certificateId: number; after: number; limit: number; reaches: number }>) => {
+        const ofAttempts = db
+          .selectFrom('delivery_attempt')
+          .select(sql`coalesce(sum(${bytesOf('error')}), 0)`.as('bytes'))
+          .where('notification_id', '=', sql.ref<number>('notification.id'))
+        return db
+          .selectFrom('notification')
+          .select(['id', 'delivery_id', 'event', 'body', 'status', 'created_at'])
+          .select(sql<number>`${bytesOf('body')} + ${ofAttempts}`.as('bytes'))
+          .where('certificate_id', '=', p.certificateId)
+          .where('id', '>', p.after)
+          .orderBy('id')
+          .limit(p.limit)
+      },
+      { column: 'bytes', orderBy: ['id'] },
     ),
     removeOlder: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
       db

@@ -1,20 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { invalid } from '@quintet/chassis/errors'
-import {
-  clientNetworkOf,
-  isUnchanged,
-  jsonType,
-  linkToNextPage,
-  pageSize,
-  problems,
-  qualityOf,
-  sendJson,
-} from '@quintet/chassis/http'
+import { clientNetworkOf, isUnchanged, jsonType, pageSize, problems, qualityOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { EventStream } from '@quintet/chassis/queue'
+import { sendList } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { createEventResponses, sendHead } from './event-responses.ts'
-import { readEvents } from './events.ts'
+import { eventList, readEvents } from './events.ts'
 import { EventBody, EventQuery } from './schemas.ts'
 
 const mediaType = 'text/event-stream'
@@ -52,9 +44,7 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
           ? sendHead(reply)
           : responses.send(reply, after, clientNetworkOf(request))
       }
-      const { events, last } = await readEvents(queue, { after, limit })
-      if (last !== undefined) reply.header('link', linkToNextPage(request, String(last), 'after'))
-      sendJson(reply, JSON.stringify(events))
+      await sendList(request, reply, eventList(queue, { after, limit }), 'after')
     },
   )
 }

@@ -1,9 +1,28 @@
-import type { EventStream } from '@quintet/chassis/queue'
+import type { EventStream, StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import type { PublishedGuidEvent } from '@quintet/contracts'
 
 /** A page of events, oldest first. `last` is where the next page continues; undefined if there is nothing more yet. */
 export type EventPage = { readonly events: readonly PublishedGuidEvent[]; readonly last: number | undefined }
+
+/** The list of the events after a position, in the order of their positions. */
+export function eventList(
+  queue: Pick<EventStream, 'readStream'>,
+  { after: start, limit: pageLimit }: { after: number; limit: number },
+) {
+  return {
+    limit: pageLimit,
+    start,
+    read: (after: number, { limit }: { limit: number }) =>
+      queue.readStream(guidEventsStream, { after, limit }),
+    textOf(message: StreamMessage): string | undefined {
+      const event = publishedGuidEventOf(message)
+      return event && JSON.stringify(event)
+    },
+    positionOf: ({ position }: StreamMessage) => position,
+    cursorOf: String,
+  }
+}
 
 /** Reads the events after a position. */
 export async function readEvents(

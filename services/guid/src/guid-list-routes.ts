@@ -1,6 +1,6 @@
-import { decodeCursor, pageSize, problems } from '@quintet/chassis/http'
+import { decodeCursor, encodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { pageText, sendPage } from '@quintet/chassis/resource'
+import { sendList } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { CachedGuidStore } from './cached-guid-store.ts'
@@ -23,16 +23,17 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
         response: { 200: Type.Array(GuidBody), ...problems(400) },
       },
     },
-    async (request, reply) => {
-      const page = readPage(request.query, guids.idKind)
-      const rows = await guids.list(page)
-      const text = pageText(
-        rows,
-        page.limit,
-        (row) => textOf(row.guid, entryOf(row)),
-        ({ expire, id }) => [expire, id],
-      )
-      sendPage(request, reply, text)
+    (request, reply) => {
+      const { after: start, ...page } = readPage(request.query, guids.idKind)
+      return sendList(request, reply, {
+        limit: page.limit,
+        start,
+        read: (after: GuidPage['after'], { limit }) =>
+          guids.list({ ...page, limit, ...(after !== undefined && { after }) }),
+        textOf: (row) => textOf(row.guid, entryOf(row)),
+        positionOf: ({ expire, id }) => ({ expire, id }),
+        cursorOf: (last) => encodeCursor(last === undefined ? [] : [last.expire, last.id]),
+      })
     },
   )
 }

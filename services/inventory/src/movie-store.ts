@@ -1,12 +1,12 @@
 import type { Cache } from '@quintet/chassis/cache'
-import { canonicalCaselessKey, prepareQuery } from '@quintet/chassis/database'
+import { bytesOf, canonicalCaselessKey, prepareQuery, prepareUntilSum } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
 import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { Movie, MovieTables, NewMovie, Page } from './movie-tables.ts'
+import type { ListedMovie, Movie, MovieTables, NewMovie, Page } from './movie-tables.ts'
 import { createTitleSearch } from './title-search.ts'
 
 export type MovieStore = ReturnType<typeof createMovieStore>
@@ -28,8 +28,9 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     ...rows,
 
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
-    async list(page: Page, title?: string): Promise<readonly Movie[]> {
-      return title === undefined ? database.read(list(page)) : search(page, title)
+    async list(page: Page, title?: string): Promise<readonly ListedMovie[]> {
+      const { after, limit, bytesMax: reaches = anySize } = page
+      return title === undefined ? database.read(list({ after, limit, reaches })) : search(page, title)
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
@@ -45,6 +46,8 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
   }
 }
 
+const anySize = Number.MAX_SAFE_INTEGER
+
 /** A movie as it is sent. */
 export function textOf({ id, title, description }: NewMovie & { id: number | string }): string {
   return rowText(id, { title, description })
@@ -57,8 +60,15 @@ function prepareStatements(db: Kysely<MovieTables>) {
   const movies = db.selectFrom('movies').select(columns)
   return {
     find: prepareQuery((p: Placeholders<{ id: number }>) => movies.where('id', '=', p.id)),
-    list: prepareQuery((p: Placeholders<Page>) =>
-      movies.where('id', '>', p.after).orderBy('id').limit(p.limit),
+    list: prepareUntilSum(
+      db,
+      (p: Placeholders<{ after: number; limit: number; reaches: number }>) =>
+        movies
+          .select(bytesOf('title', 'description').as('bytes'))
+          .where('id', '>', p.after)
+          .orderBy('id')
+          .limit(p.limit),
+      { column: 'bytes', orderBy: ['id'] },
     ),
     insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
       db

@@ -1,10 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLimiter } from '@quintet/chassis/concurrency'
-import { canonicalCaselessKey, dialectOf, prepareQuery } from '@quintet/chassis/database'
+import {
+  bytesOf,
+  canonicalCaselessKey,
+  dialectOf,
+  prepareQuery,
+  prepareUntilSum,
+} from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { Movie, MovieTables, Page } from './movie-tables.ts'
+import type { ListedMovie, MovieTables, Page } from './movie-tables.ts'
 import { createMissingKeySetter } from './title-keys.ts'
 
 /** Comparing this many of the longest titles takes the event loop about 10 milliseconds. */
@@ -15,10 +21,11 @@ const searchesWaitingMax = 1_000
 export function createTitleSearch(database: Database<MovieTables>) {
   const setMissingKeys = createMissingKeySetter(database)
   const readMatching = createReader(database)
-  return async (page: Page, title: string): Promise<readonly Movie[]> => {
+  return async (page: Page, title: string): Promise<readonly ListedMovie[]> => {
     await setMissingKeys()
     const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
-    return readMatching({ ...page, pattern })
+    const { after, limit, bytesMax: reaches = Number.MAX_SAFE_INTEGER } = page
+    return readMatching({ after, limit, reaches, pattern })
   }
 }
 
@@ -26,7 +33,7 @@ export function createTitleSearch(database: Database<MovieTables>) {
  * No index supports the comparison. An embedded database makes it on the event loop, so in steps of `rowsPerStep` rows, of which all
  * searches together do one in each turn.
  */
-function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly Movie[]> {
+function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly ListedMovie[]> {
   const { search, searchUntil, endOfStep } = prepareStatements(database.query)
   if (dialectOf(database.query) !== 'sqlite') return async (values) => database.read(search(values))
 
@@ -44,12 +51,17 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
     return { rows, end: last?.id }
   }
 
-  return async ({ after, limit, pattern }) => {
-    const found: Movie[] = []
-    for (let from: number | undefined = after; from !== undefined && found.length < limit; ) {
-      const rest: Search = { after: from, limit: limit - found.length, pattern }
+  return async ({ after, limit, reaches, pattern }) => {
+    const found: ListedMovie[] = []
+    let bytesLeft = reaches
+    for (
+      let from: number | undefined = after;
+      from !== undefined && found.length < limit && bytesLeft > 0;
+    ) {
+      const rest: Search = { after: from, limit: limit - found.length, reaches: bytesLeft, pattern }
       const { rows, end } = await inTurn(() => readStep(rest))
       found.push(...rows)
+      bytesLeft -= rows.reduce((sum, { bytes }) => sum + bytes, 0)
       from = end
     }
     return found
@@ -57,21 +69,24 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
 }
 
 /** In the pattern `!` escapes. */
-type Search = Page & { pattern: string }
+type Search = { after: number; limit: number; reaches: number; pattern: string }
 
 function prepareStatements(db: Kysely<MovieTables>) {
   const matching = (p: Placeholders<Search>) =>
     db
       .selectFrom('movies')
-      .select(['id', 'title', 'description', 'version'])
+      .select(['id', 'title', 'description', 'version', bytesOf('title', 'description').as('bytes')])
       .where('id', '>', p.after)
       .where(sql<boolean>`title_key like ${p.pattern} escape '!'`)
       .orderBy('id')
       .limit(p.limit)
+  const untilBytes = { column: 'bytes', orderBy: ['id'] } as const
   return {
-    search: prepareQuery(matching),
-    searchUntil: prepareQuery((p: Placeholders<Search & { end: number }>) =>
-      matching(p).where('id', '<=', p.end),
+    search: prepareUntilSum(db, matching, untilBytes),
+    searchUntil: prepareUntilSum(
+      db,
+      (p: Placeholders<Search & { end: number }>) => matching(p).where('id', '<=', p.end),
+      untilBytes,
     ),
     /** The last id of a whole step after a row; no row if fewer are left. */
     endOfStep: prepareQuery((p: Placeholders<{ after: number }>) =>

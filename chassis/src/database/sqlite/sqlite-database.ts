@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { CompiledQuery } from 'kysely'
 import { Kysely, sql } from 'kysely'
 import { dependencyDown } from '../../errors/index.ts'
-import type { Database, DatabaseOptions } from '../port.ts'
+import type { Database, DatabaseOptions, Query } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
 import { createDirectDialect, sqliteDialect } from './dialect.ts'
 import { createMigrator, migrateUp, migrationNames, migrationTable, requireApplied } from '../migrations.ts'
@@ -15,7 +14,7 @@ import { withFileFaults } from './file-fault.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
 import { registerProcess } from './process-registry.ts'
-import { createStatementCache, sqliteValues } from './statements.ts'
+import { createStatementCache, rowsUntil, sqliteValues } from './statements.ts'
 
 /** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
 const busyTimeoutMs = 5_000
@@ -104,7 +103,7 @@ function openReader<Tables>(
   }
 
   return {
-    read<R>(query: CompiledQuery<R>): readonly R[] {
+    read<R>({ sql: text, parameters, until }: Query<R>): readonly R[] {
       try {
         if (!isSingleProcess()) refresh()
         else if (snapshot === undefined) {
@@ -112,7 +111,10 @@ function openReader<Tables>(
           snapshot = setImmediate(refresh)
         }
         // The row type is Kysely's, derived from the very query that was compiled to this text.
-        const rows: readonly unknown[] = statements.get(query.sql).all(...sqliteValues(query.parameters))
+        const statement = statements.get(text)
+        const values = sqliteValues(parameters)
+        const rows: readonly unknown[] =
+          until === undefined ? statement.all(...values) : rowsUntil(statement.iterate(...values), until)
         return rows as readonly R[]
       } catch (cause) {
         throw dependencyDown('The database cannot be read.', cause)

@@ -1,4 +1,5 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import type { Query, Row } from '../port.ts'
 
 const statementsMax = 500
 
@@ -25,4 +26,19 @@ export function createStatementCache(connection: DatabaseSync): { get(text: stri
 /** Kysely leaves parameters untyped; node:sqlite refuses at run time what it cannot bind. */
 export function sqliteValues(parameters: readonly unknown[]): SQLInputValue[] {
   return parameters as SQLInputValue[]
+}
+
+/** The first rows, up to the one with which the sum of a column is reached. */
+export function rowsUntil(
+  rows: Iterable<Row>,
+  { column, reaches }: NonNullable<Query<Row>['until']>,
+): readonly Row[] {
+  const first: Row[] = []
+  let sum = 0
+  for (const row of rows) {
+    first.push(row)
+    sum += Number(row[column])
+    if (sum >= reaches) break
+  }
+  return first
 }

@@ -1,9 +1,17 @@
+import { createLimiter } from '../../concurrency/index.ts'
 import { invalid } from '../../errors/index.ts'
 import type { EventStream } from '../port.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { messageOf, recordOf } from './message.ts'
 import type { KafkaProducer } from './producer.ts'
 import type { StoredMessages } from './stored-messages.ts'
+
+/** Each read has a connection of its own. */
+const reads = {
+  concurrencyMax: 8,
+  waitingMax: 1_000,
+  refusal: 'Too many reads of events are waiting; retry.',
+}
 
 /** Streams as topics of one partition, whose retention decides what they keep. */
 export function createKafkaStreams({
@@ -15,6 +23,7 @@ export function createKafkaStreams({
   producer: KafkaProducer
   stored: StoredMessages
 }): Pick<EventStream, 'append' | 'readStream'> {
+  const limitReads = createLimiter(reads)
   return {
     async append(stream, messages) {
       if (messages.length === 0) return
@@ -37,7 +46,7 @@ export function createKafkaStreams({
         ...range,
         start: start > BigInt(after) ? start : BigInt(after),
       }))
-      const records = await stored.recordsOf(topic, page, limit)
+      const records = await limitReads(() => stored.recordsOf(topic, page, limit))
       return records.map((record) => ({
         ...messageOf(record),
         position: Number(record.offset) + 1,

@@ -1,17 +1,18 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../../clock/index.ts'
-import { prepareQuery } from '../../database/index.ts'
+import { prepareQuery, prepareUntilSum } from '../../database/index.ts'
 import type { Database, Placeholders } from '../../database/index.ts'
 import type { EventStream, Message, StreamMessage } from '../port.ts'
 
-/** Messages that were appended together, as one row: streams are written far more often than they are read. */
+/** Messages that were appended together, as few rows: streams are written far more often than they are read. */
 export type StreamTables = {
   chunk: { stream: string; first: number; count: number; messages: string; appended_at: number }
 }
 
 const keptMaxDefault = 100_000
-const chunksPerPage = 100
+/** A chunk ends with the message with which it has this many bytes, since it is read as a whole. */
+const chunkBytesMax = 65_536
 
 /** Streams in an SQLite file, as chunks in the order of appending; old chunks are deleted. */
 export function createSqliteStreams(
@@ -22,17 +23,33 @@ export function createSqliteStreams(
   return {
     async append(stream, messages, { keptMax = keptMaxDefault } = {}) {
       if (messages.length === 0) return
-      const chunk = { stream, count: messages.length, messages: JSON.stringify(messages), at: clock.now() }
-      await database.commit([statements.append(chunk), statements.trim({ stream, kept: keptMax })])
+      const at = clock.now()
+      const chunks = chunksOf(messages).map((chunk) => statements.append({ stream, at, ...chunk }))
+      await database.commit([...chunks, statements.trim({ stream, kept: keptMax })])
     },
     async readStream(stream, { after = 0, limit = 100 } = {}) {
-      const chunks = await database.read(statements.read({ stream, after, limit: chunksPerPage }))
+      const chunks = await database.read(statements.read({ stream, after, reaches: limit }))
       return chunks
         .flatMap(({ first, messages, appended_at }) => messagesOf(first, messages, appended_at))
         .filter(({ position }) => position > after)
         .slice(0, limit)
     },
   }
+}
+
+function chunksOf(messages: readonly Message[]): { count: number; messages: string }[] {
+  const chunks: string[][] = []
+  let bytes = chunkBytesMax
+  for (const message of messages) {
+    if (bytes >= chunkBytesMax) {
+      chunks.push([])
+      bytes = 0
+    }
+    const text = JSON.stringify(message)
+    chunks.at(-1)?.push(text)
+    bytes += Buffer.byteLength(text)
+  }
+  return chunks.map((texts) => ({ count: texts.length, messages: `[${texts.join(',')}]` }))
 }
 
 function messagesOf(first: number, messages: string, appendedAt: number): StreamMessage[] {
@@ -65,14 +82,19 @@ function prepareStatements(db: Kysely<StreamTables>) {
         .where('first', '<', sql<number>`${end(p)} - ${p.kept}`)
         .where((row) => row(row('first', '+', row.ref('count')), '<=', sql<number>`${end(p)} - ${p.kept}`)),
     ),
-    read: prepareQuery((p: Placeholders<Named & { after: number; limit: number }>) =>
-      db
-        .selectFrom('chunk')
-        .select(['first', 'messages', 'appended_at'])
-        .where('stream', '=', p.stream)
-        .where((row) => row(row('first', '+', row.ref('count')), '>', sql<number>`${p.after} + 1`))
-        .orderBy('first')
-        .limit(p.limit),
+    /** The chunks that have the next messages, as many as `reaches`, and no chunk more. */
+    read: prepareUntilSum(
+      db,
+      (p: Placeholders<Named & { after: number; reaches: number }>) =>
+        db
+          .selectFrom('chunk')
+          .select(['first', 'messages', 'appended_at'])
+          .select(sql<number>`min(count, first + count - 1 - ${p.after})`.as('found'))
+          .where('stream', '=', p.stream)
+          .where((row) => row(row('first', '+', row.ref('count')), '>', sql<number>`${p.after} + 1`))
+          .orderBy('first')
+          .limit(p.reaches),
+      { column: 'found', orderBy: ['first'] },
     ),
   }
 }

@@ -10,7 +10,7 @@ import type { LedgerRow, OrderRow } from '../stored-rows.ts'
 import { acceptedOf, batchPuts, isConsistent, openingPuts, plainPut } from './batch-puts.ts'
 import type { DynamodbConnection, Put } from './connection.ts'
 import { recordPut } from './idempotency-store.ts'
-import { accountKey, accountOf, bytesOf, counterKey, partitionOf, sortKey, unpack } from './items.ts'
+import { accountKey, accountOf, bytesOf, counterKey, partitionOf, sortKey, unpackWeighed } from './items.ts'
 import { createOrderLookup, indexItems } from './order-lookup.ts'
 
 /** The limits of a transaction (Amazon DynamoDB Developer Guide, quotas), less room for what surrounds the items. */
@@ -50,13 +50,17 @@ export function createDynamodbAccountStore(
   async function list<Row extends { sequence: number }>(
     id: number,
     kind: 'ORDER' | 'LEDGER',
-    { after, limit }: Page,
-  ): Promise<Row[]> {
-    const rows: Row[] = []
+    { after, limit, bytesMax = Number.POSITIVE_INFINITY }: Page,
+  ): Promise<{ row: Row; bytes: number }[]> {
+    const rows: { row: Row; bytes: number }[] = []
+    let bytesRead = 0
     const from = Math.min(Math.max(Math.trunc(after) + 1, 0), Number.MAX_SAFE_INTEGER)
     for await (const item of connection.query(partitionOf(id), sortKey(kind, from), sortKey(kind))) {
-      rows.push(...unpack<Row>(item).filter(({ sequence }) => sequence > after))
-      if (rows.length >= limit) break
+      const { rows: packed, bytesPerRow } = unpackWeighed<Row>(item)
+      const found = packed.filter(({ sequence }) => sequence > after)
+      rows.push(...found.map((row) => ({ row, bytes: bytesPerRow })))
+      bytesRead += found.length * bytesPerRow
+      if (rows.length >= limit || bytesRead >= bytesMax) break
       // A page of the query may have many items, each of them large when it is decompressed.
       await nextTurn()
     }
@@ -68,6 +72,10 @@ export function createDynamodbAccountStore(
     requestsPerUnitMax: 64,
 
     find,
+
+    async exists(id) {
+      return (await connection.get(accountKey(id), 'pk')) !== undefined
+    },
 
     async open({ cash, openedMs }, records) {
       const id = await connection.increment(counterKey)
@@ -112,11 +120,13 @@ export function createDynamodbAccountStore(
     },
 
     async listOrders(id, page) {
-      return (await list<OrderRow>(id, 'ORDER', page)).map(recordOf)
+      const found = await list<OrderRow>(id, 'ORDER', page)
+      return found.map(({ row, bytes }) => ({ ...recordOf(row), bytes }))
     },
 
     async listLedger(id, page) {
-      return (await list<LedgerRow>(id, 'LEDGER', page)).map(entryOf)
+      const found = await list<LedgerRow>(id, 'LEDGER', page)
+      return found.map(({ row, bytes }) => ({ ...entryOf(row), bytes }))
     },
   }
 }

@@ -41,7 +41,8 @@ export type Put = {
  * credentials, and with `overloaded` when it keeps throttling.
  */
 export type DynamodbConnection = {
-  get(key: Key): Promise<Item | undefined>
+  /** The item, or only these of its attributes: names separated by commas. */
+  get(key: Key, attributes?: string): Promise<Item | undefined>
   /** The items of one partition with sort keys from `from` to `to` inclusive, in their order, read page by page. */
   query(pk: string, from: string, to: string, pageSize?: number): AsyncIterable<Item>
   /** Writes one item; resolves to false when its condition fails. */
@@ -108,9 +109,9 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
     client,
     table,
 
-    async get({ pk, sk }) {
+    async get({ pk, sk }, ProjectionExpression) {
       const Key = { pk: { S: pk }, sk: { S: sk } }
-      const command = new GetItemCommand({ TableName, Key, ConsistentRead: true })
+      const command = new GetItemCommand({ TableName, Key, ConsistentRead: true, ProjectionExpression })
       return (await withRetries(() => client.send(command))).Item
     },
 

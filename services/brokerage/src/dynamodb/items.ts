@@ -109,8 +109,15 @@ export function packInParts<Row extends { readonly sequence: number }>(
 }
 
 /** The rows of an item that `packInParts` made. */
-export function unpack<Row>({ rows }: Item): Row[] {
-  return JSON.parse(textOf(rows))
+export function unpack<Row>(item: Item): Row[] {
+  return unpackWeighed<Row>(item).rows
+}
+
+/** The same, with what each of them takes of the item, which may hold balances of many positions. */
+export function unpackWeighed<Row>({ rows: attribute }: Item): { rows: Row[]; bytesPerRow: number } {
+  const text = textOf(attribute)
+  const rows: Row[] = JSON.parse(text)
+  return { rows, bytesPerRow: Math.ceil(text.length / rows.length) }
 }
 
 /** A text as an attribute, compressed if it is long. */

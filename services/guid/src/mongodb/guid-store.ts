@@ -49,7 +49,11 @@ export function createMongoGuidStore(
           { expire: after.expire, _id: { $gt: String(after.id) } },
         ]
       const found = await connection.read((options) =>
-        guids.find(filter, options).sort({ expire: 1, _id: 1 }).limit(limit).toArray(),
+        guids
+          .find(filter, { ...options, projection })
+          .sort({ expire: 1, _id: 1 })
+          .limit(limit)
+          .toArray(),
       )
       return found.map((document) => ({ ...rowOf(document), id: document._id }))
     },
@@ -95,6 +99,9 @@ export function createMongoGuidStore(
     sweep: createExpirySweep(parts),
   }
 }
+
+/** Without the events and records that wait in the document, which may be large. */
+const projection = { user: 1, expire: 1, version: 1 }
 
 /** Whether there is such a GUID, with this version if one is given. */
 function isPresent(

@@ -1,0 +1,59 @@
+import type { TestContext } from 'node:test'
+import { listen } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import { openOperations } from './operations.ts'
+import type { Operation } from './operations.ts'
+
+/** An operation where it can be requested: at its service, or at the gateway under the path that is forwarded. */
+export type Target = Operation & {
+  readonly port: number
+  readonly target: string
+  readonly isForwarded: boolean
+}
+
+/** Every operation at its service, and at a gateway if it forwards the path. */
+export async function openTargets(t: TestContext): Promise<Target[]> {
+  const operations = await openOperations(t)
+  const ports = new Map<string, number>()
+  for (const { service, app } of operations)
+    if (!ports.has(service)) ports.set(service, portOf(await listen(app, { host: '127.0.0.1', port: 0 })))
+  const settings = Object.fromEntries([
+    ['QUEUE_URL', 'sqlite::memory:'],
+    ...upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
+  ])
+  const gateway = await services.gateway.createApp(
+    new Map(
+      Object.entries(settings).map(([name, value]) => [
+        name,
+        { value: String(value), source: 'environment' },
+      ]),
+    ),
+    { logger: createLogger({ service: 'gateway', level: 'silent' }) },
+  )
+  t.after(() => gateway.close())
+  const gatewayPort = portOf(await listen(gateway, { host: '127.0.0.1', port: 0 }))
+  return operations.flatMap((operation) => [
+    { ...operation, port: ports.get(operation.service) ?? 0, target: operation.url, isForwarded: false },
+    ...forwardedTargets(operation).map((target) => ({
+      ...operation,
+      port: gatewayPort,
+      target,
+      isForwarded: true,
+    })),
+  ])
+}
+
+/** The path of an operation at the gateway; none if it is not forwarded. */
+function forwardedTargets({ service, url }: Operation): string[] {
+  const name = upstreamNames.find((one) => one === service)
+  const paths: Record<string, string> = name === undefined ? {} : topology[name].paths
+  return Object.entries(paths)
+    .filter(([, there]) => url === there || url.startsWith(`${there}/`))
+    .map(([path, there]) => path + url.slice(there.length))
+}
+
+function portOf(address: string): number {
+  return Number(new URL(address).port)
+}
