@@ -29,7 +29,7 @@ function readArguments(): Arguments {
     return parseArguments(process.argv.slice(2), { rows, engineRows })
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`)
-    process.exit(2)
+    process.exit(1)
   }
 }
 

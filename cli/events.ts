@@ -12,6 +12,11 @@ export const eventsUsage = `
   quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
 `
 
+export const eventsOptions = {
+  after: { type: 'string', default: '0' },
+  follow: { type: 'boolean', default: true },
+} as const
+
 const setting = topology.guid.storage.queue
 const pollIntervalMs = 250
 const pageSize = 1_000
@@ -47,12 +52,8 @@ function lineOf(message: StreamMessage): string {
 }
 
 function parse(words: readonly string[]): { after: number; follow: boolean } {
-  const options = {
-    after: { type: 'string', default: '0' },
-    follow: { type: 'boolean', default: true },
-  } as const
   try {
-    const { values } = parseArgs({ args: [...words], options, allowNegative: true })
+    const { values } = parseArgs({ args: [...words], options: eventsOptions, allowNegative: true })
     const after = readWholeNumber(values.after)
     if (after !== undefined) return { after, follow: values.follow }
   } catch (error) {

@@ -1,12 +1,10 @@
-const options = ['after', 'follow', 'limit', 'noun', 'plural', 'port']
-
 /**
- * The options of our commands that npm has taken from the command line: without a `--` before them it makes variables of them,
- * and passes only what follows.
+ * Which of these options of a command npm has taken from the command line: without a `--` before them it makes variables of them, and passes
+ * only what follows.
  */
-export function optionsTakenByNpm(environment: NodeJS.ProcessEnv): string[] {
+export function optionsTakenByNpm(names: readonly string[], environment: NodeJS.ProcessEnv): string[] {
   if (environment.npm_lifecycle_event === undefined) return []
-  return options
+  return names
     .filter((name) => environment[`npm_config_${name}`] !== undefined)
     .map((name) => (environment[`npm_config_${name}`] === '' ? `--no-${name}` : `--${name}`))
 }

@@ -1,3 +1,4 @@
+import { dependencyDown, operatorMessage } from '@quintet/chassis/errors'
 import { openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
@@ -11,13 +12,36 @@ export async function queue(words: readonly string[]): Promise<void> {
   const brokers: QueueAdmin[] = []
   try {
     for (const [url, names] of queuesByUrl()) {
-      // The file is created by the services only, so what is not there is as good as empty.
-      const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
-      brokers.push(withQueues(broker, names))
+      brokers.push(await openBroker(url, names))
     }
-    process.stdout.write(await runQueueCommand(brokers, words))
+    process.stdout.write(await runQueueCommand(brokers, words, report))
   } finally {
     for (const broker of brokers) await broker.close()
+  }
+}
+
+/** The command goes on with the other brokers, and fails. */
+function report(error: unknown): void {
+  const message = operatorMessage(error)
+  if (message === undefined) throw error
+  process.stderr.write(`${message}\n`)
+  process.exitCode = 1
+}
+
+/** A broker whose queues cannot be read says so when they are. */
+async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
+  const subject = new Intl.ListFormat('en-GB').format(names)
+  const fail = (error: unknown): never => {
+    const reason = operatorMessage(error)
+    throw reason === undefined ? error : dependencyDown(`${subject} cannot be read: ${reason}`)
+  }
+  try {
+    // The file is created by the services only, so what is not there is as good as empty.
+    const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
+    return withQueues({ ...broker, queues: () => broker.queues().catch(fail) }, names)
+  } catch (error) {
+    const away = async () => fail(error)
+    return { queues: away, list: away, replay: away, dropDead: away, purge: away, close: async () => {} }
   }
 }
 

@@ -1,21 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
-import { queueCommandUsage } from '@quintet/chassis/queue'
+import { queueCommandUsage, queueOptions } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
 import { certificates, certificatesUsage } from './certificates.ts'
 import { config, configUsage } from './config.ts'
 import { derive, deriveUsage } from './derive.ts'
 import { doctor, doctorUsage } from './doctor.ts'
-import { events, eventsUsage } from './events.ts'
-import { make, makeServiceUsage } from './make/make-service.ts'
+import { events, eventsOptions, eventsUsage } from './events.ts'
+import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
 import { start, startUsage } from './start.ts'
 import { requireNoArguments, UsageError } from './usage-error.ts'
 
-type Command = { readonly usage: string; run(words: readonly string[]): Promise<void> }
+type Command = {
+  readonly usage: string
+  /** As `parseArgs` takes them. */
+  readonly options?: Readonly<Record<string, unknown>>
+  run(words: readonly string[]): Promise<void>
+}
 
 const commands: Readonly<Record<string, Command>> = {
   start: { usage: startUsage, run: start },
@@ -23,9 +28,9 @@ const commands: Readonly<Record<string, Command>> = {
   config: { usage: configUsage, run: config },
   migrate: { usage: migrateUsage, run: migrate },
   certificates: { usage: certificatesUsage, run: certificates },
-  queue: { usage: queueCommandUsage, run: queue },
-  events: { usage: eventsUsage, run: events },
-  make: { usage: makeServiceUsage, run: make },
+  queue: { usage: queueCommandUsage, options: queueOptions, run: queue },
+  events: { usage: eventsUsage, options: eventsOptions, run: events },
+  make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },
   derive: { usage: deriveUsage, run: derive },
   help: {
     usage: '  quintet help [command]                    print this, or the usage of one command\n',
@@ -45,7 +50,7 @@ export async function runCommand([first = 'help', ...words]: readonly string[]):
     const command = commandNamed(name)
     enterRepository()
     if (words.some((word) => aliases.get(word) === 'help')) return print(command.usage)
-    const taken = optionsTakenByNpm(process.env)
+    const taken = optionsTakenByNpm(Object.keys(command.options ?? {}), process.env)
     if (taken.length > 0)
       throw new UsageError(`npm has taken ${taken.join(' and ')} for itself. ${aboutNpm}\n${command.usage}`)
     await command.run(words)

@@ -17,19 +17,32 @@ const groups = {
   guarantees: ['test/{guarantees,slow}/**/*.test.ts'],
 }
 
+const usage = `Usage: npm test -- [group] [options]
+
+  --coverage           print the coverage of each folder as well
+  --test-…             options of Node's test runner, such as --test-name-pattern='A GUID'
+
+Groups: ${Object.keys(groups).join(', ')}`
+
 const { values, positionals, tokens } = parseArgs({
   options: { coverage: { type: 'boolean', default: false } },
   allowPositionals: true,
   strict: false,
   tokens: true,
 })
-const [group = 'fast'] = positionals
-if (group !== 'fast' && group !== 'guarantees') throw new Error(`There is no group of tests "${group}".`)
-const forwarded = tokens.flatMap((token) =>
-  token.kind === 'option' && token.name !== 'coverage'
-    ? [token.value === undefined ? token.rawName : `${token.rawName}=${token.value}`]
-    : [],
-)
+const [group = 'fast', ...rest] = positionals
+const given = tokens.flatMap((token) => (token.kind === 'option' && token.name !== 'coverage' ? [token] : []))
+const forwarded = given.map(({ rawName, value }) => (value === undefined ? rawName : `${rawName}=${value}`))
+const unknown = given.filter(({ name }) => !name.startsWith('test-')).map(({ rawName }) => rawName)
+const faults = [
+  ...(Object.hasOwn(groups, group) ? [] : [`There is no group of tests "${group}".`]),
+  ...(rest.length > 0 ? [`Only one group is run at a time, so "${rest.join(' ')}" is too much.`] : []),
+  ...(unknown.length > 0 ? [`There is no option ${unknown.join(' and ')}.`] : []),
+]
+if (faults.length > 0) {
+  process.stderr.write(`${faults.join('\n')}\n\n${usage}\n`)
+  process.exit(1)
+}
 
 const coverageOptions = [
   '--experimental-test-coverage',
@@ -50,7 +63,7 @@ const { status } = spawnSync(
     '--test-reporter-destination=stdout',
     ...(values.coverage === true ? coverageOptions : []),
     ...forwarded,
-    ...groups[group],
+    ...(group === 'guarantees' ? groups.guarantees : groups.fast),
   ],
   { stdio: 'inherit' },
 )

@@ -18,10 +18,11 @@ const patterns = ['backends/test', 'chassis/test', 'services/*/test', 'test'].ma
 /** For each test and each file, so that a hanging one ends. */
 const testTimeoutMs = 300_000
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { all: { type: 'boolean', default: process.env.CI === 'true' } },
-})
+const usage = `Usage: npm run test:engines -- [options] [file…]
+
+  --all                fail unless every engine responds; the default in CI`
+
+const { values, positionals } = parse()
 const probes = await Promise.all(Object.values(engines).map(probe))
 for (const { engine, url, fault } of probes)
   print(
@@ -33,6 +34,16 @@ if (chosen.length === 0) abort('There is no test file that needs engines.')
 else if (missing.length === probes.length || (values.all && missing.length > 0))
   abort(`Start what is missing: npm run backends -- up ${missing.join(' ')}`)
 else run(chosen)
+
+function parse() {
+  try {
+    const options = { all: { type: 'boolean', default: process.env.CI === 'true' } } as const
+    return parseArgs({ allowPositionals: true, options })
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`)
+    return process.exit(1)
+  }
+}
 
 type Probe = { readonly engine: Engine; readonly url: string; readonly fault: string | undefined }
 

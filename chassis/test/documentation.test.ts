@@ -101,6 +101,20 @@ test('The page has the title of the service, and links to pages on this machine 
   assert.doesNotMatch(body, /inside/)
 })
 
+test('Pages at an address for all addresses of the machine, or at the one that the reader used, are linked to as well', async (t) => {
+  const relatedPages = [
+    { name: 'A', url: 'http://0.0.0.0:8001/docs/' },
+    { name: 'B', url: 'http://[::]:8002/docs/' },
+    { name: 'C', url: 'http://quintet.test:8003/docs/' },
+    { name: 'hidden', url: 'http://inside:8004/docs/' },
+  ]
+  const { app } = await world(t, { relatedPages })
+  const { body } = await app.inject({ url: '/docs/', headers: { host: 'quintet.test:8000' } })
+  for (const port of [8001, 8002, 8003])
+    assert.match(body, new RegExp(`"http://quintet\\.test:${port}/docs/"`))
+  assert.doesNotMatch(body, /inside|0\.0\.0\.0/)
+})
+
 test('The root leads browsers to the page, and programs to the OpenAPI document', async (t) => {
   const { app } = await world(t)
   for (const accept of ['text/html', 'text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8']) {

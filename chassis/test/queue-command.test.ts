@@ -55,6 +55,24 @@ test('list prints the queues of all brokers, with the number of messages and the
   )
 })
 
+test('list prints what it can where a broker is away, and reports each that is; other commands need theirs only', async (t) => {
+  const { first, second } = await createWorld(t)
+  await second.publish('work', message('a'))
+  const fault = new AppError('dependency_down', 'guid.commands cannot be read: connect ECONNREFUSED')
+  const away = { ...first, queues: () => Promise.reject(fault) }
+  const reported: unknown[] = []
+  const report = (error: unknown) => void reported.push(error)
+  const run = (...words: string[]) => runQueueCommand([away, second], words, report)
+  assert.match(await run('list'), /^work +1 /m)
+  assert.equal(reported.length, 1)
+  assert.equal(reported[0], fault)
+  assert.match(await run('show', 'work'), /body of a/)
+  await assert.rejects(run('show', 'guid.commands'), (error) => error === fault)
+  const none = await runQueueCommand([away], ['list'], report)
+  assert.equal(none, '')
+  assert.equal(reported.length, 2)
+})
+
 test('show prints everything about each message, and the reason of a dead letter', async (t) => {
   const { run } = await withDeadLetters(t)
   const time = '2030-01-01T00:00:00.000Z'

@@ -16,6 +16,9 @@ export const makeServiceUsage = `
   quintet make service <name>               write a new, running service; [--port <port>] [--noun <singular>] [--plural <plural>]
 `
 
+const text = { type: 'string' } as const
+export const makeServiceOptions = { port: text, noun: text, plural: text }
+
 /** The smallest service, from which new ones are made. */
 const model: Nouns = {
   service: 'inventory',
@@ -55,10 +58,8 @@ function nounsFrom(words: readonly string[]): Nouns {
 }
 
 function parse(words: readonly string[]) {
-  const text = { type: 'string' } as const
-  const options = { port: text, noun: text, plural: text }
   try {
-    return parseArgs({ args: [...words], options, allowPositionals: true })
+    return parseArgs({ args: [...words], options: makeServiceOptions, allowPositionals: true })
   } catch (error) {
     throw new UsageError(`${error instanceof Error ? error.message : error}\n${makeServiceUsage}`)
   }

@@ -126,6 +126,37 @@ test('quintet queue list shows all queues of the services before their first mes
   assert.ok(!existsSync(folder))
 })
 
+test('quintet queue list shows the queues that it can read, says which it cannot, and fails', async (t) => {
+  const { code, output } = await quintet(t, ['queue', 'list'], {
+    QUEUE_URL: 'amqp://ada:hidden@127.0.0.1:1',
+    CERTIFICATES_QUEUE_URL: 'sqlite:/dev/null/queue.db',
+  })
+  assert.equal(code, 1)
+  assert.match(output, /^guid\.commands +0 +-$/m)
+  assert.match(output, /^billing_queue cannot be read: The message broker does not answer\./m)
+  assert.doesNotMatch(output, /hidden|at .*\.ts:\d+/)
+})
+
+for (const [script, words, start] of [
+  ['bench', ['--fast'], "Unknown option '--fast'"],
+  ['bench', ['--rounds', 'x'], '--rounds must be a whole number'],
+  ['test', ['--fast'], 'There is no option --fast.'],
+  ['test', ['slow'], 'There is no group of tests "slow".'],
+  ['backends', ['--fast'], "Unknown option '--fast'"],
+  ['backends', ['fly'], '"fly" is not a command.'],
+  ['test:engines', ['--fast'], "Unknown option '--fast'"],
+] as const)
+  test(`npm run ${script} -- ${words.join(' ')} ends with a sentence and the usage`, async (t) => {
+    const npm = run(t, ['run', '--silent', script, '--', ...words], {}, root, 'npm')
+    await assert.rejects(npm.address('never'))
+    assert.equal(npm.child.exitCode, 1)
+    const [sentence = '', empty, usage = ''] = npm.output().split('\n')
+    assert.ok(sentence.startsWith(start), npm.output())
+    assert.equal(empty, '')
+    assert.match(usage, new RegExp(`^(?:Usage: )?npm (?:run )?${script} `))
+    assert.doesNotMatch(npm.output(), /^ +at /m)
+  })
+
 test('quintet events does not create the database that it is to read', async (t) => {
   const { code, output, folder } = await quintet(t, ['events', '--no-follow'])
   assert.equal(code, 1)

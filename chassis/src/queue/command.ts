@@ -16,26 +16,34 @@ const shownDefault = 20
 const shownMax = listMax - 1
 const factLengthMax = 2_000
 
+/** Options of `quintet queue`. */
+export const queueOptions = { limit: { type: 'string' }, after: { type: 'string' } } as const
+
 /**
  * Runs `quintet queue` with these arguments on the queues of several brokers; resolves to its output. Rejects with an AppError
- * whose message is for the operator.
+ * whose message is for the operator. `onFailure` is called for each broker that cannot be listed; without it the first one rejects.
  */
 export async function runQueueCommand(
   brokers: readonly QueueAdmin[],
   args: readonly string[],
+  onFailure: (error: unknown) => void = rethrow,
 ): Promise<string> {
   const { positionals, values } = parse(args)
   const [action, name = '', id = ''] = positionals
   requireWords(positionals)
   if (action !== 'show' && Object.keys(values).length > 0)
     throw misused('--limit and --after are options of quintet queue show only.')
-  if (action === 'list') return list(brokers)
+  if (action === 'list') return list(brokers, onFailure)
   const page = pageOf(values)
   const broker = await brokerOf(brokers, name)
   if (action === 'show') return show(broker, name, page)
   if (action === 'replay') return replay(broker, name, id)
   if (action === 'drop') return drop(broker, name, id)
   return redeclare(broker, name)
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** What follows each command. */
@@ -68,9 +76,8 @@ function misused(fault: string): AppError {
 }
 
 function parse(args: readonly string[]) {
-  const options = { limit: { type: 'string' }, after: { type: 'string' } } as const
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true })
+    return parseArgs({ args: [...args], options: queueOptions, allowPositionals: true })
   } catch (error) {
     throw misused(error instanceof Error ? error.message : String(error))
   }
@@ -85,22 +92,33 @@ function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: 
   return { limit: page.limit, after: page.after }
 }
 
-/** The broker with the queue. A queue of dead letters exists if its queue does, even where it is not listed. */
+/**
+ * The broker with the queue. A queue of dead letters exists if its queue does, even where it is not listed. Rejects as a broker does that
+ * cannot be listed, unless another one has the queue.
+ */
 async function brokerOf(brokers: readonly QueueAdmin[], name: string): Promise<QueueAdmin> {
+  const results = await Promise.allSettled(brokers.map((broker) => broker.queues()))
   const known: string[] = []
-  for (const broker of brokers) {
-    const names = (await broker.queues()).map((queue) => queue.name)
-    if (names.includes(name) || (isDeadQueue(name) && names.includes(liveQueueOf(name)))) return broker
+  for (const [index, result] of results.entries()) {
+    const names = result.status === 'fulfilled' ? result.value.map((queue) => queue.name) : []
+    const broker = brokers[index]
+    const hasQueue = names.includes(name) || (isDeadQueue(name) && names.includes(liveQueueOf(name)))
+    if (broker !== undefined && hasQueue) return broker
     known.push(...names)
   }
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
   const others =
     known.length === 0 ? 'there are none yet' : `the queues are ${known.map(printable).join(', ')}`
   throw new AppError('not_found', `There is no queue ${printable(name)}; ${others}.`)
 }
 
-async function list(brokers: readonly QueueAdmin[]): Promise<string> {
-  const queues = (await Promise.all(brokers.map((broker) => broker.queues()))).flat()
-  if (queues.length === 0) return 'There are no queues yet.\n'
+async function list(brokers: readonly QueueAdmin[], onFailure: (error: unknown) => void): Promise<string> {
+  const results = await Promise.allSettled(brokers.map((broker) => broker.queues()))
+  const queues = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+  const failed = results.filter((result) => result.status === 'rejected')
+  for (const { reason } of failed) onFailure(reason)
+  if (queues.length === 0) return failed.length > 0 ? '' : 'There are no queues yet.\n'
   const rows = queues.map(({ name, depth, oldestAgeMs }) => [
     printable(name),
     String(depth),

@@ -5,7 +5,7 @@ import type { FailureLogger } from '../telemetry/index.ts'
 import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
 
 export * from './port.ts'
-export { queueCommandUsage, runQueueCommand } from './command.ts'
+export { queueCommandUsage, queueOptions, runQueueCommand } from './command.ts'
 export { exportQueueMetrics } from './metrics.ts'
 
 export type OpenOptions = {

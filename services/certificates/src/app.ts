@@ -48,7 +48,7 @@ export async function createCertificatesApp(
   const keyring = await openKeyring(config, database)
   const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock, logger })
   opened.defer(queue.close)
-  const keyCheck = createKeyCheck(database, keyring, logger)
+  const keyCheck = createKeyCheck(database, keyring, { settings: config, logger })
   await keyCheck.atStart()
   await warnOfUsersWithoutKey(database.query, logger)
   const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock, logger })

@@ -7,7 +7,7 @@ import { AppError } from '@quintet/chassis/errors'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
-import { generatedKeyFile, loadKeyring } from './keyring.ts'
+import { generatedKeyFile, loadKeyring, unusedKeyFile } from './keyring.ts'
 import type { Keyring, KeySettings } from './keyring.ts'
 
 /**
@@ -27,7 +27,8 @@ export async function examineKeys(settings: KeySettings): Promise<Finding[]> {
       try {
         await requireKeyFile(settings, query)
         const file = generatedKeyFile(settings)
-        if (file === undefined || existsSync(file)) await requireKnownKeys(query, loadKeyring(settings))
+        if (file === undefined || existsSync(file))
+          await requireKnownKeys(query, loadKeyring(settings), settings)
         return []
       } catch (error) {
         if (!(error instanceof ConfigError)) throw error
@@ -53,13 +54,17 @@ async function requireKeyFile(settings: KeySettings, query: Kysely<CertificatesT
  * start and not when it is needed. If the database is down at the start, the check is made as soon as it responds, and the
  * service is not ready until then.
  */
-export function createKeyCheck(database: CertificatesDatabase, keyring: Keyring, logger: Logger) {
+export function createKeyCheck(
+  database: CertificatesDatabase,
+  keyring: Keyring,
+  { settings, logger }: { settings: KeySettings; logger: Logger },
+) {
   let hasPassed = false
   let isReported = false
 
   async function check(): Promise<void> {
     if (hasPassed) return
-    await requireKnownKeys(database.query, keyring)
+    await requireKnownKeys(database.query, keyring, settings)
     hasPassed = true
   }
 
@@ -84,15 +89,25 @@ export function createKeyCheck(database: CertificatesDatabase, keyring: Keyring,
   }
 }
 
-async function requireKnownKeys(query: Kysely<CertificatesTables>, { ids }: Keyring): Promise<void> {
+async function requireKnownKeys(
+  query: Kysely<CertificatesTables>,
+  { ids }: Keyring,
+  settings: KeySettings,
+): Promise<void> {
   const missing = await query
     .selectFrom('certificate')
     .select('key_id')
     .where('key_id', 'not in', ids)
     .limit(1)
     .executeTakeFirst()
-  if (missing !== undefined)
-    throw new ConfigError([
-      `Some private keys are encrypted with the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`,
-    ])
+  if (missing === undefined) return
+  const fault = `Some private keys are encrypted with the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`
+  const file = unusedKeyFile(settings, missing.key_id)
+  throw new ConfigError([file === undefined ? fault : `${fault} ${adviceOn(file, settings)}`])
+}
+
+/** A first start without a setting has generated a key, which a setting that is made later does not replace. */
+function adviceOn(file: string, { CERTIFICATES_KEY: text }: KeySettings): string {
+  const setting = text === '' ? 'CERTIFICATES_KEY_FILE' : 'CERTIFICATES_KEY'
+  return `It is the one in ${file}, which the first start generated: remove ${setting}, or add that key to it after the new one, run "npm run quintet certificates rewrap", and take it out again.`
 }

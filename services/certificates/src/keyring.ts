@@ -64,8 +64,23 @@ export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
 
 /** The file with the generated key; undefined if the settings name another key. */
 export function generatedKeyFile(settings: KeySettings): string | undefined {
-  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, DATA_DIR } = settings
-  return text === '' && file === '' ? join(DATA_DIR, 'certificates.key') : undefined
+  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file } = settings
+  return text === '' && file === '' ? keyFileIn(settings) : undefined
+}
+
+/** The file with a generated key of this id that the settings do not use; undefined if there is none. */
+export function unusedKeyFile(settings: KeySettings, id: string): string | undefined {
+  const file = keyFileIn(settings)
+  try {
+    return parseKeys(read(file, file), file).some((key) => idOf(key) === id) ? file : undefined
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined
+    throw error
+  }
+}
+
+function keyFileIn({ DATA_DIR }: Pick<KeySettings, 'DATA_DIR'>): string {
+  return join(DATA_DIR, 'certificates.key')
 }
 
 /** The text with the keys, and where it is from. */

@@ -47,3 +47,36 @@ test('A service whose generated key file is lost does not start while private ke
   await (await createCertificatesApp(config)).close()
   assert.deepEqual((await rewrapCertificates(config)).broken, [])
 })
+
+test('A key that is set after a first start without one ends the start with what to do, which helps', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const common = {
+    DATA_DIR,
+    LOG_LEVEL: 'silent',
+    CERTIFICATES_DATABASE_URL: `sqlite:${DATA_DIR}/certificates.db`,
+  }
+  const app = await createCertificatesApp(configOf({ ...common, CERTIFICATES_KEY: '' }))
+  await app.inject(post('/users', ada))
+  assert.equal((await app.inject(post('/users/1/certificates', opaque))).statusCode, 201)
+  await app.close()
+
+  const file = join(DATA_DIR, 'certificates.key')
+  const added = randomBytes(32).toString('hex')
+  const advice = (setting: string) =>
+    new RegExp(
+      `It is the one in ${file}, which the first start generated: remove ${setting}, or add that key to it after the new one, run "npm run quintet certificates rewrap"`,
+    )
+  const withNew = configOf({ ...common, CERTIFICATES_KEY: added })
+  await assert.rejects(createCertificatesApp(withNew), advice('CERTIFICATES_KEY'))
+  assert.match(String((await examineKeys(withNew))[0]?.text), advice('CERTIFICATES_KEY'))
+  const other = join(DATA_DIR, 'other.key')
+  writeFileSync(other, added)
+  const withFile = configOf({ ...common, CERTIFICATES_KEY: '', CERTIFICATES_KEY_FILE: other })
+  await assert.rejects(createCertificatesApp(withFile), advice('CERTIFICATES_KEY_FILE'))
+
+  const generated = readFileSync(file, 'utf8').trim()
+  const both = configOf({ ...common, CERTIFICATES_KEY: `${added},${generated}` })
+  await (await createCertificatesApp(both)).close()
+  assert.deepEqual((await rewrapCertificates(both)).broken, [])
+  await (await createCertificatesApp(withNew)).close()
+})

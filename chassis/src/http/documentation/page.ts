@@ -1,5 +1,5 @@
 /**
- * A page of documentation elsewhere, linked to if its address is a loopback one, at the name under which the reader reached
+ * A page of documentation elsewhere, linked to if its address is one of this machine, at the name under which the reader reached
  * this server. Addresses of a private network would lead a browser nowhere.
  */
 export type RelatedPage = { readonly name: string; readonly url: string }
@@ -22,7 +22,7 @@ export function documentationPage(options: {
   const { base, host, related } = options
   const title = escapeHtml(options.title)
   const links = related
-    .filter(({ url }) => loopbackName.test(new URL(url).hostname))
+    .filter(({ url }) => isReachable(new URL(url).hostname, host))
     .map(({ name, url }) => `\n<a href="${escapeHtml(withHost(url, host))}">${escapeHtml(name)}</a>`)
   return `<!DOCTYPE html>
 <html lang="en">
@@ -56,7 +56,12 @@ export const pageScript = `const url = new URL('../openapi.json', document.curre
 SwaggerUIBundle({ url, dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null })
 `
 
-const loopbackName = /^(127\.0\.0\.1|localhost|\[::1\])$/
+function isReachable(name: string, host: string): boolean {
+  return localName.test(name) || name === host
+}
+
+/** Of this machine, or of all its addresses. */
+const localName = /^(127\.0\.0\.1|0\.0\.0\.0|localhost|\[::1?\])$/
 
 function withHost(url: string, host: string): string {
   const address = new URL(url)
