@@ -12,9 +12,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { migrateDatabase, openDatabase, readDatabase } from '../src/database/index.ts'
 import { migrateDown } from '../src/database/migrations.ts'
-import { migrateSqlite } from '../src/database/sqlite/sqlite-database.ts'
+import { migrateSqlite, withUnusedSqlite } from '../src/database/sqlite/sqlite-database.ts'
 import { diagnose } from '../src/diagnosis/index.ts'
 
 const migrations = new URL('./migrations/', import.meta.url)
@@ -117,6 +118,24 @@ test('Migrations are not reverted while a service uses the database, and are onc
     await running?.close()
   }
   assert.deepEqual(await migrateDatabase(url, { migrations }, 'down'), ['0002-create-outbox'])
+})
+
+test('A service that starts while migrations are reverted waits for the end of that, and applies them again', async (t) => {
+  const path = await closedDatabase(t)
+  const url = `sqlite:${path}`
+  const reverting = Promise.withResolvers<void>()
+  const reverted = withUnusedSqlite(path, async () => {
+    await reverting.promise
+    return migrateSqlite(path, migrations, migrateDown)
+  })
+  const starting = openDatabase(url, { migrations })
+  assert.equal(await Promise.race([starting, pause(200, 'it waits')]), 'it waits')
+  reverting.resolve()
+  assert.deepEqual(await reverted, ['0002-create-outbox'])
+  const database = await starting
+  t.after(database.close)
+  assert.ok(database.isSingleProcess())
+  await database.ping()
 })
 
 test('A database of another service, or of a later version, is refused with what to do', async (t) => {

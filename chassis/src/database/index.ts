@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import type { Kysely } from 'kysely'
-import { AppError } from '../errors/index.ts'
 import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
@@ -41,14 +40,10 @@ export async function migrateDatabase(
 ): Promise<string[]> {
   if (action !== 'up' && !(await databaseExists(url)))
     return action === 'status' ? statusOfMissing(options.migrations) : []
-  if (action === 'down' && engineOf(url) === 'sqlite') await refuseInUse(pathOf(url))
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
-  return withMigrator(url, options, work)
-}
-
-async function refuseInUse(path: string): Promise<void> {
-  if ((await import('./sqlite/process-registry.ts')).isInUse(path))
-    throw new AppError('conflict', `A service uses ${path}. Stop it first.`)
+  const migrate = () => withMigrator(url, options, work)
+  if (action !== 'down' || engineOf(url) !== 'sqlite') return migrate()
+  return (await import('./sqlite/sqlite-database.ts')).withUnusedSqlite(pathOf(url), migrate)
 }
 
 /**

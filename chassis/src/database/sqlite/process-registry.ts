@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { AppError } from '../../errors/index.ts'
 import { createPrivateFile, createPrivateFolder, restrictFolder } from '../../files/index.ts'
 import { execWhenFree, isBusy } from './locks.ts'
 
@@ -19,14 +20,7 @@ const registrationTimeoutMs = 15_000
  * exclusive lock while a holder changes its own.
  */
 export async function registerProcess(path: string): Promise<{ isSingleProcess(): boolean; leave(): void }> {
-  const folder = join(dirname(path), 'locks')
-  createPrivateFolder(folder)
-  restrictFolder(folder)
-  const file = join(folder, basename(path))
-  const sharingRequest = `${file}-wanted`
-  for (const suffix of ['-gate', '-members']) createPrivateFile(file + suffix)
-  const registrationLock = new DatabaseSync(`${file}-gate`, { timeout: 0 })
-  const presenceLock = new DatabaseSync(`${file}-members`, { timeout: 0 })
+  const { registrationLock, presenceLock, sharingRequest } = openLocks(path)
   let poll: NodeJS.Timeout | undefined
   let isSingle = false
   try {
@@ -60,15 +54,32 @@ export async function registerProcess(path: string): Promise<{ isSingleProcess()
   }
 }
 
-/** Whether a process is registered for the database. */
-export function isInUse(path: string): boolean {
-  const file = `${join(dirname(path), 'locks', basename(path))}-members`
-  if (!existsSync(file)) return false
-  const presenceLock = new DatabaseSync(file, { timeout: 0 })
+/**
+ * Does the work while no process is registered for the database; one that starts meanwhile waits for its end. Rejects with `conflict`
+ * where one is registered.
+ */
+export async function withoutProcesses<R>(path: string, work: () => Promise<R>): Promise<R> {
+  const { registrationLock, presenceLock } = openLocks(path)
   try {
-    return !takeExclusive(presenceLock)
+    await execWhenFree(registrationLock, 'begin exclusive', registrationTimeoutMs)
+    if (!takeExclusive(presenceLock)) throw new AppError('conflict', `A service uses ${path}. Stop it first.`)
+    return await work()
   } finally {
     presenceLock.close()
+    registrationLock.close()
+  }
+}
+
+function openLocks(path: string) {
+  const folder = join(dirname(path), 'locks')
+  createPrivateFolder(folder)
+  restrictFolder(folder)
+  const file = join(folder, basename(path))
+  for (const suffix of ['-gate', '-members']) createPrivateFile(file + suffix)
+  return {
+    registrationLock: new DatabaseSync(`${file}-gate`, { timeout: 0 }),
+    presenceLock: new DatabaseSync(`${file}-members`, { timeout: 0 }),
+    sharingRequest: `${file}-wanted`,
   }
 }
 

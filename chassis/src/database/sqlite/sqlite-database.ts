@@ -13,7 +13,7 @@ import type { MigrationWork } from '../migrations.ts'
 import { withFileFaults } from './file-fault.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
-import { registerProcess } from './process-registry.ts'
+import { registerProcess, withoutProcesses } from './process-registry.ts'
 import { createStatementCache, rowsUntil, sqliteValues } from './statements.ts'
 
 /** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
@@ -26,6 +26,11 @@ const busyTimeoutMs = 5_000
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
   return withFileFaults(location.path, () => openFile<Tables>(location, options))
+}
+
+/** Does the work while no process uses the file; rejects with `conflict` where one does. */
+export async function withUnusedSqlite<R>(path: string, work: () => Promise<R>): Promise<R> {
+  return withFileFaults(path, () => withoutProcesses(path, work))
 }
 
 type Location = { readonly path: string; remove(): void }
