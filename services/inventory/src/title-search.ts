@@ -34,7 +34,7 @@ export function createTitleSearch(database: Database<MovieTables>) {
  * searches together do one in each turn.
  */
 function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly ListedMovie[]> {
-  const { search, searchUntil, endOfStep } = prepareStatements(database.query)
+  const { search, searchUntil, step } = prepareStatements(database.query)
   if (dialectOf(database.query) !== 'sqlite') return async (values) => database.read(search(values))
 
   const inTurn = createLimiter({
@@ -43,12 +43,13 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
     refusal: 'Too many searches are waiting; retry.',
   })
 
-  /** `end` is undefined in the last step. */
+  /** `end` is undefined in the last step, which ends with the last row that there was at its beginning. */
   async function readStep(values: Search) {
-    const [last] = await database.read(endOfStep(values))
-    const rows = await database.read(last ? searchUntil({ ...values, end: last.id }) : search(values))
+    const [found] = await database.read(step(values))
+    const { end = null, count = 0 } = found ?? {}
+    const rows = end === null ? [] : await database.read(searchUntil({ ...values, end }))
     await nextTurn()
-    return { rows, end: last?.id }
+    return { rows, end: end === null || count < rowsPerStep ? undefined : end }
   }
 
   return async ({ after, limit, reaches, pattern }) => {
@@ -88,15 +89,19 @@ function prepareStatements(db: Kysely<MovieTables>) {
       (p: Placeholders<Search & { end: number }>) => matching(p).where('id', '<=', p.end),
       untilBytes,
     ),
-    /** The last id of a whole step after a row; no row if fewer are left. */
-    endOfStep: prepareQuery((p: Placeholders<{ after: number }>) =>
+    /** The last id of the rows of a step after a row, and how many they are; null if there are none. */
+    step: prepareQuery((p: Placeholders<{ after: number }>) =>
       db
-        .selectFrom('movies')
-        .select('id')
-        .where('id', '>', p.after)
-        .orderBy('id')
-        .limit(1)
-        .offset(rowsPerStep - 1),
+        .selectFrom(
+          db
+            .selectFrom('movies')
+            .select('id')
+            .where('id', '>', p.after)
+            .orderBy('id')
+            .limit(rowsPerStep)
+            .as('step'),
+        )
+        .select(({ fn }) => [fn.max<number | null>('id').as('end'), fn.countAll<number>().as('count')]),
     ),
   }
 }

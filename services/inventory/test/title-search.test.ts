@@ -10,22 +10,30 @@ const rowsPerStep = 250
 const count = 1_100
 
 /** A search of many movies, every seventh of which is missing, in an embedded database; and the log of its reads and of turns of the event loop. */
-async function createSearch(t: TestContext) {
+async function createSearch(
+  t: TestContext,
+  afterStep = async (_add: (ids: readonly number[]) => Promise<void>) => {},
+) {
   const database = await openDatabase<MovieTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
   const ids = Array.from({ length: count }, (_, i) => i + 1).filter((id) => id % 7 > 0)
-  await database.commit(
-    ids.map((id) => ({
-      sql: "insert into movies (id, title, title_key, keyed_version, description) values (?, ?, ?, 1, '')",
-      parameters: [id, titleOf(id), titleOf(id)],
-    })),
-  )
+  const add = async (added: readonly number[]): Promise<void> => {
+    await database.commit(
+      added.map((id) => ({
+        sql: "insert into movies (id, title, title_key, keyed_version, description) values (?, ?, ?, 1, '')",
+        parameters: [id, titleOf(id), titleOf(id)],
+      })),
+    )
+  }
+  await add(ids)
   const log: ('compare' | 'turn')[] = []
   const search = createTitleSearch({
     ...database,
-    read(query) {
+    async read(query) {
       if (query.sql.includes('like')) log.push('compare')
-      return database.read(query)
+      const rows = await database.read(query)
+      if (query.sql.includes('count(')) await afterStep(add)
+      return rows
     },
   })
   let next = setImmediate(function turn() {
@@ -59,6 +67,16 @@ test('All searches together compare the titles of one step in a turn of the even
   await Promise.all(Array.from({ length: 5 }, () => search({ after: 0, limit: 20 }, 'nothing')))
   assert.equal(compared(log), 5 * Math.ceil(ids.length / rowsPerStep))
   for (const turn of log.join(' ').split('turn')) assert.ok(turn.split('compare').length <= 2, turn)
+})
+
+test('The last step compares no titles that are added after its beginning', async (t) => {
+  const added = Array.from({ length: 300 }, (_, i) => count + i + 1)
+  const { search, ids } = await createSearch(t, (add) => add(added))
+  const found = await search({ after: count - 10, limit: 1_000 }, 'movie')
+  assert.deepEqual(
+    found.map(({ id }) => id),
+    ids.filter((id) => id > count - 10),
+  )
 })
 
 test('A search ends with the step that fills its page', async (t) => {
