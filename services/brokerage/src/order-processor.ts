@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import type { ErrorCode } from '@quintet/chassis/errors'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
@@ -7,6 +6,8 @@ import type { Outcome } from './decisions.ts'
 import type { Market } from './market.ts'
 import type { Balance, Order } from './order.ts'
 import type { AccountStore } from './port.ts'
+import { createTurns } from './turns.ts'
+import type { Turns } from './turns.ts'
 
 /** The reply to a request, and the idempotency records of it to commit with the orders. */
 type RecordedReply<R> = { readonly response: R; readonly records: readonly IdempotencyRecord[] }
@@ -45,15 +46,21 @@ const sharedErrors: ReadonlySet<ErrorCode> = new Set([
 export function createOrderProcessor({
   store,
   market,
+  turns = createTurns(),
 }: {
   store: AccountStore
   market: Market
+  turns?: Turns
 }): OrderProcessor {
   const queues = new Map<number, Queue>()
   let ordersWaiting = 0
 
   async function drain(queue: Queue): Promise<void> {
-    while (queue.waiting.length > 0) await processUnit(queue, takeUnit(queue, store.requestsPerUnitMax))
+    // An embedded database responds without waiting, and those of many accounts must not keep the event loop.
+    while (queue.waiting.length > 0) {
+      if (!turns.hasTime()) await turns.next()
+      await processUnit(queue, takeUnit(queue, store.requestsPerUnitMax))
+    }
     queues.delete(queue.accountId)
   }
 
@@ -68,7 +75,7 @@ export function createOrderProcessor({
         else await processUnit(queue, [submission])
       }
       // A unit that fails may not have waited either; see `commit`.
-      await nextTurn()
+      await turns.next()
     }
   }
 
@@ -83,20 +90,19 @@ export function createOrderProcessor({
         market,
         findBalance: (sequence) => findBalance(accountId, sequence),
       })
-      const replies = await respondTo(submissions, outcomes)
+      const replies = await respondTo(submissions, outcomes, turns)
       const records = replies.flatMap((reply) => reply.records)
       // A unit that only reads an embedded database never waits, and many of them must not keep the event loop.
-      if (batch.orders.length + records.length === 0) await nextTurn()
+      if (batch.orders.length + records.length === 0) await turns.next()
       if (await store.commitBatch(batch, records)) return replies.map(({ resolve }) => resolve)
     }
     throw new AppError('overloaded', 'Too many concurrent changes to this account by other processes; retry.')
   }
 
-  /** An embedded database finds it without waiting, and parsing many balances must not keep the event loop. */
   async function findBalance(accountId: number, sequence: number): Promise<Balance> {
-    const balance = await store.findBalance(accountId, sequence)
-    await nextTurn()
-    return balance
+    // Parsing many balances must not keep the event loop either.
+    await turns.next()
+    return store.findBalance(accountId, sequence)
   }
 
   function enqueue(accountId: number, submission: Submission): void {
@@ -144,12 +150,13 @@ type Submission = {
   reject(error: unknown): void
 }
 
-const positionsPerTurnMax = 5_000
+const positionsPerTurnMax = 1_000
 
 /** Makes the responses, many or large ones over several turns of the event loop. */
 async function respondTo(
   submissions: readonly Submission[],
   outcomes: readonly (readonly Outcome[])[],
+  turns: Turns,
 ): Promise<Reply[]> {
   const replies: Reply[] = []
   let positions = 0
@@ -159,7 +166,7 @@ async function respondTo(
     for (const outcome of own) positions += positionsIn(outcome)
     if (positions < positionsPerTurnMax) continue
     positions = 0
-    await nextTurn()
+    await turns.next()
   }
   return replies
 }

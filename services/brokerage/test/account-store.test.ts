@@ -41,6 +41,12 @@ test('An account is read back as it was committed, with amounts beyond the preci
   assert.equal(entry?.cash, batch.after.cash)
 })
 
+test('An account exists from when it was opened', async (t) => {
+  const { store, open } = await createStore(t)
+  const { id } = await open()
+  assert.deepEqual([await store.exists(id), await store.exists(id + 1)], [true, false])
+})
+
 test('The largest amounts that the rules allow can be stored', async (t) => {
   const { store, open } = await createStore(t)
   const before = await open(decimalMax)

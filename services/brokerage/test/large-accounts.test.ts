@@ -8,6 +8,7 @@ import { createMarket } from '../src/market.ts'
 import { apply, positionsMax } from '../src/order.ts'
 import type { Account, DecidedOrder, Order } from '../src/order.ts'
 import { createOrderProcessor } from '../src/order-processor.ts'
+import { createTurns } from '../src/turns.ts'
 import type { AccountStore } from '../src/port.ts'
 import { openStorage } from '../src/storage.ts'
 import { buyOrder } from './buy-order.ts'
@@ -144,7 +145,7 @@ test('Orders of an account with many positions share smaller units, whose respon
     [1, 20, 20, 19],
   )
   for (const unit of units)
-    for (const turn of unit.split('turn')) assert.ok(turn.split('response').length - 1 <= 5, unit)
+    for (const turn of unit.split('turn')) assert.ok(turn.split('response').length - 1 <= 1, unit)
 })
 
 test('The event loop has a turn after each unit and each balance, also where nothing is written', async (t) => {
@@ -161,6 +162,55 @@ test('The event loop has a turn after each unit and each balance, also where not
     assert.ok(turn.split('unit').length <= 2, turn)
     assert.ok(turn.split('balance').length <= 2, turn)
   }
+})
+
+test('All accounts together have the time of one turn of the event loop, however many repeat orders at once', async (t) => {
+  const storage = await openStorage(await freshStorage(t), 'none:')
+  t.after(() => storage.close())
+  let now = 0
+  const log: ('balance' | 'turn')[] = []
+  const store: AccountStore = {
+    ...storage.accounts,
+    async findBalance(account, sequence) {
+      log.push('balance')
+      now += 10
+      return storage.accounts.findBalance(account, sequence)
+    },
+  }
+  const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
+  const processor = createOrderProcessor({ store, market, turns: createTurns(() => now) })
+  const place = (id: number) =>
+    processor.place(
+      id,
+      [
+        { ...buy, clientOrderId: 'one' },
+        { ...buy, clientOrderId: 'two' },
+      ],
+      () => ({ response: id, records: [] }),
+    )
+  const ids = await Promise.all(
+    Array.from({ length: 20 }, () => store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])),
+  )
+  await Promise.all(ids.map(place))
+  let next = setImmediate(function turn() {
+    log.push('turn')
+    next = setImmediate(turn)
+  })
+  t.after(() => clearImmediate(next))
+  log.length = 0
+  await Promise.all(ids.map(place))
+  const perTurn = log
+    .join(' ')
+    .split('turn')
+    .map((turn) => turn.split('balance').length - 1)
+  assert.deepEqual(
+    perTurn.filter((count) => count > 1),
+    [],
+  )
+  assert.equal(
+    perTurn.reduce((sum, count) => sum + count),
+    40,
+  )
 })
 
 function balanceOf(outcome: Outcome | undefined) {

@@ -61,6 +61,9 @@ test('Each stored order is read once for a batch, and its balance, which may be 
     .listOrders(before.id, { after: 0, limit: 10 })
     .compile()
   for (const query of [...queries, list.sql]) assert.doesNotMatch(query, /\*|balance/)
+  queries.length = 0
+  assert.ok(await store.exists(before.id))
+  assert.doesNotMatch(queries.join(), /position|balance|\*/)
   assert.deepEqual(await store.findBalance(before.id, 1), { cash: before.cash, positions: new Map() })
 })
 
