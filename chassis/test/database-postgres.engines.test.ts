@@ -28,4 +28,21 @@ if (server !== undefined) {
       t.assert.equal(row?.text, '1234567890123456789')
     }
   })
+
+  test('postgres: a commit waits for the disk whatever the options of the URL say, and all others of them hold', async (t: TestContext) => {
+    const options = encodeURIComponent('-c work_mem=5MB -c synchronous_commit=off --synchronous_commit=local')
+    const parameters = [
+      `options=${options}`,
+      `application_name=x&options=${options}`,
+      'application_name=x',
+      '',
+    ]
+    for (const given of parameters) {
+      const { query, commit } = await open(t, `${freshDatabaseOn(server)}?${given}`)
+      const text = sql`select current_setting('synchronous_commit') as durable, current_setting('work_mem') as memory`
+      const [result] = (await commit([text.compile(query)])).results
+      t.assert.equal(result?.rows[0]?.durable, 'on', given)
+      t.assert.equal(result?.rows[0]?.memory === '5MB', given.includes('options'), given)
+    }
+  })
 }

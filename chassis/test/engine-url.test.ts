@@ -45,13 +45,31 @@ const wrongValues: ReadonlyArray<[url: string, expected: RegExp]> = [
   ['postgres://host/db?ssl=yes', /"ssl" is true, 1, 0 or no-verify/],
   ['postgres://host/db?sslrootcert=/nowhere/ca.pem', /"sslrootcert" is the name of a file that can be read/],
   ['postgres://host/db?statement_timeout=2s', /"statement_timeout" is an integer/],
+  ['postgres://host/db?lock_timeout=0', /"lock_timeout" is an integer from 1 /],
+  ['postgres://host/db?client_encoding=LATIN1', /"client_encoding" is UTF8/],
+  ['postgres://host/db?replication=database', /without the parameter "replication"/],
   ['mongodb://host/db?tls=yes', /"tls" is true or false/],
   ['mongodb://host/db?tlsCAFile=/nowhere/ca.pem', /"tlsCAFile" is the name of a file/],
+  ['mongodb://host/db?w=0', /"w" is majority/],
+  ['mongodb://host/db?W=0', /without the parameter "W"/],
+  ['mongodb://host/db?w=1', /"w" is majority/],
+  ['mongodb://host/db?journal=false', /"journal" is true/],
+  ['mongodb://host/db?readConcernLevel=local', /"readConcernLevel" is majority/],
+  ['mongodb://host/db?readPreference=secondary', /"readPreference" is primary/],
+  ['mongodb://host/db?socketTimeoutMS=0', /without the parameter "socketTimeoutMS"/],
+  ['mongodb://host/db?useBigInt64=true', /without the parameter "useBigInt64"/],
+  ['mysql://host/db?multipleStatements=true', /without the parameter "multipleStatements"/],
+  ['mysql://host/db?flags=FOUND_ROWS', /without the parameter "flags"/],
+  ['redis://host?db=1', /without the parameter "db"/],
   ['dynamodb:///table?region=x&tls=no', /"tls" is true or false/],
   ['dynamodb:///table?region=', /"region" is a region/],
   ['redis://host?tls=true', /"tls" .*rediss:/],
   ['amqp://host?tls=true', /"tls" .*amqps:/],
-  ['amqp://host?heartbeat=10s', /"heartbeat" is an integer from 0 to 65535/],
+  ['amqp://host?heartbeat=10s', /"heartbeat" is an integer from 1 to 60/],
+  ['amqp://host?heartbeat=0', /"heartbeat" is an integer from 1 to 60/],
+  ['amqp://host?channelMax=1', /"channelMax" is an integer from 16 /],
+  ['amqp://host?frameMax=4096', /"frameMax" is an integer from 8192 /],
+  ['kafka://host?acks=0', /without the parameter "acks"/],
   ['kafka://host?tls=yes', /"tls" is true or false/],
   ['kafka://host?sasl=gssapi', /"sasl" is plain, /],
   ['kafka://host?partitions=0', /"partitions" is an integer from 1 to 1000/],
@@ -110,16 +128,56 @@ for (const [url, expected] of wrongValues)
     assert.match(fault, expected)
   })
 
+const file = import.meta.filename
+const contradictions: ReadonlyArray<[url: string, ...expected: string[]]> = [
+  ['postgres://host/db?ssl=true&sslmode=disable', 'turns TLS off or says how'],
+  ['postgres://host/db?sslmode=disable&ssl=1', 'turns TLS off or says how'],
+  ['postgres://host/db?ssl=0&sslmode=verify-full', 'turns TLS off or says how'],
+  ['postgresql://host/db?ssl=0&sslmode=prefer', 'turns TLS off or says how'],
+  [`postgres://host/db?ssl=0&sslcert=${file}&sslkey=${file}`, 'turns TLS off or says how'],
+  ['postgres://host/db?sslmode=disable&sslnegotiation=direct', 'turns TLS off or says how'],
+  ['postgres://host/db?ssl=true&sslmode=no-verify', '"ssl" and "sslmode" agree'],
+  ['postgresql://host/db?ssl=no-verify&sslmode=verify-full', '"ssl" and "sslmode" agree'],
+  ['postgres://host/db?uselibpqcompat=true&sslmode=no-verify', 'without "uselibpqcompat"'],
+  ['postgres://host/db?uselibpqcompat=true&sslmode=verify-ca', 'with "sslrootcert"'],
+  ['postgres://host/db?host=other', 'its host once'],
+  [
+    'postgres://a:b@host:1/db?port=2&user=c&password=d',
+    'its port once',
+    'its user once',
+    'its password once',
+  ],
+  [
+    `postgres://host/db?ssl=true&sslmode=disable&sslrootcert=${file}&host=other&statement_timeout=0&x=1`,
+    'turns TLS off or says how',
+    'its host once',
+    '"statement_timeout" is',
+    'parameter "x"',
+  ],
+  ['mongodb://host/db?tls=true&ssl=false', 'turns TLS off or says how'],
+  [`mongodb+srv://host/db?tls=false&tlsCAFile=${file}`, 'turns TLS off or says how'],
+]
+
+for (const [url, ...expected] of contradictions)
+  test(`${url.replace(file, 'FILE')} contradicts itself and is refused, with each fault`, () => {
+    const fault = faultOf(url)
+    assert.match(fault, /^A_URL must be .*, but is ".*" \(from \.env\)\.$/)
+    for (const part of expected) assert.ok(fault.includes(part), `${part} is not in: ${fault}`)
+  })
+
 test('parameters that an engine has, and its ways to name a server, are accepted', () => {
-  const file = import.meta.filename
   const right = [
     `postgres://host/db?sslmode=verify-full&sslrootcert=${file}&application_name=x`,
     'postgres://user@host/db?ssl=true&options=-c%20search_path%3Dapp&statement_timeout=500',
     'postgres://host/db?uselibpqcompat=true&sslmode=require',
+    'postgres://host/db?ssl=true&sslmode=require&client_encoding=utf8',
+    'postgres://host/db?ssl=0&sslmode=disable',
+    'postgres:///db?host=/run/postgresql&port=5433&user=a',
     'mysql://user@host:3306/db?tls=true',
     'mariadb://host/db?tls=false',
     `mongodb://one,two/db?replicaSet=rs0&tls=true&tlsCAFile=${file}&retryWrites=true&w=majority`,
-    'mongodb+srv://user:p%40ss@cluster.example.net/db?appName=x',
+    'mongodb+srv://user:p%40ss@cluster.example.net/db?appName=x&retryWrites=true&w=majority',
+    'mongodb://host/db?tls=true&ssl=true&readPreference=primary&journal=true&authSource=admin',
     'dynamodb:///table?region=eu-west-1',
     'dynamodb://key:secret@host:8000/table?region=us-east-1&tls=false',
     'rediss://:secret@host/1',

@@ -45,7 +45,14 @@ function expectationsOf(text: string): string[] {
   const hosts = authority.slice(at + 1)
   if ((hosts === '' && path.length + (query ?? '').length < 2) || !isDecodable(authority + path))
     return [wholeUrl]
-  const parts = { scheme, hasHost: hosts !== '', hasUser: at >= 0, given: new URLSearchParams(query) }
+  const userInfo = authority.slice(0, Math.max(0, at))
+  const named = {
+    host: hosts !== '',
+    port: /:\d+$/.test(hosts),
+    user: userInfo !== '',
+    password: userInfo.includes(':'),
+  }
+  const parts = { scheme, named, given: new URLSearchParams(query) }
   return [
     ...expectationsOfHosts(engine, hosts),
     ...(at < 0 || !engine.needsPassword || /^[^:@]+:[^@]+$/.test(authority.slice(0, at))
@@ -71,7 +78,7 @@ function expectationsOfHosts(engine: Engine, hosts: string): string[] {
 
 function expectationsOfParameters(
   scheme: string,
-  { parameters, required = [], driverChecksOthers = false, tls }: EngineParameters,
+  { parameters, required = [], tls }: EngineParameters,
   query = '',
 ): string[] {
   const given = new URLSearchParams(query)
@@ -83,7 +90,6 @@ function expectationsOfParameters(
     ...[...new Set(given.keys())].flatMap((name) => {
       const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
       if (parameter !== undefined) return expectationOfValues(name, parameter, given.getAll(name))
-      if (driverChecksOthers) return []
       return [`a URL without the parameter ${shown(name)} (${scheme} has ${known}${aboutTls})`]
     }),
   ]

@@ -1,4 +1,11 @@
 import { accessSync, constants, statSync } from 'node:fs'
+import {
+  dynamodbContradictions,
+  kafkaContradictions,
+  mongodbContradictions,
+  postgresContradictions,
+} from './url-contradictions.ts'
+import type { Contradiction } from './url-contradictions.ts'
 import { readWholeNumber } from './whole-number.ts'
 
 /** What a URL of an engine may have beside user and password. */
@@ -11,19 +18,9 @@ export type Engine = EngineParameters & {
   readonly contradictions?: readonly Contradiction[]
 }
 
-type Contradiction = { readonly expected: string; readonly isIn: (parts: UrlParts) => boolean }
-type UrlParts = {
-  readonly scheme: string
-  readonly hasHost: boolean
-  readonly hasUser: boolean
-  readonly given: URLSearchParams
-}
-
 export type EngineParameters = {
   /** By name. */
   readonly parameters: Readonly<Record<string, Parameter>>
-  /** Whether there are more parameters than these, and the driver rejects all others. */
-  readonly driverChecksOthers?: boolean
   readonly required?: readonly string[]
   /** What turns TLS on, for error messages; of engines with a server. */
   readonly tls?: string
@@ -45,7 +42,8 @@ const integer = (minimum: number, maximum: number): Parameter => ({
 const text: Parameter = { expected: 'a text', accepts: (value) => value !== '' }
 const file: Parameter = { expected: 'the name of a file that can be read', accepts: isReadable }
 const boolean = oneOf('true', 'false')
-const milliseconds = integer(0, 2_147_483_647)
+/** 0 would be no limit, with which a statement or a lock could outlive the process that waits for it. */
+const milliseconds = integer(1, 2_147_483_647)
 
 const database = {
   pattern: /^\/[^/]+$/,
@@ -70,7 +68,8 @@ const postgres: Engine = {
     password: text,
     application_name: text,
     fallback_application_name: text,
-    client_encoding: text,
+    // In another one, texts would be damaged.
+    client_encoding: oneOf('UTF8', 'utf8', 'UTF-8', 'utf-8'),
     options: text,
     statement_timeout: milliseconds,
     lock_timeout: milliseconds,
@@ -78,16 +77,7 @@ const postgres: Engine = {
     idle_in_transaction_session_timeout: milliseconds,
   },
   tls: 'sslmode=verify-full',
-  contradictions: [
-    {
-      expected: 'a URL that turns TLS off or says how it is used, but not both',
-      isIn: ({ given }) =>
-        (given.get('sslmode') === 'disable' || given.get('ssl') === '0') &&
-        (['true', '1', 'no-verify'].includes(given.get('ssl') ?? '') ||
-          ['require', 'verify-ca', 'verify-full', 'no-verify'].includes(given.get('sslmode') ?? '') ||
-          ['sslcert', 'sslkey', 'sslrootcert'].some((name) => given.has(name))),
-    },
-  ],
+  contradictions: postgresContradictions,
 }
 
 const mysql: Engine = { hosts: 'one', path: database, parameters: { tls: boolean }, tls: 'tls=true' }
@@ -96,8 +86,39 @@ const mysql: Engine = { hosts: 'one', path: database, parameters: { tls: boolean
 const mongodb: Engine = {
   hosts: 'several',
   path: database,
-  parameters: { tls: boolean, ssl: boolean, tlsCAFile: file, tlsCertificateKeyFile: file, tlsCRLFile: file },
-  driverChecksOthers: true,
+  parameters: {
+    tls: boolean,
+    ssl: boolean,
+    tlsCAFile: file,
+    tlsCertificateKeyFile: file,
+    tlsCertificateKeyFilePassword: text,
+    tlsCRLFile: file,
+    tlsInsecure: boolean,
+    tlsAllowInvalidCertificates: boolean,
+    tlsAllowInvalidHostnames: boolean,
+    authSource: text,
+    authMechanism: text,
+    authMechanismProperties: text,
+    replicaSet: text,
+    directConnection: boolean,
+    loadBalanced: boolean,
+    srvServiceName: text,
+    srvMaxHosts: integer(0, 1_000),
+    appName: text,
+    compressors: text,
+    zlibCompressionLevel: integer(0, 9),
+    heartbeatFrequencyMS: integer(500, 60_000),
+    serverMonitoringMode: oneOf('auto', 'poll', 'stream'),
+    localThresholdMS: milliseconds,
+    // What the service itself chooses; URLs of hosted databases have these by default.
+    retryWrites: boolean,
+    retryReads: boolean,
+    w: oneOf('majority'),
+    journal: oneOf('true'),
+    readConcernLevel: oneOf('majority'),
+    readPreference: oneOf('primary'),
+  },
+  contradictions: mongodbContradictions,
   tls: 'tls=true',
 }
 
@@ -119,12 +140,7 @@ const dynamodb: Engine = {
   },
   required: ['region'],
   tls: 'no parameter, since it is on without tls=false',
-  contradictions: [
-    {
-      expected: 'a URL with a host where it has tls=false, since AWS is reached by TLS only',
-      isIn: ({ given, hasHost }) => given.get('tls') === 'false' && !hasHost,
-    },
-  ],
+  contradictions: dynamodbContradictions,
 }
 
 /** https://github.com/redis/node-redis: it ignores parameters. */
@@ -143,9 +159,11 @@ const amqp: Engine = {
     expected: 'a URL whose path, if any, is a virtual host, with %2F for /',
   },
   parameters: {
-    heartbeat: integer(0, 65_535),
-    channelMax: integer(0, 65_535),
-    frameMax: integer(0, 4_294_967_295),
+    // Two missed ones end a connection whose other side is silent; 0 would turn that off.
+    heartbeat: integer(1, 60),
+    // More than a process opens, and as RabbitMQ requires.
+    channelMax: integer(16, 65_535),
+    frameMax: integer(8_192, 4_294_967_295),
     locale: text,
   },
   tls: 'the scheme amqps:',
@@ -165,20 +183,7 @@ const kafka: Engine = {
     ca: file,
   },
   tls: 'tls=true',
-  contradictions: [
-    {
-      expected: 'a URL with a user and a password, which its parameter "sasl" is about',
-      isIn: ({ given, hasUser }) => given.has('sasl') && !hasUser,
-    },
-    {
-      expected: 'a URL that turns TLS on, which its parameter "ca" is about',
-      isIn: ({ given, scheme }) => given.has('ca') && scheme === 'kafka:' && given.get('tls') !== 'true',
-    },
-    {
-      expected: 'a URL of the scheme kafka: where it has tls=false',
-      isIn: ({ given, scheme }) => given.get('tls') === 'false' && scheme === 'kafkas:',
-    },
-  ],
+  contradictions: kafkaContradictions,
 }
 
 /** The cache in memory, whose URL has nothing but these. */

@@ -25,7 +25,7 @@ export type PostgresConnection = ServerConnection<PostgresClient>
 
 export function openPostgresConnection(url: string): PostgresConnection {
   const pool = new pg.Pool({
-    connectionString: url,
+    connectionString: withDurableCommits(url),
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
@@ -35,8 +35,6 @@ export function openPostgresConnection(url: string): PostgresConnection {
     statement_timeout: statementTimeoutMs,
     lock_timeout: lockTimeoutMs,
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
-    // What is acknowledged must be on disk, whatever the server's default is.
-    options: '-c synchronous_commit=on',
     types: { getTypeParser },
   })
   // A connection that breaks while it is idle is replaced when one is needed.
@@ -52,6 +50,14 @@ export function openPostgresConnection(url: string): PostgresConnection {
     isStatementError,
     unavailable,
   })
+}
+
+/** What is acknowledged must be on disk, whatever the default of the server and the options of the URL are: the last one counts. */
+function withDurableCommits(url: string): string {
+  const at = url.indexOf('?')
+  const given = at < 0 ? '' : new URLSearchParams(url.slice(at)).get('options')
+  const options = encodeURIComponent(`${given ?? ''} -c synchronous_commit=on`)
+  return `${url}${at < 0 ? '?' : '&'}options=${options}`
 }
 
 /**
