@@ -4,9 +4,20 @@ export type Clock = { now(): number }
 /** The clock of the machine. */
 export const systemClock: Clock = { now: () => Date.now() }
 
-/** 100 ms, doubled with each attempt up to 10 s, less up to half of it at random, so that clients that fail together do not retry together. */
-export function exponentialBackoffMs(attempt: number): number {
-  return Math.min(10_000, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
+/**
+ * 100 ms, doubled with each attempt up to `maxMs`, less up to half of it at random, so that clients that fail together do not
+ * retry together.
+ */
+export function exponentialBackoffMs(attempt: number, maxMs = 10_000): number {
+  return Math.min(maxMs, 100 * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2)
+}
+
+/**
+ * The pause before the next attempt to reach a server that is not available: up to 500 ms, so that it is used again within a
+ * second of its return, and gets at most four attempts a second from each process.
+ */
+export function reconnectBackoffMs(attempt: number): number {
+  return exponentialBackoffMs(attempt, 500)
 }
 
 /**

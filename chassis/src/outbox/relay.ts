@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { exponentialBackoffMs } from '../clock/index.ts'
+import { reconnectBackoffMs } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Message, WorkQueue } from '../queue/index.ts'
@@ -102,7 +102,7 @@ export function createRelay({
   function backOff(error: unknown): void {
     log.failed(error)
     failures += 1
-    pausedUntil = clock.now() + exponentialBackoffMs(failures)
+    pausedUntil = clock.now() + reconnectBackoffMs(failures)
     // A queue without room for a whole batch may have room for a smaller one.
     if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
   }

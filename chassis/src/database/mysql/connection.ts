@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import mysql from 'mysql2/promise'
 import type {
   ConnectionOptions,
@@ -13,6 +14,7 @@ import { checkValue } from '../server/bound-values.ts'
 import { resultOf } from '../compact-result.ts'
 import type { Result } from '../port.ts'
 import { createServerConnection } from '../server/connection.ts'
+import { createDiscards } from '../server/discards.ts'
 import type { ServerConnection } from '../server/connection.ts'
 import { missingDatabase, serverError } from './error-class.ts'
 
@@ -49,6 +51,7 @@ export function openMysqlConnection(url: string): MysqlConnection {
   // A connection that breaks while it is idle is replaced when one is needed; in use, its statement fails.
   pool.pool.on('connection', (connection) => connection.on('error', () => {}))
   const times = new WeakMap<object, { readonly bornAt: number; usedAt: number }>()
+  const discards = createDiscards()
 
   async function connect(): Promise<MysqlClient> {
     for (;;) {
@@ -56,11 +59,13 @@ export function openMysqlConnection(url: string): MysqlConnection {
       const known = times.get(client.connection)
       const now = performance.now()
       if (known === undefined) {
+        discards.add(client.connection)
         await setUp(client)
         times.set(client.connection, { bornAt: now, usedAt: now })
         return client
       }
-      if (now - known.usedAt < idleTimeoutMs && now - known.bornAt < lifetimeMs) return client
+      const isFresh = now - known.usedAt < idleTimeoutMs && now - known.bornAt < lifetimeMs
+      if (isFresh && !discards.has(client.connection)) return client
       client.destroy()
     }
   }
@@ -75,10 +80,40 @@ export function openMysqlConnection(url: string): MysqlConnection {
       if (broken === undefined) client.release()
       else client.destroy()
     },
+    discard: discards.discardAll,
+    lateResponses: { findIdle: (clients) => findIdle(url, clients), destroy: loseConnection },
     end: () => pool.end(),
     isStatementError: (error) => serverError(error) !== undefined,
     unavailable,
   })
+}
+
+/** What is in flight fails as if the connection had been reset. */
+function loseConnection(client: MysqlClient): void {
+  const stream: unknown = Reflect.get(client.connection, 'stream')
+  if (stream instanceof Socket) stream.destroy(new Error('The response of the server was lost.'))
+}
+
+/** A transaction is idle between two statements, so only what has been idle for a second counts. */
+const idleText =
+  "select id from information_schema.processlist where id in (?) and command = 'Sleep' and time >= 1"
+
+async function findIdle(url: string, clients: readonly MysqlClient[]): Promise<readonly MysqlClient[]> {
+  const options = { ...connectionOptions(url), connectTimeout: connectTimeoutMs }
+  const asking = await mysql.createConnection(options).catch((error: unknown) => {
+    // The server can be reached.
+    if (error instanceof Error && 'sqlState' in error) return undefined
+    throw error
+  })
+  if (asking === undefined) return []
+  asking.on('error', () => {})
+  try {
+    const byId = new Map(clients.map((client) => [client.threadId, client]))
+    const [rows] = await bounded(asking.query<RowDataPacket[]>(idleText, [[...byId.keys()]]))
+    return rows.flatMap((row) => byId.get(Number(row.id)) ?? [])
+  } finally {
+    asking.destroy()
+  }
 }
 
 /** The parts of the URL. Its only option is `tls=true`: the server's certificate must then be valid for the host of the URL. */

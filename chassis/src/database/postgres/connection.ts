@@ -3,6 +3,7 @@ import { TimeoutError } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import { createServerConnection } from '../server/connection.ts'
+import { createDiscards } from '../server/discards.ts'
 import type { ServerConnection } from '../server/connection.ts'
 import { isStatementError } from './error-class.ts'
 
@@ -15,6 +16,8 @@ const lockTimeoutMs = 1_000
 const responseTimeoutMs = 4_000
 const idleInTransactionTimeoutMs = 5_000
 const idleTimeoutMs = 60_000
+/** How long the server must have waited on a connection for a response on it to be lost. */
+const idleMin = '400 ms'
 /** Bounds the prepared statements of a connection, and how long it uses an outdated address of the server. */
 const lifetimeSeconds = 1_800
 
@@ -37,15 +40,30 @@ export function openPostgresConnection(url: string): PostgresConnection {
     idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,
     types: { getTypeParser },
   })
+  const discards = createDiscards()
   // A connection that breaks while it is idle is replaced when one is needed.
   pool.on('error', () => {})
-  // One that breaks in use also fails the statement.
-  pool.on('connect', (client) => client.on('error', () => {}))
+  pool.on('connect', (client) => {
+    discards.add(client)
+    // One that breaks in use also fails the statement.
+    client.on('error', () => {})
+  })
+
+  async function connect(): Promise<PostgresClient> {
+    for (;;) {
+      const client = await pool.connect()
+      if (!discards.has(client)) return client
+      destroy(client)
+    }
+  }
+
   return createServerConnection<PostgresClient>({
     connectionsMax,
     waitingMax,
-    connect: () => pool.connect(),
-    release: (client, broken) => client.release(broken),
+    connect,
+    release: (client, broken) => (broken === undefined ? client.release() : destroy(client)),
+    discard: discards.discardAll,
+    lateResponses: { findIdle: (clients) => findIdle(url, clients), destroy: loseConnection },
     end: () => pool.end(),
     isStatementError,
     unavailable,
@@ -58,6 +76,44 @@ function withDurableCommits(url: string): string {
   const given = at < 0 ? '' : new URLSearchParams(url.slice(at)).get('options')
   const options = encodeURIComponent(`${given ?? ''} -c synchronous_commit=on`)
   return `${url}${at < 0 ? '?' : '&'}options=${options}`
+}
+
+/** What is in flight fails as if the connection had been reset. */
+function loseConnection({ connection }: PostgresClient): void {
+  connection.stream.destroy(new Error('The response of the server was lost.'))
+}
+
+/** A transaction is idle between two statements, so only what has been idle for a while counts. */
+const idleText = `select pid from pg_stat_activity where pid = any($1) and state like 'idle%'
+  and clock_timestamp() - state_change > interval '${idleMin}'`
+
+async function findIdle(url: string, clients: readonly PostgresClient[]): Promise<readonly PostgresClient[]> {
+  const timeouts = { connectionTimeoutMillis: connectTimeoutMs, query_timeout: connectTimeoutMs }
+  const asking = new pg.Client({ connectionString: url, application_name: 'quintet', ...timeouts })
+  asking.on('error', () => {})
+  try {
+    await asking.connect()
+    const byId = new Map(clients.map((client) => [processIdOf(client), client]))
+    const { rows } = await asking.query<{ pid: number }>(idleText, [[...byId.keys()]])
+    return rows.flatMap(({ pid }) => byId.get(pid) ?? [])
+  } catch (error) {
+    // The server can be reached.
+    if (error instanceof pg.DatabaseError) return []
+    throw error
+  } finally {
+    asking.connection.stream.destroy()
+  }
+}
+
+/** That of the server's process, which its types lack. */
+function processIdOf(client: PostgresClient): number {
+  return Number(Reflect.get(client, 'processID'))
+}
+
+/** The pool would end the connection in an orderly way, and wait for the server without a limit. */
+function destroy(client: PostgresClient): void {
+  client.release(true)
+  client.connection.stream.destroy()
 }
 
 /**

@@ -1,6 +1,8 @@
-import { exponentialBackoffMs } from '../../clock/index.ts'
+import { reconnectBackoffMs } from '../../clock/index.ts'
 import { createLimiter } from '../../concurrency/limiter.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
+import { findLostResponses } from './lost-responses.ts'
+import type { LateResponses } from './lost-responses.ts'
 
 /** Connections to one database, whose server need not be available. */
 export type ServerConnection<Client> = {
@@ -12,55 +14,93 @@ export type ServerConnection<Client> = {
   close(): Promise<void>
 }
 
-/** What a driver does. One that has its own pool may return the same client each time, and needs neither `release` nor `isStatementError`. */
+/** What a driver does. One that has its own pool may return the same client each time, and needs none of the optional parts but the last. */
 export type ServerDriver<Client> = {
   readonly connectionsMax: number
   readonly waitingMax: number
-  /** The longest pause between two attempts to connect. */
-  readonly retryPauseMaxMs?: number
+  /** A client whose connection works as far as is known. Rejects within a few seconds if the server does not respond. */
   connect(): Promise<Client>
   /** Takes the client back; `broken` is why its connection must not be used again. */
   release?(client: Client, broken: Error | undefined): void
+  /** Lets no connection that was made until now be used again, since one of them has failed, or the server did not respond. */
+  discard?(): void
   end(): Promise<void>
   /** Whether the server refused a statement and the connection can be used again. */
   isStatementError?(error: unknown): boolean
-  /** Whether an error of the work means that the server cannot be reached, where `connect` does not detect that. */
-  isUnreachable?(error: unknown): boolean
   /** The error for those who get no client. */
   unavailable(cause: unknown): Error
+  readonly lateResponses?: LateResponses<Client>
+  /** Whether an error of the work means that the server cannot be reached, where `connect` does not detect that. */
+  isUnreachable?(error: unknown): boolean
 }
 
+/** From the first attempt that failed to the first response of the server. */
+type Outage = { error: unknown; attempts: number; retryAt: number }
+
 /**
- * Limits the clients in use and those who wait for one. While the server is unavailable, attempts to connect are made with
- * exponential backoff, and callers between two attempts are refused at once.
+ * Limits the clients in use and those who wait for one. While the server is unavailable, a caller tries to connect when the
+ * backoff is over, and all others are refused at once. The next attempt does not wait for the last one to time out, since what
+ * was sent to a server that was stopped or cut off may be lost. Attempts that fail together, and what fails on connections
+ * that were made before, are one failure.
  */
-export function createServerConnection<Client>(driver: ServerDriver<Client>): ServerConnection<Client> {
-  const { retryPauseMaxMs = Number.POSITIVE_INFINITY } = driver
+export function createServerConnection<Client>(
+  driver: ServerDriver<Client>,
+  now: () => number = () => performance.now(),
+): ServerConnection<Client> {
   const limiter = createLimiter({
     concurrencyMax: driver.connectionsMax,
     waitingMax: driver.waitingMax,
     refusal: 'Too many requests are waiting for the database.',
   })
-  let failures = 0
-  let retryAt = Number.NEGATIVE_INFINITY
-  let lastError: unknown
+  let outage: Outage | undefined
+  /** Of the connections that were made, and of the attempts that began, since the last change between available and not. */
+  let epoch = 0
   let closed = false
+  const lostResponses =
+    driver.lateResponses &&
+    findLostResponses(driver.lateResponses, () => {
+      const begunIn = epoch
+      return (error) => recordFailure(error, begunIn)
+    })
 
   async function connect(): Promise<Client> {
     if (closed) throw dependencyDown('The database is closed.')
-    if (performance.now() < retryAt) throw driver.unavailable(lastError)
+    if (outage !== undefined) beginAttempt(outage)
+    const begunIn = epoch
     try {
-      return await driver.connect()
+      const client = await driver.connect()
+      if (driver.isUnreachable === undefined) recordResponse()
+      return client
     } catch (error) {
-      recordFailure(error)
+      recordFailure(error, begunIn)
       throw driver.unavailable(error)
     }
   }
 
-  function recordFailure(error: unknown): void {
-    failures += 1
-    lastError = error
-    retryAt = performance.now() + Math.min(retryPauseMaxMs, exponentialBackoffMs(failures))
+  function beginAttempt(current: Outage): void {
+    if (now() < current.retryAt) throw driver.unavailable(current.error)
+    current.attempts += 1
+    current.retryAt = now() + reconnectBackoffMs(current.attempts)
+  }
+
+  /** The pause was set when the attempt began, and a failure of an earlier epoch is known already. */
+  function recordFailure(error: unknown, begunIn: number): void {
+    if (outage !== undefined) outage.error = error
+    else if (begunIn === epoch) {
+      outage = { error, attempts: 1, retryAt: now() + reconnectBackoffMs(1) }
+      discard()
+    }
+  }
+
+  function recordResponse(): void {
+    if (outage === undefined) return
+    outage = undefined
+    epoch += 1
+  }
+
+  function discard(): void {
+    epoch += 1
+    driver.discard?.()
   }
 
   /** Whether the connection can be used again. AppErrors and TypeErrors are made after a response was understood. */
@@ -70,27 +110,40 @@ export function createServerConnection<Client>(driver: ServerDriver<Client>): Se
     )
   }
 
+  /** Why the connection must not be used again; undefined if it can be. */
+  function judge(error: unknown, begunIn: number): Error | undefined {
+    if (driver.isUnreachable?.(error)) recordFailure(error, begunIn)
+    if (isHarmless(error)) {
+      recordResponse()
+      return undefined
+    }
+    if (begunIn === epoch) discard()
+    return error instanceof Error ? error : new Error(String(error))
+  }
+
   return {
     use: (work) =>
       limiter(async () => {
         const client = await connect()
+        const begunIn = epoch
+        const endWatch = lostResponses?.watch(client)
         let broken: Error | undefined
         try {
           const result = await work(client)
-          failures = 0
+          recordResponse()
           return result
         } catch (error) {
-          if (!isHarmless(error)) broken = error instanceof Error ? error : new Error(String(error))
-          if (driver.isUnreachable?.(error)) recordFailure(error)
-          else if (broken === undefined) failures = 0
+          broken = judge(error, begunIn)
           throw error
         } finally {
+          endWatch?.()
           driver.release?.(client, broken)
         }
       }),
     async close() {
       if (closed) return
       closed = true
+      lostResponses?.stop()
       await driver.end()
     },
   }

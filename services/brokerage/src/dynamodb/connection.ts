@@ -14,15 +14,19 @@ import type {
   WriteRequest,
 } from '@aws-sdk/client-dynamodb'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
-import { createLimiter } from '@quintet/chassis/concurrency'
+import { createServerConnection } from '@quintet/chassis/database'
+import { AppError } from '@quintet/chassis/errors'
 import { createClient, socketsMax } from './client.ts'
 import {
   failedConditions,
+  hasResponse,
   isAmbiguous,
   isTransient,
+  isUnreachable,
   nameOf,
   throttled,
   translateError,
+  unavailable,
   unknownOutcome,
 } from './errors.ts'
 
@@ -74,20 +78,25 @@ const itemsPerBatchMax = 25
 const itemsPerPage = 50
 
 export function openDynamodbConnection(url: string): DynamodbConnection {
-  const { client, table } = createClient(url)
+  const { client, table, discardIdle } = createClient(url)
   const TableName = table
   // The client would count the wait for a socket towards the timeout of the request.
-  const limiter = createLimiter({
-    concurrencyMax: socketsMax,
+  const server = createServerConnection({
+    connectionsMax: socketsMax,
     waitingMax,
-    refusal: 'Too many requests are waiting for DynamoDB; retry.',
+    connect: async () => client,
+    discard: discardIdle,
+    end: async () => client.destroy(),
+    isStatementError: hasResponse,
+    unavailable,
+    isUnreachable,
   })
 
   /** Only for requests that are safe to repeat. */
   async function withRetries<R>(work: () => Promise<R>): Promise<R> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await limiter(work)
+        return await server.use(work)
       } catch (error) {
         if (!isTransient(error) || attempt >= attemptsMax) throw translateError(error)
         await pause(exponentialBackoffMs(attempt))
@@ -164,10 +173,10 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
     transact(puts, token, isCommitted) {
       const TransactItems: TransactWriteItem[] = puts.map((put) => ({ Put: inputOf(TableName, put) }))
       const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })
-      return retryTransaction(() => limiter(() => client.send(command)), isCommitted)
+      return retryTransaction(() => server.use(() => client.send(command)), isCommitted)
     },
 
-    close: () => client.destroy(),
+    close: () => void server.close(),
   }
 }
 
@@ -186,12 +195,18 @@ async function retryTransaction(
       // After an ambiguous attempt the conditions may fail because that attempt was committed.
       if (failed.length > 0) return ambiguous !== undefined && (await orUnknown(isCommitted())) ? [] : failed
       if (isAmbiguous(error)) ambiguous = error
-      const mayRetry = isAmbiguous(error) || isTransient(error)
+      const mayRetry =
+        isAmbiguous(error) || isTransient(error) || (ambiguous !== undefined && isRefused(error))
       if (!mayRetry || attempt >= attemptsMax || performance.now() > giveUpAt)
         throw ambiguous === undefined ? translateError(error) : unknownOutcome(ambiguous)
       await pause(exponentialBackoffMs(attempt))
     }
   }
+}
+
+/** By this process, since DynamoDB is not available. */
+function isRefused(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'dependency_down'
 }
 
 async function orUnknown(isCommitted: Promise<boolean>): Promise<boolean> {

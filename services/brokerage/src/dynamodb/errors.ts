@@ -11,7 +11,11 @@ export function translateError(error: unknown): unknown {
     return dependencyDown('The table does not exist: run quintet migrate up.', error)
   if (credentialErrors.has(name))
     return dependencyDown('The credentials for DynamoDB are missing or refused.', error)
-  return hasResponse(error) ? error : dependencyDown('DynamoDB does not respond.', error)
+  return hasResponse(error) ? error : unavailable(error)
+}
+
+export function unavailable(cause: unknown): AppError {
+  return dependencyDown('DynamoDB does not respond.', cause)
 }
 
 export function throttled(cause?: unknown): AppError {
@@ -35,8 +39,15 @@ export function isTransient(error: unknown): boolean {
 
 /** No response arrived, so the request may or may not have had its effect. */
 export function isAmbiguous(error: unknown): boolean {
+  // Refused by this process, before anything was sent.
+  if (error instanceof AppError) return false
   if (nameOf(error) === 'InternalServerError') return true
-  return !hasResponse(error) && !connectErrors.has(codeOf(error))
+  return !hasResponse(error) && !isUnreachable(error)
+}
+
+/** Whether DynamoDB cannot be reached, so that nothing was sent. */
+export function isUnreachable(error: unknown): boolean {
+  return connectErrors.has(codeOf(error))
 }
 
 /** The indexes of the items of a transaction whose conditions failed. */
@@ -74,7 +85,8 @@ const credentialErrors = new Set([
   'UnrecognizedClientException',
 ])
 
-function hasResponse(error: unknown): boolean {
+/** Whether DynamoDB has responded, whatever it was. */
+export function hasResponse(error: unknown): boolean {
   const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined
   return typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
     ? metadata.httpStatusCode !== undefined

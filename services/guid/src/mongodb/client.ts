@@ -4,7 +4,8 @@ import { MongoClient, ReadConcern } from 'mongodb'
 import type { Db, MongoClientOptions } from 'mongodb'
 
 export const connectionsMax = 32
-const connectTimeoutMs = 2_000
+/** The driver makes one attempt after the other, so one that was lost delays the next. */
+const connectTimeoutMs = 1_000
 export const selectionTimeoutMs = 2_000
 export const checkoutTimeoutMs = 1_000
 const commandTimeoutMs = 2_000
@@ -12,7 +13,7 @@ const commandTimeoutMs = 2_000
 const socketTimeoutMs = 4_000
 /** Longer than all of these together. Without it, a command whose connection is lost can wait forever in the driver. */
 const abortTimeoutMs = 8_000
-const heartbeatMs = 1_000
+const heartbeatMs = 500
 const idleTimeoutMs = 60_000
 
 /** Options of every command: the time limit for the server, and the signal that ends it in the driver. */

@@ -12,10 +12,9 @@ import {
   watchReplication,
 } from './client.ts'
 import type { CommandOptions } from './client.ts'
-import { isDuplicateKey, isUnreachable, readError, writeError } from './error-class.ts'
+import { isDuplicateKey, isResponse, isUnreachable, readError, writeError } from './error-class.ts'
 
 const waitingMax = 2_000
-const retryPauseMaxMs = 1_000
 
 /**
  * One database of MongoDB, whose server need not be available. A write that resolved is on the disks of a majority. Each
@@ -68,10 +67,9 @@ export function openMongoConnection(
   const server = createServerConnection({
     connectionsMax,
     waitingMax,
-    retryPauseMaxMs,
     connect,
     end: () => client.close(),
-    isStatementError: () => false,
+    isStatementError: isResponse,
     isUnreachable,
     unavailable: readError,
   })

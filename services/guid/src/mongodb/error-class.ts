@@ -27,6 +27,11 @@ export function isUnreachable(error: unknown): boolean {
   return error instanceof Error && error.name === 'MongoServerSelectionError'
 }
 
+/** Whether a server has responded. */
+export function isResponse(error: unknown): boolean {
+  return error instanceof MongoServerError
+}
+
 export function isDuplicateKey(error: unknown): boolean {
   return error instanceof MongoServerError && error.name === 'MongoServerError' && error.code === 11_000
 }

@@ -1,0 +1,67 @@
+/** Finds connections on which a response, or what it would answer, was lost, as on a half-open one. */
+type LostResponses<Client> = {
+  /** The work of a client begins; returns how to say that it has ended. */
+  watch(client: Client): () => void
+  stop(): void
+}
+
+/** How a driver finds out whether a response that is late will ever come. */
+export type LateResponses<Client> = {
+  /**
+   * Those of these clients that the server has been waiting for, by its own account on a connection of its own; rejects if there
+   * is none.
+   */
+  findIdle(clients: readonly Client[]): Promise<readonly Client[]>
+  /** Lets what is in flight on the connection of the client fail. */
+  destroy(client: Client): void
+}
+
+const checkIntervalMs = 250
+/** Work that takes longer is slow, or its response is lost. */
+const lateMs = 500
+const checksInFlightMax = 4
+
+/**
+ * A response that is late is not waited for until its timeout if the server is idle on that connection. `beginAttempt` is called
+ * before the server is asked, and what it returns if that fails.
+ */
+export function findLostResponses<Client>(
+  driver: LateResponses<Client>,
+  beginAttempt: () => (error: unknown) => void,
+): LostResponses<Client> {
+  /** The work in progress, oldest first. */
+  const works = new Map<object, { readonly client: Client; readonly since: number }>()
+  let checksInFlight = 0
+  const timer = setInterval(() => void check(), checkIntervalMs).unref()
+
+  function lateWorks() {
+    const before = performance.now() - lateMs
+    return [...works].filter(([, { since }]) => since < before)
+  }
+
+  async function check(): Promise<void> {
+    const [oldest] = works.values()
+    if (oldest === undefined || performance.now() - oldest.since < lateMs) return
+    if (checksInFlight >= checksInFlightMax) return
+    checksInFlight += 1
+    const fail = beginAttempt()
+    try {
+      const late = lateWorks()
+      const idle = new Set(await driver.findIdle(late.map(([, { client }]) => client)))
+      for (const [work, { client }] of late) if (idle.has(client) && works.has(work)) driver.destroy(client)
+    } catch (error) {
+      fail(error)
+    } finally {
+      checksInFlight -= 1
+    }
+  }
+
+  return {
+    watch(client) {
+      const work = {}
+      works.set(work, { client, since: performance.now() })
+      return () => works.delete(work)
+    },
+    stop: () => clearInterval(timer),
+  }
+}
