@@ -112,10 +112,10 @@ const settings = Type.Object({
     maximum: 100,
     description: 'The share of faults among the last requests to an address that opens its circuit.',
   }),
-  GATEWAY_CIRCUIT_OPEN_MS: milliseconds(5_000, {
+  GATEWAY_CIRCUIT_OPEN_MS: milliseconds(500, {
     minimum: 100,
     maximum: 600_000,
-    description: 'How long an open circuit refuses requests before the gateway probes the service.',
+    description: 'How long after its circuit has opened, and after each probe, the gateway probes a service.',
   }),
 })
 

@@ -3,7 +3,7 @@ import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { openOnceQueue, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
 import type { OncePublisher, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 
-const retryAfterMs = 1_000
+const retryAfterMs = 500
 
 export type OrderQueue = Pick<Queue<UnkeyedMessage>, 'publish' | 'ping' | 'close'> &
   OncePublisher<UnkeyedMessage>
@@ -28,7 +28,7 @@ export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQu
 }
 
 /**
- * A queue for publishing that need not be available: opening is retried at most once a second, so that the gateway can start
+ * A queue for publishing that need not be available: opening is retried at most twice a second, so that the gateway can start
  * and run without it.
  */
 export function openLazyQueue({

@@ -128,3 +128,19 @@ test('A clock that is set back does not keep the circuit open', () => {
   clock.advance(-3_600_000)
   assert.equal(circuit.beginProbe(), true)
 })
+
+test('A probe does not wait for the last one, at most four are in flight, and the first response closes the circuit', () => {
+  const { clock, circuit, states, faults } = createWorld()
+  faults(3)
+  const began = Array.from({ length: 6 }, () => {
+    clock.advance(5_000)
+    return circuit.beginProbe()
+  })
+  assert.deepEqual(began, [true, true, true, true, false, false])
+  circuit.probed(false)
+  assert.equal(circuit.beginProbe(), true)
+  circuit.probed(true)
+  assert.deepEqual(states, ['open', 'half-open', 'closed'])
+  for (let late = 0; late < 3; late += 1) circuit.probed(false)
+  assert.equal(circuit.state(), 'closed')
+})

@@ -165,7 +165,7 @@ test('Consecutive faults open the circuit: 503 with Retry-After, until the gatew
   const GUID_URL = await startRawUpstream(t, upstream.onConnection)
   const { url } = await startGateway(
     t,
-    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 3, GATEWAY_RETRY_PERCENT: 0 },
+    { GUID_URL, GATEWAY_CIRCUIT_FAULTS_MAX: 3, GATEWAY_CIRCUIT_OPEN_MS: 5_000, GATEWAY_RETRY_PERCENT: 0 },
     { clock },
   )
   const statuses: number[] = []
