@@ -1,8 +1,6 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { AppError } from '@quintet/chassis/errors'
 import { compileCheck } from '@quintet/chassis/http'
 import { parseExactJson } from '@quintet/chassis/json'
-import { PoisonMessage } from '@quintet/chassis/queue'
+import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
@@ -10,7 +8,6 @@ import { BillingMessage, unsignedMessageId } from '@quintet/contracts'
 import { notStored } from './order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
-const retryAfterMs = 500
 const detailLengthMax = 500
 
 /**
@@ -42,16 +39,7 @@ export function createOrderHandler({
 
   async function handle({ id, body }: Delivery): Promise<void> {
     const order = readOrder(body)
-    for (;;) {
-      try {
-        await apply(unsignedMessageId(id), order)
-        return waits.succeeded()
-      } catch (error) {
-        if (!isUnavailable(error) || stopping.aborted) throw error
-        waits.failed(error)
-        await pause(retryAfterMs, undefined, { signal: stopping }).catch(() => {})
-      }
-    }
+    await untilAvailable(() => apply(unsignedMessageId(id), order), { stopping, log: waits })
   }
 
   async function apply(id: string, order: BillingMessage): Promise<void> {
@@ -106,8 +94,4 @@ function isSame(order: BillingMessage, stored: { [K in keyof BillingMessage]: st
     order.number_of_items === String(stored.number_of_items) &&
     order.total_amount === stored.total_amount
   )
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof AppError && error.status === 503
 }

@@ -69,7 +69,10 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   exportOutboxMetrics(metrics.registry, relay)
   guidRoutes(app, { guids, operations, idempotency, clock, queue, guidVersion: config.GUID_VERSION })
-  opened.defer(queue.consume(commandsQueue, createCommandHandler({ guids, operations, clock })).stop)
+  const stopping = new AbortController()
+  const handler = createCommandHandler({ guids, operations, clock, logger, stopping: stopping.signal })
+  opened.defer(queue.consume(commandsQueue, handler).stop)
+  opened.defer(() => stopping.abort())
   opened.defer(startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger).stop)
   closeWithApp(app, opened)
   return app

@@ -1,9 +1,11 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { problemDocument, versionMismatch } from '@quintet/chassis/http'
-import { PoisonMessage } from '@quintet/chassis/queue'
+import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
 import { checkPrecondition } from '@quintet/chassis/resource'
+import { createFailureLog } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
 import { GuidCommand } from '@quintet/contracts'
 import { Check } from 'typebox/schema'
 import type { CachedGuidStore } from './cached-guid-store.ts'
@@ -13,17 +15,28 @@ import type { OperationStore } from './port.ts'
 
 /**
  * Applies the commands that were accepted with 202, in order for each GUID. The operation is completed in the same unit as
- * its effect, so a command that is delivered again finds it completed and changes nothing.
+ * its effect, so a command that is delivered again finds it completed and changes nothing. While the database or the cache is
+ * unavailable, commands wait here; `stopping` ends the wait.
  */
 export function createCommandHandler({
   guids,
   operations,
   clock,
+  logger,
+  stopping,
 }: {
   guids: CachedGuidStore
   operations: OperationStore
   clock: Clock
+  logger: Logger
+  stopping: AbortSignal
 }): (delivery: Delivery) => Promise<void> {
+  const log = createFailureLog(logger, {
+    failing:
+      'commands wait, since the database or the cache does not respond: see that it does, as by quintet doctor',
+    recovered: 'commands are applied again',
+  })
+
   async function apply(id: string, command: GuidCommand): Promise<void> {
     const commitWith = { operation: id }
     if (command.expire !== undefined) refuseExpired(command.expire, clock)
@@ -41,8 +54,7 @@ export function createCommandHandler({
       throw version === undefined ? notFound() : versionMismatch(noun)
   }
 
-  return async ({ id, body }) => {
-    const command = parse(body)
+  async function handle(id: string, command: GuidCommand): Promise<void> {
     try {
       await apply(id, command)
     } catch (error) {
@@ -51,6 +63,11 @@ export function createCommandHandler({
       if (!(error instanceof AppError) || error.status >= 500) throw error
       await operations.fail(id, problemDocument(error, id, 'error'))
     }
+  }
+
+  return async ({ id, body }) => {
+    const command = parse(body)
+    await untilAvailable(() => handle(id, command), { stopping, log })
   }
 }
 
