@@ -1,14 +1,15 @@
 import { createClient } from '@redis/client'
-import { TimeoutError, withTimeout } from '../../clock/index.ts'
+import { reconnectBackoffMs, TimeoutError, withTimeout } from '../../clock/index.ts'
+import { watchLiveness } from '../../concurrency/liveness.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import { scripts } from './scripts.ts'
 
-const connectTimeoutMs = 2_000
-const pingIntervalMs = 1_000
-/** A connection that does not reply to a ping within this time is replaced; a half-open one still accepts what is sent. */
-const pingTimeoutMs = 2_000
-const reconnectMsMax = 2_000
+/** The client makes one attempt after the other, so one that was lost delays the next. */
+const connectTimeoutMs = 750
+/** Ends an attempt whose password was not answered; a connection in use is never idle for so long. */
+const idleTimeoutMs = 2_000
+const replyTimeoutMs = 2_000
 
 /** The Redis at the other end of the connection, as it was read last. */
 export type Peer = {
@@ -60,14 +61,17 @@ export function openRedisConnection({
     lastError = error
     firstAttempt.resolve()
   })
+  let stopWatching = () => {}
   for (const event of ['end', 'reconnecting', 'ready'] as const)
     client.on(event, () => {
+      stopWatching()
       change(undefined)
       firstAttempt.resolve()
-      if (event === 'ready') refresh().then(onReady, () => {})
+      if (event !== 'ready') return
+      stopWatching = watchLiveness({ ping: () => client.ping(), onSilent: replaceConnection })
+      refresh().then(onReady, () => {})
     })
   client.connect().catch(() => {})
-  const pingTimer = setInterval(() => void replaceIfSilent(), pingIntervalMs).unref()
 
   function change(found: Peer | undefined): void {
     peer = found
@@ -75,7 +79,7 @@ export function openRedisConnection({
   }
 
   function refresh(): Promise<Peer> {
-    refreshing ??= withTimeout(pingTimeoutMs, readPeer())
+    refreshing ??= withTimeout(replyTimeoutMs, readPeer())
       .catch((error: unknown) => {
         throw error instanceof TimeoutError ? unavailable(error) : error
       })
@@ -85,13 +89,8 @@ export function openRedisConnection({
     return refreshing
   }
 
-  async function replaceIfSilent(): Promise<void> {
-    if (!client.isReady) return
-    const isAlive = await withTimeout(pingTimeoutMs, client.ping()).then(
-      () => true,
-      (error: unknown) => !(error instanceof TimeoutError),
-    )
-    if (isAlive || closed || !client.isReady) return
+  function replaceConnection(): void {
+    if (closed || !client.isReady) return
     change(undefined)
     client.destroy()
     client.connect().catch(() => {})
@@ -123,7 +122,7 @@ export function openRedisConnection({
     refresh,
     async replaceRecord(expected, record) {
       if (peer !== expected) return false
-      const found = await withTimeout(pingTimeoutMs, client.renew(recordKey, expected.record, record))
+      const found = await withTimeout(replyTimeoutMs, client.renew(recordKey, expected.record, record))
       if (peer !== expected) return false
       change({ ...expected, record: found, readAt: performance.now() })
       return found === record
@@ -137,7 +136,7 @@ export function openRedisConnection({
     async close() {
       if (closed) return
       closed = true
-      clearInterval(pingTimer)
+      stopWatching()
       firstAttempt.resolve()
       if (client.isReady) await client.close().catch(() => client.destroy())
       else client.destroy()
@@ -150,11 +149,13 @@ function createRedisClient(url: string) {
     url,
     scripts,
     disableOfflineQueue: true,
+    // Without it a new connection needs no response before it is used, and pings find out whether there is one.
+    disableClientInfo: true,
     socket: {
+      socketTimeout: idleTimeoutMs,
       connectTimeout: connectTimeoutMs,
       keepAlive: true,
-      reconnectStrategy: (retries) =>
-        Math.min(reconnectMsMax, 50 * 2 ** Math.min(retries, 6)) * (0.5 + Math.random() / 2),
+      reconnectStrategy: (retries) => reconnectBackoffMs(retries + 1),
     },
   })
 }

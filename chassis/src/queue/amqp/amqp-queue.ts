@@ -21,7 +21,7 @@ export async function openAmqpQueue(
   url: string,
   { clock, logger, names }: { clock: Clock; logger?: FailureLogger | undefined; names: readonly string[] },
 ): Promise<Queue<UnkeyedMessage>> {
-  const connection = await openAmqpConnection(url)
+  const connection = openAmqpConnection(url)
   const topology = createAmqpTopology()
   const publisher = createAmqpPublisher({ connection, topology, clock })
   const used = new Set<string>(names)

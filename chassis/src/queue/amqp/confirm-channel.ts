@@ -86,7 +86,8 @@ export async function openConfirmChannel(
   }
 }
 
-function brokerDown(cause: unknown): AppError {
+/** For what was not sent. */
+export function brokerDown(cause: unknown): AppError {
   return dependencyDown('The message broker does not answer.', cause)
 }
 

@@ -1,10 +1,12 @@
 import { connect } from 'amqplib'
 import type { ChannelModel } from 'amqplib'
+import { watchLiveness } from '../../concurrency/liveness.ts'
+import { createReconnection } from '../../concurrency/reconnection.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
+import { openChannel } from './topology.ts'
 
 const connectTimeoutMs = 2_000
 const heartbeatSeconds = 10
-const recovery = { initialDelay: 100, maxDelay: 5_000, jitter: 0.5, waitForConnect: false }
 
 /** A connection that is re-established after a failure, each time as a new `ChannelModel`. */
 export type AmqpConnection = {
@@ -16,40 +18,59 @@ export type AmqpConnection = {
   close(): Promise<void>
 }
 
-export async function openAmqpConnection(url: string): Promise<AmqpConnection> {
+/** A connection, and how to end it where the broker does not respond. */
+type Opened = { readonly model: ChannelModel; destroy(): void }
+
+export function openAmqpConnection(url: string): AmqpConnection {
   const listeners: ((model: ChannelModel) => void)[] = []
   const attempted = Promise.withResolvers<void>()
   let model: ChannelModel | undefined
   let fault: unknown
   let isBlocked = false
   let isClosed = false
-  const recovering = await connect(withHeartbeat(url), {
-    noDelay: true,
-    keepAlive: true,
-    timeout: connectTimeoutMs,
-    clientProperties: { connection_name: 'quintet' },
-    recovery,
+  const reconnection = createReconnection({
+    open: () => open(url),
+    onOpen: use,
+    onFailure: (error) => lose(error),
+    close: ({ model: late }) => void late.close().catch(() => {}),
   })
-  recovering.on('connect', (connected) => {
-    model = connected
+  reconnection.start()
+
+  function use({ model: opened, destroy }: Opened): void {
+    model = opened
     isBlocked = false
+    const stopWatching = watch(opened, destroy)
+    opened.on('blocked', () => {
+      isBlocked = true
+    })
+    opened.on('unblocked', () => {
+      isBlocked = false
+    })
+    opened.on('close', (error) => {
+      stopWatching()
+      lose(error)
+      if (!isClosed) reconnection.start()
+    })
     attempted.resolve()
-    for (const listener of listeners) listener(connected)
-  })
-  const lose = (error: unknown) => {
+    for (const listener of listeners) listener(opened)
+  }
+
+  /** Pings by a request that changes nothing, on a channel of its own. A broker that blocks publishers reads nothing from them. */
+  function watch(opened: ChannelModel, destroy: () => void): () => void {
+    const channel = openChannel(opened)
+    channel.catch(() => {})
+    return watchLiveness({
+      ping: async () => (isBlocked ? undefined : (await channel).prefetch(0)),
+      isExempt: () => isBlocked,
+      onSilent: destroy,
+    })
+  }
+
+  function lose(error: unknown): void {
     model = undefined
     fault = error
     attempted.resolve()
   }
-  recovering.on('disconnect', lose)
-  recovering.on('connect-failed', lose)
-  recovering.on('error', () => {})
-  recovering.on('blocked', () => {
-    isBlocked = true
-  })
-  recovering.on('unblocked', () => {
-    isBlocked = false
-  })
 
   async function current(): Promise<ChannelModel> {
     if (model === undefined && !isClosed) await attempted.promise
@@ -72,9 +93,24 @@ export async function openAmqpConnection(url: string): Promise<AmqpConnection> {
       if (isClosed) return
       isClosed = true
       attempted.resolve()
-      await recovering.close()
+      reconnection.stop()
+      await model?.close().catch(() => {})
     },
   }
+}
+
+async function open(url: string): Promise<Opened> {
+  const ending = new AbortController()
+  const options = {
+    noDelay: true,
+    keepAlive: true,
+    timeout: connectTimeoutMs,
+    clientProperties: { connection_name: 'quintet' },
+    signal: ending.signal,
+  }
+  const model = await connect(withHeartbeat(url), options)
+  model.on('error', () => {})
+  return { model, destroy: () => ending.abort() }
 }
 
 /** Two missed heartbeats end a connection whose other side has gone silently. */

@@ -2,7 +2,7 @@ import type { ChannelModel } from 'amqplib'
 import type { Clock } from '../../clock/index.ts'
 import { AppError } from '../../errors/index.ts'
 import type { Message } from '../port.ts'
-import { openConfirmChannel } from './confirm-channel.ts'
+import { brokerDown, openConfirmChannel } from './confirm-channel.ts'
 import type { ConfirmChannel } from './confirm-channel.ts'
 import type { AmqpConnection } from './connection.ts'
 import { propertiesOf } from './message.ts'
@@ -65,7 +65,9 @@ export function createAmqpPublisher({
 
   async function publishUnbounded(queue: string, message: Message, state: DeliveryState): Promise<void> {
     const model = await connection.current()
-    await topology.ensure(model, queue)
+    await topology.ensure(model, queue).catch((error: unknown) => {
+      throw error instanceof AppError ? error : brokerDown(error)
+    })
     await send(model, quorumQueueOf(queue), message, state)
   }
 

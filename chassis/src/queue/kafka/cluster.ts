@@ -1,5 +1,6 @@
 import { Admin } from '@platformatic/kafka'
 import type { BaseOptions } from '@platformatic/kafka'
+import { watchLiveness } from '../../concurrency/liveness.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import { isRetriable, withResponse } from './response.ts'
 import { createTopics, findTopic } from './topics.ts'
@@ -21,7 +22,7 @@ export type KafkaCluster = ReturnType<typeof openKafkaCluster>
 
 /**
  * Topics, offsets and groups. A call that finds the brokers unavailable rejects with `dependency_down`, and the next one tries
- * again.
+ * again. The client keeps a connection on which requests time out, so this one is replaced when the brokers do not respond.
  */
 export function openKafkaCluster(url: string) {
   const { brokers, connection, prefix, partitions } = parseKafkaUrl(url)
@@ -34,15 +35,29 @@ export function openKafkaCluster(url: string) {
     timeout: responseTimeoutMs,
     retries: 0,
   }
-  const admin = new Admin(options)
+  let admin = new Admin(options)
+  const silenceListeners = new Set<() => void>()
+  let stopWatching = watch()
   let closed = false
+
+  function watch(): () => void {
+    return watchLiveness({ ping: () => readMetadata(admin), onSilent: replaceConnections })
+  }
+
+  function replaceConnections(): void {
+    const silent = admin
+    admin = new Admin(options)
+    for (const listener of silenceListeners) listener()
+    stopWatching = watch()
+    void silent.close().catch(() => {})
+  }
 
   async function request<T>(send: () => Promise<T>, timeoutMs = responseTimeoutMs): Promise<T> {
     if (closed) throw dependencyDown('The queue is closed.')
     return withResponse(send(), timeoutMs)
   }
 
-  const topics = createTopics(admin, {
+  const topics = createTopics(() => admin, {
     partitions,
     request: (work) => request(work, responseTimeoutMs * 2),
   })
@@ -70,6 +85,11 @@ export function openKafkaCluster(url: string) {
     queueName: (topic: string): string | undefined =>
       topic.startsWith(prefix) ? topic.slice(prefix.length) : undefined,
     ...topics,
+    /** Calls the listener when the brokers do not respond any more, for connections other than those of this cluster. */
+    onSilence(listener: () => void): () => void {
+      silenceListeners.add(listener)
+      return () => void silenceListeners.delete(listener)
+    },
 
     /** The offsets of a topic; none if it does not exist yet. */
     ranges: (topic: string): Promise<Range[]> =>
@@ -95,14 +115,19 @@ export function openKafkaCluster(url: string) {
     topics: (): Promise<string[]> => request(() => admin.listTopics()),
 
     async ping(): Promise<void> {
-      await request(() => admin.metadata({ topics: [], forceUpdate: true }), pingTimeoutMs)
+      await request(() => readMetadata(admin), pingTimeoutMs)
     },
 
     async close(): Promise<void> {
       closed = true
+      stopWatching()
       await admin.close().catch(() => {})
     },
   }
+}
+
+function readMetadata(admin: Admin): Promise<unknown> {
+  return admin.metadata({ topics: [], forceUpdate: true })
 }
 
 /** The consumers of a queue are one group, whichever service or process they are in. */

@@ -54,13 +54,15 @@ export function joinGroup(
   async function participate(): Promise<void> {
     await cluster.ensureQueue(topic)
     const lost = Promise.withResolvers<void>()
+    const stopListening = cluster.onSilence(lost.resolve)
     let isLeaving = false
     const member = createMember(lost.resolve, () => isLeaving)
     try {
-      await Promise.race([member.joinGroup({}), stopping.promise])
+      await Promise.race([member.joinGroup({}), lost.promise, stopping.promise])
       await Promise.race([lost.promise, stopping.promise])
     } finally {
       isLeaving = true
+      stopListening()
       await onRevoked()
       await leave(member)
     }

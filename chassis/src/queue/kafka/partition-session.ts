@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { findErrorBy } from '@platformatic/kafka'
 import type { Clock } from '../../clock/index.ts'
-import { exponentialBackoffMs } from '../../clock/index.ts'
+import { reconnectBackoffMs } from '../../clock/index.ts'
 import type { FailureLog } from '../../telemetry/index.ts'
 import { createDispatcher } from '../dispatcher.ts'
 import type { FailureDetails } from '../dispatcher.ts'
@@ -140,7 +140,7 @@ async function publishDeadLetter(
     } catch (error) {
       if (!isOpen()) return false
       log.failed(error)
-      await pause(exponentialBackoffMs(failures))
+      await pause(reconnectBackoffMs(failures))
     }
   }
 }

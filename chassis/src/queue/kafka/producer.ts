@@ -87,12 +87,19 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
   async function ship(queue: TopicQueue, messages: RecordToProduce[]): Promise<void> {
     queue.producer ??= createProducer()
     const { topic, producer } = queue
-    await withResponse(producer.metadata({ topics: [topic], retries: 0 }), metadataTimeoutMs)
+    await withResponse(unlessSilent(producer.metadata({ topics: [topic], retries: 0 })), metadataTimeoutMs)
     try {
-      await withResponse(producer.send({ messages }), confirmTimeoutMs)
+      await withResponse(unlessSilent(producer.send({ messages })), confirmTimeoutMs)
     } catch (cause) {
       throw new AppError('outcome_unknown', 'Kafka did not confirm the message in time.', { cause })
     }
+  }
+
+  /** Rejects when the brokers do not respond any more, over whichever connection. */
+  async function unlessSilent<T>(response: Promise<T>): Promise<T> {
+    const silent = Promise.withResolvers<never>()
+    const stop = cluster.onSilence(() => silent.reject(new Error('The brokers do not respond.')))
+    return Promise.race([response, silent.promise]).finally(stop)
   }
 
   function createProducer(): Producer {

@@ -9,7 +9,7 @@ const leaderRetryMs = 100
 
 /** Creates topics at their first use. */
 export function createTopics(
-  admin: Admin,
+  admin: () => Admin,
   { partitions, request }: { partitions: number; request: (work: () => Promise<void>) => Promise<void> },
 ) {
   const created = new Map<string, Promise<void>>()
@@ -29,12 +29,12 @@ export function createTopics(
      */
     ensureQueue: (topic: string): Promise<void> =>
       once(topic, async () => {
-        await createTopic(admin, topic, partitions)
-        await createTopic(admin, deadQueueOf(topic), 1, forever)
+        await createTopic(admin(), topic, partitions)
+        await createTopic(admin(), deadQueueOf(topic), 1, forever)
       }),
 
     /** A stream has one partition, so that it has one order. */
-    ensureStream: (topic: string): Promise<void> => once(topic, () => createTopic(admin, topic, 1)),
+    ensureStream: (topic: string): Promise<void> => once(topic, () => createTopic(admin(), topic, 1)),
 
     /** Looks the topic up again at its next use. */
     forget: (topic: string): boolean => created.delete(topic),
