@@ -89,6 +89,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
     'compose:check',
   ],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
+  [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
 ]
 
 test('Each documented command names a script, a subcommand and files that exist', () => {

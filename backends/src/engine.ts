@@ -34,6 +34,8 @@ export type Place = {
   readonly tools: string
   /** In the order of the engine's `ports`. */
   readonly ports: Ports
+  /** The port that the engine names to clients, where a proxy is in front of its own; only Kafka names one. */
+  readonly advertisedPort?: number
 }
 
 export type Ports = readonly [number, ...number[]]

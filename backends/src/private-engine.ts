@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import type { EngineName } from './engine.ts'
+import type { EngineName, Place } from './engine.ts'
 import { engines } from './engines.ts'
 import { startEngine, stopEngine } from './native.ts'
 import { privatePlace } from './places.ts'
@@ -23,11 +23,14 @@ export type PrivateEngine = {
 
 /**
  * Starts a private instance in a temporary folder, on a free port. It ends with this process, however that ends. The engine
- * must have been installed by `npm run backends -- up --native`.
+ * must have been installed by `npm run backends -- up --native`. `advertisedPort` is that of a proxy through which it is used.
  */
-export async function startPrivateEngine(name: EngineName): Promise<PrivateEngine> {
+export async function startPrivateEngine(
+  name: EngineName,
+  { advertisedPort }: Pick<Place, 'advertisedPort'> = {},
+): Promise<PrivateEngine> {
   const engine = engines[name]
-  const place = await privatePlace(engine)
+  const place = { ...(await privatePlace(engine)), ...(advertisedPort !== undefined && { advertisedPort }) }
   const removeFolder = () => rmSync(place.folder, { recursive: true, force: true })
   const signal = (one: 'SIGSTOP' | 'SIGCONT') => {
     for (const program of engine.programs(place)) signalAll(program, place.folder, one)

@@ -11,7 +11,7 @@ import { urlOf, variableOf } from './environment.ts'
  */
 
 const root = new URL('../../', import.meta.url).pathname
-const patterns = ['backends/test', 'chassis/test', 'services/*/test', 'test'].map(
+const patterns = ['backends/test', 'chassis/test', 'services/*/test', 'nemesis/test', 'test'].map(
   (folder) => `${folder}/**/*.engines.test.ts`,
 )
 

@@ -88,13 +88,13 @@ function settingsFile({ folder }: Place): string {
  * Topics are not created automatically, so that a misspelt name is an error. One node means replication 1. After a crash the
  * node can register again once its old session has expired, so the session timeout is short.
  */
-function settings({ folder, ports: [port, controllerPort] }: Place): string {
+function settings({ folder, ports: [port, controllerPort], advertisedPort = port }: Place): string {
   const values = {
     'process.roles': 'broker,controller',
     'node.id': 1,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${advertisedPort}`,
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(folder, 'data'),
     'num.partitions': 3,

@@ -1,0 +1,7 @@
+import { test } from 'node:test'
+import { engineUrl } from '@quintet/chassis/testing'
+import { recovers } from './recovers.ts'
+
+if (engineUrl('amqp') !== undefined)
+  test('amqp: within a second of its return from any fault, clients succeed again, also through the gateway', (t) =>
+    recovers(t, 'amqp'))
