@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { dataFolder, run } from '../system/processes.ts'
 import { attacks, beginAttack, beHonest } from './attacks.ts'
@@ -51,20 +52,41 @@ for (const [what, words, service, path] of [
       assert.doesNotMatch(program.output(), /"level":"(?:error|fatal)"/)
     })
 
+/** Opens connections one after the other, and waits until no more of them are closed. */
+async function openMany(t: TestContext, url: string, localAddress: string, count: number): Promise<Socket[]> {
+  const sockets: Socket[] = []
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  for (let at = 0; at < count; at += 1) {
+    const socket = connect({ port: Number(new URL(url).port), host: '127.0.0.1', localAddress })
+    sockets.push(socket.on('error', () => {}))
+    await once(socket, 'connect')
+  }
+  for (let before = -1, open = count; open !== before; open = sockets.filter(isOpen).length) {
+    before = open
+    await pause(500)
+  }
+  return sockets
+}
+
+const isOpen = ({ readyState }: Socket) => readyState === 'open'
+
 test('Of connections beyond the limit, those that were idle longest are closed, and the descriptors in use stay below it', {
   skip,
 }, async (t) => {
   const program = runLimited(t, ['services/guid/src/main.ts'])
-  const port = Number(new URL(await program.address('guid')).port)
-  const sockets: Socket[] = []
-  for (let at = 0; at < 400; at += 1) {
-    const socket = connect(port, '127.0.0.1').on('error', () => {})
-    await once(socket, 'connect')
-    sockets.push(socket)
-  }
-  await pause(200)
-  const open = sockets.map(({ readyState }) => readyState === 'open')
+  const open = (await openMany(t, await program.address('guid'), '127.0.0.1', 400)).map(isOpen)
   assert.ok(open.slice(-50).every(Boolean))
   assert.ok(!open.slice(0, 200).some(Boolean))
-  for (const socket of sockets) socket.destroy()
+})
+
+test('A network has its share also of the connections that the descriptors admit', { skip }, async (t) => {
+  const url = await runLimited(t, ['services/guid/src/main.ts']).address('guid')
+  const greedy = await openMany(t, url, '127.0.0.2', 300)
+  const atFirst = greedy.filter(isOpen)
+  // As a trusted proxy, it has no share of its own.
+  const proxy = await openMany(t, url, '127.0.0.1', 300)
+  const all = [...greedy, ...proxy].filter(isOpen).length
+  assert.ok(atFirst.length >= 20 && atFirst.length <= all / 2 + 3, `${atFirst.length} of ${all}`)
 })

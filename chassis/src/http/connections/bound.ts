@@ -37,7 +37,8 @@ type ConnectionsOfNetwork = {
 /** Those of all servers of the process, since they share its descriptors, by client network. */
 const networks = new Map<string, ConnectionsOfNetwork>()
 let count = 0
-let descriptorsMax = Number.POSITIVE_INFINITY
+/** The connections for which there are descriptors, and how many descriptors are in use when they and what was open at the start take theirs. */
+let descriptorBound = { connections: Number.POSITIVE_INFINITY, used: Number.POSITIVE_INFINITY }
 
 /**
  * Bounds the connections of a server. A new one beyond the bound takes the place of the one that has waited for its client longest,
@@ -49,7 +50,6 @@ export function boundConnections(
   { max, clientSharePercent }: ConnectionLimits,
   { pino }: Logger,
 ): void {
-  const shareMax = Math.max(1, Math.floor((max * clientSharePercent) / 100))
   let warnedAtMs = Number.NEGATIVE_INFINITY
 
   function warn(fields: object): void {
@@ -63,8 +63,14 @@ export function boundConnections(
     const isTrusted = isTrustedPeer(server, socket)
     const network = isTrusted ? 'trusted' : networkOf(socket.remoteAddress)
     const own = networks.get(network)
+    const connectionsMax = Math.min(max, descriptorBound.connections)
+    const shareMax = Math.max(1, Math.floor((connectionsMax * clientSharePercent) / 100))
     const isShareUsed = !isTrusted && own !== undefined && sizeOf(own) >= shareMax
-    const excess = Math.max(isShareUsed ? 1 : 0, count + 1 - max, descriptorOf(socket) + 1 - descriptorsMax)
+    const excess = Math.max(
+      isShareUsed ? 1 : 0,
+      count + 1 - connectionsMax,
+      descriptorOf(socket) + 1 - descriptorBound.used,
+    )
     for (let left = excess; left > 0; left -= 1) {
       warn({ network })
       if (isShareUsed ? closeOneOf(own) : closeOne()) continue
@@ -77,7 +83,7 @@ export function boundConnections(
 
   server.prependListener('connection', admit)
   server.on('listening', () => {
-    descriptorsMax = boundOfDescriptors(server)
+    descriptorBound = boundByDescriptors(server)
   })
   // Without a listener, a connection that cannot be accepted would end the process.
   server.on('error', (err) => warn({ err }))
@@ -154,9 +160,10 @@ function descriptorOf(holder: Socket | Server): number {
   return typeof fd === 'number' ? fd : -1
 }
 
-function boundOfDescriptors(server: Server): number {
-  const used = descriptorOf(server) + 1
-  return used + Math.floor(((descriptorLimit() - used) * descriptorsPercent) / 100)
+function boundByDescriptors(server: Server): typeof descriptorBound {
+  const atStart = descriptorOf(server) + 1
+  const connections = Math.floor(((descriptorLimit() - atStart) * descriptorsPercent) / 100)
+  return { connections, used: atStart + connections }
 }
 
 /** The limit of open files of this process; Node has raised it as far as it may. */
