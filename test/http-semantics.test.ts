@@ -60,6 +60,8 @@ const refusals: [title: string, sent: (target: Target) => Sent, status: number][
   ['a method that does not exist', () => ({ method: 'FOO' }), 501],
   ['a transfer coding', () => ({ fields: 'transfer-encoding: gzip, chunked\r\n', after: '0\r\n\r\n' }), 501],
   ['a header line that is none', () => ({ fields: 'a b: c\r\n' }), 400],
+  ['more header fields than clients send', () => ({ fields: 'a: b\r\n'.repeat(129) }), 431],
+  ['more header fields than the server reads', () => ({ fields: 'a: b\r\n'.repeat(2_100) }), 431],
 ]
 
 const cases: Case[] = [

@@ -27,7 +27,7 @@ import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { queryRefusal } from './query.ts'
-import { bodyRefusal, formRefusal, routedTarget } from './request-form.ts'
+import { bodyRefusal, formRefusal, headerFieldsMax, routedTarget } from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
@@ -78,7 +78,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   trustProxies(app.server, options.trustedProxies ?? 'none')
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
-  Object.assign(app.server, { httpAllowHalfOpen: true })
+  Object.assign(app.server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
 
   acceptJsonOnly(app, options.parseJson)

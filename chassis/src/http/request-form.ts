@@ -4,6 +4,11 @@ import type { ErrorCode } from '../errors/index.ts'
 import { nameAndValue, splitOutsideQuotes } from './lists.ts'
 
 const targetLengthMax = 8_192
+/**
+ * Several times as many as browsers send with what proxies and tracing add; servers and proxies often admit 100. Fields cost more time
+ * than their bytes, so the limit of those is not enough.
+ */
+export const headerFieldsMax = 128
 
 /**
  * Why a request is refused whatever its method and path, though the parser accepts it; undefined when there is no reason. Servers differ
@@ -42,7 +47,10 @@ export function routedTarget({ method, url = '' }: IncomingMessage): string {
 }
 
 /** The same for its header fields alone. */
-export function fieldsRefusal({ httpVersion, headers }: IncomingMessage): AppError | undefined {
+export function fieldsRefusal({ httpVersion, headers, rawHeaders }: IncomingMessage): AppError | undefined {
+  // First, since the server drops the fields beyond.
+  if (rawHeaders.length > 2 * headerFieldsMax)
+    return refusal('headers_too_large', `The header section has more than ${headerFieldsMax} fields.`)
   const { host, expect, 'transfer-encoding': coding } = headers
   if (host === undefined ? httpVersion === '1.1' : !hostField.test(host))
     return malformed('The request must have one Host field, with a host and perhaps a port.')

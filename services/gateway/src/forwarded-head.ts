@@ -4,11 +4,8 @@ import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
 
-/**
- * What the services admit, whatever they count of a head: Node counts less than its bytes, and drops fields beyond 2,000
- * without an error.
- */
-const limits = { headBytesMax: 16_384, fieldsMax: 1_000, framingBytesMax: 64 }
+/** What the services admit, whatever they count of a head: Node counts less than its bytes. They admit 128 fields, with those that the gateway adds. */
+const limits = { headBytesMax: 16_384, fieldsMax: 100, framingBytesMax: 64 }
 
 /** Where a request goes, and what the gateway knows of it. */
 type Destination = {

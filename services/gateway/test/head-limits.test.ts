@@ -37,12 +37,12 @@ test('A head near the limit either reaches the service or is 431 at the gateway,
   assert.ok(fields.every((count) => count > 5))
 })
 
-test('A head of many short fields, of which the parser counts less than the bytes, is 431 at the gateway', async (t) => {
+test('A head of 100 fields reaches the service, and one of more is 431 at the gateway', async (t) => {
   const { port, refusals, fields } = await startWorld(t)
-  for (const count of [900, 1_100, 1_990, 2_500]) {
-    const head = `GET /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${'a:b\r\n'.repeat(count)}\r\n`
-    const text = await sendBytes(port, head)
-    if (count === 900) assert.match(text, /^HTTP\/1\.1 200.*"isForwarded":true/s)
+  for (const count of [100, 101, 128, 129, 900, 1_990, 2_500]) {
+    const others = 'a:b\r\n'.repeat(count - 2)
+    const text = await sendBytes(port, `GET /guid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${others}\r\n`)
+    if (count === 100) assert.match(text, /^HTTP\/1\.1 200.*"isForwarded":true/s)
     else assert.match(text, /^HTTP\/1\.1 431/)
   }
   assert.deepEqual([fields.length, refusals()], [1, 0])
