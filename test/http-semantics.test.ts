@@ -102,6 +102,17 @@ const cases: Case[] = [
     },
   },
   {
+    title: 'a body that waits for 100 Continue and is refused by its fields gets the refusal alone',
+    appliesTo: takesBody,
+    async check({ method }, send) {
+      const fields = 'expect: 100-continue\r\ncontent-length: 2\r\n'
+      assertProblem(await send({ method, fields: `${fields}content-type: image/png\r\n` }), 415)
+      const json = `${fields}content-type: application/json\r\n`
+      assertProblem(await send({ method, fields: `${json}content-encoding: gzip\r\n` }), 415)
+      assertProblem(await send({ method, fields: `${json}accept: image/png\r\n` }), 406)
+    },
+  },
+  {
     title: 'Accept with parameters admits JSON, and with a weight of 0 excludes it',
     appliesTo: isJson,
     async check({ method, body }, send) {

@@ -76,6 +76,18 @@ export function createForwarder(options: ForwarderOptions) {
         respondFrom(upstream, whole, request, reply, parts)
         return
       }
+      if (expectsContinue(incoming)) {
+        // Only the service can say whether it refuses the body unread, so the client waits for it.
+        const waiting = { method, client, head: `${fields}Expect: 100-continue\r\n${field}\r\n` }
+        respondFrom(
+          upstream,
+          { ...waiting, hasBody, body: incoming, isChunked, expectsContinue: true },
+          request,
+          reply,
+          parts,
+        )
+        return
+      }
       upstream.check(client)
       readBody(client, incoming, reply, (small) => {
         try {
@@ -113,6 +125,11 @@ function headFor(upstream: Upstream, target: Target, request: Incoming): string 
 /** The whole request, with a small body in its head. */
 function headWith(fields: string, small: string): string {
   return `${fields}Content-Length: ${small.length}\r\n\r\n${small}`
+}
+
+/** Whether the client waits for 100 Continue; the server has refused other expectations, and one in HTTP/1.0 is ignored. */
+function expectsContinue({ headers, httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && /100-continue/i.test(headers.expect ?? '')
 }
 
 /**

@@ -56,7 +56,7 @@ const proxyFields = new Set([
   'x-vercel-forwarded-for',
 ])
 
-/** Fields that the gateway writes itself. `Expect` is dropped, since the gateway reads the body, and has sent 100 Continue for it. */
+/** Fields that the gateway writes itself. */
 const rewrittenFields = new Set([
   'content-length',
   'expect',

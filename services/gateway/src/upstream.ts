@@ -56,9 +56,9 @@ export function createUpstream(options: UpstreamOptions) {
 
   /** The address for a second attempt, if there may be one. */
   function endpointForRetry(request: ClientRequest, { fault }: ExchangeError): Endpoint | undefined {
-    // Of a refused request nothing was sent.
-    const mayRepeat =
-      fault === 'refused' ? request.body === undefined : fault === 'reset' && isRepeatable(request)
+    // Of a refused request nothing was sent, and nothing of a body that waits was read.
+    const isUnread = request.body === undefined || request.expectsContinue === true
+    const mayRepeat = fault === 'refused' ? isUnread : fault === 'reset' && isRepeatable(request)
     if (!mayRepeat) return undefined
     const endpoint = endpoints.next()
     return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined

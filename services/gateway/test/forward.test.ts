@@ -402,25 +402,6 @@ test('A response that ends with its connection reaches clients of HTTP/1.1 and H
   assert.match(await sendBytes(port, 'GET /guid HTTP/1.0\r\n\r\n'), /\r\n\r\nhello$/)
 })
 
-test('Expect: 100-continue gets 100 Continue, and the body is forwarded', async (t) => {
-  const GUID_URL = await startUpstream(t, (request, response) => {
-    response.setHeader('x-expect', String(request.headers.expect))
-    request.pipe(response)
-  })
-  const { url } = await startGateway(t, { GUID_URL })
-  const outgoing = request(`${url}/guid`, {
-    method: 'POST',
-    headers: { expect: '100-continue', 'content-length': 5 },
-  })
-  outgoing.flushHeaders()
-  await once(outgoing, 'continue')
-  outgoing.end('hello')
-  const [answer]: IncomingMessage[] = await once(outgoing, 'response')
-  assert.ok(answer)
-  assert.equal(answer.headers['x-expect'], 'undefined')
-  assert.equal(String((await answer.toArray()).join('')), 'hello')
-})
-
 for (const method of ['GET', 'HEAD', 'DELETE'])
   for (const [name, fields] of [
     ['a body that does not come', 'Content-Length: 5\r\n\r\n'],

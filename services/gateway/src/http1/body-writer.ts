@@ -5,7 +5,11 @@ import type { Readable } from 'node:stream'
 export function createBodyWriter(socket: Socket, onProgress: () => void) {
   let body: Readable | undefined
   let isChunked = false
-  socket.on('drain', () => body?.resume())
+  /** Nothing of the body is read before the upstream continues. */
+  let isHeld = false
+  socket.on('drain', () => {
+    if (!isHeld) body?.resume()
+  })
 
   function writeChunk(chunk: Buffer): void {
     onProgress()
@@ -30,33 +34,43 @@ export function createBodyWriter(socket: Socket, onProgress: () => void) {
     release()
   }
 
+  function proceed(): void {
+    isHeld = false
+    body?.on('data', writeChunk)
+    body?.on('end', endBody)
+  }
+
   function release(): void {
     body?.off('data', writeChunk)
     body?.off('end', endBody)
-    body?.resume()
+    if (!isHeld) body?.resume()
     body = undefined
   }
 
   return {
-    /** Writes this head and body, with the chunked coding if the length of the body is unknown. */
-    write(head: string, from: Readable, inChunks: boolean): void {
+    /** Writes this head and body, with the chunked coding if the length of the body is unknown; the body at once, unless it is held. */
+    write(head: string, from: Readable, inChunks: boolean, held: boolean): void {
       body = from
       isChunked = inChunks
-      from.on('data', writeChunk)
-      from.on('end', endBody)
+      isHeld = held
+      if (!held) proceed()
       // The part of the body that has arrived is read in this turn, and sent together with the head.
       socket.cork()
       socket.write(head, 'latin1')
       process.nextTick(() => socket.uncork())
     },
+    /** Writes the body that was held. */
+    proceed(): void {
+      if (isHeld) proceed()
+    },
     /**
      * Stops writing the body. The rest is read and discarded: otherwise the client's next request on the same connection
-     * would never be seen.
+     * would never be seen. One that was held is left to the server, since reading it would send the client 100 Continue.
      */
     release,
     /** Whether all of the body has left this process. */
     isDone: () => body === undefined && socket.writableLength === 0,
     /** Whether the body is incomplete only because the client has not sent the rest yet. */
-    isWaitingForClient: () => body !== undefined && !socket.writableNeedDrain,
+    isWaitingForClient: () => body !== undefined && !isHeld && !socket.writableNeedDrain,
   }
 }

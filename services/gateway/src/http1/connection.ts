@@ -17,6 +17,8 @@ export type UpstreamRequest = {
   readonly body: Readable | undefined
   /** Whether the length of the body is unknown, so that it is sent in chunks. */
   readonly isChunked: boolean
+  /** Whether the head has the expectation of 100 Continue, so that the body is not read before that (RFC 9110, 10.1.1). */
+  readonly expectsContinue?: boolean
 }
 
 /**
@@ -74,7 +76,7 @@ export type HttpConnection = {
 
 /** One keep-alive connection to an upstream, with one exchange at a time on it. */
 export function createHttpConnection(options: ConnectionOptions): HttpConnection {
-  const parser = createResponseParser({ onHead, onBody, onEnd })
+  const parser = createResponseParser({ onHead, onBody, onEnd }, onContinue)
   const socket = openSocket(options, onRead)
   const timer = createExchangeTimer(socket, options, onTimeout)
   const bodyWriter = createBodyWriter(socket, timer.refresh)
@@ -91,6 +93,11 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
       fail(error instanceof MalformedResponse ? 'malformed' : 'internal', error)
     }
     return !timer.isPaused()
+  }
+
+  function onContinue(): void {
+    timer.refresh()
+    bodyWriter.proceed()
   }
 
   function onHead(head: ResponseHead, whole: string | undefined): void {
@@ -145,12 +152,12 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   }
 
   const connection: HttpConnection = {
-    send({ method, head, body, isChunked }, to) {
+    send({ method, head, body, isChunked, expectsContinue = false }, to) {
       listener = to
       parser.begin(method)
       timer.refresh()
       if (body === undefined) socket.write(head, 'latin1')
-      else bodyWriter.write(head, body, isChunked)
+      else bodyWriter.write(head, body, isChunked, expectsContinue)
     },
     pause(from) {
       if (listener === from) timer.pause()

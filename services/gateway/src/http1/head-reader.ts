@@ -12,8 +12,11 @@ const strayLineEnd = /(?<!\r)\n|\r(?=[^\n])/g
 /** Receives a head, what was received after it (as latin1 text, at least its beginning), and the length of that in bytes. */
 type HeadListener = (head: ParsedHead, rest: string, restBytes: number) => void
 
-/** Reads the head of a response, which may arrive in parts, and skips the interim responses before it. */
-export function createHeadReader(onHead: HeadListener) {
+/**
+ * Reads the head of a response, which may arrive in parts, and skips the interim responses before it; `onContinue` is called for those
+ * that are 100 Continue.
+ */
+export function createHeadReader(onHead: HeadListener, onContinue: () => void) {
   let method = 'GET'
   let interimResponses = 0
   /** The part received of an incomplete head. */
@@ -23,6 +26,7 @@ export function createHeadReader(onHead: HeadListener) {
     interimResponses += 1
     if (status === 101 || interimResponses > limits.interimResponsesMax)
       throw new MalformedResponse(`Unexpected interim response of status ${status}.`)
+    if (status === 100) onContinue()
   }
 
   function checkIncomplete(before: number): void {

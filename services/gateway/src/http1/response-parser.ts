@@ -18,10 +18,10 @@ type Phase = 'idle' | 'head' | 'length' | 'chunked' | 'until-close' | 'ended'
 
 /**
  * A strict parser of the responses of one connection (RFC 9112). What another parser might read differently is rejected:
- * such differences are how responses reach the wrong client.
+ * such differences are how responses reach the wrong client. `onContinue` is called for each 100 Continue before a response.
  */
-export function createResponseParser(listener: ResponseListener) {
-  const heads = createHeadReader(startBody)
+export function createResponseParser(listener: ResponseListener, onContinue: () => void = () => {}) {
+  const heads = createHeadReader(startBody, onContinue)
   const chunks = createChunkedDecoder(
     (data) => listener.onBody(data),
     () => {
