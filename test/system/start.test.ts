@@ -59,6 +59,26 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
     assert.deepEqual(writesBelow(cache), stored)
   })
 
+test('Only the start that applies migrations loads them', async (t) => {
+  const hook = `import { registerHooks } from 'node:module'
+    registerHooks({ load(url, context, next) {
+      if (/kysely.dist.migration.index|.migrations.[0-9]{4}-/.test(url)) process.stdout.write('loaded ' + url + '\\n')
+      return next(url, context)
+    } })`
+  const words = [`--import=data:text/javascript,${encodeURIComponent(hook)}`, 'services/guid/src/main.ts']
+  const settings = { DATA_DIR: dataFolder(t) }
+  const migrationsLoaded: number[] = []
+  for (let start = 1; start <= 2; start += 1) {
+    const guid = run(t, words, settings)
+    await guid.address('guid')
+    assert.equal(await guid.kill('SIGTERM'), 0)
+    migrationsLoaded.push(guid.output().match(/^loaded /gm)?.length ?? 0)
+  }
+  const [first = 0, second] = migrationsLoaded
+  assert.ok(first > 5, String(first))
+  assert.equal(second, 0)
+})
+
 for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
   test(`${words[0]} has the same data when it is started from another folder`, async (t) => {
     const folder = dataFolder(t)

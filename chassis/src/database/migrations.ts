@@ -1,8 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises'
 import type { Kysely } from 'kysely'
-import { DEFAULT_MIGRATION_TABLE, Migrator } from 'kysely/migration'
 import { AppError, dependencyDown, MigrationError } from '../errors/index.ts'
-import type { Migration, MigrationProvider, MigrationResultSet } from 'kysely/migration'
+import type { Migration, MigrationProvider, MigrationResultSet, Migrator } from 'kysely/migration'
 
 /** Uses a migrator while the database is locked against other migrators. */
 export type MigrationWork<R> = (migrator: Migrator) => Promise<R>
@@ -74,21 +73,31 @@ export async function down(_db: Kysely<unknown>): Promise<void> {}
 type AdaptMigration = (name: string, migration: Migration) => Migration
 
 /** Kysely's migrator over a folder of `NNNN-verb-noun.ts` files, each exporting `up` and `down`. */
-export function createMigrator<Tables>(
+export async function createMigrator<Tables>(
   db: Kysely<Tables>,
   folder: URL,
   adapt: AdaptMigration = (_, migration) => migration,
-): Migrator {
-  return new Migrator({ db, provider: createFolderProvider(folder, adapt) })
+): Promise<Migrator> {
+  const { Migrator } = await import('kysely/migration')
+  return new Migrator({
+    db,
+    provider: createFolderProvider(folder, adapt),
+    migrationTableName: migrationTable,
+  })
 }
 
 /** The table of the applied migrations. */
-export const migrationTable = DEFAULT_MIGRATION_TABLE
+export const migrationTable = 'kysely_migration'
 
 /** The names of all migrations in the folder, in order. */
 export async function migrationNames(folder: URL): Promise<string[]> {
   const files = (await readdir(folder)).filter((name) => migrationFile.test(name)).sort()
   return files.map((file) => file.slice(0, -'.ts'.length))
+}
+
+/** Whether exactly these migrations have been applied. */
+export function areApplied(names: readonly string[], applied: readonly string[]): boolean {
+  return names.length === applied.length && names.every((name) => applied.includes(name))
 }
 
 /** Throws unless all migrations have been applied. */

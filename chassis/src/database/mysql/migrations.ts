@@ -23,7 +23,9 @@ export async function migrateMysql<R>(url: string, folder: URL, work: MigrationW
   const db = new Kysely<unknown>({ dialect: dialectOn(mysqlDialect, connectionOver(connection, tolerance)) })
   try {
     await prepareDatabase(connection)
-    return await work(createMigrator(db, folder, (name, migration) => resumable(name, migration, tolerance)))
+    return await work(
+      await createMigrator(db, folder, (name, migration) => resumable(name, migration, tolerance)),
+    )
   } finally {
     await db.destroy()
     await connection.end().catch(() => {})

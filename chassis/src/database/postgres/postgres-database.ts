@@ -53,7 +53,7 @@ export async function migratePostgres<R>(url: string, folder: URL, work: Migrati
   pool.on('error', () => {})
   const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool }) })
   try {
-    return await work(createMigrator(db, folder))
+    return await work(await createMigrator(db, folder))
   } finally {
     await db.destroy()
   }

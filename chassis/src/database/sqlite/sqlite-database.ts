@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -7,7 +7,14 @@ import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions, Query } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
 import { createDirectDialect, sqliteDialect } from './dialect.ts'
-import { createMigrator, migrateUp, migrationNames, migrationTable, requireApplied } from '../migrations.ts'
+import {
+  areApplied,
+  createMigrator,
+  migrateUp,
+  migrationNames,
+  migrationTable,
+  requireApplied,
+} from '../migrations.ts'
 import { createPrivateFile, createPrivateFolder, restrictFile } from '../../files/index.ts'
 import type { MigrationWork } from '../migrations.ts'
 import { withFileFaults } from './file-fault.ts'
@@ -39,7 +46,8 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
   createPrivateFolder(dirname(location.path))
   const migrations = await migrationNames(options.migrations)
   const registration = await registerProcess(location.path)
-  const writer = await openWriter(location.path, options.migrations, () => reader.refresh()).catch(
+  const folder = options.migrations
+  const writer = await openWriter(location.path, { folder, migrations }, () => reader.refresh()).catch(
     (error: unknown) => {
       registration.leave()
       location.remove()
@@ -78,11 +86,34 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
 
 async function openWriter(
   path: string,
-  migrations: URL,
+  { folder, migrations }: { folder: URL; migrations: readonly string[] },
   beforeSettling: () => void,
 ): ReturnType<typeof createGroupCommit> {
-  await migrateSqlite(path, migrations, migrateUp)
+  if (!isUpToDate(path, migrations)) await migrateSqlite(path, folder, migrateUp)
   return createGroupCommit({ path, busyTimeoutMs }, beforeSettling)
+}
+
+/**
+ * Whether the file has exactly these migrations, as it has at every start but the first: that saves running the migrator and loading all
+ * migrations. A file that cannot be read is left to the migrator, which says why.
+ */
+function isUpToDate(path: string, migrations: readonly string[]): boolean {
+  if (!existsSync(path)) return false
+  restrictFiles(path)
+  try {
+    const connection = new DatabaseSync(path, { readOnly: true })
+    try {
+      const rows = connection.prepare(`select name from ${migrationTable}`).all()
+      return areApplied(
+        migrations,
+        rows.map(({ name }) => String(name)),
+      )
+    } finally {
+      connection.close()
+    }
+  } catch {
+    return false
+  }
 }
 
 /**
@@ -154,9 +185,8 @@ export async function migrateSqlite<R>(path: string, folder: URL, work: Migratio
     try {
       const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
       await execWhenFree(connection, begin, busyTimeoutMs)
-      const result = await work(
-        createMigrator(new Kysely({ dialect: createDirectDialect(connection) }), folder),
-      )
+      const db = new Kysely({ dialect: createDirectDialect(connection) })
+      const result = await work(await createMigrator(db, folder))
       connection.exec('commit')
       return result
     } finally {
@@ -168,9 +198,13 @@ export async function migrateSqlite<R>(path: string, folder: URL, work: Migratio
 function openForMigration(path: string): DatabaseSync {
   createPrivateFolder(dirname(path))
   createPrivateFile(path)
-  // SQLite gives its companions the rights of the database, but those of a process that was killed are there already.
-  for (const companion of ['-wal', '-shm']) restrictFile(path + companion)
+  restrictFiles(path)
   return new DatabaseSync(path, { timeout: 0 })
+}
+
+/** SQLite gives its companions the rights of the database, but those of a process that was killed are there already. */
+function restrictFiles(path: string): void {
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) restrictFile(file)
 }
 
 /** Reads an existing file on a connection of its own, which is not registered and cannot write. */
