@@ -24,11 +24,11 @@ export function openRedisAccess(options: {
   times: CacheTimes
 }): RedisAccess {
   const { url, namespace, arbiter, times } = options
-  const recordKey = `quintet:${namespace}`
-  const view = createView(recordKey, times)
+  const recordKeyOf = (generation: string) => `quintet:${namespace}:${generation}`
+  const view = createView(recordKeyOf, times)
   const connection = openRedisConnection({
     url,
-    recordKey,
+    recordKeyOf,
     onChange: view.connect,
     onReady: () => void control.poll(),
   })
@@ -36,7 +36,7 @@ export function openRedisAccess(options: {
   void control.poll()
 
   async function refresh(): Promise<void> {
-    await connection.refresh()
+    await connection.refresh(view.row()?.generation ?? '')
     await control.poll()
   }
 

@@ -15,20 +15,21 @@ const replyTimeoutMs = 2_000
 export type Peer = {
   /** It changes with each start of a server. */
   readonly runId: string
-  /** The generation of the keys in it, '' for none. */
-  readonly record: string
-  /** When it was read, by `performance.now()`. */
-  readonly readAt: number
+  /** The generation that was looked for, if its record is there; else ''. */
+  readonly generation: string
 }
 
 export type RedisConnection = {
   readonly client: ReturnType<typeof createRedisClient>
   /** Undefined while Redis is unavailable or has not been read yet. */
   peer(): Peer | undefined
-  /** Reads the peer again, once for all concurrent callers; rejects with `dependency_down` where Redis does not reply. */
-  refresh(): Promise<Peer>
-  /** Replaces the record of a peer, unless that is another one by now; false then. */
-  replaceRecord(peer: Peer, record: string): Promise<boolean>
+  /**
+   * Reads the peer again and looks for the record of a generation, once for all concurrent callers; rejects with
+   * `dependency_down` where Redis does not reply.
+   */
+  refresh(generation: string): Promise<Peer>
+  /** Adds the record of a new generation; false where the peer may be another one by now. */
+  addRecord(peer: Peer, generation: string): Promise<boolean>
   /** Rejects with `dependency_down` where Redis does not reply. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -40,20 +41,20 @@ export type RedisConnection = {
  */
 export function openRedisConnection({
   url,
-  recordKey,
+  recordKeyOf,
   onChange,
   onReady,
 }: {
   url: string
-  recordKey: string
+  recordKeyOf(generation: string): string
   /** The peer was read or lost. */
   onChange(peer: Peer | undefined): void
-  /** The peer was read for the first time after a connection was made. */
+  /** A connection was made. */
   onReady(): void
 }): RedisConnection {
   const client = createRedisClient(url)
   let peer: Peer | undefined
-  let refreshing: Promise<Peer> | undefined
+  let refreshing: { readonly generation: string; readonly done: Promise<Peer> } | undefined
   let lastError: unknown
   let closed = false
   const firstAttempt = Promise.withResolvers<void>()
@@ -69,7 +70,7 @@ export function openRedisConnection({
       firstAttempt.resolve()
       if (event !== 'ready') return
       stopWatching = watchLiveness({ ping: () => client.ping(), onSilent: replaceConnection })
-      refresh().then(onReady, () => {})
+      onReady()
     })
   client.connect().catch(() => {})
 
@@ -78,15 +79,17 @@ export function openRedisConnection({
     onChange(found)
   }
 
-  function refresh(): Promise<Peer> {
-    refreshing ??= withTimeout(replyTimeoutMs, readPeer())
+  function refresh(generation: string): Promise<Peer> {
+    if (refreshing?.generation === generation) return refreshing.done
+    const done = withTimeout(replyTimeoutMs, readPeer(generation))
       .catch((error: unknown) => {
         throw error instanceof TimeoutError ? unavailable(error) : error
       })
       .finally(() => {
-        refreshing = undefined
+        if (refreshing?.done === done) refreshing = undefined
       })
-    return refreshing
+    refreshing = { generation, done }
+    return done
   }
 
   function replaceConnection(): void {
@@ -96,15 +99,16 @@ export function openRedisConnection({
     client.connect().catch(() => {})
   }
 
-  async function readPeer(): Promise<Peer> {
+  async function readPeer(generation: string): Promise<Peer> {
     if (closed) throw dependencyDown('The cache is closed.')
     if (!client.isReady) await firstAttempt.promise
     try {
+      const key = recordKeyOf(generation)
       // On one connection, in this order: a Redis that was emptied in between has no record.
-      const [info, record] = await Promise.all([client.info('server'), client.get(recordKey)])
+      const [info, record] = await Promise.all([client.info('server'), client.get(key)])
       const runId = /^run_id:(\w+)/m.exec(info)?.[1]
       if (runId === undefined) throw new Error('The server does not tell its run id.')
-      const found = { runId, record: record ?? '', readAt: performance.now() }
+      const found = { runId, generation: record === generation ? generation : '' }
       change(found)
       return found
     } catch (error) {
@@ -120,15 +124,15 @@ export function openRedisConnection({
     client,
     peer: () => peer,
     refresh,
-    async replaceRecord(expected, record) {
+    async addRecord(expected, generation) {
       if (peer !== expected) return false
-      const found = await withTimeout(replyTimeoutMs, client.renew(recordKey, expected.record, record))
+      await withTimeout(replyTimeoutMs, client.set(recordKeyOf(generation), generation))
       if (peer !== expected) return false
-      change({ ...expected, record: found, readAt: performance.now() })
-      return found === record
+      change({ ...expected, generation })
+      return true
     },
     async ping() {
-      if (peer === undefined) await refresh()
+      if (!client.isReady) await firstAttempt.promise
       await client.ping().catch((error: unknown) => {
         throw unavailable(error)
       })

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { withTimeout } from '../../clock/index.ts'
 import type { Arbiter, CacheTimes, ControlRow } from '../port.ts'
-import type { Peer, RedisConnection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import type { View } from './view.ts'
 
 /** For clocks whose rates differ. */
@@ -54,18 +54,22 @@ export function createControl(options: {
     const row = await withTimeout(writeLeaseMs, arbiter.read())
     noteChallenge(row)
     view.adopt(row, sent)
-    const peer = connection.peer()
+    if (connection.peer() === undefined && connection.client.isReady) await connection.refresh(row.generation)
+    // Its generation may be newer than the one that was looked for.
+    else if (isOfRow(row) && !view.isMatched()) await connection.refresh(row.generation)
     if (view.isMatched()) await advance(row)
-    else if (peer === undefined || row.instance !== peer.runId) await arrange(row, peer)
-    // Its record is not that of the row. It may be newer than the row that was read.
-    else if (peer.readAt > sent) isDue = true
-    else await takeOver(row, peer)
+    else if (isOfRow(row)) await takeOver(row)
+    else await arrange(row)
+  }
+
+  function isOfRow({ instance }: ControlRow): boolean {
+    return connection.peer()?.runId === instance
   }
 
   /** The Redis of the row is the one that this process uses. */
   async function advance(row: ControlRow): Promise<void> {
     if (row.challenge !== '') {
-      await connection.refresh()
+      await connection.refresh(row.generation)
       if (view.isMatched()) await replace(row, { challenge: '' })
     } else if (row.mode === 'draining' && hasPassed(readLeaseMs)) await replace(row, { mode: 'warming' })
     else if (row.mode === 'warming' && hasPassed(writeLeaseMs)) void promote(row)
@@ -86,18 +90,17 @@ export function createControl(options: {
   }
 
   /** This process cannot use the Redis of the row. Unless another one can, that is no longer the cache. */
-  async function arrange(row: ControlRow, peer: Peer | undefined): Promise<void> {
+  async function arrange(row: ControlRow): Promise<void> {
     if (row.mode === 'none') {
-      if (peer !== undefined && (row.epoch === 0 || hasPassed(readLeaseMs))) await takeOver(row, peer)
+      if (row.epoch === 0 || hasPassed(readLeaseMs)) await takeOver(row)
     } else if (row.challenge === '') {
       if (performance.now() < mayChallengeAt) return
       const text = randomBytes(6).toString('hex')
       challenge = { text, seenAt: performance.now(), isOwn: true }
       await replace(row, { challenge: text })
     } else if (performance.now() - challenge.seenAt > challengePolls * pollMs) {
-      if (peer === undefined)
-        await replace(row, { mode: 'none', generation: newGeneration(), instance: '', challenge: '' })
-      else await takeOver(row, peer)
+      if (connection.peer() !== undefined) await takeOver(row)
+      else await replace(row, { mode: 'none', generation: newGeneration(), instance: '', challenge: '' })
     }
   }
 
@@ -109,13 +112,13 @@ export function createControl(options: {
   }
 
   /**
-   * Makes the Redis at the other end of the connection the one of the row, with a new generation. Its record comes first: of two
-   * processes one finds that it is not its own. Where the row names no Redis and all leases by earlier rows have ended,
-   * writes may begin.
+   * Makes the Redis at the other end of the connection the one of the row, with a new generation, whose record it has before it is
+   * in the row. Where the row names no Redis and all leases by earlier rows have ended, writes may begin.
    */
-  async function takeOver(row: ControlRow, peer: Peer): Promise<void> {
+  async function takeOver(row: ControlRow): Promise<void> {
+    const peer = connection.peer()
     const generation = newGeneration()
-    if (!(await connection.replaceRecord(peer, generation))) return
+    if (peer === undefined || !(await connection.addRecord(peer, generation))) return
     const mode = row.mode === 'none' ? 'warming' : 'draining'
     await replace(row, { mode, generation, instance: peer.runId, challenge: '' })
   }

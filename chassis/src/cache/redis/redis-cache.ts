@@ -53,7 +53,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
   async function sweep(): Promise<void> {
     const generation = access.readable()
     if (generation === undefined) return
-    const page = await client.scan(sweepCursor, { MATCH: `${generation.key}:*`, COUNT: keysPerSweep })
+    const page = await client.scan(sweepCursor, { MATCH: `${generation.prefix}*`, COUNT: keysPerSweep })
     sweepCursor = page.cursor
     for (const reply of await Promise.all(
       page.keys.map((key) => client.sweep(generation, key, generation.settledUntil)),

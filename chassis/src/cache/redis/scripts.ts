@@ -75,20 +75,7 @@ if not s or string.sub(s, 1, 1) ~= 'W' then return 'OTHER' end
 ${refuseMarked('ARGV[2]')}
 redis.call('DEL', KEYS[2]) return 'OK'`)
 
-/** Replaces the record of the generation, if it is as it was seen; returns the one that is there afterwards. */
-const renew = defineScript({
-  SCRIPT: `local s = redis.call('GET', KEYS[1]) or ''
-if s ~= ARGV[1] then return s end
-redis.call('SET', KEYS[1], ARGV[2]) return ARGV[2]`,
-  NUMBER_OF_KEYS: 1,
-  parseCommand(parser, key: string, seen: string, record: string) {
-    parser.pushKey(key)
-    parser.push(seen, record)
-  },
-  transformReply: (reply: string) => reply,
-})
-
-export const scripts = { lease, fill, begin, end, sweep, renew }
+export const scripts = { lease, fill, begin, end, sweep }
 
 function script<Arguments extends readonly (string | number)[], Reply>(text: string) {
   return defineScript({

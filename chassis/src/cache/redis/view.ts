@@ -28,7 +28,10 @@ export type View = ReturnType<typeof createView>
 const drainWaitMs = 4_000
 const drainCheckMs = 20
 
-export function createView(recordKey: string, { readLeaseMs, writeLeaseMs }: CacheTimes) {
+export function createView(
+  recordKeyOf: (generation: string) => string,
+  { readLeaseMs, writeLeaseMs }: CacheTimes,
+) {
   let row: ControlRow | undefined
   let peer: Peer | undefined
   let sentAt = Number.NEGATIVE_INFINITY
@@ -39,7 +42,7 @@ export function createView(recordKey: string, { readLeaseMs, writeLeaseMs }: Cac
   let readableUntil = Number.NEGATIVE_INFINITY
 
   function match(): void {
-    const isMatched = row !== undefined && row.instance === peer?.runId && row.generation === peer.record
+    const isMatched = row !== undefined && row.instance === peer?.runId && row.generation === peer.generation
     matched = isMatched ? known : undefined
     readableUntil =
       matched !== undefined && row?.mode === 'on' ? sentAt + readLeaseMs : Number.NEGATIVE_INFINITY
@@ -68,8 +71,8 @@ export function createView(recordKey: string, { readLeaseMs, writeLeaseMs }: Cac
     adopt(found: ControlRow, sent: number): void {
       if (row === undefined || found.generation !== row.generation) {
         since = performance.now()
-        const [key, text] = [recordKey, found.generation]
-        known = { key, text, prefix: `${key}:${text}:`, settledUntil: 0 }
+        const [key, text] = [recordKeyOf(found.generation), found.generation]
+        known = { key, text, prefix: `${key}:`, settledUntil: 0 }
       }
       row = found
       sentAt = sent
