@@ -6,6 +6,7 @@ import type { TestContext } from 'node:test'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import { testCommitLimits } from './database-commit-limit-contract.ts'
 import { testConcurrency } from './database-concurrency-contract.ts'
 import { testQueries } from './database-query-contract.ts'
 import { testUnits } from './database-unit-contract.ts'
@@ -17,6 +18,7 @@ export function testDatabase(name: string, createUrl: CreateDatabaseUrl): void {
   describe(`database contract: ${name}`, () => {
     testQueries(createUrl)
     testUnits(createUrl)
+    testCommitLimits(createUrl)
     testConcurrency(createUrl)
     testDurability(createUrl)
     testClosing(createUrl)

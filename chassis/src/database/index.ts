@@ -98,20 +98,26 @@ function pathOf(url: string): string {
 }
 
 export {
+  asBigint,
   asText,
   dialectOf,
+  engineMilliseconds,
+  engineSeconds,
   greatest,
   forUpdate,
   identityColumn,
   jsonObject,
+  least,
   longText,
   skipLocked,
   numbersFromList,
   deleteSelected,
   setColumn,
 } from './sql-dialect.ts'
+export { commitBeforeColumn } from './port.ts'
 export type * from './port.ts'
 export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
+export { followEngineClock } from './engine-clock.ts'
 export { makeMigration } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'

@@ -16,6 +16,13 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> &
     readonly batchSql?: string
   }
 
+/**
+ * A statement that returns this column limits when its unit may take effect: only before that Unix time in seconds, by the
+ * engine's clock when it commits, after every wait for a lock. Too late, the statement counts as having affected no row, which
+ * it must have; null is no limit.
+ */
+export const commitBeforeColumn = 'commit_before'
+
 export type Row = Record<string, unknown>
 
 /** A compiled select. With `until`, an engine that gives its rows one by one gives none after the one with which the sum of a column is reached. */

@@ -49,6 +49,35 @@ export function greatest<Tables>(
   return dialectOf(db) === 'sqlite' ? sql`max(${one}, ${other})` : sql`greatest(${one}, ${other})`
 }
 
+/** The lesser of two numbers. */
+export function least<Tables>(
+  db: Kysely<Tables>,
+  one: Expression<number>,
+  other: Expression<number>,
+): RawBuilder<number> {
+  return dialectOf(db) === 'sqlite' ? sql`min(${one}, ${other})` : sql`least(${one}, ${other})`
+}
+
+/** A number as an integer of 64 bits. */
+export function asBigint<Tables>(db: Kysely<Tables>, value: Expression<number>): RawBuilder<number> {
+  return dialectOf(db) === 'mysql' ? sql`cast(${value} as signed)` : sql`cast(${value} as bigint)`
+}
+
+/** Unix time in whole seconds by the clock of the engine, the same throughout a statement. */
+export function engineSeconds<Tables>(db: Kysely<Tables>): RawBuilder<number> {
+  const dialect = dialectOf(db)
+  if (dialect === 'postgres') return sql`cast(floor(extract(epoch from statement_timestamp())) as bigint)`
+  return dialect === 'mysql' ? sql`unix_timestamp()` : sql`unixepoch()`
+}
+
+/** Unix time in milliseconds by the clock of the engine, at the moment. */
+export function engineMilliseconds<Tables>(db: Kysely<Tables>): RawBuilder<number> {
+  const dialect = dialectOf(db)
+  if (dialect === 'postgres')
+    return sql`cast(extract(epoch from clock_timestamp()) * 1000 as double precision)`
+  return dialect === 'mysql' ? sql`unix_timestamp(now(6)) * 1000` : sql`unixepoch('subsec') * 1000`
+}
+
 /** A JSON object as text, with these members. */
 export function jsonObject<Tables>(
   db: Kysely<Tables>,

@@ -148,14 +148,14 @@ const isMariadb = (version: unknown) => /mariadb/i.test(String(version))
 
 /**
  * READ COMMITTED lets each statement see what was committed before it, as on the other engines, and takes no gap locks,
- * which would let inserts deadlock. Counts are parsed from the server's messages, so their language is set.
+ * which would let inserts deadlock. In UTC no hour comes twice. Counts are parsed from the server's messages, so their language is set.
  */
 function settingsText(mariadb: boolean): string {
   const timeouts = mariadb
     ? `max_statement_time = ${statementTimeoutMs / 1_000}, idle_transaction_timeout = ${idleInTransactionTimeoutSeconds}`
     : `max_execution_time = ${statementTimeoutMs}`
   return `set session transaction isolation level read committed;
-set session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', autocommit = 1,
+set session time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO', autocommit = 1,
 innodb_lock_wait_timeout = ${lockTimeoutSeconds}, lock_wait_timeout = ${lockTimeoutSeconds},
 wait_timeout = ${waitTimeoutSeconds}, group_concat_max_len = ${listBytesMax}, lc_messages = 'en_US', ${timeouts}`
 }

@@ -1,5 +1,6 @@
 import { deadlineExceeded } from '../pending-unit.ts'
 import type { PendingUnit } from '../pending-unit.ts'
+import { commitBeforeColumn } from '../port.ts'
 import type { Outcome, Statement } from '../port.ts'
 import { createCommitQueue } from '../server/commit-queue.ts'
 import type { CommitQueue } from '../server/commit-queue.ts'
@@ -62,24 +63,41 @@ async function executeOn(
     transaction.isCommitSent = true
     return [await executeStatements(client, first.unit)]
   }
-  const serverDeadline = before === Infinity ? undefined : before + (await clock.offsetMs(client))
+  const serverDeadline = before === Infinity ? Infinity : before + (await clock.offsetMs(client))
+  let limit: Limit = { ms: Infinity, statement: 0 }
   await control(client, 'begin')
   try {
     const results: (Outcome | Error)[] = []
     for (const { unit } of units) results.push(await executeInTransaction(client, unit, units.length > 1))
-    if (!results.some(isApplied)) await control(client, 'rollback')
-    else {
-      transaction.isCommitSent = true
-      await control(client, commitText(serverDeadline))
+    if (!results.some(isApplied)) {
+      await control(client, 'rollback')
+      return results
     }
+    for (const result of results) limit = earlierLimit(limit, result)
+    transaction.isCommitSent = true
+    await control(client, commitText(Math.min(serverDeadline, limit.ms)))
     return results
   } catch (error) {
     const errno = serverError(error)?.errno
     if (errno !== undefined) await control(client, 'rollback')
     // The deadline of a batch is the first of its units', so which of them are late shows when each is executed by itself.
-    if (transaction.isCommitSent && errno === outOfRange && units.length === 1) throw deadlineExceeded()
-    throw error
+    if (!transaction.isCommitSent || errno !== outOfRange || units.length > 1) throw error
+    if (limit.ms <= serverDeadline) return [{ failedStatement: limit.statement, results: [] }]
+    throw deadlineExceeded()
   }
+}
+
+/** The time by the server's clock before which units must commit, and the statement of the unit that returned it. */
+type Limit = { readonly ms: number; readonly statement: number }
+
+function earlierLimit(limit: Limit, result: Outcome | Error): Limit {
+  if (result instanceof Error) return limit
+  let earliest = limit
+  for (const [statement, { rows }] of result.results.entries()) {
+    const seconds = rows[0]?.[commitBeforeColumn] ?? Infinity
+    if (Number(seconds) * 1_000 < earliest.ms) earliest = { ms: Number(seconds) * 1_000, statement }
+  }
+  return earliest
 }
 
 /** A unit that is refused or invalid leaves no trace in a transaction that it shares with others. */
@@ -113,8 +131,8 @@ const outOfRange = 1690
  * The commit, after a sum that overflows its type once the server's clock, in milliseconds, has reached the deadline. The
  * server gets both in one message and skips what follows an error, so nothing can come between the check and the commit.
  */
-function commitText(serverDeadline: number | undefined): string {
-  if (serverDeadline === undefined) return 'commit'
+function commitText(serverDeadline: number): string {
+  if (serverDeadline === Infinity) return 'commit'
   return `select 18446744073709551615 + if(unix_timestamp(now(6)) * 1000 >= ${serverDeadline.toFixed(3)}, 1, 0); commit`
 }
 

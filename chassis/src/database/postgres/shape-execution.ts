@@ -22,6 +22,8 @@ type ShapeExecution = {
     shape: Shape,
     units: readonly PendingUnit[],
   ): Promise<(Outcome | Error | undefined)[]>
+  /** The same for one unit, which may wait longer for a lock. */
+  executeOne(client: PostgresClient, shape: Shape, unit: PendingUnit): Promise<Outcome | Error | undefined>
 }
 
 export function createShapeExecution(): ShapeExecution {
@@ -88,9 +90,10 @@ export function createShapeExecution(): ShapeExecution {
     client: PostgresClient,
     shape: Shape,
     units: readonly PendingUnit[],
+    isIndividual: boolean,
   ): Promise<(Outcome | Error | undefined)[]> {
     await createFunction(client, shape)
-    const values: unknown[] = [units.length]
+    const values: unknown[] = [units.length, isIndividual]
     if (shape.hasDeadline) {
       const offsetMs = await clock.offsetMs(client)
       values.push(arrayOf(units.map(({ before }) => (before + offsetMs) / 1_000)))
@@ -109,8 +112,11 @@ export function createShapeExecution(): ShapeExecution {
 
   return {
     async execute(client, shape, units) {
-      return (await executeStatement(client, shape, units)) ?? (await executeFunction(client, shape, units))
+      return (
+        (await executeStatement(client, shape, units)) ?? (await executeFunction(client, shape, units, false))
+      )
     },
+    executeOne: async (client, shape, unit) => (await executeFunction(client, shape, [unit], true))[0],
   }
 }
 

@@ -1,3 +1,4 @@
+import { commitBeforeColumn } from '../port.ts'
 import type { Statement } from '../port.ts'
 import { Reference, valuePlaceholder } from '../reference.ts'
 import { batchInsertSql } from './batch-insert.ts'
@@ -8,6 +9,8 @@ export type Shape = {
   readonly id: number
   readonly steps: readonly Step[]
   readonly hasDeadline: boolean
+  /** Whether the server's clock is compared when the unit commits, which takes the function. */
+  readonly isTimed: boolean
 }
 
 export type Step = {
@@ -16,6 +19,8 @@ export type Step = {
   readonly batchSql: string | undefined
   readonly mustAffectRows: boolean
   readonly returnsRows: boolean
+  /** Whether it returns the `commitBeforeColumn`. */
+  readonly limitsCommit: boolean
   readonly parameters: readonly ParameterSource[]
 }
 
@@ -26,7 +31,8 @@ type ParameterSource =
 
 /** Throws for a unit that refers to what no earlier statement returns. */
 export function createShape(id: number, unit: readonly Statement[], hasDeadline: boolean): Shape {
-  return { id, steps: unit.map((statement, index) => stepOf(statement, index, unit)), hasDeadline }
+  const steps = unit.map((statement, index) => stepOf(statement, index, unit))
+  return { id, steps, hasDeadline, isTimed: hasDeadline || steps.some(({ limitsCommit }) => limitsCommit) }
 }
 
 function stepOf(statement: Statement, index: number, unit: readonly Statement[]): Step {
@@ -36,6 +42,7 @@ function stepOf(statement: Statement, index: number, unit: readonly Statement[])
     batchSql: batchSql ?? batchInsertSql(query),
     mustAffectRows: Boolean(mustAffectRows),
     returnsRows: returnsRows(sql),
+    limitsCommit: returnsRows(sql) && sql.includes(`"${commitBeforeColumn}"`),
     parameters: parameters.map((value) =>
       value instanceof Reference ? sourceOf(value, unit, index) : fromUnit,
     ),

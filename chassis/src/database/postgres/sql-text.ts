@@ -11,6 +11,7 @@ export function replaceParameters(text: string, replacement: (number: number) =>
 /** Whether the text returns rows: it is a select, or has a RETURNING outside of parentheses. */
 export function returnsRows(text: string): boolean {
   let bare = text.replace(tokens, (token: string) => (token.startsWith('$') ? token : ''))
+  bare = bare.replace(/\bfor update\b/i, '')
   for (let before = ''; before !== bare; ) {
     before = bare
     bare = bare.replace(/\([^()]*\)/g, '')

@@ -1,3 +1,4 @@
+import { commitBeforeColumn } from '../port.ts'
 import { batchStatements } from './batch-statement.ts'
 import { isFromUnit } from './shape.ts'
 import type { Shape, Step, StepTypes } from './shape.ts'
@@ -13,12 +14,15 @@ export const sqlPlaceholder = '\u0001'
 
 /** How long a batch waits for a lock. It is short since all units of the batch wait; then each is executed individually. */
 const lockTimeoutMs = 200
+/** How long a unit that is executed individually waits for a lock. */
+const individualLockTimeoutMs = 1_000
 
 /**
  * A function that executes many units of one shape in one transaction. They come as an array for each parameter. It returns
  * a JSON text for each, or one for all if all succeed alike. First it executes all of them in one subtransaction; if one
  * fails, all of it is undone, and each is executed in a subtransaction of its own. A lock that another transaction holds
- * fails the whole call. `types` are those of each step's parameters, as the server infers them.
+ * fails the whole call, and so does a unit that must have committed before the last one has been executed. `types` are those
+ * of each step's parameters, as the server infers them.
  */
 export function unitFunction(name: string, shape: Shape, types: StepTypes): string {
   const executeUnit = unitText(shape, types)
@@ -34,16 +38,21 @@ declare
   q_state text;
   q_message text;
   q_results text[] := '{}';
+  q_commit_before double precision := 'infinity';
   ${variablesText(shape)}
 begin
+  if q_individual then
+    perform set_config('lock_timeout', '${individualLockTimeoutMs}ms', true);
+  end if;
   begin
-    ${batchText(shape) ?? loopText(executeUnit)}
+    ${batchText(shape) ?? loopText(shape, executeUnit)}
     return;
   exception
     when lock_not_available or deadlock_detected or serialization_failure then
       raise;
     when others then
       q_results := '{}';
+      q_commit_before := 'infinity';
   end;
   for q_i in 1..q_units loop
     begin
@@ -56,6 +65,7 @@ begin
         q_results[q_i] := json_build_object('state', q_state, 'message', q_message)::text;
     end;
   end loop;
+  ${commitBeforeText(shape, 'serialization_failure')}
   return query select * from unnest(q_results);
 end
 $q_body$`
@@ -69,7 +79,12 @@ function argumentsText({ steps, hasDeadline }: Shape, types: StepTypes): string 
         : [],
     ),
   )
-  return ['q_units integer', ...(hasDeadline ? ['q_before double precision[]'] : []), ...values].join(', ')
+  return [
+    'q_units integer',
+    'q_individual boolean',
+    ...(hasDeadline ? ['q_before double precision[]'] : []),
+    ...values,
+  ].join(', ')
 }
 
 /** Of each step the number of rows; where it returns rows, those as JSON, and with them the columns that others refer to. */
@@ -82,11 +97,12 @@ function variablesText({ steps }: Shape): string {
     .join('\n  ')
 }
 
-function loopText(executeUnit: string): string {
+function loopText(shape: Shape, executeUnit: string): string {
   return `
     for q_i in 1..q_units loop
       ${executeUnit}
     end loop;
+    ${commitBeforeText(shape, 'raise_exception')}
     return query select * from unnest(q_results);`
 }
 
@@ -103,13 +119,31 @@ function batchText(shape: Shape): string | undefined {
     return next '[${statements.map(() => '1').join(',')}]';`
 }
 
+/** The last check of all units, since one of them may have waited after an earlier one was executed. */
+function commitBeforeText({ steps }: Shape, condition: string): string {
+  if (!steps.some(({ limitsCommit }) => limitsCommit)) return ''
+  return `if extract(epoch from clock_timestamp()) >= q_commit_before then raise ${condition}; end if;`
+}
+
 /** Executes the unit `q_i` and keeps its result. */
 function unitText(shape: Shape, types: StepTypes): string {
   const results = shape.steps.map((step, index) => (step.returnsRows ? `q_json${index}` : `q_count${index}`))
   return `
       ${shape.steps.map((step, index) => stepText(shape, step, index, types[index] ?? [])).join('\n')}
+      ${shape.steps.map(limitText).join('')}
       ${shape.hasDeadline ? deadlineText('q_before[q_i]') : ''}
       q_results[q_i] := concat('[', ${results.join(", ',', ")}, ']');`
+}
+
+/** The check of one unit, whose result says which of its statements failed. */
+function limitText({ limitsCommit }: Step, index: number): string {
+  if (!limitsCommit) return ''
+  return `
+      if extract(epoch from clock_timestamp()) >= q_row${index}.q_limit then
+        q_step := ${index};
+        raise exception using errcode = '${failedStepState}';
+      end if;
+      q_commit_before := least(q_commit_before, q_row${index}.q_limit);`
 }
 
 /** It comes last, when the transaction has its id, by which `settle` finds that the unit may still take effect. */
@@ -123,15 +157,22 @@ function deadlineText(before: string): string {
 function stepText(shape: Shape, step: Step, index: number, types: readonly string[]): string {
   const text = replaceParameters(step.sql, (number) => valueText(shape, index, number, types[number - 1]))
   const execute = step.returnsRows
-    ? returningText(text, index, referredColumns(shape, index))
+    ? returningText(text, index, referredColumns(shape, index), step.limitsCommit)
     : `
       ${text};
       get diagnostics q_count${index} = row_count;`
   return `${missingRowText(step)}${execute}${step.mustAffectRows ? demandText(index) : ''}`
 }
 
-function returningText(text: string, index: number, columns: readonly string[]): string {
-  const referred = columns.map((column, at) => `, (array_agg(q.${quoted(column)}))[1] as c${at}`).join('')
+function returningText(
+  text: string,
+  index: number,
+  columns: readonly string[],
+  limitsCommit: boolean,
+): string {
+  const limit = limitsCommit ? `, min(q.${quoted(commitBeforeColumn)}) as q_limit` : ''
+  const referred =
+    columns.map((column, at) => `, (array_agg(q.${quoted(column)}))[1] as c${at}`).join('') + limit
   return `
       with q as (${text})
       select count(*) as n, coalesce(json_agg(q), '[]')::text as j${referred} into q_row${index} from q;

@@ -27,14 +27,13 @@ export function createUnits(connection: PostgresConnection): CommitQueue {
     shapeOf: (unit, hasDeadline) => ({ ...createShape(++shapes, unit, hasDeadline), uses: 0 }),
     executeBatch(shape, units) {
       shape.uses += units.length
-      // A deadline is compared with the server's clock, which takes a function.
-      if (!shape.hasDeadline && shape.uses < usesBeforeFunction) return undefined
+      if (!shape.isTimed && shape.uses < usesBeforeFunction) return undefined
       return use((client) => execution.execute(client, shape, units))
     },
     executeOne: (shape, pending) =>
       use(async (client) =>
-        shape.hasDeadline
-          ? (await execution.execute(client, shape, [pending]))[0]
+        shape.isTimed
+          ? execution.executeOne(client, shape, pending)
           : executeStatements(client, pending.unit),
       ),
     classifyError,

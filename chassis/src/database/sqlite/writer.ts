@@ -2,6 +2,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { CompactResult } from '../compact-result.ts'
+import { commitBeforeColumn } from '../port.ts'
 import { referredValue } from '../reference.ts'
 import { createBatchDecoder, isReference, monotonicMs } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
@@ -18,6 +19,7 @@ db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -4096')
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')
+const clock = db.prepare("select unixepoch('subsec') as seconds")
 const decode = createBatchDecoder((text): LazyStatement => ({ text }))
 
 parentPort?.on('message', (batch: Batch | null) => {
@@ -33,12 +35,18 @@ parentPort?.postMessage('ready')
 function execute(batch: Batch): BatchResult {
   try {
     const units = decode(batch)
-    begin.run()
-    // Hardly any unit fails after it has changed something, so savepoints are used only when one did.
-    const results =
-      executeUnits(units, lateUnits(batch), false) ?? executeUnits(units, lateUnits(batch), true)
-    end.run()
-    return results ?? 'unreachable: with savepoints there is always a result'
+    for (;;) {
+      begin.run()
+      // Hardly any unit fails after it has changed something, so savepoints are used only when one did.
+      const results =
+        executeUnits(units, lateUnits(batch), false) ?? executeUnits(units, lateUnits(batch), true)
+      if (results === undefined) return 'unreachable: with savepoints there is always a result'
+      if (!isTooLate(results)) {
+        end.run()
+        return results
+      }
+      db.exec('rollback')
+    }
   } catch (error) {
     if (db.isTransaction) db.exec('rollback')
     return String(error)
@@ -89,7 +97,7 @@ function executeUnit(unit: readonly Step<LazyStatement>[]): { result: UnitResult
     for (const { text: statement, parameters, mustAffectRows } of unit) {
       statement.prepared ??= prepare(statement.text)
       const result = executeStatement(statement.prepared, bind(parameters, results))
-      if (affectsRows(result)) hasChanges = true
+      if (affectsRows(result) && !isPast(limitOf(result))) hasChanges = true
       else if (mustAffectRows) return { result: results.length, hasChanges }
       results.push(result)
     }
@@ -123,6 +131,23 @@ function executeStatement({ statement, returnsRows }: Prepared, parameters: SQLI
 
 function affectsRows(result: CompactResult): boolean {
   return typeof result === 'number' ? result > 0 : result.length > 0
+}
+
+/** Whether a unit must have committed before now. Hardly any has a limit, so the clock is hardly ever read. */
+function isTooLate(results: readonly UnitResult[]): boolean {
+  let earliest = Number.POSITIVE_INFINITY
+  for (const result of results)
+    if (Array.isArray(result)) for (const one of result) earliest = Math.min(earliest, limitOf(one))
+  return isPast(earliest)
+}
+
+function limitOf(result: CompactResult): number {
+  const seconds = typeof result === 'number' ? undefined : result[0]?.[commitBeforeColumn]
+  return typeof seconds === 'number' ? seconds : Number.POSITIVE_INFINITY
+}
+
+function isPast(seconds: number): boolean {
+  return seconds !== Number.POSITIVE_INFINITY && Number(clock.get()?.seconds) >= seconds
 }
 
 function isUnitError(error: unknown): boolean {

@@ -1,0 +1,60 @@
+import { systemClock } from '../clock/index.ts'
+import type { Clock } from '../clock/index.ts'
+
+const intervalMs = 1_000
+/** How much the rates of two clocks may differ while one is being slewed (ntp_adjtime). */
+const driftMax = 0.0005
+/** Some engines cut their time to whole milliseconds. */
+const resolutionMs = 1
+
+/** How far the engine's clock is ahead of `performance.now()` in this process, at least and at most. */
+type Offset = { readonly min: number; readonly max: number; readonly measuredAt: number }
+
+/**
+ * The clock of an engine, as this process knows it: never behind, and ahead by no more than one read of it takes. It is read once a
+ * second, and in between time passes as on the machine's monotonic clock, so that the process's own clock may be wrong or set. Until
+ * the first reading it is that clock. A clock that a test has injected stands for the engine's and is returned as it is.
+ */
+export function followEngineClock(
+  clock: Clock,
+  readMs: () => number | Promise<number>,
+): { readonly clock: Clock; stop(): void } {
+  if (clock !== systemClock) return { clock, stop: () => {} }
+  let offset: Offset | undefined
+
+  function measure(): void {
+    const sentAt = performance.now()
+    const use = (engineMs: number) => {
+      // The first reading of a server also takes the time to connect to it.
+      if (offset === undefined) setImmediate(measure)
+      offset = narrowed(offset, offsetOf(engineMs, sentAt, performance.now()))
+    }
+    try {
+      const reading = readMs()
+      if (typeof reading === 'number') use(reading)
+      // What cannot be read now is read a second later.
+      else reading.then(use).catch(() => {})
+    } catch {}
+  }
+
+  measure()
+  const timer = setInterval(measure, intervalMs).unref()
+  return {
+    clock: { now: () => (offset === undefined ? clock.now() : performance.now() + offset.max) },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** The engine has read its clock between sending and receiving. */
+function offsetOf(engineMs: number, sentAt: number, receivedAt: number): Offset {
+  return { min: engineMs - receivedAt, max: engineMs + resolutionMs - sentAt, measuredAt: receivedAt }
+}
+
+/** What both say; the newer alone where they contradict each other, since one of the clocks was set. */
+function narrowed(older: Offset | undefined, newer: Offset): Offset {
+  if (older === undefined) return newer
+  const drift = (newer.measuredAt - older.measuredAt) * driftMax
+  const min = Math.max(newer.min, older.min - drift)
+  const max = Math.min(newer.max, older.max + drift)
+  return min <= max ? { min, max, measuredAt: newer.measuredAt } : newer
+}
