@@ -254,11 +254,11 @@ test('quintet migrate shows, reverts and applies the migrations of a database', 
     outputs.push(quintet.output().trim())
   }
   assert.deepEqual(outputs, [
-    'guid: 0001-create-guid pending, 0002-add-outbox-keys pending, 0003-create-cache-control pending',
-    'guid: applied 0001-create-guid, 0002-add-outbox-keys, 0003-create-cache-control',
-    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied',
-    'guid: reverted 0003-create-cache-control\nThe next start of guid applies it again.',
-    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control pending',
+    'guid: 0001-create-guid pending, 0002-add-outbox-keys pending, 0003-create-cache-control pending, 0004-create-version-floor pending',
+    'guid: applied 0001-create-guid, 0002-add-outbox-keys, 0003-create-cache-control, 0004-create-version-floor',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor applied',
+    'guid: reverted 0004-create-version-floor\nThe next start of guid applies it again.',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor pending',
   ])
 })
 

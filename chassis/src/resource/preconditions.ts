@@ -31,7 +31,15 @@ export async function changeIfMatch<T>(
   const version = await checkConditions(request, precondition)
   const changed = await change(version)
   if (changed !== undefined && changed !== false) return changed
-  throw version === undefined ? precondition.notFound() : versionMismatch(precondition.noun)
+  throw await refusalOf(version, precondition)
+}
+
+/** Why no row was changed: there is none, or it has another version than the one that was required. */
+export async function refusalOf(
+  version: number | undefined,
+  { noun, notFound, find }: Precondition,
+): Promise<AppError> {
+  return version === undefined || (await find()) === undefined ? notFound() : versionMismatch(noun)
 }
 
 /** The current version if the conditions of a request name it; undefined if they admit any. Otherwise refuses. */

@@ -27,10 +27,11 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const { clock, logger, metrics } = parts
   const storage = await openStorage(config.GUID_DATABASE_URL)
   opened.defer(storage.close)
+  const { engineClock, idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
   const queue = await openStreamQueue(config.EVENTS_URL, { clock, logger })
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
-    clock,
+    clock: engineClock,
     namespace: 'guid',
     arbiter: storage.arbiter,
     singleProcess: storage.isSingleProcess,
@@ -46,8 +47,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   })
   opened.defer(relay.stop)
   const { wake } = relay
-  const { idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
-  const guids = createCachedGuidStore({ store: stores.guids, cache, wake })
+  const guids = createCachedGuidStore({ store: stores.guids, cache, engineClock, wake })
   const operations = createBoundedOperationStore({
     store: stores.operations,
     clock,
@@ -68,9 +68,9 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   exportOutboxMetrics(metrics.registry, relay)
-  guidRoutes(app, { guids, operations, idempotency, clock, queue, guidVersion: config.GUID_VERSION })
+  guidRoutes(app, { guids, operations, idempotency, engineClock, queue, guidVersion: config.GUID_VERSION })
   const stopping = new AbortController()
-  const handler = createCommandHandler({ guids, operations, clock, logger, stopping: stopping.signal })
+  const handler = createCommandHandler({ guids, operations, engineClock, logger, stopping: stopping.signal })
   opened.defer(queue.consume(commandsQueue, handler).stop)
   opened.defer(() => stopping.abort())
   opened.defer(startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger).stop)

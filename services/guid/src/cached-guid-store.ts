@@ -1,25 +1,52 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Deadline } from '@quintet/chassis/clock'
+import type { Clock, Deadline } from '@quintet/chassis/clock'
 import { entryOf } from './guid.ts'
 import type { Guid } from './guid.ts'
-import type { CommitWith, GuidChange, GuidStore } from './port.ts'
+import type {
+  CommitWith,
+  CreateOptions,
+  CreateOutcome,
+  GuidChange,
+  GuidPage,
+  GuidStore,
+  Registration,
+} from './port.ts'
+
+/** How often a page is read again because a GUID of it has expired meanwhile. */
+const listAttemptsMax = 3
 
 export type CachedGuidStore = ReturnType<typeof createCachedGuidStore>
 
-/** A store behind the cache: follows the cache's protocol for every engine, and wakes the relay after each change. */
+/**
+ * A store behind the cache: follows the cache's protocol for every engine, and wakes the relay after each change. What has
+ * expired by the time that the store responds counts as absent.
+ */
 export function createCachedGuidStore({
   store,
   cache,
+  engineClock,
   wake,
 }: {
   store: GuidStore
   cache: Cache
+  /** That of the store; the cache must have the same. */
+  engineClock: Clock
   /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
-  const { nextVersion, list, idKind } = store
+  const { idKind } = store
+  const isLive = ({ expire }: { expire: number }) => expire * 1000 > engineClock.now()
+
+  async function list(page: GuidPage): ReturnType<GuidStore['list']> {
+    for (let attempt = 1; ; attempt++) {
+      const rows = await store.list(page)
+      // They come in the order of expiry.
+      if (rows[0] === undefined || isLive(rows[0])) return rows
+      if (attempt === listAttemptsMax) return rows.filter(isLive)
+    }
+  }
+
   return {
-    nextVersion,
     list,
     idKind,
 
@@ -27,14 +54,16 @@ export function createCachedGuidStore({
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>
       cache.read(guid, () => store.find(guid)),
 
-    async create(row: Guid, options: CommitWith & IsNew = {}): Promise<'created' | 'exists'> {
-      const insert = (deadline: Deadline) => store.create(row, { ...options, deadline })
+    /** `expired` may also mean that it was stored and has expired since. */
+    async create(registration: Registration, options: CreateOptions = {}): Promise<CreateOutcome> {
+      const insert = (deadline: Deadline) => store.create(registration, { ...options, deadline })
       // Few new GUIDs are read soon, and caching them all would evict the others; the first read fills the cache.
       const outcome = await (options.isNew === true
         ? insert({})
-        : cache.write([row.guid], insert, () => undefined))
-      if (outcome === 'created') wake()
-      return outcome
+        : cache.write([registration.guid], insert, () => undefined))
+      if (typeof outcome !== 'number') return outcome
+      wake()
+      return isLive(registration) ? outcome : 'expired'
     },
 
     async update(
@@ -48,8 +77,9 @@ export function createCachedGuidStore({
         (deadline) => store.update(guid, change, version, { ...options, deadline }),
         (row) => row && entryOf(row),
       )
-      if (updated !== undefined) wake()
-      return updated
+      if (updated === undefined) return undefined
+      wake()
+      return isLive(updated) ? updated : undefined
     },
 
     async delete(guid: string, version?: number): Promise<boolean> {
@@ -69,6 +99,3 @@ export function createCachedGuidStore({
     },
   }
 }
-
-/** A GUID that `isNew` was generated for this very call, so no cache can have an entry of it. */
-type IsNew = { readonly isNew?: boolean }

@@ -1,15 +1,15 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
-import { problemDocument, versionMismatch } from '@quintet/chassis/http'
+import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
-import { checkPrecondition } from '@quintet/chassis/resource'
+import { checkPrecondition, refusalOf } from '@quintet/chassis/resource'
 import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { GuidCommand } from '@quintet/contracts'
 import { Check } from 'typebox/schema'
 import type { CachedGuidStore } from './cached-guid-store.ts'
-import { alreadyRegistered, expireError, notFound, noun } from './guid.ts'
+import { alreadyRegistered, expired, notFound, noun, refuseExpired } from './guid.ts'
 import { OperationCompleted } from './port.ts'
 import type { OperationStore } from './port.ts'
 
@@ -21,13 +21,13 @@ import type { OperationStore } from './port.ts'
 export function createCommandHandler({
   guids,
   operations,
-  clock,
+  engineClock,
   logger,
   stopping,
 }: {
   guids: CachedGuidStore
   operations: OperationStore
-  clock: Clock
+  engineClock: Clock
   logger: Logger
   stopping: AbortSignal
 }): (delivery: Delivery) => Promise<void> {
@@ -39,10 +39,11 @@ export function createCommandHandler({
 
   async function apply(id: string, command: GuidCommand): Promise<void> {
     const commitWith = { operation: id }
-    if (command.expire !== undefined) refuseExpired(command.expire, clock)
+    refuseExpired(command.expire, engineClock)
     if (command.kind === 'create') {
       const { guid, user, expire } = command
-      const outcome = await guids.create({ guid, user, expire, version: guids.nextVersion() }, commitWith)
+      const outcome = await guids.create({ guid, user, expire }, commitWith)
+      if (outcome === 'expired') throw expired()
       if (outcome === 'exists') throw alreadyRegistered()
       return
     }
@@ -50,8 +51,9 @@ export function createCommandHandler({
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
     const precondition = { noun, notFound, find: () => guids.find(guid) }
     const version = await checkPrecondition(versions, precondition)
-    if ((await guids.update(guid, change, version, commitWith)) === undefined)
-      throw version === undefined ? notFound() : versionMismatch(noun)
+    if ((await guids.update(guid, change, version, commitWith)) !== undefined) return
+    refuseExpired(expire, engineClock)
+    throw await refusalOf(version, precondition)
   }
 
   async function handle(id: string, command: GuidCommand): Promise<void> {
@@ -69,11 +71,6 @@ export function createCommandHandler({
     const command = parse(body)
     await untilAvailable(() => handle(id, command), { stopping, log })
   }
-}
-
-function refuseExpired(expire: number, clock: Clock): void {
-  const detail = expireError(expire, clock.now())
-  if (detail !== undefined) throw new AppError('invalid', detail, { errors: { expire: detail } })
 }
 
 function parse(body: string): GuidCommand {

@@ -43,11 +43,22 @@ export function expireOf(given: string | number | undefined, nowMs: number): num
   return given === undefined ? Math.floor(nowMs / 1000) + lifetimeSeconds : Number(given)
 }
 
+const notInFuture = 'Expire must be a future Unix timestamp.'
+
 /** Why a well-formed `expire` is not valid; undefined if it is. */
 export function expireError(expire: number, nowMs: number): string | undefined {
-  if (expire * 1000 <= nowMs) return 'Expire must be a future Unix timestamp.'
+  if (expire * 1000 <= nowMs) return notInFuture
   return expire > expireMax ? `expire must be at most ${expireMax}.` : undefined
 }
+
+/** Refuses an expiry, where there is one, that is not valid any more. */
+export function refuseExpired(expire: number | undefined, clock: Clock): void {
+  const detail = expire === undefined ? undefined : expireError(expire, clock.now())
+  if (detail !== undefined) throw invalid({ expire: detail })
+}
+
+/** The refusal of an expiry that has passed. */
+export const expired = () => invalid({ expire: notInFuture })
 
 /** The cache entry of a GUID: its expiry, and the text of the response after the notation, which differs by request. */
 export function entryOf({ user, expire, version }: Guid): Entry {
@@ -64,16 +75,21 @@ export function textOf(notation: string, entry: Entry): string {
 }
 
 /**
- * Versions that only rise: microseconds of the clock, or the last version plus one where the clock has not advanced. A
- * GUID that is deleted and registered again therefore never has an earlier ETag, though nothing of the deleted one is stored.
+ * Proposals for versions, each larger than the one before and than `above`, a version that the database has: microseconds of
+ * the clock, or the next number where the clock has not advanced so far. The database decides: a change takes at least the
+ * version of its row plus one, and a registration is made only with a version larger than all that the GUID has had
+ * (docs/decisions/0022). The clock only gives a start that a database restored from a backup has not given out.
  */
-export function createVersions(clock: Clock): () => number {
+export function createVersions(clock: Clock): (above?: number) => number {
   let last = 0
-  return () => {
-    last = Math.max(last + 1, clock.now() * 1000)
+  return (above = 0) => {
+    last = Math.max(last + 1, above + 1, Math.min(clock.now() * 1000, proposalMax))
     return last
   }
 }
+
+/** The year 2112, so that no clock, however wrong, uses up the numbers that are exact in JavaScript. */
+const proposalMax = 2 ** 52 - 1
 
 export const alreadyRegistered = () =>
   new AppError('conflict', 'GUID is already registered and has not expired.')

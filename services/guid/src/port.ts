@@ -21,6 +21,8 @@ export type Storage = {
 }
 
 type Stores = {
+  /** The clock by which the database judges expiry, as this process knows it. */
+  readonly engineClock: Clock
   readonly guids: GuidStore
   readonly operations: OperationStore
   readonly idempotencyStore: IdempotencyStore
@@ -29,21 +31,22 @@ type Stores = {
 }
 
 /**
- * GUIDs in a database, without the cache. A GUID whose expiry has passed counts as absent in every operation, and each
- * change is committed together with its event.
+ * GUIDs in a database, without the cache. A GUID whose expiry has passed counts as absent in every operation: the database judges
+ * that by its own clock, for a change when it commits. Each change is committed together with its event.
  */
 export type GuidStore = {
-  /** The version for the next `create`, known beforehand so that the response can be recorded in the same unit. */
-  nextVersion(): number
   /** Returns without a promise where the engine can. */
   find(guid: string): Entry | undefined | Promise<Entry | undefined>
   /** A page in the order of expiry. */
   list(page: GuidPage): Promise<readonly ListedGuid[]>
   /** The kind of `ListedGuid.id`. */
   readonly idKind: 'integer' | 'guid'
-  /** Inserts a GUID, in place of an expired one where there is one. */
-  create(row: Guid, options: WriteOptions): Promise<'created' | 'exists'>
-  /** Changes a GUID if it has the given version; `undefined` allows any. Resolves to `undefined` when there is none such. */
+  /** Registers a GUID, in place of an expired one where there is one; resolves to its version, larger than any it has had. */
+  create(registration: Registration, options: CreateOptions & WriteOptions): Promise<CreateOutcome>
+  /**
+   * Changes a GUID if it has the given version; `undefined` allows any. Resolves to `undefined` when there is none such, or when
+   * its new expiry had passed at the commit.
+   */
   update(
     guid: string,
     change: GuidChange,
@@ -56,12 +59,26 @@ export type GuidStore = {
   sweep(limit: number): Promise<number>
 }
 
+/** The version of the new GUID; or why nothing was stored: there is one, or the expiry had passed at the commit. */
+export type CreateOutcome = number | 'exists' | 'expired'
+
+export type Registration = Omit<Guid, 'version'>
+
 /**
- * What is committed in one unit with a change: records of its response, and the completion of the operation with this id,
- * whose result is the changed GUID. The change rejects with `DuplicateRequest` where a key has a record already, and with
- * `OperationCompleted` where the operation is no longer pending.
+ * What is committed in one unit with a change: the completion of the operation with this id, whose result is the changed GUID.
+ * The change rejects with `OperationCompleted` where the operation is no longer pending.
  */
-export type CommitWith = { readonly records?: readonly IdempotencyRecord[]; readonly operation?: string }
+export type CommitWith = { readonly operation?: string }
+
+export type CreateOptions = CommitWith & {
+  /**
+   * The records of the response, which has the version, for the same unit. The registration rejects with `DuplicateRequest` where
+   * a key has a record already.
+   */
+  readonly records?: (version: number) => readonly IdempotencyRecord[]
+  /** Whether the GUID was generated for this very call: it has never had a version, and no cache has an entry of it. */
+  readonly isNew?: boolean
+}
 
 type WriteOptions = CommitWith & { readonly deadline: Deadline }
 

@@ -3,7 +3,7 @@ import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import type { CachedGuidStore } from './cached-guid-store.ts'
-import { alreadyRegistered, entryOf, newGuid, parseGuid, textOf } from './guid.ts'
+import { alreadyRegistered, entryOf, expired, newGuid, parseGuid, textOf } from './guid.ts'
 import type { Guid } from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
 import type { OperationStore } from './port.ts'
@@ -20,13 +20,13 @@ export function registrationRoutes(
     guids,
     operations,
     idempotency,
-    clock,
+    engineClock,
     guidVersion,
   }: {
     guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
-    clock: Clock
+    engineClock: Clock
     guidVersion: '4' | '7'
   },
 ): void {
@@ -73,7 +73,7 @@ export function registrationRoutes(
     notation: string,
     isNew = false,
   ) {
-    const { user, expire } = readNewGuid(request, notation, clock)
+    const { user, expire } = readNewGuid(request, notation, engineClock)
     const guid = parseGuid(notation)
     const given = request.body.expire
     const contentOf = () => ({ user, ...(given !== undefined && { expire: Number(given) }) })
@@ -83,11 +83,18 @@ export function registrationRoutes(
     async function act(record: ResponseRecorder): Promise<RecordedResponse> {
       if (prefersAsync(request.headers.prefer))
         return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
-      const row = { guid, user, expire, version: guids.nextVersion() }
-      const created = createdResponse(notation, row)
-      const outcome = await guids.create(row, { isNew, records: record(created) })
-      if (outcome === 'exists') throw alreadyRegistered()
-      return created
+      const registration = { guid, user, expire }
+      const made: { response?: RecordedResponse } = {}
+      const outcome = await guids.create(registration, {
+        isNew,
+        records(version) {
+          made.response = createdResponse(notation, { ...registration, version })
+          return record(made.response)
+        },
+      })
+      if (outcome === 'expired') throw expired()
+      if (outcome === 'exists' || made.response === undefined) throw alreadyRegistered()
+      return made.response
     }
     return idempotency.once(request, reply, act, target)
   }

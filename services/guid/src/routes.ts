@@ -16,7 +16,7 @@ export function guidRoutes(
     guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
-    clock: Clock
+    engineClock: Clock
     guidVersion: '4' | '7'
     queue: Pick<EventStream, 'readStream'>
   },

@@ -6,7 +6,16 @@ import type { App, FastifyReply } from '@quintet/chassis/http'
 import { acceptedVersions, changeIfMatch, getById } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { CachedGuidStore } from './cached-guid-store.ts'
-import { entryOf, notFound, notFoundToDelete, noun, parseGuid, readGuid, textOf } from './guid.ts'
+import {
+  entryOf,
+  notFound,
+  notFoundToDelete,
+  noun,
+  parseGuid,
+  readGuid,
+  refuseExpired,
+  textOf,
+} from './guid.ts'
 import { acceptOperation } from './operation-routes.ts'
 import type { OperationStore } from './port.ts'
 import { readGuidChange } from './request-bodies.ts'
@@ -17,7 +26,11 @@ const tags = ['guid']
 /** GET, PATCH and DELETE of one GUID. */
 export function singleGuidRoutes(
   app: App,
-  { guids, operations, clock }: { guids: CachedGuidStore; operations: OperationStore; clock: Clock },
+  {
+    guids,
+    operations,
+    engineClock,
+  }: { guids: CachedGuidStore; operations: OperationStore; engineClock: Clock },
 ): void {
   getById(app, {
     url: '/guid/:guid',
@@ -52,7 +65,7 @@ export function singleGuidRoutes(
     },
     async (request, reply) => {
       const notation = request.params.guid
-      const change = readGuidChange(request, clock)
+      const change = readGuidChange(request, engineClock)
       const guid = parseGuid(notation)
       const precondition = { noun, notFound, find: () => guids.find(guid) }
       if (prefersAsync(request.headers.prefer)) {
@@ -61,7 +74,11 @@ export function singleGuidRoutes(
         const command = { kind: 'update' as const, guid, ...change, ...condition }
         return sendResponse(reply, await acceptOperation(operations, command))
       }
-      const row = await changeIfMatch(request, precondition, (version) => guids.update(guid, change, version))
+      const row = await changeIfMatch(request, precondition, async (version) => {
+        const updated = await guids.update(guid, change, version)
+        if (updated === undefined) refuseExpired(change.expire, engineClock)
+        return updated
+      })
       sendGuid(reply, notation, entryOf(row))
     },
   )

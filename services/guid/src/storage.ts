@@ -1,33 +1,53 @@
 import { createSqlArbiter } from '@quintet/chassis/cache'
-import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
+import {
+  engineMilliseconds,
+  followEngineClock,
+  migrateDatabase,
+  openDatabase,
+} from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createSqlOutbox } from '@quintet/chassis/outbox'
+import { sql } from 'kysely'
 import type { Storage } from './port.ts'
 import { createSqlGuidStore } from './sql/guid-store.ts'
 import { createSqlOperationStore } from './sql/operation-store.ts'
-import type { GuidTables } from './sql/tables.ts'
+import type { GuidDatabase, GuidTables } from './sql/tables.ts'
+import { createFloorSweep } from './sql/version-statements.ts'
 
 /** Opens the database of a URL; the scheme chooses the engine, whose library is loaded only then. */
 export async function openStorage(url: string): Promise<Storage> {
   if (isMongo(url)) return (await import('./mongodb/storage.ts')).openMongoStorage(url)
   const database = await openDatabase<GuidTables>(url, { migrations })
+  const opened = new AsyncDisposableStack()
+  opened.defer(database.close)
   return {
     isSingleProcess: database.isSingleProcess,
     arbiter: createSqlArbiter(database),
     ping: database.ping,
     outbox: createSqlOutbox(database),
 
-    createStores: (clock) => ({
-      guids: createSqlGuidStore({ database, clock }),
-      operations: createSqlOperationStore({ database, clock }),
-      idempotencyStore: createSqlIdempotencyStore(database),
-      sweeps: [],
-    }),
+    createStores(clock) {
+      const engine = followEngineClock(clock, () => readClock(database))
+      opened.defer(engine.stop)
+      return {
+        engineClock: engine.clock,
+        guids: createSqlGuidStore({ database, clock, engineClock: engine.clock }),
+        operations: createSqlOperationStore({ database, clock }),
+        idempotencyStore: createSqlIdempotencyStore(database),
+        sweeps: [createFloorSweep(database)],
+      }
+    },
 
-    close: database.close,
+    close: () => opened.disposeAsync(),
   }
+}
+
+function readClock({ query, read }: GuidDatabase): number | Promise<number> {
+  const rows = read(sql<{ now: number }>`select ${engineMilliseconds(query)} as now`.compile(query))
+  const timeIn = ([row]: readonly { now: number }[]) => Number(row?.now ?? Number.NaN)
+  return rows instanceof Promise ? rows.then(timeIn) : timeIn(rows)
 }
 
 /** Applies the pending migrations, reverts the newest, or lists their status; returns their names. */

@@ -10,7 +10,9 @@ export async function runSuitesOver(name: EngineName): Promise<void> {
   await import('./concurrency.test.ts')
   await import('./conformance.test.ts')
   await import('./events.test.ts')
+  await import('./expiry.test.ts')
   await import('./guid.test.ts')
   await import('./operations.test.ts')
   await import('./routes.test.ts')
+  await import('./versions.test.ts')
 }

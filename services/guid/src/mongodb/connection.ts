@@ -34,6 +34,8 @@ export type MongoConnection = {
    * longer holds, and the retry would report that another write had won.
    */
   write<R>(command: (options: CommandOptions) => Promise<R>, deadline?: Deadline): Promise<R>
+  /** The clock of the server, in milliseconds. */
+  serverMs(): Promise<number>
   /** Rejects when the server does not respond, or when `check` does. */
   ping(): Promise<void>
   close(): Promise<void>
@@ -131,6 +133,10 @@ export function openMongoConnection(
       }
     },
     write,
+    async serverMs() {
+      const { localTime } = await read((options) => database.command({ hello: 1, ...options }))
+      return Number(localTime)
+    },
     async ping() {
       await read((options) => database.command({ ping: 1, ...options }))
       await ensureChecked()

@@ -15,6 +15,7 @@ export type GuidDocument = {
   user: string
   /** Unix seconds; 0 in a tombstone. */
   expire: number
+  /** 0 in a document that has only been a tombstone. */
   version: number
   /** Rises with every write that must not overtake another: each is made on the condition that it is as it was read. */
   revision: number
@@ -80,7 +81,7 @@ export type BindingDocument = {
 /** The document that a request changes. */
 export type DocumentReference = { readonly in: 'guids' | 'operations'; readonly id: string }
 
-/** The relay's lease, with the name of this database; and counters that put commands in order. */
+/** The relay's lease, with the name of this database; counters that put commands in order; the floor of versions. */
 type ControlDocument = {
   _id: string
   source?: string
@@ -88,6 +89,7 @@ type ControlDocument = {
   leaseUntil?: number
   at?: number
   count?: number
+  version?: number
 }
 
 type Collections = {
@@ -102,6 +104,8 @@ export type MongoContext = {
   readonly connection: MongoConnection
   readonly collections: Collections
   readonly clock: Clock
+  /** The clock of the server, as this process knows it, by which expiry is judged. */
+  readonly engineClock: Clock
 }
 
 export const relayId = 'relay'

@@ -1,7 +1,7 @@
 import { createKeyedMutex } from '@quintet/chassis/concurrency'
-import { createVersions, entryOf, nowSeconds } from '../guid.ts'
+import { entryOf, nowSeconds } from '../guid.ts'
 import type { Guid } from '../guid.ts'
-import type { GuidStore } from '../port.ts'
+import type { CreateOutcome, GuidStore } from '../port.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
 import type { Filter } from './connection.ts'
 import { expiredEvent, rowOf } from './documents.ts'
@@ -23,16 +23,13 @@ export function createMongoGuidStore(
     backgroundTasks: BackgroundTasks
   },
 ): GuidStore {
-  const { connection, idempotencyStore, clock } = parts
+  const { connection, idempotencyStore, engineClock } = parts
   const { guids } = parts.collections
   const changeGuid = createGuidWriter(parts)
-  const nextVersion = createVersions(clock)
   const serialize = createKeyedMutex()
-  const now = () => nowSeconds(clock)
+  const now = () => nowSeconds(engineClock)
 
   return {
-    nextVersion,
-
     async find(guid) {
       const found = await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
       return isPresent(found, now()) ? entryOf(rowOf(found)) : undefined
@@ -58,32 +55,36 @@ export function createMongoGuidStore(
       return found.map((document) => ({ ...rowOf(document), id: document._id }))
     },
 
-    create(row, { records = [], ...options }) {
-      const { guid } = row
-      const created = { type: 'guid.created' as const, ...row }
-      const decide = (current: GuidDocument | undefined): Decision<'created' | 'exists'> => {
+    create(registration, { records = () => [], ...options }) {
+      const { guid } = registration
+      const decide = (current: GuidDocument | undefined, version: number): Decision<CreateOutcome> => {
+        if (registration.expire <= now()) return { result: 'expired' }
         if (current !== undefined && current.expire > now()) return { result: 'exists' }
         const isAbsent = current === undefined || current.expire === 0
+        const row = { ...registration, version }
+        const created = { type: 'guid.created' as const, ...row }
         const events = isAbsent ? [created] : [expiredEvent(current), created]
-        return { result: 'created', next: { row, events } }
+        return { result: version, next: { row, events, before: row.expire } }
       }
-      // A command may be delivered again, so the GUID of an operation is read first.
-      const assumeAbsent = options.operation === undefined
-      return idempotencyStore.withBoundKey(records, referenceTo(guid), (entries) =>
-        changeGuid(guid, { ...options, entries, assumeAbsent }, decide),
-      )
+      // The keys are bound before the version is known.
+      return idempotencyStore.withBoundKey(records(0), referenceTo(guid), (entries) => {
+        const entriesOf = (version: number) =>
+          records(version).flatMap(({ id, response: answer }) =>
+            entries.filter((entry) => entry.id === id).map((entry) => ({ ...entry, answer })),
+          )
+        return changeGuid(guid, { ...options, entries, entriesOf }, decide)
+      })
     },
 
-    update(guid, change, expected, { records = [], ...options }) {
-      const decide = (current: GuidDocument | undefined): Decision<Guid | undefined> => {
+    update(guid, change, expected, options) {
+      const decide = (current: GuidDocument | undefined, version: number): Decision<Guid | undefined> => {
         if (!isPresent(current, now(), expected)) return { result: undefined }
-        const version = Math.max(current.version + 1, nextVersion())
         const row = { ...rowOf(current), ...change, version }
-        return { result: row, next: { row, events: [{ type: 'guid.updated', ...row }] } }
+        const before = Math.min(current.expire, row.expire)
+        if (before <= now()) return { result: undefined }
+        return { result: row, next: { row, events: [{ type: 'guid.updated', ...row }], before } }
       }
-      return idempotencyStore.withBoundKey(records, referenceTo(guid), (entries) =>
-        serialize(guid, () => changeGuid(guid, { ...options, entries }, decide)),
-      )
+      return serialize(guid, async () => (await changeGuid(guid, options, decide)).result)
     },
 
     async delete(guid, expected, deadline) {
@@ -91,7 +92,8 @@ export function createMongoGuidStore(
         if (!isPresent(current, now(), expected)) return { result: false }
         const row = rowOf(current)
         const events = [{ type: 'guid.deleted' as const, ...row }]
-        return { result: true, next: { row: { ...row, user: '', expire: 0 }, events, isTombstone: true } }
+        const next = { row: { ...row, user: '', expire: 0 }, events, before: row.expire, isTombstone: true }
+        return { result: true, next }
       }
       return (await serialize(guid, () => changeGuid(guid, { deadline }, decide))).result
     },

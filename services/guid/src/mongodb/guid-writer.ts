@@ -3,14 +3,17 @@ import type { Deadline } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest } from '@quintet/chassis/idempotency'
 import type { GuidEvent } from '@quintet/contracts'
+import { createVersions } from '../guid.ts'
 import type { Guid } from '../guid.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
+import type { CommandOptions } from './client.ts'
 import type { UpdateFilter } from './connection.ts'
 import { outboxEvent, recoveryDelayMs, tombstone } from './documents.ts'
 import type { CompletionEntry, GuidDocument, MongoContext, RecordEntry } from './documents.ts'
 import type { Effect } from './idempotency-store.ts'
 import type { OperationCompletion } from './operation-completion.ts'
 import { transferCompletion } from './transfer.ts'
+import { createVersionFloor } from './version-floor.ts'
 
 const attemptsMax = 20
 const pauseMaxMs = 20
@@ -20,9 +23,11 @@ const outboxMax = 1_000
 type ChangeOptions = {
   readonly operation?: string
   readonly entries?: readonly RecordEntry[]
+  /** The entries as they are committed, where they depend on the version. */
+  readonly entriesOf?: (version: number) => readonly RecordEntry[]
   readonly deadline: Deadline
-  /** Whether to take the GUID as absent without reading it first; if it is not, the next attempt reads it. */
-  readonly assumeAbsent?: boolean
+  /** Whether the GUID has never had a document; if it has one all the same, the next attempt reads it. */
+  readonly isNew?: boolean
 }
 
 /** What a change makes of the document as it was read; without `next` the document is left unchanged. */
@@ -30,14 +35,19 @@ export type Decision<R> = { readonly result: R; readonly next?: NextState }
 type NextState = {
   readonly row: Guid
   readonly events: readonly GuidEvent[]
+  /** Unix time in seconds before which it must be sent. */
+  readonly before: number
   readonly isTombstone?: boolean
 }
 
-/** Reads the document of a GUID, decides on its next state and writes that; starts again if it has been changed meanwhile. */
+/**
+ * Reads the document of a GUID, decides on its next state and writes that; starts again if it has been changed meanwhile.
+ * `version` is the one that a new state takes.
+ */
 type ChangeGuid = <R>(
   guid: string,
   options: ChangeOptions,
-  decide: (current: GuidDocument | undefined) => Decision<R>,
+  decide: (current: GuidDocument | undefined, version: number) => Decision<R>,
 ) => Promise<Effect<R>>
 
 export function createGuidWriter({
@@ -52,45 +62,67 @@ export function createGuidWriter({
     connection,
     collections: { guids },
     clock,
+    engineClock,
   } = context
+  const propose = createVersions(clock)
+  const readFloor = createVersionFloor(context).read
 
-  /** Writes the next state in place of the one that was read; false when that is no longer the current one. */
+  /** A version above all that the GUID has had. A document without one was inserted after any earlier one had been removed. */
+  async function nextVersion(current: GuidDocument | undefined): Promise<number> {
+    return propose(current?.version === 0 ? await readFloor() : current?.version)
+  }
+
+  /**
+   * Writes the next state in place of the one that was read; false when that is no longer the current one, or when it is too
+   * late after the wait for a connection.
+   */
   async function write(
     current: GuidDocument | undefined,
     values: Write,
     deadline: Deadline,
   ): Promise<boolean> {
+    const isLate = () => values.next.before * 1000 <= engineClock.now()
     if (current === undefined) {
       const document = newDocument(values)
-      return connection.insert((options) => guids.insertOne(document, options), deadline)
+      let isSent = false
+      const insert = async (options: CommandOptions) => {
+        isSent = !isLate()
+        if (isSent) await guids.insertOne(document, options)
+      }
+      return (await connection.insert(insert, deadline)) && isSent
     }
     if (current.outbox.length + values.next.events.length > outboxMax)
       throw new AppError('overloaded', 'Too many events of this GUID are waiting for the queue.')
-    const { matchedCount } = await connection.write(
-      (options) =>
-        guids.updateOne({ _id: current._id, revision: current.revision }, updateOf(values), options),
-      deadline,
-    )
-    return matchedCount > 0
+    const filter = { _id: current._id, revision: current.revision }
+    const update = async (options: CommandOptions) =>
+      !isLate() && (await guids.updateOne(filter, updateOf(values), options)).matchedCount > 0
+    return connection.write(update, deadline)
   }
 
-  return async (guid, { operation, entries = [], deadline, assumeAbsent = false }, decide) => {
+  return async (guid, options, decide) => {
+    const { operation, entries = [], entriesOf = () => entries, deadline } = options
     for (let attempt = 0; attempt < attemptsMax; attempt++) {
       if (attempt > 1) await pause(Math.random() * pauseMaxMs)
-      const current =
-        assumeAbsent && attempt === 0
-          ? undefined
-          : await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
+      const isNew = options.isNew === true && attempt === 0
+      const current = isNew
+        ? undefined
+        : await connection.readLinearizable((options) => guids.findOne({ _id: guid }, options))
       // Such an entry blocks this request, which has timed out: its key may belong to another request by now.
       if (current?.kept.some(({ token }) => entries.some((entry) => entry.token === token)))
         throw new DuplicateRequest()
       if (operation !== undefined) await completion.refuseCompleted(operation, guid, current)
-      const { result, next } = decide(current)
+      const { result, next } = decide(current, await nextVersion(current))
       if (next === undefined) return { applied: false, result }
+      if (current === undefined && !isNew) {
+        const empty = tombstone(guid, clock.now())
+        await connection.insert((options) => guids.insertOne(empty, options), deadline)
+        continue
+      }
+      const kept = entriesOf(next.row.version)
       const ended = operation === undefined ? [] : [completionOf(operation, next.row)]
-      if (!(await write(current, { next, kept: entries, ended, at: clock.now() }, deadline))) continue
+      if (!(await write(current, { next, kept, ended, at: clock.now() }, deadline))) continue
       for (const entry of ended) backgroundTasks.run(() => transferCompletion(context, guid, entry))
-      return { applied: true, result }
+      return { applied: true, result, kept }
     }
     throw new AppError('overloaded', 'Too many concurrent changes to this GUID; retry.')
   }

@@ -13,7 +13,7 @@ const attemptsMax = 5
 export type MongoIdempotencyStore = IdempotencyStore & {
   /**
    * Binds the keys of the records to the document that the effect will change, then runs the effect, which commits the
-   * entries with its change. The keys are free again when it changed nothing.
+   * entries, or `kept` in their place, with its change. The keys are free again when it changed nothing.
    */
   withBoundKey<R>(
     records: readonly IdempotencyRecord[],
@@ -22,7 +22,11 @@ export type MongoIdempotencyStore = IdempotencyStore & {
   ): Promise<R>
 }
 
-export type Effect<R> = { readonly applied: boolean; readonly result: R }
+export type Effect<R> = {
+  readonly applied: boolean
+  readonly result: R
+  readonly kept?: readonly RecordEntry[]
+}
 
 /** Recorded responses, each committed in the document whose change it reports. */
 export function createMongoIdempotencyStore({
@@ -47,9 +51,9 @@ export function createMongoIdempotencyStore({
       }
       try {
         for (const record of records) entries.push(await bind(record, at))
-        const { applied, result } = await effect(entries)
+        const { applied, result, kept = entries } = await effect(entries)
         if (!applied) await releaseAll()
-        else if (entries.length > 0) backgroundTasks.run(() => transferRecords(context, at, entries))
+        else if (kept.length > 0) backgroundTasks.run(() => transferRecords(context, at, kept))
         return result
       } catch (error) {
         const isUnknown = error instanceof AppError && error.code === 'outcome_unknown'

@@ -8,7 +8,7 @@ import { createEventOutbox, isEventRow } from './outbox-events.ts'
 export function createMongoOutbox({
   connection,
   collections: { guids, operations, control },
-}: Omit<MongoContext, 'clock'>): Outbox {
+}: Pick<MongoContext, 'connection' | 'collections'>): Outbox {
   const events = createEventOutbox(connection, guids)
   const commands = createCommandOutbox(connection, operations)
 

@@ -2,6 +2,7 @@ import type { Sweep } from '@quintet/chassis/sweeper'
 import { inChunks, tombstoneRetentionMs } from './documents.ts'
 import type { GuidDocument, MongoContext, RecordEntry } from './documents.ts'
 import { transferCompletion, transferRecords } from './transfer.ts'
+import { createVersionFloor } from './version-floor.ts'
 
 /** The sweeps that make the transfers of processes that died after a change, and that remove old tombstones. */
 export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
@@ -10,6 +11,7 @@ export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
     collections: { guids, operations },
     clock,
   } = context
+  const floor = createVersionFloor(context)
 
   async function recoverGuid({ _id: guid, revision, kept, ended }: GuidDocument): Promise<void> {
     for (const entry of ended) await transferCompletion(context, guid, entry)
@@ -63,6 +65,8 @@ export function createMongoRecovery(context: MongoContext): readonly Sweep[] {
         .toArray(),
     )
     let removed = 0
+    const highest = Math.max(0, ...tombstones.map(({ version }) => version))
+    if (highest > 0) await floor.raise(highest)
     for (const chunk of inChunks(tombstones)) {
       const removals = chunk.map(({ _id, revision }) => ({
         deleteOne: { filter: { _id, revision, expire: 0, ...empty } },

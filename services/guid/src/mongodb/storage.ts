@@ -1,3 +1,4 @@
+import { followEngineClock } from '@quintet/chassis/database'
 import type { Storage } from '../port.ts'
 import { createMongoArbiter } from './arbiter.ts'
 import { createBackgroundTasks } from './background-tasks.ts'
@@ -16,6 +17,9 @@ export function openMongoStorage(url: string): Storage {
   const connection = openMongoConnection(url, { check: checkMigrations })
   const collections = collectionsOf(connection)
   const backgroundTasks = createBackgroundTasks()
+  const opened = new AsyncDisposableStack()
+  opened.defer(connection.close)
+  opened.defer(backgroundTasks.drain)
   return {
     // Other processes may write at any time.
     isSingleProcess: () => false,
@@ -24,11 +28,14 @@ export function openMongoStorage(url: string): Storage {
     outbox: createMongoOutbox({ connection, collections }),
 
     createStores(clock) {
-      const context = { connection, collections, clock }
+      const engine = followEngineClock(clock, connection.serverMs)
+      opened.defer(engine.stop)
+      const context = { connection, collections, clock, engineClock: engine.clock }
       const idempotencyStore = createMongoIdempotencyStore({ ...context, backgroundTasks })
       const completion = createOperationCompletion(context)
       const parts = { ...context, idempotencyStore, completion, backgroundTasks }
       return {
+        engineClock: engine.clock,
         guids: createMongoGuidStore(parts),
         operations: createMongoOperationStore(parts),
         idempotencyStore,
@@ -36,9 +43,6 @@ export function openMongoStorage(url: string): Storage {
       }
     },
 
-    async close() {
-      await backgroundTasks.drain()
-      await connection.close()
-    },
+    close: () => opened.disposeAsync(),
   }
 }

@@ -4,6 +4,7 @@ import { sql } from 'kysely'
 import type { DeleteQueryBuilder, DeleteResult, Kysely, RawBuilder, SelectQueryBuilder } from 'kysely'
 import { eventsStream } from '../port.ts'
 import type { GuidTables } from './tables.ts'
+import { raiseFloor } from './version-statements.ts'
 
 type EventType = GuidEvent['type']
 type Rows = SelectQueryBuilder<GuidTables, 'guid', object>
@@ -23,7 +24,7 @@ export function insertEvents(
     .expression(narrow(db.selectFrom('guid')).select(valuesOf(db, type, at)))
 }
 
-/** Deletes rows and inserts an event for each of them, in one statement. */
+/** Deletes rows, inserts an event for each of them, and adds their largest version to the floor, in one statement. */
 export function deleteWithEvents(
   db: Kysely<GuidTables>,
   type: EventType,
@@ -32,6 +33,7 @@ export function deleteWithEvents(
 ) {
   return db
     .with('deleted', () => removal.returningAll())
+    .with('raised', (from) => raiseFloor(from, from.selectFrom('deleted')))
     .insertInto('outbox')
     .columns(columns)
     .expression((from) => from.selectFrom('deleted').select(valuesOf(db, type, at)))

@@ -1,7 +1,6 @@
 import {
   deleteSelected,
   dialectOf,
-  forUpdate,
   numbersFromList,
   prepareQuery,
   returnedBy,
@@ -9,59 +8,68 @@ import {
 } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { sql } from 'kysely'
-import type { ExpressionBuilder, Kysely, SelectQueryBuilder } from 'kysely'
+import type { Kysely, SelectQueryBuilder } from 'kysely'
 import { deleteWithEvents, insertEvents } from './event-statements.ts'
+import type { ExpiryJudge } from './expiry.ts'
 import type { GuidTables } from './tables.ts'
+import { raiseFloor } from './version-statements.ts'
 
 type At = { at: number }
-type Condition = { guid: string; now: number; version: number | null }
+type Key = { guid: string }
 type Bounds = { now: number; limit: number }
 type Removals = {
-  delete(values: At & Condition): Statement[]
+  /** Deletes a row that is held. */
+  delete(values: At & Key): Statement[]
   sweep(values: At & Bounds): Statement[]
 }
 
-/** The units that remove rows, with one event for each removed row, whatever other processes remove at the same time. */
-export function prepareRemovals(db: Kysely<GuidTables>): Removals {
-  return dialectOf(db) === 'postgres' ? prepareCombined(db) : prepareSeparate(db)
+/**
+ * The units that remove rows, with one event for each removed row, whatever other processes remove at the same time, and with
+ * the largest of their versions for the floor.
+ */
+export function prepareRemovals(db: Kysely<GuidTables>, judge: ExpiryJudge): Removals {
+  return dialectOf(db) === 'postgres' ? prepareCombined(db, judge) : prepareSeparate(db, judge)
 }
 
-/** On PostgreSQL one statement deletes the rows and inserts their events. */
-function prepareCombined(db: Kysely<GuidTables>): Removals {
-  const remove = prepareQuery((p: Placeholders<At & Condition>) =>
-    deleteWithEvents(db, 'guid.deleted', p.at, db.deleteFrom('guid').where(matches(p))),
+/** On PostgreSQL one statement does it all. */
+function prepareCombined(db: Kysely<GuidTables>, judge: ExpiryJudge): Removals {
+  const remove = prepareQuery((p: Placeholders<At & Key>) =>
+    deleteWithEvents(db, 'guid.deleted', p.at, db.deleteFrom('guid').where('guid', '=', p.guid)),
   )
   const sweep = prepareQuery((p: Placeholders<At & Bounds>) =>
     deleteWithEvents(
       db,
       'guid.expired',
       p.at,
-      db.deleteFrom('guid').where('id', 'in', skipLocked(db, expired(db, p))),
+      db.deleteFrom('guid').where('id', 'in', skipLocked(db, expired(db, judge, p))),
     ),
   )
   return {
-    delete: (values) => [{ ...remove(values), mustAffectRows: true }],
+    delete: (values) => [remove(values)],
     sweep: (values) => [sweep(values)],
   }
 }
 
 /** Elsewhere the events are inserted first. Until the rows are deleted they are locked (MySQL), or no other unit runs (SQLite). */
-function prepareSeparate(db: Kysely<GuidTables>): Removals {
-  const insertEvent = prepareQuery((p: Placeholders<At & Condition>) =>
-    insertEvents(db, 'guid.deleted', p.at, (rows) => forUpdate(db, rows.where(matches(p)))),
+function prepareSeparate(db: Kysely<GuidTables>, judge: ExpiryJudge): Removals {
+  const insertEvent = prepareQuery((p: Placeholders<At & Key>) =>
+    insertEvents(db, 'guid.deleted', p.at, (rows) => rows.where('guid', '=', p.guid)),
   )
-  const remove = prepareQuery((p: Placeholders<Condition>) => db.deleteFrom('guid').where(matches(p)))
+  const raise = prepareQuery((p: Placeholders<Key>) =>
+    raiseFloor(db, db.selectFrom('guid').where('guid', '=', p.guid)),
+  )
+  const remove = prepareQuery((p: Placeholders<Key>) => db.deleteFrom('guid').where('guid', '=', p.guid))
   return {
-    delete: (values) => [insertEvent(values), { ...remove(values), mustAffectRows: true }],
-    sweep: prepareSeparateSweep(db),
+    delete: (values) => [insertEvent(values), raise(values), remove(values)],
+    sweep: prepareSeparateSweep(db, judge),
   }
 }
 
-/** Lists and locks the expired rows, then inserts the events of the listed rows and deletes them. */
-function prepareSeparateSweep(db: Kysely<GuidTables>): Removals['sweep'] {
+/** Lists and locks the expired rows, then inserts the events of the listed rows, raises the floor and deletes them. */
+function prepareSeparateSweep(db: Kysely<GuidTables>, judge: ExpiryJudge): Removals['sweep'] {
   const list = prepareQuery((p: Placeholders<Bounds>) =>
     db
-      .selectFrom(skipLocked(db, expired(db, p)).as('expired'))
+      .selectFrom(skipLocked(db, expired(db, judge, p)).as('expired'))
       .select(sql<string>`coalesce(group_concat(id), '')`.as('ids')),
   )
   const insertListed = prepareQuery((p: Placeholders<At & { ids: string }>) =>
@@ -69,33 +77,28 @@ function prepareSeparateSweep(db: Kysely<GuidTables>): Removals['sweep'] {
       rows.where(sql<boolean>`id in ${numbersFromList(db, p.ids)}`),
     ),
   )
+  const raiseToListed = prepareQuery((p: Placeholders<{ ids: string }>) =>
+    raiseFloor(db, db.selectFrom('guid').where(sql<boolean>`id in ${numbersFromList(db, p.ids)}`)),
+  )
   const removeListed = prepareQuery((p: Placeholders<{ ids: string }>) =>
     deleteSelected(db, 'guid', 'id', numbersFromList(db, p.ids)),
   )
   return ({ now, limit, at }) => {
     const listed = list({ now, limit })
     const ids = returnedBy(listed, 'ids')
-    return [listed, insertListed({ at, ids }), removeListed({ ids })]
+    return [listed, insertListed({ at, ids }), raiseToListed({ ids }), removeListed({ ids })]
   }
-}
-
-function matches(p: Placeholders<Condition>) {
-  return (row: ExpressionBuilder<GuidTables, 'guid'>) =>
-    row.and([
-      row('guid', '=', p.guid),
-      row('expire', '>', p.now),
-      row('version', '=', row.fn.coalesce(p.version, 'version')),
-    ])
 }
 
 function expired(
   db: Kysely<GuidTables>,
+  judge: ExpiryJudge,
   p: Placeholders<Bounds>,
 ): SelectQueryBuilder<GuidTables, 'guid', { id: number }> {
   return db
     .selectFrom('guid')
     .select('id')
-    .where('expire', '<=', p.now)
+    .where('expire', '<=', judge.now(p.now))
     .orderBy('expire')
     .orderBy('id')
     .limit(p.limit)

@@ -9,6 +9,8 @@ export type GuidTables = IdempotencyTable &
   OutboxTable & {
     guid: Guid & { id: Generated<number> }
     operation: Operation & { changed_at: number }
+    /** Its largest version is at least that of every GUID that was removed. */
+    version_floor: { version: number }
   }
 
 export type GuidDatabase = Database<GuidTables>
