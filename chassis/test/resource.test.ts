@@ -47,7 +47,7 @@ type Sized = { id: number; text: string; bytes?: number }
 /** Makes pages of rows in the order of their ids, and logs what is read for them and when a step ends. */
 function createPages(rows: readonly Sized[], { isWeighed = true } = {}) {
   const log: ('step' | { rows: number; bytes: number })[] = []
-  const turns = { begin: async () => {}, next: async () => void log.push('step') }
+  const turns = { begin: () => undefined, next: async () => void log.push('step') }
 
   function read({ after, limit, bytesMax = 0 }: Page): Sized[] {
     const found: Sized[] = []

@@ -7,8 +7,8 @@ import { clientNetworkOf } from './client-address.ts'
 import { pageSize } from './pages.ts'
 
 const limits = {
-  /** Pages of which the first step is made in one turn of the event loop. */
-  begunPerTurnMax: 8,
+  /** Pages that are begun in one turn of the event loop when they are requested; and as many of those that wait. */
+  begunPerTurnMax: 4,
   /** As many as a process has connections. */
   notBegunMax: 10_000,
   /** Large pages that are made at a time, each in steps that take the event loop for a millisecond or two. */
@@ -22,8 +22,8 @@ const limits = {
 
 /** When the steps are made in which a page is read and encoded. Both functions reject when too much waits. */
 type ListTurns = {
-  /** Resolves when the first step may be made. */
-  begin(request: FastifyRequest): Promise<void>
+  /** Resolves when the first step may be made; undefined if it may be made at once. */
+  begin(request: FastifyRequest): Promise<void> | undefined
   /** Resolves when the next step may be made: the second one once it is the turn of this large page, others in a later turn of the event loop. */
   next(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
@@ -40,11 +40,6 @@ declare module 'fastify' {
  * them is cut. So large pages neither delay other requests nor fill the memory.
  */
 export function boundLargeLists(app: App): void {
-  const begun = createFairLimiter({
-    concurrencyMax: limits.begunPerTurnMax,
-    waitingMax: limits.notBegunMax,
-    refusal: 'Too many lists are requested; retry.',
-  })
   const inTurn = createFairLimiter({
     concurrencyMax: limits.concurrencyMax,
     waitingMax: limits.waitingMax,
@@ -90,19 +85,45 @@ export function boundLargeLists(app: App): void {
   }
 
   app.decorate('listTurns', {
-    begin: (request) =>
-      new Promise((resolve, reject) => {
-        const start = () => {
-          resolve()
-          return nextTurn()
-        }
-        begun([clientNetworkOf(request)], start).catch(reject)
-      }),
+    begin: createBeginning(),
     next: (request, reply) => (large.has(reply.raw) ? nextTurn() : waitForTurn(request, reply)),
   })
   app.addHook('onRoute', (route) => {
     if (hasLimit(route)) route.preHandler = [waitIfLarge, route.preHandler ?? []].flat()
   })
+}
+
+/** A few pages are begun in a turn of the event loop; the others wait, in turn for each client. */
+function createBeginning(): ListTurns['begin'] {
+  const inTurn = createFairLimiter({
+    concurrencyMax: limits.begunPerTurnMax,
+    waitingMax: limits.notBegunMax,
+    refusal: 'Too many lists are requested; retry.',
+  })
+  let begun = 0
+  let waiting = 0
+
+  async function wait(client: string): Promise<void> {
+    waiting += 1
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const begin = () => {
+          resolve()
+          return nextTurn()
+        }
+        inTurn([client], begin).catch(reject)
+      })
+    } finally {
+      waiting -= 1
+    }
+  }
+
+  return (request) => {
+    if (waiting > 0 || begun >= limits.begunPerTurnMax) return wait(clientNetworkOf(request))
+    if (begun === 0) setImmediate(() => (begun = 0))
+    begun += 1
+    return undefined
+  }
 }
 
 /** Whether a route takes the size of a page; the validator has made a number of it. */

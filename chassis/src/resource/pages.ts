@@ -33,11 +33,11 @@ type List<Row extends object, Position> = {
   cursorOf(position: Position): string
 }
 
-/** When a page is made: `begin` resolves for its first step, `next` for each further one. */
-type Turns = { begin(): Promise<void>; next(): Promise<void> }
+/** When a page is made: `begin` resolves for its first step, unless that may be made at once, and `next` for each further one. */
+type Turns = { begin(): Promise<void> | undefined; next(): Promise<void> }
 
 /** The turns of a page that many requests share. */
-export const sharedTurns: Turns = { begin: async () => {}, next: () => nextTurn() }
+export const sharedTurns: Turns = { begin: () => undefined, next: () => nextTurn() }
 
 /** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
 export function readPage(
@@ -76,7 +76,8 @@ export async function pageText<Row extends object, Position>(
 ): Promise<string> {
   const texts: string[] = []
   let [after, count, bytes, stepBytes] = [start, 0, 0, 0]
-  await begin()
+  const turn = begin()
+  if (turn !== undefined) await turn
   for (;;) {
     const step = { limit: Math.min(limits.stepRowsMax, limit - count), bytesMax: limits.stepBytesMax }
     const rows = await read(after, step)

@@ -1,8 +1,8 @@
-import { bytesOf, prepareQuery, prepareUntilSum } from '@quintet/chassis/database'
-import type { Placeholders } from '@quintet/chassis/database'
+import { prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
+import type { Placeholders, TextColumn } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { CertificateRef, CertificatesTables } from './database.ts'
+import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
 import type { Envelope } from './envelope.ts'
 
 type Page = { userId: number; after: number; limit: number; reaches: number }
@@ -18,9 +18,11 @@ type NewRow = Envelope & {
   x509: string | null
 }
 
-export function prepareCertificateStatements(db: Kysely<CertificatesTables>) {
+/** The statements on certificates, and the reads of lists. */
+export function prepareCertificateStatements(database: CertificatesDatabase) {
+  const db = database.query
   return {
-    ...prepareReads(db),
+    ...prepareReads(database),
     insert: prepareInsert(db),
     setActive: prepareQuery((p: Placeholders<VersionedRef & { active: number }>) =>
       db
@@ -45,11 +47,12 @@ export function prepareCertificateStatements(db: Kysely<CertificatesTables>) {
 /** Without a version, any version matches. */
 type VersionedRef = CertificateRef & { version: number | null }
 
-function prepareReads(db: Kysely<CertificatesTables>) {
-  const ofUser = (p: Placeholders<Page>) =>
+function prepareReads(database: CertificatesDatabase) {
+  const db = database.query
+  const ofUser = (p: Placeholders<Page>, text: TextColumn) =>
     db
       .selectFrom('certificate')
-      .select(['id', 'active', 'body', bytesOf('body').as('bytes')])
+      .select(['id', 'active', text('body').as('body')])
       .where('user_id', '=', p.userId)
       .where('id', '>', p.after)
       .orderBy('id')
@@ -65,23 +68,27 @@ function prepareReads(db: Kysely<CertificatesTables>) {
     exists: prepareQuery((p: Placeholders<CertificateRef>) =>
       db.selectFrom('certificate').select('id').where('id', '=', p.id).where('user_id', '=', p.userId),
     ),
-    list: prepareUntilSum(db, ofUser, { column: 'bytes', orderBy: ['id'] }),
-    listActive: prepareUntilSum(db, (p: Placeholders<Page>) => ofUser(p).where('active', '=', 1), {
-      column: 'bytes',
-      orderBy: ['id'],
-    }),
-    listExpiring: prepareUntilSum(
-      db,
-      (p: Placeholders<ExpiringPage>) =>
+    list: prepareBoundedRead(database, ofUser, { texts: ['body'], orderBy: ['id'] }),
+    listActive: prepareBoundedRead(
+      database,
+      (p: Placeholders<Page>, text) => ofUser(p, text).where('active', '=', 1),
+      {
+        texts: ['body'],
+        orderBy: ['id'],
+      },
+    ),
+    listExpiring: prepareBoundedRead(
+      database,
+      (p: Placeholders<ExpiringPage>, text) =>
         db
           .selectFrom('certificate')
-          .select(['id', 'user_id', 'active', 'x509', 'not_after', bytesOf('x509').as('bytes')])
+          .select(['id', 'user_id', 'active', 'not_after', text('x509').as('x509')])
           .where('not_after', '<', p.before)
           .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
           .orderBy('not_after')
           .orderBy('id')
           .limit(p.limit),
-      { column: 'bytes', orderBy: ['not_after', 'id'] },
+      { texts: ['x509'], orderBy: ['not_after', 'id'] },
     ),
   }
 }

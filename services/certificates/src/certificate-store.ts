@@ -36,7 +36,7 @@ type NewRecord = {
 
 /** Certificates in a SQL database. They are not cached: a body may be large, and is rarely read twice. */
 export function createCertificateStore({ database, notifications, clock, wake }: NotifyingParts) {
-  const statements = prepareCertificateStatements(database.query)
+  const statements = prepareCertificateStatements(database)
   const insertRecords = recordStatements(database.query)
 
   async function find(ref: CertificateRef): Promise<Certificate> {
@@ -77,13 +77,13 @@ export function createCertificateStore({ database, notifications, clock, wake }:
     /** A page of a user's certificates, oldest first. */
     async listOfUser(page: Step & { userId: number; onlyActive: boolean; after: number }) {
       const { onlyActive, bytesMax: reaches, ...rest } = page
-      return database.read((onlyActive ? statements.listActive : statements.list)({ ...rest, reaches }))
+      return (onlyActive ? statements.listActive : statements.list)({ ...rest, reaches })
     },
 
     /** A page of the certificates that expire, earliest first. */
     async listExpiring(page: Step & { before: number; after: ExpiryPosition }) {
       const { before, after, limit, bytesMax: reaches } = page
-      return database.read(statements.listExpiring({ before, limit, reaches, ...after }))
+      return statements.listExpiring({ before, limit, reaches, ...after })
     },
 
     /**

@@ -1,5 +1,5 @@
 import type { Cache } from '@quintet/chassis/cache'
-import { bytesOf, canonicalCaselessKey, prepareQuery, prepareUntilSum } from '@quintet/chassis/database'
+import { canonicalCaselessKey, prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
@@ -13,7 +13,8 @@ export type MovieStore = ReturnType<typeof createMovieStore>
 
 /** Movies in a SQL database behind the cache, which holds single movies and the first page of all of them. */
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
-  const { find, list, insert, update } = prepareStatements(database.query)
+  const { find, insert, update } = prepareStatements(database.query)
+  const list = prepareList(database)
   const search = createTitleSearch(database)
   const rows = createRows<Movie>({
     database,
@@ -30,7 +31,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
     async list(page: Page, title?: string): Promise<readonly ListedMovie[]> {
       const { after, limit, bytesMax: reaches = anySize } = page
-      return title === undefined ? database.read(list({ after, limit, reaches })) : search(page, title)
+      return title === undefined ? list({ after, limit, reaches }) : search(page, title)
     },
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
@@ -55,21 +56,25 @@ export function textOf({ id, title, description }: NewMovie & { id: number | str
 
 type Update = RowCondition & { title: string | null; titleKey: string | null; description: string | null }
 
+function prepareList(database: Database<MovieTables>) {
+  return prepareBoundedRead(
+    database,
+    (p: Placeholders<{ after: number; limit: number; reaches: number }>, text) =>
+      database.query
+        .selectFrom('movies')
+        .select(['id', 'version', text('title').as('title'), text('description').as('description')])
+        .where('id', '>', p.after)
+        .orderBy('id')
+        .limit(p.limit),
+    { texts: ['title', 'description'], orderBy: ['id'] },
+  )
+}
+
 function prepareStatements(db: Kysely<MovieTables>) {
   const columns = ['id', 'title', 'description', 'version'] as const
   const movies = db.selectFrom('movies').select(columns)
   return {
     find: prepareQuery((p: Placeholders<{ id: number }>) => movies.where('id', '=', p.id)),
-    list: prepareUntilSum(
-      db,
-      (p: Placeholders<{ after: number; limit: number; reaches: number }>) =>
-        movies
-          .select(bytesOf('title', 'description').as('bytes'))
-          .where('id', '>', p.after)
-          .orderBy('id')
-          .limit(p.limit),
-      { column: 'bytes', orderBy: ['id'] },
-    ),
     insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
       db
         .insertInto('movies')

@@ -18,4 +18,4 @@ export type MovieTables = IdempotencyTable & {
 export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
 
 /** A movie of a list, with what it takes. */
-export type ListedMovie = Movie & { bytes: number }
+export type ListedMovie = Movie & { bytes?: number }

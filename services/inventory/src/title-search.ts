@@ -1,15 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLimiter } from '@quintet/chassis/concurrency'
-import {
-  bytesOf,
-  canonicalCaselessKey,
-  dialectOf,
-  prepareQuery,
-  prepareUntilSum,
-} from '@quintet/chassis/database'
-import type { Database, Placeholders } from '@quintet/chassis/database'
+import { canonicalCaselessKey, dialectOf, prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
+import type { Database, Placeholders, TextColumn } from '@quintet/chassis/database'
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
 import type { ListedMovie, MovieTables, Page } from './movie-tables.ts'
 import { createMissingKeySetter } from './title-keys.ts'
 
@@ -34,8 +27,8 @@ export function createTitleSearch(database: Database<MovieTables>) {
  * searches together do one in each turn.
  */
 function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly ListedMovie[]> {
-  const { search, searchUntil, step } = prepareStatements(database.query)
-  if (dialectOf(database.query) !== 'sqlite') return async (values) => database.read(search(values))
+  const { search, searchUntil, step } = prepareStatements(database)
+  if (dialectOf(database.query) !== 'sqlite') return search
 
   const inTurn = createLimiter({
     concurrencyMax: 1,
@@ -47,7 +40,7 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
   async function readStep(values: Search) {
     const [found] = await database.read(step(values))
     const { end = null, count = 0 } = found ?? {}
-    const rows = end === null ? [] : await database.read(searchUntil({ ...values, end }))
+    const rows = end === null ? [] : await searchUntil({ ...values, end })
     await nextTurn()
     return { rows, end: end === null || count < rowsPerStep ? undefined : end }
   }
@@ -62,7 +55,7 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
       const rest: Search = { after: from, limit: limit - found.length, reaches: bytesLeft, pattern }
       const { rows, end } = await inTurn(() => readStep(rest))
       found.push(...rows)
-      bytesLeft -= rows.reduce((sum, { bytes }) => sum + bytes, 0)
+      bytesLeft -= rows.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
       from = end
     }
     return found
@@ -72,22 +65,23 @@ function createReader(database: Database<MovieTables>): (search: Search) => Prom
 /** In the pattern `!` escapes. */
 type Search = { after: number; limit: number; reaches: number; pattern: string }
 
-function prepareStatements(db: Kysely<MovieTables>) {
-  const matching = (p: Placeholders<Search>) =>
+function prepareStatements(database: Database<MovieTables>) {
+  const db = database.query
+  const matching = (p: Placeholders<Search>, text: TextColumn) =>
     db
       .selectFrom('movies')
-      .select(['id', 'title', 'description', 'version', bytesOf('title', 'description').as('bytes')])
+      .select(['id', 'version', text('title').as('title'), text('description').as('description')])
       .where('id', '>', p.after)
       .where(sql<boolean>`title_key like ${p.pattern} escape '!'`)
       .orderBy('id')
       .limit(p.limit)
-  const untilBytes = { column: 'bytes', orderBy: ['id'] } as const
+  const bounds = { texts: ['title', 'description'], orderBy: ['id'] } as const
   return {
-    search: prepareUntilSum(db, matching, untilBytes),
-    searchUntil: prepareUntilSum(
-      db,
-      (p: Placeholders<Search & { end: number }>) => matching(p).where('id', '<=', p.end),
-      untilBytes,
+    search: prepareBoundedRead(database, matching, bounds),
+    searchUntil: prepareBoundedRead(
+      database,
+      (p: Placeholders<Search & { end: number }>, text) => matching(p, text).where('id', '<=', p.end),
+      bounds,
     ),
     /** The last id of the rows of a step after a row, and how many they are; null if there are none. */
     step: prepareQuery((p: Placeholders<{ after: number }>) =>
