@@ -14,9 +14,9 @@ const waitMsMax = 120_000
 const pollMs = 20
 const hasRepository = existsSync(join(root, '.git'))
 
-test('Bad arguments end with a sentence, the usage and exit code 2', () => {
+test('Bad arguments end with a sentence, the usage and exit code 1', () => {
   const { status, stderr } = spawnSync(process.execPath, [command, '--rounds', 'x'], { encoding: 'utf8' })
-  assert.equal(status, 2)
+  assert.equal(status, 1)
   assert.match(stderr, /^--rounds must be a whole number from 1 up\.\n\nUsage: /)
 })
 
