@@ -36,6 +36,27 @@ test('GUIDs that an earlier version stored keep their users and expiries, and th
   ])
 })
 
+test('A GUID of an earlier version has a larger version after each change, deletion and registration', async (t) => {
+  const { gateway } = await startOn(t, restore(t), 'guid')
+  const url = `${gateway}/guid/5E95AAD3B0D94B0F8C3D8A8F7E1C2B3A`
+  const send = (method: string, body?: unknown) =>
+    fetch(url, {
+      method,
+      ...(body !== undefined && {
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      }),
+    })
+  const versionOf = (response: Response) => Number(response.headers.get('etag')?.slice(1, -1))
+  const versions = [1795941052252000, versionOf(await send('PATCH', { user: 'eve' }))]
+  await send('DELETE')
+  versions.push(versionOf(await send('POST', { user: 'bob' })))
+  assert.deepEqual(
+    versions,
+    [...new Set(versions)].sort((a, b) => a - b),
+  )
+})
+
 test('Accounts of an earlier version keep their balances, orders and ledgers', async (t) => {
   const { read } = await startOn(t, restore(t), 'brokerage')
   assert.deepEqual(await read('/accounts/1'), {

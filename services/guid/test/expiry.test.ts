@@ -3,10 +3,15 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import { until } from '@quintet/chassis/testing'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { hold, lockRow } from '@quintet/chassis/testing/held-rows'
-import { createSharedDatabase, createWorld } from './world.ts'
+import { createCachedGuidStore } from '../src/cached-guid-store.ts'
+import type { GuidStore } from '../src/port.ts'
+import { openStorage } from '../src/storage.ts'
+import { createSharedDatabase, createWorld, startMs, startSeconds } from './world.ts'
 
 const server = process.env.TEST_DATABASE ?? 'sqlite:'
 /** MongoDB has no lock that a change could wait for. */
@@ -210,4 +215,33 @@ test('A GUID whose change shares a transaction with one that waits for a lock do
   statuses.push((await world.get(`/guid/${guid}`)).statusCode)
   const gone = statuses.indexOf(404)
   assert.ok(gone < 0 || statuses.slice(gone).every((status) => status === 404), statuses.join(' '))
+})
+
+test('What expires between its commit and the response counts as expired', async (t) => {
+  const storage = await openStorage(await createSharedDatabase(t))
+  t.after(storage.close)
+  const clock = createManualClock(startMs)
+  const { guids: store } = storage.createStores(clock)
+  const cache = await openCache('none:', { clock })
+  /** The store as it is where the response of the database takes a minute. */
+  const slow: GuidStore = {
+    ...store,
+    async create(...values) {
+      const outcome = await store.create(...values)
+      clock.advance(60_000)
+      return outcome
+    },
+    async update(...values) {
+      const row = await store.update(...values)
+      clock.advance(60_000)
+      return row
+    },
+  }
+  const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
+  const [one, other] = [newGuid(), newGuid()]
+  assert.equal(await guids.create({ guid: one, user: 'ada', expire: startSeconds + 60 }), 'expired')
+  const outcome = await guids.create({ guid: other, user: 'ada', expire: startSeconds + 180 })
+  assert.equal(typeof outcome, 'number')
+  assert.equal(await guids.update(other, { user: 'eve' }), undefined)
+  for (const guid of [one, other]) assert.equal(await guids.find(guid), undefined)
 })

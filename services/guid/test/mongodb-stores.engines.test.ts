@@ -23,6 +23,7 @@ import { startMs, startSeconds } from './world.ts'
 const server = engineUrl('mongodb')
 if (server !== undefined) {
   testRequests(server)
+  testVersions(server)
   testOperations(server)
   testOutbox(server)
 }
@@ -92,6 +93,24 @@ function testRequests(server: string): void {
     )
     await idempotencyStore.insert(world.record('k', 'no'))
     t.assert.equal((await idempotencyStore.find('k', 0))?.response.body, 'no')
+  })
+}
+
+function testVersions(server: string): void {
+  test('mongodb: once the document of a deleted GUID is removed, a process with a late clock registers it with a larger version', async (t: TestContext) => {
+    const world = await createWorld(t, server)
+    world.clock.advance(7_200_000)
+    const deleted = await world.open().guids.create(world.row('ada'))
+    t.assert.ok(await world.open().guids.delete(guid))
+    world.clock.advance(3_600_000)
+    await world.open().recover()
+    t.assert.equal(await world.document(), undefined)
+    world.clock.set(startMs)
+    const { guids } = world.open()
+    const created = await guids.create(world.row('eve'))
+    t.assert.ok(Number(created) > Number(deleted), `${created} > ${deleted}`)
+    const updated = await guids.update(guid, { user: 'bob' })
+    t.assert.ok(Number(updated?.version) > Number(created))
   })
 }
 
@@ -254,7 +273,7 @@ async function createWorld(t: TestContext, server: string) {
     outbox: createMongoOutbox({ connection, collections }),
     document: () =>
       connection.readLinearizable((options) => collections.guids.findOne({ _id: guid }, options)),
-    row: (user: string) => ({ guid, user, expire: startSeconds + 7_200 }),
+    row: (user: string) => ({ guid, user, expire: startSeconds + 72_000 }),
     record: (id: string, body: string) => ({
       id,
       fingerprint: 'f',
