@@ -1,3 +1,4 @@
+import { of } from './explore.ts'
 import type { Model } from './explore.ts'
 import { emptyKey, initialState, structuredCopy } from './markers-state.ts'
 import type { Connection, MarkersSettings, Server, State, Writer } from './markers-state.ts'
@@ -37,12 +38,6 @@ function stepsOf(state: State, settings: MarkersSettings): Step[] {
   faultSteps(state, settings, add)
   timeSteps(state, settings, add)
   return steps
-}
-
-function of<Item>(items: readonly Item[], i: number): Item {
-  const item = items[i]
-  if (item === undefined) throw new RangeError(`there is no item ${i}`)
-  return item
 }
 
 /** The server of a connection, if its generation is the one that the connection has read. */

@@ -57,3 +57,10 @@ function pathTo(text: string, parents: ReadonlyMap<string, Parent>): string[] {
     steps.push(parent.step)
   return steps.toReversed()
 }
+
+/** An item of a state that exists. */
+export function of<Item>(items: readonly Item[], i: number): Item {
+  const item = items[i]
+  if (item === undefined) throw new RangeError(`there is no item ${i}`)
+  return item
+}
