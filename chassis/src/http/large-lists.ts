@@ -93,7 +93,10 @@ export function boundLargeLists(app: App): void {
   })
 }
 
-/** A few pages are begun in a turn of the event loop; the others wait, in turn for each client. */
+/**
+ * A few pages are begun in a turn of the event loop when they are requested, and a few of those that wait, in turn for each client; so
+ * many that were requested at once do not delay those that come later.
+ */
 function createBeginning(): ListTurns['begin'] {
   const inTurn = createFairLimiter({
     concurrencyMax: limits.begunPerTurnMax,
@@ -101,25 +104,19 @@ function createBeginning(): ListTurns['begin'] {
     refusal: 'Too many lists are requested; retry.',
   })
   let begun = 0
-  let waiting = 0
 
-  async function wait(client: string): Promise<void> {
-    waiting += 1
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const begin = () => {
-          resolve()
-          return nextTurn()
-        }
-        inTurn([client], begin).catch(reject)
-      })
-    } finally {
-      waiting -= 1
-    }
+  function wait(client: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        resolve()
+        return nextTurn()
+      }
+      inTurn([client], begin).catch(reject)
+    })
   }
 
   return (request) => {
-    if (waiting > 0 || begun >= limits.begunPerTurnMax) return wait(clientNetworkOf(request))
+    if (begun >= limits.begunPerTurnMax) return wait(clientNetworkOf(request))
     if (begun === 0) setImmediate(() => (begun = 0))
     begun += 1
     return undefined
