@@ -16,6 +16,7 @@ expectNoStale('a writer that reaches a second server, and a reader that reaches 
 })
 expectNoStale('a reader that reaches a second server, and a writer that reaches the first', {
   ...twoProcesses,
+  reads: 1,
   faults: { moves: 1 },
   movers: [1],
 })
@@ -40,10 +41,10 @@ expectStale('a process counts from the reply that brought the row', {
   without: 'time of sending',
 })
 expectStale('a write stores its value while reads are not allowed yet', {
-  ...twoProcesses,
-  writers: [0, 1],
+  ...oneProcess,
+  writers: [0, 0],
   reads: 1,
-  faults: { moves: 1 },
-  movers: [1],
+  faults: { flushes: 1 },
+  generationsMax: 2,
   without: 'warming',
 })
