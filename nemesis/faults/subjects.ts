@@ -82,7 +82,7 @@ async function onEngine(
     faults: { ...faults, ...(kill && { kill: { begin: kill.begin, end: restart } }) },
     isBack: engineWrite(name, name === 'mysql' ? withDatabase(engine.url, 'guid_db') : engine.url),
     operations,
-    everyMs: name === 'dynamodb' ? 400 : 100,
+    everyMs: name === 'dynamodb' || name === 'kafka' ? 400 : 100,
     async close() {
       await Promise.all(processes.map((process) => process.kill()))
       await engine.close()

@@ -3,12 +3,12 @@ import { measure } from '../faults/measure.ts'
 import { startSubject } from '../faults/subjects.ts'
 
 /** Long enough for a backoff to have grown, and for connections to have been made that are half-open at the end. */
-const faultMs = 3_000
+const faultMsDefault = 3_000
 /** A second, and what a busy machine adds. */
 const recoveryMsMax = 1_500
 
 /** Each fault of the subject; its clients must succeed again soon after it can be used again. */
-export async function recovers(t: TestContext, name: string): Promise<void> {
+export async function recovers(t: TestContext, name: string, faultMs = faultMsDefault): Promise<void> {
   const subject = await startSubject(name)
   t.after(() => subject.close())
   for (const fault of Object.keys(subject.faults)) {
