@@ -103,6 +103,12 @@ export function openKafkaCluster(url: string) {
         return starts.map((start, partition) => ({ partition, start, end: ends[partition] ?? start }))
       }),
 
+    /** Removes a member that could not leave by itself. */
+    removeMember: (topic: string, memberId: string): Promise<void> =>
+      request(() =>
+        admin.removeMembersFromConsumerGroup({ groupId: groupOf(topic), members: [{ memberId }] }),
+      ),
+
     committed: (topic: string): Promise<Map<number, bigint>> => request(() => committedOf(topic)),
 
     /** Deletes the records before the ends of these ranges; consumers continue after them. */

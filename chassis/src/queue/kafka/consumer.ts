@@ -29,8 +29,8 @@ export function createKafkaConsumer(parts: PartitionSessionParts): Consumer {
         return starting
       },
       // Concurrent calls wait for the same end.
-      onRevoked() {
-        ending = ending.then(endSession)
+      onRevoked(isSilent) {
+        ending = ending.then(() => endSession(isSilent))
         return ending
       },
       onHeartbeat: () => session?.dispatch(),
@@ -70,14 +70,14 @@ export function createKafkaConsumer(parts: PartitionSessionParts): Consumer {
   }
 
   /** `stop` waits for as long as handlers run; a rebalance does not. */
-  async function endSession(): Promise<void> {
+  async function endSession(isSilent: boolean): Promise<void> {
     await starting.catch(() => {})
     const ended = session
     session = undefined
     if (ended === undefined) return
     draining = ended.stop()
     await (isStopped ? draining : withTimeout(drainTimeoutMs, draining).catch(() => {}))
-    await withTimeout(commitTimeoutMs, ended.commit()).catch(() => {})
+    if (!isSilent) await withTimeout(commitTimeoutMs, ended.commit()).catch(() => {})
   }
 
   return {

@@ -22,8 +22,8 @@ type Membership = {
 
 type MembershipListener = {
   onAssigned(member: GroupMember, partitions: readonly number[]): Promise<void>
-  /** Before the group rebalances, and before the member leaves it. */
-  onRevoked(): Promise<void>
+  /** Before the group rebalances, and before the member leaves it; `isSilent` if the brokers do not respond, so that nothing can be committed. */
+  onRevoked(isSilent: boolean): Promise<void>
   onHeartbeat(): void
 }
 
@@ -41,6 +41,8 @@ export function joinGroup(
   const stopping = Promise.withResolvers<void>()
   let isStopped = false
   let heartbeatAt = 0
+  /** The last member, if it could not leave; the group would wait for it until its session has expired. */
+  let leftBehind: string | undefined
   const running = run()
 
   async function run(): Promise<void> {
@@ -54,18 +56,31 @@ export function joinGroup(
   async function participate(): Promise<void> {
     await cluster.ensureQueue(topic)
     const lost = Promise.withResolvers<void>()
-    const stopListening = cluster.onSilence(lost.resolve)
+    let isSilent = false
+    const stopListening = cluster.onSilence(() => {
+      isSilent = true
+      lost.resolve()
+    })
     let isLeaving = false
     const member = createMember(lost.resolve, () => isLeaving)
     try {
+      if (leftBehind !== undefined) await Promise.race([removeMember(leftBehind), lost.promise])
       await Promise.race([member.joinGroup({}), lost.promise, stopping.promise])
       await Promise.race([lost.promise, stopping.promise])
     } finally {
       isLeaving = true
       stopListening()
-      await onRevoked()
-      await leave(member)
+      await onRevoked(isSilent)
+      if (isSilent) {
+        leftBehind = member.memberId ?? leftBehind
+        void leave(member)
+      } else await leave(member)
     }
+  }
+
+  /** Kafka refuses that where the session has expired already. */
+  async function removeMember(id: string): Promise<void> {
+    await cluster.removeMember(topic, id).catch(() => {})
   }
 
   /** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */
@@ -86,7 +101,7 @@ export function joinGroup(
       heartbeatInterval: heartbeatMs,
       // Called when the member is about to join or to rejoin.
       protocolsMetadata: async () => {
-        await onRevoked()
+        await onRevoked(false)
         return Buffer.alloc(0)
       },
     })
@@ -99,6 +114,7 @@ export function joinGroup(
     member.on('consumer:group:join', ({ assignments }) => {
       if (isLeaving() || isStopped) return
       heartbeatAt = performance.now()
+      leftBehind = undefined
       const assigned = assignments?.find((one) => one.topic === topic)?.partitions ?? []
       onAssigned(member, assigned).catch(lose)
     })
