@@ -155,6 +155,23 @@ test('an attempt does not wait for the last one to time out, and the first respo
   t.assert.equal(await uses[5], 'done')
 })
 
+test('a caller whose attempt is late is refused when the next is due, and the attempt ends the outage all the same', async (t: TestContext) => {
+  const late = Promise.withResolvers<number>()
+  const attempts = [Promise.reject(new Error('refused')), late.promise]
+  const { connection, advance, released } = createWorld({
+    connectionsMax: 1,
+    connect: () => attempts.shift() ?? Promise.resolve(3),
+  })
+  const use = () => codeOf(connection.use(async () => {}))
+  t.assert.equal(await use(), 'dependency_down')
+  advance(100)
+  t.assert.equal(await use(), 'dependency_down')
+  late.resolve(2)
+  await pause(0)
+  t.assert.deepEqual(released, ['2 intact'])
+  t.assert.equal(await use(), 'done')
+})
+
 test('connections that fail together discard the others once, and those that were made later are kept', async (t: TestContext) => {
   const { connection, discards } = createWorld({ connectionsMax: 16 })
   const works = [1, 2, 3].map(() => Promise.withResolvers<void>())

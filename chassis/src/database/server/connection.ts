@@ -1,4 +1,4 @@
-import { reconnectBackoffMs } from '../../clock/index.ts'
+import { reconnectBackoffMs, TimeoutError, withTimeout } from '../../clock/index.ts'
 import { createLimiter } from '../../concurrency/limiter.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { findLostResponses } from './lost-responses.ts'
@@ -65,22 +65,42 @@ export function createServerConnection<Client>(
 
   async function connect(): Promise<Client> {
     if (closed) throw dependencyDown('The database is closed.')
-    if (outage !== undefined) beginAttempt(outage)
+    const waitMs = outage === undefined ? undefined : beginAttempt(outage)
     const begunIn = epoch
-    try {
-      const client = await driver.connect()
-      if (driver.isUnreachable === undefined) recordResponse()
-      return client
-    } catch (error) {
-      recordFailure(error, begunIn)
-      throw driver.unavailable(error)
-    }
+    const connecting = driver.connect().then(
+      (client) => {
+        if (driver.isUnreachable === undefined) recordResponse()
+        return client
+      },
+      (error: unknown) => {
+        recordFailure(error, begunIn)
+        throw driver.unavailable(error)
+      },
+    )
+    return waitMs === undefined ? connecting : unlessLate(connecting, waitMs)
   }
 
-  function beginAttempt(current: Outage): void {
+  /** When the next attempt is due, the caller is refused, so that it can be made; this one goes on. */
+  async function unlessLate(connecting: Promise<Client>, waitMs: number): Promise<Client> {
+    let isLate = false
+    connecting.then(
+      (client) => isLate && driver.release?.(client, undefined),
+      () => {},
+    )
+    return withTimeout(waitMs, connecting).catch((error: unknown) => {
+      if (!(error instanceof TimeoutError)) throw error
+      isLate = true
+      throw driver.unavailable(error)
+    })
+  }
+
+  /** How long it is until the next attempt. */
+  function beginAttempt(current: Outage): number {
     if (now() < current.retryAt) throw driver.unavailable(current.error)
     current.attempts += 1
-    current.retryAt = now() + reconnectBackoffMs(current.attempts)
+    const waitMs = reconnectBackoffMs(current.attempts)
+    current.retryAt = now() + waitMs
+    return waitMs
   }
 
   /** The pause was set when the attempt began, and a failure of an earlier epoch is known already. */
