@@ -60,7 +60,7 @@ export function createServerConnection<Client>(
     driver.lateResponses &&
     findLostResponses(driver.lateResponses, () => {
       const begunIn = epoch
-      return (error) => recordFailure(error, begunIn)
+      return (error) => (error === undefined ? recordResponse() : recordFailure(error, begunIn))
     })
 
   async function connect(): Promise<Client> {

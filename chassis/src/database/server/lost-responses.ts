@@ -19,15 +19,16 @@ export type LateResponses<Client> = {
 const checkIntervalMs = 250
 /** Work that takes longer is slow, or its response is lost. */
 const lateMs = 500
-const checksInFlightMax = 4
+/** So that a check does not wait until the last ones have timed out. */
+const checksInFlightMax = 8
 
 /**
  * A response that is late is not waited for until its timeout if the server is idle on that connection. `beginAttempt` is called
- * before the server is asked, and what it returns if that fails.
+ * before the server is asked, and what it returns when it has responded, or with the error.
  */
 export function findLostResponses<Client>(
   driver: LateResponses<Client>,
-  beginAttempt: () => (error: unknown) => void,
+  beginAttempt: () => (error?: unknown) => void,
 ): LostResponses<Client> {
   /** The work in progress, oldest first. */
   const works = new Map<object, { readonly client: Client; readonly since: number }>()
@@ -44,13 +45,14 @@ export function findLostResponses<Client>(
     if (oldest === undefined || performance.now() - oldest.since < lateMs) return
     if (checksInFlight >= checksInFlightMax) return
     checksInFlight += 1
-    const fail = beginAttempt()
+    const end = beginAttempt()
     try {
       const late = lateWorks()
       const idle = new Set(await driver.findIdle(late.map(([, { client }]) => client)))
+      end()
       for (const [work, { client }] of late) if (idle.has(client) && works.has(work)) driver.destroy(client)
     } catch (error) {
-      fail(error)
+      end(error)
     } finally {
       checksInFlight -= 1
     }
