@@ -27,10 +27,6 @@ test('A cache with markers is linearizable, and one that stores every load and d
   const wrong = await runClients(createResource({ cache: naiveCache(), nextVersion: counter() }))
   const { violations } = checkRegister(asRegister(wrong))
   assert.notEqual(violations.length, 0)
-  assert.ok(
-    violations.every(({ operations }) => operations.length < 12),
-    'the counterexamples are small',
-  )
 })
 
 test('Versions that count are unique and never go back, and those that are milliseconds of a clock are not', async () => {

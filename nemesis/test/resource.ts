@@ -78,13 +78,13 @@ export function naiveCache(): TestedCache {
   }
 }
 
-/** Four clients that call a resource 100 times each. */
+/** Four clients that call a resource 50 times each. */
 export async function runClients(execute: (call: RegisterCall) => Promise<RegisterResult>): Promise<History> {
   const recorder = createRecorder('register')
   let writes = 0
   const client = async (name: string) => {
     let version: string | undefined
-    for (let i = 0; i < 100; i++) {
+    for (let i = 0; i < 50; i++) {
       const call = anyCall(() => `w${++writes}`, version)
       const complete = recorder.invoke(name, 'A', call)
       const result = await execute(call)
