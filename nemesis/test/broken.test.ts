@@ -24,9 +24,13 @@ test('A cache with markers is linearizable, and one that stores every load and d
   await cached.close()
   assert.deepEqual(checkRegister(asRegister(right), { compareVersions: byNumber }).violations, [])
 
-  const wrong = await runClients(createResource({ cache: naiveCache(), nextVersion: counter() }))
-  const { violations } = checkRegister(asRegister(wrong))
-  assert.notEqual(violations.length, 0)
+  // One short run may have no stale read.
+  let caught = 0
+  for (let run = 0; run < 30 && caught === 0; run++) {
+    const wrong = await runClients(createResource({ cache: naiveCache(), nextVersion: counter() }))
+    caught = checkRegister(asRegister(wrong)).violations.length
+  }
+  assert.notEqual(caught, 0)
 })
 
 test('Versions that count are unique and never go back, and those that are milliseconds of a clock are not', async () => {
