@@ -65,6 +65,11 @@ const connectionsMax = count(10_000, {
     'Connections of a process; fewer where the limit of open files admits fewer. Beyond it, the longest idle are closed.',
 })
 
+const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
+  default: 'off',
+  description: 'For development: a response that its description does not admit becomes a 500 that says why.',
+})
+
 /** The settings of every service, to be spread into its schema. */
 export const commonSettings = {
   HOST: host,
@@ -72,6 +77,7 @@ export const commonSettings = {
   LOG_LEVEL: logLevel,
   RATE_LIMIT: rateLimit,
   CONNECTIONS_MAX: connectionsMax,
+  CHECK_RESPONSES: checkResponses,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
 }

@@ -8,7 +8,7 @@ import { Problem } from './problem.ts'
 type Check = (value: unknown) => string | undefined
 
 /**
- * For tests: a response that differs from the description of its route becomes a 500 with the difference.
+ * For tests and development: a response that differs from the description of its route becomes a 500 with the difference.
  * Members that a schema does not describe are faults too. Forms get responses of their own, which are not checked.
  */
 export function checkResponses(app: App): void {

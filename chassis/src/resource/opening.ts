@@ -25,8 +25,9 @@ export function partsOf(
     readonly LOG_LEVEL: string
     readonly TRUSTED_PROXIES: string
     readonly CONNECTIONS_MAX: number
+    readonly CHECK_RESPONSES: string
   },
-  { clock = systemClock, logger, checkResponses = false }: Partial<ServiceParts>,
+  { clock = systemClock, logger, checkResponses = config.CHECK_RESPONSES === 'on' }: Partial<ServiceParts>,
 ): ServiceParts & { metrics: Metrics; trustedProxies: string; connections: { max: number } } {
   restrictFolder(config.DATA_DIR)
   return {

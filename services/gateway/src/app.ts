@@ -40,7 +40,8 @@ export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
-  const { clock = systemClock, topology = wholeTopology, resolve, checkResponses = false } = dependencies
+  const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
+  const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
