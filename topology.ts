@@ -4,7 +4,7 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { billingQueue } from '@quintet/contracts'
+import { billingQueue, orderIdKeyFile } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Static, TObject } from 'typebox'
 import { createBillingApp } from './services/billing/src/app.ts'
@@ -19,6 +19,7 @@ import { createCertificatesApp } from './services/certificates/src/app.ts'
 import { certificatesSettings } from './services/certificates/src/config.ts'
 import { examineData } from './services/certificates/src/diagnosis.ts'
 import { examineKeys } from './services/certificates/src/key-check.ts'
+import { generatedKeyFile } from './services/certificates/src/keyring.ts'
 import { notificationsQueue } from './services/certificates/src/notification-store.ts'
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
@@ -43,6 +44,13 @@ export type Service = {
   diagnoserOf?(url: string): Diagnose | undefined
   /** The queue that it consumes. */
   readonly queue?: string
+  /**
+   * The columns of its embedded database with versions that count from 1, by table. A restore raises them, so that no ETag is used
+   * again for other content.
+   */
+  readonly versionColumns?: Readonly<Record<string, readonly string[]>>
+  /** Where its secrets are that it generates itself, if these settings leave that to it. */
+  keyFile?(settings: Settings): string | undefined
   /** What its database holds that an operator should know. */
   examineData?(url: string, settings: Settings): Promise<Finding[]>
 }
@@ -59,18 +67,27 @@ export const services = {
     ...service(brokerageSettings, createBrokerageApp),
     migrateStorage: migrateBrokerage,
     diagnoserOf: brokerageDiagnoserOf,
+    versionColumns: { account: ['version'] },
   },
   certificates: {
     ...service(certificatesSettings, createCertificatesApp),
     queue: notificationsQueue,
+    versionColumns: { user: ['version'], certificate: ['version'] },
+    keyFile: (settings) => generatedKeyFile(loadConfig(certificatesSettings, settings)),
     examineData: async (url, settings) => [
       ...(await examineKeys(loadConfig(certificatesSettings, settings))),
       ...(await examineData(url)),
     ],
   },
-  inventory: service(inventorySettings, createInventoryApp),
+  inventory: {
+    ...service(inventorySettings, createInventoryApp),
+    versionColumns: { movies: ['version', 'keyed_version'] },
+  },
   billing: { ...service(billingSettings, createBillingApp), queue: billingQueue },
-  gateway: service(gatewaySettings, createGatewayApp),
+  gateway: {
+    ...service(gatewaySettings, createGatewayApp),
+    keyFile: (settings) => orderIdKeyFile(loadConfig(gatewaySettings, settings)),
+  },
 } satisfies { readonly [Name in ServiceName]: Service }
 
 /** Moves all private keys of the certificates service to the current key-encryption key. */

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import {
   ConfigError,
   describeConfig,
@@ -99,6 +100,11 @@ export function configOf(name: ServiceName, settings: Settings): Readonly<Record
 export function addressOf(name: ServiceName, settings: Settings): Address {
   const config = configOf(name, settings)
   return { host: String(config.HOST), port: Number(config[portSetting(name)]) }
+}
+
+/** The folder of embedded storage. */
+export function dataFolderOf(settings: Settings): string {
+  return resolve(String(configOf('gateway', settings).DATA_DIR))
 }
 
 /** A setting with the URL of a service's storage, and the URL without its password. */

@@ -14,6 +14,8 @@ const commands = [
   'doctor',
   'config',
   'migrate',
+  'backup',
+  'restore',
   'certificates',
   'queue',
   'events',

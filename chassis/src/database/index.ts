@@ -75,8 +75,12 @@ export async function databaseExists(url: string): Promise<boolean> {
 
 /** A sentence for each of these URLs whose database file cannot be created or opened, as far as its folder shows. */
 export function databaseFileFaults(urls: readonly string[]): string[] {
-  const files = urls.filter((url) => url.startsWith('sqlite:') && url !== 'sqlite::memory:')
-  return pathFaults(files.map(pathOf))
+  return pathFaults(urls.map(databaseFile).filter((path) => path !== undefined))
+}
+
+/** The file of an embedded database that outlives its process; undefined for any other. */
+export function databaseFile(url: string): string | undefined {
+  return url.startsWith('sqlite:') && url !== 'sqlite::memory:' ? pathOf(url) : undefined
 }
 
 const engines = {
@@ -118,7 +122,7 @@ export { commitBeforeColumn } from './port.ts'
 export type * from './port.ts'
 export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
 export { followEngineClock } from './engine-clock.ts'
-export { makeMigration } from './migrations.ts'
+export { makeMigration, migrationNames } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'
 export type { Placeholders } from './prepared-query.ts'
 export { createServerConnection } from './server/connection.ts'

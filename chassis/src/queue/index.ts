@@ -7,6 +7,7 @@ import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.t
 export * from './port.ts'
 export { queueCommandUsage, queueOptions, runQueueCommand } from './command.ts'
 export { exportQueueMetrics } from './metrics.ts'
+export { queueMigrations } from './sqlite/migrations-folder.ts'
 export { untilAvailable } from './until-available.ts'
 
 export type OpenOptions = {

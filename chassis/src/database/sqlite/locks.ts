@@ -7,15 +7,21 @@ const retryIntervalMs = 20
  * Runs a statement that takes a lock, once the lock is free. SQLite's busy timeout would block the event loop, which the holder
  * of the lock may need, so the connection must have none.
  */
-export async function execWhenFree(connection: DatabaseSync, text: string, timeoutMs: number): Promise<void> {
-  for (let waitedMs = 0; ; waitedMs += retryIntervalMs) {
+export async function execWhenFree(
+  connection: DatabaseSync,
+  text: string,
+  timeoutMs: number,
+  retryMs = retryIntervalMs,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs
+  for (;;) {
     try {
       connection.exec(text)
       return
     } catch (error) {
-      if (!isBusy(error) || waitedMs >= timeoutMs) throw error
+      if (!isBusy(error) || performance.now() >= deadline) throw error
     }
-    await sleep(retryIntervalMs)
+    await sleep(retryMs)
   }
 }
 

@@ -21,6 +21,7 @@ import { withFileFaults } from './file-fault.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
 import { registerProcess, withoutProcesses } from './process-registry.ts'
+import { refuseHalfRestored } from './restoring.ts'
 import { createStatementCache, rowsUntil, sqliteValues } from './statements.ts'
 
 /** How long a statement waits for another process that holds the write lock, before it fails as unavailable. */
@@ -89,6 +90,7 @@ async function openWriter(
   { folder, migrations }: { folder: URL; migrations: readonly string[] },
   beforeSettling: () => void,
 ): ReturnType<typeof createGroupCommit> {
+  refuseHalfRestored(path)
   if (!isUpToDate(path, migrations)) await migrateSqlite(path, folder, migrateUp)
   return createGroupCommit({ path, busyTimeoutMs }, beforeSettling)
 }
@@ -196,6 +198,7 @@ export async function migrateSqlite<R>(path: string, folder: URL, work: Migratio
 }
 
 function openForMigration(path: string): DatabaseSync {
+  refuseHalfRestored(path)
   createPrivateFolder(dirname(path))
   createPrivateFile(path)
   restrictFiles(path)

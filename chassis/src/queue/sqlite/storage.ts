@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { openDatabase } from '../../database/index.ts'
 import type { Database } from '../../database/index.ts'
 import type { SqliteConsumer } from './consumer.ts'
+import { queueMigrations } from './migrations-folder.ts'
 import type { PublicationTables } from './publications.ts'
 import { prepareStatements } from './statements.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
@@ -53,7 +54,6 @@ export async function acquireStorage(
 }
 
 async function openStorage(url: string): Promise<SqliteStorage> {
-  const migrations = new URL('./migrations/', import.meta.url)
-  const database = await openDatabase<AllTables>(url, { migrations })
+  const database = await openDatabase<AllTables>(url, { migrations: queueMigrations })
   return { database, statements: prepareStatements(database.query), consumers: new Set() }
 }

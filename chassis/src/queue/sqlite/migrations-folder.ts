@@ -1,0 +1,1 @@
+export const queueMigrations = new URL('./migrations/', import.meta.url)

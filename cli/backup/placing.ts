@@ -1,0 +1,112 @@
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { createPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
+import { services } from '../../topology.ts'
+import type { Service } from '../../topology.ts'
+import { UsageError } from '../usage-error.ts'
+import type { EmbeddedFile } from './embedded-storage.ts'
+import { describeFile } from './manifest.ts'
+import type { Manifest } from './manifest.ts'
+import { syncPath } from './sync-path.ts'
+
+/** A verified backup, and where its files belong. */
+export type Placing = {
+  readonly folder: string
+  /** Those of queues last. */
+  readonly databases: readonly (Manifest['databases'][number] & { readonly place: EmbeddedFile })[]
+  readonly keys: readonly { readonly file: string; readonly to: string }[]
+  /** What is added to ids and versions. */
+  readonly raise: number
+}
+
+/** The places of the keys of a backup that are not there already, with the same content. */
+export function keysToPlace(folder: string, { keys }: Manifest, places: readonly string[]): Placing['keys'] {
+  return keys.flatMap(({ file }) => {
+    const to = places.find((path) => basename(path) === file)
+    const isThere =
+      to !== undefined && existsSync(to) && readFileSync(to).equals(readFileSync(join(folder, file)))
+    return to === undefined || isThere ? [] : [{ file, to }]
+  })
+}
+
+/** What is in the places of the databases, with SQLite's companions, and of the keys. */
+export function presentFiles(databases: readonly string[], keys: Placing['keys']): string[] {
+  const all = databases.flatMap((path) => ['', '-wal', '-shm', '-journal'].map((suffix) => path + suffix))
+  return [...all, ...keys.map(({ to }) => to)].filter((path) => existsSync(path))
+}
+
+/**
+ * Moves what is present into folders beside it, and puts the backup in its place. Returns those folders. A failure is undone.
+ *
+ * All is copied before anything is moved, to files with names that keep a service from starting; each disappears when its database
+ * takes its place, those of queues last. So if the machine stops in between, no service starts that could exchange messages with
+ * one whose database is not restored.
+ */
+export async function placeAll(placing: Placing, present: readonly string[]): Promise<string[]> {
+  const { restoringFile } = await import('@quintet/chassis/database/embedded')
+  const files = [
+    ...placing.keys.map(({ file, to }) => ({ file, to, draft: restoringFile(to) })),
+    ...placing.databases.map(({ file, place }) => ({
+      file,
+      to: place.path,
+      draft: restoringFile(place.path),
+    })),
+  ]
+  // Those of a restore that was interrupted stay, since databases may be in their places already.
+  const added = files.some(({ draft }) => existsSync(draft)) ? [] : files
+  const undo = added.map(
+    ({ draft }) =>
+      () =>
+        rmSync(draft, { force: true }),
+  )
+  try {
+    for (const { file, draft } of files) copyPrivately(join(placing.folder, file), draft)
+    for (const database of placing.databases) await prepare(database, placing.raise)
+    const aside = moveAside(present, undo)
+    for (const { to, draft } of files) {
+      renameSync(draft, to)
+      undo.push(() => renameSync(to, draft))
+    }
+    for (const folder of new Set(files.map(({ to }) => dirname(to)))) syncPath(folder)
+    return aside
+  } catch (error) {
+    for (const step of undo.toReversed()) step()
+    throw error
+  }
+}
+
+function copyPrivately(from: string, to: string): void {
+  createPrivateFolder(dirname(to))
+  createPrivateFile(to)
+  copyFileSync(from, to)
+}
+
+/** Checks the copy once more, since it has been written and read since, and raises its ids and versions. */
+async function prepare({ sha256, place }: Placing['databases'][number], raise: number): Promise<void> {
+  const { raiseNumbers, restoringFile } = await import('@quintet/chassis/database/embedded')
+  const draft = restoringFile(place.path)
+  const copied = await describeFile(dirname(draft), basename(draft))
+  if (copied.sha256 !== sha256) throw new UsageError(`${draft} is not what was copied to it.`)
+  const owners = place.isQueue ? [] : place.services.map((name): Service => services[name])
+  raiseNumbers(draft, raise, Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns)))
+  syncPath(draft)
+}
+
+/** Moves files, each into a new folder beside it, so that it stays on its disk. */
+function moveAside(present: readonly string[], undo: (() => void)[]): string[] {
+  const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '')
+  const folders = new Set<string>()
+  for (const path of present) {
+    const folder = join(dirname(path), `replaced-${stamp}`)
+    if (!folders.has(folder)) {
+      mkdirSync(folder, { mode: 0o700 })
+      undo.push(() => rmdirSync(folder))
+      folders.add(folder)
+    }
+    const to = join(folder, basename(path))
+    renameSync(path, to)
+    undo.push(() => renameSync(to, path))
+  }
+  for (const folder of folders) syncPath(folder)
+  return [...folders]
+}

@@ -1,0 +1,354 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import {
+  appendFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { call, dataFolder, run } from './processes.ts'
+
+test('A backup of a running system restores into an empty folder, with the key, for its owner only', async (t) => {
+  const { folder, DATA_DIR, backup } = await worldWithBackup(t)
+  assert.match(backup.output, /is whole.*\n/)
+  assert.match(backup.output, /It holds secrets \(certificates\.key\)/)
+  assert.deepEqual(readdirSync(folder).sort(), ['backup', 'data'])
+  const files = readdirSync(join(folder, 'backup'))
+  assert.ok(files.includes('certificates.key') && !files.some((file) => file.endsWith('-wal')))
+  assert.equal(statSync(join(folder, 'backup')).mode & 0o777, 0o700)
+  for (const file of files) assert.equal(statSync(join(folder, 'backup', file)).mode & 0o777, 0o600)
+
+  const restored = { DATA_DIR: join(folder, 'restored') }
+  assert.equal((await quintet(t, ['restore', join(folder, 'backup')], restored)).code, 0)
+  const key = (data: string) => readFileSync(join(data, 'certificates.key'), 'utf8')
+  assert.equal(key(restored.DATA_DIR), key(DATA_DIR))
+  const gateway = await run(t, ['quintet.ts', 'start'], restored).address('gateway')
+  assert.equal(Object((await call('GET', `${gateway}/api/movies/1`))?.body).title, 'before')
+})
+
+test('After a restore no ETag and no id is used again that was given out after the backup', async (t) => {
+  const { gateway, system, DATA_DIR, folder } = await worldWithBackup(t)
+  const put = async (at: string, title: string) =>
+    (await call('PUT', `${at}/api/movies/1`, { title }))?.headers.get('etag')
+  const create = async (at: string) =>
+    Object((await call('POST', `${at}/api/movies`, { title: 'more', description: '' }))?.body).id
+  const tags = [await put(gateway, 'after'), await put(gateway, 'later')]
+  const id = await create(gateway)
+  await system.kill('SIGTERM')
+  const words = ['restore', join(folder, 'backup'), '--move-data-aside']
+  assert.equal((await quintet(t, words, { DATA_DIR })).code, 0)
+  const again = await run(t, ['quintet.ts', 'start'], { DATA_DIR }).address('gateway')
+  const first = await call('GET', `${again}/api/movies/1`)
+  assert.equal(Object(first?.body).title, 'before')
+  assert.ok(!tags.includes(first?.headers.get('etag')))
+  assert.ok(!tags.includes(await put(again, 'other')))
+  assert.ok((await create(again)) > id)
+  const stale = await fetch(`${again}/api/movies/1`, {
+    method: 'PUT',
+    headers: { 'if-match': String(tags[1]), 'content-type': 'application/json' },
+    body: JSON.stringify({ title: 'lost' }),
+  })
+  assert.equal(stale.status, 412)
+})
+
+test('Every version that counts from 1 is raised by a restore', async (t) => {
+  const { folder } = await worldWithBackup(t)
+  const DATA_DIR = join(folder, 'restored')
+  await quintet(t, ['restore', join(folder, 'backup')], { DATA_DIR })
+  for (const [file, texts] of [
+    ['brokerage.db', ['select version from account']],
+    ['certificates.db', ['select version from user', 'select version from certificate']],
+    ['inventory.db', ['select version from movies', 'select keyed_version from movies']],
+  ] as const) {
+    const database = new DatabaseSync(join(DATA_DIR, file), { readOnly: true })
+    for (const text of texts) {
+      const [row] = database.prepare(text).all()
+      assert.ok(Number(Object.values(row ?? {})[0]) > 100_000, `${file}: ${text}`)
+    }
+    const versioned = database
+      .prepare(
+        "select m.name from sqlite_master m join pragma_table_info(m.name) c on c.name = 'version' where m.type = 'table'",
+      )
+      .all()
+    assert.deepEqual(
+      versioned.map(({ name }) => `select version from ${name}`).sort(),
+      texts.filter((text) => text.startsWith('select version')).sort(),
+    )
+    database.close()
+  }
+})
+
+test('A service that was started as the only one keeps its cache through a backup', async (t) => {
+  const { inventory } = await worldWithBackup(t)
+  for (let i = 0; i < 3; i++) await call('GET', `${inventory}/api/movies/1`)
+  const metrics = await (await fetch(`${inventory}/metrics`)).text()
+  assert.match(metrics, /^cache_reads_total\{(?=[^}]*result="hit")[^}]*\} [1-9]/m)
+})
+
+for (const { title, words = [], prepare, message } of [
+  { title: 'without a folder', words: [], message: /^quintet backup needs one folder:/ },
+  { title: 'with two folders', words: ['a', 'b'], message: /^quintet backup needs one folder:/ },
+  { title: 'with another option', words: ['a', '--force'], message: /Unknown option '--force'/ },
+  {
+    title: 'to a folder that exists',
+    words: ['FOLDER/here'],
+    prepare: (folder: string) => mkdirSync(join(folder, 'here')),
+    message: /here exists already: name a folder that does not exist/,
+  },
+  {
+    title: 'to a folder in the data',
+    words: ['DATA/backup'],
+    message: /backup is in .*, which has the data/,
+  },
+  {
+    title: 'below a folder that is absent',
+    words: ['FOLDER/no/backup'],
+    message: /there is no folder .*\/no: create it/,
+  },
+  {
+    title: 'of a database that is damaged',
+    words: ['FOLDER/backup'],
+    prepare: (_: string, data: string) => writeFileSync(join(data, 'guid.db'), 'no database '.repeat(100)),
+    message: /guid\.db cannot be used, since it is no SQLite database/,
+  },
+  {
+    title: 'where nothing is embedded yet',
+    words: ['FOLDER/backup'],
+    prepare: (_: string, data: string) => rmSync(data, { recursive: true }),
+    message: /There is no embedded database to back up\./,
+  },
+])
+  test(`A backup ${title} is refused, and leaves nothing`, async (t) => {
+    const folder = dataFolder(t)
+    const DATA_DIR = join(folder, 'data')
+    mkdirSync(DATA_DIR)
+    new DatabaseSync(join(DATA_DIR, 'guid.db')).exec('create table t (x)')
+    prepare?.(folder, DATA_DIR)
+    const before = readdirSync(folder, { recursive: true }).sort()
+    const given = words.map((word) => word.replace('FOLDER', folder).replace('DATA', DATA_DIR))
+    const { code, output } = await quintet(t, ['backup', ...given], { DATA_DIR })
+    assert.equal(code, 1)
+    assert.match(output, message)
+    assert.deepEqual(readdirSync(folder, { recursive: true }).sort(), before)
+  })
+
+test('A backup that is interrupted, or for which the disk has no room, leaves no folder with its name', async (t) => {
+  const folder = dataFolder(t)
+  const DATA_DIR = join(folder, 'data')
+  mkdirSync(DATA_DIR)
+  fill(join(DATA_DIR, 'guid.db'))
+  // A limit of the size of files is met as a full disk is, by a write that fails.
+  const words = [
+    '-c',
+    'trap "" XFSZ; ulimit -f 1000; exec "$@"',
+    'sh',
+    process.execPath,
+    'quintet.ts',
+    'backup',
+  ]
+  const limited = run(t, [...words, join(folder, 'backup')], { DATA_DIR }, undefined, '/bin/sh')
+  await once(limited.child, 'close')
+  assert.equal(limited.child.exitCode, 1, limited.output())
+  assert.deepEqual(readdirSync(folder), ['data'])
+
+  const interrupted = run(t, ['quintet.ts', 'backup', join(folder, 'backup')], { DATA_DIR })
+  while (!readdirSync(folder).some((name) => name.startsWith('backup.partial-')))
+    await new Promise((resolve) => setTimeout(resolve, 1))
+  await interrupted.kill('SIGTERM')
+  assert.deepEqual(readdirSync(folder), ['data'])
+})
+
+const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
+const changeManifest = (folder: string, change: (manifest: ReturnType<typeof manifestOf>) => void) => {
+  const manifest = manifestOf(folder)
+  change(manifest)
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
+}
+
+for (const { title, change = () => {}, data = () => {}, settings = {}, message } of [
+  {
+    title: 'without a manifest',
+    change: (backup: string) => rmSync(join(backup, 'manifest.json')),
+    message: /is no backup: there is no .*manifest\.json/,
+  },
+  {
+    title: 'with a damaged manifest',
+    change: (backup: string) => appendFileSync(join(backup, 'manifest.json'), 'x'),
+    message: /manifest\.json is damaged/,
+  },
+  {
+    title: 'whose manifest names a path',
+    change: (backup: string) =>
+      changeManifest(backup, ({ databases }) => {
+        databases[0].file = '../data/guid.db'
+      }),
+    message: /manifest\.json is damaged/,
+  },
+  {
+    title: 'of a later format',
+    change: (backup: string) =>
+      changeManifest(backup, (manifest) => Object.assign(manifest, { format: 2, quintet: '9.0' })),
+    message: /has format 2, of a later version of Quintet \(9\.0\)/,
+  },
+  {
+    title: 'of a later version of the tables',
+    change: (backup: string) =>
+      changeManifest(backup, ({ databases }) => {
+        databases[0].migrations.push('0099-later')
+      }),
+    message: /guid\.db is of a later version, .*, since it has 0099-later/,
+  },
+  {
+    title: 'that lacks a file',
+    change: (backup: string) => rmSync(join(backup, 'guid.db')),
+    message: /The backup is not whole: .*guid\.db is missing/,
+  },
+  {
+    title: 'with a changed file',
+    change: (backup: string) => appendFileSync(join(backup, 'guid.db'), 'x'),
+    message: /The backup is damaged: .*guid\.db has other content/,
+  },
+  {
+    title: 'of the future',
+    change: (backup: string) =>
+      changeManifest(backup, (manifest) => Object.assign(manifest, { time: '2999-01-01T00:00:00.000Z' })),
+    message: /The clock is behind the time of the backup/,
+  },
+  {
+    title: 'over data',
+    data: (folder: string) => writeFileSync(join(folder, 'billing.db'), ''),
+    message: /There is data already: .*billing\.db\. Nothing was changed\..*--move-data-aside/,
+  },
+  {
+    title: 'over what is left of a database',
+    data: (folder: string) => writeFileSync(join(folder, 'guid.db-wal'), ''),
+    message: /There is data already: .*guid\.db-wal\./,
+  },
+  {
+    title: 'of what is on an engine now',
+    settings: { GUID_DATABASE_URL: 'postgres://user:password@localhost/guid_db' },
+    message: /guid\.db has no place, since GUID_DATABASE_URL must be sqlite:/,
+  },
+])
+  test(`A restore ${title} is refused, and changes nothing`, async (t) => {
+    const folder = dataFolder(t)
+    const DATA_DIR = join(folder, 'data')
+    const backup = join(folder, 'backup')
+    mkdirSync(DATA_DIR)
+    fill(join(DATA_DIR, 'guid.db'), 1)
+    assert.equal((await quintet(t, ['backup', backup], { DATA_DIR })).code, 0)
+    rmSync(DATA_DIR, { recursive: true })
+    mkdirSync(DATA_DIR)
+    change(backup)
+    data(DATA_DIR)
+    const { code, output } = await quintet(t, ['restore', backup], { DATA_DIR, ...settings })
+    assert.equal(code, 1)
+    assert.match(output, message)
+    assert.equal(existsSync(join(DATA_DIR, 'guid.db')), false)
+    assert.equal(existsSync(join(DATA_DIR, 'guid.db.restoring')), false)
+  })
+
+test('A restore while a service runs is refused, and the service goes on', async (t) => {
+  const { gateway, DATA_DIR, folder } = await worldWithBackup(t)
+  const words = ['restore', join(folder, 'backup'), '--move-data-aside']
+  const { code, output } = await quintet(t, words, { DATA_DIR })
+  assert.equal(code, 1)
+  assert.match(output, /A service uses .*\.db\. Stop all services first\./)
+  assert.equal((await call('PUT', `${gateway}/api/movies/1`, { title: 'on' }))?.status, 200)
+})
+
+test('After a restore that was interrupted no service starts on what it left, until it is run again', async (t) => {
+  const { system, DATA_DIR, folder } = await worldWithBackup(t)
+  await system.kill('SIGTERM')
+  const backup = join(folder, 'backup')
+  // As when the machine stops after the first database is in its place.
+  for (const file of readdirSync(DATA_DIR).filter((name) => name.includes('.db')))
+    rmSync(join(DATA_DIR, file))
+  cpSync(join(backup, 'guid.db'), join(DATA_DIR, 'guid.db'))
+  cpSync(join(backup, 'queue.db'), join(DATA_DIR, 'queue.db.restoring'))
+  const { code, output } = await quintet(t, ['start', 'guid'], { DATA_DIR })
+  assert.equal(code, 1)
+  assert.match(output, /queue\.db\.restoring is of a restore that has not ended.*run quintet restore again/)
+  const again = await quintet(t, ['restore', backup, '--move-data-aside'], { DATA_DIR })
+  assert.equal(again.code, 0, again.output)
+  assert.ok(!readdirSync(DATA_DIR).some((name) => name.endsWith('.restoring')))
+  const gateway = await run(t, ['quintet.ts', 'start'], { DATA_DIR }).address('gateway')
+  assert.equal(Object((await call('GET', `${gateway}/api/movies/1`))?.body).title, 'before')
+})
+
+test('A restore that fails halfway puts back what was there', {
+  skip: process.getuid?.() === 0 && 'the superuser may write anywhere',
+}, async (t) => {
+  const { system, DATA_DIR, folder } = await worldWithBackup(t)
+  await system.kill('SIGTERM')
+  const elsewhere = join(folder, 'elsewhere')
+  mkdirSync(join(elsewhere, 'locks'), { recursive: true, mode: 0o700 })
+  const settings = { DATA_DIR, QUEUE_URL: `sqlite:${elsewhere}/queue.db` }
+  chmodSync(elsewhere, 0o500)
+  const before = readdirSync(DATA_DIR).sort()
+  const words = ['restore', join(folder, 'backup'), '--move-data-aside']
+  assert.equal((await quintet(t, words, settings)).code, 1)
+  assert.deepEqual(readdirSync(DATA_DIR).sort(), before)
+})
+
+test('A backup without keys says that no private key can be read without them', async (t) => {
+  const { DATA_DIR, folder } = await worldWithBackup(t)
+  const { code, output } = await quintet(t, ['backup', join(folder, 'second'), '--without-keys'], {
+    DATA_DIR,
+  })
+  assert.equal(code, 0)
+  assert.match(output, /Not in it: .*certificates\.key\. Without its key no stored private key can be read\./)
+  assert.deepEqual(manifestOf(join(folder, 'second')).keys, [])
+  assert.ok(!existsSync(join(folder, 'second', 'certificates.key')))
+})
+
+test('A backup names what is not embedded, and the tool for it', async (t) => {
+  const { DATA_DIR, folder } = await worldWithBackup(t)
+  const settings = { DATA_DIR, INVENTORY_DATABASE_URL: 'postgres://user:secret@localhost/movies_db' }
+  const { code, output } = await quintet(t, ['backup', join(folder, 'second')], settings)
+  assert.equal(code, 0)
+  assert.match(output, /^INVENTORY_DATABASE_URL is not embedded, so it is not in the backup: use pg_dump/m)
+  assert.ok(!output.includes('secret@') && !existsSync(join(folder, 'second', 'inventory.db')))
+})
+
+/** A running system with a row in every database, and a backup of it. */
+async function worldWithBackup(t: TestContext) {
+  const folder = dataFolder(t)
+  const DATA_DIR = join(folder, 'data')
+  const system = run(t, ['quintet.ts', 'start'], { DATA_DIR })
+  const gateway = await system.address('gateway')
+  await call('POST', `${gateway}/api/movies`, { title: 'before', description: '' })
+  await call('POST', `${gateway}/accounts`, { cash: 1 })
+  await call('POST', `${gateway}/guid`, { user: 'ada' })
+  await call('POST', `${gateway}/users`, { name: 'Ada', email: 'ada@example.com', password: 'x' })
+  const certificate = { private_key: 'YQ==', active: true, body: 'a certificate' }
+  assert.equal((await call('POST', `${gateway}/users/1/certificates`, certificate))?.status, 201)
+  const backup = await quintet(t, ['backup', join(folder, 'backup')], { DATA_DIR })
+  assert.equal(backup.code, 0, backup.output)
+  return { folder, DATA_DIR, system, gateway, inventory: await system.address('inventory'), backup }
+}
+
+/** Runs `quintet` to its end. */
+async function quintet(t: TestContext, words: readonly string[], environment: Record<string, string>) {
+  const command = run(t, ['quintet.ts', ...words], environment)
+  await once(command.child, 'close')
+  return { code: command.child.exitCode, output: command.output() }
+}
+
+function fill(path: string, count = 20_000): void {
+  const database = new DatabaseSync(path)
+  database.exec(`create table t (x);
+    with recursive n (i) as (select 1 union all select i + 1 from n where i < ${count})
+    insert into t select printf('%0400d', i) from n`)
+  database.close()
+}
