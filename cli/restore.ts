@@ -27,15 +27,12 @@ export async function restore(words: readonly string[]): Promise<void> {
     raise: raiseSince(manifest),
   }
   const paths = files.map(({ path }) => path)
-  const release = await reserveAll(paths)
-  try {
+  await withoutServices(paths, async () => {
     const present = presentFiles(paths, placing.keys)
     if (present.length > 0 && !isSet) throw presentData(present)
     const aside = await placeAll(placing, present)
     process.stdout.write(reportOf(manifest, placing, aside))
-  } finally {
-    release()
-  }
+  })
 }
 
 /** The place of each database of the backup, by the present settings; those of queues last. Throws where there is none. */
@@ -82,22 +79,12 @@ function raiseSince({ time }: Manifest): number {
   return (elapsedMs + 1_000) * raisePerMs
 }
 
-/** Keeps services from starting on these databases; throws if one runs. */
-async function reserveAll(paths: readonly string[]): Promise<() => void> {
-  const { reserve } = await import('@quintet/chassis/database/embedded')
-  const reservations: { release(): void }[] = []
-  const release = () => {
-    for (const reservation of reservations) reservation.release()
-  }
-  for (const path of paths) {
-    const reservation = reserve(path)
-    if (reservation === undefined) {
-      release()
-      throw new UsageError(`A service uses ${path}. Stop all services first.`)
-    }
-    reservations.push(reservation)
-  }
-  return release
+/** Does the work while no service runs on these databases; those that start meanwhile wait. Throws if one runs. */
+async function withoutServices(paths: readonly string[], work: () => Promise<void>): Promise<void> {
+  const [first, ...others] = paths
+  if (first === undefined) return work()
+  const { withoutProcesses } = await import('@quintet/chassis/database/embedded')
+  return withoutProcesses(first, () => withoutServices(others, work))
 }
 
 function presentData(present: readonly string[]): UsageError {

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { copyAtOneInstant, raiseNumbers, reserve } from '@quintet/chassis/database/embedded'
+import { copyAtOneInstant, prepareRestored } from '@quintet/chassis/database/embedded'
 import { registerProcess } from '../src/database/sqlite/process-registry.ts'
 
 /** Large enough that copying takes longer than many writes. */
@@ -62,20 +62,30 @@ test('A lock that is held too long is reported by its database, and all others a
   holder.close()
 })
 
-test('A copy leaves a process alone on its database, and a reservation waits for that process to leave', async (t) => {
+test('A copy leaves a process alone on its database', async (t) => {
   const folder = temporaryFolder(t)
   const path = join(folder, 'a')
   fill(path, 1)
   const registration = await registerProcess(path)
   await copyAtOneInstant([{ from: path, to: join(folder, 'copy') }])
   assert.equal(registration.isSingleProcess(), true)
-  assert.equal(reserve(path), undefined)
   registration.leave()
-  const reservation = reserve(path)
-  assert.notEqual(reservation, undefined)
-  const next = registerProcess(path)
-  reservation?.release()
-  ;(await next).leave()
+})
+
+test('A restored database forgets the cache on a server, which may have later values', (t) => {
+  const path = join(temporaryFolder(t), 'a')
+  const database = new DatabaseSync(path)
+  database.exec(`create table cache_control (epoch, mode, generation, instance, challenge);
+    insert into cache_control values (7, 'on', 'g', 'i', 'c')`)
+  prepareRestored(path, 1, {})
+  assert.deepEqual(Object.values(database.prepare('select * from cache_control').get() ?? {}), [
+    0,
+    'none',
+    '',
+    '',
+    '',
+  ])
+  database.close()
 })
 
 test('Raised numbers are above all that were there, also in tables that never had a row', (t) => {
@@ -84,7 +94,7 @@ test('Raised numbers are above all that were there, also in tables that never ha
   database.exec(`create table used (id integer primary key autoincrement, version integer, other integer);
     create table unused (id integer primary key autoincrement);
     insert into used (version, other) values (1, 1), (7, 1); delete from used where id = 2`)
-  raiseNumbers(path, 1_000, { used: ['version', 'absent'], absent: ['version'] })
+  prepareRestored(path, 1_000, { used: ['version', 'absent'], absent: ['version'] })
   database.exec('insert into used (version, other) values (1, 1); insert into unused default values')
   const read = (text: string) =>
     database

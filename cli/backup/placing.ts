@@ -83,12 +83,12 @@ function copyPrivately(from: string, to: string): void {
 
 /** Checks the copy once more, since it has been written and read since, and raises its ids and versions. */
 async function prepare({ sha256, place }: Placing['databases'][number], raise: number): Promise<void> {
-  const { raiseNumbers, restoringFile } = await import('@quintet/chassis/database/embedded')
+  const { prepareRestored, restoringFile } = await import('@quintet/chassis/database/embedded')
   const draft = restoringFile(place.path)
   const copied = await describeFile(dirname(draft), basename(draft))
   if (copied.sha256 !== sha256) throw new UsageError(`${draft} is not what was copied to it.`)
   const owners = place.isQueue ? [] : place.services.map((name): Service => services[name])
-  raiseNumbers(draft, raise, Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns)))
+  prepareRestored(draft, raise, Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns)))
   syncPath(draft)
 }
 

@@ -263,7 +263,7 @@ test('A restore while a service runs is refused, and the service goes on', async
   const words = ['restore', join(folder, 'backup'), '--move-data-aside']
   const { code, output } = await quintet(t, words, { DATA_DIR })
   assert.equal(code, 1)
-  assert.match(output, /A service uses .*\.db\. Stop all services first\./)
+  assert.match(output, /A service uses .*\.db\. Stop it first\./)
   assert.equal((await call('PUT', `${gateway}/api/movies/1`, { title: 'on' }))?.status, 200)
 })
 

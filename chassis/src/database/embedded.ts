@@ -1,6 +1,6 @@
 /** What backup and restore need of embedded databases. */
 
-export { raiseNumbers } from './sqlite/raise-numbers.ts'
-export { reserve } from './sqlite/process-registry.ts'
+export { prepareRestored } from './sqlite/prepare-restored.ts'
+export { withoutProcesses } from './sqlite/process-registry.ts'
 export { restoringFile } from './sqlite/restoring.ts'
 export { copyAtOneInstant } from './sqlite/snapshots.ts'

@@ -1,10 +1,11 @@
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * Raises the ids that are given out next, of all tables, and the values of these columns, as far as the tables have them, in one
- * transaction. So what was given out after the database was copied is not given out again.
+ * Prepares the copy of a database to take its place, in one transaction. Raises the ids that are given out next, of all tables, and the
+ * values of these columns, as far as the tables have them: so what was given out after the database was copied is not given out again.
+ * And forgets the cache on a server, which may have values from after the copy.
  */
-export function raiseNumbers(
+export function prepareRestored(
   path: string,
   by: number,
   columns: Readonly<Record<string, readonly string[]>>,
@@ -14,6 +15,7 @@ export function raiseNumbers(
     database.exec('pragma synchronous = full; begin immediate')
     for (const [table, names] of Object.entries(columns)) raiseColumns(database, by, table, names)
     for (const table of tablesWithSequence(database)) raiseSequence(database, by, table)
+    forgetCache(database)
     database.exec('commit')
   } finally {
     database.close()
@@ -39,4 +41,12 @@ function raiseSequence(database: DatabaseSync, by: number, table: string): void 
     .prepare('update sqlite_sequence set seq = seq + ? where name = ?')
     .run(by, table)
   if (changes === 0) database.prepare('insert into sqlite_sequence (name, seq) values (?, ?)').run(table, by)
+}
+
+/** The state at first, in which the next process begins with a generation that has no values (docs/decisions/0021). */
+function forgetCache(database: DatabaseSync): void {
+  if (database.prepare("select 1 from sqlite_master where name = 'cache_control'").all().length > 0)
+    database.exec(
+      "update cache_control set epoch = 0, mode = 'none', generation = '', instance = '', challenge = ''",
+    )
 }
