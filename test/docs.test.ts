@@ -82,7 +82,8 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
     'quintet migrate up',
   ],
   [/^docs\/operating\.md\nnpm run quintet migrate up\nnpm run quintet doctor\nnpm start\n$/, 'migrate up'],
-  [/^docs\/operating\.md\n\(umask 077 && sqlite3/, 'test/slow/operating-commands.test.ts'],
+  [/^docs\/operating\.md\nnpm run quintet backup/, 'test/slow/operating-commands.test.ts'],
+  [/^docs\/operating\.md\nexport DATA_DIR=\/tmp\/drill\n/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
   [
     /^docs\/operating\.md\n\(umask 077; for name in .*\ndocker compose -f deploy\/compose\.yaml /,

@@ -20,7 +20,7 @@ const noonSeconds = Date.UTC(2023, 10, 14, 18) / 1000
  * began, none that began after it had ended, none without those before it, and each once.
  */
 for (const processes of [1, 2])
-  test(`A backup under a mixed load on ${processes} process${processes > 1 ? 'es' : ''} of each service restores one instant of it, with each effect once`, async (t) => {
+  test(`A backup under a mixed load restores one instant of all services, with each effect once (processes ${processes})`, async (t) => {
     const folder = dataFolder(t)
     const receiver = await startReceiver(t)
     const settings = {
