@@ -59,6 +59,8 @@ const { status } = spawnSync(
     '--test',
     // One file per core; the test runner's own default leaves a core idle.
     `--test-concurrency=${availableParallelism()}`,
+    // For each test and each file, so that a hanging one ends with its name.
+    '--test-timeout=600000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     ...(values.coverage === true ? coverageOptions : []),

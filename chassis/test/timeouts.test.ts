@@ -83,10 +83,11 @@ test('A client that does not read its response is cut off once nothing has moved
     slow.pause()
     setTimeout(() => slow.resume(), 5)
   })
+  const slowIsOver = once(slow, 'close')
   slow.resume()
   while (closed.size < 2) await pause(5)
   await closed.get('stalled')
-  await once(slow, 'close')
+  await slowIsOver
   assert.ok(bytes > 20_000_000, `${bytes} bytes`)
 })
 
