@@ -79,7 +79,8 @@ test('The counterexample of a stale read has few operations', () => {
       if (wrong === undefined) return
       const [violation] = checkRegister(wrong).violations
       assert.ok(violation !== undefined)
-      assert.ok(violation.operations.length <= 8, `${violation.operations.length} operations`)
+      // Of up to 40. Most have 3 to 5, and one in a hundred has 9 or more.
+      assert.ok(violation.operations.length <= 16, `${violation.operations.length} operations`)
     }),
     { numRuns: 200 },
   )
