@@ -24,9 +24,11 @@ import { UsageError } from './usage-error.ts'
 export const backupUsage =
   '  quintet backup <folder>                   copy the embedded storage of all services, which may run, to a new folder; [--without-keys]\n'
 
+export const backupOptions = { 'without-keys': { type: 'boolean' } } as const
+
 /** `quintet backup`: copies all embedded databases as of one instant, with the generated keys. */
 export async function backup(words: readonly string[]): Promise<void> {
-  const { folder, isSet } = folderAndOption('backup', 'without-keys', words, backupUsage)
+  const { folder, isSet } = folderAndOption('backup', backupOptions, words, backupUsage)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
   const existing = files.filter(({ path }) => existsSync(path))

@@ -5,6 +5,11 @@
 export function optionsTakenByNpm(names: readonly string[], environment: NodeJS.ProcessEnv): string[] {
   if (environment.npm_lifecycle_event === undefined) return []
   return names
-    .filter((name) => environment[`npm_config_${name}`] !== undefined)
-    .map((name) => (environment[`npm_config_${name}`] === '' ? `--no-${name}` : `--${name}`))
+    .filter((name) => environment[variableOf(name)] !== undefined)
+    .map((name) => (environment[variableOf(name)] === '' ? `--no-${name}` : `--${name}`))
+}
+
+/** The variable that npm makes of an option. */
+function variableOf(name: string): string {
+  return `npm_config_${name.replaceAll('-', '_')}`
 }

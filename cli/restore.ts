@@ -14,9 +14,11 @@ import { UsageError } from './usage-error.ts'
 export const restoreUsage =
   '  quintet restore <folder>                  put a backup in the place of the embedded storage, while nothing runs; [--move-data-aside]\n'
 
+export const restoreOptions = { 'move-data-aside': { type: 'boolean' } } as const
+
 /** `quintet restore`: verifies a backup, and puts all of it in its place, or nothing. */
 export async function restore(words: readonly string[]): Promise<void> {
-  const { folder, isSet } = folderAndOption('restore', 'move-data-aside', words, restoreUsage)
+  const { folder, isSet } = folderAndOption('restore', restoreOptions, words, restoreUsage)
   const manifest = await readVerified(folder)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)

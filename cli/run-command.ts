@@ -3,7 +3,7 @@ import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage, queueOptions } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
-import { backup, backupUsage } from './backup.ts'
+import { backup, backupOptions, backupUsage } from './backup.ts'
 import { certificates, certificatesUsage } from './certificates.ts'
 import { config, configUsage } from './config.ts'
 import { derive, deriveUsage } from './derive.ts'
@@ -13,7 +13,7 @@ import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.
 import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
-import { restore, restoreUsage } from './restore.ts'
+import { restore, restoreOptions, restoreUsage } from './restore.ts'
 import { start, startUsage } from './start.ts'
 import { requireNoArguments, UsageError } from './usage-error.ts'
 
@@ -29,8 +29,8 @@ const commands: Readonly<Record<string, Command>> = {
   doctor: { usage: doctorUsage, run: doctor },
   config: { usage: configUsage, run: config },
   migrate: { usage: migrateUsage, run: migrate },
-  backup: { usage: backupUsage, run: backup },
-  restore: { usage: restoreUsage, run: restore },
+  backup: { usage: backupUsage, options: backupOptions, run: backup },
+  restore: { usage: restoreUsage, options: restoreOptions, run: restore },
   certificates: { usage: certificatesUsage, run: certificates },
   queue: { usage: queueCommandUsage, options: queueOptions, run: queue },
   events: { usage: eventsUsage, options: eventsOptions, run: events },

@@ -84,18 +84,18 @@ for (const [words, sentence] of [
     assert.ok(!existsSync(folder))
   })
 
-test('Options that npm has taken from the command line are reported with how to give them', async (t) => {
-  const npm = run(
-    t,
-    ['run', '--silent', 'quintet', 'events', '--no-follow'],
-    { DATA_DIR: dataFolder(t) },
-    root,
-    'npm',
-  )
-  await assert.rejects(npm.address('never'))
-  assert.equal(npm.child.exitCode, 1)
-  assert.match(npm.output(), /^npm has taken --no-follow for itself\. Options follow a --, as in: npm run /m)
-})
+for (const words of [
+  ['events', '--no-follow'],
+  ['backup', '/nowhere/else', '--without-keys'],
+  ['restore', '/nowhere/else', '--move-data-aside'],
+])
+  test(`npm run quintet ${words.join(' ')} is refused with how to give the option, which npm has taken`, async (t) => {
+    const npm = run(t, ['run', '--silent', 'quintet', ...words], { DATA_DIR: dataFolder(t) }, root, 'npm')
+    await assert.rejects(npm.address('never'))
+    assert.equal(npm.child.exitCode, 1)
+    const sentence = `npm has taken ${words.at(-1)} for itself. Options follow a --, as in: npm run `
+    assert.ok(npm.output().includes(sentence), npm.output())
+  })
 
 for (const words of [['config'], ['migrate', 'status'], ['help'], ['queue', 'list']])
   test(`quintet ${words.join(' ')} ends quietly when its reader is gone`, async (t) => {
