@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openCache } from '@quintet/chassis/cache'
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import { systemClock } from '@quintet/chassis/clock'
+import { systemClock, withTimeout } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { testCache } from './cache-contract.ts'
 import type { OpenCache } from './cache-contract.ts'
@@ -132,6 +132,16 @@ function testFaults(): void {
       withinMs,
     )
     t.assert.deepEqual(await cache.read('key', async () => entry(4)), entry(3))
+  })
+
+  test('redis: a cache closes though responses on its connection never come', async (t: TestContext) => {
+    const engine = await startRedis(t)
+    const proxy = await startProxy(t, new URL(engine.url))
+    const cache = await openAlone(proxy.through(engine.url), 'closing')
+    await fill(cache, async () => entry(1))
+    proxy.silence()
+    t.assert.deepEqual(await cache.read('other', async () => entry(2)), entry(2))
+    await withTimeout(2_000, cache.close())
   })
 
   test('redis: a half-open connection is replaced', async (t: TestContext) => {
