@@ -29,8 +29,10 @@ if (server !== undefined) {
     }
   })
 
-  test('postgres: a commit waits for the disk whatever the options of the URL say, and all others of them hold', async (t: TestContext) => {
-    const options = encodeURIComponent('-c work_mem=5MB -c synchronous_commit=off --synchronous_commit=local')
+  test('postgres: a commit waits for the disk, and a statement sees what was committed while it waited, whatever the options of the URL say; all others of them hold', async (t: TestContext) => {
+    const options = encodeURIComponent(
+      '-c work_mem=5MB -c synchronous_commit=off --synchronous_commit=local -c default_transaction_isolation=serializable',
+    )
     const parameters = [
       `options=${options}`,
       `application_name=x&options=${options}`,
@@ -39,9 +41,11 @@ if (server !== undefined) {
     ]
     for (const given of parameters) {
       const { query, commit } = await open(t, `${freshDatabaseOn(server)}?${given}`)
-      const text = sql`select current_setting('synchronous_commit') as durable, current_setting('work_mem') as memory`
+      const text = sql`select current_setting('synchronous_commit') as durable, current_setting('work_mem') as memory,
+        current_setting('transaction_isolation') as isolation`
       const [result] = (await commit([text.compile(query)])).results
       t.assert.equal(result?.rows[0]?.durable, 'on', given)
+      t.assert.equal(result?.rows[0]?.isolation, 'read committed', given)
       t.assert.equal(result?.rows[0]?.memory === '5MB', given.includes('options'), given)
     }
   })

@@ -28,7 +28,7 @@ export type PostgresConnection = ServerConnection<PostgresClient>
 
 export function openPostgresConnection(url: string): PostgresConnection {
   const pool = new pg.Pool({
-    connectionString: withDurableCommits(url),
+    connectionString: withOwnSettings(url),
     max: connectionsMax,
     connectionTimeoutMillis: connectTimeoutMs,
     idleTimeoutMillis: idleTimeoutMs,
@@ -70,11 +70,16 @@ export function openPostgresConnection(url: string): PostgresConnection {
   })
 }
 
-/** What is acknowledged must be on disk, whatever the default of the server and the options of the URL are: the last one counts. */
-function withDurableCommits(url: string): string {
+/**
+ * What is acknowledged must be on disk, and a statement must see what was committed while it waited. The options of the URL and the
+ * defaults of the server, the role and the database may say otherwise: the last option counts.
+ */
+const ownSettings = '-c synchronous_commit=on -c default_transaction_isolation=read\\ committed'
+
+function withOwnSettings(url: string): string {
   const at = url.indexOf('?')
   const given = at < 0 ? '' : new URLSearchParams(url.slice(at)).get('options')
-  const options = encodeURIComponent(`${given ?? ''} -c synchronous_commit=on`)
+  const options = encodeURIComponent(`${given ?? ''} ${ownSettings}`)
   return `${url}${at < 0 ? '?' : '&'}options=${options}`
 }
 
