@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -142,6 +144,22 @@ function testFaults(): void {
     proxy.silence()
     t.assert.deepEqual(await cache.read('other', async () => entry(2)), entry(2))
     await withTimeout(2_000, cache.close())
+  })
+
+  test('redis: a proxy that closes each connection, since its server is away, is connected to a few times a second', async (t: TestContext) => {
+    let connections = 0
+    const proxy = createServer((socket) => {
+      connections += 1
+      socket.on('error', () => {}).destroy()
+    }).listen(0, '127.0.0.1')
+    t.after(() => proxy.close())
+    await once(proxy, 'listening')
+    const address = proxy.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    const cache = await openAlone(`redis://127.0.0.1:${port}`, 'away')
+    t.after(() => cache.close())
+    await pause(1_000)
+    t.assert.ok(connections > 0 && connections < 30, `${connections} connections in a second`)
   })
 
   test('redis: a half-open connection is replaced', async (t: TestContext) => {

@@ -7,8 +7,11 @@ import { scripts } from './scripts.ts'
 
 /** The client makes one attempt after the other, so one that was lost delays the next. */
 const connectTimeoutMs = 750
-/** Ends an attempt whose password was not answered; a connection in use is never idle for so long. */
-const idleTimeoutMs = 2_000
+/**
+ * Ends an attempt whose handshake is not answered. Without a handshake, each connection to a proxy whose Redis is away would count
+ * as a success, and the next would follow at once. A connection in use is never idle for so long, since it is pinged.
+ */
+const idleTimeoutMs = 750
 const replyTimeoutMs = 2_000
 
 /** The Redis at the other end of the connection, as it was read last. */
@@ -153,8 +156,6 @@ function createRedisClient(url: string) {
     url,
     scripts,
     disableOfflineQueue: true,
-    // Without it a new connection needs no response before it is used, and pings find out whether there is one.
-    disableClientInfo: true,
     socket: {
       socketTimeout: idleTimeoutMs,
       connectTimeout: connectTimeoutMs,

@@ -54,9 +54,13 @@ export function createControl(options: {
     const row = await withTimeout(writeLeaseMs, arbiter.read())
     noteChallenge(row)
     view.adopt(row, sent)
-    if (connection.peer() === undefined && connection.client.isReady) await connection.refresh(row.generation)
-    // Its generation may be newer than the one that was looked for.
-    else if (isOfRow(row) && !view.isMatched()) await connection.refresh(row.generation)
+    if (connection.peer() === undefined && connection.client.isReady) {
+      // A Redis that accepts connections and does not reply is as good as none.
+      await connection.refresh(row.generation).catch(() => {})
+    } else if (isOfRow(row) && !view.isMatched()) {
+      // Its generation may be newer than the one that was looked for.
+      await connection.refresh(row.generation)
+    }
     if (view.isMatched()) await advance(row)
     else if (isOfRow(row)) await takeOver(row)
     else await arrange(row)
