@@ -4,40 +4,6 @@ import type { Operation } from '../history.ts'
  * Pictures of the operations of a violation: one lane per process, one bar per operation, from its invocation to its
  * completion. Distances are not to scale: each moment takes the same room, so that overlaps can be seen.
  */
-type Bar = { readonly label: string; readonly from: number; readonly to: number; readonly isOpen: boolean }
-type Lane = { readonly process: string; readonly bars: readonly Bar[] }
-
-function lanesOf(operations: readonly Operation[]) {
-  const moments = operations
-    .flatMap(({ invokedAt, completedAt }) => [invokedAt, completedAt])
-    .filter(Number.isFinite)
-  const sorted = [...new Set(moments)].toSorted((one, other) => one - other)
-  const ranks = new Map(sorted.map((moment, rank) => [moment, rank]))
-  const byProcess = Map.groupBy(operations, ({ process }) => process)
-  const lanes: Lane[] = [...byProcess].flatMap(([process, own]) =>
-    withoutOverlaps(own).map((row) => ({
-      process,
-      bars: row.map((operation) => ({
-        label: labelOf(operation),
-        from: ranks.get(operation.invokedAt) ?? 0,
-        to: ranks.get(operation.completedAt) ?? sorted.length,
-        isOpen: !Number.isFinite(operation.completedAt),
-      })),
-    })),
-  )
-  return { lanes, moments: sorted }
-}
-
-/** As few rows as possible, in each of which no two operations overlap. */
-function withoutOverlaps(operations: readonly Operation[]): Operation[][] {
-  const rows: Operation[][] = []
-  for (const operation of operations.toSorted((one, other) => one.invokedAt - other.invokedAt)) {
-    const row = rows.find((one) => (one.at(-1)?.completedAt ?? 0) < operation.invokedAt)
-    if (row === undefined) rows.push([operation])
-    else row.push(operation)
-  }
-  return rows
-}
 
 /** A line for each operation: its time in ms, its process, its bar, and what was called and returned. */
 export function textTimeline(operations: readonly Operation[]): string {
@@ -76,6 +42,41 @@ export function svgTimeline(title: string, operations: readonly Operation[]): st
     ...moments.map((moment, rank) => text(left + rank * step, height - 8, `${(moment / 1e6).toFixed(2)} ms`)),
     '</svg>\n',
   ].join('\n')
+}
+
+type Bar = { readonly label: string; readonly from: number; readonly to: number; readonly isOpen: boolean }
+type Lane = { readonly process: string; readonly bars: readonly Bar[] }
+
+function lanesOf(operations: readonly Operation[]) {
+  const moments = operations
+    .flatMap(({ invokedAt, completedAt }) => [invokedAt, completedAt])
+    .filter(Number.isFinite)
+  const sorted = [...new Set(moments)].toSorted((one, other) => one - other)
+  const ranks = new Map(sorted.map((moment, rank) => [moment, rank]))
+  const byProcess = Map.groupBy(operations, ({ process }) => process)
+  const lanes: Lane[] = [...byProcess].flatMap(([process, own]) =>
+    withoutOverlaps(own).map((row) => ({
+      process,
+      bars: row.map((operation) => ({
+        label: labelOf(operation),
+        from: ranks.get(operation.invokedAt) ?? 0,
+        to: ranks.get(operation.completedAt) ?? sorted.length,
+        isOpen: !Number.isFinite(operation.completedAt),
+      })),
+    })),
+  )
+  return { lanes, moments: sorted }
+}
+
+/** As few rows as possible, in each of which no two operations overlap. */
+function withoutOverlaps(operations: readonly Operation[]): Operation[][] {
+  const rows: Operation[][] = []
+  for (const operation of operations.toSorted((one, other) => one.invokedAt - other.invokedAt)) {
+    const row = rows.find((one) => (one.at(-1)?.completedAt ?? 0) < operation.invokedAt)
+    if (row === undefined) rows.push([operation])
+    else row.push(operation)
+  }
+  return rows
 }
 
 function barOf({ label, from, to, isOpen }: Bar, y: number): string {

@@ -1,10 +1,3 @@
-/** Finds connections on which a response, or what it would answer, was lost, as on a half-open one. */
-type LostResponses<Client> = {
-  /** The work of a client begins; returns how to say that it has ended. */
-  watch(client: Client): () => void
-  stop(): void
-}
-
 /** How a driver finds out whether a response that is late will ever come. */
 export type LateResponses<Client> = {
   /**
@@ -16,15 +9,22 @@ export type LateResponses<Client> = {
   destroy(client: Client): void
 }
 
+/** Finds connections on which a response, or the request for it, was lost, as on a half-open one. */
+type LostResponses<Client> = {
+  /** The work of a client begins; the function that is returned must be called when it has ended. */
+  watch(client: Client): () => void
+  stop(): void
+}
+
 const checkIntervalMs = 250
 /** Work that takes longer is slow, or its response is lost. */
 const lateMs = 500
-/** So that a check does not wait until the last ones have timed out. */
+/** More than one, so that a check does not wait until the last one has timed out. */
 const checksInFlightMax = 8
 
 /**
  * A response that is late is not waited for until its timeout if the server is idle on that connection. `beginAttempt` is called
- * before the server is asked, and what it returns when it has responded, or with the error.
+ * before each check, and what it returns when the server has responded to that, or with the error.
  */
 export function findLostResponses<Client>(
   driver: LateResponses<Client>,
