@@ -110,7 +110,7 @@ export function openRedisConnection({
       // On one connection, in this order: a Redis that was emptied in between has no record.
       const [info, record] = await Promise.all([client.info('server'), client.get(key)])
       const runId = /^run_id:(\w+)/m.exec(info)?.[1]
-      if (runId === undefined) throw new Error('The server does not tell its run id.')
+      if (runId === undefined) throw new Error('The server does not state its run id.')
       const found = { runId, generation: record === generation ? generation : '' }
       change(found)
       return found

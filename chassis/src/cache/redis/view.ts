@@ -21,7 +21,7 @@ export type WritePermit = {
   readonly mayStore: boolean
 }
 
-/** What a process knows of the control row and of its Redis, and what it may do by that (docs/decisions/0021). */
+/** The control row and the Redis as a process has read them last, and what it may do by that (docs/decisions/0021). */
 export type View = ReturnType<typeof createView>
 
 /** How long a write waits while a Redis is coming into use. */
@@ -36,14 +36,15 @@ export function createView(
   let peer: Peer | undefined
   let sentAt = Number.NEGATIVE_INFINITY
   let since = 0
-  let known: Generation | undefined
-  /** The generation of the row, while the peer has it. */
+  /** The generation of the row. */
+  let ofRow: Generation | undefined
+  /** The same, while the peer has it. */
   let matched: Generation | undefined
   let readableUntil = Number.NEGATIVE_INFINITY
 
   function match(): void {
     const isMatched = row !== undefined && row.instance === peer?.runId && row.generation === peer.generation
-    matched = isMatched ? known : undefined
+    matched = isMatched ? ofRow : undefined
     readableUntil =
       matched !== undefined && row?.mode === 'on' ? sentAt + readLeaseMs : Number.NEGATIVE_INFINITY
   }
@@ -72,7 +73,7 @@ export function createView(
       if (row === undefined || found.generation !== row.generation) {
         since = performance.now()
         const [key, text] = [recordKeyOf(found.generation), found.generation]
-        known = { key, text, prefix: `${key}:`, settledUntil: 0 }
+        ofRow = { key, text, prefix: `${key}:`, settledUntil: 0 }
       }
       row = found
       sentAt = sent

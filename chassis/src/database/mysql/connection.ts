@@ -100,19 +100,19 @@ const idleText =
 
 async function findIdle(url: string, clients: readonly MysqlClient[]): Promise<readonly MysqlClient[]> {
   const options = { ...connectionOptions(url), connectTimeout: connectTimeoutMs }
-  const asking = await mysql.createConnection(options).catch((error: unknown) => {
+  const observer = await mysql.createConnection(options).catch((error: unknown) => {
     // The server can be reached.
     if (error instanceof Error && 'sqlState' in error) return undefined
     throw error
   })
-  if (asking === undefined) return []
-  asking.on('error', () => {})
+  if (observer === undefined) return []
+  observer.on('error', () => {})
   try {
     const byId = new Map(clients.map((client) => [client.threadId, client]))
-    const [rows] = await bounded(asking.query<RowDataPacket[]>(idleText, [[...byId.keys()]]))
+    const [rows] = await bounded(observer.query<RowDataPacket[]>(idleText, [[...byId.keys()]]))
     return rows.flatMap((row) => byId.get(Number(row.id)) ?? [])
   } finally {
-    asking.destroy()
+    observer.destroy()
   }
 }
 
@@ -148,7 +148,8 @@ const isMariadb = (version: unknown) => /mariadb/i.test(String(version))
 
 /**
  * READ COMMITTED lets each statement see what was committed before it, as on the other engines, and takes no gap locks,
- * which would let inserts deadlock. In UTC no hour comes twice. Counts are parsed from the server's messages, so their language is set.
+ * which would let inserts deadlock. In UTC no hour comes twice. Counts are parsed from the server's messages, so their language
+ * is set.
  */
 function settingsText(mariadb: boolean): string {
   const timeouts = mariadb

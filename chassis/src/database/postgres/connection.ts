@@ -94,23 +94,23 @@ const idleText = `select pid from pg_stat_activity where pid = any($1) and state
 
 async function findIdle(url: string, clients: readonly PostgresClient[]): Promise<readonly PostgresClient[]> {
   const timeouts = { connectionTimeoutMillis: connectTimeoutMs, query_timeout: connectTimeoutMs }
-  const asking = new pg.Client({ connectionString: url, application_name: 'quintet', ...timeouts })
-  asking.on('error', () => {})
+  const observer = new pg.Client({ connectionString: url, application_name: 'quintet', ...timeouts })
+  observer.on('error', () => {})
   try {
-    await asking.connect()
+    await observer.connect()
     const byId = new Map(clients.map((client) => [processIdOf(client), client]))
-    const { rows } = await asking.query<{ pid: number }>(idleText, [[...byId.keys()]])
+    const { rows } = await observer.query<{ pid: number }>(idleText, [[...byId.keys()]])
     return rows.flatMap(({ pid }) => byId.get(pid) ?? [])
   } catch (error) {
     // The server can be reached.
     if (error instanceof pg.DatabaseError) return []
     throw error
   } finally {
-    asking.connection.stream.destroy()
+    observer.connection.stream.destroy()
   }
 }
 
-/** That of the server's process, which its types lack. */
+/** The id of the process that the server has for this connection, which the types of pg lack. */
 function processIdOf(client: PostgresClient): number {
   return Number(Reflect.get(client, 'processID'))
 }
