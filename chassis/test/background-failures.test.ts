@@ -6,25 +6,18 @@ import { systemClock } from '@quintet/chassis/clock'
 import { createRelay } from '@quintet/chassis/outbox'
 import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
 import { startSweeper } from '@quintet/chassis/sweeper'
-import { createLogger } from '@quintet/chassis/telemetry'
 import { watchDependencies } from '../src/http/watch-dependencies.ts'
+import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
 
 type Line = { level: string; msg: string; queue?: string; reason?: string; messageId?: string }
-
-/** A logger, and the lines that it has written. */
-function createLines() {
-  const lines: Line[] = []
-  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
-  return { logger: createLogger({ service: 'test', level: 'info', destination }), lines }
-}
 
 async function until(isTrue: () => boolean): Promise<void> {
   while (!isTrue()) await pause(5)
 }
 
 async function openTestQueue(t: TestContext) {
-  const { logger, lines } = createLines()
+  const { logger, lines } = createLines<Line>()
   const queue = await openQueue('sqlite::memory:', { logger })
   t.after(queue.close)
   return { queue, lines }
@@ -64,7 +57,7 @@ test('Dead letters have one line that says how to look at them, however many the
 })
 
 test('An outbox whose messages cannot be published has one line, and one when they are', async (t) => {
-  const { logger, lines } = createLines()
+  const { logger, lines } = createLines<Line>()
   let isDown = true
   let publications = 0
   const publishAll = async () => {
@@ -98,7 +91,7 @@ test('An outbox whose messages cannot be published has one line, and one when th
 })
 
 test('A sweeper that fails has one line, and one when it succeeds', async (t) => {
-  const { logger, lines } = createLines()
+  const { logger, lines } = createLines<Line>()
   t.mock.timers.enable({ apis: ['setTimeout'] })
   let rounds = 0
   const sweep = async () => {
@@ -123,7 +116,7 @@ test('A sweeper that fails has one line, and one when it succeeds', async (t) =>
 })
 
 test('A dependency that does not respond has one line without anybody reading the readiness, and one when it does', async (t) => {
-  const { logger, lines } = createLines()
+  const { logger, lines } = createLines<Line>()
   const app = await createSampleApp(t)
   let pings = 0
   const ping = async () => {

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { createFailureLog, createLogger } from '@quintet/chassis/telemetry'
-
-/** A logger, and the lines that it has written. */
-function createLines() {
-  const lines: Record<string, unknown>[] = []
-  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) }
-  return { logger: createLogger({ service: 'test', level: 'info', destination }), lines }
-}
+import { createFailureLog } from '@quintet/chassis/telemetry'
+import { createLines } from './log-lines.ts'
 
 const texts = { failing: 'it fails: mend it', recovered: 'it works again', details: { queue: 'q' } }
 
@@ -29,7 +23,7 @@ test('Work that fails again and again has one line, and one when it succeeds', (
   ])
 })
 
-test('Work that fails and succeeds in turns has two lines a minute at most, and its last failure is told', () => {
+test('Work that fails and succeeds in turns has two lines a minute at most, and its last failure is logged', () => {
   const { logger, lines } = createLines()
   let now = 0
   const log = createFailureLog(logger, texts, () => now)

@@ -20,13 +20,6 @@ export async function hold(t: TestContext, url: string, statements: readonly str
   }
 }
 
-/** The statements that lock the row of a GUID; on SQLite they lock the whole database. */
-export function lockRow(url: string, guid: string): string[] {
-  return url.startsWith('sqlite:')
-    ? ['begin immediate']
-    : ['begin', `select id from guid where guid = '${guid}' for update`]
-}
-
 async function connect(
   url: string,
 ): Promise<{ execute(statement: string): Promise<unknown>; end(): Promise<void> }> {

@@ -5,10 +5,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startPrivateEngine } from '@quintet/backends'
 import type { PrivateEngine } from '@quintet/backends'
 import { openCache } from '@quintet/chassis/cache'
-import type { Arbiter, Cache, ControlRow, Entry, Load } from '@quintet/chassis/cache'
+import type { Cache, Entry, Load } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Deadline } from '@quintet/chassis/clock'
 import { engineUrl } from '@quintet/chassis/testing'
+import { createMemoryArbiter } from '../../chassis/test/memory-arbiter.ts'
 import { createClient } from '@redis/client'
 
 /** Three replicas with one store and one Redis, which is flushed, killed, suspended and disconnected. */
@@ -23,7 +24,7 @@ const times = { pollMs: 50, readLeaseMs: 300, writeLeaseMs: 600 }
 if (engineUrl('redis') !== undefined) {
   test('No read is older than what was acknowledged before it began, whatever happens to Redis meanwhile', async (t) => {
     const engine = await startEngine(t)
-    const arbiter = createControlRow()
+    const arbiter = createMemoryArbiter()
     const open = async () =>
       openCache(engine.url, { clock: systemClock, namespace: 'history', arbiter, times })
     const caches = await Promise.all(Array.from({ length: replicasCount }, open))
@@ -43,18 +44,6 @@ if (engineUrl('redis') !== undefined) {
     const { history } = await runLoad(naive, createStore(), () => pause(3_000))
     assert.ok(violations(history).length > 0)
   })
-}
-
-/** In the place of a database, which never changes by itself what another process may not do. */
-function createControlRow(): Arbiter {
-  let row: ControlRow = { epoch: 0, mode: 'none', generation: '', instance: '', challenge: '' }
-  return {
-    settle: async () => {},
-    read: async () => row,
-    async replace(seen, next) {
-      if (row.epoch === seen.epoch && row.challenge === seen.challenge) row = next
-    },
-  }
 }
 
 type Operation = {

@@ -7,7 +7,7 @@ import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
 import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
-import { hold, lockRow } from '@quintet/chassis/testing/held-rows'
+import { hold } from '@quintet/chassis/testing/held-rows'
 import { createCachedGuidStore } from '../src/cached-guid-store.ts'
 import type { GuidStore } from '../src/port.ts'
 import { openStorage } from '../src/storage.ts'
@@ -19,6 +19,13 @@ const hasLocks = !server.startsWith('mongodb:')
 const isSqlite = server.startsWith('sqlite:')
 
 const newGuid = () => randomUUID().replaceAll('-', '').toUpperCase()
+
+/** The statements that lock the row of a GUID; on SQLite they lock the whole database. */
+function lockRow(url: string, guid: string): string[] {
+  return url.startsWith('sqlite:')
+    ? ['begin immediate']
+    : ['begin', `select id from guid where guid = '${guid}' for update`]
+}
 
 /** A service by the clock of the machine. */
 async function createRealWorld(t: TestContext) {
