@@ -102,7 +102,7 @@ test('A query parameter that an operation does not know is refused by its name, 
   }
 })
 
-test('What people and tools of operators open ignores parameters that it does not know, and no other operation does', async (t) => {
+test('Unknown parameters are ignored by what people and tools of operators open, and by no other operation', async (t) => {
   const operations = await openOperations(t)
   const opened = /^\/(?:$|docs$|openapi\.json$|metrics$|health)/
   for (const app of new Set(operations.map((operation) => operation.app)))

@@ -46,7 +46,7 @@ if (engineUrl('redis') !== undefined && engineUrl('postgres') !== undefined) {
     assert.equal(await readCached(), await readBalance())
   })
 
-  test('A retry that learns the outcome of a write whose commit hung for longer than its marker leaves no older value in the cache', async (t: TestContext) => {
+  test('A retry that gets the outcome of a write whose commit hung for longer than its marker leaves no older value in the cache', async (t: TestContext) => {
     const { databaseUrl, cache, database, readBalance, readCached } = await createWorld(t)
     const write = () =>
       cache.write(

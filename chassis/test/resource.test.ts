@@ -127,7 +127,7 @@ test('Of large rows no more are read for a page than it has, but those of its la
   }
 })
 
-test('Rows that are large as JSON only, which the engine cannot tell, are encoded in steps', async () => {
+test('Rows that are large as JSON only, for which the engine counts few bytes, are encoded in steps', async () => {
   const rows = Array.from({ length: 100 }, (_, at) => ({ id: at + 1, text: '\u0001'.repeat(5_000) }))
   const { makePage, log } = createPages(rows, { isWeighed: false })
   assert.ok((await makePage({})).body.length < 524_288 + 31_000)

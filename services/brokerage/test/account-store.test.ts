@@ -101,12 +101,6 @@ test('Refused orders increase the sequence of the account and not its version', 
   assert.deepEqual(record?.refusals, refusals)
 })
 
-test('Whether an account exists is found without its positions', async (t) => {
-  const { store, open } = await createStore(t)
-  const { id } = await open()
-  assert.deepEqual([await store.exists(id), await store.exists(id + 1)], [true, false])
-})
-
 test('A page of orders ends where it has enough bytes, also of balances that are stored with them, and can be continued there', async (t) => {
   const { store, open } = await createStore(t)
   let account = await open()

@@ -51,7 +51,7 @@ const refused: ReadonlyArray<[title: string, values: Record<string, string>, fau
 ]
 
 for (const [title, values, fault] of refused)
-  test(`${title}`, () => {
+  test(title, () => {
     const faults = faultsOf(gatewaySettings, settingsOf(values))
     assert.equal(faults.length, 1, faults.join('\n'))
     assert.match(String(faults[0]), fault)

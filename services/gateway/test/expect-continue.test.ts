@@ -26,7 +26,7 @@ test('A body that waits for 100 Continue gets that of the service, and is forwar
   assert.equal(String((await answer.toArray()).join('')), 'hello')
 })
 
-test('A body that waits for 100 Continue is not asked for where the service refuses it unread, and its connection is not used again', async (t) => {
+test('A body that waits for 100 Continue gets the refusal alone where the service refuses it unread, and its connection is not used again', async (t) => {
   let connections = 0
   const GUID_URL = await startRawUpstream(t, (socket) => {
     connections += 1
