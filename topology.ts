@@ -49,7 +49,7 @@ export type Service = {
    * again for other content.
    */
   readonly versionColumns?: Readonly<Record<string, readonly string[]>>
-  /** Where its secrets are that it generates itself, if these settings leave that to it. */
+  /** The file of a secret that it generates where the settings give it none. */
   keyFile?(settings: Settings): string | undefined
   /** What its database holds that an operator should know. */
   examineData?(url: string, settings: Settings): Promise<Finding[]>

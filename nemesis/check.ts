@@ -33,7 +33,7 @@ function check(history: History): readonly Violation[] {
   if (history.kind === 'notifications') return checkNotifications(asChange(history), deliveriesOf(history))
   if (history.kind !== 'register')
     throw new Error(
-      `the kind of history "${history.kind}" is unknown; known are: register, queue, notifications`,
+      `the kind of history "${history.kind}" is unknown; there are register, queue and notifications`,
     )
   const { violations, undecided } = checkRegister(asRegister(history), { compareVersions: byNumber })
   for (const key of undecided)

@@ -4,7 +4,7 @@ import type { RegisterCall, RegisterOperation, RegisterResult } from './checkers
 import { operationsOf } from './history.ts'
 import type { History, Operation } from './history.ts'
 
-/** What the lines of a history mean for each checker. A call or a result that it does not know is an error. */
+/** What the lines of a history mean for each checker. An unknown call or result is an error. */
 
 const registerCalls = ['create', 'read', 'update', 'delete']
 const registerResults = ['written', 'found', 'not modified', 'absent', 'exists', 'mismatch']
@@ -83,5 +83,5 @@ function isOptional(part: unknown, type: 'string' | 'number'): boolean {
 }
 
 function unknownPart({ id }: Operation, name: string, part: unknown): Error {
-  return new Error(`operation ${id}: the ${name} ${JSON.stringify(part)} is not one that the checker knows`)
+  return new Error(`operation ${id}: the ${name} ${JSON.stringify(part)} is unknown`)
 }

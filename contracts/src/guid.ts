@@ -43,8 +43,8 @@ export const GuidEvent = Type.Object({
 export const guidEventsStream = 'guid.events'
 
 /**
- * The longest silence of the server-sent events of guid, apart from the pauses between two reads of the stream: as the HTML Standard suggests,
- * since proxies end connections that are silent.
+ * The longest silence of the server-sent events of guid, apart from the pauses between two reads of the stream: as the HTML
+ * Standard suggests, since proxies end connections that are silent.
  */
 export const eventsHeartbeatMs = 15_000
 

@@ -3,8 +3,8 @@ import type { RegisterOperation } from './register.ts'
 
 /**
  * Versions of one resource: each belongs to one content for ever, and none goes back in real time. What was returned by an
- * operation is a lower bound for every operation that begins after its completion, and a write exceeds it. For a register whose versions count
- * its writes that is linearizability itself, in O(n log n).
+ * operation is a lower bound for every operation that begins after its completion, and a write exceeds it. For a register whose
+ * versions count its writes that is linearizability itself, in O(n log n).
  */
 export function checkVersions(
   operations: readonly RegisterOperation[],

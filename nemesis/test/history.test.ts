@@ -48,10 +48,7 @@ const faults: Readonly<Record<string, readonly [string, RegExp]>> = {
     `${header}${invocation}{"time":0,"op":1,"type":"ok"}\n`,
     /operation 1: the time of its event/,
   ],
-  'has a call that no checker knows': [
-    `${header}${invocation.replace('read', 'reed')}`,
-    /operation 1: the call/,
-  ],
+  'has an unknown call': [`${header}${invocation.replace('read', 'reed')}`, /operation 1: the call/],
 }
 
 for (const [sentence, [text, message]] of Object.entries(faults))

@@ -11,7 +11,7 @@ const resolutionMs = 1
 type Offset = { readonly min: number; readonly max: number; readonly measuredAt: number }
 
 /**
- * The clock of an engine, as this process knows it: never behind, and ahead by no more than one read of it takes. It is read once a
+ * An estimate of the clock of an engine: never behind it, and ahead by no more than one reading takes. The clock is read once a
  * second, and in between time passes as on the machine's monotonic clock, so that the process's own clock may be wrong or set. Until
  * the first reading it is that clock. A clock that a test has injected stands for the engine's and is returned as it is.
  */

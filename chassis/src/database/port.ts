@@ -25,7 +25,10 @@ export const commitBeforeColumn = 'commit_before'
 
 export type Row = Record<string, unknown>
 
-/** A compiled select. With `until`, an engine that gives its rows one by one gives none after the one with which the sum of a column is reached. */
+/**
+ * A compiled select. With `until`, an engine that gives its rows one by one gives none after the one with which the sum of a
+ * column is reached.
+ */
 export type Query<R> = CompiledQuery<R> & {
   readonly until?: { readonly column: string; readonly reaches: number }
 }

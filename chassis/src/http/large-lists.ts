@@ -24,7 +24,10 @@ const limits = {
 type ListTurns = {
   /** Resolves when the first step may be made; undefined if it may be made at once. */
   begin(request: FastifyRequest): Promise<void> | undefined
-  /** Resolves when the next step may be made: the second one once it is the turn of this large page, others in a later turn of the event loop. */
+  /**
+   * Resolves when the next step may be made: the second one once it is the turn of this large page, others in a later turn of the
+   * event loop.
+   */
   next(request: FastifyRequest, reply: FastifyReply): Promise<void>
 }
 

@@ -57,7 +57,10 @@ export async function runService<T extends TObject>(
   }
 }
 
-/** What is wrong with the settings of one service, which may share its environment with others and with the gateway, which has its address. */
+/**
+ * What is wrong with the settings of one service. Its environment may be that of others too, and of the gateway, which has a setting
+ * with the address of the service.
+ */
 function settingsFaults(name: string, schema: TObject, settings: Settings): string[] {
   const prefix = name.toUpperCase()
   const known = [...Object.keys(schema.properties), `${prefix}_URL`]

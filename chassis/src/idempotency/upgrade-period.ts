@@ -3,8 +3,8 @@ import { idempotencyRetentionMs } from './port.ts'
 
 /**
  * Whether records of the version that this process has replaced may still be valid: for as long as a key is, from this call on. After
- * that they need not be looked up any more. A process cannot tell an upgrade from any other start, and a look-up in vain costs one read by
- * key, so they are looked up after each start.
+ * that they need not be looked up any more. An upgrade looks like any other start, and a look-up in vain costs one read by key, so
+ * they are looked up after each start.
  */
 export function createUpgradePeriod(clock: Clock): () => boolean {
   const startedMs = clock.now()

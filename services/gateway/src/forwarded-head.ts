@@ -4,7 +4,10 @@ import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
 
-/** What the services admit, whatever they count of a head: Node counts less than its bytes. They admit 128 fields, with those that the gateway adds. */
+/**
+ * The head may have as many bytes as the services admit, all of which count, though Node counts less; and with the fields that the
+ * gateway adds no more than the 128 that they admit.
+ */
 const limits = { headBytesMax: 16_384, fieldsMax: 100, framingBytesMax: 64 }
 
 /** Where a request goes, and what the gateway knows of it. */

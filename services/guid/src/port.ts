@@ -21,7 +21,7 @@ export type Storage = {
 }
 
 type Stores = {
-  /** The clock by which the database judges expiry, as this process knows it. */
+  /** The clock by which the database judges expiry, as this process estimates it. */
   readonly engineClock: Clock
   readonly guids: GuidStore
   readonly operations: OperationStore

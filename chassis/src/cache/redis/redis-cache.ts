@@ -15,9 +15,10 @@ const keysPerSweep = 500
 
 /**
  * The cache of several processes, in Redis, kept coherent by markers and fill leases (docs/decisions/0012, 0021). A writer marks
- * its keys, changes the database by a unit that it must admit while the markers are valid, then stores the new
- * values. A marker that has expired counts until the database has shown that its write has ended. A reader uses a stored value, or takes a lease to fill an empty key. While Redis is unavailable or slow, reads
- * bypass it; writes are refused, since other processes may cache what they would change.
+ * its keys, changes the database by a unit that the database must admit while the markers are valid, then stores the new values.
+ * A marker that has expired counts until the database has shown that its write has ended. A reader uses a stored value, or takes
+ * a lease to fill an empty key. While Redis is unavailable or slow, reads bypass it; writes are refused, since other processes may
+ * cache what they would change.
  */
 export function openRedisCache(url: string, options: CacheOptions): Cache {
   const { clock, namespace, arbiter, absentTtlMs = defaultAbsentTtlMs, flightWaitMs = 100 } = options

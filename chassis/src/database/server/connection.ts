@@ -14,7 +14,7 @@ export type ServerConnection<Client> = {
   close(): Promise<void>
 }
 
-/** What a driver does. One that has its own pool may return the same client each time, and needs none of the optional parts but the last. */
+/** What a driver does. One that has its own pool may return the same client each time, and needs only `isUnreachable` of the optional parts. */
 export type ServerDriver<Client> = {
   readonly connectionsMax: number
   readonly waitingMax: number

@@ -18,7 +18,7 @@ type Copy = { readonly from: string; readonly to: string }
  * the machine in milliseconds, and the applied migrations of each.
  *
  * All write locks are held together for the moment in which a read transaction is begun on each database; then writers go on, and
- * each is copied from its read transaction, which shows none of their changes. Nothing is written to the databases.
+ * each is copied from its read transaction, which shows none of their changes. The databases are not changed.
  */
 export async function copyAtOneInstant(
   copies: readonly Copy[],

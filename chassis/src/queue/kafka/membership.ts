@@ -22,7 +22,10 @@ type Membership = {
 
 type MembershipListener = {
   onAssigned(member: GroupMember, partitions: readonly number[]): Promise<void>
-  /** Before the group rebalances, and before the member leaves it; `isSilent` if the brokers do not respond, so that nothing can be committed. */
+  /**
+   * Before the group rebalances, and before the member leaves it; `isSilent` if the brokers do not respond, so that nothing can be
+   * committed.
+   */
   onRevoked(isSilent: boolean): Promise<void>
   onHeartbeat(): void
 }

@@ -204,7 +204,7 @@ async function retryTransaction(
   }
 }
 
-/** By this process, since DynamoDB is not available. */
+/** Whether this process has refused to send the request, since DynamoDB is not available. */
 function isRefused(error: unknown): boolean {
   return error instanceof AppError && error.code === 'dependency_down'
 }

@@ -104,7 +104,7 @@ export type MongoContext = {
   readonly connection: MongoConnection
   readonly collections: Collections
   readonly clock: Clock
-  /** The clock of the server, as this process knows it, by which expiry is judged. */
+  /** The clock of the server, as this process estimates it, by which expiry is judged. */
   readonly engineClock: Clock
 }
 
