@@ -20,12 +20,6 @@ type RegisterReport = {
   readonly violations: readonly Violation[]
   /** Keys whose history was too concurrent to be decided within the bounds. */
   readonly undecided: readonly string[]
-  readonly counts: {
-    readonly keys: number
-    readonly operations: number
-    readonly byZones: number
-    readonly bySearch: number
-  }
 }
 
 /** Checks each key by itself, which is sound and complete for linearizability (Herlihy and Wing, 1990: it is local). */
@@ -35,20 +29,16 @@ export function checkRegister(
 ): RegisterReport {
   const violations: Violation[] = []
   const undecided: string[] = []
-  const counts = { keys: 0, operations: operations.length, byZones: 0, bySearch: 0 }
   for (const [key, own] of Map.groupBy(operations, (operation) => operation.key)) {
-    counts.keys += 1
-    const { verdict, byZones, bySearch } = linearizabilityOf(own, options)
-    counts.byZones += byZones === 'undecided' ? 0 : 1
-    counts.bySearch += bySearch === undefined || bySearch === 'unknown' ? 0 : 1
+    const verdict = linearizabilityOf(own, options)
     if (verdict === 'violation') violations.push(violationOf(key, own, options))
     if (verdict === 'unknown') undecided.push(key)
     violations.push(...checkVersions(own, options.compareVersions))
   }
-  return { violations, undecided, counts }
+  return { violations, undecided }
 }
 
-/** Both methods, where both apply; throws where they differ, which is an error in one of them. */
+/** By both methods, where both apply; throws where they differ, which is an error in one of them. */
 export function linearizabilityOf(
   operations: readonly RegisterOperation[],
   { toleranceNs = 0, searchedMax = 2_000, configurationsMax }: RegisterOptions = {},
@@ -63,12 +53,12 @@ export function linearizabilityOf(
         configurationsMax === undefined ? {} : { configurationsMax },
       ).verdict
     : undefined
-  if (byZones === 'undecided') return { verdict: bySearch ?? 'unknown', byZones, bySearch }
+  if (byZones === 'undecided') return bySearch ?? 'unknown'
   if (bySearch !== undefined && bySearch !== 'unknown' && bySearch !== byZones)
     throw new Error(
       `the checkers differ on ${operations[0]?.key}: ${byZones} by zones, ${bySearch} by search`,
     )
-  return { verdict: byZones, byZones, bySearch }
+  return byZones
 }
 
 function violationOf(

@@ -15,12 +15,11 @@ export type Specification<State, Op> = {
   encode(state: State): string
 }
 
-type SearchResult<Op> =
-  | { readonly verdict: 'linearizable'; readonly configurations: number; readonly order: readonly Op[] }
-  /** `blocked`: what had to come next after the longest order that was found, and cannot. */
-  | { readonly verdict: 'violation'; readonly configurations: number; readonly blocked: Op }
-  /** The bound on configurations was reached. */
-  | { readonly verdict: 'unknown'; readonly configurations: number }
+type SearchResult = {
+  /** Unknown where the bound on configurations was reached. */
+  readonly verdict: 'linearizable' | 'violation' | 'unknown'
+  readonly configurations: number
+}
 
 /** About 100 bytes each. */
 const configurationsMaxDefault = 300_000
@@ -36,12 +35,10 @@ export function searchLinearization<State, Op extends Operation>(
   operations: readonly Op[],
   specification: Specification<State, Op>,
   { configurationsMax = configurationsMaxDefault } = {},
-): SearchResult<Op> {
+): SearchResult {
   const progress = createProgress(operations)
   const seen = new Set<string>()
   const frames: Frame<State>[] = []
-  let deepest = -1
-  let blocked: Op | undefined
 
   /** Makes the configuration the current one, unless it was examined before. */
   function enter(state: State): void {
@@ -49,9 +46,6 @@ export function searchLinearization<State, Op extends Operation>(
     const isNew = !seen.has(configuration)
     seen.add(configuration)
     frames.push({ state, candidates: isNew ? candidatesIn(state) : [], next: 0, chosen: -1 })
-    if (progress.count() <= deepest) return
-    deepest = progress.count()
-    blocked = progress.mostUrgent()
   }
 
   /** The legal next operations. A legal observation may always come first, so that there is no other choice. */
@@ -68,12 +62,7 @@ export function searchLinearization<State, Op extends Operation>(
 
   enter(specification.initial)
   for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
-    if (progress.isComplete())
-      return {
-        verdict: 'linearizable',
-        configurations: seen.size,
-        order: frames.flatMap(({ chosen }) => operations[chosen] ?? []),
-      }
+    if (progress.isComplete()) return { verdict: 'linearizable', configurations: seen.size }
     if (seen.size > configurationsMax) return { verdict: 'unknown', configurations: seen.size }
     if (frame.chosen >= 0) progress.undo(frame.chosen)
     frame.chosen = frame.candidates[frame.next++] ?? -1
@@ -86,8 +75,7 @@ export function searchLinearization<State, Op extends Operation>(
     progress.add(frame.chosen)
     enter(state)
   }
-  if (blocked === undefined) throw new Error('a history without a violation has no blocked operation')
-  return { verdict: 'violation', configurations: seen.size, blocked }
+  return { verdict: 'violation', configurations: seen.size }
 }
 
 function completionOf(operations: readonly Operation[], i: number): number {
@@ -95,7 +83,7 @@ function completionOf(operations: readonly Operation[], i: number): number {
 }
 
 /** Which operations are in the order so far. Unknown ones are kept apart: they need not be in it. */
-function createProgress<Op extends Operation>(operations: readonly Op[]) {
+function createProgress(operations: readonly Operation[]) {
   const indexes = operations
     .map((_, i) => i)
     .toSorted((one, other) => invocationOf(one) - invocationOf(other))
@@ -103,7 +91,6 @@ function createProgress<Op extends Operation>(operations: readonly Op[]) {
   const unknown = indexes.filter((i) => completionOf(operations, i) === Number.POSITIVE_INFINITY)
   const isDone = new Uint8Array(operations.length)
   let knownDone = 0
-  let allDone = 0
   /** All of `known` before it are done. */
   let low = 0
 
@@ -132,23 +119,14 @@ function createProgress<Op extends Operation>(operations: readonly Op[]) {
 
   return {
     minimal,
-    count: () => allDone,
     isComplete: () => knownDone === known.length,
-    mostUrgent(): Op | undefined {
-      const [first] = minimal().toSorted(
-        (one, other) => completionOf(operations, one) - completionOf(operations, other),
-      )
-      return first === undefined ? undefined : operations[first]
-    },
     add(i: number): void {
       isDone[i] = 1
-      allDone += 1
       if (completionOf(operations, i) !== Number.POSITIVE_INFINITY) knownDone += 1
       raiseLow()
     },
     undo(i: number): void {
       isDone[i] = 0
-      allDone -= 1
       if (completionOf(operations, i) === Number.POSITIVE_INFINITY) return
       knownDone -= 1
       while (low > 0 && invocationOf(known[low - 1] ?? -1) >= invocationOf(i)) low -= 1
