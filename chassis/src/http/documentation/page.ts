@@ -1,6 +1,6 @@
 /**
- * A page of documentation elsewhere, linked to if its address is one of this machine, at the name under which the reader reached
- * this server. Addresses of a private network would lead a browser nowhere.
+ * A page of documentation elsewhere. It is linked to if its address is one of this machine or has the name under which the reader
+ * reached this server, and always under that name. Addresses of a private network would lead a browser nowhere.
  */
 export type RelatedPage = { readonly name: string; readonly url: string }
 
