@@ -68,7 +68,8 @@ export function rowList<Row extends object>(
 
 /**
  * A page as text that can be cached: the cursor of the next page on the first line, empty where the rows have ended before the
- * page was full, then the JSON array. It is read and encoded in steps, so that a page of large rows neither holds the event loop nor reads what it does not send.
+ * page was full, then the JSON array. It is read and encoded in steps, so that a page of large rows neither holds the event loop
+ * nor reads what it does not send.
  */
 export async function pageText<Row extends object, Position>(
   { limit, start, read, textOf, positionOf, cursorOf }: List<Row, Position>,

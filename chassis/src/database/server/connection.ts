@@ -14,7 +14,10 @@ export type ServerConnection<Client> = {
   close(): Promise<void>
 }
 
-/** What a driver does. One that has its own pool may return the same client each time, and needs only `isUnreachable` of the optional parts. */
+/**
+ * What a driver does. One that has its own pool may return the same client each time, and of the optional parts needs
+ * `isUnreachable` only.
+ */
 export type ServerDriver<Client> = {
   readonly connectionsMax: number
   readonly waitingMax: number
