@@ -241,8 +241,9 @@ test('Server-sent events pass at once, beyond the timeout and the deadline of ot
   }
   clock.advance(3_600_000)
   await setTimeout(500)
+  const heartbeats = streams.map((stream) => once(stream, 'data'))
   events.say(': heartbeat\n\n')
-  for (const stream of streams) assert.equal(String((await once(stream, 'data'))[0]), ': heartbeat\n\n')
+  for (const heartbeat of heartbeats) assert.equal(String((await heartbeat)[0]), ': heartbeat\n\n')
   assert.equal((await ask(`${url}/guid`)).status, 200)
   const beyond = await ask(`${url}/guids/events`)
   assert.deepEqual([beyond.status, beyond.headers['retry-after']], [429, '1'])
