@@ -203,7 +203,8 @@ function testHangs(): void {
   test('postgres: while commits hang, further ones are refused without another session for each; reads go on, and commits resume at once', async (t: TestContext) => {
     const engine = await startEngine(t, 'postgres')
     const url = faultsDatabaseOn(engine)
-    const database = await open(t, url)
+    // The name of the sessions, by which they are counted, may be given.
+    const database = await open(t, `${url}?application_name=other`)
     const hung = await hangCommits(url)
     // Units of one shape share a session, so each has its own.
     const idsOf = (round: string) =>

@@ -47,7 +47,8 @@ type UsedShape = Shape & { uses: number }
 async function countHanging(client: PostgresClient): Promise<number> {
   const { rows } = await runQuery<{ hanging: number }>(client, {
     text: `select count(*)::integer as hanging from pg_stat_activity
-      where usename = current_user and datname = current_database() and application_name = 'quintet'
+      where usename = current_user and datname = current_database()
+      and application_name = current_setting('application_name')
       and state = 'active' and query_start < clock_timestamp() - interval '3 seconds'`,
   })
   return rows[0]?.hanging ?? 0
