@@ -14,7 +14,7 @@ export function textTimeline(operations: readonly Operation[]): string {
     .map((operation) => {
       const from = rank(operation.invokedAt)
       const to = rank(operation.completedAt)
-      const bar = `${'  '.repeat(from)}├${'──'.repeat(to - from - 1)}─${Number.isFinite(operation.completedAt) ? '┤' : '?'}`
+      const bar = `${'  '.repeat(from)}├${'──'.repeat(Math.max(0, to - from - 1))}─${Number.isFinite(operation.completedAt) ? '┤' : '?'}`
       const ms = (operation.invokedAt / 1e6).toFixed(3)
       return `${ms.padStart(10)} ms  ${operation.process.padEnd(widest)}  ${bar.padEnd(2 * moments.length + 2)}  ${labelOf(operation)}`
     })

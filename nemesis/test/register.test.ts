@@ -94,6 +94,14 @@ test('A counterexample is shown as text and as a picture', () => {
   assert.match(svgTimeline('lost', violation.operations), /^<svg [\s\S]*update w3 if 1 → 3[\s\S]*<\/svg>\n$/)
 })
 
+test('Every violation has a picture, also one in which a resource expires, at one moment', () => {
+  for (const [name, history] of Object.entries(wrongHistories))
+    for (const { operations } of checkRegister(history).violations) {
+      assert.equal(textTimeline(operations).split('\n').length, operations.length, name)
+      assert.match(svgTimeline(name, operations), /<\/svg>\n$/)
+    }
+})
+
 test('A history of 100,000 operations on one key is decided by zones in linear time and memory', () => {
   const history = longHistory(100_000)
   const started = performance.now()
