@@ -11,7 +11,13 @@ import type { GuidDatabase, GuidTables } from './tables.ts'
  * of their versions to `version_floor` in the same unit, and a registration needs a version above all of those.
  */
 export function prepareVersionStatements(db: Kysely<GuidTables>, judge: ExpiryJudge) {
-  const floor = db.selectFrom('version_floor').select(sql<number>`max(version)`.as('highest'))
+  // Not `max`: with the condition outside, SQLite would read the whole table for it.
+  const floor = db
+    .selectFrom('version_floor')
+    .select('version as highest')
+    .orderBy('version', 'desc')
+    .limit(1)
+    .as('floor')
   return {
     /**
      * Returns a row if the version exceeds the floor and the expiry has not passed when the unit commits. It must come after the
@@ -20,7 +26,7 @@ export function prepareVersionStatements(db: Kysely<GuidTables>, judge: ExpiryJu
      */
     requireValid: prepareQuery((p: Placeholders<{ version: number; expire: number; now: number }>) =>
       db
-        .selectFrom(floor.as('floor'))
+        .selectFrom(floor)
         .select(judge.commitBefore(asBigint(db, p.expire)))
         .where('highest', '<', p.version)
         .where(sql<boolean>`${p.expire} > ${judge.now(p.now)}`),
@@ -29,7 +35,9 @@ export function prepareVersionStatements(db: Kysely<GuidTables>, judge: ExpiryJu
     highest: prepareQuery((p: Placeholders<{ guid: string }>) =>
       db
         .selectFrom(
-          floor
+          db
+            .selectFrom(floor)
+            .select('highest')
             .unionAll(db.selectFrom('guid').select('version as highest').where('guid', '=', p.guid))
             .as('versions'),
         )
