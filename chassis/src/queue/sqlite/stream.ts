@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { Kysely, RawBuilder } from 'kysely'
 import type { Clock } from '../../clock/index.ts'
 import { prepareQuery, prepareUntilSum } from '../../database/index.ts'
 import type { Database, Placeholders } from '../../database/index.ts'
@@ -67,6 +67,15 @@ function prepareStatements(db: Kysely<StreamTables>) {
       .where('stream', '=', p.stream)
       .orderBy('first', 'desc')
       .limit(1)
+  /** The chunk with the message at this position, or the last one before it. */
+  const chunkAt = (p: Placeholders<Named>, position: RawBuilder<number>) =>
+    db
+      .selectFrom('chunk')
+      .select('first')
+      .where('stream', '=', p.stream)
+      .where('first', '<=', position)
+      .orderBy('first', 'desc')
+      .limit(1)
   return {
     append: prepareQuery((p: Placeholders<Named & { count: number; messages: string; at: number }>) =>
       db
@@ -91,6 +100,8 @@ function prepareStatements(db: Kysely<StreamTables>) {
           .select(['first', 'messages', 'appended_at'])
           .select(sql<number>`min(count, first + count - 1 - ${p.after})`.as('found'))
           .where('stream', '=', p.stream)
+          // Found by the key, since open streams are read several times a second, and nearly always at their end.
+          .where('first', '>=', sql<number>`coalesce(${chunkAt(p, sql`${p.after} + 1`)}, 0)`)
           .where((row) => row(row('first', '+', row.ref('count')), '>', sql<number>`${p.after} + 1`))
           .orderBy('first')
           .limit(p.reaches),
