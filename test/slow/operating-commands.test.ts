@@ -56,7 +56,9 @@ test('The commands in docs/operating.md back up a service that runs, and start o
   })
   // The shell is replaced by the services, so that they end with it.
   const starting = inFolder(drill).replace('npm start', `exec ${process.execPath} quintet.ts start`)
-  const restored = run(t, ['-e', '-c', starting], { HOME }, root, 'bash')
+  // What the running system could have, and the drill must not use.
+  const settings = { GUID_DATABASE_URL: 'postgres://ada@127.0.0.1:1/guid_db', GUID_URL: 'http://127.0.0.1:1' }
+  const restored = run(t, ['-e', '-c', starting], { HOME, ...settings }, root, 'bash')
   const gateway = await restored.address('gateway')
   assert.equal(Object((await call('GET', `${gateway}/guid/${id}`))?.body).user, 'ada')
 })
