@@ -41,20 +41,20 @@ function isRegisterResult(result: unknown): result is RegisterResult {
 }
 
 export function asPost(history: History): PostOperation[] {
-  return operationsOf(history.events).flatMap((operation) => {
-    const { f, value } = members(operation.call)
-    if (f === 'stored') return []
-    if (f !== 'post' || typeof value !== 'string') throw unknownPart(operation, 'call', operation.call)
-    return [{ ...operation, call: { f, value } }]
-  })
+  return withCalls(history, 'post', 'stored')
 }
 
 export function asChange(history: History): ChangeOperation[] {
+  return withCalls(history, 'change', 'delivery')
+}
+
+/** The operations that are calls of `wanted`; those of `other` are left out. */
+function withCalls<F extends string>(history: History, wanted: F, other: string) {
   return operationsOf(history.events).flatMap((operation) => {
     const { f, value } = members(operation.call)
-    if (f === 'delivery') return []
-    if (f !== 'change' || typeof value !== 'string') throw unknownPart(operation, 'call', operation.call)
-    return [{ ...operation, call: { f, value } }]
+    if (f === other) return []
+    if (f !== wanted || typeof value !== 'string') throw unknownPart(operation, 'call', operation.call)
+    return [{ ...operation, call: { f: wanted, value } }]
   })
 }
 

@@ -3,21 +3,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { checkNotifications } from '../checkers/notifications.ts'
 import type { ChangeOperation, Delivery } from '../checkers/notifications.ts'
+import { timedOperations } from './timed-operations.ts'
+import type { Timed } from './timed-operations.ts'
 
-type Change = readonly [value: string, from: number, to: number, outcome?: 'ok' | 'fail' | 'info']
-
-function changes(...lines: readonly Change[]): ChangeOperation[] {
-  return lines.map(([value, invokedAt, to, outcome = 'ok'], i) => ({
-    id: i + 1,
-    process: `client ${i}`,
-    key: 'A',
-    invokedAt,
-    completedAt: outcome === 'info' ? Number.POSITIVE_INFINITY : to,
-    outcome,
-    call: { f: 'change', value },
-    result: undefined,
-  }))
-}
+const changes = (...lines: readonly Timed[]): ChangeOperation[] => timedOperations('change', lines)
 
 /** A delivery of `value`, or of `value:id`, where it is repeated. */
 function deliveries(...lines: readonly string[]): Delivery[] {
@@ -83,7 +72,7 @@ test('Any run of a correct sender passes, and with one delivery lost, swapped or
     fc.property(fc.array(change, { minLength: 1, maxLength: 30 }), fc.nat(), (all, which) => {
       const operations = changes(
         ...all.map(
-          ({ value, takes, isUnknown }, i): Change => [
+          ({ value, takes, isUnknown }, i): Timed => [
             value,
             i * 10,
             i * 10 + takes,
@@ -94,8 +83,13 @@ test('Any run of a correct sender passes, and with one delivery lost, swapped or
       const arrived = all.map(({ value }, i) => ({ id: `d${i}`, key: 'A', value }))
       assert.deepEqual(checkNotifications(operations, arrived), [])
       const others = all.filter(({ isUnknown }) => !isUnknown)
-      if (others.length === all.length)
-        assert.notDeepEqual(checkNotifications(operations, arrived.toSpliced(which % arrived.length, 1)), [])
+      if (others.length === all.length) {
+        const [at, next] = [which % arrived.length, (which + 1) % arrived.length]
+        assert.notDeepEqual(checkNotifications(operations, arrived.toSpliced(at, 1)), [])
+        const [one, other] = [arrived[at], arrived[next]]
+        if (one && other && one.value !== other.value)
+          assert.notDeepEqual(checkNotifications(operations, arrived.with(at, other).with(next, one)), [])
+      }
       assert.notDeepEqual(
         checkNotifications(operations, [...arrived, { id: 'new', key: 'A', value: 'on' }]),
         [],

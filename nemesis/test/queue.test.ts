@@ -3,21 +3,10 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { checkQueue } from '../checkers/queue.ts'
 import type { PostOperation } from '../checkers/queue.ts'
+import { timedOperations } from './timed-operations.ts'
+import type { Timed } from './timed-operations.ts'
 
-type Post = readonly [value: string, from: number, to: number, outcome?: 'ok' | 'fail' | 'info']
-
-function posts(...lines: readonly Post[]): PostOperation[] {
-  return lines.map(([value, invokedAt, to, outcome = 'ok'], i) => ({
-    id: i + 1,
-    process: `client ${i}`,
-    key: 'A',
-    invokedAt,
-    completedAt: outcome === 'info' ? Number.POSITIVE_INFINITY : to,
-    outcome,
-    call: { f: 'post', value },
-    result: undefined,
-  }))
-}
+const posts = (...lines: readonly Timed[]): PostOperation[] => timedOperations('post', lines)
 
 const right: Readonly<Record<string, readonly [PostOperation[], string[]]>> = {
   'each answered post has one effect': [posts(['m1', 0, 1], ['m2', 2, 3]), ['m1', 'm2']],
@@ -69,7 +58,7 @@ test('Any run of a correct queue passes, and with one effect lost, repeated or i
     fc.property(fc.array(post, { minLength: 1, maxLength: 30 }), fc.nat(), (all, which) => {
       const operations = posts(
         ...all.map(
-          ({ from, takes, isLost }, i): Post => [`m${i}`, from, from + takes, isLost ? 'info' : 'ok'],
+          ({ from, takes, isLost }, i): Timed => [`m${i}`, from, from + takes, isLost ? 'info' : 'ok'],
         ),
       )
       const stored = all

@@ -4,10 +4,10 @@ import type { RegisterCall, RegisterResult } from '../checkers/register.ts'
 import { createRecorder } from '../history.ts'
 import type { History } from '../history.ts'
 
-/** A resource in a slow store behind a cache. */
 type TestedCache = Pick<Cache, 'read' | 'write'>
 type Row = { value: string; version: number }
 
+/** A resource in a slow store behind a cache. */
 export function createResource({ cache, nextVersion }: { cache: TestedCache; nextVersion: () => number }) {
   let row: Row | undefined
 
