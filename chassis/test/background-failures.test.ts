@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '@quintet/chassis/clock'
 import { createRelay } from '@quintet/chassis/outbox'
 import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
@@ -9,12 +8,9 @@ import { startSweeper } from '@quintet/chassis/sweeper'
 import { watchDependencies } from '../src/http/watch-dependencies.ts'
 import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
+import { until } from './testing.ts'
 
 type Line = { level: string; msg: string; queue?: string; reason?: string; messageId?: string }
-
-async function until(isTrue: () => boolean): Promise<void> {
-  while (!isTrue()) await pause(5)
-}
 
 async function openTestQueue(t: TestContext) {
   const { logger, lines } = createLines<Line>()
@@ -50,7 +46,7 @@ test('Dead letters have one line that says how to look at them, however many the
   })
   for (let i = 0; i < 20; i += 1) await queue.publish('work', { id: `m${i}`, key: '', body: '' })
   await until(() => lines.length > 0)
-  while ((await queue.depth('work.dead')) < 20) await pause(5)
+  await until(async () => (await queue.depth('work.dead')) === 20)
   assert.equal(lines.length, 1)
   assert.equal(lines[0]?.reason, 'It is not JSON.')
   assert.match(lines[0]?.msg ?? '', /dead letters: look at them with quintet queue show work\.dead, /)

@@ -53,6 +53,14 @@ async function registerUntil(world: RealWorld, expire: number): Promise<string> 
   return guid
 }
 
+/** A GUID whose second begins soon, and the lock that a change of it waits for. */
+async function createExpiring(t: TestContext) {
+  const world = await createRealWorld(t)
+  const expire = soon()
+  const guid = await registerUntil(world, expire)
+  return { world, expire, guid, locked: { url: world.url, statements: lockRow(world.url, guid) } }
+}
+
 /** Makes a request that waits for a lock across the second. */
 async function acrossSecond<R>(
   t: TestContext,
@@ -97,21 +105,15 @@ for (const change of [{ user: 'eve' }, { expire: 4_000_000_000 }, { user: 'eve',
   test(`PATCH with ${Object.keys(change)} that waits until its GUID has expired is 404 and changes nothing`, {
     skip: !hasLocks,
   }, async (t) => {
-    const world = await createRealWorld(t)
-    const expire = soon()
-    const guid = await registerUntil(world, expire)
-    const locked = { url: world.url, statements: lockRow(world.url, guid) }
+    const { world, expire, guid, locked } = await createExpiring(t)
     const response = await acrossSecond(t, expire, locked, () => world.patch(`/guid/${guid}`, change))
     assert.equal(response.statusCode, 404)
     await assertGone(world, guid)
   })
 
 test('PATCH under If-Match that waits until its GUID has expired is 404', { skip: !hasLocks }, async (t) => {
-  const world = await createRealWorld(t)
-  const expire = soon()
-  const guid = await registerUntil(world, expire)
+  const { world, expire, guid, locked } = await createExpiring(t)
   const { etag } = (await world.get(`/guid/${guid}`)).headers
-  const locked = { url: world.url, statements: lockRow(world.url, guid) }
   const change = { expire: 4_000_000_000 }
   const response = await acrossSecond(t, expire, locked, () =>
     world.patch(`/guid/${guid}`, change, { 'if-match': etag }),
@@ -135,10 +137,7 @@ test('PATCH with an expiry that passes while it waits is 400 and changes nothing
 })
 
 test('DELETE that waits until its GUID has expired is 404', { skip: !hasLocks }, async (t) => {
-  const world = await createRealWorld(t)
-  const expire = soon()
-  const guid = await registerUntil(world, expire)
-  const locked = { url: world.url, statements: lockRow(world.url, guid) }
+  const { world, expire, guid, locked } = await createExpiring(t)
   const response = await acrossSecond(t, expire, locked, () => world.delete(`/guid/${guid}`))
   assert.equal(response.statusCode, 404)
   await assertGone(world, guid)
@@ -186,10 +185,7 @@ test('POST of a generated GUID that waits until its expiry has passed is 400', {
 test('An accepted change that waits until its GUID has expired fails, and changes nothing', {
   skip: !hasLocks || isSqlite,
 }, async (t) => {
-  const world = await createRealWorld(t)
-  const expire = soon()
-  const guid = await registerUntil(world, expire)
-  const locked = { url: world.url, statements: lockRow(world.url, guid) }
+  const { world, expire, guid, locked } = await createExpiring(t)
   const change = { expire: 4_000_000_000 }
   const { headers } = await acrossSecond(t, expire, locked, () =>
     world.patch(`/guid/${guid}`, change, { prefer: 'respond-async' }),
