@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
+import { withTimeout } from '@quintet/chassis/clock'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
 import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
@@ -10,6 +11,7 @@ import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testWorkQueue } from './queue-contract/work-queue.ts'
 import { ids, isAppError, message, take } from './queue-contract/world.ts'
 import type { World } from './queue-contract/world.ts'
+import { startProxy } from './start-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('amqp')
@@ -311,6 +313,14 @@ function testMessages(url: string): void {
     const refused = outcomes.filter((outcome) => outcome.status === 'rejected')
     t.assert.ok(refused.length > 0 && refused.every(({ reason }) => isAppError('overloaded')(reason)))
     await until(async () => (await queue.depth('work')) === 3_001 - refused.length)
+  })
+
+  test('amqp: a queue closes though responses on its connection never come', async (t: TestContext) => {
+    const proxy = await startProxy(t, new URL(url))
+    const queue = await openQueue(proxy.through(url))
+    await queue.ping()
+    proxy.silence()
+    await withTimeout(5_000, queue.close())
   })
 
   test('amqp: an unavailable broker is reported at once, without its password', async (t: TestContext) => {

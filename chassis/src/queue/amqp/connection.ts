@@ -1,11 +1,13 @@
 import { connect } from 'amqplib'
 import type { ChannelModel } from 'amqplib'
+import { withTimeout } from '../../clock/index.ts'
 import { watchLiveness } from '../../concurrency/liveness.ts'
 import { createReconnection } from '../../concurrency/reconnection.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { openChannel } from './topology.ts'
 
 const connectTimeoutMs = 2_000
+const closeTimeoutMs = 2_000
 const heartbeatSeconds = 10
 
 /** A connection that is re-established after a failure, each time as a new `ChannelModel`. */
@@ -24,7 +26,7 @@ type Opened = { readonly model: ChannelModel; destroy(): void }
 export function openAmqpConnection(url: string): AmqpConnection {
   const listeners: ((model: ChannelModel) => void)[] = []
   const attempted = Promise.withResolvers<void>()
-  let model: ChannelModel | undefined
+  let opened: Opened | undefined
   let fault: unknown
   let isBlocked = false
   let isClosed = false
@@ -32,32 +34,33 @@ export function openAmqpConnection(url: string): AmqpConnection {
     open: () => open(url),
     onOpen: use,
     onFailure: (error) => lose(error),
-    close: ({ model: late }) => void late.close().catch(() => {}),
+    close: (late) => void end(late),
   })
   reconnection.start()
 
-  function use({ model: opened, destroy }: Opened): void {
-    model = opened
+  function use(one: Opened): void {
+    const { model } = one
+    opened = one
     isBlocked = false
-    const stopWatching = watch(opened, destroy)
-    opened.on('blocked', () => {
+    const stopWatching = watch(one)
+    model.on('blocked', () => {
       isBlocked = true
     })
-    opened.on('unblocked', () => {
+    model.on('unblocked', () => {
       isBlocked = false
     })
-    opened.on('close', (error) => {
+    model.on('close', (error) => {
       stopWatching()
       lose(error)
       if (!isClosed) reconnection.start()
     })
     attempted.resolve()
-    for (const listener of listeners) listener(opened)
+    for (const listener of listeners) listener(model)
   }
 
   /** Pings by a request that changes nothing, on a channel of its own. A broker that blocks publishers reads nothing from them. */
-  function watch(opened: ChannelModel, destroy: () => void): () => void {
-    const channel = openChannel(opened)
+  function watch({ model, destroy }: Opened): () => void {
+    const channel = openChannel(model)
     channel.catch(() => {})
     return watchLiveness({
       ping: async () => (isBlocked ? undefined : (await channel).prefetch(0)),
@@ -67,24 +70,24 @@ export function openAmqpConnection(url: string): AmqpConnection {
   }
 
   function lose(error: unknown): void {
-    model = undefined
+    opened = undefined
     fault = error
     attempted.resolve()
   }
 
   async function current(): Promise<ChannelModel> {
-    if (model === undefined && !isClosed) await attempted.promise
+    if (opened === undefined && !isClosed) await attempted.promise
     if (isClosed) throw dependencyDown('The queue is closed.')
-    if (model === undefined) throw dependencyDown('The message broker does not answer.', fault)
+    if (opened === undefined) throw dependencyDown('The message broker does not answer.', fault)
     if (isBlocked) throw new AppError('dependency_down', 'The message broker is out of memory or disk space.')
-    return model
+    return opened.model
   }
 
   return {
     current,
     onConnection(listener) {
       listeners.push(listener)
-      if (model !== undefined) listener(model)
+      if (opened !== undefined) listener(opened.model)
     },
     async ping() {
       await current()
@@ -94,7 +97,7 @@ export function openAmqpConnection(url: string): AmqpConnection {
       isClosed = true
       attempted.resolve()
       reconnection.stop()
-      await model?.close().catch(() => {})
+      if (opened !== undefined) await end(opened)
     },
   }
 }
@@ -111,6 +114,11 @@ async function open(url: string): Promise<Opened> {
   const model = await connect(withHeartbeat(url), options)
   model.on('error', () => {})
   return { model, destroy: () => ending.abort() }
+}
+
+/** The client's own `close` waits for ever for a response that never comes. */
+async function end({ model, destroy }: Opened): Promise<void> {
+  await withTimeout(closeTimeoutMs, model.close()).catch(destroy)
 }
 
 /** Two missed heartbeats end a connection whose other side has gone silently. */
