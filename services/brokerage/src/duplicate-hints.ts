@@ -1,4 +1,4 @@
-import { withTimeout } from '@quintet/chassis/clock'
+import { reconnectBackoffMs, withTimeout } from '@quintet/chassis/clock'
 import { createClient } from '@redis/client'
 
 /**
@@ -29,7 +29,7 @@ function createRedisHints(url: string, prefix: string): DuplicateHints {
   const client = createClient({
     url,
     disableOfflineQueue: true,
-    socket: { connectTimeout: 2_000, reconnectStrategy: (retries) => Math.min(2_000, 50 * 2 ** retries) },
+    socket: { connectTimeout: 2_000, reconnectStrategy: (retries) => reconnectBackoffMs(retries + 1) },
   })
   client.on('error', () => {})
   client.connect().catch(() => {})
