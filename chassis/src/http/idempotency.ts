@@ -40,7 +40,7 @@ type IdempotencyTarget = {
    */
   find?: () => Promise<Representation | undefined>
   /** Makes the content of the request as JSON, the same for all notations of its numbers, where its body is not. */
-  contentOf?: () => unknown
+  contentOf?: (() => unknown) | undefined
 }
 
 const keyLengthMax = 255

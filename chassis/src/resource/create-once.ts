@@ -28,12 +28,12 @@ export function createOnce(
   reply: FastifyReply,
   response: RecordedResponse,
   insert: (records: readonly IdempotencyRecord[]) => Promise<number | string>,
-  contentOf: (() => unknown) | undefined = undefined,
+  contentOf?: () => unknown,
 ): Promise<void> {
   return idempotency.once(
     request,
     reply,
     async (record) => withId(response, await insert(record(response))),
-    contentOf === undefined ? {} : { contentOf },
+    { contentOf },
   )
 }

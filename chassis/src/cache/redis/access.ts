@@ -13,7 +13,7 @@ export type RedisAccess = Pick<RedisConnection, 'client'> &
     refresh(): Promise<void>
     /** Rejects with `dependency_down` unless this Redis is the cache, or is about to be. */
     ping(): Promise<void>
-    close(): Promise<void>
+    close(): void
     stats(): { readonly mode: ControlRow['mode']; readonly epoch: number }
   }
 
@@ -52,9 +52,9 @@ export function openRedisAccess(options: {
       if (view.permit() === undefined && !view.isComing())
         throw dependencyDown('Another server is the cache, or the database does not say which one is.')
     },
-    async close() {
+    close() {
       control.close()
-      await connection.close()
+      connection.close()
     },
     stats: () => ({
       mode: view.isMatched() ? (view.row()?.mode ?? 'none') : 'none',

@@ -35,7 +35,7 @@ export type RedisConnection = {
   addRecord(peer: Peer, generation: string): Promise<boolean>
   /** Rejects with `dependency_down` where Redis does not reply. */
   ping(): Promise<void>
-  close(): Promise<void>
+  close(): void
 }
 
 /**
@@ -140,12 +140,12 @@ export function openRedisConnection({
         throw unavailable(error)
       })
     },
-    async close() {
+    close() {
       if (closed) return
       closed = true
       stopWatching()
       firstAttempt.resolve()
-      // What is in flight by now is awaited by nobody. The client's own `close` waits for ever for a response that never comes.
+      // No caller waits for what is in flight by now. The client's own `close` waits for ever for a response that never comes.
       client.destroy()
     },
   }

@@ -70,7 +70,7 @@ export function openRedisCache(url: string, options: CacheOptions): Cache {
       reader.close()
       clearInterval(sweepTimer)
       await withTimeout(closeTimeoutMs, Promise.all(unawaited)).catch(() => {})
-      await access.close()
+      access.close()
     },
     stats: () => ({
       reads: { ...reads },

@@ -20,7 +20,7 @@ export function createHangGuard(countHanging: () => Promise<number>): HangGuard 
   let countedAt = Number.NEGATIVE_INFINITY
   let counting: Promise<number> | undefined
 
-  /** Once for all callers within a short time; 0 where the server does not say, so that whoever comes finds out. */
+  /** Once for all callers within a short time; 0 where it fails, so that the next work is attempted. */
   function count(): Promise<number> {
     if (counting === undefined || performance.now() - countedAt > countTtlMs) {
       countedAt = performance.now()

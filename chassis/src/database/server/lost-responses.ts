@@ -1,8 +1,8 @@
 /** How a driver finds out whether a response that is late will ever come. */
 export type LateResponses<Client> = {
   /**
-   * Those of these clients that the server has been waiting for, by its own account on a connection of its own; rejects if there
-   * is none.
+   * Those of these clients on whose connections the server is idle, by its list of sessions, which is read over another connection;
+   * rejects if none can be made.
    */
   findIdle(clients: readonly Client[]): Promise<readonly Client[]>
   /** Lets what is in flight on the connection of the client fail. */
@@ -24,7 +24,7 @@ const checksInFlightMax = 8
 
 /**
  * A response that is late is not waited for until its timeout if the server is idle on that connection. `beginAttempt` is called
- * before each check, and what it returns when the server has responded to that, or with the error.
+ * before each check, and the function that it returns after it: with the error, or with nothing if the server has responded.
  */
 export function findLostResponses<Client>(
   driver: LateResponses<Client>,

@@ -54,8 +54,8 @@ function execute(batch: Batch): BatchResult {
 }
 
 /**
- * Which units are past their deadlines, if any is. This is judged with the write lock held, so that whoever gets the lock after
- * a deadline knows that the unit has taken effect or never will.
+ * Which units are past their deadlines; undefined if none has one. This is judged with the write lock held, so once another has got
+ * the lock after a deadline, the unit has taken effect or never will.
  */
 function lateUnits({ deadlines }: Batch): readonly boolean[] | undefined {
   if (deadlines === undefined) return undefined

@@ -37,7 +37,7 @@ type ConnectionsOfNetwork = {
 /** Those of all servers of the process, since they share its descriptors, by client network. */
 const networks = new Map<string, ConnectionsOfNetwork>()
 let count = 0
-/** For how many connections there are descriptors, and how many descriptors are in use with them and what was open at the start. */
+/** How many connections the limit of descriptors admits, and how many descriptors are in use when there are that many. */
 let descriptorBound = { connections: Number.POSITIVE_INFINITY, used: Number.POSITIVE_INFINITY }
 
 /**

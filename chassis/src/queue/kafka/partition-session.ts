@@ -165,8 +165,9 @@ function createFetcher(
         const leaders = await reader.leaders([...offsets.keys()])
         await Promise.all([...leaders].map(([node, partitions]) => fetchFrom(node, partitions)))
       } catch (error) {
-        if (isOpen) log.failed(error)
-        if (isOpen) await recover(error)
+        if (!isOpen) return
+        log.failed(error)
+        await recover(error)
       }
     }
   }
