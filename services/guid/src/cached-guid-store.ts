@@ -2,18 +2,7 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
 import { entryOf } from './guid.ts'
 import type { Guid } from './guid.ts'
-import type {
-  CommitWith,
-  CreateOptions,
-  CreateOutcome,
-  GuidChange,
-  GuidPage,
-  GuidStore,
-  Registration,
-} from './port.ts'
-
-/** How often a page is read again because a GUID of it has expired meanwhile. */
-const listAttemptsMax = 3
+import type { CommitWith, CreateOptions, CreateOutcome, GuidChange, GuidStore, Registration } from './port.ts'
 
 export type CachedGuidStore = ReturnType<typeof createCachedGuidStore>
 
@@ -34,20 +23,13 @@ export function createCachedGuidStore({
   /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
-  const { idKind } = store
+  const { idKind, list } = store
   const isLive = ({ expire }: { expire: number }) => expire * 1000 > engineClock.now()
 
-  async function list(page: GuidPage): ReturnType<GuidStore['list']> {
-    for (let attempt = 1; ; attempt++) {
-      const rows = await store.list(page)
-      // They come in the order of expiry.
-      if (rows[0] === undefined || isLive(rows[0])) return rows
-      if (attempt === listAttemptsMax) return rows.filter(isLive)
-    }
-  }
-
   return {
+    /** What has expired since it was read must be left out, by `isLive`. */
     list,
+    isLive,
     idKind,
 
     /** Returns without a promise where cache or store can. */

@@ -30,7 +30,7 @@ export function guidListRoutes(app: App, { guids }: { guids: CachedGuidStore }):
         start,
         read: (after: GuidPage['after'], { limit }) =>
           guids.list({ ...page, limit, ...(after !== undefined && { after }) }),
-        textOf: (row) => textOf(row.guid, entryOf(row)),
+        textOf: (row) => (guids.isLive(row) ? textOf(row.guid, entryOf(row)) : undefined),
         positionOf: ({ expire, id }) => ({ expire, id }),
         cursorOf: (last) => encodeCursor(last === undefined ? [] : [last.expire, last.id]),
       })

@@ -5,10 +5,13 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
+import { createApp } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { hold } from '@quintet/chassis/testing/held-rows'
 import { createCachedGuidStore } from '../src/cached-guid-store.ts'
+import { guidListRoutes } from '../src/guid-list-routes.ts'
 import type { GuidStore } from '../src/port.ts'
 import { openStorage } from '../src/storage.ts'
 import { createSharedDatabase, createWorld, startMs, startSeconds } from './world.ts'
@@ -247,4 +250,37 @@ test('What expires between its commit and the response counts as expired', async
   assert.equal(typeof outcome, 'number')
   assert.equal(await guids.update(other, { user: 'eve' }), undefined)
   for (const guid of [one, other]) assert.equal(await guids.find(guid), undefined)
+})
+
+test('A page of which a GUID expires before the response leaves it out, and has its link to the next page', async (t) => {
+  const storage = await openStorage(await createSharedDatabase(t))
+  t.after(storage.close)
+  const clock = createManualClock(startMs)
+  const { guids: store } = storage.createStores(clock)
+  const cache = await openCache('none:', { clock })
+  /** The store as it is where the response of the database takes a minute. */
+  const slow: GuidStore = {
+    ...store,
+    async list(page) {
+      const rows = await store.list(page)
+      clock.advance(60_000)
+      return rows
+    },
+  }
+  const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
+  const [first, second, third] = [newGuid(), newGuid(), newGuid()]
+  for (const [i, guid] of [first, second, third].entries())
+    await guids.create({ guid, user: 'ada', expire: startSeconds + 60 + i * 3_600 })
+  const logger = createLogger({ service: 'guid', level: 'silent' })
+  const app = await createApp({ name: 'guid', title: 'GUIDs', description: 'For a test.', logger })
+  t.after(() => app.close())
+  guidListRoutes(app, { guids })
+  const page = await app.inject('/guids?limit=2')
+  const shown = page.json().map(({ guid }: { guid: string }) => guid)
+  assert.deepEqual(shown, [second])
+  const next = /^<([^>]+)>; rel="next"/.exec(String(page.headers.link))?.[1]
+  assert.deepEqual(
+    (await app.inject(String(next))).json().map(({ guid }: { guid: string }) => guid),
+    [third],
+  )
 })
