@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index.ts'
+import type { Page, Step } from './rows.ts'
 
 const limits = {
   /** A page ends with the row with which its JSON has this many bytes. */
@@ -9,12 +10,6 @@ const limits = {
   stepBytesMax: 65_536,
   stepRowsMax: 250,
 }
-
-/** How much of a page is read at once: up to `limit` rows, and no more after the one with which they have `bytesMax` bytes. */
-export type Step = { readonly limit: number; readonly bytesMax: number }
-
-/** The rows after a position, in the order of a number of each row, such as its id. Without `bytesMax` their size is no limit. */
-export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
 
 /** The parameters of a query for a page. */
 export type PageQuery = { cursor?: string; limit?: number }
@@ -51,7 +46,7 @@ export function readPage(
 export function rowList<Row extends object>(
   { after, limit }: Page,
   parts: {
-    read(page: Page): readonly Row[] | Promise<readonly Row[]>
+    read(page: Page & Step): readonly Row[] | Promise<readonly Row[]>
     textOf(row: Row): string
     numberOf(row: Row): number
   },

@@ -6,9 +6,9 @@ import type { FastifyReply, FastifyRequest } from '../http/index.ts'
 import { representEntry, sendEntry } from './get-by-id.ts'
 import { parseId, readId } from './ids.ts'
 import { pageText, readPage, rowList, sendList, sendPage, sharedTurns } from './pages.ts'
-import type { Page, PageQuery } from './pages.ts'
+import type { PageQuery } from './pages.ts'
 import { changeIfMatch } from './preconditions.ts'
-import type { Rows } from './rows.ts'
+import type { Page, Rows } from './rows.ts'
 
 /** The path of one row. Any text: one that is not an id names no row, which is 404 rather than 400. */
 export function rowPath(noun: string) {

@@ -12,6 +12,12 @@ export type RowTables = Record<string, { id: Generated<number>; version: Generat
 /** The row to change; a version of null stands for any. */
 export type RowCondition = { id: number; version: number | null }
 
+/** How much of a page is read at once: up to `limit` rows, and no more after the one with which they have `bytesMax` bytes. */
+export type Step = { readonly limit: number; readonly bytesMax: number }
+
+/** The rows after a position, in the order of a number of each row, such as its id. Without `bytesMax` their size is no limit. */
+export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
+
 export type Rows = ReturnType<typeof createRows>
 
 const deletedAtOnceMax = 5_000

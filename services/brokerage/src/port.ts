@@ -1,4 +1,5 @@
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
+import type { Page } from '@quintet/chassis/resource/rows'
 import type { Decimal } from './decimal.ts'
 import type { Account, Balance, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
 
@@ -29,6 +30,7 @@ export type AccountStore = {
    * Resolves to false, having changed nothing, when the account is no longer `before`.
    */
   commitBatch(batch: OrderBatch, records: readonly IdempotencyRecord[]): Promise<boolean>
+  /** Orders, and below ledger entries, in the order of their sequences. */
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
 }
@@ -49,12 +51,6 @@ export type OrderBatch = {
   readonly after: Account
   readonly orders: readonly DecidedOrder[]
 }
-
-/**
- * Rows with a sequence greater than `after`, in ascending order: up to `limit`, and no more after the one with which they have
- * `bytesMax` bytes, where they may be large.
- */
-export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
 
 export type OrderRecord = {
   readonly sequence: number

@@ -1,9 +1,10 @@
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
+import type { Page } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { ColumnType, Generated, Kysely } from 'kysely'
-import type { LedgerEntry, Page } from './port.ts'
+import type { LedgerEntry } from './port.ts'
 import type { OrderRow } from './stored-rows.ts'
 
 /** A 64-bit integer: bound as a bigint, and read as text, since a number could round it. */

@@ -2,6 +2,7 @@ import { returnedBy } from '@quintet/chassis/database'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
+import type { Step } from '@quintet/chassis/resource/rows'
 import type { Selectable } from 'kysely'
 import { prepareCertificateStatements } from './certificate-statements.ts'
 import type { CertificateRef, CertificatesTables } from './database.ts'
@@ -21,9 +22,6 @@ export type Certificate = Pick<
 
 /** The place of a certificate in the order of their expiry. */
 export type ExpiryPosition = { readonly notAfter: number; readonly id: number }
-
-/** How much of a page is read: up to `limit` rows, and no more after the one with which they have `bytesMax` bytes. */
-type Step = { readonly limit: number; readonly bytesMax: number }
 
 type NewRecord = {
   uid: string

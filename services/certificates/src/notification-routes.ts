@@ -1,7 +1,7 @@
 import { problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { readPage, rowList, sendList } from '@quintet/chassis/resource'
-import type { Step } from '@quintet/chassis/resource'
+import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
 import { wrongValueCode } from './route-parts.ts'
@@ -27,7 +27,7 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
       const ref = certificateRefOf(request.params)
       await certificates.expect(ref)
       const page = readPage(request.query, { code: wrongValueCode })
-      const read = (part: Step & { after: number }) => notifications.list({ certificateId: ref.id, ...part })
+      const read = (part: Page) => notifications.list({ certificateId: ref.id, ...part })
       const numberOf = ({ id }: LoggedNotification) => id
       await sendList(request, reply, rowList(page, { read, textOf: notificationText, numberOf }))
     },

@@ -3,6 +3,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { bytesOf, prepareQuery, prepareUntilSum, skipLocked } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/outbox'
+import type { Page } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables, NotificationStatus } from './database.ts'
@@ -73,7 +74,7 @@ export function createNotificationStore({
     },
 
     /** A page of the notifications of a certificate with their attempts, oldest first. */
-    async list(page: { certificateId: number; after: number; limit: number; bytesMax?: number }) {
+    async list(page: Page & { certificateId: number }) {
       const { bytesMax: reaches = Number.MAX_SAFE_INTEGER, ...rest } = page
       const notifications = await database.read(statements.list({ ...rest, reaches }))
       const ids = notifications.map(({ id }) => id)

@@ -3,10 +3,10 @@ import { canonicalCaselessKey, prepareBoundedRead, prepareQuery } from '@quintet
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
-import type { RowCondition, RowTables } from '@quintet/chassis/resource/rows'
+import type { Page, RowCondition, RowTables } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import type { ListedMovie, Movie, MovieTables, NewMovie, Page } from './movie-tables.ts'
+import type { ListedMovie, Movie, MovieTables, NewMovie } from './movie-tables.ts'
 import { createTitleSearch } from './title-search.ts'
 
 export type MovieStore = ReturnType<typeof createMovieStore>

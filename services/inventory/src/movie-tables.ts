@@ -14,8 +14,5 @@ export type MovieTables = IdempotencyTable & {
   }
 }
 
-/** The rows after an id: up to `limit`, and no more after the one with which they have `bytesMax` bytes. */
-export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
-
 /** A movie of a list, with what it takes. */
 export type ListedMovie = Movie & { bytes?: number }

@@ -2,8 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createLimiter } from '@quintet/chassis/concurrency'
 import { canonicalCaselessKey, dialectOf, prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders, TextColumn } from '@quintet/chassis/database'
+import type { Page } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
-import type { ListedMovie, MovieTables, Page } from './movie-tables.ts'
+import type { ListedMovie, MovieTables } from './movie-tables.ts'
 import { createMissingKeySetter } from './title-keys.ts'
 
 /** Comparing this many of the longest titles takes the event loop about 10 milliseconds. */
