@@ -13,7 +13,7 @@ const mediaType = 'text/event-stream'
 
 /** GET of the changes of GUIDs: a page of them, or as they happen, by server-sent events. */
 export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'readStream'> }): void {
-  const responses = createEventResponses((after) => readEvents(queue, { after }))
+  const responses = createEventResponses((after) => readEvents(queue, after))
   app.addHook('preClose', async () => responses.close())
   app.get(
     '/guid-events',

@@ -5,6 +5,9 @@ import type { PublishedGuidEvent } from '@quintet/contracts'
 /** A page of events, oldest first. `last` is where the next page continues; undefined if there is nothing more yet. */
 export type EventPage = { readonly events: readonly PublishedGuidEvent[]; readonly last: number | undefined }
 
+/** How many events a stream reads at once. */
+const eventsPerRead = 100
+
 /** The list of the events after a position, in the order of their positions. */
 export function eventList(
   queue: Pick<EventStream, 'readStream'>,
@@ -25,13 +28,10 @@ export function eventList(
 }
 
 /** Reads the events after a position. */
-export async function readEvents(
-  queue: Pick<EventStream, 'readStream'>,
-  { after, limit = 100 }: { after: number; limit?: number },
-): Promise<EventPage> {
-  const messages = await queue.readStream(guidEventsStream, { after, limit })
+export async function readEvents(queue: Pick<EventStream, 'readStream'>, after: number): Promise<EventPage> {
+  const messages = await queue.readStream(guidEventsStream, { after, limit: eventsPerRead })
   return {
     events: messages.map(publishedGuidEventOf).filter((event) => event !== undefined),
-    last: messages.length < limit ? undefined : messages.at(-1)?.position,
+    last: messages.length < eventsPerRead ? undefined : messages.at(-1)?.position,
   }
 }

@@ -10,6 +10,7 @@ import { createExpiryJudge } from './expiry.ts'
 import { prepareGuidStatements } from './guid-statements.ts'
 import { createRegistration } from './registration.ts'
 import type { GuidDatabase } from './tables.ts'
+import { prepareVersionStatements } from './version-statements.ts'
 
 /** GUIDs in a SQL database. Each write is one unit with its event. */
 export function createSqlGuidStore({
@@ -56,7 +57,16 @@ export function createSqlGuidStore({
       return query.orderBy('expire').orderBy('id').limit(limit).execute()
     },
 
-    create: createRegistration({ database, clock, engineClock, judge, statementsOf, find }),
+    create: createRegistration({
+      database,
+      clock,
+      engineClock,
+      guids: statements,
+      versions: prepareVersionStatements(database.query, judge),
+      statementsOf,
+      nextVersion,
+      find,
+    }),
 
     async update(guid, change, version, { deadline, operation }) {
       const { first, last } = statementsOf(guid, [], operation)

@@ -3,15 +3,14 @@ import type { Statement } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import type { GuidEvent } from '@quintet/contracts'
-import { createVersions, nowSeconds } from '../guid.ts'
-import type { Guid } from '../guid.ts'
+import { nowSeconds } from '../guid.ts'
+import type { createVersions, Guid } from '../guid.ts'
 import { eventsStream } from '../port.ts'
 import type { GuidStore } from '../port.ts'
 import type { CommitWithStatements } from './commit-with.ts'
-import type { ExpiryJudge } from './expiry.ts'
-import { prepareGuidStatements } from './guid-statements.ts'
+import type { prepareGuidStatements } from './guid-statements.ts'
 import type { GuidDatabase } from './tables.ts'
-import { prepareVersionStatements } from './version-statements.ts'
+import type { prepareVersionStatements } from './version-statements.ts'
 
 /** How often a registration is tried while others of the same GUID come and go. */
 const attemptsMax = 20
@@ -24,21 +23,22 @@ export function createRegistration({
   database,
   clock,
   engineClock,
-  judge,
+  guids,
+  versions,
   statementsOf,
+  nextVersion,
   find,
 }: {
   database: GuidDatabase
   clock: Clock
   engineClock: Clock
-  judge: ExpiryJudge
+  guids: ReturnType<typeof prepareGuidStatements>
+  versions: ReturnType<typeof prepareVersionStatements>
   statementsOf: CommitWithStatements
+  nextVersion: ReturnType<typeof createVersions>
   find: GuidStore['find']
 }): GuidStore['create'] {
-  const guids = prepareGuidStatements(database.query, judge)
-  const versions = prepareVersionStatements(database.query, judge)
   const insertEvent = outboxStatement(database.query, eventsStream)
-  const nextVersion = createVersions(clock)
 
   /**
    * Inserts a row; false where there is one, where the version does not exceed those that the GUID may have had, or where the
