@@ -3,7 +3,6 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  readFileSync,
   realpathSync,
   renameSync,
   rmSync,
@@ -19,6 +18,7 @@ import { embeddedFiles, generatedKeyFiles, leftOut } from './backup/embedded-sto
 import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { folderAndOption } from './backup/arguments.ts'
 import { syncPath } from './backup/sync-path.ts'
+import { quintetVersion } from './quintet-version.ts'
 import { UsageError } from './usage-error.ts'
 
 export const backupUsage =
@@ -28,7 +28,7 @@ export const backupOptions = { 'without-keys': { type: 'boolean' } } as const
 
 /** `quintet backup`: copies all embedded databases as of one instant, with the generated keys. */
 export async function backup(words: readonly string[]): Promise<void> {
-  const { folder, isSet } = folderAndOption('backup', backupOptions, words, backupUsage)
+  const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words, backupUsage)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
   const existing = files.filter(({ path }) => existsSync(path))
@@ -37,12 +37,14 @@ export async function backup(words: readonly string[]): Promise<void> {
     throw new UsageError(['There is no embedded database to back up.', ...notes].join('\n'))
   checkTarget(folder, [dataFolderOf(settings), ...existing.map(({ path }) => dirname(path))])
   const keys = () => generatedKeyFiles(settings).filter((path) => existsSync(path))
-  const manifest = await writeWhole(folder, (draft) => writeBackup(draft, existing, isSet ? () => [] : keys))
+  const manifest = await writeWhole(folder, (draft) =>
+    writeBackup(draft, existing, isWithoutKeys ? () => [] : keys),
+  )
   process.stdout.write(reportOf(folder, manifest))
   for (const { path } of files.filter((file) => !existing.includes(file)))
     process.stdout.write(`${path} does not exist yet, so it is not in the backup.\n`)
   for (const note of notes) process.stdout.write(`${note}\n`)
-  if (isSet && keys().length > 0)
+  if (isWithoutKeys && keys().length > 0)
     process.stdout.write(
       `Not in it: ${keys().join(', ')}. Without its key no stored private key can be read.\n`,
     )
@@ -62,7 +64,7 @@ function checkTarget(folder: string, dataFolders: readonly string[]): void {
     )
 }
 
-/** Has a folder written under another name, which is removed on failure and has the final name only once all of it is on the disk. */
+/** Writes a folder under another name; it gets its own once all of it is on the disk, and is removed on failure. */
 async function writeWhole<T>(folder: string, write: (draft: string) => Promise<T>): Promise<T> {
   const draft = `${folder}.partial-${randomBytes(4).toString('hex')}`
   const remove = () => rmSync(draft, { recursive: true, force: true })
@@ -109,7 +111,7 @@ async function writeBackup(
   }
   const manifest: Manifest = {
     format: manifestFormat,
-    quintet: versionOfQuintet(),
+    quintet: quintetVersion(),
     time: new Date(instant).toISOString(),
     databases,
     // After the databases, since a key is created before what it encrypts, and does not change.
@@ -139,10 +141,6 @@ function namesOf(paths: readonly string[]): string[] {
     names.push(names.includes(name) ? `${names.length}-${name}` : name)
   }
   return names
-}
-
-function versionOfQuintet(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version
 }
 
 function reportOf(folder: string, { time, databases, keys }: Manifest): string {

@@ -1,12 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { readWholeNumber } from '@quintet/chassis/config'
 import { openStreamQueue, queueExists } from '@quintet/chassis/queue'
 import type { StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { configOf, settingsFor } from './services.ts'
-import { UsageError } from './usage-error.ts'
+import { parseArguments, UsageError } from './usage-error.ts'
 
 export const eventsUsage = `
   quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
@@ -52,12 +51,9 @@ function lineOf(message: StreamMessage): string {
 }
 
 function parse(words: readonly string[]): { after: number; follow: boolean } {
-  try {
-    const { values } = parseArgs({ args: [...words], options: eventsOptions, allowNegative: true })
-    const after = readWholeNumber(values.after)
-    if (after !== undefined) return { after, follow: values.follow }
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${eventsUsage}`)
-  }
+  const config = { args: [...words], options: eventsOptions, allowNegative: true }
+  const { values } = parseArguments(config, eventsUsage)
+  const after = readWholeNumber(values.after)
+  if (after !== undefined) return { after, follow: values.follow }
   throw new UsageError('--after must be the position of an event that was printed, such as 17.')
 }

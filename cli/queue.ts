@@ -28,7 +28,7 @@ function report(error: unknown): void {
   process.exitCode = 1
 }
 
-/** A broker whose queues cannot be read says so when they are. */
+/** A broker that cannot be opened, or whose queues cannot be read, is reported when they are read, so that the others are read too. */
 async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
   const subject = new Intl.ListFormat('en-GB').format(names)
   const fail = (error: unknown): never => {
@@ -40,8 +40,15 @@ async function openBroker(url: string, names: readonly string[]): Promise<QueueA
     const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
     return withQueues({ ...broker, queues: () => broker.queues().catch(fail) }, names)
   } catch (error) {
-    const away = async () => fail(error)
-    return { queues: away, list: away, replay: away, dropDead: away, purge: away, close: async () => {} }
+    const reject = async () => fail(error)
+    return {
+      queues: reject,
+      list: reject,
+      replay: reject,
+      dropDead: reject,
+      purge: reject,
+      close: async () => {},
+    }
   }
 }
 

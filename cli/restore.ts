@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { migrationNames } from '@quintet/chassis/database'
 import { serviceNames } from '@quintet/contracts/topology'
 import { folderAndOption } from './backup/arguments.ts'
@@ -18,7 +17,7 @@ export const restoreOptions = { 'move-data-aside': { type: 'boolean' } } as cons
 
 /** `quintet restore`: verifies a backup, and puts all of it in its place, or nothing. */
 export async function restore(words: readonly string[]): Promise<void> {
-  const { folder, isSet } = folderAndOption('restore', restoreOptions, words, restoreUsage)
+  const { folder, isSet: mayMoveData } = folderAndOption('restore', restoreOptions, words, restoreUsage)
   const manifest = await readVerified(folder)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
@@ -31,7 +30,7 @@ export async function restore(words: readonly string[]): Promise<void> {
   const paths = files.map(({ path }) => path)
   await withoutServices(paths, async () => {
     const present = presentFiles(paths, placing.keys)
-    if (present.length > 0 && !isSet) throw presentData(present)
+    if (present.length > 0 && !mayMoveData) throw presentData(present)
     const aside = await placeAll(placing, present)
     process.stdout.write(reportOf(manifest, placing, aside))
   })
@@ -95,13 +94,11 @@ function presentData(present: readonly string[]): UsageError {
   )
 }
 
-function reportOf({ time }: Manifest, { databases, keys, raise }: Placing, aside: readonly string[]): string {
-  const missing = keys.filter(({ to }) => !existsSync(to))
+function reportOf({ time }: Manifest, { databases, raise }: Placing, aside: readonly string[]): string {
   const lines = [
     `The storage as of ${time} is in place: ${databases.map(({ place }) => place.path).join(', ')}`,
     ...aside.map((folder) => `What was there before is in ${folder}`),
     `New ids and versions are higher by ${raise}, so none that was given out after the backup is used again.`,
-    ...missing.map(({ to }) => `${to} is missing: put it there before you start.`),
   ]
   return `${lines.join('\n')}\n`
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage, queueOptions } from '@quintet/chassis/queue'
@@ -13,6 +12,7 @@ import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.
 import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
+import { quintetVersion } from './quintet-version.ts'
 import { restore, restoreOptions, restoreUsage } from './restore.ts'
 import { start, startUsage } from './start.ts'
 import { requireNoArguments, UsageError } from './usage-error.ts'
@@ -89,8 +89,7 @@ async function help([name, ...rest]: readonly string[]): Promise<void> {
 
 async function version(words: readonly string[]): Promise<void> {
   requireNoArguments('version', words)
-  const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  print(`quintet ${JSON.parse(manifest).version}, Node ${process.version}\n`)
+  print(`quintet ${quintetVersion()}, Node ${process.version}\n`)
 }
 
 function wholeUsage(): string {

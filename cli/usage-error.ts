@@ -1,5 +1,17 @@
+import { parseArgs } from 'node:util'
+import type { ParseArgsConfig } from 'node:util'
+
 /** An invalid command line, or another fault that the message describes in full; it is printed without a stack trace. */
 export class UsageError extends Error {}
+
+/** The same as `parseArgs`; throws for invalid arguments with the usage of the command. */
+export function parseArguments<T extends ParseArgsConfig>(config: T, usage: string) {
+  try {
+    return parseArgs(config)
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : error}\n${usage}`)
+  }
+}
 
 /** Throws for arguments of a command that has none. */
 export function requireNoArguments(command: string, words: readonly string[]): void {

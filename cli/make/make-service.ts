@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { readWholeNumber } from '@quintet/chassis/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
 import { addressOf, settingsFor } from '../services.ts'
-import { unknownAction, UsageError } from '../usage-error.ts'
+import { parseArguments, unknownAction, UsageError } from '../usage-error.ts'
 import { nameFaults, nextFreePort } from './name-check.ts'
 import type { Nouns } from './nouns.ts'
 import { nounsOf } from './nouns.ts'
@@ -48,21 +47,14 @@ export async function make([what, ...words]: readonly string[]): Promise<void> {
 }
 
 function nounsFrom(words: readonly string[]): Nouns {
-  const { positionals, values } = parse(words)
+  const config = { args: [...words], options: makeServiceOptions, allowPositionals: true }
+  const { positionals, values } = parseArguments(config, makeServiceUsage)
   const [name, ...rest] = positionals
   if (name === undefined || rest.length > 0)
     throw new UsageError(`A service needs one name:\n${makeServiceUsage}`)
   const port =
     values.port === undefined ? nextFreePort(model, topology) : (readWholeNumber(values.port) ?? Number.NaN)
   return nounsOf(name, port, values.noun, values.plural)
-}
-
-function parse(words: readonly string[]) {
-  try {
-    return parseArgs({ args: [...words], options: makeServiceOptions, allowPositionals: true })
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : error}\n${makeServiceUsage}`)
-  }
 }
 
 /** The names of settings, packages and containers, which a service must not share. */
