@@ -56,7 +56,7 @@ export function createOrderProcessor({
   let ordersWaiting = 0
 
   async function drain(queue: Queue): Promise<void> {
-    // An embedded database responds without waiting, and those of many accounts must not keep the event loop.
+    // An embedded database responds without waiting, and those of many accounts must not block the event loop.
     while (queue.waiting.length > 0) {
       if (!turns.hasTime()) await turns.next()
       await processUnit(queue, takeUnit(queue, store.requestsPerUnitMax))
@@ -92,7 +92,7 @@ export function createOrderProcessor({
       })
       const replies = await respondTo(submissions, outcomes, turns)
       const records = replies.flatMap((reply) => reply.records)
-      // A unit that only reads an embedded database never waits, and many of them must not keep the event loop.
+      // A unit that only reads an embedded database never waits, and many of them must not block the event loop.
       if (batch.orders.length + records.length === 0) await turns.next()
       if (await store.commitBatch(batch, records)) return replies.map(({ resolve }) => resolve)
     }
@@ -100,7 +100,7 @@ export function createOrderProcessor({
   }
 
   async function findBalance(accountId: number, sequence: number): Promise<Balance> {
-    // Parsing many balances must not keep the event loop either.
+    // Parsing many balances must not block the event loop either.
     await turns.next()
     return store.findBalance(accountId, sequence)
   }

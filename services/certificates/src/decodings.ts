@@ -17,7 +17,7 @@ export function plainTextOf(text: string, has: number): string {
   return unescaped.includes('<') ? unescaped.replace(/(<[\w.:-]{1,64})\s[^<>]{0,200}>/g, '$1>') : unescaped
 }
 
-/** A line break behind the padding of base64 is none of quoted-printable. */
+/** Behind the padding of base64, `=` and a line break are no soft line break of quoted-printable. */
 const escapes =
   /%(?:25)*([\da-f]{2})|&(?:amp;)*#(?:x([\da-f]{1,6})|(\d{1,7}));?|&(?:amp;)*([a-z]{2,8});|\\(?:u([\da-f]{4})|u\{([\da-f]{1,6})\}|x([\da-f]{1,2})|([0-3]?[0-7]{1,2})|[nrt])|=(?:([\da-f]{2})|\r?\n(?!-----END |$))/gi
 
@@ -116,7 +116,7 @@ function numbersIn(text: string, has: number): string {
   return Buffer.from(numbers.map(Number)).toString('latin1')
 }
 
-/** Twelve bytes in hexadecimal have no fewer. */
+/** The digits of twelve bytes; fewer are not decoded. */
 const hexMin = 24
 
 /** Whether a text has so many characters in sequence that are hexadecimal digits, an x, or neither letter nor digit; looks at few. */

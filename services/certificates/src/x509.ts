@@ -84,7 +84,7 @@ export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   return found && tryParse(() => createPrivateKey({ key: found.der, format: 'der', type: found.format }))
 }
 
-/** The DER of a private key in PEM or DER, without parsing what only OpenSSL can; undefined for the same. */
+/** The DER of a private key, not parsed by OpenSSL; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function findPrivateKey(bytes: Uint8Array): PrivateKeyDer | undefined {
   const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const block = given.includes('-----')

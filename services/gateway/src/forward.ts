@@ -77,7 +77,7 @@ export function createForwarder(options: ForwarderOptions) {
         return
       }
       if (expectsContinue(incoming)) {
-        // Only the service can say whether it refuses the body unread, so the client waits for it.
+        // The service may refuse the body unread, so the client waits for the service.
         const waiting = { method, client, head: `${fields}Expect: 100-continue\r\n${field}\r\n` }
         respondFrom(
           upstream,
