@@ -64,7 +64,8 @@ function createPages(rows: readonly Sized[], { isWeighed = true } = {}) {
   async function makePage(query: { limit?: number; cursor?: string }) {
     const list = rowList(readPage(query), { read, textOf: rowJson, numberOf: ({ id }) => id })
     const [cursor = '', body = ''] = (await pageText(list, turns)).split('\n')
-    return { cursor, body, ids: JSON.parse(body).map(({ id }: Sized) => id) as number[] }
+    const ids: number[] = JSON.parse(body).map(({ id }: Sized) => id)
+    return { cursor, body, ids }
   }
 
   return { makePage, log }
