@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Server as HttpServer } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { Server, Socket } from 'node:net'
 import type { TestContext } from 'node:test'
 
@@ -10,6 +10,19 @@ export async function listenOn(t: TestContext, server: Server): Promise<number> 
     server.close()
     if (server instanceof HttpServer) server.closeAllConnections()
   })
+  return listenOnFreePort(server)
+}
+
+/** A free port, for a process whose address others need before it listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listenOnFreePort(server)
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function listenOnFreePort(server: Server): Promise<number> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { freePort } from '@quintet/chassis/testing/sockets'
 import { portSetting, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 
@@ -78,12 +78,4 @@ async function launch(words: readonly string[], environment: Environment, expect
   child.once('exit', () => ready.reject(new Error(`quintet ${words.join(' ')} ended: ${printed}`)))
   await ready.promise
   return child
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }

@@ -1,9 +1,7 @@
-import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import type { TestContext } from 'node:test'
+import { freePort } from '@quintet/chassis/testing/sockets'
 import { chromium } from 'playwright-core'
 import type { Page } from 'playwright-core'
 import { dataFolder, run } from './processes.ts'
@@ -41,15 +39,4 @@ export async function openBrowser(t: TestContext): Promise<{
   })
   page.on('pageerror', ({ message }) => faults.push(message))
   return { gateway: `http://quintet.test:${port}`, address, page, faults }
-}
-
-/** The services are given the port of the gateway before it listens. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  assert.ok(typeof address === 'object' && address !== null)
-  return address.port
 }
