@@ -323,6 +323,25 @@ function testMessages(url: string): void {
     await withTimeout(5_000, queue.close())
   })
 
+  test('amqp: a publication fails if the connection is lost while a channel is closed', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const channelClose = '\0\x14\0\x28'
+    const proxy = await startProxy(t, new URL(url), (request) => !String(request).includes(channelClose))
+    const queue = await openQueue(proxy.through(url))
+    t.after(() => queue.close())
+    await queue.ping()
+    proxy.dropResponses()
+    const publication = queue.publish(world.nameOf('work'), message('a'))
+    await t.assert.rejects(withTimeout(5_000, publication), isAppError('dependency_down'))
+    proxy.recover()
+    await until(async () =>
+      queue.publish(world.nameOf('work'), message('b')).then(
+        () => true,
+        () => false,
+      ),
+    )
+  })
+
   test('amqp: an unavailable broker is reported at once, without its password', async (t: TestContext) => {
     const queue = await openQueue('amqp://somebody:secret@127.0.0.1:1')
     t.after(() => queue.close())

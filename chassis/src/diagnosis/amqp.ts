@@ -1,6 +1,6 @@
 import { connect } from 'amqplib'
 import type { Channel, ChannelModel } from 'amqplib'
-import { openChannel, quorumArguments, quorumQueueOf } from '../queue/amqp/topology.ts'
+import { closeChannel, openChannel, quorumArguments, quorumQueueOf } from '../queue/amqp/topology.ts'
 import { openQueue } from '../queue/index.ts'
 import { good, weak } from './port.ts'
 import type { Finding } from './port.ts'
@@ -69,6 +69,6 @@ async function refusalOf(
   } catch (error) {
     return String(error)
   } finally {
-    await channel.close().catch(() => {})
+    await closeChannel(channel)
   }
 }

@@ -5,7 +5,7 @@ import type { AmqpConnection } from './connection.ts'
 import { feed } from './feed.ts'
 import type { AmqpPublisher } from './publisher.ts'
 import { isEarlier } from './redeclaration.ts'
-import { openChannel, quorumQueueOf } from './topology.ts'
+import { closeChannel, openChannel, quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
 export type QueueAccessParts = {
@@ -29,7 +29,7 @@ export function createQueueAccess({ connection, topology, publisher, used }: Que
       try {
         return await work(channel)
       } finally {
-        await channel.close().catch(() => {})
+        await closeChannel(channel)
       }
     } catch (error) {
       topology.forget(model, live)

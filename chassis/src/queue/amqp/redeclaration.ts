@@ -7,7 +7,7 @@ import { moveWaiting } from './feed.ts'
 import { deliveryOf, publishedAtOf, storedMessageOf } from './message.ts'
 import type { DeliveryState } from './message.ts'
 import type { AmqpPublisher } from './publisher.ts'
-import { declare, earlierArguments, openChannel, quorumQueueOf } from './topology.ts'
+import { closeChannel, declare, earlierArguments, openChannel, quorumQueueOf } from './topology.ts'
 import type { AmqpTopology } from './topology.ts'
 
 /** Longer than a publisher is silent that has much to publish. */
@@ -96,13 +96,13 @@ async function moveAndDelete(
     await channel.deleteQueue(name)
     return moved
   } finally {
-    await channel.close().catch(() => {})
+    await closeChannel(channel)
   }
 }
 
 async function refuseConsumed(connection: ChannelModel, name: string): Promise<void> {
   const channel = await openChannel(connection)
-  const { consumerCount } = await channel.checkQueue(name).finally(() => channel.close().catch(() => {}))
+  const { consumerCount } = await channel.checkQueue(name).finally(() => closeChannel(channel))
   if (consumerCount > 0) throw inUse(name)
 }
 
@@ -124,6 +124,6 @@ async function withLock<R>(connection: ChannelModel, name: string, work: () => P
     return await work()
   } finally {
     await channel.deleteQueue(name).catch(() => {})
-    await channel.close().catch(() => {})
+    await closeChannel(channel)
   }
 }

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib'
-import { openChannel } from './topology.ts'
+import { closeChannel, openChannel } from './topology.ts'
 
 /** A subscription of one channel: the messages that the broker sends, and their acknowledgements. */
 export type Subscription = {
@@ -40,7 +40,7 @@ export async function subscribe(
     },
     async close() {
       acknowledgements.flush()
-      await channel.close().catch(() => {})
+      await closeChannel(channel)
     },
   }
   channel.on('close', () => {
@@ -50,7 +50,7 @@ export async function subscribe(
   await channel.prefetch(prefetch)
   const reply = await channel.consume(queue, (message) => {
     // The broker sends no message when it cancels the subscription.
-    if (message === null) void channel.close().catch(() => {})
+    if (message === null) void closeChannel(channel)
     else waiting.push(message)
     onMessages()
   })

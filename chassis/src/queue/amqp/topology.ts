@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { Channel, ChannelModel } from 'amqplib'
 import { dependencyDown } from '../../errors/index.ts'
 import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
@@ -127,8 +128,13 @@ export async function declare(
       throw dependencyDown(`The queue ${name} is not durable, and must be deleted or declared so.`, error)
     return false
   } finally {
-    await channel.close().catch(() => {})
+    await closeChannel(channel)
   }
+}
+
+/** Resolves also when the connection is lost, in which case the client's own `close` waits for ever. */
+export async function closeChannel(channel: Channel): Promise<void> {
+  await Promise.race([once(channel, 'close'), channel.close()]).catch(() => {})
 }
 
 /** The broker closes a channel after an error on it, which needs a listener. */
