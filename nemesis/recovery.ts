@@ -28,7 +28,9 @@ process.exit(worstMs <= Number(values['max-ms']) ? 0 : 1)
 async function measureFaults(name: string): Promise<void> {
   const subject = await startSubject(name)
   try {
-    for (const fault of values.faults.split(',').filter((one) => one in subject.faults))
+    for (const fault of values.faults
+      .split(',')
+      .filter((one) => subject.faults.some(({ name }) => name === one)))
       for (const seconds of values.seconds.split(',')) {
         const { backMs, effects } = await measure(subject, fault, Number(seconds) * 1_000)
         for (const { recoveryMs } of effects.values()) worstMs = Math.max(worstMs, recoveryMs)

@@ -1,5 +1,7 @@
 import { startPrivateEngine } from '@quintet/backends'
 import type { EngineName, PrivateEngine } from '@quintet/backends'
+import { fault } from './fault.ts'
+import type { Fault } from './fault.ts'
 import { openTcpProxy } from './tcp-proxy.ts'
 import type { TcpProxy } from './tcp-proxy.ts'
 
@@ -27,17 +29,12 @@ export async function startFaultyEngine(name: EngineName): Promise<FaultyEngine>
   }
 }
 
-/** What happens to something, and how it ends. `end` may take as long as a restart. */
-type Fault = { begin(): Promise<void> | void; end(): Promise<void> | void }
-
-export type Faults = Readonly<Record<string, Fault>>
-
 /** The faults of an engine and of the network before it. */
-export function faultsOf({ engine, proxy }: FaultyEngine): Faults {
-  return {
-    kill: { begin: engine.kill, end: engine.restart },
-    stop: { begin: engine.pause, end: engine.resume },
-    refuse: { begin: proxy.refuse, end: proxy.pass },
-    swallow: { begin: proxy.swallow, end: proxy.pass },
-  }
+export function faultsOf({ engine, proxy }: FaultyEngine): readonly Fault[] {
+  return [
+    fault('kill', engine.kill, engine.restart),
+    fault('stop', engine.pause, engine.resume),
+    fault('refuse', proxy.refuse, proxy.pass),
+    fault('swallow', proxy.swallow, proxy.pass),
+  ]
 }

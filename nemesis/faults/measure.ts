@@ -18,7 +18,7 @@ type Measurement = {
 
 /** Makes a fault that lasts so long, while clients use the subject in all of its ways, and waits until all succeed again. */
 export async function measure(subject: Subject, faultName: string, ms: number): Promise<Measurement> {
-  const fault = subject.faults[faultName]
+  const fault = subject.faults.find(({ name }) => name === faultName)
   if (fault === undefined) throw new Error(`There is no fault ${faultName} here.`)
   const observed = new Map<Way, Observation>()
   for (const way of ways) {

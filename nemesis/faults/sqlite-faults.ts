@@ -2,7 +2,8 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import type { Faults } from './faulty-engine.ts'
+import { fault } from './fault.ts'
+import type { Fault } from './fault.ts'
 import type { Operation } from './operation.ts'
 
 const diskSize = '64m'
@@ -11,7 +12,7 @@ const diskSize = '64m'
 export function sqliteFaults(
   parent: string,
   name: string,
-): { folder: string; faults: Faults; isBack: Operation; close(): void } {
+): { folder: string; faults: readonly Fault[]; isBack: Operation; close(): void } {
   const folder = join(parent, 'disk')
   mkdirSync(folder, { mode: 0o700 })
   const isMounted = mount(folder)
@@ -21,21 +22,28 @@ export function sqliteFaults(
 
   return {
     folder,
-    faults: {
-      lock: {
-        begin() {
+    faults: [
+      fault(
+        'lock',
+        () => {
           holder = open()
           holder.exec('begin immediate')
         },
-        end() {
+        () => {
           holder?.exec('rollback')
           holder?.close()
         },
-      },
-      ...(isMounted && {
-        full: { begin: () => fill(folder, filler), end: () => rmSync(filler, { force: true }) },
-      }),
-    },
+      ),
+      ...(isMounted
+        ? [
+            fault(
+              'full',
+              () => fill(folder, filler),
+              () => rmSync(filler, { force: true }),
+            ),
+          ]
+        : []),
+    ],
     async isBack() {
       const database = open()
       try {

@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EngineName } from '@quintet/backends'
 import { engineWrite } from './engine-clients.ts'
+import { fault } from './fault.ts'
+import type { Fault } from './fault.ts'
 import { faultsOf, startFaultyEngine } from './faulty-engine.ts'
-import type { FaultyEngine, Faults } from './faulty-engine.ts'
+import type { FaultyEngine } from './faulty-engine.ts'
 import type { Operation } from './operation.ts'
 import { create, request, requestAndWait } from './requests.ts'
 import { migrate, startGatewayOf, startService } from './service-process.ts'
@@ -13,7 +15,7 @@ import { sqliteFaults } from './sqlite-faults.ts'
 
 /** Something that fails, and what clients do meanwhile. */
 export type Subject = {
-  readonly faults: Faults
+  readonly faults: readonly Fault[]
   /** Succeeds when what fails can be used again, whatever uses it. */
   readonly isBack: Operation
   readonly operations: Operations
@@ -72,14 +74,13 @@ async function onEngine(
 ): Promise<Subject> {
   const engine = await startFaultyEngine(name)
   const { operations, processes, afterRestart } = await start(engine, { DATA_DIR: folder })
-  const faults = faultsOf(engine)
-  const { kill } = faults
-  const restart = async () => {
-    await kill?.end()
-    await afterRestart?.()
-  }
+  const prepared = ({ name: faultName, begin, end }: Fault) =>
+    fault(faultName, begin, async () => {
+      await end()
+      if (faultName === 'kill') await afterRestart?.()
+    })
   return {
-    faults: { ...faults, ...(kill && { kill: { begin: kill.begin, end: restart } }) },
+    faults: faultsOf(engine).map(prepared),
     isBack: engineWrite(name, name === 'mysql' ? withDatabase(engine.url, 'guid_db') : engine.url),
     operations,
     everyMs: name === 'dynamodb' || name === 'kafka' ? 400 : 100,
@@ -201,10 +202,7 @@ async function behindGateway(folder: string): Promise<Subject> {
   const { processes, operations } = await guidSystem(settings, guid)
   const { 'direct read': isBack, ...others } = operations
   return {
-    faults: {
-      kill: { begin: guid.kill, end: guid.restart },
-      stop: { begin: guid.pause, end: guid.resume },
-    },
+    faults: [fault('kill', guid.kill, guid.restart), fault('stop', guid.pause, guid.resume)],
     isBack: async () => isBack?.(),
     operations: others,
     everyMs: 100,

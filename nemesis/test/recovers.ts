@@ -11,7 +11,7 @@ const recoveryMsMax = 1_500
 export async function recovers(t: TestContext, name: string, faultMs = faultMsDefault): Promise<void> {
   const subject = await startSubject(name)
   t.after(() => subject.close())
-  for (const fault of Object.keys(subject.faults)) {
+  for (const { name: fault } of subject.faults) {
     const { effects } = await measure(subject, fault, faultMs)
     for (const [way, { recoveryMs }] of effects)
       t.assert.ok(recoveryMs <= recoveryMsMax, `${fault}: ${way} after ${Math.round(recoveryMs)} ms`)
