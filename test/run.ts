@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process'
-import { availableParallelism } from 'node:os'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { storeCompiledModules } from '../chassis/src/compile-cache/index.ts'
+import { printCoverage } from './coverage.ts'
 
 /**
  * Runs the tests of the repository with Node's test runner: all but the slow proofs, or, for `guarantees`, these alone.
@@ -44,15 +47,9 @@ if (faults.length > 0) {
   process.exit(1)
 }
 
-const coverageOptions = [
-  '--experimental-test-coverage',
-  '--test-coverage-include={chassis,contracts,services/*}/src/**',
-  '--test-coverage-include={cli/**,*.ts}',
-  '--test-reporter=./test/coverage-reporter.ts',
-  '--test-reporter-destination=stdout',
-]
 // Functions loaded from the compile cache would be missing in the coverage.
-if (values.coverage !== true) storeCompiledModules(process.env)
+const profiles = values.coverage === true ? mkdtempSync(join(tmpdir(), 'quintet-coverage-')) : undefined
+if (profiles === undefined) storeCompiledModules(process.env)
 const { status } = spawnSync(
   process.execPath,
   [
@@ -63,10 +60,13 @@ const { status } = spawnSync(
     '--test-timeout=600000',
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
-    ...(values.coverage === true ? coverageOptions : []),
     ...forwarded,
     ...(group === 'guarantees' ? groups.guarantees : groups.fast),
   ],
-  { stdio: 'inherit' },
+  { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
 )
+if (profiles !== undefined) {
+  printCoverage(profiles)
+  rmSync(profiles, { recursive: true })
+}
 process.exitCode = status ?? 1
