@@ -2,7 +2,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { createCircuit } from './circuit.ts'
 import type { CircuitState } from './circuit.ts'
 import { createHttpClient } from './http1/client.ts'
-import type { ExchangeListener } from './http1/connection.ts'
+import type { ExchangeFailure, ExchangeListener } from './http1/connection.ts'
 
 const limits = {
   probeTimeoutMs: 2_000,
@@ -31,6 +31,8 @@ export function createEndpoint(options: EndpointOptions) {
   const client = createHttpClient({ url, timeoutMs, clock })
   let timer: NodeJS.Timeout | undefined
   let isRetired = false
+  /** Timeouts about which the probe decides that has begun with the first of them. */
+  let timeouts = 0
   const circuit = createCircuit({
     clock,
     faultsMax: options.circuitFaultsMax,
@@ -53,6 +55,17 @@ export function createEndpoint(options: EndpointOptions) {
   function stopProbing(): void {
     clearInterval(timer)
     timer = undefined
+  }
+
+  /** Counts timeouts as faults only if the service does not respond to a probe either: one slow request is no fault of all others. */
+  function examineTimeout(): void {
+    timeouts += 1
+    if (timeouts > 1) return
+    probe((hasResponded) => {
+      const examined = timeouts
+      timeouts = 0
+      if (!hasResponded) for (let fault = 0; fault < examined; fault += 1) circuit.faulted()
+    })
   }
 
   function retire(): void {
@@ -85,6 +98,11 @@ export function createEndpoint(options: EndpointOptions) {
   return {
     circuit,
     send: client.send,
+    /** A call failed by a fault of the upstream. */
+    faulted(fault: ExchangeFailure): void {
+      if (fault === 'timeout') examineTimeout()
+      else circuit.faulted()
+    },
     /** No request will follow: it is no longer probed, and its connections close once they have been idle. */
     retire,
     close(): void {

@@ -108,7 +108,7 @@ export class Exchange implements ExchangeListener, Holder {
   onFailure(failure: ExchangeError): void {
     const { counts, endpointForRetry } = this.#parts
     counts.fault(failure.fault)
-    if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.circuit.faulted()
+    if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.faulted(failure.fault)
     const next = this.#hasResponse || this.#isRetried ? undefined : endpointForRetry(this.#request, failure)
     if (next === undefined) {
       this.#end()
