@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { Cache } from '@quintet/chassis/cache'
 import { createMemoryArbiter, testTimes } from './memory-arbiter.ts'
 import { adminOf, entry, fill, isDown, isOn, openAlone, startRedis, withinMs } from './redis-world.ts'
-import { startProxy } from './start-proxy.ts'
+import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 /** Which Redis is the cache when there are several, or one comes back with older content. */
@@ -14,7 +14,7 @@ if (engineUrl('redis') !== undefined) testChanges()
 function testChanges(): void {
   test('redis: when the way to it leads to another server and back, no value from before is read', async (t: TestContext) => {
     const [first, second] = await Promise.all([startRedis(t), startRedis(t)])
-    const proxy = await startProxy(t, new URL(first.url))
+    const proxy = await startProxy(t, first.url)
     const cache = await openAlone(proxy.through(first.url), 'there-and-back')
     t.after(() => cache.close())
     let version = 1
@@ -33,9 +33,9 @@ function testChanges(): void {
       )
     }
     await fill(cache, load)
-    proxy.lead(new URL(second.url))
+    proxy.forwardTo(second.url)
     await write()
-    proxy.lead(new URL(first.url))
+    proxy.forwardTo(first.url)
     await untilUsed(cache, async () => {
       t.assert.deepEqual(await cache.read('key', load), entry(2))
     })
@@ -67,7 +67,7 @@ function testChanges(): void {
 
   test('redis: a process whose way leads to another server reads past it and is refused writes, and the cache of the others stays in use', async (t: TestContext) => {
     const [first, second] = await Promise.all([startRedis(t), startRedis(t)])
-    const proxy = await startProxy(t, new URL(first.url))
+    const proxy = await startProxy(t, first.url)
     const arbiter = createMemoryArbiter({ skipsWarming: true })
     const cache = await openAlone(first.url, 'apart', { arbiter })
     const apart = await openAlone(proxy.through(first.url), 'apart', { arbiter })
@@ -76,10 +76,7 @@ function testChanges(): void {
     await until(isOn(apart), withinMs)
     const epoch = () => cache.stats().control?.epoch
     const before = epoch()
-    for (const cutOff of [
-      () => proxy.lead(new URL(second.url)),
-      () => proxy.lead(new URL('tcp://127.0.0.1:1')),
-    ]) {
+    for (const cutOff of [() => proxy.forwardTo(second.url), () => proxy.forwardTo('tcp://127.0.0.1:1')]) {
       cutOff()
       await until(() => !isOn(apart)(), withinMs)
       for (const startedAt = performance.now(); performance.now() - startedAt < 500; await pause(20)) {
@@ -94,7 +91,7 @@ function testChanges(): void {
       }
     }
     t.assert.equal(epoch(), before)
-    proxy.lead(new URL(first.url))
+    proxy.forwardTo(first.url)
     await until(isOn(apart), withinMs)
     t.assert.deepEqual(await apart.read('key', async () => entry(4)), entry(1))
   })

@@ -12,7 +12,7 @@ import { testCache } from './cache-contract.ts'
 import type { OpenCache } from './cache-contract.ts'
 import { createMemoryArbiter, testTimes } from './memory-arbiter.ts'
 import { adminOf, entry, fill, isDown, isOn, openAlone, startRedis, withinMs } from './redis-world.ts'
-import { startProxy } from './start-proxy.ts'
+import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('redis')
@@ -138,10 +138,10 @@ function testFaults(): void {
 
   test('redis: a cache closes though responses on its connection never come', async (t: TestContext) => {
     const engine = await startRedis(t)
-    const proxy = await startProxy(t, new URL(engine.url))
+    const proxy = await startProxy(t, engine.url)
     const cache = await openAlone(proxy.through(engine.url), 'closing')
     await fill(cache, async () => entry(1))
-    proxy.silence()
+    proxy.lose('responses')
     t.assert.deepEqual(await cache.read('other', async () => entry(2)), entry(2))
     await withTimeout(2_000, cache.close())
   })
@@ -164,11 +164,11 @@ function testFaults(): void {
 
   test('redis: a half-open connection is replaced', async (t: TestContext) => {
     const engine = await startRedis(t)
-    const proxy = await startProxy(t, new URL(engine.url))
+    const proxy = await startProxy(t, engine.url)
     const cache = await openAlone(proxy.through(engine.url), 'half-open')
     t.after(() => cache.close())
     await cache.ping?.()
-    proxy.silence()
+    proxy.lose('responses')
     let changes = 0
     const change = async () => ++changes
     await t.assert.rejects(

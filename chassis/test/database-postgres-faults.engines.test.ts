@@ -16,7 +16,7 @@ import {
 import { add, count, migrations, open } from './database-world.ts'
 import type { Tables } from './database-world.ts'
 import { hangCommits } from './hung-commits.ts'
-import { startProxy } from './start-proxy.ts'
+import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
 const server = engineUrl('postgres')
@@ -270,14 +270,14 @@ function testOutcomes(server: string): void {
   test('postgres: a unit whose connection is lost before the response is applied once or not at all, and rejects with outcome_unknown', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const straight = await open(t, url)
-    const proxy = await startProxy(t, new URL(server))
+    const proxy = await startProxy(t, server)
     const database = await openDatabase<Tables>(proxy.through(url), { migrations })
     t.after(() => database.close())
     for (const id of ['a', 'b', 'c', 'd']) t.assert.equal(await commitPair(database, id), 'done')
     proxy.dropResponses()
     const outcomes = await Promise.all(['e', 'f', 'g'].map((id) => commitPair(database, id)))
     t.assert.deepEqual(outcomes, ['outcome_unknown', 'outcome_unknown', 'outcome_unknown'])
-    proxy.recover()
+    await proxy.pass()
     await until(async () => (await commitPair(database, 'h')) === 'done', withinMs)
     t.assert.equal(await count(straight.query), 16)
   })

@@ -11,7 +11,7 @@ import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testWorkQueue } from './queue-contract/work-queue.ts'
 import { ids, isAppError, message, take } from './queue-contract/world.ts'
 import type { World } from './queue-contract/world.ts'
-import { startProxy } from './start-proxy.ts'
+import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
 const url = engineUrl('amqp')
@@ -316,24 +316,24 @@ function testMessages(url: string): void {
   })
 
   test('amqp: a queue closes though responses on its connection never come', async (t: TestContext) => {
-    const proxy = await startProxy(t, new URL(url))
+    const proxy = await startProxy(t, url)
     const queue = await openQueue(proxy.through(url))
     await queue.ping()
-    proxy.silence()
+    proxy.lose('responses')
     await withTimeout(5_000, queue.close())
   })
 
   test('amqp: a publication fails if the connection is lost while a channel is closed', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channelClose = '\0\x14\0\x28'
-    const proxy = await startProxy(t, new URL(url), (request) => !String(request).includes(channelClose))
+    const proxy = await startProxy(t, url)
     const queue = await openQueue(proxy.through(url))
     t.after(() => queue.close())
     await queue.ping()
-    proxy.dropResponses()
+    proxy.dropResponses((request) => !String(request).includes(channelClose))
     const publication = queue.publish(world.nameOf('work'), message('a'))
     await t.assert.rejects(withTimeout(5_000, publication), isAppError('dependency_down'))
-    proxy.recover()
+    await proxy.pass()
     await until(async () =>
       queue.publish(world.nameOf('work'), message('b')).then(
         () => true,

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises'
+
 /** What happens to something, and how it ends; the same fault may begin again after it has ended. */
 export type Fault = {
   readonly name: string
@@ -13,5 +15,33 @@ export function fault(name: string, begin: () => unknown, end: () => unknown = (
     name,
     begin: async () => void (await begin()),
     end: async () => void (await end()),
+  }
+}
+
+/** Something momentary that happens when the fault begins, and again each `everyMs` until it ends; attempts that fail are left out. */
+export function repeatedly(name: string, everyMs: number, act: () => unknown): Fault {
+  let isOver = true
+  let last: Promise<void> = Promise.resolve()
+  const attempt = async () => void (await act())
+
+  async function repeat(): Promise<void> {
+    for (;;) {
+      await pause(everyMs, undefined, { ref: false })
+      if (isOver) return
+      await attempt().catch(() => {})
+    }
+  }
+
+  return {
+    name,
+    async begin() {
+      await attempt()
+      isOver = false
+      last = repeat()
+    },
+    async end() {
+      isOver = true
+      await last
+    },
   }
 }

@@ -2,8 +2,8 @@ import { startPrivateEngine } from '@quintet/backends'
 import type { EngineName, PrivateEngine } from '@quintet/backends'
 import { fault } from './fault.ts'
 import type { Fault } from './fault.ts'
-import { openTcpProxy } from './tcp-proxy.ts'
-import type { TcpProxy } from './tcp-proxy.ts'
+import { openTcpProxy } from '@quintet/chassis/testing/proxy'
+import type { TcpProxy } from '@quintet/chassis/testing/proxy'
 
 /** An engine of its own behind a proxy. */
 export type FaultyEngine = {
@@ -17,7 +17,7 @@ export type FaultyEngine = {
 export async function startFaultyEngine(name: EngineName): Promise<FaultyEngine> {
   const proxy = await openTcpProxy()
   const engine = await startPrivateEngine(name, { advertisedPort: proxy.port })
-  proxy.forwardTo(Number(new URL(engine.url).port))
+  proxy.forwardTo(engine.url)
   return {
     url: proxy.through(engine.url),
     engine,
