@@ -10,8 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
+import type { Settings } from '@quintet/chassis/config'
+import { unusedStorage } from '@quintet/chassis/http'
 import { serviceNames } from '@quintet/contracts/topology'
-import { dataFolderOf, settingsFor } from './services.ts'
+import { dataFolderOf, settingsFor, storageUser } from './services.ts'
 import { describeFile, manifestFile, manifestFormat } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { embeddedFiles, generatedKeyFiles, leftOut } from './backup/embedded-storage.ts'
@@ -43,11 +45,17 @@ export async function backup(words: readonly string[]): Promise<void> {
   process.stdout.write(reportOf(folder, manifest))
   for (const { path } of files.filter((file) => !existing.includes(file)))
     process.stdout.write(`${path} does not exist yet, so it is not in the backup.\n`)
-  for (const note of notes) process.stdout.write(`${note}\n`)
+  for (const note of [...notes, ...(await unusedNotes(settings))]) process.stdout.write(`${note}\n`)
   if (isWithoutKeys && keys().length > 0)
     process.stdout.write(
       `Not in it: ${keys().join(', ')}. Without its key no stored private key can be read.\n`,
     )
+}
+
+/** What services have left behind in files that their settings do not name any more. */
+async function unusedNotes(settings: Settings): Promise<string[]> {
+  const unused = await Promise.all(serviceNames.map((name) => unusedStorage(storageUser(name, settings))))
+  return unused.flat().map(({ text }) => text)
 }
 
 /** Throws for a folder that must not or cannot be created. */

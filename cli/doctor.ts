@@ -1,12 +1,13 @@
 import type { Settings } from '@quintet/chassis/config'
-import { diagnose } from '@quintet/chassis/diagnosis'
+import { diagnose, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
+import { unusedStorage } from '@quintet/chassis/http'
 import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { migrateStorage } from './migrate.ts'
-import { servicesFrom, settingsFor, storageOf } from './services.ts'
+import { servicesFrom, settingsFor, storageOf, storageUser } from './services.ts'
 
 export const doctorUsage =
   '  quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee\n'
@@ -21,7 +22,7 @@ export async function doctor(words: readonly string[]): Promise<void> {
   )
   const examined = [...engines].map(async ([url, users]) => ({
     users,
-    findings: await examine(url, users, settings),
+    findings: [...(await examine(url, users, settings)), ...(await findUnused(users, settings))],
   }))
   for (const { users, findings } of await Promise.all(examined)) {
     const names = [...new Set(users.map(({ setting }) => setting))].join(', ')
@@ -47,6 +48,15 @@ async function examine(url: string, users: readonly User[], settings: Settings):
     if (setting === storage.database) findings.push(...(await examineDatabase(name, url, settings)))
   }
   return findings
+}
+
+/** What these users have left behind in embedded storage, which their settings do not name any more. */
+async function findUnused(users: readonly User[], settings: Settings): Promise<Finding[]> {
+  const found = users.map(async ({ name, setting }) => {
+    const unused = await unusedStorage(storageUser(name, settings))
+    return unused.filter((one) => one.setting === setting).map(({ text }) => weak(text))
+  })
+  return (await Promise.all(found)).flat()
 }
 
 /** A service migrates its embedded database itself, when it starts. */

@@ -1,22 +1,36 @@
+import type { Settings } from '@quintet/chassis/config'
 import { dependencyDown, operatorMessage } from '@quintet/chassis/errors'
-import { openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
+import { unusedStorage } from '@quintet/chassis/http'
+import { isDeadQueue, liveQueueOf, openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
-import type { ServiceEntry } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
-import { configOf, settingsFor } from './services.ts'
+import { configOf, settingsFor, storageUser } from './services.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
+  const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
+  const settings = settingsFor(consuming)
   const brokers: QueueAdmin[] = []
   try {
-    for (const [url, names] of queuesByUrl()) {
+    for (const [url, names] of queuesByUrl(consuming, settings)) {
       brokers.push(await openBroker(url, names))
     }
     process.stdout.write(await runQueueCommand(brokers, words, report))
   } finally {
     for (const broker of brokers) await broker.close()
+  }
+  if (words[0] === 'list') await reportUnused(consuming, settings)
+}
+
+/** Messages in places that the settings do not name are in none of the listed queues. */
+async function reportUnused(names: readonly ServiceName[], settings: Settings): Promise<void> {
+  for (const name of names) {
+    const { storage }: ServiceEntry = topology[name]
+    const unused = await unusedStorage(storageUser(name, settings))
+    for (const { setting, text } of unused) if (setting === storage.queue) process.stderr.write(`${text}\n`)
   }
 }
 
@@ -52,12 +66,12 @@ async function openBroker(url: string, names: readonly string[]): Promise<QueueA
   }
 }
 
+const consumedQueues = Object.values(services).flatMap(({ queue }: Service) => queue ?? [])
+
 /** The queues that the services consume, by the URL of their broker. */
-function queuesByUrl(): Map<string, string[]> {
-  const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
-  const settings = settingsFor(consuming)
+function queuesByUrl(names: readonly ServiceName[], settings: Settings): Map<string, string[]> {
   const queues = new Map<string, string[]>()
-  for (const name of consuming) {
+  for (const name of names) {
     const { storage }: ServiceEntry = topology[name]
     const { queue }: Service = services[name]
     const url = String(configOf(name, settings)[storage.queue ?? ''])
@@ -66,15 +80,17 @@ function queuesByUrl(): Map<string, string[]> {
   return queues
 }
 
-/** The same broker, which lists these queues also before their first message. */
+/** The same broker, which lists these queues also before their first message, and none of the services that are on another broker. */
 function withQueues(broker: QueueAdmin, names: readonly string[]): QueueAdmin {
+  const isElsewhere = (queue: string) => consumedQueues.includes(queue) && !names.includes(queue)
   return {
     ...broker,
     async queues() {
-      const found = await broker.queues()
+      const all = await broker.queues()
+      const found = all.filter(({ name }) => !isElsewhere(isDeadQueue(name) ? liveQueueOf(name) : name))
       const unused = names.filter((name) => !found.some((queue) => queue.name === name))
-      const all = [...found, ...unused.map((name) => ({ name, depth: 0 }))]
-      return all.sort((one, other) => (one.name < other.name ? -1 : 1))
+      const listed = [...found, ...unused.map((name) => ({ name, depth: 0 }))]
+      return listed.sort((one, other) => (one.name < other.name ? -1 : 1))
     },
   }
 }

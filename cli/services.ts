@@ -16,6 +16,7 @@ import { portSetting, serviceNames, topology } from '@quintet/contracts/topology
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { startFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
+import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -119,6 +120,12 @@ export function storageOf(name: ServiceName, settings: Settings): Storage[] {
     url: String(config[setting]),
     shown: described.find((one) => one.name === setting)?.value ?? '',
   }))
+}
+
+/** The service, for what it has left behind in embedded storage. */
+export function storageUser(name: ServiceName, settings: Settings) {
+  const { settings: schema, queue }: Service = services[name]
+  return { name, settings: schema, config: configOf(name, settings), queue }
 }
 
 export function migrationsOf(name: ServiceName): URL {

@@ -2,12 +2,12 @@ import { ConfigError } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen } from '@quintet/chassis/http'
+import { closeOnSignal, listen, logUnusedStorage } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { addressOf, servicesFrom, settingsForStart, storageOf } from './services.ts'
+import { addressOf, servicesFrom, settingsForStart, storageOf, storageUser } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const startUsage =
@@ -39,6 +39,7 @@ export async function start(words: readonly string[]): Promise<void> {
     if (names.includes('gateway')) lines.push(await begin('gateway'))
     closeOnSignal(close, logger)
     process.stdout.write(lines.join(''))
+    for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
   } catch (error) {
     await close()
     throw error

@@ -17,6 +17,7 @@ import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
 import { listen, portSettingOf } from './listen.ts'
 import { startFaults } from './start-faults.ts'
+import { logUnusedStorage } from './unused-storage.ts'
 
 const shutdownTimeoutMs = 10_000
 
@@ -30,10 +31,12 @@ export async function runService<T extends TObject>(
     name: string
     settings: T
     create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
+    /** The queue that it consumes. */
+    queue?: string
   },
   environment: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const { name, settings, create } = service
+  const { name, settings, create, queue } = service
   try {
     enterRepository()
     const given = readSettings(environment)
@@ -41,7 +44,8 @@ export async function runService<T extends TObject>(
     const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
     if (faults.length > 0) throw new ConfigError(faults)
     const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
-    const app = await create(loadConfig(settings, given), { logger })
+    const config = loadConfig(settings, given)
+    const app = await create(config, { logger })
     const address = { host: String(values.HOST), port: Number(values[portSettingOf(name)]) }
     const url = await listen(app, address).catch(async (error: unknown) => {
       await app.close()
@@ -49,6 +53,7 @@ export async function runService<T extends TObject>(
     })
     closeOnSignal(() => app.close(), logger)
     process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
+    await logUnusedStorage(logger, { name, settings, config, queue })
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)
     if (message === undefined) throw error

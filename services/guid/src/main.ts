@@ -4,12 +4,14 @@ storeCompiledModules(process.env)
 const { runService } = await import('@quintet/chassis/http')
 const { createGuidApp } = await import('./app.ts')
 const { guidSettings } = await import('./config.ts')
+const { commandsQueue } = await import('./port.ts')
 
 await runService(
   {
     name: 'guid',
     settings: guidSettings,
     create: createGuidApp,
+    queue: commandsQueue,
   },
   process.env,
 )
