@@ -22,6 +22,8 @@ export type Engine = {
   /** Its processes in start order: each is ready before the next one starts. */
   programs(place: Place): readonly Program[]
   url(port: number): string
+  /** Closes the connections of all clients from the side of the engine, where none of its clients can. */
+  closeConnections?(place: Place): Promise<void>
   /** Performs the first exchange of the protocol, and rejects with the reason if the server does not complete it. */
   ping(url: URL): Promise<void>
 }

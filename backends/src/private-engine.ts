@@ -3,7 +3,7 @@ import type { EngineName, Place } from './engine.ts'
 import { engines } from './engines.ts'
 import { startEngine, stopEngine } from './native.ts'
 import { privatePlace } from './places.ts'
-import { signalAll } from './processes.ts'
+import { processIds, signalAll } from './processes.ts'
 
 /** A private instance of an engine, for tests that kill or pause it. */
 export type PrivateEngine = {
@@ -17,6 +17,10 @@ export type PrivateEngine = {
   /** Suspends its processes: connections stay open and the kernel accepts new ones, but there is no response. */
   pause(): void
   resume(): void
+  /** Closes the connections of all clients from its side; rejects for an engine whose clients can do that themselves. */
+  closeConnections(): Promise<void>
+  /** The ids of its processes; none while it is down. */
+  processIds(): readonly number[]
   /** Kills it and removes its folder. */
   dispose(): Promise<void>
 }
@@ -61,6 +65,11 @@ export async function startPrivateEngine(
     },
     pause: () => signal('SIGSTOP'),
     resume: () => signal('SIGCONT'),
+    async closeConnections() {
+      if (engine.closeConnections === undefined) throw new Error(`${engine.title} has no command for that.`)
+      await engine.closeConnections(place)
+    },
+    processIds: () => engine.programs(place).flatMap((program) => processIds(program, place.folder)),
     dispose,
   }
 }

@@ -70,13 +70,13 @@ export async function start(program: Program, folder: string, options: StartOpti
 
 /** Stops a program and its descendants, by SIGKILL after a timeout; false if it was not running. */
 export async function stop(program: Program, folder: string, signal?: NodeJS.Signals): Promise<boolean> {
-  const process = processOf(program, folder)
+  const all = members(program, folder)
+  const [process] = all
   if (process === undefined) return false
-  const members = [process, ...descendants(process)]
   sendSignal(process, signal ?? program.stopSignal ?? 'SIGTERM')
   if (signal !== 'SIGKILL') await haveEnded([process], stopTimeoutMs)
-  for (const member of members) sendSignal(member, 'SIGKILL')
-  if (!(await haveEnded(members, stopTimeoutMs)))
+  for (const member of all) sendSignal(member, 'SIGKILL')
+  if (!(await haveEnded(all, stopTimeoutMs)))
     throw new Error(`${program.name}, process ${process.id}, does not end; it may belong to another user.`)
   rmSync(idFile(program, folder), { force: true })
   return true
@@ -84,9 +84,17 @@ export async function stop(program: Program, folder: string, signal?: NodeJS.Sig
 
 /** Suspends or resumes a program and its descendants. */
 export function signalAll(program: Program, folder: string, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const member of members(program, folder)) sendSignal(member, signal)
+}
+
+/** The ids of the processes of a program, itself first; none if it does not run. */
+export function processIds(program: Program, folder: string): number[] {
+  return members(program, folder).map(({ id }) => id)
+}
+
+function members(program: Program, folder: string): Process[] {
   const process = processOf(program, folder)
-  if (process !== undefined)
-    for (const member of [process, ...descendants(process)]) sendSignal(member, signal)
+  return process === undefined ? [] : [process, ...descendants(process)]
 }
 
 export function isRunning(program: Program, folder: string): boolean {

@@ -7,7 +7,7 @@ type Hold = { release(): Promise<void> }
 
 /** Runs statements in a transaction on a connection of its own, as another process would, and holds their locks until it is released. */
 export async function hold(t: TestContext, url: string, statements: readonly string[]): Promise<Hold> {
-  const { execute, end } = await connect(url)
+  const { execute, end } = await openSession(url)
   let ended: Promise<void> | undefined
   t.after(() => (ended ??= end()))
   for (const statement of statements) await execute(statement)
@@ -20,7 +20,8 @@ export async function hold(t: TestContext, url: string, statements: readonly str
   }
 }
 
-async function connect(
+/** A connection that executes statements; it may end at any time. */
+export async function openSession(
   url: string,
 ): Promise<{ execute(statement: string): Promise<unknown>; end(): Promise<void> }> {
   if (url.startsWith('sqlite:')) {
@@ -34,5 +35,6 @@ async function connect(
     return { execute: (statement) => client.query(statement), end: () => client.end() }
   }
   const connection = await createConnection(url)
+  connection.on('error', () => {})
   return { execute: (statement) => connection.query(statement), end: () => connection.end() }
 }

@@ -17,6 +17,8 @@ export type ServiceProcess = {
   /** Suspends it: the kernel still accepts connections for it. */
   pause(): void
   resume(): void
+  /** The id of its process at present. */
+  id(): number
 }
 
 const root = new URL('../..', import.meta.url).pathname
@@ -44,6 +46,7 @@ export async function startService(name: ServiceName, environment: Environment):
     },
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
+    id: () => child.pid ?? 0,
   }
 }
 

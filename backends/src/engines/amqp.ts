@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { find, locate } from '../commands.ts'
+import { execute, find, locate } from '../commands.ts'
 import type { Engine, Place } from '../engine.ts'
 import { exchange } from '../handshake.ts'
 import { makeOwnedFolder } from '../processes.ts'
 import type { Program } from '../processes.ts'
 
 const user = 'rabbitmq'
+const nodeName = 'quintet@localhost'
+const commandTimeoutMs = 30_000
 const programFolders = ['/usr/lib/rabbitmq/bin']
 
 export const amqp: Engine = {
@@ -22,6 +24,7 @@ export const amqp: Engine = {
   },
   programs: (place) => [portMapper(place), broker(place)],
   url: (port) => `amqp://quintet:quintet@127.0.0.1:${port}`,
+  closeConnections,
   ping: pingAmqp,
 }
 
@@ -54,7 +57,7 @@ function broker(place: Place): Program {
     cwd: data,
     env: {
       HOME: data,
-      RABBITMQ_NODENAME: 'quintet@localhost',
+      RABBITMQ_NODENAME: nodeName,
       RABBITMQ_MNESIA_BASE: join(data, 'mnesia'),
       RABBITMQ_LOG_BASE: data,
       RABBITMQ_CONFIG_FILE: configFile(place),
@@ -69,6 +72,15 @@ function broker(place: Place): Program {
     user,
     ready: () => pingAmqp(new URL(amqp.url(port))),
   }
+}
+
+async function closeConnections(place: Place): Promise<void> {
+  const { env = {} } = broker(place)
+  await execute(
+    locate('rabbitmqctl', programFolders),
+    ['--node', nodeName, 'close_all_connections', 'closed by the broker'],
+    { env, user, timeoutMs: commandTimeoutMs },
+  )
 }
 
 function configFile({ folder }: Place): string {
