@@ -14,7 +14,7 @@ import type { Settings } from '@quintet/chassis/config'
 import { unusedStorage } from '@quintet/chassis/http'
 import { serviceNames } from '@quintet/contracts/topology'
 import { dataFolderOf, settingsFor, storageUser } from './services.ts'
-import { describeFile, manifestFile, manifestFormat } from './backup/manifest.ts'
+import { describeFile, manifestFile, sealedManifest } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { embeddedFiles, generatedKeyFiles, leftOut } from './backup/embedded-storage.ts'
 import type { EmbeddedFile } from './backup/embedded-storage.ts'
@@ -33,6 +33,9 @@ export async function backup(words: readonly string[]): Promise<void> {
   const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words, backupUsage)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
+  const { refuseHalfRestored } = await import('@quintet/chassis/database/embedded')
+  for (const path of [...files.map(({ path }) => path), ...generatedKeyFiles(settings)])
+    refuseHalfRestored(path)
   const existing = files.filter(({ path }) => existsSync(path))
   const notes = leftOut(settings)
   if (existing.length === 0)
@@ -117,14 +120,13 @@ async function writeBackup(
     const applied = migrations[i] ?? []
     databases.push({ ...described, settings: [...settings], services: [...services], migrations: applied })
   }
-  const manifest: Manifest = {
-    format: manifestFormat,
+  const manifest = sealedManifest({
     quintet: quintetVersion(),
     time: new Date(instant).toISOString(),
     databases,
     // After the databases, since a key is created before what it encrypts, and does not change.
     keys: await copyKeys(draft, keys()),
-  }
+  })
   const text = `${JSON.stringify(manifest, undefined, 2)}\n`
   writeFileSync(join(draft, manifestFile), text, { mode: 0o600, flush: true })
   return manifest

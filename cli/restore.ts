@@ -1,13 +1,19 @@
+import { existsSync } from 'node:fs'
+import type { Settings } from '@quintet/chassis/config'
 import { migrationNames } from '@quintet/chassis/database'
-import { serviceNames } from '@quintet/contracts/topology'
+import { diagnose } from '@quintet/chassis/diagnosis'
+import { operatorMessage } from '@quintet/chassis/errors'
+import { serviceNames, topology } from '@quintet/contracts/topology'
+import type { ServiceEntry } from '@quintet/contracts/topology'
+import type { Service } from '../topology.ts'
+import { services } from '../topology.ts'
 import { folderAndOption } from './backup/arguments.ts'
 import { embeddedFiles, generatedKeyFiles } from './backup/embedded-storage.ts'
-import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { readVerified } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { keysToPlace, placeAll, presentFiles } from './backup/placing.ts'
 import type { Placing } from './backup/placing.ts'
-import { settingsFor } from './services.ts'
+import { configOf, settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const restoreUsage =
@@ -15,69 +21,119 @@ export const restoreUsage =
 
 export const restoreOptions = { 'move-data-aside': { type: 'boolean' } } as const
 
-/** `quintet restore`: verifies a backup, and puts all of it in its place, or nothing. */
+/** `quintet restore`: verifies a backup, and puts all of it in its place, or nothing. Throws one error with all that is in the way. */
 export async function restore(words: readonly string[]): Promise<void> {
   const { folder, isSet: mayMoveData } = folderAndOption('restore', restoreOptions, words, restoreUsage)
-  const manifest = await readVerified(folder)
+  const { manifest, faults } = await readVerified(folder)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
+  const paths = files.map(({ path }) => path)
+  const databases = manifest.databases.flatMap((database) => {
+    const places = files.filter((one) => one.settings.some((setting) => database.settings.includes(setting)))
+    const [place] = places
+    if (place !== undefined && places.length === 1) return [{ ...database, place }]
+    faults.push(faultOfPlaces(database, places.length))
+    return []
+  })
+  faults.push(
+    ...(await laterVersions(databases, manifest)),
+    ...sharedPlaces(databases),
+    ...clockFaults(manifest),
+  )
+  if (faults.length > 0) throw refusal(faults)
   const placing: Placing = {
     folder,
-    databases: await placesOf(manifest, files),
+    databases: databases.sort((one, other) => Number(one.place.isQueue) - Number(other.place.isQueue)),
     keys: keysToPlace(folder, manifest, generatedKeyFiles(settings)),
-    raise: raiseSince(manifest),
+    raise: (elapsedSince(manifest) + 1_000) * raisePerMs,
   }
-  const paths = files.map(({ path }) => path)
+  const present = () => presentFiles(paths, placing.keys)
+  const obstacles = mayMoveData || present().length === 0 ? [] : [presentData(present())]
+  obstacles.push(...(await usedDatabases(paths)))
+  if (obstacles.length > 0) throw refusal(obstacles)
   await withoutServices(paths, async () => {
-    const present = presentFiles(paths, placing.keys)
-    if (present.length > 0 && !mayMoveData) throw presentData(present)
-    const aside = await placeAll(placing, present)
+    if (present().length > 0 && !mayMoveData) throw refusal([presentData(present())])
+    const aside = await placeAll(placing, present())
     process.stdout.write(reportOf(manifest, placing, aside))
   })
+  for (const text of await missingParts(placing, settings)) process.stdout.write(`${text}\n`)
 }
 
-/** The place of each database of the backup, by the present settings; those of queues last. Throws where there is none. */
-async function placesOf({ databases, quintet }: Manifest, files: readonly EmbeddedFile[]) {
-  const places = databases.map((database) => ({ ...database, place: placeOf(database, files) }))
-  for (const { file, migrations, place } of places) {
+function refusal(faults: readonly string[]): UsageError {
+  return new UsageError([...faults, 'Nothing was changed.'].join('\n'))
+}
+
+type Placed = Placing['databases'][number]
+
+function faultOfPlaces({ file, settings }: Manifest['databases'][number], count: number): string {
+  const names = settings.join(', ')
+  return count === 0
+    ? `${file} has no place, since ${names} must be sqlite: and a file, as when the backup was made.`
+    : `${file} has several places: ${names} must be one file, as when the backup was made.`
+}
+
+async function laterVersions(databases: readonly Placed[], { quintet }: Manifest): Promise<string[]> {
+  const faults = databases.map(async ({ file, migrations, place }) => {
     const known = await migrationNames(place.migrations)
     const later = migrations.filter((name) => !known.includes(name))
-    if (later.length > 0)
-      throw new UsageError(
-        `${file} is of a later version, ${quintet}, since it has ${later.join(', ')}: restore it with that version.`,
-      )
-  }
-  for (const { file, place } of places)
-    if (places.some((other) => other.file !== file && other.place.path === place.path))
-      throw new UsageError(
-        `Several databases of the backup would be ${place.path}: set ${place.settings.join(', ')} to files of their own, as when it was made.`,
-      )
-  return places.sort((one, other) => Number(one.place.isQueue) - Number(other.place.isQueue))
+    return later.length === 0
+      ? []
+      : [
+          `${file} is of a later version, ${quintet}, since it has ${later.join(', ')}: restore it with that version.`,
+        ]
+  })
+  return (await Promise.all(faults)).flat()
 }
 
-function placeOf({ file, settings }: Manifest['databases'][number], files: readonly EmbeddedFile[]) {
-  const found = files.filter((one) => one.settings.some((setting) => settings.includes(setting)))
-  const [place] = found
-  if (place === undefined)
-    throw new UsageError(
-      `${file} has no place, since ${settings.join(', ')} must be sqlite: and a file, as when the backup was made.`,
+/** A sentence for each place that several databases of the backup would have. */
+function sharedPlaces(databases: readonly Placed[]): string[] {
+  return [...Map.groupBy(databases, ({ place }) => place)]
+    .filter(([, users]) => users.length > 1)
+    .map(
+      ([{ path, settings }]) =>
+        `Several databases of the backup would be ${path}: set ${settings.join(', ')} to files of their own, as when it was made.`,
     )
-  if (found.length > 1)
-    throw new UsageError(
-      `${file} has several places: ${settings.join(', ')} must be one file, as when the backup was made.`,
-    )
-  return place
+}
+
+function clockFaults(manifest: Manifest): string[] {
+  return elapsedSince(manifest) < 0
+    ? [`The clock is behind the time of the backup, ${manifest.time}: set it right first.`]
+    : []
+}
+
+/** A sentence for each database that a service uses. */
+async function usedDatabases(paths: readonly string[]): Promise<string[]> {
+  const { withoutProcesses } = await import('@quintet/chassis/database/embedded')
+  const faults: string[] = []
+  for (const path of paths.filter((path) => existsSync(path)))
+    await withoutProcesses(path, async () => {}).catch((error: unknown) => {
+      const message = operatorMessage(error)
+      if (message === undefined) throw error
+      faults.push(message)
+    })
+  return faults
+}
+
+/** What services need that is not in place: keys that the backup was made without, above all. */
+async function missingParts({ databases }: Placing, settings: Settings): Promise<string[]> {
+  const names = databases.flatMap(({ place }) => (place.isQueue ? [] : place.services))
+  const findings = names.map(async (name) => {
+    const { examineData }: Service = services[name]
+    const { storage }: ServiceEntry = topology[name]
+    const url = String(configOf(name, settings)[storage.database ?? ''])
+    return examineData === undefined ? [] : diagnose(url, () => examineData(url, settings))
+  })
+  return (await Promise.all(findings))
+    .flat()
+    .filter(({ verdict }) => verdict === 'broken')
+    .map(({ text }) => text)
 }
 
 /** More than the changes and creations that can have been made per millisecond. */
 const raisePerMs = 100
 
-/** By how much ids and versions must rise to exceed all that were given out after the backup. */
-function raiseSince({ time }: Manifest): number {
-  const elapsedMs = Date.now() - Date.parse(time)
-  if (elapsedMs < 0)
-    throw new UsageError(`The clock is behind the time of the backup, ${time}: set it right first.`)
-  return (elapsedMs + 1_000) * raisePerMs
+function elapsedSince({ time }: Manifest): number {
+  return Date.now() - Date.parse(time)
 }
 
 /** Does the work while no service runs on these databases; those that start meanwhile wait. Throws if one runs. */
@@ -88,10 +144,8 @@ async function withoutServices(paths: readonly string[], work: () => Promise<voi
   return withoutProcesses(first, () => withoutServices(others, work))
 }
 
-function presentData(present: readonly string[]): UsageError {
-  return new UsageError(
-    `There is data already: ${present.join(', ')}. Nothing was changed. To keep it in a folder beside it, and restore: quintet restore <folder> --move-data-aside`,
-  )
+function presentData(present: readonly string[]): string {
+  return `There is data already: ${present.join(', ')}. To keep it in a folder beside it, and restore: quintet restore <folder> --move-data-aside`
 }
 
 function reportOf({ time }: Manifest, { databases, raise }: Placing, aside: readonly string[]): string {

@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmdirSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { createPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
 import { services } from '../../topology.ts'
@@ -14,18 +23,20 @@ export type Placing = {
   readonly folder: string
   /** Those of queues last. */
   readonly databases: readonly (Manifest['databases'][number] & { readonly place: EmbeddedFile })[]
-  readonly keys: readonly { readonly file: string; readonly to: string }[]
+  readonly keys: readonly { readonly file: string; readonly sha256: string; readonly to: string }[]
   /** What is added to ids and versions. */
   readonly raise: number
 }
 
 /** The places of the keys of a backup that are not there already, with the same content. */
 export function keysToPlace(folder: string, { keys }: Manifest, places: readonly string[]): Placing['keys'] {
-  return keys.flatMap(({ file }) => {
+  return keys.flatMap(({ file, sha256 }) => {
     const to = places.find((path) => basename(path) === file)
     const isThere =
-      to !== undefined && existsSync(to) && readFileSync(to).equals(readFileSync(join(folder, file)))
-    return to === undefined || isThere ? [] : [{ file, to }]
+      to !== undefined &&
+      statSync(to, { throwIfNoEntry: false })?.isFile() === true &&
+      readFileSync(to).equals(readFileSync(join(folder, file)))
+    return to === undefined || isThere ? [] : [{ file, sha256, to }]
   })
 }
 
@@ -45,9 +56,10 @@ export function presentFiles(databases: readonly string[], keys: Placing['keys']
 export async function placeAll(placing: Placing, present: readonly string[]): Promise<string[]> {
   const { restoringFile } = await import('@quintet/chassis/database/embedded')
   const files = [
-    ...placing.keys.map(({ file, to }) => ({ file, to, draft: restoringFile(to) })),
-    ...placing.databases.map(({ file, place }) => ({
+    ...placing.keys.map((key) => ({ ...key, draft: restoringFile(key.to) })),
+    ...placing.databases.map(({ file, sha256, place }) => ({
       file,
+      sha256,
       to: place.path,
       draft: restoringFile(place.path),
     })),
@@ -60,7 +72,8 @@ export async function placeAll(placing: Placing, present: readonly string[]): Pr
         rmSync(draft, { force: true }),
   )
   try {
-    for (const { file, draft } of files) copyPrivately(join(placing.folder, file), draft)
+    for (const { file, sha256, draft } of files)
+      await copyPrivately(join(placing.folder, file), draft, sha256)
     for (const database of placing.databases) await prepare(database, placing.raise)
     const aside = moveAside(present, undo)
     for (const { to, draft } of files) {
@@ -75,18 +88,20 @@ export async function placeAll(placing: Placing, present: readonly string[]): Pr
   }
 }
 
-function copyPrivately(from: string, to: string): void {
+/** Checks the copy too, since the file has been read again for it. */
+async function copyPrivately(from: string, to: string, sha256: string): Promise<void> {
   createPrivateFolder(dirname(to))
   createPrivateFile(to)
   copyFileSync(from, to)
+  const copied = await describeFile(dirname(to), basename(to))
+  if (copied.sha256 !== sha256) throw new UsageError(`${to} is not what was copied to it.`)
+  syncPath(to)
 }
 
-/** Checks the copy once more, since it has been written and read since, and raises its ids and versions. */
-async function prepare({ sha256, place }: Placing['databases'][number], raise: number): Promise<void> {
+/** Raises the ids and versions of the copy. */
+async function prepare({ place }: Placing['databases'][number], raise: number): Promise<void> {
   const { prepareRestored, restoringFile } = await import('@quintet/chassis/database/embedded')
   const draft = restoringFile(place.path)
-  const copied = await describeFile(dirname(draft), basename(draft))
-  if (copied.sha256 !== sha256) throw new UsageError(`${draft} is not what was copied to it.`)
   const owners = place.isQueue ? [] : place.services.map((name): Service => services[name])
   prepareRestored(draft, raise, Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns)))
   syncPath(draft)

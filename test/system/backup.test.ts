@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   appendFileSync,
@@ -6,17 +8,21 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { call, dataFolder, run } from './processes.ts'
+import { call, dataFolder, root, run } from './processes.ts'
 
 test('A backup of a running system restores into an empty folder, with the key, for its owner only', async (t) => {
   const { folder, DATA_DIR, backup } = await worldWithBackup(t)
@@ -168,11 +174,31 @@ test('A backup that is interrupted, or for which the disk has no room, leaves no
   assert.deepEqual(readdirSync(folder), ['data'])
 })
 
+/** Has a backup of one small database, made once and copied by each test that needs it. */
+const template = mkdtempSync(join(tmpdir(), 'quintet-backup-'))
+after(() => rmSync(template, { recursive: true, force: true }))
+
+function copySmallBackup(to: string): void {
+  const DATA_DIR = join(template, 'data')
+  const backup = join(template, 'backup')
+  if (!existsSync(backup)) {
+    mkdirSync(DATA_DIR)
+    fill(join(DATA_DIR, 'guid.db'), 1)
+    const made = spawnSync(process.execPath, ['quintet.ts', 'backup', backup], {
+      cwd: root,
+      env: { DATA_DIR },
+    })
+    assert.equal(made.status, 0, String(made.stderr))
+  }
+  cpSync(backup, to, { recursive: true })
+}
+
 const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))
 const changeManifest = (folder: string, change: (manifest: ReturnType<typeof manifestOf>) => void) => {
-  const manifest = manifestOf(folder)
+  const { sha256: _, ...manifest } = manifestOf(folder)
   change(manifest)
-  writeFileSync(join(folder, 'manifest.json'), JSON.stringify(manifest))
+  const sha256 = createHash('sha256').update(JSON.stringify(manifest)).digest('hex')
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ ...manifest, sha256 }))
 }
 
 for (const { title, change = () => {}, data = () => {}, settings = {}, message } of [
@@ -197,8 +223,8 @@ for (const { title, change = () => {}, data = () => {}, settings = {}, message }
   {
     title: 'of a later format',
     change: (backup: string) =>
-      changeManifest(backup, (manifest) => Object.assign(manifest, { format: 2, quintet: '9.0' })),
-    message: /has format 2, of a later version of Quintet \(9\.0\)/,
+      changeManifest(backup, (manifest) => Object.assign(manifest, { format: 3, quintet: '9.0' })),
+    message: /has format 3, of a later version of Quintet: restore it with the version that made it/,
   },
   {
     title: 'of a later version of the tables',
@@ -207,6 +233,74 @@ for (const { title, change = () => {}, data = () => {}, settings = {}, message }
         databases[0].migrations.push('0099-later')
       }),
     message: /guid\.db is of a later version, .*, since it has 0099-later/,
+  },
+  ...['2026-99-99T99:99:99.999Z', '2026-02-30T00:00:00.000Z', '0001-01-01T00:00:00.000Z'].map((time) => ({
+    title: `of ${time}`,
+    change: (backup: string) => changeManifest(backup, (manifest) => Object.assign(manifest, { time })),
+    message: /manifest\.json is damaged/,
+  })),
+  ...[
+    ['a time', (text: string) => text.replace(/"time": "20\d\d/, '"time": "2024')],
+    ['its hash', (text: string) => text.replace(/,\s+"sha256": "\w+"\s+\}\s*$/, '}')],
+    ['its format', (text: string) => text.replace('"format": 2', '"format": 1')],
+    ['a member', (text: string) => text.replace('"size"', '"sise"')],
+  ].map(([what, change]) => ({
+    title: `whose manifest has lost ${what}`,
+    change: (backup: string) => {
+      const path = join(backup, 'manifest.json')
+      const before = readFileSync(path, 'utf8')
+      assert.ok(typeof change === 'function')
+      assert.notEqual(change(before), before)
+      writeFileSync(path, change(before))
+    },
+    message: /manifest\.json is damaged/,
+  })),
+  {
+    title: 'whose manifest would control the terminal',
+    change: (backup: string) =>
+      changeManifest(backup, ({ databases }) => {
+        databases[0].file = 'guid.db\u001b[2J'
+      }),
+    message: /manifest\.json is damaged/,
+  },
+  ...['guid.db', 'manifest.json'].flatMap((file) => [
+    {
+      title: `whose ${file} is a link`,
+      change: (backup: string) => {
+        renameSync(join(backup, file), join(backup, '..', file))
+        symlinkSync(join(backup, '..', file), join(backup, file))
+      },
+      message: /is no regular file, as all files of a backup are/,
+    },
+    {
+      title: `whose ${file} is a pipe`,
+      change: (backup: string) => {
+        rmSync(join(backup, file))
+        assert.equal(spawnSync('mkfifo', [join(backup, file)]).status, 0)
+      },
+      message: /is no regular file, as all files of a backup are/,
+    },
+    {
+      title: `whose ${file} is a folder`,
+      change: (backup: string) => {
+        rmSync(join(backup, file))
+        mkdirSync(join(backup, file))
+      },
+      message: /is no regular file, as all files of a backup are/,
+    },
+  ]),
+  {
+    title: 'that has several faults',
+    change: (backup: string) => {
+      appendFileSync(join(backup, 'guid.db'), 'x')
+      changeManifest(backup, (manifest) => {
+        manifest.time = '2999-01-01T00:00:00.000Z'
+        manifest.databases[0].migrations.push('0099-later')
+        manifest.databases.push({ ...manifest.databases[0], file: 'lost.db', settings: ['ELSEWHERE_URL'] })
+      })
+    },
+    message:
+      /guid\.db has other content.*\n.*lost\.db is missing.*\nlost\.db has no place.*\nguid\.db is of a later version.*\nThe clock is behind.*\nNothing was changed\.\n$/,
   },
   {
     title: 'that lacks a file',
@@ -227,7 +321,7 @@ for (const { title, change = () => {}, data = () => {}, settings = {}, message }
   {
     title: 'over data',
     data: (folder: string) => writeFileSync(join(folder, 'billing.db'), ''),
-    message: /There is data already: .*billing\.db\. Nothing was changed\..*--move-data-aside/,
+    message: /There is data already: .*billing\.db\. .*--move-data-aside/,
   },
   {
     title: 'over what is left of a database',
@@ -245,10 +339,7 @@ for (const { title, change = () => {}, data = () => {}, settings = {}, message }
     const DATA_DIR = join(folder, 'data')
     const backup = join(folder, 'backup')
     mkdirSync(DATA_DIR)
-    fill(join(DATA_DIR, 'guid.db'), 1)
-    assert.equal((await quintet(t, ['backup', backup], { DATA_DIR })).code, 0)
-    rmSync(DATA_DIR, { recursive: true })
-    mkdirSync(DATA_DIR)
+    copySmallBackup(backup)
     change(backup)
     data(DATA_DIR)
     const { code, output } = await quintet(t, ['restore', backup], { DATA_DIR, ...settings })
@@ -257,6 +348,49 @@ for (const { title, change = () => {}, data = () => {}, settings = {}, message }
     assert.equal(existsSync(join(DATA_DIR, 'guid.db')), false)
     assert.equal(existsSync(join(DATA_DIR, 'guid.db.restoring')), false)
   })
+
+test('A backup of the first format, whose manifest has no hash of itself, is restored', async (t) => {
+  const { folder } = await worldWithBackup(t)
+  const { sha256: _, ...manifest } = manifestOf(join(folder, 'backup'))
+  writeFileSync(join(folder, 'backup', 'manifest.json'), JSON.stringify({ ...manifest, format: 1 }))
+  const { code, output } = await quintet(t, ['restore', join(folder, 'backup')], {
+    DATA_DIR: join(folder, 'restored'),
+  })
+  assert.equal(code, 0, output)
+})
+
+test('A restore says which key is missing, and which one is in its place', async (t) => {
+  const { DATA_DIR, folder } = await worldWithBackup(t)
+  const words = ['backup', join(folder, 'keyless'), '--without-keys']
+  assert.equal((await quintet(t, words, { DATA_DIR })).code, 0)
+  const restored = { DATA_DIR: join(folder, 'restored') }
+  const { code, output } = await quintet(t, ['restore', join(folder, 'keyless')], restored)
+  assert.equal(code, 0, output)
+  assert.match(output, /The key file .*restored\/certificates\.key is missing, but private keys are stored/)
+  assert.ok(!existsSync(join(restored.DATA_DIR, 'certificates.key')))
+
+  const other = { DATA_DIR: join(folder, 'other') }
+  mkdirSync(other.DATA_DIR)
+  writeFileSync(join(other.DATA_DIR, 'certificates.key'), 'ab'.repeat(32))
+  const wrong = await quintet(t, ['restore', join(folder, 'keyless')], other)
+  assert.match(wrong.output, /encrypted with the key \w+, which is not among those given/)
+  cpSync(join(DATA_DIR, 'certificates.key'), join(folder, 'certificates.key'))
+  rmSync(other.DATA_DIR, { recursive: true })
+  mkdirSync(other.DATA_DIR)
+  cpSync(join(folder, 'certificates.key'), join(other.DATA_DIR, 'certificates.key'))
+  const right = await quintet(t, ['restore', join(folder, 'keyless')], other)
+  assert.doesNotMatch(right.output, /key/)
+})
+
+test('A restore says at once that data is there and that a service runs', async (t) => {
+  const { DATA_DIR, folder } = await worldWithBackup(t)
+  const { code, output } = await quintet(t, ['restore', join(folder, 'backup')], { DATA_DIR })
+  assert.equal(code, 1)
+  assert.match(
+    output,
+    /^There is data already: .*\n(A service uses .*\. Stop it first\.\n)+Nothing was changed\.\n$/,
+  )
+})
 
 test('A restore while a service runs is refused, and the service goes on', async (t) => {
   const { gateway, DATA_DIR, folder } = await worldWithBackup(t)
@@ -278,7 +412,19 @@ test('After a restore that was interrupted no service starts on what it left, un
   cpSync(join(backup, 'queue.db'), join(DATA_DIR, 'queue.db.restoring'))
   const { code, output } = await quintet(t, ['start', 'guid'], { DATA_DIR })
   assert.equal(code, 1)
-  assert.match(output, /queue\.db\.restoring is of a restore that has not ended.*run quintet restore again/)
+  const refusal = /queue\.db\.restoring is of a restore that has not ended.*run quintet restore again/
+  assert.match(output, refusal)
+  for (const words of [
+    ['backup', join(folder, 'half')],
+    ['doctor'],
+    ['queue', 'list'],
+    ['events', '--no-follow'],
+  ]) {
+    const refused = await quintet(t, words, { DATA_DIR })
+    assert.equal(refused.code, 1, words.join(' '))
+    assert.match(refused.output, refusal)
+  }
+  assert.ok(!existsSync(join(folder, 'half')))
   const again = await quintet(t, ['restore', backup, '--move-data-aside'], { DATA_DIR })
   assert.equal(again.code, 0, again.output)
   assert.ok(!readdirSync(DATA_DIR).some((name) => name.endsWith('.restoring')))

@@ -4,6 +4,7 @@ import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migr
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
 import { pathFaults } from './sqlite/file-fault.ts'
+import { refuseHalfRestored } from './sqlite/restoring.ts'
 
 /** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
@@ -65,11 +66,12 @@ export async function readDatabase<Tables, R>(
   }
 }
 
-/** Whether the database is there, which it is not before its first migration. */
+/** Whether the database is there, which it is not before its first migration. Rejects where a restore of it has not ended. */
 export async function databaseExists(url: string): Promise<boolean> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)
   if (engine === 'mysql') return (await import('./mysql/migrations.ts')).mysqlExists(url)
+  refuseHalfRestored(pathOf(url))
   return existsSync(pathOf(url))
 }
 
@@ -121,6 +123,7 @@ export {
 export { commitBeforeColumn } from './port.ts'
 export type * from './port.ts'
 export { canonicalCaselessKey, compatibilityCaselessKey, foldCase } from './caseless.ts'
+export { refuseHalfRestored } from './sqlite/restoring.ts'
 export { followEngineClock } from './engine-clock.ts'
 export { makeMigration, migrationNames } from './migrations.ts'
 export { prepareQuery } from './prepared-query.ts'

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
+import { databaseFile, refuseHalfRestored } from '../database/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
 import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
 
@@ -76,9 +77,13 @@ export async function openStreamQueue(url: string, options: OpenOptions = {}): P
   return open(streamAdapters, url, options)
 }
 
-/** Whether the file of the queues of this URL exists; true for a broker, which needs none. */
+/** Whether the file of the queues of this URL exists; true for a broker, which needs none. Throws where a restore of it has not ended. */
 export function queueExists(url: string): boolean {
-  return schemeOf(url) !== 'sqlite:' || existsSync(url.slice('sqlite:'.length))
+  if (schemeOf(url) !== 'sqlite:') return true
+  const file = databaseFile(url)
+  if (file === undefined) return false
+  refuseHalfRestored(file)
+  return existsSync(file)
 }
 
 function open<T>(

@@ -10,6 +10,7 @@ export function prepareRestored(
   by: number,
   columns: Readonly<Record<string, readonly string[]>>,
 ): void {
+  if (!Number.isSafeInteger(by) || by <= 0) throw new RangeError(`Ids cannot be raised by ${by}.`)
   const database = new DatabaseSync(path)
   try {
     database.exec('pragma synchronous = full; begin immediate')
