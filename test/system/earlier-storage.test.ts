@@ -69,6 +69,22 @@ test('Accounts of an earlier version keep their balances, orders and ledgers', a
   assert.deepEqual(await read('/accounts/2'), { id: 2, cash: 0.000001, issuers: [] })
 })
 
+test('An order of an earlier version gets its first response again, before and after newer orders', async (t) => {
+  const { gateway } = await startOn(t, restore(t), 'brokerage')
+  const place = async (change: object) =>
+    (await call('POST', `${gateway}/accounts/1/orders`, { ...order, ...change }))?.body
+  const old = { operation: 'SELL', share_price: '90.123456', client_order_id: 'mine-1' }
+  const position = { issuer_name: 'AAPL', total_shares: 1, share_price: 90.123456, average_cost: 80.5 }
+  const first = { current_balance: { cash: 929.123456, issuers: [position] }, business_errors: [] }
+  assert.deepEqual(await place(old), first)
+  const names = ['mine-2', 'mine-3']
+  const orders = names.map((name, n) => ({ issuer_name: `issuer ${n}`, client_order_id: name }))
+  const responses = []
+  for (const change of orders) responses.push(await place(change))
+  assert.deepEqual(await place(old), first)
+  for (const [n, change] of orders.entries()) assert.deepEqual(await place(change), responses[n])
+})
+
 test('Users of an earlier version log in with their passwords, and their certificates can be read and changed', async (t) => {
   const { gateway, read } = await startOn(t, restore(t), 'certificates')
   for (const [id, email] of [

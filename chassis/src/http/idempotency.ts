@@ -41,6 +41,8 @@ type IdempotencyTarget = {
   find?: () => Promise<Representation | undefined>
   /** Makes the content of the request as JSON, the same for all notations of its numbers, where its body is not. */
   contentOf?: (() => unknown) | undefined
+  /** Completes a recorded response from which something was omitted that follows from other data. */
+  restore?: ((recorded: RecordedResponse) => Promise<RecordedResponse>) | undefined
 }
 
 const keyLengthMax = 255
@@ -67,18 +69,19 @@ export function createIdempotency(options: {
 
   async function actOnce(
     id: string,
-    content: unknown,
     request: FastifyRequest,
     act: Act,
+    { contentOf, restore }: IdempotencyTarget,
   ): Promise<RecordedResponse> {
+    const content = contentOf?.() ?? bodyOf(request)
     const fingerprint = fingerprintOf(canonicalJson(content), fingerprintKey)
-    const replay = (found: FoundRecord) => {
+    const replay = async ({ response, ...found }: FoundRecord) => {
       if (
         found.fingerprint !== fingerprint &&
         !isFormerFingerprint(found.fingerprint, [content, bodyOf(request)])
       )
         throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used with another request.')
-      return replayed(found)
+      return replayed((await restore?.(response)) ?? response)
     }
     const found = (await store.find(id, since())) ?? (await findFormer(request))
     if (found !== undefined) return replay(found)
@@ -122,8 +125,7 @@ export function createIdempotency(options: {
       if (inFlight.has(id)) throw requestInProgress()
       inFlight.add(id)
       try {
-        const content = target?.contentOf?.() ?? bodyOf(request)
-        sendResponse(reply, await actOnce(id, content, request, actConditionally))
+        sendResponse(reply, await actOnce(id, request, actConditionally, target ?? {}))
       } finally {
         inFlight.delete(id)
       }
@@ -158,7 +160,7 @@ function bodyOf({ body = null }: FastifyRequest): unknown {
   return body
 }
 
-function replayed({ response }: FoundRecord): RecordedResponse {
+function replayed(response: RecordedResponse): RecordedResponse {
   return { ...response, headers: { ...response.headers, 'idempotency-replayed': 'true' } }
 }
 

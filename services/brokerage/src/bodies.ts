@@ -7,8 +7,8 @@ import { isExactNumber } from './exact-number.ts'
 import type { Order } from './order.ts'
 import { NewAccount, NewOrder, ordersPerBatchMax } from './schemas.ts'
 
-/** The members of an order that depend on when and in which format it arrived. */
-export type Arrival = Pick<Order, 'receivedMs' | 'hoursBy' | 'duplicatesBy' | 'isInSequence'>
+/** The members of an order that depend on when and how it arrived. */
+export type Arrival = Pick<Order, 'receivedMs' | 'hoursBy' | 'duplicatesBy' | 'isInSequence' | 'isRecorded'>
 
 /** The opening cash in a parsed body of either format; reports all faults at once. */
 export function readNewAccount(body: unknown): Decimal {

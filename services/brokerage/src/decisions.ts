@@ -1,11 +1,21 @@
 import { AppError } from '@quintet/chassis/errors'
 import type { Market } from './market.ts'
-import { apply, duplicateKey, evaluate, isSameContent, isWithinDuplicateWindow } from './order.ts'
-import type { Account, Balance, DecidedOrder, Order, Refusal } from './order.ts'
+import {
+  apply,
+  duplicateKey,
+  evaluate,
+  isRepeatable,
+  isSameContent,
+  isWithinDuplicateWindow,
+} from './order.ts'
+import type { Account, Balance, DecidedOrder, Order } from './order.ts'
 import type { EarlierOrder, OrderBatch, OrderContext } from './port.ts'
 
 /** The outcome of an order; `conflict` when its `client_order_id` belongs to an order with another content. */
-export type Outcome = { readonly refusals: readonly Refusal[]; readonly balance: Balance } | 'conflict'
+export type Outcome = DecidedOutcome | 'conflict'
+
+/** The balance is the one after the order of this sequence. */
+export type DecidedOutcome = Pick<DecidedOrder, 'sequence' | 'refusals' | 'balance'>
 
 /** Every outcome lists all positions of the account. */
 export const positionsPerResponseMax = 20_000
@@ -81,13 +91,28 @@ function createDecider({ account: before, duplicates }: OrderContext, market: Ma
         isDuplicate: isDuplicate(order),
       })
       if (refusals.length === 0) account = accept(order)
-      const decided = { order, sequence: account.sequence, refusals, balance: account }
+      if (isRepeatable(order)) account = { ...account, checkpoint: checkpointAfter(account) }
+      const checkpoint = isRepeatable(order) ? account.checkpoint : undefined
+      const decided = { order, sequence: account.sequence, refusals, balance: account, checkpoint }
       orders.push(decided)
       return decided
     },
     batch: (): OrderBatch => ({ before, after: account, orders }),
   }
 }
+
+/**
+ * The order whose balance is to be stored, so that the outcome of this one can be repeated: this one, once as many orders as the
+ * account has positions came after the last. So an order adds no more than one position to what is stored, however many are
+ * listed in its response, and a balance follows from hardly more orders than it lists positions.
+ */
+function checkpointAfter({ sequence, checkpoint, positions }: Account): number {
+  if (checkpoint === undefined) return sequence
+  return sequence - checkpoint >= Math.max(positions.size, ordersPerCheckpointMin) ? sequence : checkpoint
+}
+
+/** So that balances of few positions are stored seldom, and still follow from few orders. */
+const ordersPerCheckpointMin = 32
 
 /** How many positions a response lists for an outcome. */
 export function positionsIn(outcome: Outcome): number {

@@ -102,7 +102,9 @@ export function createOrderProcessor({
   async function findBalance(accountId: number, sequence: number): Promise<Balance> {
     // Parsing many balances must not block the event loop either.
     await turns.next()
-    return store.findBalance(accountId, sequence)
+    const balance = (await store.findBalances(accountId, [sequence])).get(sequence)
+    if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
+    return balance
   }
 
   function enqueue(accountId: number, submission: Submission): void {

@@ -1,7 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
-import type { ResponseRecorder } from '@quintet/chassis/idempotency'
+import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import { readPage, rowList, sendList } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
@@ -64,10 +64,12 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       const accountId = accountIdOf(params)
       const format = responseFormatOf(request)
       const place = (record: ResponseRecorder) =>
-        orderProcessor.place(accountId, orders, (outcomes) => {
-          const response = format.ordersPlaced(outcomes, Array.isArray(body))
-          return { response, records: record(response) }
-        })
+        orderProcessor.place(accountId, orders, (outcomes) => ({
+          response: format.ordersPlaced(outcomes, Array.isArray(body)),
+          records: isRecorded(request) ? record(format.ordersRecorded(outcomes, Array.isArray(body))) : [],
+        }))
+      const restore = (recorded: RecordedResponse) =>
+        format.restore(recorded, (sequences) => accounts.findBalances(accountId, sequences))
       const find = async () => {
         await existingAccountId(params)
         return {}
@@ -76,7 +78,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         const contents = orders.map(orderContent)
         return Array.isArray(body) ? contents : contents[0]
       }
-      return idempotency.once(request, reply, place, { find, contentOf })
+      return idempotency.once(request, reply, place, { find, contentOf, restore })
     },
   )
 
@@ -123,9 +125,10 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
   )
 
   function arrivalOf(request: FastifyRequest): Arrival {
+    const arrival = { receivedMs: clock.now(), isRecorded: isRecorded(request) }
     return isForm(request.headers['content-type'])
-      ? { receivedMs: clock.now(), hoursBy: 'server', duplicatesBy: 'server', isInSequence: true }
-      : { receivedMs: clock.now(), hoursBy: marketClock, duplicatesBy: 'order', isInSequence: false }
+      ? { ...arrival, hoursBy: 'server', duplicatesBy: 'server', isInSequence: true }
+      : { ...arrival, hoursBy: marketClock, duplicatesBy: 'order', isInSequence: false }
   }
 
   async function existingAccountId(params: Static<typeof AccountPath>): Promise<number> {
@@ -133,6 +136,11 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     if (!(await accounts.exists(id))) throw accountNotFound()
     return id
   }
+}
+
+/** Whether the response is recorded. */
+function isRecorded({ headers }: FastifyRequest): boolean {
+  return headers['idempotency-key'] !== undefined
 }
 
 /** The content of an order, whatever the notation of its numbers. */

@@ -22,6 +22,8 @@ export type Account = Balance & {
   readonly sequence: number
   /** The latest timestamp of its accepted orders; undefined before the first. */
   readonly lastTimestampMs: number | undefined
+  /** The sequence of the last order that is stored with the balance after it; undefined before the first. */
+  readonly checkpoint: number | undefined
 }
 
 /** The content of an order, which decides whether two are the same. */
@@ -44,6 +46,8 @@ export type Order = OrderContent & {
   readonly isInSequence: boolean
   /** Makes an order idempotent: an account accepts one order for each. */
   readonly clientOrderId?: string
+  /** Whether its request has an Idempotency-Key, under which the response is recorded. */
+  readonly isRecorded: boolean
 }
 
 /** The timestamp of the order, or the time at which the server received it. */
@@ -66,6 +70,11 @@ export type DecidedOrder = {
   readonly sequence: number
   readonly refusals: readonly Refusal[]
   readonly balance: Balance
+  /**
+   * Of an order whose outcome can be repeated: the order that is stored with the balance from which the one after this order
+   * follows. It may be the order itself.
+   */
+  readonly checkpoint?: number | undefined
 }
 
 /** The facts about an order that the rules need and the account does not have. */
@@ -105,12 +114,28 @@ export function apply(account: Account, order: Order): Account {
     version: account.version + 1,
     sequence: account.sequence,
     lastTimestampMs: Math.max(lastTimestampMs, order.timestampMs),
-    ...balanceAfter(account, order),
+    checkpoint: account.checkpoint,
+    cash: account.cash + movementOf(order).amount,
+    positions: trade(new Map(account.positions), order, account.sequence),
   }
 }
 
+/** Changes the positions by an accepted order of this sequence, and returns them. */
+export function trade(
+  positions: Map<string, Position>,
+  order: OrderContent,
+  sequence: number,
+): Map<string, Position> {
+  const position = positions.get(order.issuer) ?? noPosition
+  const shares = position.shares + movementOf(order).shares
+  const since = position.shares === 0n ? sequence : position.since
+  if (shares === 0n) positions.delete(order.issuer)
+  else positions.set(order.issuer, { shares, price: order.price, cost: costAfter(position, order), since })
+  return positions
+}
+
 /** The change of cash and shares that an accepted order makes, as it is entered in the ledger. */
-export function movementOf(order: Order): { amount: Decimal; shares: bigint } {
+export function movementOf(order: OrderContent): { amount: Decimal; shares: bigint } {
   const cost = costOf(order)
   return isBuy(order)
     ? { amount: -cost, shares: sharesOf(order) }
@@ -120,6 +145,11 @@ export function movementOf(order: Order): { amount: Decimal; shares: bigint } {
 /** The time that is compared to find duplicates. */
 export function effectiveMs({ duplicatesBy, timestampMs, receivedMs }: Order): number {
   return duplicatesBy === 'order' ? timestampMs : receivedMs
+}
+
+/** Whether a later request can get the outcome of the order again. */
+export function isRepeatable({ clientOrderId, isRecorded }: Order): boolean {
+  return clientOrderId !== undefined || isRecorded
 }
 
 /** Each `client_order_id` of the orders once. */
@@ -199,35 +229,23 @@ function limitFault(account: Account, order: Order): Record<string, string> {
   return isTooMuch ? { share_price: 'The cash of the account would exceed the limit.' } : {}
 }
 
-function balanceAfter(account: Account, order: Order): Balance {
-  const { amount, shares } = movementOf(order)
-  const position = positionOf(account, order)
-  const positions = new Map(account.positions)
-  const left = position.shares + shares
-  const since = position.shares === 0n ? account.sequence : position.since
-  if (left === 0n) positions.delete(order.issuer)
-  else
-    positions.set(order.issuer, { shares: left, price: order.price, cost: costAfter(position, order), since })
-  return { cash: account.cash + amount, positions }
-}
-
 /** A purchase adds its cost; a sale removes its proportion of the cost, which leaves the average unchanged. */
-function costAfter({ cost, shares }: Position, order: Order): Decimal {
+function costAfter({ cost, shares }: Position, order: OrderContent): Decimal {
   if (isBuy(order)) return cost + costOf(order)
   return cost - divideHalfEven(cost * sharesOf(order), shares)
 }
 
 const sharesMax = integerOf(decimalMax) ?? 0n
 
-function isBuy(order: Order): boolean {
+function isBuy(order: OrderContent): boolean {
   return operationOf(order) === 'BUY'
 }
 
-function sharesOf({ shares }: Order): bigint {
+function sharesOf({ shares }: OrderContent): bigint {
   return integerOf(shares) ?? 0n
 }
 
-function costOf(order: Order): Decimal {
+function costOf(order: OrderContent): Decimal {
   return sharesOf(order) * order.price
 }
 

@@ -23,8 +23,8 @@ export type AccountStore = {
   exists(id: number): Promise<boolean>
   /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
-  /** The balance after a stored order that has a `client_order_id`. */
-  findBalance(id: number, sequence: number): Promise<Balance>
+  /** The balances after stored orders whose outcomes can be repeated, by their sequences. */
+  findBalances(id: number, sequences: readonly number[]): Promise<ReadonlyMap<number, Balance>>
   /**
    * Commits orders decided on `before` and the effects of the accepted ones, with the idempotency records, as one unit.
    * Resolves to false, having changed nothing, when the account is no longer `before`.
@@ -43,7 +43,7 @@ export type OrderContext = {
   readonly earlier: ReadonlyMap<string, EarlierOrder>
 }
 
-/** Without the balance, which is large and is needed only to repeat the outcome: see `findBalance`. */
+/** Without the balance, which is large and is needed only to repeat the outcome: see `findBalances`. */
 export type EarlierOrder = Pick<DecidedOrder, 'sequence' | 'refusals'> & { readonly order: OrderContent }
 
 export type OrderBatch = {

@@ -17,6 +17,7 @@ export type AccountTables = IdempotencyTable & {
     version: number
     sequence: number
     last_timestamp: number | null
+    checkpoint: number | null
   }
   position: {
     account_id: number
@@ -52,6 +53,7 @@ type AccountUpdate = {
   version: number
   sequence: number
   last_timestamp: number | null
+  checkpoint: number | null
 }
 
 /** The statements on accounts and their positions. */
@@ -63,6 +65,7 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
         .selectFrom('account')
         .leftJoin('position', 'position.account_id', 'account.id')
         .select(['account.id', 'account.version', 'account.sequence', 'account.last_timestamp'])
+        .select('account.checkpoint')
         .select(int64Text('account.cash').as('cash'))
         .select(['position.issuer_name', 'position.since'])
         .select([int64Text('position.shares').as('shares'), int64Text('position.price').as('price')])
@@ -76,7 +79,7 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
     insertAccount: prepareQuery((p: Placeholders<{ cash: bigint }>) =>
       db
         .insertInto('account')
-        .values({ cash: p.cash, version: 1, sequence: 0, last_timestamp: null })
+        .values({ cash: p.cash, version: 1, sequence: 0, last_timestamp: null, checkpoint: null })
         .returning('id'),
     ),
     /** Affects no row unless the account is unchanged and the amount leads to this cash. */
@@ -88,6 +91,7 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
           version: p.version,
           sequence: p.sequence,
           last_timestamp: p.last_timestamp,
+          checkpoint: p.checkpoint,
         })
         .where('id', '=', p.id)
         .where('sequence', '=', p.previousSequence)
@@ -169,12 +173,17 @@ export function prepareHistoryStatements(db: Kysely<AccountTables>) {
         .where('account_id', '=', p.account_id)
         .where('client_order_id', '=', p.client_order_id),
     ),
-    findBalance: prepareQuery((p: Placeholders<{ account_id: number; sequence: number }>) =>
+    findCheckpoint: prepareQuery((p: Placeholders<{ account_id: number; sequence: number }>) =>
       db
-        .selectFrom('order')
-        .select('balance')
-        .where('account_id', '=', p.account_id)
-        .where('sequence', '=', p.sequence),
+        .selectFrom('order as repeated')
+        .innerJoin('order as stored', (join) =>
+          join
+            .onRef('stored.account_id', '=', 'repeated.account_id')
+            .on('stored.sequence', '=', sql<number>`coalesce(repeated.checkpoint, repeated.sequence)`),
+        )
+        .select(['stored.sequence', 'stored.balance'])
+        .where('repeated.account_id', '=', p.account_id)
+        .where('repeated.sequence', '=', p.sequence),
     ),
     insertOrder: prepareQuery((p: Placeholders<AccountTables['order']>) =>
       db.insertInto('order').values({
@@ -189,6 +198,7 @@ export function prepareHistoryStatements(db: Kysely<AccountTables>) {
         received_at: p.received_at,
         effective_at: p.effective_at,
         refusals: p.refusals,
+        checkpoint: p.checkpoint,
         balance: p.balance,
       }),
     ),

@@ -1,7 +1,10 @@
 import { returnedBy } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import { recordStatements } from '@quintet/chassis/idempotency'
-import type { AccountStore, EarlierOrder, LedgerEntry, OrderBatch } from './port.ts'
+import type { Page } from '@quintet/chassis/resource/rows'
+import { createBalanceReader } from './balance-reader.ts'
+import type { Checkpoint } from './balance-reader.ts'
+import type { AccountStore, EarlierOrder, LedgerEntry, OrderBatch, OrderRecord } from './port.ts'
 import { formatDecimal } from './decimal.ts'
 import { clientOrderIdsOf, duplicateWindowMs, effectiveMs, movementOf, operationOf } from './order.ts'
 import type { Account, DecidedOrder, Order, Position } from './order.ts'
@@ -39,6 +42,15 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
     return row && recordOf(row)
   }
 
+  async function findCheckpoint(id: number, sequence: number): Promise<Checkpoint | undefined> {
+    const [row] = await database.read(history.findCheckpoint({ account_id: id, sequence }))
+    return row && { sequence: row.sequence, balance: balanceOf(row) }
+  }
+
+  async function listOrders(id: number, page: Page): Promise<OrderRecord[]> {
+    return (await history.listOrders(id, page).execute()).map(recordOf)
+  }
+
   return {
     requestsPerUnitMax: 256,
 
@@ -70,10 +82,7 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
       return { account, duplicates, earlier }
     },
 
-    async findBalance(id, sequence) {
-      const [row] = await database.read(history.findBalance({ account_id: id, sequence }))
-      return balanceOf(row)
-    },
+    findBalances: createBalanceReader({ findCheckpoint, listOrders }),
 
     async commitBatch(batch, records) {
       if (batch.orders.length === 0 && records.length === 0) return true
@@ -82,9 +91,7 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
       return failedStatement === undefined
     },
 
-    async listOrders(id, page) {
-      return (await history.listOrders(id, page).execute()).map(recordOf)
-    },
+    listOrders,
 
     async listLedger(id, page) {
       return (await history.listLedger(id, page).execute()).map(entryOf)
@@ -107,6 +114,7 @@ function batchStatements(
     version: after.version,
     sequence: after.sequence,
     last_timestamp: after.lastTimestampMs ?? null,
+    checkpoint: after.checkpoint ?? null,
   })
   return [
     { ...update, mustAffectRows: true },
@@ -141,9 +149,10 @@ function ledgerRow(account_id: number, { issuer, recordedMs, ...entry }: LedgerE
   return { account_id, issuer_name: issuer ?? null, recorded_at: recordedMs, ...entry }
 }
 
-type AccountRow = Omit<Account, 'cash' | 'positions' | 'lastTimestampMs'> & {
+type AccountRow = Omit<Account, 'cash' | 'positions' | 'lastTimestampMs' | 'checkpoint'> & {
   cash: string
   last_timestamp: number | null
+  checkpoint: number | null
 }
 type PositionRow = { [K in 'issuer_name' | 'shares' | 'price' | 'cost']: string | null } & {
   since: number | null
@@ -160,13 +169,14 @@ function accountOf(row: AccountRow, rows: readonly PositionRow[]): Account {
         cost: BigInt(cost ?? 0),
         since: Number(since),
       })
-  const { id, version, sequence, cash, last_timestamp } = row
+  const { id, version, sequence, cash, last_timestamp, checkpoint } = row
   return {
     id,
     version,
     sequence,
     cash: BigInt(cash),
     lastTimestampMs: last_timestamp ?? undefined,
+    checkpoint: checkpoint ?? undefined,
     positions,
   }
 }

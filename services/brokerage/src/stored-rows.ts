@@ -17,7 +17,9 @@ export type OrderRow = {
   effective_at: number
   /** Null for an accepted order. */
   refusals: string | null
-  /** The balance after the order; null without a `client_order_id`, since only that can repeat the outcome. */
+  /** The order that has the balance; null where the outcome cannot be repeated, and in rows of earlier versions. */
+  checkpoint: number | null
+  /** The balance after the order, where that is its own checkpoint; in rows of earlier versions with a `client_order_id`, always. */
   balance: string | null
 }
 
@@ -32,7 +34,7 @@ export type LedgerRow = {
   recorded_at: number
 }
 
-export function orderRow({ order, sequence, refusals, balance }: DecidedOrder): OrderRow {
+export function orderRow({ order, sequence, refusals, balance, checkpoint }: DecidedOrder): OrderRow {
   return {
     sequence,
     client_order_id: order.clientOrderId ?? null,
@@ -44,7 +46,8 @@ export function orderRow({ order, sequence, refusals, balance }: DecidedOrder): 
     received_at: order.receivedMs,
     effective_at: effectiveMs(order),
     refusals: refusals.length === 0 ? null : JSON.stringify(refusals),
-    balance: order.clientOrderId === undefined ? null : stringifyBalance(balance),
+    checkpoint: checkpoint ?? null,
+    balance: checkpoint === sequence ? stringifyBalance(balance) : null,
   }
 }
 
@@ -66,7 +69,7 @@ export function ledgerEntry({ order, sequence, balance }: DecidedOrder): LedgerE
   }
 }
 
-export function recordOf(row: Omit<OrderRow, 'balance'>): OrderRecord {
+export function recordOf(row: Omit<OrderRow, 'balance' | 'checkpoint'>): OrderRecord {
   const refusals: readonly Refusal[] = row.refusals === null ? [] : JSON.parse(row.refusals)
   return {
     sequence: row.sequence,
@@ -102,7 +105,7 @@ function stringifyBalance({ cash, positions }: Balance): string {
   )
 }
 
-/** The balance in a stored order, which has one if it has a `client_order_id`. */
+/** The balance in a stored order that is a checkpoint. */
 export function balanceOf(row: Pick<OrderRow, 'balance'> | undefined): Balance {
   const { cash, positions }: { cash: string; positions: [string, Record<keyof Position, string>][] } =
     JSON.parse(row?.balance ?? '')

@@ -110,9 +110,10 @@ test('A page of orders ends where it has enough bytes, also of balances that are
       return at === 0 ? { ...order, clientOrderId: `order ${n}` } : order
     })
     const before = account
-    const decided = orders.map((order) => {
+    const decided = orders.map((order, at) => {
       account = apply({ ...account, sequence: account.sequence + 1 }, order)
-      return { order, sequence: account.sequence, refusals: [], balance: account }
+      const checkpoint = at === 0 ? account.sequence : undefined
+      return { order, sequence: account.sequence, refusals: [], balance: account, checkpoint }
     })
     assert.ok(await store.commitBatch({ before, after: account, orders: decided }, []))
   }

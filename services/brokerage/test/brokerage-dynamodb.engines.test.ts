@@ -9,5 +9,6 @@ if (server !== undefined) {
   await import('./account-store.test.ts')
   await import('./form-requests.test.ts')
   await import('./ledger.test.ts')
+  await import('./repeated-outcomes.test.ts')
   await import('./routes.test.ts')
 }

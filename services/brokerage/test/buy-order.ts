@@ -12,4 +12,5 @@ export const buyOrder: Order = {
   hoursBy: 'order',
   duplicatesBy: 'order',
   isInSequence: false,
+  isRecorded: false,
 }

@@ -26,9 +26,9 @@ async function createLargeAccount(t: TestContext) {
   const log: ('balance' | 'decision' | 'response' | 'unit' | 'turn')[] = []
   const store: AccountStore = {
     ...storage.accounts,
-    findBalance(account, sequence) {
+    findBalances(account, sequences) {
       log.push('balance')
-      return storage.accounts.findBalance(account, sequence)
+      return storage.accounts.findBalances(account, sequences)
     },
     loadContext(account, orders) {
       log.push('unit')
@@ -171,10 +171,10 @@ test('All accounts together have the time of one turn of the event loop, however
   const log: ('balance' | 'turn')[] = []
   const store: AccountStore = {
     ...storage.accounts,
-    async findBalance(account, sequence) {
+    async findBalances(account, sequences) {
       log.push('balance')
       now += 10
-      return storage.accounts.findBalance(account, sequence)
+      return storage.accounts.findBalances(account, sequences)
     },
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })

@@ -19,6 +19,7 @@ const account: Account = {
   sequence: 1,
   cash: decimalOf(1000n),
   lastTimestampMs: undefined,
+  checkpoint: undefined,
   positions: new Map(),
 }
 

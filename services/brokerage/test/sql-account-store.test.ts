@@ -45,7 +45,7 @@ test('Each stored order is read once for a batch, and its balance, which may be 
   const refusals = [{ rule: 'CLOSED_MARKET' as const, sentences: {} }]
   assert.ok(
     await store.commitBatch(
-      { before, after, orders: [{ order, sequence: 1, refusals, balance: before }] },
+      { before, after, orders: [{ order, sequence: 1, refusals, balance: before, checkpoint: 1 }] },
       [],
     ),
   )
@@ -64,12 +64,18 @@ test('Each stored order is read once for a batch, and its balance, which may be 
   queries.length = 0
   assert.ok(await store.exists(before.id))
   assert.doesNotMatch(queries.join(), /position|balance|\*/)
-  assert.deepEqual(await store.findBalance(before.id, 1), { cash: before.cash, positions: new Map() })
+  const balances = await store.findBalances(before.id, [1])
+  assert.deepEqual(balances.get(1), { cash: before.cash, positions: new Map() })
 })
 
-test('The migration can be reverted and applied again', async (t) => {
+test('The migrations can be reverted and applied again', async (t) => {
   const url = await freshStorage(t)
-  for (const action of ['up', 'down', 'up'] as const)
-    assert.deepEqual(await migrateStorage(url, action), ['0001-create-account'])
-  assert.deepEqual(await migrateStorage(url, 'status'), ['0001-create-account applied'])
+  const both = ['0001-create-account', '0002-add-checkpoints']
+  assert.deepEqual(await migrateStorage(url, 'up'), both)
+  for (const migration of both.toReversed()) assert.deepEqual(await migrateStorage(url, 'down'), [migration])
+  assert.deepEqual(await migrateStorage(url, 'up'), both)
+  assert.deepEqual(
+    await migrateStorage(url, 'status'),
+    both.map((migration) => `${migration} applied`),
+  )
 })

@@ -3,9 +3,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import { DuplicateRequest, withId } from '@quintet/chassis/idempotency'
 import type { Page } from '@quintet/chassis/resource/rows'
+import { createBalanceReader } from '../balance-reader.ts'
 import type { DuplicateHints } from '../duplicate-hints.ts'
 import type { Account } from '../order.ts'
-import type { AccountStore } from '../port.ts'
+import type { AccountStore, OrderRecord } from '../port.ts'
 import { entryOf, recordOf } from '../stored-rows.ts'
 import type { LedgerRow, OrderRow } from '../stored-rows.ts'
 import { acceptedOf, batchPuts, isConsistent, openingPuts, plainPut } from './batch-puts.ts'
@@ -68,6 +69,11 @@ export function createDynamodbAccountStore(
     return rows.slice(0, limit)
   }
 
+  async function listOrders(id: number, page: Page): Promise<OrderRecord[]> {
+    const found = await list<OrderRow>(id, 'ORDER', page)
+    return found.map(({ row, bytes }) => ({ ...recordOf(row), bytes }))
+  }
+
   return {
     // Each request may have an idempotency record, which is an item of its own.
     requestsPerUnitMax: 64,
@@ -99,7 +105,7 @@ export function createDynamodbAccountStore(
       return { account, duplicates, earlier }
     },
 
-    findBalance: lookup.findBalance,
+    findBalances: createBalanceReader({ findCheckpoint: lookup.findCheckpoint, listOrders }),
 
     async commitBatch(batch, records) {
       const { orders, before } = batch
@@ -120,10 +126,7 @@ export function createDynamodbAccountStore(
       return true
     },
 
-    async listOrders(id, page) {
-      const found = await list<OrderRow>(id, 'ORDER', page)
-      return found.map(({ row, bytes }) => ({ ...recordOf(row), bytes }))
-    },
+    listOrders,
 
     async listLedger(id, page) {
       const found = await list<LedgerRow>(id, 'LEDGER', page)

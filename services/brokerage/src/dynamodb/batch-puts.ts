@@ -9,7 +9,8 @@ import { accountItem, packInParts, partitionOf } from './items.ts'
 
 /** A new account with its first ledger entry; the put of the account fails if there is one of this id. */
 export function openingPuts(id: number, cash: Decimal, openedMs: number, unit: string): [Put, ...Put[]] {
-  const account = { id, cash, version: 1, sequence: 0, lastTimestampMs: undefined, positions: new Map() }
+  const nothing = { lastTimestampMs: undefined, checkpoint: undefined, positions: new Map() }
+  const account = { id, cash, version: 1, sequence: 0, ...nothing }
   const put = { item: withUnit(accountItem(account), unit), condition: 'attribute_not_exists(pk)' }
   const entries = packInParts(partitionOf(id), 'LEDGER', [ledgerRow(openingEntry(cash, openedMs))])
   return [put, ...entries.map(plainPut)]

@@ -32,7 +32,8 @@ export function accountKey(id: number): Key {
   return { pk: partitionOf(id), sk: 'ACCOUNT' }
 }
 
-export function accountItem({ id, cash, version, sequence, lastTimestampMs, positions }: Account): Item {
+export function accountItem(account: Account): Item {
+  const { id, cash, version, sequence, lastTimestampMs, checkpoint, positions } = account
   const { pk, sk } = accountKey(id)
   return {
     pk: { S: pk },
@@ -41,6 +42,7 @@ export function accountItem({ id, cash, version, sequence, lastTimestampMs, posi
     version: { N: String(version) },
     sequence: { N: String(sequence) },
     ...(lastTimestampMs !== undefined && { last_timestamp: { N: String(lastTimestampMs) } }),
+    ...(checkpoint !== undefined && { checkpoint: { N: String(checkpoint) } }),
     positions: {
       M: Object.fromEntries(Array.from(positions, ([issuer, one]) => [issuer, positionItem(one)])),
     },
@@ -60,12 +62,14 @@ export function accountOf(id: number, item: Item): Account {
     ],
   )
   const last = item.last_timestamp?.N
+  const checkpoint = item.checkpoint?.N
   return {
     id,
     cash: BigInt(item.cash?.N ?? 0),
     version: Number(item.version?.N),
     sequence: Number(item.sequence?.N),
     lastTimestampMs: last === undefined ? undefined : Number(last),
+    checkpoint: checkpoint === undefined ? undefined : Number(checkpoint),
     positions: new Map(positions.sort(([, one], [, other]) => one.since - other.since)),
   }
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import type { Checkpoint } from '../balance-reader.ts'
 import type { DuplicateHints } from '../duplicate-hints.ts'
 import { clientOrderIdsOf, duplicateKey, duplicateWindowMs, effectiveMs } from '../order.ts'
-import type { Balance, DecidedOrder, Order } from '../order.ts'
+import type { DecidedOrder, Order } from '../order.ts'
 import type { EarlierOrder } from '../port.ts'
 import { balanceOf, recordOf } from '../stored-rows.ts'
 import type { OrderRow } from '../stored-rows.ts'
@@ -78,8 +79,11 @@ export function createOrderLookup(connection: DynamodbConnection, hints: Duplica
       return earlier
     },
 
-    async findBalance(id: number, sequence: number): Promise<Balance> {
-      return balanceOf(await readOrder(id, sequence))
+    async findCheckpoint(id: number, sequence: number): Promise<Checkpoint | undefined> {
+      const row = await readOrder(id, sequence)
+      const checkpoint = row?.checkpoint ?? sequence
+      const stored = checkpoint === sequence ? row : await readOrder(id, checkpoint)
+      return stored && { sequence: checkpoint, balance: balanceOf(stored) }
     },
 
     addHints(id: number, accepted: readonly DecidedOrder[]): void {
