@@ -91,6 +91,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   ],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
+  [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],
 ]
 
 test('Each documented command names a script, a subcommand and files that exist', () => {

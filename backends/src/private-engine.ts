@@ -25,6 +25,11 @@ export type PrivateEngine = {
   dispose(): Promise<void>
 }
 
+/** The Debian packages without which an engine cannot be started on this machine. */
+export function missingPackages(name: EngineName): readonly string[] {
+  return engines[name].missingPackages()
+}
+
 /**
  * Starts a private instance in a temporary folder, on a free port. It ends with this process, however that ends. The engine
  * must have been installed by `npm run backends -- up --native`. `advertisedPort` is that of a proxy through which it is used.

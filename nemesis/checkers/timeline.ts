@@ -1,4 +1,5 @@
 import type { Operation } from '../history.ts'
+import { svgFile, svgRect, svgText } from '../svg.ts'
 
 /**
  * Pictures of the operations of a violation: one lane per process, one bar per operation, from its invocation to its
@@ -32,16 +33,15 @@ export function svgTimeline(title: string, operations: readonly Operation[]): st
   const height = 60 + laneHeight * lanes.length
   const parts = lanes.flatMap(({ process, bars }, row) => {
     const y = 48 + row * laneHeight
-    return [text(8, y + 17, process), ...bars.map((bar) => barOf(bar, y))]
+    return [svgText(8, y + 17, process), ...bars.map((bar) => barOf(bar, y))]
   })
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="100%" height="100%" fill="white"/>`,
-    text(8, 22, title),
+  return svgFile(width, height, [
+    svgText(8, 22, title),
     ...parts,
-    ...moments.map((moment, rank) => text(left + rank * step, height - 8, `${(moment / 1e6).toFixed(2)} ms`)),
-    '</svg>\n',
-  ].join('\n')
+    ...moments.map((moment, rank) =>
+      svgText(left + rank * step, height - 8, `${(moment / 1e6).toFixed(2)} ms`),
+    ),
+  ])
 }
 
 type Bar = { readonly label: string; readonly from: number; readonly to: number; readonly isOpen: boolean }
@@ -83,12 +83,7 @@ function barOf({ label, from, to, isOpen }: Bar, y: number): string {
   const x = left + from * step
   const width = Math.max(6, (to - from) * step - 4)
   const style = isOpen ? 'fill="#eee" stroke="#888" stroke-dasharray="4"' : 'fill="#dbe9ff" stroke="#3367b0"'
-  return `<rect x="${x}" y="${y}" width="${width}" height="24" ${style}/>\n${text(x + 4, y + 40, label)}`
-}
-
-function text(x: number, y: number, content: string): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  return `<text x="${x}" y="${y}">${escaped}</text>`
+  return `${svgRect(x, y, width, 24, style)}\n${svgText(x + 4, y + 40, label)}`
 }
 
 /** What was called and returned, such as `update w3 if 1 → 4`. */

@@ -19,6 +19,8 @@ export type ServiceProcess = {
   resume(): void
   /** The id of its process at present. */
   id(): number
+  /** What it printed before it ended without having been killed here; undefined if that never happened. */
+  crash(): string | undefined
 }
 
 const root = new URL('../..', import.meta.url).pathname
@@ -31,12 +33,22 @@ process.once('exit', () => {
 export async function startService(name: ServiceName, environment: Environment): Promise<ServiceProcess> {
   const port = await freePort()
   const settings = { LOG_LEVEL: 'warn', ...environment, [portSetting(name)]: String(port) }
-  const start = () => launch(['start', name], settings, new RegExp(`^${name} +http://`, 'm'))
+  let isKilled = false
+  let crash: string | undefined
+  const start = async () => {
+    isKilled = false
+    const launched = await launch(['start', name], settings, new RegExp(`^${name} +http://`, 'm'))
+    launched.child.once('exit', (code, signal) => {
+      if (!isKilled) crash ??= `${name} ended with ${code ?? signal}: ${launched.printed()}`
+    })
+    return launched.child
+  }
   let child = await start()
   return {
     name,
     url: `http://127.0.0.1:${port}`,
     async kill() {
+      isKilled = true
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')
       await once(child, 'exit')
@@ -47,6 +59,7 @@ export async function startService(name: ServiceName, environment: Environment):
     pause: () => void child.kill('SIGSTOP'),
     resume: () => void child.kill('SIGCONT'),
     id: () => child.pid ?? 0,
+    crash: () => crash,
   }
 }
 
@@ -57,7 +70,7 @@ export function startGatewayOf(service: ServiceProcess, environment: Environment
 
 /** Runs `quintet migrate up`. */
 export async function migrate(service: ServiceName, environment: Environment): Promise<void> {
-  const child = await launch(['migrate', 'up', service], environment, /./)
+  const { child } = await launch(['migrate', 'up', service], environment, /./)
   if (child.exitCode === null) await once(child, 'exit')
   if (child.exitCode !== 0) throw new Error(`quintet migrate up ${service} ended with ${child.exitCode}.`)
 }
@@ -80,5 +93,5 @@ async function launch(words: readonly string[], environment: Environment, expect
     })
   child.once('exit', () => ready.reject(new Error(`quintet ${words.join(' ')} ended: ${printed}`)))
   await ready.promise
-  return child
+  return { child, printed: () => printed }
 }

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { fault } from './fault.ts'
 import type { Fault } from './fault.ts'
 import type { Operation } from './operation.ts'
 
+const lockMsMax = 10_000
 const diskSize = '64m'
 
 /** Faults of a database file, on a small file system of its own where this process may mount one. */
@@ -25,9 +27,9 @@ export function sqliteFaults(
     faults: [
       fault(
         'lock',
-        () => {
+        async () => {
           holder = open()
-          holder.exec('begin immediate')
+          await lock(holder)
         },
         () => {
           holder?.exec('rollback')
@@ -56,6 +58,16 @@ export function sqliteFaults(
     },
     close: () => isMounted && execFileSync('umount', ['-l', folder]),
   }
+}
+
+/** Waits between writers, without blocking this process. */
+async function lock(database: DatabaseSync): Promise<void> {
+  for (const giveUpAt = performance.now() + lockMsMax; ; await pause(1))
+    try {
+      return database.exec('begin immediate')
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error
+    }
 }
 
 function mount(folder: string): boolean {

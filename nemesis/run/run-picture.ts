@@ -1,0 +1,112 @@
+import type { Run } from './run-scenario.ts'
+import type { Sample } from './samples.ts'
+import { svgFile, svgRect, svgText } from '../svg.ts'
+
+/** A picture of a run: operations per second by their outcome, latencies, and the faults as bands over both. */
+
+const left = 64
+const plotWidth = 1_100
+const plotHeight = 180
+const ratesTop = 56
+const latenciesTop = ratesTop + plotHeight + 36
+const faultsTop = latenciesTop + plotHeight + 40
+const rowHeight = 18
+const bucketMs = 250
+
+const colours = { ok: '#5b8fc7', fail: '#e2a03f', info: '#c74b50' } as const
+const outcomes = ['ok', 'fail', 'info'] as const
+const outcomeNames = { ok: 'known', fail: 'refused', info: 'unknown' } as const
+const latencyMsMin = 0.5
+const latencyMsMax = 10_000
+
+export function drawRun({ scenario, faults, samples }: Run, seed: string): string {
+  const endMs = Math.max(1, ...samples.slice(-1).map(({ endedMs }) => endedMs))
+  const x = (ms: number) => left + (ms / endMs) * plotWidth
+  const names = [...new Set(faults.map(({ name }) => name))].toSorted()
+  const buckets = bucketsOf(samples, endMs)
+  const bottom = faultsTop + names.length * rowHeight
+  const bands = faults.flatMap(({ name, beganMs, endedMs }) => {
+    const y = faultsTop + names.indexOf(name) * rowHeight
+    const width = Math.max(1, x(endedMs) - x(beganMs))
+    return [
+      svgRect(x(beganMs), ratesTop, width, latenciesTop + plotHeight - ratesTop, 'fill="#f3e3e3"'),
+      svgRect(x(beganMs), y + 4, width, rowHeight - 6, 'fill="#b05c5c"'),
+    ]
+  })
+  return svgFile(left + plotWidth + 24, bottom + 40, [
+    svgText(16, 24, `${scenario}, seed ${seed}: ${samples.length} operations`, 'font-size="16"'),
+    ...bands,
+    ...drawRates(buckets, x),
+    ...drawLatencies(buckets, x),
+    ...names.map((name, i) => svgText(left + 4, faultsTop + i * rowHeight + 14, name, 'fill="#555"')),
+    ...secondsOf(endMs).map((second) =>
+      svgText(x(second * 1_000), bottom + 18, `${second} s`, 'text-anchor="middle"'),
+    ),
+  ])
+}
+
+type Bucket = { readonly fromMs: number; readonly samples: readonly Sample[] }
+
+function bucketsOf(samples: readonly Sample[], endMs: number): Bucket[] {
+  const byBucket = Map.groupBy(samples, ({ endedMs }) => Math.floor(endedMs / bucketMs))
+  const count = Math.ceil(endMs / bucketMs)
+  return Array.from({ length: count }, (_, i) => ({ fromMs: i * bucketMs, samples: byBucket.get(i) ?? [] }))
+}
+
+/** Columns of the outcomes, one on the other. */
+function drawRates(buckets: readonly Bucket[], x: (ms: number) => number): string[] {
+  const most = Math.max(1, ...buckets.map(({ samples }) => samples.length))
+  const base = ratesTop + plotHeight
+  const columns = buckets.flatMap(({ fromMs, samples }) => {
+    let y = base
+    return outcomes.flatMap((outcome) => {
+      const count = samples.filter((sample) => sample.outcome === outcome).length
+      const height = (count / most) * plotHeight
+      y -= height
+      const width = x(fromMs + bucketMs) - x(fromMs)
+      return count === 0 ? [] : [svgRect(x(fromMs), y, width, height, `fill="${colours[outcome]}"`)]
+    })
+  })
+  return [
+    ...columns,
+    svgText(left - 6, ratesTop + 10, `${Math.round((most * 1_000) / bucketMs)}`, 'text-anchor="end"'),
+    svgText(left - 6, base, '0', 'text-anchor="end"'),
+    svgText(16, ratesTop - 8, 'operations per second:'),
+    ...outcomes.map((outcome, i) =>
+      svgText(160 + i * 80, ratesTop - 8, outcomeNames[outcome], `fill="${colours[outcome]}"`),
+    ),
+  ]
+}
+
+/** The median and the longest latency of what had an outcome, on a logarithmic scale. */
+function drawLatencies(buckets: readonly Bucket[], x: (ms: number) => number): string[] {
+  const y = (ms: number) => {
+    const bounded = Math.min(latencyMsMax, Math.max(latencyMsMin, ms))
+    const share = Math.log(bounded / latencyMsMin) / Math.log(latencyMsMax / latencyMsMin)
+    return latenciesTop + plotHeight * (1 - share)
+  }
+  const marks = buckets.flatMap(({ fromMs, samples }) => {
+    const known = samples.filter(({ outcome }) => outcome === 'ok')
+    const latencies = known.map(({ sentMs, endedMs }) => endedMs - sentMs).toSorted((a, b) => a - b)
+    const width = x(fromMs + bucketMs) - x(fromMs)
+    const mark = (ms: number | undefined, colour: string) =>
+      ms === undefined ? [] : [svgRect(x(fromMs), y(ms) - 1, width, 2, `fill="${colour}"`)]
+    return [...mark(latencies[latencies.length >> 1], '#333'), ...mark(latencies.at(-1), '#9a6fb0')]
+  })
+  const axis = [1, 10, 100, 1_000, 10_000].flatMap((ms) => [
+    svgRect(left, y(ms), plotWidth, 0.5, 'fill="#ddd"'),
+    svgText(left - 6, y(ms) + 4, ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`, 'text-anchor="end"'),
+  ])
+  return [
+    ...axis,
+    ...marks,
+    svgText(16, latenciesTop - 8, 'latency:'),
+    svgText(160, latenciesTop - 8, 'median', 'fill="#333"'),
+    svgText(240, latenciesTop - 8, 'longest', 'fill="#9a6fb0"'),
+  ]
+}
+
+function secondsOf(endMs: number): number[] {
+  const step = [1, 5, 10, 30, 60, 300, 600, 3_600].find((one) => endMs / 1_000 / one <= 24) ?? 3_600
+  return Array.from({ length: Math.floor(endMs / 1_000 / step) + 1 }, (_, i) => i * step)
+}

@@ -1,0 +1,4 @@
+import { guidEmbedded, guidPostgres } from './guid.ts'
+import type { Scenario } from './scenario.ts'
+
+export const scenarios: readonly Scenario[] = [guidEmbedded, guidPostgres]

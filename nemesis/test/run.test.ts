@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { listenOn } from '@quintet/chassis/testing/sockets'
+import { parseArguments } from '../run/arguments.ts'
+import { fault } from '../faults/fault.ts'
+import { createGuidLoad } from '../load/guid-load.ts'
+import { createRandom } from '../run/random.ts'
+import { countViolations, reportOf } from '../run/report.ts'
+import { drawRun } from '../run/run-picture.ts'
+import { runScenario } from '../run/run-scenario.ts'
+import type { Scenario } from '../scenarios/scenario.ts'
+import { createGuidServer } from './guid-server.ts'
+import type { Break } from './guid-server.ts'
+
+test('A run on a system that keeps its promises, and is away for a while, finds no violation', async (t) => {
+  const { run, count } = await runOn(t, 'never')
+  assert.equal(count, 0, reportOf(run))
+  assert.ok(run.samples.length > 500)
+  assert.ok(run.faults.length > 0)
+  assert.match(reportOf(run), /^server: away +\d/m)
+  assert.match(drawRun(run, '7'), /server: away/)
+})
+
+for (const [broken, message] of [
+  ['answers changes before they take effect', /no order of these operations explains their responses/],
+  ['gives versions by milliseconds', /version \d+ (stood for|came after)/],
+] as const)
+  test(`A run on a system that ${broken} finds it, and draws it`, async (t) => {
+    const { run, count } = await runOn(t, broken)
+    assert.ok(count > 0)
+    assert.match(reportOf(run), message)
+    const [history] = run.histories
+    assert.ok(existsSync(`${history?.file}.1.svg`))
+  })
+
+for (const [broken, message] of [
+  ['fails at each deletion', /^DELETE http:\/\/\S+ {2}got 500/],
+  ['answers creations with 200', /^POST http:\/\/\S+ \{"user":\S+ got 200/],
+] as const)
+  test(`A system that ${broken} breaks a promise by that response alone`, async (t) => {
+    const { run } = await runOn(t, broken)
+    assert.match(run.violations[0]?.message ?? '', message)
+  })
+
+async function runOn(t: TestContext, broken: Break) {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-nemesis-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const server = createGuidServer(broken)
+  const port = await listenOn(t, server)
+  const url = `http://127.0.0.1:${port}`
+  const away = fault(
+    'server: away',
+    () => {
+      server.close()
+      server.closeIdleConnections()
+    },
+    () => new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve)),
+  )
+  const scenario: Scenario = {
+    name: 'in-memory',
+    summary: '',
+    engines: [],
+    start: async () => ({
+      targets: [[away]],
+      loads: { guid: createGuidLoad },
+      addresses: [{ name: 'server', url }],
+      processes: [],
+      close: async () => {},
+    }),
+  }
+  const run = await runScenario(scenario, {
+    forMs: broken === 'never' ? 5_000 : 1_000,
+    random: createRandom('7'),
+    folder,
+  })
+  return { run, count: countViolations(run) }
+}
+
+const scenario = (name: string, engines: Scenario['engines'] = []): Scenario => ({
+  name,
+  summary: '',
+  engines,
+  start: () => Promise.reject(new Error('It is not started.')),
+})
+const all = [scenario('one'), scenario('two', ['redis'])]
+const parse = (...args: string[]) => parseArguments(args, all, (engine) => engine !== 'redis')
+
+test('Scenarios whose engines are not installed are left out by name, unless they are required', () => {
+  const { scenarios, leftOut } = parse()
+  assert.deepEqual(
+    scenarios.map(({ name }) => name),
+    ['one'],
+  )
+  assert.deepEqual(
+    leftOut.map(({ name, missing }) => [name, ...missing]),
+    [['two', 'redis']],
+  )
+  assert.throws(() => parse('--all'), /two needs redis: run npm run backends -- up --native redis/)
+  assert.throws(() => parse('--scenario', 'one,two'), /two needs redis/)
+})
+
+test('Wrong arguments are refused with a sentence, the usage and the exit code 1', () => {
+  assert.throws(
+    () => parse('--scenario', 'three'),
+    /^Error: No scenario is called "three"; there are: one, two\.$/,
+  )
+  for (const minutes of ['0', '-1', '1e9', '100000', 'many', ''])
+    assert.throws(() => parse(`--minutes=${minutes}`), /^Error: --minutes must be a number greater than 0/)
+  assert.throws(() => parse('--seed', ''), /--seed must not be empty/)
+  assert.throws(() => parse('--keep', ''), /--keep must name a folder/)
+  assert.throws(() => parse('one'), /Unexpected argument 'one'/)
+  const { status, stderr, stdout } = spawnSync(process.execPath, ['nemesis/run.ts', '--hours', '1'], {
+    encoding: 'utf8',
+    cwd: new URL('../..', import.meta.url),
+  })
+  assert.match(stderr, /^Unknown option '--hours'[\s\S]*^Usage: npm run nemesis/m)
+  assert.equal(stdout, '')
+  assert.equal(status, 1)
+})
