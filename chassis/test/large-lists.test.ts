@@ -6,7 +6,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen, pageQuery } from '@quintet/chassis/http'
 import { until } from '@quintet/chassis/testing'
-import { readPage, rowList, sendList } from '@quintet/chassis/resource'
+import { readPage, rowList, searchList, sendList } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { createSampleApp } from './sample-app.ts'
 
@@ -90,7 +90,7 @@ test('Of large pages that nobody reads, the oldest are cut', limits, async (t) =
 
 /** A service with a list of small rows and one of rows of 40 kilobytes, and the log of their reads and of turns of the event loop. */
 async function startWithRows(t: TestContext) {
-  const app = await createSampleApp(t, { trustedProxies: '127.0.0.1' })
+  const app = await createSampleApp(t, { trustedProxies: '127.0.0.1', timeouts: { listMs: 60_000 } })
   const log: ('read' | 'turn')[] = []
   for (const [path, length] of [
     ['/small', 40],
@@ -166,3 +166,81 @@ test('Beyond the large pages that may wait, the client that has most of them get
   const statuses = (await Promise.all(many)).map(({ statusCode }) => statusCode)
   assert.deepEqual([...new Set(statuses)].sort(), [200, 429])
 })
+
+/** A service with a search that finds nothing in a number of steps; and the log of its steps, by client, and of turns of the event loop. */
+async function startWithSearch(
+  t: TestContext,
+  { steps, listMs = 6_000 }: { steps: number; listMs?: number },
+) {
+  const app = await createSampleApp(t, { trustedProxies: '127.0.0.1', timeouts: { listMs } })
+  const log: string[] = []
+  const made = (client: string) => log.filter((one) => one === client).length
+  app.get('/found', { schema: { querystring: Type.Object(pageQuery) } }, (request, reply) => {
+    const search = async ({ after }: { after: number }) => {
+      log.push(String(request.headers['x-forwarded-for']))
+      return { rows: [] as { id: number }[], reached: after < steps ? after + 1 : undefined }
+    }
+    const parts = { search, textOf: JSON.stringify, numberOf: ({ id }: { id: number }) => id }
+    return sendList(request, reply, searchList(readPage(request.query), parts))
+  })
+  const url = await listen(app, { host: '127.0.0.1', port: 0 })
+  const request = (client: string, signal?: AbortSignal) =>
+    fetch(`${url}/found`, { headers: { 'x-forwarded-for': client }, ...(signal && { signal }) })
+  return { request, log, made }
+}
+
+test('All searches together make one step in a turn of the event loop', limits, async (t) => {
+  const { request, log } = await startWithSearch(t, { steps: 50 })
+  let next = setImmediate(function turn() {
+    log.push('turn')
+    next = setImmediate(turn)
+  })
+  t.after(() => clearImmediate(next))
+  await Promise.all(Array.from({ length: 20 }, () => request('10.0.0.1')))
+  for (const turn of log.join(' ').split('turn')) assert.ok(turn.trim().split(' ').length <= 2, turn)
+})
+
+test('Searches make their steps in turn for each client, however many each has', limits, async (t) => {
+  const { request, made } = await startWithSearch(t, { steps: 200 })
+  const many = Array.from({ length: 100 }, () => request('10.0.0.1'))
+  await until(() => made('10.0.0.1') >= 10)
+  const before = made('10.0.0.1')
+  await Promise.all([request('10.0.0.2'), request('10.0.0.3')])
+  const meanwhile = made('10.0.0.1') - before
+  assert.ok(meanwhile >= 100 && meanwhile <= 300, String(meanwhile))
+  for (const { status } of await Promise.all(many)) assert.equal(status, 200)
+})
+
+test('A search makes no further step once its client is gone', limits, async (t) => {
+  const { request, made } = await startWithSearch(t, { steps: 20_000 })
+  const ending = new AbortController()
+  const gone = Array.from({ length: 20 }, () => request('10.0.0.1', ending.signal))
+  await until(() => made('10.0.0.1') >= 100)
+  ending.abort()
+  await Promise.allSettled(gone)
+  let before = -1
+  await until(() => {
+    const isOver = before === made('10.0.0.1')
+    before = made('10.0.0.1')
+    return isOver
+  })
+  await pause(50)
+  assert.equal(made('10.0.0.1'), before)
+})
+
+test(
+  'A list that is not ready in time is 503 with Retry-After, and makes no further step',
+  limits,
+  async (t) => {
+    const { request, made } = await startWithSearch(t, { steps: 20_000, listMs: 100 })
+    const responses = await Promise.all(Array.from({ length: 5 }, () => request('10.0.0.1')))
+    for (const response of responses) {
+      assert.deepEqual([response.status, response.headers.get('retry-after')], [503, '1'])
+      assert.match(String(Reflect.get(Object(await response.json()), 'detail')), /not ready in time/)
+    }
+    await pause(20)
+    const before = made('10.0.0.1')
+    await pause(50)
+    assert.equal(made('10.0.0.1'), before)
+  },
+)

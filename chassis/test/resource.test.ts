@@ -8,6 +8,8 @@ import {
   readId,
   readPage,
   rowList,
+  searchList,
+  sharedTurns,
 } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { rowText } from '@quintet/chassis/resource/rows'
@@ -47,7 +49,7 @@ type Sized = { id: number; text: string; bytes?: number }
 /** Makes pages of rows in the order of their ids, and logs what is read for them and when a step ends. */
 function createPages(rows: readonly Sized[], { isWeighed = true } = {}) {
   const log: ('step' | { rows: number; bytes: number })[] = []
-  const turns = { begin: () => undefined, next: async () => void log.push('step') }
+  const turns = { ...sharedTurns, next: async () => void log.push('step') }
 
   function read({ after, limit, bytesMax = 0 }: Page): Sized[] {
     const found: Sized[] = []
@@ -173,4 +175,39 @@ test('A start that fails closes what it had opened', async (t) => {
   await assert.rejects(openStorage(failed, { ...options, cacheUrl: 'nothing:' }))
   // This process could not end if the database were still open.
   await failed.disposeAsync()
+})
+
+/** Searches the even ones of 1,000 numbers in steps of ten, and logs where each step begins. */
+function createSearch() {
+  const log: number[] = []
+  const search = async ({ after, limit }: Page) => {
+    log.push(after)
+    const end = after + 10
+    const rows = [2, 4, 6, 8, 10].map((one) => ({ id: after + one, text: '' })).slice(0, limit)
+    return { rows, reached: rows.length === limit ? rows.at(-1)?.id : end < 1_000 ? end : undefined }
+  }
+  const parts = { search, textOf: rowJson, numberOf: ({ id }: Sized) => id }
+  async function makePage(query: { limit: number; cursor?: string }, isLate = () => false) {
+    const text = await pageText(searchList(readPage(query), parts), { ...sharedTurns, isLate })
+    const [cursor = '', body = ''] = text.split('\n')
+    return { cursor, ids: JSON.parse(body).map(({ id }: Sized) => id) }
+  }
+  return { makePage, log }
+}
+
+test('A page of a search has what its steps find, and its cursor leads to the rest', async () => {
+  const { makePage, log } = createSearch()
+  const first = await makePage({ limit: 7 })
+  assert.deepEqual(first.ids, [2, 4, 6, 8, 10, 12, 14])
+  const second = await makePage({ limit: 1_000, cursor: first.cursor })
+  assert.deepEqual([second.ids.length, second.ids[0], second.cursor], [495, 16, ''])
+  assert.deepEqual(log.slice(0, 4), [0, 10, 14, 24])
+})
+
+test('A search that takes too long ends its page where it is, though it is not full, and its cursor leads on', async () => {
+  const { makePage, log } = createSearch()
+  const first = await makePage({ limit: 100 }, () => log.length === 3)
+  assert.deepEqual([first.ids.length, first.ids.at(-1)], [15, 30])
+  const second = await makePage({ limit: 5, cursor: first.cursor })
+  assert.deepEqual(second.ids, [32, 34, 36, 38, 40])
 })

@@ -134,7 +134,7 @@ export interface paths {
         };
         /**
          * List movies in the order of their ids, all or those whose title contains a text
-         * @description The search ignores case, in any script, and has no wildcards.
+         * @description The search ignores case, in any script, and has no wildcards. Of many movies it takes long: after 4 s a page ends where the search is, with fewer movies or none, and its `Link` leads to the rest.
          */
         get: operations["listMovies"];
         put?: never;

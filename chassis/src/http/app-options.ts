@@ -24,7 +24,7 @@ export type App = FastifyInstance<
 /** The probes of readiness by name: each resolves while its dependency responds. */
 export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 
-/** The times that a client has, in milliseconds. */
+/** The times that a client and its requests have, in milliseconds. */
 export type Timeouts = {
   /** From the first byte of a request, or from the connection, until the whole request has arrived. */
   readonly requestMs: number
@@ -34,6 +34,8 @@ export type Timeouts = {
   readonly stallMs: number
   /** For what is still sent after a refusal, before the connection is cut. */
   readonly lingerMs: number
+  /** For a list from the head of its request to its response, then 503: less than the gateway waits for the response to begin. */
+  readonly listMs: number
   /** How often requests are checked for being late. */
   readonly checkIntervalMs: number
 }

@@ -32,12 +32,13 @@ import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
 
-/** The times that a client has, in milliseconds. */
+/** The times that a client and its requests have, in milliseconds. */
 const defaultTimeouts: Timeouts = {
   requestMs: 10_000,
   idleMs: 72_000,
   stallMs: 60_000,
   lingerMs: 5_000,
+  listMs: 6_000,
   checkIntervalMs: 500,
 }
 
@@ -115,7 +116,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
-  boundLargeLists(app)
+  boundLargeLists(app, timeouts.listMs)
   await documentation.addTo(app)
   addHealthRoutes(app, metrics, options.dependencies ?? {})
   watchDependencies(app, options.dependencies ?? {}, logger)

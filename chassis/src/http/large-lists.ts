@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createFairLimiter, createSlowLane } from '../concurrency/index.ts'
+import { createRoundRobin, createSlowLane } from '../concurrency/index.ts'
 import type { FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { App } from './app-options.ts'
 import { clientNetworkOf } from './client-address.ts'
@@ -16,19 +16,25 @@ const limits = {
   /** After this time the next is made as well: what takes so long waits for a database, or is a stream of events. */
   turnMs: 250,
   waitingMax: 512,
+  searchesWaitingMax: 1_000,
   /** Large pages that their clients have not read yet. */
   unreadMax: 64,
 }
 
-/** When the steps are made in which a page is read and encoded. Both functions reject when too much waits. */
+/**
+ * When the steps are made in which a page is read and encoded. The functions reject when too much waits, and never settle once nobody
+ * waits for the response, so that no further step is made.
+ */
 type ListTurns = {
   /** Resolves when the first step may be made; undefined if it may be made at once. */
-  begin(request: FastifyRequest): Promise<void> | undefined
+  begin(request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined
   /**
    * Resolves when the next step may be made: the second one once it is the turn of this large page, others in a later turn of the
    * event loop.
    */
   next(request: FastifyRequest, reply: FastifyReply): Promise<void>
+  /** Makes a step of a search: of all searches one at a time and in a turn of the event loop, in turn for each client. */
+  search<R>(request: FastifyRequest, reply: FastifyReply, step: () => Promise<R>): Promise<R>
 }
 
 declare module 'fastify' {
@@ -42,8 +48,8 @@ declare module 'fastify' {
  * step: few are made at a time, in turn for each client, and when too many are unread, the oldest of the client that has most of
  * them is cut. So large pages neither delay other requests nor fill the memory.
  */
-export function boundLargeLists(app: App): void {
-  const inTurn = createFairLimiter({
+export function boundLargeLists(app: App, listMs: number): void {
+  const inTurn = createRoundRobin({
     concurrencyMax: limits.concurrencyMax,
     waitingMax: limits.waitingMax,
     refusal: 'Too many large pages are requested; ask for fewer rows or retry.',
@@ -52,7 +58,8 @@ export function boundLargeLists(app: App): void {
   const large = new WeakSet<ServerResponse>()
 
   /** Calls `begin`, and settles once the response has been made and others have had as much time, or when its turn is over. */
-  function make(client: string, { raw }: FastifyReply, begin: () => void): Promise<void> {
+  function make(client: string, reply: FastifyReply, begin: () => void): Promise<void> {
+    const { raw } = reply
     const member = { client, cut: () => raw.destroy() }
     const startedAtMs = performance.now()
     large.add(raw)
@@ -69,16 +76,16 @@ export function boundLargeLists(app: App): void {
         end()
       })
       raw.once('close', end)
-      if (raw.destroyed) resolve()
+      if (isAbandoned(reply)) resolve()
       else begin()
     })
   }
 
-  /** Resolves in the turn of this request; never if its client is gone by then. */
+  /** Resolves in the turn of this request; never if nobody waits for the response by then. */
   function waitForTurn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const client = clientNetworkOf(request)
     return new Promise((resolve, reject) => {
-      inTurn([client], () => make(client, reply, resolve)).catch(reject)
+      inTurn(client, () => make(client, reply, resolve)).catch(reject)
     })
   }
 
@@ -89,10 +96,14 @@ export function boundLargeLists(app: App): void {
 
   app.decorate('listTurns', {
     begin: createBeginning(),
-    next: (request, reply) => (large.has(reply.raw) ? nextTurn() : waitForTurn(request, reply)),
+    next: (request, reply) =>
+      large.has(reply.raw) ? unlessAbandoned(reply, nextTurn()) : waitForTurn(request, reply),
+    search: createSearches(),
   })
   app.addHook('onRoute', (route) => {
-    if (hasLimit(route)) route.preHandler = [waitIfLarge, route.preHandler ?? []].flat()
+    if (!hasLimit(route)) return
+    route.handlerTimeout = listMs
+    route.preHandler = [waitIfLarge, route.preHandler ?? []].flat()
   })
 }
 
@@ -101,29 +112,57 @@ export function boundLargeLists(app: App): void {
  * many that were requested at once do not delay those that come later.
  */
 function createBeginning(): ListTurns['begin'] {
-  const inTurn = createFairLimiter({
+  const inTurn = createRoundRobin({
     concurrencyMax: limits.begunPerTurnMax,
     waitingMax: limits.notBegunMax,
     refusal: 'Too many lists are requested; retry.',
   })
   let begun = 0
 
-  function wait(client: string): Promise<void> {
+  function wait(client: string, reply: FastifyReply): Promise<void> {
     return new Promise((resolve, reject) => {
-      const begin = () => {
+      const begin = async () => {
+        if (isAbandoned(reply)) return
         resolve()
-        return nextTurn()
+        await nextTurn()
       }
-      inTurn([client], begin).catch(reject)
+      inTurn(client, begin).catch(reject)
     })
   }
 
-  return (request) => {
-    if (begun >= limits.begunPerTurnMax) return wait(clientNetworkOf(request))
+  return (request, reply) => {
+    if (begun >= limits.begunPerTurnMax) return wait(clientNetworkOf(request), reply)
     if (begun === 0) setImmediate(() => (begun = 0))
     begun += 1
     return undefined
   }
+}
+
+function createSearches(): ListTurns['search'] {
+  const inTurn = createRoundRobin({
+    concurrencyMax: 1,
+    waitingMax: limits.searchesWaitingMax,
+    refusal: 'Too many searches are waiting; retry.',
+  })
+  return async (request, reply, step) => {
+    const result = await inTurn(clientNetworkOf(request), async () => {
+      if (isAbandoned(reply)) return undefined
+      const made = { of: await step() }
+      await nextTurn()
+      return made
+    })
+    return result === undefined ? new Promise(() => {}) : result.of
+  }
+}
+
+/** Whether nobody waits for the response any more: its client is gone, or its time was over. */
+function isAbandoned({ sent, raw }: FastifyReply): boolean {
+  return sent || raw.destroyed
+}
+
+async function unlessAbandoned(reply: FastifyReply, turn: Promise<void>): Promise<void> {
+  await turn
+  if (isAbandoned(reply)) await new Promise(() => {})
 }
 
 /** Whether a route takes the size of a page; the validator has made a number of it. */

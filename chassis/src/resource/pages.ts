@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { decodeCursor, encodeCursor, linkToNextPage, pageSize, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest, WrongValueCode } from '../http/index.ts'
-import type { Page, Step } from './rows.ts'
+import type { Found, Page, Step } from './rows.ts'
 
 const limits = {
   /** A page ends with the row with which its JSON has this many bytes. */
@@ -9,18 +9,27 @@ const limits = {
   /** What is read, and what is encoded, in one turn of the event loop: about a millisecond's worth. */
   stepBytesMax: 65_536,
   stepRowsMax: 250,
+  /** After this time a search ends its page where it is: half of what the gateway waits for the response to begin. */
+  searchMs: 4_000,
 }
 
 /** The parameters of a query for a page. */
 export type PageQuery = { cursor?: string; limit?: number }
 
-/** What a page is made of. Rows that may be large have their size in a member `bytes`, as the engine has counted it. */
-type List<Row extends object, Position> = {
+/** Reads the next rows, up to the size of a step. Rows that may be large have their size in a member `bytes`, as the engine has counted it. */
+type Read<Row, Position> = {
+  read(after: Position, step: Step): readonly Row[] | Promise<readonly Row[]>
+}
+
+/** Makes a step of a search, which looks at a bounded number of rows and may find none of them. */
+type Search<Row, Position> = { search(after: Position, step: Step): Promise<Found<Row, Position>> }
+
+/** What a page is made of. */
+type List<Row extends object, Position> = (Read<Row, Position> | Search<Row, Position>) & {
   /** The most rows of the page. */
   readonly limit: number
   /** The page has the rows after this position. */
   readonly start: Position
-  read(after: Position, step: Step): readonly Row[] | Promise<readonly Row[]>
   /** The JSON of a row; undefined for one that is left out. */
   textOf(row: Row): string | undefined
   positionOf(row: Row): Position
@@ -28,11 +37,24 @@ type List<Row extends object, Position> = {
   cursorOf(position: Position): string
 }
 
-/** When a page is made: `begin` resolves for its first step, unless that may be made at once, and `next` for each further one. */
-type Turns = { begin(): Promise<void> | undefined; next(): Promise<void> }
+/**
+ * When a page is made: `begin` resolves for its first step, unless that may be made at once, and `next` for each further one; `search`
+ * makes a step of a search, which ends its page when it `isLate`.
+ */
+type Turns = {
+  begin(): Promise<void> | undefined
+  next(): Promise<void>
+  search<R>(step: () => Promise<R>): Promise<R>
+  isLate(): boolean
+}
 
 /** The turns of a page that many requests share. */
-export const sharedTurns: Turns = { begin: () => undefined, next: () => nextTurn() }
+export const sharedTurns: Turns = {
+  begin: () => undefined,
+  next: () => nextTurn(),
+  search: (step) => step(),
+  isLate: () => false,
+}
 
 /** The page of a query; without a cursor it starts after `start`. A malformed cursor is refused with `code`. */
 export function readPage(
@@ -42,23 +64,27 @@ export function readPage(
   return { after: cursor === undefined ? start : Number(decodeCursor(cursor, ['integer'], code)[0]), limit }
 }
 
+type RowParts<Row> = { textOf(row: Row): string; numberOf(row: Row): number }
+
 /** The list of rows in the order of a number of each. */
 export function rowList<Row extends object>(
-  { after, limit }: Page,
-  parts: {
-    read(page: Page & Step): readonly Row[] | Promise<readonly Row[]>
-    textOf(row: Row): string
-    numberOf(row: Row): number
-  },
+  page: Page,
+  parts: RowParts<Row> & { read(page: Page & Step): readonly Row[] | Promise<readonly Row[]> },
 ): List<Row, number> {
-  return {
-    limit,
-    start: after,
-    read: (position, step) => parts.read({ after: position, ...step }),
-    textOf: parts.textOf,
-    positionOf: parts.numberOf,
-    cursorOf: (position) => encodeCursor([position]),
-  }
+  return { ...inOrder(page, parts), read: (after, step) => parts.read({ after, ...step }) }
+}
+
+/** The list of the rows that a search finds, in the order of a number of each. */
+export function searchList<Row extends object>(
+  page: Page,
+  parts: RowParts<Row> & { search(page: Page & Step): Promise<Found<Row, number>> },
+): List<Row, number> {
+  return { ...inOrder(page, parts), search: (after, step) => parts.search({ after, ...step }) }
+}
+
+function inOrder<Row>({ after, limit }: Page, { textOf, numberOf }: RowParts<Row>) {
+  const cursorOf = (position: number) => encodeCursor([position])
+  return { limit, start: after, textOf, positionOf: numberOf, cursorOf }
 }
 
 /**
@@ -67,21 +93,25 @@ export function rowList<Row extends object>(
  * nor reads what it does not send.
  */
 export async function pageText<Row extends object, Position>(
-  { limit, start, read, textOf, positionOf, cursorOf }: List<Row, Position>,
-  { begin, next }: Turns,
+  list: List<Row, Position>,
+  turns: Turns,
 ): Promise<string> {
+  const { limit, start, textOf, positionOf, cursorOf } = list
   const texts: string[] = []
   let [after, count, bytes, stepBytes] = [start, 0, 0, 0]
-  const turn = begin()
+  const turn = turns.begin()
   if (turn !== undefined) await turn
   for (;;) {
     const step = { limit: Math.min(limits.stepRowsMax, limit - count), bytesMax: limits.stepBytesMax }
-    const rows = await read(after, step)
+    const isSearch = 'search' in list
+    const { rows, reached } = isSearch
+      ? await turns.search(() => list.search(after, step))
+      : foundBy(list, await list.read(after, step), step)
     // A server may respond to many reads at once.
-    if (count === 0 && weightOf(rows) > limits.stepBytesMax / 4) await begin()
+    if (count === 0 && weightOf(rows) > limits.stepBytesMax / 4) await turns.begin()
     for (const row of rows) {
       if (stepBytes >= limits.stepBytesMax) {
-        await next()
+        await turns.next()
         stepBytes = 0
       }
       const text = textOf(row)
@@ -95,15 +125,23 @@ export async function pageText<Row extends object, Position>(
       if (bytes >= limits.pageBytesMax) break
     }
     if (count >= limit || bytes >= limits.pageBytesMax) return `${cursorOf(after)}\n[${texts.join(',')}]`
-    if (isEnd(rows, step)) return `\n[${texts.join(',')}]`
-    await next()
+    if (reached === undefined) return `\n[${texts.join(',')}]`
+    after = reached
+    if (!isSearch) await turns.next()
+    else if (turns.isLate()) return `${cursorOf(after)}\n[${texts.join(',')}]`
     stepBytes = 0
   }
 }
 
-/** Whether there are no rows after those of a step. */
-function isEnd(rows: readonly object[], { limit, bytesMax }: Step): boolean {
-  return rows.length < limit && weightOf(rows) < bytesMax
+/** What a read has found: there are no rows after fewer ones than the step may have. */
+function foundBy<Row extends object, Position>(
+  { positionOf }: { positionOf(row: Row): Position },
+  rows: readonly Row[],
+  { limit, bytesMax }: Step,
+): Found<Row, Position> {
+  const last = rows.at(-1)
+  const isEnd = last === undefined || (rows.length < limit && weightOf(rows) < bytesMax)
+  return { rows, reached: isEnd ? undefined : positionOf(last) }
 }
 
 function weightOf(rows: readonly object[]): number {
@@ -120,7 +158,12 @@ export async function sendList<Row extends object, Position>(
   parameter = 'cursor',
 ): Promise<void> {
   const { listTurns } = request.server
-  const turns = { begin: () => listTurns.begin(request), next: () => listTurns.next(request, reply) }
+  const turns: Turns = {
+    begin: () => listTurns.begin(request, reply),
+    next: () => listTurns.next(request, reply),
+    search: (step) => listTurns.search(request, reply, step),
+    isLate: () => reply.elapsedTime >= limits.searchMs,
+  }
   await sendPage(request, reply, await pageText(list, turns), parameter)
 }
 

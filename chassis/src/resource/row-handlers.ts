@@ -5,10 +5,10 @@ import { pageSize, requireConditions, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest } from '../http/index.ts'
 import { representEntry, sendEntry } from './get-by-id.ts'
 import { parseId, readId } from './ids.ts'
-import { pageText, readPage, rowList, sendList, sendPage, sharedTurns } from './pages.ts'
+import { pageText, readPage, rowList, searchList, sendList, sendPage, sharedTurns } from './pages.ts'
 import type { PageQuery } from './pages.ts'
 import { changeIfMatch } from './preconditions.ts'
-import type { Page, Rows } from './rows.ts'
+import type { Found, Page, Rows, Step } from './rows.ts'
 
 /** The path of one row. Any text: one that is not an id names no row, which is 404 rather than 400. */
 export function rowPath(noun: string) {
@@ -20,6 +20,7 @@ export function rowPath(noun: string) {
 export const DeletedRow = Type.Object({ message: Type.Literal('deleted'), id: Type.Integer() })
 export const DeletedRows = Type.Object({ message: Type.Literal('all deleted'), deleted: Type.Integer() })
 
+type PageRequest = FastifyRequest<{ Querystring: PageQuery }>
 type RowRequest = FastifyRequest<{ Params: { id: string } }>
 
 /** The handlers of the routes of a service of rows. Each throws an AppError for every result other than success. */
@@ -34,6 +35,7 @@ export function createRowHandlers<Row extends { id: number }>({
   /** The representation of a row. */
   textOf: (row: Row) => string
 }) {
+  const numberOf = ({ id }: Row) => id
   const notFound = (id: number | string) => new AppError('not_found', `There is no ${noun} ${id}.`)
 
   function preconditionOn(id: number) {
@@ -44,17 +46,27 @@ export function createRowHandlers<Row extends { id: number }>({
     /** GET of one row, for `getById`. */
     byId: { parse: readId, find: rows.find, represent: representEntry, notFound },
 
-    /** A page in the order of the ids. The first one is cached, unless `isFiltered`: then `read` leaves rows out. */
+    /** A page of all rows, in the order of their ids. The first one is cached. */
     async list(
-      request: FastifyRequest<{ Querystring: PageQuery }>,
+      request: PageRequest,
       reply: FastifyReply,
-      { read, isFiltered }: { read: (page: Page) => Promise<readonly Row[]>; isFiltered: boolean },
+      read: (page: Page & Step) => Promise<readonly Row[]>,
     ): Promise<void> {
       const page = readPage(request.query)
-      const list = rowList(page, { read, textOf, numberOf: ({ id }: Row) => id })
-      const isFirst = !isFiltered && page.after === 0 && page.limit === pageSize
+      const list = rowList(page, { read, textOf, numberOf })
+      const isFirst = page.after === 0 && page.limit === pageSize
       if (!isFirst) return sendList(request, reply, list)
       return sendPage(request, reply, await rows.firstPage(() => pageText(list, sharedTurns)))
+    },
+
+    /** A page of the rows that a search finds, each of whose steps is bounded. */
+    async search(
+      request: PageRequest,
+      reply: FastifyReply,
+      search: (page: Page & Step) => Promise<Found<Row, number>>,
+    ): Promise<void> {
+      const parts = { search, textOf, numberOf }
+      await sendList(request, reply, searchList(readPage(request.query), parts))
     },
 
     /** Changes a row under the conditions of the request. `prepare` checks the request, and returns the change of one version or any. */

@@ -15,6 +15,9 @@ export type RowCondition = { id: number; version: number | null }
 /** How much of a page is read at once: up to `limit` rows, and no more after the one with which they have `bytesMax` bytes. */
 export type Step = { readonly limit: number; readonly bytesMax: number }
 
+/** What a step of a search has found, and the position up to which it has looked; undefined where there is nothing after it. */
+export type Found<Row, Position> = { readonly rows: readonly Row[]; readonly reached: Position | undefined }
+
 /** The rows after a position, in the order of a number of each row, such as its id. Without `bytesMax` their size is no limit. */
 export type Page = { readonly after: number; readonly limit: number; readonly bytesMax?: number }
 

@@ -3,7 +3,7 @@ import { canonicalCaselessKey, prepareBoundedRead, prepareQuery } from '@quintet
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
-import type { Page, RowCondition, RowTables } from '@quintet/chassis/resource/rows'
+import type { Page, RowCondition, RowTables, Step } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { ListedMovie, Movie, MovieTables, NewMovie } from './movie-tables.ts'
@@ -15,7 +15,6 @@ export type MovieStore = ReturnType<typeof createMovieStore>
 export function createMovieStore({ database, cache }: { database: Database<MovieTables>; cache: Cache }) {
   const { find, insert, update } = prepareStatements(database.query)
   const list = prepareList(database)
-  const search = createTitleSearch(database)
   const rows = createRows<Movie>({
     database,
     query: database.query.$extendTables<RowTables>(),
@@ -28,11 +27,11 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
   return {
     ...rows,
 
-    /** A page in the order of the ids: of all movies, or of those whose title contains a text. */
-    async list(page: Page, title?: string): Promise<readonly ListedMovie[]> {
-      const { after, limit, bytesMax: reaches = anySize } = page
-      return title === undefined ? list({ after, limit, reaches }) : search(page, title)
-    },
+    /** A page in the order of the ids. */
+    list: ({ after, limit, bytesMax: reaches }: Page & Step): Promise<readonly ListedMovie[]> =>
+      list({ after, limit, reaches }),
+
+    search: createTitleSearch(database),
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
     create: (movie: NewMovie, records: readonly IdempotencyRecord[]) =>
@@ -46,8 +45,6 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     },
   }
 }
-
-const anySize = Number.MAX_SAFE_INTEGER
 
 /** A movie as it is sent. */
 export function textOf({ id, title, description }: NewMovie & { id: number | string }): string {

@@ -1,102 +1,95 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createLimiter } from '@quintet/chassis/concurrency'
 import { canonicalCaselessKey, dialectOf, prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders, TextColumn } from '@quintet/chassis/database'
-import type { Page } from '@quintet/chassis/resource/rows'
+import type { Found, Page, Step } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { ListedMovie, MovieTables } from './movie-tables.ts'
 import { createMissingKeySetter } from './title-keys.ts'
 
-/** Comparing this many of the longest titles takes the event loop about 10 milliseconds. */
-const rowsPerStep = 250
-const searchesWaitingMax = 1_000
+/** What one step of a search reads: an embedded database does it on the event loop, which it takes for about 3 milliseconds. */
+const stepLimits = {
+  sqlite: { rowsMax: 512, bytesMax: 1_048_576 },
+  server: { rowsMax: 5_000, bytesMax: Number.MAX_SAFE_INTEGER },
+}
 
-/** Finds a page of the movies whose title contains a text, in any case. */
+/** One step of a search for the movies whose title contains a text, in any case. No index supports the comparison. */
 export function createTitleSearch(database: Database<MovieTables>) {
   const setMissingKeys = createMissingKeySetter(database)
-  const readMatching = createReader(database)
-  return async (page: Page, title: string): Promise<readonly ListedMovie[]> => {
+  const { matching, measure } = prepareStatements(database)
+  const { rowsMax, bytesMax } = stepLimits[dialectOf(database.query) === 'sqlite' ? 'sqlite' : 'server']
+
+  /** The next rows to compare: half as many as long as they have too many bytes. */
+  async function nextRows(after: number, limit = rowsMax) {
+    const [{ end, count, bytes } = noRows] = await database.read(measure({ after, limit }))
+    if (Number(bytes) > bytesMax && limit > 1) return nextRows(after, limit >> 1)
+    return { end, isLast: Number(count) < limit }
+  }
+
+  return async (page: Page & Step, title: string): Promise<Found<ListedMovie, number>> => {
     await setMissingKeys()
-    const pattern = `%${canonicalCaselessKey(title).replace(/[!%_]/g, '!$&')}%`
-    const { after, limit, bytesMax: reaches = Number.MAX_SAFE_INTEGER } = page
-    return readMatching({ after, limit, reaches, pattern })
+    const { after, limit, bytesMax: reaches } = page
+    const { end, isLast } = await nextRows(after)
+    if (end === null) return { rows: [], reached: undefined }
+    const rows = await matching({ after, end, limit, reaches, key: canonicalCaselessKey(title) })
+    const isCut = rows.length >= limit || rows.reduce((sum, { bytes = 0 }) => sum + bytes, 0) >= reaches
+    if (isCut) return { rows, reached: rows.at(-1)?.id }
+    return { rows, reached: isLast ? undefined : end }
   }
 }
 
-/**
- * No index supports the comparison. An embedded database makes it on the event loop, so in steps of `rowsPerStep` rows, of which all
- * searches together do one in each turn.
- */
-function createReader(database: Database<MovieTables>): (search: Search) => Promise<readonly ListedMovie[]> {
-  const { search, searchUntil, step } = prepareStatements(database)
-  if (dialectOf(database.query) !== 'sqlite') return search
+const noRows = { end: null, count: 0, bytes: 0 }
 
-  const inTurn = createLimiter({
-    concurrencyMax: 1,
-    waitingMax: searchesWaitingMax,
-    refusal: 'Too many searches are waiting; retry.',
-  })
-
-  /** `end` is undefined in the last step, which ends with the last row that there was at its beginning. */
-  async function readStep(values: Search) {
-    const [found] = await database.read(step(values))
-    const { end = null, count = 0 } = found ?? {}
-    const rows = end === null ? [] : await searchUntil({ ...values, end })
-    await nextTurn()
-    return { rows, end: end === null || count < rowsPerStep ? undefined : end }
-  }
-
-  return async ({ after, limit, reaches, pattern }) => {
-    const found: ListedMovie[] = []
-    let bytesLeft = reaches
-    for (
-      let from: number | undefined = after;
-      from !== undefined && found.length < limit && bytesLeft > 0;
-    ) {
-      const rest: Search = { after: from, limit: limit - found.length, reaches: bytesLeft, pattern }
-      const { rows, end } = await inTurn(() => readStep(rest))
-      found.push(...rows)
-      bytesLeft -= rows.reduce((sum, { bytes = 0 }) => sum + bytes, 0)
-      from = end
-    }
-    return found
-  }
-}
-
-/** In the pattern `!` escapes. */
-type Search = { after: number; limit: number; reaches: number; pattern: string }
+type Range = { after: number; end: number; limit: number; reaches: number; key: string }
 
 function prepareStatements(database: Database<MovieTables>) {
   const db = database.query
-  const matching = (p: Placeholders<Search>, text: TextColumn) =>
-    db
-      .selectFrom('movies')
-      .select(['id', 'version', text('title').as('title'), text('description').as('description')])
-      .where('id', '>', p.after)
-      .where(sql<boolean>`title_key like ${p.pattern} escape '!'`)
-      .orderBy('id')
-      .limit(p.limit)
-  const bounds = { texts: ['title', 'description'], orderBy: ['id'] } as const
   return {
-    search: prepareBoundedRead(database, matching, bounds),
-    searchUntil: prepareBoundedRead(
+    matching: prepareBoundedRead(
       database,
-      (p: Placeholders<Search & { end: number }>, text) => matching(p, text).where('id', '<=', p.end),
-      bounds,
+      (p: Placeholders<Range>, text: TextColumn) =>
+        db
+          .selectFrom('movies')
+          .select(['id', 'version', text('title').as('title'), text('description').as('description')])
+          .where('id', '>', p.after)
+          .where('id', '<=', p.end)
+          .where(containsKey(db, p.key))
+          .orderBy('id')
+          .limit(p.limit),
+      { texts: ['title', 'description'], orderBy: ['id'] },
     ),
-    /** The last id of the rows of a step after a row, and how many they are; null if there are none. */
-    step: prepareQuery((p: Placeholders<{ after: number }>) =>
+    /** The last id of the rows of a step, how many they are, and the bytes that are read to compare their keys. */
+    measure: prepareQuery((p: Placeholders<{ after: number; limit: number }>) =>
       db
         .selectFrom(
           db
             .selectFrom('movies')
             .select('id')
+            // The key is stored behind the other texts, and its comparison takes as long as reading twice as much of them.
+            .select(
+              sql<number>`octet_length(title) + octet_length(description) + 3 * octet_length(title_key)`.as(
+                'bytes',
+              ),
+            )
             .where('id', '>', p.after)
             .orderBy('id')
-            .limit(rowsPerStep)
+            .limit(p.limit)
             .as('step'),
         )
-        .select(({ fn }) => [fn.max<number | null>('id').as('end'), fn.countAll<number>().as('count')]),
+        .select(({ fn }) => [
+          fn.max<number | null>('id').as('end'),
+          fn.countAll<number>().as('count'),
+          fn.coalesce(fn.sum<number>('bytes'), sql.lit(0)).as('bytes'),
+        ]),
     ),
   }
+}
+
+/**
+ * By the engine's search for a text, which compares many bytes at a time: `like` compares character by character, which takes a hundred
+ * times as long where a title nearly contains the text at every place.
+ */
+function containsKey(db: Kysely<MovieTables>, key: Placeholders<Range>['key']) {
+  return dialectOf(db) === 'sqlite'
+    ? sql<boolean>`instr(title_key, ${key}) > 0`
+    : sql<boolean>`strpos(title_key, ${key}) > 0`
 }
