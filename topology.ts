@@ -4,7 +4,7 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { billingQueue, orderIdKeyFile } from '@quintet/contracts'
+import { billingQueue, guidEventsStream, orderIdKeyFile } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Static, TObject } from 'typebox'
 import { createBillingApp } from './services/billing/src/app.ts'
@@ -44,6 +44,8 @@ export type Service = {
   diagnoserOf?(url: string): Diagnose | undefined
   /** The queue that it consumes. */
   readonly queue?: string
+  /** The stream of events that it appends to. */
+  readonly stream?: string
   /**
    * The columns of its embedded database with versions that count from 1, by table. A restore raises them, so that no ETag is used
    * again for other content.
@@ -60,6 +62,7 @@ export const services = {
   guid: {
     ...service(guidSettings, createGuidApp),
     queue: commandsQueue,
+    stream: guidEventsStream,
     migrateStorage: migrateGuid,
     diagnoserOf: guidDiagnoserOf,
   },

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { readWholeNumber } from '@quintet/chassis/config'
-import { openStreamQueue, queueExists } from '@quintet/chassis/queue'
-import type { StreamMessage } from '@quintet/chassis/queue'
+import { openStreamQueue, queueExists, UnknownPosition } from '@quintet/chassis/queue'
+import type { EventStream, StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { configOf, settingsFor } from './services.ts'
@@ -33,7 +33,7 @@ export async function events(words: readonly string[]): Promise<void> {
   const queue = await openStreamQueue(url)
   try {
     for (let position = after; !ending.signal.aborted; ) {
-      const messages = await queue.readStream(guidEventsStream, { after: position, limit: pageSize })
+      const messages = await readAfter(queue, position)
       process.stdout.write(messages.map(lineOf).join(''))
       position = messages.at(-1)?.position ?? position
       if (messages.length === pageSize) continue
@@ -43,6 +43,12 @@ export async function events(words: readonly string[]): Promise<void> {
   } finally {
     await queue.close()
   }
+}
+
+async function readAfter(queue: EventStream, after: number): Promise<StreamMessage[]> {
+  return queue.readStream(guidEventsStream, { after, limit: pageSize }).catch((error: unknown) => {
+    throw error instanceof UnknownPosition ? new UnknownPosition(error.last, '--after') : error
+  })
 }
 
 function lineOf(message: StreamMessage): string {

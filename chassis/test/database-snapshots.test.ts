@@ -94,7 +94,7 @@ test('Raised numbers are above all that were there, also in tables that never ha
   database.exec(`create table used (id integer primary key autoincrement, version integer, other integer);
     create table unused (id integer primary key autoincrement);
     insert into used (version, other) values (1, 1), (7, 1); delete from used where id = 2`)
-  prepareRestored(path, 1_000, { used: ['version', 'absent'], absent: ['version'] })
+  prepareRestored(path, 1_000, { columns: { used: ['version', 'absent'], absent: ['version'] } })
   database.exec('insert into used (version, other) values (1, 1); insert into unused default values')
   const read = (text: string) =>
     database

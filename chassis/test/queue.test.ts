@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
+import { prepareRestored } from '@quintet/chassis/database/embedded'
 import { openKeyedQueue, openOnceQueue, openQueue, openStreamQueue } from '@quintet/chassis/queue'
 import type { Delivery, OpenOptions } from '@quintet/chassis/queue'
 import { createManualClock } from '@quintet/chassis/testing/clock'
@@ -21,6 +22,36 @@ testKeyedQueue('sqlite', (t) => createWorld(t, openKeyedQueue), ['deduplication'
 testPublishOnce('sqlite', (t) => createWorld(t, openOnceQueue))
 testEventStream('sqlite', (t) => createWorld(t, openStreamQueue), { retention: true })
 testQueueAdmin('sqlite', (t) => createWorld(t, openKeyedQueue))
+
+for (const before of [0, 12])
+  test(`sqlite: a stream with ${before} messages that is restored gives out no position again, and keeps its newest messages`, async (t: TestContext) => {
+    const world = createWorld(t, openStreamQueue)
+    const append = async (queue: Awaited<ReturnType<typeof world.open>>, from: number, to: number) => {
+      for (let i = from; i < to; i += 1) await queue.append('log', [message(`m${i}`)], { keptMax: 10 })
+    }
+    const first = await world.open()
+    await append(first, 0, before)
+    await first.close()
+    prepareRestored(world.path, 1_000, { streams: ['log'] })
+    const queue = await world.open()
+    const refused = { name: 'UnknownPosition', last: before }
+    const read = async (after: number) => ids(await queue.readStream('log', { after, limit: 100 }))
+    for (const after of [before + 1, 500]) await t.assert.rejects(queue.readStream('log', { after }), refused)
+    t.assert.deepEqual(await read(before), [])
+    await append(queue, before, before + 9)
+    for (const after of [before + 1, before + 9, 500])
+      await t.assert.rejects(queue.readStream('log', { after }), refused)
+    t.assert.deepEqual(
+      await read(before),
+      ids(Array.from({ length: 9 }, (_, i) => message(`m${before + i}`))),
+    )
+    t.assert.equal((await read(0)).length, Math.min(before, 10) + 9)
+    await append(queue, before + 9, before + 12)
+    t.assert.deepEqual(
+      await read(0),
+      ids(Array.from({ length: 10 }, (_, i) => message(`m${before + 2 + i}`))),
+    )
+  })
 
 test('sqlite: a queue holds exactly its limit, including the messages that are being handled', async (t: TestContext) => {
   const gate = createGate(t)
@@ -237,6 +268,7 @@ function createWorld<T extends { close(): Promise<void> }>(
     }
   }
   return {
+    path,
     url: `sqlite:${path}`,
     clock,
     pass: clock.advance,

@@ -102,8 +102,10 @@ async function copyPrivately(from: string, to: string, sha256: string): Promise<
 async function prepare({ place }: Placing['databases'][number], raise: number): Promise<void> {
   const { prepareRestored, restoringFile } = await import('@quintet/chassis/database/embedded')
   const draft = restoringFile(place.path)
-  const owners = place.isQueue ? [] : place.services.map((name): Service => services[name])
-  prepareRestored(draft, raise, Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns)))
+  const owners = place.services.map((name): Service => services[name])
+  const columns = Object.assign({}, ...owners.map(({ versionColumns }) => versionColumns))
+  const streams = owners.flatMap(({ stream }) => stream ?? [])
+  prepareRestored(draft, raise, place.isQueue ? { streams } : { columns })
   syncPath(draft)
 }
 

@@ -22,6 +22,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { until } from '@quintet/chassis/testing'
 import { call, dataFolder, root, run } from './processes.ts'
 
 test('A backup of a running system restores into an empty folder, with the key, for its owner only', async (t) => {
@@ -65,6 +66,49 @@ test('After a restore no ETag and no id is used again that was given out after t
     body: JSON.stringify({ title: 'lost' }),
   })
   assert.equal(stale.status, 412)
+})
+
+test('After a restore a position of an event that was undone is refused, also once there are more events than before', async (t) => {
+  const folder = dataFolder(t)
+  const DATA_DIR = join(folder, 'data')
+  const system = run(t, ['quintet.ts', 'start', 'guid', 'gateway'], { DATA_DIR })
+  const gateway = await system.address('gateway')
+  const register = (at: string) => call('POST', `${at}/guid`, { user: 'ada' })
+  const positions = async (at: string, after: number) => {
+    const page = await call('GET', `${at}/guid-events?after=${after}`)
+    return { status: page?.status, body: page?.body }
+  }
+  const backedUp = 2
+  for (let count = 0; count < backedUp; count++) await register(gateway)
+  await until(async () => Object((await positions(gateway, 0)).body).length === backedUp)
+  assert.equal((await quintet(t, ['backup', join(folder, 'backup')], { DATA_DIR })).code, 0)
+  for (let count = 0; count < 3; count++) await register(gateway)
+  await until(async () => Object((await positions(gateway, backedUp)).body).length === 3)
+  await system.kill('SIGTERM')
+  const words = ['restore', join(folder, 'backup'), '--move-data-aside']
+  assert.equal((await quintet(t, words, { DATA_DIR })).code, 0)
+  const again = await run(t, ['quintet.ts', 'start', 'guid', 'gateway'], { DATA_DIR }).address('gateway')
+  for (let count = 0; ; count++) {
+    for (const after of [backedUp + 1, backedUp + 3]) {
+      const refused = await positions(again, after)
+      assert.equal(refused.status, 400)
+      assert.match(Object(refused.body).errors.after, new RegExp(`the last one before it is at ${backedUp},`))
+      const stream = await fetch(`${again}/guid-events`, {
+        headers: { accept: 'text/event-stream', 'last-event-id': String(after) },
+      })
+      assert.equal(stream.status, 400)
+      const printed = await quintet(t, ['events', '--no-follow', '--after', String(after)], { DATA_DIR })
+      assert.equal(printed.code, 1)
+      assert.match(
+        printed.output,
+        new RegExp(`^--after must be .* the last one before it is at ${backedUp},`),
+      )
+    }
+    if (count === 1) break
+    for (let more = 0; more < 5; more++) await register(again)
+    await until(async () => Object((await positions(again, backedUp)).body).length === 5)
+  }
+  assert.equal(Object((await positions(again, 0)).body).length, backedUp + 5)
 })
 
 test('Every version that counts from 1 is raised by a restore', async (t) => {

@@ -1,4 +1,4 @@
-import { invalid } from '../errors/index.ts'
+import { AppError, invalid } from '../errors/index.ts'
 
 /** `id` identifies the message. Messages of one `key` keep their order; those without a key have '' as theirs. */
 export type Message = {
@@ -92,7 +92,10 @@ export type PublishOnce = { readonly key: string; readonly forMs: number }
 export type EventStream = {
   /** Resolves when the messages are durable. Messages that are appended again, under the same ids, are stored again. */
   append(stream: string, messages: readonly Message[], options?: StreamOptions): Promise<void>
-  /** The messages after a position, oldest first. */
+  /**
+   * The messages after a position, oldest first; after one that is not kept any more, from the oldest on. Rejects with
+   * `UnknownPosition` for one that no message has had, or that a restore has undone.
+   */
   readStream(stream: string, page?: { after?: number; limit?: number }): Promise<StreamMessage[]>
   ping(): Promise<void>
   close(): Promise<void>
@@ -101,6 +104,19 @@ export type EventStream = {
 type StreamOptions = {
   /** How many of the newest messages to keep at least; 100,000 by default. On Kafka the topic's retention decides instead. */
   readonly keptMax?: number
+}
+
+/** A position beyond the end of a stream, as one that was given out by the same stream before an earlier state of it was restored. */
+export class UnknownPosition extends AppError {
+  /** The position of the last message before it. */
+  readonly last: number
+
+  constructor(last: number, field = 'after') {
+    const sentence = `${field} must be the position of an event, but the last one before it is at ${last}, as after a restore of a backup: what was read after that may be undone.`
+    super('invalid', sentence, { errors: { [field]: sentence } })
+    this.name = 'UnknownPosition'
+    this.last = last
+  }
 }
 
 /** `position` is where to continue reading, as `after`. */

@@ -46,6 +46,17 @@ function testAppending(createWorld: CreateWorld<EventStream>): void {
     }
   })
 
+  test('a position behind the last message is refused, with that of the last one', async (t: TestContext) => {
+    const queue = await createWorld(t).open()
+    await t.assert.rejects(queue.readStream('log', { after: 1 }), { name: 'UnknownPosition', last: 0 })
+    await queue.append('log', [message('a'), message('b')])
+    await queue.append('log', [message('c')])
+    const last = (await queue.readStream('log')).at(-1)?.position ?? 0
+    t.assert.deepEqual(await queue.readStream('log', { after: last }), [])
+    for (const after of [last + 1, last + 1_000, Number.MAX_SAFE_INTEGER])
+      await t.assert.rejects(queue.readStream('log', { after }), { name: 'UnknownPosition', last })
+  })
+
   test('concurrent appends are all stored, each with its messages in order', async (t: TestContext) => {
     const world = createWorld(t)
     const [one, two] = [await world.open(), await world.open()]

@@ -90,7 +90,6 @@ test('Pages of events follow one another by their Link, until there is nothing m
   }
   assert.deepEqual(seen, ['u1', 'u2', 'u3', 'u4', 'u5', 'u6', 'u7'])
   assert.deepEqual((await get('/guid-events?after=7')).json(), [])
-  assert.deepEqual((await get('/guid-events?after=9007199254740991')).json(), [])
 })
 
 for (const query of [
@@ -144,6 +143,27 @@ for (const id of ['x', '-1', '1.5', '9'.repeat(16), '9'.repeat(400), '1, 2'])
     assert.equal(answer.statusCode, 400)
     assert.deepEqual(Object.keys(answer.json().errors), ['Last-Event-ID'])
   })
+
+test('A position behind the last event is 400 with that of the last one, for pages and streams, GET and HEAD', async (t) => {
+  const { app, get } = await withEvents(t, 3)
+  const stream = { accept: 'text/event-stream' }
+  for (const [field, path, headers] of [
+    ['after', '?after=4', {}],
+    ['after', '?after=9007199254740991', {}],
+    ['after', '?after=4', stream],
+    ['Last-Event-ID', '', { ...stream, 'last-event-id': '4' }],
+    ['Last-Event-ID', '?after=1', { ...stream, 'last-event-id': '400' }],
+    ['Last-Event-ID', '', { 'last-event-id': '4' }],
+  ] as const) {
+    const answer = await get(`/guid-events${path}`, { ...headers })
+    assert.equal(answer.statusCode, 400, path)
+    assert.deepEqual(Object.keys(answer.json().errors), [field])
+    assert.match(answer.json().errors[field], /the last one before it is at 3, as after a restore/)
+    const head = await app.inject({ method: 'HEAD', url: `/guid-events${path}`, headers: { ...headers } })
+    assert.equal(head.statusCode, 400, path)
+  }
+  assert.equal((await get('/guid-events?after=3')).statusCode, 200)
+})
 
 test('JSON is preferred where a client takes both, and a type that is neither is 406', async (t) => {
   const { get } = await withEvents(t, 1)

@@ -1,14 +1,17 @@
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * Prepares the copy of a database to take its place, in one transaction. Raises the ids that are given out next, of all tables, and the
- * values of these columns, as far as the tables have them: so what was given out after the database was copied is not given out again.
+ * Prepares the copy of a database to take its place, in one transaction. Raises the ids that are given out next, of all tables, the
+ * positions of these streams, and the values of these columns, as far as the tables have them: so what was given out after the database was copied is not given out again.
  * And forgets the cache on a server, which may have values from after the copy.
  */
 export function prepareRestored(
   path: string,
   by: number,
-  columns: Readonly<Record<string, readonly string[]>>,
+  {
+    columns = {},
+    streams = [],
+  }: { columns?: Readonly<Record<string, readonly string[]>>; streams?: readonly string[] },
 ): void {
   if (!Number.isSafeInteger(by) || by <= 0) throw new RangeError(`Ids cannot be raised by ${by}.`)
   const database = new DatabaseSync(path)
@@ -16,6 +19,7 @@ export function prepareRestored(
     database.exec('pragma synchronous = full; begin immediate')
     for (const [table, names] of Object.entries(columns)) raiseColumns(database, by, table, names)
     for (const table of tablesWithSequence(database)) raiseSequence(database, by, table)
+    if (hasTable(database, 'chunk')) for (const stream of streams) raiseStream(database, by, stream)
     forgetCache(database)
     database.exec('commit')
   } finally {
@@ -44,9 +48,20 @@ function raiseSequence(database: DatabaseSync, by: number, table: string): void 
   if (changes === 0) database.prepare('insert into sqlite_sequence (name, seq) values (?, ?)').run(table, by)
 }
 
+/** Appends a row without messages to a stream of events, which continues behind it. */
+function raiseStream(database: DatabaseSync, by: number, stream: string): void {
+  const insert = database.prepare(`insert into chunk (stream, first, count, messages, appended_at)
+    select ?, coalesce(max(first + count), 1) + ?, 0, '[]', 0 from chunk where stream = ?`)
+  insert.run(stream, by, stream)
+}
+
+function hasTable(database: DatabaseSync, name: string): boolean {
+  return database.prepare('select 1 from sqlite_master where name = ?').all(name).length > 0
+}
+
 /** The state at first, in which the next process begins with a generation that has no values (docs/decisions/0021). */
 function forgetCache(database: DatabaseSync): void {
-  if (database.prepare("select 1 from sqlite_master where name = 'cache_control'").all().length > 0)
+  if (hasTable(database, 'cache_control'))
     database.exec(
       "update cache_control set epoch = 0, mode = 'none', generation = '', instance = '', challenge = ''",
     )

@@ -1,5 +1,6 @@
 import { createLimiter } from '../../concurrency/index.ts'
 import { invalid } from '../../errors/index.ts'
+import { UnknownPosition } from '../port.ts'
 import type { EventStream } from '../port.ts'
 import type { KafkaCluster } from './cluster.ts'
 import { messageOf, recordOf } from './message.ts'
@@ -42,6 +43,8 @@ export function createKafkaStreams({
         throw invalid({
           stream: `${stream} has ${ranges.length} partitions, so that its messages have no common order.`,
         })
+      const last = Number(ranges[0]?.end ?? 0)
+      if (after > last) throw new UnknownPosition(last)
       const page = ranges.map(({ start, ...range }) => ({
         ...range,
         start: start > BigInt(after) ? start : BigInt(after),
