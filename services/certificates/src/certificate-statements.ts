@@ -71,7 +71,8 @@ function prepareReads(database: CertificatesDatabase) {
     list: prepareBoundedRead(database, ofUser, { texts: ['body'], orderBy: ['id'] }),
     listActive: prepareBoundedRead(
       database,
-      (p: Placeholders<Page>, text) => ofUser(p, text).where('active', '=', 1),
+      // A literal, since an engine takes a partial index only where the condition is part of the statement.
+      (p: Placeholders<Page>, text) => ofUser(p, text).where('active', '=', sql.lit(1)),
       {
         texts: ['body'],
         orderBy: ['id'],
