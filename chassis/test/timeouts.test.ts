@@ -110,9 +110,12 @@ async function exchange(
   const isOver = new AbortController()
   if (drip !== '') void dripInto(socket, drip, isOver.signal)
   let text = ''
-  for await (const chunk of socket) text += chunk
-  isOver.abort()
-  socket.destroy()
+  try {
+    for await (const chunk of socket) text += chunk
+  } finally {
+    isOver.abort()
+    socket.destroy()
+  }
   return { text, durationMs: performance.now() - startedAt }
 }
 
