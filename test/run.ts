@@ -13,11 +13,11 @@ import { printCoverage } from './coverage.ts'
 
 const groups = {
   fast: [
-    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/**/*.test.ts',
-    'test/*.test.ts',
-    'test/system/**/*.test.ts',
+    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/*.test.ts',
+    'services/gateway/test/differential/*.test.ts',
+    'test/{,system/}*.test.ts',
   ],
-  guarantees: ['test/{guarantees,slow}/**/*.test.ts'],
+  guarantees: ['{.,bench,chassis,services/*}/test/{guarantees,slow}/*.test.ts'],
 }
 
 const usage = `Usage: npm test -- [group] [options]

@@ -8,7 +8,7 @@ import { listen, pageQuery } from '@quintet/chassis/http'
 import { until } from '@quintet/chassis/testing'
 import { readPage, rowList, searchList, sendList } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import { createSampleApp } from './sample-app.ts'
+import { createSampleApp } from '../sample-app.ts'
 
 /** A service whose lists are held until the test finishes them. */
 async function start(t: TestContext, body = '[]') {
