@@ -9,6 +9,10 @@ export type Arguments = {
   settings: { rounds: number; seconds: number; connections: number }
   /** Whether to measure starts instead of rows. */
   start: boolean
+  /** The numbers of rows for which to measure the same operations, instead of rows of the table. */
+  scale?: number[]
+  /** How many seconds of load to watch, instead of rows. */
+  soak?: number
   /** The row to profile. */
   profile?: Row
   /** The commit to compare with. */
@@ -23,6 +27,9 @@ export const usage = `Usage: npm run bench -- [options]
   --connections <n>    connections of the load generator (32)
   --engines            the rows on real engines as well
   --start              the time from the start of a process to its first response, instead of rows
+  --scale              the same operations with 10 thousand and 1 million rows, instead of rows
+  --rows <n>           the largest number of them, such as 10m
+  --soak <duration>    memory, descriptors and latency over a load of such as 20m, instead of rows
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
 
@@ -37,14 +44,18 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
       engines: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
       start: { type: 'boolean', default: false },
+      scale: { type: 'boolean', default: false },
+      rows: { type: 'string' },
+      soak: { type: 'string' },
       profile: { type: 'string' },
       against: { type: 'string' },
     },
   })
-  const { engines, start, profile, against } = values
-  if (profile !== undefined && against !== undefined)
-    throw new Error('--profile and --against exclude each other.')
-  if (profile !== undefined && start) throw new Error('--profile and --start exclude each other.')
+  const { engines, start, scale, soak, profile, against } = values
+  requireOne({ '--against': against, '--profile': profile, '--scale': scale || undefined, '--soak': soak })
+  if (start)
+    requireOne({ '--start': start, '--profile': profile, '--scale': scale || undefined, '--soak': soak })
+  if (values.rows !== undefined && !scale) throw new Error('--rows needs --scale.')
   const available = engines ? [...all.rows, ...all.engineRows] : all.rows
   const profiled = profile === undefined ? undefined : selectRows(available, [profile])[0]
   return {
@@ -56,10 +67,39 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
       seconds: toCount('seconds', values.seconds ?? (against === undefined ? '5' : '2')),
       connections: toCount('connections', values.connections),
     },
+    ...(scale && { scale: rowsUpTo(values.rows ?? '1m') }),
+    ...(soak !== undefined && { soak: toSeconds(soak) }),
     ...(profiled === undefined ? {} : { profile: profiled }),
     ...(against === undefined ? {} : { against }),
   }
 }
+
+/** At most one of the options may be there. */
+function requireOne(options: Readonly<Record<string, unknown>>): void {
+  const [first, second] = Object.keys(options).filter((name) => options[name] !== undefined)
+  if (second !== undefined) throw new Error(`${first} and ${second} exclude each other.`)
+}
+
+const rowsSteps = [10_000, 1_000_000, 10_000_000]
+
+/** The steps below the largest number, and itself: `10m` is ten million. */
+function rowsUpTo(text: string): number[] {
+  const [, digits, unit = ''] = /^([1-9]\d{0,8})([km]?)$/.exec(text) ?? []
+  const largest = Number(digits) * (unit === 'm' ? 1_000_000 : unit === 'k' ? 1_000 : 1)
+  const [smallest = 0] = rowsSteps
+  if (!(largest > smallest))
+    throw new Error(`--rows must be a number above ${smallest}, such as 500k or 10m.`)
+  return [...rowsSteps.filter((step) => step < largest), largest]
+}
+
+function toSeconds(text: string): number {
+  const [, digits, unit = ''] = /^([1-9]\d{0,4})([smh])$/.exec(text) ?? []
+  const seconds = Number(digits) * ({ s: 1, m: 60, h: 3_600 }[unit] ?? Number.NaN)
+  if (!(seconds >= soakSecondsMin)) throw new Error(`--soak must be a duration from 60s up, such as 20m.`)
+  return seconds
+}
+
+const soakSecondsMin = 60
 
 function roundsOf(value: string | undefined, against: string | undefined): number {
   const rounds = toCount('rounds', value ?? (against === undefined ? '3' : '8'))

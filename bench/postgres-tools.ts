@@ -19,26 +19,21 @@ export const selectRows: Tool = (options) => pgbench(selects, options)
 
 let prepared: Promise<string> | undefined
 
-async function pgbench(script: string, { seconds, connections }: Parameters<Tool>[0]): ReturnType<Tool> {
+async function pgbench(script: string, options: Parameters<Tool>[0]): ReturnType<Tool> {
   prepared ??= prepare()
-  const url = await prepared
+  return runPgbench(await prepared, script, options)
+}
+
+/** Runs a script of pgbench, with prepared statements, on a database. */
+export async function runPgbench(
+  url: string,
+  script: string,
+  { seconds, connections }: Parameters<Tool>[0],
+): ReturnType<Tool> {
   const file = join(import.meta.dirname, '..', 'data', `pgbench-${process.pid}.sql`)
   writeFileSync(file, script)
-  const flags = [
-    '-n',
-    '-M',
-    'prepared',
-    '-c',
-    `${connections}`,
-    '-j',
-    '2',
-    '-T',
-    `${seconds}`,
-    '-f',
-    file,
-    url,
-  ]
-  const output = await runPinned(findPgbench(), flags, seconds, 'anywhere')
+  const load = ['-c', `${connections}`, '-j', '2', '-T', `${seconds}`, '-f', file, url]
+  const output = await runPinned(findPgbench(), ['-n', '-M', 'prepared', ...load], seconds, 'anywhere')
   const rps = Number(/tps = ([\d.]+)/.exec(output)?.[1])
   const latencyMs = Number(/latency average = ([\d.]+)/.exec(output)?.[1])
   const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0)

@@ -52,7 +52,7 @@ export const bareFastify: ServerProcess = {
 
 const gateway: ServerProcess = { ...serviceProcess('gateway'), upstream: urlSetting('guid') }
 
-const bothInOne: ServerProcess = {
+export const bothInOne: ServerProcess = {
   script: 'quintet.ts',
   args: ['start', 'gateway', 'guid'],
   ports: [portSetting('gateway'), portSetting('guid')],

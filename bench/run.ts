@@ -1,6 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Arguments } from './arguments.ts'
+import type { ScaleOptions } from './scale/run-scale.ts'
+import type { SoakOptions } from './soak/run-soak.ts'
 import { formatComparison, hasPassed } from './against/comparison-report.ts'
 import { checkOutBase } from './against/base-checkout.ts'
 import { runAgainst } from './against/run-against.ts'
@@ -13,6 +15,10 @@ import { createGenerator } from './generator.ts'
 import { profileRow } from './profile.ts'
 import { formatReport } from './report.ts'
 import { rows } from './rows.ts'
+import { formatScale, drawScale } from './scale/scale-report.ts'
+import { runScale } from './scale/run-scale.ts'
+import { drawSoak, formatSoak, isSteady } from './soak/soak-report.ts'
+import { runSoak } from './soak/run-soak.ts'
 import { measureStarts } from './start.ts'
 
 const resultsDirectory = join(import.meta.dirname, 'results')
@@ -37,6 +43,8 @@ function readArguments(): Arguments {
 async function run({
   against,
   start,
+  scale,
+  soak,
   profile,
   engines,
   rows: selected,
@@ -46,6 +54,8 @@ async function run({
   if (start) return printStarts(against, settings.rounds, directory)
   const generator = createGenerator({ connections: settings.connections, directory })
   const common = { rows: selected, settings, generator, directory, progress }
+  if (scale !== undefined) return measureScale({ ...common, rows: scale })
+  if (soak !== undefined) return measureSoak({ ...common, seconds: soak })
   if (against !== undefined) return compareWith(against, common)
   if (profile !== undefined) {
     print(await profileRow(profile, { generator, directory, seconds: settings.seconds }))
@@ -67,6 +77,22 @@ async function printStarts(revision: string | undefined, rounds: number, directo
     base?.remove()
   }
   return true
+}
+
+async function measureScale(options: ScaleOptions): Promise<boolean> {
+  const report = await runScale(options)
+  print(formatScale(report))
+  save('scale.json', `${JSON.stringify(report, null, 2)}\n`)
+  save('scale.svg', drawScale(report))
+  return report.results.every(({ errors }) => errors === 0)
+}
+
+async function measureSoak(options: SoakOptions): Promise<boolean> {
+  const report = await runSoak(options)
+  print(formatSoak(report))
+  save('soak.json', `${JSON.stringify(report, null, 2)}\n`)
+  save('soak.svg', drawSoak(report))
+  return isSteady(report)
 }
 
 async function compareWith(

@@ -35,7 +35,8 @@ function inverse({ ratio, low, high }: RatioInterval): RatioInterval {
   return { ratio: 1 / ratio, low: 1 / high, high: 1 / low }
 }
 
-function tQuantile(degreesOfFreedom: number): number {
+/** Of the 95 % interval, on two sides. */
+export function tQuantile(degreesOfFreedom: number): number {
   return tQuantiles[Math.min(degreesOfFreedom, tQuantiles.length) - 1] ?? Number.NaN
 }
 

@@ -28,6 +28,14 @@ test('--against has defaults of its own, which the same options change', () => {
   assert.deepEqual(settings, { rounds: 4, seconds: 6, connections: 8 })
 })
 
+test('--scale has steps of rows up to the largest number, and --soak a duration', () => {
+  assert.deepEqual(parse('--scale').scale, [10_000, 1_000_000])
+  assert.deepEqual(parse('--scale', '--rows', '10m').scale, [10_000, 1_000_000, 10_000_000])
+  assert.deepEqual(parse('--scale', '--rows', '50k').scale, [10_000, 50_000])
+  assert.equal(parse('--soak', '20m').soak, 1_200)
+  assert.equal(parse().scale ?? parse().soak, undefined)
+})
+
 test('Bad values and combinations are refused with a sentence', () => {
   for (const value of ['0', '1.5', 'many', ''])
     assert.throws(() => parse('--rounds', value), /^Error: --rounds must be a whole number from 1 up\.$/)
@@ -37,6 +45,12 @@ test('Bad values and combinations are refused with a sentence', () => {
   )
   assert.throws(() => parse('--against', 'HEAD', '--profile', 'guid GET'), /exclude each other/)
   assert.throws(() => parse('--start', '--profile', 'guid GET'), /exclude each other/)
+  assert.throws(() => parse('--scale', '--soak', '2m'), /^Error: --scale and --soak exclude each other\.$/)
+  for (const rows of ['10k', '1', 'many', '1g'])
+    assert.throws(() => parse('--scale', '--rows', rows), /--rows must be a number above 10000/)
+  assert.throws(() => parse('--rows', '1m'), /--rows needs --scale/)
+  for (const duration of ['20', '59s', '0m', 'long'])
+    assert.throws(() => parse('--soak', duration), /--soak must be a duration from 60s up/)
   assert.throws(() => parse('--against'), /argument missing/)
   assert.throws(() => parse('--fast'), /Unknown option/)
   assert.throws(() => parse('guid'), /Unexpected argument/)

@@ -1,0 +1,91 @@
+/** Lines over one horizontal axis in several panels, each with a vertical axis of its own that begins at 0. */
+type Chart = {
+  title: string
+  subtitle: string
+  panels: readonly Panel[]
+  /** Where on the axis a value of x is; linear by default. */
+  xOf?(x: number): number
+  formatX(x: number): string
+}
+
+type Point = { readonly x: number; readonly y: number }
+type Panel = { title: string; lines: readonly { name: string; points: readonly Point[] }[] }
+type Scale = (value: number) => number
+
+const width = 900
+const panelHeight = 190
+const headHeight = 64
+const margin = { left: 80, right: 150, top: 30, bottom: 30 }
+const colours = ['#3d8f6e', '#8fb3d9', '#e07a5f', '#7a6a9b']
+const labelsMax = 8
+
+export function drawPanels(chart: Chart): string {
+  const { title, subtitle, panels, xOf = (x) => x } = chart
+  const xs = [
+    ...new Set(panels.flatMap(({ lines }) => lines.flatMap(({ points }) => points.map(({ x }) => x)))),
+  ]
+  const places = xs.map(xOf)
+  const scale = scaleOf(Math.min(...places), Math.max(...places), margin.left, width - margin.right)
+  const height = headHeight + panels.length * panelHeight
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#1f2933">`,
+    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
+    text(16, 26, title, 'font-size="16" font-weight="600"'),
+    text(16, 46, subtitle, 'fill="#52606d"'),
+    ...panels.flatMap((panel, index) => drawPanel(panel, headHeight + index * panelHeight)),
+    '</svg>',
+    '',
+  ].join('\n')
+
+  function drawPanel({ title: name, lines }: Panel, top: number): string[] {
+    const yMax = Math.max(1e-9, ...lines.flatMap(({ points }) => points.map(({ y }) => y)))
+    const bottom = top + panelHeight - margin.bottom
+    const yScale = scaleOf(0, yMax, bottom, top + margin.top)
+    return [
+      text(margin.left, top + 16, name, 'font-weight="600"'),
+      ...[0, yMax / 2, yMax].flatMap((y) => drawGridLine(y, yScale(y))),
+      ...labelled(xs).map((x) =>
+        text(scale(xOf(x)), bottom + 16, chart.formatX(x), 'text-anchor="middle" fill="#52606d"'),
+      ),
+      ...lines.flatMap((line, index) => drawLine(line, index, yScale)),
+    ]
+  }
+
+  function drawLine({ name, points }: Panel['lines'][number], index: number, yScale: Scale): string[] {
+    const colour = colours[index % colours.length]
+    const last = points.at(-1)
+    if (last === undefined) return []
+    const path = points.map(({ x, y }) => `${scale(xOf(x)).toFixed(1)},${yScale(y).toFixed(1)}`).join(' ')
+    return [
+      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
+      text(width - margin.right + 8, yScale(last.y) + 4 + index * 12, name, `fill="${colour}"`),
+    ]
+  }
+}
+
+function drawGridLine(y: number, at: number): string[] {
+  return [
+    `<line x1="${margin.left}" x2="${width - margin.right}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}" stroke="#9aa5b1" stroke-opacity="0.4"/>`,
+    text(
+      margin.left - 8,
+      at + 4,
+      y.toLocaleString('en', { maximumSignificantDigits: 3 }),
+      'text-anchor="end" fill="#52606d"',
+    ),
+  ]
+}
+
+/** At most `labelsMax` of the values, evenly chosen. */
+function labelled(xs: readonly number[]): number[] {
+  const step = Math.ceil(xs.length / labelsMax)
+  return xs.filter((_, index) => index % step === 0)
+}
+
+function scaleOf(from: number, to: number, start: number, end: number): Scale {
+  return (value) => start + ((value - from) / (to - from || 1)) * (end - start)
+}
+
+function text(x: number, y: number, content: string, style = ''): string {
+  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${style}>${escaped}</text>`
+}

@@ -1,0 +1,120 @@
+import { copyFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { skipReason } from '@quintet/backends'
+import pg from 'pg'
+import { workingTree } from '../checkout.ts'
+import { engine, freshPostgres, migrate } from '../engines.ts'
+
+/** Guid's database on one engine, filled with rows. */
+export type FilledDatabase = {
+  readonly rows: number
+  /** Some of its GUIDs, chosen at random. */
+  readonly guids: readonly string[]
+  /** The URL of the database; of a copy where so few rows would soon be outnumbered by those that are added. */
+  take(): Promise<string>
+}
+
+export type ScaleEngine = {
+  readonly name: string
+  /** Why it cannot be measured. */
+  readonly skipReason: false | string
+  fill(rows: number, directory: string): Promise<FilledDatabase>
+}
+
+const copiedRowsMax = 100_000
+const guidsCount = 5_000
+/** The rows come in so many runs, each in the order of its GUIDs: one run would leave every page of the index full, which no index that has grown is. */
+const runsCount = 4
+
+export const sqlite: ScaleEngine = {
+  name: 'SQLite',
+  skipReason: false,
+  async fill(rows, directory) {
+    const file = join(directory, `scale-${rows}.db`)
+    await migrate('guid', { GUID_DATABASE_URL: `sqlite:${file}` }, workingTree)
+    const db = new DatabaseSync(file)
+    db.exec('pragma synchronous = off; pragma cache_size = -200000; pragma wal_autocheckpoint = 50000')
+    const insert = db.prepare(
+      `insert into guid (guid, user, expire, version)
+       select guid, 'user-' || (n % 1000), 9999999999, 1700000000000000 + n
+       from (with recursive numbers (n) as (select ? union all select n + 1 from numbers where n < ?)
+             select n, hex(randomblob(16)) as guid from numbers order by guid)`,
+    )
+    for (const { first, last } of runsOf(rows)) insert.run(first, last)
+    const guids = db
+      .prepare('select guid from guid where id % max(1, ? / ?) = 0 limit ?')
+      .all(rows, guidsCount, guidsCount)
+      .map(({ guid }) => String(guid))
+    db.exec('pragma wal_checkpoint(truncate)')
+    db.close()
+    let copies = 0
+    return {
+      rows,
+      guids,
+      async take() {
+        if (rows > copiedRowsMax) return `sqlite:${file}`
+        const copy = join(directory, `scale-${rows}-${copies++}.db`)
+        if (!existsSync(copy)) copyFileSync(file, copy)
+        return `sqlite:${copy}`
+      },
+    }
+  },
+}
+
+export const postgres: ScaleEngine = {
+  name: 'PostgreSQL',
+  skipReason: skipReason('postgres'),
+  async fill(rows) {
+    const name = `bench_scale_${rows}`
+    const url = await freshPostgres(name)
+    await migrate('guid', { GUID_DATABASE_URL: url }, workingTree)
+    const guids = await onPostgres(url, async (client) => {
+      for (const { first, last } of runsOf(rows))
+        await client.query(
+          `insert into guid (guid, "user", expire, version)
+           select guid, 'user-' || (n % 1000), 9999999999, 1700000000000000 + n
+           from (select n, upper(replace(gen_random_uuid()::text, '-', '')) as guid
+                 from generate_series($1::bigint, $2::bigint) n order by guid) made`,
+          [first, last],
+        )
+      await client.query('vacuum analyze guid')
+      const { rows: found } = await client.query<{ guid: string }>(
+        'select guid from guid where id % greatest(1, $1::bigint / $2::bigint) = 0 limit $2::bigint',
+        [rows, guidsCount],
+      )
+      return found.map(({ guid }) => guid)
+    })
+    return {
+      rows,
+      guids,
+      take: async () => (rows > copiedRowsMax ? url : copyPostgres(name, `${name}_copy`)),
+    }
+  },
+}
+
+async function copyPostgres(name: string, copy: string): Promise<string> {
+  await onPostgres(engine('postgres'), async (client) => {
+    await client.query(`drop database if exists ${copy} with (force)`)
+    await client.query(`create database ${copy} template ${name}`)
+  })
+  return Object.assign(new URL(engine('postgres')), { pathname: `/${copy}` }).href
+}
+
+async function onPostgres<R>(url: string, work: (client: pg.Client) => Promise<R>): Promise<R> {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+function runsOf(rows: number): { first: number; last: number }[] {
+  const size = Math.ceil(rows / runsCount)
+  return Array.from({ length: runsCount }, (_, i) => ({
+    first: i * size + 1,
+    last: Math.min(rows, (i + 1) * size),
+  }))
+}

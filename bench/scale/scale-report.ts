@@ -1,0 +1,79 @@
+import type { RatioInterval } from '../against/interval.ts'
+import { drawPanels } from '../line-chart.ts'
+import { formatTable } from '../table.ts'
+import { operations } from './run-scale.ts'
+import type { ScaleReport, ScaleResult } from './run-scale.ts'
+
+/** How many times slower than with the fewest rows an operation may be, and how many times longer its p99. */
+const goals: Partial<Record<ScaleResult['operation'], { slower: number; p99?: number }>> = {
+  GET: { slower: 1.2 },
+  POST: { slower: 1.3, p99: 3 },
+}
+
+export function formatScale({ machine, settings, results, skipped }: ScaleReport): string {
+  const head = ['engine', 'rows', 'operation', 'req/s', 'p50 ms', 'p99 ms', 'rate', 'p99', 'errors', 'goal']
+  const lines = results.map((result) => [
+    result.engine,
+    result.rows.toLocaleString('en'),
+    result.operation,
+    String(result.rps),
+    formatMs(result.p50_ms),
+    formatMs(result.p99_ms),
+    formatInterval(result.rate),
+    formatInterval(result.p99),
+    String(result.errors),
+    verdictOf(result),
+  ])
+  return [
+    `${machine.cpu}, ${machine.cores} cores, ${machine.node}, ${machine.generator}, fsync ${machine.fsync_us} us`,
+    `${settings.rounds} rounds of ${settings.seconds} s, ${settings.connections} connections`,
+    '',
+    ...formatTable([head, ...lines], [0, 2, 9]),
+    '',
+    'rate and p99: to those with the fewest rows, with the 95 % interval.',
+    ...skipped.map((sentence) => `Not measured: ${sentence}`),
+  ].join('\n')
+}
+
+/** Whether all operations met their goals; what the engine's own inserts lose as well is not the service's. */
+export function verdictOf({ operation, rate, p99 }: ScaleResult): string {
+  const goal = goals[operation]
+  if (goal === undefined || rate.ratio === 1) return ''
+  const misses = [
+    ...(1 / rate.ratio > goal.slower ? [`${(1 / rate.ratio).toFixed(2)} times slower`] : []),
+    ...(goal.p99 !== undefined && p99.ratio > goal.p99 ? [`p99 ${p99.ratio.toFixed(1)} times`] : []),
+  ]
+  return misses.length === 0 ? 'met' : `missed: ${misses.join(', ')}`
+}
+
+/** Rates by the number of rows, a panel for each operation and a line for each engine. */
+export function drawScale({ results, machine }: ScaleReport): string {
+  const engines = [...new Set(results.map(({ engine }) => engine))]
+  return drawPanels({
+    title: 'Requests per second by the number of rows',
+    subtitle: `${machine.cpu}, ${machine.node}, ${machine.date.slice(0, 10)}; rows on a logarithmic axis`,
+    xOf: Math.log10,
+    formatX: (rows) => rows.toLocaleString('en', { notation: 'compact' }),
+    panels: [...operations, 'engine inserts' as const].map((operation) => ({
+      title: operation,
+      lines: engines.map((engine) => ({
+        name: engine,
+        points: results
+          .filter((one) => one.engine === engine && one.operation === operation)
+          .map(({ rows, rps }) => ({ x: rows, y: rps })),
+      })),
+    })),
+  })
+}
+
+function formatInterval({ ratio, low, high }: RatioInterval): string {
+  if (!Number.isFinite(ratio)) return '-'
+  if (ratio === 1 && low === high) return '1'
+  return Number.isFinite(low)
+    ? `${ratio.toFixed(2)} (${low.toFixed(2)}-${high.toFixed(2)})`
+    : ratio.toFixed(2)
+}
+
+function formatMs(ms: number): string {
+  return Number.isFinite(ms) ? ms.toFixed(2) : '-'
+}
