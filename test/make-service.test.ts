@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
+import { createFileUrl } from '@quintet/chassis/testing'
 import { topology } from '@quintet/contracts/topology'
+import { sql } from 'kysely'
 import { nameFaults, nextFreePort } from '../cli/make/name-check.ts'
 import type { Nouns } from '../cli/make/nouns.ts'
 import { createRenamer, nounsOf } from '../cli/make/nouns.ts'
@@ -54,10 +57,44 @@ test('A new service has all files of the model, and no word of its nouns', async
     'test/routes.test.ts',
   ])
     assert.ok(created.has(`services/parcels/${file}`), file)
-  assert.ok([...created.keys()].some((file) => /migrations\/0001-\w+-parcels\.ts$/.test(file)))
   for (const [file, text] of created)
     assert.doesNotMatch(file + text, /movie|inventor|8080|adding-a-service/i, file)
 })
+
+test('A new service begins with one migration, and has nothing for upgrades from versions that it never had', async () => {
+  const { created, changed } = await planService(root, inventory, parcels)
+  const migrations = [...created.keys()].filter((file) => file.includes('/migrations/'))
+  assert.deepEqual(migrations, ['services/parcels/migrations/0001-create-parcels.ts'])
+  for (const [file, text] of created)
+    assert.doesNotMatch(file + text, /keyed|MissingKey|title-keys|earlier/i, file)
+  assert.match(changed.get('topology.ts') ?? '', /versionColumns: \{ parcels: \['version'\] \}/)
+})
+
+test('The first migration of a new service makes the tables of the model but for its column for upgrades, and can be reverted', async (t) => {
+  const first = new URL('cli/make/migrations/', root)
+  const url = createFileUrl(t)
+  const made = await tablesOf(url, first)
+  const ofModel = await tablesOf(createFileUrl(t), new URL('services/inventory/migrations/', root))
+  assert.deepEqual(
+    made,
+    ofModel.filter((column) => !column.startsWith('movies keyed_version')),
+  )
+  assert.equal(made.length, ofModel.length - 1)
+  assert.deepEqual(await migrateDatabase(url, { migrations: first }, 'down'), ['0001-create-movies'])
+})
+
+/** The columns of a migrated database. */
+async function tablesOf(url: string, migrations: URL): Promise<string[]> {
+  await migrateDatabase(url, { migrations }, 'up')
+  const database = await openDatabase<Record<never, never>>(url, { migrations })
+  const columns = sql<Record<string, unknown>>`
+    select m.name as "table", c.name, c.type, c."notnull", c.pk
+    from sqlite_master m join pragma_table_info(m.name) c
+    where m.type = 'table' and m.name not like 'sqlite%' order by m.name, c.name`
+  const rows = await database.read(columns.compile(database.query))
+  await database.close()
+  return rows.map((row) => Object.values(row).join(' '))
+}
 
 test('A new service is entered in each list, after the other services and before the gateway', async () => {
   const { changed } = await planService(root, inventory, parcels)

@@ -1,9 +1,10 @@
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Topology } from '@quintet/contracts/topology'
 import { outdatedFiles } from '../derived/derived-files.ts'
+import { firstMigration, isForUpgrades, withoutUpgrades } from './first-version.ts'
 import { sharedIdentifiers } from './identifiers.ts'
 import type { Nouns } from './nouns.ts'
 import { createRenamer } from './nouns.ts'
@@ -27,7 +28,8 @@ const collection = 'clients/postman/quintet.postman_collection.json'
  */
 export async function planService(root: URL, model: Nouns, nouns: Nouns): Promise<Plan> {
   const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
-  const rename = createRenamer(model, nouns)
+  const renamed = createRenamer(model, nouns)
+  const rename = (text: string) => renamed(withoutUpgrades(text))
   const modelFiles = filesOf(root, `services/${model.service}`, read)
   const [shared] = sharedIdentifiers(modelFiles, rename)
   if (shared !== undefined)
@@ -51,19 +53,23 @@ function filesOf(root: URL, folder: string, read: (file: string) => string): Map
   const files = globSync(`${folder}/**/*`, { cwd: root, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(new URL(root).pathname.length))
-    .filter((file) => !file.includes('node_modules/'))
-  return new Map(files.map((file) => [file, read(file)]))
+    .filter((file) => !file.includes('node_modules/') && !isForUpgrades(file.slice(folder.length + 1)))
+  return new Map([
+    ...files.map((file) => [file, read(file)] as const),
+    [`${folder}/migrations/${basename(firstMigration)}`, read(firstMigration)],
+  ])
 }
 
-/** Removes the sentences that describe this service as the model. */
+/** Removes from a README the sentences that describe this service as the model, or its upgrades. */
 function withoutModel(text: string): string {
+  const isOfModel = (sentence: string) => /adding-a-service\.md|keyed_version/.test(sentence)
   if (!text.includes('adding-a-service.md')) return text
   return text
     .split('\n\n')
     .map((paragraph) =>
       paragraph
         .split(/(?<=\.)\s+(?=[A-Z])/)
-        .filter((sentence) => !sentence.includes('adding-a-service.md'))
+        .filter((sentence) => !isOfModel(sentence))
         .join(' '),
     )
     .filter((paragraph) => paragraph !== '')

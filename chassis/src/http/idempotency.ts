@@ -31,7 +31,7 @@ export type Idempotency = {
 }
 
 /** The resource that a request with an Idempotency-Key is sent to. */
-type IdempotencyTarget = {
+export type IdempotencyTarget = {
   /** Its path, the same for all ways to write it, where its route and parameters are not. */
   path?: string
   /**

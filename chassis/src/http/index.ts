@@ -19,7 +19,7 @@ export {
   idempotencyScopeOf,
   sendResponse,
 } from './idempotency.ts'
-export type { Idempotency } from './idempotency.ts'
+export type { Idempotency, IdempotencyTarget } from './idempotency.ts'
 export { linkToNextPage, decodeCursor, pageQuery, pageSize, encodeCursor } from './pages.ts'
 export { describeOperations } from './operations.ts'
 export { problemResponseOf, sharedResponses } from './documentation/shared-components.ts'

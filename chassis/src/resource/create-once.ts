@@ -1,4 +1,4 @@
-import type { FastifyReply, FastifyRequest, Idempotency } from '../http/index.ts'
+import type { FastifyReply, FastifyRequest, Idempotency, IdempotencyTarget } from '../http/index.ts'
 import { etagOf, jsonType } from '../http/index.ts'
 import { valuePlaceholder, withId } from '../idempotency/index.ts'
 import type { IdempotencyRecord, RecordedResponse } from '../idempotency/index.ts'
@@ -19,8 +19,8 @@ export function createdResponse(path: string, body: string): RecordedResponse {
 }
 
 /**
- * Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. `contentOf` makes the
- * content of the request where its body has several notations.
+ * Creates a row once per Idempotency-Key. `insert` stores the records in the unit of the row, and returns its id. `target` is the
+ * resource that the request is sent to, where that may be missing or its body has several notations.
  */
 export function createOnce(
   idempotency: Idempotency,
@@ -28,12 +28,12 @@ export function createOnce(
   reply: FastifyReply,
   response: RecordedResponse,
   insert: (records: readonly IdempotencyRecord[]) => Promise<number | string>,
-  contentOf?: () => unknown,
+  target?: IdempotencyTarget,
 ): Promise<void> {
   return idempotency.once(
     request,
     reply,
     async (record) => withId(response, await insert(record(response))),
-    { contentOf },
+    target,
   )
 }

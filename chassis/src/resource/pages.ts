@@ -150,6 +150,24 @@ function weightOf(rows: readonly object[]): number {
   return bytes
 }
 
+/** Sends a page of rows in the order of their ids. The first one of the usual size is cached by `firstPage`, if there is one. */
+export async function sendRows<Row extends { id: number }>(
+  request: FastifyRequest<{ Querystring: PageQuery }>,
+  reply: FastifyReply,
+  parts: {
+    read(page: Page & Step): readonly Row[] | Promise<readonly Row[]>
+    textOf(row: Row): string
+    firstPage?: ((read: () => Promise<string>) => Promise<string>) | undefined
+  },
+): Promise<void> {
+  const { read, textOf, firstPage } = parts
+  const page = readPage(request.query)
+  const list = rowList(page, { read, textOf, numberOf: ({ id }) => id })
+  const isFirst = page.after === 0 && page.limit === pageSize
+  if (firstPage === undefined || !isFirst) return sendList(request, reply, list)
+  return sendPage(request, reply, await firstPage(() => pageText(list, sharedTurns)))
+}
+
 /** Makes a page and sends it, in its turn among others. `parameter` is that of the query which has the cursor. */
 export async function sendList<Row extends object, Position>(
   request: FastifyRequest,
@@ -168,7 +186,7 @@ export async function sendList<Row extends object, Position>(
 }
 
 /** Sends a page that `pageText` made, with a Link to the next one. */
-export async function sendPage(
+async function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
   text: string,

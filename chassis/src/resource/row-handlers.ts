@@ -1,11 +1,11 @@
 import { Type } from 'typebox'
 import type { Entry } from '../cache/index.ts'
 import { AppError } from '../errors/index.ts'
-import { pageSize, requireConditions, sendJson } from '../http/index.ts'
+import { requireConditions, sendJson } from '../http/index.ts'
 import type { FastifyReply, FastifyRequest } from '../http/index.ts'
 import { representEntry, sendEntry } from './get-by-id.ts'
 import { parseId, readId } from './ids.ts'
-import { pageText, readPage, rowList, searchList, sendList, sendPage, sharedTurns } from './pages.ts'
+import { readPage, searchList, sendList, sendRows } from './pages.ts'
 import type { PageQuery } from './pages.ts'
 import { changeIfMatch } from './preconditions.ts'
 import type { Found, Page, Rows, Step } from './rows.ts'
@@ -52,11 +52,7 @@ export function createRowHandlers<Row extends { id: number }>({
       reply: FastifyReply,
       read: (page: Page & Step) => Promise<readonly Row[]>,
     ): Promise<void> {
-      const page = readPage(request.query)
-      const list = rowList(page, { read, textOf, numberOf })
-      const isFirst = page.after === 0 && page.limit === pageSize
-      if (!isFirst) return sendList(request, reply, list)
-      return sendPage(request, reply, await rows.firstPage(() => pageText(list, sharedTurns)))
+      return sendRows(request, reply, { read, textOf, firstPage: rows.firstPage })
     },
 
     /** A page of the rows that a search finds, each of whose steps is bounded. */

@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
 import { describeOperations, isStorable, problemDocument, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { parseId, readPage, rowList, sendList } from '@quintet/chassis/resource'
+import { parseId, sendRows } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { createOrderStatus, OrderStatus } from './order-status.ts'
@@ -28,11 +28,7 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     (request, reply) => {
       const { user_id: userId } = request.query
       const read = (page: Page) => orders.list(page, userId)
-      return sendList(
-        request,
-        reply,
-        rowList(readPage(request.query), { read, textOf, numberOf: ({ id }: Order) => id }),
-      )
+      return sendRows(request, reply, { read, textOf })
     },
   )
 

@@ -45,7 +45,9 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
       const response = responseFormatOf(request).accountOpened(cash)
       const open = (records: readonly IdempotencyRecord[]) =>
         accounts.open({ cash, openedMs: clock.now() }, records)
-      return createOnce(idempotency, request, reply, response, open, () => ({ cash: formatDecimal(cash) }))
+      return createOnce(idempotency, request, reply, response, open, {
+        contentOf: () => ({ cash: formatDecimal(cash) }),
+      })
     },
   )
 

@@ -4,9 +4,9 @@ import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
 import type { Page, RowCondition, RowTables, Step } from '@quintet/chassis/resource/rows'
-import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { ListedMovie, Movie, MovieTables, NewMovie } from './movie-tables.ts'
+import { keyedVersionAfter } from './title-keys.ts'
 import { createTitleSearch } from './title-search.ts'
 
 export type MovieStore = ReturnType<typeof createMovieStore>
@@ -75,7 +75,12 @@ function prepareStatements(db: Kysely<MovieTables>) {
     insert: prepareQuery((p: Placeholders<NewMovie & { titleKey: string }>) =>
       db
         .insertInto('movies')
-        .values({ title: p.title, title_key: p.titleKey, keyed_version: 1, description: p.description })
+        .values({
+          title: p.title,
+          title_key: p.titleKey,
+          keyed_version: 1,
+          description: p.description,
+        })
         .returning('id'),
     ),
     update: prepareQuery((p: Placeholders<Update>) =>
@@ -84,8 +89,7 @@ function prepareStatements(db: Kysely<MovieTables>) {
         .set((row) => ({
           title: row.fn.coalesce(p.title, 'title'),
           title_key: row.fn.coalesce(p.titleKey, 'title_key'),
-          // Without a new title the key is still of the present title, or still is not.
-          keyed_version: sql<number>`case when cast(${p.titleKey} as text) is null then keyed_version else version end + 1`,
+          keyed_version: keyedVersionAfter(p.titleKey),
           description: row.fn.coalesce(p.description, 'description'),
           version: row('version', '+', 1),
         }))

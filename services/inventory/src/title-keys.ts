@@ -1,6 +1,7 @@
 import { canonicalCaselessKey, prepareQuery } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
-import type { Kysely } from 'kysely'
+import { sql } from 'kysely'
+import type { Kysely, RawBuilder } from 'kysely'
 import type { MovieTables } from './movie-tables.ts'
 
 const rowsPerUnit = 500
@@ -20,6 +21,11 @@ export function createMissingKeySetter(database: Database<MovieTables>): () => P
       if (unkeyed.length < rowsPerUnit) return
     }
   }
+}
+
+/** The new `keyed_version` of a row that is changed. Without a new title the key still belongs to the present title, or still does not. */
+export function keyedVersionAfter(titleKey: RawBuilder<string | null>): RawBuilder<number> {
+  return sql`case when cast(${titleKey} as text) is null then keyed_version else version end + 1`
 }
 
 function prepareStatements(db: Kysely<MovieTables>) {

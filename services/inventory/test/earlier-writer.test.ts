@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
+import { idsOf, searches, titles } from './title-examples.ts'
 import { createWorld, migrations } from './world.ts'
 
 type EarlierTables = {
@@ -49,6 +50,21 @@ async function besideEarlierVersion(t: TestContext) {
         .map(({ id }: { id: number }) => id),
   }
 }
+
+test('Movies that were stored before titles had keys are found when they are migrated', async (t) => {
+  const server = process.env.TEST_DATABASE
+  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
+  await migrateDatabase(url, { migrations }, 'up')
+  const first = await createWorld(t, { INVENTORY_DATABASE_URL: url })
+  for (const title of titles) await first.post({ title, description: '' })
+  await first.app.close()
+  const reverted: string[] = []
+  while (reverted.at(-1) !== '0002-add-title-key')
+    reverted.push(...(await migrateDatabase(url, { migrations }, 'down')))
+  assert.deepEqual(await migrateDatabase(url, { migrations }, 'up'), reverted.toReversed())
+  const second = await createWorld(t, { INVENTORY_DATABASE_URL: url })
+  for (const [text, expected] of searches) assert.deepEqual(await idsOf(second.get, text), expected, text)
+})
 
 test('A movie that a process of an earlier version adds during an upgrade is found by its title', async (t) => {
   const { add, search, post } = await besideEarlierVersion(t)

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { migrateDatabase } from '@quintet/chassis/database'
-import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
-import { createWorld, migrations } from './world.ts'
-import type { World } from './world.ts'
+import { idsOf, searches, titles } from './title-examples.ts'
+import { createWorld } from './world.ts'
 
 const metropolis = { title: 'Metropolis', description: 'A city in two halves.' }
 
@@ -74,23 +72,6 @@ test('GET /api/movies?title= finds what contains the text, in capitals or not, i
   assert.deepEqual(await found("' or 1=1 --"), [])
 })
 
-const titles = ['ΟΔΥΣΣΕΥΣ', 'Οδυσσεύς', 'Straße', 'İstanbul', 'Amélie', 'Ame\u0301lie', 'Ω', 'ısı', 'MINI']
-const searches: readonly (readonly [string, readonly number[]])[] = [
-  ['ΟΔΥΣ', [1, 2]],
-  ['οδυς', [1, 2]],
-  ['σευσ', [1]],
-  ['εύς', [2]],
-  ['STRASSE', [3]],
-  ['aẞ', [3]],
-  ['i\u0307stanbul', [4]],
-  ['AMÉLIE', [5, 6]],
-  ['E\u0301', [5, 6]],
-  ['\u2126', [7]],
-  ['ω', [7]],
-  ['ISI', []],
-  ['mini', [9]],
-]
-
 test('The search compares as Unicode defines caseless matching, whether letters are composed or not', async (t) => {
   const { get, post } = await createWorld(t)
   for (const title of titles) await post({ title, description: '' })
@@ -105,26 +86,6 @@ test('A changed title is found, and its former one is not', async (t) => {
   assert.deepEqual(await idsOf(get, 'GASSE'), [1])
   assert.deepEqual(await idsOf(get, 'STRASSE'), [])
 })
-
-test('Movies that were stored before titles had keys are found when they are migrated', async (t) => {
-  const server = process.env.TEST_DATABASE
-  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
-  await migrateDatabase(url, { migrations }, 'up')
-  const first = await createWorld(t, { INVENTORY_DATABASE_URL: url })
-  for (const title of titles) await first.post({ title, description: '' })
-  await first.app.close()
-  const reverted: string[] = []
-  while (reverted.at(-1) !== '0002-add-title-key')
-    reverted.push(...(await migrateDatabase(url, { migrations }, 'down')))
-  assert.deepEqual(await migrateDatabase(url, { migrations }, 'up'), reverted.toReversed())
-  const second = await createWorld(t, { INVENTORY_DATABASE_URL: url })
-  for (const [text, expected] of searches) assert.deepEqual(await idsOf(second.get, text), expected, text)
-})
-
-async function idsOf(get: World['get'], title: string): Promise<number[]> {
-  const response = await get(`/api/movies?title=${encodeURIComponent(title)}`)
-  return response.json().map(({ id }: { id: number }) => id)
-}
 
 test('Pages follow each other by the Link header, and neither repeat nor hide a movie when others come and go', async (t) => {
   const world = await createWorld(t)

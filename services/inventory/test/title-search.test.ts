@@ -17,7 +17,7 @@ async function createSearch(t: TestContext, titles: Titles, description = '') {
   const add = async (added: Titles): Promise<void> => {
     await database.commit(
       [...added].map(([id, title]) => ({
-        sql: 'insert into movies (id, title, title_key, keyed_version, description) values (?, ?, ?, 1, ?)',
+        sql: 'insert into movies (id, title, title_key, description) values (?, ?, ?, ?)',
         parameters: [id, title, canonicalCaselessKey(title), description],
       })),
     )
