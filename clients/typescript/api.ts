@@ -561,7 +561,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a certificate and its private key
-         * @description Deletes the certificate, with its private key and its notifications.
+         * @description Deletes the certificate with its private key and the log of its notifications. Notifications that are not delivered yet still are.
          */
         delete: operations["deleteCertificate"];
         options?: never;
@@ -982,7 +982,7 @@ export interface components {
         };
         /** Outcome */
         Outcome: {
-            /** @description All rules that the order breaks; empty when it was applied. */
+            /** @description All rules that the order breaks; empty when it was applied. The list of orders has `errors` by field. */
             business_errors: components["schemas"]["BusinessError"][];
             current_balance: {
                 /** @description An exact decimal, which may have more digits than a double. */
@@ -1342,7 +1342,7 @@ export interface components {
         };
     };
     parameters: {
-        /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+        /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
         IdempotencyKey: string;
         /** @description The ETag of the version that the request is about, several, or * for any that exists. 412 if none is current (RFC 9110, 13.1.1). */
         IfMatch: string;
@@ -1503,7 +1503,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -1758,7 +1758,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description `handling=strict`: what is refused gets an error status instead of 200 (RFC 7240, 4.4). */
                 Prefer?: components["parameters"]["PreferHandling"];
@@ -1923,7 +1923,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description `respond-async`: the response is 202, and the request takes effect later (RFC 7240, 4.1). */
                 Prefer?: components["parameters"]["PreferRespondAsync"];
@@ -2029,7 +2029,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -2443,7 +2443,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description `respond-async`: the response is 202, and the request takes effect later (RFC 7240, 4.1). */
                 Prefer?: components["parameters"]["PreferRespondAsync"];
@@ -2456,7 +2456,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "user": "ada",
-                 *       "expire": "1999999999"
+                 *       "expire": "32503680000"
                  *     }
                  */
                 "application/json": components["schemas"]["NewGuid"];
@@ -2595,7 +2595,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
                 /** @description `respond-async`: the response is 202, and the request takes effect later (RFC 7240, 4.1). */
                 Prefer?: components["parameters"]["PreferRespondAsync"];
@@ -2614,7 +2614,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "user": "ada",
-                 *       "expire": "1999999999"
+                 *       "expire": "32503680000"
                  *     }
                  */
                 "application/json": components["schemas"]["GivenGuid"];
@@ -2731,7 +2731,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "expire": "1999999999"
+                 *       "expire": "32503680000"
                  *     }
                  */
                 "application/json": components["schemas"]["GuidPatch"];
@@ -3028,7 +3028,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path?: never;
@@ -3276,7 +3276,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. */
+                /** @description Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID. */
                 "Idempotency-Key"?: components["parameters"]["IdempotencyKey"];
             };
             path: {

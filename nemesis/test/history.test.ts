@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { checkRegister } from '../checkers/check-register.ts'
 import { createRecorder, operationsOf, parseHistory, writeHistory } from '../history.ts'
 import { asRegister } from '../recorded.ts'
 
@@ -22,6 +24,16 @@ test('A history that was written is read again as it was, also where its last li
       ['ok', 2, 3],
       ['info', 5, Number.POSITIVE_INFINITY],
     ],
+  )
+})
+
+test('The example in the README is a history of a violation', () => {
+  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8')
+  const [example = ''] = /^\{"history":[^`]*/m.exec(readme) ?? []
+  const { violations } = checkRegister(asRegister(parseHistory(example)))
+  assert.deepEqual(
+    violations.map(({ key }) => key),
+    ['guid/A'],
   )
 })
 

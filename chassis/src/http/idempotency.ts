@@ -134,7 +134,7 @@ export function createIdempotency(options: {
   }
 }
 
-/** Until the caller of a request is known. */
+/** Clients are not authenticated, so all share one set of keys. */
 const caller = 'anonymous'
 
 /**

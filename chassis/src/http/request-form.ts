@@ -77,7 +77,9 @@ export function bodyRefusal(request: IncomingMessage): AppError | undefined {
   if (!hasMeaningfulBody(request)) return undefined
   const { method, headers } = request
   if (method === 'PUT' && headers['content-range'] !== undefined)
-    return invalid({ 'Content-Range': 'Content-Range must be left out, since PUT takes the whole.' })
+    return invalid({
+      'Content-Range': 'Content-Range must be left out: PUT does not change a range of bytes.',
+    })
   const { 'content-encoding': coding, 'content-type': type } = headers
   if (coding !== undefined && !noCoding.test(coding))
     return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {

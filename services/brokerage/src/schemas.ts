@@ -101,7 +101,8 @@ const OutcomeBody = Type.Object(
   {
     current_balance: Type.Object({ cash, issuers }),
     business_errors: Type.Array(rules, {
-      description: 'All rules that the order breaks; empty when it was applied.',
+      description:
+        'All rules that the order breaks; empty when it was applied. The list of orders has `errors` by field.',
     }),
   },
   { title: 'Outcome' },

@@ -86,7 +86,8 @@ export function certificateRoutes(app: App, parts: Parts): void {
         tags,
         operationId: 'deleteCertificate',
         summary: 'Delete a certificate and its private key',
-        description: 'Deletes the certificate, with its private key and its notifications.',
+        description:
+          'Deletes the certificate with its private key and the log of its notifications. Notifications that are not delivered yet still are.',
         params: CertificatePath,
         response: { 204: Type.Null({ description: 'Deleted' }), ...problems(404, 412) },
       },

@@ -64,7 +64,7 @@ export function createNotificationStore({
       return hasReceiver ? [insert, insertMessage(message)] : [insert]
     },
 
-    /** Logs an attempt, unless the notification was deleted with its certificate. */
+    /** Logs an attempt, unless the log was deleted with its certificate. */
     async logAttempt(deliveryId: string, attempt: Attempt, status: NotificationStatus): Promise<void> {
       const { at, status: responseStatus = null, error = null } = attempt
       await database.commit([

@@ -27,7 +27,7 @@ const expire = Type.Union(
 export type NewGuid = Static<typeof NewGuid>
 export const NewGuid = Type.Object(
   { user, expire: Type.Optional(expire) },
-  { title: 'NewGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
+  { title: 'NewGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '32503680000' }] },
 )
 
 /** The GUID of the path, so that what GET returns can be posted and sent back. */
@@ -37,7 +37,7 @@ const sameGuid = Type.Optional(
 
 export const GivenGuid = Type.Object(
   { guid: sameGuid, ...NewGuid.properties },
-  { title: 'GivenGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '1999999999' }] },
+  { title: 'GivenGuid', additionalProperties: false, examples: [{ user: 'ada', expire: '32503680000' }] },
 )
 
 export type GuidPatch = Static<typeof GuidPatch>
@@ -47,7 +47,7 @@ export const GuidPatch = Type.Object(
     user: Type.Optional(user),
     expire: Type.Optional(expire),
   },
-  { title: 'GuidPatch', additionalProperties: false, examples: [{ expire: '1999999999' }] },
+  { title: 'GuidPatch', additionalProperties: false, examples: [{ expire: '32503680000' }] },
 )
 
 export const GuidPath = Type.Object({

@@ -58,7 +58,7 @@ export const parameters: Readonly<Record<string, object>> = {
     name: 'Idempotency-Key',
     in: 'header',
     description:
-      'Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409.',
+      'Makes a retry safe: for 24 hours, the same key and request get the first response again; the same key with another request gets 422, and while the first is in progress 409. All clients share the keys of an operation, so a key should be random, such as a UUID.',
     schema: { ...text, minLength: 1, maxLength: 255, pattern: '^[ -~]+$' },
   },
   PreferRespondAsync: {
