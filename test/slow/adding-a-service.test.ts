@@ -1,76 +1,86 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { dataFolder, run } from '../system/processes.ts'
+import type { TestContext } from 'node:test'
+import { call, dataFolder, run } from '../system/processes.ts'
 import { filesOf, readRecipe } from './recipe.ts'
 import { copyRepository, newService } from './repository-copy.ts'
+import type { RepositoryCopy } from './repository-copy.ts'
 
 const recipe = readRecipe()
 const files = filesOf(recipe)
-const [requests = ''] = recipe.filter(({ language }) => language === 'http').map(({ text }) => text)
-const commands = recipe.filter(({ language }) => language === 'sh').map(({ text }) => text)
-const [make = '', check, start, use = '', testComments = '', ...onEngine] = commands
+const textsIn = (wanted: string) =>
+  recipe.filter(({ language }) => language === wanted).map(({ text }) => text)
+const [make = '', check, start, use = '', finish = '', ...onEngine] = textsIn('sh')
+const [changes = ''] = textsIn('diff')
 
 test('docs/adding-a-service.md has the blocks that are run here, and those that other tests run', () => {
   assert.equal(check, 'npm run check\n')
   assert.equal(start, 'npm start\n')
+  assert.match(finish, /^npm run check$/m)
   assert.equal(onEngine.length, 2)
-  assert.equal(recipe.length, commands.length + files.size + 1)
+  assert.deepEqual(textsIn('diff'), [changes])
+  assert.equal(recipe.length, textsIn('sh').length + files.size + 1)
 })
 
 for (const shell of ['bash', 'zsh'].filter((name) => spawnSync(name, ['--version']).status === 0))
   test(`Followed in ${shell}, docs/adding-a-service.md makes a service with a list cached by a foreign key`, async (t) => {
-    const copy = await copyRepository()
-    t.after(() => copy.remove())
-    const execute = (text: string) => copy.execute(shell, ['-e', '-c', text])
+    const { copy, execute } = await copyFor(t, shell)
     await execute(make)
-    const settings = { DATA_DIR: dataFolder(t), [`${newService.toUpperCase()}_PORT`]: '0', LOG_LEVEL: 'warn' }
-    const gateway = await run(t, ['quintet.ts', 'start'], settings, copy.folder).address('gateway')
-    const output = await execute(
-      use
-        .replaceAll('http://127.0.0.1:3000', gateway)
-        .replace(/^npm run postman .*/m, `$& --env-var gateway=${gateway}`),
-    )
+    const gateway = await startSystem(t, copy)
+    const output = await execute(addressed(use, gateway))
     assert.match(output, /HTTP\/1\.1 201 Created/)
-    for (const [file, text] of files) writeFileSync(join(copy.folder, file), text)
-    await execute(testComments)
-    await copy.execute('npm', ['run', 'clients'])
-    appendFileSync(join(copy.folder, `services/${newService}/${newService}.http`), `\n${requests}`)
-    const coverage = () => copy.execute('node', ['--test', 'clients/test/coverage.test.ts'])
-    await assert.rejects(coverage(), /'POST \/api\/\w+\/\{id\}\/comments'/)
-    editJson(join(copy.folder, 'clients/postman/quintet.postman_collection.json'), addToCollection)
-    await coverage()
-    await copy.execute('npm', ['run', 'format'])
-    for (const script of ['lint', 'types']) await copy.execute('npm', ['run', script])
-    await copy.execute('node', ['--test', `services/${newService}/test/**/*.test.ts`])
+    await addComments(copy)
+    await execute(
+      finish.replace('npm run check\n', 'npm run format:check && npm run lint && npm run types\n'),
+    )
   })
 
-type Folder = { readonly name: string; readonly item: object[] }
+test('The repository with the service of docs/adding-a-service.md passes its tests, and serves the comments through the gateway', async (t) => {
+  const { copy, execute } = await copyFor(t, 'bash')
+  await execute(make)
+  await addComments(copy)
+  await execute('npm run clients')
+  await execute(`node --test 'test/*.test.ts' 'clients/test/*.test.ts'`)
+  const gateway = await startSystem(t, copy)
+  await execute(addressed(use, gateway))
+  const review = `/api/${newService}/1`
+  const created = await call('POST', `${gateway}${review}/comments`, { text: 'I agree.' })
+  assert.equal(created?.status, 201)
+  const found = await fetch(`${gateway}${review}/comments/1`)
+  assert.deepEqual([found.status, await found.json()], [200, created?.body])
+  const missing = await fetch(`${gateway}/api/${newService}/999/comments`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'if-match': '"1"' },
+    body: '{"text":"I agree."}',
+  })
+  assert.equal(missing.status, 404)
+})
 
-/** Adds the requests of the page to the folder of the service, as Postman exports them. */
-function addToCollection({ item }: { readonly item: readonly Folder[] }): void {
-  const folder = item.find(({ name }) => name === newService)
-  assert.ok(folder !== undefined)
-  for (const [, name, method, path = '', body] of requests.matchAll(
-    /^### (.*)\n([A-Z]+) \{\{host\}\}(\S+)(?:\nContent-Type: \S+\n\n(.*))?/gm,
-  ))
-    folder.item.push({
-      name,
-      event: [{ listen: 'test', script: { exec: ["pm.test('2xx', () => pm.response.to.be.success)"] } }],
-      request: {
-        method,
-        description: name,
-        url: { raw: `{{gateway}}${path}`, host: ['{{gateway}}'], path: path.split('/').slice(1) },
-        ...(body !== undefined && { body: { mode: 'raw', raw: body } }),
-      },
-      response: [],
-    })
+async function copyFor(t: TestContext, shell: string) {
+  const copy = await copyRepository()
+  t.after(() => copy.remove())
+  return { copy, execute: (text: string) => copy.execute(shell, ['-e', '-c', text]) }
 }
 
-function editJson<T>(file: string, edit: (content: T) => void): void {
-  const content: T = JSON.parse(readFileSync(file, 'utf8'))
-  edit(content)
-  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`)
+/** Writes the files of the page, and applies its changes. */
+async function addComments(copy: RepositoryCopy): Promise<void> {
+  for (const [file, text] of files) writeFileSync(join(copy.folder, file), text)
+  const patch = join(copy.folder, 'comments.patch')
+  writeFileSync(patch, changes)
+  await copy.execute('git', ['apply', 'comments.patch'])
+}
+
+function startSystem(t: TestContext, copy: RepositoryCopy): Promise<string> {
+  const settings = { DATA_DIR: dataFolder(t), [`${newService.toUpperCase()}_PORT`]: '0', LOG_LEVEL: 'warn' }
+  return run(t, ['quintet.ts', 'start'], settings, copy.folder).address('gateway')
+}
+
+/** The commands of the page for a gateway at another address. */
+function addressed(commands: string, gateway: string): string {
+  return commands
+    .replaceAll('http://127.0.0.1:3000', gateway)
+    .replace(/^npm run postman .*/m, `$& --env-var gateway=${gateway}`)
 }
