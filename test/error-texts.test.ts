@@ -23,8 +23,9 @@ function fitsStyle(field: string, sentence: string): boolean {
   if (subject === undefined || (subject !== name && !['body', 'query'].includes(field))) return false
   const predicate = sentence.slice(subject.length + 1)
   return (
-    /^(?:must |is required\.$|is not known here\.$|has (?:more than )?\d+ )/.test(predicate) &&
-    /[^.]\.$/.test(predicate)
+    /^(?:must |is required\.$|is not a (?:field|parameter) of this request\.$|has (?:more than )?\d+ )/.test(
+      predicate,
+    ) && /[^.]\.$/.test(predicate)
   )
 }
 

@@ -211,7 +211,7 @@ const cases: Case[] = [
         assert.deepEqual(Object.keys(JSON.parse(received.body).errors), [name])
         assert.match(
           JSON.parse(received.body).detail,
-          /^(?:unknown|A parameter with an empty name) is not known here\.$/,
+          /^(?:unknown|A parameter with an empty name) is not a parameter of this request\.$/,
         )
       }
     },

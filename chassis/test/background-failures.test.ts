@@ -36,7 +36,7 @@ test('Messages that fail again and again have one line with their reason, and on
       { level: 'info', name: 'work', reason: undefined, messageId: undefined },
     ],
   )
-  assert.match(lines[0]?.msg ?? '', /cannot be handled and are tried again: mend /)
+  assert.match(lines[0]?.msg ?? '', /^messages fail and are retried: fix the cause/)
 })
 
 test('Dead letters have one line that says how to look at them, however many there are', async (t) => {
@@ -49,7 +49,10 @@ test('Dead letters have one line that says how to look at them, however many the
   await until(async () => (await queue.depth('work.dead')) === 20)
   assert.equal(lines.length, 1)
   assert.equal(lines[0]?.reason, 'It is not JSON.')
-  assert.match(lines[0]?.msg ?? '', /dead letters: look at them with quintet queue show work\.dead, /)
+  assert.match(
+    lines[0]?.msg ?? '',
+    /^messages became dead letters: fix .* quintet queue show work\.dead lists them$/,
+  )
 })
 
 test('An outbox whose messages cannot be published has one line, and one when they are', async (t) => {
@@ -80,7 +83,7 @@ test('An outbox whose messages cannot be published has one line, and one when th
   await until(() => publications >= 3)
   assert.equal(lines.length, 1)
   assert.equal(lines[0]?.reason, 'The broker is away.')
-  assert.match(lines[0]?.msg ?? '', /^messages cannot be published and wait in the outbox: see that /)
+  assert.match(lines[0]?.msg ?? '', /^messages cannot be published and wait in the outbox: check that /)
   isDown = false
   await until(() => lines.length === 2)
   assert.equal(lines[1]?.msg, 'messages of the outbox are published again')

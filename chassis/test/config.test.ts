@@ -560,7 +560,7 @@ test('an unknown name that promises protection is told apart, with and without t
     protective,
     names.map(
       (name) =>
-        `${name} asks for a protection that there is no setting for, so nothing would be protected. Remove it from the environment, as by env -u ${name}.`,
+        `${name} is not a setting, so it would protect nothing. Remove it from the environment, for example by env -u ${name}.`,
     ),
   )
   assert.deepEqual(others, [])
@@ -572,7 +572,7 @@ test('variables of other programs are no promise of protection, except in .env',
   const values = Object.fromEntries(names.map((name) => [name, 'x']))
   assert.deepEqual(unknownSettings([], made(values), ['GUID']), { protective: [], others: [] })
   const [first, ...others] = unknownSettings([], made(values, '.env'), ['GUID']).protective
-  assert.match(String(first), /^HTTPS_PROXY asks for .* Remove it from \.env\.$/)
+  assert.match(String(first), /^HTTPS_PROXY is not a setting.* Remove it from \.env\.$/)
   assert.equal(others.length, names.length - 1)
 })
 

@@ -86,7 +86,7 @@ test('A folder that cannot exist is reported at once', {
 }, async () => {
   await assert.rejects(
     openDatabase('sqlite:/proc/quintet/one.db', { migrations }),
-    /one\.db cannot be opened: see that its folder \/proc\/quintet exists/,
+    /one\.db cannot be opened: check that its folder \/proc\/quintet exists/,
   )
 })
 

@@ -47,7 +47,7 @@ for (const [body, expected] of [
   [{}, { amount: 'amount is required.' }],
   [
     { amount: 1, note: 2 },
-    { note: 'note is not known here.', amount: 'amount must be a string.' },
+    { note: 'note is not a field of this request.', amount: 'amount must be a string.' },
   ],
 ] as const)
   test(`The body ${JSON.stringify(body)} gets its sentences`, () => {
@@ -74,7 +74,7 @@ test('Of many unknown members twenty are named, and of a long name its beginning
   const many = Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`member${i}`, i]))
   const errors = sentences(Type.String(), { amount: 'a', ...many })
   assert.equal(Object.keys(errors).length, 21)
-  assert.equal(errors.body, 'The body has 10000 members that are not known here.')
+  assert.equal(errors.body, 'The body has 10000 members that are not fields of this request.')
   const [name = ''] = Object.keys(sentences(Type.String(), { amount: 'a', ['x'.repeat(100_000)]: 1 }))
   assert.equal(name, `${'x'.repeat(100)}…`)
 })

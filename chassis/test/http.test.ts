@@ -80,7 +80,7 @@ test('A body is neither coerced nor stripped: all its faults are reported at onc
   assert.match(String(response.headers['content-type']), /^application\/problem\+json/)
   const problem = response.json()
   assert.deepEqual(problem.errors, {
-    foo: 'foo is not known here.',
+    foo: 'foo is not a field of this request.',
     stock: 'stock must be a whole number.',
     title: 'title must be a string.',
   })

@@ -141,7 +141,7 @@ for (const words of [['quintet.ts', 'start', 'guid', 'gateway'], ['services/gate
     const lines = quintet.output().trimEnd().split('\n')
     for (const start of [
       'LOG_LEVEL must be ',
-      'AUTH asks for a protection ',
+      'AUTH is not a setting, so it would protect nothing',
       'GATEWAY_EXCHANGE_TIMEOUT_MS is 10, ',
       'GATEWAY_STREAM_IDLE_MS is 10, ',
       portInUse('gateway', GATEWAY_PORT).trimEnd(),

@@ -21,14 +21,13 @@ export function unknownSettings(
     prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
     (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one)))
   const placeOf = (name: string) =>
-    settings.get(name)?.source === '.env' ? ' from .env' : ` from the environment, as by env -u ${name}`
+    settings.get(name)?.source === '.env'
+      ? ' from .env'
+      : ` from the environment, for example by env -u ${name}`
   return {
     protective: unknown
       .filter(isProtective)
-      .map(
-        (name) =>
-          `${name} asks for a protection that there is no setting for, so nothing would be protected. Remove it${placeOf(name)}.`,
-      ),
+      .map((name) => `${name} is not a setting, so it would protect nothing. Remove it${placeOf(name)}.`),
     others: unknown
       .filter((name) => !isProtective(name) && looksKnown(name))
       .map((name) => `${name} is not a setting${suggestion(name, known)}`),

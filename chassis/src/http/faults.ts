@@ -55,12 +55,14 @@ function unknownMembers(schema: TSchema, value: object, part: Part): Fault[] {
   if (Reflect.get(schema, 'additionalProperties') !== false) return []
   const properties = propertiesOf(schema)
   const unknown = Object.keys(value).filter((name) => !properties.has(name))
+  const kind = part === 'query' ? 'parameter' : 'field'
   const faults = unknown.slice(0, unknownNamedMax).map((name) => {
     const field = shortened(name)
-    return { field, sentence: `${titleOfField(field, part)} is not known here.`, isWrongValue: false }
+    const sentence = `${titleOfField(field, part)} is not a ${kind} of this request.`
+    return { field, sentence, isWrongValue: false }
   })
   if (unknown.length > unknownNamedMax)
-    faults.push(wholeFault(part, `has ${unknown.length} members that are not known here`))
+    faults.push(wholeFault(part, `has ${unknown.length} members that are not ${kind}s of this request`))
   return faults
 }
 

@@ -46,7 +46,7 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
         operationId: 'getReadiness',
         summary: 'Does everything that is needed respond?',
         description:
-          'Asks each dependency. 503 names those that do not respond; send requests elsewhere until it is 200.',
+          'Probes each dependency. 503 names those that do not respond; send requests elsewhere until it is 200.',
         response: { 200: Readiness, ...problems(503) },
       },
     },

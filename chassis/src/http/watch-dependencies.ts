@@ -26,7 +26,7 @@ export function watchDependencies(
 
 function createProbe(name: string, ping: () => Promise<unknown>, logger: FailureLogger): () => Promise<void> {
   const log = createFailureLog(logger, {
-    failing: `the ${name} does not respond, so what needs it gets 503: see that it runs and can be reached, as by quintet doctor`,
+    failing: `the ${name} does not respond, so requests that need it get 503: check that it runs and is reachable, for example by quintet doctor`,
     recovered: `the ${name} responds again`,
   })
   return async () => {

@@ -22,7 +22,7 @@ const pollIntervalMs = 200
 
 const failureTexts = {
   failing:
-    'messages cannot be published and wait in the outbox: see that the database and the queue respond and that the queue has room, as by quintet doctor and quintet queue list',
+    'messages cannot be published and wait in the outbox: check that the database and the queue respond and that the queue is not full, for example by quintet doctor and quintet queue list',
   recovered: 'messages of the outbox are published again',
 }
 

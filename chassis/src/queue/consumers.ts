@@ -63,7 +63,7 @@ const noFailures: ReadonlyMap<Delivery, unknown> = new Map()
 function textsOf(queue: string) {
   return {
     details: { queue },
-    failing: 'no messages can be taken from the queue: see that it responds, as by quintet doctor',
+    failing: 'no messages can be taken from the queue: check that it responds, for example by quintet doctor',
     recovered: 'messages are taken from the queue again',
   }
 }

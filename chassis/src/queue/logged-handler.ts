@@ -7,7 +7,7 @@ import type { BatchHandler, Delivery } from './port.ts'
 /** Any program may set headers, to up to 128 KiB. */
 const headerLengthMax = 128
 
-/** The handler, with a line when messages begin to fail, and when they are handled again; and one when they become dead letters. */
+/** Logs when messages begin to fail, when they are handled again, and when they become dead letters. */
 export function loggedHandler(
   handler: BatchHandler,
   { queue, logger, attemptsMax }: { queue: string; logger: FailureLogger | undefined; attemptsMax: number },
@@ -15,12 +15,12 @@ export function loggedHandler(
   if (logger === undefined) return handler
   const retries = createFailureLog(logger, {
     details: { queue },
-    failing: 'messages cannot be handled and are tried again: mend what the reason says',
+    failing: 'messages fail and are retried: fix the cause in "reason"',
     recovered: 'messages are handled again',
   })
   const deadLetters = createFailureLog(logger, {
     details: { queue },
-    failing: `messages have become dead letters: look at them with quintet queue show ${deadQueueOf(queue)}, mend what the reason says, and replay or drop them`,
+    failing: `messages became dead letters: fix the cause in "reason", then replay or drop them; quintet queue show ${deadQueueOf(queue)} lists them`,
   })
 
   function record(deliveries: readonly Delivery[], errorOf: (delivery: Delivery) => unknown): void {

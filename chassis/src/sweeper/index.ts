@@ -7,7 +7,7 @@ const batchesPerRoundMax = 20
 
 const failureTexts = {
   failing:
-    'expired rows cannot be removed, which is tried again every second: see that the database responds and has room, as by quintet doctor',
+    'expired rows cannot be removed, which is retried every second: check that the database responds and has disk space, for example by quintet doctor',
   recovered: 'expired rows are removed again',
 }
 

@@ -28,12 +28,12 @@ export function createOrderHandler({
 }): BatchHandler {
   const waits = createFailureLog(logger, {
     failing:
-      'orders wait, since the database does not store them: see that it responds, as by quintet doctor',
+      'orders wait, because the database does not store them: check that it responds, for example by quintet doctor',
     recovered: 'orders are stored again',
   })
   const records = createFailureLog(logger, {
     failing:
-      'the failure of a message cannot be recorded, so clients read that its order waits: see that the database responds, as by quintet doctor',
+      'the failure of a message cannot be recorded, so its status remains pending: check that the database responds, for example by quintet doctor',
     recovered: 'failures of messages are recorded again',
   })
 

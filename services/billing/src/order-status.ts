@@ -11,8 +11,7 @@ export type OrderStatus =
   | { readonly status: 'failed'; readonly error: AppError }
 
 /** What clients are told about a failure that is not the message's own. */
-export const notStored =
-  'The order could not be stored. Its message is kept, and can be tried again by an operator.'
+export const notStored = 'The order could not be stored. Its message is kept, and an operator can replay it.'
 
 /** Finds out what became of a message; undefined if none of this id was accepted. */
 export function createOrderStatus({

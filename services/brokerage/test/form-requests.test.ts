@@ -120,7 +120,7 @@ test('A malformed form is a 400 envelope that names every faulty field, and chan
     issuer_name: 'issuer_name is required.',
     total_shares: 'total_shares must be a number.',
     share_price: 'share_price must be a number.',
-    owner: 'owner is not known here.',
+    owner: 'owner is not a field of this request.',
   })
   assert.match(message, /issuer_name is required\./)
   assert.deepEqual((await world.get(`${account}/orders`)).json(), [])

@@ -59,12 +59,12 @@ const accountFaults: readonly (readonly [string, Record<string, string>])[] = [
   ['{"cash":1e-7}', { cash: 'cash must have at most 6 decimals.' }],
   ['{"cash":1e999}', { cash: 'cash must be at most 9000000000000 on either side of zero.' }],
   ['{"cash":9000000000000.000001}', { cash: 'cash must be at most 9000000000000 on either side of zero.' }],
-  ['{"cash":1,"owner":"eve"}', { owner: 'owner is not known here.' }],
+  ['{"cash":1,"owner":"eve"}', { owner: 'owner is not a field of this request.' }],
   [
     '{"cash":"x","owner":1,"id":2}',
     {
-      owner: 'owner is not known here.',
-      id: 'id is not known here.',
+      owner: 'owner is not a field of this request.',
+      id: 'id is not a field of this request.',
       cash: 'cash must be a number.',
     },
   ],
@@ -196,7 +196,7 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
       total_shares: 'total_shares must be a number.',
       share_price: 'share_price must have at most 6 decimals.',
       client_order_id: 'client_order_id must be a string.',
-      owner: 'owner is not known here.',
+      owner: 'owner is not a field of this request.',
     },
   ],
   [

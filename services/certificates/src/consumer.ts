@@ -42,7 +42,7 @@ export function createNotificationHandler({
 /** For operators. The path and the query of the URL can hold a token of the receiver, so they are left out. */
 function faultOf({ url }: Receiver, result: PostResult): string {
   const fault = 'status' in result ? `responded with status ${result.status}` : `gave ${result.error}`
-  return `The receiver of CERTIFICATES_NOTIFY_URL, ${new URL(url).origin}, ${fault}: see that it runs and responds with 2xx.`
+  return `The receiver of CERTIFICATES_NOTIFY_URL, ${new URL(url).origin}, ${fault}: check that it runs and responds with 2xx.`
 }
 
 function isDelivered(result: PostResult): boolean {

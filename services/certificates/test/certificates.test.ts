@@ -43,7 +43,7 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
       private_key: 'private_key must be base64.',
       active: 'active must be true or false.',
       body: 'body is required.',
-      bdy: 'bdy is not known here.',
+      bdy: 'bdy is not a field of this request.',
     },
   ],
   [400, [opaque], { body: 'The body must be a JSON object.' }],

@@ -74,7 +74,7 @@ test('A change of a version that is no longer current is 412, as is a DELETE of 
 const faults: readonly (readonly [number, unknown, Record<string, string>])[] = [
   [400, {}, { body: 'The body must have a name, an email or both.' }],
   [400, { id: 1 }, { body: 'The body must have a name, an email or both.' }],
-  [400, { password: 'x' }, { password: 'password is not known here.' }],
+  [400, { password: 'x' }, { password: 'password is not a field of this request.' }],
   [400, { id: 2, name: 'x' }, { id: 'id must be the one in the path, or be left out.' }],
   [422, { name: '' }, { name: 'name must not be empty.' }],
   [422, { email: 'nobody' }, { email: 'email must be an email address.' }],

@@ -111,7 +111,7 @@ const faults: readonly (readonly [number, unknown, Record<string, string>])[] = 
       password: 'password is required.',
     },
   ],
-  [400, { ...ada, role: 'admin' }, { role: 'role is not known here.' }],
+  [400, { ...ada, role: 'admin' }, { role: 'role is not a field of this request.' }],
   [400, [], { body: 'The body must be a JSON object.' }],
   [400, 'text', { body: 'The body must be a JSON object.' }],
   [400, null, { body: 'The body must be a JSON object.' }],

@@ -149,7 +149,7 @@ test('All faults are reported at once, by field, and nothing is posted', async (
     user_id: 'user_id is required.',
     total_amount: 'total_amount is required.',
     number_of_items: 'number_of_items must be a whole number from 1 to 999999999.',
-    note: 'note is not known here.',
+    note: 'note is not a field of this request.',
   })
   assert.equal(detail, message)
   assert.deepEqual(await held(), [])

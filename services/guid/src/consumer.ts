@@ -33,7 +33,7 @@ export function createCommandHandler({
 }): (delivery: Delivery) => Promise<void> {
   const log = createFailureLog(logger, {
     failing:
-      'commands wait, since the database or the cache does not respond: see that it does, as by quintet doctor',
+      'commands wait, because the database or the cache does not respond: check both, for example by quintet doctor',
     recovered: 'commands are applied again',
   })
 

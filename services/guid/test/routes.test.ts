@@ -163,13 +163,13 @@ const invalidBodies: readonly (readonly [unknown, Record<string, string>])[] = [
   [{ user: 'ada', expire: startSeconds }, { expire: 'Expire must be a future Unix timestamp.' }],
   [{ user: 'ada', expire: '0' }, { expire: 'Expire must be a future Unix timestamp.' }],
   [{ user: 'ada', expire: 253_402_300_800 }, { expire: 'expire must be at most 253402300799.' }],
-  [{ user: 'ada', owner: 'eve' }, { owner: 'owner is not known here.' }],
+  [{ user: 'ada', owner: 'eve' }, { owner: 'owner is not a field of this request.' }],
   [
     { expire: 'soon', owner: 'eve' },
     {
       user: 'User field is required.',
       expire: 'Expire must be a string or number of digits.',
-      owner: 'owner is not known here.',
+      owner: 'owner is not a field of this request.',
     },
   ],
   [
@@ -267,7 +267,7 @@ for (const [body, errors] of [
     { guid: canonical.replace('5', '6'), user: 'x' },
     { guid: 'guid must be the one in the path, or be left out.' },
   ],
-  [{ owner: 'eve' }, { owner: 'owner is not known here.' }],
+  [{ owner: 'eve' }, { owner: 'owner is not a field of this request.' }],
   [
     { user: 7, expire: '1' },
     { user: 'User must be a string.', expire: 'Expire must be a future Unix timestamp.' },

@@ -170,7 +170,7 @@ const faults: readonly (readonly [unknown, Record<string, string>])[] = [
     {
       title: 'title must have at most 256 characters.',
       description: 'description must be a string.',
-      year: 'year is not known here.',
+      year: 'year is not a field of this request.',
     },
   ],
   [

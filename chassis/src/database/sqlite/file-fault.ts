@@ -88,5 +88,5 @@ const advice: Readonly<Record<Kind, (path: string) => string>> = {
   noFolder: (path) =>
     `created, since ${dirname(path)} or something above it is a file: set DATA_DIR to a folder.`,
   unopened: (path) =>
-    `opened: see that its folder ${dirname(path)} exists and that the user of this process may write there.`,
+    `opened: check that its folder ${dirname(path)} exists and that the user of this process may write there.`,
 }
