@@ -38,7 +38,8 @@ export async function start(words: readonly string[]): Promise<void> {
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
     closeOnSignal(close, logger)
-    process.stdout.write(lines.join(''))
+    // Standard output is for the log.
+    process.stderr.write(lines.join(''))
     for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
   } catch (error) {
     await close()

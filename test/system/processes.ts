@@ -62,9 +62,12 @@ export function run(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''
+  let more = Promise.withResolvers<void>()
   for (const stream of [child.stdout, child.stderr])
-    stream?.on('data', (chunk) => {
+    stream.on('data', (chunk) => {
       printed += chunk
+      more.resolve()
+      more = Promise.withResolvers()
     })
   const ended = once(child, 'exit')
   startedBy.set(t, [...(startedBy.get(t) ?? []), child])
@@ -75,7 +78,7 @@ export function run(
       const found = new RegExp(`^${service} +(http://\\S+)`, 'm').exec(printed)?.[1]
       if (found !== undefined) return found
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It ended: ${printed}`)
-      await Promise.race([ended, once(child.stdout ?? child, 'data')])
+      await Promise.race([ended, more.promise])
     }
   }
 

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
 import type { Guid, QuintetClient } from '@quintet/clients/typescript'
+import { until } from '@quintet/chassis/testing'
 import { portSetting, serviceNames } from '@quintet/contracts/topology'
 import { call, dataFolder, run } from './processes.ts'
 
@@ -214,6 +215,38 @@ for (const [words, setting, sentence] of [
     assert.ok(quintet.output().startsWith(sentence), quintet.output())
     assert.equal(quintet.output().trimEnd().split('\n').length, 1)
   })
+
+for (const words of [['quintet.ts', 'start', 'inventory', 'gateway'], ['services/inventory/src/main.ts']])
+  test(`What ${words.join(' ')} prints to standard output is lines of JSON only`, async (t) => {
+    const started = run(t, words, { DATA_DIR: dataFolder(t), INVENTORY_PROT: '1' })
+    let output = ''
+    started.child.stdout?.on('data', (chunk) => {
+      output += chunk
+    })
+    const address = await started.address('inventory')
+    await fetch(`${address}/api/movies/1`)
+    await until(() => output.includes('/api/movies/1'))
+    assert.equal(await started.kill('SIGTERM'), 0)
+    for (const line of output.trimEnd().split('\n')) assert.equal(typeof JSON.parse(line).msg, 'string', line)
+    assert.match(started.output(), /^INVENTORY_PROT is not a setting/m)
+  })
+
+test('After SIGTERM only the databases are left of the embedded storage, also where several processes shared it', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const started = [1, 2].map(() => run(t, ['quintet.ts', 'start'], { DATA_DIR }))
+  for (const one of started) {
+    const gateway = await one.address('gateway')
+    await call('POST', `${gateway}/guid`, { user: 'ada' })
+    await call('POST', `${gateway}/api/movies`, { title: 'kept', description: '' })
+    for (const path of ['/guids', '/api/movies', '/users', '/accounts/1', '/api/orders', '/guid-events'])
+      await call('GET', gateway + path)
+  }
+  for (const one of started) assert.equal(await one.kill('SIGTERM'), 0)
+  assert.deepEqual(
+    readdirSync(DATA_DIR).filter((name) => /-(wal|shm|journal)$/.test(name)),
+    [],
+  )
+})
 
 test('quintet config prints each setting with its value and its source', async (t) => {
   const quintet = run(t, ['quintet.ts', 'config'], { DATA_DIR: 'elsewhere', GUID_PROT: '1' })

@@ -52,7 +52,8 @@ export async function runService<T extends TObject>(
       throw error
     })
     closeOnSignal(() => app.close(), logger)
-    process.stdout.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
+    // Standard output is for the log.
+    process.stderr.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
     await logUnusedStorage(logger, { name, settings, config, queue })
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)

@@ -28,7 +28,8 @@ export async function createGroupCommit(
   beforeSettling: () => void,
 ): Promise<{
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
-  close(): Promise<void>
+  /** `atLast` is called when all units are settled, before the file is closed. */
+  close(atLast?: () => void): Promise<void>
 }> {
   const worker = await startWriter(options)
   const encode = createBatchEncoder()
@@ -85,12 +86,13 @@ export async function createGroupCommit(
     if (inFlight.length === 0) onIdle?.()
   }
 
-  async function finish(): Promise<void> {
+  async function finish(atLast: () => void): Promise<void> {
     if (inFlight.length > 0 || waiting.length > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       onIdle = resolve
       await promise
     }
+    atLast()
     if (failure !== undefined) return
     worker.postMessage(null)
     await once(worker, 'exit')
@@ -98,8 +100,8 @@ export async function createGroupCommit(
 
   return {
     commit,
-    close() {
-      closing ??= finish()
+    close(atLast = () => {}) {
+      closing ??= finish(atLast)
       return closing
     },
   }

@@ -78,8 +78,8 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
   }
 
   async function close(): Promise<void> {
-    await writer.close()
-    reader.close()
+    // A connection that only reads would leave the log and the index behind if it were the last one.
+    await writer.close(reader.close)
     registration.leave()
     location.remove()
   }
