@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { call, dataFolder, root, run } from './processes.ts'
+
+/** The unit, for the repository where it is. */
+const unit = readFileSync(join(root, 'deploy/quintet.service'), 'utf8').replaceAll('/srv/quintet/', root)
+
+test('The command of the systemd unit starts the services, and SIGTERM ends it with code 0', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const [program = '', ...words] = /^ExecStart=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  const started = run(t, words, { DATA_DIR }, root, program)
+  const gateway = await started.address('gateway')
+  assert.equal((await call('GET', `${gateway}/health/ready`))?.status, 200)
+  assert.equal(await started.kill('SIGTERM'), 0)
+})
+
+const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
+
+test('The systemd unit is one that systemd accepts', {
+  skip: hasSystemd ? false : 'there is no systemd-analyze',
+}, (t) => {
+  const file = join(dataFolder(t), 'quintet.service')
+  writeFileSync(file, unit)
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', '--man=no', file], { encoding: 'utf8' })
+  const own = stderr.split('\n').filter((line) => line.includes('quintet'))
+  assert.deepEqual([status, own], [0, []])
+})
