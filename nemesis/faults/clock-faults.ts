@@ -1,4 +1,4 @@
-import { renameSync, writeFileSync } from 'node:fs'
+import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fault } from './fault.ts'
@@ -6,6 +6,8 @@ import type { Fault } from './fault.ts'
 
 export const clockFileSetting = 'NEMESIS_CLOCK_FILE'
 export const clockReadEveryMs = 5
+/** The length of the file, which is written in place. */
+export const offsetDigits = 16
 
 /** A clock for processes of services, which can differ from that of the machine and jump. */
 type ShiftedClock = {
@@ -17,10 +19,8 @@ type ShiftedClock = {
 
 /** `file` must be in a folder that exists. */
 export function createShiftedClock(file: string, offsetMs = 0): ShiftedClock {
-  const set = (ms: number) => {
-    writeFileSync(`${file}.new`, String(ms))
-    renameSync(`${file}.new`, file)
-  }
+  const opened = openSync(file, 'w')
+  const set = (ms: number) => void writeSync(opened, String(ms).padStart(offsetDigits), 0)
   set(offsetMs)
   const preload = join(import.meta.dirname, 'shifted-clock.ts')
   return { environment: { NODE_OPTIONS: `--require=${preload}`, [clockFileSetting]: file }, set }

@@ -23,6 +23,7 @@ export type ServiceProcess = {
   crash(): string | undefined
 }
 
+const crashTextMax = 2_000
 const root = new URL('../..', import.meta.url).pathname
 const running = new Set<ChildProcess>()
 process.once('exit', () => {
@@ -39,7 +40,8 @@ export async function startService(name: ServiceName, environment: Environment):
     isKilled = false
     const launched = await launch(['start', name], settings, new RegExp(`^${name} +http://`, 'm'))
     launched.child.once('exit', (code, signal) => {
-      if (!isKilled) crash ??= `${name} ended with ${code ?? signal}: ${launched.printed()}`
+      if (!isKilled)
+        crash ??= `${name} ended with ${code ?? signal}: ${launched.printed().slice(-crashTextMax)}`
     })
     return launched.child
   }

@@ -1,12 +1,14 @@
-import { readFileSync } from 'node:fs'
-import { clockFileSetting, clockReadEveryMs } from './clock-faults.ts'
+import { openSync, readSync } from 'node:fs'
+import { clockFileSetting, clockReadEveryMs, offsetDigits } from './clock-faults.ts'
 
 /**
  * Loaded before a service's own modules by `--require`, in each of its threads, shifts its `Date` by the milliseconds in a file.
  * The monotonic clock stays as it is, as when the time of a machine is set.
  */
 
-const file = process.env[clockFileSetting] ?? ''
+// Opened once: a process without a free descriptor still has its clock.
+const file = openSync(process.env[clockFileSetting] ?? '', 'r')
+const content = Buffer.alloc(offsetDigits)
 const { Date: RealDate } = globalThis
 let offsetMs = 0
 let readAt = Number.NEGATIVE_INFINITY
@@ -26,7 +28,8 @@ function now(): number {
   const at = performance.now()
   if (at - readAt > clockReadEveryMs) {
     readAt = at
-    offsetMs = Number(readFileSync(file, 'utf8'))
+    readSync(file, content, 0, offsetDigits, 0)
+    offsetMs = Number(content.toString())
   }
   return RealDate.now() + offsetMs
 }

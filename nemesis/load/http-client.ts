@@ -5,7 +5,7 @@ export type Reply =
   | {
       readonly status: number
       readonly etag: string | undefined
-      readonly location: string
+      readonly next: string | undefined
       readonly body: string
     }
   /** The connection was refused: it certainly had no effect. */
@@ -55,7 +55,7 @@ export function createHttpClient(onReply: (request: Request, reply: Reply) => vo
           resolve({
             status: response.statusCode ?? 0,
             etag: versionOf(response.headers.etag),
-            location: response.headers.location ?? '',
+            next: /<([^>]*)>; rel="next"/.exec(String(response.headers.link ?? ''))?.[1],
             body: Buffer.concat(parts).toString(),
           }),
         )

@@ -39,3 +39,15 @@ export async function readFinally(http: HttpClient, url: string): Promise<Exclud
     await pause(pauseMs)
   }
 }
+
+/** All rows of a list, page by page. */
+export async function readPages(http: HttpClient, url: string): Promise<Record<string, unknown>[]> {
+  const rows: Record<string, unknown>[] = []
+  for (let page: string | undefined = url; page !== undefined; ) {
+    const reply: Exclude<Reply, string> = await readFinally(http, page)
+    if (reply.status !== 200) throw new Error(`GET ${page} got ${reply.status} ${reply.body}`)
+    rows.push(...JSON.parse(reply.body))
+    page = reply.next === undefined ? undefined : new URL(reply.next, page).href
+  }
+  return rows
+}

@@ -96,7 +96,7 @@ async function conduct(system: System, { random, forMs, onProgress }: RunOptions
   }
   const faults: MadeFault[] = []
   try {
-    const steps = planFaults(system.targets, random.fork('faults'))
+    const steps = planFaults(system.targets, random.fork('faults'), forMs)
     await makeFaults(steps, { now: clock.nowMs, untilMs: forMs, onBegin, made: faults }).catch(
       observed.failed,
     )

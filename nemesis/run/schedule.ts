@@ -20,14 +20,23 @@ const lastsMsMax = 4_000
 const pauseMsMin = 800
 const pauseMsMax = 2_500
 const overlapShare = 0.25
+/** Longer than any time after which something is given up, such as the marker of a write in the cache. */
+const longMs = 38_000
+const longShare = 0.04
+/** Shorter runs have no faults of that length. */
+const longFromMs = 180_000
 /** Longer than any restart takes on a busy machine. */
 const changeMsMax = 60_000
 
 /**
- * The steps of a run, without end, the same for the same seed: all faults in an arbitrary order, then all in another one, and so
+ * The steps of a run of `forMs`, without end, the same for the same seed: all faults in an arbitrary order, then all in another one, and so
  * on. Each element of `targets` has the faults of one target, of which there is one at a time.
  */
-export function* planFaults(targets: readonly (readonly Fault[])[], random: Random): Generator<Step> {
+export function* planFaults(
+  targets: readonly (readonly Fault[])[],
+  random: Random,
+  forMs: number,
+): Generator<Step> {
   const all = targets.flatMap((faults, target) => faults.map((fault) => ({ fault, target })))
   if (all.length === 0) return
   for (let waiting = random.shuffle(all); ; waiting = waiting.length === 0 ? random.shuffle(all) : waiting) {
@@ -35,9 +44,10 @@ export function* planFaults(targets: readonly (readonly Fault[])[], random: Rand
     const isOverlapping = random.fraction() < overlapShare && second?.target !== first?.target
     const taken = [first, isOverlapping ? second : undefined].flatMap((one) => one?.fault ?? [])
     waiting = waiting.slice(taken.length)
+    const isLong = random.fraction() < longShare && forMs >= longFromMs
     yield {
       faults: taken,
-      lastsMs: between(random, lastsMsMin, lastsMsMax),
+      lastsMs: isLong ? longMs : between(random, lastsMsMin, lastsMsMax),
       pauseMs: between(random, pauseMsMin, pauseMsMax),
     }
   }
@@ -68,7 +78,8 @@ export async function makeFaults(
   for (const { faults, lastsMs, pauseMs } of steps) {
     step += 1
     await pause(pauseMs)
-    if (now() + lastsMs > untilMs) return
+    if (now() + lastsMsMin > untilMs) return
+    if (now() + lastsMs > untilMs) continue
     const begun: { fault: Fault; beganMs: number }[] = []
     for (const fault of faults) {
       begun.push({ fault, beganMs: now() })

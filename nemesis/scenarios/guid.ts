@@ -1,10 +1,15 @@
+import { lockedTable } from '../faults/engine-faults.ts'
 import { migrate } from '../faults/service-process.ts'
 import { sqliteFaults } from '../faults/sqlite-faults.ts'
 import { createGuidLoad } from '../load/guid-load.ts'
-import { assemble, named, startEngine, startReplicas } from './parts.ts'
+import { assemble } from './assemble.ts'
+import { databaseUrl, startEngine, startRedis } from './engines.ts'
+import { named } from './named.ts'
+import { startReplicas } from './replicas.ts'
 import type { Scenario } from './scenario.ts'
 
 const loads = { guid: createGuidLoad }
+const list = '/guids'
 
 export const guidEmbedded: Scenario = {
   name: 'guid-embedded',
@@ -14,7 +19,8 @@ export const guidEmbedded: Scenario = {
     assemble(async (closeLater) => {
       const database = closeLater(sqliteFaults(folder, 'guid.db'))
       const settings = { DATA_DIR: database.folder }
-      const replicas = (await startReplicas('guid', [settings, settings])).map(closeLater)
+      const replicas = await startReplicas('guid', settings, { folder, list, count: 2 })
+      for (const replica of replicas) closeLater(replica)
       return {
         targets: [
           ...replicas.map(({ faults }) => faults),
@@ -34,16 +40,22 @@ export const guidPostgres: Scenario = {
   start: (folder) =>
     assemble(async (closeLater) => {
       const postgres = closeLater(await startEngine('postgres'))
-      const redis = closeLater(await startEngine('redis'))
+      const redis = closeLater(await startRedis())
       const settings = {
         DATA_DIR: folder,
-        GUID_DATABASE_URL: Object.assign(new URL(postgres.url), { pathname: '/guid_db' }).href,
+        GUID_DATABASE_URL: databaseUrl(postgres, 'guid_db'),
         CACHE_URL: redis.url,
       }
       await migrate('guid', settings)
-      const replicas = (await startReplicas('guid', [settings, settings, settings])).map(closeLater)
+      const replicas = await startReplicas('guid', settings, { folder, list, count: 3 })
+      for (const replica of replicas) closeLater(replica)
+      const lock = lockedTable(databaseUrl(postgres.engine, 'guid_db'), 'guid')
       return {
-        targets: [...replicas.map(({ faults }) => faults), postgres.faults, redis.faults],
+        targets: [
+          ...replicas.map(({ faults }) => faults),
+          [...postgres.faults, named('postgres', lock)],
+          redis.faults,
+        ],
         loads,
         addresses: replicas.map(({ address }) => address),
         processes: replicas.map(({ process }) => process),

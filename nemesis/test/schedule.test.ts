@@ -8,7 +8,7 @@ const targets = ['guid 1', 'guid 2', 'database'].map((target) =>
   ['kill', 'stop', 'lock'].map((name) => fault(`${target}: ${name}`, () => {})),
 )
 const plan = (seed: string, steps: number) =>
-  [...planFaults(targets, createRandom(seed)).take(steps)].map(({ faults, ...others }) => ({
+  [...planFaults(targets, createRandom(seed), 60_000).take(steps)].map(({ faults, ...others }) => ({
     ...others,
     names: faults.map(({ name }) => name),
   }))
@@ -31,7 +31,7 @@ test('Faults overlap at times, and never two of one target', () => {
 })
 
 test('A schedule without faults is empty', () => {
-  assert.deepEqual([...planFaults([[], []], createRandom('7'))], [])
+  assert.deepEqual([...planFaults([[], []], createRandom('7'), 60_000)], [])
 })
 
 test('The numbers of a fork depend on the seed and its name alone', () => {
