@@ -21,11 +21,10 @@ export type Cache = {
   read(key: string, load: Load): ReturnType<Load>
 
   /**
-   * Marks `keys`, all that `change` may change, runs it, then stores for each key what `entryOf` returns: an entry, `null`
-   * where the key is absent now, or `undefined` to leave the key empty, as a rejection does. Keys on which another write
-   * overlapped are left empty.
-   * `change` must pass the deadline to the database, and must not take effect after it has settled, unless it has rejected
-   * with `outcome_unknown`.
+   * Marks `keys`, which must be all keys that `change` may change, runs `change`, then stores for each key what `entryOf` returns:
+   * an entry, `null` if the key is absent now, or `undefined` to leave the key empty. If `change` rejects, the keys are left
+   * empty. Keys on which another write overlapped are left empty. `change` must pass the deadline to the database, and must not
+   * take effect after it has settled, unless it has rejected with `outcome_unknown`.
    */
   write<T>(
     keys: readonly string[],
@@ -33,7 +32,7 @@ export type Cache = {
     entryOf: (result: T, key: string) => Entry | null | undefined,
   ): Promise<T>
 
-  /** Of a cache on a server: rejects where it cannot be used. Without it nothing can be written. */
+  /** Only of a cache on a server, without which nothing can be written: rejects if it cannot be used. */
   ping?(): Promise<void>
 
   /** Empties the cache for good. In memory, reads still load and writes still run afterwards. */

@@ -12,9 +12,9 @@ type FairLimiter = <R>(parties: readonly string[], work: () => Promise<R>) => Pr
 type Work = { readonly parties: readonly string[] }
 
 /**
- * Like `createLimiter`, but no party keeps the others out, however much it sends. Of those that wait, the work whose parties have
- * the least waiting starts next; and when no more may wait, that whose parties have the most is refused, the newest first (longest
- * queue drop: McKenney, Stochastic Fairness Queueing, 1990).
+ * Like `createLimiter`, but fair between parties. The waiting work whose parties have the least work waiting starts next; when no
+ * more may wait, the work whose parties have the most is refused, the newest first (longest queue drop: McKenney, Stochastic
+ * Fairness Queueing, 1990).
  */
 export function createFairLimiter({ concurrencyMax, waitingMax, refusal }: LimiterOptions): FairLimiter {
   const waiting: (Work & Waiter)[] = []

@@ -18,7 +18,7 @@ export type Lane = {
   leave(member: Member): void
 }
 
-/** A lane for requests at the pace of the service: one client has at most a share of the places, and no request is cut. */
+/** A lane for requests whose duration depends on the service: one client has at most a share of the places, and no request is cut. */
 export function createPromptLane({ max, sharePercent }: { max: number; sharePercent: number }): Lane {
   const shareMax = Math.max(1, Math.floor((max * sharePercent) / 100))
   const held = new Map<string, number>()
@@ -43,8 +43,8 @@ export function createPromptLane({ max, sharePercent }: { max: number; sharePerc
 }
 
 /**
- * A lane for requests at the pace of their clients, which admits all of them: when it is full, the oldest request of the client
- * that has most of them is cut. So slow clients displace each other, and those that are quick are gone before their turn.
+ * A lane for requests whose duration depends on the client. It admits all of them: when it is full, the oldest request of the
+ * client with the most requests is cut. So slow clients displace each other, and quick ones finish first.
  */
 export function createSlowLane(max: number): Lane {
   const byClient = new Map<string, LinkedList<Member>>()

@@ -6,8 +6,8 @@ const pingIntervalMs = 250
 const pingTimeoutMs = 750
 
 /**
- * Pings a server over a connection until it does not respond in time: then calls `onSilent`, once. Returns how to stop. A ping
- * that rejects was answered, or its connection is known to be closed.
+ * Pings a server over a connection until it does not respond in time; then calls `onSilent`, once. Returns a function that stops
+ * it. A ping that rejects counts as a response: either there was one, or the connection is known to be closed.
  */
 export function watchLiveness({
   ping,

@@ -1,7 +1,7 @@
 /**
- * Lets calls share the result of work: those that come while it is being done and, if it took `t` milliseconds, those of the next
- * `keepFactor * t`, up to a second. So the work takes a bounded share of the time of the process, however often it is called for. A
- * failure is shared, but not kept.
+ * Shares the result of work among the calls that arrive while it runs and, if it took `t` milliseconds, in the next `keepFactor *
+ * t` milliseconds, up to a second. So the work takes a bounded share of the process's time, however often it is called. A failure
+ * is shared, but not kept.
  */
 export function createShared<R>(work: () => Promise<R>, { keepFactor = 0 } = {}): () => Promise<R> {
   let current: Promise<R> | undefined

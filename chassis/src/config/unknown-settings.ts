@@ -1,11 +1,11 @@
 import type { Settings } from './settings.ts'
 
 /**
- * A sentence for each setting that is not known although it looks like one: its name starts with one of the prefixes and an
- * underscore, or differs from a known name by a letter or two. Such a name would otherwise be ignored in silence.
- * `protective` are those that promise protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without it. Names in
- * `.env` are meant for us, those in the environment may be another program's. `isForAll` is whether `known` has all settings that
- * may be in `.env`.
+ * A sentence for each unknown name that looks like a setting: it starts with one of the prefixes and an underscore, or differs
+ * from a known name by a letter or two. Such a name would otherwise be ignored silently. `protective` are those that suggest
+ * protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without that. Names in `.env` are meant for this
+ * program; those in the environment may be another program's. `isForAll` is whether `known` has all settings that may be in
+ * `.env`.
  */
 export function unknownSettings(
   known: readonly string[],

@@ -47,10 +47,7 @@ export async function migrateDatabase(
   return (await import('./sqlite/sqlite-database.ts')).withUnusedSqlite(pathOf(url), migrate)
 }
 
-/**
- * Reads a database, which need not have its newest tables, without migrating it and without a trace in it; undefined if it does
- * not exist.
- */
+/** Reads a database, whose tables may be outdated, without migrating or changing it; undefined if it does not exist. */
 export async function readDatabase<Tables, R>(
   url: string,
   work: (query: Kysely<Tables>) => Promise<R>,
@@ -66,7 +63,7 @@ export async function readDatabase<Tables, R>(
   }
 }
 
-/** Whether the database is there, which it is not before its first migration. Rejects where a restore of it has not ended. */
+/** Whether the database exists; its first migration creates it. Rejects if a restore of it was interrupted. */
 export async function databaseExists(url: string): Promise<boolean> {
   const engine = engineOf(url)
   if (engine === 'postgres') return (await import('./postgres/postgres-database.ts')).postgresExists(url)

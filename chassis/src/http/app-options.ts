@@ -24,15 +24,15 @@ export type App = FastifyInstance<
 /** The probes of readiness by name: each resolves while its dependency responds. */
 export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 
-/** The times that a client and its requests have, in milliseconds. */
+/** Timeouts of connections and requests, in milliseconds. */
 export type Timeouts = {
   /** From the first byte of a request, or from the connection, until the whole request has arrived. */
   readonly requestMs: number
   /** For the next request to begin after a response; the server adds a second to the time that its Keep-Alive field states. */
   readonly idleMs: number
-  /** For anything to be sent or taken on a connection with a response under way, before it is cut. */
+  /** How long a connection with a response in progress may transfer nothing before it is cut. */
   readonly stallMs: number
-  /** For what is still sent after a refusal, before the connection is cut. */
+  /** How long a client may go on sending after a refusal, before the connection is cut. */
   readonly lingerMs: number
   /** For a list from the head of its request to its response, then 503: less than the gateway waits for the response to begin. */
   readonly listMs: number
@@ -50,7 +50,7 @@ export type AppOptions = {
   readonly bodyBytesMax?: number
   /** Whether a response that its route does not describe becomes a 500; for tests and development. */
   readonly checkResponses?: boolean
-  /** The member that repeats a problem's `detail`, for clients of the interface that this service grew from. */
+  /** The member that repeats a problem's `detail`, for clients of an older interface. */
   readonly detailAlias?: 'error' | 'description' | 'message'
   /** The error code of values of the wrong type or form; `invalid` by default. */
   readonly wrongValueCode?: WrongValueCode

@@ -32,7 +32,7 @@ import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
 
-/** The times that a client and its requests have, in milliseconds. */
+/** Timeouts of connections and requests, in milliseconds. */
 const defaultTimeouts: Timeouts = {
   requestMs: 10_000,
   idleMs: 72_000,
@@ -146,7 +146,7 @@ function hasEmptySegment({ url, params }: FastifyRequest): boolean {
   return url.includes('//') && Object.values(Object(params)).includes('')
 }
 
-/** Refuses requests while the event loop is late. */
+/** Refuses requests while the event loop is delayed. */
 function shedLoad(app: App): void {
   const eventLoop = createEventLoopDelay()
   app.addHook('onRequest', (_request, _reply, done) => {
@@ -156,13 +156,13 @@ function shedLoad(app: App): void {
   app.addHook('onClose', async () => eventLoop.stop())
 }
 
-/** What is recorded of bytes that are no request. */
+/** The log entry for bytes that are not a request. */
 const noRequest = { method: '', url: '', headers: {} }
 
 function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, checkIntervalMs }: Timeouts) {
   const { pino } = options.logger
   return {
-    // The framework's own information would stand between the lines that people read.
+    // The framework's own messages would be mixed with the lines for operators.
     loggerInstance: pino.child({}, { level: pino.isLevelEnabled('warn') ? 'warn' : 'silent' }),
     // A logger of its own for each request costs more than a cached response; lines carry the request id instead.
     childLoggerFactory: <L>(parent: L) => parent,
@@ -175,7 +175,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     connectionTimeout: stallMs,
     http: {
       maxHeaderSize: limits.headerBytesMax,
-      // The framework sets the timeout of the request too late: the server takes that of the head, 60 s by default, for it.
+      // The framework sets the request timeout too late: until then the server uses the default of `headersTimeout`, 60 s.
       requestTimeout: requestMs,
       headersTimeout: requestMs,
       connectionsCheckingInterval: checkIntervalMs,

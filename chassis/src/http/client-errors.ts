@@ -16,13 +16,13 @@ type ClientError = Error & {
 }
 
 /**
- * Responds to what is no HTTP request, came too slowly, or was too large. Responses under way are finished first, and nothing
- * that follows on the connection is read.
+ * Responds to input that is not an HTTP request, arrives too slowly or is too large. Responses in progress are finished first, and
+ * the rest of the input of the connection is not read.
  */
 export function createClientErrorHandler(options: {
   linger: LingeringClose
   requestIdOf: (request?: IncomingMessage) => string
-  /** Counts and logs the refusal of what is no request. */
+  /** Counts and logs the refusal of input that is not a request. */
   record: (requestId: string, status: number) => void
   detailAlias: AppOptions['detailAlias']
 }): {
@@ -112,7 +112,7 @@ function noRequest(): AppError {
   return new AppError('malformed', 'The bytes received are not an HTTP request.')
 }
 
-/** A line as far as a packet has it: it may have begun before, if there was a packet before, and it may go on. */
+/** The part of a line that one packet contains: it may begin in an earlier packet and end in a later one. */
 type Line = { text: string; mayHaveBegun: boolean; isWhole: boolean }
 
 /** The line that the parser failed in. */
@@ -145,7 +145,7 @@ const beginningOfTarget = /^[A-Z-]+ (?:\/|https?:\/\/)/
 const endOfVersion = /^(?:(?:H?T{0,2}P?\/)?\d)?(?:\.?\d)?\r?$/
 const otherVersion = / HTTP\/(?!1\.[01]\r?$)(\d\.\d)\r?$/
 
-/** Handles what Node hands to other listeners than those of requests. */
+/** Handles the requests for which Node emits other events than `request`. */
 export function respondToOddRequests(
   server: Server,
   refuse: (socket: Socket, error: AppError) => void,

@@ -35,8 +35,8 @@ export type IdempotencyTarget = {
   /** Its path, the same for all ways to write it, where its route and parameters are not. */
   path?: string
   /**
-   * Its present representation; undefined where the request would make the first one. Rejects where the request is refused under no
-   * condition (RFC 9110, 13.2.1).
+   * Its current representation; undefined if it does not exist yet. Rejects if the request is refused whatever its conditions are
+   * (RFC 9110, 13.2.1).
    */
   find?: () => Promise<Representation | undefined>
   /** Makes the content of the request as JSON, the same for all notations of its numbers, where its body is not. */
@@ -149,7 +149,7 @@ export function idempotencyScopeOf(request: FastifyRequest, path?: string): stri
   return JSON.stringify([caller, request.method, target, mediaType, key])
 }
 
-/** The scope before it had the caller, the media type and the one path of a resource. */
+/** The scope in an earlier version, without caller and media type, and with the path as it was sent. */
 function formerScopeOf(request: FastifyRequest): string {
   return `${request.method} ${request.url.split('?', 1)[0]} ${idempotencyKeyOf(request)}`
 }

@@ -5,12 +5,12 @@ import { jsonType } from './representation.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a route sends besides JSON. */
+    /** The media types that a route sends besides JSON. */
     mediaTypes?: readonly string[]
   }
 }
 
-/** Everything is JSON but the pages for people, to which `/` leads them, and the text for Prometheus. */
+/** All routes send JSON, except the documentation pages, `/`, and the metrics. */
 const otherThanJson = /^\/($|(docs|metrics)(\/|$))/
 const problemJsonType = 'application/problem+json; charset=utf-8'
 

@@ -4,7 +4,7 @@ import { AppError, invalid } from '../errors/index.ts'
 /** What a condition names: any representation, or those with these entity tags. */
 type EntityTags = '*' | readonly string[]
 
-/** A representation: its entity tag, if it has one, as that of a collection has not. */
+/** A representation by its entity tag; that of a collection has none. */
 export type Representation = { readonly etag?: string }
 
 /** The strong validator of a row: its version, which every change raises (RFC 9110, 8.8.3). */
@@ -36,8 +36,8 @@ function matchesWeakly(tags: EntityTags, current: Representation | undefined): b
 }
 
 /**
- * Refuses a change of the target of a request, unless its conditions hold of the present representation, undefined for none, in
- * the order of RFC 9110, 13.2.2. It must be called right before the change. `noun` is the name of the target in errors.
+ * Throws 412 unless the conditions of a request hold for the current representation of its target, undefined for none, in the
+ * order of RFC 9110, 13.2.2. To be called right before the change. `noun` is the name of the target in errors.
  */
 export function requireConditions(
   request: FastifyRequest,
@@ -56,8 +56,8 @@ export function isConditional({ headers }: FastifyRequest): boolean {
 }
 
 /**
- * Whether a GET or HEAD gets 304 instead of the present representation, since `If-None-Match` names it; refuses if `If-Match` does
- * not. An `If-None-Match` that is malformed names nothing.
+ * Whether a GET or HEAD gets 304, because `If-None-Match` names the current representation. Throws 412 if there is an `If-Match`
+ * that does not name it. A malformed `If-None-Match` names nothing.
  */
 export function isUnchanged(request: FastifyRequest, current: Representation): boolean {
   const ifMatch = parseIfMatch(request)
@@ -67,8 +67,8 @@ export function isUnchanged(request: FastifyRequest, current: Representation): b
 }
 
 /**
- * Applies conditions to a response with status 200 to GET or HEAD, whether or not it has an ETag, as `isUnchanged` does: gives its
- * payload, or that of the 304 in its place.
+ * Applies the conditions of a GET or HEAD to its response with status 200, with or without an ETag, as `isUnchanged` does. Returns
+ * the payload to send.
  */
 export function applyConditions(request: FastifyRequest, reply: FastifyReply, payload: unknown): unknown {
   if (reply.statusCode !== 200 || !isRead(request.method)) return payload

@@ -44,8 +44,8 @@ export function problems(...statuses: readonly number[]) {
 }
 
 /**
- * Sends the problem document of an error, and logs a fault of the server that has a cause. Refusals by the thousand have none:
- * their reason was logged when it arose, and each has its access line.
+ * Sends the problem document of an error, and logs the cause of a fault of the server, if it has one. Refusals under overload have
+ * none: their reason is logged once, and each has its access line.
  */
 export function sendProblem(
   error: unknown,
@@ -72,7 +72,7 @@ export function sendProblem(
     .send(JSON.stringify(problemDocument(problem, request.id, detailAlias)))
 }
 
-/** A client that went away before it sent its whole request; nobody gets the response. */
+/** A client that closed the connection before it sent its whole request; the response is sent to nobody. */
 function clientClosedRequest(): AppError {
   return new AppError('client_closed_request', 'The client closed the connection.')
 }

@@ -22,9 +22,9 @@ import { logUnusedStorage } from './unused-storage.ts'
 const shutdownTimeoutMs = 10_000
 
 /**
- * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal. All
- * that is wrong with the settings, or in the way of a start, is reported at once, and ends the process with exit code 1, as does a fault
- * of the system or of an engine.
+ * Runs one service in this process, from any folder: reads its settings, starts it, prints its address, and closes it on a signal.
+ * All faults of the settings, and all obstacles to a start, are reported at once; they, and faults of the system or of an engine,
+ * end the process with exit code 1.
  */
 export async function runService<T extends TObject>(
   service: {

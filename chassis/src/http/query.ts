@@ -21,7 +21,7 @@ export function queryRefusal(request: FastifyRequest, code: WrongValueCode): App
 const noParameters = Type.Object({}, { additionalProperties: false })
 const namedMax = 20
 
-/** By name. What is no percent-encoded UTF-8 stands for no text (RFC 3986, 2.1 and 2.5), and the framework would take it literally. */
+/** By name. Malformed percent-encoding encodes no text (RFC 3986, 2.1 and 2.5), but the framework would take it literally. */
 function malformedParameters(query: string): Record<string, string> {
   const errors: Record<string, string> = Object.create(null)
   if (!query.includes('%')) return errors
@@ -45,7 +45,7 @@ function decoded(text: string): string | undefined {
   }
 }
 
-/** What is not described, and what is for operators, whose tools add parameters, ignores them. */
+/** Routes without a description, and those for operators, ignore parameters, since tools add some. */
 function takesNoQuery({ routeOptions: { schema } }: FastifyRequest): boolean {
   if (schema === undefined || schema.hide === true || schema.querystring !== undefined) return false
   return schema.tags?.includes('operation') !== true

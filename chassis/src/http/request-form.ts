@@ -5,14 +5,14 @@ import { nameAndValue, splitOutsideQuotes } from './lists.ts'
 
 const targetLengthMax = 8_192
 /**
- * Several times as many as browsers send with what proxies and tracing add; servers and proxies often admit 100. Fields cost more time
- * than their bytes, so the limit of those is not enough.
+ * Several times as many as browsers, proxies and tracing send together; many servers admit 100. Each field costs time besides its
+ * bytes, so the limit of bytes is not enough.
  */
 export const headerFieldsMax = 128
 
 /**
- * Why a request is refused whatever its method and path, though the parser accepts it; undefined when there is no reason. Servers differ
- * in what they make of such requests, so that one could be made to see another request than the next.
+ * Why a request is refused whatever its method and path, although the parser accepts it; undefined if it is not. Servers interpret
+ * such requests differently, so an attacker could make one server see another request than the next (request smuggling).
  */
 export function formRefusal(request: IncomingMessage): AppError | undefined {
   const { method, url = '', httpVersion, headers } = request

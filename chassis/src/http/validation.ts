@@ -12,8 +12,8 @@ export type WrongValueCode = 'invalid' | 'unprocessable'
 
 /**
  * Fastify's validator compiler over TypeBox. A body is never coerced; decimal digits in a path or query are converted to an
- * integer where the schema has one. Unknown members are refused, and all faults are reported at once, by field; `faults.ts` says
- * in which words. All faults of a query have one code, whatever they are.
+ * integer where the schema has one. Unknown members are refused, and all faults are reported at once, by field (`faults.ts`). All
+ * faults of a query have the same code.
  */
 export function createValidatorCompiler(wrongValueCode: WrongValueCode): FastifySchemaCompiler<TSchema> {
   return ({ schema, httpPart = 'body' }) => {

@@ -39,7 +39,7 @@ export function createFlights<T>(waitMs: number) {
       if (flight.isLeased) land(key, flight)
     },
 
-    /** Waits until a flight is over, for at most `waitMs` after the first of those who wait began; then revokes its lease. */
+    /** Waits until a flight is over. `waitMs` after the first reader has begun to wait, the lease of the flight is revoked. */
     wait(key: string, flight: Flight<T>): Promise<void> {
       flight.lapse ??= setTimeout(revoke, waitMs, key)
       return flight.over

@@ -7,7 +7,7 @@ export function createMarkers() {
   return {
     has: (key: string) => markers.has(key),
 
-    /** `mayStore` counts for the first write of those that overlap. */
+    /** Of overlapping writes, `mayStore` of the first one counts. */
     begin(key: string, mayStore: boolean): Marker {
       const marker = markers.get(key) ?? { writers: 0, contended: false, mayStore }
       marker.contended = marker.writers > 0

@@ -1,9 +1,10 @@
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * Prepares the copy of a database to take its place, in one transaction. Raises the ids that are given out next, of all tables, the
- * positions of these streams, and the values of these columns, as far as the tables have them: so what was given out after the database was copied is not given out again.
- * And forgets the cache on a server, which may have values from after the copy.
+ * Prepares the copy of a database to take its place, in one transaction. Raises the ids that are given out next, of all tables,
+ * the positions of these streams, and the values of these columns, as far as the tables have them: so what was given out after the
+ * database was copied is not given out again. Also removes the reference to the cache on a server, which may have values from
+ * after the copy.
  */
 export function prepareRestored(
   path: string,

@@ -1,17 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
-/** What may still come on a connection that is being closed. */
+/** The bytes that may still arrive on a connection that is being closed. */
 const bytesMax = 67_108_864
-/** How long it may come once the server itself closes. */
+/** How long they may arrive once the server itself closes. */
 const lastLingerMs = 500
 
 export type LingeringClose = {
-  /** Sends what has been written, closes our side, and discards what still comes, within bounds. */
+  /** Sends what has been written, closes the sending side, and discards further input, within bounds. */
   close(socket: Socket): void
   /** Whether the connection is being closed. */
   isClosing(socket: Socket): boolean
-  /** Ends the connections that are being closed, shortly. */
+  /** Ends the connections that are being closed, after a short time. */
   hurry(): void
 }
 
@@ -58,8 +58,8 @@ export function discardInput(socket: Socket): void {
 }
 
 /**
- * A body that is larger than any that is accepted, or of unknown length, is not worth reading only to keep the connection, and one
- * that waits for 100 Continue may never come: unless it has been read when the response begins, the connection is closed after that.
+ * Closes the connection after the response unless the body has been read by then: a body that is too large or of unknown length is
+ * not worth reading to keep the connection, and one whose client waits for 100 Continue may never arrive.
  */
 export function closeUnlessRead(
   request: IncomingMessage,
