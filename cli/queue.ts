@@ -34,7 +34,7 @@ async function reportUnused(names: readonly ServiceName[], settings: Settings): 
   }
 }
 
-/** The command goes on with the other brokers, and fails. */
+/** The command continues with the other brokers, and fails at the end. */
 function report(error: unknown): void {
   const message = operatorMessage(error)
   if (message === undefined) throw error
@@ -50,7 +50,7 @@ async function openBroker(url: string, names: readonly string[]): Promise<QueueA
     throw reason === undefined ? error : dependencyDown(`${subject} cannot be read: ${reason}`)
   }
   try {
-    // The file is created by the services only, so what is not there is as good as empty.
+    // The file is created by the services only, so a missing file counts as empty.
     const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
     return withQueues({ ...broker, queues: () => broker.queues().catch(fail) }, names)
   } catch (error) {

@@ -13,7 +13,7 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): 
 }
 
 /**
- * A sentence for each line of the `.env` file that `parseEnv` ignores, replaces or cuts off in silence. None shows a value, which
+ * A sentence for each line of the `.env` file that `parseEnv` silently ignores, replaces or cuts off. None shows a value, which
  * may be a secret.
  */
 export function envFileFaults(envFile = '.env'): string[] {

@@ -52,7 +52,7 @@ async function opennessOf(connection: ChannelModel): Promise<Finding[]> {
   return [
     weak(
       `${ordersQueue} has arguments, so programs that declare it without are refused. If an earlier version has declared it, billing ` +
-        'declares it anew when it starts while nothing else consumes it.',
+        'redeclares it when it starts while nothing else consumes it.',
     ),
   ]
 }

@@ -54,7 +54,7 @@ export type AppOptions = {
   readonly detailAlias?: 'error' | 'description' | 'message'
   /** The error code of values of the wrong type or form; `invalid` by default. */
   readonly wrongValueCode?: WrongValueCode
-  /** Parses JSON bodies where the language's numbers are not exact enough. */
+  /** Parses JSON bodies where JavaScript's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
   /** The text of the setting `TRUSTED_PROXIES`; none by default. */

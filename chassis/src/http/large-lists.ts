@@ -81,7 +81,7 @@ export function boundLargeLists(app: App, listMs: number): void {
     })
   }
 
-  /** Resolves in the turn of this request; never if nobody waits for the response by then. */
+  /** Resolves when it is the turn of this request; never if the client is gone by then. */
   function waitForTurn(request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const client = clientNetworkOf(request)
     return new Promise((resolve, reject) => {
@@ -155,7 +155,7 @@ function createSearches(): ListTurns['search'] {
   }
 }
 
-/** Whether nobody waits for the response any more: its client is gone, or its time was over. */
+/** Whether the response is not needed any more, because its client is gone or its time is over. */
 function isAbandoned({ sent, raw }: FastifyReply): boolean {
   return sent || raw.destroyed
 }

@@ -72,7 +72,7 @@ export function sendProblem(
     .send(JSON.stringify(problemDocument(problem, request.id, detailAlias)))
 }
 
-/** A client that closed the connection before it sent its whole request; the response is sent to nobody. */
+/** A client that closed the connection before it sent its whole request; the response is not sent. */
 function clientClosedRequest(): AppError {
   return new AppError('client_closed_request', 'The client closed the connection.')
 }

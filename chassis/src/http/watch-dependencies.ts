@@ -6,7 +6,7 @@ import type { App, Dependencies } from './app-options.ts'
 const intervalMs = 5_000
 const timeoutMs = 2_000
 
-/** Logs when a dependency ceases to respond, and when it responds again, whether or not somebody reads the readiness. */
+/** Logs when a dependency ceases to respond, and when it responds again, whether or not the readiness is requested. */
 export function watchDependencies(
   app: App,
   dependencies: Dependencies,

@@ -2,7 +2,7 @@ import { AppError } from '../errors/index.ts'
 import { plainNumber } from './plain-number.ts'
 
 declare global {
-  /** The language's functions for exact numbers in JSON, which the compiler's library lacks. */
+  /** JavaScript's functions for exact numbers in JSON, which the type library lacks. */
   interface JSON {
     parse(
       text: string,
@@ -17,8 +17,8 @@ declare global {
 export type RawNumber = { readonly rawJSON: string }
 
 /**
- * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its value in plain decimal, as
- * text. A number of the language has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON.
+ * Parses JSON with `numberOf` applied to the notation of each number; without it, a number is its value in plain decimal, as text.
+ * A JavaScript number has about 15 digits, and silently drops the rest. Throws `malformed` for text that is not JSON.
  */
 export function parseExactJson(text: string, numberOf: (notation: string) => unknown = plainNumber): unknown {
   if (text === '') throw new AppError('malformed', 'The body is empty where JSON was expected.')

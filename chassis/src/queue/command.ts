@@ -9,7 +9,7 @@ export const queueCommandUsage = `
   quintet queue show <queue>                show its messages, oldest first; [--limit <count>] [--after <position>]
   quintet queue replay <queue>.dead <id>    move a dead letter back to its queue, as a new message; "all" for all of them
   quintet queue drop <queue> <id>           remove a message permanently; "all" for all of them
-  quintet queue redeclare <queue>           declare a queue of an earlier version anew on RabbitMQ; its messages are kept
+  quintet queue redeclare <queue>           declare a queue of an earlier version again on RabbitMQ; its messages are kept
 `
 
 const shownDefault = 20

@@ -142,8 +142,8 @@ export type QueueAdmin = {
   /** Removes one message that waits in a queue; absent where the broker cannot, which is Kafka. Resolves to 0 or 1. */
   dropWaiting?(queue: string, id: string): Promise<number>
   /**
-   * Declares a queue of an earlier version anew, with its messages; only RabbitMQ needs it. Rejects with `conflict` while the
-   * queue is in use. Resolves to the number of messages that were moved.
+   * Declares a queue of an earlier version again, and keeps its messages; only RabbitMQ needs it. Rejects with `conflict` while
+   * the queue is in use. Resolves to the number of messages that were moved.
    */
   redeclare?(queue: string): Promise<number>
   close(): Promise<void>

@@ -144,7 +144,7 @@ test('A message that fails five times is among the dead letters with the reason,
   assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
 })
 
-test('While the database is away messages wait, and none of them has failed for that', async (t) => {
+test('While the database is unavailable messages wait, and none of them counts as failed', async (t) => {
   const migrations = new URL('../migrations/', import.meta.url)
   const database = await openDatabase<OrderTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())

@@ -8,8 +8,8 @@ import { scripts } from './scripts.ts'
 /** The client makes one attempt after the other, so one that was lost delays the next. */
 const connectTimeoutMs = 750
 /**
- * Ends an attempt whose handshake is not answered. Without a handshake, each connection to a proxy whose Redis is away would count
- * as a success, and the next would follow at once. A connection in use is never idle for so long, since it is pinged.
+ * Ends an attempt whose handshake is not answered. Without a handshake, each connection to a proxy whose Redis is unavailable
+ * would count as a success, and the next would follow at once. A connection in use is never idle for so long, since it is pinged.
  */
 const idleTimeoutMs = 750
 const replyTimeoutMs = 2_000

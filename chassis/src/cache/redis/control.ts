@@ -55,7 +55,7 @@ export function createControl(options: {
     noteChallenge(row)
     view.adopt(row, sent)
     if (connection.peer() === undefined && connection.client.isReady) {
-      // A Redis that accepts connections and does not reply is as good as none.
+      // A Redis that accepts connections and does not reply counts as unavailable.
       await connection.refresh(row.generation).catch(() => {})
     } else if (isOfRow(row) && !view.isMatched()) {
       // Its generation may be newer than the one that was looked for.

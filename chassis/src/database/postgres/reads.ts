@@ -43,7 +43,7 @@ export function createReads(connection: PostgresConnection): {
   function queueOf(text: string): TextQueue {
     const known = queues.get(text)
     if (known !== undefined) return known
-    // Built queries differ without end; those in use return at once.
+    // Queries that are built at run time differ without limit; those in use are added again at once.
     if (queues.size >= textsMax) queues.clear()
     const runBatch = async (batch: readonly PendingRead[]) => {
       await run(queue, batch, true)

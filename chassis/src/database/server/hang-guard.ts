@@ -11,9 +11,9 @@ type HangGuard = {
 }
 
 /**
- * Keeps commits from a server whose commits hang, as while its synchronous standby is away. The session of each is occupied
- * until the hang ends, though its client has given up, so each attempt would take another one. `countHanging` counts the
- * sessions on the server whose statements have run for longer than their timeout.
+ * Keeps commits from a server whose commits hang, as while its synchronous standby is unavailable. The session of each is occupied
+ * until the hang ends, though its client has given up, so each attempt would take another one. `countHanging` counts the sessions
+ * on the server whose statements have run for longer than their timeout.
  */
 export function createHangGuard(countHanging: () => Promise<number>): HangGuard {
   let isSuspected = false

@@ -28,7 +28,7 @@ export function oneAtATime(next: RequestListener, limits: PipeliningLimits = def
   let ready: Socket[] = []
 
   function wait(socket: Socket, waiting: WaitingRequest): void {
-    // The parser goes on with what it has of a connection that is being closed.
+    // The parser continues with the buffered input of a connection that is being closed.
     if (!socket.writable) return
     if (!queues.has(socket)) begin(socket)
     queues.push(socket, waiting)

@@ -43,9 +43,9 @@ export function completeDocument(
   }))
   return {
     ...rest,
-    // Relative, so that it is right under every name of the server (OpenAPI 3.1.1, 4.8.5).
+    // Relative, so that it is valid under every name of the server (OpenAPI 3.1.1, 4.8.5).
     servers: [{ url: '/', description: 'The server of this document.' }],
-    // Nobody is authenticated.
+    // Clients are not authenticated.
     security: [],
     tags,
     components: usedComponents(paths, {

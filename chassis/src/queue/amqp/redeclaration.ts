@@ -27,9 +27,9 @@ export function isEarlier(connection: ChannelModel, name: string): Promise<boole
 }
 
 /**
- * Deletes a queue and that of its dead letters, if an earlier version has declared them, and declares them anew with the arguments of
- * today; resolves to the number of messages in them, which are kept. Queues of other programs stay as they are. Rejects with
- * `conflict` while somebody uses a queue: the broker confirms what is published in the moment of deletion, and loses it.
+ * Deletes a queue and that of its dead letters, if an earlier version has declared them, and declares them again with the current
+ * arguments; resolves to the number of messages in them, which are kept. Queues of other programs stay as they are. Rejects with
+ * `conflict` while a queue is in use, since the broker confirms and loses what is published at the moment of deletion.
  */
 export async function redeclare(connection: ChannelModel, parts: Parts): Promise<number> {
   const { queue, topology } = parts
@@ -118,7 +118,7 @@ async function withLock<R>(connection: ChannelModel, name: string, work: () => P
   const channel = await openChannel(connection)
   const lock = { exclusive: true, durable: false, arguments: { 'x-max-length': randomInt(1, 2 ** 31) } }
   await channel.assertQueue(name, lock).catch((cause: unknown) => {
-    throw new AppError('conflict', 'The queue is being declared anew already.', { cause })
+    throw new AppError('conflict', 'The queue is being redeclared already.', { cause })
   })
   try {
     return await work()
