@@ -7,4 +7,4 @@ const faultMs = 7_000
 
 if (engineUrl('redis') !== undefined)
   test('redis: within a second of its return from any fault, clients succeed again, also through the gateway', (t) =>
-    recovers(t, 'redis', faultMs))
+    recovers(t, 'redis', { faultMs }))
