@@ -13,7 +13,7 @@ export type OrderStatus =
 /** What clients are told about a failure that is not the message's own. */
 export const notStored = 'The order could not be stored. Its message is kept, and an operator can replay it.'
 
-/** Finds out what became of a message; undefined if none of this id was accepted. */
+/** Determines the status of a message; undefined if none of this id was accepted. */
 export function createOrderStatus({
   orders,
   queue,

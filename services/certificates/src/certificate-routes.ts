@@ -186,7 +186,7 @@ function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): 
 
 const notBase64 = 'private_key must be base64.'
 
-/** Where the key is in another encoding that people have at hand, what that is and how to change it. */
+/** Where the key is in another common encoding, the message names that, and how to convert it. */
 function encodingFault(text: string): string {
   const encoding = otherEncodings.find(({ form }) => form.test(text))
   return encoding === undefined ? notBase64 : `private_key must be base64, but is ${encoding.advice}.`

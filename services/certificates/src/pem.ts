@@ -1,4 +1,4 @@
-/** A block of textual encoding (RFC 7468): its label, and what it encodes. */
+/** A block of textual encoding (RFC 7468): its label and its content. */
 export type PemBlock = { readonly label: string; readonly bytes: Buffer }
 
 /**

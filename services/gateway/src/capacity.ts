@@ -21,7 +21,10 @@ export interface Holder extends Member {
 
 export type Capacity = ReturnType<typeof createCapacity>
 
-/** The requests that a service may have at a time, apart by whose pace they go at, so that slow clients hold up nobody else. */
+/**
+ * Limits the requests in flight to a service, in a lane each for those at the pace of the service, those at the pace of their
+ * client, and streams, so that slow clients do not affect others.
+ */
 export function createCapacity({ service, clientSharePercent, ...max }: CapacityOptions) {
   const prompt = createPromptLane({ max: max.inFlightMax, sharePercent: clientSharePercent })
   const streams = createPromptLane({ max: max.streamsMax, sharePercent: clientSharePercent })
@@ -43,11 +46,11 @@ export function createCapacity({ service, clientSharePercent, ...max }: Capacity
     inFlight: () => prompt.count() + slow.count() + streams.count(),
     /** Why a request of this client is refused; undefined if it is not. */
     refusal: (client: string) => refusalOf(prompt, max.inFlightMax, client),
-    /** Takes a place; one with a large body goes at its client's pace from the start. */
+    /** Takes a place; a request with a large body is in the lane of slow ones from the start. */
     enter(holder: Holder, isLarge: boolean): void {
       move(holder, isLarge ? slow : prompt)
     },
-    /** The client reads its response slowly: the request goes on at the client's pace. */
+    /** Moves the request to the lane of slow ones, because the client reads its response slowly. */
     slowDown(holder: Holder): void {
       if (holder.lane === prompt) move(holder, slow)
     },

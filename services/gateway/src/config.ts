@@ -32,7 +32,7 @@ const upstreamUrls = Object.fromEntries(
 
 const settings = Type.Object({
   ...commonSettings,
-  // Nobody stands before the gateway unless a setting says so.
+  // There is no proxy in front of the gateway unless a setting says so.
   TRUSTED_PROXIES: trustedProxies('none'),
   GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
   ...upstreamPorts,
@@ -126,7 +126,7 @@ export const gatewaySettings = withRule(settings, (values) => [
   ...timeoutFaults(values),
 ])
 
-/** Services that are found by their ports, and the gateway, have different ones. */
+/** Services that are located by their ports, and the gateway, need different ports. */
 function portFaults(values: Partial<Static<typeof settings>>): string[] {
   const found = upstreamNames.filter(
     (name) => values[urlSetting(name)] === `http://127.0.0.1:${values[portSetting(name)]}`,
@@ -138,7 +138,10 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
   return equalPorts(Object.fromEntries(ports))
 }
 
-/** Services whose addresses are given have one of their own, and not that of the gateway, whose requests to itself would never end. */
+/**
+ * Each service whose address is given needs its own, other than that of the gateway: the gateway would forward requests to itself
+ * for ever.
+ */
 function addressFaults(values: Partial<Static<typeof settings>>): string[] {
   const { HOST: host = '', GATEWAY_PORT: port } = values
   const own = new Set(['127.0.0.1', 'localhost', '[::1]', host].map((name) => `http://${name}:${port}`))

@@ -31,7 +31,7 @@ export function createEndpoint(options: EndpointOptions) {
   const client = createHttpClient({ url, timeoutMs, clock })
   let timer: NodeJS.Timeout | undefined
   let isRetired = false
-  /** Timeouts about which the probe decides that has begun with the first of them. */
+  /** Timeouts that wait for the outcome of a probe, which began with the first of them. */
   let timeouts = 0
   const circuit = createCircuit({
     clock,
@@ -73,7 +73,7 @@ export function createEndpoint(options: EndpointOptions) {
     stopProbing()
   }
 
-  /** Any response within the time limit will do; on a connection of its own, since an old one may be stale. */
+  /** Any response within the time limit counts. The connection is a new one, since an old one may be stale. */
   function probe(done: (hasResponded: boolean) => void): void {
     const head = `GET /health/live HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
     const timeout = setTimeout(() => end(false), Math.min(limits.probeTimeoutMs, timeoutMs))

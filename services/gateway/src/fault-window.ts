@@ -2,7 +2,7 @@ import type { Clock } from '@quintet/chassis/clock'
 
 const limits = {
   halfMs: 5_000,
-  /** A share of fewer calls says little. */
+  /** The share of faults among fewer calls is not significant. */
   callsMin: 20,
 }
 

@@ -10,7 +10,7 @@ import { headerField, connectionOptions } from './http1/header-fields.ts'
  */
 const limits = { headBytesMax: 16_384, fieldsMax: 100, framingBytesMax: 64 }
 
-/** Where a request goes, and what the gateway knows of it. */
+/** The target of a request, and its origin. */
 type Destination = {
   readonly path: string
   /** What the client's path has before it. */

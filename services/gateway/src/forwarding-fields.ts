@@ -4,7 +4,7 @@ import type { HeaderField } from './http1/header-fields.ts'
 
 /**
  * Fields in which proxies state the address of their client and its original request, in lower case. What a client itself writes
- * there is dropped: a service behind the gateway could not tell it from what a proxy has written.
+ * there is dropped: a service behind the gateway could not distinguish it from what a proxy has written.
  */
 const proxyFields = new Set([
   'cf-connecting-ip',
@@ -71,7 +71,7 @@ const rewrittenFields = new Set([
   'x-request-id',
 ])
 
-/** Whose a field is: the gateway's own, a proxy's, or the client's, which is forwarded. */
+/** Whether a field is the gateway's own, a proxy's, or the client's, which is forwarded. */
 type FieldOwner = 'gateway' | 'proxy' | 'client'
 
 /** As long as `headerField` keeps the field, whose name recurs. */
@@ -89,8 +89,8 @@ export function ownerOf(field: HeaderField): FieldOwner {
 }
 
 /**
- * The fields that tell the service of the client. Those of a trusted proxy are continued; otherwise they begin here, since a
- * client can write anything.
+ * The fields that state the client and its original request. Those of a trusted proxy are continued; otherwise they begin here,
+ * since a client can write anything.
  */
 export function forwardingFields(
   incoming: IncomingMessage,

@@ -45,7 +45,8 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
     const response = reply.raw
     const { socket } = response.req
     response.once('close', end)
-    // A client that closes its side may be gone, and a stream without an end would stay open: it gets what there is.
+    // A client that closes its sending side may be gone, and an endless stream would stay open: it gets the events so far, and then
+    // the end.
     if (socket.readableEnded) end()
     else socket.once('end', end)
     try {

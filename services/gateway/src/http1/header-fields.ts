@@ -45,7 +45,7 @@ export function headerField(rawName: string): HeaderField | undefined {
   return field
 }
 
-/** Forgets all names when there are too many, so that a peer that invents names slows others down only for a moment. */
+/** Drops all names when there are too many, so that a peer that invents names slows others down only for a moment. */
 function remember(rawName: string, field: HeaderField): void {
   if (knownFields.size >= limits.knownFieldsMax) knownFields.clear()
   knownFields.set(rawName, field)
