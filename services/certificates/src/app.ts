@@ -75,8 +75,9 @@ export async function createCertificatesApp(
   })
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)
   exportOutboxMetrics(metrics.registry, relay)
+  const users = createUserStore(storage)
   certificatesRoutes(app, {
-    users: createUserStore(storage),
+    users,
     certificates: createCertificateStore(notifying),
     notifications,
     idempotency,
@@ -86,7 +87,9 @@ export async function createCertificatesApp(
     ping: database.ping,
   })
   if (receiver) opened.defer(startDelivery(queue, { notifications, receiver, config, clock }).stop)
-  opened.defer(startSweeper([expiryNotices.sweep, notifications.sweep, idempotency.sweep], logger).stop)
+  opened.defer(
+    startSweeper([expiryNotices.sweep, users.sweep, notifications.sweep, idempotency.sweep], logger).stop,
+  )
   closeWithApp(app, opened)
   return app
 }

@@ -68,7 +68,7 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
         limit,
         start,
         read: (after: ExpiryPosition, step) => certificates.listExpiring({ before: instant, after, ...step }),
-        textOf: (row) => expiringCertificateText(row),
+        textOf: (row) => (row.is_orphan === 1 ? undefined : expiringCertificateText(row)),
         positionOf: ({ not_after, id }) => ({ notAfter: Number(not_after), id }),
         cursorOf: ({ notAfter, id }) => encodeCursor([notAfter, id]),
       })

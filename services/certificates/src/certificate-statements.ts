@@ -31,6 +31,7 @@ export function prepareCertificateStatements(database: CertificatesDatabase) {
         .where('id', '=', p.id)
         .where('user_id', '=', p.userId)
         .where('active', '<>', p.active)
+        .where(hasUser)
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .returning('version'),
     ),
@@ -39,10 +40,17 @@ export function prepareCertificateStatements(database: CertificatesDatabase) {
         .deleteFrom('certificate')
         .where('id', '=', p.id)
         .where('user_id', '=', p.userId)
+        .where(hasUser)
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
     ),
   }
 }
+
+/** Whether the user of a certificate exists: one that is marked as deleted does not. */
+const hasUser = sql<boolean>`exists (select 1 from "user" where "user".id = certificate.user_id and "user".deleted = 0)`
+
+/** 1 for a certificate whose user does not exist. */
+export const isOrphan = sql<number>`case when ${hasUser} then 0 else 1 end`
 
 /** Without a version, any version matches. */
 type VersionedRef = CertificateRef & { version: number | null }
@@ -63,10 +71,16 @@ function prepareReads(database: CertificatesDatabase) {
         .selectFrom('certificate')
         .select(['id', 'user_id', 'active', 'version', 'body', 'x509'])
         .where('id', '=', p.id)
-        .where('user_id', '=', p.userId),
+        .where('user_id', '=', p.userId)
+        .where(hasUser),
     ),
     exists: prepareQuery((p: Placeholders<CertificateRef>) =>
-      db.selectFrom('certificate').select('id').where('id', '=', p.id).where('user_id', '=', p.userId),
+      db
+        .selectFrom('certificate')
+        .select('id')
+        .where('id', '=', p.id)
+        .where('user_id', '=', p.userId)
+        .where(hasUser),
     ),
     list: prepareBoundedRead(database, ofUser, { texts: ['body'], orderBy: ['id'] }),
     listActive: prepareBoundedRead(
@@ -84,6 +98,8 @@ function prepareReads(database: CertificatesDatabase) {
         db
           .selectFrom('certificate')
           .select(['id', 'user_id', 'active', 'not_after', text('x509').as('x509')])
+          // Left out later: a page would take long to find the others among many of a deleted user.
+          .select(isOrphan.as('is_orphan'))
           .where('not_after', '<', p.before)
           .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
           .orderBy('not_after')
@@ -130,7 +146,8 @@ function prepareInsert(db: Kysely<CertificatesTables>) {
             p.body.as('body'),
             p.x509.as('x509'),
           ])
-          .where('id', '=', p.userId),
+          .where('id', '=', p.userId)
+          .where('deleted', '=', 0),
       )
       .returning('id'),
   )

@@ -14,6 +14,8 @@ export type CertificatesTables = IdempotencyTable &
       email_key: string
       password_hash: string
       version: number
+      /** 1 until all certificates of a deleted user are removed; nothing of it is shown. */
+      deleted: Generated<number>
     }
     certificate: {
       id: Generated<number>

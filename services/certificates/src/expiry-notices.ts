@@ -1,6 +1,7 @@
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Outcome, Placeholders } from '@quintet/chassis/database'
 import type { Kysely, Selectable } from 'kysely'
+import { isOrphan } from './certificate-statements.ts'
 import type { CertificatesTables } from './database.ts'
 import { nextNoticeMs } from './expiry.ts'
 import type { NotifyingParts } from './notification-store.ts'
@@ -11,14 +12,16 @@ export function createExpiryNotices({ database, notifications, clock, wake }: No
 
   /** The same commit schedules the next notice if this one is still due, so that concurrent sweeps send each once. */
   async function send(row: DueRow): Promise<Outcome> {
-    const { id, active, not_before, not_after, notice_at } = row
+    const { id, active, is_orphan, not_before, not_after, notice_at } = row
     const lifetime = { notBeforeMs: Number(not_before), notAfterMs: Number(not_after) }
     const due = Number(notice_at)
     const next = nextNoticeMs(lifetime, due) ?? null
     const advance = { ...statements.advance({ id, due, next }), mustAffectRows: true }
     const body = { id, active: true, not_after: new Date(lifetime.notAfterMs).toISOString() }
     const notification =
-      active === 1 ? notifications.statementsOf(id, { event: 'certificate.expiring', body }) : []
+      active === 1 && is_orphan === 0
+        ? notifications.statementsOf(id, { event: 'certificate.expiring', body })
+        : []
     return database.commit([advance, ...notification])
   }
 
@@ -36,14 +39,14 @@ export function createExpiryNotices({ database, notifications, clock, wake }: No
 type DueRow = Pick<
   Selectable<CertificatesTables['certificate']>,
   'id' | 'active' | 'not_before' | 'not_after' | 'notice_at'
->
+> & { is_orphan: number }
 
 function prepareStatements(db: Kysely<CertificatesTables>) {
   return {
     due: prepareQuery((p: Placeholders<{ now: number; limit: number }>) =>
       db
         .selectFrom('certificate')
-        .select(['id', 'active', 'not_before', 'not_after', 'notice_at'])
+        .select(['id', 'active', 'not_before', 'not_after', 'notice_at', isOrphan.as('is_orphan')])
         .where('notice_at', '<=', p.now)
         .orderBy('notice_at')
         .limit(p.limit),

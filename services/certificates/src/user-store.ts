@@ -7,6 +7,7 @@ import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { emailKeyOf } from './email-key.ts'
+import { createUserDeletion } from './user-deletion.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
@@ -15,6 +16,7 @@ type User = { id: number; name: string; email: string; version: number }
 /** Users behind a cache, which holds their representations and never a password hash. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
+  const deletion = createUserDeletion(database)
   const insertRecords = recordStatements(database.query)
 
   /** Throws when there is no such user, because an absence must not be cached: the id may be assigned at any time. */
@@ -104,14 +106,18 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
 
     /** Deletes a user with its certificates; resolves to false when there is no such user of this version, or of any if it is null. */
     async delete(id: number, version: number | null = null): Promise<boolean> {
+      const unit = await deletion.unitOf(id, version)
       const outcome = await cache.write(
         [String(id)],
-        (deadline) => database.commit([statements.delete({ id, version })], deadline),
+        (deadline) => database.commit(unit, deadline),
         // The absence of a deleted user may be cached, since ids are never reused; that of an unassigned id must not.
         (result) => (isDeleted(result) ? null : undefined),
       )
       return isDeleted(outcome)
     },
+
+    /** Removes what is left of deleted users. */
+    sweep: deletion.sweep,
   }
 }
 
@@ -154,7 +160,11 @@ type UserUpdate = {
 function prepareStatements(db: Kysely<CertificatesTables>) {
   return {
     find: prepareQuery((p: Placeholders<{ id: number }>) =>
-      db.selectFrom('user').select(['id', 'name', 'email', 'version']).where('id', '=', p.id),
+      db
+        .selectFrom('user')
+        .select(['id', 'name', 'email', 'version'])
+        .where('id', '=', p.id)
+        .where('deleted', '=', 0),
     ),
     insert: prepareQuery(
       (p: Placeholders<{ name: string; email: string; emailKey: string; passwordHash: string }>) =>
@@ -181,6 +191,7 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
           version: row('version', '+', 1),
         }))
         .where('id', '=', p.id)
+        .where('deleted', '=', 0)
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .where(({ not, exists, selectFrom }) =>
           not(
@@ -203,12 +214,6 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         .set({ password_hash: p.to })
         .where('id', '=', p.id)
         .where('password_hash', '=', p.from),
-    ),
-    delete: prepareQuery((p: Placeholders<{ id: number; version: number | null }>) =>
-      db
-        .deleteFrom('user')
-        .where('id', '=', p.id)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
     ),
   }
 }
