@@ -1,19 +1,38 @@
+import { parseArgs } from 'node:util'
 import { checkHistory } from './check-history.ts'
 import { writeViolations } from './violations.ts'
 import { readHistory } from './history.ts'
 
 /**
  * Checks histories that were kept in files, and writes a picture of each violation beside the file: `npm run check:history --
- * <file>…`. The exit code is 1 where a promise is broken.
+ * <file>…`. The exit code is 1 where a promise is broken, or a file cannot be checked.
  */
-const files = process.argv.slice(2)
-if (files.length === 0) {
-  process.stderr.write('Usage: npm run check:history -- <file>…\n')
-  process.exitCode = 2
+const usage = 'Usage: npm run check:history -- <file>…'
+
+for (const file of readFiles()) {
+  try {
+    check(file)
+  } catch (error) {
+    process.stderr.write(`${file} cannot be checked: ${error instanceof Error ? error.message : error}\n`)
+    process.exitCode = 1
+  }
 }
 
-for (const file of files) {
-  const { violations, undecided } = checkHistory(readHistory(file))
+function readFiles(): readonly string[] {
+  try {
+    const { positionals } = parseArgs({ allowPositionals: true })
+    if (positionals.length > 0) return positionals
+    throw new Error('A file with a history is needed.')
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`)
+    return process.exit(1)
+  }
+}
+
+function check(file: string): void {
+  const history = readHistory(file)
+  if (history.events.length === 0) throw new Error('it has no operations.')
+  const { violations, undecided } = checkHistory(history)
   for (const key of undecided)
     process.stdout.write(`${key}: undecided, because too many operations overlap\n`)
   process.stdout.write(

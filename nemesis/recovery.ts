@@ -1,40 +1,46 @@
-import { parseArgs } from 'node:util'
 import { formatTable } from '../bench/table.ts'
 import { measure } from './faults/measure.ts'
 import type { Effect } from './faults/operation.ts'
 import { startSubject, subjectNames, ways } from './faults/subjects.ts'
+import { parseRecoveryArguments, recoveryUsage } from './recovery-arguments.ts'
+import type { RecoveryArguments } from './recovery-arguments.ts'
 
 /** Measures how long clients wait for each engine after its faults, and prints a line for each engine, fault and duration. */
 
-const { values } = parseArgs({
-  options: {
-    engines: { type: 'string', default: subjectNames.join() },
-    faults: { type: 'string', default: 'kill,stop,refuse,swallow,lock,full' },
-    seconds: { type: 'string', default: '1,10,30' },
-    /** The longest time to the first success with which it exits with 0. */
-    'max-ms': { type: 'string', default: 'Infinity' },
-  },
-})
 const legend = `In seconds: how long after the end of the fault the engine's own client succeeds; then for each way the longest time
 without a success, the first success after that of the engine's own client, and in brackets the last request that was sent
 after that and failed, if it was later.`
 
 const lines: string[][] = [['engine', 'fault', 's', 'back after', ...ways]]
 let worstMs = 0
-for (const name of values.engines.split(',')) await measureFaults(name)
-process.stdout.write(`${['', ...formatTable(lines, [0, 1]), '', legend].join('\n')}\n`)
-process.exit(worstMs <= Number(values['max-ms']) ? 0 : 1)
+try {
+  const { engines, maxMs, ...settings } = parseRecoveryArguments(process.argv.slice(2), subjectNames)
+  for (const name of engines) await measureFaults(name, settings)
+  process.stdout.write(`${['', ...formatTable(lines, [0, 1]), '', legend].join('\n')}\n`)
+  process.exit(worstMs <= maxMs ? 0 : 1)
+} catch (error) {
+  const message = error instanceof Error ? error.message : error
+  process.stderr.write(`${message}\n\n${recoveryUsage(subjectNames)}\n`)
+  process.exit(1)
+}
 
-async function measureFaults(name: string): Promise<void> {
+async function measureFaults(
+  name: string,
+  { faults, seconds }: Pick<RecoveryArguments, 'faults' | 'seconds'>,
+): Promise<void> {
   const subject = await startSubject(name)
   try {
-    for (const fault of values.faults
-      .split(',')
-      .filter((one) => subject.faults.some(({ name }) => name === one)))
-      for (const seconds of values.seconds.split(',')) {
-        const { backMs, effects } = await measure(subject, fault, Number(seconds) * 1_000)
+    const chosen = faults.filter((one) => subject.faults.some(({ name }) => name === one))
+    if (chosen.length === 0)
+      throw new Error(
+        `${name} has none of these faults, but ${subject.faults.map(({ name }) => name).join(', ')}.`,
+      )
+    for (const fault of chosen)
+      for (const duration of seconds) {
+        const { backMs, effects } = await measure(subject, fault, duration * 1_000)
         for (const { recoveryMs } of effects.values()) worstMs = Math.max(worstMs, recoveryMs)
-        const line = [name, fault, seconds, inSeconds(backMs), ...ways.map((way) => cellOf(effects.get(way)))]
+        const cells = ways.map((way) => cellOf(effects.get(way)))
+        const line = [name, fault, String(duration), inSeconds(backMs), ...cells]
         lines.push(line)
         process.stdout.write(`${line.join('  ')}\n`)
       }

@@ -6,6 +6,8 @@ import { basename, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { serviceNames } from '@quintet/contracts/topology'
+import { services } from '../../topology.ts'
 import { dataFolder, root, run } from './processes.ts'
 
 const manifest: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
@@ -147,6 +149,12 @@ for (const [script, words, start] of [
   ['backends', ['--fast'], "Unknown option '--fast'"],
   ['backends', ['fly'], '"fly" is not a command.'],
   ['test:engines', ['--fast'], "Unknown option '--fast'"],
+  ['nemesis:recovery', ['--fast'], "Unknown option '--fast'"],
+  ['nemesis:recovery', ['--max-ms'], "Option '--max-ms <value>' argument missing"],
+  ['nemesis:recovery', ['--faults', 'kil'], '--faults: there is no "kil"; there are kill, stop,'],
+  ['nemesis:recovery', ['--engines', 'sqlite', '--faults', 'kill'], 'sqlite has none of these faults'],
+  ['check:history', [], 'A file with a history is needed.'],
+  ['check:history', ['--fast'], "Unknown option '--fast'"],
 ] as const)
   test(`npm run ${script} -- ${words.join(' ')} ends with a sentence and the usage`, async (t) => {
     const npm = run(t, ['run', '--silent', script, '--', ...words], {}, root, 'npm')
@@ -158,6 +166,39 @@ for (const [script, words, start] of [
     assert.match(usage, new RegExp(`^(?:Usage: )?npm (?:run )?${script} `))
     assert.doesNotMatch(npm.output(), /^ +at /m)
   })
+
+for (const name of serviceNames)
+  test(`services/${name}/src/main.ts prints its settings for --help, refuses other arguments, and starts for neither`, async (t) => {
+    const main = `services/${name}/src/main.ts`
+    const [help, short, other] = await Promise.all(
+      [['--help'], ['-h'], ['--help', 'x']].map(async (words) => {
+        const command = run(t, [main, ...words], { DATA_DIR: join(dataFolder(t), 'data') })
+        await assert.rejects(command.address(name))
+        return { code: command.child.exitCode, output: command.output() }
+      }),
+    )
+    assert.equal(help?.code, 0)
+    assert.ok(help.output.startsWith(`Usage: node ${main}\n`), help.output)
+    for (const setting of Object.keys(services[name].settings.properties))
+      assert.match(help.output, new RegExp(`^  ${setting} +\\S.* \\(.*\\)$`, 'm'))
+    assert.deepEqual(short, help)
+    assert.deepEqual(other, { code: 1, output: `${name} has no argument "--help x".\n\n${help.output}` })
+  })
+
+test('npm run check:history fails for each file that cannot be read or has no operations, and says why', async (t) => {
+  const folder = dataFolder(t)
+  const files = ['absent', 'empty', 'started', 'other'].map((name) => join(folder, name))
+  const [, empty = '', started = '', other = ''] = files
+  writeFileSync(empty, '')
+  writeFileSync(started, '{"history":"register"}\n')
+  writeFileSync(other, 'This is no history.\n')
+  const npm = run(t, ['run', '--silent', 'check:history', '--', ...files], {}, root, 'npm')
+  await assert.rejects(npm.address('never'))
+  assert.equal(npm.child.exitCode, 1)
+  const lines = npm.output().trimEnd().split('\n')
+  for (const [i, file] of files.entries())
+    assert.ok(lines[i]?.startsWith(`${file} cannot be checked: `), npm.output())
+})
 
 test('quintet events does not create the database that it is to read', async (t) => {
   const { code, output, folder } = await quintet(t, ['events', '--no-follow'])

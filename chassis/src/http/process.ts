@@ -2,6 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import type { Static, TObject } from 'typebox'
 import {
   ConfigError,
+  describeConfig,
   enterRepository,
   envFileFaults,
   faultsOf,
@@ -34,12 +35,14 @@ export async function runService<T extends TObject>(
     /** The queue that it consumes. */
     queue?: string
   },
-  environment: NodeJS.ProcessEnv,
+  { env, argv }: Pick<NodeJS.Process, 'env' | 'argv'>,
 ): Promise<void> {
   const { name, settings, create, queue } = service
+  const words = argv.slice(2)
+  if (words.length > 0) return endWithUsage(name, settings, words)
   try {
     enterRepository()
-    const given = readSettings(environment)
+    const given = readSettings(env)
     const values = validValues(settings, given)
     const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
     if (faults.length > 0) throw new ConfigError(faults)
@@ -61,6 +64,25 @@ export async function runService<T extends TObject>(
     process.stderr.write(`${message}\n`)
     process.exitCode = 1
   }
+}
+
+/** Prints what the program is, with all its settings and their defaults; fails for any other argument than `--help` or `-h`. */
+function endWithUsage(name: string, settings: TObject, words: readonly string[]): void {
+  const isHelp = words.length === 1 && (words[0] === '--help' || words[0] === '-h')
+  const described = describeConfig(settings, new Map())
+  const width = Math.max(...described.map((setting) => setting.name.length))
+  const lines = described.map(
+    (setting) => `  ${setting.name.padEnd(width)}  ${setting.description} (${setting.value || 'empty'})\n`,
+  )
+  const usage = `Usage: node services/${name}/src/main.ts
+
+Runs the ${name} service of Quintet until SIGTERM. It has no arguments. Its settings are variables of the environment, or lines of .env,
+here with their defaults:
+
+${lines.join('')}`
+  if (isHelp) process.stdout.write(usage)
+  else process.stderr.write(`${name} has no argument "${words.join(' ')}".\n\n${usage}`)
+  process.exitCode = isHelp ? 0 : 1
 }
 
 /**

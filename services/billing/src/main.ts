@@ -13,5 +13,5 @@ await runService(
     create: createBillingApp,
     queue: billingQueue,
   },
-  process.env,
+  process,
 )

@@ -11,5 +11,5 @@ await runService(
     settings: brokerageSettings,
     create: createBrokerageApp,
   },
-  process.env,
+  process,
 )

@@ -13,5 +13,5 @@ await runService(
     create: createCertificatesApp,
     queue: notificationsQueue,
   },
-  process.env,
+  process,
 )

@@ -11,5 +11,5 @@ await runService(
     settings: gatewaySettings,
     create: createGatewayApp,
   },
-  process.env,
+  process,
 )

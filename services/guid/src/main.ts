@@ -13,5 +13,5 @@ await runService(
     create: createGuidApp,
     queue: commandsQueue,
   },
-  process.env,
+  process,
 )

@@ -11,5 +11,5 @@ await runService(
     settings: inventorySettings,
     create: createInventoryApp,
   },
-  process.env,
+  process,
 )
