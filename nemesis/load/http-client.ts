@@ -55,7 +55,7 @@ export function createHttpClient(onReply: (request: Request, reply: Reply) => vo
           resolve({
             status: response.statusCode ?? 0,
             etag: versionOf(response.headers.etag),
-            next: /<([^>]*)>; rel="next"/.exec(String(response.headers.link ?? ''))?.[1],
+            next: /^<([^>]*)>; rel="next"/.exec(String(response.headers.link ?? ''))?.[1],
             body: Buffer.concat(parts).toString(),
           }),
         )

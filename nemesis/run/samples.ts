@@ -28,7 +28,7 @@ export function samplesOf({ events }: History): Sample[] {
     if (invocation === undefined) continue
     const { f, process, time } = invocation
     samples.push({
-      address: / at (.*)$/.exec(process)?.[1] ?? process,
+      address: process.split(' at ')[1] ?? process,
       kind: f === 'read' ? 'read' : 'write',
       label: `${f}: ${labelOf(event.type, Object(event.result).kind)}`,
       outcome: event.type,
