@@ -42,9 +42,7 @@ const kindOf = Uint16Array.from({ length: 128 }, (_, code) => {
 
 /** The kinds of characters that a text has, as the sum of their bits; all of them if it is not in ASCII. */
 export function kindsIn(text: string): number {
-  const bytes = Buffer.from(text)
-  if (bytes.length !== text.length) return -1
   let found = 0
-  for (let at = 0; at < bytes.length; at += 1) found |= kindOf[bytes[at] ?? 0] ?? 0
+  for (let at = 0; at < text.length; at += 1) found |= kindOf[text.charCodeAt(at)] ?? -1
   return found
 }

@@ -1,8 +1,8 @@
 import { kinds } from './character-kinds.ts'
 
 /**
- * The text in ASCII: characters that are compatible with it, such as those of full width, are converted, and all others, backslashes and
- * the attributes of elements are removed. `has` is the kinds of its characters.
+ * The text in ASCII: characters that are compatible with it, such as those of full width, are converted, and all others and backslashes
+ * are removed. `has` is the kinds of its characters.
  */
 export function plainTextOf(text: string, has: number): string {
   const ascii =
@@ -12,9 +12,9 @@ export function plainTextOf(text: string, has: number): string {
           .replace(/\p{Zs}/gu, ' ')
           .replace(/[^\t\n\r -~\uff01-\uff5e\u{1d400}-\u{1d7ff}]+/gu, '')
           .normalize('NFKC')
+          .replace(/[^\t\n\r -~]+/g, '')
       : text
-  const unescaped = has & (kinds.backslash | kinds.notPrintable) ? ascii.replaceAll('\\', '') : ascii
-  return unescaped.includes('<') ? unescaped.replace(/(<[\w.:-]{1,64})\s[^<>]{0,200}>/g, '$1>') : unescaped
+  return has & (kinds.backslash | kinds.notPrintable) ? ascii.replaceAll('\\', '') : ascii
 }
 
 /** Behind the padding of base64, `=` and a line break are no soft line break of quoted-printable. */
@@ -57,22 +57,30 @@ function characterOf(point: number): string {
 /**
  * The bytes that a text is in base64, in hexadecimal and as numbers, one after the other. All that is no digit is skipped, and decoding
  * begins at each of the first digits, so that neither white space, punctuation and labels nor base64 before it hide anything.
- * `text` is what `plainTextOf` makes of the original, and `has` the kinds of its characters.
+ * `text` is what `plainTextOf` makes of the original, and `has` the kinds of its characters. The bytes are valid until the next call.
  */
 export function decodingsOf(text: string, has: number, original: string): Buffer {
   const content = has & kinds.lessThan ? text.replace(/<[^<>]{0,200}>/g, '') : text
-  const base64 = has & ~base64Digits ? content.replace(notBase64, '') : content
-  const base64Url = mayBeUrl(content, has) ? content.replace(/[^\w-]+|-{5,}/g, '') : ''
+  // There may be tags amid base64, and base64 in tags.
+  const digits = content === text ? base64In(text, has) : [...base64In(content, has), ...base64In(text, has)]
+  // Base64 whose digits are all hexadecimal is none by chance.
+  const starts = has & kinds.otherBase64Digit ? [0, 1, 2, 3] : [0]
   const isHex = mayHaveHex(text) && /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
   const hex = !isHex ? '' : has & ~kinds.hexDigit ? hexDigitsOf(text) : text
   // The characters beside a dump may look like tags, with which bytes would be left out.
   const inner = isHex && (has & kinds.space || text !== original) ? withoutMargins(original) : original
   const dump = inner === original ? '' : hexDigitsOf(inner)
   return decode([
-    ...[0, 1, 2, 3].flatMap((at) => [base64.slice(at), base64Url.slice(at)].map(encodedIn('base64'))),
+    ...starts.flatMap((at) => digits.map((one) => one.slice(at)).map(encodedIn('base64'))),
     ...[0, 1].flatMap((at) => [hex.slice(at), dump.slice(at)].map(encodedIn('hex'))),
     encodedIn('latin1')(numbersIn(text, has)),
   ])
+}
+
+/** The digits of base64 in a text: in the usual alphabet, and in the one for URLs if there are any of it. */
+function base64In(text: string, has: number): string[] {
+  const digits = has & ~base64Digits ? base64DigitsOf(text) : text
+  return mayBeUrl(text, has) ? [digits, text.replace(/[^\w-]+|-{5,}/g, '')] : [digits]
 }
 
 type Encoded = { readonly text: string; readonly encoding: 'base64' | 'hex' | 'latin1' }
@@ -81,9 +89,13 @@ const encodedIn =
   (encoding: Encoded['encoding']) =>
   (text: string): Encoded => ({ text, encoding })
 
-/** The bytes of all texts. A byte that is not printable keeps the texts in them apart. */
+/** Allocating these bytes for each text would take longer than decoding most of them. */
+const reused = Buffer.allocUnsafeSlow(32_768)
+
+/** The bytes of all texts, until the next call. A byte that is not printable keeps the texts in them apart. */
 function decode(all: readonly Encoded[]): Buffer {
-  const bytes = Buffer.allocUnsafe(all.reduce((sum, { text }) => sum + text.length + 1, 0))
+  const size = all.reduce((sum, { text }) => sum + text.length + 1, 0)
+  const bytes = size <= reused.length ? reused : Buffer.allocUnsafe(size)
   let end = 0
   for (const { text, encoding } of all) {
     if (text === '') continue
@@ -96,8 +108,37 @@ function decode(all: readonly Encoded[]): Buffer {
 
 const base64Digits = kinds.hexDigit | kinds.otherBase64Digit
 
-/** All that is no digit, and digits behind it that are operators, since they are alone. */
-const notBase64 = /[^A-Za-z\d+/]+(?:[+/]+(?![A-Za-z\d+/]))?/g
+const [noDigit, letterOrNumber, sign] = [0, 1, 2]
+const digitKinds = Uint8Array.from({ length: 256 }, (_, code) => {
+  const character = String.fromCharCode(code)
+  if (character === '+' || character === '/') return sign
+  return /[A-Za-z\d]/.test(character) ? letterOrNumber : noDigit
+})
+
+/** The digits of base64 in a text in ASCII, without + and / that are operators, since no other digit is next to them. */
+function base64DigitsOf(text: string): string {
+  const bytes = Buffer.from(text, 'latin1')
+  let end = 0
+  let isBehindOther = false
+  // Where signs begin that are behind another character.
+  let signsAt = -1
+  for (let at = 0; at < bytes.length; at += 1) {
+    const code = bytes[at] ?? 0
+    const kind = digitKinds[code]
+    if (kind === noDigit) {
+      if (signsAt >= 0) end = signsAt
+      signsAt = -1
+      isBehindOther = true
+      continue
+    }
+    if (kind === letterOrNumber) signsAt = -1
+    else if (isBehindOther) signsAt = end
+    isBehindOther = false
+    bytes[end] = code
+    end += 1
+  }
+  return bytes.toString('latin1', 0, signsAt >= 0 ? signsAt : end)
+}
 
 /** Whether a text has the digits of the alphabet for URLs, and not only lines of hyphens. */
 function mayBeUrl(text: string, has: number): boolean {

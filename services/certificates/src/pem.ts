@@ -23,6 +23,9 @@ export function pemOf({ label, bytes }: PemBlock): string {
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`
 }
 
+/** What every boundary begins and ends with, so that few other texts are searched for blocks. */
+export const boundaryMark = '-----'
+
 /** A label has no two hyphens or spaces in sequence (RFC 7468, 3). */
 const boundary = /-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----/g
 

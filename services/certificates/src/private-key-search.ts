@@ -1,6 +1,7 @@
 import { kinds, kindsIn } from './character-kinds.ts'
 import { bytesOf, decodingsOf, plainTextOf, printableIn, printableMin, withoutEscapes } from './decodings.ts'
 import { holdsKeyBytes } from './key-bytes.ts'
+import { holdsKeyText } from './key-texts.ts'
 import { searchFor } from './substring.ts'
 import { privateValueOf } from './supported-key.ts'
 import { findPrivateKey } from './x509.ts'
@@ -22,7 +23,7 @@ const secretBytesMin = 8
 export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Array()): boolean {
   if (secret.length < secretBytesMin && isSecret(text, secret)) return true
   const searches = secretsOf(secret).map(searchOf)
-  const holdsSecret = (bytes: Buffer) => searches.some((isIn) => isIn(bytes))
+  const holdsSecret = (bytes: Buffer | string) => searches.some((isIn) => isIn(bytes))
   const holdsKey = (bytes: Buffer) => holdsSecret(bytes) || holdsKeyBytes(bytes)
   const seen = new Set(['', text])
   let work = workMax * (text.length + printableMin)
@@ -35,7 +36,7 @@ export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Arra
       const has = kindsIn(layer)
       const plain = plainTextOf(layer, has)
       const hasPlain = plain === layer ? has : kindsIn(plain)
-      if (isKeyText(plain, hasPlain) || holdsSecret(Buffer.from(plain, 'latin1'))) return true
+      if (holdsKeyText(plain, hasPlain) || holdsSecret(plain)) return true
       // All formats in bytes have some that are not printable.
       const isIn = has & kinds.notPrintable ? holdsKey : holdsSecret
       if (plain !== layer && isIn(bytesOf(layer))) return true
@@ -59,14 +60,19 @@ function isSecret(text: string, secret: Uint8Array): boolean {
   )
 }
 
-/** A search that begins with the first bytes alone, which the runtime finds faster, and in bounded time since they are few. */
-function searchOf(secret: Uint8Array): (bytes: Buffer) => boolean {
+/**
+ * A search in bytes, or in a text in ASCII, that begins with the first bytes alone, which the runtime finds faster, and in bounded time
+ * since they are few.
+ */
+function searchOf(secret: Uint8Array): (within: Buffer | string) => boolean {
   const start = secret.subarray(0, 16)
+  const startText = Buffer.from(start).toString('latin1')
   let isIn: ReturnType<typeof searchFor> | undefined
-  return (bytes) => {
-    if (!bytes.includes(start)) return false
+  return (within) => {
+    const isText = typeof within === 'string'
+    if (!(isText ? within.includes(startText) : within.includes(start))) return false
     isIn ??= searchFor(secret)
-    return isIn(bytes)
+    return isIn(isText ? Buffer.from(within, 'latin1') : within)
   }
 }
 
@@ -75,32 +81,4 @@ function secretsOf(secret: Uint8Array): Uint8Array[] {
   const key = secret.length < secretBytesMin ? undefined : findPrivateKey(secret)
   const value = key && privateValueOf(key)
   return [secret, ...(value === undefined ? [] : [value])].filter(({ length }) => length >= secretBytesMin)
-}
-
-/** A text is a private key, well-formed or not, if all patterns of a row match. */
-const keyTexts: readonly (readonly RegExp[])[] = [
-  [/--[ \t]{0,8}BEGIN[^-\r\n]{0,64}PRIVATE[\s_-]{0,8}KEY/i],
-  [/----\s{0,8}BEGIN[^-]{0,64}PRIVATE[\s_-]{0,8}KEY/i],
-  // Only private keys are encrypted in this way (RFC 1421, 4.6.1).
-  [/Proc-Type:\s{0,8}4\s?,\s{0,8}ENCRYPTED/i],
-  [/PuTTY-User-Key-File-|Private-Lines:\s?\d/i],
-  [/Private-key-format:\s?v\d/i],
-  // As OpenSSL prints keys.
-  [/\bpriv(?:ate)?[ _-]?(?:exponent|key)?:\s{0,32}(?:[\da-f]{2}[\s:]{1,32}){16}/i],
-  // JSON Web Keys (RFC 7518, 6) and RSAKeyValue; then DSAKeyValue (XML Signature, 6.4).
-  [
-    /\b(?:kty|crv|modulus)\b/i,
-    /(?<![\w+/-])(?:[dkpq]|d[pq]|qi|priv|inverseq)["']?\s{0,8}[:>]\s{0,8}["']?[\w+/-]{8}/i,
-  ],
-  [/DSAKeyValue/i, /(?<![\w+/-])x>\s{0,8}[\w+/]{8}/i],
-]
-
-/** Every such text has one of these, and few other texts do, so they are tried first. */
-const keyWords = ['priv', 'putty', 'proc-type', 'kty', 'crv', 'modulus', 'dsakeyvalue']
-
-function isKeyText(text: string, has: number): boolean {
-  if (!(has & (kinds.hyphen | kinds.valueMark))) return false
-  const lowerCase = text.toLowerCase()
-  if (!keyWords.some((word) => lowerCase.includes(word))) return false
-  return keyTexts.some((patterns) => patterns.every((pattern) => pattern.test(text)))
 }

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
 import { firstElement, sequence } from './ber.ts'
-import { decodeBase64, pemOf, scanPem } from './pem.ts'
+import { boundaryMark, decodeBase64, pemOf, scanPem } from './pem.ts'
 import type { PemBlock } from './pem.ts'
 import { certificateKeys, formatOfPrivateKey, hasSupportedKey, privateKeys } from './supported-key.ts'
 import type { PrivateKeyDer } from './supported-key.ts'
@@ -47,10 +47,13 @@ function parseCertificate(body: string): X509Certificate | undefined {
   if (bytes === undefined) return found
   return bytes[0] === sequence
     ? certificateOf({ label: 'CERTIFICATE', bytes: firstElement(bytes) })
-    : certificateIn(bytes.toString('latin1'))
+    : bytes.includes(boundaryMark)
+      ? certificateIn(bytes.toString('latin1'))
+      : undefined
 }
 
 function certificateIn(pem: string): X509Certificate | undefined {
+  if (!pem.includes(boundaryMark)) return undefined
   return scanPem(pem)
     .filter(({ label, bytes }) => certificateLabels.has(label) && bytes[0] === sequence)
     .take(blocksMax)
@@ -58,10 +61,11 @@ function certificateIn(pem: string): X509Certificate | undefined {
     .find((certificate) => certificate !== undefined)
 }
 
-/** Encodes DER too, in which Node would find and parse a text in PEM before all else. */
+/** Node would find and parse a text in PEM before all else in DER, and reads what is trusted in PEM only. */
 function certificateOf(block: PemBlock): X509Certificate | undefined {
   if (!hasSupportedKey(block.bytes)) return undefined
-  const certificate = tryParse(() => new X509Certificate(pemOf(block)))
+  const isPlain = block.label !== trustedLabel && !block.bytes.includes(boundaryMark)
+  const certificate = tryParse(() => new X509Certificate(isPlain ? block.bytes : pemOf(block)))
   if (certificate === undefined) return undefined
   const { validFromDate, validToDate } = certificate
   const hasValidity = Number.isFinite(validFromDate.getTime()) && Number.isFinite(validToDate.getTime())
@@ -71,12 +75,10 @@ function certificateOf(block: PemBlock): X509Certificate | undefined {
 /** Longer than any chain in use. */
 const blocksMax = 32
 
+const trustedLabel = 'TRUSTED CERTIFICATE'
+
 /** Of a certificate, and of the older and trusted ones that OpenSSL reads. */
-const certificateLabels: ReadonlySet<string> = new Set([
-  'CERTIFICATE',
-  'X509 CERTIFICATE',
-  'TRUSTED CERTIFICATE',
-])
+const certificateLabels: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CERTIFICATE', trustedLabel])
 
 /** A private key in PEM or DER; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
@@ -87,7 +89,7 @@ export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
 /** The DER of a private key, not parsed by OpenSSL; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function findPrivateKey(bytes: Uint8Array): PrivateKeyDer | undefined {
   const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const block = given.includes('-----')
+  const block = given.includes(boundaryMark)
     ? scanPem(given.toString('latin1')).find(({ label }) => label.endsWith('PRIVATE KEY'))
     : undefined
   const der = firstElement(block?.bytes ?? given)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
+import { createPublicKey, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
-import { certificate, keysInBytes, keysInTexts } from './private-keys.ts'
+import { certificate, jwkOf, keyOf, keysInBytes, keysInTexts, rsa } from './private-keys.ts'
 import { dumpOf, spaced, wrapped } from './wrappings.ts'
 
 test('A private key of every kind is found in every wrapping', () => {
@@ -10,6 +11,36 @@ test('A private key of every kind is found in every wrapping', () => {
     missed.map(([name]) => name),
     [],
   )
+})
+
+test('Each private member of a JSON Web Key makes it a private key, in JSON, YAML and TOML, and its public members do not', () => {
+  const names = ['RSA 1024', 'RSA 2048', 'P-256', 'P-521', 'secp256k1', 'Ed25519', 'X25519', 'Ed448']
+  const secrets = ['d', 'p', 'q', 'dp', 'dq', 'qi']
+  const asYaml = (key: object) => Object.entries(key).map(([name, value]) => `${name}: ${value}`)
+  const asToml = (key: object) => Object.entries(key).map(([name, value]) => `${name} = "${value}"`)
+  const notations = (key: object) => [JSON.stringify(key), asYaml(key).join('\n'), asToml(key).join('\n')]
+  for (const key of names.map(keyOf)) {
+    const shared = jwkOf(createPublicKey(key))
+    for (const text of notations({ ...shared, kid: 'd', use: 'sig' }))
+      assert.equal(holdsPrivateKey(text), false)
+    const secret = Object.entries(jwkOf(key)).filter(([name]) => secrets.includes(name))
+    assert.ok(secret.length > 0)
+    for (const [name, value] of secret)
+      for (const text of notations({ ...shared, [name]: value }))
+        assert.equal(holdsPrivateKey(text), true, text)
+  }
+  for (const bytes of [24, 32, 64])
+    for (const text of notations({ kty: 'oct', k: `aA0${randomBytes(bytes).toString('base64url')}` }))
+      assert.equal(holdsPrivateKey(text), true, text)
+})
+
+test('A label of a private key with the first line of one is a private key, and without it is not', () => {
+  for (const format of ['pkcs1', 'pkcs8'] as const) {
+    const [label = '', line = ''] = String(rsa.export({ format: 'pem', type: format })).split('\n')
+    assert.equal(holdsPrivateKey(`${label}\n${line.slice(0, 32)}`), true)
+    assert.equal(holdsPrivateKey(label), false)
+    assert.equal(holdsPrivateKey(`Not the file with ${label}, but\n${certificate.pem}`), false)
+  }
 })
 
 test('A private key is found in a dump with offsets of any length, and a certificate is not reported as one', () => {

@@ -11,6 +11,7 @@ import {
   certificate,
   ec,
   ed25519,
+  hexLines,
   jwkOf,
   keyOf,
   keys,
@@ -100,6 +101,27 @@ const publicTexts: Readonly<Record<string, string>> = {
   'a configuration':
     '{"kid":"k","private_key_path":"/etc/ssl/private/key.pem","d":"2030-01-01","k":"value","p":10000000}',
   SQL: '-- begin\nINSERT INTO t VALUES (1, 2, 3);\n-- the private key follows elsewhere',
+  'a comment of SQL': '-- begin: the private key table\ncreate table private_key (id int);',
+  'a label in a sentence': 'A file that begins with -----BEGIN PRIVATE KEY----- is secret.',
+  'both labels in a sentence':
+    'Paste what is between -----BEGIN RSA PRIVATE KEY----- and -----END RSA PRIVATE KEY----- into the field.',
+  'a label': '-----BEGIN PRIVATE KEY-----',
+  'labels around an omission': '-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----',
+  'labels around a description':
+    '-----BEGIN PRIVATE KEY-----\n<the key of the server, in base64>\n-----END PRIVATE KEY-----',
+  'a label and a path': '-----BEGIN PRIVATE KEY----- is the first line of /etc/ssl/private/services/example',
+  'a text about PuTTY': 'A file that begins with PuTTY-User-Key-File-3 has Private-Lines: 8 or so.',
+  'a text about encryption': 'An encrypted key has the header field Proc-Type: 4,ENCRYPTED and its DEK-Info.',
+  'a text about BIND': 'Private-key-format: v1.3 is the first line, and PrivateKey: is followed by the key.',
+  'a text about moduli': 'The modulus is n = p * q, where p: a_prime_number and q: another_prime_number',
+  'a text about JSON Web Keys':
+    'kty: the type; d: exponents_are_private; k: symmetric-keys-of-any-length; "p": "first_prime_factor"',
+  'a public JSON Web Key and a note':
+    '{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","d":"REDACTED","priv":"no_private_key"}',
+  'a deployment': 'crv: P-256\nk: kubernetes-production-cluster-01\np: production\nd: deployment-of-2030\n',
+  'settings with a modulus': 'modulus = 4\nq: "name_of_the_queue_1"',
+  'a page with elements of one letter': '<p>modulus</p><d>definition12</d><q>quotation_here</q>',
+  'a public key as OpenSSL prints it': `Public-Key: (2048 bit)\nModulus:\n${hexLines(randomBytes(257))}\nExponent: 65537 (0x10001)\n`,
   'a page': '<html><body><p>d = 12345678 &amp; x &gt; 1</p></body></html>',
   'percent signs': '100%25 of 30%',
 }

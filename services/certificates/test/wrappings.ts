@@ -79,6 +79,32 @@ const ofBytes: Wrap<Buffer> = {
   'escapes of JSON': (bytes) => bytes.toString('hex').replace(/../g, '\\u00$&'),
 }
 
+/** What a page, a mail, a program or a table may have around each line of a text. */
+const lineWrappings = [
+  ['\u2039', '\u203a'],
+  ['\u00ab', '\u00bb'],
+  ['\u201e', '\u201c'],
+  ['"', '"'],
+  ["'", "',"],
+  ['  "', '\\n" +'],
+  ['`', '`'],
+  ['<', '>'],
+  ['\uff1c', '\uff1e'],
+  ['\u3008', '\u3009'],
+  ['[', ']'],
+  ['> ', ''],
+  ['| ', ' |'],
+  ['// ', ''],
+  ['* ', ''],
+  ['<code>', '</code>'],
+] as const
+
+const inLines = (start: string, end: string) => (text: string) =>
+  text
+    .split('\n')
+    .map((line) => start + line + end)
+    .join('\n')
+
 /** What is done to a text to hide it in another. */
 const ofTexts: Wrap<string> = {
   nothing: (text) => text,
@@ -89,6 +115,9 @@ const ofTexts: Wrap<string> = {
     text.replace(/[^\s-]{2}/g, '$&\u200b').replaceAll(' ', ' \u2060\u00ad'),
   'letters of full width': (text) =>
     text.replace(/[!-~]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0xfee0)),
+  ...Object.fromEntries(
+    lineWrappings.map(([start, end]) => [`lines between ${start} and ${end}`, inLines(start, end)]),
+  ),
   'other dashes': (text) => text.replaceAll('-----', '\u2010\u2011\u2012\u2013\u2014'),
   'more space in labels': (text) => text.replaceAll(/PRIVATE KEY/g, 'PRIVATE \t KEY'),
   'no-break spaces': (text) => text.replaceAll(' ', '\u00a0'),

@@ -1,0 +1,108 @@
+import { kinds } from './character-kinds.ts'
+
+/**
+ * Whether there is a private key in a text, well-formed or not: what marks it and its value, since the marks alone are in texts about
+ * keys too. The text is in ASCII, and `has` is the kinds of its characters.
+ */
+export function holdsKeyText(text: string, has: number): boolean {
+  if (!(has & (kinds.hyphen | kinds.valueMark | kinds.escape))) return false
+  const lowerCase = text.toLowerCase()
+  if (!words.some((word) => lowerCase.includes(word))) return false
+  if (holdsKey(text)) return true
+  return text.includes('<') && (holdsXml(text.replace(attributes, '$1>')) || holdsKey(text.replace(tags, '')))
+}
+
+function holdsKey(text: string): boolean {
+  return matchesAll(keyTexts, text) || holdsBlock(text) || holdsJsonWebKey(text)
+}
+
+/** Whether all patterns of a row match. */
+function matchesAll(rows: readonly (readonly RegExp[])[], text: string): boolean {
+  return rows.some((patterns) => patterns.every((pattern) => pattern.test(text)))
+}
+
+/** Every such text has one of these, and few other texts do. */
+const words = ['priv', 'proc-type', 'kty', 'crv', 'modulus', 'keyvalue']
+
+const keyTexts: readonly (readonly RegExp[])[] = [
+  // Of PuTTY
+  [/Private-Lines:[ \t]{0,8}\d{1,4}[^A-Za-z\d\r\n]{0,16}[\r\n][^A-Za-z\d]{0,64}[A-Za-z\d+/]{4}/i],
+  // Of BIND
+  [/Private-key-format:\s?v\d/i, /\b(?:Private(?:Key|Exponent|_value\(x\))|Key):\s{0,8}[A-Za-z\d+/]{22}/i],
+  // As OpenSSL prints keys
+  [/\bpriv(?:ate)?[ _-]?(?:exponent|key)?:[^\da-z]{0,32}(?:[\da-f]{2}[^\da-z]{1,32}){16}/i],
+]
+
+/** Only private keys are encrypted as in RFC 1421, 4.6.1. */
+const label =
+  /(?:--[ \t]{0,8}BEGIN[^-\r\n]{0,64}|----\s{0,8}BEGIN[^-]{0,64})PRIVATE[\s_-]{0,8}KEY|Proc-Type:\s{0,8}4\s?,\s{0,8}ENCRYPTED/gi
+
+/** The header fields and the first lines of a block. */
+const labelledMax = 400
+
+/** Whether a label of a private key is followed by one, whole or cut off. */
+function holdsBlock(text: string): boolean {
+  return text.matchAll(label).some(({ 0: match, index }) => {
+    const content = text.slice(index + match.length, index + match.length + labelledMax)
+    const [own = ''] = content.split(nextLabel, 1)
+    return isShortBlock(content) || (own.match(base64Run) ?? []).some(isMixed)
+  })
+}
+
+const nextLabel = /--[ \t]{0,8}(?:BEGIN|END)/i
+
+/** Whether the label is at the end of a line, and a line of base64 is between it and the next line of hyphens. */
+function isShortBlock(content: string): boolean {
+  const [rest = '', ...lines] = content.split(/[\r\n]+/)
+  const end = lines.findIndex((line) => line.includes('--'))
+  return rest.includes('-') && end >= 0 && lines.slice(0, end).some(isBase64)
+}
+
+function isBase64(line: string): boolean {
+  const runs = line.match(/[A-Za-z\d+/]+/g) ?? []
+  const [digits = '', ...others] = runs.filter((run) => /[A-Za-z\d]/.test(run))
+  return digits.length >= 4 && others.length === 0
+}
+
+const base64Run = /[A-Za-z\d+/]{24,}/g
+
+/** Unlike words and paths, base64 of bytes hardly ever lacks one of these. */
+function isMixed(digits: string): boolean {
+  return /\d/.test(digits) && isMixedCase(digits)
+}
+
+function isMixedCase(digits: string): boolean {
+  return /[A-Z]/.test(digits) && /[a-z]/.test(digits)
+}
+
+const webKey = /\b(?:kty|crv)["']?\s{0,8}[:=]/i
+const webKeyMember = /(?<![\w+/-])([dkpq]|d[pq]|qi|priv)["']?\s{0,8}[:=]\s{0,8}["']?([\w+/-]{22,})/gi
+
+/** Whether there is a private or symmetric JSON Web Key (RFC 7518, 6), also in another notation than JSON. */
+function holdsJsonWebKey(text: string): boolean {
+  if (!webKey.test(text)) return false
+  return text
+    .matchAll(webKeyMember)
+    .some(({ 1: name, 2: value = '' }) =>
+      name?.toLowerCase() === 'k' ? isMixed(value) : value.length >= privateDigitsMin && isMixedCase(value),
+    )
+}
+
+/** Of 32 bytes, as the private values of the shortest keys have. */
+const privateDigitsMin = 43
+
+const attributes = /(<[\w.:-]{1,64})\s[^<>]{0,200}>/g
+const tags = /<[^<>]{0,200}>/g
+
+/** RSAKeyValue with private members, as .NET writes it; DSAKeyValue with its X (XML Signature, 6.4). */
+const xmlKeys: readonly (readonly RegExp[])[] = [
+  [
+    /RSAKeyValue|<(?:[\w.-]{1,32}:)?modulus>/i,
+    /<(?:[\w.-]{1,32}:)?(?:[dpq]|d[pq]|inverseq)>\s{0,64}[A-Za-z\d+/]{22}/i,
+  ],
+  [/DSAKeyValue/i, /<(?:[\w.-]{1,32}:)?x>\s{0,64}[A-Za-z\d+/]{8}/i],
+]
+
+function holdsXml(text: string): boolean {
+  return matchesAll(xmlKeys, text)
+}
