@@ -6,20 +6,19 @@ import type { MovieTables } from './movie-tables.ts'
 
 const rowsPerUnit = 500
 
-/** Sets the keys that processes of an earlier version, which run beside this one during an upgrade, did not. */
-export function createMissingKeySetter(database: Database<MovieTables>): () => Promise<void> {
+/**
+ * Sets some of the keys that processes of an earlier version, which run beside this one during an upgrade, did not; resolves to whether
+ * there may be more of them.
+ */
+export function createMissingKeySetter(database: Database<MovieTables>): () => Promise<boolean> {
   const { listUnkeyed, setKey } = prepareStatements(database.query)
   return async () => {
-    for (;;) {
-      const unkeyed = await database.read(listUnkeyed({ limit: rowsPerUnit }))
-      if (unkeyed.length === 0) return
-      await database.commit(
-        unkeyed.map(({ id, title, version }) =>
-          setKey({ id, version, titleKey: canonicalCaselessKey(title) }),
-        ),
-      )
-      if (unkeyed.length < rowsPerUnit) return
-    }
+    const unkeyed = await database.read(listUnkeyed({ limit: rowsPerUnit }))
+    if (unkeyed.length === 0) return false
+    await database.commit(
+      unkeyed.map(({ id, title, version }) => setKey({ id, version, titleKey: canonicalCaselessKey(title) })),
+    )
+    return unkeyed.length === rowsPerUnit
   }
 }
 

@@ -26,8 +26,8 @@ export function createTitleSearch(database: Database<MovieTables>) {
   }
 
   return async (page: Page & Step, title: string): Promise<Found<ListedMovie, number>> => {
-    await setMissingKeys()
     const { after, limit, bytesMax: reaches } = page
+    if (await setMissingKeys()) return { rows: [], reached: after }
     const { end, isLast } = await nextRows(after)
     if (end === null) return { rows: [], reached: undefined }
     const rows = await matching({ after, end, limit, reaches, key: canonicalCaselessKey(title) })
