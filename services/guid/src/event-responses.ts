@@ -1,16 +1,16 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import { AppError } from '@quintet/chassis/errors'
 import { setEndless } from '@quintet/chassis/http'
 import { eventsHeartbeatMs } from '@quintet/contracts'
+import { createEventReads } from './event-reads.ts'
+import type { Frames } from './event-reads.ts'
 import type { EventPage } from './events.ts'
 
 const responsesMax = 64
 /** Of one client, so that four are needed to take all places; a browser opens six at most. */
 const clientResponsesMax = 16
 const retryAfterSeconds = 5
-const pollIntervalMs = 250
 /** A client that does not read for so long is disconnected. */
 const stallTimeoutMs = 30_000
 
@@ -18,6 +18,7 @@ type Reply = { readonly raw: ServerResponse; hijack(): unknown }
 
 /** Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends. */
 export function createEventResponses(readAfter: (position: number) => Promise<EventPage>) {
+  const reads = createEventReads(readAfter)
   /** The client of each response. */
   const open = new Map<AbortController, string>()
 
@@ -50,11 +51,11 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
     if (socket.readableEnded) end()
     else socket.once('end', end)
     try {
-      const first = await readAfter(after)
+      const first = await reads.read(after)
       reply.hijack()
       setEndless(response)
       response.writeHead(200, headers)
-      await sendAll(response, { first, after, signal: ending.signal }).catch(() => {})
+      await sendAll(response, { first, after, client, signal: ending.signal }).catch(() => {})
       response.end()
     } finally {
       socket.off('end', end)
@@ -64,23 +65,23 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
 
   async function sendAll(
     response: ServerResponse,
-    { first, after, signal }: { first: EventPage; after: number; signal: AbortSignal },
+    { first, after, client, signal }: { first: Frames; after: number; client: string; signal: AbortSignal },
   ): Promise<void> {
     let position = after
     let sentAt = performance.now()
     await write(response, ': the changes of GUIDs\n\n', signal)
-    for (let page = first; ; page = await readAfter(position)) {
-      const last = page.last ?? page.events.at(-1)?.position
-      if (last !== undefined) {
-        position = last
+    for (let frames = first; ; ) {
+      if (frames.last !== undefined) {
+        position = frames.last
         sentAt = performance.now()
-        await write(response, page.events.map(frameOf).join(''), signal)
+        await write(response, frames.text, signal)
       } else if (performance.now() - sentAt >= eventsHeartbeatMs) {
         sentAt = performance.now()
         await write(response, ': heartbeat\n\n', signal)
       }
-      if (page.last === undefined) await pause(pollIntervalMs, undefined, { signal })
       signal.throwIfAborted()
+      const next = frames.isAtEnd ? reads.poll(position) : reads.readInTurn(position, client)
+      frames = await unlessAborted(next, signal)
     }
   }
 
@@ -106,8 +107,13 @@ const headers = {
   'x-accel-buffering': 'no',
 }
 
-function frameOf(event: EventPage['events'][number]): string {
-  return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
+/** Settles as the promise does, or rejects when the signal is aborted before. */
+function unlessAborted<R>(promise: Promise<R>, signal: AbortSignal): Promise<R> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason)
+    signal.addEventListener('abort', abort)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
 
 /** Resolves when the client can take more; rejects when the response is to end. */

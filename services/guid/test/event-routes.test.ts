@@ -324,3 +324,68 @@ function connectionsOf(server: Server): Promise<number> {
     server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
   })
 }
+
+const eventAt = (position: number) => ({
+  position,
+  id: String(position),
+  type: 'guid.created' as const,
+  guid: canonical,
+  user: 'ada',
+  expire: String(expire),
+  version: 1,
+  published_at: '2030-01-01T00:00:00.000Z',
+})
+
+/** Streams of a server of their own, from the beginning, of four clients. */
+async function openStreams(
+  t: TestContext,
+  count: number,
+  readAfter: (position: number) => Promise<EventPage>,
+) {
+  const responses = createEventResponses(readAfter)
+  let opened = 0
+  const server = createServer((_, raw) => {
+    void responses.send({ raw, hijack() {} }, 0, `client ${opened++ % 4}`)
+  })
+  t.after(() => responses.close())
+  const url = `http://127.0.0.1:${await listenOn(t, server)}`
+  return Promise.all(Array.from({ length: count }, () => openStream(t, url, {})))
+}
+
+test('Streams that wait at the end share one poll, and each gets each event once', async (t) => {
+  let reads = 0
+  let newest = 0
+  const streams = await openStreams(t, 16, async (position) => {
+    reads += 1
+    return { events: position < newest ? [eventAt(position + 1)] : [], last: undefined }
+  })
+  const before = reads
+  for (const count of [1, 2, 3]) {
+    const polls = reads
+    await until(() => reads >= polls + 2)
+    newest = count
+    await until(() => streams.every(({ ids }) => ids().length === count))
+  }
+  for (const { ids } of streams) assert.deepEqual(ids(), [1, 2, 3])
+  assert.ok(reads - before <= 20, `${reads - before} reads`)
+})
+
+test('Of streams that are behind a few are read in a turn of the event loop', async (t) => {
+  const log: string[] = []
+  let next = setImmediate(function turn() {
+    log.push('turn')
+    next = setImmediate(turn)
+  })
+  t.after(() => clearImmediate(next))
+  const streams = await openStreams(t, 60, async (position) => {
+    // Those that begin are read at once.
+    if (position > 0) log.push('read')
+    const isAtEnd = position >= 100
+    return { events: isAtEnd ? [] : [eventAt(position + 1)], last: isAtEnd ? undefined : position + 1 }
+  })
+  await until(() => streams.every(({ ids }) => ids().length === 100))
+  for (const turn of log.join(' ').split('turn')) {
+    const reads = turn.split('read').length - 1
+    assert.ok(reads <= 8, `${reads} reads`)
+  }
+})
