@@ -57,7 +57,7 @@ export type DynamodbConnection = {
   increment(key: Key): Promise<number>
   /**
    * Commits all puts or none. Resolves to the indexes of the puts whose conditions failed; none when it was committed. DynamoDB
-   * remembers `token` for ten minutes, so that a retry has no second effect. When a retry fails its conditions, `isCommitted`
+   * stores `token` for ten minutes, so that a retry has no second effect. When a retry fails its conditions, `isCommitted`
    * finds out whether that is due to an earlier attempt. Rejects with `outcome_unknown` when no response arrives.
    */
   transact(
