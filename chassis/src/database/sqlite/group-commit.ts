@@ -15,6 +15,7 @@ import type { PendingUnit } from '../pending-unit.ts'
 import type { Outcome, Statement } from '../port.ts'
 import { createBatchEncoder } from './batch.ts'
 import type { BatchResult, UnitResult } from './batch.ts'
+import type { WriterData } from './writer.ts'
 
 const unitsPerBatchMax = 1_000
 
@@ -31,7 +32,9 @@ export async function createGroupCommit(
   /** `atLast` is called when all units are settled, before the file is closed. */
   close(atLast?: () => void): Promise<void>
 }> {
-  const worker = await startWriter(options)
+  const units = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+  const worker = await startWriter({ ...options, units })
+  const checkpoints = createCheckpoints({ path: options.path, units })
   const encode = createBatchEncoder()
   let waiting: PendingUnit[] = []
   let inFlight: PendingUnit[] = []
@@ -75,6 +78,7 @@ export async function createGroupCommit(
 
   function settleBatch(results: BatchResult): void {
     const settled = inFlight
+    checkpoints.count(settled.length)
     inFlight = []
     beforeSettling()
     // The next batch is posted first, so that the disk is not idle while this thread sends responses.
@@ -93,6 +97,7 @@ export async function createGroupCommit(
       await promise
     }
     atLast()
+    await checkpoints.close()
     if (failure !== undefined) return
     worker.postMessage(null)
     await once(worker, 'exit')
@@ -107,7 +112,34 @@ export async function createGroupCommit(
   }
 }
 
-async function startWriter(workerData: { path: string; busyTimeoutMs: number }): Promise<Worker> {
+/** Few databases are ever written so much. */
+const unitsBeforeCheckpointer = 2_000
+
+/** Starts the checkpointer once it is worth its thread. Without it, as where it has failed, the writer makes longer checkpoints. */
+function createCheckpoints(workerData: Pick<WriterData, 'path' | 'units'>) {
+  let worker: Worker | undefined
+  let exited: Promise<unknown> | undefined
+  let count = 0
+  return {
+    count(more: number) {
+      count += more
+      if (worker !== undefined || count < unitsBeforeCheckpointer) return
+      worker = new Worker(new URL('./checkpointer.ts', import.meta.url), {
+        workerData,
+        resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 16 },
+      })
+      worker.on('error', () => {})
+      exited = once(worker, 'exit').catch(() => {})
+      worker.unref()
+    },
+    async close() {
+      worker?.postMessage(null)
+      await exited
+    },
+  }
+}
+
+async function startWriter(workerData: WriterData): Promise<Worker> {
   const worker = new Worker(new URL('./writer.ts', import.meta.url), {
     workerData,
     // The thread holds one batch at a time and little else; a small nursery keeps its heap from growing.

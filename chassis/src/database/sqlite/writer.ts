@@ -7,15 +7,24 @@ import { referredValue } from '../reference.ts'
 import { createBatchDecoder, isReference, monotonicMs } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
 
+/** `units` counts what was committed, for the checkpointer. */
+export type WriterData = {
+  readonly path: string
+  readonly busyTimeoutMs: number
+  readonly units: Int32Array
+}
+
 /** Prepared at its first use, so that a text that SQLite refuses fails its own unit and no other. */
 type LazyStatement = { readonly text: string; prepared?: Prepared }
 type Prepared = { readonly statement: StatementSync; readonly returnsRows: boolean }
 
-const { path, busyTimeoutMs }: { path: string; busyTimeoutMs: number } = workerData
+const { path, busyTimeoutMs, units: committed }: WriterData = workerData
 const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
 db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-// Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database.
-db.exec('pragma wal_autocheckpoint = 8000; pragma cache_size = -4096')
+// Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database. Most of
+// it has been copied by the checkpointer when it is so long; the rest of it is copied here, since it begins anew only where a
+// checkpoint finds nothing committed meanwhile.
+db.exec('pragma wal_autocheckpoint = 16000; pragma cache_size = -4096')
 
 const begin = db.prepare('begin immediate')
 const end = db.prepare('commit')
@@ -43,6 +52,7 @@ function execute(batch: Batch): BatchResult {
       if (results === undefined) return 'unreachable: with savepoints there is always a result'
       if (!isTooLate(results)) {
         end.run()
+        Atomics.add(committed, 0, units.length)
         return results
       }
       db.exec('rollback')
