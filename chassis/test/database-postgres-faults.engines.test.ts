@@ -42,7 +42,7 @@ function testFaults(server: string): void {
     await engine.stop()
     const database = await openDatabase<Tables>(url, { migrations })
     t.after(() => database.close())
-    await t.assert.rejects(database.ping(), /does not answer/)
+    await t.assert.rejects(database.ping(), /does not respond/)
     t.assert.equal(await commitPair(database, 'a'), 'dependency_down')
     await engine.restart()
     await until(async () => (await commitPair(database, 'b')) === 'done', withinMs)

@@ -13,7 +13,7 @@ if (engineUrl('amqp') !== undefined) {
   test('amqp: the queue of orders is good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
     const engine = await startPrivateEngine('amqp')
     t.after(() => engine.dispose())
-    const answers = 'good: It answers, and accepts the user and the password.'
+    const answers = 'good: It responds, and accepts the user and the password.'
     t.assert.deepEqual(await findingsOf(engine.url), [
       answers,
       'good: billing_queue.quorum is not there yet; it will be a quorum queue.',
@@ -46,7 +46,7 @@ const kafka = engineUrl('kafka')
 if (kafka !== undefined)
   test('kafka: the findings name what a cluster of one broker cannot guarantee', async (t: TestContext) => {
     const findings = await findingsOf(kafka)
-    t.assert.match(findings.join('\n'), /good: It answers/)
+    t.assert.match(findings.join('\n'), /good: It responds/)
     t.assert.match(findings.join('\n'), /weak: There is one broker/)
     t.assert.match(findings.join('\n'), /weak: New topics have 1 replicas, of which 1 must be in sync/)
     t.assert.match(findings.join('\n'), /good: Only an in-sync replica can become leader/)

@@ -137,7 +137,7 @@ test('quintet queue list shows the queues that it can read, says which it cannot
   })
   assert.equal(code, 1)
   assert.match(output, /^guid\.commands +0 +-$/m)
-  assert.match(output, /^billing_queue cannot be read: The message broker does not answer\./m)
+  assert.match(output, /^billing_queue cannot be read: The message broker does not respond\./m)
   assert.doesNotMatch(output, /hidden|at .*\.ts:\d+/)
 })
 

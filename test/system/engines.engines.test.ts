@@ -27,11 +27,11 @@ if (areAvailable) {
     const [guid, billing] = [await quintet.address('guid'), await quintet.address('billing')]
     const unready = await call('GET', `${guid}/health/ready`)
     assert.equal(unready?.status, 503)
-    assert.match(JSON.stringify(unready?.body), /The database does not answer.*The cache does not answer/s)
+    assert.match(JSON.stringify(unready?.body), /The database does not respond.*The cache does not respond/s)
     assert.equal(unready?.headers.get('retry-after'), '1')
     assert.match(
       JSON.stringify((await call('GET', `${billing}/health/ready`))?.body),
-      /message broker does not answer/,
+      /message broker does not respond/,
     )
     assert.equal((await call('POST', `${guid}/guid`, { user: 'ada' }))?.status, 503)
     for (const name of names.toReversed()) await engines[name].restart()

@@ -16,7 +16,7 @@ export async function diagnoseAmqp(url: string): Promise<Finding[]> {
   connection.on('error', () => {})
   try {
     return [
-      good('It answers, and accepts the user and the password.'),
+      good('It responds, and accepts the user and the password.'),
       await kindOf(connection),
       ...(await opennessOf(connection)),
     ]

@@ -16,7 +16,7 @@ export async function diagnoseKafka(url: string): Promise<Finding[]> {
     const [id = 1] = brokers.keys()
     const settings = await readSettings(admin, id).catch(() => undefined)
     return [
-      good('It answers, and accepts the user and the password.'),
+      good('It responds, and accepts the user and the password.'),
       brokersOf(brokers.size),
       ...(settings === undefined
         ? [weak('The settings may not be read, so replication could not be examined.')]

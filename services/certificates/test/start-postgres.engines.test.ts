@@ -25,7 +25,7 @@ function testStart(server: string): void {
     const app = await start(t, proxy.url, newKey())
     const early = await app.inject('/health/ready')
     t.assert.equal(early.statusCode, 503)
-    t.assert.match(early.json().errors.database, /does not answer/)
+    t.assert.match(early.json().errors.database, /does not respond/)
     t.assert.equal((await app.inject('/users/1')).statusCode, 503)
     await proxy.open()
     await untilReadiness(app, 200)

@@ -120,7 +120,7 @@ export function openRedisConnection({
   }
 
   function unavailable(error: unknown): AppError {
-    return dependencyDown('The cache does not answer.', client.isReady ? error : (lastError ?? error))
+    return dependencyDown('The cache does not respond.', client.isReady ? error : (lastError ?? error))
   }
 
   return {

@@ -111,5 +111,5 @@ export function createRedisWriter({
 }
 
 function refuse(error: unknown): never {
-  throw dependencyDown('The cache does not answer, and nothing may be changed without it.', error)
+  throw dependencyDown('The cache does not respond, and nothing may be changed without it.', error)
 }

@@ -207,7 +207,7 @@ function unavailable(cause: unknown): AppError {
   if (errno === forbiddenDatabase)
     return dependencyDown('The database does not exist, or refuses the user.', cause)
   if (accessDenied.has(errno)) return dependencyDown('The database refuses the user or the password.', cause)
-  return dependencyDown('The database does not answer.', cause)
+  return dependencyDown('The database does not respond.', cause)
 }
 
 const forbiddenDatabase = 1044

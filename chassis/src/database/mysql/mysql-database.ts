@@ -34,6 +34,6 @@ async function appliedOn(client: MysqlClient): Promise<string[]> {
     return rows.map(({ name }) => String(name))
   } catch (error) {
     if (serverError(error)?.errno === missingTable) return []
-    throw dependencyDown('The database does not answer.', error)
+    throw dependencyDown('The database does not respond.', error)
   }
 }

@@ -155,7 +155,7 @@ function unavailable(cause: unknown): AppError {
   if (code === '3D000') return dependencyDown('The database does not exist: run quintet migrate up.', cause)
   if (code === '28P01' || code === '28000')
     return dependencyDown('The database refuses the user or the password.', cause)
-  return dependencyDown('The database does not answer.', cause)
+  return dependencyDown('The database does not respond.', cause)
 }
 
 const int8 = 20

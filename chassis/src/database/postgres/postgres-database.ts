@@ -41,7 +41,7 @@ function appliedOn(client: PostgresClient): Promise<string[]> {
     ({ rows }) => rows.map(({ name }) => name),
     (error: unknown): string[] => {
       if (error instanceof pg.DatabaseError && error.code === missingTable) return []
-      throw dependencyDown('The database does not answer.', error)
+      throw dependencyDown('The database does not respond.', error)
     },
   )
 }

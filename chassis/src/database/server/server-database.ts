@@ -52,7 +52,7 @@ export function createServerDatabase<Tables>({
     isSingleProcess: () => false,
     async ping() {
       await migrationCheck.recheck().catch((error: unknown) => {
-        throw error instanceof AppError ? error : dependencyDown('The database does not answer.', error)
+        throw error instanceof AppError ? error : dependencyDown('The database does not respond.', error)
       })
     },
     close() {

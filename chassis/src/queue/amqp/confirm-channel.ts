@@ -88,7 +88,7 @@ export async function openConfirmChannel(
 
 /** For what was not sent. */
 export function brokerDown(cause: unknown): AppError {
-  return dependencyDown('The message broker does not answer.', cause)
+  return dependencyDown('The message broker does not respond.', cause)
 }
 
 function notAccepted(cause?: unknown): AppError {

@@ -78,7 +78,7 @@ export function openAmqpConnection(url: string): AmqpConnection {
   async function current(): Promise<ChannelModel> {
     if (opened === undefined && !isClosed) await attempted.promise
     if (isClosed) throw dependencyDown('The queue is closed.')
-    if (opened === undefined) throw dependencyDown('The message broker does not answer.', fault)
+    if (opened === undefined) throw dependencyDown('The message broker does not respond.', fault)
     if (isBlocked) throw new AppError('dependency_down', 'The message broker is out of memory or disk space.')
     return opened.model
   }

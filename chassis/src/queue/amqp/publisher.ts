@@ -15,7 +15,7 @@ const inFlightMax = 1_000
 export type AmqpPublisher = {
   /**
    * Resolves when the broker has stored the message. Rejects with `overloaded` when too many are in flight, with
-   * `dependency_down` when the broker did not take it, with `outcome_unknown` when it did not answer.
+   * `dependency_down` when the broker did not take it, with `outcome_unknown` when it did not respond.
    */
   publish(queue: string, message: Message): Promise<void>
   /** The same without that limit, for messages that are in the broker already. */

@@ -18,7 +18,7 @@ export type QueueAccessParts = {
 
 /** Access to queues of the broker outside of consumers, over a channel for each use. */
 export function createQueueAccess({ connection, topology, publisher, used }: QueueAccessParts) {
-  /** Declares the queue, then runs `work`. Rejects with AppError where the broker does not answer. */
+  /** Declares the queue, then runs `work`. Rejects with AppError where the broker does not respond. */
   async function withChannel<R>(queue: string, work: (channel: Channel) => Promise<R>): Promise<R> {
     const model = await connection.current()
     const live = isDeadQueue(queue) ? liveQueueOf(queue) : queue
@@ -33,7 +33,7 @@ export function createQueueAccess({ connection, topology, publisher, used }: Que
       }
     } catch (error) {
       topology.forget(model, live)
-      throw error instanceof AppError ? error : dependencyDown('The message broker does not answer.', error)
+      throw error instanceof AppError ? error : dependencyDown('The message broker does not respond.', error)
     }
   }
 

@@ -77,7 +77,7 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
       } catch (error) {
         discardProducer(queue)
         for (const { confirmed } of batch) confirmed.reject(error)
-        const notSent = dependencyDown('Kafka does not answer.', error)
+        const notSent = dependencyDown('Kafka does not respond.', error)
         for (const { confirmed } of queue.waiting.splice(0)) confirmed.reject(notSent)
       }
     }

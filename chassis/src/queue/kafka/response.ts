@@ -17,9 +17,9 @@ export function isRetriable(error: unknown): boolean {
 }
 
 function faultOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'Kafka does not answer.'
+  if (!(error instanceof Error)) return 'Kafka does not respond.'
   if (findErrorBy(error, 'code', 'PLT_KFK_AUTHENTICATION'))
     return 'Kafka does not accept the user and the password.'
   const apiId = findErrorBy(error, 'canRetry', false)?.apiId
-  return typeof apiId === 'string' ? `Kafka refuses with ${apiId}.` : 'Kafka does not answer.'
+  return typeof apiId === 'string' ? `Kafka refuses with ${apiId}.` : 'Kafka does not respond.'
 }

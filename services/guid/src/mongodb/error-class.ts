@@ -82,5 +82,5 @@ const invalidCommand = new Set([2, 9, 14, 40, 52, 55, 56, 57, 66, 10_334, 17_280
 function unavailable(cause: unknown): AppError {
   if (cause instanceof MongoServerError && accessDenied.has(Number(cause.code)))
     return dependencyDown('The database refuses the user or the password.', cause)
-  return dependencyDown('The database does not answer.', cause)
+  return dependencyDown('The database does not respond.', cause)
 }
