@@ -39,6 +39,26 @@ test('Messages that fail again and again have one line with their reason, and on
   assert.match(lines[0]?.msg ?? '', /^messages fail and are retried: fix the cause/)
 })
 
+test('A message that becomes a dead letter is not one that is handled again', async (t) => {
+  const { queue, lines } = await openTestQueue(t)
+  queue.consume(
+    'work',
+    async ({ id }) => {
+      if (id === 'm1') throw new Error('It is never handled.')
+    },
+    { attemptsMax: 3, backoffMs: () => 1 },
+  )
+  await queue.publish('work', { id: 'm1', key: '', body: '' })
+  await until(async () => (await queue.depth('work.dead')) === 1)
+  assert.deepEqual(
+    lines.map(({ level }) => level),
+    ['warn', 'warn'],
+  )
+  await queue.publish('work', { id: 'm2', key: '', body: '' })
+  await until(() => lines.length === 3)
+  assert.equal(lines[2]?.msg, 'messages are handled again')
+})
+
 test('Dead letters have one line that says how to look at them, however many there are', async (t) => {
   const { queue, lines } = await openTestQueue(t)
   queue.consumeBatches('work', async () => {

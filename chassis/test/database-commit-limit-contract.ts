@@ -19,6 +19,21 @@ export function testCommitLimits(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(await count(database.query), 5)
   })
 
+  test('a limit holds also where its statement need not affect rows, alone and among others', async (t: TestContext) => {
+    const database = await open(t, createUrl(t))
+    const unit = (id: string, seconds: number) =>
+      limitedUnit(database, id, seconds).map((statement) => ({ ...statement, mustAffectRows: false }))
+    t.assert.equal((await database.commit(unit('late', now()))).failedStatement, 1)
+    const outcomes = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => database.commit(unit(`${i}`, now() + (i % 2 === 0 ? -1 : 60)))),
+    )
+    t.assert.deepEqual(
+      outcomes.map(({ failedStatement }) => failedStatement),
+      outcomes.map((_, i) => (i % 2 === 0 ? 1 : undefined)),
+    )
+    t.assert.equal(await count(database.query), 10)
+  })
+
   test('of units that are committed together, those that are too late change nothing, and all others take effect', async (t: TestContext) => {
     const database = await open(t, createUrl(t))
     const outcomes = await Promise.all(

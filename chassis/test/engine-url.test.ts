@@ -46,6 +46,14 @@ const wrongValues: ReadonlyArray<[url: string, expected: RegExp]> = [
   ['postgres://host/db?sslrootcert=/nowhere/ca.pem', /"sslrootcert" is the name of a file that can be read/],
   ['postgres://host/db?statement_timeout=2s', /"statement_timeout" is an integer/],
   ['postgres://host/db?lock_timeout=0', /"lock_timeout" is an integer from 1 /],
+  ['postgres://host/db?statement_timeout=10001', /"statement_timeout" is an integer from 1 to 10000/],
+  ['postgres://host/db?lock_timeout=10001', /"lock_timeout" is an integer from 1 to 10000/],
+  ['postgres://host/db?query_timeout=10001', /"query_timeout" is an integer from 1 to 10000/],
+  [
+    'postgres://host/db?idle_in_transaction_session_timeout=10001',
+    /"idle_in_transaction_session_timeout" is an integer from 1 to 10000/,
+  ],
+  ['mongodb://host/db?localThresholdMS=60001', /"localThresholdMS" is an integer from 0 to 60000/],
   ['postgres://host/db?client_encoding=LATIN1', /"client_encoding" is UTF8/],
   ['postgres://host/db?replication=database', /without the parameter "replication"/],
   ['mongodb://host/db?tls=yes', /"tls" is true or false/],
@@ -169,6 +177,7 @@ test('parameters that an engine has, and its ways to name a server, are accepted
   const right = [
     `postgres://host/db?sslmode=verify-full&sslrootcert=${file}&application_name=x`,
     'postgres://user@host/db?ssl=true&options=-c%20search_path%3Dapp&statement_timeout=500',
+    'mongodb://host/db?localThresholdMS=0',
     'postgres://host/db?uselibpqcompat=true&sslmode=require',
     'postgres://host/db?ssl=true&sslmode=require&client_encoding=utf8',
     'postgres://host/db?ssl=0&sslmode=disable',

@@ -42,8 +42,8 @@ const integer = (minimum: number, maximum: number): Parameter => ({
 const text: Parameter = { expected: 'a text', accepts: (value) => value !== '' }
 const file: Parameter = { expected: 'the name of a file that can be read', accepts: isReadable }
 const boolean = oneOf('true', 'false')
-/** 0 would be no limit, with which a statement or a lock could outlive the process that waits for it. */
-const milliseconds = integer(1, 2_147_483_647)
+/** 0 would be no limit. With a long one a statement could take effect when the markers of its write in the cache have expired. */
+const timeoutMs = integer(1, 10_000)
 
 const database = {
   pattern: /^\/[^/]+$/,
@@ -71,10 +71,10 @@ const postgres: Engine = {
     // In another one, texts would be damaged.
     client_encoding: oneOf('UTF8', 'utf8', 'UTF-8', 'utf-8'),
     options: text,
-    statement_timeout: milliseconds,
-    lock_timeout: milliseconds,
-    query_timeout: milliseconds,
-    idle_in_transaction_session_timeout: milliseconds,
+    statement_timeout: timeoutMs,
+    lock_timeout: timeoutMs,
+    query_timeout: timeoutMs,
+    idle_in_transaction_session_timeout: timeoutMs,
   },
   tls: 'sslmode=verify-full',
   contradictions: postgresContradictions,
@@ -109,7 +109,7 @@ const mongodb: Engine = {
     zlibCompressionLevel: integer(0, 9),
     heartbeatFrequencyMS: integer(500, 60_000),
     serverMonitoringMode: oneOf('auto', 'poll', 'stream'),
-    localThresholdMS: milliseconds,
+    localThresholdMS: integer(0, 60_000),
     // What the service itself chooses; URLs of hosted databases have these by default.
     retryWrites: boolean,
     retryReads: boolean,

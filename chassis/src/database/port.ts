@@ -18,8 +18,8 @@ export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> &
 
 /**
  * A statement that returns this column limits when its unit may take effect: only before that Unix time in seconds, by the
- * engine's clock when it commits, after every wait for a lock. Too late, the statement counts as having affected no row, which
- * it must have; null is no limit.
+ * engine's clock when it commits, after every wait for a lock. Too late, the unit fails by this
+ * statement, whether or not that must affect rows; null is no limit.
  */
 export const commitBeforeColumn = 'commit_before'
 

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { Clock } from '../clock/index.ts'
+import { HandlingStopped } from './port.ts'
 import type { BatchHandler, BatchOptions, Delivery } from './port.ts'
 
 /** What differs between brokers: where a consumer's messages come from, and how their outcomes are recorded. */
@@ -9,6 +10,8 @@ export type MessageSource<M> = {
   acknowledge(message: M): void
   /** Makes the message available again after a pause. */
   retry(message: M, afterMs: number): void | Promise<void>
+  /** Makes the message available again at once; the attempt does not count. */
+  release(message: M): void
   deadLetter(message: M, failure: FailureDetails): void | Promise<void>
 }
 
@@ -68,6 +71,7 @@ export function createDispatcher<M extends { readonly delivery: Delivery }>({
     const { delivery } = message
     if (!failures.has(delivery)) return source.acknowledge(message)
     const error = failures.get(delivery)
+    if (error instanceof HandlingStopped) return source.release(message)
     const attempts = delivery.attempt
     if (isPoison(error) || attempts >= attemptsMax)
       return source.deadLetter(message, { attempts, reason: reasonOf(error), failedAt: clock.now() })

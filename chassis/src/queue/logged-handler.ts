@@ -1,7 +1,7 @@
 import { createFailureLog } from '../telemetry/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
 import { isPoison } from './dispatcher.ts'
-import { deadQueueOf } from './port.ts'
+import { deadQueueOf, HandlingStopped } from './port.ts'
 import type { BatchHandler, Delivery } from './port.ts'
 
 /** Any program may set headers, to up to 128 KiB. */
@@ -24,16 +24,21 @@ export function loggedHandler(
   })
 
   function record(deliveries: readonly Delivery[], errorOf: (delivery: Delivery) => unknown): void {
-    let hasFailed = false
+    let [hasFailed, hasSucceeded] = [false, false]
     for (const delivery of deliveries) {
       const error = errorOf(delivery)
-      if (error === undefined) continue
+      if (error instanceof HandlingStopped) continue
+      if (error === undefined) {
+        hasSucceeded = true
+        continue
+      }
       const isDead = isPoison(error) || delivery.attempt >= attemptsMax
       if (isDead) deadLetters.failed(error, detailsOf(delivery))
       else retries.failed(error, detailsOf(delivery))
       hasFailed ||= !isDead
     }
-    if (!hasFailed) retries.succeeded()
+    // A message that became a dead letter was not handled.
+    if (hasSucceeded && !hasFailed) retries.succeeded()
   }
 
   return async (deliveries) => {

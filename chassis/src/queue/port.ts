@@ -167,6 +167,9 @@ export class PoisonMessage extends Error {
   readonly poison = true
 }
 
+/** Thrown by a handler that was stopped: the message is delivered again, and this was no attempt. */
+export class HandlingStopped extends Error {}
+
 const deadSuffix = '.dead'
 
 /** The queue of the dead letters of a queue. */

@@ -2,10 +2,11 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { reconnectBackoffMs } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { FailureLog } from '../telemetry/index.ts'
+import { HandlingStopped } from './port.ts'
 
 /**
  * Repeats the work of a message while what it needs is unavailable, which is no fault of the message that should make it a
- * dead letter. It must be safe to repeat. `stopping` ends the wait, with the last error.
+ * dead letter. It must be safe to repeat. `stopping` ends the wait, with `HandlingStopped`.
  */
 export async function untilAvailable(
   work: () => Promise<void>,
@@ -17,7 +18,8 @@ export async function untilAvailable(
       log.succeeded()
       return
     } catch (error) {
-      if (!(error instanceof AppError) || error.status !== 503 || stopping.aborted) throw error
+      if (!(error instanceof AppError) || error.status !== 503) throw error
+      if (stopping.aborted) throw new HandlingStopped('What is needed was not available.', { cause: error })
       log.failed(error)
       await pause(reconnectBackoffMs(attempt), undefined, { signal: stopping }).catch(() => {})
     }

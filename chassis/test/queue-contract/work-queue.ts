@@ -1,7 +1,7 @@
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { PoisonMessage } from '@quintet/chassis/queue'
+import { HandlingStopped, PoisonMessage } from '@quintet/chassis/queue'
 import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
 import { testOrder } from './order.ts'
@@ -183,6 +183,36 @@ function testDeadLetters(createWorld: CreateWorld<Queue<UnkeyedMessage>>): void 
     t.assert.partialDeepStrictEqual(dead ?? {}, { ...sent, attempts: 3, reason: 'a fails' })
     t.assert.equal(typeof dead?.failedAt, 'number')
     await until(async () => (await queue.depth('work.dead')) === 1)
+  })
+
+  test('a handler that was stopped has made no attempt, so that its message is delivered again as before', async (t: TestContext) => {
+    const world = createWorld(t)
+    const attempts: number[] = []
+    for (let stops = 0; stops < 3; stops += 1) {
+      const queue = await world.open()
+      if (stops === 0) await queue.publish('work', message('a'))
+      const stopping = Promise.withResolvers<void>()
+      const consumer = queue.consume(
+        'work',
+        async ({ attempt }) => {
+          attempts.push(attempt)
+          await stopping.promise
+          throw new HandlingStopped('The process ends.')
+        },
+        { attemptsMax: 2 },
+      )
+      await until(() => attempts.length === stops + 1)
+      const stopped = consumer.stop()
+      stopping.resolve()
+      await stopped
+      await queue.close()
+    }
+    t.assert.deepEqual(attempts, [1, 1, 1])
+    const queue = await world.open()
+    t.assert.equal(await queue.depth('work.dead'), 0)
+    const handled = Promise.withResolvers<number>()
+    queue.consume('work', async ({ attempt }) => handled.resolve(attempt), { attemptsMax: 2 })
+    t.assert.equal(await handled.promise, 1)
   })
 
   test('a poison message becomes a dead letter at once, and the others are handled', async (t: TestContext) => {

@@ -49,7 +49,7 @@ function execute(batch: Batch): BatchResult {
       // Hardly any unit fails after it has changed something, so savepoints are used only when one did.
       const results =
         executeUnits(units, lateUnits(batch), false) ?? executeUnits(units, lateUnits(batch), true)
-      if (results === undefined) return 'unreachable: with savepoints there is always a result'
+      if (results === undefined) throw new Error('There is no result of the units.')
       if (!isTooLate(results)) {
         end.run()
         Atomics.add(committed, 0, units.length)
@@ -107,8 +107,9 @@ function executeUnit(unit: readonly Step<LazyStatement>[]): { result: UnitResult
     for (const { text: statement, parameters, mustAffectRows } of unit) {
       statement.prepared ??= prepare(statement.text)
       const result = executeStatement(statement.prepared, bind(parameters, results))
-      if (affectsRows(result) && !isPast(limitOf(result))) hasChanges = true
-      else if (mustAffectRows) return { result: results.length, hasChanges }
+      const isLate = isPast(limitOf(result))
+      hasChanges ||= affectsRows(result)
+      if (isLate || (mustAffectRows && !affectsRows(result))) return { result: results.length, hasChanges }
       results.push(result)
     }
     return { result: results, hasChanges }

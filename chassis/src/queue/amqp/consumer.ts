@@ -110,6 +110,9 @@ function outcomesOf(queue: string, publisher: AmqpPublisher): Omit<MessageSource
     acknowledge({ message, from }: ReceivedMessage): void {
       from.acknowledge(message)
     },
+    release({ message, from }: ReceivedMessage): void {
+      from.release(message)
+    },
     retry(received: ReceivedMessage, afterMs: number): Promise<void> {
       const attempt = received.delivery.attempt + 1
       return settle(received, publisher.publishLater(queue, received.delivery, { attempt }, afterMs))

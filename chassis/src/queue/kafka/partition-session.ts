@@ -65,6 +65,8 @@ export function createPartitionSession(
       take: (max) => (isOpen && isMember() ? pending.take(max) : []),
       acknowledge: finish,
       retry,
+      // It is read again by the next member of the group, since its offset is not committed.
+      release() {},
       async deadLetter(message, failure) {
         if (!(await publishDeadLetter(parts, message, failure, () => isOpen))) return
         finish(message)

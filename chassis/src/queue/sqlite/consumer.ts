@@ -153,6 +153,9 @@ function outcomesOf(
     retry(message: LeasedMessage, afterMs: number): void {
       settle(message, [statements.show({ ...leaseOf(message), at: clock.now() + afterMs })])
     },
+    release(message: LeasedMessage): void {
+      settle(message, [statements.release(leaseOf(message))])
+    },
     deadLetter(message: LeasedMessage, { reason, failedAt: at }: FailureDetails): void {
       const lease = leaseOf(message)
       settle(message, [
