@@ -89,7 +89,10 @@ export const services = {
   billing: { ...service(billingSettings, createBillingApp), queue: billingQueue },
   gateway: {
     ...service(gatewaySettings, createGatewayApp),
-    keyFile: (settings) => orderIdKeyFile(loadConfig(gatewaySettings, settings)),
+    keyFile(settings) {
+      const config = loadConfig(gatewaySettings, settings)
+      return config.ORDER_ID_KEY === '' ? orderIdKeyFile(config) : undefined
+    },
   },
 } satisfies { readonly [Name in ServiceName]: Service }
 

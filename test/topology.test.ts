@@ -99,3 +99,13 @@ const library: ServiceEntry = {
 }
 
 const allEngines = ['sqlite', 'postgres', 'mysql', 'mongodb', 'dynamodb']
+
+test('A service has a key file of its own only where no setting has the key', () => {
+  for (const [name, setting, value, file] of [
+    ['gateway', 'ORDER_ID_KEY', 'a secret of both services', /order-ids\.key$/],
+    ['certificates', 'CERTIFICATES_KEY', 'ab'.repeat(32), /certificates\.key$/],
+  ] as const) {
+    assert.match(String(services[name].keyFile(new Map())), file)
+    assert.equal(services[name].keyFile(new Map([[setting, { value, source: 'environment' }]])), undefined)
+  }
+})

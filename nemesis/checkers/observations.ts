@@ -1,27 +1,24 @@
 import type { RegisterOperation } from './register.ts'
 
 /** What the method of zones decides; see unique-writes.ts. */
-export type ZonesResult =
-  | { readonly verdict: 'linearizable' }
-  | { readonly verdict: 'violation'; readonly reason: string }
-  | { readonly verdict: 'undecided'; readonly reason: string }
+export type ZonesResult = { readonly verdict: 'linearizable' | 'violation' | 'undecided' }
 
-/** Ends the examination. */
+/** Ends the examination; its message is the reason. */
 export class Outcome extends Error {
-  readonly result: ZonesResult
+  readonly verdict: ZonesResult['verdict']
 
-  constructor(result: ZonesResult) {
-    super(result.verdict)
-    this.result = result
+  constructor(verdict: ZonesResult['verdict'], reason: string) {
+    super(reason)
+    this.verdict = verdict
   }
 }
 
 export function requireThat(condition: boolean, reason: string): void {
-  if (!condition) throw new Outcome({ verdict: 'violation', reason })
+  if (!condition) throw new Outcome('violation', reason)
 }
 
 export function undecidedIf(condition: boolean, reason: string): void {
-  if (condition) throw new Outcome({ verdict: 'undecided', reason })
+  if (condition) throw new Outcome('undecided', reason)
 }
 
 /** A write that took effect, with what was observed of it. */
@@ -54,8 +51,7 @@ export function observe(operations: readonly RegisterOperation[]): Observed {
     if (result?.kind === 'absent') absences.push(operation)
     if (result?.kind !== 'found' && result?.kind !== 'not modified') continue
     const cluster = result.kind === 'found' ? clusters.get(result.value) : byVersion.get(result.version)
-    if (cluster === undefined)
-      throw new Outcome({ verdict: 'violation', reason: `operation ${id} saw what nobody wrote` })
+    if (cluster === undefined) throw new Outcome('violation', `operation ${id} saw what nobody wrote`)
     requireThat(
       result.version === undefined || cluster.version === undefined || result.version === cluster.version,
       `operations ${cluster.write.id} and ${id} have two versions of one content`,

@@ -10,7 +10,7 @@ import type { RegisterOperation } from './register.ts'
  *
  * Here a zone is a life of the resource: a creation, the changes after it, all that was observed of them, and the deletion or
  * expiry at its end. A 404 must not lie within a life. A change under If-Match names its predecessor, and one without belongs
- * to the only life that there is. Where there are several lives, and in a few other cases that the result names, the method
+ * to the only life that there is. Where there are several lives, and in a few other cases, the method
  * does not decide.
  *
  * `operations` are of one key, as `prepareRegister` returns them.
@@ -30,7 +30,7 @@ export function checkZones(operations: readonly RegisterOperation[]): ZonesResul
     }
     return { verdict: 'linearizable' }
   } catch (error) {
-    if (error instanceof Outcome) return error.result
+    if (error instanceof Outcome) return { verdict: error.verdict }
     throw error
   }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
-import { PoisonMessage } from '@quintet/chassis/queue'
+import { HandlingStopped, PoisonMessage } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { assert as assertProperty, bigInt, integer, oneof, property, record } from 'fast-check'
 import { createOrderHandler, readOrder } from '../src/consumer.ts'
@@ -181,7 +181,8 @@ test('Stopping ends the wait for a database that is away', async () => {
   const handling = handle([delivery])
   stopping.abort()
   const failure = (await handling).get(delivery)
-  assert.ok(failure instanceof AppError && failure.code === 'dependency_down')
+  assert.ok(failure instanceof HandlingStopped)
+  assert.ok(failure.cause instanceof AppError && failure.cause.code === 'dependency_down')
 })
 
 test('What stands in a message that holds an order is read with all its digits', () => {

@@ -61,10 +61,17 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
   return kept
 }
 
-/** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */
+/**
+ * `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). A trace that begins here is kept with the request, for
+ * its line in the log and for further attempts.
+ */
 function tracingFields({ headers }: IncomingMessage, requestId: string): string {
   const trace = parseTraceparent(headers.traceparent)
-  const state =
-    trace === undefined || headers.tracestate === undefined ? '' : `tracestate: ${headers.tracestate}\r\n`
-  return `X-Request-Id: ${requestId}\r\ntraceparent: ${continueTrace(trace)}\r\n${state}`
+  const traceparent = continueTrace(trace)
+  if (trace === undefined) {
+    headers.traceparent = traceparent
+    if (headers.tracestate !== undefined) headers.tracestate = undefined
+  }
+  const state = headers.tracestate === undefined ? '' : `tracestate: ${headers.tracestate}\r\n`
+  return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparent}\r\n${state}`
 }

@@ -98,8 +98,12 @@ function messageIdOf(scope: string, body: string): string {
   return `${a}-${b}-8${c}-a${d}-${e}`
 }
 
+/** A trace that begins here is kept with the request, for its line in the log. */
 function headersOf({ id, headers }: FastifyRequest): Record<string, string> {
-  return { 'x-request-id': id, traceparent: continueTrace(parseTraceparent(headers.traceparent)) }
+  const trace = parseTraceparent(headers.traceparent)
+  const traceparent = continueTrace(trace)
+  if (trace === undefined) headers.traceparent = traceparent
+  return { 'x-request-id': id, traceparent }
 }
 
 function rejectKeyReuse(error: unknown): never {

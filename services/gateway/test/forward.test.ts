@@ -8,6 +8,8 @@ import type { Socket } from 'node:net'
 import { test } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { until } from '@quintet/chassis/testing'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
@@ -192,6 +194,41 @@ test('A trace continues with a new parent and the same state; a state without a 
   const invalid = await ask(`${url}/guid`, { headers: { traceparent: 'nonsense', tracestate: 'a=1' } })
   assert.match(String(invalid.json().traceparent), /^00-[\da-f]{32}-[\da-f]{16}-00$/)
   assert.equal(invalid.json().tracestate, undefined)
+})
+
+test('The line of a request in the log has the trace that its service and the queue were given, also where it begins here', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) =>
+    response.end(JSON.stringify(request.headers)),
+  )
+  const lines: { traceId?: string; status?: number }[] = []
+  const write = (text: string) => {
+    for (const line of text.trimEnd().split('\n')) lines.push(JSON.parse(line))
+  }
+  const logger = createLogger({ service: 'gateway', level: 'info', destination: { write } })
+  const { app, url } = await startGateway(t, { GUID_URL }, { logger })
+  const traceIdOf = (traceparent: unknown) => String(traceparent).split('-')[1]
+  const sent = []
+  for (const traceparent of [
+    undefined,
+    'nonsense',
+    '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  ]) {
+    const { json } = await ask(`${url}/guid`, { headers: { ...(traceparent && { traceparent }) } })
+    sent.push(traceIdOf(json().traceparent))
+  }
+  await app.inject({
+    method: 'POST',
+    url: '/api/billing',
+    payload: { user_id: '1', number_of_items: '1', total_amount: '1' },
+  })
+  const requests = () => lines.filter(({ status }) => status !== undefined)
+  await until(() => {
+    logger.flush()
+    return requests().length === 4
+  })
+  const logged = requests().map(({ traceId }) => traceId)
+  assert.deepEqual(logged.slice(0, 3), sent)
+  assert.match(String(logged[3]), /^[\da-f]{32}$/)
 })
 
 test('The path and the query reach the service as they were written, for any method', async (t) => {
