@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { call, dataFolder, run } from '../system/processes.ts'
+import { dataFolder, run } from '../system/processes.ts'
 import { filesOf, readRecipe } from './recipe.ts'
 import { copyRepository, newService } from './repository-copy.ts'
 import type { RepositoryCopy } from './repository-copy.ts'
@@ -46,16 +46,17 @@ test('The repository with the service of docs/adding-a-service.md passes its tes
   await execute(`node --test 'test/*.test.ts' 'clients/test/*.test.ts'`)
   const gateway = await startSystem(t, copy)
   await execute(addressed(use, gateway))
-  const review = `/api/${newService}/1`
-  const created = await call('POST', `${gateway}${review}/comments`, { text: 'I agree.' })
-  assert.equal(created?.status, 201)
-  const found = await fetch(`${gateway}${review}/comments/1`)
-  assert.deepEqual([found.status, await found.json()], [200, created?.body])
-  const missing = await fetch(`${gateway}/api/${newService}/999/comments`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', 'if-match': '"1"' },
-    body: '{"text":"I agree."}',
-  })
+  const post = (path: string, headers = {}) =>
+    fetch(`${gateway}/api/${newService}/${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: '{"text":"I agree."}',
+    })
+  const created = await post('1/comments')
+  assert.equal(created.status, 201)
+  const found = await fetch(`${gateway}${created.headers.get('location')}`)
+  assert.deepEqual([found.status, await found.json()], [200, await created.json()])
+  const missing = await post('999/comments', { 'if-match': '"1"' })
   assert.equal(missing.status, 404)
 })
 
