@@ -323,6 +323,20 @@ function testMessages(url: string): void {
     await withTimeout(5_000, queue.close())
   })
 
+  test('amqp: a publication whose connection is lost before it is confirmed has an unknown outcome, since it was stored', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const direct = await world.open()
+    const basicPublish = '\0\x3c\0\x28'
+    const proxy = await startProxy(t, url)
+    const queue = await openQueue(proxy.through(url))
+    t.after(() => queue.close())
+    await queue.publish(world.nameOf('work'), message('a'))
+    proxy.dropResponses((request) => !String(request).includes(basicPublish))
+    const publication = queue.publish(world.nameOf('work'), message('b'))
+    await t.assert.rejects(withTimeout(5_000, publication), isAppError('outcome_unknown'))
+    t.assert.equal(await direct.depth('work'), 2)
+  })
+
   test('amqp: a publication fails if the connection is lost while a channel is closed', async (t: TestContext) => {
     const world = createWorld(t, url)
     const channelClose = '\0\x14\0\x28'

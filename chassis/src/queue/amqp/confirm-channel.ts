@@ -42,8 +42,7 @@ export async function openConfirmChannel(
   })
   channel.on('close', () => {
     clearInterval(timer)
-    for (const correlationId of unconfirmed.keys())
-      settle(correlationId, outcomeUnknown('The connection to the message broker was lost.'))
+    for (const correlationId of unconfirmed.keys()) settle(correlationId, connectionLost())
     onClose()
   })
 
@@ -73,7 +72,7 @@ export async function openConfirmChannel(
       try {
         const properties = { ...options, correlationId, mandatory: true, persistent: true }
         channel.publish('', queue, Buffer.from(body), properties, (error: unknown) =>
-          settle(correlationId, error || message.isReturned ? notAccepted(error) : undefined),
+          settle(correlationId, faultOf(error, message)),
         )
       } catch (error) {
         settle(correlationId, brokerDown(error))
@@ -84,6 +83,17 @@ export async function openConfirmChannel(
       await Promise.allSettled(Array.from(unconfirmed.values(), ({ confirmed }) => confirmed.promise))
     },
   }
+}
+
+/** The client calls back with an error for what the broker refused, and, when the channel closes, for all that is unconfirmed. */
+function faultOf(error: unknown, { isReturned }: Unconfirmed): AppError | undefined {
+  if (isReturned) return notAccepted(error)
+  if (!(error instanceof Error)) return undefined
+  return error.message === 'message nacked' ? notAccepted(error) : connectionLost()
+}
+
+function connectionLost(): AppError {
+  return outcomeUnknown('The connection to the message broker was lost.')
 }
 
 /** For what was not sent. */
