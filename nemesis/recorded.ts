@@ -41,18 +41,18 @@ function isRegisterResult(result: unknown): result is RegisterResult {
 }
 
 export function asPost(history: History): PostOperation[] {
-  return withCalls(history, 'post', 'stored')
+  return withCalls(history, 'post', ['stored', 'read'])
 }
 
 export function asChange(history: History): ChangeOperation[] {
-  return withCalls(history, 'change', 'delivery')
+  return withCalls(history, 'change', ['delivery', 'read'])
 }
 
-/** The operations that are calls of `wanted`; those of `other` are left out. */
-function withCalls<F extends string>(history: History, wanted: F, other: string) {
+/** The operations that are calls of `wanted`; those of `others` are left out. */
+function withCalls<F extends string>(history: History, wanted: F, others: readonly string[]) {
   return operationsOf(history.events).flatMap((operation) => {
     const { f, value } = members(operation.call)
-    if (f === other) return []
+    if (others.includes(String(f))) return []
     if (f !== wanted || typeof value !== 'string') throw unknownPart(operation, 'call', operation.call)
     return [{ ...operation, call: { f: wanted, value } }]
   })

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, rmSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
@@ -8,7 +8,9 @@ import type { Fault } from './fault.ts'
 import type { Operation } from './operation.ts'
 
 const lockMsMax = 10_000
-const diskSize = '64m'
+/** A database and a queue have logs of 32 MB each before they are written back. */
+const diskSize = '160m'
+const fillBytes = 1024 * 1024
 
 /** Faults of a database file, on a small file system of its own where this process may mount one. */
 export function sqliteFaults(
@@ -83,9 +85,12 @@ function mount(folder: string): boolean {
 
 /** Leaves no block free. */
 function fill(folder: string, file: string): void {
-  const { bavail, bsize } = statfsSync(folder)
   try {
-    writeFileSync(file, Buffer.alloc(bavail * bsize))
+    for (;;) {
+      const { bavail, bsize } = statfsSync(folder)
+      if (bavail === 0) return
+      appendFileSync(file, Buffer.alloc(Math.min(fillBytes, bavail * bsize)))
+    }
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error
   }

@@ -81,17 +81,23 @@ export async function makeFaults(
     if (now() + lastsMsMin > untilMs) return
     if (now() + lastsMs > untilMs) continue
     const begun: { fault: Fault; beganMs: number }[] = []
-    for (const fault of faults) {
-      begun.push({ fault, beganMs: now() })
-      await inTime(fault, 'begin')
-      onBegin(begun.map((one) => one.fault.name))
-      await pause(lastsMs / faults.length)
-    }
-    for (const { fault, beganMs } of begun) {
+    const end = async ({ fault, beganMs }: (typeof begun)[number]) => {
       await inTime(fault, 'end')
       made.push({ name: fault.name, step, beganMs, endedMs: now() })
     }
+    const begin = async () => {
+      for (const fault of faults) {
+        begun.push({ fault, beganMs: now() })
+        await inTime(fault, 'begin')
+        onBegin(begun.map((one) => one.fault.name))
+        await pause(lastsMs / faults.length)
+      }
+    }
+    const isMade = await Promise.allSettled([begin()])
+    // At once: one may end only when the other has, such as a kill by a start that needs room on the disk.
+    const isEnded = await Promise.allSettled(begun.map(end))
     onBegin([])
+    for (const result of [...isMade, ...isEnded]) if (result.status === 'rejected') throw result.reason
   }
 }
 

@@ -1,4 +1,7 @@
+import { billingRabbitmq } from './billing.ts'
 import { brokerageDynamodb, brokerageEmbedded } from './brokerage.ts'
+import { certificates } from './certificates.ts'
+import { gateway } from './gateway.ts'
 import { guidEmbedded, guidPostgres } from './guid.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -7,4 +10,7 @@ export const scenarios: readonly Scenario[] = [
   guidPostgres,
   brokerageEmbedded,
   brokerageDynamodb,
+  certificates,
+  billingRabbitmq,
+  gateway,
 ]
