@@ -102,11 +102,11 @@ async function measureRound(
   const server = await startServer([process], { directory })
   const samples = new Map<ScaleResult['operation'], Sample>()
   const { seconds } = settings
+  await waitForIdle()
   try {
     for (const operation of operations) {
       const requests = requestsOf(operation, database)
       await generator.run({ url: server.url, requests, seconds: warmUpSeconds })
-      await waitForIdle()
       samples.set(operation, await generator.run({ url: server.url, requests, seconds }))
     }
   } finally {
