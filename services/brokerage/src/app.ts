@@ -12,6 +12,7 @@ import { createOrderProcessor } from './order-processor.ts'
 import { responseFormatOf } from './response-format.ts'
 import { brokerageRoutes, greeting } from './routes.ts'
 import { openStorage } from './storage.ts'
+import { createTurns } from './turns.ts'
 
 /** The composition root of the brokerage: it closes everything that it opens. */
 export async function createBrokerageApp(
@@ -30,7 +31,8 @@ export async function createBrokerageApp(
     zone: config.MARKET_ZONE,
     days: config.MARKET_DAYS,
   })
-  const orderProcessor = createOrderProcessor({ store: accounts, market })
+  const turns = createTurns()
+  const orderProcessor = createOrderProcessor({ store: accounts, market, turns })
   const idempotency = createIdempotency({
     store: storage.idempotencyStore,
     clock,
@@ -49,7 +51,7 @@ export async function createBrokerageApp(
     ...parts,
   })
   const marketClock = config.MARKET_CLOCK
-  brokerageRoutes(app, { accounts, orderProcessor, market, idempotency, clock, marketClock })
+  brokerageRoutes(app, { accounts, orderProcessor, market, idempotency, clock, marketClock, turns })
   opened.defer(startSweeper([idempotency.sweep], logger).stop)
   closeWithApp(app, opened)
   return app

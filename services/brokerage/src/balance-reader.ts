@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AccountStore } from './port.ts'
 import { movementOf, trade } from './order.ts'
 import type { Balance } from './order.ts'
+import type { Turns } from './turns.ts'
 
 /** An order that is stored with the balance after it. */
 export type Checkpoint = { readonly sequence: number; readonly balance: Balance }
@@ -14,9 +14,15 @@ type Parts = Pick<AccountStore, 'listOrders'> & {
 /** Finds balances by applying the orders after a checkpoint to the balance that is stored with it. */
 export function createBalanceReader({ findCheckpoint, listOrders }: Parts): AccountStore['findBalances'] {
   /** The balances after the orders of these ascending sequences. */
-  async function read(id: number, sequences: readonly number[], balances: Map<number, Balance>) {
+  async function read(
+    id: number,
+    sequences: readonly number[],
+    turns: Turns,
+    balances: Map<number, Balance>,
+  ) {
     const [first = 0] = sequences
     const last = sequences.at(-1) ?? first
+    if (!turns.hasTime()) await turns.next()
     const checkpoint = await findCheckpoint(id, first)
     if (checkpoint === undefined) throw new Error(`No checkpoint of order ${first} was found.`)
     const wanted = new Set(sequences)
@@ -27,6 +33,7 @@ export function createBalanceReader({ findCheckpoint, listOrders }: Parts): Acco
     }
     reach(checkpoint.sequence)
     for (let after = checkpoint.sequence; after < last; ) {
+      if (!turns.hasTime()) await turns.next()
       const orders = await listOrders(id, { after, limit: Math.min(last - after, ordersPerPage) })
       for (const { sequence, order, refusals } of orders) {
         if (refusals.length === 0) {
@@ -36,18 +43,18 @@ export function createBalanceReader({ findCheckpoint, listOrders }: Parts): Acco
         reach(sequence)
       }
       after = orders.at(-1)?.sequence ?? last
-      await nextTurn()
     }
   }
 
-  return async (id, sequences) => {
+  return async (id, sequences, turns) => {
     const balances = new Map<number, Balance>()
-    for (const run of runsOf(sequences)) await read(id, run, balances)
+    for (const run of runsOf(sequences)) await read(id, run, turns, balances)
     return balances
   }
 }
 
-const ordersPerPage = 1_000
+/** How many orders are read and applied without a turn of the event loop. */
+const ordersPerPage = 250
 /** Orders that are closer than this to each other are read together. */
 const gapMax = 32
 

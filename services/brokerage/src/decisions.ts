@@ -119,6 +119,13 @@ export function positionsIn(outcome: Outcome): number {
   return outcome === 'conflict' ? 0 : outcome.balance.positions.size
 }
 
+/** The balances of the outcomes, by the sequences of their orders. */
+export function balancesOf(outcomes: readonly Outcome[]): Map<number, Balance> {
+  const balances = new Map<number, Balance>()
+  for (const outcome of outcomes) if (outcome !== 'conflict') balances.set(outcome.sequence, outcome.balance)
+  return balances
+}
+
 function responseTooLarge(): AppError {
   return new AppError(
     'body_too_large',

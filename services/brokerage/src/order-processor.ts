@@ -6,6 +6,7 @@ import type { Outcome } from './decisions.ts'
 import type { Market } from './market.ts'
 import type { Balance, Order } from './order.ts'
 import type { AccountStore } from './port.ts'
+import { positionsPerTurnMax } from './response-balances.ts'
 import { createTurns } from './turns.ts'
 import type { Turns } from './turns.ts'
 
@@ -22,7 +23,7 @@ export type OrderProcessor = {
   place<R>(
     accountId: number,
     orders: readonly Order[],
-    respond: (outcomes: readonly Outcome[]) => RecordedReply<R>,
+    respond: (outcomes: readonly Outcome[]) => RecordedReply<R> | Promise<RecordedReply<R>>,
   ): Promise<R>
 }
 
@@ -102,7 +103,7 @@ export function createOrderProcessor({
   async function findBalance(accountId: number, sequence: number): Promise<Balance> {
     // Parsing many balances must not block the event loop either.
     await turns.next()
-    const balance = (await store.findBalances(accountId, [sequence])).get(sequence)
+    const balance = (await store.findBalances(accountId, [sequence], turns)).get(sequence)
     if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
     return balance
   }
@@ -127,8 +128,8 @@ export function createOrderProcessor({
         return await new Promise((resolve, reject) =>
           enqueue(accountId, {
             orders,
-            respond(outcomes) {
-              const { response, records } = respond(outcomes)
+            async respond(outcomes) {
+              const { response, records } = await respond(outcomes)
               return { records, resolve: () => resolve(response) }
             },
             reject,
@@ -148,11 +149,9 @@ type Reply = { readonly records: readonly IdempotencyRecord[]; resolve(): void }
 /** The orders of one request while they wait. */
 type Submission = {
   readonly orders: readonly Order[]
-  respond(outcomes: readonly Outcome[]): Reply
+  respond(outcomes: readonly Outcome[]): Promise<Reply>
   reject(error: unknown): void
 }
-
-const positionsPerTurnMax = 1_000
 
 /** Makes the responses, many or large ones over several turns of the event loop. */
 async function respondTo(
@@ -164,7 +163,7 @@ async function respondTo(
   let positions = 0
   for (const [i, { respond }] of submissions.entries()) {
     const own = outcomes[i] ?? []
-    replies.push(respond(own))
+    replies.push(await respond(own))
     for (const outcome of own) positions += positionsIn(outcome)
     if (positions < positionsPerTurnMax) continue
     positions = 0

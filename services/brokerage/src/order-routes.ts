@@ -1,5 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { problems } from '@quintet/chassis/http'
+import { clientNetworkOf, problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import { readPage, rowList, sendList } from '@quintet/chassis/resource'
@@ -10,6 +10,7 @@ import { accountIdOf } from './account-path.ts'
 import { readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { formatDecimal } from './decimal.ts'
+import { balancesOf } from './decisions.ts'
 import { isForm } from './form.ts'
 import { NewOrderForm, OutcomeEnvelope } from './form-schemas.ts'
 import type { Order, OrderClock } from './order.ts'
@@ -18,8 +19,10 @@ import type { OrderProcessor } from './order-processor.ts'
 import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
 import { ledgerEntryBody, orderBody } from './representations.ts'
 import { bodyOf, bothFormats, errors, formatsNote, formRefusals, success } from './request-formats.ts'
+import { createRestore, withBalances } from './response-balances.ts'
 import { responseFormatOf } from './response-format.ts'
 import { AccountPath, LedgerEntryBody, NewOrders, OrderBody, OutcomesBody, PageQuery } from './schemas.ts'
+import type { Turns } from './turns.ts'
 
 const tags = ['brokerage']
 /** Before the first sequence of a list, since the opening entry of a ledger has the sequence 0. */
@@ -32,10 +35,12 @@ export type OrderRouteParts = {
   clock: Clock
   /** The clock that market hours are checked against for orders in JSON. */
   marketClock: OrderClock
+  turns: Turns
 }
 
 export function orderRoutes(app: App, parts: OrderRouteParts): void {
-  const { accounts, orderProcessor, idempotency, clock, marketClock } = parts
+  const { accounts, orderProcessor, idempotency, clock, marketClock, turns } = parts
+  const restoreInTurn = createRestore(accounts, turns)
 
   app.post(
     '/accounts/:id/orders',
@@ -64,12 +69,15 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       const accountId = accountIdOf(params)
       const format = responseFormatOf(request)
       const place = (record: ResponseRecorder) =>
-        orderProcessor.place(accountId, orders, (outcomes) => ({
-          response: format.ordersPlaced(outcomes, Array.isArray(body)),
-          records: isRecorded(request) ? record(format.ordersRecorded(outcomes, Array.isArray(body))) : [],
-        }))
+        orderProcessor.place(accountId, orders, async (outcomes) => {
+          const placed = format.ordersPlaced(outcomes, Array.isArray(body))
+          return {
+            response: await withBalances(placed, balancesOf(outcomes), format.print, turns),
+            records: isRecorded(request) ? record(placed) : [],
+          }
+        })
       const restore = (recorded: RecordedResponse) =>
-        format.restore(recorded, (sequences) => accounts.findBalances(accountId, sequences))
+        restoreInTurn(recorded, { client: clientNetworkOf(request), accountId, print: format.print })
       const find = async () => {
         await existingAccountId(params)
         return {}

@@ -2,6 +2,7 @@ import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idemp
 import type { Page } from '@quintet/chassis/resource/rows'
 import type { Decimal } from './decimal.ts'
 import type { Account, Balance, DecidedOrder, Order, OrderContent, Refusal } from './order.ts'
+import type { Turns } from './turns.ts'
 
 /** The storage of the brokerage. */
 export type Storage = {
@@ -23,8 +24,8 @@ export type AccountStore = {
   exists(id: number): Promise<boolean>
   /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
-  /** The balances after stored orders whose outcomes can be repeated, by their sequences. */
-  findBalances(id: number, sequences: readonly number[]): Promise<ReadonlyMap<number, Balance>>
+  /** The balances after stored orders whose outcomes can be repeated, by their sequences. Reads them in steps, each when there is time. */
+  findBalances(id: number, sequences: readonly number[], turns: Turns): Promise<ReadonlyMap<number, Balance>>
   /**
    * Commits orders decided on `before` and the effects of the accepted ones, with the idempotency records, as one unit.
    * Resolves to false, having changed nothing, when the account is no longer `before`.

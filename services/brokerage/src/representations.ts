@@ -6,7 +6,7 @@ import { averageCost } from './order.ts'
 import type { Account, Balance, Refusal } from './order.ts'
 
 /** Turns the notation of a number into its member of a response. */
-type Print = (notation: string) => unknown
+export type Print = (notation: string) => unknown
 
 /** Cash and positions, the same in every response. */
 export function balanceBody({ cash, positions }: Balance, print: Print) {

@@ -8,27 +8,24 @@ import type { Decimal } from './decimal.ts'
 import type { DecidedOutcome, Outcome } from './decisions.ts'
 import { exactNumber } from './exact-number.ts'
 import { isForm } from './form.ts'
-import type { Balance, Refusal, Rule } from './order.ts'
-import { balanceBody, messagesByField } from './representations.ts'
+import type { Refusal, Rule } from './order.ts'
+import { messagesByField } from './representations.ts'
+import type { Print } from './representations.ts'
 
 /** The responses to requests of one format. */
 type ResponseFormat = {
   /** A new account, with `valuePlaceholder` for its id, which only the store can assign. */
   accountOpened(cash: Decimal): RecordedResponse
-  /** The outcome of an order, or of each order of a batch. */
+  /**
+   * The outcome of an order, or of each order of a batch, as it is recorded: instead of each balance it has the sequence of the order,
+   * which `withBalances` replaces.
+   */
   ordersPlaced(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse
-  /** The same, as it is recorded: instead of each balance it has the sequence of the order. */
-  ordersRecorded(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse
-  /** A recorded response with its balances, which `find` returns by the sequences of their orders. */
-  restore(recorded: RecordedResponse, find: FindBalances): Promise<RecordedResponse>
+  /** Prints the numbers of a balance. */
+  readonly print: Print
   /** An error in a form of its own; undefined where it is a problem document as everywhere. */
   error(error: AppError): RecordedResponse | undefined
 }
-
-type FindBalances = (sequences: readonly number[]) => Promise<ReadonlyMap<number, Balance>>
-
-/** Turns the outcome of an order into the member of the response for its balance. */
-type PrintBalance = (outcome: DecidedOutcome) => unknown
 
 /** The Content-Type of a request selects the format of its response. */
 export function responseFormatOf(request: FastifyRequest): ResponseFormat {
@@ -45,33 +42,31 @@ function createJsonFormat(request: FastifyRequest): ResponseFormat {
     return isStrict && outcome.refusals.length > 0 ? refusalProblem(outcome.refusals) : undefined
   }
 
-  function bodyOf(outcome: Outcome, print: PrintBalance): unknown {
+  function bodyOf(outcome: Outcome): unknown {
     if (outcome === 'conflict') return problemDocument(conflict(), request.id)
     const { refusals } = outcome
-    if (!isStrict || refusals.length === 0) return outcomeBody(outcome, print)
+    if (!isStrict || refusals.length === 0) return outcomeBody(outcome)
     return { ...problemDocument(refusalProblem(refusals), request.id), business_errors: rulesOf(refusals) }
   }
 
-  function orderPlaced(outcome: Outcome, print: PrintBalance): RecordedResponse {
+  function orderPlaced(outcome: Outcome): RecordedResponse {
     const problem = problemOf(outcome)
     const type = problem === undefined ? jsonType : problemType(request)
-    return respond(problem?.status ?? 200, { 'content-type': type, ...applied }, bodyOf(outcome, print))
+    return respond(problem?.status ?? 200, { 'content-type': type, ...applied }, bodyOf(outcome))
   }
 
-  function placed(outcomes: readonly Outcome[], isBatch: boolean, print: PrintBalance): RecordedResponse {
+  function ordersPlaced(outcomes: readonly Outcome[], isBatch: boolean): RecordedResponse {
     const [only] = outcomes
-    if (only !== undefined && !isBatch) return orderPlaced(only, print)
-    const bodies = outcomes.map((outcome) => bodyOf(outcome, print))
+    if (only !== undefined && !isBatch) return orderPlaced(only)
+    const bodies = outcomes.map(bodyOf)
     return respond(200, { 'content-type': jsonType, ...applied }, bodies)
   }
 
   return {
     accountOpened: (cash) =>
       accountOpened(`{"id":${valuePlaceholder},"cash":${formatDecimal(cash)},"issuers":[]}`),
-    ordersPlaced: (outcomes, isBatch) =>
-      placed(outcomes, isBatch, ({ balance }) => balanceBody(balance, exactNumber)),
-    ordersRecorded: (outcomes, isBatch) => placed(outcomes, isBatch, sequenceOf),
-    restore: (recorded, find) => withBalances(recorded, find, exactNumber),
+    ordersPlaced,
+    print: exactNumber,
     error: () => undefined,
   }
 }
@@ -82,41 +77,18 @@ const formEncodedFormat: ResponseFormat = {
     const data = `{"id":"${valuePlaceholder}","cash":"${formatDecimal(cash)}","issuers":[]}`
     return accountOpened(`{"HTTPResponse":200,"data":${data},"message":""}`)
   },
-  ordersPlaced: ([outcome]) => formPlaced(outcome, ({ balance }) => balanceBody(balance, String)),
-  ordersRecorded: ([outcome]) => formPlaced(outcome, sequenceOf),
-  restore: (recorded, find) => withBalances(recorded, find, String),
+  ordersPlaced: ([outcome]) => formPlaced(outcome),
+  print: String,
   error: (error) => (error.status < 500 ? errorEnvelope(error) : undefined),
 }
 
 /** A form has one order. */
-function formPlaced(outcome: Outcome = 'conflict', print: PrintBalance): RecordedResponse {
+function formPlaced(outcome: Outcome = 'conflict'): RecordedResponse {
   if (outcome === 'conflict') return errorEnvelope(conflict())
   const [first] = outcome.refusals
   const status = first === undefined ? 200 : formStatuses[first.rule]
-  return envelope(status, outcomeBody(outcome, print), messageOf(outcome.refusals))
+  return envelope(status, outcomeBody(outcome), messageOf(outcome.refusals))
 }
-
-/** No text of a client can be taken for it, since a quotation mark within a string of JSON follows a backslash. */
-const recordedBalance = /"current_balance":(\d+)/g
-
-/** An earlier version recorded the balances themselves, so that there is nothing to replace. */
-async function withBalances(
-  recorded: RecordedResponse,
-  find: FindBalances,
-  print: (notation: string) => unknown,
-): Promise<RecordedResponse> {
-  const sequences = Array.from(recorded.body.matchAll(recordedBalance), ([, sequence]) => Number(sequence))
-  if (sequences.length === 0) return recorded
-  const balances = await find(sequences)
-  const body = recorded.body.replace(recordedBalance, (_, sequence) => {
-    const balance = balances.get(Number(sequence))
-    if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
-    return `"current_balance":${JSON.stringify(balanceBody(balance, print))}`
-  })
-  return { ...recorded, body }
-}
-
-const sequenceOf = ({ sequence }: DecidedOutcome) => sequence
 
 /** The first broken rule selects the status: conflict with another order, or unprocessable. */
 function refusalProblem(refusals: readonly Refusal[]): AppError {
@@ -163,8 +135,8 @@ function respond(status: number, headers: RecordedResponse['headers'], body: unk
   return { status, headers, body: JSON.stringify(body) }
 }
 
-function outcomeBody(outcome: DecidedOutcome, print: PrintBalance): unknown {
-  return { current_balance: print(outcome), business_errors: rulesOf(outcome.refusals) }
+function outcomeBody({ sequence, refusals }: DecidedOutcome): unknown {
+  return { current_balance: sequence, business_errors: rulesOf(refusals) }
 }
 
 function rulesOf(refusals: readonly Refusal[]): Rule[] {

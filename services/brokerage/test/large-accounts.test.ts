@@ -26,9 +26,9 @@ async function createLargeAccount(t: TestContext) {
   const log: ('balance' | 'decision' | 'response' | 'unit' | 'turn')[] = []
   const store: AccountStore = {
     ...storage.accounts,
-    findBalances(account, sequences) {
+    findBalances(...query) {
       log.push('balance')
-      return storage.accounts.findBalances(account, sequences)
+      return storage.accounts.findBalances(...query)
     },
     loadContext(account, orders) {
       log.push('unit')
@@ -171,10 +171,10 @@ test('All accounts together have the time of one turn of the event loop, however
   const log: ('balance' | 'turn')[] = []
   const store: AccountStore = {
     ...storage.accounts,
-    async findBalances(account, sequences) {
+    async findBalances(...query) {
       log.push('balance')
       now += 10
-      return storage.accounts.findBalances(account, sequences)
+      return storage.accounts.findBalances(...query)
     },
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })

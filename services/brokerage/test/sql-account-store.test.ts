@@ -5,6 +5,7 @@ import { decimalOf } from '../src/decimal.ts'
 import { createSqlAccountStore } from '../src/sql-account-store.ts'
 import { prepareHistoryStatements } from '../src/sql-account-statements.ts'
 import type { AccountTables } from '../src/sql-account-statements.ts'
+import { createTurns } from '../src/turns.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { buyOrder } from './buy-order.ts'
 import { freshStorage } from './fresh-storage.ts'
@@ -64,7 +65,7 @@ test('Each stored order is read once for a batch, and its balance, which may be 
   queries.length = 0
   assert.ok(await store.exists(before.id))
   assert.doesNotMatch(queries.join(), /position|balance|\*/)
-  const balances = await store.findBalances(before.id, [1])
+  const balances = await store.findBalances(before.id, [1], createTurns())
   assert.deepEqual(balances.get(1), { cash: before.cash, positions: new Map() })
 })
 
