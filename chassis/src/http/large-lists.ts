@@ -4,6 +4,7 @@ import { createRoundRobin, createSlowLane } from '../concurrency/index.ts'
 import type { FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
 import type { App } from './app-options.ts'
 import { clientNetworkOf } from './client-address.ts'
+import { createListDeadline } from './list-deadline.ts'
 import { pageSize } from './pages.ts'
 
 const limits = {
@@ -94,6 +95,7 @@ export function boundLargeLists(app: App, listMs: number): void {
     waitForTurn(request, reply).then(() => done(), done)
   }
 
+  const endInTime = createListDeadline(app, listMs)
   app.decorate('listTurns', {
     begin: createBeginning(),
     next: (request, reply) =>
@@ -101,9 +103,7 @@ export function boundLargeLists(app: App, listMs: number): void {
     search: createSearches(),
   })
   app.addHook('onRoute', (route) => {
-    if (!hasLimit(route)) return
-    route.handlerTimeout = listMs
-    route.preHandler = [waitIfLarge, route.preHandler ?? []].flat()
+    if (hasLimit(route)) route.preHandler = [endInTime, waitIfLarge, route.preHandler ?? []].flat()
   })
 }
 

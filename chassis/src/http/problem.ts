@@ -94,7 +94,7 @@ export function problemDocument(
   }
 }
 
-/** Errors that the framework raises before a handler runs, or when it takes too long. */
+/** Errors that the framework raises before a handler runs. */
 const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_BAD_URL: ['malformed', 'The path is not a valid percent-encoding.'],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed', 'The body is empty where JSON was expected.'],
@@ -104,7 +104,6 @@ const frameworkErrors: Readonly<Record<string, readonly [ErrorCode, string]>> = 
     'unsupported_media_type',
     'Send the body as Content-Type: application/json.',
   ],
-  FST_ERR_HANDLER_TIMEOUT: ['overloaded', 'The list was not ready in time; ask for fewer rows or retry.'],
   FST_ERR_MAX_PARAM_LENGTH: ['not_found', 'A segment of the path is too long to be an id.'],
 }
 

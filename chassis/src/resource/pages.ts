@@ -182,7 +182,9 @@ export async function sendList<Row extends object, Position>(
     search: (step) => listTurns.search(request, reply, step),
     isLate: () => reply.elapsedTime >= limits.searchMs,
   }
-  await sendPage(request, reply, await pageText(list, turns), parameter)
+  const text = await pageText(list, turns)
+  // Its time may have been over during the last read.
+  if (!reply.sent) await sendPage(request, reply, text, parameter)
 }
 
 /** Sends a page that `pageText` made, with a Link to the next one. */
