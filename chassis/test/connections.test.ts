@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { Writable } from 'node:stream'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { createApp, listen } from '@quintet/chassis/http'
@@ -219,6 +220,37 @@ for (const [what, bytes, status] of [
     assert.ok(response.headers.date)
     assert.equal(error, undefined)
     if (status === 405) assert.equal(typeof response.headers.allow, 'string')
+  })
+
+const trailer = (section: string) => `${head('POST /things', chunked)}2\r\n{}\r\n0\r\n${section}\r\n`
+for (const [what, bytes, detail] of [
+  ['129 header fields', head('GET /', 'a: b\r\n'.repeat(128)), 'header section has more than 128 fields'],
+  ['130 header fields', head('GET /', 'a: b\r\n'.repeat(129)), 'header section has more than 128 fields'],
+  ['9000 header fields', head('GET /', 'a:\r\n'.repeat(8_999)), 'header section has more than 128 fields'],
+  ['a header field of 17 KB', head('GET /', `x: ${long}\r\n`), 'header section has more than 16 KiB'],
+  [
+    '20 of 1 KB',
+    head('GET /', `x: ${'y'.repeat(1_000)}\r\n`.repeat(20)),
+    'header section has more than 16 KiB',
+  ],
+  ['200 trailer fields', trailer('a: b\r\n'.repeat(200)), 'trailer section has more than 128 fields'],
+  ['a trailer field of 17 KB', trailer(`x: ${long}\r\n`), 'trailer section has more than 16 KiB'],
+] as const)
+  test(`The refusal of ${what} names the limit that it passes, also in a second request and in many packets`, async (t) => {
+    const { port } = await startApp(t)
+    const before = head('GET /things/1')
+    for (const sent of [bytes, before + bytes]) {
+      const { text } = await exchange(port, sent)
+      assert.ok(text.includes(`"detail":"The ${detail}."`), text)
+    }
+    const socket = connect(port, '127.0.0.1').setNoDelay()
+    for (let at = 0; at < bytes.length; at += 4_000) {
+      socket.write(bytes.slice(at, at + 4_000))
+      await delay(2)
+    }
+    const { text } = await read(socket)
+    const limits = /"detail":"The (?:header|trailer) section has (.*?)\."/.exec(text)?.[1]?.split(', or ')
+    assert.ok(limits?.includes(detail.replace(/^.* has /, '')), text)
   })
 
 for (const [line, status] of [

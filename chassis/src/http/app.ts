@@ -27,7 +27,7 @@ import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { queryRefusal } from './query.ts'
-import { bodyRefusal, formRefusal, headerFieldsMax, routedTarget } from './request-form.ts'
+import { bodyRefusal, formRefusal, headerBytesMax, headerFieldsMax, routedTarget } from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
@@ -43,7 +43,6 @@ const defaultTimeouts: Timeouts = {
 }
 
 const limits = {
-  headerBytesMax: 16_384,
   pathParameterLengthMax: 256,
   /** Past this delay of the event loop, new requests are refused while those in flight are finished. */
   eventLoopDelayMaxMs: 1_000,
@@ -174,7 +173,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     keepAliveTimeout: idleMs,
     connectionTimeout: stallMs,
     http: {
-      maxHeaderSize: limits.headerBytesMax,
+      maxHeaderSize: headerBytesMax,
       // The framework sets the request timeout too late: until then the server uses the default of `headersTimeout`, 60 s.
       requestTimeout: requestMs,
       headersTimeout: requestMs,

@@ -6,7 +6,13 @@ import { incompleteRequestOf, responseOf } from './connections/exchanges.ts'
 import { discardInput } from './connections/lingering-close.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { problemDocument, statusLine } from './problem.ts'
-import { unsupportedVersion, uriTooLong } from './request-form.ts'
+import {
+  headerBytesMax,
+  headerFieldsMax,
+  tooManyFields,
+  unsupportedVersion,
+  uriTooLong,
+} from './request-form.ts'
 
 /** An error of the parser or of a timeout, with the bytes that were parsed last. */
 type ClientError = Error & {
@@ -80,19 +86,18 @@ export function createClientErrorHandler(options: {
         return
       }
       discardInput(socket)
-      refuseAfterResponses(socket, problemOf(error, failedLine(error, socket)))
+      refuseAfterResponses(socket, problemOf(error, socket))
     },
   }
 }
 
-function problemOf({ code }: ClientError, line: Line): AppError {
-  switch (code) {
+function problemOf(error: ClientError, socket: Socket): AppError {
+  const line = failedLine(error, socket)
+  switch (error.code) {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new AppError('request_timeout', 'The request did not arrive in time.')
     case 'HPE_HEADER_OVERFLOW':
-      return beginningOfTarget.test(line.text)
-        ? uriTooLong()
-        : new AppError('headers_too_large', 'The headers are larger than 16 KiB.')
+      return beginningOfTarget.test(line.text) ? uriTooLong() : headersTooLarge(error, socket)
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new AppError('body_too_large', 'The extensions of the chunks are larger than 16 KiB.')
     case 'HPE_INVALID_METHOD':
@@ -106,6 +111,30 @@ function problemOf({ code }: ClientError, line: Line): AppError {
     default:
       return noRequest()
   }
+}
+
+/** The parser reports both limits as one, and counts the trailer section of a body as it does the header section. */
+function headersTooLarge(error: ClientError, socket: Socket): AppError {
+  const { begun, isWhole } = sectionBegun(error, socket)
+  const isTrailer = incompleteRequestOf(socket) !== undefined
+  const isLong = begun.length >= headerBytesMax
+  const hasManyLines = begun.split('\n').length > headerFieldsMax
+  // The body before a trailer section may have lines too.
+  const mayHaveManyBytes = (isLong || !isWhole) && (isTrailer || !hasManyLines)
+  const faults = [
+    ...(hasManyLines || !isLong ? [tooManyFields] : []),
+    ...(mayHaveManyBytes ? ['more than 16 KiB'] : []),
+  ]
+  const section = isTrailer ? 'trailer' : 'header'
+  return new AppError('headers_too_large', `The ${section} section has ${faults.join(', or ')}.`)
+}
+
+/** What one packet contains of the section that the parser failed in, and whether that is all since its beginning. */
+function sectionBegun({ rawPacket, bytesParsed }: ClientError, { bytesRead }: Socket) {
+  const packet = Buffer.isBuffer(rawPacket) ? rawPacket : Buffer.of()
+  const parsed = packet.toString('latin1', 0, bytesParsed)
+  const end = parsed.lastIndexOf('\r\n\r\n')
+  return { begun: parsed.slice(end < 0 ? 0 : end + 4), isWhole: end >= 0 || bytesRead === packet.length }
 }
 
 function noRequest(): AppError {

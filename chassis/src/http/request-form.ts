@@ -9,6 +9,9 @@ const targetLengthMax = 8_192
  * bytes, so the limit of bytes is not enough.
  */
 export const headerFieldsMax = 128
+export const headerBytesMax = 16_384
+
+export const tooManyFields = `more than ${headerFieldsMax} fields`
 
 /**
  * Why a request is refused whatever its method and path, although the parser accepts it; undefined if it is not. Servers interpret
@@ -50,7 +53,7 @@ export function routedTarget({ method, url = '' }: IncomingMessage): string {
 export function fieldsRefusal({ httpVersion, headers, rawHeaders }: IncomingMessage): AppError | undefined {
   // First, since the server drops the fields beyond.
   if (rawHeaders.length > 2 * headerFieldsMax)
-    return refusal('headers_too_large', `The header section has more than ${headerFieldsMax} fields.`)
+    return refusal('headers_too_large', `The header section has ${tooManyFields}.`)
   const { host, expect, 'transfer-encoding': coding } = headers
   if (host === undefined ? httpVersion === '1.1' : !hostField.test(host))
     return malformed('The request must have one Host field, with a host and perhaps a port.')

@@ -31,18 +31,16 @@ type Destination = {
  */
 export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
   const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
+  if (incoming.rawHeaders.length > 2 * limits.fieldsMax)
+    throw headTooLarge(`more than ${limits.fieldsMax} fields`)
   const head = `${start}${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to.requestId)}`
-  if (
-    head.length + limits.framingBytesMax > limits.headBytesMax ||
-    incoming.rawHeaders.length > 2 * limits.fieldsMax
-  )
-    throw headTooLarge()
+  if (head.length + limits.framingBytesMax > limits.headBytesMax)
+    throw headTooLarge('more than 16 KiB with what the gateway adds')
   return head
 }
 
-function headTooLarge(): AppError {
-  const detail = `The header section has more than ${limits.fieldsMax} fields, or more than 16 KiB with what the gateway adds.`
-  return new AppError('headers_too_large', detail)
+function headTooLarge(fault: string): AppError {
+  return new AppError('headers_too_large', `The header section has ${fault}.`)
 }
 
 function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destination): string {
