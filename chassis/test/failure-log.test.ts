@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import fc from 'fast-check'
 import { createFailureLog } from '@quintet/chassis/telemetry'
 import { createLines } from './log-lines.ts'
 
@@ -56,6 +57,45 @@ test('A reason has what the cause adds, and a bounded length', () => {
   createFailureLog(logger, texts).failed('x'.repeat(10_000))
   assert.equal(lines[0]?.reason, 'no answer (refused)')
   assert.equal(String(lines[1]?.reason).length, 500)
+})
+
+test('No part of a password or token of a URL is in a line, whatever characters it has and whatever is around the URL', () => {
+  // Letters that are in nothing else that is logged.
+  const character = fc.constantFrom(...'ZQXJVKZQXJVKZQXJVK"\\\'`@:/?#;=%{}[]<>|^,.!$()*+~é\u{1f511}')
+  const secret = fc
+    .array(character, { minLength: 4, maxLength: 24 })
+    .map((characters) => characters.join(''))
+    .filter((text) => !text.includes('://') && /[ZQXJVK]/.test(text))
+  const url = fc.oneof(
+    secret.map((text) => [`postgres://ada:${text}@host:5432/db`, text]),
+    secret.map((text) => [`redis://:${text}@host`, text]),
+    secret.map((text) => [
+      `amqps://ada:${encodeURIComponent(text)}@host/v?heartbeat=5`,
+      encodeURIComponent(text),
+    ]),
+    secret
+      .filter((text) => !text.includes('&'))
+      .map((text) => [`kafka://a:1,b:2/prefix?sasl=plain&password=${text}`, text]),
+  )
+  const around = fc.constantFrom(['', ''], ['connect to "', '" failed'], ['{"url":"', '"}'], ["a\n'", "'\n"])
+  fc.assert(
+    fc.property(url, around, ([text = '', value = ''], [before = '', after = '']) => {
+      const { logger, lines } = createLines()
+      const message = `${before}${text}${after}`
+      createFailureLog(logger, texts).failed(new Error(message))
+      logger.error(
+        { err: new Error('outer', { cause: new Error(message) }), settings: { url: text } },
+        message,
+      )
+      assert.equal(lines.length, 2)
+      const logged = JSON.stringify(lines) + lines.map(({ msg, reason }) => `${msg} ${reason}`).join()
+      for (let at = 0; at + 4 <= value.length; at += 1) {
+        const part = value.slice(at, at + 4)
+        if (/[ZQXJVK]/.test(part)) assert.ok(!logged.includes(part), `${part} of ${text} in ${logged}`)
+      }
+    }),
+    { numRuns: 300 },
+  )
 })
 
 const secrets: ReadonlyArray<[url: string, shown: string]> = [
