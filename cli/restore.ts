@@ -11,7 +11,7 @@ import { folderAndOption } from './backup/arguments.ts'
 import { embeddedFiles, generatedKeyFiles } from './backup/embedded-storage.ts'
 import { readVerified } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
-import { keysToPlace, placeAll, presentFiles } from './backup/placing.ts'
+import { keysToPlace, placeAll, presentFiles, withCompanions } from './backup/placing.ts'
 import type { Placing } from './backup/placing.ts'
 import { configOf, settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
@@ -41,13 +41,17 @@ export async function restore(words: readonly string[]): Promise<void> {
     ...clockFaults(manifest),
   )
   if (faults.length > 0) throw refusal(faults)
+  const keyFiles = generatedKeyFiles(settings)
+  const keys = keysToPlace(folder, manifest, keyFiles)
+  const own = [...databases.map(({ place }) => place.path), ...keys.map(({ to }) => to)]
   const placing: Placing = {
     folder,
     databases: databases.sort((one, other) => Number(one.place.isQueue) - Number(other.place.isQueue)),
-    keys: keysToPlace(folder, manifest, generatedKeyFiles(settings)),
+    keys,
+    otherDrafts: await otherDrafts(own, paths, keyFiles),
     raise: (elapsedSince(manifest) + 1_000) * raisePerMs,
   }
-  const present = () => presentFiles(paths, placing.keys)
+  const present = () => presentFiles(paths, placing)
   const obstacles = mayMoveData || present().length === 0 ? [] : [presentData(present())]
   obstacles.push(...(await usedDatabases(paths)))
   if (obstacles.length > 0) throw refusal(obstacles)
@@ -142,6 +146,18 @@ async function withoutServices(paths: readonly string[], work: () => Promise<voi
   if (first === undefined) return work()
   const { withoutProcesses } = await import('@quintet/chassis/database/embedded')
   return withoutProcesses(first, () => withoutServices(others, work))
+}
+
+/** The drafts, with SQLite's companions, of all databases and keys but those that the backup has. */
+async function otherDrafts(
+  own: readonly string[],
+  databases: readonly string[],
+  keys: readonly string[],
+): Promise<string[]> {
+  const { restoringFile } = await import('@quintet/chassis/database/embedded')
+  return [...databases, ...keys]
+    .filter((path) => !own.includes(path))
+    .flatMap((path) => withCompanions(restoringFile(path)))
 }
 
 function presentData(present: readonly string[]): string {

@@ -24,6 +24,8 @@ export type Placing = {
   /** Those of queues last. */
   readonly databases: readonly (Manifest['databases'][number] & { readonly place: EmbeddedFile })[]
   readonly keys: readonly { readonly file: string; readonly sha256: string; readonly to: string }[]
+  /** Drafts that this backup does not have, which an interrupted restore of another one may have left. */
+  readonly otherDrafts: readonly string[]
   /** What is added to ids and versions. */
   readonly raise: number
 }
@@ -40,18 +42,26 @@ export function keysToPlace(folder: string, { keys }: Manifest, places: readonly
   })
 }
 
-/** What is in the places of the databases, with SQLite's companions, and of the keys. */
-export function presentFiles(databases: readonly string[], keys: Placing['keys']): string[] {
-  const all = databases.flatMap((path) => ['', '-wal', '-shm', '-journal'].map((suffix) => path + suffix))
-  return [...all, ...keys.map(({ to }) => to)].filter((path) => existsSync(path))
+/** What is in the places of the databases, with SQLite's companions, and of the keys, and the drafts of other backups. */
+export function presentFiles(
+  databases: readonly string[],
+  { keys, otherDrafts }: Pick<Placing, 'keys' | 'otherDrafts'>,
+): string[] {
+  const all = [...databases.flatMap(withCompanions), ...keys.map(({ to }) => to), ...otherDrafts]
+  return all.filter((path) => existsSync(path))
+}
+
+/** A database file with the files that SQLite keeps beside it. */
+export function withCompanions(path: string): string[] {
+  return ['', '-wal', '-shm', '-journal'].map((suffix) => path + suffix)
 }
 
 /**
  * Moves what is present into folders beside it, and puts the backup in its place. Returns those folders. A failure is undone.
  *
  * All is copied before anything is moved, to files with names that keep a service from starting; each disappears when its database
- * takes its place, those of queues last. So if the machine stops in between, no service starts that could exchange messages with
- * one whose database is not restored.
+ * takes its place, those of queues last, and then those of other backups. So if the machine stops in between, no service starts
+ * that could exchange messages with one whose database is not restored.
  */
 export async function placeAll(placing: Placing, present: readonly string[]): Promise<string[]> {
   const { restoringFile } = await import('@quintet/chassis/database/embedded')
@@ -75,13 +85,15 @@ export async function placeAll(placing: Placing, present: readonly string[]): Pr
     for (const { file, sha256, draft } of files)
       await copyPrivately(join(placing.folder, file), draft, sha256)
     for (const database of placing.databases) await prepare(database, placing.raise)
-    const aside = moveAside(present, undo)
+    const aside = createAside(undo)
+    aside.move(present.filter((path) => !placing.otherDrafts.includes(path)))
     for (const { to, draft } of files) {
       renameSync(draft, to)
       undo.push(() => renameSync(to, draft))
     }
     for (const folder of new Set(files.map(({ to }) => dirname(to)))) syncPath(folder)
-    return aside
+    aside.move(present.filter((path) => placing.otherDrafts.includes(path)))
+    return aside.folders()
   } catch (error) {
     for (const step of undo.toReversed()) step()
     throw error
@@ -91,6 +103,8 @@ export async function placeAll(placing: Placing, present: readonly string[]): Pr
 /** Checks the copy too, since the file has been read again for it. */
 async function copyPrivately(from: string, to: string, sha256: string): Promise<void> {
   createPrivateFolder(dirname(to))
+  // A journal that an interrupted restore has left would be applied to the copy.
+  for (const path of withCompanions(to).slice(1)) rmSync(path, { force: true })
   createPrivateFile(to)
   copyFileSync(from, to)
   const copied = await describeFile(dirname(to), basename(to))
@@ -109,21 +123,28 @@ async function prepare({ place }: Placing['databases'][number], raise: number): 
   syncPath(draft)
 }
 
-/** Moves files, each into a new folder beside it, so that it stays on its disk. */
-function moveAside(present: readonly string[], undo: (() => void)[]): string[] {
+/** `move` moves files, each into a new folder beside it, so that it stays on its disk. */
+function createAside(undo: (() => void)[]) {
   const stamp = new Date().toISOString().replaceAll(/[-:.]/g, '')
   const folders = new Set<string>()
-  for (const path of present) {
-    const folder = join(dirname(path), `replaced-${stamp}`)
-    if (!folders.has(folder)) {
-      mkdirSync(folder, { mode: 0o700 })
-      undo.push(() => rmdirSync(folder))
-      folders.add(folder)
-    }
-    const to = join(folder, basename(path))
-    renameSync(path, to)
-    undo.push(() => renameSync(to, path))
+  return {
+    folders: () => [...folders],
+    move(paths: readonly string[]): void {
+      for (const path of paths) {
+        const folder = join(dirname(path), `replaced-${stamp}`)
+        if (!folders.has(folder)) {
+          mkdirSync(folder, { mode: 0o700 })
+          undo.push(() => rmdirSync(folder))
+          folders.add(folder)
+        }
+        const to = join(folder, basename(path))
+        renameSync(path, to)
+        undo.push(() => renameSync(to, path))
+      }
+      for (const folder of new Set(paths.map((path) => dirname(path)))) {
+        syncPath(join(folder, `replaced-${stamp}`))
+        syncPath(folder)
+      }
+    },
   }
-  for (const folder of folders) syncPath(folder)
-  return [...folders]
 }

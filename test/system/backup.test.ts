@@ -476,6 +476,59 @@ test('After a restore that was interrupted no service starts on what it left, un
   assert.equal(Object((await call('GET', `${gateway}/api/movies/1`))?.body).title, 'before')
 })
 
+for (const [of, left, words] of [
+  ['a database that another backup lacks', 'brokerage.db', []],
+  ['a key that another backup lacks', 'certificates.key', ['--without-keys']],
+  ['a key that is in its place', 'certificates.key', []],
+] as const)
+  test(`A restore ends an earlier one that was interrupted and has left the copy of ${of}`, async (t) => {
+    const { system, DATA_DIR, folder } = await worldWithBackup(t)
+    const second = join(folder, 'second')
+    await system.kill('SIGTERM')
+    const interrupted = join(DATA_DIR, `${left}.restoring`)
+    cpSync(join(DATA_DIR, left), join(folder, left))
+    if (left === 'brokerage.db') rmSync(join(DATA_DIR, left))
+    assert.equal((await quintet(t, ['backup', second, ...words], { DATA_DIR })).code, 0)
+    cpSync(join(folder, left), interrupted)
+    writeFileSync(`${interrupted}-journal`, 'of an interrupted change')
+
+    const refused = await quintet(t, ['restore', second], { DATA_DIR })
+    assert.equal(refused.code, 1)
+    assert.match(refused.output, new RegExp(`There is data already: .*${left}\\.restoring`))
+    const restored = await quintet(t, ['restore', second, '--move-data-aside'], { DATA_DIR })
+    assert.equal(restored.code, 0, restored.output)
+    assert.ok(!readdirSync(DATA_DIR).some((name) => name.includes('.restoring')))
+    const [, aside = ''] = /What was there before is in (.*)/.exec(restored.output) ?? []
+    assert.deepEqual(readFileSync(join(aside, `${left}.restoring`)), readFileSync(join(folder, left)))
+    const again = await quintet(t, ['backup', join(folder, 'third')], { DATA_DIR })
+    assert.equal(again.code, 0, again.output)
+    await run(t, ['quintet.ts', 'start'], { DATA_DIR }).address('gateway')
+  })
+
+test('A restore does not apply the journal of the copy that an interrupted one has left', async (t) => {
+  const folder = dataFolder(t)
+  const DATA_DIR = join(folder, 'data')
+  const backup = join(folder, 'backup')
+  mkdirSync(DATA_DIR)
+  copySmallBackup(backup)
+  const draft = join(DATA_DIR, 'guid.db.restoring')
+  const changed = new DatabaseSync(join(backup, 'guid.db'))
+  changed.exec('pragma journal_mode = wal; create table of_interrupted_restore (x)')
+  cpSync(join(backup, 'guid.db-wal'), `${draft}-wal`)
+  changed.close()
+  rmSync(backup, { recursive: true })
+  copySmallBackup(backup)
+  const { code, output } = await quintet(t, ['restore', backup], { DATA_DIR })
+  assert.equal(code, 0, output)
+  const restored = new DatabaseSync(join(DATA_DIR, 'guid.db'))
+  assert.equal(
+    restored.prepare("select 1 from sqlite_master where name = 'of_interrupted_restore'").get(),
+    undefined,
+  )
+  restored.close()
+  assert.ok(!readdirSync(DATA_DIR).some((name) => name.includes('.restoring')))
+})
+
 test('A restore that fails halfway puts back what was there', {
   skip: process.getuid?.() === 0 && 'the superuser may write anywhere',
 }, async (t) => {
