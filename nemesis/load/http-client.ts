@@ -83,7 +83,8 @@ export function certaintyOf(reply: Reply): 'known' | 'refused' | 'unknown' {
   if (reply.status === 503)
     return /"urn:quintet:problem:outcome-unknown"/.test(reply.body) ? 'unknown' : 'refused'
   if (reply.status >= 500) return 'unknown'
-  return reply.status === 429 || reply.status === 408 ? 'refused' : 'known'
+  if (reply.status === 408) return 'unknown'
+  return reply.status === 429 ? 'refused' : 'known'
 }
 
 /** The members of a JSON object; none where it is not one. */
