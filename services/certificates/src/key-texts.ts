@@ -34,8 +34,18 @@ const keyTexts: readonly (readonly RegExp[])[] = [
 ]
 
 /** Only private keys are encrypted as in RFC 1421, 4.6.1. */
-const label =
-  /(?:--[ \t]{0,8}BEGIN[^-\r\n]{0,64}|----\s{0,8}BEGIN[^-]{0,64})PRIVATE[\s_-]{0,8}KEY|Proc-Type:\s{0,8}4\s?,\s{0,8}ENCRYPTED/gi
+const label = /PRIVATE[\s_-]{0,8}KEY|Proc-Type:\s{0,8}4\s?,\s{0,8}ENCRYPTED/gi
+
+/** How many characters before `PRIVATE` belong to a label: hyphens, spaces, `BEGIN` and up to 64 others. */
+const labelStartMax = 4 + 8 + 5 + 64
+
+/** Whether a label begins in what is before `PRIVATE KEY`, with two hyphens in the same line, or with four. */
+function isLabelStart(before: string): boolean {
+  const end = before.lastIndexOf('-') + 1
+  const begin = before.slice(end)
+  if (!/^\s{0,8}BEGIN/i.test(begin)) return false
+  return before.endsWith('----', end) || (before.endsWith('--', end) && !/[\r\n]/.test(begin))
+}
 
 /** The header fields and the first lines of a block. */
 const labelledMax = 400
@@ -43,6 +53,8 @@ const labelledMax = 400
 /** Whether a label of a private key is followed by one, whole or cut off. */
 function holdsBlock(text: string): boolean {
   return text.matchAll(label).some(({ 0: match, index }) => {
+    const isField = match.includes(':')
+    if (!isField && !isLabelStart(text.slice(Math.max(0, index - labelStartMax), index))) return false
     const content = text.slice(index + match.length, index + match.length + labelledMax)
     const [own = ''] = content.split(nextLabel, 1)
     return isShortBlock(content) || (own.match(base64Run) ?? []).some(isMixed)
