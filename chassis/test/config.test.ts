@@ -423,7 +423,7 @@ test('the password of a URL is neither in the error nor in the description, even
     'postgres://guid://hunter2@localhost': 'postgres://guid:[redacted]@localhost',
     'postgres://guid:hunter\n hunter2@localhost': 'postgres://guid:[redacted]@localhost',
     'postgres://localhost/guid?user=guid&password=hunter2@x&a=b':
-      'postgres://localhost/guid?user=guid&password=[redacted]&a=b',
+      'postgres://localhost/guid?user=guid&password=[redacted]&a=[redacted]',
     ' postgres://guid:hunter2@localhost': ' postgres://guid:[redacted]@localhost',
     'amqp://guid:hunter2@one,amqp://guid:hunter2@two': 'amqp://guid:[redacted]@two',
     'postgres//guid:hunter2@localhost': 'postgres//guid:[redacted]@localhost',
@@ -440,12 +440,39 @@ test('the password of a URL is neither in the error nor in the description, even
   }
 })
 
+test('a URL is shown without tokens, whatever its parameters are called, even if it is malformed', () => {
+  const schema = Type.Object({ A_URL: Type.String({ default: '', description, pattern: '^x' }) })
+  const hidden = {
+    'http://h/hook?token=hunter2': 'http://h/hook?token=[redacted]',
+    'https://h:80/?a=hunter2@x&b=hunter2#c=hunter2': 'https://h:80/?a=[redacted]&b=[redacted]#c=[redacted]',
+    'https://hunter2@h/hook?id=hunter2': 'https://[redacted]@h/hook?id=[redacted]',
+    'https://ada:hunter2@h/?to=hunter2@x': 'https://ada:[redacted]@h/?to=[redacted]',
+    'HTTPS://hunter2@h': 'HTTPS://[redacted]@h',
+    'htp://h/hook?token=hunter2': 'htp://h/hook?token=[redacted]',
+    'h/hook?token=hunter2': 'h/hook?token=[redacted]',
+    'http//h/hook?sig=hunter2': 'http//h/hook?sig=[redacted]',
+    'http://h:x/hook?sig=hunter2': 'http://h:x/hook?sig=[redacted]',
+    'redis://h?token=hunter2': 'redis://h?token=[redacted]',
+    'postgres://ada:hunter2@h:1/d?sslmode=require&key=hunter2':
+      'postgres://ada:[redacted]@h:1/d?sslmode=require&key=[redacted]',
+    'mongodb://a:1,b:2/d?authMechanismProperties=T:hunter2@x&tls=true':
+      'mongodb://a:1,b:2/d?authMechanismProperties=[redacted]&tls=true',
+    'sqlite:data/guid.db?key=hunter2': 'sqlite:data/guid.db?key=[redacted]',
+  }
+  for (const [A_URL, shown] of Object.entries(hidden)) {
+    assert.doesNotMatch(everythingShown(schema, made({ A_URL })), /hunter2/)
+    assert.equal(describeConfig(schema, made({ A_URL }))[0]?.value, shown)
+  }
+})
+
 test('a URL without a password is shown as it is', () => {
   const schema = Type.Object({ GUID_URL: databaseUrl })
   const plain = [
     'sqlite:data/guid.db',
     'postgres://guid@localhost/guid',
     'redis://[::1]:6379/0',
+    'kafka://a:1,b:2?tls=true',
+    'https://host:80/a:b',
     'C:\\data',
     'memory:',
   ]

@@ -4,6 +4,7 @@ import type { Static, TObject, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
 import { faultsByRule } from './rules.ts'
 import type { Settings } from './settings.ts'
+import { withoutSecretsOfSetting } from './shown-url.ts'
 import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
@@ -177,17 +178,5 @@ function textDemands({ minLength, maxLength, pattern, format }: TextLimits): str
 
 /** An empty secret is shown as empty: that it is missing is no secret. */
 function redacted({ schema, text }: EffectiveSetting): string {
-  return schema.secret && text !== '' ? '[redacted]' : withoutPassword(text)
-}
-
-/**
- * Redacts from the first colon after the scheme to the last @, and any `password` parameter. That may be too much, but a
- * URL that is shown in a fault may be malformed just at the password.
- */
-function withoutPassword(text: string): string {
-  const redacted = text.replace(/([?&]\w*password=)[^&]*/gi, '$1[redacted]')
-  const scheme = redacted.indexOf('://')
-  const colon = redacted.indexOf(':', scheme < 0 ? 0 : scheme + 3)
-  const at = redacted.lastIndexOf('@')
-  return colon >= 0 && at > colon ? `${redacted.slice(0, colon)}:[redacted]${redacted.slice(at)}` : redacted
+  return schema.secret && text !== '' ? '[redacted]' : withoutSecretsOfSetting(text)
 }

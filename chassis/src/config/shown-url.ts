@@ -1,0 +1,37 @@
+import { engines, memory } from './engines.ts'
+
+/**
+ * The text of a setting, where it is a URL without its passwords and tokens: what stands before an @, but for the name of a user of an
+ * engine, and the values of all parameters that are not known to be harmless. The URL may be malformed just at its password: then that
+ * may be too much.
+ */
+export function withoutSecretsOfSetting(text: string): string {
+  const scheme = /^\s*([a-z][a-z\d+.-]*:)/i.exec(text)?.[1]?.toLowerCase() ?? ''
+  const end = wellFormedStart.exec(text)?.[0].length
+  if (end !== undefined)
+    return withoutUserInfo(text.slice(0, end), scheme) + withoutValues(text.slice(end), scheme)
+  return withoutValues(withoutUserInfo(text, scheme), scheme)
+}
+
+/** All before the parameters, where these follow hosts and a path that need no closer look. */
+const wellFormedStart =
+  /^\s*[a-z][a-z\d+.-]*:\/\/(?:[^/?#@]*@)?(?:\[[\da-f:.]+\]|[^/?#@:,[\]]*)(?::\d{1,5})?(?:,[^/?#@:,[\]]*(?::\d{1,5})?)*(?:\/[^?#@]*)?(?=[?#][^=@]*=)/i
+
+function withoutUserInfo(text: string, scheme: string): string {
+  const separator = text.indexOf('://')
+  const start = separator < 0 ? 0 : separator + '://'.length
+  const colon = text.indexOf(':', start)
+  const at = text.lastIndexOf('@')
+  if (colon >= 0 && colon < at) return `${text.slice(0, colon)}:[redacted]${text.slice(at)}`
+  const isToken = at >= start && /^https?:$/.test(scheme)
+  return isToken ? `${text.slice(0, start)}[redacted]${text.slice(at)}` : text
+}
+
+function withoutValues(text: string, scheme: string): string {
+  const { parameters } = scheme === 'memory:' ? memory : (engines.get(scheme) ?? { parameters: {} })
+  return text.replace(/([?&;#])([^=&;#?]*)=[^&;#]*/g, (part: string, mark: string, name: string) =>
+    Object.hasOwn(parameters, name) && !secretName.test(name) ? part : `${mark}${name}=[redacted]`,
+  )
+}
+
+const secretName = /password|properties/i
