@@ -84,11 +84,11 @@ function isRead(method: string): boolean {
 }
 
 export function versionMismatch(noun = 'resource'): AppError {
-  return new AppError('precondition_failed', `The ${noun} is not in a state that If-Match names.`)
+  return new AppError('precondition_failed', `The ${noun} has another version than If-Match names.`)
 }
 
 function versionMatch(noun = 'resource'): AppError {
-  return new AppError('precondition_failed', `The ${noun} is in a state that If-None-Match names.`)
+  return new AppError('precondition_failed', `The ${noun} has a version that If-None-Match names.`)
 }
 
 function parseCondition(name: string, field: string | undefined): EntityTags | undefined {

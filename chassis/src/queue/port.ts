@@ -112,7 +112,7 @@ export class UnknownPosition extends AppError {
   readonly last: number
 
   constructor(last: number, field = 'after') {
-    const sentence = `${field} must be the position of an event, but the last one before it is at ${last}, as after a restore of a backup: what was read after that may be undone.`
+    const sentence = `${field} must be at most ${last}, the position of the newest event before it; a restore of a backup may have undone later ones.`
     super('invalid', sentence, { errors: { [field]: sentence } })
     this.name = 'UnknownPosition'
     this.last = last

@@ -19,7 +19,7 @@ export function readNewAccount(body: unknown): Decimal {
   return cash
 }
 
-/** One order, or those of a batch, whose faults are reported by index and field: `2.share_price`. */
+/** One order, or those of a batch, whose faults are reported by index and field, `2.share_price`, or by index alone. */
 export function readOrders(body: unknown, arrival: Arrival): Order[] {
   if (!Array.isArray(body)) return [readOrder(body, arrival, throwIfAny)]
   if (body.length > ordersPerBatchMax)
@@ -27,7 +27,7 @@ export function readOrders(body: unknown, arrival: Arrival): Order[] {
   const found: [string, string][] = []
   const orders = body.map((one: unknown, i) =>
     readOrder(one, arrival, (faults) => {
-      for (const [field, message] of Object.entries(faults)) found.push([`${i}.${field}`, message])
+      for (const [field, message] of Object.entries(faults)) found.push(faultOfOrder(i, field, message))
     }),
   )
   const errors: Errors = Object.fromEntries(found.slice(0, faultsNamedMax))
@@ -35,6 +35,12 @@ export function readOrders(body: unknown, arrival: Arrival): Order[] {
     errors.body = `The body has ${found.length} faults; the first ${faultsNamedMax} are named.`
   throwIfAny(errors)
   return orders
+}
+
+/** A fault of the whole order is not one of the body, and a member may be called body, too. */
+function faultOfOrder(index: number, field: string, message: string): [string, string] {
+  const ofWhole = /^The body (.*)$/s.exec(message)?.[1]
+  return ofWhole === undefined ? [`${index}.${field}`, message] : [`${index}`, `Order ${index} ${ofWhole}`]
 }
 
 /** A small batch can have thousands of faults, and the response would be hundreds of times as long. */

@@ -230,12 +230,26 @@ const orderFaults: readonly (readonly [unknown, Record<string, string>])[] = [
     [buy, { ...buy, share_price: 'x' }, 7, { ...buy, total_shares: null, operation: 2 }],
     {
       '1.share_price': 'share_price must be a number.',
-      '2.body': 'The body must be a JSON object.',
+      '2': 'Order 2 must be a JSON object.',
       '3.total_shares': 'total_shares must be a number.',
       '3.operation': 'operation must be a string.',
     },
   ],
 ]
+
+test('A fault of a whole order in a batch is named as one of the order, not of the body', async (t) => {
+  const { open, post } = await createWorld(t)
+  const account = await open()
+  const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`m${i}`, i]))
+  const response = await post(`${account}/orders`, [buy, null, [], { ...buy, body: 1 }, { ...buy, ...many }])
+  const { errors } = response.json()
+  assert.equal(errors['1'], 'Order 1 must be a JSON object.')
+  assert.equal(errors['2'], 'Order 2 must be a JSON object.')
+  assert.equal(errors['3.body'], 'body is not a field of this request.')
+  assert.equal(errors['4'], 'Order 4 has 30 members that are not fields of this request.')
+  assert.ok(!('body' in errors))
+})
+
 test('Of the faults of a batch a hundred are named, and the others are counted', async (t) => {
   const { open, post } = await createWorld(t)
   const account = await open()

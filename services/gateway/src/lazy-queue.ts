@@ -56,12 +56,12 @@ export function openLazyQueue({
 
   return {
     async publish(...message) {
-      const queue = await opened()
-      return queue.publish(...message).catch(withoutDetails)
+      const queue = await opened().catch(notPosted)
+      return queue.publish(...message).catch(notPosted)
     },
     async publishOnce(...message) {
-      const queue = await opened()
-      return queue.publishOnce(...message).catch(withoutDetails)
+      const queue = await opened().catch(notPosted)
+      return queue.publishOnce(...message).catch(notPosted)
     },
     async messageUnder(...key) {
       const queue = await opened()
@@ -81,11 +81,19 @@ export function openLazyQueue({
 
 /** Error messages to clients do not reveal the engine of the queue. */
 function withoutDetails(error: unknown): never {
-  throw error instanceof AppError && error.code === 'dependency_down'
-    ? unavailable(error.cause ?? error)
+  throw isDown(error) ? unavailable(error.cause ?? error) : error
+}
+
+function notPosted(error: unknown): never {
+  throw isDown(error)
+    ? dependencyDown('The queue is not available; nothing was posted.', error.cause ?? error)
     : error
 }
 
+function isDown(error: unknown): error is AppError {
+  return error instanceof AppError && error.code === 'dependency_down'
+}
+
 function unavailable(cause?: unknown): Error {
-  return dependencyDown('The queue is not available; nothing was posted.', cause)
+  return dependencyDown('The queue is not available.', cause)
 }

@@ -48,6 +48,15 @@ test('While it cannot be opened every publication is refused, and opening is ret
   assert.equal(await queue.publishOnce('work', message, { key: 'k', forMs: 1_000 }), 'published')
 })
 
+test('Only where something was to be posted, the error says that nothing was', async (t) => {
+  const { queue } = createWorld(t, () => false)
+  const isOnlyAway = { code: 'dependency_down', message: 'The queue is not available.' }
+  await assert.rejects(queue.ping(), isOnlyAway)
+  await assert.rejects(queue.messageUnder('work', 'k'), isOnlyAway)
+  await assert.rejects(queue.publish('work', message), isAway)
+  await assert.rejects(queue.publishOnce('work', message, { key: 'k', forMs: 1_000 }), isAway)
+})
+
 test('A queue that fails later gives the same error, and other refusals are passed on', async (t) => {
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const opened = await openOnceQueue('sqlite::memory:', { clock })

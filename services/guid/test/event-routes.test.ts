@@ -158,7 +158,7 @@ test('A position behind the last event is 400 with that of the last one, for pag
     const answer = await get(`/guid-events${path}`, { ...headers })
     assert.equal(answer.statusCode, 400, path)
     assert.deepEqual(Object.keys(answer.json().errors), [field])
-    assert.match(answer.json().errors[field], /the last one before it is at 3, as after a restore/)
+    assert.match(answer.json().errors[field], / must be at most 3, the position of the newest event/)
     const head = await app.inject({ method: 'HEAD', url: `/guid-events${path}`, headers: { ...headers } })
     assert.equal(head.statusCode, 400, path)
   }
