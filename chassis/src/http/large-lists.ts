@@ -1,7 +1,13 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createRoundRobin, createSlowLane } from '../concurrency/index.ts'
-import type { FastifyReply, FastifyRequest, preHandlerHookHandler, RouteOptions } from 'fastify'
+import type {
+  FastifyReply,
+  FastifyRequest,
+  preHandlerHookHandler,
+  RouteHandlerMethod,
+  RouteOptions,
+} from 'fastify'
 import type { App } from './app-options.ts'
 import { clientNetworkOf } from './client-address.ts'
 import { createListDeadline } from './list-deadline.ts'
@@ -103,7 +109,9 @@ export function boundLargeLists(app: App, listMs: number): void {
     search: createSearches(),
   })
   app.addHook('onRoute', (route) => {
-    if (hasLimit(route)) route.preHandler = [endInTime, waitIfLarge, route.preHandler ?? []].flat()
+    if (!hasLimit(route)) return
+    route.handler = withoutLateFailures(route.handler)
+    route.preHandler = [endInTime, waitIfLarge, route.preHandler ?? []].flat()
   })
 }
 
@@ -152,6 +160,17 @@ function createSearches(): ListTurns['search'] {
       return made
     })
     return result === undefined ? new Promise(() => {}) : result.of
+  }
+}
+
+/** A handler that does not reject once its time is over: the client has its response, and the framework would log the failure. */
+function withoutLateFailures(handler: RouteHandlerMethod): RouteHandlerMethod {
+  return function (request, reply) {
+    const made = handler.call(this, request, reply)
+    if (!(made instanceof Promise)) return made
+    return made.catch((error: unknown) => {
+      if (!reply.sent) throw error
+    })
   }
 }
 

@@ -182,12 +182,10 @@ export async function sendList<Row extends object, Position>(
     search: (step) => listTurns.search(request, reply, step),
     isLate: () => reply.elapsedTime >= limits.searchMs,
   }
-  const text = await pageText(list, turns)
-  // Its time may have been over during the last read.
-  if (!reply.sent) await sendPage(request, reply, text, parameter)
+  await sendPage(request, reply, await pageText(list, turns), parameter)
 }
 
-/** Sends a page that `pageText` made, with a Link to the next one. */
+/** Sends a page that `pageText` made, with a Link to the next one, unless its time is over. */
 async function sendPage(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -195,6 +193,8 @@ async function sendPage(
   parameter = 'cursor',
 ): Promise<void> {
   if (text.length > limits.stepBytesMax) await request.server.listTurns.next(request, reply)
+  // Its time may have been over during the last read.
+  if (reply.sent) return
   const end = text.indexOf('\n')
   if (end > 0) reply.header('link', linkToNextPage(request, text.slice(0, end), parameter))
   sendJson(reply, text.slice(end + 1))
