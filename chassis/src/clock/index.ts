@@ -1,8 +1,11 @@
-/** The source of time, in milliseconds since the Unix epoch. Whatever depends on the time takes one as an argument. */
+/** The source of time, in milliseconds since the Unix epoch where nothing else is said. Whatever depends on the time takes one as an argument. */
 export type Clock = { now(): number }
 
 /** The clock of the machine. */
 export const systemClock: Clock = { now: () => Date.now() }
+
+/** For durations: milliseconds since the start of the process, which do not jump when the clock of the machine is set. */
+export const monotonicClock: Clock = { now: () => performance.now() }
 
 /**
  * 100 ms, doubled with each attempt up to `maxMs`, less up to half of it at random, so that clients that fail together do not

@@ -1,5 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { systemClock } from '@quintet/chassis/clock'
+import { monotonicClock, systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
@@ -41,12 +41,19 @@ export async function createGatewayApp(
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
   const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
+  // Were the clock of the machine set, durations by it would cut requests off, or keep a circuit or a queue closed.
+  const { clock: durations = monotonicClock } = dependencies
   const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
-  const destinations = createDestinations(config, topology, { clock, logger, metrics, resolve })
-  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock })
+  const destinations = createDestinations(config, topology, {
+    clock: durations,
+    logger,
+    metrics,
+    resolve,
+  })
+  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock: durations })
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,
@@ -61,7 +68,7 @@ export async function createGatewayApp(
     dependencies: { queue: queue.ping },
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
-    openapi: createApiDocument(destinations, clock),
+    openapi: createApiDocument(destinations, durations),
     relatedPages: destinations.map(({ name, upstream: { url } }) => ({
       name,
       url: new URL('/docs/', url).href,
@@ -74,7 +81,7 @@ export async function createGatewayApp(
   limitOwnRoutes(app, createCapacity({ service: 'gateway', ...limitsOf(config) }))
   healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
-    clock,
+    clock: durations,
     smallBodyBytesMax: config.GATEWAY_SMALL_BODY_BYTES_MAX,
     bodiesReadMax: config.GATEWAY_BODIES_READ_MAX,
     exchangeTimeoutMs: config.GATEWAY_EXCHANGE_TIMEOUT_MS,

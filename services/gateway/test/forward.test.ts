@@ -51,6 +51,25 @@ test('A response without Date gets none', async (t) => {
   assert.deepEqual((await ask(`${url}/guid`)).fields, ['content-length', '0'])
 })
 
+test('A request goes on when the clock of the machine is set an hour ahead meanwhile', async (t) => {
+  const { promise: held, resolve: release } = Promise.withResolvers<void>()
+  const { promise: received, resolve: receive } = Promise.withResolvers<void>()
+  const GUID_URL = await startUpstream(t, async (_request, response) => {
+    receive()
+    await held
+    response.end()
+  })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_EXCHANGE_TIMEOUT_MS: 60_000 })
+  const answer = ask(`${url}/guid/1`)
+  await received
+  const now = Date.now
+  t.mock.method(Date, 'now', () => now() + 3_600_000)
+  // Longer than the gateway waits until it looks for requests that are late.
+  await setTimeout(400)
+  release()
+  assert.equal((await answer).status, 200)
+})
+
 test('Bodies of any bytes and any framing go through unchanged in both directions', async (t) => {
   const GUID_URL = await startUpstream(t, (request, response) => {
     const { 'content-length': length } = request.headers
