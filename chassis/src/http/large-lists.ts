@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { createRoundRobin, createSlowLane } from '../concurrency/index.ts'
+import { createRoundRobin } from '../concurrency/index.ts'
 import type {
   FastifyReply,
   FastifyRequest,
@@ -12,6 +12,7 @@ import type { App } from './app-options.ts'
 import { clientNetworkOf } from './client-address.ts'
 import { createListDeadline } from './list-deadline.ts'
 import { pageSize } from './pages.ts'
+import { boundUnread } from './unread-responses.ts'
 
 const limits = {
   /** Pages that are begun in one turn of the event loop when they are requested; and as many of those that wait. */
@@ -61,15 +62,15 @@ export function boundLargeLists(app: App, listMs: number): void {
     waitingMax: limits.waitingMax,
     refusal: 'Too many large pages are requested; ask for fewer rows or retry.',
   })
-  const unread = createSlowLane(limits.unreadMax)
+  const holdUnread = boundUnread(limits.unreadMax)
   const large = new WeakSet<ServerResponse>()
 
   /** Calls `begin`, and settles once the response has been made and others have had as much time, or when its turn is over. */
   function make(client: string, reply: FastifyReply, begin: () => void): Promise<void> {
     const { raw } = reply
-    const member = { client, cut: () => raw.destroy() }
     const startedAtMs = performance.now()
     large.add(raw)
+    holdUnread(client, raw)
     return new Promise((resolve) => {
       const turn = setTimeout(resolve, limits.turnMs)
       const end = () => {
@@ -77,8 +78,6 @@ export function boundLargeLists(app: App, listMs: number): void {
         setTimeout(resolve, Math.min(limits.turnMs, performance.now() - startedAtMs))
       }
       raw.once('prefinish', () => {
-        unread.enter(member)
-        raw.once('close', () => unread.leave(member))
         raw.off('close', end)
         end()
       })

@@ -1,5 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { clientNetworkOf, problems } from '@quintet/chassis/http'
+import { boundUnread, clientNetworkOf, problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import { readPage, rowList, sendList } from '@quintet/chassis/resource'
@@ -27,6 +27,9 @@ import type { Turns } from './turns.ts'
 const tags = ['brokerage']
 /** Before the first sequence of a list, since the opening entry of a ledger has the sequence 0. */
 const pageStart = -1
+/** Responses to orders that are longer than this, and how many of them may be unread; each may have 3 MB. */
+const largeBytesMin = 65_536
+const unreadMax = 64
 
 export type OrderRouteParts = {
   accounts: AccountStore
@@ -41,6 +44,7 @@ export type OrderRouteParts = {
 export function orderRoutes(app: App, parts: OrderRouteParts): void {
   const { accounts, orderProcessor, idempotency, clock, marketClock, turns } = parts
   const restoreInTurn = createRestore(accounts, turns)
+  const holdUnread = boundUnread(unreadMax)
 
   app.post(
     '/accounts/:id/orders',
@@ -68,16 +72,24 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       const orders = readOrders(body, arrivalOf(request))
       const accountId = accountIdOf(params)
       const format = responseFormatOf(request)
-      const place = (record: ResponseRecorder) =>
-        orderProcessor.place(accountId, orders, async (outcomes) => {
+      const place = async (record: ResponseRecorder) => {
+        const response = await orderProcessor.place(accountId, orders, async (outcomes) => {
           const placed = format.ordersPlaced(outcomes, Array.isArray(body))
           return {
             response: await withBalances(placed, balancesOf(outcomes), format.print, turns),
             records: isRecorded(request) ? record(placed) : [],
           }
         })
-      const restore = (recorded: RecordedResponse) =>
-        restoreInTurn(recorded, { client: clientNetworkOf(request), accountId, print: format.print })
+        return hold(response)
+      }
+      const restore = async (recorded: RecordedResponse) => {
+        const client = clientNetworkOf(request)
+        return hold(await restoreInTurn(recorded, { client, accountId, print: format.print }))
+      }
+      const hold = (response: RecordedResponse) => {
+        if (response.body.length > largeBytesMin) holdUnread(clientNetworkOf(request), reply.raw)
+        return response
+      }
       const find = async () => {
         await existingAccountId(params)
         return {}
