@@ -17,6 +17,15 @@ test('The command of the systemd unit starts the services, and SIGTERM ends it w
   assert.equal(await started.kill('SIGTERM'), 0)
 })
 
+test('systemd gives up a start that fails five times, though each attempt takes 10 s', () => {
+  const section = /^\[Unit\]\n(.*?)^\[/ms.exec(unit)?.[1] ?? ''
+  const setting = (text: string, name: string) => Number(new RegExp(`^${name}=(\\d+)$`, 'm').exec(text)?.[1])
+  const attempts = setting(section, 'StartLimitBurst')
+  assert.equal(attempts, 5)
+  const attemptSeconds = 10 + setting(unit, 'RestartSec')
+  assert.ok(setting(section, 'StartLimitIntervalSec') > (attempts - 1) * attemptSeconds)
+})
+
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 
 test('The systemd unit is one that systemd accepts', {
