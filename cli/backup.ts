@@ -13,7 +13,7 @@ import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { Settings } from '@quintet/chassis/config'
 import { unusedStorage } from '@quintet/chassis/http'
 import { serviceNames } from '@quintet/contracts/topology'
-import { dataFolderOf, settingsFor, storageUser } from './services.ts'
+import { dataFolderNote, dataFolderOf, settingsFor, storageUser } from './services.ts'
 import { describeFile, manifestFile, sealedManifest } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { embeddedFiles, generatedKeyFiles, leftOut } from './backup/embedded-storage.ts'
@@ -39,13 +39,15 @@ export async function backup(words: readonly string[]): Promise<void> {
   const existing = files.filter(({ path }) => existsSync(path))
   const notes = leftOut(settings)
   if (existing.length === 0)
-    throw new UsageError(['There is no embedded database to back up.', ...notes].join('\n'))
+    throw new UsageError(
+      ['There is no embedded database to back up.', dataFolderNote(settings), ...notes].join('\n'),
+    )
   checkTarget(folder, [dataFolderOf(settings), ...existing.map(({ path }) => dirname(path))])
   const keys = () => generatedKeyFiles(settings).filter((path) => existsSync(path))
   const manifest = await writeWhole(folder, (draft) =>
     writeBackup(draft, existing, isWithoutKeys ? () => [] : keys),
   )
-  process.stdout.write(reportOf(folder, manifest))
+  process.stdout.write(`${reportOf(folder, manifest)}${dataFolderNote(settings)}\n`)
   for (const { path } of files.filter((file) => !existing.includes(file)))
     process.stdout.write(`${path} does not exist yet, so it is not in the backup.\n`)
   for (const note of [...notes, ...(await unusedNotes(settings))]) process.stdout.write(`${note}\n`)

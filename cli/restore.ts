@@ -13,7 +13,7 @@ import { readVerified } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { keysToPlace, placeAll, presentFiles, withCompanions } from './backup/placing.ts'
 import type { Placing } from './backup/placing.ts'
-import { configOf, settingsFor } from './services.ts'
+import { configOf, dataFolderNote, settingsFor } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const restoreUsage =
@@ -58,7 +58,7 @@ export async function restore(words: readonly string[]): Promise<void> {
   await withoutServices(paths, async () => {
     if (present().length > 0 && !mayMoveData) throw refusal([presentData(present())])
     const aside = await placeAll(placing, present())
-    process.stdout.write(reportOf(manifest, placing, aside))
+    process.stdout.write(`${reportOf(manifest, placing, aside)}${dataFolderNote(settings)}\n`)
   })
   for (const text of await missingParts(placing, settings)) process.stdout.write(`${text}\n`)
 }

@@ -108,6 +108,11 @@ export function dataFolderOf(settings: Settings): string {
   return resolve(String(configOf('gateway', settings).DATA_DIR))
 }
 
+/** A sentence on which data a command works on: that of a service may be elsewhere, by settings which the command does not have. */
+export function dataFolderNote(settings: Settings): string {
+  return `DATA_DIR is ${dataFolderOf(settings)}.`
+}
+
 /** A setting with the URL of a service's storage, and the URL without its password. */
 export type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
 

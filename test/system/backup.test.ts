@@ -28,6 +28,7 @@ import { call, dataFolder, root, run } from './processes.ts'
 test('A backup of a running system restores into an empty folder, with the key, for its owner only', async (t) => {
   const { folder, DATA_DIR, backup } = await worldWithBackup(t)
   assert.match(backup.output, /is whole.*\n/)
+  assert.ok(backup.output.includes(`\nDATA_DIR is ${DATA_DIR}.\n`))
   assert.match(backup.output, /It holds secrets \(certificates\.key\)/)
   assert.deepEqual(readdirSync(folder).sort(), ['backup', 'data'])
   const files = readdirSync(join(folder, 'backup'))
@@ -36,7 +37,9 @@ test('A backup of a running system restores into an empty folder, with the key, 
   for (const file of files) assert.equal(statSync(join(folder, 'backup', file)).mode & 0o777, 0o600)
 
   const restored = { DATA_DIR: join(folder, 'restored') }
-  assert.equal((await quintet(t, ['restore', join(folder, 'backup')], restored)).code, 0)
+  const restoring = await quintet(t, ['restore', join(folder, 'backup')], restored)
+  assert.equal(restoring.code, 0)
+  assert.ok(restoring.output.includes(`\nDATA_DIR is ${restored.DATA_DIR}.\n`))
   const key = (data: string) => readFileSync(join(data, 'certificates.key'), 'utf8')
   assert.equal(key(restored.DATA_DIR), key(DATA_DIR))
   const gateway = await run(t, ['quintet.ts', 'start'], restored).address('gateway')
@@ -175,7 +178,7 @@ for (const { title, words = [], prepare, message } of [
     title: 'where nothing is embedded yet',
     words: ['FOLDER/backup'],
     prepare: (_: string, data: string) => rmSync(data, { recursive: true }),
-    message: /There is no embedded database to back up\./,
+    message: /There is no embedded database to back up\.\nDATA_DIR is \/.*data\./,
   },
 ])
   test(`A backup ${title} is refused, and leaves nothing`, async (t) => {

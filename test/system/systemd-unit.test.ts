@@ -26,6 +26,26 @@ test('systemd gives up a start that fails five times, though each attempt takes 
   assert.ok(setting(section, 'StartLimitIntervalSec') > (attempts - 1) * attemptSeconds)
 })
 
+test('The command for the systemd unit has its user, its settings and its program', () => {
+  const command = readFileSync(join(root, 'deploy/quintet'), 'utf8').replaceAll('/srv/quintet/', root)
+  for (const name of ['User', 'UMask', 'WorkingDirectory', 'EnvironmentFile', 'Environment']) {
+    const line = new RegExp(`^${name}=.*$`, 'm').exec(unit)?.[0] ?? `${name}, which is not in the unit`
+    assert.match(command, new RegExp(`--property='?${RegExp.escape(line)}'?\\s`))
+  }
+  const program = /^ExecStart=(\S+)/m.exec(unit)?.[1]
+  assert.ok(command.includes(`${program} ${root}quintet.ts "$@"`))
+})
+
+test('The command for the systemd unit gives its words to quintet as they are', (t) => {
+  const folder = dataFolder(t)
+  writeFileSync(join(folder, 'systemd-run'), `#!/bin/sh\nprintf '%s\\n' "$@"\n`, { mode: 0o755 })
+  const { stdout } = spawnSync(join(root, 'deploy/quintet'), ['backup', '/two words'], {
+    encoding: 'utf8',
+    env: { ...process.env, PATH: `${folder}:${process.env.PATH}` },
+  })
+  assert.deepEqual(stdout.trim().split('\n').slice(-3), ['/srv/quintet/quintet.ts', 'backup', '/two words'])
+})
+
 const hasSystemd = spawnSync('systemd-analyze', ['--version']).status === 0
 
 test('The systemd unit is one that systemd accepts', {
