@@ -1,22 +1,45 @@
 import { elementAt, elementsIn, integer, objectId, octetString, sequence } from './ber.ts'
 import type { Element } from './ber.ts'
+import { isSecretKeyPacket, secretKeyTags } from './pgp-packets.ts'
+import { bcryptStarts, isBcryptBlob, isPrivateKeyBlob, privateKeyBlob } from './windows-blobs.ts'
 
 /** Whether there is a private key in bytes, at any place. */
 export function holdsKeyBytes(bytes: Buffer): boolean {
-  for (let at = bytes.indexOf(sequence); at >= 0; at = bytes.indexOf(sequence, at + 1))
-    if (isKeyAt(bytes, at)) return true
-  return magicNumbers.some((number) => bytes.includes(number))
+  for (let at = 0; at < bytes.length; at += 1) {
+    const start = startKinds[bytes[at] ?? 0]
+    if (start !== 0 && isKeyOf(start, bytes, at)) return true
+  }
+  return false
 }
 
-/** What key files begin with that are not DER: those of OpenSSH, SSH Communications, OpenSSL and Windows, and the stores of Java. */
+const [ofDer, ofPgp, ofCryptoApi, ofCng, ofMagicNumber] = [1, 2, 3, 4, 5]
+
+function isKeyOf(start: number | undefined, bytes: Buffer, at: number): boolean {
+  if (start === ofDer) return isKeyAt(bytes, at)
+  if (start === ofPgp) return isSecretKeyPacket(bytes, at)
+  if (start === ofCryptoApi) return isPrivateKeyBlob(bytes, at)
+  if (start === ofCng) return isBcryptBlob(bytes, at)
+  return magicNumbers.some(
+    (number) => bytes[at + 1] === number[1] && bytes.subarray(at, at + number.length).equals(number),
+  )
+}
+
+/** What key files begin with that are of none of the other formats: those of OpenSSH, SSH Communications, OpenSSL, and the stores of Java. */
 const magicNumbers = [
   Buffer.from('openssh-key-v1\0'),
   Buffer.from('3f6ff9eb', 'hex'),
   Buffer.from('1ef1b5b000000000', 'hex'),
   Buffer.from('feedfeed00000002', 'hex'),
   Buffer.from('cececece00000002', 'hex'),
-  Buffer.from('0702000000a40000525341', 'hex'),
 ]
+
+/** What may begin with a byte; 0 for none. */
+const startKinds = new Uint8Array(256)
+for (const number of magicNumbers) startKinds[number[0] ?? 0] = ofMagicNumber
+for (const tag of secretKeyTags) startKinds[tag] = ofPgp
+for (const letter of bcryptStarts) startKinds[letter] = ofCng
+startKinds[privateKeyBlob] = ofCryptoApi
+startKinds[sequence] = ofDer
 
 const oids = {
   pkcs5: Buffer.from('2a864886f70d0105', 'hex'),

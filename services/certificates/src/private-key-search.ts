@@ -14,8 +14,8 @@ const workMax = 8
 const secretBytesMin = 8
 
 /**
- * Whether a text holds a private key, in any of the formats of PEM, PKCS #1, #8 and #12, SEC 1, SSH, PuTTY, JSON Web Keys, XML and the key
- * stores of Java and Windows, whatever its label and the text around it; encoded up to four times over by base64, hexadecimal, percent,
+ * Whether a text holds a private key, in any of the formats of PEM, PKCS #1, #8 and #12, SEC 1, SSH, PuTTY, PGP, JSON Web Keys, XML and the
+ * key stores of Java and Windows, whatever its label and the text around it; encoded up to four times over by base64, hexadecimal, percent,
  * entities of HTML, escapes of JSON and C, quoted-printable, numbers or a dump of xxd, hexdump or od. Also whether it holds the given
  * secret, which is any bytes, or its private value if the secret is a key. Takes time in proportion to the text; true for a text that
  * would take more, which is made for that.

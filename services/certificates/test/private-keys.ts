@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { binarySecrets } from './binary-keys.ts'
 import { integer, objectId, octets, sequence, small, tagged } from './der.ts'
 import { makeCertificate } from './make-certificate.ts'
 
@@ -71,9 +72,9 @@ export const keysInBytes: Readonly<Record<string, Buffer>> = {
   OpenSSH: Buffer.concat([Buffer.from('openssh-key-v1\0'), wire('none', 'none', ''), randomBytes(200)]),
   'SSH Communications': magic('3f6ff9eb'),
   'PVK of Windows': magic('1ef1b5b000000000'),
-  'a blob of Windows': magic('0702000000a4000052534132'),
   'a key store of Java': magic('feedfeed00000002'),
   'a key store of Java with secret keys': magic('cececece00000002'),
+  ...binarySecrets,
 }
 
 export const pemOf = (label: string, bytes: Buffer) =>

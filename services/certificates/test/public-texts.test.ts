@@ -5,6 +5,7 @@ import { rootCertificates } from 'node:tls'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
+import { binaryPublic } from './binary-keys.ts'
 import { bits, integer, nameOf, objectId, sequence, small, tagged, time } from './der.ts'
 import { makeCertificate, signatureAlgorithm } from './make-certificate.ts'
 import {
@@ -76,6 +77,7 @@ const publicBytes: Readonly<Record<string, Buffer>> = {
   'a signature of ECDSA': sequence(integer(randomBytes(32)), integer(randomBytes(32))),
   'a public key of SSH': Buffer.concat([wire('ssh-ed25519'), wire('a'.repeat(32))]),
   'random bytes': randomBytes(1_500),
+  ...binaryPublic,
 }
 
 const publicTexts: Readonly<Record<string, string>> = {
