@@ -1,11 +1,14 @@
+import { resolve } from 'node:path'
 import type { Settings } from '@quintet/chassis/config'
-import { diagnose, weak } from '@quintet/chassis/diagnosis'
+import { databaseFile, unknownMigrationsOf } from '@quintet/chassis/database'
+import { broken, diagnose, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { unusedStorage } from '@quintet/chassis/http'
 import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
+import { embeddedFiles } from './backup/embedded-storage.ts'
 import { migrateStorage } from './migrate.ts'
 import { servicesFrom, settingsFor, storageOf, storageUser } from './services.ts'
 
@@ -43,11 +46,22 @@ async function examine(url: string, users: readonly User[], settings: Settings):
     .find((diagnoser) => diagnoser !== undefined)
   const findings = await diagnose(url, own)
   if (findings.some(({ verdict }) => verdict === 'broken')) return findings
+  const later = await laterTables(url, users, settings)
+  if (later.length > 0) return later
   for (const { name, setting } of users) {
     const { storage }: ServiceEntry = topology[name]
     if (setting === storage.database) findings.push(...(await examineDatabase(name, url, settings)))
   }
   return findings
+}
+
+/** A finding where an embedded database has tables of a later version, by which its users do not start. */
+async function laterTables(url: string, users: readonly User[], settings: Settings): Promise<Finding[]> {
+  const names = users.map(({ name }) => name)
+  const path = resolve(databaseFile(url) ?? '')
+  const files = embeddedFiles(settings, names).filter((file) => file.path === path)
+  const faults = files.map(({ migrations }) => unknownMigrationsOf(url, migrations))
+  return (await Promise.all(faults)).filter((fault) => fault !== undefined).map(broken)
 }
 
 /** What these users have left behind in embedded storage, which their settings do not name any more. */

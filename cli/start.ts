@@ -1,5 +1,6 @@
 import { ConfigError } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
+import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
 import { closeOnSignal, listen, logUnusedStorage } from '@quintet/chassis/http'
@@ -7,7 +8,8 @@ import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
-import { addressOf, servicesFrom, settingsForStart, storageOf, storageUser } from './services.ts'
+import { embeddedFiles } from './backup/embedded-storage.ts'
+import { addressOf, servicesFrom, settingsForStart, storageOf, storageUser, throwFaults } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const startUsage =
@@ -18,6 +20,7 @@ export async function start(words: readonly string[]): Promise<void> {
   const wanted = servicesFrom(words)
   const names = serviceNames.filter((name) => wanted.includes(name))
   const settings = new Map(await settingsForStart(names))
+  throwFaults(await laterTables(names, settings))
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
   // The gateway closes first, so that it forwards no request to a closed service.
@@ -45,6 +48,13 @@ export async function start(words: readonly string[]): Promise<void> {
     await close()
     throw error
   }
+}
+
+/** A sentence for each database file of these services that has tables of a later version, queues included. */
+async function laterTables(names: readonly ServiceName[], settings: Settings): Promise<string[]> {
+  const files = embeddedFiles(settings, names)
+  const faults = files.map(({ path, migrations }) => unknownMigrationsOf(`sqlite:${path}`, migrations))
+  return (await Promise.all(faults)).filter((fault) => fault !== undefined)
 }
 
 /** The values of all services; throws one error for all that failed, unless one of those is a fault of the program. */

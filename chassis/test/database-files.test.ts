@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
-import { migrateDatabase, openDatabase, readDatabase } from '../src/database/index.ts'
+import { migrateDatabase, openDatabase, readDatabase, unknownMigrationsOf } from '../src/database/index.ts'
 import { migrateDown } from '../src/database/migrations.ts'
 import { migrateSqlite, withUnusedSqlite } from '../src/database/sqlite/sqlite-database.ts'
 import { diagnose } from '../src/diagnosis/index.ts'
@@ -142,9 +142,21 @@ test('A database of another service, or of a later version, is refused with what
   const path = await closedDatabase(t)
   const url = `sqlite:${path}`
   const other = new URL('../src/queue/sqlite/migrations/', import.meta.url)
-  const expected = /^AppError: The database has tables of another service or of a later version\. Give /
+  const expected = {
+    code: 'conflict',
+    message: `The database file ${path} has tables of another service or of a later version, since this version does not have 0001-create-account, 0002-create-outbox. Give each service a database of its own, or run the version that made them.`,
+  }
   await assert.rejects(openDatabase(url, { migrations: other }), expected)
   await assert.rejects(migrateDatabase(url, { migrations: other }, 'up'), expected)
+  await assert.rejects(migrateDatabase(url, { migrations: other }, 'down'), expected)
+  assert.equal(await unknownMigrationsOf(url, other), expected.message)
+  assert.equal(await unknownMigrationsOf(url, migrations), undefined)
+  assert.equal(await unknownMigrationsOf(`${url}-absent`, other), undefined)
+  const status = await migrateDatabase(url, { migrations: other }, 'status')
+  assert.deepEqual(
+    status.filter((line) => !line.endsWith(' pending')),
+    ['0001-create-account unknown to this version', '0002-create-outbox unknown to this version'],
+  )
   await (await openDatabase(url, { migrations })).close()
 })
 

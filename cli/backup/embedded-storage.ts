@@ -20,9 +20,9 @@ export type EmbeddedFile = {
 
 type Place = { readonly service: ServiceName; readonly setting: string; readonly url: string }
 
-/** The database files of all services, those of queues last. */
-export function embeddedFiles(settings: Settings): EmbeddedFile[] {
-  const places = durablePlaces(settings).flatMap((place) => {
+/** The database files of these services, those of queues last. */
+export function embeddedFiles(settings: Settings, names = serviceNames): EmbeddedFile[] {
+  const places = durablePlaces(settings, names).flatMap((place) => {
     const path = databaseFile(place.url)
     return path === undefined ? [] : [{ ...place, path: resolve(path) }]
   })
@@ -45,8 +45,8 @@ function fileOf(path: string, users: readonly Place[]): EmbeddedFile {
 }
 
 /** Where services store what must outlive them, so not the cache. */
-function durablePlaces(settings: Settings): Place[] {
-  return serviceNames.flatMap((service) => {
+function durablePlaces(settings: Settings, names = serviceNames): Place[] {
+  return names.flatMap((service) => {
     const { storage }: ServiceEntry = topology[service]
     const places = storageOf(service, settings).filter(({ setting }) => setting !== storage.cache)
     return places.map(({ setting, url }) => ({ service, setting, url }))

@@ -286,13 +286,28 @@ test('quintet migrate shows, reverts and applies the migrations of a database', 
     assert.equal(quintet.child.exitCode, 0, quintet.output())
     outputs.push(quintet.output().trim())
   }
-  assert.deepEqual(outputs, [
+  const ofGuid = outputs.map((output) =>
+    output.replace(/\nqueue \(EVENTS_URL\): (?:\d{4}-[a-z-]+ pending(?:, |$))+$/, ''),
+  )
+  assert.equal(ofGuid.filter((output, i) => output !== outputs[i]).length, 3, 'each status has the queue')
+  assert.deepEqual(ofGuid, [
     'guid: 0001-create-guid pending, 0002-add-outbox-keys pending, 0003-create-cache-control pending, 0004-create-version-floor pending',
     'guid: applied 0001-create-guid, 0002-add-outbox-keys, 0003-create-cache-control, 0004-create-version-floor',
     'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor applied',
     'guid: reverted 0004-create-version-floor\nThe next start of guid applies it again.',
     'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor pending',
   ])
+})
+
+test('quintet migrate down in a database that does not exist names it and fails', async (t) => {
+  const DATA_DIR = dataFolder(t)
+  const quintet = run(t, ['quintet.ts', 'migrate', 'down', 'inventory'], { DATA_DIR })
+  await assert.rejects(quintet.address('never'))
+  assert.equal(quintet.child.exitCode, 1)
+  assert.match(
+    quintet.output(),
+    /The database file \S+inventory\.db does not exist, so there is nothing to revert/,
+  )
 })
 
 for (const words of [['strat'], ['start', 'gui'], ['migrate'], ['migrate', 'make', 'guid', '../escape']])

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Kysely } from 'kysely'
+import { AppError } from '../errors/index.ts'
 import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migrations.ts'
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
@@ -39,12 +40,30 @@ export async function migrateDatabase(
   options: DatabaseOptions,
   action: MigrationAction,
 ): Promise<string[]> {
-  if (action !== 'up' && !(await databaseExists(url)))
-    return action === 'status' ? statusOfMissing(options.migrations) : []
+  if (action !== 'up' && !(await databaseExists(url))) {
+    if (action === 'status') return statusOfMissing(options.migrations)
+    throw nothingToRevert(url)
+  }
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
   const migrate = () => withMigrator(url, options, work)
   if (action !== 'down' || engineOf(url) !== 'sqlite') return migrate()
   return (await import('./sqlite/sqlite-database.ts')).withUnusedSqlite(pathOf(url), migrate)
+}
+
+function nothingToRevert(url: string): AppError {
+  const file = databaseFile(url)
+  const place = file === undefined ? 'database' : `database file ${file}`
+  return new AppError('conflict', `The ${place} does not exist, so there is nothing to revert.`)
+}
+
+/**
+ * A sentence where an embedded database has migrations that are not in the folder, as one of a later version has. Nothing is created or
+ * changed. Of an engine with a server there is none, since the next version's migrations are applied to it before that version runs.
+ */
+export async function unknownMigrationsOf(url: string, migrations: URL): Promise<string | undefined> {
+  const file = databaseFile(url)
+  if (file === undefined) return undefined
+  return (await import('./sqlite/sqlite-database.ts')).sqliteUnknownMigrations(file, migrations)
 }
 
 /** Reads a database, whose tables may be outdated, without migrating or changing it; undefined if it does not exist. */

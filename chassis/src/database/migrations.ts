@@ -1,25 +1,38 @@
 import { readdir, writeFile } from 'node:fs/promises'
+import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import { AppError, dependencyDown, MigrationError } from '../errors/index.ts'
 import type { Migration, MigrationProvider, MigrationResultSet, Migrator } from 'kysely/migration'
 
 /** Uses a migrator while the database is locked against other migrators. */
-export type MigrationWork<R> = (migrator: Migrator) => Promise<R>
+export type MigrationWork<R> = (migrator: DatabaseMigrator) => Promise<R>
+
+type DatabaseMigrator = Pick<Migrator, 'migrateToLatest' | 'migrateDown' | 'getMigrations'> & {
+  /** The applied migrations that are not in the folder. */
+  readonly unknown: readonly string[]
+  /** What has them, as the subject of a sentence. */
+  readonly subject: string
+}
 
 /** Applies the pending migrations; returns their names. */
-export async function migrateUp(migrator: Migrator): Promise<string[]> {
+export async function migrateUp(migrator: DatabaseMigrator): Promise<string[]> {
+  requireKnown(migrator)
   return namesOf(await migrator.migrateToLatest())
 }
 
 /** Reverts the newest migration; returns its name, or none. */
-export async function migrateDown(migrator: Migrator): Promise<string[]> {
+export async function migrateDown(migrator: DatabaseMigrator): Promise<string[]> {
+  requireKnown(migrator)
   return namesOf(await migrator.migrateDown())
 }
 
-/** Each migration and whether it is applied, a line each. */
-export async function migrationStatus(migrator: Migrator): Promise<string[]> {
+/** Each migration and whether it is applied, a line each; after them those that this version does not have. */
+export async function migrationStatus(migrator: DatabaseMigrator): Promise<string[]> {
   const migrations = await migrator.getMigrations()
-  return migrations.map(({ name, executedAt }) => statusOf(name, executedAt !== undefined))
+  return [
+    ...migrations.map(({ name, executedAt }) => statusOf(name, executedAt !== undefined)),
+    ...migrator.unknown.map((name) => `${name} unknown to this version`),
+  ]
 }
 
 /** The same for a database that does not exist. */
@@ -55,12 +68,20 @@ function isForeign(error: unknown): boolean {
 }
 
 function foreignMigrations(cause: unknown): AppError {
-  return new AppError(
-    'conflict',
-    'The database has tables of another service or of a later version. Give each service a database of its own, or run the version that made them.',
-    { cause },
-  )
+  return new AppError('conflict', `The database has ${ofOthers} ${whatToDo}`, { cause })
 }
+
+function requireKnown({ unknown, subject }: DatabaseMigrator): void {
+  if (unknown.length > 0) throw new AppError('conflict', unknownMigrations(subject, unknown))
+}
+
+/** A sentence on what has migrations that this version does not have, and what to do. */
+export function unknownMigrations(subject: string, names: readonly string[]): string {
+  return `${subject} has ${ofOthers.slice(0, -1)}, since this version does not have ${names.join(', ')}. ${whatToDo}`
+}
+
+const ofOthers = 'tables of another service or of a later version.'
+const whatToDo = 'Give each service a database of its own, or run the version that made them.'
 
 const emptyMigration = `import type { Kysely } from 'kysely'
 
@@ -76,14 +97,35 @@ type AdaptMigration = (name: string, migration: Migration) => Migration
 export async function createMigrator<Tables>(
   db: Kysely<Tables>,
   folder: URL,
-  adapt: AdaptMigration = (_, migration) => migration,
-): Promise<Migrator> {
+  {
+    adapt = (_, migration) => migration,
+    subject = 'The database',
+  }: { adapt?: AdaptMigration; subject?: string } = {},
+): Promise<DatabaseMigrator> {
   const { Migrator } = await import('kysely/migration')
-  return new Migrator({
+  const migrator = new Migrator({
     db,
     provider: createFolderProvider(folder, adapt),
     migrationTableName: migrationTable,
   })
+  const [names, applied] = [await migrationNames(folder), await appliedIn(db)]
+  return {
+    migrateToLatest: () => migrator.migrateToLatest(),
+    migrateDown: () => migrator.migrateDown(),
+    getMigrations: () => migrator.getMigrations(),
+    unknown: applied.filter((name) => !names.includes(name)),
+    subject,
+  }
+}
+
+/** The names of the applied migrations, none where there is not even the table of them. */
+async function appliedIn<Tables>(db: Kysely<Tables>): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
+  if (!tables.some(({ name }) => name === migrationTable)) return []
+  const { rows } = await sql<{
+    name: string
+  }>`select name from ${sql.table(migrationTable)} order by name`.execute(db)
+  return rows.map(({ name }) => name)
 }
 
 /** The table of the applied migrations. */

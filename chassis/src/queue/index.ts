@@ -1,9 +1,11 @@
 import { existsSync } from 'node:fs'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
-import { databaseFile, refuseHalfRestored } from '../database/index.ts'
+import { databaseFile, refuseHalfRestored, unknownMigrationsOf } from '../database/index.ts'
+import { AppError } from '../errors/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
 import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
+import { queueMigrations } from './sqlite/migrations-folder.ts'
 
 export * from './port.ts'
 export { queueCommandUsage, queueOptions, runQueueCommand } from './command.ts'
@@ -51,6 +53,12 @@ const streamAdapters: Adapters<Queue & EventStream> = {
 
 /** The schemes of brokers with event streams, for settings. */
 export const streamSchemes: readonly string[] = Object.keys(streamAdapters)
+
+/** Throws where the URL names a file with tables of a later version, which no retry can open. For whatever opens its queue later. */
+export async function refuseLaterTables(url: string): Promise<void> {
+  const fault = await unknownMigrationsOf(url, queueMigrations)
+  if (fault !== undefined) throw new AppError('conflict', fault)
+}
 
 /** Opens the queues that a URL names; the scheme selects the adapter, whose client library is loaded only then. */
 export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue<UnkeyedMessage>> {

@@ -3,7 +3,7 @@ import { monotonicClock, systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
-import { storesPublicationKeys } from '@quintet/chassis/queue'
+import { refuseLaterTables, storesPublicationKeys } from '@quintet/chassis/queue'
 import { parseExactJson } from '@quintet/chassis/json'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
@@ -47,6 +47,7 @@ export async function createGatewayApp(
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
+  await refuseLaterTables(config.QUEUE_URL)
   const destinations = createDestinations(config, topology, {
     clock: durations,
     logger,

@@ -24,7 +24,9 @@ export async function migrateMysql<R>(url: string, folder: URL, work: MigrationW
   try {
     await prepareDatabase(connection)
     return await work(
-      await createMigrator(db, folder, (name, migration) => resumable(name, migration, tolerance)),
+      await createMigrator(db, folder, {
+        adapt: (name, migration) => resumable(name, migration, tolerance),
+      }),
     )
   } finally {
     await db.destroy()

@@ -14,6 +14,7 @@ import {
   migrationNames,
   migrationTable,
   requireApplied,
+  unknownMigrations,
 } from '../migrations.ts'
 import { createPrivateFile, createPrivateFolder, restrictFile } from '../../files/index.ts'
 import type { MigrationWork } from '../migrations.ts'
@@ -102,19 +103,37 @@ async function openWriter(
 function isUpToDate(path: string, migrations: readonly string[]): boolean {
   if (!existsSync(path)) return false
   restrictFiles(path)
+  const applied = appliedInFile(path)
+  return applied !== undefined && areApplied(migrations, applied)
+}
+
+/**
+ * A sentence where an existing file has migrations that are not in the folder; nothing is changed. A file that cannot be read has none:
+ * whatever opens it says why.
+ */
+export async function sqliteUnknownMigrations(path: string, folder: URL): Promise<string | undefined> {
+  if (!existsSync(path)) return undefined
+  const names = await migrationNames(folder)
+  const unknown = (appliedInFile(path) ?? []).filter((name) => !names.includes(name))
+  return unknown.length === 0 ? undefined : unknownMigrations(subjectOf(path), unknown)
+}
+
+function subjectOf(path: string): string {
+  return `The database file ${path}`
+}
+
+/** The names of the applied migrations; undefined where they cannot be read. */
+function appliedInFile(path: string): string[] | undefined {
   try {
     const connection = new DatabaseSync(path, { readOnly: true })
     try {
-      const rows = connection.prepare(`select name from ${migrationTable}`).all()
-      return areApplied(
-        migrations,
-        rows.map(({ name }) => String(name)),
-      )
+      const rows = connection.prepare(`select name from ${migrationTable} order by name`).all()
+      return rows.map(({ name }) => String(name))
     } finally {
       connection.close()
     }
   } catch {
-    return false
+    return undefined
   }
 }
 
@@ -188,7 +207,7 @@ export async function migrateSqlite<R>(path: string, folder: URL, work: Migratio
       const begin = 'pragma journal_mode = wal; pragma synchronous = full; begin immediate'
       await execWhenFree(connection, begin, busyTimeoutMs)
       const db = new Kysely({ dialect: createDirectDialect(connection) })
-      const result = await work(await createMigrator(db, folder))
+      const result = await work(await createMigrator(db, folder, { subject: subjectOf(path) }))
       connection.exec('commit')
       return result
     } finally {
