@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, statSync, writeSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { copyAtOneInstant, prepareRestored } from '@quintet/chassis/database/embedded'
+import { AppError } from '@quintet/chassis/errors'
 import { registerProcess } from '../src/database/sqlite/process-registry.ts'
 
 /** Large enough that copying takes longer than many writes. */
@@ -48,6 +49,27 @@ test('A copy is one file that only its owner can read, and the original is as it
   assert.equal(statSync(join(folder, 'copy')).mode & 0o777, 0o600)
   assert.deepEqual(countsIn(folder, ['a', 'copy']), [rows, rows])
 })
+
+for (const [title, offset] of [
+  ['in a page of a table', 4_096 * 3],
+  ['in its schema', 100],
+] as const)
+  test(`Of a database that is damaged ${title}, it is said that it is, not its copy, and what to do`, async (t) => {
+    const folder = temporaryFolder(t)
+    const path = join(folder, 'a')
+    fill(path)
+    const file = openSync(path, 'r+')
+    writeSync(file, Buffer.alloc(2_000, 0xff), 0, 2_000, offset)
+    closeSync(file)
+    await assert.rejects(copyAtOneInstant([{ from: path, to: join(folder, 'copy') }]), (error) => {
+      assert.ok(error instanceof AppError)
+      assert.match(
+        error.message,
+        /^The database file \S+\/a cannot be used, since it is damaged: stop all services, /,
+      )
+      return true
+    })
+  })
 
 test('A lock that is held too long is reported by its database, and all others are free again', async (t) => {
   const folder = temporaryFolder(t)

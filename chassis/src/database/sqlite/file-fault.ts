@@ -51,6 +51,11 @@ function fileFaultOf(path: string, error: unknown): unknown {
   return dependencyDown(sentence(path, kind), error)
 }
 
+/** The error for a database file whose check found it damaged. */
+export function damagedFile(path: string, found: string): AppError {
+  return new AppError('conflict', `${sentence(path, 'damaged')} The check found: ${found}`)
+}
+
 function sentence(path: string, kind: Kind): string {
   return `The database file ${path} cannot be ${advice[kind](path)}`
 }

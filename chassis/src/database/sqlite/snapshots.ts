@@ -1,8 +1,9 @@
+import { dirname } from 'node:path'
 import { backup, DatabaseSync } from 'node:sqlite'
 import { createPrivateFile } from '../../files/index.ts'
 import { AppError } from '../../errors/index.ts'
 import { migrationTable } from '../migrations.ts'
-import { withFileFaults } from './file-fault.ts'
+import { damagedFile, withFileFaults } from './file-fault.ts'
 import { execWhenFree, isBusy } from './locks.ts'
 
 /** Less than the time for which services wait for a lock, so that none of their writes fails. */
@@ -30,8 +31,12 @@ export async function copyAtOneInstant(
       sources.push(await withFileFaults(copy.from, () => openSource(copy)))
     }
     const instant = await beginTogether(sources)
-    for (const { snapshot, to } of sources) await backup(snapshot, to, { rate: pagesPerStep })
-    return { instant, migrations: sources.map(({ to }) => completeCopy(to)) }
+    for (const { snapshot, from, to } of sources)
+      await withFileFaults(from, () => backup(snapshot, to, { rate: pagesPerStep }))
+    const migrations: string[][] = []
+    for (const source of sources)
+      migrations.push(await withFileFaults(source.from, () => completeCopy(source)))
+    return { instant, migrations }
   } finally {
     for (const { lock, snapshot } of sources) {
       snapshot.close()
@@ -81,13 +86,15 @@ function lockedTooLong(path: string): AppError {
 }
 
 /** Makes the copy independent of companions, and checks it; returns its applied migrations. */
-function completeCopy(path: string): string[] {
-  const copy = new DatabaseSync(path)
+function completeCopy({ from, to, snapshot }: Source): string[] {
+  const copy = new DatabaseSync(to)
   try {
     copy.exec('pragma synchronous = full; pragma journal_mode = delete')
-    const [found] = copy.prepare('pragma integrity_check(1)').all()
-    if (found?.integrity_check !== 'ok')
-      throw new AppError('conflict', `The copy ${path} is damaged: ${found?.integrity_check}`)
+    const fault = faultIn(copy)
+    if (fault !== undefined) {
+      const own = faultIn(snapshot)
+      throw own === undefined ? damagedCopy(from, to, fault) : damagedFile(from, own)
+    }
     const tables = copy.prepare('select 1 from sqlite_master where name = ?').all(migrationTable)
     if (tables.length === 0) return []
     const rows = copy.prepare(`select name from ${migrationTable} order by name`).all()
@@ -95,4 +102,17 @@ function completeCopy(path: string): string[] {
   } finally {
     copy.close()
   }
+}
+
+/** The first thing that is damaged. */
+function faultIn(database: DatabaseSync): string | undefined {
+  const [found] = database.prepare('pragma integrity_check(1)').all()
+  return found?.integrity_check === 'ok' ? undefined : String(found?.integrity_check)
+}
+
+function damagedCopy(from: string, to: string, fault: string): AppError {
+  return new AppError(
+    'conflict',
+    `The copy of ${from} is damaged, which is not so itself: check the disk of ${dirname(dirname(to))}, or name a folder on another one. The check found: ${fault}`,
+  )
 }
