@@ -65,16 +65,22 @@ export function decodingsOf(text: string, has: number, original: string): Buffer
   const digits = content === text ? base64In(text, has) : [...base64In(content, has), ...base64In(text, has)]
   // Base64 whose digits are all hexadecimal is none by chance.
   const starts = has & kinds.otherBase64Digit ? [0, 1, 2, 3] : [0]
-  const isHex = mayHaveHex(text) && /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
-  const hex = !isHex ? '' : has & ~kinds.hexDigit ? hexDigitsOf(text) : text
+  const hexTexts = (content === text ? [text] : [text, content]).filter(isHexIn)
+  const hex = hexTexts.map((one) => (has & ~kinds.hexDigit ? hexDigitsOf(one) : one))
   // The characters beside a dump may look like tags, with which bytes would be left out.
-  const inner = isHex && (has & kinds.space || text !== original) ? withoutMargins(original) : original
-  const dump = inner === original ? '' : hexDigitsOf(inner)
+  const isDump = hexTexts.length > 0 && ((has & kinds.space) !== 0 || text !== original)
+  const inner = isDump ? withoutMargins(original) : original
+  if (inner !== original) hex.push(hexDigitsOf(inner))
   return decode([
     ...starts.flatMap((at) => digits.map((one) => one.slice(at)).map(encodedIn('base64'))),
-    ...[0, 1].flatMap((at) => [hex.slice(at), dump.slice(at)].map(encodedIn('hex'))),
-    encodedIn('latin1')(numbersIn(text, has)),
+    ...[0, 1].flatMap((at) => hex.map((one) => one.slice(at)).map(encodedIn('hex'))),
+    ...[text, ...(text === original ? [] : [original])].flatMap(numbersIn).map(encodedIn('latin1')),
   ])
+}
+
+/** Whether a text has twelve bytes in hexadecimal in sequence. */
+function isHexIn(text: string): boolean {
+  return mayHaveHex(text) && /(?:[\da-f]{2}[^\da-z]{0,8}(?:0x)?){12}/i.test(text)
 }
 
 /** The digits of base64 in a text: in the usual alphabet, and in the one for URLs if there are any of it. */
@@ -146,15 +152,29 @@ function mayBeUrl(text: string, has: number): boolean {
   return (has & kinds.hyphen) !== 0 && text.replaceAll('-----', '').includes('-')
 }
 
-/** A number behind a separator, which base64 in lines has only where a line is as short as a number. */
-const listedNumber = /[,;\s]-?(?:0x[\da-f]{1,2}|\d{1,3})(?![\w+/=])/i
+/** Two numbers in sequence, which neither base64 nor most other texts have. */
+const listedNumbers =
+  /[^a-z\d](?:0x[\da-f]{1,2}|\d{1,3})(?:_?[g-z][a-z]?8?)?(?:[^a-z\d]\D{0,40})?[^a-z\d](?:0x[\da-f]{1,2}|\d{1,3})(?:_?[g-z][a-z]?8?)?(?![a-z\d])/i
 
-/** The bytes that are numbers in a text, as a text in latin1. */
-function numbersIn(text: string, has: number): string {
-  const hasSeparators = (has & (kinds.space | kinds.lineBreak | kinds.listSeparator)) !== 0
-  if (!hasSeparators || !listedNumber.test(text)) return ''
-  const numbers = text.match(/-?\b(?:0x[\da-f]{1,2}|\d{1,3})\b/gi) ?? []
-  return Buffer.from(numbers.map(Number)).toString('latin1')
+/** Numbers with the suffixes of types; a hyphen behind another number separates it. Longer ones are positions. */
+const number = /(?:(?<![a-z\d])-)?(?<![a-z\d])(?:0x[\da-f]{1,2}|\d{1,5})(?:_?[g-z][a-z]?8?)?(?![a-z\d])/gi
+
+/** No key has fewer bytes. */
+const numbersMin = 12
+
+/**
+ * The bytes that are numbers in a text, each as a text in latin1: all of up to three digits, and every second one, since positions or
+ * fractions may be between them.
+ */
+function numbersIn(text: string): string[] {
+  if (!listedNumbers.test(text)) return []
+  const found = withoutCharacters(text).match(number) ?? []
+  if (found.length < numbersMin) return []
+  const short = found.filter((one) => !/^-?\d{4}/.test(one))
+  const [even, odd] = [0, 1].map((rest) => found.filter((_, i) => i % 2 === rest))
+  return [short, even ?? [], odd ?? []].map((list) =>
+    Buffer.from(list.map((one) => Number.parseInt(one, /0x/i.test(one) ? 16 : 10))).toString('latin1'),
+  )
 }
 
 /** The digits of twelve bytes; fewer are not decoded. */
@@ -183,9 +203,14 @@ function hexDigitsOf(text: string): string {
   return text.replace(/0x/gi, '').replace(/[^\da-f]+/gi, '')
 }
 
+/** A dump of od without the characters behind each line, which may be digits. */
+function withoutCharacters(text: string): string {
+  return text.replace(/ {2}>.*/g, (found) => (found.trimEnd().endsWith('<') ? '' : found))
+}
+
 /** A dump of xxd, hexdump or od, without the offset before each line, and the characters behind it. */
 function withoutMargins(text: string): string {
-  return text.replace(
+  return withoutCharacters(text).replace(
     /^[ \t]{0,8}[\da-f]{4,16}(?:(:[ \t])|[ \t]{1,4})(.*)$/gim,
     (_, colon?: string, rest = '') => {
       const end = String(rest).indexOf(colon === undefined ? '|' : '  ')

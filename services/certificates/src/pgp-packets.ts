@@ -1,6 +1,9 @@
 /** A header, a version, a time, an algorithm and a length; all packets are longer. */
 const packetMin = 24
 
+/** The parameters of encryption and a checksum; a private half of RSA has two and a half times the length of its public one. */
+const secretMax = 256
+
 /** The first byte of plausible times of creation, which are in seconds: from 1990 on. */
 const timeStartMin = 0x26
 
@@ -24,7 +27,11 @@ export function isSecretKeyPacket(bytes: Buffer, at: number): boolean {
   const fixed = fixedLengths[bytes[algorithmAt] ?? 0]
   // Without numbers to check, the length must be exact: that of the private key, and of a checksum before version 6.
   if (bytes[end] === 0 && fixed !== undefined) return secretLength === fixed + (version === 6 ? 0 : 2)
-  return secretLength > 0 && isProtection(bytes, end, fixed !== undefined)
+  const isPlausible = secretLength > 0 && secretLength <= secretMax + 4 * (end - start)
+  return (
+    (isPlausible || secretLength === Number.POSITIVE_INFINITY) &&
+    isProtection(bytes, end, fixed !== undefined)
+  )
 }
 
 /** The first bytes of such packets, by which they are looked for. */
@@ -66,7 +73,10 @@ const numbersOf: Readonly<Record<number, number>> = {
   22: 1,
 }
 
+const lastRsa = 3
 const ecdh = 18
+/** No implementation has a longer public exponent. */
+const exponentBits = 64
 
 /** Where the public key ends; undefined if it is none. */
 function publicEnd(bytes: Buffer, version: number, algorithmAt: number): number | undefined {
@@ -80,10 +90,11 @@ function publicEnd(bytes: Buffer, version: number, algorithmAt: number): number 
   const fixed = fixedLengths[algorithm]
   if (fixed !== undefined) return start + fixed
   const count = numbersOf[algorithm]
-  if (count === undefined) return undefined
+  if (count === undefined || (version === 3 && algorithm > lastRsa)) return undefined
   const numbersAt = count === 1 ? curveEnd(bytes, start) : start
   let end = numbersAt && numberEnd(bytes, numbersAt, shortestBits)
-  for (let i = 1; i < count && end !== undefined; i += 1) end = numberEnd(bytes, end, 1)
+  const bitsMax = algorithm <= lastRsa ? exponentBits : longestBits
+  for (let i = 1; i < count && end !== undefined; i += 1) end = numberEnd(bytes, end, 1, bitsMax)
   return algorithm === ecdh && end !== undefined ? end + 1 + (bytes[end] ?? 0) : end
 }
 
@@ -98,10 +109,10 @@ const shortestBits = 240
 const longestBits = 16_384
 
 /** Where a multiprecision integer ends, which gives its exact length in bits (RFC 9580, 3.2). */
-function numberEnd(bytes: Buffer, at: number, bitsMin: number): number | undefined {
+function numberEnd(bytes: Buffer, at: number, bitsMin: number, bitsMax = longestBits): number | undefined {
   if (at + 3 > bytes.length) return undefined
   const bits = bytes.readUInt16BE(at)
-  if (bits < bitsMin || bits > longestBits) return undefined
+  if (bits < bitsMin || bits > bitsMax) return undefined
   const firstBits = 32 - Math.clz32(bytes[at + 2] ?? 0)
   return firstBits === ((bits - 1) & 7) + 1 ? at + 2 + ((bits + 7) >> 3) : undefined
 }

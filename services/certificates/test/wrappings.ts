@@ -72,6 +72,37 @@ const ofBytes: Wrap<Buffer> = {
   'numbers between semicolons': (bytes) => Array.from(bytes).join(';'),
   'numbers in JSON': (bytes) => JSON.stringify(bytes),
   'signed numbers': (bytes) => `{${Array.from(new Int8Array(bytes)).join(', ')}}`,
+  ...Object.fromEntries(
+    [':', '.', '|', '/', '_', '-', '+', ' = ', '\\', '\u00b7', '\u2192'].map((separator) => [
+      `numbers between ${separator}`,
+      (bytes) => Array.from(bytes).join(separator),
+    ]),
+  ),
+  'signed numbers between colons': (bytes) => Array.from(new Int8Array(bytes)).join(':'),
+  'numbers in quotes': (bytes) => `["${Array.from(bytes).join('","')}"]`,
+  'numbers in elements': (bytes) => Array.from(bytes, (byte) => `<b>${byte}</b>`).join(''),
+  'numbers in cells': (bytes) => Array.from(bytes, (byte) => `<tr>\n  <td>${byte}</td>\n</tr>`).join('\n'),
+  'numbers with their types': (bytes) => `[${Array.from(bytes, (byte) => `${byte}u8`).join(', ')}]`,
+  'hexadecimal numbers with their types': (bytes) => bytes.toString('hex').replace(/../g, '0x$&u8, '),
+  'numbers with casts': (bytes) => Array.from(new Int8Array(bytes), (byte) => `(byte)${byte}`).join(', '),
+  'hexadecimal numbers with casts': (bytes) => bytes.toString('hex').replace(/../g, '(byte)0x$&, '),
+  'numbers with fractions': (bytes) => Array.from(bytes, (byte) => `${byte}.0`).join(', '),
+  'numbers with their positions': (bytes) => JSON.stringify({ ...bytes }),
+  'numbers in lines with their positions': (bytes) =>
+    Array.from(bytes, (byte, i) => `key[${i}] = ${byte};`).join('\n'),
+  'hexadecimal in elements': (bytes) => bytes.toString('hex').replace(/../g, '<b>$&</b>'),
+  'a dump of od with characters': (bytes) =>
+    dumpOf(bytes, (line, at) => `${at(6)} ${spaced(line).padEnd(48)} >${shown(line)}<`),
+  'a dump of od with characters and without offsets': (bytes) =>
+    dumpOf(bytes, (line) => ` ${spaced(line).padEnd(48)} >${shown(line)}<`),
+  'a dump of od in decimal with characters': (bytes) =>
+    dumpOf(
+      bytes,
+      (line, at) =>
+        `${at(7)}${Array.from(line, (byte) => String(byte).padStart(4))
+          .join('')
+          .padEnd(64)}  >${shown(line)}<`,
+    ),
   'percent-encoded bytes': (bytes) => bytes.toString('hex').replace(/../g, '%$&'),
   'a data URL': (bytes) => `data:application/octet-stream;base64,${bytes.toString('base64')}`,
   'a data URL, percent-encoded': (bytes) =>
