@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { listen } from '@quintet/chassis/http'
 import type { AppOptions } from '@quintet/chassis/http'
+import { until } from '@quintet/chassis/testing'
 import { createSampleApp } from './sample-app.ts'
 
 const timeouts = { requestMs: 400, idleMs: 400, checkIntervalMs: 50 }
@@ -60,7 +61,8 @@ test('A connection that is idle after a response is closed without another', asy
 })
 
 test('A client that does not read its response is cut off once nothing has moved for a time; one that reads slowly is not', async (t) => {
-  const app = await createSampleApp(t, { timeouts: { stallMs: 400 } })
+  // Longer than making such a response takes on a busy machine, during which nothing moves.
+  const app = await createSampleApp(t, { timeouts: { stallMs: 1_500 } })
   const closed = new Map<string, Promise<unknown>>()
   app.get('/:name', async ({ params, raw }) => {
     closed.set(String(Object(params).name), once(raw.socket, 'close'))
@@ -85,7 +87,7 @@ test('A client that does not read its response is cut off once nothing has moved
   })
   const slowIsOver = once(slow, 'close')
   slow.resume()
-  while (closed.size < 2) await pause(5)
+  await until(() => closed.size === 2)
   await closed.get('stalled')
   await slowIsOver
   assert.ok(bytes > 20_000_000, `${bytes} bytes`)
