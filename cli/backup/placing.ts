@@ -1,13 +1,4 @@
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { createPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
 import { services } from '../../topology.ts'
@@ -133,7 +124,7 @@ function createAside(undo: (() => void)[]) {
       for (const path of paths) {
         const folder = join(dirname(path), `replaced-${stamp}`)
         if (!folders.has(folder)) {
-          mkdirSync(folder, { mode: 0o700 })
+          createPrivateFolder(folder)
           undo.push(() => rmdirSync(folder))
           folders.add(folder)
         }

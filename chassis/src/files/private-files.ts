@@ -1,17 +1,31 @@
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fchownSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  realpathSync,
+  statSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 
 const privateFolder = 0o700
 const privateFile = 0o600
 
-/** Creates a folder, and those above it, that only the owner of the process can enter; one that exists stays as it is. */
+/**
+ * Creates a folder, and those above it, that only the owner of the process can enter; one that exists stays as it is. What root creates
+ * here belongs to the owner of the folder that it is in, as whom the services run.
+ */
 export function createPrivateFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
   // Not recursive, since that reports a folder that cannot be written as missing, and never ends in /proc.
   if (!existsSync(dirname(path))) createPrivateFolder(dirname(path))
   try {
     mkdirSync(path, { mode: privateFolder })
+    giveToOwner(dirname(path), (uid, gid) => lchownSync(path, uid, gid))
   } catch (error) {
     // Another process has created it.
     if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error
@@ -20,8 +34,30 @@ export function createPrivateFolder(path: string): void {
 
 /** Creates an empty file that only the owner can read and write, or takes the rights of others from one that exists. */
 export function createPrivateFile(path: string): void {
-  closeSync(openSync(path, 'a', privateFile))
+  const created = openNew(path)
+  if (created !== undefined) giveToOwner(dirname(path), (uid, gid) => fchownSync(created, uid, gid))
+  closeSync(created ?? openSync(path, 'a', privateFile))
   restrict(path, privateFile)
+}
+
+/** Not through a link, so that root gives away nothing that is elsewhere. Undefined if there is something already. */
+function openNew(path: string): number | undefined {
+  try {
+    return openSync(path, 'ax', privateFile)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined
+    throw error
+  }
+}
+
+function giveToOwner(folder: string, give: (uid: number, gid: number) => void): void {
+  if (process.getuid?.() !== 0) return
+  const { uid, gid } = statSync(folder)
+  try {
+    if (uid !== 0) give(uid, gid)
+  } catch {
+    // A file system or a container may not permit it; then the file is root's.
+  }
 }
 
 /** Takes the rights of others from a file, if it exists. */

@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
 
 /** Runs the work on a database file. The error for a fault of the file or its folder has its path and what to do, which those of SQLite and the system lack. */
@@ -19,7 +19,7 @@ export function pathFaults(paths: readonly string[]): string[] {
   const faults = new Map<string, string>()
   for (const path of paths) {
     const kind = kindOfPath(path)
-    const place = kind === 'folder' ? path : dirname(path)
+    const place = kind === 'folder' || kind === 'ofOther' ? path : dirname(path)
     if (kind !== undefined && !faults.has(place)) faults.set(place, sentence(path, kind))
   }
   return [...faults.values()]
@@ -27,6 +27,7 @@ export function pathFaults(paths: readonly string[]): string[] {
 
 function kindOfPath(path: string): Kind | undefined {
   if (existsSync(path) && statSync(path).isDirectory()) return 'folder'
+  if (unwritable(path) !== undefined) return 'ofOther'
   let folder = dirname(path)
   while (!existsSync(folder)) folder = dirname(folder)
   if (!statSync(folder).isDirectory()) return 'noFolder'
@@ -57,10 +58,35 @@ export function damagedFile(path: string, found: string): AppError {
 }
 
 function sentence(path: string, kind: Kind): string {
-  return `The database file ${path} cannot be ${advice[kind](path)}`
+  const isOfOther = (kind === 'forbidden' || kind === 'unopened') && unwritable(path) !== undefined
+  return `The database file ${path} cannot be ${advice[isOfOther ? 'ofOther' : kind](path)}`
 }
 
-type Kind = 'foreign' | 'damaged' | 'forbidden' | 'full' | 'folder' | 'noFolder' | 'unopened'
+/** The file, or the first of those that go with it, that exists and cannot be written. */
+function unwritable(path: string): string | undefined {
+  const lock = join(dirname(path), 'locks', basename(path))
+  const files = [path, `${path}-wal`, `${path}-shm`, dirname(lock), `${lock}-gate`, `${lock}-members`]
+  return files.find((file) => existsSync(file) && !isWritable(file))
+}
+
+function isWritable(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK | constants.W_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function ofOtherUser(path: string): string {
+  const file = unwritable(path) ?? path
+  const owner = statSync(file).uid
+  const user = process.getuid?.()
+  if (owner === user) return `written: give its owner the right to read and write ${file}.`
+  return `written: ${file} belongs to ${owner === 0 ? 'root' : `the user ${owner}`}, and this process runs as the user ${user}: give it to that user, and whatever else in ${dirname(path)} is not that user's.`
+}
+
+type Kind = 'foreign' | 'damaged' | 'forbidden' | 'full' | 'ofOther' | 'folder' | 'noFolder' | 'unopened'
 
 /** SQLite's primary result codes, and the system's codes of errors. */
 const kinds: Readonly<Record<number | string, Kind>> = {
@@ -88,6 +114,7 @@ const advice: Readonly<Record<Kind, (path: string) => string>> = {
     `used, since it is damaged: stop all services, move it and its -wal and -shm away, and restore it from a backup, or save what can be read with "sqlite3 ${path} .recover".`,
   forbidden: (path) =>
     `written: give the user of this process the right to write in ${dirname(path)}, or set DATA_DIR to another folder.`,
+  ofOther: ofOtherUser,
   full: () => 'written, since the disk is full: make room, or set DATA_DIR to a folder on another disk.',
   folder: () => 'opened, since it is a folder: name a file, or set DATA_DIR to another folder.',
   noFolder: (path) =>

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import {
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createPrivateFile, createPrivateFolder } from '../src/files/index.ts'
+
+const user = 65_534
+const needsRoot = { skip: process.getuid?.() !== 0 && 'only root can give files away' }
+
+function folderOfUser(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-owner-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  chownSync(folder, user, user)
+  return folder
+}
+
+test('What root creates in the folder of a user belongs to that user', needsRoot, (t) => {
+  const folder = folderOfUser(t)
+  createPrivateFolder(join(folder, 'a', 'b'))
+  createPrivateFile(join(folder, 'a', 'b', 'file'))
+  for (const path of ['a', 'a/b', 'a/b/file']) assert.equal(statSync(join(folder, path)).uid, user, path)
+})
+
+test('Root gives away no file that existed, and none behind a link', needsRoot, (t) => {
+  const [folder, elsewhere] = [folderOfUser(t), mkdtempSync(join(tmpdir(), 'quintet-root-'))]
+  t.after(() => rmSync(elsewhere, { recursive: true, force: true }))
+  writeFileSync(join(folder, 'old'), '')
+  symlinkSync(join(elsewhere, 'new'), join(folder, 'link'))
+  for (const name of ['old', 'link']) createPrivateFile(join(folder, name))
+  assert.equal(statSync(join(folder, 'old')).uid, 0)
+  assert.ok(existsSync(join(elsewhere, 'new')))
+  assert.equal(lstatSync(join(elsewhere, 'new')).uid, 0)
+})
+
+test('Each database file of another user is named before a start, with whose it is', needsRoot, (t) => {
+  const folder = folderOfUser(t)
+  const paths = ['guid.db', 'queue.db', 'mine.db'].map((name) => join(folder, name))
+  for (const path of paths) writeFileSync(path, '', { mode: 0o600 })
+  chownSync(join(folder, 'mine.db'), user, user)
+  const program = `
+    process.setgid(${user}); process.setuid(${user})
+    process.stdout.write(JSON.stringify(databaseFileFaults(${JSON.stringify(paths.map((path) => `sqlite:${path}`))})))`
+  const module = new URL('../src/database/index.ts', import.meta.url).href
+  const source = `import { databaseFileFaults } from '${module}'\n${program}`
+  const faults = JSON.parse(
+    execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }),
+  )
+  assert.equal(faults.length, 2)
+  for (const [index, name] of ['guid.db', 'queue.db'].entries())
+    assert.match(
+      faults[index],
+      new RegExp(
+        `/${name} cannot be written: \\S+/${name} belongs to root, and this process runs as the user ${user}: give it to`,
+      ),
+    )
+})
