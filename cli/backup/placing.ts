@@ -1,5 +1,15 @@
-import { copyFileSync, existsSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import {
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { createPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
 import { services } from '../../topology.ts'
 import type { Service } from '../../topology.ts'
@@ -97,7 +107,8 @@ async function copyPrivately(from: string, to: string, sha256: string): Promise<
   // A journal that an interrupted restore has left would be applied to the copy.
   for (const path of withCompanions(to).slice(1)) rmSync(path, { force: true })
   createPrivateFile(to)
-  copyFileSync(from, to)
+  // Not by the system's copy, which takes the owner along.
+  await pipeline(createReadStream(from), createWriteStream(to))
   const copied = await describeFile(dirname(to), basename(to))
   if (copied.sha256 !== sha256) throw new UsageError(`${to} is not what was copied to it.`)
   syncPath(to)
