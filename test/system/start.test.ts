@@ -97,7 +97,7 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
     const started = run(t, words, settings)
     await assert.rejects(started.address('guid'))
     assert.equal(started.child.exitCode, 1)
-    for (const sentence of [/^AUTH asks for a/m, /^GUID_TLS_CERT_FILE asks/m, /^LOG_LEVEL must be/m])
+    for (const sentence of [/^AUTH is not a setting/m, /^GUID_TLS_CERT_FILE is not/m, /^LOG_LEVEL must be/m])
       assert.match(started.output(), sentence)
   })
 

@@ -199,7 +199,7 @@ test('A receiver that fails has one line in the log with what to do, without the
       .logged()
       .split('\n')
       .filter((line) => line.includes(text))
-  const failures = linesWith('messages cannot be handled')
+  const failures = linesWith('messages fail and are retried')
   assert.equal(failures.length, 1)
   assert.ok(
     failures[0]?.includes(
