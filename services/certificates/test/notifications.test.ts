@@ -203,7 +203,7 @@ test('A receiver that fails has one line in the log with what to do, without the
   assert.equal(failures.length, 1)
   assert.ok(
     failures[0]?.includes(
-      `The receiver of CERTIFICATES_NOTIFY_URL, ${origin}, responded with status 503: see `,
+      `The receiver of CERTIFICATES_NOTIFY_URL, ${origin}, responded with status 503: check `,
     ),
   )
   down = false
