@@ -281,4 +281,12 @@ function testBatches(createUrl: CreateDatabaseUrl): void {
     t.assert.equal(late.reason.code, 'overloaded')
     t.assert.equal(await count(query), 2)
   })
+
+  test('closing does not wait for units that are all late', { timeout: 10_000 }, async (t: TestContext) => {
+    const { query, commit, close } = await open(t, createUrl(t))
+    const late = t.assert.rejects(commit([add(query, 'late').compile()], { before: performance.now() - 1 }), {
+      code: 'overloaded',
+    })
+    await Promise.all([late, close()])
+  })
 }

@@ -62,12 +62,18 @@ export async function createGroupCommit(
       waiting.push({ unit, before, resolve, reject })
       if (inFlight.length > 0 || isFlushScheduled) return
       isFlushScheduled = true
-      setImmediate(flush)
+      setImmediate(flushFirst)
     })
   }
 
-  function flush(): void {
+  /** Of units that are all late, none is in flight afterwards. */
+  function flushFirst(): void {
     isFlushScheduled = false
+    flush()
+    if (inFlight.length === 0) onIdle?.()
+  }
+
+  function flush(): void {
     if (inFlight.length > 0) return
     waiting = rejectLate(waiting)
     if (waiting.length === 0) return
