@@ -1,3 +1,4 @@
+import { existsSync, realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
@@ -46,11 +47,18 @@ type Place = { readonly setting: string; readonly url: string; readonly file: st
 function unusedFiles({ settings, config }: StorageUser): Place[] {
   const used = Object.values(config).flatMap((value) => databaseFile(String(value)) ?? [])
   const defaults = Object.entries(settings.properties).flatMap(([setting, schema]) => {
-    const url = String(Object(schema).default).replace('{DATA_DIR}', String(config.DATA_DIR))
+    // A text as replacement would have patterns, such as `$&`.
+    const url = String(Object(schema).default).replace('{DATA_DIR}', () => String(config.DATA_DIR))
     const file = databaseFile(url)
     return file === undefined ? [] : [{ setting, url, file }]
   })
-  return defaults.filter(({ file }) => !used.some((other) => resolve(other) === resolve(file)))
+  const places = new Set(used.map(realPath))
+  return defaults.filter(({ file }) => !places.has(realPath(file)))
+}
+
+/** The path without symbolic links, by which a file may have several; that of a file that does not exist as it is. */
+function realPath(file: string): string {
+  return existsSync(file) ? realpathSync(file) : resolve(file)
 }
 
 /** Tables that have rows before their service has stored anything. */
