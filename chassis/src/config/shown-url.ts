@@ -7,11 +7,20 @@ import { engines, memory } from './engines.ts'
  */
 export function withoutSecretsOfSetting(text: string): string {
   const scheme = /^\s*([a-z][a-z\d+.-]*:)/i.exec(text)?.[1]?.toLowerCase() ?? ''
-  const end = wellFormedStart.exec(text)?.[0].length
-  if (end !== undefined)
-    return withoutUserInfo(text.slice(0, end), scheme) + withoutValues(text.slice(end), scheme)
-  return withoutValues(withoutUserInfo(text, scheme), scheme)
+  const end = wellFormedStart.exec(text)?.[0].length ?? 0
+  const [start, rest] = [text.slice(0, end), text.slice(end)]
+  return end > 0 && !isRestOfPassword(rest, scheme)
+    ? withoutUserInfo(start, scheme) + withoutValues(rest, scheme)
+    : withoutValues(withoutUserInfo(text, scheme), scheme)
 }
+
+/** Whether the URL of an engine may have a password with what looks like a port, a path and parameters, since it has none of these. */
+function isRestOfPassword(rest: string, scheme: string): boolean {
+  const [, name = ''] = /^[?#]([^=]*)=/.exec(rest) ?? []
+  return rest.includes('@') && !isWeb.test(scheme) && !Object.hasOwn(parametersOf(scheme), name)
+}
+
+const isWeb = /^https?:$/
 
 /** All before the parameters, where these follow hosts and a path that need no closer look. */
 const wellFormedStart =
@@ -23,15 +32,19 @@ function withoutUserInfo(text: string, scheme: string): string {
   const colon = text.indexOf(':', start)
   const at = text.lastIndexOf('@')
   if (colon >= 0 && colon < at) return `${text.slice(0, colon)}:[redacted]${text.slice(at)}`
-  const isToken = at >= start && /^https?:$/.test(scheme)
+  const isToken = at >= start && isWeb.test(scheme)
   return isToken ? `${text.slice(0, start)}[redacted]${text.slice(at)}` : text
 }
 
 function withoutValues(text: string, scheme: string): string {
-  const { parameters } = scheme === 'memory:' ? memory : (engines.get(scheme) ?? { parameters: {} })
+  const parameters = parametersOf(scheme)
   return text.replace(/([?&;#])([^=&;#?]*)=[^&;#]*/g, (part: string, mark: string, name: string) =>
     Object.hasOwn(parameters, name) && !secretName.test(name) ? part : `${mark}${name}=[redacted]`,
   )
+}
+
+function parametersOf(scheme: string): object {
+  return (scheme === 'memory:' ? memory : engines.get(scheme))?.parameters ?? {}
 }
 
 const secretName = /password|properties/i
