@@ -110,6 +110,8 @@ function openConnection(client: Socket, target: Target | undefined, fault: () =>
   let lastRequest: string | Buffer | undefined
 
   client.on('error', () => {})
+  // The end of a client arrives at last, since TCP sends it again; a server would wait for ever otherwise.
+  client.on('end', () => lost.has('requests') && client.destroy())
   client.on('close', () => server?.destroy())
   if (server === undefined) client.resume()
   else {
