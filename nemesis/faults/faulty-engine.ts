@@ -38,3 +38,8 @@ export function faultsOf({ engine, proxy }: FaultyEngine): readonly Fault[] {
     fault('swallow', proxy.swallow, proxy.pass),
   ]
 }
+
+/** The URL of a database on the server of an engine. */
+export function withDatabase(url: string, database: string): string {
+  return Object.assign(new URL(url), { pathname: `/${database}` }).href
+}

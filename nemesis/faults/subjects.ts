@@ -5,7 +5,7 @@ import type { EngineName } from '@quintet/backends'
 import { engineWrite } from './engine-clients.ts'
 import { fault } from './fault.ts'
 import type { Fault } from './fault.ts'
-import { faultsOf, startFaultyEngine } from './faulty-engine.ts'
+import { faultsOf, startFaultyEngine, withDatabase } from './faulty-engine.ts'
 import type { FaultyEngine } from './faulty-engine.ts'
 import type { Operation } from './operation.ts'
 import { create, request, requestAndWait } from './requests.ts'
@@ -223,8 +223,4 @@ function waysOf(
     'gateway read': gatewayRead,
     'gateway write': gatewayWrite,
   }
-}
-
-function withDatabase(url: string, name: string): string {
-  return Object.assign(new URL(url), { pathname: `/${name}` }).href
 }

@@ -1,7 +1,7 @@
 import { createBillingLoad } from '../load/billing-load.ts'
 import { assemble } from './assemble.ts'
 import { startEngine } from './engines.ts'
-import { startReplicas } from './replicas.ts'
+import { startReplicas, systemOf } from './replicas.ts'
 import type { Scenario } from './scenario.ts'
 
 export const billingRabbitmq: Scenario = {
@@ -12,18 +12,19 @@ export const billingRabbitmq: Scenario = {
     assemble(async (closeLater) => {
       const amqp = closeLater(await startEngine('amqp'))
       const settings = { DATA_DIR: folder, QUEUE_URL: amqp.url }
-      const billing = await startReplicas('billing', settings, { folder, list: '/orders', count: 2 })
-      for (const replica of billing) closeLater(replica)
+      const billing = await startReplicas('billing', settings, {
+        closeLater,
+        folder,
+        list: '/orders',
+        count: 2,
+      })
       const gatewaySettings = { ...settings, BILLING_URL: billing[0]?.address.url ?? '' }
       const list = '/api/orders'
-      const gateways = await startReplicas('gateway', gatewaySettings, { folder, list, count: 2 })
-      for (const replica of gateways) closeLater(replica)
-      const replicas = [...billing, ...gateways]
+      const gateways = await startReplicas('gateway', gatewaySettings, { closeLater, folder, list, count: 2 })
       return {
-        targets: [...replicas.map(({ faults }) => faults), amqp.faults],
+        ...systemOf([...billing, ...gateways], [amqp.faults]),
         loads: { billing: createBillingLoad },
         addresses: gateways.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
       }
     }),
 }

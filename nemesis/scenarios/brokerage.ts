@@ -1,10 +1,9 @@
 import { migrate } from '../faults/service-process.ts'
-import { sqliteFaults } from '../faults/sqlite-faults.ts'
 import { alwaysOpen, createBrokerageLoad } from '../load/brokerage-load.ts'
 import { assemble } from './assemble.ts'
+import { startEmbedded } from './embedded.ts'
 import { startEngine, startRedis } from './engines.ts'
-import { named } from './named.ts'
-import { startReplicas } from './replicas.ts'
+import { startReplicas, systemOf } from './replicas.ts'
 import type { Scenario } from './scenario.ts'
 
 const loads = { brokerage: createBrokerageLoad }
@@ -15,21 +14,10 @@ export const brokerageEmbedded: Scenario = {
   summary: 'two processes of the brokerage on one SQLite database',
   engines: [],
   start: (folder) =>
-    assemble(async (closeLater) => {
-      const database = closeLater(sqliteFaults(folder, 'brokerage.db'))
-      const settings = { ...alwaysOpen, DATA_DIR: database.folder }
-      const replicas = await startReplicas('brokerage', settings, { folder, list, count: 2 })
-      for (const replica of replicas) closeLater(replica)
-      return {
-        targets: [
-          ...replicas.map(({ faults }) => faults),
-          database.faults.map((one) => named('sqlite', one)),
-        ],
-        loads,
-        addresses: replicas.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
-      }
-    }),
+    assemble(async (closeLater) => ({
+      ...(await startEmbedded('brokerage', alwaysOpen, { closeLater, folder, list })),
+      loads,
+    })),
 }
 
 export const brokerageDynamodb: Scenario = {
@@ -48,18 +36,9 @@ export const brokerageDynamodb: Scenario = {
       }
       await migrate('brokerage', settings)
       // One process: with two, the outcome of a transaction whose response was lost is found out wrongly at times.
-      const replicas = await startReplicas('brokerage', settings, { folder, list })
-      for (const replica of replicas) closeLater(replica)
-      return {
-        // The stand-in loses its data when it is killed.
-        targets: [
-          ...replicas.map(({ faults }) => faults),
-          dynamodb.faults.filter(({ name }) => !name.endsWith('kill')),
-          redis.faults,
-        ],
-        loads,
-        addresses: replicas.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
-      }
+      const replicas = await startReplicas('brokerage', settings, { closeLater, folder, list })
+      // The stand-in loses its data when it is killed.
+      const ofDynamodb = dynamodb.faults.filter(({ name }) => !name.endsWith('kill'))
+      return { ...systemOf(replicas, [ofDynamodb, redis.faults]), loads }
     }),
 }

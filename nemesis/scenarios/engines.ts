@@ -39,8 +39,3 @@ export async function startRedis(): Promise<Engine> {
     },
   }
 }
-
-/** The URL of a database on the server of an engine. */
-export function databaseUrl({ url }: { readonly url: string }, database: string): string {
-  return Object.assign(new URL(url), { pathname: `/${database}` }).href
-}

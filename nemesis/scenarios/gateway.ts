@@ -5,7 +5,7 @@ import { alwaysOpen, createBrokerageLoad } from '../load/brokerage-load.ts'
 import { createGuidLoad } from '../load/guid-load.ts'
 import { assemble } from './assemble.ts'
 import { named } from './named.ts'
-import { startReplicas } from './replicas.ts'
+import { startReplicas, systemOf } from './replicas.ts'
 import type { Scenario } from './scenario.ts'
 
 const guidClients = 6
@@ -30,12 +30,13 @@ export const gateway: Scenario = {
       const networks = []
       for (const name of ['guid', 'brokerage', 'billing'] as const) {
         const [service] = await startReplicas(name, settings, {
+          closeLater,
           folder,
           list: lists[name],
           consumes: name === 'billing',
         })
         if (service === undefined) continue
-        services.push(closeLater(service))
+        services.push(service)
         const proxy = closeLater(await openTcpProxy())
         proxy.forwardTo(service.address.url)
         urls[`${name.toUpperCase()}_URL`] = proxy.through(service.address.url)
@@ -44,19 +45,16 @@ export const gateway: Scenario = {
       const gateways = await startReplicas(
         'gateway',
         { ...settings, ...urls },
-        { folder, list: '/guids', count: 2 },
+        { closeLater, folder, list: '/guids', count: 2 },
       )
-      for (const replica of gateways) closeLater(replica)
-      const replicas = [...services, ...gateways]
       return {
-        targets: [...replicas.map(({ faults }) => faults), ...networks],
+        ...systemOf([...services, ...gateways], networks),
         loads: {
           guid: (parts) => createGuidLoad(parts, guidClients),
           brokerage: createBrokerageLoad,
           billing: createBillingLoad,
         },
         addresses: gateways.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
       }
     }),
 }

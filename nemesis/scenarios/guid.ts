@@ -1,11 +1,12 @@
 import { lockedTable } from '../faults/engine-faults.ts'
+import { withDatabase } from '../faults/faulty-engine.ts'
 import { migrate } from '../faults/service-process.ts'
-import { sqliteFaults } from '../faults/sqlite-faults.ts'
 import { createGuidLoad } from '../load/guid-load.ts'
 import { assemble } from './assemble.ts'
-import { databaseUrl, startEngine, startRedis } from './engines.ts'
+import { startEmbedded } from './embedded.ts'
+import { startEngine, startRedis } from './engines.ts'
 import { named } from './named.ts'
-import { startReplicas } from './replicas.ts'
+import { startReplicas, systemOf } from './replicas.ts'
 import type { Scenario } from './scenario.ts'
 
 const loads = { guid: createGuidLoad }
@@ -16,21 +17,10 @@ export const guidEmbedded: Scenario = {
   summary: 'two processes of guid on one SQLite database',
   engines: [],
   start: (folder) =>
-    assemble(async (closeLater) => {
-      const database = closeLater(sqliteFaults(folder, 'guid.db'))
-      const settings = { DATA_DIR: database.folder }
-      const replicas = await startReplicas('guid', settings, { folder, list, count: 2 })
-      for (const replica of replicas) closeLater(replica)
-      return {
-        targets: [
-          ...replicas.map(({ faults }) => faults),
-          database.faults.map((one) => named('sqlite', one)),
-        ],
-        loads,
-        addresses: replicas.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
-      }
-    }),
+    assemble(async (closeLater) => ({
+      ...(await startEmbedded('guid', {}, { closeLater, folder, list })),
+      loads,
+    })),
 }
 
 export const guidPostgres: Scenario = {
@@ -43,22 +33,13 @@ export const guidPostgres: Scenario = {
       const redis = closeLater(await startRedis())
       const settings = {
         DATA_DIR: folder,
-        GUID_DATABASE_URL: databaseUrl(postgres, 'guid_db'),
+        GUID_DATABASE_URL: withDatabase(postgres.url, 'guid_db'),
         CACHE_URL: redis.url,
       }
       await migrate('guid', settings)
-      const replicas = await startReplicas('guid', settings, { folder, list, count: 3 })
-      for (const replica of replicas) closeLater(replica)
-      const lock = lockedTable(databaseUrl(postgres.engine, 'guid_db'), 'guid')
-      return {
-        targets: [
-          ...replicas.map(({ faults }) => faults),
-          [...postgres.faults, named('postgres', lock)],
-          redis.faults,
-        ],
-        loads,
-        addresses: replicas.map(({ address }) => address),
-        processes: replicas.map(({ process }) => process),
-      }
+      const replicas = await startReplicas('guid', settings, { closeLater, folder, list, count: 3 })
+      const lock = lockedTable(withDatabase(postgres.engine.url, 'guid_db'), 'guid')
+      const ofPostgres = [...postgres.faults, named('postgres', lock)]
+      return { ...systemOf(replicas, [ofPostgres, redis.faults]), loads }
     }),
 }

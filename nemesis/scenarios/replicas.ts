@@ -9,17 +9,19 @@ import { exhaustedDescriptors, stalledDisk, stallSkipReason } from '../faults/pr
 import { startService } from '../faults/service-process.ts'
 import type { Environment, ServiceProcess } from '../faults/service-process.ts'
 import type { Address } from '../load/load.ts'
+import type { CloseLater } from './assemble.ts'
 import { named } from './named.ts'
+import type { System } from './scenario.ts'
 
 /** A process of a service. Its name is that of the service, with its number where there are several. */
 type Replica = {
   readonly process: ServiceProcess
   readonly address: Address
   readonly faults: readonly Fault[]
-  close(): Promise<void>
 }
 
-type ReplicaOptions = {
+export type ReplicaOptions = {
+  readonly closeLater: CloseLater
   /** For the files of their clocks. */
   readonly folder: string
   readonly count?: number
@@ -40,13 +42,14 @@ const restartMsMax = 40_000
 export async function startReplicas(
   service: ServiceName,
   environment: Environment,
-  { folder, list, count = 1, consumes = false }: ReplicaOptions,
+  { closeLater, folder, list, count = 1, consumes = false }: ReplicaOptions,
 ): Promise<Replica[]> {
   const replicas: Replica[] = []
   // One after the other: the first creates an embedded database.
   for (let number = 1; number <= count; number++) {
     const clock = createShiftedClock(join(folder, `${service}-${number}.clock`), (number - 1) * differenceMs)
     const process = await startService(service, { ...environment, ...clock.environment })
+    closeLater({ close: process.kill })
     const name = count === 1 ? service : `${service} ${number}`
     const ids = () => [process.id()]
     const faults = [
@@ -58,14 +61,22 @@ export async function startReplicas(
       slowReaders(process.url, list),
       greedyClient(process.url),
     ]
-    replicas.push({
-      process,
-      address: { name, url: process.url },
-      faults: faults.map((one) => named(name, one)),
-      close: process.kill,
-    })
+    const address = { name, url: process.url }
+    replicas.push({ process, address, faults: faults.map((one) => named(name, one)) })
   }
   return replicas
+}
+
+/** The part of a system that its replicas are, with its other targets. Clients use all of the replicas. */
+export function systemOf(
+  replicas: readonly Replica[],
+  otherTargets: System['targets'],
+): Pick<System, 'targets' | 'addresses' | 'processes'> {
+  return {
+    targets: [...replicas.map(({ faults }) => faults), ...otherTargets],
+    addresses: replicas.map(({ address }) => address),
+    processes: replicas.map(({ process }) => process),
+  }
 }
 
 /** A service may end at its start while something that it needs is away, and is then started again, as a process manager does. */
