@@ -1,6 +1,7 @@
 import type { TargetResult } from './targets.ts'
 import type { Report } from './report.ts'
 import type { Result } from './result.ts'
+import { svgFile, svgLine, svgRect, svgText } from './svg.ts'
 
 const labelWidth = 260
 const barWidth = 460
@@ -15,11 +16,9 @@ const width = labelWidth + barWidth + valueWidth
 export function drawChart({ machine, rows, targets }: Report): string {
   const height = headHeight + rows.length * rowHeight + footHeight
   const scale = barWidth / Math.max(1, ...rows.map(({ ratio }) => ratio))
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="13" fill="#1f2933">`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(16, 26, 'Requests per second, as a ratio to bare node:http', 'font-size="16" font-weight="600"'),
-    text(
+  const parts = [
+    svgText(16, 26, 'Requests per second, as a ratio to bare node:http', 'font-size="16" font-weight="600"'),
+    svgText(
       16,
       46,
       `${machine.cpu}, ${machine.node}, ${machine.generator}, ${machine.date.slice(0, 10)}`,
@@ -27,15 +26,14 @@ export function drawChart({ machine, rows, targets }: Report): string {
     ),
     ...rows.flatMap((row, index) => drawRow(row, headHeight + index * rowHeight, scale, targets)),
     ...drawAxis(headHeight, height - footHeight, scale),
-    text(
+    svgText(
       16,
       height - 12,
       'Solid mark: target. Dashed mark: goal. Green: target met. Red: missed or failed. Blue: no target.',
       'fill="#52606d" font-size="12"',
     ),
-    '</svg>',
-    '',
-  ].join('\n')
+  ]
+  return svgFile(width, height, parts, 13)
 }
 
 function drawRow(row: Result, top: number, scale: number, targets: TargetResult[]): string[] {
@@ -44,16 +42,21 @@ function drawRow(row: Result, top: number, scale: number, targets: TargetResult[
   const baseline = top + barHeight / 2 + 5
   const value = errors === 0 ? `${ratio.toFixed(2)} · ${rps.toLocaleString('en')}/s` : 'failed'
   return [
-    text(labelWidth - 12, baseline, name, 'text-anchor="end"'),
-    `<rect x="${labelWidth}" y="${top}" width="${(ratio * scale).toFixed(1)}" height="${barHeight}" rx="2" fill="${colourOf(row, target)}"/>`,
+    svgText(labelWidth - 12, baseline, name, 'text-anchor="end"'),
+    svgRect(labelWidth, top, ratio * scale, barHeight, `rx="2" fill="${colourOf(row, target)}"`),
     ...(target ? drawMarks(target, top, scale) : []),
-    text(labelWidth + barWidth + 14, baseline, value),
+    svgText(labelWidth + barWidth + 14, baseline, value),
   ]
 }
 
 function drawMarks({ accepted, goal }: TargetResult, top: number, scale: number): string[] {
   const mark = (at: number, style: string) =>
-    line(labelWidth + at * scale, top - 4, top + barHeight + 4, `stroke="#1f2933" stroke-width="2" ${style}`)
+    verticalLine(
+      labelWidth + at * scale,
+      top - 4,
+      top + barHeight + 4,
+      `stroke="#1f2933" stroke-width="2" ${style}`,
+    )
   return [mark(accepted, ''), ...(goal === undefined ? [] : [mark(goal, 'stroke-dasharray="4 3"')])]
 }
 
@@ -61,8 +64,8 @@ function drawAxis(top: number, bottom: number, scale: number): string[] {
   return [0, 0.25, 0.5, 0.75, 1].flatMap((at) => {
     const x = labelWidth + at * scale
     return [
-      line(x, top - 8, bottom, 'stroke="#9aa5b1" stroke-width="1" stroke-opacity="0.4"'),
-      text(x, bottom + 12, `${at}`, 'text-anchor="middle" fill="#52606d" font-size="11"'),
+      verticalLine(x, top - 8, bottom, 'stroke="#9aa5b1" stroke-width="1" stroke-opacity="0.4"'),
+      svgText(x, bottom + 12, `${at}`, 'text-anchor="middle" fill="#52606d" font-size="11"'),
     ]
   })
 }
@@ -72,11 +75,6 @@ function colourOf({ errors }: Result, target: TargetResult | undefined): string 
   return target ? '#3d8f6e' : '#8fb3d9'
 }
 
-function line(x: number, from: number, to: number, style: string): string {
-  return `<line x1="${x.toFixed(1)}" x2="${x.toFixed(1)}" y1="${from}" y2="${to}" ${style}/>`
-}
-
-function text(x: number, y: number, content: string, style = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x.toFixed(1)}" y="${y}" ${style}>${escaped}</text>`
+function verticalLine(x: number, from: number, to: number, style: string): string {
+  return svgLine(x, from, x, to, style)
 }

@@ -1,3 +1,5 @@
+import { svgFile, svgLine, svgText } from './svg.ts'
+
 /** Lines over one horizontal axis in several panels, each with a vertical axis of its own that begins at 0. */
 type Chart = {
   title: string
@@ -27,25 +29,21 @@ export function drawPanels(chart: Chart): string {
   const places = xs.map(xOf)
   const scale = scaleOf(Math.min(...places), Math.max(...places), margin.left, width - margin.right)
   const height = headHeight + panels.length * panelHeight
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#1f2933">`,
-    `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
-    text(16, 26, title, 'font-size="16" font-weight="600"'),
-    text(16, 46, subtitle, 'fill="#52606d"'),
+  return svgFile(width, height, [
+    svgText(16, 26, title, 'font-size="16" font-weight="600"'),
+    svgText(16, 46, subtitle, 'fill="#52606d"'),
     ...panels.flatMap((panel, index) => drawPanel(panel, headHeight + index * panelHeight)),
-    '</svg>',
-    '',
-  ].join('\n')
+  ])
 
   function drawPanel({ title: name, lines }: Panel, top: number): string[] {
     const yMax = Math.max(1e-9, ...lines.flatMap(({ points }) => points.map(({ y }) => y)))
     const bottom = top + panelHeight - margin.bottom
     const yScale = scaleOf(0, yMax, bottom, top + margin.top)
     return [
-      text(margin.left, top + 16, name, 'font-weight="600"'),
+      svgText(margin.left, top + 16, name, 'font-weight="600"'),
       ...[0, yMax / 2, yMax].flatMap((y) => drawGridLine(y, yScale(y))),
       ...labelled(xs).map((x) =>
-        text(scale(xOf(x)), bottom + 16, chart.formatX(x), 'text-anchor="middle" fill="#52606d"'),
+        svgText(scale(xOf(x)), bottom + 16, chart.formatX(x), 'text-anchor="middle" fill="#52606d"'),
       ),
       ...lines.flatMap((line, index) => drawLine(line, index, yScale)),
     ]
@@ -58,15 +56,15 @@ export function drawPanels(chart: Chart): string {
     const path = points.map(({ x, y }) => `${scale(xOf(x)).toFixed(1)},${yScale(y).toFixed(1)}`).join(' ')
     return [
       `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      text(width - margin.right + 8, yScale(last.y) + 4 + index * 12, name, `fill="${colour}"`),
+      svgText(width - margin.right + 8, yScale(last.y) + 4 + index * 12, name, `fill="${colour}"`),
     ]
   }
 }
 
 function drawGridLine(y: number, at: number): string[] {
   return [
-    `<line x1="${margin.left}" x2="${width - margin.right}" y1="${at.toFixed(1)}" y2="${at.toFixed(1)}" stroke="#9aa5b1" stroke-opacity="0.4"/>`,
-    text(
+    svgLine(margin.left, at, width - margin.right, at, 'stroke="#9aa5b1" stroke-opacity="0.4"'),
+    svgText(
       margin.left - 8,
       at + 4,
       y.toLocaleString('en', { maximumSignificantDigits: 3 }),
@@ -83,9 +81,4 @@ function labelled(xs: readonly number[]): number[] {
 
 function scaleOf(from: number, to: number, start: number, end: number): Scale {
   return (value) => start + ((value - from) / (to - from || 1)) * (end - start)
-}
-
-function text(x: number, y: number, content: string, style = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}" ${style}>${escaped}</text>`
 }

@@ -1,5 +1,5 @@
 import type { Operation } from '../history.ts'
-import { svgFile, svgRect, svgText } from '../svg.ts'
+import { svgFile, svgRect, svgText } from '../../bench/svg.ts'
 
 /**
  * Pictures of the operations of a violation: one lane per process, one bar per operation, from its invocation to its

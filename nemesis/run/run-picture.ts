@@ -1,6 +1,7 @@
 import type { Run } from './run-scenario.ts'
 import type { Sample } from './samples.ts'
-import { svgFile, svgRect, svgText } from '../svg.ts'
+import { medianOf } from '../../bench/median.ts'
+import { svgFile, svgRect, svgText } from '../../bench/svg.ts'
 
 /** A picture of a run: operations per second by their outcome, latencies, and the faults as bands over both. */
 
@@ -87,11 +88,12 @@ function drawLatencies(buckets: readonly Bucket[], x: (ms: number) => number): s
   }
   const marks = buckets.flatMap(({ fromMs, samples }) => {
     const known = samples.filter(({ outcome }) => outcome === 'ok')
-    const latencies = known.map(({ sentMs, endedMs }) => endedMs - sentMs).toSorted((a, b) => a - b)
+    const latencies = known.map(({ sentMs, endedMs }) => endedMs - sentMs)
     const width = x(fromMs + bucketMs) - x(fromMs)
     const mark = (ms: number | undefined, colour: string) =>
       ms === undefined ? [] : [svgRect(x(fromMs), y(ms) - 1, width, 2, `fill="${colour}"`)]
-    return [...mark(latencies[latencies.length >> 1], '#333'), ...mark(latencies.at(-1), '#9a6fb0')]
+    const longest = latencies.length === 0 ? undefined : Math.max(...latencies)
+    return [...mark(medianOf(latencies), '#333'), ...mark(longest, '#9a6fb0')]
   })
   const axis = [1, 10, 100, 1_000, 10_000].flatMap((ms) => [
     svgRect(left, y(ms), plotWidth, 0.5, 'fill="#ddd"'),

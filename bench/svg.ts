@@ -9,10 +9,14 @@ export function svgRect(x: number, y: number, width: number, height: number, sty
   return `<rect x="${round(x)}" y="${round(y)}" width="${round(width)}" height="${round(height)}" ${style}/>`
 }
 
+export function svgLine(x1: number, y1: number, x2: number, y2: number, style: string): string {
+  return `<line x1="${round(x1)}" y1="${round(y1)}" x2="${round(x2)}" y2="${round(y2)}" ${style}/>`
+}
+
 /** A complete file, on white. */
-export function svgFile(width: number, height: number, parts: readonly string[]): string {
+export function svgFile(width: number, height: number, parts: readonly string[], fontSize = 12): string {
   return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="${fontSize}" fill="#1f2933">`,
     `<rect width="100%" height="100%" fill="white"/>`,
     ...parts,
     '</svg>\n',
