@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { checkHistory } from './check-history.ts'
-import { writeViolations } from './violations.ts'
+import { countOf, writeViolations } from './violations.ts'
 import { readHistory } from './history.ts'
 
 /**
@@ -35,9 +35,7 @@ function check(file: string): void {
   const { violations, undecided } = checkHistory(history)
   for (const key of undecided)
     process.stdout.write(`${key}: undecided, because too many operations overlap\n`)
-  process.stdout.write(
-    `${file}: ${violations.length === 0 ? 'no violation' : `${violations.length} violations`}\n`,
-  )
+  process.stdout.write(`${file}: ${countOf(violations.length)}\n`)
   process.stdout.write(writeViolations(file, violations))
   if (violations.length > 0) process.exitCode = 1
 }

@@ -14,6 +14,11 @@ import { readFileSync } from 'node:fs'
  */
 type HistoryEvent = Invocation | Completion
 
+export type Outcome = 'ok' | 'fail' | 'info'
+
+/** Completes an operation. */
+export type Complete = (outcome: Outcome, result?: unknown) => void
+
 type Invocation = {
   readonly time: number
   readonly op: number
@@ -27,7 +32,7 @@ type Invocation = {
 type Completion = {
   readonly time: number
   readonly op: number
-  readonly type: 'ok' | 'fail' | 'info'
+  readonly type: Outcome
   readonly result?: unknown
 }
 
@@ -39,7 +44,7 @@ export type Operation<Call = unknown, Result = unknown> = {
   readonly invokedAt: number
   /** `Infinity` where the outcome is unknown: it may take effect at any time after its invocation, or never. */
   readonly completedAt: number
-  readonly outcome: 'ok' | 'fail' | 'info'
+  readonly outcome: Outcome
   readonly call: Call
   /** Of `ok` only. */
   readonly result: Result | undefined
@@ -135,10 +140,10 @@ export function createRecorder(kind: string, now: () => number = monotonicNs()) 
     history: (): History => ({ kind, events }),
     operations: (): Operation[] => operationsOf(events),
     /** Returns how to complete the operation. */
-    invoke(process: string, key: string, call: unknown) {
+    invoke(process: string, key: string, call: unknown): Complete {
       const op = ++count
       events.push({ time: now(), op, type: 'invoke', process, key, call })
-      return (type: 'ok' | 'fail' | 'info', result?: unknown): void => {
+      return (type, result) => {
         events.push({ time: now(), op, type, ...(result !== undefined && { result }) })
       }
     },

@@ -8,6 +8,7 @@ import { createRandom } from './run/random.ts'
 import { countViolations, reportOf } from './run/report.ts'
 import { drawRun } from './run/run-picture.ts'
 import { runScenario } from './run/run-scenario.ts'
+import { countOf } from './violations.ts'
 import { scenarios } from './scenarios/index.ts'
 import type { Scenario } from './scenarios/scenario.ts'
 
@@ -47,7 +48,7 @@ async function runAll({
     print(`\n== ${scenario.name}, seed ${seed}`)
     const found = await runOne(scenario, minutes * 60_000, seed, join(folder, scenario.name))
     violations += found
-    totals.push(`${scenario.name}: ${found === 0 ? 'no violation' : `${found} violations`}`)
+    totals.push(`${scenario.name}: ${countOf(found)}`)
   }
   print(`\n${totals.join('\n')}\nkept in ${folder}`)
   if (violations > 0)

@@ -7,6 +7,12 @@ export function writeViolations(file: string, violations: readonly Violation[]):
   return violations.map((violation, i) => `\n${writeViolation(`${file}.${i + 1}.svg`, violation)}`).join('')
 }
 
+/** Such as `2 violations`. */
+export function countOf(violations: number): string {
+  if (violations === 0) return 'no violation'
+  return violations === 1 ? '1 violation' : `${violations} violations`
+}
+
 function writeViolation(picture: string, { key, message, operations }: Violation): string {
   if (operations.length === 0) return `${key}: ${message}\n`
   writeFileSync(picture, svgTimeline(`${key}: ${message}`, operations))

@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createRecorder } from '../history.ts'
+import type { Complete } from '../history.ts'
 import { certaintyOf, membersOf } from './http-client.ts'
 import { clientAt } from './load.ts'
 import type { Load, LoadParts } from './load.ts'
@@ -11,11 +12,10 @@ const certificatesEach = 2
 const readShare = 0.4
 const attemptsMax = 5
 const pauseAfterFailureMs = 100
-/** Longer than the pause before the next delivery attempt after a receiver was down for as long as any fault lasts. */
+/** Delivery attempts are further and further apart: the next one may be as far away as the longest fault lasted. */
 const deliveryMsMax = 100_000
 const lateMs = 1_500
 
-type Complete = (type: 'ok' | 'fail' | 'info', result?: unknown) => void
 /** `isActive` is undefined where a change may still take effect. */
 type Certificate = { readonly path: string; readonly key: string; isActive: boolean | undefined }
 

@@ -1,3 +1,4 @@
+import type { Outcome } from '../history.ts'
 import type { Random } from '../run/random.ts'
 
 /** A GUID that the clients use at present. */
@@ -42,7 +43,7 @@ export function createGuidKeys(random: Random) {
       key.versions.push(version)
       if (key.versions.length > versionsMax) key.versions.shift()
     },
-    completed(key: GuidKey, outcome: 'ok' | 'fail' | 'info'): void {
+    completed(key: GuidKey, outcome: Outcome): void {
       key.operations += 1
       if (outcome === 'info') key.unknown += 1
     },

@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { RegisterCall, RegisterResult } from '../checkers/register.ts'
 import { createRecorder } from '../history.ts'
+import type { Outcome } from '../history.ts'
 import { callOf, drawGuid, requestOf, resultOf } from './guid-calls.ts'
 import type { GuidCall } from './guid-calls.ts'
 import { createGuidKeys } from './guid-keys.ts'
@@ -45,7 +46,7 @@ export function createGuidLoad(parts: LoadParts, clients = clientsDefault): Load
     const beganUnixMs = clock.unixMs()
     const isRepeatable = 'idempotencyKey' in call
     const reply = await (isRepeatable ? sendRepeatedly(http, request) : http.send(request))
-    const { outcome, result } = outcomeOf(key, call, reply, beganUnixMs)
+    const { outcome, result } = completionOf(key, call, reply, beganUnixMs)
     complete(outcome, result)
     if (certaintyOf(reply) === 'known' && outcome === 'info' && !key.isExpiring)
       parts.unexpected(request, reply)
@@ -60,7 +61,7 @@ export function createGuidLoad(parts: LoadParts, clients = clientsDefault): Load
     return { ...others, ...(expire !== undefined && { expiresAt: clock.atUnixSecond(expire) }) }
   }
 
-  function outcomeOf(key: GuidKey, { f }: GuidCall, reply: Reply, beganUnixMs: number): Outcome {
+  function completionOf(key: GuidKey, { f }: GuidCall, reply: Reply, beganUnixMs: number): Completion {
     const certainty = certaintyOf(reply)
     if (certainty !== 'known') return { outcome: certainty === 'unknown' ? 'info' : 'fail' }
     if (key.isExpiring && isOfExpired(f, reply) && isAroundSecond(beganUnixMs)) return { outcome: 'info' }
@@ -92,7 +93,7 @@ export function createGuidLoad(parts: LoadParts, clients = clientsDefault): Load
   }
 }
 
-type Outcome = { readonly outcome: 'ok' | 'fail' | 'info'; readonly result?: RegisterResult }
+type Completion = { readonly outcome: Outcome; readonly result?: RegisterResult }
 
 /** A write that took effect is 400 or 404 where its GUID has expired before the response. */
 function isOfExpired(f: GuidCall['f'], reply: Reply): boolean {

@@ -1,7 +1,7 @@
 import { formatTable } from '../../bench/table.ts'
 import { effectsOf } from './fault-effects.ts'
 import type { Run } from './run-scenario.ts'
-import { writeViolations } from '../violations.ts'
+import { countOf, writeViolations } from '../violations.ts'
 
 const shownMax = 10
 
@@ -47,12 +47,8 @@ function inSeconds(ms: number | undefined): string {
 function verdicts({ histories, violations }: Run): string {
   const lines = histories.map(({ name, kind, operations, violations: found, undecided, file }) => {
     const open = undecided.length === 0 ? '' : `, ${undecided.length} keys undecided`
-    return `${name} (${kind}): ${operations} operations, ${counted(found.length)}${open}  ${file}\n${writeViolations(file, found.slice(0, shownMax))}`
+    return `${name} (${kind}): ${operations} operations, ${countOf(found.length)}${open}  ${file}\n${writeViolations(file, found.slice(0, shownMax))}`
   })
   const others = violations.map(({ key, message }) => `\n${key}: ${message}\n`)
-  return `${lines.join('')}responses, processes and recovery: ${counted(violations.length)}\n${others.join('')}`
-}
-
-function counted(violations: number): string {
-  return violations === 0 ? 'no violation' : violations === 1 ? '1 violation' : `${violations} violations`
+  return `${lines.join('')}responses, processes and recovery: ${countOf(violations.length)}\n${others.join('')}`
 }

@@ -1,4 +1,4 @@
-import type { History } from '../history.ts'
+import type { History, Outcome } from '../history.ts'
 
 /** An operation as its client saw it, in milliseconds since the run began. */
 export type Sample = {
@@ -6,7 +6,7 @@ export type Sample = {
   readonly kind: 'read' | 'write'
   /** Such as `update: mismatch`; that of an operation without a result is its outcome. */
   readonly label: string
-  readonly outcome: 'ok' | 'fail' | 'info'
+  readonly outcome: Outcome
   readonly sentMs: number
   readonly endedMs: number
 }
@@ -39,7 +39,7 @@ export function samplesOf({ events }: History): Sample[] {
   return samples
 }
 
-function labelOf(outcome: 'ok' | 'fail' | 'info', kind: unknown): string {
+function labelOf(outcome: Outcome, kind: unknown): string {
   if (outcome === 'ok') return kind === undefined ? 'done' : String(kind)
   return outcome === 'fail' ? 'refused' : 'unknown'
 }
