@@ -28,8 +28,8 @@ export const usage = `Usage: npm run bench -- [options]
   --engines            the rows on real engines as well
   --start              the time from the start of a process to its first response, instead of rows
   --scale              the same operations with 10 thousand and 1 million rows, instead of rows
-  --rows <n>           the largest number of them, such as 10m
-  --soak <duration>    memory, descriptors and latency over a load of such as 20m, instead of rows
+  --rows <n>           with --scale: the largest number of rows, such as 10m (1m)
+  --soak <duration>    memory, descriptors and latency under load for so long, such as 20m, instead of rows
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
 
@@ -52,9 +52,9 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
     },
   })
   const { engines, start, scale, soak, profile, against } = values
-  requireOne({ '--against': against, '--profile': profile, '--scale': scale || undefined, '--soak': soak })
-  if (start)
-    requireOne({ '--start': start, '--profile': profile, '--scale': scale || undefined, '--soak': soak })
+  const alone = { '--profile': profile, '--scale': scale || undefined, '--soak': soak }
+  requireAtMostOne({ '--against': against, ...alone })
+  requireAtMostOne({ '--start': start || undefined, ...alone })
   if (values.rows !== undefined && !scale) throw new Error('--rows needs --scale.')
   const available = engines ? [...all.rows, ...all.engineRows] : all.rows
   const profiled = profile === undefined ? undefined : selectRows(available, [profile])[0]
@@ -74,8 +74,7 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
   }
 }
 
-/** At most one of the options may be there. */
-function requireOne(options: Readonly<Record<string, unknown>>): void {
+function requireAtMostOne(options: Readonly<Record<string, unknown>>): void {
   const [first, second] = Object.keys(options).filter((name) => options[name] !== undefined)
   if (second !== undefined) throw new Error(`${first} and ${second} exclude each other.`)
 }
@@ -92,14 +91,15 @@ function rowsUpTo(text: string): number[] {
   return [...rowsSteps.filter((step) => step < largest), largest]
 }
 
+const soakSecondsMin = 60
+
 function toSeconds(text: string): number {
   const [, digits, unit = ''] = /^([1-9]\d{0,4})([smh])$/.exec(text) ?? []
   const seconds = Number(digits) * ({ s: 1, m: 60, h: 3_600 }[unit] ?? Number.NaN)
-  if (!(seconds >= soakSecondsMin)) throw new Error(`--soak must be a duration from 60s up, such as 20m.`)
+  if (!(seconds >= soakSecondsMin))
+    throw new Error(`--soak must be a duration from ${soakSecondsMin}s up, such as 20m.`)
   return seconds
 }
-
-const soakSecondsMin = 60
 
 function roundsOf(value: string | undefined, against: string | undefined): number {
   const rounds = toCount('rounds', value ?? (against === undefined ? '3' : '8'))

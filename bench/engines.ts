@@ -14,13 +14,15 @@ export function engine(name: EngineName): string {
   return process.env[variableOf(name)] ?? ''
 }
 
-/** Creates an empty PostgreSQL database of this name and returns its URL. */
-export async function freshPostgres(name: string): Promise<string> {
+/** Creates a PostgreSQL database of this name, a copy of `template` or empty, and returns its URL. */
+export async function freshPostgres(name: string, template = 'template1'): Promise<string> {
   const client = new pg.Client(engine('postgres'))
   await client.connect()
   try {
     await client.query(`drop database if exists ${client.escapeIdentifier(name)} with (force)`)
-    await client.query(`create database ${client.escapeIdentifier(name)}`)
+    await client.query(
+      `create database ${client.escapeIdentifier(name)} template ${client.escapeIdentifier(template)}`,
+    )
   } finally {
     await client.end()
   }

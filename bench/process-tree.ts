@@ -30,6 +30,11 @@ export function treeOf(roots: number[], processes = listProcesses()): number[] {
   return [...tree]
 }
 
+/** The open descriptors of these processes and of all their descendants; NaN where there is no /proc. */
+export function countDescriptors(roots: number[]): number {
+  return hasProc ? sum(treeOf(roots).map((pid) => readdirSync(`/proc/${pid}/fd`).length)) : Number.NaN
+}
+
 /** CPU time of this process and of its children that have exited, such as load generators. */
 export function ownCpuMs(): number {
   const self = readProcess('self')

@@ -1,10 +1,10 @@
-import { copyFileSync, existsSync } from 'node:fs'
+import { copyFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { skipReason } from '@quintet/backends'
 import pg from 'pg'
 import { workingTree } from '../checkout.ts'
-import { engine, freshPostgres, migrate } from '../engines.ts'
+import { freshPostgres, migrate } from '../engines.ts'
 
 /** Guid's database on one engine, filled with rows. */
 export type FilledDatabase = {
@@ -55,7 +55,7 @@ export const sqlite: ScaleEngine = {
       async take() {
         if (rows > copiedRowsMax) return `sqlite:${file}`
         const copy = join(directory, `scale-${rows}-${copies++}.db`)
-        if (!existsSync(copy)) copyFileSync(file, copy)
+        copyFileSync(file, copy)
         return `sqlite:${copy}`
       },
     }
@@ -88,17 +88,9 @@ export const postgres: ScaleEngine = {
     return {
       rows,
       guids,
-      take: async () => (rows > copiedRowsMax ? url : copyPostgres(name, `${name}_copy`)),
+      take: async () => (rows > copiedRowsMax ? url : freshPostgres(`${name}_copy`, name)),
     }
   },
-}
-
-async function copyPostgres(name: string, copy: string): Promise<string> {
-  await onPostgres(engine('postgres'), async (client) => {
-    await client.query(`drop database if exists ${copy} with (force)`)
-    await client.query(`create database ${copy} template ${name}`)
-  })
-  return Object.assign(new URL(engine('postgres')), { pathname: `/${copy}` }).href
 }
 
 async function onPostgres<R>(url: string, work: (client: pg.Client) => Promise<R>): Promise<R> {

@@ -35,7 +35,7 @@ export function formatScale({ machine, settings, results, skipped }: ScaleReport
   ].join('\n')
 }
 
-/** Whether all operations met their goals; what the engine's own inserts lose as well is not the service's. */
+/** Whether an operation met its goal; empty for the fewest rows, and where there is none, as for the engine's own inserts. */
 export function verdictOf({ operation, rate, p99 }: ScaleResult): string {
   const goal = goals[operation]
   if (goal === undefined || rate.ratio === 1) return ''

@@ -1,8 +1,7 @@
-import { readdirSync } from 'node:fs'
 import type { Generator } from '../load.ts'
 import type { Request } from '../requests.ts'
 import { describeMachine } from '../machine.ts'
-import { treeOf, usageOf } from '../process-tree.ts'
+import { countDescriptors, usageOf } from '../process-tree.ts'
 import { get, post, sendAll } from '../requests.ts'
 import { bothInOne } from '../rows.ts'
 import { startServer } from '../servers.ts'
@@ -104,10 +103,6 @@ function mixed(guids: readonly string[]): Request[] {
     }
     return [...reads, change, post('/guid', { user: `user-${n}`, expire })]
   })
-}
-
-function countDescriptors(pids: number[]): number {
-  return treeOf(pids).reduce((count, pid) => count + readdirSync(`/proc/${pid}/fd`).length, 0)
 }
 
 function sentenceOf({ seconds, rssMb, descriptors, rps, p99Ms, errors }: Slice): string {
