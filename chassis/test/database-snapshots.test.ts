@@ -54,7 +54,7 @@ for (const [title, offset] of [
   ['in a page of a table', 4_096 * 3],
   ['in its schema', 100],
 ] as const)
-  test(`Of a database that is damaged ${title}, it is said that it is, not its copy, and what to do`, async (t) => {
+  test(`Copying a database that is damaged ${title} fails with an error that names it, not its copy, and says what to do`, async (t) => {
     const folder = temporaryFolder(t)
     const path = join(folder, 'a')
     fill(path)

@@ -32,7 +32,7 @@ export async function hangCommits(url: string): Promise<{
   }
 }
 
-/** The server reads its configuration again some time after it was told to; a commit of this function's own shows that it has. */
+/** The server reads its configuration some time after `pg_reload_conf` has returned; once a commit made here hangs, it has. */
 async function untilCommitsHang(url: string, admin: pg.Client): Promise<void> {
   const other = new pg.Client(url)
   await other.connect()

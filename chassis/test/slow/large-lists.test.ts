@@ -88,6 +88,15 @@ test('Of large pages that nobody reads, the oldest are cut', limits, async (t) =
   assert.equal(cut, 6)
 })
 
+/** Logs each turn of the event loop until the test is over. */
+function logTurns(t: TestContext, log: { push(event: 'turn'): unknown }): void {
+  let next = setImmediate(function turn() {
+    log.push('turn')
+    next = setImmediate(turn)
+  })
+  t.after(() => clearImmediate(next))
+}
+
 /** A service with a list of small rows and one of rows of 40 kilobytes, and the log of their reads and of turns of the event loop. */
 async function startWithRows(t: TestContext) {
   const app = await createSampleApp(t, { trustedProxies: '127.0.0.1', timeouts: { listMs: 60_000 } })
@@ -108,11 +117,7 @@ async function startWithRows(t: TestContext) {
     })
   }
   await app.ready()
-  let next = setImmediate(function turn() {
-    log.push('turn')
-    next = setImmediate(turn)
-  })
-  t.after(() => clearImmediate(next))
+  logTurns(t, log)
   const order: string[] = []
   /** Requests a list, and enters `name` in the order of the responses. */
   async function request(name: string, url: string, client = '10.0.0.1') {
@@ -191,11 +196,7 @@ async function startWithSearch(
 
 test('All searches together make one step in a turn of the event loop', limits, async (t) => {
   const { request, log } = await startWithSearch(t, { steps: 50 })
-  let next = setImmediate(function turn() {
-    log.push('turn')
-    next = setImmediate(turn)
-  })
-  t.after(() => clearImmediate(next))
+  logTurns(t, log)
   await Promise.all(Array.from({ length: 20 }, () => request('10.0.0.1')))
   for (const turn of log.join(' ').split('turn')) assert.ok(turn.trim().split(' ').length <= 2, turn)
 })
