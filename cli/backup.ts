@@ -11,7 +11,8 @@ import {
 } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path'
 import type { Settings } from '@quintet/chassis/config'
-import { unusedStorage } from '@quintet/chassis/http'
+import { refuseHalfRestored } from '@quintet/chassis/database'
+import { unusedStorage } from '@quintet/chassis/diagnosis'
 import { serviceNames } from '@quintet/contracts/topology'
 import { dataFolderNote, dataFolderOf, settingsFor, storageUser } from './services.ts'
 import { describeFile, manifestFile, sealedManifest } from './backup/manifest.ts'
@@ -33,7 +34,6 @@ export async function backup(words: readonly string[]): Promise<void> {
   const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words, backupUsage)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
-  const { refuseHalfRestored } = await import('@quintet/chassis/database/embedded')
   for (const path of [...files.map(({ path }) => path), ...generatedKeyFiles(settings)])
     refuseHalfRestored(path)
   const existing = files.filter(({ path }) => existsSync(path))

@@ -1,7 +1,7 @@
 import type { Settings } from '@quintet/chassis/config'
+import { unusedStorage } from '@quintet/chassis/diagnosis'
 import { dependencyDown, operatorMessage } from '@quintet/chassis/errors'
-import { unusedStorage } from '@quintet/chassis/http'
-import { isDeadQueue, liveQueueOf, openQueue, queueExists, runQueueCommand } from '@quintet/chassis/queue'
+import { openQueue, queueExists, runQueueCommand, sourceQueueOf } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
@@ -87,7 +87,7 @@ function withQueues(broker: QueueAdmin, names: readonly string[]): QueueAdmin {
     ...broker,
     async queues() {
       const all = await broker.queues()
-      const found = all.filter(({ name }) => !isElsewhere(isDeadQueue(name) ? liveQueueOf(name) : name))
+      const found = all.filter(({ name }) => !isElsewhere(sourceQueueOf(name)))
       const unused = names.filter((name) => !found.some((queue) => queue.name === name))
       const listed = [...found, ...unused.map((name) => ({ name, depth: 0 }))]
       return listed.sort((one, other) => (one.name < other.name ? -1 : 1))

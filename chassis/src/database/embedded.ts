@@ -2,5 +2,5 @@
 
 export { prepareRestored } from './sqlite/prepare-restored.ts'
 export { withoutProcesses } from './sqlite/process-registry.ts'
-export { refuseHalfRestored, restoringFile } from './sqlite/restoring.ts'
+export { restoringFile } from './sqlite/restoring.ts'
 export { copyAtOneInstant } from './sqlite/snapshots.ts'

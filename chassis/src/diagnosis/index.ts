@@ -3,6 +3,7 @@ import { broken, good } from './port.ts'
 import type { Diagnose, Finding } from './port.ts'
 
 export * from './port.ts'
+export { logUnusedStorage, unusedStorage } from './unused-storage.ts'
 
 const timeoutMs = 10_000
 

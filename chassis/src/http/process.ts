@@ -12,13 +12,13 @@ import {
   validValues,
 } from '../config/index.ts'
 import type { Settings } from '../config/index.ts'
+import { logUnusedStorage } from '../diagnosis/index.ts'
 import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
 import { listen, portSettingOf } from './listen.ts'
 import { startFaults } from './start-faults.ts'
-import { logUnusedStorage } from './unused-storage.ts'
 
 const shutdownTimeoutMs = 10_000
 

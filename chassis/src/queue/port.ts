@@ -181,6 +181,11 @@ export function isDeadQueue(queue: string): boolean {
   return queue.endsWith(deadSuffix)
 }
 
+/** The same queue, or, of a queue of dead letters, the one that they came from. */
+export function sourceQueueOf(queue: string): string {
+  return isDeadQueue(queue) ? liveQueueOf(queue) : queue
+}
+
 /** The queue that dead letters came from. */
 export function liveQueueOf(deadQueue: string): string {
   if (isDeadQueue(deadQueue)) return deadQueue.slice(0, -deadSuffix.length)

@@ -1,6 +1,6 @@
 import type { Channel } from 'amqplib'
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import { isDeadQueue, liveQueueOf } from '../port.ts'
+import { isDeadQueue, liveQueueOf, sourceQueueOf } from '../port.ts'
 import type { AmqpConnection } from './connection.ts'
 import { feed } from './feed.ts'
 import type { AmqpPublisher } from './publisher.ts'
@@ -21,7 +21,7 @@ export function createQueueAccess({ connection, topology, publisher, used }: Que
   /** Declares the queue, then runs `work`. Rejects with AppError where the broker does not respond. */
   async function withChannel<R>(queue: string, work: (channel: Channel) => Promise<R>): Promise<R> {
     const model = await connection.current()
-    const live = isDeadQueue(queue) ? liveQueueOf(queue) : queue
+    const live = sourceQueueOf(queue)
     used.add(live)
     try {
       await topology.ensure(model, live)

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Channel, ChannelModel } from 'amqplib'
 import { dependencyDown } from '../../errors/index.ts'
-import { deadQueueOf, isDeadQueue, liveQueueOf } from '../port.ts'
+import { deadQueueOf, isDeadQueue, sourceQueueOf } from '../port.ts'
 import { retryInfix } from './message.ts'
 
 /**
@@ -93,7 +93,7 @@ export function createAmqpTopology(): AmqpTopology {
       return name
     },
     forget(connection, name) {
-      const live = isDeadQueue(name) ? liveQueueOf(name) : name
+      const live = sourceQueueOf(name)
       known.get(connection)?.delete(live.endsWith(quorumSuffix) ? live.slice(0, -quorumSuffix.length) : live)
     },
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../clock/index.ts'
 import type { FailureLogger } from '../../telemetry/index.ts'
 import { createQueueBounds, limitDefault } from '../bound.ts'
 import { createConsumers } from '../consumers.ts'
-import { isDeadQueue, liveQueueOf } from '../port.ts'
+import { sourceQueueOf } from '../port.ts'
 import type { EventStream, Message, PublishOptions, Queue } from '../port.ts'
 import { openKafkaCluster } from './cluster.ts'
 import { createKafkaConsumer } from './consumer.ts'
@@ -41,7 +41,7 @@ export async function openKafkaQueue(
   ): Promise<void> {
     if (messages.length === 0) return
     const topic = cluster.topicName(queue)
-    await cluster.ensureQueue(isDeadQueue(topic) ? liveQueueOf(topic) : topic)
+    await cluster.ensureQueue(sourceQueueOf(topic))
     const records = messages.map((message) => recordOf(topic, message))
     await boundOf(topic).admit({ count: messages.length, limit }, () => producer.send(topic, records))
   }
