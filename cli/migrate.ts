@@ -8,7 +8,6 @@ import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import type { Storage } from './services.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
-import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { migrationsOf, serviceNamed, servicesFrom, settingsFor, storageOf } from './services.ts'
 import { unknownAction, UsageError } from './usage-error.ts'
 
@@ -39,14 +38,11 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
 
 /** Prints the migrations of the embedded queues of these services, which the services apply when they start. */
 async function showQueues(names: readonly ServiceName[], settings: Settings): Promise<void> {
-  for (const { path, migrations, settings: users } of embeddedFiles(settings, names).filter(isQueue)) {
+  const queues = embeddedFiles(settings, names).filter(({ isQueue }) => isQueue)
+  for (const { path, migrations, settings: users } of queues) {
     const lines = await migrateDatabase(`sqlite:${path}`, { migrations }, 'status')
     process.stdout.write(`queue (${users.join(', ')}): ${lines.join(', ')}\n`)
   }
-}
-
-function isQueue(file: EmbeddedFile): boolean {
-  return file.isQueue
 }
 
 /** Prints what was done. A database that fails is reported with exit code 1, and those of the other services follow. */

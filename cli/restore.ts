@@ -9,6 +9,7 @@ import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { folderAndOption } from './backup/arguments.ts'
 import { embeddedFiles, generatedKeyFiles } from './backup/embedded-storage.ts'
+import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { readVerified } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
 import { keysToPlace, placeAll, presentFiles, withCompanions } from './backup/placing.ts'
@@ -28,14 +29,9 @@ export async function restore(words: readonly string[]): Promise<void> {
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
   const paths = files.map(({ path }) => path)
-  const databases = manifest.databases.flatMap((database) => {
-    const places = files.filter((one) => one.settings.some((setting) => database.settings.includes(setting)))
-    const [place] = places
-    if (place !== undefined && places.length === 1) return [{ ...database, place }]
-    faults.push(faultOfPlaces(database, places.length))
-    return []
-  })
+  const { databases, faults: placeFaults } = findPlaces(manifest, files)
   faults.push(
+    ...placeFaults,
     ...(await laterVersions(databases, manifest)),
     ...sharedPlaces(databases),
     ...clockFaults(manifest),
@@ -46,7 +42,7 @@ export async function restore(words: readonly string[]): Promise<void> {
   const own = [...databases.map(({ place }) => place.path), ...keys.map(({ to }) => to)]
   const placing: Placing = {
     folder,
-    databases: databases.sort((one, other) => Number(one.place.isQueue) - Number(other.place.isQueue)),
+    databases: databases.toSorted((one, other) => Number(one.place.isQueue) - Number(other.place.isQueue)),
     keys,
     otherDrafts: await otherDrafts(own, paths, keyFiles),
     raise: (elapsedSince(manifest) + 1_000) * raisePerMs,
@@ -68,6 +64,19 @@ function refusal(faults: readonly string[]): UsageError {
 }
 
 type Placed = Placing['databases'][number]
+
+/** The databases of a backup with their places, and a sentence for each that has none, or several. */
+function findPlaces(manifest: Manifest, files: readonly EmbeddedFile[]) {
+  const databases: Placed[] = []
+  const faults: string[] = []
+  for (const database of manifest.databases) {
+    const places = files.filter((one) => one.settings.some((setting) => database.settings.includes(setting)))
+    const [place] = places
+    if (place !== undefined && places.length === 1) databases.push({ ...database, place })
+    else faults.push(faultOfPlaces(database, places.length))
+  }
+  return { databases, faults }
+}
 
 function faultOfPlaces({ file, settings }: Manifest['databases'][number], count: number): string {
   const names = settings.join(', ')

@@ -50,16 +50,13 @@ function tableOf(files: readonly (readonly [path: string, FileCoverage])[]): str
   return `\ncoverage of lines and branches\n${lines.join('')}`
 }
 
-/** A folder of the chassis, a service, or what stands at the root. */
+/** A folder of the chassis, a service, or another folder or file at the root. */
 function folderOf(path: string): string {
-  const [place = '', , folder = ''] = path.split('/')
-  return place === 'chassis'
-    ? `chassis/src/${folder}`
-    : path
-        .split('/')
-        .slice(0, place === 'services' ? 2 : 1)
-        .join('/')
+  const names = path.split('/')
+  return names.slice(0, depths[names[0] ?? ''] ?? 1).join('/')
 }
+
+const depths: Readonly<Record<string, number>> = { chassis: 3, services: 2 }
 
 function percentages(files: readonly FileCoverage[]): string {
   return `${percent(files.map(({ lines }) => lines))} of lines, ${percent(files.map(({ branches }) => branches))} of branches`

@@ -68,7 +68,7 @@ function isForeign(error: unknown): boolean {
 }
 
 function foreignMigrations(cause: unknown): AppError {
-  return new AppError('conflict', `The database has ${ofOthers} ${whatToDo}`, { cause })
+  return new AppError('conflict', `The database has ${ofOthers}. ${whatToDo}`, { cause })
 }
 
 function requireKnown({ unknown, subject }: DatabaseMigrator): void {
@@ -77,10 +77,10 @@ function requireKnown({ unknown, subject }: DatabaseMigrator): void {
 
 /** A sentence on what has migrations that this version does not have, and what to do. */
 export function unknownMigrations(subject: string, names: readonly string[]): string {
-  return `${subject} has ${ofOthers.slice(0, -1)}, since this version does not have ${names.join(', ')}. ${whatToDo}`
+  return `${subject} has ${ofOthers}, since this version does not have ${names.join(', ')}. ${whatToDo}`
 }
 
-const ofOthers = 'tables of another service or of a later version.'
+const ofOthers = 'tables of another service or of a later version'
 const whatToDo = 'Give each service a database of its own, or run the version that made them.'
 
 const emptyMigration = `import type { Kysely } from 'kysely'

@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { WriterData } from './writer.ts'
 
 /**
  * Copies what is committed from the log to the database while the writer goes on, so that the checkpoint that the writer makes when
@@ -11,7 +12,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 const unitsMin = 1_500
 const checkEveryMs = 100
 
-const { path, units }: { path: string; units: Int32Array } = workerData
+const { path, units }: Pick<WriterData, 'path' | 'units'> = workerData
 // Without a timeout: where the writer or another process makes a checkpoint, there is nothing to do here.
 const db = new DatabaseSync(path, { timeout: 0 })
 db.exec('pragma synchronous = full; pragma wal_autocheckpoint = 0')

@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
+import { lockFiles } from './locks.ts'
 
 /** Runs the work on a database file. The error for a fault of the file or its folder has its path and what to do, which those of SQLite and the system lack. */
 export async function withFileFaults<R>(path: string, work: () => R | Promise<R>): Promise<R> {
@@ -64,8 +65,8 @@ function sentence(path: string, kind: Kind): string {
 
 /** The file, or the first of those that go with it, that exists and cannot be written. */
 function unwritable(path: string): string | undefined {
-  const lock = join(dirname(path), 'locks', basename(path))
-  const files = [path, `${path}-wal`, `${path}-shm`, dirname(lock), `${lock}-gate`, `${lock}-members`]
+  const { folder, registrationLock, presenceLock } = lockFiles(path)
+  const files = [path, `${path}-wal`, `${path}-shm`, folder, registrationLock, presenceLock]
   return files.find((file) => existsSync(file) && !isWritable(file))
 }
 

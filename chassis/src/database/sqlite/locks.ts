@@ -1,3 +1,4 @@
+import { basename, dirname, join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -22,6 +23,18 @@ export async function execWhenFree(
       if (!isBusy(error) || performance.now() >= deadline) throw error
     }
     await sleep(retryMs)
+  }
+}
+
+/** The files beside a database by which processes register for it, and their folder. */
+export function lockFiles(path: string) {
+  const folder = join(dirname(path), 'locks')
+  const file = join(folder, basename(path))
+  return {
+    folder,
+    registrationLock: `${file}-gate`,
+    presenceLock: `${file}-members`,
+    sharingRequest: `${file}-wanted`,
   }
 }
 

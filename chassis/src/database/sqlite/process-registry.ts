@@ -1,10 +1,9 @@
 import { existsSync, rmSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AppError } from '../../errors/index.ts'
 import { createPrivateFile, createPrivateFolder, restrictFolder } from '../../files/index.ts'
-import { execWhenFree, isBusy } from './locks.ts'
+import { execWhenFree, isBusy, lockFiles } from './locks.ts'
 
 const pollIntervalMs = 50
 const registrationTimeoutMs = 15_000
@@ -71,15 +70,14 @@ export async function withoutProcesses<R>(path: string, work: () => Promise<R>):
 }
 
 function openLocks(path: string) {
-  const folder = join(dirname(path), 'locks')
+  const { folder, registrationLock, presenceLock, sharingRequest } = lockFiles(path)
   createPrivateFolder(folder)
   restrictFolder(folder)
-  const file = join(folder, basename(path))
-  for (const suffix of ['-gate', '-members']) createPrivateFile(file + suffix)
+  for (const file of [registrationLock, presenceLock]) createPrivateFile(file)
   return {
-    registrationLock: new DatabaseSync(`${file}-gate`, { timeout: 0 }),
-    presenceLock: new DatabaseSync(`${file}-members`, { timeout: 0 }),
-    sharingRequest: `${file}-wanted`,
+    registrationLock: new DatabaseSync(registrationLock, { timeout: 0 }),
+    presenceLock: new DatabaseSync(presenceLock, { timeout: 0 }),
+    sharingRequest,
   }
 }
 
