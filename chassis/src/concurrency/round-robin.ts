@@ -12,9 +12,9 @@ type RoundRobin = <R>(party: string, work: () => Promise<R>) => Promise<R>
 type Work = { readonly party: string }
 
 /**
- * Like `createLimiter`, but with a line for each party, whose works start in turn (fair queuing: Nagle, RFC 970): so those of
- * one that comes back at once do not keep out those of another, however many either has. Beyond `waitingMax` the newest of the longest
- * line is refused.
+ * Like `createLimiter`, but each party has a line of its own, and the lines take turns (fair queuing: Nagle, RFC 970): so a party with
+ * much work, or one that adds more as soon as some has ended, delays the others no more than one with little. Beyond `waitingMax` the
+ * newest work of the longest line is refused.
  */
 export function createRoundRobin({ concurrencyMax, waitingMax, refusal }: LimiterOptions): RoundRobin {
   /** In the order of their turns. */
@@ -22,7 +22,7 @@ export function createRoundRobin({ concurrencyMax, waitingMax, refusal }: Limite
   let waiting = 0
   let lastParty = ''
 
-  /** Moves the line of which one has started behind those that came while it ran. */
+  /** Moves the line of the work that started last behind all others, including those that have come since. */
   function endTurn(): void {
     const line = lines.get(lastParty)
     if (line === undefined) return

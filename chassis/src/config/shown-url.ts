@@ -1,9 +1,9 @@
 import { engines, memory } from './engines.ts'
 
 /**
- * The text of a setting, where it is a URL without its passwords and tokens: what stands before an @, but for the name of a user of an
- * engine, and the values of all parameters that are not known to be harmless. The URL may be malformed just at its password: then that
- * may be too much.
+ * The text of a setting. If it is a URL, its passwords and tokens are redacted: what stands before an @, except for the user name of an
+ * engine, and the values of all parameters that are not known to be harmless. Of a malformed URL, whose fault may be in its password,
+ * more may be redacted.
  */
 export function withoutSecretsOfSetting(text: string): string {
   const scheme = /^\s*([a-z][a-z\d+.-]*:)/i.exec(text)?.[1]?.toLowerCase() ?? ''

@@ -17,7 +17,7 @@ const privateFile = 0o600
 
 /**
  * Creates a folder, and those above it, that only the owner of the process can enter; one that exists stays as it is. What root creates
- * here belongs to the owner of the folder that it is in, as whom the services run.
+ * is given to the owner of the folder around it, since that is the user of the services.
  */
 export function createPrivateFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return
@@ -40,7 +40,7 @@ export function createPrivateFile(path: string): void {
   restrict(path, privateFile)
 }
 
-/** Not through a link, so that root gives away nothing that is elsewhere. Undefined if there is something already. */
+/** Undefined if the path exists, also as a symbolic link: so root does not change the owner of a file that the link leads to. */
 function openNew(path: string): number | undefined {
   try {
     return openSync(path, 'ax', privateFile)

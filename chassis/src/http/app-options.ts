@@ -34,7 +34,7 @@ export type Timeouts = {
   readonly stallMs: number
   /** How long a client may go on sending after a refusal, before the connection is cut. */
   readonly lingerMs: number
-  /** For a list from the head of its request to its response, then 503: less than the gateway waits for the response to begin. */
+  /** How long a list may take until its response is 503: less than the gateway waits for the response to begin. */
   readonly listMs: number
   /** How often requests are checked for being late. */
   readonly checkIntervalMs: number

@@ -30,8 +30,8 @@ const limits = {
 }
 
 /**
- * When the steps are made in which a page is read and encoded. The functions reject when too much waits, and never settle once nobody
- * waits for the response, so that no further step is made.
+ * When the steps are made in which a page is read and encoded. The functions reject when too much waits. Once the response is not
+ * needed any more (`isAbandoned`), they never settle, so that no further step is made.
  */
 type ListTurns = {
   /** Resolves when the first step may be made; undefined if it may be made at once. */

@@ -77,7 +77,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
           const placed = format.ordersPlaced(outcomes, Array.isArray(body))
           return {
             response: await withBalances(placed, balancesOf(outcomes), format.print, turns),
-            records: record(placed),
+            records: isRecorded(request) ? record(placed) : [],
           }
         })
         return hold(response)
@@ -145,8 +145,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
   )
 
   function arrivalOf(request: FastifyRequest): Arrival {
-    const isRecorded = request.headers['idempotency-key'] !== undefined
-    const arrival = { receivedMs: clock.now(), isRecorded }
+    const arrival = { receivedMs: clock.now(), isRecorded: isRecorded(request) }
     return isForm(request.headers['content-type'])
       ? { ...arrival, hoursBy: 'server', duplicatesBy: 'server', isInSequence: true }
       : { ...arrival, hoursBy: marketClock, duplicatesBy: 'order', isInSequence: false }
@@ -157,6 +156,11 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     if (!(await accounts.exists(id))) throw accountNotFound()
     return id
   }
+}
+
+/** Whether the response is recorded. */
+function isRecorded({ headers }: FastifyRequest): boolean {
+  return headers['idempotency-key'] !== undefined
 }
 
 /** The content of an order, whatever the notation of its numbers. */

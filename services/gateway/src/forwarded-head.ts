@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
+import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
-import { nextTraceparent } from './next-traceparent.ts'
 
 /**
- * The services admit heads of 16 KiB, of which Node does not count every byte, and of 128 fields, some of which the gateway adds.
+ * The head may have as many bytes as the services admit, all of which count, though Node counts less; and with the fields that the
+ * gateway adds no more than the 128 that they admit.
  */
 const limits = { headBytesMax: 16_384, fieldsMax: 100, framingBytesMax: 64 }
 
@@ -58,8 +59,17 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
   return kept
 }
 
+/**
+ * `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). A trace that begins here is kept with the request, for
+ * its line in the log and for further attempts.
+ */
 function tracingFields({ headers }: IncomingMessage, requestId: string): string {
-  const traceparent = nextTraceparent(headers)
+  const trace = parseTraceparent(headers.traceparent)
+  const traceparent = continueTrace(trace)
+  if (trace === undefined) {
+    headers.traceparent = traceparent
+    if (headers.tracestate !== undefined) headers.tracestate = undefined
+  }
   const state = headers.tracestate === undefined ? '' : `tracestate: ${headers.tracestate}\r\n`
   return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparent}\r\n${state}`
 }

@@ -13,9 +13,9 @@ import {
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { withoutTrailingZeros } from '@quintet/chassis/json'
+import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
-import { nextTraceparent } from './next-traceparent.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
 type Parts = {
@@ -98,8 +98,12 @@ function messageIdOf(scope: string, body: string): string {
   return `${a}-${b}-8${c}-a${d}-${e}`
 }
 
+/** A trace that begins here is kept with the request, for its line in the log. */
 function headersOf({ id, headers }: FastifyRequest): Record<string, string> {
-  return { 'x-request-id': id, traceparent: nextTraceparent(headers) }
+  const trace = parseTraceparent(headers.traceparent)
+  const traceparent = continueTrace(trace)
+  if (trace === undefined) headers.traceparent = traceparent
+  return { 'x-request-id': id, traceparent }
 }
 
 function rejectKeyReuse(error: unknown): never {

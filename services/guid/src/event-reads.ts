@@ -42,7 +42,7 @@ export function createEventReads(readAfter: (position: number) => Promise<EventP
         return frames
       }),
 
-    /** The events after a position at which there were none, read at the next poll. */
+    /** The events that have come after a position, at which there were none, in a while. */
     poll(position: number): Promise<Frames> {
       const poll = polls.get(position) ?? begin(position)
       polls.set(position, poll)

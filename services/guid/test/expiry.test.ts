@@ -223,30 +223,27 @@ test('A GUID whose change shares a transaction with one that waits for a lock do
   assert.ok(gone < 0 || statuses.slice(gone).every((status) => status === 404), statuses.join(' '))
 })
 
-/** GUIDs in a store in which the calls that `lateOf` gives replace others: with `late`, the response of the database takes a minute. */
-async function createLateGuids(
-  t: TestContext,
-  lateOf: (store: GuidStore, late: <R>(response: Promise<R>) => Promise<R>) => Partial<GuidStore>,
-) {
+test('What expires between its commit and the response counts as expired', async (t) => {
   const storage = await openStorage(await createSharedDatabase(t))
   t.after(storage.close)
   const clock = createManualClock(startMs)
-  const { guids } = storage.createStores(clock)
-  async function late<R>(response: Promise<R>): Promise<R> {
-    const value = await response
-    clock.advance(60_000)
-    return value
-  }
-  const store = { ...guids, ...lateOf(guids, late) }
+  const { guids: store } = storage.createStores(clock)
   const cache = await openCache('none:', { clock })
-  return createCachedGuidStore({ store, cache, engineClock: clock, wake: () => {} })
-}
-
-test('What expires between its commit and the response counts as expired', async (t) => {
-  const guids = await createLateGuids(t, (store, late) => ({
-    create: (...values) => late(store.create(...values)),
-    update: (...values) => late(store.update(...values)),
-  }))
+  /** The store as it is where the response of the database takes a minute. */
+  const slow: GuidStore = {
+    ...store,
+    async create(...values) {
+      const outcome = await store.create(...values)
+      clock.advance(60_000)
+      return outcome
+    },
+    async update(...values) {
+      const row = await store.update(...values)
+      clock.advance(60_000)
+      return row
+    },
+  }
+  const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
   const [one, other] = [newGuid(), newGuid()]
   assert.equal(await guids.create({ guid: one, user: 'ada', expire: startSeconds + 60 }), 'expired')
   const outcome = await guids.create({ guid: other, user: 'ada', expire: startSeconds + 180 })
@@ -256,7 +253,21 @@ test('What expires between its commit and the response counts as expired', async
 })
 
 test('A page of which a GUID expires before the response leaves it out, and has its link to the next page', async (t) => {
-  const guids = await createLateGuids(t, (store, late) => ({ list: (page) => late(store.list(page)) }))
+  const storage = await openStorage(await createSharedDatabase(t))
+  t.after(storage.close)
+  const clock = createManualClock(startMs)
+  const { guids: store } = storage.createStores(clock)
+  const cache = await openCache('none:', { clock })
+  /** The store as it is where the response of the database takes a minute. */
+  const slow: GuidStore = {
+    ...store,
+    async list(page) {
+      const rows = await store.list(page)
+      clock.advance(60_000)
+      return rows
+    },
+  }
+  const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
   const [first, second, third] = [newGuid(), newGuid(), newGuid()]
   for (const [i, guid] of [first, second, third].entries())
     await guids.create({ guid, user: 'ada', expire: startSeconds + 60 + i * 3_600 })

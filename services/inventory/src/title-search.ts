@@ -18,7 +18,7 @@ export function createTitleSearch(database: Database<MovieTables>) {
   const { matching, measure } = prepareStatements(database)
   const { rowsMax, bytesMax } = stepLimits[dialectOf(database.query) === 'sqlite' ? 'sqlite' : 'server']
 
-  /** Where the next rows to compare end. Their number is halved until they have few enough bytes. */
+  /** The next rows to compare: half as many as long as they have too many bytes. */
   async function nextRows(after: number, limit = rowsMax) {
     const [{ end, count, bytes } = noRows] = await database.read(measure({ after, limit }))
     if (Number(bytes) > bytesMax && limit > 1) return nextRows(after, limit >> 1)

@@ -29,8 +29,8 @@ export async function createGroupCommit(
   beforeSettling: () => void,
 ): Promise<{
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
-  /** `atLast` is called when all units are settled, before the file is closed. */
-  close(atLast?: () => void): Promise<void>
+  /** `beforeClosing` is called once all units are settled. */
+  close(beforeClosing?: () => void): Promise<void>
 }> {
   const units = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   const worker = await startWriter({ ...options, units })
@@ -66,7 +66,7 @@ export async function createGroupCommit(
     })
   }
 
-  /** Of units that are all late, none is in flight afterwards. */
+  /** Where all units are late, none is in flight afterwards, and `close` waits for nothing more. */
   function flushFirst(): void {
     isFlushScheduled = false
     flush()
@@ -96,13 +96,13 @@ export async function createGroupCommit(
     if (inFlight.length === 0) onIdle?.()
   }
 
-  async function finish(atLast: () => void): Promise<void> {
+  async function finish(beforeClosing: () => void): Promise<void> {
     if (inFlight.length > 0 || waiting.length > 0) {
       const { promise, resolve } = Promise.withResolvers<void>()
       onIdle = resolve
       await promise
     }
-    atLast()
+    beforeClosing()
     await checkpoints.close()
     if (failure !== undefined) return
     worker.postMessage(null)
@@ -111,8 +111,8 @@ export async function createGroupCommit(
 
   return {
     commit,
-    close(atLast = () => {}) {
-      closing ??= finish(atLast)
+    close(beforeClosing = () => {}) {
+      closing ??= finish(beforeClosing)
       return closing
     },
   }

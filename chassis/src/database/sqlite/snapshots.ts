@@ -113,6 +113,6 @@ function faultIn(database: DatabaseSync): string | undefined {
 function damagedCopy(from: string, to: string, fault: string): AppError {
   return new AppError(
     'conflict',
-    `The copy of ${from} is damaged, which is not so itself: check the disk of ${dirname(dirname(to))}, or name a folder on another one. The check found: ${fault}`,
+    `The copy of ${from} is damaged, although ${from} is not: check the disk of ${dirname(dirname(to))}, or name a folder on another one. The check found: ${fault}`,
   )
 }

@@ -21,9 +21,9 @@ type Prepared = { readonly statement: StatementSync; readonly returnsRows: boole
 const { path, busyTimeoutMs, units: committed }: WriterData = workerData
 const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
 db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-// Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database. Most of
-// it has been copied by the checkpointer when it is so long; the rest of it is copied here, since it begins anew only where a
-// checkpoint finds nothing committed meanwhile.
+// Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database. By
+// then the checkpointer has copied most of it. The rest is copied here, since the log starts over only after a checkpoint during
+// which nothing was committed.
 db.exec('pragma wal_autocheckpoint = 16000; pragma cache_size = -4096')
 
 const begin = db.prepare('begin immediate')
