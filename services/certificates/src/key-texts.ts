@@ -1,3 +1,4 @@
+import { elementAt, integer, objectId, sequence } from './ber.ts'
 import { kinds } from './character-kinds.ts'
 
 /**
@@ -57,28 +58,60 @@ function holdsBlock(text: string): boolean {
     if (!isField && !isLabelStart(text.slice(Math.max(0, index - labelStartMax), index))) return false
     const content = text.slice(index + match.length, index + match.length + labelledMax)
     const [own = ''] = content.split(nextLabel, 1)
-    return isShortBlock(content) || (own.match(base64Run) ?? []).some(isMixed)
+    return hasKeyLine(content) || (own.match(base64Run) ?? []).some(isKeyStart)
   })
 }
 
 const nextLabel = /--[ \t]{0,8}(?:BEGIN|END)/i
 
-/** Whether the label is at the end of a line, and a line of base64 is between it and the next line of hyphens. */
-function isShortBlock(content: string): boolean {
-  const [rest = '', ...lines] = content.split(/[\r\n]+/)
-  const end = lines.findIndex((line) => line.includes('--'))
-  return rest.includes('-') && end >= 0 && lines.slice(0, end).some(isBase64)
+/**
+ * Whether a line of base64 is behind a label: any before the next line of hyphens, or a long one if the text is cut off before that
+ * and the label is at the end of a line.
+ */
+function hasKeyLine(content: string): boolean {
+  const [rest = '', ...others] = content.split(/[\r\n]+/)
+  const end = others.findIndex((line) => line.includes('--'))
+  const lines = end < 0 ? others : others.slice(0, end)
+  return (
+    (rest.includes('-') && end >= 0 && lines.some(isBase64)) ||
+    (!/[a-z\d]/i.test(rest.replace(/^\s{0,8}BLOCK/i, '')) && lines.some(isLongBase64))
+  )
 }
 
 function isBase64(line: string): boolean {
-  const runs = line.match(/[A-Za-z\d+/]+/g) ?? []
-  const [digits = '', ...others] = runs.filter((run) => /[A-Za-z\d]/.test(run))
-  return digits.length >= 4 && others.length === 0
+  return base64Of(line).length >= 4
 }
 
+/** In both cases: a path or a word is mostly in one. */
+function isLongBase64(line: string): boolean {
+  const digits = base64Of(line)
+  return digits.length >= base64Min && isMixedCase(digits)
+}
+
+/** The base64 in a line that has nothing else but signs; else an empty text. */
+function base64Of(line: string): string {
+  const runs = line.match(/[A-Za-z\d+/]+/g) ?? []
+  const [digits = '', ...others] = runs.filter((run) => /[A-Za-z\d]/.test(run))
+  return others.length === 0 ? digits : ''
+}
+
+const base64Min = 24
 const base64Run = /[A-Za-z\d+/]{24,}/g
 
-/** Unlike words and paths, base64 of bytes hardly ever lacks one of these. */
+/** The first line of a key in DER is found without a digit too: it may be cut off before the first one. */
+function isKeyStart(digits: string): boolean {
+  return isMixed(digits) || isDerStart(Buffer.from(digits.slice(0, base64Min), 'base64'))
+}
+
+/** A sequence whose first element is a version or, as of an encrypted key, an algorithm. */
+function isDerStart(bytes: Buffer): boolean {
+  const outer = elementAt(bytes, 0)
+  const first = outer?.tag === sequence ? elementAt(bytes, outer.start) : undefined
+  if (first?.tag === integer) return first.end - first.start === 1
+  return first?.tag === sequence && elementAt(bytes, first.start)?.tag === objectId
+}
+
+/** Unlike words and paths, base64 of more than a few bytes hardly ever lacks one of these. */
 function isMixed(digits: string): boolean {
   return /\d/.test(digits) && isMixedCase(digits)
 }
@@ -88,15 +121,19 @@ function isMixedCase(digits: string): boolean {
 }
 
 const webKey = /\b(?:kty|crv)["']?\s{0,8}[:=]/i
+const symmetricKey = /\bkty["']?\s{0,8}[:=]\s{0,8}["']?oct\b/i
 const webKeyMember = /(?<![\w+/-])([dkpq]|d[pq]|qi|priv)["']?\s{0,8}[:=]\s{0,8}["']?([\w+/-]{22,})/gi
 
 /** Whether there is a private or symmetric JSON Web Key (RFC 7518, 6), also in another notation than JSON. */
 function holdsJsonWebKey(text: string): boolean {
   if (!webKey.test(text)) return false
+  const isSymmetric = symmetricKey.test(text)
   return text
     .matchAll(webKeyMember)
     .some(({ 1: name, 2: value = '' }) =>
-      name?.toLowerCase() === 'k' ? isMixed(value) : value.length >= privateDigitsMin && isMixedCase(value),
+      name?.toLowerCase() === 'k'
+        ? isMixed(value) || (isSymmetric && isMixedCase(value))
+        : value.length >= privateDigitsMin && isMixedCase(value),
     )
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { createPublicKey, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
+import { integer, objectId, octets, sequence, small } from './der.ts'
 import { certificate, jwkOf, keyOf, keysInBytes, keysInTexts, rsa } from './private-keys.ts'
 import { dumpOf, spaced, wrapped } from './wrappings.ts'
 
@@ -30,7 +31,7 @@ test('Each private member of a JSON Web Key makes it a private key, in JSON, YAM
         assert.equal(holdsPrivateKey(text), true, text)
   }
   for (const bytes of [24, 32, 64])
-    for (const text of notations({ kty: 'oct', k: `aA0${randomBytes(bytes).toString('base64url')}` }))
+    for (const text of notations({ kty: 'oct', k: `aA${randomBytes(bytes).toString('base64url')}` }))
       assert.equal(holdsPrivateKey(text), true, text)
 })
 
@@ -41,6 +42,61 @@ test('A label of a private key with the first line of one is a private key, and 
     assert.equal(holdsPrivateKey(label), false)
     assert.equal(holdsPrivateKey(`Not the file with ${label}, but\n${certificate.pem}`), false)
   }
+})
+
+/** Bytes whose base64 has letters only, wherever it begins. */
+const letters = (bytes: number) => Buffer.from('69a69a'.repeat(bytes), 'hex').subarray(0, bytes)
+const algorithm = (bytes: number) => sequence(objectId(...letters(bytes)))
+
+const keysOfLetters: Readonly<Record<string, readonly Buffer[]>> = {
+  'RSA PRIVATE KEY': [64, 128, 256, 512].map((bytes) =>
+    sequence(small(0), integer(letters(bytes)), integer(letters(bytes))),
+  ),
+  'EC PRIVATE KEY': [32, 48, 66].map((bytes) => sequence(small(1), octets(letters(bytes)), letters(bytes))),
+  'PRIVATE KEY': [34, 57, 200, 1_190].map((bytes) =>
+    sequence(small(0), algorithm(9), octets(letters(bytes))),
+  ),
+  'ENCRYPTED PRIVATE KEY': [40, 100, 200, 1_200].map((bytes) =>
+    sequence(algorithm(9), octets(letters(bytes))),
+  ),
+}
+
+test('The first line of a private key is one also if it has no digit, whole or cut off', () => {
+  for (const [label, all] of Object.entries(keysOfLetters))
+    for (const key of all)
+      for (const length of [24, 32, 64]) {
+        const line = key.toString('base64').slice(0, length)
+        assert.match(line, /^[A-Za-z]+$/)
+        for (const text of [
+          `-----BEGIN ${label}-----\n${line}`,
+          `-----BEGIN ${label}----- ${line} and so on`,
+        ])
+          assert.equal(holdsPrivateKey(text), true, text)
+      }
+})
+
+test('A line of base64 behind a label of a private key is one also if it has no digit, whatever it is of', () => {
+  const line = 'lQOYBGcasWABCADAbkqPwzfTuHXe'
+  for (const label of [
+    '-----BEGIN PGP PRIVATE KEY BLOCK-----',
+    '-----BEGIN RSA PRIVATE KEY-----',
+    'Proc-Type: 4,ENCRYPTED',
+  ])
+    for (const text of [`${label}\n\n${line}`, `> ${label}\n> ${line}\n`]) {
+      assert.equal(holdsPrivateKey(text), true, text)
+      assert.equal(holdsPrivateKey(text.replace(line, line.toLowerCase())), false, text)
+      assert.equal(holdsPrivateKey(text.replace(line, `the lines are ${line}`)), false, text)
+    }
+})
+
+test('A symmetric JSON Web Key without a digit is a private key', () => {
+  const k = letters(16).toString('base64url').replace(/.{4}/, 'AbCd')
+  for (const text of [
+    JSON.stringify({ kty: 'oct', k }),
+    JSON.stringify({ k, kty: 'oct' }),
+    `kty: oct\nk: ${k}`,
+  ])
+    assert.equal(holdsPrivateKey(text), true, text)
 })
 
 test('A private key is found in a dump with offsets of any length, and a certificate is not reported as one', () => {
