@@ -17,7 +17,10 @@ const stallTimeoutMs = 30_000
 type Reply = { readonly raw: ServerResponse; hijack(): unknown }
 
 /** Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends. */
-export function createEventResponses(readAfter: (position: number) => Promise<EventPage>) {
+export function createEventResponses(
+  readAfter: (position: number) => Promise<EventPage>,
+  { heartbeatMs = eventsHeartbeatMs } = {},
+) {
   const reads = createEventReads(readAfter)
   /** The client of each response. */
   const open = new Map<AbortController, string>()
@@ -75,7 +78,7 @@ export function createEventResponses(readAfter: (position: number) => Promise<Ev
         position = frames.last
         sentAt = performance.now()
         await write(response, frames.text, signal)
-      } else if (performance.now() - sentAt >= eventsHeartbeatMs) {
+      } else if (performance.now() - sentAt >= heartbeatMs) {
         sentAt = performance.now()
         await write(response, ': heartbeat\n\n', signal)
       }

@@ -241,10 +241,20 @@ test('HEAD with Accept: text/event-stream ends at once', async (t) => {
   )
 })
 
-test('A stream without events has a heartbeat', async (t) => {
-  const { stream } = await withEvents(t, 0)
-  const { text } = await stream()
-  await until(() => text().includes(': heartbeat\n\n'))
+test('A stream without events has a heartbeat, each time the interval is over', async (t) => {
+  const readNothing = async () => ({ events: [], last: undefined })
+  const heartbeatMs = 600
+  const responses = createEventResponses(readNothing, { heartbeatMs })
+  const server = createServer((_, raw) => void responses.send({ raw, hijack() {} }, 0, 'client'))
+  const startedAt = performance.now()
+  const { body } = await fetch(`http://127.0.0.1:${await listenOn(t, server)}`)
+  let text = ''
+  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+    text += chunk
+    if (text.split(': heartbeat\n\n').length > 2) break
+  }
+  assert.ok(performance.now() - startedAt >= 2 * heartbeatMs)
+  assert.equal(text, ': the changes of GUIDs\n\n: heartbeat\n\n: heartbeat\n\n')
 })
 
 test('Closing the service ends its streams, whole', async (t) => {

@@ -44,7 +44,7 @@ async function createRealWorld(t: TestContext) {
 type RealWorld = Awaited<ReturnType<typeof createRealWorld>>
 
 /** A second that begins soon, and not at once. */
-const soon = () => Math.ceil((Date.now() + 2_000) / 1_000)
+const soon = () => Math.ceil((Date.now() + 1_000) / 1_000)
 
 async function untilSecond(expire: number, lateMs: number): Promise<void> {
   await pause(Math.max(0, expire * 1_000 + lateMs - Date.now()))
