@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Engine } from './engine.ts'
 import { engines } from './engines.ts'
@@ -68,8 +69,15 @@ function run(files: readonly string[]): void {
     if (fault === undefined) env[variableOf(engine.name)] = url
     else delete env[variableOf(engine.name)]
   }
+  // One file per core; the test runner's own default leaves a core idle. A file has engines, or databases on them, of its own.
+  const concurrency = `--test-concurrency=${availableParallelism()}`
   // After cut connections of the MongoDB driver Node waits for ever when it frees its environment, so each file ends by an exit.
-  const options = [`--test-timeout=${testTimeoutMs}`, '--test-force-exit', '--test-reporter=spec']
+  const options = [
+    concurrency,
+    `--test-timeout=${testTimeoutMs}`,
+    '--test-force-exit',
+    '--test-reporter=spec',
+  ]
   const words = ['--test', ...options, ...files]
   const { status } = spawnSync(process.execPath, words, { cwd: root, env, stdio: 'inherit' })
   process.exitCode = status ?? 1
