@@ -7,17 +7,18 @@ import { storeCompiledModules } from '../chassis/src/compile-cache/index.ts'
 import { printCoverage } from './coverage.ts'
 
 /**
- * Runs the tests of the repository with Node's test runner: all but the slow proofs, or, for `guarantees`, these alone.
- * With `--coverage` it also prints the coverage of each folder. Further options go to the test runner.
+ * Runs the tests of the repository with Node's test runner: all but the slow ones and those that need engines, or, for
+ * `guarantees`, the slow ones alone. With `--coverage` it also prints the coverage of each folder. Further options go to the test runner.
  */
 
 const groups = {
   fast: [
-    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/*.test.ts',
-    'services/gateway/test/differential/*.test.ts',
-    'test/{,system/}*.test.ts',
+    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/!(*.engines).test.ts',
+    'test/{,system/}!(*.engines).test.ts',
   ],
-  guarantees: ['{.,bench,chassis,services/*}/test/{guarantees,slow}/*.test.ts'],
+  guarantees: [
+    '{.,bench,chassis,nemesis,services/*}/test/{guarantees,slow,differential}/!(*.engines).test.ts',
+  ],
 }
 
 const usage = `Usage: npm test -- [group] [options]

@@ -43,7 +43,7 @@ test('The repository with the service of docs/adding-a-service.md passes its tes
   await execute(make)
   await addComments(copy)
   await execute('npm run clients')
-  await execute(`node --test 'test/*.test.ts' 'clients/test/*.test.ts'`)
+  await execute(`node --test 'test/*.test.ts' test/slow/hostile-inputs.test.ts 'clients/test/*.test.ts'`)
   const gateway = await startSystem(t, copy)
   await execute(addressed(use, gateway))
   const post = (path: string, headers = {}) =>

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { dataFolder, root, run } from './processes.ts'
+import { dataFolder, root, run } from '../system/processes.ts'
 
 const scripts: Record<string, string> = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).scripts
 const programs = Object.entries(scripts).filter(([, script]) => /(?:^| )node /.test(script))

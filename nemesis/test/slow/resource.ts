@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { RegisterCall, RegisterResult } from '../checkers/register.ts'
-import { createRecorder } from '../history.ts'
-import type { History } from '../history.ts'
+import type { RegisterCall, RegisterResult } from '../../checkers/register.ts'
+import { createRecorder } from '../../history.ts'
+import type { History } from '../../history.ts'
 
 type TestedCache = Pick<Cache, 'read' | 'write'>
 type Row = { value: string; version: number }

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { serviceNames } from '@quintet/contracts/topology'
-import { dataFolder, run } from './processes.ts'
+import { dataFolder, run } from '../system/processes.ts'
 
 const root = new URL('../..', import.meta.url).pathname
 

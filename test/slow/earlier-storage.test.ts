@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { until } from '@quintet/chassis/testing'
-import { call, dataFolder, run } from './processes.ts'
+import { call, dataFolder, run } from '../system/processes.ts'
 
 /**
  * The folder `earlier-storage` has the embedded databases of an earlier version, as SQL: rows of every service; orders that

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { freePort } from '@quintet/chassis/testing/sockets'
 import { chromium } from 'playwright-core'
 import type { Page } from 'playwright-core'
-import { dataFolder, run } from './processes.ts'
+import { dataFolder, run } from '../system/processes.ts'
 
 const executablePath = (process.env.PATH ?? '')
   .split(delimiter)

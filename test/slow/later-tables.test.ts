@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { dataFolder, run } from './processes.ts'
+import { dataFolder, run } from '../system/processes.ts'
 
 /** A folder whose databases of these names have been used by this version, and then by a later one. */
 async function usedByLaterVersion(t: TestContext, names: readonly string[]): Promise<string> {

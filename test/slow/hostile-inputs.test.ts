@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openOperations } from './operations.ts'
-import type { Operation } from './operations.ts'
+import { openOperations } from '../operations.ts'
+import type { Operation } from '../operations.ts'
 
 /**
  * While the event loop handles one request it serves nobody else, so no input, however it is made, may keep it long. The time is

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openOnceQueue } from '@quintet/chassis/queue'
 import { until } from '@quintet/chassis/testing'
-import { call, dataFolder, run } from './processes.ts'
+import { call, dataFolder, run } from '../system/processes.ts'
 
 /** Nothing listens there, which the commands and services can do without. */
 const rabbitmq = 'amqp://ada:hidden@127.0.0.1:1'
