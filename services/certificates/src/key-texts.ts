@@ -128,13 +128,18 @@ const webKeyMember = /(?<![\w+/-])([dkpq]|d[pq]|qi|priv)["']?\s{0,8}[:=]\s{0,8}[
 function holdsJsonWebKey(text: string): boolean {
   if (!webKey.test(text)) return false
   const isSymmetric = symmetricKey.test(text)
-  return text
-    .matchAll(webKeyMember)
-    .some(({ 1: name, 2: value = '' }) =>
-      name?.toLowerCase() === 'k'
-        ? isMixed(value) || (isSymmetric && isMixedCase(value))
-        : value.length >= privateDigitsMin && isMixedCase(value),
-    )
+  // There `k=2D` may be two characters of any value; it is searched when it is decoded.
+  const isQuoted = isQuotedPrintable(text)
+  return text.matchAll(webKeyMember).some(({ 0: member, 1: name, 2: value = '' }) => {
+    if (isQuoted && member.includes('=')) return false
+    if (name?.toLowerCase() === 'k') return isMixed(value) || (isSymmetric && isMixedCase(value))
+    return value.length >= privateDigitsMin && isMixedCase(value)
+  })
+}
+
+/** Whether each equals sign is that of a byte or of a soft line break (RFC 2045, 6.7), and there is one of these. */
+function isQuotedPrintable(text: string): boolean {
+  return /=\r?\n/.test(text) && !/=(?![\dA-F]{2}|\r?\n)/.test(text)
 }
 
 /** Of 32 bytes, as the private values of the shortest keys have. */

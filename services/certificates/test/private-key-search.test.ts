@@ -99,6 +99,21 @@ test('A symmetric JSON Web Key without a digit is a private key', () => {
     assert.equal(holdsPrivateKey(text), true, text)
 })
 
+test('A JSON Web Key is a private key behind a line that ends in padding, and with values that begin like escapes', () => {
+  const digits = 'jpsQnnGQmL+YBIffH1136cspYG6+0iY7X1fCE9+E9LI='
+  for (const value of [digits, `2D${digits}`])
+    for (const separator of [': ', '=', ' = '])
+      for (const end of ['\n', '\r\n']) {
+        const members = [
+          ['kty', 'EC'],
+          ['x', digits],
+          ['d', value],
+        ]
+        const text = members.map(([name, text]) => `${name}${separator}${text}`).join(end)
+        assert.equal(holdsPrivateKey(text), true, text)
+      }
+})
+
 test('A private key is found in a dump with offsets of any length, and a certificate is not reported as one', () => {
   for (const digits of [4, 6, 7, 8, 16]) {
     const dump = (bytes: Buffer) => dumpOf(bytes, (line, at) => `${at(digits)} ${spaced(line)}`)

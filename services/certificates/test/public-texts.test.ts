@@ -137,6 +137,13 @@ test('No certificate, chain, request, list, public key or other text is reported
   )
 })
 
+test('A public JSON Web Key in quoted-printable is none, also if its lines begin like a member', () => {
+  const text =
+    '{"kty":"RSA","n":"zEsdTeKSJKF88xEHHUSMpD7thHcJZFtB2RmAUrlZBhglsQFg7Ziw=\r\nK=2DB7omIC6DATks6xd2HkWnV5FVwpghtlOHeP9vXKwZA0eNQA60yhomKKEUBp=2DYdhiJ=\r\nd=2DqOZiXL5YesDReYR7eTXMQTKp6jg7h2eqIGuIDATks6xd2HkWnV5FVwp","e":"AQAB"}'
+  assert.equal(holdsPrivateKey(text), false)
+  assert.equal(holdsPrivateKey(text.replaceAll('=\r\n', '\r\n')), true)
+})
+
 test('No certificate of a public authority is reported as a private key', () => {
   assert.ok(rootCertificates.length > 100)
   for (const pem of rootCertificates) assert.equal(holdsPrivateKey(pem), false, pem)
