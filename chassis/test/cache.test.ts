@@ -1,12 +1,15 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { openCache } from '@quintet/chassis/cache'
 import type { CacheOptions, Entry } from '@quintet/chassis/cache'
+import { systemClock } from '@quintet/chassis/clock'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import fc from 'fast-check'
 import { freshness, ownActs, testCache } from './cache-contract.ts'
 import type { ObservableCache, OpenCache } from './cache-contract.ts'
 import { openMemoryCache } from '../src/cache/memory/memory-cache.ts'
+import { settableClock } from './settable-clock.ts'
 
 testCache('memory', async (options) => openMemoryCache('memory:?entries=1000', options))
 
@@ -56,6 +59,15 @@ test('memory: a value without expiry is loaded again after 60 s, an absence afte
   t.assert.deepEqual(cache.peek('value'), entryOf(1))
   clock.advance(1)
   t.assert.equal(cache.peek('value'), undefined)
+})
+
+test('memory: an absence is loaded again after its time although the clock of the machine was set back', async (t: TestContext) => {
+  const clock = settableClock(t)
+  const cache = openMemoryCache('memory:', { clock: systemClock, absentTtlMs: 50 })
+  await cache.read('absence', () => undefined)
+  clock.setBy(-3_600_000)
+  await pause(60)
+  t.assert.equal(cache.peek('absence'), undefined)
 })
 
 test('memory: beyond its number of entries the least recently read one is evicted', async (t) => {

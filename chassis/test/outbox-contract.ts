@@ -20,12 +20,14 @@ import { migrations } from './database-world.ts'
 import type { CreateDatabaseUrl } from './database-world.ts'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { createGate, ids, take } from './queue-contract/world.ts'
+import { settableClock } from './settable-clock.ts'
 import { until } from './testing.ts'
 
 type Tables = OutboxTable & { account: { id: string; balance: number } }
 type Publishing = Pick<WorkQueue, 'publishAll'>
 
 const startMs = Date.UTC(2030, 0, 1)
+const hourMs = 3_600_000
 
 /** The contract of the relay over the outbox of a SQL database. */
 export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
@@ -36,6 +38,7 @@ export function testOutbox(name: string, createUrl: CreateDatabaseUrl): void {
     testFullQueues(createWorld)
     testRelays(createWorld)
     testSuspendedRelays(createWorld)
+    testClocks(createWorld)
     testBacklog(createWorld)
   })
 }
@@ -297,6 +300,65 @@ function testSuspendedRelays(createWorld: CreateWorld): void {
     next.wake()
     await until(async () => (await next.backlog()).rows === 0)
     t.assert.deepEqual(await bodiesOf(world.queue, 'work'), ['a', 'b', 'c', 'd', 'e'])
+  })
+}
+
+function testClocks(createWorld: CreateWorld): void {
+  for (const [setting, ms] of [
+    ['back', -hourMs],
+    ['forward', hourMs],
+  ] as const)
+    test(`a relay whose clock is set ${setting} by an hour while a queue is down publishes soon after its return`, async (t: TestContext) => {
+      const clock = settableClock(t)
+      const world = await createWorld(t, systemClock)
+      let attempts = 0
+      const relay = world.relay({
+        queue: {
+          async publishAll(...published) {
+            attempts += 1
+            if (attempts === 1) throw new AppError('dependency_down', 'The queue is down.')
+            await world.queue.publishAll(...published)
+          },
+        },
+      })
+      await world.commit([row('work', 'a')])
+      relay.wake()
+      await until(() => attempts === 1)
+      clock.setBy(ms)
+      await until(async () => (await world.queue.depth('work')) === 1, 5_000)
+    })
+
+  test('a relay whose clock is an hour ahead does not take over from one that is active', async (t: TestContext) => {
+    const gate = createGate(t)
+    const clock = settableClock(t)
+    const world = await createWorld(t, systemClock)
+    let publications = 0
+    const counting: Publishing = {
+      async publishAll(...published) {
+        publications += 1
+        await gate.opened
+        await world.queue.publishAll(...published)
+      },
+    }
+    const first = world.relay({ queue: counting })
+    await world.commit([row('work', 'a')])
+    first.wake()
+    await until(() => publications === 1)
+    clock.setBy(hourMs)
+    const second = world.relay({ queue: counting, database: await world.openDatabase() })
+    await world.settle(second)
+    t.assert.equal(publications, 1)
+    gate.open()
+    await until(async () => (await first.backlog()).rows === 0)
+  })
+
+  test('a lease from before the clock of the database was set back has expired', async (t: TestContext) => {
+    const world = await createWorld(t, systemClock)
+    const lease = { holder: 'gone', lease_until: Date.now() + hourMs }
+    await world.database.commit([world.database.query.updateTable('outbox_relay').set(lease).compile()])
+    await world.commit([row('work', 'a')])
+    world.relay().wake()
+    await until(async () => (await world.queue.depth('work')) === 1, 5_000)
   })
 }
 

@@ -1,16 +1,25 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { systemClock } from '@quintet/chassis/clock'
+import type { Clock } from '@quintet/chassis/clock'
 import { createSampledBound } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { settableClock } from './settable-clock.ts'
 
 /** A store of items that is counted by sampling, 100 ms apart, and 10 ms apart before a refusal. */
-function createWorld({ samples = async (stored: number) => stored } = {}) {
+function createWorld({
+  samples = async (stored: number) => stored,
+  clock: given,
+}: {
+  samples?: (stored: number) => Promise<number>
+  clock?: Clock
+} = {}) {
   const clock = createManualClock(1_000_000)
   let stored = 0
   let samplesTaken = 0
   const bound = createSampledBound({
-    clock,
+    clock: given ?? clock,
     sample: () => {
       samplesTaken += 1
       return samples(stored)
@@ -132,6 +141,20 @@ test('a sample that fails rejects those who waited for it, and the next addition
   t.assert.deepEqual(await Promise.all([add(), add()]), ['Error: down', 'Error: down'])
   isDown = false
   t.assert.equal(await add(), 'added')
+})
+
+test('a sample has its age by a clock that goes on when that of the machine is set', async (t: TestContext) => {
+  const machine = settableClock(t)
+  const { add, samplesTaken } = createWorld({ clock: systemClock })
+  await add()
+  for (const ms of [3_600_000, -7_200_000]) {
+    machine.setBy(ms)
+    await add()
+  }
+  t.assert.equal(samplesTaken(), 1)
+  await new Promise((resolve) => setTimeout(resolve, 110))
+  await add()
+  t.assert.equal(samplesTaken(), 2)
 })
 
 test('a clock that was set back does not keep an old sample in use', async (t: TestContext) => {

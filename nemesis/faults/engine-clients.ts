@@ -10,10 +10,18 @@ import type { Operation } from './operation.ts'
 
 /**
  * A write by the engine's own client, on a connection of its own, so that it shows when the engine can be used again whatever
- * the services do. Each rejects within some seconds if there is no response.
+ * the services do. Each rejects within some seconds if there is no response. The first creates what is written to, if there is none
+ * yet, since that would be work for an engine that has just returned.
  */
 export function engineWrite(name: EngineName, url: string): Operation {
   return () => writes[name](url)
+}
+
+async function orCreate(write: () => Promise<unknown>, create: () => Promise<unknown>): Promise<void> {
+  await write().catch(async () => {
+    await create()
+    await write()
+  })
 }
 
 const timeoutMs = 2_000
@@ -29,8 +37,10 @@ const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = 
     client.on('error', () => {})
     try {
       await client.connect()
-      await client.query(`create table if not exists ${table} (n int)`)
-      await client.query(`insert into ${table} values (1)`)
+      await orCreate(
+        () => client.query(`insert into ${table} values (1)`),
+        () => client.query(`create table if not exists ${table} (n int)`),
+      )
     } finally {
       client.connection.stream.destroy()
     }
@@ -40,8 +50,11 @@ const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = 
     const client = await mysql.createConnection({ uri: url, connectTimeout: timeoutMs })
     client.on('error', () => {})
     try {
-      await client.query({ sql: `create table if not exists ${table} (n int)`, timeout: timeoutMs })
-      await client.query({ sql: `insert into ${table} values (1)`, timeout: timeoutMs })
+      const query = (sql: string) => client.query({ sql, timeout: timeoutMs })
+      await orCreate(
+        () => query(`insert into ${table} values (1)`),
+        () => query(`create table if not exists ${table} (n int)`),
+      )
     } finally {
       client.destroy()
     }
@@ -100,8 +113,11 @@ const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = 
     }
     const [admin, producer] = [new Admin(options), new Producer(options)]
     try {
-      await admin.createTopics({ topics: [table], partitions: 1 }).catch(() => {})
-      await producer.send({ messages: [{ topic: table, value: Buffer.from('1') }] })
+      const messages = [{ topic: table, value: Buffer.from('1') }]
+      await orCreate(
+        () => producer.send({ messages }),
+        () => admin.createTopics({ topics: [table], partitions: 1 }),
+      )
     } finally {
       for (const client of [admin, producer]) void client.close().catch(() => {})
     }

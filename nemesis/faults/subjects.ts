@@ -74,6 +74,8 @@ async function onEngine(
 ): Promise<Subject> {
   const engine = await startFaultyEngine(name)
   const { operations, processes, afterRestart } = await start(engine, { DATA_DIR: folder })
+  const isBack = engineWrite(name, name === 'mysql' ? withDatabase(engine.url, 'guid_db') : engine.url)
+  await isBack()
   const prepared = ({ name: faultName, begin, end }: Fault) =>
     fault(faultName, begin, async () => {
       await end()
@@ -81,7 +83,7 @@ async function onEngine(
     })
   return {
     faults: faultsOf(engine).map(prepared),
-    isBack: engineWrite(name, name === 'mysql' ? withDatabase(engine.url, 'guid_db') : engine.url),
+    isBack,
     operations,
     everyMs: name === 'dynamodb' || name === 'kafka' ? 400 : 100,
     async close() {

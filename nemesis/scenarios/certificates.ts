@@ -12,7 +12,7 @@ export const certificates: Scenario = {
     assemble(async (closeLater) => {
       const receiver = closeLater(await startReceiver())
       const list = '/users/1/certificates'
-      const options = { closeLater, folder, list, consumes: true }
+      const options = { closeLater, folder, list }
       const system = await startEmbedded('certificates', receiver.environment, options)
       return {
         ...system,

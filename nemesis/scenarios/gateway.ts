@@ -33,7 +33,6 @@ export const gateway: Scenario = {
           closeLater,
           folder,
           list: lists[name],
-          consumes: name === 'billing',
         })
         if (service === undefined) continue
         services.push(service)

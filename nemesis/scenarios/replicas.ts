@@ -27,11 +27,6 @@ export type ReplicaOptions = {
   readonly count?: number
   /** A list that slow clients read. */
   readonly list: string
-  /**
-   * Whether it consumes an embedded queue, whose leases and pauses end by its clock: a message that was leased or is retried while
-   * the clock was ahead waits for as long as that was, so the clock does not jump.
-   */
-  readonly consumes?: boolean
 }
 
 const jumpMs = 3_600_000
@@ -42,7 +37,7 @@ const restartMsMax = 40_000
 export async function startReplicas(
   service: ServiceName,
   environment: Environment,
-  { closeLater, folder, list, count = 1, consumes = false }: ReplicaOptions,
+  { closeLater, folder, list, count = 1 }: ReplicaOptions,
 ): Promise<Replica[]> {
   const replicas: Replica[] = []
   // One after the other: the first creates an embedded database.
@@ -57,7 +52,8 @@ export async function startReplicas(
       fault('stop', process.pause, process.resume),
       exhaustedDescriptors(ids),
       ...(stallSkipReason() === false ? [stalledDisk(ids)] : []),
-      ...(consumes ? [] : [jumpingClock(clock, jumpMs), jumpingClock(clock, -jumpMs)]),
+      jumpingClock(clock, jumpMs),
+      jumpingClock(clock, -jumpMs),
       slowReaders(process.url, list),
       greedyClient(process.url),
     ]

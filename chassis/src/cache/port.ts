@@ -104,7 +104,10 @@ export type CacheTimes = {
 }
 
 export type CacheOptions = {
+  /** By which entries expire. */
   clock: Clock
+  /** By which they are cached for a limited time, where it is not that of `clock`. */
+  durations?: Clock
   /** Prefix of the keys on a server that several services share. */
   namespace?: string
   /** The database whose content is cached, for a cache on a server. */

@@ -7,6 +7,14 @@ export const systemClock: Clock = { now: () => Date.now() }
 /** For durations: milliseconds since the start of the process, which do not jump when the clock of the machine is set. */
 export const monotonicClock: Clock = { now: () => performance.now() }
 
+/** The same for all processes and threads of the machine, since its start, in which suspension may not count. */
+export const machineClock: Clock = { now: () => Number(process.hrtime.bigint()) / 1e6 }
+
+/** The clock for durations beside a clock for dates. One that a test has injected is for both. */
+export function durationClockOf(clock: Clock): Clock {
+  return clock === systemClock ? monotonicClock : clock
+}
+
 /**
  * 100 ms, doubled with each attempt up to `maxMs`, less up to half of it at random, so that clients that fail together do not
  * retry together.

@@ -1,3 +1,4 @@
+import { durationClockOf } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 
@@ -31,6 +32,7 @@ export function createSampledBound({
   refusal,
   retryAfterSeconds = 1,
 }: SampledBoundOptions): SampledBound {
+  const durations = durationClockOf(clock)
   let sampled = 0
   let addedSince = 0
   let inFlight = 0
@@ -41,14 +43,14 @@ export function createSampledBound({
 
   /** True also when the clock was set back. */
   function isSampleOlderThan(ageMs: number): boolean {
-    const age = clock.now() - sampledAtMs
+    const age = durations.now() - sampledAtMs
     return age >= ageMs || age < 0
   }
 
   /** Additions that ended before the sample began are in it; the others stay counted beside it, at worst twice. */
   async function refresh(): Promise<void> {
     const addedBefore = addedSince
-    const startedAtMs = clock.now()
+    const startedAtMs = durations.now()
     sampled = await sample()
     addedSince -= addedBefore
     sampledAtMs = startedAtMs

@@ -10,6 +10,14 @@ const resolutionMs = 1
 /** How far the engine's clock is ahead of `performance.now()` in this process, at least and at most. */
 type Offset = { readonly min: number; readonly max: number; readonly measuredAt: number }
 
+export type EngineClock = Clock & {
+  /**
+   * For whoever must not use the process's clock in its place: undefined once the engine's clock has been read; before, settles as
+   * a reading does. A clock that stands for the engine's has none.
+   */
+  whenRead?(): Promise<void> | undefined
+}
+
 /**
  * An estimate of the clock of an engine: never behind it, and ahead by no more than one reading takes. The clock is read once a
  * second, and in between time passes as on the machine's monotonic clock, so that the process's own clock may be wrong or set. Until
@@ -18,29 +26,37 @@ type Offset = { readonly min: number; readonly max: number; readonly measuredAt:
 export function followEngineClock(
   clock: Clock,
   readMs: () => number | Promise<number>,
-): { readonly clock: Clock; stop(): void } {
+): { readonly clock: EngineClock; stop(): void } {
   if (clock !== systemClock) return { clock, stop: () => {} }
   let offset: Offset | undefined
+  let firstReading: Promise<void> | undefined
 
-  function measure(): void {
+  async function measure(): Promise<void> {
     const sentAt = performance.now()
-    const use = (engineMs: number) => {
-      // The first reading of a server also takes the time to connect to it.
-      if (offset === undefined) setImmediate(measure)
-      offset = narrowed(offset, offsetOf(engineMs, sentAt, performance.now()))
-    }
-    try {
-      const reading = readMs()
-      if (typeof reading === 'number') use(reading)
-      // What cannot be read now is read a second later.
-      else reading.then(use).catch(() => {})
-    } catch {}
+    const reading = readMs()
+    const engineMs = typeof reading === 'number' ? reading : await reading
+    // The first reading of a server also takes the time to connect to it.
+    if (offset === undefined) setImmediate(poll)
+    offset = narrowed(offset, offsetOf(engineMs, sentAt, performance.now()))
   }
 
-  measure()
-  const timer = setInterval(measure, intervalMs).unref()
+  /** What cannot be read now is read a second later. */
+  function poll(): void {
+    measure().catch(() => {})
+  }
+
+  function whenRead(): Promise<void> | undefined {
+    if (offset !== undefined) return undefined
+    firstReading ??= measure().finally(() => {
+      firstReading = undefined
+    })
+    return firstReading
+  }
+
+  whenRead()?.catch(() => {})
+  const timer = setInterval(poll, intervalMs).unref()
   return {
-    clock: { now: () => (offset === undefined ? clock.now() : performance.now() + offset.max) },
+    clock: { now: () => (offset === undefined ? clock.now() : performance.now() + offset.max), whenRead },
     stop: () => clearInterval(timer),
   }
 }

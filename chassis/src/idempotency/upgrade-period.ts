@@ -1,3 +1,4 @@
+import { durationClockOf } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { idempotencyRetentionMs } from './port.ts'
 
@@ -7,6 +8,7 @@ import { idempotencyRetentionMs } from './port.ts'
  * read by key, so they are looked up after each start.
  */
 export function createUpgradePeriod(clock: Clock): () => boolean {
-  const startedMs = clock.now()
-  return () => clock.now() - startedMs < idempotencyRetentionMs
+  const durations = durationClockOf(clock)
+  const startedMs = durations.now()
+  return () => durations.now() - startedMs < idempotencyRetentionMs
 }

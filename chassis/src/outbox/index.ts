@@ -7,6 +7,7 @@ export {
   dropOutboxTable,
 } from './outbox-table.ts'
 export type { OutboxTable } from './outbox-table.ts'
+export { leaseToleranceMs } from './port.ts'
 export type { Outbox, OutboxRow } from './port.ts'
 export { createRelay } from './relay.ts'
 export { createSqlOutbox, outboxStatement } from './sql-outbox.ts'

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { reconnectBackoffMs } from '../clock/index.ts'
+import { durationClockOf, reconnectBackoffMs, systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Message, WorkQueue } from '../queue/index.ts'
@@ -46,6 +46,7 @@ export function createRelay({
   leaseMs?: number
 }): OutboxRelay {
   const holder = randomUUID()
+  const durations = durationClockOf(clock)
   const log = createFailureLog(logger, failureTexts)
   let relaying: Promise<void> | undefined
   let collecting: NodeJS.Timeout | undefined
@@ -64,7 +65,7 @@ export function createRelay({
   function poll(): void {
     clearTimeout(collecting)
     collecting = undefined
-    if (stopping || clock.now() < pausedUntil) return
+    if (stopping || durations.now() < pausedUntil) return
     if (relaying !== undefined) {
       wake()
       return
@@ -79,9 +80,10 @@ export function createRelay({
 
   async function relay(): Promise<void> {
     if ((await outbox.oldest(1)).length > 0) {
-      const now = clock.now()
-      const source = await outbox.takeLease({ holder, now, until: now + leaseMs })
-      if (source !== undefined) await relayUnderLease(source, now + leaseMs / 2)
+      const until = durations.now() + leaseMs / 2
+      const now = clock === systemClock ? undefined : clock.now()
+      const source = await outbox.takeLease({ holder, leaseMs, now })
+      if (source !== undefined) await relayUnderLease(source, until)
     }
     failures = 0
     log.succeeded()
@@ -92,7 +94,7 @@ export function createRelay({
     for (let more = true; more; ) {
       const rows = await outbox.oldest(batchSize)
       const { published, messageCount, error } = await publishRows(destinations, source, rows)
-      more = error === undefined && messageCount >= batchSize && !stopping && clock.now() < until
+      more = error === undefined && messageCount >= batchSize && !stopping && durations.now() < until
       await outbox.remove(published, more ? undefined : holder)
       if (error !== undefined) throw error
       batchSize = Math.min(batchMax, batchSize * 2)
@@ -102,7 +104,7 @@ export function createRelay({
   function backOff(error: unknown): void {
     log.failed(error)
     failures += 1
-    pausedUntil = clock.now() + reconnectBackoffMs(failures)
+    pausedUntil = durations.now() + reconnectBackoffMs(failures)
     // A queue without room for a whole batch may have room for a smaller one.
     if (error instanceof AppError && error.code === 'overloaded') batchSize = Math.ceil(batchSize / 2)
   }
@@ -118,7 +120,7 @@ export function createRelay({
     async backlog() {
       const { rows, oldestAt } = await outbox.backlog()
       const now = clock.now()
-      return { rows, oldestAgeMs: now - (oldestAt ?? now) }
+      return { rows, oldestAgeMs: Math.max(0, now - (oldestAt ?? now)) }
     },
   }
 }

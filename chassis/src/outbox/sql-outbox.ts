@@ -1,8 +1,16 @@
 import { sql } from 'kysely'
 import type { Kysely, RawBuilder } from 'kysely'
-import { dialectOf, numbersFromList, prepareQuery, deleteSelected } from '../database/index.ts'
+import {
+  asBigint,
+  deleteSelected,
+  dialectOf,
+  engineMilliseconds,
+  numbersFromList,
+  prepareQuery,
+} from '../database/index.ts'
 import type { Database, Placeholders, Statement } from '../database/index.ts'
 import type { OutboxTable } from './outbox-table.ts'
+import { leaseToleranceMs } from './port.ts'
 import type { Outbox } from './port.ts'
 
 /** A message for a queue or a stream; `createdAt` in milliseconds. */
@@ -18,9 +26,9 @@ export function createSqlOutbox(database: Database<OutboxTable>): Outbox {
   const statements = prepareStatements(database.query)
   return {
     oldest: async (limit) => database.read(statements.oldest({ limit })),
-    async takeLease(lease) {
+    async takeLease({ holder, leaseMs, now = null }) {
       const { results } = await database.commit([
-        { ...statements.takeLease(lease), mustAffectRows: true },
+        { ...statements.takeLease({ holder, leaseMs, now }), mustAffectRows: true },
         statements.source({}),
       ])
       const source = results[1]?.rows[0]?.source
@@ -97,12 +105,20 @@ const outboxColumns = ['id', 'queue', 'message_id', 'key', 'keys', 'body'] as co
 
 function prepareStatements(db: Kysely<OutboxTable>) {
   return {
-    takeLease: prepareQuery((p: Placeholders<{ holder: string; now: number; until: number }>) =>
-      db
+    takeLease: prepareQuery((p: Placeholders<{ holder: string; leaseMs: number; now: number | null }>) => {
+      const now = asBigint(db, sql<number>`coalesce(${p.now}, ${engineMilliseconds(db)})`)
+      const until = sql<number>`${now} + ${asBigint(db, p.leaseMs)}`
+      return db
         .updateTable('outbox_relay')
-        .set({ holder: p.holder, lease_until: p.until })
-        .where((row) => row.or([row('holder', '=', p.holder), row('lease_until', '<=', p.now)])),
-    ),
+        .set({ holder: p.holder, lease_until: until })
+        .where((row) =>
+          row.or([
+            row('holder', '=', p.holder),
+            row('lease_until', '<=', now),
+            row('lease_until', '>', sql<number>`${until} + ${sql.lit(leaseToleranceMs)}`),
+          ]),
+        )
+    }),
     source: prepareQuery((_: Placeholders<Record<never, never>>) =>
       db.selectFrom('outbox_relay').select('source'),
     ),

@@ -1,5 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { monotonicClock, systemClock } from '@quintet/chassis/clock'
+import { durationClockOf, systemClock } from '@quintet/chassis/clock'
 import type { App } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
@@ -42,7 +42,7 @@ export async function createGatewayApp(
 ): Promise<App> {
   const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
   // Were the clock of the machine set, durations by it would cut requests off, or keep a circuit or a queue closed.
-  const { clock: durations = monotonicClock } = dependencies
+  const durations = durationClockOf(clock)
   const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
   const { metrics = createMetrics('gateway') } = dependencies

@@ -1,4 +1,5 @@
 import { exportCacheMetrics, openCache } from '@quintet/chassis/cache'
+import { durationClockOf } from '@quintet/chassis/clock'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createRelay, exportOutboxMetrics } from '@quintet/chassis/outbox'
@@ -32,6 +33,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock: engineClock,
+    durations: durationClockOf(clock),
     namespace: 'guid',
     arbiter: storage.arbiter,
     singleProcess: storage.isSingleProcess,

@@ -1,14 +1,25 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
-import type { Clock, Deadline } from '@quintet/chassis/clock'
+import type { Deadline } from '@quintet/chassis/clock'
+import type { EngineClock } from '@quintet/chassis/database'
 import { entryOf } from './guid.ts'
 import type { Guid } from './guid.ts'
-import type { CommitWith, CreateOptions, CreateOutcome, GuidChange, GuidStore, Registration } from './port.ts'
+import type {
+  CommitWith,
+  CreateOptions,
+  CreateOutcome,
+  GuidChange,
+  GuidPage,
+  GuidStore,
+  ListedGuid,
+  Registration,
+} from './port.ts'
 
 export type CachedGuidStore = ReturnType<typeof createCachedGuidStore>
 
 /**
  * A store behind the cache: follows the cache's protocol for every engine, and wakes the relay after each change. What has
- * expired by the time that the store responds counts as absent.
+ * expired by the time that the store responds counts as absent. Nothing is judged by the process's own clock, which may be wrong:
+ * until that of the engine was read, whatever depends on it waits for that.
  */
 export function createCachedGuidStore({
   store,
@@ -19,25 +30,30 @@ export function createCachedGuidStore({
   store: GuidStore
   cache: Cache
   /** That of the store; the cache must have the same. */
-  engineClock: Clock
+  engineClock: EngineClock
   /** Wakes the relay of the outbox. */
   wake: () => void
 }) {
-  const { idKind, list } = store
+  const { idKind } = store
+  const read = (guid: string) => cache.read(guid, () => store.find(guid))
   const isLive = ({ expire }: { expire: number }) => expire * 1000 > engineClock.now()
 
   return {
     /** What has expired since it was read must be left out, by `isLive`. */
-    list,
+    async list(page: GuidPage): Promise<readonly ListedGuid[]> {
+      await engineClock.whenRead?.()
+      return store.list(page)
+    },
     isLive,
     idKind,
 
     /** Returns without a promise where cache or store can. */
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>
-      cache.read(guid, () => store.find(guid)),
+      engineClock.whenRead?.()?.then(() => read(guid)) ?? read(guid),
 
     /** `expired` may also mean that it was stored and has expired since. */
     async create(registration: Registration, options: CreateOptions = {}): Promise<CreateOutcome> {
+      await engineClock.whenRead?.()
       const insert = (deadline: Deadline) => store.create(registration, { ...options, deadline })
       // Few new GUIDs are read soon, and caching them all would evict the others; the first read fills the cache.
       const outcome = await (options.isNew === true
@@ -54,6 +70,7 @@ export function createCachedGuidStore({
       version?: number,
       options: CommitWith = {},
     ): Promise<Guid | undefined> {
+      await engineClock.whenRead?.()
       const updated = await cache.write(
         [guid],
         (deadline) => store.update(guid, change, version, { ...options, deadline }),

@@ -1,4 +1,4 @@
-import type { Clock } from '@quintet/chassis/clock'
+import type { EngineClock } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
@@ -27,7 +27,7 @@ export function createCommandHandler({
 }: {
   guids: CachedGuidStore
   operations: OperationStore
-  engineClock: Clock
+  engineClock: EngineClock
   logger: Logger
   stopping: AbortSignal
 }): (delivery: Delivery) => Promise<void> {
@@ -39,6 +39,7 @@ export function createCommandHandler({
 
   async function apply(id: string, command: GuidCommand): Promise<void> {
     const commitWith = { operation: id }
+    await engineClock.whenRead?.()
     refuseExpired(command.expire, engineClock)
     if (command.kind === 'create') {
       const { guid, user, expire } = command

@@ -1,5 +1,6 @@
 import type { Arbiter, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
+import type { EngineClock } from '@quintet/chassis/database'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Outbox } from '@quintet/chassis/outbox'
 import type { Sweep } from '@quintet/chassis/sweeper'
@@ -22,7 +23,7 @@ export type Storage = {
 
 type Stores = {
   /** The clock by which the database judges expiry, as this process estimates it. */
-  readonly engineClock: Clock
+  readonly engineClock: EngineClock
   readonly guids: GuidStore
   readonly operations: OperationStore
   readonly idempotencyStore: IdempotencyStore
@@ -91,7 +92,7 @@ export type GuidPage = {
 export type GuidChange = { readonly user?: string; readonly expire?: number }
 
 /** A GUID with the id of its row, which orders GUIDs that expire in the same second. */
-type ListedGuid = Guid & { readonly id: number | string }
+export type ListedGuid = Guid & { readonly id: number | string }
 
 /**
  * Work that was accepted with 202: `pending`, then `succeeded` or `failed`. A command is committed with its operation and

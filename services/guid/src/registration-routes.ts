@@ -1,4 +1,4 @@
-import type { Clock } from '@quintet/chassis/clock'
+import type { EngineClock } from '@quintet/chassis/database'
 import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
@@ -26,7 +26,7 @@ export function registrationRoutes(
     guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
-    engineClock: Clock
+    engineClock: EngineClock
     guidVersion: '4' | '7'
   },
 ): void {
@@ -67,12 +67,13 @@ export function registrationRoutes(
     (request, reply) => register(request, reply, request.params.guid),
   )
 
-  function register(
+  async function register(
     request: FastifyRequest<{ Body: NewGuid & { guid?: string } }>,
     reply: FastifyReply,
     notation: string,
     isNew = false,
   ) {
+    await engineClock.whenRead?.()
     const { user, expire } = readNewGuid(request, notation, engineClock)
     const guid = parseGuid(notation)
     const given = request.body.expire

@@ -1,5 +1,5 @@
 import type { Entry } from '@quintet/chassis/cache'
-import type { Clock } from '@quintet/chassis/clock'
+import type { EngineClock } from '@quintet/chassis/database'
 import { invalid } from '@quintet/chassis/errors'
 import { etagOf, prefersAsync, problems, sendRepresentation, sendResponse } from '@quintet/chassis/http'
 import type { App, FastifyReply } from '@quintet/chassis/http'
@@ -30,7 +30,7 @@ export function singleGuidRoutes(
     guids,
     operations,
     engineClock,
-  }: { guids: CachedGuidStore; operations: OperationStore; engineClock: Clock },
+  }: { guids: CachedGuidStore; operations: OperationStore; engineClock: EngineClock },
 ): void {
   getById(app, {
     url: '/guid/:guid',
@@ -65,6 +65,7 @@ export function singleGuidRoutes(
     },
     async (request, reply) => {
       const notation = request.params.guid
+      await engineClock.whenRead?.()
       const change = readGuidChange(request, engineClock)
       const guid = parseGuid(notation)
       const precondition = { noun, notFound, find: () => guids.find(guid) }

@@ -5,12 +5,14 @@ import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { openCache } from '@quintet/chassis/cache'
 import { systemClock } from '@quintet/chassis/clock'
+import { AppError } from '@quintet/chassis/errors'
 import { createApp } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { hold } from '@quintet/chassis/testing/held-rows'
 import { createCachedGuidStore } from '../src/cached-guid-store.ts'
+import { entryOf } from '../src/guid.ts'
 import { guidListRoutes } from '../src/guid-list-routes.ts'
 import type { GuidStore } from '../src/port.ts'
 import { openStorage } from '../src/storage.ts'
@@ -250,6 +252,30 @@ test('What expires between its commit and the response counts as expired', async
   assert.equal(typeof outcome, 'number')
   assert.equal(await guids.update(other, { user: 'eve' }), undefined)
   for (const guid of [one, other]) assert.equal(await guids.find(guid), undefined)
+})
+
+test('A process whose own clock is behind returns no expired GUID of a shared cache before it has read the clock of the database', async (t) => {
+  const storage = await openStorage(await createSharedDatabase(t))
+  t.after(storage.close)
+  const { guids: store } = storage.createStores(createManualClock(startMs))
+  const cacheClock = createManualClock(startMs)
+  const cache = await openCache('memory:', { clock: cacheClock })
+  const guid = newGuid()
+  const expired = entryOf({ guid, user: 'ada', expire: startSeconds + 60, version: 1 })
+  await cache.read(guid, () => expired)
+  let isDown = true
+  const engineClock = {
+    ...cacheClock,
+    whenRead() {
+      if (isDown) return Promise.reject(new AppError('dependency_down', 'The database is down.'))
+      cacheClock.set(startMs + 60_000)
+      return Promise.resolve()
+    },
+  }
+  const guids = createCachedGuidStore({ store, cache, engineClock, wake: () => {} })
+  await assert.rejects(async () => guids.find(guid), { code: 'dependency_down' })
+  isDown = false
+  assert.equal(await guids.find(guid), undefined)
 })
 
 test('A page of which a GUID expires before the response leaves it out, and has its link to the next page', async (t) => {

@@ -6,7 +6,7 @@ import { engineUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createCachedGuidStore } from '../src/cached-guid-store.ts'
 import { openMongoConnection } from '../src/mongodb/connection.ts'
-import { collectionsOf } from '../src/mongodb/documents.ts'
+import { collectionsOf, relayId } from '../src/mongodb/documents.ts'
 import { createMongoGuidStore } from '../src/mongodb/guid-store.ts'
 import { createMongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
 import type { MongoIdempotencyStore } from '../src/mongodb/idempotency-store.ts'
@@ -205,6 +205,18 @@ function testOutbox(server: string): void {
     t.assert.equal((await outbox.backlog()).rows, 0)
   })
 
+  test("mongodb: the server's clock judges the relay's lease, and one from before that was set back has expired", async (t: TestContext) => {
+    const { outbox, collections } = await createWorld(t, server)
+    const take = async (holder: string) => (await outbox.takeLease({ holder, leaseMs: 10_000 })) !== undefined
+    t.assert.deepEqual([await take('one'), await take('other'), await take('one')], [true, false, true])
+    const endsAfter = (ms: number) =>
+      collections.control.updateOne({ _id: relayId }, { $set: { leaseUntil: Date.now() + ms } })
+    await endsAfter(3_600_000)
+    t.assert.equal(await take('other'), true)
+    await endsAfter(-1_000)
+    t.assert.equal(await take('one'), true)
+  })
+
   test('mongodb: the backlog has the age of its oldest row, whether that is a command or an event', async (t: TestContext) => {
     const world = await createWorld(t, server)
     const { guids, operations } = world.open()
@@ -244,7 +256,7 @@ async function createWorld(t: TestContext, server: string) {
       run: (work: () => Promise<unknown>) => void (dies || running.push(work())),
       drain: async () => void (await Promise.all(running)),
     }
-    const context = { connection, collections, clock, engineClock: clock }
+    const context = { connection, collections, clock }
     const idempotencyStore = wrap(createMongoIdempotencyStore({ ...context, backgroundTasks }))
     const completion = wrapCompletion(createOperationCompletion(context))
     const parts = { ...context, idempotencyStore, completion, backgroundTasks }

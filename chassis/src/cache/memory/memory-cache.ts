@@ -1,3 +1,4 @@
+import { durationClockOf } from '../../clock/index.ts'
 import type { Deadline } from '../../clock/index.ts'
 import { absentTtlMs as defaultAbsentTtlMs } from '../limits.ts'
 import type { Cache, CacheOptions, Entry } from '../port.ts'
@@ -26,7 +27,8 @@ export function openMemoryCache(url: string, options: CacheOptions): MemoryCache
  */
 export function createMemoryCache(options: CacheOptions & MemoryBounds): MemoryCache {
   const { clock, singleProcess = () => true, absentTtlMs = defaultAbsentTtlMs, flightWaitMs = 100 } = options
-  const slots = createSlots({ ...options, absentTtlMs })
+  const { durations = durationClockOf(clock) } = options
+  const slots = createSlots({ ...options, durations, absentTtlMs })
   const flights = createFlights<Entry | undefined>(flightWaitMs)
   const markers = createMarkers()
   const reads = { hit: 0, miss: 0, wait: 0, busy: 0, bypass: 0 }

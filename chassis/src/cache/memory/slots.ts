@@ -4,16 +4,17 @@ import { valueTtlMs } from '../limits.ts'
 import type { Entry } from '../port.ts'
 import type { MemoryBounds } from './bounds.ts'
 
-/** What is cached under a key: an entry, or `null` for a known absence, served until `deadlineMs`. */
-type Slot = { readonly entry: Entry | null; readonly deadlineMs: number }
+/** What is cached under a key: an entry, or `null` for a known absence, used until `untilMs` and no longer than the entry is valid. */
+type Slot = { readonly entry: Entry | null; readonly untilMs: number }
 
 /** The stored entries of a cache in memory, each until its deadline or its eviction. */
 export function createSlots({
   clock,
+  durations,
   absentTtlMs,
   entriesMax,
   bytesMax,
-}: MemoryBounds & { clock: Clock; absentTtlMs: number }) {
+}: MemoryBounds & { clock: Clock; durations: Clock; absentTtlMs: number }) {
   const slots = new LRUCache<string, Slot>({
     max: entriesMax,
     maxSize: bytesMax,
@@ -24,14 +25,12 @@ export function createSlots({
     /** `undefined` where nothing is stored, `null` for a known absence. */
     get(key: string): Entry | null | undefined {
       const slot = slots.get(key)
-      return slot === undefined || clock.now() >= slot.deadlineMs ? undefined : slot.entry
+      if (slot === undefined || durations.now() >= slot.untilMs) return undefined
+      return slot.entry !== null && clock.now() >= slot.entry.expiresAtMs ? undefined : slot.entry
     },
 
     set(key: string, entry: Entry | null): void {
-      const nowMs = clock.now()
-      const deadlineMs =
-        entry === null ? nowMs + absentTtlMs : Math.min(entry.expiresAtMs, nowMs + valueTtlMs)
-      slots.set(key, { entry, deadlineMs })
+      slots.set(key, { entry, untilMs: durations.now() + (entry === null ? absentTtlMs : valueTtlMs) })
     },
 
     delete: (key: string) => slots.delete(key),

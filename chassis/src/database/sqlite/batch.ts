@@ -1,4 +1,5 @@
 import type { SQLInputValue } from 'node:sqlite'
+import { machineClock } from '../../clock/index.ts'
 import type { CompactResult } from '../compact-result.ts'
 import type { PendingUnit } from '../pending-unit.ts'
 import type { Statement } from '../port.ts'
@@ -15,7 +16,7 @@ export type Batch = {
   readonly values: readonly unknown[]
   /** Whether the numbers start again, so that built queries cannot pile up. */
   readonly renumbers: boolean
-  /** The deadlines of the units by `monotonicMs`, where any has one. */
+  /** The deadlines of the units by `machineClock`, where any has one. */
   readonly deadlines?: readonly number[]
 }
 
@@ -39,11 +40,6 @@ export type Step<Text> = {
 }
 
 const statementsMax = 500
-
-/** The machine's monotonic clock, the same for all threads, unlike `performance.now()`. */
-export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6
-}
 
 type EncodedUnit = Pick<PendingUnit, 'unit' | 'before'>
 
@@ -74,7 +70,7 @@ export function createBatchEncoder(): (units: readonly EncodedUnit[]) => Batch {
 
 function deadlinesOf(units: readonly EncodedUnit[]): Pick<Batch, 'deadlines'> {
   if (units.every(({ before }) => before === Number.POSITIVE_INFINITY)) return {}
-  const offset = monotonicMs() - performance.now()
+  const offset = machineClock.now() - performance.now()
   return { deadlines: units.map(({ before }) => before + offset) }
 }
 

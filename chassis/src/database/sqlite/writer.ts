@@ -1,10 +1,11 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { machineClock } from '../../clock/index.ts'
 import type { CompactResult } from '../compact-result.ts'
 import { commitBeforeColumn } from '../port.ts'
 import { referredValue } from '../reference.ts'
-import { createBatchDecoder, isReference, monotonicMs } from './batch.ts'
+import { createBatchDecoder, isReference } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
 
 /** `units` counts what was committed, for the checkpointer. */
@@ -69,7 +70,7 @@ function execute(batch: Batch): BatchResult {
  */
 function lateUnits({ deadlines }: Batch): readonly boolean[] | undefined {
   if (deadlines === undefined) return undefined
-  const now = monotonicMs()
+  const now = machineClock.now()
   return deadlines.map((deadline) => now >= deadline)
 }
 

@@ -23,7 +23,7 @@ export function createKafkaAdmin({
     const depth = await stored.depth(topic)
     if (isDeadQueue(topic) && depth === 0) return []
     const oldest = depth === 0 ? undefined : await stored.oldestPublishedAt(topic)
-    return [{ name, depth, ...(oldest !== undefined && { oldestAgeMs: clock.now() - oldest }) }]
+    return [{ name, depth, ...(oldest !== undefined && { oldestAgeMs: Math.max(0, clock.now() - oldest) }) }]
   }
 
   /** Appends a removal for each dead letter, after `work` was done for it. */

@@ -8,6 +8,7 @@ import type { BatchHandler, BatchOptions, Consumer } from '../port.ts'
 import { createLeasedMessages } from './leased-messages.ts'
 import type { LeasedMessage } from './leased-messages.ts'
 import { createOutcomes } from './outcomes.ts'
+import type { QueueClock } from './queue-clock.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
 
 const pollIntervalMs = 25
@@ -20,6 +21,8 @@ type SqliteConsumerParts = {
   readonly database: Database<QueueTables>
   readonly statements: QueueStatements
   readonly clock: Clock
+  /** For leases and pauses. */
+  readonly queueClock: QueueClock
   readonly queue: string
   readonly handler: BatchHandler
   readonly options: Required<BatchOptions>
@@ -32,9 +35,9 @@ type SqliteConsumerParts = {
  * and messages that become due, it finds by polling, which costs microseconds.
  */
 export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer {
-  const { database, statements, clock, queue, handler, options, log } = parts
+  const { database, statements, clock, queueClock, queue, handler, options, log } = parts
   const { prefetch, leaseMs } = options
-  const leased = createLeasedMessages(clock)
+  const leased = createLeasedMessages(queueClock)
   const outcomes = createOutcomes(database, log)
   let mayBeDue = true
   let claiming: Promise<void> | undefined
@@ -46,7 +49,7 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
     options,
     clock,
   })
-  const stopPolling = startPolling({ database, log, renewalMs: leaseMs / 3, clock, poll, renewLeases })
+  const stopPolling = startPolling({ database, log, renewalMs: leaseMs / 3, queueClock, poll, renewLeases })
   wake()
 
   function wake(): void {
@@ -72,7 +75,7 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
 
   async function claim(): Promise<void> {
     mayBeDue = false
-    const now = clock.now()
+    const now = queueClock.now()
     const limit = prefetch - leased.size
     const until = now + leaseMs
     const { rows, isComplete } = await claimRows(parts, { now, until, limit })
@@ -93,14 +96,14 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
 
   async function poll(): Promise<void> {
     if (mayBeDue || !mayClaim()) return
-    const due = await database.read(statements.due({ queue, now: clock.now() }))
+    const due = await database.read(statements.due({ queue, now: queueClock.now() }))
     if (due.length > 0) wake()
   }
 
   function renewLeases(): void {
-    const until = clock.now() + leaseMs
+    const until = queueClock.now() + leaseMs
     for (const message of leased.renew(until))
-      outcomes.add(statements.show({ ...leaseOf(message), at: until }))
+      outcomes.add(statements.show({ ...leaseOf(message), at: until }), ...queueClock.note())
     scheduleTurn()
   }
 
@@ -126,10 +129,14 @@ export function createSqliteConsumer(parts: SqliteConsumerParts): SqliteConsumer
 
 /** Claims what is due, except messages that must wait for an earlier one of their key; complete if there was no more. */
 async function claimRows(
-  { database, statements, queue, log }: SqliteConsumerParts,
+  { database, statements, queueClock, queue, log }: SqliteConsumerParts,
   { now, until, limit }: { now: number; until: number; limit: number },
 ): Promise<{ rows: readonly Row[]; isComplete: boolean }> {
-  const unit = [statements.claim({ queue, now, until, limit }), statements.putBehind({ queue, until })]
+  const unit = [
+    statements.claim({ queue, now, until, limit }),
+    statements.putBehind({ queue, until }),
+    ...queueClock.note(),
+  ]
   const result = await database.commit(unit).catch((error: unknown) => {
     log.failed(error)
     return undefined
@@ -143,7 +150,7 @@ async function claimRows(
 
 /** Records the outcomes of messages by the statements that `settle` gets. */
 function outcomesOf(
-  { statements, clock, queue }: SqliteConsumerParts,
+  { statements, queueClock, queue }: SqliteConsumerParts,
   settle: (message: LeasedMessage, unit: Statement[]) => void,
 ) {
   return {
@@ -151,7 +158,8 @@ function outcomesOf(
       settle(message, [statements.acknowledge(leaseOf(message))])
     },
     retry(message: LeasedMessage, afterMs: number): void {
-      settle(message, [statements.show({ ...leaseOf(message), at: clock.now() + afterMs })])
+      const at = queueClock.now() + afterMs
+      settle(message, [statements.show({ ...leaseOf(message), at }), ...queueClock.note()])
     },
     release(message: LeasedMessage): void {
       settle(message, [statements.release(leaseOf(message))])
@@ -169,20 +177,20 @@ function outcomesOf(
 /** Polls more often where other processes may publish as well. */
 function startPolling({
   database,
-  clock,
+  queueClock,
   log,
   renewalMs,
   poll,
   renewLeases,
 }: {
   database: Database<QueueTables>
-  clock: Clock
+  queueClock: QueueClock
   log: FailureLog
   renewalMs: number
   poll: () => Promise<void>
   renewLeases: () => void
 }): () => void {
-  let renewedAt = clock.now()
+  let renewedAt = queueClock.now()
   let timer = schedule()
 
   function schedule(): NodeJS.Timeout {
@@ -192,7 +200,7 @@ function startPolling({
 
   function run(): void {
     timer = schedule()
-    const now = clock.now()
+    const now = queueClock.now()
     if (now - renewedAt >= renewalMs) {
       renewedAt = now
       renewLeases()

@@ -61,7 +61,7 @@ export function createSqliteAdmin({
       return rows.map(({ name, depth, oldest_at }) => ({
         name,
         depth,
-        oldestAgeMs: now - (oldest_at ?? now),
+        oldestAgeMs: Math.max(0, now - (oldest_at ?? now)),
       }))
     },
 

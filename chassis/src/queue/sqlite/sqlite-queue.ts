@@ -1,3 +1,4 @@
+import { systemClock } from '../../clock/index.ts'
 import type { Clock } from '../../clock/index.ts'
 import type { FailureLogger } from '../../telemetry/index.ts'
 import { limitDefault, queueFull } from '../bound.ts'
@@ -5,6 +6,7 @@ import { createConsumers } from '../consumers.ts'
 import type { EventStream, Message, OncePublisher, PublishOptions, Queue } from '../port.ts'
 import { createSqliteConsumer } from './consumer.ts'
 import { createPublications } from './publications.ts'
+import { asQueueClock } from './queue-clock.ts'
 import { publishStatement } from './publish-statement.ts'
 import { createSqliteAdmin } from './sqlite-admin.ts'
 import { acquireStorage } from './storage.ts'
@@ -90,8 +92,10 @@ function createSqlitePublisher(
 
 function createSqliteConsumers(storage: SqliteStorage, clock: Clock, logger: FailureLogger | undefined) {
   const { database, statements, consumers } = storage
+  const queueClock = clock === systemClock ? storage.clock : asQueueClock(clock)
+  const parts = { database, statements, clock, queueClock }
   return createConsumers((queue, handler, options, log) => {
-    const consumer = createSqliteConsumer({ database, statements, clock, queue, handler, options, log })
+    const consumer = createSqliteConsumer({ ...parts, queue, handler, options, log })
     consumers.add(consumer)
     return {
       async stop() {

@@ -2,18 +2,21 @@ import { resolve } from 'node:path'
 import { openDatabase } from '../../database/index.ts'
 import type { Database } from '../../database/index.ts'
 import type { SqliteConsumer } from './consumer.ts'
+import { openQueueClock } from './queue-clock.ts'
+import type { ClockTable, QueueClock } from './queue-clock.ts'
 import { queueMigrations } from './migrations-folder.ts'
 import type { PublicationTables } from './publications.ts'
 import { prepareStatements } from './statements.ts'
 import type { QueueStatements, QueueTables } from './statements.ts'
 import type { StreamTables } from './stream.ts'
 
-type AllTables = QueueTables & StreamTables & PublicationTables
+type AllTables = QueueTables & StreamTables & PublicationTables & ClockTable
 
 /** An open queue file, and all its consumers in this process. */
 export type SqliteStorage = {
   readonly database: Database<AllTables>
   readonly statements: QueueStatements
+  readonly clock: QueueClock
   readonly consumers: Set<SqliteConsumer>
 }
 
@@ -55,5 +58,6 @@ export async function acquireStorage(
 
 async function openStorage(url: string): Promise<SqliteStorage> {
   const database = await openDatabase<AllTables>(url, { migrations: queueMigrations })
-  return { database, statements: prepareStatements(database.query), consumers: new Set() }
+  const clock = await openQueueClock(database)
+  return { database, statements: prepareStatements(database.query), clock, consumers: new Set() }
 }

@@ -103,9 +103,8 @@ type Collections = {
 export type MongoContext = {
   readonly connection: MongoConnection
   readonly collections: Collections
+  /** That of the server, as this process estimates it, so that processes judge expiry and each other's documents alike. */
   readonly clock: Clock
-  /** The clock of the server, as this process estimates it, by which expiry is judged. */
-  readonly engineClock: Clock
 }
 
 export const relayId = 'relay'

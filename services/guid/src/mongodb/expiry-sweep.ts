@@ -4,16 +4,11 @@ import { expiredEvent, inChunks, outboxEvent } from './documents.ts'
 import type { GuidDocument, MongoContext } from './documents.ts'
 
 /** Makes tombstones of expired GUIDs, each on the condition that nobody has changed it, its expiry included, meanwhile. */
-export function createExpirySweep({
-  connection,
-  collections: { guids },
-  clock,
-  engineClock,
-}: MongoContext): Sweep {
+export function createExpirySweep({ connection, collections: { guids }, clock }: MongoContext): Sweep {
   const readExpired = (limit: number) =>
     connection.read((options) =>
       guids
-        .find({ expire: { $gt: 0, $lte: nowSeconds(engineClock) } }, options)
+        .find({ expire: { $gt: 0, $lte: nowSeconds(clock) } }, options)
         .sort({ expire: 1, _id: 1 })
         .limit(limit)
         .toArray(),

@@ -23,11 +23,11 @@ export function createMongoGuidStore(
     backgroundTasks: BackgroundTasks
   },
 ): GuidStore {
-  const { connection, idempotencyStore, engineClock } = parts
+  const { connection, idempotencyStore, clock } = parts
   const { guids } = parts.collections
   const changeGuid = createGuidWriter(parts)
   const serialize = createKeyedMutex()
-  const now = () => nowSeconds(engineClock)
+  const now = () => nowSeconds(clock)
 
   return {
     async find(guid) {

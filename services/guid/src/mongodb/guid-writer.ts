@@ -62,7 +62,6 @@ export function createGuidWriter({
     connection,
     collections: { guids },
     clock,
-    engineClock,
   } = context
   const propose = createVersions(clock)
   const readFloor = createVersionFloor(context).read
@@ -81,7 +80,7 @@ export function createGuidWriter({
     values: Write,
     deadline: Deadline,
   ): Promise<boolean> {
-    const isLate = () => values.next.before * 1000 <= engineClock.now()
+    const isLate = () => values.next.before * 1000 <= clock.now()
     if (current === undefined) {
       const document = newDocument(values)
       let isSent = false

@@ -33,11 +33,13 @@ export function createMongoIdempotencyStore({
   backgroundTasks,
   ...context
 }: MongoContext & { backgroundTasks: BackgroundTasks }): MongoIdempotencyStore {
+  const { clock } = context
   const bindings = createBindings(context)
   const findOutcome = createOutcomeFinder({ ...context, bindings, backgroundTasks })
 
   async function bind(record: IdempotencyRecord, at: DocumentReference): Promise<RecordEntry> {
-    const { id, fingerprint, response: answer, createdAtMs: createdAt } = record
+    const { id, fingerprint, response: answer } = record
+    const createdAt = clock.now()
     const token = randomUUID()
     await bindings.insert({ _id: id, token, fingerprint, createdAt, at })
     return { id, token, createdAt, answer }

@@ -1,3 +1,4 @@
+import { leaseToleranceMs } from '@quintet/chassis/outbox'
 import type { Outbox } from '@quintet/chassis/outbox'
 import { relayId, waiting } from './documents.ts'
 import type { MongoContext } from './documents.ts'
@@ -17,10 +18,19 @@ export function createMongoOutbox({
       return (await Promise.all([events.oldest(limit), commands.oldest(limit)])).flat()
     },
 
-    async takeLease({ holder, now, until }) {
+    async takeLease({ holder, leaseMs, now: given }) {
+      const now = given ?? (await connection.serverMs())
+      const until = now + leaseMs
       const lease = await connection.write((options) =>
         control.findOneAndUpdate(
-          { _id: relayId, $or: [{ holder }, { leaseUntil: { $lte: now } }] },
+          {
+            _id: relayId,
+            $or: [
+              { holder },
+              { leaseUntil: { $lte: now } },
+              { leaseUntil: { $gt: until + leaseToleranceMs } },
+            ],
+          },
           { $set: { holder, leaseUntil: until } },
           options,
         ),

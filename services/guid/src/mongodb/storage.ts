@@ -30,7 +30,7 @@ export function openMongoStorage(url: string): Storage {
     createStores(clock) {
       const engine = followEngineClock(clock, connection.serverMs)
       opened.defer(engine.stop)
-      const context = { connection, collections, clock, engineClock: engine.clock }
+      const context = { connection, collections, clock: engine.clock }
       const idempotencyStore = createMongoIdempotencyStore({ ...context, backgroundTasks })
       const completion = createOperationCompletion(context)
       const parts = { ...context, idempotencyStore, completion, backgroundTasks }
