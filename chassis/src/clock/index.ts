@@ -5,7 +5,7 @@ export type Clock = { now(): number }
 export const systemClock: Clock = { now: () => Date.now() }
 
 /** For durations: milliseconds since the start of the process, which do not jump when the clock of the machine is set. */
-export const monotonicClock: Clock = { now: () => performance.now() }
+const monotonicClock: Clock = { now: () => performance.now() }
 
 /** The same for all processes and threads of the machine, since its start, in which suspension may not count. */
 export const machineClock: Clock = { now: () => Number(process.hrtime.bigint()) / 1e6 }

@@ -17,7 +17,7 @@ export type Outbox = {
   backlog(): Promise<{ rows: number; oldestAt?: number }>
 }
 
-export type LeaseRequest = {
+type LeaseRequest = {
   readonly holder: string
   readonly leaseMs: number
   readonly now?: number | undefined
