@@ -104,13 +104,18 @@ async function guidCachedIn({ url }: FaultyEngine, environment: Environment): Pr
   return guidSystem(settings, await startService('guid', settings))
 }
 
-/** Reads one GUID and changes another, so that the reads are not those of a key that is being written. */
+/** More than there are writes in flight, so that writes do not wait for each other's lock of a row, which no recovery shortens. */
+const writtenCount = 40
+
+/** Reads one GUID and changes others, so that the reads are not those of a key that is being written. */
 async function guidSystem(settings: Environment, guid: ServiceProcess): Promise<System> {
   const gateway = await startGatewayOf(guid, settings)
   const read = await create(`${guid.url}/guid`, { user: 'ada' })
-  const written = await create(`${guid.url}/guid`, { user: 'bob' })
+  const written: string[] = []
+  while (written.length < writtenCount) written.push(await create(`${guid.url}/guid`, { user: 'bob' }))
   let n = 0
-  const write = (url: string) => () => request(`${url}${written}`, 'PATCH', { user: `bob ${n++}` })()
+  const write = (url: string) => () =>
+    request(`${url}${written[n % writtenCount]}`, 'PATCH', { user: `bob ${n++}` })()
   return {
     processes: [guid, gateway],
     operations: waysOf(guid, gateway, (url) => [request(`${url}${read}`), write(url)]),
