@@ -1,12 +1,8 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { boundUnread, clientNetworkOf, problems } from '@quintet/chassis/http'
+import { boundUnread, clientNetworkOf } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
-import { readPage, rowList, sendList } from '@quintet/chassis/resource'
-import type { Page } from '@quintet/chassis/resource'
-import { Type } from 'typebox'
-import type { Static } from 'typebox'
-import { accountIdOf } from './account-path.ts'
+import { accountIdOf, existingAccountId } from './account-path.ts'
 import { readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { formatDecimal } from './decimal.ts'
@@ -14,19 +10,15 @@ import { balancesOf } from './decisions.ts'
 import { isForm } from './form.ts'
 import { NewOrderForm, OutcomeEnvelope } from './form-schemas.ts'
 import type { Order, OrderClock } from './order.ts'
-import { accountNotFound } from './order-processor.ts'
 import type { OrderProcessor } from './order-processor.ts'
-import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
-import { ledgerEntryBody, orderBody } from './representations.ts'
+import type { AccountStore } from './port.ts'
 import { bodyOf, bothFormats, errors, formatsNote, formRefusals, success } from './request-formats.ts'
 import { createRestore, withBalances } from './response-balances.ts'
 import { responseFormatOf } from './response-format.ts'
-import { AccountPath, LedgerEntryBody, NewOrders, OrderBody, OutcomesBody, PageQuery } from './schemas.ts'
+import { AccountPath, NewOrders, OutcomesBody } from './schemas.ts'
 import type { Turns } from './turns.ts'
 
 const tags = ['brokerage']
-/** Before the first sequence of a list, since the opening entry of a ledger has the sequence 0. */
-const pageStart = -1
 /** Responses to orders that are longer than this, and how many of them may be unread; each may have 3 MB. */
 const largeBytesMin = 65_536
 const unreadMax = 64
@@ -91,7 +83,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         return response
       }
       const find = async () => {
-        await existingAccountId(params)
+        await existingAccountId(accounts, params)
         return {}
       }
       const contentOf = () => {
@@ -102,59 +94,11 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
     },
   )
 
-  app.get(
-    '/accounts/:id/orders',
-    {
-      schema: {
-        tags,
-        operationId: 'listAccountOrders',
-        summary: 'List the orders of an account, accepted and refused, oldest first',
-        description: 'Refused orders have the rules that they break, and a sentence for each field.',
-        params: AccountPath,
-        querystring: PageQuery,
-        response: { 200: Type.Array(OrderBody), ...problems(400, 404) },
-      },
-    },
-    async (request, reply) => {
-      const page = readPage(request.query, { start: pageStart })
-      const id = await existingAccountId(request.params)
-      const read = (part: Page) => accounts.listOrders(id, part)
-      await sendList(request, reply, rowList(page, { read, textOf: orderText, numberOf: sequenceOf }))
-    },
-  )
-
-  app.get(
-    '/accounts/:id/ledger',
-    {
-      schema: {
-        tags,
-        operationId: 'listLedger',
-        summary: 'List every change of the cash and the shares of an account, oldest first',
-        description: 'The cash is the sum of the amounts, and each position the sum of its shares.',
-        params: AccountPath,
-        querystring: PageQuery,
-        response: { 200: Type.Array(LedgerEntryBody), ...problems(400, 404) },
-      },
-    },
-    async (request, reply) => {
-      const page = readPage(request.query, { start: pageStart })
-      const id = await existingAccountId(request.params)
-      const read = (part: Page) => accounts.listLedger(id, part)
-      await sendList(request, reply, rowList(page, { read, textOf: entryText, numberOf: sequenceOf }))
-    },
-  )
-
   function arrivalOf(request: FastifyRequest): Arrival {
     const arrival = { receivedMs: clock.now(), isRecorded: isRecorded(request) }
     return isForm(request.headers['content-type'])
       ? { ...arrival, hoursBy: 'server', duplicatesBy: 'server', isInSequence: true }
       : { ...arrival, hoursBy: marketClock, duplicatesBy: 'order', isInSequence: false }
-  }
-
-  async function existingAccountId(params: Static<typeof AccountPath>): Promise<number> {
-    const id = accountIdOf(params)
-    if (!(await accounts.exists(id))) throw accountNotFound()
-    return id
   }
 }
 
@@ -168,7 +112,3 @@ function orderContent({ operation, issuer, shares, price, timestampMs, clientOrd
   const numbers = { shares: formatDecimal(shares), price: formatDecimal(price), timestampMs }
   return { operation, issuer, ...numbers, clientOrderId }
 }
-
-const orderText = (order: OrderRecord) => JSON.stringify(orderBody(order))
-const entryText = (entry: LedgerEntry) => JSON.stringify(ledgerEntryBody(entry))
-const sequenceOf = ({ sequence }: { readonly sequence: number }) => sequence

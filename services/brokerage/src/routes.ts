@@ -1,5 +1,6 @@
 import type { App } from '@quintet/chassis/http'
 import { sendJson } from '@quintet/chassis/http'
+import { accountListRoutes } from './account-list-routes.ts'
 import { accountRoutes } from './account-routes.ts'
 import type { AccountRouteParts } from './account-routes.ts'
 import type { Market } from './market.ts'
@@ -19,6 +20,7 @@ export function brokerageRoutes(app: App, parts: Parts): void {
   acceptFormats(app)
   accountRoutes(app, parts)
   orderRoutes(app, parts)
+  accountListRoutes(app, parts)
 
   app.get(
     '/market',
