@@ -65,7 +65,20 @@ export function joinGroup(
       lost.resolve()
     })
     let isLeaving = false
-    const member = createMember(lost.resolve, () => isLeaving)
+    const member = createMember(cluster, topic, sessionTimeout, {
+      onJoining: () => onRevoked(false),
+      onJoined(partitions) {
+        if (isLeaving || isStopped) return
+        heartbeatAt = performance.now()
+        leftBehind = undefined
+        onAssigned(member, partitions).catch(lost.resolve)
+      },
+      onHeartbeat() {
+        heartbeatAt = performance.now()
+        onHeartbeat()
+      },
+      onError: lost.resolve,
+    })
     try {
       if (leftBehind !== undefined) await Promise.race([removeMember(leftBehind), lost.promise])
       await Promise.race([member.joinGroup({}), lost.promise, stopping.promise])
@@ -86,44 +99,6 @@ export function joinGroup(
     await cluster.removeMember(topic, id).catch(() => {})
   }
 
-  /** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */
-  async function leave(member: GroupMember): Promise<void> {
-    await withTimeout(leaveTimeoutMs, Promise.resolve(member.leaveGroup(true))).catch(() => {})
-    await withTimeout(leaveTimeoutMs, member.close(true)).catch(() => {})
-  }
-
-  function createMember(lose: () => void, isLeaving: () => boolean): GroupMember {
-    const rebalanceTimeout = Math.max(rebalanceTimeoutMs, sessionTimeout)
-    const member = new GroupMember({
-      ...cluster.options,
-      // Kafka answers a request to join when all members have joined, or their time is up.
-      requestTimeout: rebalanceTimeout + requestMarginMs,
-      groupId: groupOf(topic),
-      sessionTimeout,
-      rebalanceTimeout,
-      heartbeatInterval: heartbeatMs,
-      // Called when the member is about to join or to rejoin.
-      protocolsMetadata: async () => {
-        await onRevoked(false)
-        return Buffer.alloc(0)
-      },
-    })
-    member.topics.track(topic)
-    member.on('error', lose)
-    member.on('consumer:heartbeat:end', () => {
-      heartbeatAt = performance.now()
-      onHeartbeat()
-    })
-    member.on('consumer:group:join', ({ assignments }) => {
-      if (isLeaving() || isStopped) return
-      heartbeatAt = performance.now()
-      leftBehind = undefined
-      const assigned = assignments?.find((one) => one.topic === topic)?.partitions ?? []
-      onAssigned(member, assigned).catch(lose)
-    })
-    return member
-  }
-
   return {
     isMember: () => performance.now() - heartbeatAt < sessionTimeout,
     async stop() {
@@ -132,4 +107,46 @@ export function joinGroup(
       await running
     },
   }
+}
+
+/** A member that has not joined yet, of the group of this topic. */
+function createMember(
+  cluster: KafkaCluster,
+  topic: string,
+  sessionTimeout: number,
+  listener: {
+    /** Before it joins or rejoins. */
+    onJoining(): Promise<void>
+    onJoined(partitions: readonly number[]): void
+    onHeartbeat(): void
+    onError(): void
+  },
+): GroupMember {
+  const rebalanceTimeout = Math.max(rebalanceTimeoutMs, sessionTimeout)
+  const member = new GroupMember({
+    ...cluster.options,
+    // Kafka answers a request to join when all members have joined, or their time is up.
+    requestTimeout: rebalanceTimeout + requestMarginMs,
+    groupId: groupOf(topic),
+    sessionTimeout,
+    rebalanceTimeout,
+    heartbeatInterval: heartbeatMs,
+    protocolsMetadata: async () => {
+      await listener.onJoining()
+      return Buffer.alloc(0)
+    },
+  })
+  member.topics.track(topic)
+  member.on('error', listener.onError)
+  member.on('consumer:heartbeat:end', listener.onHeartbeat)
+  member.on('consumer:group:join', ({ assignments }) =>
+    listener.onJoined(assignments?.find((one) => one.topic === topic)?.partitions ?? []),
+  )
+  return member
+}
+
+/** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */
+async function leave(member: GroupMember): Promise<void> {
+  await withTimeout(leaveTimeoutMs, Promise.resolve(member.leaveGroup(true))).catch(() => {})
+  await withTimeout(leaveTimeoutMs, member.close(true)).catch(() => {})
 }
