@@ -12,6 +12,7 @@ import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import { createCertificateStore } from './certificate-store.ts'
 import type { CertificatesConfig } from './config.ts'
 import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
+import { createCredentialStore } from './credential-store.ts'
 import { migrations } from './database.ts'
 import type { CertificatesTables } from './database.ts'
 import { warnOfUsersWithoutKey } from './email-key.ts'
@@ -78,6 +79,7 @@ export async function createCertificatesApp(
   const users = createUserStore(storage)
   certificatesRoutes(app, {
     users,
+    credentials: createCredentialStore(database),
     certificates: createCertificateStore(notifying),
     notifications,
     idempotency,

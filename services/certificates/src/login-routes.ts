@@ -5,7 +5,7 @@ import { emailKeyOf } from './email-key.ts'
 import type { Parts } from './route-parts.ts'
 import { IdBody, Login } from './schemas.ts'
 
-export function loginRoutes(app: App, { users, passwords }: Parts): void {
+export function loginRoutes(app: App, { credentials, passwords }: Parts): void {
   app.post(
     '/users/login',
     {
@@ -36,7 +36,7 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
   )
 
   async function verify({ email, password }: Login, parties: readonly string[]): Promise<StoredHash> {
-    const user = await users.findHash(email)
+    const user = await credentials.find(email)
     const isCorrect = await passwords.verify(password, user?.passwordHash, parties)
     if (user === undefined || !isCorrect) throw loginRefused()
     return user
@@ -44,7 +44,7 @@ export function loginRoutes(app: App, { users, passwords }: Parts): void {
 
   async function upgrade(from: StoredHash & { password: string; parties: readonly string[] }): Promise<void> {
     const { id, passwordHash, password, parties } = from
-    await users.upgradeHash(id, passwordHash, await passwords.hash(password, parties))
+    await credentials.upgrade(id, passwordHash, await passwords.hash(password, parties))
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Idempotency } from '@quintet/chassis/http'
 import type { CertificateStore } from './certificate-store.ts'
+import type { CredentialStore } from './credential-store.ts'
 import type { Envelopes } from './envelope.ts'
 import type { NotificationStore } from './notification-store.ts'
 import type { Passwords } from './password.ts'
@@ -12,6 +13,7 @@ export const wrongValueCode = 'unprocessable'
 /** The dependencies of the routes. */
 export type Parts = {
   users: UserStore
+  credentials: CredentialStore
   certificates: CertificateStore
   notifications: NotificationStore
   idempotency: Idempotency

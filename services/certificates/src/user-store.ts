@@ -13,7 +13,7 @@ export type UserStore = ReturnType<typeof createUserStore>
 
 type User = { id: number; name: string; email: string; version: number }
 
-/** Users behind a cache, which holds their representations and never a password hash. */
+/** Users behind a cache, which holds their representations; their password hashes are read by `credential-store.ts`. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
   const deletion = createUserDeletion(database)
@@ -35,7 +35,7 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
 
   async function isTaken(emailKey: string | null, id: number): Promise<boolean> {
     if (emailKey === null) return false
-    const [holder] = await database.read(statements.findHash({ emailKey }))
+    const [holder] = await database.read(statements.findHolder({ emailKey }))
     return holder !== undefined && holder.id !== id
   }
 
@@ -90,18 +90,6 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       const isWanted = version === null || version === current.version
       if (isWanted && (await isTaken(emailKey, id))) throw emailTaken()
       return undefined
-    },
-
-    async findHash(email: string): Promise<{ id: number; passwordHash: string } | undefined> {
-      const emailKey = emailKeyOf(email)
-      if (emailKey === undefined) return undefined
-      const [row] = await database.read(statements.findHash({ emailKey }))
-      return row && { id: row.id, passwordHash: row.password_hash }
-    },
-
-    /** Replaces an outdated hash of the same password, unless it was replaced meanwhile. */
-    async upgradeHash(id: number, from: string, to: string): Promise<void> {
-      await database.commit([statements.upgradeHash({ id, from, to })])
     },
 
     /** Deletes a user with its certificates; resolves to false when there is no such user of this version, or of any if it is null. */
@@ -205,15 +193,8 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
         )
         .returning(['id', 'name', 'email', 'version']),
     ),
-    findHash: prepareQuery((p: Placeholders<{ emailKey: string }>) =>
-      db.selectFrom('user').select(['id', 'password_hash']).where('email_key', '=', p.emailKey),
-    ),
-    upgradeHash: prepareQuery((p: Placeholders<{ id: number; from: string; to: string }>) =>
-      db
-        .updateTable('user')
-        .set({ password_hash: p.to })
-        .where('id', '=', p.id)
-        .where('password_hash', '=', p.from),
+    findHolder: prepareQuery((p: Placeholders<{ emailKey: string }>) =>
+      db.selectFrom('user').select('id').where('email_key', '=', p.emailKey),
     ),
   }
 }
