@@ -1,13 +1,10 @@
-import { Admin } from '@platformatic/kafka'
 import type { BaseOptions } from '@platformatic/kafka'
-import { watchLiveness } from '../../concurrency/liveness.ts'
-import { dependencyDown } from '../../errors/index.ts'
-import { isRetriable, withResponse } from './response.ts'
+import { openAdminClient } from './admin-client.ts'
+import { isRetriable } from './response.ts'
 import { createTopics, findTopic } from './topics.ts'
 import { parseKafkaUrl } from './url.ts'
 
 const responseTimeoutMs = 3_000
-const pingTimeoutMs = 1_000
 const connectTimeoutMs = 1_500
 const requestTimeoutMs = 5_000
 const coordinatorAttemptsMax = 10
@@ -20,10 +17,7 @@ export type Range = { readonly partition: number; readonly start: bigint; readon
 
 export type KafkaCluster = ReturnType<typeof openKafkaCluster>
 
-/**
- * Topics, offsets and groups. A call that finds the brokers unavailable rejects with `dependency_down`, and the next one tries
- * again. The client keeps a connection on which requests time out, so this one is replaced when the brokers do not respond.
- */
+/** Topics, offsets and groups. A call that finds the brokers unavailable rejects with `dependency_down`, and the next one tries again. */
 export function openKafkaCluster(url: string) {
   const { brokers, connection, prefix, partitions } = parseKafkaUrl(url)
   const options: BaseOptions = {
@@ -35,36 +29,20 @@ export function openKafkaCluster(url: string) {
     timeout: responseTimeoutMs,
     retries: 0,
   }
-  let admin = new Admin(options)
-  const silenceListeners = new Set<() => void>()
-  let stopWatching = watch()
-  let closed = false
+  const admin = openAdminClient(options)
 
-  function watch(): () => void {
-    return watchLiveness({ ping: () => readMetadata(admin), onSilent: replaceConnections })
+  function request<T>(send: () => Promise<T>): Promise<T> {
+    return admin.request(send, responseTimeoutMs)
   }
 
-  function replaceConnections(): void {
-    const silent = admin
-    admin = new Admin(options)
-    for (const listener of silenceListeners) listener()
-    stopWatching = watch()
-    void silent.close().catch(() => {})
-  }
-
-  async function request<T>(send: () => Promise<T>, timeoutMs = responseTimeoutMs): Promise<T> {
-    if (closed) throw dependencyDown('The queue is closed.')
-    return withResponse(send(), timeoutMs)
-  }
-
-  const topics = createTopics(() => admin, {
+  const topics = createTopics(admin.current, {
     partitions,
-    request: (work) => request(work, responseTimeoutMs * 2),
+    request: (work) => admin.request(work, responseTimeoutMs * 2),
   })
 
   async function offsetsOf(topic: string, count: number, timestamp: bigint): Promise<bigint[]> {
     const wanted = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp }))
-    const [found] = await admin.listOffsets({ topics: [{ name: topic, partitions: wanted }] })
+    const [found] = await admin.current().listOffsets({ topics: [{ name: topic, partitions: wanted }] })
     const offsets = Array<bigint>(count).fill(0n)
     for (const { partitionIndex, offset } of found?.partitions ?? []) offsets[partitionIndex] = offset
     return offsets
@@ -72,7 +50,9 @@ export function openKafkaCluster(url: string) {
 
   /** The committed offset of the group by partition; -1 where there is none. */
   async function committedOf(topic: string): Promise<Map<number, bigint>> {
-    const [group] = await withCoordinator(() => admin.listConsumerGroupOffsets({ groups: [groupOf(topic)] }))
+    const [group] = await withCoordinator(() =>
+      admin.current().listConsumerGroupOffsets({ groups: [groupOf(topic)] }),
+    )
     const found = group?.topics.find(({ name }) => name === topic)
     return new Map(
       found?.partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
@@ -85,16 +65,13 @@ export function openKafkaCluster(url: string) {
     queueName: (topic: string): string | undefined =>
       topic.startsWith(prefix) ? topic.slice(prefix.length) : undefined,
     ...topics,
-    /** Calls the listener when the brokers do not respond any more, for connections other than those of this cluster. */
-    onSilence(listener: () => void): () => void {
-      silenceListeners.add(listener)
-      return () => void silenceListeners.delete(listener)
-    },
+    /** For connections other than those of this cluster. */
+    onSilence: admin.onSilence,
 
     /** The offsets of a topic; none if it does not exist yet. */
     ranges: (topic: string): Promise<Range[]> =>
       request(async () => {
-        const count = (await findTopic(admin, topic))?.partitionsCount ?? 0
+        const count = (await findTopic(admin.current(), topic))?.partitionsCount ?? 0
         if (count === 0) return []
         const [starts, ends] = await Promise.all([
           offsetsOf(topic, count, earliest),
@@ -106,7 +83,7 @@ export function openKafkaCluster(url: string) {
     /** Removes a member that could not leave by itself. */
     removeMember: (topic: string, memberId: string): Promise<void> =>
       request(() =>
-        admin.removeMembersFromConsumerGroup({ groupId: groupOf(topic), members: [{ memberId }] }),
+        admin.current().removeMembersFromConsumerGroup({ groupId: groupOf(topic), members: [{ memberId }] }),
       ),
 
     committed: (topic: string): Promise<Map<number, bigint>> => request(() => committedOf(topic)),
@@ -115,25 +92,15 @@ export function openKafkaCluster(url: string) {
     truncate: (topic: string, ranges: readonly Range[]): Promise<unknown> =>
       request(async () => {
         const partitions = ranges.map(({ partition, end }) => ({ partition, offset: end }))
-        if (partitions.length > 0) await admin.deleteRecords({ topics: [{ name: topic, partitions }] })
+        if (partitions.length > 0)
+          await admin.current().deleteRecords({ topics: [{ name: topic, partitions }] })
       }),
 
-    topics: (): Promise<string[]> => request(() => admin.listTopics()),
+    topics: (): Promise<string[]> => request(() => admin.current().listTopics()),
 
-    async ping(): Promise<void> {
-      await request(() => readMetadata(admin), pingTimeoutMs)
-    },
-
-    async close(): Promise<void> {
-      closed = true
-      stopWatching()
-      await admin.close().catch(() => {})
-    },
+    ping: admin.ping,
+    close: admin.close,
   }
-}
-
-function readMetadata(admin: Admin): Promise<unknown> {
-  return admin.metadata({ topics: [], forceUpdate: true })
 }
 
 /** The consumers of a queue are one group, whichever service or process they are in. */
