@@ -22,7 +22,7 @@ export const brokerageEmbedded: Scenario = {
 
 export const brokerageDynamodb: Scenario = {
   name: 'brokerage-dynamodb',
-  summary: 'a process of the brokerage on DynamoDB, with Redis as its cache',
+  summary: 'two processes of the brokerage on DynamoDB, with Redis as their cache',
   engines: ['dynamodb', 'redis'],
   start: (folder) =>
     assemble(async (closeLater) => {
@@ -35,8 +35,7 @@ export const brokerageDynamodb: Scenario = {
         CACHE_URL: redis.url,
       }
       await migrate('brokerage', settings)
-      // One process: with two, the outcome of a transaction whose response was lost is found out wrongly at times.
-      const replicas = await startReplicas('brokerage', settings, { closeLater, folder, list })
+      const replicas = await startReplicas('brokerage', settings, { closeLater, folder, list, count: 2 })
       // The stand-in loses its data when it is killed.
       const ofDynamodb = dynamodb.faults.filter(({ name }) => !name.endsWith('kill'))
       return { ...systemOf(replicas, [ofDynamodb, redis.faults]), loads }

@@ -28,7 +28,8 @@ export type AccountStore = {
   findBalances(id: number, sequences: readonly number[], turns: Turns): Promise<ReadonlyMap<number, Balance>>
   /**
    * Commits orders decided on `before` and the effects of the accepted ones, with the idempotency records, as one unit.
-   * Resolves to false, having changed nothing, when the account is no longer `before`.
+   * Resolves to false when the account is no longer `before`. Then, and where it rejects with anything but `outcome_unknown`,
+   * nothing was changed and nothing will be.
    */
   commitBatch(batch: OrderBatch, records: readonly IdempotencyRecord[]): Promise<boolean>
   /** Orders, and below ledger entries, in the order of their sequences. */

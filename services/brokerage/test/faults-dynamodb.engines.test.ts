@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { startPrivateEngine } from '@quintet/backends'
@@ -19,34 +21,74 @@ import type { World } from './world.ts'
 const server = engineUrl('dynamodb')
 const redis = engineUrl('redis')
 
-type Loss = 'request' | 'response' | undefined
+/** What is lost of a request and its response, or what arrives in place of the response. */
+type Loss = 'request' | 'response' | 'end of the response' | { status: number; body: string } | undefined
 
-/** A private table behind a proxy that can drop the request or the response of a transaction. */
+/** A private table behind a proxy between the client and DynamoDB, which can fail. */
 async function createLossyTable(t: TestContext, server: string) {
-  const table = await freshTable(t, server)
-  const { host } = new URL(table)
-  let nextLoss: () => Loss = () => undefined
+  const direct = await freshTable(t, server)
+  const { host } = new URL(direct)
+  let lossOf: (operation: string) => Loss = () => undefined
+  let afterwards: () => Promise<unknown> = async () => {}
+  const lost: { headers: IncomingHttpHeaders; body: Buffer }[] = []
+
+  async function send({ headers, body }: { headers: IncomingHttpHeaders; body: Buffer }) {
+    const forwarded = request(`http://${host}`, { method: 'POST', headers: { ...headers, host } })
+    forwarded.end(body)
+    const [response]: IncomingMessage[] = await once(forwarded, 'response')
+    assert.ok(response)
+    return { status: response.statusCode ?? 0, headers: response.headers, content: await buffer(response) }
+  }
+
   const proxy = createServer(async (incoming, outgoing) => {
-    const loss = String(incoming.headers['x-amz-target']).endsWith('TransactWriteItems')
-      ? nextLoss()
-      : undefined
-    if (loss === 'request') return incoming.socket.destroy()
-    const { method = 'POST', url = '/', headers } = incoming
-    const forwarded = request(`http://${host}${url}`, { method, headers: { ...headers, host } })
-    incoming.pipe(forwarded)
-    const [response] = await once(forwarded, 'response')
-    if (loss === 'response') return response.on('end', () => incoming.socket.destroy()).resume()
-    outgoing.writeHead(response.statusCode, response.headers)
-    response.pipe(outgoing)
+    const { headers, socket } = incoming
+    const loss = lossOf(String(headers['x-amz-target']).replace(/.*\./, ''))
+    const sent = { headers, body: await buffer(incoming) }
+    if (loss === 'request') lost.push(sent)
+    const received = loss === 'request' ? undefined : await send(sent)
+    if (loss !== undefined) await afterwards()
+    if (received === undefined || loss === 'response') return socket.destroy()
+    if (typeof loss === 'object') return outgoing.writeHead(loss.status).end(loss.body)
+    outgoing.writeHead(received.status, received.headers)
+    if (loss === undefined) return outgoing.end(received.content)
+    outgoing.write(received.content.subarray(0, -1), () => socket.destroy())
   })
   const port = await listenOn(t, proxy)
   return {
-    url: Object.assign(new URL(table), { host: `127.0.0.1:${port}` }).href,
-    lose(pattern: () => Loss) {
-      nextLoss = pattern
+    direct,
+    url: Object.assign(new URL(direct), { host: `127.0.0.1:${port}` }).href,
+    /** `then` is done after a loss, and before the client has noticed it. */
+    lose(pattern: (operation: string) => Loss, then = async (): Promise<unknown> => undefined) {
+      lossOf = pattern
+      afterwards = then
     },
+    /** Delivers the requests that were lost; resolves to the statuses of the responses. */
+    deliver: () => Promise.all(lost.map(async (one) => (await send(one)).status)),
   }
 }
+
+/** Loses something of the first of the transactions only. */
+function firstTransaction(loss: Loss): (operation: string) => Loss {
+  let count = 0
+  return (operation) => (operation === 'TransactWriteItems' && count++ === 0 ? loss : undefined)
+}
+
+/** What may arrive in place of a response though the transaction was committed. */
+const ambiguousResponses: readonly (readonly [string, Exclude<Loss, undefined>])[] = [
+  ['of which the request is lost', 'request'],
+  ['of which the response is lost', 'response'],
+  ['of which the end of the response is lost', 'end of the response'],
+  [
+    'that gets an internal error',
+    { status: 500, body: '{"__type":"com.amazonaws.dynamodb.v20120810#InternalServerError"}' },
+  ],
+  [
+    'that gets another error of the server',
+    { status: 503, body: '{"__type":"com.amazonaws.dynamodb.v20120810#ServiceUnavailable"}' },
+  ],
+  ['that gets the response of a gateway in between', { status: 502, body: '<html>Bad Gateway</html>' }],
+  ['that gets what is not a response of DynamoDB', { status: 200, body: '<html>Log in</html>' }],
+]
 
 async function checkBooks(world: World, account: string, orders: number): Promise<void> {
   const listed = (await world.get(`${account}/orders?limit=1000`)).json()
@@ -61,29 +103,95 @@ async function checkBooks(world: World, account: string, orders: number): Promis
 }
 
 if (server !== undefined) {
-  for (const loss of ['request', 'response'] as const)
-    test(`An order whose ${loss} is lost on the network takes effect once, and succeeds`, async (t) => {
+  for (const [what, loss] of ambiguousResponses)
+    test(`A transaction ${what} takes effect once, and its orders succeed`, async (t) => {
       const table = await createLossyTable(t, server)
       const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
       const account = await world.open()
-      let losses = 0
-      table.lose(() => (losses++ % 2 === 0 ? loss : undefined))
-      for (let i = 0; i < 5; i++) {
-        const response = await world.order(account, { issuer_name: `I${i}`, total_shares: 1, share_price: 1 })
-        assert.equal(response.statusCode, 200)
-        assert.deepEqual(response.json().business_errors, [])
-        assert.equal(response.json().current_balance.cash, 999 - i)
+      let transactions = 0
+      table.lose((operation) =>
+        operation === 'TransactWriteItems' && transactions++ % 2 === 0 ? loss : undefined,
+      )
+      for (let i = 0; i < 2; i++) {
+        // The second and the third share a unit.
+        const orders = ['A', 'B', 'C'].map((name) =>
+          world.order(account, { issuer_name: `${name}${i}`, total_shares: 1, share_price: 1 }),
+        )
+        const cash = []
+        for (const response of await Promise.all(orders)) {
+          assert.equal(response.statusCode, 200, response.body)
+          assert.deepEqual(response.json().business_errors, [])
+          cash.push(response.json().current_balance.cash)
+        }
+        assert.deepEqual(cash, [999 - 3 * i, 998 - 3 * i, 997 - 3 * i])
       }
-      assert.equal(losses, 10)
-      await checkBooks(world, account, 5)
+      assert.equal(transactions, 8)
+      await checkBooks(world, account, 6)
     })
+
+  test('An account whose opening was not confirmed is opened once, though another process has changed it since', async (t) => {
+    const table = await createLossyTable(t, server)
+    const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
+    const other = await createWorld(t, { BROKERAGE_DATABASE_URL: table.direct })
+    table.lose(firstTransaction('response'), () => other.order('/accounts/1'))
+    assert.equal(await world.open(), '/accounts/1')
+    await checkBooks(world, '/accounts/1', 1)
+  })
+
+  test('An order that was not confirmed has the outcome that is stored, though another process has placed one since', async (t) => {
+    const table = await createLossyTable(t, server)
+    const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
+    const other = await createWorld(t, { BROKERAGE_DATABASE_URL: table.direct })
+    const account = await world.open()
+    table.lose(firstTransaction('response'), () => other.order(account, { issuer_name: 'OTHER' }))
+    const response = await world.order(account)
+    assert.deepEqual(response.json().business_errors, [])
+    assert.equal(response.json().current_balance.cash, 900)
+    await checkBooks(world, account, 2)
+  })
+
+  test('A transaction that the network delays has no effect once its orders are decided again', async (t) => {
+    const table = await createLossyTable(t, server)
+    const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
+    const other = await createWorld(t, { BROKERAGE_DATABASE_URL: table.direct })
+    const account = await world.open()
+    table.lose(firstTransaction('request'), () => other.order(account, { issuer_name: 'OTHER' }))
+    const response = await world.order(account)
+    assert.deepEqual(response.json().business_errors, [])
+    assert.equal(response.json().current_balance.cash, 800)
+    assert.deepEqual(await table.deliver(), [400])
+    await checkBooks(world, account, 2)
+  })
+
+  test('A refusal whose recording was not confirmed is recorded once', async (t) => {
+    const table = await createLossyTable(t, server)
+    const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
+    const place = () => world.order('/accounts/77', {}, { 'idempotency-key': 'one' })
+    table.lose(firstTransaction('response'))
+    const refused = await place()
+    assert.equal(refused.statusCode, 404)
+    assert.equal(refused.headers['idempotency-replayed'], undefined)
+    assert.equal((await place()).body, refused.body)
+  })
+
+  test('A read of which the end of the response is lost is 503 with Retry-After', async (t) => {
+    const table = await createLossyTable(t, server)
+    const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
+    const account = await world.open()
+    table.lose((operation) => (operation === 'GetItem' ? 'end of the response' : undefined))
+    const cut = await world.get(account)
+    assert.equal(cut.statusCode, 503)
+    assert.ok(cut.headers['retry-after'])
+    table.lose(() => undefined)
+    assert.equal((await world.get(account)).statusCode, 200)
+  })
 
   test('Without any response the status is 503 with an unknown outcome, and a retry with the same key has one effect', async (t) => {
     const table = await createLossyTable(t, server)
     const world = await createWorld(t, { BROKERAGE_DATABASE_URL: table.url })
     const account = await world.open()
     const place = () => world.order(account, {}, { 'idempotency-key': 'one' })
-    table.lose(() => 'response')
+    table.lose((operation) => (operation === 'TransactWriteItems' ? 'response' : undefined))
     const lost = await place()
     assert.equal(lost.statusCode, 503)
     assert.match(lost.json().type, /outcome-unknown/)

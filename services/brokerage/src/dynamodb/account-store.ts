@@ -37,16 +37,14 @@ export function createDynamodbAccountStore(
     return item && accountOf(id, item)
   }
 
-  /** Commits all puts or none; resolves to the indexes of those whose conditions failed. `proof` is one marked with the unit. */
-  async function commit(puts: readonly Put[], proof: Put, unit: string): Promise<readonly number[]> {
+  /** Commits all puts or none; resolves to the indexes of those whose conditions failed. */
+  async function commit(puts: readonly Put[], unit: string): Promise<readonly number[]> {
     if (puts.length > itemsPerTransactionMax || sizeOf(puts) > bytesPerTransactionMax)
       throw new AppError(
         'body_too_large',
         'The orders exceed the size of a transaction; send fewer orders at once.',
       )
-    const { pk, sk } = proof.item
-    const key = { pk: pk?.S ?? '', sk: sk?.S ?? '' }
-    return connection.transact(puts, unit, async () => (await connection.get(key))?.unit?.S === unit)
+    return connection.transact(puts, unit)
   }
 
   async function list<Row extends { sequence: number }>(
@@ -87,11 +85,10 @@ export function createDynamodbAccountStore(
     async open({ cash, openedMs }, records) {
       const id = await connection.increment(counterKey)
       const unit = randomUUID()
-      const [account, ...entries] = openingPuts(id, cash, openedMs, unit)
       const recordPuts = records.map(({ response, ...record }) =>
         recordPut({ ...record, response: withId(response, id) }, unit),
       )
-      const failed = await commit([account, ...entries, ...recordPuts], account, unit)
+      const failed = await commit([...openingPuts(id, cash, openedMs, unit), ...recordPuts], unit)
       if (failed.includes(0)) throw new Error(`Account ${id} exists, although the counter was below it.`)
       if (failed.length > 0) throw new DuplicateRequest()
       return id
@@ -113,13 +110,11 @@ export function createDynamodbAccountStore(
       const unit = randomUUID()
       const orderPuts = batchPuts(batch, unit)
       const puts = [...orderPuts, ...records.map((record) => recordPut(record, unit))]
-      // Not the account, which the next unit may overwrite before it is read as the proof of this one.
-      const proof = puts[orderPuts.length > 0 ? 1 : 0]
-      if (proof === undefined) return true
+      if (puts.length === 0) return true
       const index = indexItems(before.id, orders)
       const hasRoom = puts.length + index.length <= itemsPerTransactionMax
       if (!hasRoom) await connection.putAll(index)
-      const failed = await commit(hasRoom ? [...puts, ...index.map(plainPut)] : puts, proof, unit)
+      const failed = await commit(hasRoom ? [...puts, ...index.map(plainPut)] : puts, unit)
       if (failed.includes(0) && orderPuts.length > 0) return false
       if (failed.length > 0) throw new DuplicateRequest()
       lookup.addHints(before.id, acceptedOf(orders))

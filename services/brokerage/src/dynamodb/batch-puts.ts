@@ -7,13 +7,15 @@ import type { LedgerRow } from '../stored-rows.ts'
 import type { Item, Put } from './connection.ts'
 import { accountItem, packInParts, partitionOf } from './items.ts'
 
-/** A new account with its first ledger entry; the put of the account fails if there is one of this id. */
-export function openingPuts(id: number, cash: Decimal, openedMs: number, unit: string): [Put, ...Put[]] {
+/** A new account, whose put fails if there is one of this id, and then its first ledger entry. */
+export function openingPuts(id: number, cash: Decimal, openedMs: number, unit: string): Put[] {
   const nothing = { lastTimestampMs: undefined, checkpoint: undefined, positions: new Map() }
   const account = { id, cash, version: 1, sequence: 0, ...nothing }
-  const put = { item: withUnit(accountItem(account), unit), condition: 'attribute_not_exists(pk)' }
   const entries = packInParts(partitionOf(id), 'LEDGER', [ledgerRow(openingEntry(cash, openedMs))])
-  return [put, ...entries.map(plainPut)]
+  return [
+    { item: accountItem(account), condition: 'attribute_not_exists(pk)' },
+    ...entries.map((item) => plainPut(withUnit(item, unit))),
+  ]
 }
 
 /** The account, then the orders, then the ledger entries. The put of the account fails if it is no longer `before`. */
@@ -22,13 +24,13 @@ export function batchPuts({ before, after, orders }: OrderBatch, unit: string): 
   const pk = partitionOf(before.id)
   const rows = packInParts(pk, 'ORDER', orders.map(orderRow)).map((item) => withUnit(item, unit))
   const entries = packInParts(pk, 'LEDGER', acceptedOf(orders).map(ledgerEntry).map(ledgerRow))
-  return [accountPut(before, after, unit), ...rows.map(plainPut), ...entries.map(plainPut)]
+  return [accountPut(before, after), ...rows.map(plainPut), ...entries.map(plainPut)]
 }
 
-function accountPut(before: Account, after: Account, unit: string): Put {
+function accountPut(before: Account, after: Account): Put {
   const previous = accountItem(before)
   return {
-    item: withUnit(accountItem(after), unit),
+    item: accountItem(after),
     condition: '#sequence = :sequence and #cash = :cash and #positions = :positions',
     names: { '#sequence': 'sequence', '#cash': 'cash', '#positions': 'positions' },
     values: {
@@ -67,7 +69,7 @@ export function plainPut(item: Item): Put {
   return { item }
 }
 
-/** Marks an item with the unit that wrote it, which proves that the unit was committed. */
+/** Marks an item with the unit that wrote it, which proves that the unit was committed: so not the account, which the next unit replaces. */
 function withUnit(item: Item, unit: string): Item {
   return { ...item, unit: { S: unit } }
 }

@@ -2,7 +2,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import {
   BatchWriteItemCommand,
   GetItemCommand,
-  PutItemCommand,
   QueryCommand,
   TransactWriteItemsCommand,
   UpdateItemCommand,
@@ -23,7 +22,6 @@ import {
   isAmbiguous,
   isTransient,
   isUnreachable,
-  nameOf,
   throttled,
   translateError,
   unavailable,
@@ -49,22 +47,18 @@ export type DynamodbConnection = {
   get(key: Key, attributes?: string): Promise<Item | undefined>
   /** The items of one partition with sort keys from `from` to `to` inclusive, in their order, read page by page. */
   query(pk: string, from: string, to: string, pageSize?: number): AsyncIterable<Item>
-  /** Writes one item; resolves to false when its condition fails. */
-  put(put: Put): Promise<boolean>
   /** Writes these items independently and in no order; it is safe to repeat. */
   putAll(items: readonly Item[]): Promise<void>
   /** Increments the counter at this key and resolves to its new value. */
   increment(key: Key): Promise<number>
   /**
    * Commits all puts or none. Resolves to the indexes of the puts whose conditions failed; none when it was committed. DynamoDB
-   * stores `token` for ten minutes, so that a retry has no second effect. When a retry fails its conditions, `isCommitted`
-   * finds out whether that is due to an earlier attempt. Rejects with `outcome_unknown` when no response arrives.
+   * stores the id of the unit for ten minutes, so that a retry has no second effect. When a retry fails its conditions, an earlier
+   * attempt was committed if the first item that has the id as its `unit` is stored, which no later unit may replace. Conditions that
+   * have failed must never hold again, so that an attempt that is still on its way has no effect either. Rejects with
+   * `outcome_unknown` when nothing is found out.
    */
-  transact(
-    puts: readonly Put[],
-    token: string,
-    isCommitted: () => Promise<boolean>,
-  ): Promise<readonly number[]>
+  transact(puts: readonly Put[], unit: string): Promise<readonly number[]>
   readonly client: DynamoDBClient
   readonly table: string
   close(): void
@@ -114,15 +108,17 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
     }
   }
 
+  async function get({ pk, sk }: Key, ProjectionExpression?: string): Promise<Item | undefined> {
+    const Key = { pk: { S: pk }, sk: { S: sk } }
+    const command = new GetItemCommand({ TableName, Key, ConsistentRead: true, ProjectionExpression })
+    return (await withRetries(() => client.send(command))).Item
+  }
+
   return {
     client,
     table,
 
-    async get({ pk, sk }, ProjectionExpression) {
-      const Key = { pk: { S: pk }, sk: { S: sk } }
-      const command = new GetItemCommand({ TableName, Key, ConsistentRead: true, ProjectionExpression })
-      return (await withRetries(() => client.send(command))).Item
-    },
+    get,
 
     async *query(pk, from, to, pageSize = itemsPerPage) {
       let start: Item | undefined
@@ -139,16 +135,6 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
         yield* page.Items ?? []
         start = page.LastEvaluatedKey
       } while (start !== undefined)
-    },
-
-    async put(put) {
-      try {
-        await withRetries(() => client.send(new PutItemCommand(inputOf(TableName, put))))
-        return true
-      } catch (error) {
-        if (nameOf(error) === 'ConditionalCheckFailedException') return false
-        throw error
-      }
     },
 
     async putAll(items) {
@@ -170,9 +156,14 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
       return Number(Attributes?.last?.N)
     },
 
-    transact(puts, token, isCommitted) {
+    transact(puts, unit) {
       const TransactItems: TransactWriteItem[] = puts.map((put) => ({ Put: inputOf(TableName, put) }))
-      const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: token })
+      const command = new TransactWriteItemsCommand({ TransactItems, ClientRequestToken: unit })
+      const marked = puts.find(({ item }) => item.unit?.S === unit)
+      if (marked === undefined) throw new Error('No item of the transaction has its id.')
+      const { pk, sk } = marked.item
+      const key = { pk: pk?.S ?? '', sk: sk?.S ?? '' }
+      const isCommitted = async () => (await get(key))?.unit?.S === unit
       return retryTransaction(() => server.use(() => client.send(command)), isCommitted)
     },
 

@@ -1,4 +1,4 @@
-import { TransactionCanceledException } from '@aws-sdk/client-dynamodb'
+import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import type { CancellationReason } from '@aws-sdk/client-dynamodb'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 
@@ -37,18 +37,24 @@ export function isTransient(error: unknown): boolean {
   return transientErrors.has(nameOf(error))
 }
 
-/** No response arrived, so the request may or may not have had its effect. */
+/**
+ * Whether the request may have had its effect: unless it was not sent, or DynamoDB has refused it. A response that is incomplete,
+ * not its own or about a fault of its own shows neither.
+ */
 export function isAmbiguous(error: unknown): boolean {
   // Refused by this process, before anything was sent.
   if (error instanceof AppError) return false
-  if (nameOf(error) === 'InternalServerError') return true
-  return !hasResponse(error) && !isUnreachable(error)
+  return hasResponse(error) ? error.$fault === 'server' : !isUnreachable(error)
 }
 
-/** Whether DynamoDB cannot be reached, so that nothing was sent. */
+/** Whether no connection to DynamoDB was established, so that nothing was sent. An established one may fail with the same codes. */
 export function isUnreachable(error: unknown): boolean {
-  return connectErrors.has(codeOf(error))
+  // The error for several addresses has those of the attempts.
+  if (error instanceof AggregateError) return error.errors.every(isUnreachable)
+  return error instanceof Error && 'syscall' in error && connectCalls.has(String(error.syscall))
 }
+
+const connectCalls = new Set(['connect', 'getaddrinfo'])
 
 /** The indexes of the items of a transaction whose conditions failed. */
 export function failedConditions(error: unknown): readonly number[] {
@@ -56,7 +62,7 @@ export function failedConditions(error: unknown): readonly number[] {
   return reasonsOf(error).flatMap(({ Code }, i) => (Code === 'ConditionalCheckFailed' ? [i] : []))
 }
 
-export function nameOf(error: unknown): string {
+function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : ''
 }
 
@@ -72,9 +78,6 @@ const transientErrors = new Set([
 ])
 const transientReasons = new Set(['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded'])
 
-/** The connection was never established, so nothing was sent. */
-const connectErrors = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
-
 const credentialErrors = new Set([
   'AccessDeniedException',
   'CredentialsProviderError',
@@ -85,18 +88,11 @@ const credentialErrors = new Set([
   'UnrecognizedClientException',
 ])
 
-/** Whether DynamoDB has responded, whatever it was. */
-export function hasResponse(error: unknown): boolean {
-  const metadata: unknown = error instanceof Error && '$metadata' in error ? error.$metadata : undefined
-  return typeof metadata === 'object' && metadata !== null && 'httpStatusCode' in metadata
-    ? metadata.httpStatusCode !== undefined
-    : false
+/** Whether DynamoDB has responded with an error, which was received whole. */
+export function hasResponse(error: unknown): error is DynamoDBServiceException {
+  return error instanceof DynamoDBServiceException
 }
 
 function reasonsOf({ CancellationReasons }: TransactionCanceledException): readonly CancellationReason[] {
   return CancellationReasons ?? []
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }

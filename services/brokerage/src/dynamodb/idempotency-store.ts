@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { DuplicateRequest, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { packed, textOf } from './items.ts'
@@ -15,14 +16,16 @@ export function createDynamodbIdempotencyStore(connection: DynamodbConnection): 
       return { fingerprint: item.fingerprint?.S ?? '', response }
     },
     async insert(record) {
-      if (!(await connection.put(recordPut(record)))) throw new DuplicateRequest()
+      const unit = randomUUID()
+      const failed = await connection.transact([recordPut(record, unit)], unit)
+      if (failed.length > 0) throw new DuplicateRequest()
     },
     removeOlder: async () => 0,
   }
 }
 
 /** Writes a record, in the transaction of its effect where there is one. Replaces only an expired record of the same key. */
-export function recordPut({ id, fingerprint, response, createdAtMs }: IdempotencyRecord, unit = ''): Put {
+export function recordPut({ id, fingerprint, response, createdAtMs }: IdempotencyRecord, unit: string): Put {
   const { pk, sk } = keyOf(id)
   return {
     item: {
