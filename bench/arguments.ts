@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parseCommandLine, UsageError } from '@quintet/backends/command-line'
 import { readWholeNumber } from '@quintet/chassis/config'
 import type { Row } from './rows.ts'
 import { selectRows } from './rows.ts'
@@ -33,10 +33,10 @@ export const usage = `Usage: npm run bench -- [options]
   --profile <name>     print a CPU profile of one row
   --against <commit>   compare with a commit, and fail if a row is worse`
 
-/** Throws an error whose message is for the user. */
-export function parseArguments(args: string[], all: { rows: Row[]; engineRows: Row[] }): Arguments {
-  const { values } = parseArgs({
-    args,
+/** Throws a UsageError for invalid arguments. */
+export function parseArguments(args: readonly string[], all: { rows: Row[]; engineRows: Row[] }): Arguments {
+  const { values } = parseCommandLine({
+    args: [...args],
     options: {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
@@ -55,7 +55,7 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
   const alone = { '--profile': profile, '--scale': scale || undefined, '--soak': soak }
   requireAtMostOne({ '--against': against, ...alone })
   requireAtMostOne({ '--start': start || undefined, ...alone })
-  if (values.rows !== undefined && !scale) throw new Error('--rows needs --scale.')
+  if (values.rows !== undefined && !scale) throw new UsageError('--rows needs --scale.')
   const available = engines ? [...all.rows, ...all.engineRows] : all.rows
   const profiled = profile === undefined ? undefined : selectRows(available, [profile])[0]
   return {
@@ -76,7 +76,7 @@ export function parseArguments(args: string[], all: { rows: Row[]; engineRows: R
 
 function requireAtMostOne(options: Readonly<Record<string, unknown>>): void {
   const [first, second] = Object.keys(options).filter((name) => options[name] !== undefined)
-  if (second !== undefined) throw new Error(`${first} and ${second} exclude each other.`)
+  if (second !== undefined) throw new UsageError(`${first} and ${second} exclude each other.`)
 }
 
 const rowsSteps = [10_000, 1_000_000, 10_000_000]
@@ -87,7 +87,7 @@ function rowsUpTo(text: string): number[] {
   const largest = Number(digits) * (unit === 'm' ? 1_000_000 : unit === 'k' ? 1_000 : 1)
   const [smallest = 0] = rowsSteps
   if (!(largest > smallest))
-    throw new Error(`--rows must be a number above ${smallest}, such as 500k or 10m.`)
+    throw new UsageError(`--rows must be a number above ${smallest}, such as 500k or 10m.`)
   return [...rowsSteps.filter((step) => step < largest), largest]
 }
 
@@ -97,19 +97,19 @@ function toSeconds(text: string): number {
   const [, digits, unit = ''] = /^([1-9]\d{0,4})([smh])$/.exec(text) ?? []
   const seconds = Number(digits) * ({ s: 1, m: 60, h: 3_600 }[unit] ?? Number.NaN)
   if (!(seconds >= soakSecondsMin))
-    throw new Error(`--soak must be a duration from ${soakSecondsMin}s up, such as 20m.`)
+    throw new UsageError(`--soak must be a duration from ${soakSecondsMin}s up, such as 20m.`)
   return seconds
 }
 
 function roundsOf(value: string | undefined, against: string | undefined): number {
   const rounds = toCount('rounds', value ?? (against === undefined ? '3' : '8'))
   if (against !== undefined && rounds < 2)
-    throw new Error('--rounds must be at least 2 with --against, because one pair has no interval.')
+    throw new UsageError('--rounds must be at least 2 with --against, because one pair has no interval.')
   return rounds
 }
 
 function toCount(flag: string, value: string): number {
   const count = readWholeNumber(value)
-  if (count === undefined || count < 1) throw new Error(`--${flag} must be a whole number from 1 up.`)
+  if (count === undefined || count < 1) throw new UsageError(`--${flag} must be a whole number from 1 up.`)
   return count
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { UsageError } from '@quintet/backends/command-line'
 import { portSetting, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Load } from './load.ts'
@@ -101,7 +102,7 @@ export function selectRows(rows: readonly Row[], wanted: string[]): Row[] {
 function matches(rows: readonly Row[], text: string): string[] {
   const names = rows.map(({ name }) => name)
   const found = names.includes(text) ? [text] : names.filter((name) => name.includes(text))
-  if (found.length === 0) throw new Error(`No row is called "${text}"; there are: ${names.join(', ')}.`)
+  if (found.length === 0) throw new UsageError(`No row is called "${text}"; there are: ${names.join(', ')}.`)
   return found
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { runProgram } from '@quintet/backends/command-line'
 import type { Arguments } from './arguments.ts'
 import type { ScaleOptions } from './scale/run-scale.ts'
 import type { SoakOptions } from './soak/run-soak.ts'
@@ -23,21 +24,7 @@ import { measureStarts } from './start.ts'
 
 const resultsDirectory = join(import.meta.dirname, 'results')
 
-try {
-  process.exitCode = (await run(readArguments())) ? 0 : 1
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
-  process.exitCode = 1
-}
-
-function readArguments(): Arguments {
-  try {
-    return parseArguments(process.argv.slice(2), { rows, engineRows })
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usage}\n`)
-    process.exit(1)
-  }
-}
+await runProgram(usage, (args) => run(parseArguments(args, { rows, engineRows })))
 
 /** Returns whether every row was measured without an error and, with --against, none is worse. */
 async function run({

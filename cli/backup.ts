@@ -31,7 +31,7 @@ export const backupOptions = { 'without-keys': { type: 'boolean' } } as const
 
 /** `quintet backup`: copies all embedded databases as of one instant, with the generated keys. */
 export async function backup(words: readonly string[]): Promise<void> {
-  const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words, backupUsage)
+  const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
   for (const path of [...files.map(({ path }) => path), ...generatedKeyFiles(settings)])

@@ -5,7 +5,7 @@ import type { EventStream, StreamMessage } from '@quintet/chassis/queue'
 import { guidEventsStream, publishedGuidEventOf } from '@quintet/contracts'
 import { topology } from '@quintet/contracts/topology'
 import { configOf, settingsFor } from './services.ts'
-import { parseArguments, UsageError } from './usage-error.ts'
+import { ArgumentError, parseArguments, UsageError } from './usage-error.ts'
 
 export const eventsUsage = `
   quintet events                            print the changes of GUIDs as lines of JSON, and follow; [--after <position>] [--no-follow]
@@ -58,8 +58,8 @@ function lineOf(message: StreamMessage): string {
 
 function parse(words: readonly string[]): { after: number; follow: boolean } {
   const config = { args: [...words], options: eventsOptions, allowNegative: true }
-  const { values } = parseArguments(config, eventsUsage)
+  const { values } = parseArguments(config)
   const after = readWholeNumber(values.after)
   if (after !== undefined) return { after, follow: values.follow }
-  throw new UsageError('--after must be the position of an event that was printed, such as 17.')
+  throw new ArgumentError('--after must be the position of an event that was printed, such as 17.')
 }

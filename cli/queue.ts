@@ -8,9 +8,13 @@ import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { configOf, settingsFor, storageUser } from './services.ts'
+import { UsageError } from './usage-error.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
 export async function queue(words: readonly string[]): Promise<void> {
+  const stream = streams.find((name) => words.includes(name))
+  if (stream !== undefined)
+    throw new UsageError(`${stream} is a stream of events, not a queue: quintet events prints it.`)
   const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
   const settings = settingsFor(consuming)
   const brokers: QueueAdmin[] = []
@@ -67,6 +71,7 @@ async function openBroker(url: string, names: readonly string[]): Promise<QueueA
 }
 
 const consumedQueues = Object.values(services).flatMap(({ queue }: Service) => queue ?? [])
+const streams = Object.values(services).flatMap(({ stream }: Service) => stream ?? [])
 
 /** The queues that the services consume, by the URL of their broker. */
 function queuesByUrl(names: readonly ServiceName[], settings: Settings): Map<string, string[]> {

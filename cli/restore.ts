@@ -24,7 +24,7 @@ export const restoreOptions = { 'move-data-aside': { type: 'boolean' } } as cons
 
 /** `quintet restore`: verifies a backup, and puts all of it in its place, or nothing. Throws one error with all that is in the way. */
 export async function restore(words: readonly string[]): Promise<void> {
-  const { folder, isSet: mayMoveData } = folderAndOption('restore', restoreOptions, words, restoreUsage)
+  const { folder, isSet: mayMoveData } = folderAndOption('restore', restoreOptions, words)
   const { manifest, faults } = await readVerified(folder)
   const settings = settingsFor(serviceNames)
   const files = embeddedFiles(settings)
@@ -175,7 +175,8 @@ function presentData(present: readonly string[]): string {
 
 function reportOf({ time }: Manifest, { databases, raise }: Placing, aside: readonly string[]): string {
   const lines = [
-    `The storage as of ${time} is in place: ${databases.map(({ place }) => place.path).join(', ')}`,
+    `The storage as of ${time} is in place:`,
+    ...databases.map(({ place }) => `  ${place.path}`),
     ...aside.map((folder) => `What was there before is in ${folder}`),
     `New ids and versions are higher by ${raise}, so none that was given out after the backup is used again.`,
   ]

@@ -15,7 +15,7 @@ import { queue } from './queue.ts'
 import { quintetVersion } from './quintet-version.ts'
 import { restore, restoreOptions, restoreUsage } from './restore.ts'
 import { start, startUsage } from './start.ts'
-import { requireNoArguments, UsageError } from './usage-error.ts'
+import { ArgumentError, requireNoArguments, UsageError } from './usage-error.ts'
 
 type Command = {
   readonly usage: string
@@ -49,20 +49,23 @@ const commands: Readonly<Record<string, Command>> = {
 /** Runs the subcommand. Invalid settings or arguments, and faults of the system or of an engine, end it with exit code 1 and a message. */
 export async function runCommand([first = 'help', ...words]: readonly string[]): Promise<void> {
   const name = aliases.get(first) ?? first
+  let usage = ''
   try {
     if (name !== 'start') endWithReader()
     const command = commandNamed(name)
+    usage = command.usage
     enterRepository()
-    if (words.some((word) => aliases.get(word) === 'help')) return print(command.usage)
+    if (words.some((word) => aliases.get(word) === 'help')) return print(usage)
     const taken = optionsTakenByNpm(Object.keys(command.options ?? {}), process.env)
     if (taken.length > 0)
-      throw new UsageError(`npm has taken ${taken.join(' and ')} for itself. ${aboutNpm}\n${command.usage}`)
+      throw new ArgumentError(`npm has taken ${taken.join(' and ')} for itself. ${aboutNpm}`)
     await command.run(words)
   } catch (error) {
     const isInput = error instanceof ConfigError || error instanceof UsageError
     const message = isInput ? error.message : operatorMessage(error)
     if (message === undefined) throw error
     process.stderr.write(`${message.trimEnd()}\n`)
+    if (error instanceof ArgumentError) process.stderr.write(`\n${usage.trimEnd().replace(/^\n/, '')}\n`)
     process.exitCode = 1
   }
 }

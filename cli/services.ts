@@ -18,7 +18,7 @@ import { startFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
-import { UsageError } from './usage-error.ts'
+import { ArgumentError, UsageError } from './usage-error.ts'
 
 /** The services that the arguments name, each once; all of them if there are no arguments. Throws for an unknown name. */
 export function servicesFrom(words: readonly string[]): readonly ServiceName[] {
@@ -28,7 +28,7 @@ export function servicesFrom(words: readonly string[]): readonly ServiceName[] {
 export function serviceNamed(word: string | undefined): ServiceName {
   const name = serviceNames.find((known) => known === word)
   if (word?.startsWith('-'))
-    throw new UsageError(`There is no option ${word}. What a service needs are settings: quintet config`)
+    throw new ArgumentError(`There is no option ${word}. What a service needs are settings: quintet config`)
   if (name === undefined)
     throw new UsageError(`"${word}" is not a service; there are ${serviceNames.join(', ')}.`)
   return name

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs'
+import { parseCommandLine, runProgram } from '@quintet/backends/command-line'
 import openapiTS, { astToString } from 'openapi-typescript'
 import { publishedDocuments } from './openapi.ts'
 
@@ -28,4 +29,13 @@ async function typesOf(document: object | undefined): Promise<string> {
 const documentFile = (name: string) => new URL(`../contracts/openapi/${name}.json`, import.meta.url)
 const typesFile = new URL('typescript/api.ts', import.meta.url)
 
-if (import.meta.main) for (const [file, text] of await generatedFiles()) writeFileSync(file, text)
+const usage = `Usage: npm run clients
+
+Generates the OpenAPI documents of contracts/openapi, and the types of the TypeScript client from them.`
+
+if (import.meta.main)
+  await runProgram(usage, async (args) => {
+    parseCommandLine({ args: [...args] })
+    for (const [file, text] of await generatedFiles()) writeFileSync(file, text)
+    return true
+  })

@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util'
+import { parseCommandLine, UsageError } from '@quintet/backends/command-line'
 
 export type RecoveryArguments = {
   readonly engines: readonly string[]
@@ -20,12 +20,12 @@ export function recoveryUsage(engineNames: readonly string[]): string {
   --max-ms <n>       the longest recovery with which the exit code is 0 (any)`
 }
 
-/** Throws an error whose message is for the user. */
+/** Throws a UsageError for invalid arguments. */
 export function parseRecoveryArguments(
   args: readonly string[],
   engineNames: readonly string[],
 ): RecoveryArguments {
-  const { values } = parseArgs({
+  const { values } = parseCommandLine({
     args: [...args],
     options: {
       engines: { type: 'string', default: engineNames.join() },
@@ -49,12 +49,12 @@ function namesOf(option: string, text: string, known: readonly string[]): string
   const names = text.split(',')
   for (const name of names)
     if (!known.includes(name))
-      throw new Error(`${option}: there is no "${name}"; there are ${known.join(', ')}.`)
+      throw new UsageError(`${option}: there is no "${name}"; there are ${known.join(', ')}.`)
   return names
 }
 
 function numberOf(option: string, text: string, maximum: number): number {
   const number = /^\d{1,7}(\.\d{1,3})?$/.test(text) ? Number(text) : 0
   if (number > 0 && number <= maximum) return number
-  throw new Error(`${option} must be greater than 0 and up to ${maximum}, but is "${text}".`)
+  throw new UsageError(`${option} must be greater than 0 and up to ${maximum}, but is "${text}".`)
 }

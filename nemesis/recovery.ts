@@ -1,3 +1,4 @@
+import { runProgram, UsageError } from '@quintet/backends/command-line'
 import { formatTable } from '../bench/table.ts'
 import { measure } from './faults/measure.ts'
 import type { Effect } from './faults/operation.ts'
@@ -13,16 +14,14 @@ after that and failed, if it was later.`
 
 const lines: string[][] = [['engine', 'fault', 's', 'back after', ...ways]]
 let worstMs = 0
-try {
-  const { engines, maxMs, ...settings } = parseRecoveryArguments(process.argv.slice(2), subjectNames)
+await runProgram(recoveryUsage(subjectNames), async (args) => {
+  const { engines, maxMs, ...settings } = parseRecoveryArguments(args, subjectNames)
   for (const name of engines) await measureFaults(name, settings)
   process.stdout.write(`${['', ...formatTable(lines, [0, 1]), '', legend].join('\n')}\n`)
-  process.exit(worstMs <= maxMs ? 0 : 1)
-} catch (error) {
-  const message = error instanceof Error ? error.message : error
-  process.stderr.write(`${message}\n\n${recoveryUsage(subjectNames)}\n`)
-  process.exit(1)
-}
+  return worstMs <= maxMs
+})
+// What a fault has left open must not hold the process.
+process.exit()
 
 async function measureFaults(
   name: string,
@@ -32,7 +31,7 @@ async function measureFaults(
   try {
     const chosen = faults.filter((one) => subject.faults.some(({ name }) => name === one))
     if (chosen.length === 0)
-      throw new Error(
+      throw new UsageError(
         `${name} has none of these faults, but ${subject.faults.map(({ name }) => name).join(', ')}.`,
       )
     for (const fault of chosen)

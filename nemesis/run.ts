@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { missingPackages } from '@quintet/backends'
+import { runProgram } from '@quintet/backends/command-line'
 import { parseArguments, usageOf } from './run/arguments.ts'
 import { showProgress } from './run/progress.ts'
 import { createRandom } from './run/random.ts'
@@ -16,20 +17,11 @@ import type { Scenario } from './scenarios/scenario.ts'
  * Runs scenarios, one after the other, and prints what they showed: `npm run nemesis -- --minutes 1 --seed 7`. The exit code is 1
  * where a promise is broken.
  */
-const print = (text: string) => process.stdout.write(`${text}\n`)
+await runProgram(usageOf(scenarios), (args) =>
+  runAll(parseArguments(args, scenarios, (engine) => missingPackages(engine).length === 0)),
+)
 // What a fault has left open must not hold the process.
-process.exit(await main(process.argv.slice(2)))
-
-async function main(args: readonly string[]): Promise<number> {
-  try {
-    const isInstalled = (engine: Parameters<typeof missingPackages>[0]) =>
-      missingPackages(engine).length === 0
-    return await runAll(parseArguments(args, scenarios, isInstalled))
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\n\n${usageOf(scenarios)}\n`)
-    return 1
-  }
-}
+process.exit()
 
 async function runAll({
   scenarios: chosen,
@@ -37,7 +29,7 @@ async function runAll({
   minutes,
   seed,
   keep,
-}: ReturnType<typeof parseArguments>): Promise<number> {
+}: ReturnType<typeof parseArguments>): Promise<boolean> {
   for (const { name, missing } of leftOut)
     print(`${name} is left out: ${missing.join(' and ')} not installed`)
   const folder = resolve(keep ?? mkdtempSync(join(tmpdir(), 'quintet-nemesis-kept-')))
@@ -53,7 +45,7 @@ async function runAll({
   print(`\n${totals.join('\n')}\nkept in ${folder}`)
   if (violations > 0)
     print(`to repeat it: npm run nemesis -- --scenario <name> --minutes ${minutes} --seed ${seed}`)
-  return violations === 0 ? 0 : 1
+  return violations === 0
 }
 
 async function runOne(scenario: Scenario, forMs: number, seed: string, folder: string): Promise<number> {
@@ -66,4 +58,8 @@ async function runOne(scenario: Scenario, forMs: number, seed: string, folder: s
   writeFileSync(picture, drawRun(run, seed))
   print(`picture of the run: ${picture}`)
   return countViolations(run)
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`)
 }

@@ -25,9 +25,9 @@ export function printCoverage(profiles: string): void {
       folder,
     ]
     const patterns = included.flatMap((pattern) => ['--include', pattern])
-    spawnSync(process.execPath, ['node_modules/.bin/c8', 'report', ...options, ...patterns], {
-      stdio: 'inherit',
-    })
+    const words = ['node_modules/.bin/c8', 'report', ...options, ...patterns]
+    const { status } = spawnSync(process.execPath, words, { stdio: 'inherit' })
+    if (status !== 0) throw new Error(`The coverage is unknown, since c8 failed with exit code ${status}.`)
     const text = readFileSync(join(folder, 'coverage-summary.json'), 'utf8')
     const { total: _, ...files }: Record<string, FileCoverage> = JSON.parse(text)
     process.stdout.write(tableOf(Object.entries(files)))

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { runProgram, UsageError } from '@quintet/backends/command-line'
 import { storeCompiledModules } from '../chassis/src/compile-cache/index.ts'
 import { printCoverage } from './coverage.ts'
 
@@ -28,46 +29,58 @@ const usage = `Usage: npm test -- [group] [options]
 
 Groups: ${Object.keys(groups).join(', ')}`
 
-const { values, positionals, tokens } = parseArgs({
-  options: { coverage: { type: 'boolean', default: false } },
-  allowPositionals: true,
-  strict: false,
-  tokens: true,
+await runProgram(usage, async (args) => {
+  const { values, positionals, tokens } = parseArgs({
+    args: [...args],
+    options: { coverage: { type: 'boolean', default: false } },
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  })
+  const [group = 'fast', ...rest] = positionals
+  const given = tokens.flatMap((token) =>
+    token.kind === 'option' && token.name !== 'coverage' ? [token] : [],
+  )
+  const unknown = given.filter(({ name }) => !name.startsWith('test-')).map(({ rawName }) => rawName)
+  const faults = [
+    ...(isGroup(group) ? [] : [`There is no group of tests "${group}".`]),
+    ...(rest.length > 0 ? [`Only one group is run at a time, so "${rest.join(' ')}" is too much.`] : []),
+    ...(unknown.length > 0 ? [`There is no option ${unknown.join(' and ')}.`] : []),
+  ]
+  if (!isGroup(group) || faults.length > 0) throw new UsageError(faults.join('\n'))
+  const forwarded = given.map(({ rawName, value }) => (value === undefined ? rawName : `${rawName}=${value}`))
+  return runTests(groups[group], forwarded, values.coverage === true)
 })
-const [group = 'fast', ...rest] = positionals
-const given = tokens.flatMap((token) => (token.kind === 'option' && token.name !== 'coverage' ? [token] : []))
-const forwarded = given.map(({ rawName, value }) => (value === undefined ? rawName : `${rawName}=${value}`))
-const unknown = given.filter(({ name }) => !name.startsWith('test-')).map(({ rawName }) => rawName)
-const faults = [
-  ...(Object.hasOwn(groups, group) ? [] : [`There is no group of tests "${group}".`]),
-  ...(rest.length > 0 ? [`Only one group is run at a time, so "${rest.join(' ')}" is too much.`] : []),
-  ...(unknown.length > 0 ? [`There is no option ${unknown.join(' and ')}.`] : []),
-]
-if (faults.length > 0) {
-  process.stderr.write(`${faults.join('\n')}\n\n${usage}\n`)
-  process.exit(1)
+
+function isGroup(name: string): name is keyof typeof groups {
+  return Object.hasOwn(groups, name)
 }
 
-// Functions loaded from the compile cache would be missing in the coverage.
-const profiles = values.coverage === true ? mkdtempSync(join(tmpdir(), 'quintet-coverage-')) : undefined
-if (profiles === undefined) storeCompiledModules(process.env)
-const { status } = spawnSync(
-  process.execPath,
-  [
-    '--test',
-    // One file per core; the test runner's own default leaves a core idle.
-    `--test-concurrency=${availableParallelism()}`,
-    // For each test and each file, so that a hanging one ends with its name.
-    '--test-timeout=600000',
-    '--test-reporter=spec',
-    '--test-reporter-destination=stdout',
-    ...forwarded,
-    ...(group === 'guarantees' ? groups.guarantees : groups.fast),
-  ],
-  { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
-)
-if (profiles !== undefined) {
-  printCoverage(profiles)
-  rmSync(profiles, { recursive: true })
+/** Whether all of these files have passed, run with these options of the test runner. */
+function runTests(files: readonly string[], options: readonly string[], isCovered: boolean): boolean {
+  // Functions loaded from the compile cache would be missing in the coverage.
+  const profiles = isCovered ? mkdtempSync(join(tmpdir(), 'quintet-coverage-')) : undefined
+  if (profiles === undefined) storeCompiledModules(process.env)
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      '--test',
+      // One file per core; the test runner's own default leaves a core idle.
+      `--test-concurrency=${availableParallelism()}`,
+      // For each test and each file, so that a hanging one ends with its name.
+      '--test-timeout=600000',
+      '--test-reporter=spec',
+      '--test-reporter-destination=stdout',
+      ...options,
+      ...files,
+    ],
+    { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
+  )
+  if (profiles === undefined) return status === 0
+  try {
+    printCoverage(profiles)
+  } finally {
+    rmSync(profiles, { recursive: true })
+  }
+  return status === 0
 }
-process.exitCode = status ?? 1

@@ -1,12 +1,12 @@
-import { parseArgs } from 'node:util'
 import { startEngines, stateOf, shutDownEngine, defaultRuntime } from './backends.ts'
 import type { State } from './backends.ts'
+import { parseCommandLine, runProgram, UsageError } from './command-line.ts'
 import type { Engine } from './engine.ts'
 import { engineNames } from './engine.ts'
 import { engines } from './engines.ts'
 import { environmentLines, urlOf } from './environment.ts'
 
-const usage = `npm run backends -- …: real engines for the services, on this machine
+const usage = `Usage: npm run backends -- <command> [name…]: real engines for the services, on this machine
 
   up [name…]       start these engines, or all: by Docker if it runs, otherwise from Debian packages
   up --native      start them from Debian packages even if Docker runs
@@ -21,8 +21,6 @@ Engines: ${engineNames.join(', ')}
 
 const nameWidth = Math.max(...engineNames.map((name) => name.length))
 
-class UsageError extends Error {}
-
 const commands: Readonly<Record<string, (named: readonly Engine[], options: Options) => Promise<boolean>>> = {
   up,
   status,
@@ -36,29 +34,15 @@ type Options = { readonly native: boolean; readonly remove: boolean }
 // An exit runs the exit handlers, which release the lock; a signal alone does not.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-try {
-  const { positionals, values } = parse()
+await runProgram(usage, async (args) => {
+  const flag = { type: 'boolean', default: false } as const
+  const options = { native: flag, remove: flag }
+  const { positionals, values } = parseCommandLine({ args: [...args], options, allowPositionals: true })
   const [command = 'help', ...names] = positionals
-  const name = values.help ? 'help' : command
-  const run = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (run === undefined) throw new UsageError(`"${command}" is not a command.\n\n${usage}`)
-  if (!(await run(enginesFrom(names), { native: values.native, remove: values.remove }))) process.exitCode = 1
-} catch (error) {
-  if (!(error instanceof Error)) throw error
-  process.stderr.write(`${error instanceof UsageError ? error.message : `Error: ${error.message}`}\n`)
-  process.exitCode = 1
-}
-
-function parse() {
-  try {
-    const help = { type: 'boolean', short: 'h', default: false } as const
-    const native = { type: 'boolean', default: false } as const
-    const remove = { type: 'boolean', default: false } as const
-    return parseArgs({ allowPositionals: true, options: { help, native, remove } })
-  } catch (error) {
-    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n\n${usage}`)
-  }
-}
+  const run = Object.hasOwn(commands, command) ? commands[command] : undefined
+  if (run === undefined) throw new UsageError(`"${command}" is not a command.`)
+  return run(enginesFrom(names), values)
+})
 
 async function up(named: readonly Engine[], { native }: Options): Promise<boolean> {
   let allUp = true

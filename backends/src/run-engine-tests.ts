@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { parseArgs } from 'node:util'
+import { parseCommandLine, runProgram } from './command-line.ts'
 import type { Engine } from './engine.ts'
 import { engines } from './engines.ts'
 import { urlOf, variableOf } from './environment.ts'
@@ -23,28 +23,21 @@ const usage = `Usage: npm run test:engines -- [options] [file…]
 
   --all                fail unless every engine responds; the default in CI`
 
-const { values, positionals } = parse()
-const probes = await Promise.all(Object.values(engines).map(probe))
-for (const { engine, url, fault } of probes)
-  print(
-    `${engine.name} ${fault === undefined ? `is up: ${withoutPassword(url)}` : `is not available: ${fault}`}\n`,
-  )
-const missing = probes.filter(({ fault }) => fault !== undefined).map(({ engine }) => engine.name)
-const chosen = positionals.length > 0 ? positionals : globSync(patterns, { cwd: root })
-if (chosen.length === 0) abort('There is no test file that needs engines.')
-else if (missing.length === probes.length || (values.all && missing.length > 0))
-  abort(`Start what is missing: npm run backends -- up ${missing.join(' ')}`)
-else run(chosen)
-
-function parse() {
-  try {
-    const options = { all: { type: 'boolean', default: process.env.CI === 'true' } } as const
-    return parseArgs({ allowPositionals: true, options })
-  } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${usage}\n`)
-    return process.exit(1)
-  }
-}
+await runProgram(usage, async (args) => {
+  const options = { all: { type: 'boolean', default: process.env.CI === 'true' } } as const
+  const { values, positionals } = parseCommandLine({ args: [...args], options, allowPositionals: true })
+  const probes = await Promise.all(Object.values(engines).map(probe))
+  for (const { engine, url, fault } of probes)
+    print(
+      `${engine.name} ${fault === undefined ? `is up: ${withoutPassword(url)}` : `is not available: ${fault}`}\n`,
+    )
+  const missing = probes.filter(({ fault }) => fault !== undefined).map(({ engine }) => engine.name)
+  const chosen = positionals.length > 0 ? positionals : globSync(patterns, { cwd: root })
+  if (chosen.length === 0) return abort('There is no test file that needs engines.')
+  if (missing.length === probes.length || (values.all && missing.length > 0))
+    return abort(`Start what is missing: npm run backends -- up ${missing.join(' ')}`)
+  return runTests(chosen, probes)
+})
 
 type Probe = { readonly engine: Engine; readonly url: string; readonly fault: string | undefined }
 
@@ -57,13 +50,13 @@ async function probe(engine: Engine): Promise<Probe> {
   return { engine, url, fault }
 }
 
-function abort(reason: string): void {
+function abort(reason: string): false {
   print(`No test was run. ${reason}\n`)
-  process.exitCode = 1
+  return false
 }
 
 /** There must be a file, since without one Node runs all tests. */
-function run(files: readonly string[]): void {
+function runTests(files: readonly string[], probes: readonly Probe[]): boolean {
   const env = { ...process.env }
   for (const { engine, url, fault } of probes) {
     if (fault === undefined) env[variableOf(engine.name)] = url
@@ -79,8 +72,7 @@ function run(files: readonly string[]): void {
     '--test-reporter=spec',
   ]
   const words = ['--test', ...options, ...files]
-  const { status } = spawnSync(process.execPath, words, { cwd: root, env, stdio: 'inherit' })
-  process.exitCode = status ?? 1
+  return spawnSync(process.execPath, words, { cwd: root, env, stdio: 'inherit' }).status === 0
 }
 
 function withoutPassword(url: string): string {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { parseArguments, UsageError } from '../usage-error.ts'
+import { ArgumentError, parseArguments } from '../usage-error.ts'
 
 /** The one option of a command, as `parseArgs` takes it. */
 type OneOption = Readonly<Record<string, { readonly type: 'boolean' }>>
@@ -9,12 +9,11 @@ export function folderAndOption(
   command: string,
   options: OneOption,
   words: readonly string[],
-  usage: string,
 ): { folder: string; isSet: boolean } {
   const config = { args: [...words], options, allowPositionals: true }
-  const { values, positionals } = parseArguments(config, usage)
+  const { values, positionals } = parseArguments(config)
   const [folder, ...rest] = positionals
   if (folder === undefined || folder === '' || rest.length > 0)
-    throw new UsageError(`quintet ${command} needs one folder:\n${usage}`)
+    throw new ArgumentError(`quintet ${command} needs one folder:`)
   return { folder: resolve(folder), isSet: Object.values(values).includes(true) }
 }

@@ -4,7 +4,7 @@ import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
 import { addressOf, settingsFor } from '../services.ts'
-import { parseArguments, unknownAction, UsageError } from '../usage-error.ts'
+import { ArgumentError, parseArguments, unknownAction, UsageError } from '../usage-error.ts'
 import { nameFaults, nextFreePort } from './name-check.ts'
 import type { Nouns } from './nouns.ts'
 import { nounsOf } from './nouns.ts'
@@ -29,7 +29,7 @@ const root = new URL('../../', import.meta.url)
 
 /** `quintet make service`: writes a service and adds it to every list, or reports what is wrong and changes nothing. */
 export async function make([what, ...words]: readonly string[]): Promise<void> {
-  if (what !== 'service') throw unknownAction('make', what, makeServiceUsage)
+  if (what !== 'service') throw unknownAction('make', what)
   const nouns = nounsFrom(words)
   const gateway = addressOf('gateway', settingsFor(['gateway']))
   const faults = nameFaults(nouns, topology, takenNames())
@@ -48,10 +48,10 @@ export async function make([what, ...words]: readonly string[]): Promise<void> {
 
 function nounsFrom(words: readonly string[]): Nouns {
   const config = { args: [...words], options: makeServiceOptions, allowPositionals: true }
-  const { positionals, values } = parseArguments(config, makeServiceUsage)
+  const { positionals, values } = parseArguments(config)
   const [name, ...rest] = positionals
   if (name === undefined || rest.length > 0)
-    throw new UsageError(`A service needs one name:\n${makeServiceUsage}`)
+    throw new ArgumentError('quintet make service needs one name:')
   const port =
     values.port === undefined ? nextFreePort(model, topology) : (readWholeNumber(values.port) ?? Number.NaN)
   return nounsOf(name, port, values.noun, values.plural)

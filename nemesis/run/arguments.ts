@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import type { EngineName } from '@quintet/backends'
+import { parseCommandLine, UsageError } from '@quintet/backends/command-line'
 import type { Scenario } from '../scenarios/scenario.ts'
 
 type Arguments = {
@@ -30,13 +30,13 @@ Scenarios:
 ${all.map(({ name, summary }) => `  ${name.padEnd(widest)}  ${summary}`).join('\n')}`
 }
 
-/** Throws an error whose message is for the user. */
+/** Each scenario once. Throws a UsageError for invalid arguments, and another error where engines are missing. */
 export function parseArguments(
   args: readonly string[],
   all: readonly Scenario[],
   isInstalled: (engine: EngineName) => boolean,
 ): Arguments {
-  const { values } = parseArgs({
+  const { values } = parseCommandLine({
     args: [...args],
     options: {
       scenario: { type: 'string' },
@@ -47,7 +47,9 @@ export function parseArguments(
     },
   })
   const chosen =
-    values.scenario === undefined ? all : values.scenario.split(',').map((name) => find(name, all))
+    values.scenario === undefined
+      ? all
+      : [...new Set(values.scenario.split(','))].map((name) => find(name, all))
   const missingOf = ({ engines }: Scenario) => engines.filter((engine) => !isInstalled(engine))
   const leftOut = chosen
     .map((scenario) => ({ scenario, name: scenario.name, missing: missingOf(scenario) }))
@@ -57,8 +59,8 @@ export function parseArguments(
     throw new Error(
       `${first.name} needs ${first.missing.join(' and ')}: run npm run backends -- up --native ${first.missing.join(' ')}.`,
     )
-  if (values.seed === '') throw new Error('--seed must not be empty.')
-  if (values.keep === '') throw new Error('--keep must name a folder.')
+  if (values.seed === '') throw new UsageError('--seed must not be empty.')
+  if (values.keep === '') throw new UsageError('--keep must name a folder.')
   return {
     scenarios: chosen.filter((scenario) => missingOf(scenario).length === 0),
     leftOut,
@@ -71,11 +73,13 @@ export function parseArguments(
 function find(name: string, all: readonly Scenario[]): Scenario {
   const found = all.find((scenario) => scenario.name === name)
   if (found !== undefined) return found
-  throw new Error(`No scenario is called "${name}"; there are: ${all.map((one) => one.name).join(', ')}.`)
+  throw new UsageError(
+    `No scenario is called "${name}"; there are: ${all.map((one) => one.name).join(', ')}.`,
+  )
 }
 
 function minutesOf(text: string): number {
   const minutes = /^\d{1,4}(\.\d{1,4})?$/.test(text) ? Number(text) : 0
   if (minutes > 0 && minutes <= minutesMax) return minutes
-  throw new Error(`--minutes must be a number greater than 0 and up to ${minutesMax}, such as 0.5.`)
+  throw new UsageError(`--minutes must be a number greater than 0 and up to ${minutesMax}, such as 0.5.`)
 }

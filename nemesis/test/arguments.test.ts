@@ -27,6 +27,10 @@ test('Scenarios whose engines are not installed are left out by name, unless the
   assert.throws(() => parse('--scenario', 'one,two'), /two needs redis/)
 })
 
+test('A scenario that is named twice is run once', () => {
+  assert.deepEqual(parse('--scenario', 'one,one').scenarios, [all[0]])
+})
+
 test('Wrong arguments are refused with a sentence, the usage and the exit code 1', () => {
   assert.throws(
     () => parse('--scenario', 'three'),

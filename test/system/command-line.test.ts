@@ -10,7 +10,9 @@ import { serviceNames } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { dataFolder, root, run } from './processes.ts'
 
-const manifest: { version: string } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+const manifest: { version: string; scripts: Record<string, string> } = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+)
 const commands = [
   'start',
   'doctor',
@@ -92,6 +94,10 @@ for (const [words, sentence] of [
   [['make', 'servce', 'x'], '"servce" is not a command of quintet make, which has these:'],
   [['queue', 'lst'], '"lst" is not a command of quintet queue, which has these:'],
   [['queue', 'show'], 'quintet queue show needs a queue.'],
+  [
+    ['queue', 'show', 'guid.events'],
+    'guid.events is a stream of events, not a queue: quintet events prints it.',
+  ],
   [['migrate', 'make', 'gateway', 'x'], 'gateway has no database, so it has no migrations.'],
   [['migrate', 'status', 'gateway'], 'gateway has no database, so it has no migrations.'],
 ] as const)
@@ -101,6 +107,26 @@ for (const [words, sentence] of [
     assert.equal(output.split('\n', 1)[0], sentence)
     assert.ok(!existsSync(folder))
   })
+
+test('Every command refuses an unknown option with a sentence and its usage', async (t) => {
+  const withActions: Readonly<Record<string, readonly string[]>> = {
+    migrate: ['status'],
+    certificates: ['rewrap'],
+    queue: ['list'],
+    make: ['service'],
+  }
+  await Promise.all(
+    commands.map(async (name) => {
+      const { code, output, folder } = await quintet(t, [name, ...(withActions[name] ?? []), '--fast'])
+      assert.equal(code, 1, name)
+      const [sentence = '', empty, ...usage] = output.split('\n')
+      assert.notEqual(sentence, '')
+      assert.equal(empty, '', output)
+      assert.match(usage.join('\n'), new RegExp(`^ {2}quintet ${name}\\b`, 'm'))
+      assert.ok(!existsSync(folder))
+    }),
+  )
+})
 
 for (const words of [
   ['events', '--no-follow'],
@@ -165,6 +191,12 @@ for (const [script, words, start] of [
   ['backends', ['--fast'], "Unknown option '--fast'"],
   ['backends', ['fly'], '"fly" is not a command.'],
   ['test:engines', ['--fast'], "Unknown option '--fast'"],
+  ['test', ['guarantees', '--fast'], 'There is no option --fast.'],
+  ['nemesis', ['--fast'], "Unknown option '--fast'."],
+  ['nemesis', ['--scenario', 'none'], 'No scenario is called "none"; there are: '],
+  ['clients', ['--fast'], "Unknown option '--fast'."],
+  ['clients', ['guid'], "Unexpected argument 'guid'."],
+  ['compose:check', ['--fast'], "Unknown option '--fast'."],
   ['nemesis:recovery', ['--fast'], "Unknown option '--fast'"],
   ['nemesis:recovery', ['--max-ms'], "Option '--max-ms <value>' argument missing"],
   ['nemesis:recovery', ['--faults', 'kil'], '--faults: there is no "kil"; there are kill, stop,'],
@@ -179,8 +211,28 @@ for (const [script, words, start] of [
     const [sentence = '', empty, usage = ''] = npm.output().split('\n')
     assert.ok(sentence.startsWith(start), npm.output())
     assert.equal(empty, '')
-    assert.match(usage, new RegExp(`^(?:Usage: )?npm (?:run )?${script} `))
+    assert.match(usage, new RegExp(`^Usage: npm (?:run )?${script}\\b`))
     assert.doesNotMatch(npm.output(), /^ +at /m)
+  })
+
+/** The programs of this repository that package.json runs, but for quintet, which has commands, each with its usage. */
+const programs = Object.keys(manifest.scripts).filter((name) =>
+  /\b(?!quintet)[\w-]+\.ts\b/.test(manifest.scripts[name] ?? ''),
+)
+
+test('The scripts of package.json that run programs of this repository are found', () => {
+  for (const name of ['backends', 'bench', 'check:history', 'clients', 'compose:check', 'nemesis', 'test'])
+    assert.ok(programs.includes(name), name)
+  assert.ok(!programs.includes('start') && !programs.includes('lint'))
+})
+
+for (const name of programs)
+  test(`npm run ${name} -- --help prints the usage alone`, async (t) => {
+    const npm = run(t, ['run', '--silent', name, '--', '--help'], {}, root, 'npm')
+    await assert.rejects(npm.address('never'))
+    assert.equal(npm.child.exitCode, 0, npm.output())
+    assert.match(npm.output(), /^Usage: npm (?:run )?[\w:]+/)
+    assert.equal(npm.output().split('Usage:').length, 2)
   })
 
 for (const name of serviceNames)
