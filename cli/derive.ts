@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
 import { topology } from '@quintet/contracts/topology'
 import { outdatedFiles } from './derived/derived-files.ts'
 import { requireNoArguments, UsageError } from './usage-error.ts'
@@ -20,10 +20,20 @@ export async function derive(words: readonly string[]): Promise<void> {
   completeDerivation()
 }
 
-/** Updates the lockfile and the TypeScript client, which other programs generate. */
+/** Updates the files that other programs generate, and prints those that have changed. */
 export function completeDerivation(): void {
+  const before = generatedTexts()
   runProgram('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline'])
   runProgram('npm', ['run', 'clients'])
+  for (const [file, text] of generatedTexts())
+    if (text !== before.get(file)) process.stdout.write(`${file}\n`)
+}
+
+/** The lockfile, and what `npm run clients` writes, by their paths from the root. */
+function generatedTexts(): Map<string, string> {
+  const patterns = ['package-lock.json', 'contracts/openapi/*.json', 'clients/typescript/api.ts']
+  const files = globSync(patterns, { cwd: root })
+  return new Map(files.map((file) => [file, readFileSync(new URL(file, root), 'utf8')]))
 }
 
 export function runProgram(command: string, words: readonly string[]): void {

@@ -12,7 +12,7 @@ import { run } from './system/processes.ts'
 
 const root = new URL('..', import.meta.url)
 const inventory: Nouns = { service: 'inventory', singular: 'movie', plural: 'movies', port: 8080 }
-const port = nextFreePort(inventory, topology)
+const port = nextFreePort(inventory, topology, new Map())
 const parcels = nounsOf('parcels', port)
 
 test('The noun of a service is the singular of its name, unless it is given', () => {
@@ -120,7 +120,14 @@ test('A noun that the code of the model uses for something else is refused with 
   )
 })
 
-const taken = { settings: ['DATA_DIR', 'QUEUE_URL', 'GUID_PORT'], names: ['postgres', 'chassis'] }
+const taken = {
+  settings: ['DATA_DIR', 'QUEUE_URL', 'GUID_PORT'],
+  names: ['postgres', 'chassis'],
+  ports: new Map([
+    ['GUID_PORT', 9_100],
+    ['QUEUE_URL', 5_672],
+  ]),
+}
 for (const [nouns, fault] of [
   [nounsOf('Reviews', port), /"Reviews" cannot be the name of a service/],
   [nounsOf('../reviews', port), /cannot be the name of a service/],
@@ -134,6 +141,8 @@ for (const [nouns, fault] of [
   [nounsOf('chassis', port), /"chassis" is the name of something else/],
   [nounsOf('films', port, 'movie'), /\/api\/movies leads to inventory already/],
   [nounsOf('parcels', 8888), /Port 8888 is that of guid/],
+  [nounsOf('parcels', 9_100), /Port 9100 is that of GUID_PORT/],
+  [nounsOf('parcels', 5_672), /Port 5672 is that of QUEUE_URL/],
   [nounsOf('parcels', Number('x')), /The port must be a whole number/],
   [nounsOf('fish', port, 'fish', 'fish'), /plural of "fish" must be another word/],
 ] as const)
@@ -166,7 +175,21 @@ test('The port of a new service is the next that is free', () => {
   assert.deepEqual(nameFaults(parcels, topology, taken), [])
   assert.ok(port > inventory.port)
   assert.ok(Object.values(topology).every((entry) => entry.port !== port))
+  assert.equal(nextFreePort(inventory, topology, new Map([['GUID_PORT', port]])), port + 1)
 })
+
+for (const [setting, value] of [
+  ['BROKERAGE_PORT', '9100'],
+  ['BILLING_URL', 'http://127.0.0.1:9100'],
+  ['CACHE_URL', 'redis://ada:secret@localhost:9100'],
+] as const)
+  test(`quintet make service refuses the port of ${setting} where that is set, and changes nothing`, async (t) => {
+    const words = ['quintet.ts', 'make', 'service', 'parcels', '--port', '9100']
+    const quintet = run(t, words, { [setting]: value })
+    await assert.rejects(quintet.address('never'))
+    assert.equal(quintet.child.exitCode, 1)
+    assert.equal(quintet.output(), `Port 9100 is that of ${setting}.\n`)
+  })
 
 for (const words of [
   ['service'],

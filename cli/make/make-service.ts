@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { readWholeNumber } from '@quintet/chassis/config'
+import { describeConfig, readSettings, readWholeNumber } from '@quintet/chassis/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
@@ -30,9 +30,10 @@ const root = new URL('../../', import.meta.url)
 /** `quintet make service`: writes a service and adds it to every list, or reports what is wrong and changes nothing. */
 export async function make([what, ...words]: readonly string[]): Promise<void> {
   if (what !== 'service') throw unknownAction('make', what)
-  const nouns = nounsFrom(words)
+  const taken = takenNames()
+  const nouns = nounsFrom(words, taken.ports)
   const gateway = addressOf('gateway', settingsFor(['gateway']))
-  const faults = nameFaults(nouns, topology, takenNames())
+  const faults = nameFaults(nouns, topology, taken)
   const folder = `services/${nouns.service}`
   if (faults.length === 0 && existsSync(new URL(folder, root))) faults.push(leftoverFault(folder))
   if (faults.length > 0) throw new UsageError(faults.join('\n'))
@@ -46,23 +47,40 @@ export async function make([what, ...words]: readonly string[]): Promise<void> {
   process.stdout.write(nextSteps(nouns, gateway.port || topology.gateway.port))
 }
 
-function nounsFrom(words: readonly string[]): Nouns {
+function nounsFrom(words: readonly string[], ports: ReadonlyMap<string, number>): Nouns {
   const config = { args: [...words], options: makeServiceOptions, allowPositionals: true }
   const { positionals, values } = parseArguments(config)
   const [name, ...rest] = positionals
-  if (name === undefined || rest.length > 0)
-    throw new ArgumentError('quintet make service needs one name:')
+  if (name === undefined || rest.length > 0) throw new ArgumentError('quintet make service needs one name:')
   const port =
-    values.port === undefined ? nextFreePort(model, topology) : (readWholeNumber(values.port) ?? Number.NaN)
+    values.port === undefined
+      ? nextFreePort(model, topology, ports)
+      : (readWholeNumber(values.port) ?? Number.NaN)
   return nounsOf(name, port, values.noun, values.plural)
 }
 
-/** The names of settings, packages and containers, which a service must not share. */
+/** The names of settings, packages and containers, and the ports of settings, which a service must not share. */
 function takenNames() {
   const { workspaces }: { workspaces: string[] } = JSON.parse(read('package.json'))
   const containers = [...read('deploy/compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
   const settings = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
-  return { settings, names: [...workspaces, ...containers] }
+  return { settings, names: [...workspaces, ...containers], ports: portsOfSettings() }
+}
+
+/** The ports of this machine that settings name, by themselves or in the URL of a server. */
+function portsOfSettings(): Map<string, number> {
+  const settings = readSettings(process.env)
+  const described = serviceNames.flatMap((name) => describeConfig(services[name].settings, settings))
+  const ports = described.map(({ name, value }) => [name, name.endsWith('_PORT') ? value : portIn(value)])
+  return new Map(
+    ports.map(([name = '', port]) => [name, Number(port)] as const).filter(([, port]) => port > 0),
+  )
+}
+
+/** The port of a URL of this machine; empty where there is none. */
+function portIn(url: string): string {
+  const { hostname, port } = URL.parse(url) ?? { hostname: '', port: '' }
+  return ['127.0.0.1', '[::1]', 'localhost'].includes(hostname) ? port : ''
 }
 
 function leftoverFault(folder: string): string {

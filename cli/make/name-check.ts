@@ -7,6 +7,8 @@ import type { Nouns } from './nouns.ts'
 type Taken = {
   /** The names of all settings. */
   readonly settings: readonly string[]
+  /** The ports that settings have on this machine, by the setting. */
+  readonly ports: ReadonlyMap<string, number>
   /** The names of containers, of packages and of the folders in services/. */
   readonly names: readonly string[]
 }
@@ -31,18 +33,23 @@ export function nameFaults(nouns: Nouns, topology: Topology, taken: Taken): stri
     ...entries.map(
       ([name, entry]) => service !== name && overlaps(path, entry) && `${path} leads to ${name} already.`,
     ),
-    ...entries.map(([name, entry]) => entry.port === port && `Port ${port} is that of ${name}.`),
+    portFault(port, topology, taken.ports),
     (!Number.isInteger(port) || port < portMin || port > portMax) &&
       `The port must be a whole number from ${portMin} to ${portMax}.`,
   ].filter((fault) => typeof fault === 'string')
 }
 
-/** The first port, counted from that of the model, that no service has. */
-export function nextFreePort(model: Nouns, topology: Topology): number {
-  const ports = Object.values(topology).map(({ port }) => port)
+/** The first port, counted from that of the model, that no service and no setting has. */
+export function nextFreePort(model: Nouns, topology: Topology, taken: Taken['ports']): number {
   let port = model.port
-  while (ports.includes(port)) port++
+  while (portFault(port, topology, taken) !== undefined) port++
   return port
+}
+
+function portFault(port: number, topology: Topology, taken: Taken['ports']): string | undefined {
+  const services = Object.entries(topology).map(([name, entry]) => [name, entry.port] as const)
+  const owner = [...services, ...taken].find(([, one]) => one === port)?.[0]
+  return owner === undefined ? undefined : `Port ${port} is that of ${owner}.`
 }
 
 /** A fault of a word is one of what is derived from it as well, so it is reported once. */

@@ -1,18 +1,27 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { serviceNames } from '@quintet/contracts/topology'
-import { call, dataFolder, run } from '../system/processes.ts'
+import { call, dataFolder, root, run } from '../system/processes.ts'
 import { copyRepository, newService as name } from './repository-copy.ts'
 import type { RepositoryCopy } from './repository-copy.ts'
 
 /** A service that `quintet make service` has made in a copy of the repository. */
 
 let copy: RepositoryCopy
+let printed = ''
 before(async () => {
   copy = await copyRepository()
-  await copy.execute('node', ['quintet.ts', 'make', 'service', name])
+  printed = await copy.execute('node', ['quintet.ts', 'make', 'service', name])
 })
 after(() => copy.remove())
 
@@ -24,6 +33,18 @@ test('A made service is formatted, and passes the linter and the compiler', asyn
   await copy.execute('npm', ['run', 'format:check'])
   await copy.execute('npm', ['run', 'lint'])
   await copy.execute('npm', ['run', 'types'])
+})
+
+test('Making a service prints its folder, and every other file that has changed or is new', () => {
+  const textIn = (folder: string, file: string) =>
+    existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : undefined
+  const files = globSync('{,.}*{,/**/*.*}', { cwd: copy.folder, exclude: ['**/node_modules', 'data'] })
+    .filter((file) => statSync(join(copy.folder, file)).isFile())
+    .filter((file) => textIn(root, file) !== textIn(copy.folder, file))
+  const changed = files.filter((file) => !file.startsWith(`services/${name}/`))
+  assert.ok(changed.includes('package-lock.json'))
+  const [listed = ''] = printed.split('\n\n')
+  assert.deepEqual(listed.split('\n').sort(), [`services/${name}/`, ...changed].sort())
 })
 
 test('A made service passes its own tests, and is in every list', async () => {
