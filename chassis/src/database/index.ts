@@ -5,7 +5,7 @@ import { migrateDown, migrateUp, migrationStatus, statusOfMissing } from './migr
 import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
 import { pathFaults } from './sqlite/file-fault.ts'
-import { refuseHalfRestored } from './sqlite/restoring.ts'
+import { halfRestoredFault, refuseHalfRestored } from './sqlite/restoring.ts'
 
 /** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
@@ -42,7 +42,8 @@ export async function migrateDatabase(
 ): Promise<string[]> {
   if (action !== 'up' && !(await databaseExists(url))) {
     if (action === 'status') return statusOfMissing(options.migrations)
-    throw nothingToRevert(url)
+    const file = databaseFile(url)
+    throw nothingToRevert(file === undefined ? 'database' : `database file ${file}`)
   }
   const work = { status: migrationStatus, up: migrateUp, down: migrateDown }[action]
   const migrate = () => withMigrator(url, options, work)
@@ -50,9 +51,8 @@ export async function migrateDatabase(
   return (await import('./sqlite/sqlite-database.ts')).withUnusedSqlite(pathOf(url), migrate)
 }
 
-function nothingToRevert(url: string): AppError {
-  const file = databaseFile(url)
-  const place = file === undefined ? 'database' : `database file ${file}`
+/** The error where what a migration would be reverted in, such as a table, does not exist. */
+export function nothingToRevert(place: string): AppError {
   return new AppError('conflict', `The ${place} does not exist, so there is nothing to revert.`)
 }
 
@@ -93,7 +93,8 @@ export async function databaseExists(url: string): Promise<boolean> {
 
 /** A sentence for each of these URLs whose database file cannot be created or opened, as far as its folder shows. */
 export function databaseFileFaults(urls: readonly string[]): string[] {
-  return pathFaults(urls.map(databaseFile).filter((path) => path !== undefined))
+  const paths = [...new Set(urls.map(databaseFile).filter((path) => path !== undefined))]
+  return [...pathFaults(paths), ...paths.map(halfRestoredFault).filter((fault) => fault !== undefined)]
 }
 
 /** The file of an embedded database that outlives its process; undefined for any other. */

@@ -270,13 +270,21 @@ if (server !== undefined) {
     assert.equal((await world.order(account, named)).body, first.body)
   })
 
-  test('Of two processes that create the table concurrently one creates it, and the other finds it', async (t) => {
+  test('Of two processes that create the table concurrently one creates it, and the other finds it', async () => {
     const url = Object.assign(new URL(server), { pathname: `/test_twice_${process.pid}` }).href
-    t.after(() => migrateStorage(url, 'down'))
     const applied = await Promise.all([migrateStorage(url, 'up'), migrateStorage(url, 'up')])
     assert.deepEqual(applied.flat(), ['0001-create-table'])
     assert.deepEqual(await migrateStorage(url, 'status'), ['0001-create-table applied'])
     assert.deepEqual(await migrateStorage(url, 'up'), [])
+    assert.deepEqual(await migrateStorage(url, 'down'), ['0001-create-table'])
+  })
+
+  test('Reverting the migration of a table that does not exist names it', async () => {
+    const url = Object.assign(new URL(server), { pathname: `/test_absent_${process.pid}` }).href
+    await assert.rejects(migrateStorage(url, 'down'), {
+      code: 'conflict',
+      message: `The table test_absent_${process.pid} does not exist, so there is nothing to revert.`,
+    })
   })
 }
 

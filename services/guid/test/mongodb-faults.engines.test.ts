@@ -8,6 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { startPrivateEngine } from '@quintet/backends'
 import { openStreamQueue } from '@quintet/chassis/queue'
 import { engineUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+import { openMongoConnection } from '../src/mongodb/connection.ts'
 import { migrateStorage } from '../src/storage.ts'
 import { createWorld } from './world.ts'
 import type { World } from './world.ts'
@@ -152,7 +153,20 @@ function testFaults(): void {
     t.assert.deepEqual(await migrateStorage(url, 'up'), ['0001-create-guid'])
     t.assert.equal((await world.post('/guid', { user: 'ada' })).statusCode, 201)
     t.assert.deepEqual(await migrateStorage(url, 'down'), ['0001-create-guid'])
-    t.assert.deepEqual(await migrateStorage(url, 'down'), [])
+    t.assert.deepEqual(await migrateStorage(url, 'status'), ['0001-create-guid pending'])
+  })
+
+  test('mongodb: reverting the migration names the collection if it does not exist, and goes on after an interruption', async (t: TestContext) => {
+    if (server === undefined) return
+    const url = freshDatabaseOn(server)
+    const message = /^The collection \S+\.guids does not exist, so there is nothing to revert\.$/
+    await t.assert.rejects(migrateStorage(url, 'down'), { code: 'conflict', message })
+    await migrateStorage(url, 'up')
+    const connection = openMongoConnection(url)
+    t.after(() => connection.close())
+    await connection.write(() => connection.collection('control').drop())
+    t.assert.deepEqual(await migrateStorage(url, 'down'), ['0001-create-guid'])
+    await t.assert.rejects(migrateStorage(url, 'down'), { code: 'conflict', message })
   })
 }
 

@@ -8,9 +8,12 @@ export function restoringFile(path: string): string {
 
 /** Throws where a restore was interrupted before this database was in its place; others may be. */
 export function refuseHalfRestored(path: string): void {
-  if (existsSync(restoringFile(path)))
-    throw new AppError(
-      'conflict',
-      `${restoringFile(path)} is of a restore that has not ended. If it was interrupted, run quintet restore again.`,
-    )
+  const fault = halfRestoredFault(path)
+  if (fault !== undefined) throw new AppError('conflict', fault)
+}
+
+/** The same as a sentence; undefined where there is no such restore. */
+export function halfRestoredFault(path: string): string | undefined {
+  if (!existsSync(restoringFile(path))) return undefined
+  return `${restoringFile(path)} is of a restore that has not ended. If it was interrupted, run quintet restore again.`
 }

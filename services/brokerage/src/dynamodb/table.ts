@@ -6,6 +6,7 @@ import {
   waitUntilTableExists,
   waitUntilTableNotExists,
 } from '@aws-sdk/client-dynamodb'
+import { nothingToRevert } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { openDynamodbConnection } from './connection.ts'
 import type { DynamodbConnection } from './connection.ts'
@@ -24,9 +25,10 @@ export async function migrateTable(url: string, action: MigrationAction): Promis
   try {
     const exists = await hasTable(connection)
     if (action === 'status') return [`${tableMigration} ${exists ? 'applied' : 'pending'}`]
-    if (exists === (action === 'up')) return []
-    const isDone = action === 'up' ? await createTable(connection) : await deleteTable(connection)
-    return isDone ? [tableMigration] : []
+    if (action === 'down' && !(exists && (await deleteTable(connection))))
+      throw nothingToRevert(`table ${connection.table}`)
+    if (action === 'up' && (exists || !(await createTable(connection)))) return []
+    return [tableMigration]
   } catch (error) {
     throw translateError(error)
   } finally {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { nothingToRevert } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { dependencyDown } from '@quintet/chassis/errors'
 import { openMongoConnection } from './connection.ts'
@@ -32,15 +33,14 @@ const indexed = ['guids', 'operations', 'idempotency'] as const
 export async function migrateMongo(url: string, action: MigrationAction): Promise<string[]> {
   const connection = openMongoConnection(url)
   try {
+    if (action === 'down') {
+      await drop(connection)
+      return [name]
+    }
     const isApplied = await isUpToDate(connection)
     if (action === 'status') return [`${name} ${isApplied ? 'applied' : 'pending'}`]
-    if (action === 'up') {
-      if (isApplied) return []
-      await create(connection)
-    } else {
-      if (!(await isCreated(connection))) return []
-      await drop(connection)
-    }
+    if (isApplied) return []
+    await create(connection)
     return [name]
   } finally {
     await connection.close()
@@ -58,7 +58,7 @@ async function isUpToDate(connection: UncheckedConnection): Promise<boolean> {
   return isCreated(connection)
 }
 
-/** Whether the relay's lease is there, which is created last and dropped first. */
+/** Whether the relay's lease is there, which is created last, and dropped with the first collection. */
 async function isCreated(connection: UncheckedConnection): Promise<boolean> {
   const { control } = collectionsOf(connection)
   return (
@@ -71,11 +71,19 @@ async function missingOf(
   connection: UncheckedConnection,
   one: (typeof indexed)[number],
 ): Promise<readonly Index[]> {
-  const there = await connection.read(async () => {
+  const there = await indexNames(connection, one)
+  return indexes[one].filter((index) => !there.has(index.name))
+}
+
+/** None where the collection does not exist, since each has an index of its ids. */
+function indexNames(
+  connection: UncheckedConnection,
+  one: (typeof indexed)[number] | 'control',
+): Promise<Set<string>> {
+  return connection.read(async () => {
     const found = await collectionsOf(connection)[one].listIndexes().toArray().catch(noneWithoutCollection)
     return new Set(found.map((index) => String(index.name)))
   })
-  return indexes[one].filter((index) => !there.has(index.name))
 }
 
 const namespaceNotFound = 26
@@ -95,7 +103,14 @@ async function create(connection: MongoConnection): Promise<void> {
   await connection.insert((options) => collections.control.insertOne({ _id: relayId, ...lease }, options))
 }
 
+/** Drops the collections that there are, which are some of them where an earlier run was interrupted. */
 async function drop(connection: MongoConnection): Promise<void> {
   const collections = collectionsOf(connection)
-  for (const one of ['control', ...indexed] as const) await connection.write(() => collections[one].drop())
+  let isDone = false
+  for (const one of ['control', ...indexed] as const) {
+    if ((await indexNames(connection, one)).size === 0) continue
+    await connection.write(() => collections[one].drop())
+    isDone = true
+  }
+  if (!isDone) throw nothingToRevert(`collection ${collections.guids.namespace}`)
 }
