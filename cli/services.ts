@@ -14,7 +14,6 @@ import {
 import type { Settings } from '@quintet/chassis/config'
 import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
-import { startFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -41,14 +40,6 @@ export function settingsFor(names: readonly ServiceName[]): Settings {
   return settings
 }
 
-/** The same for services that are about to start: also throws for what would be in the way of it, all of it in one error. */
-export async function settingsForStart(names: readonly ServiceName[]): Promise<Settings> {
-  const settings = readSettings(process.env)
-  const starting = names.map((name) => ({ name, values: validValues(services[name].settings, settings) }))
-  throwFaults([...settingsFaults(names, settings), ...(await startFaults(starting))])
-  return settings
-}
-
 export function throwFaults(faults: readonly string[]): void {
   if (faults.length > 0) throw new ConfigError(faults)
 }
@@ -61,10 +52,11 @@ export function settingsFaults(names: readonly ServiceName[], settings: Settings
   const known = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
   const unknown = unknownSettings(known, settings, settingPrefixes(known), { isForAll: true })
   for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
+  const ofFile = envFileFaults()
   const faults = new Set([
-    ...envFileFaults(),
+    ...ofFile.map(({ sentence }) => sentence),
     ...databasesOfSeveral(names, settings),
-    ...names.flatMap((name) => faultsOf(services[name].settings, settings)),
+    ...names.flatMap((name) => faultsOf(services[name].settings, settings, ofFile)),
     ...equalPorts(portsOf(names, settings)),
     ...unknown.protective,
   ])
@@ -116,21 +108,24 @@ export function dataFolderNote(settings: Settings): string {
 /** A setting with the URL of a service's storage, and the URL without its password. */
 export type Storage = { readonly setting: string; readonly url: string; readonly shown: string }
 
+/** The storage of a service, but for that whose setting is invalid. */
 export function storageOf(name: ServiceName, settings: Settings): Storage[] {
   const { storage }: ServiceEntry = topology[name]
-  const config = configOf(name, settings)
+  const urls = validValues(services[name].settings, settings)
   const described = describeConfig(services[name].settings, settings)
-  return Object.values(storage).map((setting) => ({
-    setting,
-    url: String(config[setting]),
-    shown: described.find((one) => one.name === setting)?.value ?? '',
-  }))
+  return Object.values(storage)
+    .filter((setting) => urls[setting] !== undefined)
+    .map((setting) => ({
+      setting,
+      url: String(urls[setting]),
+      shown: described.find((one) => one.name === setting)?.value ?? '',
+    }))
 }
 
 /** The service, for what it has left behind in embedded storage. */
 export function storageUser(name: ServiceName, settings: Settings) {
-  const { settings: schema, queue }: Service = services[name]
-  return { name, settings: schema, config: configOf(name, settings), queue }
+  const { settings: schema, queue, stream }: Service = services[name]
+  return { name, settings: schema, config: configOf(name, settings), queue, stream }
 }
 
 export function migrationsOf(name: ServiceName): URL {

@@ -1,16 +1,16 @@
-import { ConfigError } from '@quintet/chassis/config'
+import { ConfigError, readSettings, validValues } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { logUnusedStorage } from '@quintet/chassis/diagnosis'
 import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen } from '@quintet/chassis/http'
+import { closeOnSignal, listen, startFaults } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
-import { addressOf, servicesFrom, settingsForStart, storageOf, storageUser, throwFaults } from './services.ts'
+import { addressOf, servicesFrom, settingsFaults, storageOf, storageUser, throwFaults } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const startUsage =
@@ -21,7 +21,6 @@ export async function start(words: readonly string[]): Promise<void> {
   const wanted = servicesFrom(words)
   const names = serviceNames.filter((name) => wanted.includes(name))
   const settings = new Map(await settingsForStart(names))
-  throwFaults(await laterTables(names, settings))
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const running: App[] = []
   // The gateway closes first, so that it forwards no request to a closed service.
@@ -49,6 +48,18 @@ export async function start(words: readonly string[]): Promise<void> {
     await close()
     throw error
   }
+}
+
+/** The settings of these services; throws one error with all that is wrong with them, or in the way of a start. */
+async function settingsForStart(names: readonly ServiceName[]): Promise<Settings> {
+  const settings = readSettings(process.env)
+  const starting = names.map((name) => ({ name, values: validValues(services[name].settings, settings) }))
+  throwFaults([
+    ...settingsFaults(names, settings),
+    ...(await startFaults(starting)),
+    ...(await laterTables(names, settings)),
+  ])
+  return settings
 }
 
 /** A sentence for each database file of these services that has tables of a later version, queues included. */

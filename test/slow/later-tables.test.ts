@@ -36,6 +36,21 @@ test('Where files have tables of a later version, starts, doctor and migrate sta
   for (const name of names) assert.match(whole.output, refusal(name))
   assert.equal(whole.output.trim().split('\n').length, names.length)
 
+  const withSettings = run(t, ['quintet.ts', 'start'], {
+    DATA_DIR,
+    LOG_LEVEL: 'loud',
+    GUID_DATABASE_URL: 'no',
+  })
+  await assert.rejects(withSettings.address('never'))
+  const faults = withSettings.output().trim().split('\n')
+  assert.deepEqual(
+    [/^LOG_LEVEL must be /, /^GUID_DATABASE_URL must be /, refusal('inventory'), refusal('queue')].map(
+      (expected) => faults.filter((fault) => expected.test(fault)).length,
+    ),
+    [1, 1, 1, 1],
+  )
+  assert.equal(faults.length, 4)
+
   for (const words of [
     ['quintet.ts', 'start', 'gateway'],
     ['services/gateway/src/main.ts'],

@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { openOnceQueue } from '@quintet/chassis/queue'
+import { openOnceQueue, openStreamQueue } from '@quintet/chassis/queue'
 import { until } from '@quintet/chassis/testing'
 import { call, dataFolder, run } from '../system/processes.ts'
 
@@ -95,6 +95,32 @@ for (const words of [['quintet.ts', 'start', 'billing'], ['services/billing/src/
     await until(() => started.output().includes('"level":"warn"'))
     assert.match(started.output(), /2 messages of billing_queue and 1 message of billing_queue\.dead wait in/)
   })
+
+test('Events in an embedded file are reported once EVENTS_URL names another one, by commands and at a start', async (t) => {
+  const folder = dataFolder(t)
+  const DATA_DIR = join(folder, 'data')
+  mkdirSync(DATA_DIR)
+  const file = `sqlite:${DATA_DIR}/queue.db`
+  const storage = await openStreamQueue(file)
+  const events = ['one', 'two'].map((id) => ({ id, key: '', body: '{}' }))
+  await storage.append('guid.events', events)
+  await storage.append('other.events', events)
+  await storage.close()
+  const moved = { DATA_DIR, EVENTS_URL: `sqlite:${folder}/other.db` }
+  const left = `2 events of guid.events are in ${DATA_DIR}/queue.db, but EVENTS_URL names another queue, so no client gets them. quintet events with EVENTS_URL=${file} prints them`
+  for (const words of [
+    ['queue', 'list'],
+    ['doctor', 'guid'],
+  ]) {
+    const { output } = await quintet(t, words, moved)
+    assert.ok(output.includes(left), output)
+  }
+  const started = run(t, ['services/guid/src/main.ts'], moved)
+  await started.address('guid')
+  await until(() => started.output().includes(left))
+  const { output } = await quintet(t, ['doctor', 'guid'], { DATA_DIR })
+  assert.doesNotMatch(output, /names another queue/)
+})
 
 test('A database that a setting does not name any more is reported while it has rows, and not before', async (t) => {
   const folder = dataFolder(t)

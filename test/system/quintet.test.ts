@@ -156,6 +156,16 @@ for (const words of [['quintet.ts', 'start', 'guid', 'gateway'], ['services/gate
     assert.ok(!existsSync(DATA_DIR))
   })
 
+for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
+  test(`${words.join(' ')} names an invalid port together with a host that this machine does not have`, async (t) => {
+    const quintet = run(t, words, { DATA_DIR: dataFolder(t), HOST: '192.0.2.1', GUID_PORT: 'one' })
+    await assert.rejects(quintet.address('guid'))
+    assert.deepEqual(quintet.output().trimEnd().split('\n'), [
+      'GUID_PORT must be an integer from 0 to 65535, but is "one" (from the environment).',
+      'HOST is 192.0.2.1, but this machine has no such address.',
+    ])
+  })
+
 test('A gateway alone refuses equal ports of the services that it forwards to, unless they have other addresses', async (t) => {
   const ports = { GUID_PORT: '8181', BILLING_PORT: '8181' }
   const refused = run(t, ['services/gateway/src/main.ts'], { DATA_DIR: dataFolder(t), ...ports })

@@ -12,15 +12,18 @@ export function readSettings(environment: NodeJS.ProcessEnv, envFile = '.env'): 
   return settings
 }
 
+/** What is wrong with a line, and the setting that it is for, whose value is not what was meant; empty where it is for none. */
+type EnvFileFault = { readonly sentence: string; readonly setting: string }
+
 /**
- * A sentence for each line of the `.env` file that `parseEnv` silently ignores, replaces or cuts off. None shows a value, which
+ * A fault for each line of the `.env` file that `parseEnv` silently ignores, replaces or cuts off. No sentence shows a value, which
  * may be a secret.
  */
-export function envFileFaults(envFile = '.env'): string[] {
+export function envFileFaults(envFile = '.env'): EnvFileFault[] {
   const { text, fault: unreadable } = readEnvFile(envFile)
-  if (unreadable !== undefined) return [unreadable]
+  if (unreadable !== undefined) return [{ sentence: unreadable, setting: '' }]
   const lines = text.split(/\r?\n|\r/)
-  const faults: string[] = []
+  const faults: EnvFileFault[] = []
   const lineOf = new Map<string, number>()
   for (let index = 0; index < lines.length; index++) {
     const { fault: own, linesMore = 0 } = examineLine(lines, index)
@@ -28,7 +31,8 @@ export function envFileFaults(envFile = '.env'): string[] {
     const earlier = lineOf.get(name)
     const fault = own ?? (earlier === undefined ? undefined : `sets ${name} again, after line ${earlier}`)
     if (name !== '') lineOf.set(name, index + 1)
-    if (fault !== undefined) faults.push(`Line ${index + 1} of ${envFile} ${fault}.`)
+    if (fault !== undefined)
+      faults.push({ sentence: `Line ${index + 1} of ${envFile} ${fault}.`, setting: name })
     index += linesMore
   }
   return faults

@@ -2,9 +2,10 @@ import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
+import type { envFileFaults } from './env-file.ts'
 import { faultsByRule } from './rules.ts'
 import type { Settings } from './settings.ts'
-import { withoutSecretsOfSetting } from './shown-url.ts'
+import { withoutPathOfSetting, withoutSecretsOfSetting } from './shown-url.ts'
 import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
@@ -49,7 +50,7 @@ export function enterRepository(): void {
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output; `expected` replaces what is expected of it in a fault, and `expectedForm`
+ * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL; `expected` replaces what is expected of it in a fault, and `expectedForm`
  * does so where the text matches the pattern and only its format is wrong.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
@@ -61,11 +62,20 @@ export function loadConfig<T extends TObject>(schema: T, settings: Settings): Re
   throw new ConfigError(faults)
 }
 
-/** What is wrong with the settings of the schema, each by itself and by its rule: a sentence for each, without secrets. */
-export function faultsOf(schema: TObject, settings: Settings): string[] {
+/**
+ * What is wrong with the settings of the schema, each by itself and by its rule: a sentence for each, without secrets. Values from lines
+ * of `.env` that are faults themselves are left out.
+ */
+export function faultsOf(
+  schema: TObject,
+  settings: Settings,
+  ofFile: ReturnType<typeof envFileFaults> = [],
+): string[] {
   const wrong = effectiveSettings(schema, settings).filter((setting) => !isValid(setting))
+  const isReported = ({ name, source }: EffectiveSetting) =>
+    source === '.env' && ofFile.some(({ setting }) => setting === name)
   return [
-    ...wrong.filter((setting) => !refersTo(wrong, setting)).map(fault),
+    ...wrong.filter((setting) => !refersTo(wrong, setting) && !isReported(setting)).map(fault),
     ...faultsByRule(schema, validValues(schema, settings)),
   ]
 }
@@ -101,6 +111,7 @@ type Annotations = {
   default?: unknown
   description?: string
   secret?: boolean
+  hasSecretPath?: boolean
   expected?: string
   expectedForm?: (text: string) => string
 }
@@ -178,5 +189,6 @@ function textDemands({ minLength, maxLength, pattern, format }: TextLimits): str
 
 /** An empty secret is shown as empty: that it is missing is no secret. */
 function redacted({ schema, text }: EffectiveSetting): string {
+  if (schema.hasSecretPath) return withoutPathOfSetting(text)
   return schema.secret && text !== '' ? '[redacted]' : withoutSecretsOfSetting(text)
 }

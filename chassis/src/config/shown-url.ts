@@ -14,6 +14,16 @@ export function withoutSecretsOfSetting(text: string): string {
     : withoutValues(withoutUserInfo(text, scheme), scheme)
 }
 
+/** The scheme, host and port of the URL of a setting, of which the rest is redacted; nothing of a text that is none. */
+export function withoutPathOfSetting(text: string): string {
+  const [origin = ''] = originStart.exec(text) ?? []
+  const rest = text.slice(origin.length)
+  if (rest === '' || rest === '/') return text
+  return origin === '' || rest.includes('@') ? '[redacted]' : `${origin}/[redacted]`
+}
+
+const originStart = /^[a-z][a-z\d+.-]*:\/\/(?:\[[\da-f:.]+\]|[^\s/\\?#@:[\]]+)(?::\d{1,5})?(?=[/?#]|$)/i
+
 /** Whether the URL of an engine may have a password with what looks like a port, a path and parameters, since it has none of these. */
 function isRestOfPassword(rest: string, scheme: string): boolean {
   const [, name = ''] = /^[?#]([^=]*)=/.exec(rest) ?? []

@@ -8,20 +8,21 @@ import { operatorMessage } from '../errors/index.ts'
 import { deadQueueOf } from '../queue/port.ts'
 import type { Logger } from '../telemetry/index.ts'
 
-/** A service with its settings in their types. `queue` is the one that it consumes. */
+/** A service with its settings in their types. `queue` is the one that it consumes, `stream` that of the events that it appends. */
 type StorageUser = {
   readonly name: string
   readonly settings: TObject
   readonly config: Readonly<Record<string, unknown>>
   readonly queue?: string | undefined
+  readonly stream?: string | undefined
 }
 
 /** A setting that names another place than its default now, and a sentence on what the service has left behind there. */
 type UnusedStorage = { readonly setting: string; readonly text: string }
 
 /**
- * What a service has left behind in its embedded storage where settings name other places now: messages that wait in its queue,
- * and rows of its database. Nothing is changed, and nothing moves by itself. Never rejects.
+ * What a service has left behind in its embedded storage where settings name other places now: messages that wait in its queue, events of
+ * its stream, and rows of its database. Nothing is changed, and nothing moves by itself. Never rejects.
  */
 export async function unusedStorage(user: StorageUser): Promise<UnusedStorage[]> {
   const found = unusedFiles(user).map(async (place) => ({
@@ -75,7 +76,12 @@ async function describe(db: Kysely<unknown>, user: StorageUser, place: Place): P
     name: string
   }>`select name from sqlite_master where type = 'table' and name not like 'sqlite_%' order by name`
   const names = (await tables.execute(db)).rows.map(({ name }) => name)
-  if (names.includes('message')) return user.queue && describeQueue(db, { ...user, queue: user.queue }, place)
+  if (names.includes('message')) {
+    const { queue, stream } = user
+    const messages = queue === undefined ? undefined : await describeQueue(db, { ...user, queue }, place)
+    const events = stream === undefined ? undefined : await describeStream(db, stream, place)
+    return [messages, events].filter((text) => text !== undefined).join(' ') || undefined
+  }
   const filled: string[] = []
   for (const name of names.filter((name) => !tablesOfMigrations.includes(name))) {
     const rows = sql`select 1 from ${sql.table(name)} limit 1`
@@ -98,6 +104,20 @@ async function describeQueue(
   )
   if (waiting.length === 0) return undefined
   return `${list(waiting)} ${waiting.length === 1 && waiting[0]?.startsWith('1 ') ? 'waits' : 'wait'} in ${file}, but ${setting} names another queue, so nothing reads them. Run ${name} with ${setting}=${url} until it has none; quintet queue with the same setting shows, replays and drops them.`
+}
+
+/** A row without messages ends a gap in the positions. */
+async function describeStream(
+  db: Kysely<unknown>,
+  stream: string,
+  { setting, url, file }: Place,
+): Promise<string | undefined> {
+  const total = sql<{ count: number }>`
+    select coalesce(sum(count), 0) as count from chunk where stream = ${stream}`
+  const [{ count } = { count: 0 }] = (await total.execute(db)).rows
+  if (count === 0) return undefined
+  const events = count === 1 ? `1 event of ${stream} is` : `${count} events of ${stream} are`
+  return `${events} in ${file}, but ${setting} names another queue, so no client gets them. quintet events with ${setting}=${url} prints them; they need not be removed.`
 }
 
 function list(parts: readonly string[]): string {

@@ -34,10 +34,12 @@ export async function runService<T extends TObject>(
     create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
     /** The queue that it consumes. */
     queue?: string
+    /** The stream of events that it appends to. */
+    stream?: string
   },
   { env, argv }: Pick<NodeJS.Process, 'env' | 'argv'>,
 ): Promise<void> {
-  const { name, settings, create, queue } = service
+  const { name, settings, create, queue, stream } = service
   const words = argv.slice(2)
   if (words.length > 0) return endWithUsage(name, settings, words)
   try {
@@ -57,7 +59,7 @@ export async function runService<T extends TObject>(
     closeOnSignal(() => app.close(), logger)
     // Standard output is for the log.
     process.stderr.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
-    await logUnusedStorage(logger, { name, settings, config, queue })
+    await logUnusedStorage(logger, { name, settings, config, queue, stream })
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)
     if (message === undefined) throw error
@@ -94,7 +96,9 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
   const known = [...Object.keys(schema.properties), `${prefix}_URL`]
   const { protective, others } = unknownSettings(known, settings, [prefix])
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
-  return [...envFileFaults(), ...faultsOf(schema, settings), ...protective]
+  const ofFile = envFileFaults()
+  const sentences = ofFile.map(({ sentence }) => sentence)
+  return [...sentences, ...faultsOf(schema, settings, ofFile), ...protective]
 }
 
 /**

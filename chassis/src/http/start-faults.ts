@@ -16,7 +16,8 @@ export async function startFaults(services: readonly StartingService[]): Promise
   return [...(await addressFaults(services.flatMap(addressesOf))), ...databaseFileFaults(urls)]
 }
 
+/** Without a valid port any free one, so that a fault of the host is found. */
 function addressesOf({ name, values }: StartingService): (Address & { service: string })[] {
-  const { HOST: host, [portSettingOf(name)]: port } = values
+  const { HOST: host, [portSettingOf(name)]: port = 0 } = values
   return typeof host === 'string' && typeof port === 'number' ? [{ service: name, host, port }] : []
 }

@@ -52,6 +52,7 @@ const settings = Type.Object({
     default: '',
     pattern: '^(https?://[^\\s/@?#]+([/?]\\S*)?)?$',
     expected: 'a URL that starts with http:// or https:// and has no user name',
+    hasSecretPath: true,
     description: 'The URL that notifications are posted to; without it they are logged as skipped.',
   }),
   CERTIFICATES_NOTIFY_SECRET: Type.String({

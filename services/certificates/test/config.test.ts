@@ -40,6 +40,33 @@ test('Keys and secrets are never printed', () => {
   assert.ok(!/k{64}|s{16}/.test(shown))
 })
 
+test('The path of the URL for notifications is never printed, whatever is wrong with it', () => {
+  const shownOf = (url: string) =>
+    describeConfig(certificatesSettings, settingsOf({ CERTIFICATES_NOTIFY_URL: url })).find(
+      ({ name }) => name === 'CERTIFICATES_NOTIFY_URL',
+    )?.value
+  for (const [url, shown] of Object.entries({
+    '': '',
+    'https://hooks.example': 'https://hooks.example',
+    'https://hooks.example/': 'https://hooks.example/',
+    'https://[::1]:8443/hidden': 'https://[::1]:8443/[redacted]',
+    'https://hooks.example:443/hidden/hidden?hidden#hidden': 'https://hooks.example:443/[redacted]',
+    'https://hooks.example?hidden': 'https://hooks.example/[redacted]',
+    'htp://hooks.example/hidden': 'htp://hooks.example/[redacted]',
+    'https://hooks.example:hidden/hidden': '[redacted]',
+    'https://hooks.example\\hidden/hidden': '[redacted]',
+    'https://hidden@hooks.example/hidden': '[redacted]',
+    'https://hidden/hidden@hooks.example/hidden': '[redacted]',
+    'hooks.example/hidden': '[redacted]',
+  })) {
+    assert.equal(shownOf(url), shown, url)
+    assert.throws(
+      () => loadConfig(certificatesSettings, settingsOf({ CERTIFICATES_NOTIFY_URL: url || 'hidden' })),
+      ({ message }: Error) => !message.includes('hidden'),
+    )
+  }
+})
+
 test('A URL for notifications whose port no server has is refused', () => {
   assert.throws(
     () => loadConfig(certificatesSettings, settingsOf({ CERTIFICATES_NOTIFY_URL: 'http://h:99999' })),

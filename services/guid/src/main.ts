@@ -2,6 +2,7 @@ import { storeCompiledModules } from '@quintet/chassis/compile-cache'
 
 storeCompiledModules(process.env)
 const { runService } = await import('@quintet/chassis/http')
+const { guidEventsStream } = await import('@quintet/contracts')
 const { createGuidApp } = await import('./app.ts')
 const { guidSettings } = await import('./config.ts')
 const { commandsQueue } = await import('./port.ts')
@@ -12,6 +13,7 @@ await runService(
     settings: guidSettings,
     create: createGuidApp,
     queue: commandsQueue,
+    stream: guidEventsStream,
   },
   process,
 )
