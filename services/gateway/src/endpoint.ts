@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { isOutOfDescriptors } from '@quintet/chassis/errors'
 import { createCircuit } from './circuit.ts'
 import type { CircuitState } from './circuit.ts'
 import { createHttpClient } from './http1/client.ts'
@@ -25,6 +26,9 @@ export type EndpointOptions = {
 
 export type Endpoint = ReturnType<typeof createEndpoint>
 
+/** `unsent` where the gateway had no descriptor for a connection, which shows nothing about the service. */
+type ProbeOutcome = 'response' | 'failure' | 'unsent'
+
 /** One address of a service: its connections and its circuit, which requests of the gateway itself probe while it is open. */
 export function createEndpoint(options: EndpointOptions) {
   const { url, host, clock, timeoutMs } = options
@@ -48,7 +52,7 @@ export function createEndpoint(options: EndpointOptions) {
   function startProbing(): NodeJS.Timeout {
     const intervalMs = Math.min(limits.probeIntervalMs, options.circuitOpenMs)
     return setInterval(() => {
-      if (circuit.beginProbe()) probe(circuit.probed)
+      if (circuit.beginProbe()) probe((outcome) => circuit.probed(outcome === 'response'))
     }, intervalMs).unref()
   }
 
@@ -61,10 +65,10 @@ export function createEndpoint(options: EndpointOptions) {
   function examineTimeout(): void {
     timeouts += 1
     if (timeouts > 1) return
-    probe((hasResponded) => {
+    probe((outcome) => {
       const examined = timeouts
       timeouts = 0
-      if (!hasResponded) for (let fault = 0; fault < examined; fault += 1) circuit.faulted()
+      if (outcome === 'failure') for (let fault = 0; fault < examined; fault += 1) circuit.faulted()
     })
   }
 
@@ -74,24 +78,24 @@ export function createEndpoint(options: EndpointOptions) {
   }
 
   /** Any response within the time limit counts. The connection is a new one, since an old one may be stale. */
-  function probe(done: (hasResponded: boolean) => void): void {
+  function probe(done: (outcome: ProbeOutcome) => void): void {
     const head = `GET /health/live HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
-    const timeout = setTimeout(() => end(false), Math.min(limits.probeTimeoutMs, timeoutMs))
+    const timeout = setTimeout(() => end('failure'), Math.min(limits.probeTimeoutMs, timeoutMs))
     const listener: ExchangeListener = {
-      onHead: () => end(true),
+      onHead: () => end('response'),
       onBody() {},
       onEnd() {},
-      onFailure: () => end(false),
+      onFailure: ({ cause }) => end(isOutOfDescriptors(cause) ? 'unsent' : 'failure'),
     }
     let isOver = false
     const connection = client.send({ method: 'GET', head, body: undefined, isChunked: false }, listener, true)
 
-    function end(hasResponded: boolean): void {
+    function end(outcome: ProbeOutcome): void {
       if (isOver) return
       isOver = true
       clearTimeout(timeout)
       connection.abort(listener)
-      done(hasResponded)
+      done(outcome)
     }
   }
 
