@@ -5,8 +5,10 @@ import type { TSchema } from 'typebox'
 export type Part = 'body' | 'query' | 'path' | 'headers'
 
 /** What is wrong with a field, or with the whole part. */
-type Fault = {
+export type Fault = {
+  /** That of a fault of the whole is the part, which may be the name of a field as well. */
   readonly field: string
+  readonly isOfWhole?: boolean
   readonly sentence: string
   /** Whether it is a value of the wrong type or form; otherwise a field is missing or unknown, or the whole is at fault. */
   readonly isWrongValue: boolean
@@ -21,16 +23,27 @@ const nameLengthMax = 100
  * fault of the whole. Lengths come before forms, so that no expression is applied to a text that is too long.
  *
  * A schema may have its own sentences by the keyword that failed, and one for all other keywords:
- * `'x-errors': { required: '…', type: '…', invalid: '…' }`.
+ * `'x-errors': { required: '…', type: '…', invalid: '…' }`. `whole` is what the value is called in a sentence.
  */
-export function faultsOf(schema: TSchema, value: unknown, part: Part): readonly Fault[] {
-  if (!isObject(value) || Array.isArray(value)) return [wholeFault(part, 'must be a JSON object')]
+export function faultsOf(
+  schema: TSchema,
+  value: unknown,
+  part: Part,
+  whole = `The ${part}`,
+): readonly Fault[] {
+  const ofWhole = (predicate: string): Fault => ({
+    field: part,
+    isOfWhole: true,
+    sentence: `${whole} ${predicate}.`,
+    isWrongValue: false,
+  })
+  if (!isObject(value) || Array.isArray(value)) return [ofWhole('must be a JSON object')]
   const faults = [
     ...missingMembers(schema, value),
-    ...unknownMembers(schema, value, part),
+    ...unknownMembers(schema, value, { part, ofWhole }),
     ...wrongValues(schema, value, part),
   ]
-  return faults.length > 0 ? faults : [wholeFault(part, 'is not valid')]
+  return faults.length > 0 ? faults : [ofWhole('is not valid')]
 }
 
 /** The sentences by field, the first of each. Without a prototype, since clients choose the names. */
@@ -51,18 +64,22 @@ function missingMembers(schema: TSchema, value: object): Fault[] {
     })
 }
 
-function unknownMembers(schema: TSchema, value: object, part: Part): Fault[] {
+function unknownMembers(
+  schema: TSchema,
+  value: object,
+  { part, ofWhole }: { readonly part: Part; ofWhole(predicate: string): Fault },
+): Fault[] {
   if (Reflect.get(schema, 'additionalProperties') !== false) return []
   const properties = propertiesOf(schema)
   const unknown = Object.keys(value).filter((name) => !properties.has(name))
   const kind = part === 'query' ? 'parameter' : 'field'
-  const faults = unknown.slice(0, unknownNamedMax).map((name) => {
+  const faults = unknown.slice(0, unknownNamedMax).map((name): Fault => {
     const field = shortened(name)
     const sentence = `${titleOfField(field, part)} is not a ${kind} of this request.`
     return { field, sentence, isWrongValue: false }
   })
   if (unknown.length > unknownNamedMax)
-    faults.push(wholeFault(part, `has ${unknown.length} members that are not ${kind}s of this request`))
+    faults.push(ofWhole(`has ${unknown.length} members that are not ${kind}s of this request`))
   return faults
 }
 
@@ -168,10 +185,6 @@ function ownSentence(schema: object | undefined, keyword: string): string | unde
   const sentences: unknown = schema === undefined ? undefined : Reflect.get(schema, 'x-errors')
   const sentence = isObject(sentences) ? sentences[keyword] : undefined
   return typeof sentence === 'string' ? sentence : undefined
-}
-
-function wholeFault(part: Part, predicate: string): Fault {
-  return { field: part, sentence: `The ${part} ${predicate}.`, isWrongValue: false }
 }
 
 /** A map, since an object would have members that no schema names. */

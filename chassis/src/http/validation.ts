@@ -5,7 +5,7 @@ import { Compile } from 'typebox/schema'
 import { invalid } from '../errors/index.ts'
 import type { AppError } from '../errors/index.ts'
 import { faultsOf, sentencesByField } from './faults.ts'
-import type { Part } from './faults.ts'
+import type { Fault, Part } from './faults.ts'
 
 /** The error code of a value of the wrong type or form; what is missing, unknown or no object is always `invalid`. */
 export type WrongValueCode = 'invalid' | 'unprocessable'
@@ -77,4 +77,10 @@ export function compileCheck<T extends TSchema>(
   const compiled = Compile(schema)
   return (value) =>
     compiled.Check(value) ? { value } : { error: invalid(sentencesByField(faultsOf(schema, value, 'body'))) }
+}
+
+/** The same check, which gives all faults; none of a valid value. `whole` is what the value is called in a sentence. */
+export function compileFaults(schema: TSchema): (value: unknown, whole: string) => readonly Fault[] {
+  const compiled = Compile(schema)
+  return (value, whole) => (compiled.Check(value) ? [] : faultsOf(schema, value, 'body', whole))
 }

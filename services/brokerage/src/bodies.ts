@@ -1,5 +1,5 @@
 import { invalid } from '@quintet/chassis/errors'
-import { compileCheck } from '@quintet/chassis/http'
+import { compileFaults } from '@quintet/chassis/http'
 import type { TSchema } from 'typebox'
 import { integerOf, decimalOf, parseDecimal } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
@@ -12,44 +12,50 @@ export type Arrival = Pick<Order, 'receivedMs' | 'hoursBy' | 'duplicatesBy' | 'i
 
 /** The opening cash in a parsed body of either format; reports all faults at once. */
 export function readNewAccount(body: unknown): Decimal {
-  const errors = { ...accountErrors(body) }
+  const errors = accountErrors(body, 'The body')
   const cash = readDecimal(body, 'cash', errors)
-  if (cash < 0n) errors.cash ??= 'cash must not be negative.'
+  if (cash < 0n) addError(errors, 'cash', 'cash must not be negative.')
   throwIfAny(errors)
   return cash
 }
 
 /** One order, or those of a batch, whose faults are reported by index and field, `2.share_price`, or by index alone. */
 export function readOrders(body: unknown, arrival: Arrival): Order[] {
-  if (!Array.isArray(body)) return [readOrder(body, arrival, throwIfAny)]
+  if (!Array.isArray(body)) {
+    const { order, errors } = readOrder(body, arrival, 'The body')
+    throwIfAny(errors)
+    return [order]
+  }
   if (body.length > ordersPerBatchMax)
     throw invalid({ body: `The body must have at most ${ordersPerBatchMax} orders.` })
-  const found: [string, string][] = []
-  const orders = body.map((one: unknown, i) =>
-    readOrder(one, arrival, (faults) => {
-      for (const [field, message] of Object.entries(faults)) found.push(faultOfOrder(i, field, message))
-    }),
+  const read = body.map((one: unknown, i) => readOrder(one, arrival, `Order ${i}`))
+  const found = read.flatMap(({ errors }, i) =>
+    Array.from(
+      errors,
+      ([field, sentence]) => [field === whole ? `${i}` : `${i}.${field}`, sentence] as const,
+    ),
   )
-  const errors: Errors = Object.fromEntries(found.slice(0, faultsNamedMax))
+  const errors: Errors = new Map(found.slice(0, faultsNamedMax))
   if (found.length > faultsNamedMax)
-    errors.body = `The body has ${found.length} faults; the first ${faultsNamedMax} are named.`
+    errors.set(whole, `The body has ${found.length} faults; the first ${faultsNamedMax} are named.`)
   throwIfAny(errors)
-  return orders
-}
-
-/** A fault of the whole order is not one of the body, and a member may be called body, too. */
-function faultOfOrder(index: number, field: string, message: string): [string, string] {
-  const ofWhole = /^The body (.*)$/s.exec(message)?.[1]
-  return ofWhole === undefined ? [`${index}.${field}`, message] : [`${index}`, `Order ${index} ${ofWhole}`]
+  return read.map(({ order }) => order)
 }
 
 /** A small batch can have thousands of faults, and the response would be hundreds of times as long. */
 const faultsNamedMax = 100
 
-type Errors = Record<string, string>
+/** A sentence for each field, whose name the client may have chosen, and one for the whole. */
+type Errors = Map<string | undefined, string>
+const whole = undefined
 
-function readOrder(body: unknown, arrival: Arrival, report: (errors: Errors) => void): Order {
-  const errors = { ...orderErrors(body) }
+function addError(errors: Errors, field: string | undefined, sentence: string): void {
+  if (!errors.has(field)) errors.set(field, sentence)
+}
+
+/** `title` is what the order is called in a sentence. */
+function readOrder(body: unknown, arrival: Arrival, title: string): { order: Order; errors: Errors } {
+  const errors = orderErrors(body, title)
   const clientOrderId = readText(body, 'client_order_id')
   const order = {
     operation: readText(body, 'operation') ?? '',
@@ -60,19 +66,20 @@ function readOrder(body: unknown, arrival: Arrival, report: (errors: Errors) => 
     ...arrival,
     ...(clientOrderId !== undefined && { clientOrderId }),
   }
-  report(errors)
-  return order
+  return { order, errors }
 }
 
 const accountErrors = createSchemaCheck(NewAccount)
 const orderErrors = createSchemaCheck(NewOrder)
 
 /** Checks the members of a body and their types against a schema, but not the values of its numbers. */
-function createSchemaCheck(schema: TSchema): (body: unknown) => Errors {
-  const check = compileCheck(schema)
-  return (body) => {
-    const result = check(withPlainNumbers(body))
-    return 'error' in result ? { ...result.error.errors } : {}
+function createSchemaCheck(schema: TSchema): (body: unknown, title: string) => Errors {
+  const check = compileFaults(schema)
+  return (body, title) => {
+    const errors: Errors = new Map()
+    for (const { field, isOfWhole, sentence } of check(withPlainNumbers(body), title))
+      addError(errors, isOfWhole ? whole : field, sentence)
+    return errors
   }
 }
 
@@ -93,7 +100,7 @@ function readDecimal(body: unknown, name: string, errors: Errors): Decimal {
   if (typeof notation !== 'string') return 0n
   const parsed = parseDecimal(notation)
   if (typeof parsed !== 'string') return parsed
-  errors[name] ??= `${name} ${parsed}`
+  addError(errors, name, `${name} ${parsed}`)
   return 0n
 }
 
@@ -102,7 +109,7 @@ const millisecondsMin = decimalOf(100_000_000_000n)
 
 function readTimestamp(body: unknown, name: string, errors: Errors): number {
   const value = readDecimal(body, name, errors)
-  if (value < 0n) errors[name] ??= `${name} must not be negative.`
+  if (value < 0n) addError(errors, name, `${name} must not be negative.`)
   const milliseconds = value < millisecondsMin ? value * 1_000n : value
   return Number(integerOf(milliseconds - (milliseconds % decimalOf(1n))))
 }
@@ -119,5 +126,6 @@ function memberOf(body: unknown, name: string): unknown {
 }
 
 function throwIfAny(errors: Errors): void {
-  if (Object.keys(errors).length > 0) throw invalid(errors)
+  if (errors.size > 0)
+    throw invalid(Object.fromEntries(Array.from(errors, ([field = 'body', one]) => [field, one])))
 }

@@ -6,7 +6,7 @@ import type { Outcome } from './decisions.ts'
 import type { Market } from './market.ts'
 import type { Balance, Order } from './order.ts'
 import type { AccountStore } from './port.ts'
-import { positionsPerTurnMax } from './response-balances.ts'
+import { balanceIn, positionsPerTurnMax } from './response-balances.ts'
 import { createTurns } from './turns.ts'
 import type { Turns } from './turns.ts'
 
@@ -103,9 +103,7 @@ export function createOrderProcessor({
   async function findBalance(accountId: number, sequence: number): Promise<Balance> {
     // Parsing many balances must not block the event loop either.
     await turns.next()
-    const balance = (await store.findBalances(accountId, [sequence], turns)).get(sequence)
-    if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
-    return balance
+    return balanceIn(await store.findBalances(accountId, [sequence], turns), sequence)
   }
 
   function enqueue(accountId: number, submission: Submission): void {

@@ -76,7 +76,8 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       }
       const restore = async (recorded: RecordedResponse) => {
         const client = clientNetworkOf(request)
-        return hold(await restoreInTurn(recorded, { client, accountId, print: format.print }))
+        const isAbandoned = () => reply.raw.destroyed
+        return hold(await restoreInTurn(recorded, { client, accountId, print: format.print, isAbandoned }))
       }
       const hold = (response: RecordedResponse) => {
         if (response.body.length > largeBytesMin) holdUnread(clientNetworkOf(request), reply.raw)

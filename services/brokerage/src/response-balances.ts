@@ -4,6 +4,7 @@ import type { Balance } from './order.ts'
 import type { AccountStore } from './port.ts'
 import { balanceBody } from './representations.ts'
 import type { Print } from './representations.ts'
+import { turnsUntil } from './turns.ts'
 import type { Turns } from './turns.ts'
 
 /** No text of a client can be taken for it, since a quotation mark within a string of JSON follows a backslash. */
@@ -23,8 +24,7 @@ export async function withBalances(
   let end = 0
   let positions = 0
   for (const { 0: reference, 1: sequence, index } of response.body.matchAll(balanceReference)) {
-    const balance = balances.get(Number(sequence))
-    if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
+    const balance = balanceIn(balances, Number(sequence))
     const text = JSON.stringify(balanceBody(balance, print))
     body += `${response.body.slice(end, index)}"current_balance":${text}`
     end = index + reference.length
@@ -36,13 +36,28 @@ export async function withBalances(
   return { ...response, body: body + response.body.slice(end) }
 }
 
+/** The balance after the order of a sequence, which must have been found. */
+export function balanceIn(balances: ReadonlyMap<number, Balance>, sequence: number): Balance {
+  const balance = balances.get(sequence)
+  if (balance === undefined) throw new Error(`No balance of order ${sequence} was found.`)
+  return balance
+}
+
 /** How many positions are printed without a turn of the event loop. */
 export const positionsPerTurnMax = 1_000
 
-/** Completes a response that was recorded for a request of an account. `client` is the network of the client that repeats it. */
+/**
+ * Completes a response that was recorded for a request of an account. `client` is the network of the client that repeats it. Rejects with
+ * `client_closed_request`, without further work, once the client is gone.
+ */
 type Restore = (
   recorded: RecordedResponse,
-  repetition: { readonly client: string; readonly accountId: number; readonly print: Print },
+  repetition: {
+    readonly client: string
+    readonly accountId: number
+    readonly print: Print
+    isAbandoned(): boolean
+  },
 ) => Promise<RecordedResponse>
 
 /**
@@ -55,12 +70,14 @@ export function createRestore(accounts: Pick<AccountStore, 'findBalances'>, turn
     waitingMax: restoresWaitingMax,
     refusal: 'Too many repeated requests are waiting; retry.',
   })
-  return async (recorded, { client, accountId, print }) => {
+  return async (recorded, { client, accountId, print, isAbandoned }) => {
     const sequences = Array.from(recorded.body.matchAll(balanceReference), ([, sequence]) => Number(sequence))
     if (sequences.length === 0) return recorded
+    const own = turnsUntil(isAbandoned, turns)
     return inTurn(client, async () => {
-      const balances = await accounts.findBalances(accountId, sequences, turns)
-      return withBalances(recorded, balances, print, turns)
+      if (!own.hasTime()) await own.next()
+      const balances = await accounts.findBalances(accountId, sequences, own)
+      return withBalances(recorded, balances, print, own)
     })
   }
 }

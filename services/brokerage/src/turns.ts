@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { AppError } from '@quintet/chassis/errors'
 
 export type Turns = {
   /** Whether there is time left in this turn of the event loop. */
@@ -31,6 +32,17 @@ export function createTurns(now: () => number = () => performance.now()): Turns 
     async next() {
       do await nextTurn()
       while (!hasTime())
+    },
+  }
+}
+
+/** The turns of work that rejects with `client_closed_request` in its next one once its result is not needed any more. */
+export function turnsUntil(isAbandoned: () => boolean, turns: Turns): Turns {
+  return {
+    hasTime: () => !isAbandoned() && turns.hasTime(),
+    async next() {
+      if (!isAbandoned()) await turns.next()
+      if (isAbandoned()) throw new AppError('client_closed_request', 'The client closed the connection.')
     },
   }
 }

@@ -63,7 +63,7 @@ test('Recorded responses are restored one at a time, in turn for each client, a 
   const repeat = async (client: string) => {
     const { body: restored } = await restore(
       { status: 200, headers: {}, body },
-      { client, accountId: 1, print },
+      { client, accountId: 1, print, isAbandoned: () => false },
     )
     order.push(client)
     const outcomes: { current_balance: { issuers: object[] } }[] = JSON.parse(restored)
@@ -78,6 +78,45 @@ test('Recorded responses are restored one at a time, in turn for each client, a 
   assert.equal(byTurn.length, clients.length * 4 * sequences.length)
   // The first begins before the others have come.
   assert.deepEqual(order, ['one', ...Array(3).fill(clients).flat(), 'two', 'three'])
+})
+
+test('A recorded response whose client has gone is restored no further, and the next in turn is', async () => {
+  const sequences = [1, 2, 3]
+  const recorded = {
+    status: 200,
+    headers: {},
+    body: JSON.stringify(sequences.map((current_balance) => ({ current_balance }))),
+  }
+  const gone = new Set<string>()
+  const read: string[] = []
+  let numbers = 0
+  const restore = createRestore(
+    {
+      async findBalances(accountId) {
+        read.push(`${accountId}`)
+        return new Map(sequences.map((sequence) => [sequence, largeBalance]))
+      },
+    },
+    createTurns(),
+  )
+  const repeat = (client: string) =>
+    restore(recorded, {
+      client,
+      accountId: Number(client),
+      isAbandoned: () => gone.has(client),
+      print(notation) {
+        numbers += 1
+        if (client === '1') gone.add('1').add('2')
+        return notation
+      },
+    })
+  const outcomes = await Promise.allSettled(['1', '2', '3'].map(repeat))
+  assert.deepEqual(
+    outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'restored')),
+    ['client_closed_request', 'client_closed_request', 'restored'],
+  )
+  assert.deepEqual(read, ['1', '3'])
+  assert.equal(numbers, (1 + sequences.length) * numbersOfBalance)
 })
 
 test('Balances that many read at once share the time of one turn of the event loop, a step each', async (t) => {

@@ -241,12 +241,20 @@ test('A fault of a whole order in a batch is named as one of the order, not of t
   const { open, post } = await createWorld(t)
   const account = await open()
   const many = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`m${i}`, i]))
-  const response = await post(`${account}/orders`, [buy, null, [], { ...buy, body: 1 }, { ...buy, ...many }])
+  const response = await post(`${account}/orders`, [
+    buy,
+    null,
+    [],
+    { ...buy, body: 1 },
+    { ...buy, ...many },
+    { ...buy, 'The body of it': 1 },
+  ])
   const { errors } = response.json()
   assert.equal(errors['1'], 'Order 1 must be a JSON object.')
   assert.equal(errors['2'], 'Order 2 must be a JSON object.')
   assert.equal(errors['3.body'], 'body is not a field of this request.')
   assert.equal(errors['4'], 'Order 4 has 30 members that are not fields of this request.')
+  assert.equal(errors['5.The body of it'], 'The body of it is not a field of this request.')
   assert.ok(!('body' in errors))
 })
 
