@@ -1,7 +1,7 @@
 import type { CompiledQuery, Generated, Kysely } from 'kysely'
 import type { Cache, Entry } from '../cache/index.ts'
 import type { Deadline } from '../clock/index.ts'
-import { prepareQuery, returnedBy } from '../database/index.ts'
+import { bytesOf, prepareQuery, prepareUntilSum, returnedBy } from '../database/index.ts'
 import type { Database, Placeholders, Result, Statement } from '../database/index.ts'
 import { recordStatements } from '../idempotency/index.ts'
 import type { IdempotencyRecord, IdempotencyTable } from '../idempotency/index.ts'
@@ -23,7 +23,8 @@ export type Page = { readonly after: number; readonly limit: number; readonly by
 
 export type Rows = ReturnType<typeof createRows>
 
-const deletedAtOnceMax = 5_000
+/** What one unit deletes at most, so that other writes wait for it a few milliseconds. */
+const deletion = { rowsMax: 1_000, bytesMax: 4_194_304 }
 
 /**
  * The rows of one table of a SQL database behind the cache, which holds single rows and the first page of all of them. A
@@ -34,6 +35,8 @@ export function createRows<Found extends { version: number }>(options: {
   query: Kysely<RowTables>
   cache: Cache
   table: string
+  /** The columns that may be large. */
+  texts: readonly string[]
   /** The prefix of the keys of rows in the cache. */
   noun: string
   /** Reads one row. */
@@ -41,8 +44,8 @@ export function createRows<Found extends { version: number }>(options: {
   /** The representation of a row, which the cache holds. */
   textOf: (row: Found) => string
 }) {
-  const { database, query, cache, table, noun, load, textOf } = options
-  const statements = prepareRowStatements(query, table)
+  const { database, query, cache, table, texts, noun, load, textOf } = options
+  const statements = prepareRowStatements(query, table, texts)
   const insertRecords = recordStatements(database.query)
   const keyOf = (id: number) => `${noun}:${id}`
   const entryOf = (row: Found | undefined) => row && permanentEntry(row.version, textOf(row))
@@ -97,16 +100,18 @@ export function createRows<Found extends { version: number }>(options: {
     },
 
     /**
-     * Deletes every row that exists when it begins, in bounded groups, each atomically; resolves to their number. The keys of
-     * the rows are marked in the cache before the rows are deleted.
+     * Deletes every row that exists when it begins, in groups of bounded number and size, each atomically; resolves to their number. The
+     * keys of the rows are marked in the cache before the rows are deleted.
      */
     async deleteAll(): Promise<number> {
       const [newest] = await database.read(statements.newest({}))
       const last = newest?.id ?? 0
       let deleted = 0
       for (let after = 0; after < last; ) {
-        const rows = await database.read(statements.ids({ after, last, limit: deletedAtOnceMax }))
-        const end = rows.length < deletedAtOnceMax ? last : (rows.at(-1)?.id ?? last)
+        const { rowsMax: limit, bytesMax: reaches } = deletion
+        const rows = await database.read(statements.ids({ after, last, limit, reaches }))
+        const end = rows.at(-1)?.id
+        if (end === undefined) break
         const keys = [table, ...rows.map(({ id }) => keyOf(id))]
         const change = (deadline: Deadline) =>
           database.commit([statements.deleteRange({ after, end })], deadline)
@@ -132,7 +137,7 @@ function leaveEmpty(): undefined {
   return undefined
 }
 
-function prepareRowStatements(db: Kysely<RowTables>, table: string) {
+function prepareRowStatements(db: Kysely<RowTables>, table: string, texts: readonly string[]) {
   return {
     delete: prepareQuery((p: Placeholders<RowCondition>) =>
       db
@@ -143,14 +148,18 @@ function prepareRowStatements(db: Kysely<RowTables>, table: string) {
     newest: prepareQuery((_: Placeholders<Record<never, never>>) =>
       db.selectFrom(table).select('id').orderBy('id', 'desc').limit(1),
     ),
-    ids: prepareQuery((p: Placeholders<{ after: number; last: number; limit: number }>) =>
-      db
-        .selectFrom(table)
-        .select('id')
-        .where('id', '>', p.after)
-        .where('id', '<=', p.last)
-        .orderBy('id')
-        .limit(p.limit),
+    ids: prepareUntilSum(
+      db,
+      (p: Placeholders<{ after: number; last: number; limit: number; reaches: number }>) =>
+        db
+          .selectFrom(table)
+          .select('id')
+          .select(bytesOf(...texts).as('bytes'))
+          .where('id', '>', p.after)
+          .where('id', '<=', p.last)
+          .orderBy('id')
+          .limit(p.limit),
+      { column: 'bytes', orderBy: ['id'] },
     ),
     deleteRange: prepareQuery((p: Placeholders<{ after: number; end: number }>) =>
       db.deleteFrom(table).where('id', '>', p.after).where('id', '<=', p.end),

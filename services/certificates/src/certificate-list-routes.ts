@@ -6,7 +6,7 @@ import type { Step } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import type { ExpiryPosition } from './certificate-store.ts'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
-import { readInstant } from './instant.ts'
+import { isCalendarDate, readInstant } from './instant.ts'
 import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import {
@@ -85,6 +85,11 @@ const firstPosition = [Number.MIN_SAFE_INTEGER, 0] as const
 function instantOf(text: string | undefined): number {
   if (text === undefined) return Number.MAX_SAFE_INTEGER
   const instant = readInstant(text)
-  if (instant === undefined) throw invalid({ expiring_before: instantExpected }, wrongValueCode)
-  return instant
+  if (instant !== undefined) return instant
+  const [date] = /^\d{4}-\d\d-\d\d/.exec(text) ?? []
+  const isNone = date !== undefined && !isCalendarDate(date)
+  const fault = isNone
+    ? `expiring_before must be a date that exists, but there is no ${date}.`
+    : instantExpected
+  throw invalid({ expiring_before: fault }, wrongValueCode)
 }

@@ -35,25 +35,17 @@ export function prepareCertificateStatements(database: CertificatesDatabase) {
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .returning('version'),
     ),
-    delete: prepareQuery((p: Placeholders<VersionedRef>) =>
-      db
-        .deleteFrom('certificate')
-        .where('id', '=', p.id)
-        .where('user_id', '=', p.userId)
-        .where(hasUser)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
-    ),
   }
 }
 
 /** Whether the user of a certificate exists: one that is marked as deleted does not. */
-const hasUser = sql<boolean>`exists (select 1 from "user" where "user".id = certificate.user_id and "user".deleted = 0)`
+export const hasUser = sql<boolean>`exists (select 1 from "user" where "user".id = certificate.user_id and "user".deleted = 0)`
 
 /** 1 for a certificate whose user does not exist. */
 export const isOrphan = sql<number>`case when ${hasUser} then 0 else 1 end`
 
 /** Without a version, any version matches. */
-type VersionedRef = CertificateRef & { version: number | null }
+export type VersionedRef = CertificateRef & { version: number | null }
 
 function prepareReads(database: CertificatesDatabase) {
   const db = database.query

@@ -6,6 +6,7 @@ import type { Step } from '@quintet/chassis/resource/rows'
 import type { Selectable } from 'kysely'
 import { prepareCertificateStatements } from './certificate-statements.ts'
 import type { CertificateRef, CertificatesTables } from './database.ts'
+import { createDeletion } from './deletion.ts'
 import type { Envelope } from './envelope.ts'
 import { nextNoticeMs } from './expiry.ts'
 import type { NotifyingParts } from './notification-store.ts'
@@ -34,6 +35,7 @@ type NewRecord = {
 
 /** Certificates in a SQL database. They are not cached: a body may be large, and is rarely read twice. */
 export function createCertificateStore({ database, notifications, clock, wake }: NotifyingParts) {
+  const deletion = createDeletion(database)
   const statements = prepareCertificateStatements(database)
   const insertRecords = recordStatements(database.query)
 
@@ -115,8 +117,10 @@ export function createCertificateStore({ database, notifications, clock, wake }:
 
     /** Resolves to false when there is no such certificate of this version, or of any if none is given. */
     async delete(ref: CertificateRef, version?: number): Promise<boolean> {
-      const { results } = await database.commit([statements.delete({ ...ref, version: version ?? null })])
-      return results[0]?.changes === 1
+      const { failedStatement } = await database.commit(
+        await deletion.unitOfCertificate(ref, version ?? null),
+      )
+      return failedStatement === undefined
     },
   }
 }

@@ -7,11 +7,10 @@ export function readInstant(text: string): number | undefined {
   const { date, time = '00:00:00', fraction = '', zone = 'Z' } = form.exec(text)?.groups ?? {}
   if (date === undefined) return undefined
   const isLeap = time.endsWith(':60')
-  const dateMs = Date.parse(`${date}T00:00:00Z`)
   const timeMs = Date.parse(`1970-01-01T${isLeap ? time.replace(/60$/, '59') : time}Z`)
   const offsetMs = offsetOf(zone)
-  if (!isCalendarDate(date, dateMs) || Number.isNaN(timeMs) || offsetMs === undefined) return undefined
-  const ms = dateMs + timeMs - offsetMs
+  if (!isCalendarDate(date) || Number.isNaN(timeMs) || offsetMs === undefined) return undefined
+  const ms = startOf(date) + timeMs - offsetMs
   if (isLeap) return endsMonth(ms) ? ms + 1000 : undefined
   return ms + Math.floor(Number(`0${fraction}`) * 1000)
 }
@@ -19,9 +18,14 @@ export function readInstant(text: string): number | undefined {
 const form =
   /^(?<date>\d{4}-\d\d-\d\d)(?:T(?<time>(?:[01]\d|2[0-3]):[0-5]\d(?::(?:[0-5]\d|60))?)(?<fraction>\.\d{1,9})?(?<zone>Z|[ +-]\d\d:\d\d))?$/i
 
-/** Date.parse takes 31 February for 3 March. */
-function isCalendarDate(date: string, ms: number): boolean {
+/** Whether a date in the form YYYY-MM-DD exists. Date.parse takes 31 February for 3 March. */
+export function isCalendarDate(date: string): boolean {
+  const ms = startOf(date)
   return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(`${date}T`)
+}
+
+function startOf(date: string): number {
+  return Date.parse(`${date}T00:00:00Z`)
 }
 
 function offsetOf(zone: string): number | undefined {

@@ -5,7 +5,7 @@ import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import type { Page } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { Kysely, RawBuilder } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables, NotificationStatus } from './database.ts'
 
 export const notificationsQueue = 'certificates.notifications'
@@ -107,6 +107,15 @@ export function createNotificationStore({
   }
 }
 
+/** How many bytes a notification takes with its attempts. */
+export function notificationBytes(db: Kysely<CertificatesTables>): RawBuilder<number> {
+  const ofAttempts = db
+    .selectFrom('delivery_attempt')
+    .select(sql`coalesce(sum(${bytesOf('error')}), 0)`.as('bytes'))
+    .where('notification_id', '=', sql.ref<number>('notification.id'))
+  return sql<number>`${bytesOf('notification.body')} + ${ofAttempts}`
+}
+
 function prepareStatements(db: Kysely<CertificatesTables>) {
   return {
     insert: prepareQuery(
@@ -151,20 +160,15 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
     ),
     list: prepareUntilSum(
       db,
-      (p: Placeholders<{ certificateId: number; after: number; limit: number; reaches: number }>) => {
-        const ofAttempts = db
-          .selectFrom('delivery_attempt')
-          .select(sql`coalesce(sum(${bytesOf('error')}), 0)`.as('bytes'))
-          .where('notification_id', '=', sql.ref<number>('notification.id'))
-        return db
+      (p: Placeholders<{ certificateId: number; after: number; limit: number; reaches: number }>) =>
+        db
           .selectFrom('notification')
           .select(['id', 'delivery_id', 'event', 'body', 'status', 'created_at'])
-          .select(sql<number>`${bytesOf('body')} + ${ofAttempts}`.as('bytes'))
+          .select(notificationBytes(db).as('bytes'))
           .where('certificate_id', '=', p.certificateId)
           .where('id', '>', p.after)
           .orderBy('id')
-          .limit(p.limit)
-      },
+          .limit(p.limit),
       { column: 'bytes', orderBy: ['id'] },
     ),
     removeOlder: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>

@@ -7,7 +7,7 @@ import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { emailKeyOf } from './email-key.ts'
-import { createUserDeletion } from './user-deletion.ts'
+import { createDeletion } from './deletion.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
@@ -16,7 +16,7 @@ type User = { id: number; name: string; email: string; version: number }
 /** Users behind a cache, which holds their representations; their password hashes are read by `credential-store.ts`. */
 export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
   const statements = prepareStatements(database.query)
-  const deletion = createUserDeletion(database)
+  const deletion = createDeletion(database)
   const insertRecords = recordStatements(database.query)
 
   /** Throws when there is no such user, because an absence must not be cached: the id may be assigned at any time. */

@@ -366,6 +366,13 @@ test('GET /certificates rejects an invalid time with 422', async (t) => {
     assert.equal(response.statusCode, 422, time)
     assert.deepEqual(Object.keys(response.json().errors), ['expiring_before'])
   }
+  for (const time of ['2026-02-30', '2026-02-30T10:00:00Z']) {
+    const { errors } = (await get(`/certificates?expiring_before=${time}`)).json()
+    assert.equal(
+      errors.expiring_before,
+      'expiring_before must be a date that exists, but there is no 2026-02-30.',
+    )
+  }
   assert.equal((await get('/certificates?expiring_before=2030-01-31t00:00:00z')).statusCode, 200)
 })
 

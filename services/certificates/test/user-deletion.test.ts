@@ -10,7 +10,7 @@ import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
 import { createExpiryNotices } from '../src/expiry-notices.ts'
 import { createNotificationStore } from '../src/notification-store.ts'
-import { createUserDeletion } from '../src/user-deletion.ts'
+import { createDeletion } from '../src/deletion.ts'
 import { makeCertificate } from './make-certificate.ts'
 import { ada, createWorld, opaque, startMs } from './world.ts'
 
@@ -107,7 +107,7 @@ for (const [kind, count, body, perUnitMax] of [
       removed.push(before - (await countOf(database, 'certificate')))
       return outcome
     }
-    const deletion = createUserDeletion({ ...database, commit })
+    const deletion = createDeletion({ ...database, commit })
     const { results } = await commit(await deletion.unitOf(1, null))
     assert.equal(results[0]?.changes, 1)
     while ((await deletion.sweep(500)) === 500);
@@ -120,7 +120,7 @@ test('A user with few certificates is removed with them in one unit, and one of 
   const database = await open(t)
   await addUser(database, 'a')
   await addCertificates(database, { userId: 1, count: 10 })
-  const deletion = createUserDeletion(database)
+  const deletion = createDeletion(database)
   const refused = await database.commit(await deletion.unitOf(1, 7))
   assert.deepEqual([refused.results[0]?.changes, await countOf(database, 'certificate')], [0, 10])
   const { results } = await database.commit(await deletion.unitOf(1, 1))
@@ -136,7 +136,7 @@ test('No notice is sent for the certificates of a user that is marked as deleted
   await addCertificates(database, { userId: 1, count: 1_100 })
   const notifications = createNotificationStore({ database, clock, hasReceiver: false })
   const notices = createExpiryNotices({ database, notifications, clock, wake() {} })
-  await database.commit(await createUserDeletion(database).unitOf(1, null))
+  await database.commit(await createDeletion(database).unitOf(1, null))
   assert.equal(await countOf(database, 'certificate'), 100)
   assert.equal(await notices.sweep(500), 100)
   assert.deepEqual(await database.query.selectFrom('notification').selectAll().execute(), [])

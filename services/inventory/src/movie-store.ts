@@ -20,6 +20,7 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
     query: database.query.$extendTables<RowTables>(),
     cache,
     table: 'movies',
+    texts: ['title', 'title_key', 'description'],
     noun: 'movie',
     load: (id) => database.read(find({ id })),
     textOf,
