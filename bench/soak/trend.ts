@@ -12,8 +12,8 @@ const blocksCount = 10
 
 /** The least-squares line through the means of blocks of values that were taken at regular times; at least 20 are needed. */
 export function trendOf(values: readonly number[]): Trend {
-  const size = Math.floor(values.length / blocksCount)
-  const means = Array.from({ length: blocksCount }, (_, i) => meanOf(values.slice(i * size, (i + 1) * size)))
+  const start = (block: number) => Math.round((block * values.length) / blocksCount)
+  const means = Array.from({ length: blocksCount }, (_, i) => meanOf(values.slice(start(i), start(i + 1))))
   const mean = meanOf(means)
   const center = (blocksCount - 1) / 2
   const spread = sum(means.map((_, i) => (i - center) ** 2))

@@ -15,6 +15,13 @@ test('Values that only vary are flat, and a change is found in their noise with 
   assert.equal(trendOf(series((share) => 100 - 40 * share, 5)).verdict, 'falls')
 })
 
+test('No value is left out, however many there are', () => {
+  for (let count = 20; count < 40; count++) {
+    const values = Array.from({ length: count }, (_, i) => (i === count - 1 ? 1_000 : 1))
+    assert.ok(trendOf(values).change > 1, String(count))
+  }
+})
+
 test('Values that vary too much to decide are unclear, and constant ones are flat', () => {
   assert.equal(trendOf(series((share) => (share > 0.4 && share < 0.5 ? 400 : 100), 90)).verdict, 'unclear')
   assert.equal(trendOf(series(() => 7, 0)).verdict, 'flat')

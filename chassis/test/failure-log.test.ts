@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { createFailureLog } from '@quintet/chassis/telemetry'
+import { withoutSecrets } from '../src/telemetry/secrets.ts'
 import { createLines } from './log-lines.ts'
 
 const texts = { failing: 'it fails: mend it', recovered: 'it works again', details: { queue: 'q' } }
@@ -115,6 +116,15 @@ const secrets: ReadonlyArray<[url: string, shown: string]> = [
   ['http://host:80/a:b', 'http://host:80/a:b'],
   ['ada@example.com', 'ada@example.com'],
 ]
+
+test('A text that only begins like JSON has no secret either', () => {
+  for (const [url, shown] of secrets)
+    for (const text of ['{ connect to TEXT failed', '{"url": TEXT', '{"url": "\\q TEXT ', '{} TEXT'])
+      assert.equal(
+        withoutSecrets(text.replace('TEXT', () => url)),
+        text.replace('TEXT', () => shown),
+      )
+})
 
 for (const [url, shown] of secrets)
   test(`Whatever logs ${url}, its secret is in no line`, () => {

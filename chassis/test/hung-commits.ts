@@ -16,8 +16,15 @@ export async function hangCommits(url: string): Promise<{
     await admin.query(`alter system set synchronous_standby_names = '${name}'`)
     await admin.query('select pg_reload_conf()')
   }
+  const release = async () => {
+    await setStandby('')
+    await admin.end()
+  }
   await setStandby('nobody')
-  await untilCommitsHang(href, admin)
+  await untilCommitsHang(href, admin).catch(async (error: unknown) => {
+    await release()
+    throw error
+  })
   return {
     async count() {
       const { rows } = await admin.query<{ count: number }>(
@@ -25,14 +32,14 @@ export async function hangCommits(url: string): Promise<{
       )
       return rows[0]?.count ?? 0
     },
-    async release() {
-      await setStandby('')
-      await admin.end()
-    },
+    release,
   }
 }
 
-/** The server reads its configuration some time after `pg_reload_conf` has returned; once a commit made here hangs, it has. */
+/** Far longer than the server takes to read its configuration. */
+const hangsWithinMs = 10_000
+
+/** The server reads its configuration some time after `pg_reload_conf` has returned; once a commit made here hangs, it has. Rejects if none does. */
 async function untilCommitsHang(url: string, admin: pg.Client): Promise<void> {
   const other = new pg.Client(url)
   await other.connect()
@@ -43,10 +50,17 @@ async function untilCommitsHang(url: string, admin: pg.Client): Promise<void> {
     while (!isOver) await other.query("select pg_logical_emit_message(true, 'quintet', '')")
   })()
   const hangs = 'select 1 from pg_stat_activity where pid = $1 and wait_event = $2'
-  while ((await admin.query(hangs, [pid, 'SyncRep'])).rowCount === 0) await pause(5)
+  const isHanging = async () => (await admin.query(hangs, [pid, 'SyncRep'])).rowCount === 1
+  const deadlineMs = performance.now() + hangsWithinMs
+  let hasHung = await isHanging()
+  while (!hasHung && performance.now() < deadlineMs) {
+    await pause(5)
+    hasHung = await isHanging()
+  }
   isOver = true
   // It is committed here, and its session does not wait for the standby any more.
-  await admin.query('select pg_cancel_backend($1)', [pid])
+  if (hasHung) await admin.query('select pg_cancel_backend($1)', [pid])
   await committing
   await other.end()
+  if (!hasHung) throw new Error(`Within ${hangsWithinMs} ms no commit has hung.`)
 }

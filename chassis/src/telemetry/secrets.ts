@@ -5,9 +5,19 @@
  */
 export function withoutSecrets(text: string): string {
   if (!text.includes('://')) return text
-  return text.startsWith('{')
+  return isJsonObject(text)
     ? text.replace(/"(?:[^"\\]|\\.)*"?/g, withoutSecretsOfString)
     : text.replace(/\S+/g, withoutSecretsOfUrl)
+}
+
+function isJsonObject(text: string): boolean {
+  if (!text.startsWith('{')) return false
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function withoutSecretsOfString(string: string): string {
