@@ -23,8 +23,11 @@ export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> 
   }
 }
 
-const embedded = async (): Promise<Diagnose> => async () => [
-  good('Embedded: in this process, configured as the guarantees require.'),
+const memory = async (): Promise<Diagnose> => async () => [
+  good('The cache is in the memory of each process, and needs no configuration.'),
+]
+const none = async (): Promise<Diagnose> => async () => [
+  good('There is no cache: every read is one of the database.'),
 ]
 const sqlite = async (): Promise<Diagnose> => (await import('./sqlite.ts')).diagnoseSqlite
 const postgres = async (): Promise<Diagnose> => (await import('./postgres.ts')).diagnosePostgres
@@ -35,8 +38,8 @@ const kafka = async (): Promise<Diagnose> => (await import('./kafka.ts')).diagno
 
 const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
   sqlite,
-  memory: embedded,
-  none: embedded,
+  memory,
+  none,
   postgres,
   postgresql: postgres,
   mysql,
