@@ -31,6 +31,12 @@ export function elementAt(bytes: Buffer, at: number): Element | undefined {
   return { tag, start: start + size, end: start + size + bytes.readUIntBE(start, size) }
 }
 
+/** Where the content of an element begins, which may be behind the last byte. */
+export function contentStart(bytes: Buffer, at: number): number {
+  const length = bytes[at + 1] ?? 0
+  return at + 2 + (length < 0x80 ? 0 : length & 0x7f)
+}
+
 /** An element of DER: its tag, and what is in it. */
 export type Part = { readonly tag: number; readonly content: Buffer }
 

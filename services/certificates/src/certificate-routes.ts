@@ -23,8 +23,9 @@ import {
   NewCertificate,
   UserPath,
 } from './schemas.ts'
+import type { PrivateKeyDer } from './supported-key.ts'
 import { userNotFound } from './user-store.ts'
-import { inspect } from './x509.ts'
+import { findPrivateKey, inspect } from './x509.ts'
 
 const tags = ['certificates']
 
@@ -140,13 +141,12 @@ function addingRoute(app: App, { users, certificates, idempotency, envelopes, po
       },
     },
     (request, reply) => {
-      const { private_key: text, active, body } = readNewCertificate(request)
+      const { secret, key, active, body } = readNewCertificate(request)
       const userId = parseId(request.params.id, userNotFound)
       async function add(record: ResponseRecorder): Promise<RecordedResponse> {
-        const privateKey = Buffer.from(text, 'base64')
-        const inspected = inspect(body, privateKey, policy)
+        const inspected = inspect(body, secret, policy, key)
         const uid = randomUUID()
-        const envelope = envelopes.seal(privateKey, { uid, userId })
+        const envelope = envelopes.seal(secret, { uid, userId })
         const idsText = `{"id":${pendingId},"user_id":${userId}}`
         const response = createdResponse(`/users/${userId}/certificates`, idsText)
         const certificate = { uid, userId, active, body, envelope, inspected }
@@ -165,22 +165,24 @@ function addingRoute(app: App, { users, certificates, idempotency, envelopes, po
  * Checks the base64 here, since a pattern that does takes ten times as long, and that the body holds no private key; reports both
  * together with the errors of the schema.
  */
-function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>): NewCertificate {
+function readNewCertificate(request: FastifyRequest<{ Body: NewCertificate }>) {
   const { validationError, body } = request
   if (validationError !== undefined && !(validationError instanceof AppError)) throw validationError
   const faults: Readonly<Record<string, string>> = validationError?.errors ?? {}
   const text: unknown = body?.private_key
+  const secret = Buffer.from(typeof text === 'string' ? text : '', 'base64')
+  const key = findPrivateKey(secret)
   const errors = {
     ...faults,
     ...((faults.private_key === notBase64 || (faults.private_key === undefined && !isBase64(text))) && {
       private_key: encodingFault(String(text)),
     }),
     ...(faults.body === undefined &&
-      isKey(body?.body, body?.private_key) && {
+      isKey(body?.body, secret, key) && {
         body: 'body must not contain a private key, since it is returned.',
       }),
   }
-  if (validationError === undefined && Object.keys(errors).length === 0) return body
+  if (validationError === undefined && Object.keys(errors).length === 0) return { ...body, secret, key }
   throw new AppError(validationError?.code ?? 'unprocessable', Object.values(errors).join(' '), { errors })
 }
 
@@ -218,7 +220,6 @@ function hasZeroPadBits(digits: string): boolean {
   return !last.endsWith('=') || Buffer.from(last, 'base64').toString('base64') === last
 }
 
-function isKey(text: unknown, secret: unknown): boolean {
-  if (typeof text !== 'string') return false
-  return holdsPrivateKey(text, typeof secret === 'string' ? Buffer.from(secret, 'base64') : undefined)
+function isKey(text: unknown, secret: Buffer, key: PrivateKeyDer | null): boolean {
+  return typeof text === 'string' && holdsPrivateKey(text, secret, key)
 }

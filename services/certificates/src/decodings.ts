@@ -71,11 +71,12 @@ export function decodingsOf(text: string, has: number, original: string): Buffer
   const isDump = hexTexts.length > 0 && ((has & kinds.space) !== 0 || text !== original)
   const inner = isDump ? withoutMargins(original) : original
   if (inner !== original) hex.push(hexDigitsOf(inner))
-  return decode([
-    ...starts.flatMap((at) => digits.map((one) => one.slice(at)).map(encodedIn('base64'))),
-    ...[0, 1].flatMap((at) => hex.map((one) => one.slice(at)).map(encodedIn('hex'))),
-    ...[text, ...(text === original ? [] : [original])].flatMap(numbersIn).map(encodedIn('latin1')),
-  ])
+  return decode({
+    base64: starts.flatMap((at) => digits.map((one) => one.slice(at))),
+    hex: [0, 1].flatMap((at) => hex.map((one) => one.slice(at))),
+    latin1:
+      text !== original ? [text, original].flatMap(numbersIn) : has & ~kinds.hexDigit ? numbersIn(text) : [],
+  })
 }
 
 /** Whether a text has twelve bytes in hexadecimal in sequence. */
@@ -89,28 +90,32 @@ function base64In(text: string, has: number): string[] {
   return mayBeUrl(text, has) ? [digits, text.replace(/[^\w-]+|-{5,}/g, '')] : [digits]
 }
 
-type Encoded = { readonly text: string; readonly encoding: 'base64' | 'hex' | 'latin1' }
-
-const encodedIn =
-  (encoding: Encoded['encoding']) =>
-  (text: string): Encoded => ({ text, encoding })
-
 /** Allocating these bytes for each text would take longer than decoding most of them. */
 const reused = Buffer.allocUnsafeSlow(32_768)
 
+function spaceFor(size: number): Buffer {
+  return size <= reused.length ? reused : Buffer.allocUnsafe(size)
+}
+
+type Encoding = 'base64' | 'hex' | 'latin1'
+
 /** The bytes of all texts, until the next call. A byte that is not printable keeps the texts in them apart. */
-function decode(all: readonly Encoded[]): Buffer {
-  const size = all.reduce((sum, { text }) => sum + text.length + 1, 0)
-  const bytes = size <= reused.length ? reused : Buffer.allocUnsafe(size)
+function decode(all: Readonly<Record<Encoding, readonly string[]>>): Buffer {
+  let size = 0
+  for (const encoding of encodings) for (const text of all[encoding]) size += text.length + 1
+  const bytes = spaceFor(size)
   let end = 0
-  for (const { text, encoding } of all) {
-    if (text === '') continue
-    end += bytes.write(text, end, encoding)
-    bytes[end] = 1
-    end += 1
-  }
+  for (const encoding of encodings)
+    for (const text of all[encoding]) {
+      if (text === '') continue
+      end += bytes.write(text, end, encoding)
+      bytes[end] = 1
+      end += 1
+    }
   return bytes.subarray(0, end)
 }
+
+const encodings = ['base64', 'hex', 'latin1'] as const
 
 const base64Digits = kinds.hexDigit | kinds.otherBase64Digit
 
@@ -123,12 +128,14 @@ const digitKinds = Uint8Array.from({ length: 256 }, (_, code) => {
 
 /** The digits of base64 in a text in ASCII, without + and / that are operators, since no other digit is next to them. */
 function base64DigitsOf(text: string): string {
-  const bytes = Buffer.from(text, 'latin1')
+  const bytes = spaceFor(text.length)
+  const { length } = text
+  bytes.write(text, 'latin1')
   let end = 0
   let isBehindOther = false
   // Where signs begin that are behind another character.
   let signsAt = -1
-  for (let at = 0; at < bytes.length; at += 1) {
+  for (let at = 0; at < length; at += 1) {
     const code = bytes[at] ?? 0
     const kind = digitKinds[code]
     if (kind === noDigit) {

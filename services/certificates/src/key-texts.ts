@@ -7,8 +7,7 @@ import { kinds } from './character-kinds.ts'
  */
 export function holdsKeyText(text: string, has: number): boolean {
   if (!(has & (kinds.hyphen | kinds.valueMark | kinds.escape))) return false
-  const lowerCase = text.toLowerCase()
-  if (!words.some((word) => lowerCase.includes(word))) return false
+  if (!words.test(text)) return false
   if (holdsKey(text)) return true
   return text.includes('<') && (holdsXml(text.replace(attributes, '$1>')) || holdsKey(text.replace(tags, '')))
 }
@@ -23,7 +22,7 @@ function matchesAll(rows: readonly (readonly RegExp[])[], text: string): boolean
 }
 
 /** Every such text has one of these, and few other texts do. */
-const words = ['priv', 'proc-type', 'kty', 'crv', 'modulus', 'keyvalue']
+const words = /priv|proc-type|kty|crv|modulus|keyvalue/i
 
 const keyTexts: readonly (readonly RegExp[])[] = [
   // Of PuTTY

@@ -31,6 +31,7 @@ const boundary = /-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----/g
 
 /** Ignores the header fields that RFC 1421 allows before the base64. */
 function decode(content: string): Buffer | undefined {
+  if (!content.includes(':')) return decodeBase64(content)
   const lines = content.split(/[\r\n]/).filter((line) => !line.includes(':'))
   return decodeBase64(lines.join(''))
 }

@@ -35,7 +35,9 @@ export function isSecretKeyPacket(bytes: Buffer, at: number): boolean {
 }
 
 /** The first bytes of such packets, by which they are looked for. */
-export const secretKeyTags = [0x94, 0x95, 0x96, 0x97, 0x9c, 0x9d, 0x9e, 0x9f, 0xc5, 0xc7]
+export const secretKeyTags = [0x94, 0x9c, 0xc5, 0xc7]
+/** Those before the high byte of a length of under 16 KiB, as all keys have, or before a version. */
+export const longSecretKeyTags = [0x95, 0x96, 0x97, 0x9d, 0x9e, 0x9f]
 
 /** Where the content of a packet begins (RFC 9580, 4.2). */
 function bodyStart(bytes: Buffer, at: number): number {

@@ -4,6 +4,7 @@ import { holdsKeyBytes } from './key-bytes.ts'
 import { holdsKeyText } from './key-texts.ts'
 import { searchFor } from './substring.ts'
 import { privateValueOf } from './supported-key.ts'
+import type { PrivateKeyDer } from './supported-key.ts'
 import { findPrivateKey } from './x509.ts'
 
 /** How deep encodings may be nested. */
@@ -18,11 +19,15 @@ const secretBytesMin = 8
  * key stores of Java and Windows, whatever its label and the text around it; encoded up to four times over by base64, hexadecimal, percent,
  * entities of HTML, escapes of JSON and C, quoted-printable, numbers or a dump of xxd, hexdump or od. Also whether it holds the given
  * secret, which is any bytes, or its private value if the secret is a key. Takes time in proportion to the text; true for a text that
- * would take more, which is made for that.
+ * would take more, which is made for that. `key` is what `findPrivateKey` finds in the secret.
  */
-export function holdsPrivateKey(text: string, secret: Uint8Array = new Uint8Array()): boolean {
+export function holdsPrivateKey(
+  text: string,
+  secret: Uint8Array = new Uint8Array(),
+  key = findPrivateKey(secret),
+): boolean {
   if (secret.length < secretBytesMin && isSecret(text, secret)) return true
-  const searches = secretsOf(secret).map(searchOf)
+  const searches = secretsOf(secret, key).map(searchOf)
   const holdsSecret = (bytes: Buffer | string) => searches.some((isIn) => isIn(bytes))
   const holdsKey = (bytes: Buffer) => holdsSecret(bytes) || holdsKeyBytes(bytes)
   const seen = new Set(['', text])
@@ -77,8 +82,7 @@ function searchOf(secret: Uint8Array): (within: Buffer | string) => boolean {
 }
 
 /** The secret and, if it is a key of a supported kind, its private value. */
-function secretsOf(secret: Uint8Array): Uint8Array[] {
-  const key = secret.length < secretBytesMin ? undefined : findPrivateKey(secret)
-  const value = key && privateValueOf(key)
-  return [secret, ...(value === undefined ? [] : [value])].filter(({ length }) => length >= secretBytesMin)
+function secretsOf(secret: Uint8Array, key: PrivateKeyDer | null): Uint8Array[] {
+  const value = key === null ? undefined : privateValueOf(key)
+  return (value === undefined ? [secret] : [secret, value]).filter(({ length }) => length >= secretBytesMin)
 }

@@ -27,12 +27,17 @@ export type Inspection = { description: Description; notBeforeMs: number; notAft
 
 /**
  * Parses a certificate and its private key. What cannot be parsed is opaque, which the strict policy rejects; a key that can
- * be parsed must belong to the certificate. Throws `unprocessable`.
+ * be parsed must belong to the certificate. `found` is what `findPrivateKey` finds. Throws `unprocessable`.
  */
-export function inspect(body: string, privateKey: Uint8Array, policy: Policy): Inspection | undefined {
+export function inspect(
+  body: string,
+  privateKey: Uint8Array,
+  policy: Policy,
+  found = findPrivateKey(privateKey),
+): Inspection | undefined {
   if (policy === 'opaque') return undefined
   const certificate = parseCertificate(body)
-  const key = certificate && parsePrivateKey(privateKey)
+  const key = certificate === undefined || found === null ? undefined : parseDer(found)
   if (policy === 'strict') refuseOpaque(certificate, key)
   if (certificate === undefined) return undefined
   if (key !== undefined && tryParse(() => certificate.checkPrivateKey(key)) !== true)
@@ -83,18 +88,22 @@ const certificateLabels: ReadonlySet<string> = new Set(['CERTIFICATE', 'X509 CER
 /** A private key in PEM or DER; undefined if it is none, encrypted, or of a kind that is not supported. */
 export function parsePrivateKey(bytes: Uint8Array): KeyObject | undefined {
   const found = findPrivateKey(bytes)
-  return found && tryParse(() => createPrivateKey({ key: found.der, format: 'der', type: found.format }))
+  return found === null ? undefined : parseDer(found)
 }
 
-/** The DER of a private key, not parsed by OpenSSL; undefined if it is none, encrypted, or of a kind that is not supported. */
-export function findPrivateKey(bytes: Uint8Array): PrivateKeyDer | undefined {
+function parseDer({ der, format }: PrivateKeyDer): KeyObject | undefined {
+  return tryParse(() => createPrivateKey({ key: der, format: 'der', type: format }))
+}
+
+/** The DER of a private key, not parsed by OpenSSL; null if it is none, encrypted, or of a kind that is not supported. */
+export function findPrivateKey(bytes: Uint8Array): PrivateKeyDer | null {
   const given = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const block = given.includes(boundaryMark)
     ? scanPem(given.toString('latin1')).find(({ label }) => label.endsWith('PRIVATE KEY'))
     : undefined
   const der = firstElement(block?.bytes ?? given)
   const format = formatOfPrivateKey(der)
-  return format && { der, format }
+  return format === undefined ? null : { der, format }
 }
 
 function refuseOpaque(certificate: X509Certificate | undefined, key: KeyObject | undefined): void {
