@@ -1,6 +1,7 @@
-import { reconnectBackoffMs, TimeoutError, withTimeout } from '../../clock/index.ts'
+import { TimeoutError, withTimeout } from '../../clock/index.ts'
 import { createLimiter } from '../../concurrency/limiter.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
+import { createAvailability } from './availability.ts'
 import { findLostResponses } from './lost-responses.ts'
 import type { LateResponses } from './lost-responses.ts'
 
@@ -37,14 +38,10 @@ export type ServerDriver<Client> = {
   isUnreachable?(error: unknown): boolean
 }
 
-/** From the first attempt that failed to the first response of the server. */
-type Outage = { error: unknown; attempts: number; retryAt: number }
-
 /**
  * Limits the clients in use and those who wait for one. While the server is unavailable, a caller tries to connect when the
  * backoff is over, and all others are refused at once. The next attempt does not wait for the last one to time out, since what
- * was sent to a server that was stopped or cut off may be lost. Attempts that fail together, and what fails on connections
- * that were made before, are one failure.
+ * was sent to a server that was stopped or cut off may be lost.
  */
 export function createServerConnection<Client>(
   driver: ServerDriver<Client>,
@@ -55,28 +52,31 @@ export function createServerConnection<Client>(
     waitingMax: driver.waitingMax,
     refusal: 'Too many requests are waiting for the database.',
   })
-  let outage: Outage | undefined
-  /** Of the connections that were made, and of the attempts that began, since the last change between available and not. */
-  let epoch = 0
+  const availability = createAvailability({
+    now,
+    unavailable: driver.unavailable,
+    discard: () => driver.discard?.(),
+  })
   let closed = false
   const lostResponses =
     driver.lateResponses &&
     findLostResponses(driver.lateResponses, () => {
-      const begunIn = epoch
-      return (error) => (error === undefined ? recordResponse() : recordFailure(error, begunIn))
+      const begunIn = availability.epoch()
+      return (error) =>
+        error === undefined ? availability.recordResponse() : availability.recordFailure(error, begunIn)
     })
 
   async function connect(): Promise<Client> {
     if (closed) throw dependencyDown('The database is closed.')
-    const waitMs = outage === undefined ? undefined : beginAttempt(outage)
-    const begunIn = epoch
+    const waitMs = availability.beginAttempt()
+    const begunIn = availability.epoch()
     const connecting = driver.connect().then(
       (client) => {
-        if (driver.isUnreachable === undefined) recordResponse()
+        if (driver.isUnreachable === undefined) availability.recordResponse()
         return client
       },
       (error: unknown) => {
-        recordFailure(error, begunIn)
+        availability.recordFailure(error, begunIn)
         throw driver.unavailable(error)
       },
     )
@@ -97,35 +97,6 @@ export function createServerConnection<Client>(
     })
   }
 
-  /** How long it is until the next attempt. */
-  function beginAttempt(current: Outage): number {
-    if (now() < current.retryAt) throw driver.unavailable(current.error)
-    current.attempts += 1
-    const waitMs = reconnectBackoffMs(current.attempts)
-    current.retryAt = now() + waitMs
-    return waitMs
-  }
-
-  /** The pause was set when the attempt began, and a failure of an earlier epoch is known already. */
-  function recordFailure(error: unknown, begunIn: number): void {
-    if (outage !== undefined) outage.error = error
-    else if (begunIn === epoch) {
-      outage = { error, attempts: 1, retryAt: now() + reconnectBackoffMs(1) }
-      discard()
-    }
-  }
-
-  function recordResponse(): void {
-    if (outage === undefined) return
-    outage = undefined
-    epoch += 1
-  }
-
-  function discard(): void {
-    epoch += 1
-    driver.discard?.()
-  }
-
   /** Whether the connection can be used again. AppErrors and TypeErrors are made after a response was understood. */
   function isHarmless(error: unknown): boolean {
     return (
@@ -135,12 +106,12 @@ export function createServerConnection<Client>(
 
   /** Why the connection must not be used again; undefined if it can be. */
   function judge(error: unknown, begunIn: number): Error | undefined {
-    if (driver.isUnreachable?.(error)) recordFailure(error, begunIn)
+    if (driver.isUnreachable?.(error)) availability.recordFailure(error, begunIn)
     if (isHarmless(error)) {
-      recordResponse()
+      availability.recordResponse()
       return undefined
     }
-    if (begunIn === epoch) discard()
+    availability.recordBroken(begunIn)
     return error instanceof Error ? error : new Error(String(error))
   }
 
@@ -148,12 +119,12 @@ export function createServerConnection<Client>(
     use: (work) =>
       limiter(async () => {
         const client = await connect()
-        const begunIn = epoch
+        const begunIn = availability.epoch()
         const endWatch = lostResponses?.watch(client)
         let broken: Error | undefined
         try {
           const result = await work(client)
-          recordResponse()
+          availability.recordResponse()
           return result
         } catch (error) {
           broken = judge(error, begunIn)
