@@ -1,14 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { withTimeout } from '../../clock/index.ts'
 import type { Arbiter, CacheTimes, ControlRow } from '../port.ts'
+import { createChallenges } from './challenges.ts'
 import type { RedisConnection } from './connection.ts'
 import type { View } from './view.ts'
 
 /** For clocks whose rates differ. */
 const margin = 1.1
-/** A process that can use the Redis of the row has this many readings of the row to contradict one that cannot. */
-const challengePolls = 2
-const contradictedPauseMs = 5_000
 
 /**
  * Reads the control row, and changes it where another Redis must come into use (docs/decisions/0021): all processes agree by it
@@ -23,36 +21,15 @@ export function createControl(options: {
 }) {
   const { arbiter, connection, view, times } = options
   const { pollMs, readLeaseMs, writeLeaseMs } = times
-  let timer: NodeJS.Timeout | undefined
-  let running: Promise<void> | undefined
-  let isDue = false
-  let closed = false
+  const challenges = createChallenges(pollMs)
+  const polling = createPolling(step, pollMs)
   let isPromoting = false
-  let challenge = { text: '', seenAt: 0, isOwn: false }
-  let mayChallengeAt = Number.NEGATIVE_INFINITY
 
-  /** Reads the row and makes the step that is due; again afterwards if called meanwhile. */
-  function poll(): Promise<void> {
-    isDue = true
-    running ??= run().finally(() => {
-      running = undefined
-    })
-    return running
-  }
-
-  async function run(): Promise<void> {
-    clearTimeout(timer)
-    while (isDue && !closed) {
-      isDue = false
-      await step().catch(() => {})
-    }
-    if (!closed) timer = setTimeout(() => void poll(), pollMs).unref()
-  }
-
+  /** Reads the row, and makes the step that is due. */
   async function step(): Promise<void> {
     const sent = performance.now()
     const row = await withTimeout(writeLeaseMs, arbiter.read())
-    noteChallenge(row)
+    challenges.note(row, view.row())
     view.adopt(row, sent)
     if (connection.peer() === undefined && connection.client.isReady) {
       // A Redis that accepts connections and does not reply counts as unavailable.
@@ -98,21 +75,12 @@ export function createControl(options: {
     if (row.mode === 'none') {
       if (row.epoch === 0 || hasPassed(readLeaseMs)) await takeOver(row)
     } else if (row.challenge === '') {
-      if (performance.now() < mayChallengeAt) return
-      const text = randomBytes(6).toString('hex')
-      challenge = { text, seenAt: performance.now(), isOwn: true }
-      await replace(row, { challenge: text })
-    } else if (performance.now() - challenge.seenAt > challengePolls * pollMs) {
+      const challenge = challenges.create()
+      if (challenge !== undefined) await replace(row, { challenge })
+    } else if (challenges.isGranted()) {
       if (connection.peer() !== undefined) await takeOver(row)
       else await replace(row, { mode: 'none', generation: newGeneration(), instance: '', challenge: '' })
     }
-  }
-
-  function noteChallenge(row: ControlRow): void {
-    if (row.challenge === challenge.text) return
-    if (challenge.isOwn && row.challenge === '' && row.epoch === view.row()?.epoch)
-      mayChallengeAt = performance.now() + contradictedPauseMs
-    challenge = { text: row.challenge, seenAt: performance.now(), isOwn: false }
   }
 
   /**
@@ -131,15 +99,47 @@ export function createControl(options: {
   async function replace(row: ControlRow, change: Partial<ControlRow>): Promise<void> {
     const epoch = change.mode === undefined ? row.epoch : row.epoch + 1
     await arbiter.replace(row, { ...row, ...change, epoch })
-    isDue = true
+    polling.markDue()
   }
 
   function hasPassed(leaseMs: number): boolean {
     return performance.now() - view.since() > margin * leaseMs
   }
 
+  return { poll: polling.poll, close: polling.close }
+}
+
+/** Runs a step at intervals, and at each call; never two at a time. */
+function createPolling(step: () => Promise<void>, intervalMs: number) {
+  let timer: NodeJS.Timeout | undefined
+  let running: Promise<void> | undefined
+  let isDue = false
+  let closed = false
+
+  /** Runs the step; again afterwards if called meanwhile. */
+  function poll(): Promise<void> {
+    isDue = true
+    running ??= run().finally(() => {
+      running = undefined
+    })
+    return running
+  }
+
+  async function run(): Promise<void> {
+    clearTimeout(timer)
+    while (isDue && !closed) {
+      isDue = false
+      await step().catch(() => {})
+    }
+    if (!closed) timer = setTimeout(() => void poll(), intervalMs).unref()
+  }
+
   return {
     poll,
+    /** Lets a step that is running be followed by another one. */
+    markDue(): void {
+      isDue = true
+    },
     close(): void {
       closed = true
       clearTimeout(timer)
