@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { dependencyDown } from '../../errors/index.ts'
 import type { CacheTimes, ControlRow } from '../port.ts'
-import type { Peer } from './connection.ts'
+import type { Peer } from './peer.ts'
 
 /** The keys of one Redis from when it came into use until it was emptied or replaced. Those of other generations are never read. */
 export type Generation = {
