@@ -59,7 +59,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   const clientErrors = createClientErrorHandler({
     linger,
     requestIdOf,
-    record: (requestId, status) => record(noRequest, requestId, 'unknown', status, 0),
+    record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
     detailAlias: options.detailAlias,
   })
   const framework = fastify({
@@ -111,7 +111,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     const { fastPaths, server } = app
     addFrontListener(server, { fastPaths, requestIdOf, record, isClosing: () => closing.begun })
     server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
-    respondToOddRequests(server, clientErrors.refuse)
+    respondToOddRequests(server, clientErrors.onConnect)
   })
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)

@@ -7,6 +7,7 @@ import { discardInput } from './connections/lingering-close.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { problemDocument, statusLine } from './problem.ts'
 import {
+  formRefusal,
   headerBytesMax,
   headerFieldsMax,
   tooManyFields,
@@ -28,19 +29,18 @@ type ClientError = Error & {
 export function createClientErrorHandler(options: {
   linger: LingeringClose
   requestIdOf: (request?: IncomingMessage) => string
-  /** Counts and logs the refusal of input that is not a request. */
-  record: (requestId: string, status: number) => void
+  /** Counts and logs the refusal of input that is not a request, or of a request that Node does not pass on. */
+  record: (requestId: string, status: number, request?: IncomingMessage) => void
   detailAlias: AppOptions['detailAlias']
 }): {
   onClientError(error: ClientError, socket: Socket): void
-  refuse(socket: Socket, error: AppError): void
+  /** Refuses CONNECT, for which Node ends HTTP on the connection. */
+  onConnect(request: IncomingMessage): void
 } {
   const { linger, requestIdOf, record, detailAlias } = options
   const failed = new WeakSet<Socket>()
 
-  /** A `request` is one that has been passed on, and is recorded when its connection closes. */
-  function refuse(socket: Socket, problem: AppError, request?: IncomingMessage): void {
-    const requestId = requestIdOf(request)
+  function refuse(socket: Socket, problem: AppError, requestId: string): void {
     const body = JSON.stringify(problemDocument(problem, requestId, detailAlias))
     const headers = {
       ...problem.headers,
@@ -53,31 +53,35 @@ export function createClientErrorHandler(options: {
     const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
     socket.write(`${statusLine(problem.status)}${fields.join('')}\r\n${body}`)
     linger.close(socket)
-    if (request === undefined) record(requestId, problem.status)
   }
 
-  /** Refuses in the order of the requests. A request whose own body is at fault gets the refusal as its response. */
-  function refuseAfterResponses(socket: Socket, problem: AppError): void {
+  /**
+   * Refuses in the order of the requests. A request whose own body is at fault gets the refusal as its response; `refused` is one that
+   * Node does not pass on.
+   */
+  function refuseAfterResponses(socket: Socket, problem: AppError, refused?: IncomingMessage): void {
     if (socket.destroyed || linger.isClosing(socket)) return
     const request = incompleteRequestOf(socket)
     const response = responseOf(socket)
     if (response !== undefined && response.req !== request) {
-      response.once('close', () => refuseAfterResponses(socket, problem))
+      response.once('close', () => refuseAfterResponses(socket, problem, refused))
     } else if (request === undefined) {
-      refuse(socket, problem)
+      const requestId = requestIdOf(refused)
+      refuse(socket, problem, requestId)
+      record(requestId, problem.status, refused)
     } else if (response === undefined) {
       // It has its response already, and only its body was late.
       linger.close(socket)
     } else if (!response.headersSent) {
+      // It is recorded when its connection closes.
       response.statusCode = problem.status
-      refuse(socket, problem, request)
+      refuse(socket, problem, requestIdOf(request))
     } else if (!response.writableEnded) {
       socket.destroy()
     }
   }
 
   return {
-    refuse,
     onClientError(error, socket) {
       if (failed.has(socket) || linger.isClosing(socket)) return
       failed.add(socket)
@@ -88,7 +92,25 @@ export function createClientErrorHandler(options: {
       discardInput(socket)
       refuseAfterResponses(socket, problemOf(error, socket))
     },
+    onConnect(request) {
+      const { socket } = request
+      keepResponding(socket)
+      discardInput(socket)
+      refuseAfterResponses(socket, formRefusal(request) ?? connectNotAllowed(), request)
+    },
   }
+}
+
+/** Does what Node's own listeners do for the responses on a connection, which are removed at CONNECT. */
+function keepResponding(socket: Socket): void {
+  // Without a listener, the reset of the connection would end the process.
+  socket.on('error', () => socket.destroy())
+  socket.on('timeout', () => socket.destroy())
+  socket.on('drain', () => responseOf(socket)?.emit('drain'))
+}
+
+function connectNotAllowed(): AppError {
+  return new AppError('method_not_allowed', 'CONNECT is not allowed here.', { headers: { allow: '' } })
 }
 
 function problemOf(error: ClientError, socket: Socket): AppError {
@@ -97,7 +119,7 @@ function problemOf(error: ClientError, socket: Socket): AppError {
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new AppError('request_timeout', 'The request did not arrive in time.')
     case 'HPE_HEADER_OVERFLOW':
-      return beginningOfTarget.test(line.text) ? uriTooLong() : headersTooLarge(error, socket)
+      return isRequestTarget(line) ? uriTooLong() : headersTooLarge(error, socket)
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
       return new AppError('body_too_large', 'The extensions of the chunks are larger than 16 KiB.')
     case 'HPE_INVALID_METHOD':
@@ -142,7 +164,13 @@ function noRequest(): AppError {
 }
 
 /** The part of a line that one packet contains: it may begin in an earlier packet and end in a later one. */
-type Line = { text: string; mayHaveBegun: boolean; isWhole: boolean }
+type Line = {
+  text: string
+  /** How many of its characters the parser accepted. */
+  parsed: number
+  mayHaveBegun: boolean
+  isWhole: boolean
+}
 
 /** The line that the parser failed in. */
 function failedLine({ rawPacket, bytesParsed = 0 }: ClientError, { bytesRead }: Socket): Line {
@@ -151,15 +179,26 @@ function failedLine({ rawPacket, bytesParsed = 0 }: ClientError, { bytesRead }: 
   const end = packet.indexOf(0x0a, start)
   return {
     text: packet.toString('latin1', start, end < 0 ? undefined : end),
+    parsed: Math.max(0, bytesParsed - start),
     mayHaveBegun: start === 0 && bytesRead > packet.length,
     isWhole: end >= 0,
   }
 }
 
-function isRequestLine({ text, mayHaveBegun, isWhole }: Line): boolean {
+/** Whether a line in which the method is at fault is a request line otherwise. */
+function isRequestLine({ text, parsed, mayHaveBegun, isWhole }: Line): boolean {
+  // A body may stand before the method, of which what is also that of another method has been parsed.
+  const [method = ''] = endOfMethod.exec(text.slice(Math.max(0, parsed - 16), parsed)) ?? []
+  const start = parsed - method.length
   // The method may have been in an earlier packet as far as it is that of another method too.
-  const line = mayHaveBegun ? `X${text}` : text
+  const line = `${mayHaveBegun && start === 0 ? 'X' : ''}${text.slice(start)}`
   return (isWhole ? requestLine : beginningOfRequestLine).test(line)
+}
+
+/** Whether a line that is too long is that of a request, before which a body may stand, rather than that of a field. */
+function isRequestTarget({ text, mayHaveBegun }: Line): boolean {
+  if (mayHaveBegun || fieldName.test(text)) return beginningOfTarget.test(text)
+  return beginningOfTargetAfterBody.test(text)
 }
 
 function versionRefusal({ text, mayHaveBegun }: Line): AppError {
@@ -170,15 +209,15 @@ function versionRefusal({ text, mayHaveBegun }: Line): AppError {
 
 const requestLine = /^[!#$%&'*+.^`|~\w-]+ \S+ HTTP\/\d\.\d\r$/
 const beginningOfRequestLine = /^[!#$%&'*+.^`|~\w-]+(?: \S*)?$/
+const endOfMethod = /[A-Z-]*$/
+const fieldName = /^[!#$%&'*+.^`|~\w-]+:/
 const beginningOfTarget = /^[A-Z-]+ (?:\/|https?:\/\/)/
+const beginningOfTargetAfterBody = /[A-Z] (?:\/|https?:\/\/)/
 const endOfVersion = /^(?:(?:H?T{0,2}P?\/)?\d)?(?:\.?\d)?\r?$/
 const otherVersion = / HTTP\/(?!1\.[01]\r?$)(\d\.\d)\r?$/
 
 /** Handles the requests for which Node emits other events than `request`. */
-export function respondToOddRequests(
-  server: Server,
-  refuse: (socket: Socket, error: AppError) => void,
-): void {
+export function respondToOddRequests(server: Server, onConnect: (request: IncomingMessage) => void): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))
   // 100 Continue is sent once the body is read, so that what is refused without it gets its final status alone (RFC 9110, 10.1.1).
   server.on('checkContinue', (request, response) => {
@@ -187,10 +226,5 @@ export function respondToOddRequests(
     })
     server.emit('request', request, response)
   })
-  server.on('connect', ({ socket }) =>
-    refuse(
-      socket,
-      new AppError('method_not_allowed', 'CONNECT is not allowed here.', { headers: { allow: '' } }),
-    ),
-  )
+  server.on('connect', onConnect)
 }

@@ -26,15 +26,20 @@ export function formRefusal(request: IncomingMessage): AppError | undefined {
       return malformed('A request of HTTP/1.0 cannot have a transfer coding.')
   }
   if (url.length > targetLengthMax) return uriTooLong()
-  if (!url.startsWith('/') && !isOtherTarget(method, url))
-    return malformed('The request target must be a path, or an http or https URL without a user.')
+  if ((!url.startsWith('/') || method === 'CONNECT') && !isOtherTarget(method, url))
+    return malformed(
+      method === 'CONNECT'
+        ? 'The request target of CONNECT must be a host and a port.'
+        : 'The request target must be a path, or an http or https URL without a user.',
+    )
   if (url.includes('#')) return malformed('The request target must not have a fragment.')
   if (hasDotSegment(url)) return malformed('The path must not have dot segments.')
   return fieldsRefusal(request)
 }
 
-/** Whether a target that is not a path has the absolute form, or is that of the server itself (RFC 9112, 3.2). */
+/** Whether a target that is not a path has the form for its method: the absolute one, or that of the server itself (RFC 9112, 3.2). */
 function isOtherTarget(method: string | undefined, url: string): boolean {
+  if (method === 'CONNECT') return hostField.test(url) && /^[^:].*:\d+$/.test(url)
   return url === '*' ? method === 'OPTIONS' : absoluteForm.test(url)
 }
 
