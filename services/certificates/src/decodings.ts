@@ -153,10 +153,17 @@ function base64DigitsOf(text: string): string {
   return bytes.toString('latin1', 0, signsAt >= 0 ? signsAt : end)
 }
 
-/** Whether a text has the digits of the alphabet for URLs, and not only lines of hyphens. */
+/** Whether a text has the digits of the alphabet for URLs, and not only hyphens in fives, as in labels. */
 function mayBeUrl(text: string, has: number): boolean {
   if (has & kinds.underscore) return true
-  return (has & kinds.hyphen) !== 0 && text.replaceAll('-----', '').includes('-')
+  if (!(has & kinds.hyphen)) return false
+  for (let at = text.indexOf('-'); at >= 0; ) {
+    let end = at + 1
+    while (text[end] === '-') end += 1
+    if ((end - at) % 5 !== 0) return true
+    at = text.indexOf('-', end)
+  }
+  return false
 }
 
 /** Two numbers in sequence, which neither base64 nor most other texts have. */

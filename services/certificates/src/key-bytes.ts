@@ -12,23 +12,23 @@ import {
 /** Whether there is a private key in bytes, at any place. */
 export function holdsKeyBytes(bytes: Buffer): boolean {
   for (let at = nextStart(bytes, 0); at >= 0; at = nextStart(bytes, at + 1))
-    if (isKeyOf(formatsAt(bytes[at], bytes[at + 1]), bytes, at)) return true
+    if (isKeyOf(formatsOf(bytes[at] ?? 0, bytes[at + 1] ?? 0), bytes, at)) return true
   return false
 }
 
 /** Where the next key may begin; -1 for nowhere. A loop without other calls, as it takes half the time then. */
 function nextStart(bytes: Buffer, from: number): number {
   const { length } = bytes
-  let first = bytes[from]
+  let first = bytes[from] ?? 0
   for (let at = from + 1; at < length; at += 1) {
-    const second = bytes[at]
-    if (formatsAt(first, second) !== 0) return at - 1
+    const second = bytes[at] ?? 0
+    if (formatsOf(first, second) !== 0) return at - 1
     first = second
   }
   return -1
 }
 
-function formatsAt(first = 0, second = 0): number {
+function formatsOf(first: number, second: number): number {
   return (asFirst[first] ?? 0) & (asSecond[second] ?? 0)
 }
 
