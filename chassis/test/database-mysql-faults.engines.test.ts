@@ -18,6 +18,7 @@ import {
 } from './database-faults.ts'
 import { add, count, migrations, open } from './database-world.ts'
 import type { Tables } from './database-world.ts'
+import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, freshDatabaseOn, until } from './testing.ts'
 
 const server = engineUrl('mysql')
@@ -117,6 +118,23 @@ function testValues(server: string): void {
 }
 
 function testUnits(server: string): void {
+  test('mysql: a unit whose connection is lost before the response to its commit rejects with outcome_unknown; lost earlier, it is not applied', async (t: TestContext) => {
+    const url = freshDatabaseOn(server)
+    const straight = await open(t, url)
+    const proxy = await startProxy(t, server)
+    const database = await openDatabase<Tables>(proxy.through(url), { migrations })
+    t.after(() => database.close())
+    t.assert.equal(await commitPair(database, 'a'), 'done')
+    proxy.dropResponses((request) => !String(request).includes('commit'))
+    t.assert.equal(await commitPair(database, 'b'), 'outcome_unknown')
+    t.assert.equal(await count(straight.query), 4)
+    proxy.dropResponses((request) => !String(request).includes('begin'))
+    t.assert.equal(await commitPair(database, 'c'), 'dependency_down')
+    await proxy.pass()
+    await until(async () => (await commitPair(database, 'd')) === 'done', withinMs)
+    t.assert.equal(await count(straight.query), 6)
+  })
+
   test('mysql: units that deadlock are retried, and all succeed', async (t: TestContext) => {
     const url = freshDatabaseOn(server)
     const [one, two] = [await open(t, url), await open(t, url)]

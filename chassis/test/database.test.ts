@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
+import type { Worker } from 'node:worker_threads'
 import { makeMigration, migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import { AppError, operatorMessage } from '@quintet/chassis/errors'
 import { testDatabase } from './database-contract.ts'
@@ -59,6 +60,27 @@ test('sqlite: units beyond the bound are refused with overloaded and the others 
   t.assert.equal(refused.length, 50)
   for (const outcome of refused)
     if (outcome.status === 'rejected') t.assert.equal(outcome.reason.code, 'overloaded')
+})
+
+test('sqlite: when the thread that writes fails, the unit that it has is of unknown outcome, and those that wait are not made', async (t: TestContext) => {
+  const threads: Worker[] = []
+  const collect = (thread: Worker) => threads.push(thread)
+  process.on('worker', collect)
+  const url = createFileUrl(t)
+  const { query, commit } = await open(t, url)
+  process.off('worker', collect)
+  t.after(() => Promise.all(threads.map((thread) => thread.terminate())))
+  const unit = (id: string) => commit([add(query, id).compile()])
+  const inThread = unit('a')
+  await nextTurn()
+  const waiting = unit('b')
+  for (const thread of threads) thread.emit('error', new Error('out of memory'))
+  await t.assert.rejects(inThread, { code: 'outcome_unknown' })
+  await t.assert.rejects(waiting, { code: 'dependency_down' })
+  await t.assert.rejects(unit('c'), { code: 'dependency_down' })
+  const other = new DatabaseSync(url.slice('sqlite:'.length))
+  t.after(() => other.close())
+  t.assert.deepEqual(other.prepare("select id from account where id <> 'a'").all(), [])
 })
 
 test('sqlite: queries that are executed together are one batch, and no read waits for a write', async (t: TestContext) => {

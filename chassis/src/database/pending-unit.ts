@@ -43,6 +43,14 @@ export function tooManyUnits(): AppError {
   return new AppError('overloaded', 'Too many writes are waiting.')
 }
 
+/** For a unit that was not applied. */
 export function cannotWrite(cause: unknown): AppError {
   return dependencyDown('The database cannot be written.', cause)
+}
+
+/** For a unit that may have been applied. */
+export function unknownOutcome(cause: unknown): AppError {
+  return new AppError('outcome_unknown', 'The database did not confirm whether the change was made.', {
+    cause,
+  })
 }

@@ -32,8 +32,8 @@ export function serverError(error: unknown): { errno: number; state: string } | 
   return state.startsWith('08') || closing.has(errno) ? undefined : { errno, state }
 }
 
-/** The server closes the connection after these: it was killed, or idle for too long. */
-const closing = new Set([1927, 4031])
+/** The server closes the connection after these: it was killed, or idle for too long; or a proxy has lost its connection to it. */
+const closing = new Set([1927, 4031, 2006, 2013, 2055])
 
 /** Whether a statement took too long and was undone. */
 export function isTimeout(error: unknown): boolean {

@@ -8,9 +8,12 @@ import { UnitError } from './unit-result.ts'
  */
 export function classifyError(error: unknown): ErrorClass {
   if (error instanceof UnitError) return classifyState(error.state)
-  if (!isStatementError(error) || error.code === undefined) return 'ambiguous'
+  if (!isStatementError(error) || error.code === undefined || unresolved.test(error.code)) return 'ambiguous'
   return classifyState(error.code)
 }
+
+/** The outcome is not known to a proxy, or to a server of several nodes: statement_completion_unknown, and lost connections. */
+const unresolved = /^(40003|08(?!P01))/
 
 function classifyState(state: string): ErrorClass {
   if (state === '40001' || state === '40P01' || state === '55P03') return 'retryable'

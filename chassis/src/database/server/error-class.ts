@@ -1,5 +1,5 @@
 import { AppError, dependencyDown } from '../../errors/index.ts'
-import { cannotWrite } from '../pending-unit.ts'
+import { cannotWrite, unknownOutcome } from '../pending-unit.ts'
 
 /** What an error of a server means for the caller. */
 export type ErrorClass = 'invalid' | 'retryable' | 'not_applied' | 'ambiguous'
@@ -11,9 +11,7 @@ export function commitError(errorClass: ErrorClass, cause: unknown): Error {
   if (errorClass === 'invalid')
     return new Error(`The database refused a statement: ${messageOf(cause)}`, { cause })
   if (errorClass === 'not_applied') return cannotWrite(cause)
-  return new AppError('outcome_unknown', 'The database did not confirm whether the change was made.', {
-    cause,
-  })
+  return unknownOutcome(cause)
 }
 
 /** The error of a read that is not retried. */

@@ -10,6 +10,7 @@ import {
   settle,
   tooManyUnits,
   unitsPendingMax,
+  unknownOutcome,
 } from '../pending-unit.ts'
 import type { PendingUnit } from '../pending-unit.ts'
 import type { Outcome, Statement } from '../port.ts'
@@ -46,7 +47,9 @@ export async function createGroupCommit(
   worker.on('message', settleBatch)
   worker.on('error', (cause) => {
     failure = cannotWrite(cause)
-    for (const { reject } of [...inFlight, ...waiting]) reject(failure)
+    // The thread may have ended after the commit.
+    for (const { reject } of inFlight) reject(unknownOutcome(cause))
+    for (const { reject } of waiting) reject(failure)
     inFlight = waiting = []
     onIdle?.()
   })
