@@ -205,6 +205,7 @@ test('A body that is larger than its operation accepts is 413, and the operation
       assert.equal(response.statusCode, 413, operation.title)
       const { detail = response.json().message } = response.json()
       assert.equal(detail, `The body is larger than ${size} KiB.`)
+      t.diagnostic(`${size} KiB are accepted by ${operation.title}, and a byte more is not`)
     }
   }
 })

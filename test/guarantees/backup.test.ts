@@ -59,9 +59,9 @@ for (const processes of [1, 2])
       const [from = 0, to = 0] = [before[i], after[i]]
       const found = await settled(() => effectsOf(client, again, receiver.deliveries))
       const count = found.reduce((sum, { length }) => sum + length, 0)
-      t.diagnostic(
-        `${count} writes, of ${from} acknowledged before and ${to} begun until the end of the backup`,
-      )
+      t.diagnostic(`${from} writes of client ${i + 1} acknowledged before the backup began`)
+      t.diagnostic(`${count} of them and of those meanwhile that were restored`)
+      t.diagnostic(`${to} begun before the backup had ended`)
       assert.ok(count >= from && count <= to, `${count} is between ${from} and ${to}`)
       assert.deepEqual(found, effectsExpected(count), 'exactly the first writes took effect, each once')
     }

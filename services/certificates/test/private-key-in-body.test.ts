@@ -55,6 +55,9 @@ test('A body that holds a private key is 422 on body under every policy, and not
       )
     }
     assert.deepEqual((await get(`${user}/certificates`)).json(), [])
+    t.diagnostic(
+      `${Object.keys(bodies).length} bodies that hold a private key, refused by the policy ${policy}`,
+    )
     assert.ok(!logged().includes(pkcs8.slice(40, 80)))
   }
 })
