@@ -23,6 +23,10 @@ const checkers: Readonly<Record<string, (history: History) => Verdict>> = {
     checkRegister(asRegister(history), { compareVersions: byNumber, toleranceNs: expiryToleranceNs }),
   ledger: (history) => ({ violations: checkAccounts(history), undecided: [] }),
   queue: (history) => ({ violations: checkQueue(asPost(history), storedOf(history)), undecided: [] }),
+  'ordered queue': (history) => ({
+    violations: checkQueue(asPost(history), storedOf(history), { isOrdered: true }),
+    undecided: [],
+  }),
   notifications: (history) => ({
     violations: checkNotifications(asChange(history), deliveriesOf(history)),
     undecided: [],

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { commonSettings, describeConfig } from '@quintet/chassis/config'
 import { Type } from 'typebox'
+import { promises } from '../nemesis/promises.ts'
 import { documentedCommands, shellBlocks } from './documented-commands.ts'
 
 const root = new URL('..', import.meta.url)
@@ -16,19 +17,34 @@ test('Each guarantee states its promise, its limits and its proof, and is in the
   assert.ok(sections.length >= 18)
   for (const section of sections) {
     const [title = ''] = section.split('\n', 1)
-    const marks = ['**Promise.**', '**Limits.**', '**Proof.**']
+    const marks = ['**Promise.**', '**Limits.**', '**Try to break it.**', '**Proof.**']
     const places = marks.map((mark) => section.indexOf(mark))
     assert.ok(
       places.every((place, i) => place > (places[i - 1] ?? 0)),
       `"${title}" must have ${marks.join(', ')} in this order`,
     )
-    const anchor = title
-      .toLowerCase()
-      .replace(/[^\w -]/g, '')
-      .replaceAll(' ', '-')
+    const anchor = anchorOf(title)
     assert.ok(guarantees.includes(`(#${anchor})`), `the index does not link to #${anchor}`)
   }
 })
+
+test('Each guarantee names the command that tries to break it, and each such command is of a guarantee', () => {
+  const anchors = sections.map((section) => anchorOf(section.split('\n', 1)[0] ?? ''))
+  for (const [i, section] of sections.entries()) {
+    const commands = [...section.matchAll(/^\*\*Try to break it\.\*\* `(.+?)`/gm)].map(
+      ([, command]) => command,
+    )
+    assert.deepEqual(commands, [`npm run prove -- ${anchors[i]}`])
+  }
+  assert.deepEqual(Object.keys(promises), anchors)
+})
+
+function anchorOf(title: string): string {
+  return title
+    .toLowerCase()
+    .replace(/[^\w -]/g, '')
+    .replaceAll(' ', '-')
+}
 
 test('Each proof of a guarantee is a test that exists, by its title', () => {
   for (const section of sections) {

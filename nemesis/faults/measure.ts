@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { effectOf, observe } from './operation.ts'
-import type { Effect, Observation } from './operation.ts'
+import type { Effect, Observation, Sample } from './operation.ts'
 import { ways } from './subjects.ts'
 import type { Subject, Way } from './subjects.ts'
 
@@ -10,7 +10,16 @@ const beforeMs = 1_500
 const steadyMs = 2_000
 const steadyWithinMs = 40_000
 
-type Measurement = {
+/** The time that is promised, and what a busy machine adds. */
+export const recoveryMsPromised = 1_000
+export const toleranceMs = 500
+
+/** Times are those of `performance.now()`. */
+export type Measurement = {
+  readonly beganAt: number
+  /** When the engine's own client succeeded after the fault. */
+  readonly backAt: number
+  readonly samples: ReadonlyMap<Way, readonly Sample[]>
   /** From the end of the fault until the engine's own client succeeded. */
   readonly backMs: number
   readonly effects: ReadonlyMap<Way, Effect>
@@ -39,7 +48,8 @@ export async function measure(subject: Subject, faultName: string, ms: number): 
     [...observed].map(([way, { samples }]) => [way, effectOf(samples, beganAt, backAt)]),
   )
   await Promise.all([...observed.values()].map((one) => one.stop()))
-  return { backMs: backAt - endsAt, effects }
+  const samples = new Map([...observed].map(([way, one]) => [way, one.samples]))
+  return { beganAt, backAt, backMs: backAt - endsAt, samples, effects }
 }
 
 async function firstSuccess({ samples }: Observation, after: number): Promise<number> {

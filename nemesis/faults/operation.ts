@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 export type Operation = () => Promise<unknown>
 
 /** One attempt; times are those of `performance.now()`. */
-type Sample = { readonly sentAt: number; readonly endedAt: number; readonly succeeded: boolean }
+export type Sample = { readonly sentAt: number; readonly endedAt: number; readonly succeeded: boolean }
 
 const inFlightMax = 200
 

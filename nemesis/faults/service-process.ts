@@ -12,7 +12,9 @@ export type ServiceProcess = {
   readonly name: ServiceName
   readonly url: string
   kill(): Promise<void>
-  /** Starts it again after `kill`, and waits until it listens. */
+  /** Sends SIGTERM; rejects if it has not ended within the time that is promised, and what a busy machine adds. */
+  terminate(): Promise<void>
+  /** Starts it again after it has ended, and waits until it listens. */
   restart(): Promise<void>
   /** Suspends it: the kernel still accepts connections for it. */
   pause(): void
@@ -24,6 +26,7 @@ export type ServiceProcess = {
 }
 
 const crashTextMax = 2_000
+const terminateMsMax = 10_000 + 2_000
 const root = new URL('../..', import.meta.url).pathname
 const running = new Set<ChildProcess>()
 process.once('exit', () => {
@@ -54,6 +57,15 @@ export async function startService(name: ServiceName, environment: Environment):
       if (child.exitCode !== null || child.signalCode !== null) return
       child.kill('SIGKILL')
       await once(child, 'exit')
+    },
+    async terminate() {
+      isKilled = true
+      if (child.exitCode !== null || child.signalCode !== null) return
+      const exited = once(child, 'exit', { signal: AbortSignal.timeout(terminateMsMax) })
+      child.kill('SIGTERM')
+      await exited.catch(() => {
+        throw new Error(`${name} has not ended ${terminateMsMax / 1_000} s after SIGTERM.`)
+      })
     },
     async restart() {
       child = await start()

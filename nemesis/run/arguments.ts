@@ -1,14 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { missingPackages } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { parseCommandLine, UsageError } from '@quintet/backends/command-line'
 import type { Scenario } from '../scenarios/scenario.ts'
 
-type Arguments = {
+export type Arguments = {
   readonly scenarios: readonly Scenario[]
   /** That were not asked for by name, and need engines that this machine does not have. */
   readonly leftOut: readonly { readonly name: string; readonly missing: readonly EngineName[] }[]
   readonly minutes: number
   readonly seed: string
+  /** Of these kinds only; undefined for all. */
+  readonly faults: readonly string[] | undefined
   /** Undefined for a new temporary folder. */
   readonly keep: string | undefined
 }
@@ -21,6 +24,7 @@ export function usageOf(all: readonly Scenario[]): string {
 
   --scenario <names>  scenarios, separated by commas (all whose engines are installed)
   --minutes <n>       how long each of them runs, such as 0.5 (1)
+  --faults <kinds>    of these kinds only, separated by commas, such as kill,stop (all)
   --seed <text>       of the faults and the requests (a new one, which is printed)
   --keep <folder>     where histories and pictures are kept (a new temporary folder)
   --all               require the engines of all scenarios
@@ -28,6 +32,11 @@ export function usageOf(all: readonly Scenario[]): string {
 Scenarios:
 
 ${all.map(({ name, summary }) => `  ${name.padEnd(widest)}  ${summary}`).join('\n')}`
+}
+
+/** Whether this machine can start the engine. */
+export function isInstalled(engine: EngineName): boolean {
+  return missingPackages(engine).length === 0
 }
 
 /** Each scenario once. Throws a UsageError for invalid arguments, and another error where engines are missing. */
@@ -41,6 +50,7 @@ export function parseArguments(
     options: {
       scenario: { type: 'string' },
       minutes: { type: 'string', default: '1' },
+      faults: { type: 'string' },
       seed: { type: 'string', default: randomBytes(4).toString('hex') },
       keep: { type: 'string' },
       all: { type: 'boolean', default: false },
@@ -66,6 +76,7 @@ export function parseArguments(
     leftOut,
     minutes: minutesOf(values.minutes),
     seed: values.seed,
+    faults: values.faults?.split(','),
     keep: values.keep,
   }
 }

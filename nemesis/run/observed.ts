@@ -1,10 +1,11 @@
 import type { Violation } from '../checkers/violation.ts'
+import { certaintyOf } from '../load/http-client.ts'
 import type { Reply, Request } from '../load/http-client.ts'
 
 const listedMax = 20
 
-/** What is seen during a run that is wrong whatever the histories show. */
-export function createObservations() {
+/** What is seen during a run that is wrong whatever the histories show; `isAvailable` if each request must have an outcome. */
+export function createObservations(isAvailable = false) {
   const violations: Violation[] = []
   const add = (key: string, message: string) => {
     if (violations.length < listedMax) violations.push({ key, message, operations: [] })
@@ -19,7 +20,8 @@ export function createObservations() {
     unexpected,
     /** Whatever is away, 500 is a fault of the service itself. */
     responded(request: Request, reply: Reply): void {
-      if (typeof reply !== 'string' && reply.status === 500) unexpected(request, reply)
+      const isFault = typeof reply !== 'string' && reply.status === 500
+      if (isFault || (isAvailable && certaintyOf(reply) !== 'known')) unexpected(request, reply)
     },
     /** Something that did not come back. */
     failed(error: unknown): void {

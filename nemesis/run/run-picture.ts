@@ -1,7 +1,7 @@
 import type { Run } from './run-scenario.ts'
 import type { Sample } from './samples.ts'
 import { medianOf } from '../../bench/median.ts'
-import { svgFile, svgRect, svgText } from '../../bench/svg.ts'
+import { svgFile, svgRect, svgRects, svgText } from '../../bench/svg.ts'
 
 /** A picture of a run: operations per second by their outcome, latencies, and the faults as bands over both. */
 
@@ -12,7 +12,8 @@ const ratesTop = 56
 const latenciesTop = ratesTop + plotHeight + 36
 const faultsTop = latenciesTop + plotHeight + 40
 const rowHeight = 18
-const bucketMs = 250
+const bucketMsMin = 250
+const bucketsMax = 240
 
 const colours = { ok: '#5b8fc7', fail: '#e2a03f', info: '#c74b50' } as const
 const outcomes = ['ok', 'fail', 'info'] as const
@@ -20,11 +21,12 @@ const outcomeNames = { ok: 'known', fail: 'refused', info: 'unknown' } as const
 const latencyMsMin = 0.5
 const latencyMsMax = 10_000
 
-export function drawRun({ scenario, faults, samples }: Run, seed: string): string {
+export function drawRun({ scenario, faults, samples }: Run, seed?: string): string {
   const endMs = Math.max(1, ...samples.slice(-1).map(({ endedMs }) => endedMs))
   const x = (ms: number) => left + (ms / endMs) * plotWidth
   const names = [...new Set(faults.map(({ name }) => name))].toSorted()
-  const buckets = bucketsOf(samples, endMs)
+  const bucketMs = Math.ceil(endMs / bucketsMax / bucketMsMin) * bucketMsMin
+  const buckets = bucketsOf(samples, endMs, bucketMs)
   const bottom = faultsTop + names.length * rowHeight
   const bands = faults.flatMap(({ name, beganMs, endedMs }) => {
     const y = faultsTop + names.indexOf(name) * rowHeight
@@ -35,10 +37,15 @@ export function drawRun({ scenario, faults, samples }: Run, seed: string): strin
     ]
   })
   return svgFile(left + plotWidth + 24, bottom + 40, [
-    svgText(16, 24, `${scenario}, seed ${seed}: ${samples.length} operations`, 'font-size="16"'),
+    svgText(
+      16,
+      24,
+      `${scenario}${seed === undefined ? '' : `, seed ${seed}`}: ${samples.length} operations`,
+      'font-size="16"',
+    ),
     ...bands,
-    ...drawRates(buckets, x),
-    ...drawLatencies(buckets, x),
+    ...drawRates(buckets, x, bucketMs),
+    ...drawLatencies(buckets, x, bucketMs),
     ...names.map((name, i) => svgText(left + 4, faultsTop + i * rowHeight + 14, name, 'fill="#555"')),
     ...secondsOf(endMs).map((second) =>
       svgText(x(second * 1_000), bottom + 18, `${second} s`, 'text-anchor="middle"'),
@@ -48,25 +55,28 @@ export function drawRun({ scenario, faults, samples }: Run, seed: string): strin
 
 type Bucket = { readonly fromMs: number; readonly samples: readonly Sample[] }
 
-function bucketsOf(samples: readonly Sample[], endMs: number): Bucket[] {
+function bucketsOf(samples: readonly Sample[], endMs: number, bucketMs: number): Bucket[] {
   const byBucket = Map.groupBy(samples, ({ endedMs }) => Math.floor(endedMs / bucketMs))
   const count = Math.ceil(endMs / bucketMs)
   return Array.from({ length: count }, (_, i) => ({ fromMs: i * bucketMs, samples: byBucket.get(i) ?? [] }))
 }
 
+type Scale = (ms: number) => number
+
 /** Columns of the outcomes, one on the other. */
-function drawRates(buckets: readonly Bucket[], x: (ms: number) => number): string[] {
+function drawRates(buckets: readonly Bucket[], x: Scale, bucketMs: number): string[] {
   const most = Math.max(1, ...buckets.map(({ samples }) => samples.length))
   const base = ratesTop + plotHeight
-  const columns = buckets.flatMap(({ fromMs, samples }) => {
-    let y = base
-    return outcomes.flatMap((outcome) => {
-      const count = samples.filter((sample) => sample.outcome === outcome).length
-      const height = (count / most) * plotHeight
-      y -= height
-      const width = x(fromMs + bucketMs) - x(fromMs)
-      return count === 0 ? [] : [svgRect(x(fromMs), y, width, height, `fill="${colours[outcome]}"`)]
+  const heightOf = (samples: readonly Sample[], of: readonly Sample['outcome'][]) =>
+    (samples.filter(({ outcome }) => of.includes(outcome)).length / most) * plotHeight
+  const columns = outcomes.map((outcome, i) => {
+    const below = outcomes.slice(0, i)
+    const rects = buckets.flatMap(({ fromMs, samples }) => {
+      const height = heightOf(samples, [outcome])
+      const top = base - heightOf(samples, below) - height
+      return height === 0 ? [] : [[x(fromMs), top, x(bucketMs) - x(0), height] as const]
     })
+    return svgRects(rects, `fill="${colours[outcome]}"`)
   })
   return [
     ...columns,
@@ -80,28 +90,29 @@ function drawRates(buckets: readonly Bucket[], x: (ms: number) => number): strin
 }
 
 /** The median and the longest latency of what had an outcome, on a logarithmic scale. */
-function drawLatencies(buckets: readonly Bucket[], x: (ms: number) => number): string[] {
+function drawLatencies(buckets: readonly Bucket[], x: Scale, bucketMs: number): string[] {
   const y = (ms: number) => {
     const bounded = Math.min(latencyMsMax, Math.max(latencyMsMin, ms))
     const share = Math.log(bounded / latencyMsMin) / Math.log(latencyMsMax / latencyMsMin)
     return latenciesTop + plotHeight * (1 - share)
   }
-  const marks = buckets.flatMap(({ fromMs, samples }) => {
-    const known = samples.filter(({ outcome }) => outcome === 'ok')
-    const latencies = known.map(({ sentMs, endedMs }) => endedMs - sentMs)
-    const width = x(fromMs + bucketMs) - x(fromMs)
-    const mark = (ms: number | undefined, colour: string) =>
-      ms === undefined ? [] : [svgRect(x(fromMs), y(ms) - 1, width, 2, `fill="${colour}"`)]
-    const longest = latencies.length === 0 ? undefined : Math.max(...latencies)
-    return [...mark(medianOf(latencies), '#333'), ...mark(longest, '#9a6fb0')]
-  })
+  const marks = (of: (latencies: readonly number[]) => number | undefined, colour: string) => {
+    const rects = buckets.flatMap(({ fromMs, samples }) => {
+      const known = samples.filter(({ outcome }) => outcome === 'ok')
+      const ms = of(known.map(({ sentMs, endedMs }) => endedMs - sentMs))
+      return ms === undefined ? [] : [[x(fromMs), y(ms) - 1, x(bucketMs) - x(0), 2] as const]
+    })
+    return svgRects(rects, `fill="${colour}"`)
+  }
+  const longest = (latencies: readonly number[]) => latencies.toSorted((one, other) => one - other).at(-1)
   const axis = [1, 10, 100, 1_000, 10_000].flatMap((ms) => [
     svgRect(left, y(ms), plotWidth, 0.5, 'fill="#ddd"'),
     svgText(left - 6, y(ms) + 4, ms < 1_000 ? `${ms} ms` : `${ms / 1_000} s`, 'text-anchor="end"'),
   ])
   return [
     ...axis,
-    ...marks,
+    marks(medianOf, '#333'),
+    marks(longest, '#9a6fb0'),
     svgText(16, latenciesTop - 8, 'latency:'),
     svgText(160, latenciesTop - 8, 'median', 'fill="#333"'),
     svgText(240, latenciesTop - 8, 'longest', 'fill="#9a6fb0"'),

@@ -15,7 +15,7 @@ import { startRunClock } from './run-clock.ts'
 import { runClients, untilSteady } from './run-clients.ts'
 import { samplesOf } from './samples.ts'
 import type { Sample } from './samples.ts'
-import { makeFaults, planFaults } from './schedule.ts'
+import { makeFaults, ofKinds, planFaults } from './schedule.ts'
 import type { MadeFault } from './schedule.ts'
 import type { Scenario, System } from '../scenarios/scenario.ts'
 
@@ -40,6 +40,8 @@ type CheckedHistory = Verdict & {
 type RunOptions = {
   readonly forMs: number
   readonly random: Random
+  /** The kinds of the faults; all by default. */
+  readonly faults?: readonly string[] | undefined
   /** Where the histories are kept. */
   readonly folder: string
   onProgress?(progress: Progress): void
@@ -60,7 +62,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const data = mkdtempSync(join(tmpdir(), 'quintet-nemesis-'))
   try {
     const system = await scenario.start(data)
-    const conducted = await conduct(system, options).finally(() => system.close())
+    const observed = createObservations(scenario.isAvailable)
+    const conducted = await conduct(system, observed, options).finally(() => system.close())
     const { faults, loads, violations } = conducted
     const samples = loads.flatMap(({ history }) => samplesOf(history))
     return {
@@ -75,9 +78,13 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   }
 }
 
-async function conduct(system: System, { random, forMs, onProgress }: RunOptions) {
+async function conduct(
+  system: System,
+  observed: ReturnType<typeof createObservations>,
+  { random, forMs, faults: kinds, onProgress }: RunOptions,
+) {
+  const targets = ofKinds(system.targets, kinds)
   const clock = startRunClock()
-  const observed = createObservations()
   const http = createHttpClient(observed.responded)
   const loads: { name: string; load: Load }[] = []
   for (const [name, create] of Object.entries(system.loads)) {
@@ -96,7 +103,7 @@ async function conduct(system: System, { random, forMs, onProgress }: RunOptions
   }
   const faults: MadeFault[] = []
   try {
-    const steps = planFaults(system.targets, random.fork('faults'), forMs)
+    const steps = planFaults(targets, random.fork('faults'), forMs)
     await makeFaults(steps, { now: clock.nowMs, untilMs: forMs, onBegin, made: faults }).catch(
       observed.failed,
     )

@@ -53,6 +53,19 @@ export function* planFaults(
   }
 }
 
+/** The faults whose names end with one of the kinds, such as `kill` of `guid 1: kill`. Throws where there is none of a kind. */
+export function ofKinds(
+  targets: readonly (readonly Fault[])[],
+  kinds: readonly string[] | undefined,
+): readonly (readonly Fault[])[] {
+  if (kinds === undefined) return targets
+  const kindOf = ({ name }: Fault) => name.split(': ').at(-1) ?? ''
+  const known = [...new Set(targets.flat().map(kindOf))]
+  for (const kind of kinds)
+    if (!known.includes(kind)) throw new Error(`There is no fault "${kind}" here, but ${known.join(', ')}.`)
+  return targets.map((faults) => faults.filter((fault) => kinds.includes(kindOf(fault))))
+}
+
 /** Shorter ones are more frequent: the logarithm is distributed evenly. */
 function between(random: Random, min: number, max: number): number {
   return Math.round(min * (max / min) ** random.fraction())

@@ -23,23 +23,45 @@ export const guidEmbedded: Scenario = {
     })),
 }
 
-export const guidPostgres: Scenario = {
-  name: 'guid-postgres',
-  summary: 'three processes of guid on PostgreSQL, with Redis as their cache',
-  engines: ['postgres', 'redis'],
+export const guidPostgres = onDatabase(
+  'postgres',
+  'three processes of guid on PostgreSQL, with Redis as their cache',
+)
+export const guidMysql = onDatabase('mysql', 'three processes of guid on MySQL, with Redis as their cache')
+
+function onDatabase(name: 'postgres' | 'mysql', summary: string): Scenario {
+  return {
+    name: `guid-${name}`,
+    summary,
+    engines: [name, 'redis'],
+    start: (folder) =>
+      assemble(async (closeLater) => {
+        const database = closeLater(await startEngine(name))
+        const redis = closeLater(await startRedis())
+        const settings = {
+          DATA_DIR: folder,
+          GUID_DATABASE_URL: withDatabase(database.url, 'guid_db'),
+          CACHE_URL: redis.url,
+        }
+        await migrate('guid', settings)
+        const replicas = await startReplicas('guid', settings, { closeLater, folder, list, count: 3 })
+        const lock = lockedTable(withDatabase(database.engine.url, 'guid_db'), 'guid')
+        const ofDatabase = [...database.faults, named(name, lock)]
+        return { ...systemOf(replicas, [ofDatabase, redis.faults]), loads }
+      }),
+  }
+}
+
+export const guidMongodb: Scenario = {
+  name: 'guid-mongodb',
+  summary: 'two processes of guid on MongoDB',
+  engines: ['mongodb'],
   start: (folder) =>
     assemble(async (closeLater) => {
-      const postgres = closeLater(await startEngine('postgres'))
-      const redis = closeLater(await startRedis())
-      const settings = {
-        DATA_DIR: folder,
-        GUID_DATABASE_URL: withDatabase(postgres.url, 'guid_db'),
-        CACHE_URL: redis.url,
-      }
+      const mongodb = closeLater(await startEngine('mongodb'))
+      const settings = { DATA_DIR: folder, GUID_DATABASE_URL: withDatabase(mongodb.url, 'guid_db') }
       await migrate('guid', settings)
-      const replicas = await startReplicas('guid', settings, { closeLater, folder, list, count: 3 })
-      const lock = lockedTable(withDatabase(postgres.engine.url, 'guid_db'), 'guid')
-      const ofPostgres = [...postgres.faults, named('postgres', lock)]
-      return { ...systemOf(replicas, [ofPostgres, redis.faults]), loads }
+      const replicas = await startReplicas('guid', settings, { closeLater, folder, list, count: 2 })
+      return { ...systemOf(replicas, [mongodb.faults]), loads }
     }),
 }

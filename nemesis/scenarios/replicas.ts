@@ -49,6 +49,7 @@ export async function startReplicas(
     const ids = () => [process.id()]
     const faults = [
       fault('kill', process.kill, () => restart(process)),
+      fault('terminate', process.terminate, () => restart(process)),
       fault('stop', process.pause, process.resume),
       exhaustedDescriptors(ids),
       ...(stallSkipReason() === false ? [stalledDisk(ids)] : []),

@@ -10,6 +10,8 @@ export type Scenario = {
   readonly summary: string
   /** Which engines it starts; none where all storage is embedded. */
   readonly engines: readonly EngineName[]
+  /** Whether each operation must have an outcome, whatever the faults. */
+  readonly isAvailable?: boolean
   /** `folder` is for data. Cleans up after itself if it rejects. */
   start(folder: string): Promise<System>
 }

@@ -1,18 +1,15 @@
 import type { TestContext } from 'node:test'
-import { measure } from '../faults/measure.ts'
+import { measure, recoveryMsPromised, toleranceMs } from '../faults/measure.ts'
 import { startSubject } from '../faults/subjects.ts'
 
 /** Long enough for a backoff to have grown, and for connections to have been made that are half-open at the end. */
 const faultMsDefault = 3_000
-/** The time that is promised, and what a busy machine adds. */
-const recoveryMsDefault = 1_000
-const toleranceMs = 500
 
 /** Each fault of the subject; its clients must succeed again soon after it can be used again. */
 export async function recovers(
   t: TestContext,
   name: string,
-  { faultMs = faultMsDefault, recoveryMs: promisedMs = recoveryMsDefault } = {},
+  { faultMs = faultMsDefault, recoveryMs: promisedMs = recoveryMsPromised } = {},
 ): Promise<void> {
   const subject = await startSubject(name)
   t.after(() => subject.close())

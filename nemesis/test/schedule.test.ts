@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fault } from '../faults/fault.ts'
 import { createRandom } from '../run/random.ts'
-import { planFaults } from '../run/schedule.ts'
+import { ofKinds, planFaults } from '../run/schedule.ts'
 
 const targets = ['guid 1', 'guid 2', 'database'].map((target) =>
   ['kill', 'stop', 'lock'].map((name) => fault(`${target}: ${name}`, () => {})),
@@ -28,6 +28,16 @@ test('Faults overlap at times, and never two of one target', () => {
   assert.ok(together.length > 20)
   for (const names of together)
     assert.equal(new Set(names.map((name) => name.split(':')[0])).size, names.length)
+})
+
+test('Of kinds of faults those of all targets are made; an unknown kind is refused with the names of all', () => {
+  const names = ofKinds(targets, ['kill', 'lock']).map((faults) => faults.map(({ name }) => name))
+  assert.deepEqual(names[0], ['guid 1: kill', 'guid 1: lock'])
+  assert.deepEqual(names[2], ['database: kill', 'database: lock'])
+  assert.throws(
+    () => ofKinds(targets, ['kill', 'freeze']),
+    /^Error: There is no fault "freeze" here, but kill, stop, lock\.$/,
+  )
 })
 
 test('A schedule without faults is empty', () => {

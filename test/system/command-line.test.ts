@@ -197,6 +197,7 @@ for (const [script, words, start] of [
   ['clients', ['--fast'], "Unknown option '--fast'."],
   ['clients', ['guid'], "Unexpected argument 'guid'."],
   ['compose:check', ['--fast'], "Unknown option '--fast'."],
+  ['prove', ['one-winner', '--fast'], "Unknown option '--fast'"],
   ['nemesis:recovery', ['--fast'], "Unknown option '--fast'"],
   ['nemesis:recovery', ['--max-ms'], "Option '--max-ms <value>' argument missing"],
   ['nemesis:recovery', ['--faults', 'kil'], '--faults: there is no "kil"; there are kill, stop,'],
@@ -221,7 +222,16 @@ const programs = Object.keys(manifest.scripts).filter((name) =>
 )
 
 test('The scripts of package.json that run programs of this repository are found', () => {
-  for (const name of ['backends', 'bench', 'check:history', 'clients', 'compose:check', 'nemesis', 'test'])
+  for (const name of [
+    'backends',
+    'bench',
+    'check:history',
+    'clients',
+    'compose:check',
+    'nemesis',
+    'prove',
+    'test',
+  ])
     assert.ok(programs.includes(name), name)
   assert.ok(!programs.includes('start') && !programs.includes('lint'))
 })

@@ -45,7 +45,12 @@ for (const [broken, message] of [
     assert.match(run.violations[0]?.message ?? '', message)
   })
 
-async function runOn(t: TestContext, broken: Break) {
+test('Where each request must have an outcome, a system that is away for a while breaks the promise', async (t) => {
+  const { run } = await runOn(t, 'never', true)
+  assert.match(run.violations[0]?.message ?? '', / got (not sent|no response)$/)
+})
+
+async function runOn(t: TestContext, broken: Break, isAvailable = false) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-nemesis-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const server = createGuidServer(broken)
@@ -63,6 +68,7 @@ async function runOn(t: TestContext, broken: Break) {
     name: 'in-memory',
     summary: '',
     engines: [],
+    isAvailable,
     start: async () => ({
       targets: [[away]],
       loads: { guid: createGuidLoad },
