@@ -1,3 +1,5 @@
+import { countOf } from '../violations.ts'
+import { countViolations } from './report.ts'
 import type { Run } from './run-scenario.ts'
 import type { Sample } from './samples.ts'
 import { medianOf } from '../../bench/median.ts'
@@ -21,7 +23,10 @@ const outcomeNames = { ok: 'known', fail: 'refused', info: 'unknown' } as const
 const latencyMsMin = 0.5
 const latencyMsMax = 10_000
 
-export function drawRun({ scenario, faults, samples }: Run, seed?: string): string {
+export function drawRun(run: Run, seed?: string): string {
+  const { scenario, faults, samples } = run
+  const named = seed === undefined ? scenario : `${scenario}, seed ${seed}`
+  const title = `${named}: ${samples.length.toLocaleString('en')} operations, ${countOf(countViolations(run))}`
   const endMs = Math.max(1, ...samples.slice(-1).map(({ endedMs }) => endedMs))
   const x = (ms: number) => left + (ms / endMs) * plotWidth
   const names = [...new Set(faults.map(({ name }) => name))].toSorted()
@@ -37,12 +42,7 @@ export function drawRun({ scenario, faults, samples }: Run, seed?: string): stri
     ]
   })
   return svgFile(left + plotWidth + 24, bottom + 40, [
-    svgText(
-      16,
-      24,
-      `${scenario}${seed === undefined ? '' : `, seed ${seed}`}: ${samples.length} operations`,
-      'font-size="16"',
-    ),
+    svgText(16, 24, title, 'font-size="16"'),
     ...bands,
     ...drawRates(buckets, x, bucketMs),
     ...drawLatencies(buckets, x, bucketMs),
