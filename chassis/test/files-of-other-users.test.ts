@@ -4,6 +4,7 @@ import {
   chownSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   mkdtempSync,
   rmSync,
   statSync,
@@ -44,25 +45,62 @@ test('Root gives away no file that existed, and none behind a link', needsRoot, 
   assert.equal(lstatSync(join(elsewhere, 'new')).uid, 0)
 })
 
-test('Each database file of another user is named before a start, with whose it is', needsRoot, (t) => {
-  const folder = folderOfUser(t)
-  const paths = ['guid.db', 'queue.db', 'mine.db'].map((name) => join(folder, name))
-  for (const path of paths) writeFileSync(path, '', { mode: 0o600 })
-  chownSync(join(folder, 'mine.db'), user, user)
+/** What is in the way of a start by the user on these database files. */
+function faultsForUser(paths: readonly string[]): string[] {
   const program = `
     process.setgid(${user}); process.setuid(${user})
     process.stdout.write(JSON.stringify(databaseFileFaults(${JSON.stringify(paths.map((path) => `sqlite:${path}`))})))`
   const module = new URL('../src/database/index.ts', import.meta.url).href
   const source = `import { databaseFileFaults } from '${module}'\n${program}`
-  const faults = JSON.parse(
-    execFileSync(process.execPath, ['--input-type=module', '-e', source], { encoding: 'utf8' }),
-  )
+  const words = ['--input-type=module', '-e', source]
+  return JSON.parse(execFileSync(process.execPath, words, { encoding: 'utf8' }))
+}
+
+test('Each database file of another user is named before a start, with whose it is', needsRoot, (t) => {
+  const folder = folderOfUser(t)
+  const paths = ['guid.db', 'queue.db', 'mine.db'].map((name) => join(folder, name))
+  for (const path of paths) writeFileSync(path, '', { mode: 0o600 })
+  chownSync(join(folder, 'mine.db'), user, user)
+  const faults = faultsForUser(paths)
   assert.equal(faults.length, 2)
   for (const [index, name] of ['guid.db', 'queue.db'].entries())
     assert.match(
-      faults[index],
+      faults[index] ?? '',
       new RegExp(
         `/${name} cannot be written: \\S+/${name} belongs to root, and this process runs as the user ${user}: give it to`,
       ),
     )
 })
+
+test(
+  'Each file that goes with a database is named before a start where it is of another user',
+  needsRoot,
+  (t) => {
+    const folder = folderOfUser(t)
+    mkdirSync(join(folder, 'locks'))
+    chownSync(join(folder, 'locks'), user, user)
+    const companions = [
+      'NAME-wal',
+      'NAME-shm',
+      'NAME-journal',
+      'locks/NAME-gate',
+      'locks/NAME-members',
+      'locks/NAME-wanted',
+    ]
+    const pairs = companions.map((companion, i) => ({
+      path: join(folder, `${i}.db`),
+      companion: join(folder, companion.replace('NAME', `${i}.db`)),
+    }))
+    for (const { path, companion } of pairs) {
+      writeFileSync(path, '')
+      chownSync(path, user, user)
+      writeFileSync(companion, '', { mode: 0o600 })
+    }
+    const faults = faultsForUser(pairs.map(({ path }) => path))
+    for (const [i, { path, companion }] of pairs.entries())
+      assert.ok(
+        faults[i]?.startsWith(`The database file ${path} cannot be written: ${companion} belongs to root,`),
+        String(faults[i]),
+      )
+  },
+)

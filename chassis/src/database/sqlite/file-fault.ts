@@ -65,8 +65,8 @@ function sentence(path: string, kind: Kind): string {
 
 /** The file, or the first of those that go with it, that exists and cannot be written. */
 function unwritable(path: string): string | undefined {
-  const { folder, registrationLock, presenceLock } = lockFiles(path)
-  const files = [path, `${path}-wal`, `${path}-shm`, folder, registrationLock, presenceLock]
+  const companions = ['', '-wal', '-shm', '-journal'].map((suffix) => path + suffix)
+  const files = [...companions, ...Object.values(lockFiles(path))]
   return files.find((file) => existsSync(file) && !isWritable(file))
 }
 
