@@ -38,7 +38,7 @@ test('A made service is formatted, and passes the linter and the compiler', asyn
 test('Making a service prints its folder, and every other file that has changed or is new', () => {
   const textIn = (folder: string, file: string) =>
     existsSync(join(folder, file)) ? readFileSync(join(folder, file), 'utf8') : undefined
-  const files = globSync('{,.}*{,/**/*.*}', { cwd: copy.folder, exclude: ['**/node_modules', 'data'] })
+  const files = globSync('{,.}*{,/**/*}', { cwd: copy.folder, exclude: ['**/node_modules', 'data'] })
     .filter((file) => statSync(join(copy.folder, file)).isFile())
     .filter((file) => textIn(root, file) !== textIn(copy.folder, file))
   const changed = files.filter((file) => !file.startsWith(`services/${name}/`))

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
-import { createFileUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+import { createFileUrl, freshDatabase, until } from '@quintet/chassis/testing'
 import { sql } from 'kysely'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
 import { createDeletion } from '../src/deletion.ts'
-import { createWorld } from './world.ts'
+import { createWorld, startMs } from './world.ts'
 
 type CertificatesDatabase = Database<CertificatesTables>
 
@@ -41,7 +41,7 @@ async function addNotifications(
   await sql`
     insert into notification (delivery_id, certificate_id, event, body, status, created_at, changed_at)
     with recursive n(i) as (select 1 union all select i + 1 from n where i < ${sql.lit(count)})
-    select certificate.id || '-' || i, certificate.id, 'certificate.expiring', '{}', 'failed', 1, 1
+    select certificate.id || '-' || i, certificate.id, 'certificate.expiring', '{}', 'failed', ${sql.lit(startMs)}, ${sql.lit(startMs)}
     from certificate cross join n`.execute(query)
   if (attempts === 0) return
   await sql`
@@ -92,7 +92,7 @@ test('A user is removed although a certificate of another one between its own ha
 
 test('A certificate with many notifications is gone at once with all of them, which are removed soon', async (t) => {
   const server = process.env.TEST_DATABASE
-  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
+  const url = server === undefined ? createFileUrl(t) : await freshDatabase(migrations)
   const database = await openDatabase<CertificatesTables>(url, { migrations })
   t.after(() => database.close())
   const world = await createWorld(t, { CERTIFICATES_DATABASE_URL: url })

@@ -9,5 +9,7 @@ if (server !== undefined) {
   await import('./conformance.test.ts')
   await import('./notifications.test.ts')
   await import('./user-change.test.ts')
+  await import('./user-deletion.test.ts')
+  await import('./certificate-deletion.test.ts')
   await import('./users.test.ts')
 }

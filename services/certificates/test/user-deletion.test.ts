@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
-import { createFileUrl, freshDatabaseOn, until } from '@quintet/chassis/testing'
+import { createFileUrl, freshDatabase, until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { sql } from 'kysely'
 import { migrations } from '../src/database.ts'
@@ -46,7 +46,7 @@ async function countOf({ query }: CertificatesDatabase, table: 'user' | 'certifi
 
 test('A user with many certificates and all of these are gone at once, and are removed soon', async (t) => {
   const server = process.env.TEST_DATABASE
-  const url = server === undefined ? createFileUrl(t) : freshDatabaseOn(server)
+  const url = server === undefined ? createFileUrl(t) : await freshDatabase(migrations)
   const database = await openDatabase<CertificatesTables>(url, { migrations })
   t.after(() => database.close())
   const world = await createWorld(t, { CERTIFICATES_DATABASE_URL: url })
