@@ -5,10 +5,10 @@ import type { Kysely } from 'kysely'
 import { hasUser } from './certificate-statements.ts'
 import type { VersionedRef } from './certificate-statements.ts'
 import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
-import { notificationBytes } from './notification-store.ts'
+import { notificationBytes, removedBytesMax } from './notification-store.ts'
 
-/** What one unit removes at most, so that other writes wait for it a few milliseconds. The bytes of notifications are many small rows. */
-const limits = { rowsMax: 1_000, certificateBytesMax: 4_194_304, notificationBytesMax: 524_288 }
+/** What one unit removes at most, so that other writes wait for it a few milliseconds. */
+const limits = { rowsMax: 1_000, bytesMax: 4_194_304 }
 
 /**
  * The deletion of users and certificates. It takes effect in one unit, which removes the first certificates of a user and marks it if there
@@ -21,7 +21,7 @@ export function createDeletion(database: CertificatesDatabase) {
   /** Removes the first certificates of a user that is marked, and the user with the last of them; or only notifications where those are many. */
   async function removal(id: number): Promise<readonly Statement[]> {
     const first = await database.read(
-      statements.first({ id, limit: limits.rowsMax, reaches: limits.certificateBytesMax }),
+      statements.first({ id, limit: limits.rowsMax, reaches: limits.bytesMax }),
     )
     const [start, end] = [first[0]?.id ?? 0, first.at(-1)?.id ?? 0]
     const last = await lastOfMany({ userId: id, start, end })
@@ -32,7 +32,7 @@ export function createDeletion(database: CertificatesDatabase) {
 
   /** The last notification that one unit may remove, where these certificates have more. */
   async function lastOfMany(range: CertificateRange) {
-    const { rowsMax: limit, notificationBytesMax: reaches } = limits
+    const [limit, reaches] = [limits.rowsMax, removedBytesMax]
     const rows = await database.read(statements.firstNotifications({ ...range, limit, reaches }))
     const bytes = rows.reduce((sum, row) => sum + Number(row.bytes), 0)
     return rows.length === limit || bytes >= reaches ? rows.at(-1) : undefined

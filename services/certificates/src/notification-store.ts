@@ -1,6 +1,12 @@
 import { randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
-import { bytesOf, prepareQuery, prepareUntilSum, skipLocked } from '@quintet/chassis/database'
+import {
+  bytesOf,
+  numbersFromList,
+  prepareQuery,
+  prepareUntilSum,
+  skipLocked,
+} from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import type { Page } from '@quintet/chassis/resource/rows'
@@ -27,6 +33,8 @@ export type NotifyingParts = {
 }
 
 const logRetentionMs = 30 * 24 * 3_600_000
+/** What of the log one unit removes at most, in many small rows, so that other writes wait for it a few milliseconds. */
+export const removedBytesMax = 524_288
 
 /**
  * The delivery log. A notification is stored in the same commit as the change that it reports, together with a message in
@@ -88,12 +96,19 @@ export function createNotificationStore({
       }))
     },
 
-    /** Removes at most `limit` notifications whose last attempt was 30 days ago; resolves to how many were removed. */
+    /** Removes at most `limit` notifications whose last attempt was 30 days ago; resolves to `limit` while there are more. */
     async sweep(limit: number): Promise<number> {
-      const { results } = await database.commit([
-        statements.removeOlder({ before: clock.now() - logRetentionMs, limit }),
-      ])
-      return results[0]?.changes ?? 0
+      const before = clock.now() - logRetentionMs
+      const older = await database.read(statements.older({ before, limit }))
+      let bytes = 0
+      const first = older.filter((row) => {
+        const isFirst = bytes < removedBytesMax
+        bytes += Number(row.bytes)
+        return isFirst
+      })
+      if (first.length === 0) return 0
+      await database.commit([statements.remove({ ids: first.map(({ id }) => id).join(), before })])
+      return first.length < older.length ? limit : first.length
     },
   }
 
@@ -171,22 +186,28 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
           .limit(p.limit),
       { column: 'bytes', orderBy: ['id'] },
     ),
-    removeOlder: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
+    older: prepareQuery((p: Placeholders<{ before: number; limit: number }>) =>
       db
-        .deleteFrom('notification')
-        .where(
-          'id',
-          'in',
-          skipLocked(
-            db,
-            db
-              .selectFrom('notification')
-              .select('id')
-              .where('status', 'in', ['delivered', 'failed', 'skipped'])
-              .where('changed_at', '<=', p.before)
-              .limit(p.limit),
-          ),
+        .selectFrom('notification')
+        .select(['id', notificationBytes(db).as('bytes')])
+        .where('status', 'in', ['delivered', 'failed', 'skipped'])
+        .where('changed_at', '<=', p.before)
+        .limit(p.limit),
+    ),
+    /** Not one that was attempted again since it was read. */
+    remove: prepareQuery((p: Placeholders<{ ids: string; before: number }>) =>
+      db.deleteFrom('notification').where(
+        'id',
+        'in',
+        skipLocked(
+          db,
+          db
+            .selectFrom('notification')
+            .select('id')
+            .where(sql<boolean>`id in ${numbersFromList(db, p.ids)}`)
+            .where('changed_at', '<=', p.before),
         ),
+      ),
     ),
   }
 }

@@ -3,10 +3,12 @@ import { test } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import { createFileUrl, freshDatabase, until } from '@quintet/chassis/testing'
+import { createManualClock } from '@quintet/chassis/testing/clock'
 import { sql } from 'kysely'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
 import { createDeletion } from '../src/deletion.ts'
+import { createNotificationStore } from '../src/notification-store.ts'
 import { createWorld, startMs } from './world.ts'
 
 type CertificatesDatabase = Database<CertificatesTables>
@@ -88,6 +90,24 @@ test('A user is removed although a certificate of another one between its own ha
   await database.commit(await deletion.unitOf(1, null))
   for (let sweeps = 0; sweeps < 10; sweeps++) await deletion.sweep(500)
   assert.deepEqual(await countsOf(database), [1, 1, 1_500, 0])
+})
+
+test('Notifications that are older than the log are removed in units of bounded size', async (t) => {
+  const database = await openDatabase<CertificatesTables>('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  await addRows(database, [1])
+  await addNotifications(database, { count: 600, attempts: 36 })
+  const clock = createManualClock(startMs + 31 * 86_400_000)
+  const { sweep } = createNotificationStore({ database, clock, hasReceiver: true })
+  const removed: number[] = []
+  const attempts = async () => (await countsOf(database))[3] ?? 0
+  for (let [more, left] = [true, await attempts()]; more; ) {
+    more = (await sweep(500)) === 500
+    removed.push(left - (await attempts()))
+    left = await attempts()
+  }
+  assert.ok(removed.length > 2 && Math.max(...removed) <= 6_000, `${removed}`)
+  assert.deepEqual(await countsOf(database), [2, 1, 0, 0])
 })
 
 test('A certificate with many notifications is gone at once with all of them, which are removed soon', async (t) => {
