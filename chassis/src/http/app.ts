@@ -27,7 +27,14 @@ import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { queryRefusal } from './query.ts'
-import { bodyRefusal, formRefusal, headerBytesMax, headerFieldsMax, routedTarget } from './request-form.ts'
+import {
+  bodyRefusal,
+  formRefusal,
+  headerBytesMax,
+  headerFieldsMax,
+  mayLoseNextRequest,
+  routedTarget,
+} from './request-form.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
@@ -191,11 +198,15 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
 /** Puts the fast paths in front of the framework's own listener. */
 function addFrontListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
   const [listener] = server.listeners('request')
-  const next: RequestListener = (request, response) => {
+  const fastPath = createFastPathListener((request, response) => {
     closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
     listener?.call(server, request, response)
+  }, parts)
+  const begin: RequestListener = (request, response) => {
+    if (mayLoseNextRequest(request)) response.shouldKeepAlive = false
+    fastPath(request, response)
   }
-  server.removeAllListeners('request').on('request', oneAtATime(createFastPathListener(next, parts)))
+  server.removeAllListeners('request').on('request', oneAtATime(begin))
 }
 
 /** Counts and logs a request that has been responded to. */

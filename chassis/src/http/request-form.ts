@@ -37,6 +37,14 @@ export function formRefusal(request: IncomingMessage): AppError | undefined {
   return fieldsRefusal(request)
 }
 
+/**
+ * Whether a request is to change the protocol of its connection. No protocol is offered here (RFC 9110, 7.8), but Node discards what
+ * arrives together with the end of such a request: what comes next may begin within the request behind it, as with its body.
+ */
+export function mayLoseNextRequest({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /upgrade/i.test(headers.connection ?? '')
+}
+
 /** Whether a target that is not a path has the form for its method: the absolute one, or that of the server itself (RFC 9112, 3.2). */
 function isOtherTarget(method: string | undefined, url: string): boolean {
   if (method === 'CONNECT') return hostField.test(url) && /^[^:].*:\d+$/.test(url)
