@@ -51,6 +51,13 @@ const refusals: [title: string, sent: (target: Target) => Sent, status: number][
     ({ target }) => ({ target: `${target}?x=${'y'.repeat(20_000)}` }),
     414,
   ],
+  ...['If-Match', 'Idempotency-Key', 'Content-Type', 'Content-Encoding', 'Accept'].map(
+    (name): (typeof refusals)[number] => [
+      `a Connection field that names ${name}`,
+      () => ({ fields: `connection: close, ${name}\r\n` }),
+      400,
+    ],
+  ),
   ['a fragment', ({ target }) => ({ target: `${target}#x` }), 400],
   ['the target *', () => ({ target: '*' }), 400],
   ['the target * before a path', ({ target }) => ({ target: `*${target}` }), 400],

@@ -79,3 +79,51 @@ test('OPTIONS with a target of the absolute form is for the server itself only w
   for (const target of ['http://a/', 'http://a?', 'http://a?x', 'http://a:1?x=/y', 'http://a/?x'])
     assert.match(await send(`OPTIONS ${target} HTTP/1.1${rest}\r\n`), /^HTTP\/1\.1 405/, target)
 })
+
+const endToEnd = [
+  ...['Accept', 'Authorization', 'Cache-Control', 'Content-Encoding', 'Content-Range', 'Content-Type'],
+  ...['Cookie', 'Expect', 'Forwarded', 'Host', 'Idempotency-Key', 'If-Match', 'If-Modified-Since'],
+  ...[
+    'If-None-Match',
+    'If-Range',
+    'If-Unmodified-Since',
+    'Last-Event-ID',
+    'Max-Forwards',
+    'Origin',
+    'Prefer',
+  ],
+  ...['Range', 'traceparent', 'tracestate', 'User-Agent', 'Via', 'X-Forwarded-For', 'X-Request-ID'],
+]
+
+test('A Connection field that names a field for all recipients is refused, on the fast path too', async (t) => {
+  const send = await startService(t)
+  for (const line of ['GET /fast/1', 'DELETE /x', 'GET /x'])
+    for (const name of endToEnd)
+      for (const connection of [
+        `Connection: close, ${name}`,
+        `Connection: ${name.toUpperCase()}\t,close`,
+        `Connection: close\r\nConnection: ${name.toLowerCase()}`,
+      ]) {
+        const text = await send(`${line} HTTP/1.1\r\nHost: a\r\n${connection}\r\n\r\n`)
+        assert.match(text, /^HTTP\/1\.1 400/, `${line} ${connection}`)
+        assert.ok(text.includes(`Connection must not name ${name.toLowerCase()},`), text)
+      }
+})
+
+test('A Connection field may name what concerns the connection, and extensions', async (t) => {
+  const send = await startService(t)
+  for (const options of [
+    'close',
+    'Close,,',
+    'close, keep-alive',
+    'close, TE, X-Own',
+    'close, Keep-Alive',
+    'close, if_match',
+  ])
+    for (const line of ['GET /fast/1', 'GET /x'])
+      assert.match(
+        await send(`${line} HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nConnection: ${options}\r\n\r\n`),
+        /^HTTP\/1\.1 200/,
+        options,
+      )
+})

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { AppError, invalid } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import { nameAndValue, splitOutsideQuotes } from './lists.ts'
+import { nominatedEndToEndField } from './nominated-fields.ts'
 
 const targetLengthMax = 8_192
 /**
@@ -67,9 +68,12 @@ export function fieldsRefusal({ httpVersion, headers, rawHeaders }: IncomingMess
   // First, since the server drops the fields beyond.
   if (rawHeaders.length > 2 * headerFieldsMax)
     return refusal('headers_too_large', `The header section has ${tooManyFields}.`)
-  const { host, expect, 'transfer-encoding': coding } = headers
+  const { host, expect, connection, 'transfer-encoding': coding } = headers
   if (host === undefined ? httpVersion === '1.1' : !hostField.test(host))
     return malformed('The request must have one Host field, with a host and perhaps a port.')
+  const nominated = nominatedEndToEndField(connection)
+  if (nominated !== undefined)
+    return malformed(`Connection must not name ${nominated}, a field for all recipients of the request.`)
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     return refusal('not_implemented', 'The only transfer coding that is supported is chunked.')
   if (expect !== undefined && httpVersion === '1.1' && !expect.split(',').every(isKnownExpectation))
