@@ -22,6 +22,11 @@ const groups = {
   ],
 }
 
+type Group = keyof typeof groups
+
+/** Files also wait, so there is one more than cores, but for the slow ones, which measure times; the test runner's own default leaves a core idle. */
+const concurrency = { fast: availableParallelism() + 1, guarantees: availableParallelism() }
+
 const usage = `Usage: npm test -- [group] [options]
 
   --coverage           print the coverage of each folder as well
@@ -49,15 +54,15 @@ await runProgram(usage, async (args) => {
   ]
   if (!isGroup(group) || faults.length > 0) throw new UsageError(faults.join('\n'))
   const forwarded = given.map(({ rawName, value }) => (value === undefined ? rawName : `${rawName}=${value}`))
-  return runTests(groups[group], forwarded, values.coverage === true)
+  return runTests(group, forwarded, values.coverage === true)
 })
 
-function isGroup(name: string): name is keyof typeof groups {
+function isGroup(name: string): name is Group {
   return Object.hasOwn(groups, name)
 }
 
-/** Whether all of these files have passed, run with these options of the test runner. */
-function runTests(files: readonly string[], options: readonly string[], isCovered: boolean): boolean {
+/** Whether all files of a group have passed, run with these options of the test runner. */
+function runTests(group: Group, options: readonly string[], isCovered: boolean): boolean {
   // Functions loaded from the compile cache would be missing in the coverage.
   const profiles = isCovered ? mkdtempSync(join(tmpdir(), 'quintet-coverage-')) : undefined
   if (profiles === undefined) storeCompiledModules(process.env)
@@ -65,14 +70,13 @@ function runTests(files: readonly string[], options: readonly string[], isCovere
     process.execPath,
     [
       '--test',
-      // One file per core; the test runner's own default leaves a core idle.
-      `--test-concurrency=${availableParallelism()}`,
+      `--test-concurrency=${concurrency[group]}`,
       // For each test and each file, so that a hanging one ends with its name.
       '--test-timeout=600000',
       '--test-reporter=spec',
       '--test-reporter-destination=stdout',
       ...options,
-      ...files,
+      ...groups[group],
     ],
     { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
   )
