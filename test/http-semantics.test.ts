@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { connect } from 'node:net'
-import { test } from 'node:test'
+import { after, test } from 'node:test'
 import type { Operation } from './operations.ts'
 import { openTargets } from './targets.ts'
 import type { Target } from './targets.ts'
@@ -26,6 +26,8 @@ type Case = {
   title: string
   /** Operations for which the case has no meaning are left out by a rule, never one by one. */
   appliesTo?: (operation: Operation) => boolean
+  /** Whether its requests change nothing, so that it shares the services with others of this kind. */
+  isHarmless?: boolean
   check: (target: Target, send: (sent: Sent) => Promise<Received>) => Promise<void>
 }
 
@@ -75,6 +77,7 @@ const cases: Case[] = [
   ...refusals.map(
     ([title, sent, status]): Case => ({
       title: `${title} is ${status}`,
+      isHarmless: true,
       async check(target, send) {
         assertProblem(await send(sent(target)), status)
       },
@@ -83,6 +86,7 @@ const cases: Case[] = [
   ...['QUERY', 'PROPFIND'].map(
     (method): Case => ({
       title: `${method} is 405 with the methods that are allowed`,
+      isHarmless: true,
       async check({ method: allowed }, send) {
         const received = await send({ method })
         assertProblem(received, 405)
@@ -92,6 +96,7 @@ const cases: Case[] = [
   ),
   {
     title: 'OPTIONS * is 204 with the methods of the server',
+    isHarmless: true,
     async check({ method }, send) {
       const received = await send({ method: 'OPTIONS', target: '*' })
       assert.equal(received.status, 204)
@@ -131,6 +136,7 @@ const cases: Case[] = [
   },
   {
     title: 'a GET under conditions is 412 or 304, if it is 200 without them',
+    isHarmless: true,
     appliesTo: isRead,
     async check(_target, send) {
       const plain = await send({})
@@ -225,6 +231,7 @@ const cases: Case[] = [
   },
   {
     title: 'an empty segment instead of an id is 404',
+    isHarmless: true,
     appliesTo: ({ url }) => url.length > 1,
     async check({ target }, send) {
       assertProblem(await send({ target: `${target}//` }), 404)
@@ -266,6 +273,7 @@ const cases: Case[] = [
   },
   {
     title: 'Content-Range is refused with PUT, which would change a part only',
+    isHarmless: true,
     appliesTo: ({ method }) => method === 'PUT',
     async check({ method, body }, send) {
       const received = await send({ ...sentBody(method, body), fields: 'content-range: bytes 0-1/9\r\n' })
@@ -275,6 +283,7 @@ const cases: Case[] = [
   },
   {
     title: 'two Idempotency-Key fields are refused',
+    isHarmless: true,
     appliesTo: takesKey,
     async check({ method, body }, send) {
       const fields = 'idempotency-key: a\r\nIdempotency-Key: b\r\n'
@@ -285,6 +294,7 @@ const cases: Case[] = [
   },
   {
     title: 'HEAD has the status and the length of GET, or no length, and no body',
+    isHarmless: true,
     appliesTo: (operation) => isRead(operation) && !isVarying(operation),
     async check(_target, send) {
       const [got, head] = [await send({}), await send({ method: 'HEAD' })]
@@ -299,6 +309,7 @@ const cases: Case[] = [
   },
   {
     title: 'a body in a content coding is 415 with what is accepted',
+    isHarmless: true,
     appliesTo: takesBody,
     async check({ method, body }, send) {
       const received = await send({ ...sentBody(method, body), fields: 'content-encoding: gzip\r\n' })
@@ -355,9 +366,11 @@ const cases: Case[] = [
   },
 ]
 
-for (const { title, appliesTo = () => true, check } of cases)
+const shared = openTargets({ after })
+
+for (const { title, appliesTo = () => true, isHarmless = false, check } of cases)
   test(`Of every operation, ${title}`, async (t) => {
-    const targets = (await openTargets(t)).filter(appliesTo)
+    const targets = (await (isHarmless ? shared : openTargets(t))).filter(appliesTo)
     assert.ok(targets.length > 1)
     for (const target of targets)
       await check(target, (sent) => exchange(target, sent)).catch((error: unknown) => {

@@ -1,4 +1,3 @@
-import type { TestContext } from 'node:test'
 import type { App } from '@quintet/chassis/http'
 import { serviceNames } from '@quintet/contracts/topology'
 import { documentOf, openInMemory } from '../clients/openapi.ts'
@@ -25,8 +24,11 @@ export type Operation = {
   readonly body: Readonly<Record<string, unknown>>
 }
 
-/** Opens every service on storage in memory, closed after the test, and reads its document. */
-export async function openOperations(t: TestContext): Promise<Operation[]> {
+/** A test, or a file with its hooks, at whose end what it opened is closed. */
+export type Scope = { after(end: () => unknown): void }
+
+/** Opens every service on storage in memory, closed at the end of the scope, and reads its document. */
+export async function openOperations(t: Scope): Promise<Operation[]> {
   const operations: Operation[] = []
   for (const service of serviceNames) {
     const app = await openInMemory(service)

@@ -1,10 +1,9 @@
-import type { TestContext } from 'node:test'
 import { listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { openOperations } from './operations.ts'
-import type { Operation } from './operations.ts'
+import type { Operation, Scope } from './operations.ts'
 
 /** An operation where it can be requested: at its service, or at the gateway under the path that is forwarded. */
 export type Target = Operation & {
@@ -14,7 +13,7 @@ export type Target = Operation & {
 }
 
 /** Every operation at its service, and at a gateway if it forwards the path. */
-export async function openTargets(t: TestContext): Promise<Target[]> {
+export async function openTargets(t: Scope): Promise<Target[]> {
   const operations = await openOperations(t)
   const ports = new Map<string, number>()
   for (const { service, app } of operations)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { arrived, billingMain, order, startGateway } from './billing-world.ts'
-import { call, dataFolder, run } from './processes.ts'
+import { arrived, billingMain, order, startGateway } from '../system/billing-world.ts'
+import { call, dataFolder, run } from '../system/processes.ts'
 
 test('quintet start gateway, and later quintet start billing in another process, work together', async (t) => {
   const DATA_DIR = dataFolder(t)

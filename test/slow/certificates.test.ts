@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { call, dataFolder, run } from './processes.ts'
+import { call, dataFolder, run } from '../system/processes.ts'
 
 const start = ['quintet.ts', 'start', 'certificates']
 const rewrap = ['quintet.ts', 'certificates', 'rewrap']
