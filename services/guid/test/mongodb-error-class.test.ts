@@ -11,6 +11,8 @@ const server = (code: number) => new MongoServerError({ message: 'no', code })
 const acknowledgement = new MongoWriteConcernError({ ok: 1, writeConcernError: { code: 64, errmsg: 'no' } })
 const connecting = new MongoNetworkError('no')
 connecting.addErrorLabel('HandshakeError')
+/** An error of the system, which the driver passes on. */
+const system = (syscall: string) => Object.assign(new Error('no'), { code: 'ECONNRESET', syscall })
 
 for (const [name, error, write, read] of [
   ['a member that is not the primary', server(10_107), 'dependency_down', 'dependency_down'],
@@ -18,6 +20,10 @@ for (const [name, error, write, read] of [
   ['a command that exceeds its time limit', server(50), 'outcome_unknown', 'dependency_down'],
   ['a write that no majority acknowledges', acknowledgement, 'outcome_unknown', 'dependency_down'],
   ['a lost connection', new MongoNetworkError('no'), 'outcome_unknown', 'dependency_down'],
+  ['a connection that breaks before the response', system('read'), 'outcome_unknown', 'dependency_down'],
+  ['a connection that breaks during a command', system('write'), 'outcome_unknown', 'dependency_down'],
+  ['an unknown host', system('getaddrinfo'), 'dependency_down', 'dependency_down'],
+  ['an unknown service', system('querySrv'), 'dependency_down', 'dependency_down'],
   ['a failed connection attempt', connecting, 'dependency_down', 'dependency_down'],
   ['a wrong password', server(18), 'dependency_down', 'dependency_down'],
   ['an invalid command', server(9), 'invalid', 'invalid'],
