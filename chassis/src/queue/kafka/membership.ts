@@ -9,7 +9,9 @@ const sessionMsMin = 6_000
 const sessionMsMax = 300_000
 const rebalanceTimeoutMs = 20_000
 const requestMarginMs = 5_000
-const heartbeatMs = 1_000
+const heartbeatMs = 500
+/** Past this, what was sent is lost, as where a connection was accepted by something that forwards nothing. */
+const heartbeatTimeoutMs = 3_000
 const leaveTimeoutMs = 2_000
 const rejoinMs = 300
 
@@ -57,17 +59,25 @@ export function joinGroup(
 
   /** From joining the group to leaving it, or to losing the membership. */
   async function participate(): Promise<void> {
+    await cluster.ping()
     await cluster.ensureQueue(topic)
     const lost = Promise.withResolvers<void>()
     let isSilent = false
-    const stopListening = cluster.onSilence(() => {
+    let hasJoined = false
+    let isLeaving = false
+    function loseInSilence(): void {
       isSilent = true
       lost.resolve()
-    })
-    let isLeaving = false
+    }
+    // While its broker restarts a member stays one, since it would take longer to join again.
+    const stopListening = cluster.onSilence((wasUp) => (wasUp || !hasJoined) && loseInSilence())
     const member = createMember(cluster, topic, sessionTimeout, {
-      onJoining: () => onRevoked(false),
+      onJoining() {
+        hasJoined = false
+        return onRevoked(false)
+      },
       onJoined(partitions) {
+        hasJoined = true
         if (isLeaving || isStopped) return
         heartbeatAt = performance.now()
         leftBehind = undefined
@@ -79,6 +89,7 @@ export function joinGroup(
       },
       onError: lost.resolve,
     })
+    const stopWatching = watchHeartbeats(member, loseInSilence)
     try {
       if (leftBehind !== undefined) await Promise.race([removeMember(leftBehind), lost.promise])
       await Promise.race([member.joinGroup({}), lost.promise, stopping.promise])
@@ -86,6 +97,7 @@ export function joinGroup(
     } finally {
       isLeaving = true
       stopListening()
+      stopWatching()
       await onRevoked(isSilent)
       if (isSilent) {
         leftBehind = member.memberId ?? leftBehind
@@ -143,6 +155,18 @@ function createMember(
     listener.onJoined(assignments?.find((one) => one.topic === topic)?.partitions ?? []),
   )
   return member
+}
+
+/** Calls back when a heartbeat has no response. Returns a function that stops it. */
+function watchHeartbeats(member: GroupMember, onSilent: () => void): () => void {
+  let timer: NodeJS.Timeout | undefined
+  const stop = () => clearTimeout(timer)
+  member.on('consumer:heartbeat:start', () => {
+    stop()
+    timer = setTimeout(onSilent, heartbeatTimeoutMs).unref()
+  })
+  for (const end of ['end', 'error', 'cancel'] as const) member.on(`consumer:heartbeat:${end}`, stop)
+  return stop
 }
 
 /** Left before it is closed, since a member that is closed while it joins keeps sending heartbeats. */

@@ -43,6 +43,7 @@ type TopicQueue = {
  */
 export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
   const queues = new Map<string, TopicQueue>()
+  const stopListening = cluster.onSilence(discardIdle)
   let closed = false
 
   async function send(topic: string, records: readonly RecordToProduce[]): Promise<void> {
@@ -59,6 +60,11 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
     const outcomes = await Promise.allSettled(shipments.map(({ confirmed }) => confirmed.promise))
     queue.count -= records.length
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+  }
+
+  /** What they would send next would be lost, on connections that are half-open. */
+  function discardIdle(): void {
+    for (const queue of queues.values()) if (!queue.sending) discardProducer(queue)
   }
 
   async function pump(queue: TopicQueue): Promise<void> {
@@ -126,6 +132,7 @@ export function createKafkaProducer(cluster: KafkaCluster): KafkaProducer {
     send,
     async close() {
       closed = true
+      stopListening()
       await Promise.allSettled(
         [...queues.values()].flatMap(({ waiting }) => waiting.map(({ confirmed }) => confirmed.promise)),
       )
