@@ -42,7 +42,7 @@ export function openAdminClient(options: BaseOptions) {
     }
     upSince = Math.min(upSince, performance.now())
     // It was slow, and not silent.
-    if (isSilent && watched === admin) use(watched)
+    if (isSilent && watched === admin && !closed) use(watched)
   }
 
   function onSilent(): void {
