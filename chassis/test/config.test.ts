@@ -580,6 +580,22 @@ test('an unknown name that promises protection is told apart, with and without t
     'GUID_API_KEYS',
     'RATE_LIMITS',
     'CORS_ORIGINS',
+    'API_KEYS_FILE',
+    'AUDIT_LOG',
+    'AUDIT_REQUIRED',
+    'AUTH_ALGORITHMS',
+    'AUTH_DENY_FILE',
+    'AUTH_JWKS_URL',
+    'CORS_CREDENTIALS',
+    'RATE_LIMIT_POLICIES',
+    'TLS_CERT_PATH',
+    'Tls_Client_Ca_File',
+    'auth',
+    'BASIC_AUTH',
+    'HTTPS',
+    'IP_ALLOWLIST',
+    'REQUIRE_AUTH',
+    'SSL_CERT',
   ]
   const settings = made(Object.fromEntries(names.map((name) => [name, 'x'])))
   const { protective, others } = unknownSettings(['RATE_LIMIT'], settings, ['GUID'])
@@ -595,7 +611,15 @@ test('an unknown name that promises protection is told apart, with and without t
 })
 
 test('variables of other programs are no promise of protection, except in .env', () => {
-  const names = ['HTTPS_PROXY', 'API_KEY', 'JWT_SECRET', 'AUTH_TOKEN', 'SSL_VERIFY', 'TRUST_STORE']
+  const names = [
+    'HTTPS_PROXY',
+    'API_KEY',
+    'JWT_SECRET',
+    'AUTH_SECRET',
+    'AUTH_TOKEN',
+    'SSL_VERIFY',
+    'TRUST_STORE',
+  ]
   const values = Object.fromEntries(names.map((name) => [name, 'x']))
   assert.deepEqual(unknownSettings([], made(values), ['GUID']), { protective: [], others: [] })
   const [first, ...others] = unknownSettings([], made(values, '.env'), ['GUID']).protective

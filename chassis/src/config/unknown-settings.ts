@@ -36,10 +36,10 @@ export function unknownSettings(
 
 const shortestMisspelled = 6
 const protection =
-  /^(?:API_?KEYS?|ALLOW(?:ED|LIST)?|AUTH(?:ENTICATION|ORIZATION)?|CORS|CSRF|DENY(?:LIST)?|HTTPS|JWKS?|JWT|MTLS|OAUTH2?|OIDC|RATE_?LIMITS?|SSL|TLS|TRUST(?:ED)?)(?:_|$)/
-/** The environment has variables of other programs too, such as HTTPS_PROXY, SSL_CERT_FILE, API_KEY or AUTH_TOKEN. */
+  /^(?:API_?KEYS?|ALLOW(?:ED|LIST)?|AUDIT|AUTH(?:ENTICATION|ORIZATION)?|BASIC_AUTH|CORS|CSRF|DENY(?:LIST)?|HTTPS|IP_(?:ALLOW|DENY)_?LIST|JWKS?|JWT|MTLS|OAUTH2?|OIDC|RATE_?LIMITS?|REQUIRE_AUTH|SSL|TLS|TRUST(?:ED)?)(?:_|$)/i
+/** The environment has variables of other programs too, such as HTTPS_PROXY, SSL_CERT_FILE, API_KEY, JWT_SECRET or AUTH_TOKEN. */
 const protectionOnly =
-  /^(?:API_KEYS|AUTH(?:ENTICATION|ORIZATION)?|CORS(?:_ORIGINS?)?|JWT|MTLS|OIDC|RATE_?LIMITS?|TLS(?:_(?:CERT|KEY|CA)(?:_FILE)?)?|(?:AUTH|JWKS?|OIDC|RATE_?LIMIT)_(?:MODE|TYPE|URL|ISSUER|AUDIENCE|ENABLED|REQUIRED|PER_\w+))$/
+  /^(?:(?:API_KEYS|AUDIT_LOG|AUDIT_REQUIRED|AUTH(?!_(?:SECRET|SOCK|TOKEN)$)(?:ENTICATION|ORIZATION)?|BASIC_AUTH|CORS|IP_(?:ALLOW|DENY)_?LIST|JWKS?|MTLS|OIDC|RATE_?LIMITS?|REQUIRE_AUTH|TLS)(?:_|$)|(?:ALLOWED_IPS|HTTPS|JWT|SSL_(?:CERT|KEY))$)/i
 
 function promisesProtection(name: string, isOurs: boolean, prefixes: readonly string[]): boolean {
   const prefix = prefixes.find((one) => name.startsWith(`${one}_`))
