@@ -39,6 +39,12 @@ test('The exponent of a number is resolved, unless that takes more than 100 digi
     ['1e99', `1${'0'.repeat(99)}`],
     ['1e100', '1e100'],
     ['1e-100', '1e-100'],
+    ['1.10000000', '1.1'],
+    ['11000000000e-10', '1.1'],
+    ['100.0000001', '100.0000001'],
+    [`1.${'0'.repeat(1_000)}`, '1'],
+    [`1.5${'0'.repeat(1_000)}`, '1.5'],
+    [`0.${'0'.repeat(1_000)}1`, `0.${'0'.repeat(1_000)}1`],
     [`1e${'9'.repeat(1_000)}`, `1e${'9'.repeat(1_000)}`],
   ] as const)
     assert.equal(parseExactJson(notation), plain, notation)

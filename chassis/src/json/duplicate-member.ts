@@ -2,10 +2,10 @@ import './exact-json.ts'
 
 /**
  * The name of a member that an object in a JSON text has twice; undefined if there is none. `value` is the parsed text, and
- * `written` the number of members in the text: the colons outside strings. RFC 7493, 2.3 forbids duplicates; parsers silently take
- * the last one.
+ * `written` the number of members in the text, if it is known: the colons outside strings. RFC 7493, 2.3 forbids duplicates; parsers
+ * silently take the last one.
  */
-export function duplicateMember(text: string, value: unknown, written: number): string | undefined {
+export function duplicateMember(text: string, value: unknown, written = Infinity): string | undefined {
   return written > membersOf(value) ? firstDuplicate(text) : undefined
 }
 

@@ -16,22 +16,39 @@ export function readNumber(notation: string): NumberParts | undefined {
 
 /** More digits than any number has that is accepted somewhere. */
 const plainDigitsMax = 100
+/** An amount has as many places. */
+const placesMax = 6
 
 /**
- * A JSON number is its value, so its exponent is resolved, as in `180` for `1.8e2`, and so are a fraction of zeros and the sign
- * of zero. The other digits are kept as they were written. A number with more than 100 digits keeps its notation.
+ * A JSON number is its value, so its exponent is resolved, as in `180` for `1.8e2`, and so are a fraction of zeros, zeros at the end of
+ * a fraction of more than 6 digits, and the sign of zero. The other digits are kept as they were written. A number of more than 100
+ * digits keeps its notation.
  */
 export function plainNumber(notation: string): string {
   const number = readNumber(notation)
   if (number === undefined) return notation
-  const { isNegative, digits, exponent } = number
-  if (digits === '') return '0'
+  if (number.digits === '') return '0'
+  const { isNegative, digits, exponent } = -number.exponent > placesMax ? withoutZeroPlaces(number) : number
   if (digits.length + Math.abs(exponent) > plainDigitsMax) return notation
   const padded = digits.padStart(1 - exponent, '0') + '0'.repeat(Math.max(0, exponent))
   const point = padded.length + Math.min(0, exponent)
   const fraction = padded.slice(point)
   const isWhole = /^0*$/.test(fraction)
   return `${isNegative ? '-' : ''}${padded.slice(0, point)}${isWhole ? '' : `.${fraction}`}`
+}
+
+/** The same value without zeros at the end of its fraction. */
+function withoutZeroPlaces({ isNegative, digits, exponent }: NumberParts): NumberParts {
+  const whole = digits.slice(0, Math.max(0, digits.length + exponent))
+  const significant = whole + withoutTrailingZeros(digits.slice(whole.length))
+  return { isNegative, digits: significant, exponent: exponent + digits.length - significant.length }
+}
+
+/** Equal for equal values: the decimal number, which has no exponent, without zeros at the end of its fraction. */
+export function shortestDecimal(decimal: string | number): string {
+  const [whole = '', fraction = ''] = String(decimal).split('.')
+  const significant = withoutTrailingZeros(fraction)
+  return significant === '' ? whole : `${whole}.${significant}`
 }
 
 const grammar = /^(?<sign>-?)(?<whole>0|[1-9]\d*)(?:\.(?<fraction>\d+))?(?:[eE](?<exponent>[+-]?\d+))?$/

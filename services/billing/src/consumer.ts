@@ -1,5 +1,5 @@
 import { compileCheck } from '@quintet/chassis/http'
-import { parseExactJson } from '@quintet/chassis/json'
+import { duplicateMember, parseExactJson, shortestDecimal } from '@quintet/chassis/json'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import { createFailureLog } from '@quintet/chassis/telemetry'
@@ -81,17 +81,22 @@ export function readOrder(body: string): BillingMessage {
 }
 
 function parse(body: string): unknown {
+  let value: unknown
   try {
-    return parseExactJson(body)
+    value = parseExactJson(body)
   } catch {
     throw new PoisonMessage('The message is not JSON.')
   }
+  const name = duplicateMember(body, value)
+  if (name !== undefined) throw new PoisonMessage(`${JSON.stringify(name.slice(0, 100))} must be given once.`)
+  return value
 }
 
+/** Whether they are equal by value: another client of a key may write `1.10` where the first wrote `1.1`. */
 function isSame(order: BillingMessage, stored: { [K in keyof BillingMessage]: string | number }): boolean {
   return (
     order.user_id === stored.user_id &&
     order.number_of_items === String(stored.number_of_items) &&
-    order.total_amount === stored.total_amount
+    shortestDecimal(order.total_amount) === shortestDecimal(stored.total_amount)
   )
 }

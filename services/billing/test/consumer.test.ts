@@ -90,7 +90,8 @@ test('A bare body of another program becomes an order too, with numbers and with
 
 test('A message that holds no order is among the dead letters at once, with every reason, and blocks nothing', async (t) => {
   const { publish, start, drained, dead } = await createWorld(t)
-  await publish('not JSON', '', text, '{"number_of_items":"0","total_amount":"-1"}', '[]', text)
+  const twice = text.replace('{', '{"user_id":"4",')
+  await publish('not JSON', '', text, '{"number_of_items":"0","total_amount":"-1"}', '[]', twice, text)
   const { get } = await start()
   await drained()
   assert.equal((await get('/orders')).json().length, 2)
@@ -106,14 +107,27 @@ test('A message that holds no order is among the dead letters at once, with ever
           'total_amount must be a decimal number, not negative, with at most 15 digits before the point and 6 after it.',
       ],
       ['[]', 1, 'The body must be a JSON object.'],
+      [twice, 1, '"user_id" must be given once.'],
     ],
   )
+})
+
+test('An order that is posted again in another notation of its amount is the same order', async (t) => {
+  const { queue, start, drained, dead } = await createWorld(t)
+  const { get } = await start()
+  for (const amount of ['"180"', '"180.0"', '180.000000', '180.00000000', '1.8e2', '18000e-2']) {
+    const body = `{"user_id":"${order.user_id}","number_of_items":"${order.number_of_items}","total_amount":${amount}}`
+    await queue.publish('billing_queue', { id: 'm', key: '', body })
+    await drained()
+  }
+  assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
+  assert.deepEqual(await dead(), [])
 })
 
 test('Another order under the id of one that is stored is among the dead letters, and changes nothing', async (t) => {
   const { queue, start, drained, dead } = await createWorld(t)
   const { get } = await start()
-  for (const total_amount of ['180', '180.0']) {
+  for (const total_amount of ['180', '180.01']) {
     await queue.publish('billing_queue', {
       id: 'm',
       key: '',

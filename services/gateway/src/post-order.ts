@@ -12,7 +12,7 @@ import {
 } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
-import { withoutTrailingZeros } from '@quintet/chassis/json'
+import { shortestDecimal } from '@quintet/chassis/json'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
@@ -77,9 +77,7 @@ function canonicalJson({ user_id, number_of_items, total_amount }: NewOrder): st
 
 /** The same for all notations of an order: the amount may end in zeros. */
 function contentOf(order: NewOrder): string {
-  const [whole = '', fraction = ''] = String(order.total_amount).split('.')
-  const significant = withoutTrailingZeros(fraction)
-  return canonicalJson({ ...order, total_amount: significant === '' ? whole : `${whole}.${significant}` })
+  return canonicalJson({ ...order, total_amount: shortestDecimal(order.total_amount) })
 }
 
 /**
