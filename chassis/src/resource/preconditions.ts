@@ -1,4 +1,4 @@
-import type { AppError } from '../errors/index.ts'
+import { AppError } from '../errors/index.ts'
 import {
   etagOf,
   isConditional,
@@ -23,23 +23,31 @@ type Versioned = { readonly version: number }
  * Makes a change under the `If-Match` and `If-None-Match` of its request (RFC 9110, 13.1). `change` gets the only version that it
  * may change, or undefined for any, and resolves to `undefined` or `false` if no row has that version any more.
  */
-export async function changeIfMatch<T>(
+export function changeIfMatch<T>(
   request: FastifyRequest,
   precondition: Precondition,
   change: (version: number | undefined) => Promise<T | undefined | false>,
 ): Promise<T> {
-  const version = await checkConditions(request, precondition)
-  const changed = await change(version)
-  if (changed !== undefined && changed !== false) return changed
-  throw await refusalOf(version, precondition)
+  return changeIf(() => checkConditions(request, precondition), precondition, change)
 }
 
-/** Why no row was changed: there is none, or it has another version than the one that was required. */
-export async function refusalOf(
-  version: number | undefined,
-  { noun, notFound, find }: Precondition,
-): Promise<AppError> {
-  return version === undefined || (await find()) === undefined ? notFound() : versionMismatch(noun)
+/** Each of these attempts was overtaken by a change of another client. */
+const attemptsMax = 100
+
+/** The same under conditions of any form: `check` resolves to the version that satisfies them, or refuses. */
+export async function changeIf<T>(
+  check: () => Promise<number | undefined>,
+  { noun, notFound }: Precondition,
+  change: (version: number | undefined) => Promise<T | undefined | false>,
+): Promise<T> {
+  for (let attempt = 0; attempt < attemptsMax; attempt += 1) {
+    const version = await check()
+    const changed = await change(version)
+    if (changed !== undefined && changed !== false) return changed
+    if (version === undefined) throw notFound()
+    // The next version may satisfy the conditions too.
+  }
+  throw new AppError('overloaded', `Too many concurrent changes to this ${noun}; retry.`)
 }
 
 /** The current version if the conditions of a request name it; undefined if they admit any. Otherwise refuses. */

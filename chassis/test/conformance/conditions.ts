@@ -105,6 +105,20 @@ function testChange({ service, resource, test }: Suite, { method, body, status =
     for (const [name, value] of Object.entries<unknown>(winners[0]?.json() ?? {}))
       assert.deepEqual(found.json()[name], value, name)
   })
+
+  test('of parallel changes under conditions that every version satisfies none is refused for them', async (world) => {
+    const url = await world.add(1)
+    const conditions = { 'if-none-match': '"0"' }
+    const responses = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => sendJson(world, method, url, body(1 + 2 * n), conditions)),
+    )
+    const refused = responses.filter(({ statusCode }) => ![status, 400].includes(statusCode))
+    assert.deepEqual(
+      refused.map(({ body }) => body),
+      [],
+    )
+    assert.ok(responses.some(({ statusCode }) => statusCode === status))
+  })
 }
 
 function testDelete({ service, test }: Suite): void {

@@ -108,8 +108,8 @@ export function createCertificateStore({ database, notifications, clock, wake }:
         if (notify) wake()
         return Number(results[0]?.rows[0]?.version)
       }
-      if (version !== undefined) return undefined
-      await find(ref)
+      const current = await find(ref)
+      if (version !== undefined && current.version !== version) return undefined
       throw invalid({
         active: `active must be ${!active}, since the certificate is already ${active ? 'active' : 'inactive'}.`,
       })

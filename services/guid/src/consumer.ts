@@ -3,7 +3,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
-import { checkPrecondition, refusalOf } from '@quintet/chassis/resource'
+import { changeIf, checkPrecondition } from '@quintet/chassis/resource'
 import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { GuidCommand } from '@quintet/contracts'
@@ -51,10 +51,15 @@ export function createCommandHandler({
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
     const precondition = { noun, notFound, find: () => guids.find(guid) }
-    const version = await checkPrecondition(versions, precondition)
-    if ((await guids.update(guid, change, version, commitWith)) !== undefined) return
-    refuseExpired(expire, engineClock)
-    throw await refusalOf(version, precondition)
+    await changeIf(
+      () => checkPrecondition(versions, precondition),
+      precondition,
+      async (version) => {
+        const updated = await guids.update(guid, change, version, commitWith)
+        if (updated === undefined) refuseExpired(expire, engineClock)
+        return updated
+      },
+    )
   }
 
   async function handle(id: string, command: GuidCommand): Promise<void> {

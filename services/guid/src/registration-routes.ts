@@ -1,5 +1,12 @@
 import type { EngineClock } from '@quintet/chassis/database'
-import { etagOf, jsonType, prefersAsync, problems } from '@quintet/chassis/http'
+import {
+  etagOf,
+  isConditional,
+  jsonType,
+  prefersAsync,
+  problems,
+  requireConditions,
+} from '@quintet/chassis/http'
 import type { App, FastifyReply, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
 import type { CachedGuidStore } from './cached-guid-store.ts'
@@ -94,7 +101,11 @@ export function registrationRoutes(
         },
       })
       if (outcome === 'expired') throw expired()
-      if (outcome === 'exists' || made.response === undefined) throw alreadyRegistered()
+      if (outcome === 'exists' || made.response === undefined) {
+        // Registered by another client since the conditions were judged.
+        if (isConditional(request)) requireConditions(request, await representationOf(guid))
+        throw alreadyRegistered()
+      }
       return made.response
     }
     return idempotency.once(request, reply, act, target)
