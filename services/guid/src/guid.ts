@@ -75,15 +75,16 @@ export function textOf(notation: string, entry: Entry): string {
 }
 
 /**
- * Proposals for versions, each larger than the one before and than `above`, a version that the database has: microseconds of
- * the clock, or the next number where the clock has not advanced so far. The database decides: a change takes at least the
+ * Proposals for versions, integers, each larger than the one before and than `above`, a version that the database has: microseconds
+ * of the clock, or the next number where the clock has not advanced so far. The database decides: a change takes at least the
  * version of its row plus one, and a registration is made only with a version larger than all that the GUID has had
  * (docs/decisions/0022). The clock only gives a start that a database restored from a backup has not given out.
  */
 export function createVersions(clock: Clock): (above?: number) => number {
   let last = 0
   return (above = 0) => {
-    last = Math.max(last + 1, above + 1, Math.min(clock.now() * 1000, proposalMax))
+    // The clock of a database is estimated to fractions of a millisecond.
+    last = Math.floor(Math.max(last + 1, above + 1, Math.min(clock.now() * 1000, proposalMax)))
     return last
   }
 }

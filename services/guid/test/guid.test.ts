@@ -63,3 +63,9 @@ test('Versions rise, even when the clock stands still or goes back', () => {
   )
   assert.equal(versions.at(-1), 2_000_000)
 })
+
+test('A proposed version is an integer above the one of the database, whatever fractions the clock has', () => {
+  const next = createVersions({ now: () => 1_000.4375 })
+  const versions = [next(), next(), next(1_000_500.75)]
+  assert.deepEqual(versions, [1_000_437, 1_000_438, 1_000_501])
+})
