@@ -42,6 +42,20 @@ test('JSON with a member twice is refused by its name, and no other is', async (
   }
 })
 
+test('A member is found twice behind a string of any length, whatever escapes the string ends with', async (t) => {
+  const app = await createSampleApp(t)
+  app.post('/', async ({ body }) => ({ body }))
+  const send = (payload: string) =>
+    app.inject({ method: 'POST', url: '/', payload, headers: { 'content-type': 'application/json' } })
+  for (const length of [0, 1, ...Array.from({ length: 8 }, (_, i) => 58 + i), 200])
+    for (const end of ['', '\\', '"', '\\"', '\\\\', '""', '\n",:{[', ',:'.repeat(10_000)]) {
+      const text = JSON.stringify({ text: 'x'.repeat(length) + end })
+      assert.equal((await send(text)).statusCode, 200, text.slice(0, 300))
+      const response = await send(`${text.slice(0, -1)},"a":1,"a":2}`)
+      assert.deepEqual(response.json().errors, { a: 'a must be given once.' }, text.slice(0, 300))
+    }
+})
+
 test('A member is found twice exactly where it is put in twice, whatever else is in the JSON', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { minKeys: 1 }), (object) => {

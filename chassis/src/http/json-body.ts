@@ -44,12 +44,10 @@ function measure(body: Buffer): { excess?: string; members: number } {
   let values = 1
   let members = 0
   let depth = 0
-  let isInString = false
   for (let at = 0; at < body.length; at += 1) {
     const byte = body[at]
-    if (byte === quote) isInString = !isInString
+    if (byte === quote) at = stringEnd(body, at + 1)
     else if (byte === backslash) at += 1
-    else if (isInString) continue
     else if (byte === comma) values += 1
     else if (byte === colon) members += 1
     else if (byte === bracket || byte === brace) depth += 1
@@ -60,7 +58,27 @@ function measure(body: Buffer): { excess?: string; members: number } {
   return { members }
 }
 
-const [quote, backslash, comma, bracket, brace, closingBracket, closingBrace, colon] =
+/** Where the quote is that ends a string; behind the last byte if none does. */
+function stringEnd(body: Buffer, start: number): number {
+  const near = Math.min(start + shortMax, body.length)
+  let at = start
+  while (at < near) {
+    const byte = body[at]
+    if (byte === quote) return at
+    at += byte === backslash ? 2 : 1
+  }
+  for (let end = body.indexOf(quote, at); end >= 0; end = body.indexOf(quote, end + 1)) {
+    let escapes = end
+    while (escapes > at && body[escapes - 1] === backslash) escapes -= 1
+    if ((end - escapes) % 2 === 0) return end
+  }
+  return body.length
+}
+
+/** To begin a search takes as long as to read so many bytes. */
+const shortMax = 64
+
+const [quote = 0, backslash, comma, bracket, brace, closingBracket, closingBrace, colon] =
   Buffer.from('"\\,[{]}:')
 
 function parseWith(parse: (text: string) => unknown, text: string): [Error | null, unknown?] {
