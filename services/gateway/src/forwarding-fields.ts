@@ -3,57 +3,30 @@ import { peerAddressOf } from '@quintet/chassis/http'
 import type { HeaderField } from './http1/header-fields.ts'
 
 /**
- * Fields in which proxies state the address of their client and its original request, in lower case. What a client itself writes
- * there is dropped: a service behind the gateway could not distinguish it from what a proxy has written.
+ * Whether a field is one in which proxies state the address or the identity of their client, or its original request. What a client
+ * itself writes there is dropped: a service behind the gateway could not distinguish it from what a proxy has written. The name is in
+ * lower case with hyphens.
  */
+function isOfProxies(name: string): boolean {
+  if (name.includes('forward')) return name !== 'max-forwards'
+  return address.test(name) || proxyFamily.test(name) || proxyFields.has(name)
+}
+
+/** Names that end in an address, as `X-Real-IP`, `X-ARR-ClientIP`, `Remote-Addr` and `CloudFront-Viewer-Address`. */
+const address = /(?:^|-|client|connecting|peer|real|remote|socket|source|user)(?:ip(?:v?[46])?|addr(?:ess)?)$/
+/** Names that begin alike, as those of an authenticated user, of a certificate of the client, and of the original request. */
+const proxyFamily =
+  /^(?:(?:x-)?(?:auth-request|authenticated|client-cert|remote|ssl|webauth)|x-(?:accel|amzn-mtls|amzn-oidc|appengine|client-ssl|envoy|goog-authenticated|http-method|ms-client-principal|original|real|rewrite|sendfile|verified)|cf-access|cloudfront-viewer|tailscale)(?:-|$)/
 const proxyFields = new Set([
-  'cf-connecting-ip',
-  'cf-connecting-ipv6',
-  'cf-pseudo-ipv4',
-  'client-ip',
-  'do-connecting-ip',
-  'fastly-client-ip',
-  'fly-client-ip',
-  'forwarded',
-  'forwarded-for',
-  'forwarded-for-ip',
-  'http-client-ip',
-  'http-forwarded',
-  'http-x-forwarded-for',
-  'proxy-client-ip',
-  'remote-addr',
-  'remote-address',
-  'source-ip',
-  'true-client-ip',
-  'wl-proxy-client-ip',
-  'x-appengine-remote-addr',
-  'x-appengine-user-ip',
-  'x-azure-clientip',
-  'x-azure-socketip',
-  'x-client-ip',
-  'x-cluster-client-ip',
-  'x-connecting-ip',
+  'front-end-https',
+  // Servers that make variables of fields would take it for the setting of a proxy (CVE-2016-5385).
+  'proxy',
   'x-custom-ip-authorization',
-  'x-envoy-external-address',
-  'x-envoy-original-path',
   'x-host',
   'x-http-host-override',
-  'x-nf-client-connection-ip',
-  'x-original-forwarded-for',
-  'x-original-host',
-  'x-original-remote-addr',
-  'x-original-url',
-  'x-originating-ip',
-  'x-proxyuser-ip',
-  'x-real-ip',
-  'x-remote-addr',
-  'x-remote-ip',
-  'x-rewrite-url',
-  'x-sendfile-type',
-  'x-true-client-ip',
-  'x-true-ip',
+  'x-method-override',
+  'x-scheme',
   'x-url-scheme',
-  'x-vercel-forwarded-for',
 ])
 
 /** Fields that the gateway writes itself. */
@@ -82,8 +55,7 @@ export function ownerOf(field: HeaderField): FieldOwner {
   const known = owners.get(field)
   if (known !== undefined) return known
   const canonical = field.name.replace(/[^a-z\d]/g, '-')
-  const isProxys = canonical.startsWith('x-forwarded') || proxyFields.has(canonical)
-  const owner = rewrittenFields.has(canonical) ? 'gateway' : isProxys ? 'proxy' : 'client'
+  const owner = rewrittenFields.has(canonical) ? 'gateway' : isOfProxies(canonical) ? 'proxy' : 'client'
   owners.set(field, owner)
   return owner
 }
