@@ -188,7 +188,7 @@ function failedLine({ rawPacket, bytesParsed = 0 }: ClientError, { bytesRead }: 
 /** Whether a line in which the method is at fault is a request line otherwise. */
 function isRequestLine({ text, parsed, mayHaveBegun, isWhole }: Line): boolean {
   // A body may stand before the method, of which what is also that of another method has been parsed.
-  const [method = ''] = endOfMethod.exec(text.slice(Math.max(0, parsed - 16), parsed)) ?? []
+  const [method = ''] = endOfMethod.exec(text.slice(0, parsed)) ?? []
   const start = parsed - method.length
   // The method may have been in an earlier packet as far as it is that of another method too.
   const line = `${mayHaveBegun && start === 0 ? 'X' : ''}${text.slice(start)}`
@@ -209,7 +209,7 @@ function versionRefusal({ text, mayHaveBegun }: Line): AppError {
 
 const requestLine = /^[!#$%&'*+.^`|~\w-]+ \S+ HTTP\/\d\.\d\r$/
 const beginningOfRequestLine = /^[!#$%&'*+.^`|~\w-]+(?: \S*)?$/
-const endOfMethod = /[A-Z-]*$/
+const endOfMethod = /[A-Z-]{0,16}$/
 const fieldName = /^[!#$%&'*+.^`|~\w-]+:/
 const beginningOfTarget = /^[A-Z-]+ (?:\/|https?:\/\/)/
 const beginningOfTargetAfterBody = /[A-Z] (?:\/|https?:\/\/)/
