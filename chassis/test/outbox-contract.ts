@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
@@ -316,14 +317,16 @@ function testClocks(createWorld: CreateWorld): void {
         queue: {
           async publishAll(...published) {
             attempts += 1
-            if (attempts === 1) throw new AppError('dependency_down', 'The queue is down.')
+            if (attempts <= 4) throw new AppError('dependency_down', 'The queue is down.')
             await world.queue.publishAll(...published)
           },
         },
       })
       await world.commit([row('work', 'a')])
       relay.wake()
-      await until(() => attempts === 1)
+      await until(() => attempts === 4)
+      // By now it pauses, for 200 ms at least.
+      await pause(100)
       clock.setBy(ms)
       await until(async () => (await world.queue.depth('work')) === 1, 5_000)
     })
