@@ -36,7 +36,9 @@ test('quintet start brings up all services, one line each, and they work togethe
 test('quintet start guid and a gateway in another process work together', async (t) => {
   const DATA_DIR = dataFolder(t)
   const guid = await run(t, ['quintet.ts', 'start', 'guid'], { DATA_DIR }).address('guid')
-  const gateway = await run(t, ['services/gateway/src/main.ts'], { GUID_URL: guid }).address('gateway')
+  const gateway = await run(t, ['services/gateway/src/main.ts'], { DATA_DIR, GUID_URL: guid }).address(
+    'gateway',
+  )
   const { guid: name } = await register(createQuintetClient(gateway))
   const params = { path: { guid: name } }
   assert.equal(dataOf(await createQuintetClient(guid).GET('/guid/{guid}', { params })).user, 'ada')
