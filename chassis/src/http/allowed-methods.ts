@@ -9,6 +9,8 @@ export function createAllowedMethods(
   maxParamLength: number,
 ): {
   errorOf(request: FastifyRequest): AppError
+  /** Whether the path of a request is that of another route, which lacks the method, as `/users/login` of `/users/:id`. */
+  isOfAnother(request: FastifyRequest, route: string): boolean
   /** The methods that any resource has, for `OPTIONS *` (RFC 9110, 9.3.7). */
   ofServer(): string
 } {
@@ -24,13 +26,22 @@ export function createAllowedMethods(
     }
     for (const one of [method].flat()) methods.add(one)
   })
+  /** The routes that match the paths of others too. */
+  const overlapping = new Set<string>()
+  app.addHook('onReady', async () => {
+    const routes = [...methodsByPath.keys()]
+    for (const route of routes) if (routes.some((other) => overlaps(route, other))) overlapping.add(route)
+  })
+  const find = ({ url }: FastifyRequest) => paths.find('GET', url.split('?', 1)[0] ?? '')
   return {
+    isOfAnother: (request, route) =>
+      overlapping.has(route) && find(request)?.store !== methodsByPath.get(route),
     ofServer() {
       const methods = new Set([...methodsByPath.values()].flatMap((each) => [...each]))
       return [...serverMethods.filter((method) => methods.has(method)), 'OPTIONS'].join(', ')
     },
     errorOf(request) {
-      const { store, params } = paths.find('GET', request.url.split('?', 1)[0] ?? '') ?? {}
+      const { store, params } = find(request) ?? {}
       // An empty parameter, as the id in `/movies//`, names nothing.
       const isThere = store instanceof Set && !Object.values(params ?? {}).includes('')
       const allow = isThere && !store.has(request.method) ? [...store].join(', ') : ''
@@ -41,6 +52,16 @@ export function createAllowedMethods(
       })
     },
   }
+}
+
+/** Whether a route has a parameter where another one has a fixed segment, and nothing else differs. */
+function overlaps(route: string, other: string): boolean {
+  const [segments, others] = [route.split('/'), other.split('/')]
+  return (
+    route !== other &&
+    segments.length === others.length &&
+    segments.every((segment, at) => segment === others[at] || segment.startsWith(':'))
+  )
 }
 
 /** The methods of HTTP and of RFC 5789: a gateway forwards others too, for services to refuse. */

@@ -141,7 +141,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   function refusalOf(request: FastifyRequest, route = ''): AppError | undefined {
     if (request.is404) return allowedMethods.errorOf(request)
     if (options.forwardedRoutes?.has(route) === true) return undefined
-    if (hasEmptySegment(request)) return allowedMethods.errorOf(request)
+    if (hasEmptySegment(request) || allowedMethods.isOfAnother(request, route))
+      return allowedMethods.errorOf(request)
     const code = options.wrongValueCode ?? 'invalid'
     return queryRefusal(request, code) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
   }

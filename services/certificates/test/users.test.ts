@@ -24,6 +24,17 @@ test('POST /users returns the id only, with a Location, and GET returns the user
   assert.equal((await get('/users/1/', { 'if-none-match': found.headers.etag })).statusCode, 304)
 })
 
+test('A method that /users/login does not have is 405 with the one that it has, as elsewhere, though /users/{id} matches it', async (t) => {
+  const { app } = await createWorld(t)
+  for (const url of ['/users/login', '/users/login/', '/users/log%69n', '/users/login?x=y'])
+    for (const method of ['GET', 'HEAD', 'DELETE', 'PATCH', 'PUT', 'OPTIONS'] as const) {
+      const response = await app.inject({ method, url })
+      assert.deepEqual([response.statusCode, response.headers.allow], [405, 'POST'], `${method} ${url}`)
+    }
+  assert.equal((await app.inject('/users/1')).statusCode, 404)
+  assert.equal((await app.inject('/users/logins')).statusCode, 404)
+})
+
 test('An email that is taken, in any case, is 409, and does not use up an id', async (t) => {
   const { post, get } = await createWorld(t)
   await post('/users', ada)
