@@ -328,6 +328,17 @@ test('A body that waits for 100 Continue gets it once, and the connection serves
   assert.equal(posted(), 3)
 })
 
+test('A request without a body that waits for 100 Continue gets its final status alone', async (t) => {
+  const { port } = await startApp(t)
+  for (const fields of [`${json}content-length: 0\r\n`, json, 'content-length: 0\r\n', ''])
+    for (const close of ['connection: close\r\n', ''])
+      assert.doesNotMatch(
+        (await exchange(port, head('POST /things', `${close}${waiting(fields)}`), { untilResponse: true }))
+          .text,
+        /HTTP\/1\.1 100/,
+      )
+})
+
 test('An expectation in HTTP/1.0 is ignored', async (t) => {
   const { port } = await startApp(t)
   for (const expect of ['100-continue', 'y, 100-continue']) {

@@ -8,6 +8,7 @@ import type { LingeringClose } from './connections/lingering-close.ts'
 import { problemDocument, statusLine } from './problem.ts'
 import {
   formRefusal,
+  hasMeaningfulBody,
   headerBytesMax,
   headerFieldsMax,
   tooManyFields,
@@ -222,7 +223,7 @@ export function respondToOddRequests(server: Server, onConnect: (request: Incomi
   // 100 Continue is sent once the body is read, so that what is refused without it gets its final status alone (RFC 9110, 10.1.1).
   server.on('checkContinue', (request, response) => {
     request.once('resume', () => {
-      if (!response.headersSent) response.writeContinue()
+      if (!response.headersSent && hasMeaningfulBody(request)) response.writeContinue()
     })
     server.emit('request', request, response)
   })
