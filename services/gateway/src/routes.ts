@@ -45,12 +45,15 @@ function forwardingRoute(
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
       const target = targetOf(request.url, path, pathThere, forwardsLeft)
       if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)
-      else if (forwardsLeft === 0) reply.code(204).send()
+      else if (forwardsLeft === 0) reply.code(204).header('allow', forwardedMethods).send()
       else forwarder.forward(upstream, target, request, reply)
     },
     handler: unreachable,
   })
 }
+
+/** The methods that the gateway itself names where it is the last recipient; services allow fewer, or others. */
+const forwardedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 function unreachable(): never {
   throw new Error('a forwarded request reached the handler')
@@ -66,10 +69,15 @@ function targetOf(url: string, path: string, pathThere: string, forwardsLeft: nu
   const target = absolute?.[2] ?? url
   const authority = absolute?.[1]
   if (path === pathThere) return { path: target, prefix: '', authority, forwardsLeft }
-  // A path with percent-encoded letters matches the route, but cannot be rewritten by its prefix.
-  if (!target.startsWith(path)) throw new AppError('not_found', `There is nothing at ${url}.`)
   const prefix = path.endsWith(pathThere) ? path.slice(0, -pathThere.length) : ''
-  return { path: pathThere + target.slice(path.length), prefix, authority, forwardsLeft }
+  return { path: pathThere + target.slice(lengthOf(path, target)), prefix, authority, forwardsLeft }
+}
+
+/** The length of a path at the beginning of a target that it matches, where its characters may be percent-encoded. */
+function lengthOf(path: string, target: string): number {
+  let length = 0
+  for (const character of path) length += target[length] === character ? 1 : 3
+  return length
 }
 
 /** RFC 9112, 3.2.2, without user information (RFC 9110, 4.2.4). */

@@ -326,11 +326,11 @@ test('Max-Forwards of OPTIONS is counted down, and at 0 the gateway responds; wi
   assert.equal(await forwarded('OPTIONS', '01'), '0')
   assert.equal(await forwarded('OPTIONS', '9'.repeat(400)), '255')
   assert.equal(await forwarded('GET', '0'), '0')
-  for (const value of ['0', '000'])
-    assert.equal(
-      (await ask(`${url}/guid`, { method: 'OPTIONS', headers: { 'max-forwards': value } })).status,
-      204,
-    )
+  for (const value of ['0', '000']) {
+    const answer = await ask(`${url}/guid`, { method: 'OPTIONS', headers: { 'max-forwards': value } })
+    assert.equal(answer.status, 204)
+    assert.equal(answer.headers.allow, 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
+  }
   for (const value of ['-1', '1.5', '0x1', 'many', ''])
     assert.equal(
       (await ask(`${url}/guid`, { method: 'OPTIONS', headers: { 'max-forwards': value } })).status,
@@ -412,10 +412,20 @@ test('A target of the absolute form overrides Host, and one with a user is refus
     )
 })
 
-test('A percent-encoded path is not rewritten', async (t) => {
-  const BILLING_URL = await startUpstream(t, (_request, response) => response.end())
+test('A path whose letters are percent-encoded is rewritten as any other', async (t) => {
+  const BILLING_URL = await startUpstream(t, (request, response) =>
+    response.end(`${request.url} ${request.headers['x-forwarded-prefix']}`),
+  )
   const { url } = await startGateway(t, { BILLING_URL })
-  assert.equal((await ask(url, { path: '/api/%6frders/7' })).status, 404)
+  for (const [path, there] of [
+    ['/api/%6frders/7', '/orders/7'],
+    ['/api/order%73', '/orders'],
+    ['/%61pi/%6F%72ders/%37?limit=%31', '/orders/%37?limit=%31'],
+    ['http://a/api/order%73?a=b', '/orders?a=b'],
+  ])
+    assert.equal((await ask(url, { path })).body.toString(), `${there} /api`)
+  for (const path of ['/api/order%7', '/api%2forders', '/api/order%2573'])
+    assert.ok([400, 404].includes((await ask(url, { path })).status), path)
 })
 
 test('HEAD, 204 and 304 have no body, and the fields of the service', async (t) => {
