@@ -1,8 +1,16 @@
 /** Elements of pictures. */
 
 export function svgText(x: number, y: number, content: string, style = ''): string {
-  const escaped = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
-  return `<text x="${round(x)}" y="${round(y)}"${style === '' ? '' : ` ${style}`}>${escaped}</text>`
+  return `<text x="${round(x)}" y="${round(y)}"${style === '' ? '' : ` ${style}`}>${escaped(content)}</text>`
+}
+
+/** What a picture shows, for those who do not see it. */
+export function svgTitle(content: string): string {
+  return `<title>${escaped(content)}</title>`
+}
+
+function escaped(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 export function svgRect(x: number, y: number, width: number, height: number, style: string): string {

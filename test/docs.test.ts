@@ -39,6 +39,16 @@ test('Each guarantee names the command that tries to break it, and each such com
   assert.deepEqual(Object.keys(promises), anchors)
 })
 
+test('Each picture of a guarantee exists, with the command that made it below', () => {
+  const pictures = [...guarantees.matchAll(/^!\[.+\]\((.+)\)\n\n(.*)/gm)]
+  assert.ok(pictures.length > 0)
+  for (const [, path = '', below] of pictures) {
+    assert.ok(existsSync(new URL(`docs/${path}`, root)), path)
+    const name = path.replace(/^pictures\/|\.svg$/g, '')
+    assert.match(below ?? '', new RegExp(`^Made by \`npm run prove -- ${name} --seed \\w+\``))
+  }
+})
+
 function anchorOf(title: string): string {
   return title
     .toLowerCase()

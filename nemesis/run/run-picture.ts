@@ -3,7 +3,7 @@ import { countViolations } from './report.ts'
 import type { Run } from './run-scenario.ts'
 import type { Sample } from './samples.ts'
 import { medianOf } from '../../bench/median.ts'
-import { svgFile, svgRect, svgRects, svgText } from '../../bench/svg.ts'
+import { svgFile, svgRect, svgRects, svgText, svgTitle } from '../../bench/svg.ts'
 
 /** A picture of a run: operations per second by their outcome, latencies, and the faults as bands over both. */
 
@@ -42,6 +42,7 @@ export function drawRun(run: Run, seed?: string): string {
     ]
   })
   return svgFile(left + plotWidth + 24, bottom + 40, [
+    svgTitle(title),
     svgText(16, 24, title, 'font-size="16"'),
     ...bands,
     ...drawRates(buckets, x, bucketMs),
