@@ -1,7 +1,7 @@
 import type { FastifySchema } from 'fastify'
 
-/** Header fields that an operation supports. Conditions are described for each operation whose route lists a 412. */
-export type Support = 'Idempotency-Key' | 'respond-async' | 'handling=strict'
+/** Header fields, or values of them, that an operation supports. Conditions are described for each operation whose route lists a 412. */
+export type Support = 'Idempotency-Key' | 'respond-async' | 'handling=strict' | 'text/event-stream'
 
 declare module 'fastify' {
   interface FastifySchema {

@@ -29,11 +29,13 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
           'no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With ' +
           '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
           'a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429. `limit` is for pages only.',
+        supports: [mediaType],
         querystring: EventQuery,
         response: { 200: Type.Array(EventBody), ...problems(400, 429, 503) },
       },
     },
     async (request, reply) => {
+      reply.raw.setHeader('vary', 'Accept')
       const { limit = pageSize } = request.query
       const { after, field } = positionOf(request)
       const rename = (error: unknown) => {

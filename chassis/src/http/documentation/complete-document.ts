@@ -6,7 +6,7 @@ import { usedComponents } from './used-components.ts'
 type JsonObject = { [name: string]: unknown }
 
 /** What an operation may send besides what its route lists, because of conditions, the framework, the server or the storage. */
-const everywhere = [400, 406, 408, 412, 414, 431, 500, 503]
+const everywhere = [400, 406, 408, 412, 414, 417, 431, 500, 503, 505]
 const withBody = [413, 415]
 /** Large pages are made in turn. */
 const ofPages = [429]
@@ -16,6 +16,7 @@ const supports: Readonly<Record<Support, { parameter: string; statuses: readonly
   'Idempotency-Key': { parameter: 'IdempotencyKey', statuses: [409, 422] },
   'respond-async': { parameter: 'PreferRespondAsync', statuses: [] },
   'handling=strict': { parameter: 'PreferHandling', statuses: [] },
+  'text/event-stream': { parameter: 'LastEventId', statuses: [] },
 }
 
 /**
@@ -78,6 +79,8 @@ function completeOperation(operation: JsonObject, method: string, given: readonl
   ]
   for (const status of statuses) responses[status] ??= problemResponseOf(status)
   if (method === 'GET') responses[304] = { $ref: '#/components/responses/NotModified' }
+  if (given.includes('text/event-stream'))
+    objectAt(objectAt(responses, '200'), 'content')['text/event-stream'] = { schema: { type: 'string' } }
   for (const [status, response] of Object.entries(responses)) {
     const isShared = '$ref' in Object(response)
     if (isShared) continue
@@ -97,16 +100,18 @@ function headersOf(
   const isSuccess = status < 300
   const isLater = status === 202 && given.includes('respond-async')
   const hasEtag = isSuccess && !isLater && method !== 'DELETE' && (hasVersions || status === 201)
-  const isPage = hasParameter(operation, 'cursor')
+  const isPage = hasParameter(operation, 'cursor') || hasParameter(operation, 'after')
+  const hasStream = given.includes('text/event-stream')
   return {
     'X-Request-Id': 'RequestId',
     ...(hasEtag && { ETag: 'ETag' }),
-    ...((status === 201 || isLater) && { Location: 'Location' }),
+    ...((status === 201 || status === 303 || isLater) && { Location: 'Location' }),
     ...(isLater && { 'Preference-Applied': 'PreferenceApplied', 'Retry-After': 'RetryAfter' }),
     ...([200, 409, 422].includes(status) &&
       given.includes('handling=strict') && { 'Preference-Applied': 'PreferenceApplied' }),
     ...(isSuccess && given.includes('Idempotency-Key') && { 'Idempotency-Replayed': 'IdempotencyReplayed' }),
     ...(isSuccess && isPage && { Link: 'Link' }),
+    ...(isSuccess && hasStream && { Vary: 'Vary' }),
   }
 }
 

@@ -75,7 +75,10 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
     operationId: 'getHome',
     summary: 'Where the documentation is',
     description: 'A browser is redirected to the page of the documentation; anything else gets its links.',
-    response: { 200: Home, 303: { description: 'To the page of the documentation, for browsers.' } },
+    response: {
+      200: Home,
+      303: Type.Null({ description: 'To the page of the documentation, for browsers.' }),
+    },
   }
   app.get('/', { schema }, async (request, reply) => {
     const health = app.hasRoute({ method: 'GET', url: '/health' }) ? '/health' : '/health/ready'
@@ -88,7 +91,8 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
       'link',
       `</openapi.json>; rel="service-desc", </docs/>; rel="service-doc", <${health}>; rel="status"`,
     )
-    return { message: greeting, title, openapi: '/openapi.json' as const, docs: '/docs/' as const, health }
+    const message = greeting === undefined ? {} : { message: greeting }
+    return { ...message, title, openapi: '/openapi.json' as const, docs: '/docs/' as const, health }
   })
 }
 

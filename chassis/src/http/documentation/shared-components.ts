@@ -35,6 +35,10 @@ export const headers: Readonly<Record<string, Header>> = {
     schema: text,
   },
   AcceptEncoding: { description: 'The codings that a body may have (RFC 9110, 12.5.3).', schema: text },
+  Vary: {
+    description: 'The request fields that the response depends on (RFC 9110, 12.5.5).',
+    schema: text,
+  },
   Allow: { description: 'The methods that are allowed here (RFC 9110, 10.2.1).', schema: text },
   WwwAuthenticate: { description: 'How to authenticate (RFC 9110, 11.6.1).', schema: text },
 }
@@ -67,6 +71,13 @@ export const parameters: Readonly<Record<string, object>> = {
     description: '`respond-async`: the response is 202, and the request takes effect later (RFC 7240, 4.1).',
     schema: text,
   },
+  LastEventId: {
+    name: 'Last-Event-ID',
+    in: 'header',
+    description:
+      'The id of the last event that the client has; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4).',
+    schema: { ...text, pattern: '^[0-9]{0,16}$' },
+  },
   PreferHandling: {
     name: 'Prefer',
     in: 'header',
@@ -79,6 +90,8 @@ export const parameters: Readonly<Record<string, object>> = {
 const problemHeaders: Readonly<Record<number, readonly (readonly [field: string, component: string])[]>> = {
   401: [['WWW-Authenticate', 'WwwAuthenticate']],
   405: [['Allow', 'Allow']],
+  409: [['Retry-After', 'RetryAfter']],
+  412: [['ETag', 'ETag']],
   415: [['Accept-Encoding', 'AcceptEncoding']],
   429: [['Retry-After', 'RetryAfter']],
   503: [['Retry-After', 'RetryAfter']],
@@ -95,6 +108,7 @@ const problemDescriptions: Readonly<Record<number, string>> = {
   413: 'The body is too large.',
   414: 'The request target is too long.',
   415: 'The body has a media type or a coding that is not supported.',
+  417: 'Expect has another value than 100-continue.',
   422: 'The Idempotency-Key was used with another request, or a value cannot be processed.',
   429: 'There were too many requests; Retry-After says when to try again.',
   431: 'The header section is too large.',
@@ -102,6 +116,7 @@ const problemDescriptions: Readonly<Record<number, string>> = {
   502: 'The service refused or closed the connection, or sent an invalid response.',
   503: 'Overloaded, or a dependency is unavailable; Retry-After says when to try again.',
   504: 'The service did not respond in time.',
+  505: 'The request has another version of HTTP than 1.0 and 1.1.',
 }
 
 const problemSchema = { $ref: '#/components/schemas/Problem' }
