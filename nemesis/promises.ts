@@ -63,7 +63,7 @@ export const promises: Readonly<Record<string, Attack>> = {
   'hostile-clients-stop-nobody-else': { scenarios: ['hostile-clients'], minutes: 1.5 },
 }
 
-/** Such as `guid-embedded under clock ahead, clock back`. */
+/** Such as `1 minute of gateway under kill`. */
 export function describeAttack(attack: Attack): string {
   if ('tests' in attack) return `tests: ${attack.tests.join(', ')}`
   if ('recoveryOf' in attack) return `recovery of ${attack.recoveryOf.join(', ')} from each fault`

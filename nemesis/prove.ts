@@ -15,14 +15,12 @@ import { drawTests } from './run/tests-picture.ts'
 import { scenarios } from './scenarios/index.ts'
 import { countOf } from './violations.ts'
 
+const print = (text: string) => process.stdout.write(`${text}\n`)
+
 /**
  * Tries to break a promise of docs/guarantees.md, and draws what happened: `npm run prove -- one-winner`. The exit code is 1 where
  * the promise is broken.
  */
-type Verdict = { readonly violations: number; readonly pictures: readonly string[] }
-
-const print = (text: string) => process.stdout.write(`${text}\n`)
-
 await runProgram(proveUsage, async (args) => {
   const chosen = parseProveArguments(args)
   const attack = promises[chosen.promise]
@@ -37,6 +35,8 @@ await runProgram(proveUsage, async (args) => {
 })
 // What a fault has left open must not hold the process.
 process.exit()
+
+type Verdict = { readonly violations: number; readonly pictures: readonly string[] }
 
 async function run(attack: Attack, chosen: ProveArguments): Promise<Verdict> {
   if ('tests' in attack) return runTestFiles(attack.tests, chosen)

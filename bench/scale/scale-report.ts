@@ -35,7 +35,7 @@ export function formatScale({ machine, settings, results, skipped }: ScaleReport
   ].join('\n')
 }
 
-/** Whether an operation met its goal; empty for the fewest rows, and where there is none, as for the engine's own inserts. */
+/** `met` or what was missed of the goal of an operation; empty for the fewest rows, and for the engine's own inserts, which have no goal. */
 export function verdictOf({ operation, rate, p99 }: ScaleResult): string {
   const goal = goals[operation]
   if (goal === undefined || rate.ratio === 1) return ''

@@ -50,8 +50,8 @@ export function enterRepository(): void {
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL; `expected` replaces what is expected of it in a fault, and `expectedForm`
- * does so where the text matches the pattern and only its format is wrong.
+ * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL. `expected` replaces what is
+ * expected of it in a fault, and `expectedForm` does so where the text matches the pattern and only its format is wrong.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
 export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {

@@ -12,8 +12,8 @@ type Offset = { readonly min: number; readonly max: number; readonly measuredAt:
 
 export type EngineClock = Clock & {
   /**
-   * For whoever must not use the process's clock in its place: undefined once the engine's clock has been read; before, settles as
-   * a reading does. A clock that stands for the engine's has none.
+   * To be awaited where the process's clock must not be used in its place: undefined once the engine's clock has been read; before,
+   * settles as a reading does. A clock that stands for the engine's has none.
    */
   whenRead?(): Promise<void> | undefined
 }

@@ -96,6 +96,16 @@ export function isOutOfDescriptors(error: unknown): boolean {
 }
 
 /**
+ * Whether the system found or reached no server, so that nothing was sent. A client may also pass on what the system reports while a
+ * request is being written, from other calls with the same codes.
+ */
+export function isConnectError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && connectCalls.has(String(error.syscall))
+}
+
+const connectCalls = new Set(['querySrv', 'queryTxt', 'getaddrinfo', 'connect'])
+
+/**
  * A line for the operator of a program that cannot go on, where the fault is not the program's: an AppError, or an error of the
  * system or of a driver, which has a code. Undefined for any other. `service` is the one whose migration failed.
  */

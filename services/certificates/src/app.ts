@@ -14,6 +14,7 @@ import type { CertificatesConfig } from './config.ts'
 import { createNotificationHandler, notificationBackoffMs } from './consumer.ts'
 import { createCredentialStore } from './credential-store.ts'
 import { migrations } from './database.ts'
+import { createDeletion } from './deletion.ts'
 import type { CertificatesTables } from './database.ts'
 import { warnOfUsersWithoutKey } from './email-key.ts'
 import { createEnvelopes } from './envelope.ts'
@@ -76,11 +77,12 @@ export async function createCertificatesApp(
   })
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)
   exportOutboxMetrics(metrics.registry, relay)
-  const users = createUserStore(storage)
+  const deletion = createDeletion(database)
+  const users = createUserStore({ ...storage, deletion })
   certificatesRoutes(app, {
     users,
     credentials: createCredentialStore(database),
-    certificates: createCertificateStore(notifying),
+    certificates: createCertificateStore({ ...notifying, deletion }),
     notifications,
     idempotency,
     passwords: createPasswords(),
@@ -90,7 +92,7 @@ export async function createCertificatesApp(
   })
   if (receiver) opened.defer(startDelivery(queue, { notifications, receiver, config, clock }).stop)
   opened.defer(
-    startSweeper([expiryNotices.sweep, users.sweep, notifications.sweep, idempotency.sweep], logger).stop,
+    startSweeper([expiryNotices.sweep, deletion.sweep, notifications.sweep, idempotency.sweep], logger).stop,
   )
   closeWithApp(app, opened)
   return app

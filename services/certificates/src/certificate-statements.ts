@@ -1,7 +1,7 @@
 import { prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, TextColumn } from '@quintet/chassis/database'
 import { sql } from 'kysely'
-import type { Kysely } from 'kysely'
+import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
 import type { Envelope } from './envelope.ts'
 
@@ -28,18 +28,26 @@ export function prepareCertificateStatements(database: CertificatesDatabase) {
       db
         .updateTable('certificate')
         .set((row) => ({ active: p.active, version: row('version', '+', 1) }))
-        .where('id', '=', p.id)
-        .where('user_id', '=', p.userId)
+        .where(isVersion(p))
         .where('active', '<>', p.active)
-        .where(hasUser)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
         .returning('version'),
     ),
   }
 }
 
 /** Whether the user of a certificate exists: one that is marked as deleted does not. */
-export const hasUser = sql<boolean>`exists (select 1 from "user" where "user".id = certificate.user_id and "user".deleted = 0)`
+const hasUser = sql<boolean>`exists (select 1 from "user" where "user".id = certificate.user_id and "user".deleted = 0)`
+
+/** The condition of a certificate of an existing user that it has this version. */
+export function isVersion(p: Placeholders<VersionedRef>) {
+  return (row: ExpressionBuilder<CertificatesTables, 'certificate'>) =>
+    row.and([
+      row('id', '=', p.id),
+      row('user_id', '=', p.userId),
+      hasUser,
+      row('version', '=', row.fn.coalesce(p.version, 'version')),
+    ])
+}
 
 /** 1 for a certificate whose user does not exist. */
 export const isOrphan = sql<number>`case when ${hasUser} then 0 else 1 end`

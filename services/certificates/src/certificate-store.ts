@@ -6,7 +6,7 @@ import type { Step } from '@quintet/chassis/resource/rows'
 import type { Selectable } from 'kysely'
 import { prepareCertificateStatements } from './certificate-statements.ts'
 import type { CertificateRef, CertificatesTables } from './database.ts'
-import { createDeletion } from './deletion.ts'
+import type { Deletion } from './deletion.ts'
 import type { Envelope } from './envelope.ts'
 import { nextNoticeMs } from './expiry.ts'
 import type { NotifyingParts } from './notification-store.ts'
@@ -34,8 +34,13 @@ type NewRecord = {
 }
 
 /** Certificates in a SQL database. They are not cached: a body may be large, and is rarely read twice. */
-export function createCertificateStore({ database, notifications, clock, wake }: NotifyingParts) {
-  const deletion = createDeletion(database)
+export function createCertificateStore({
+  database,
+  notifications,
+  clock,
+  wake,
+  deletion,
+}: NotifyingParts & { deletion: Deletion }) {
   const statements = prepareCertificateStatements(database)
   const insertRecords = recordStatements(database.query)
 

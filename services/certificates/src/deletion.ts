@@ -2,13 +2,15 @@ import { prepareQuery, prepareUntilSum, bytesOf } from '@quintet/chassis/databas
 import type { Placeholders, Statement } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
-import { hasUser } from './certificate-statements.ts'
+import { isVersion } from './certificate-statements.ts'
 import type { VersionedRef } from './certificate-statements.ts'
 import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
 import { notificationBytes, removedBytesMax } from './notification-store.ts'
 
 /** What one unit removes at most, so that other writes wait for it a few milliseconds. */
 const limits = { rowsMax: 1_000, bytesMax: 4_194_304 }
+
+export type Deletion = ReturnType<typeof createDeletion>
 
 /**
  * The deletion of users and certificates. It takes effect in one unit, which removes the first certificates of a user and marks it if there
@@ -159,22 +161,14 @@ function prepareStatements({ query: db }: CertificatesDatabase) {
 function prepareOfCertificates(db: Kysely<CertificatesTables>) {
   return {
     removeCertificate: prepareQuery((p: Placeholders<VersionedRef>) =>
-      db
-        .deleteFrom('certificate')
-        .where('id', '=', p.id)
-        .where('user_id', '=', p.userId)
-        .where(hasUser)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+      db.deleteFrom('certificate').where(isVersion(p)),
     ),
     /** Locks the row as well, so that of two concurrent deletions one finds no certificate. */
     retireCertificate: prepareQuery((p: Placeholders<VersionedRef>) =>
       db
         .updateTable('certificate')
         .set((row) => ({ notice_at: null, version: row('version', '+', 1) }))
-        .where('id', '=', p.id)
-        .where('user_id', '=', p.userId)
-        .where(hasUser)
-        .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version'))),
+        .where(isVersion(p)),
     ),
     insertMarked: prepareQuery((p: Placeholders<{ emailKey: string }>) =>
       db.insertInto('user').values({

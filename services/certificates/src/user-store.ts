@@ -7,16 +7,23 @@ import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { emailKeyOf } from './email-key.ts'
-import { createDeletion } from './deletion.ts'
+import type { Deletion } from './deletion.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
 type User = { id: number; name: string; email: string; version: number }
 
 /** Users behind a cache, which holds their representations; their password hashes are read by `credential-store.ts`. */
-export function createUserStore({ database, cache }: { database: CertificatesDatabase; cache: Cache }) {
+export function createUserStore({
+  database,
+  cache,
+  deletion,
+}: {
+  database: CertificatesDatabase
+  cache: Cache
+  deletion: Deletion
+}) {
   const statements = prepareStatements(database.query)
-  const deletion = createDeletion(database)
   const insertRecords = recordStatements(database.query)
 
   /** Throws when there is no such user, because an absence must not be cached: the id may be assigned at any time. */
@@ -103,9 +110,6 @@ export function createUserStore({ database, cache }: { database: CertificatesDat
       )
       return isDeleted(outcome)
     },
-
-    /** Removes what is left of deleted users. */
-    sweep: deletion.sweep,
   }
 }
 

@@ -4,6 +4,7 @@ import { openDatabase } from '@quintet/chassis/database'
 import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createCertificateStore } from '../src/certificate-store.ts'
+import { createDeletion } from '../src/deletion.ts'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
 import { createExpiryNotices } from '../src/expiry-notices.ts'
@@ -15,7 +16,7 @@ test('Two concurrent sweeps send each expiry notice once', async (t) => {
   t.after(() => database.close())
   const notifications = createNotificationStore({ database, clock, hasReceiver: false })
   const parts = { database, notifications, clock, wake: () => {} }
-  const certificates = createCertificateStore(parts)
+  const certificates = createCertificateStore({ ...parts, deletion: createDeletion(parts.database) })
   const expiryNotices = createExpiryNotices(parts)
   const user = { name: 'Ada', email: 'a', email_key: 'a', password_hash: '', version: 1 }
   await database.query.insertInto('user').values(user).execute()

@@ -30,7 +30,7 @@ export function createChallenges(pollMs: number, now: () => number = () => perfo
       return text
     },
 
-    /** Whether nobody has contradicted the challenge of the row in time. */
+    /** Whether the time in which other processes could contradict the challenge of the row is over. */
     isGranted: (): boolean => now() - current.seenAt > challengePolls * pollMs,
   }
 }

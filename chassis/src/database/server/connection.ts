@@ -105,7 +105,7 @@ export function createServerConnection<Client>(
   }
 
   /** Why the connection must not be used again; undefined if it can be. */
-  function judge(error: unknown, begunIn: number): Error | undefined {
+  function connectionFault(error: unknown, begunIn: number): Error | undefined {
     if (driver.isUnreachable?.(error)) availability.recordFailure(error, begunIn)
     if (isHarmless(error)) {
       availability.recordResponse()
@@ -127,7 +127,7 @@ export function createServerConnection<Client>(
           availability.recordResponse()
           return result
         } catch (error) {
-          broken = judge(error, begunIn)
+          broken = connectionFault(error, begunIn)
           throw error
         } finally {
           endWatch?.()

@@ -1,6 +1,6 @@
 import { DynamoDBServiceException, TransactionCanceledException } from '@aws-sdk/client-dynamodb'
 import type { CancellationReason } from '@aws-sdk/client-dynamodb'
-import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { AppError, dependencyDown, isConnectError } from '@quintet/chassis/errors'
 
 /** Translates an error of the client; one that is a defect of this program is returned unchanged. */
 export function translateError(error: unknown): unknown {
@@ -51,10 +51,8 @@ export function isAmbiguous(error: unknown): boolean {
 export function isUnreachable(error: unknown): boolean {
   // The error for several addresses has those of the attempts.
   if (error instanceof AggregateError) return error.errors.every(isUnreachable)
-  return error instanceof Error && 'syscall' in error && connectCalls.has(String(error.syscall))
+  return isConnectError(error)
 }
-
-const connectCalls = new Set(['connect', 'getaddrinfo'])
 
 /** The indexes of the items of a transaction whose conditions failed. */
 export function failedConditions(error: unknown): readonly number[] {

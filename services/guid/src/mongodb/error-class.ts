@@ -1,4 +1,4 @@
-import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { AppError, dependencyDown, isConnectError } from '@quintet/chassis/errors'
 import { BSON, MongoAPIError, MongoError, MongoNetworkError, MongoServerError } from 'mongodb'
 
 /** What an error says about a command: `ambiguous` when the command may have been applied. */
@@ -39,23 +39,13 @@ export function isDuplicateKey(error: unknown): boolean {
 /** The class of the driver's error shows how far the command has come. */
 function classifyError(error: unknown): ErrorClass {
   if (error instanceof TypeError || error instanceof BSON.BSONError) return 'invalid'
-  if (!(error instanceof MongoError)) return connectCalls.has(syscallOf(error)) ? 'not_applied' : 'ambiguous'
+  if (!(error instanceof MongoError)) return isConnectError(error) ? 'not_applied' : 'ambiguous'
   if (error.name === 'MongoWaitQueueTimeoutError') return 'overloaded'
   if (beforeSending.has(error.name)) return 'not_applied'
   if (error instanceof MongoNetworkError)
     return whileConnecting.some((label) => error.hasErrorLabel(label)) ? 'not_applied' : 'ambiguous'
   if (error instanceof MongoServerError) return classifyCode(error)
   return error instanceof MongoAPIError ? 'invalid' : 'ambiguous'
-}
-
-/**
- * Those of the system that find and reach a server, so that nothing was sent. The driver also passes on what the system reports
- * while a command is being written.
- */
-const connectCalls = new Set(['querySrv', 'queryTxt', 'getaddrinfo', 'connect'])
-
-function syscallOf(error: unknown): string {
-  return error instanceof Error && 'syscall' in error ? String(error.syscall) : ''
 }
 
 /** Errors from before a command is sent. A pool that is cleared while commands are running has another error. */
