@@ -7,6 +7,7 @@ import {
   faultsOf,
   loadConfig,
   readSettings,
+  settingNamesOf,
   sharedDatabases,
   unknownSettings,
   validValues,
@@ -49,7 +50,7 @@ export function throwFaults(faults: readonly string[]): void {
  * protection is a fault.
  */
 export function settingsFaults(names: readonly ServiceName[], settings: Settings): string[] {
-  const known = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
+  const known = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
   const unknown = unknownSettings(known, settings, settingPrefixes(known), { isForAll: true })
   for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
   const ofFile = envFileFaults()

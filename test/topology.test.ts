@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { commonSettings, describeConfig } from '@quintet/chassis/config'
+import { commonSettings, describeConfig, settingNamesOf } from '@quintet/chassis/config'
 import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { derivedFiles } from '../cli/derived/derived-files.ts'
@@ -85,6 +85,16 @@ for (const name of serviceNames) {
       assert.match(readme, new RegExp(`^\\| \`${storage.database}\` +\\|.*${databaseName}`, 'm'))
   })
 }
+
+test('docs/operating.md names each setting that can be given by a file, but for those of databases, and no other', () => {
+  const names = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
+  const inFiles = new Set(
+    names.filter((name) => names.includes(`${name}_FILE`) && !name.endsWith('_DATABASE_URL')),
+  )
+  const [, list = ''] = /and for each of these:\n\n(.*?)\n\n/s.exec(read('docs/operating.md')) ?? []
+  const documented = [...list.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
+  assert.deepEqual(documented.sort(), [...inFiles].sort())
+})
 
 /** A service that is in no list yet. */
 const library: ServiceEntry = {

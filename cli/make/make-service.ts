@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { describeConfig, readSettings, readWholeNumber } from '@quintet/chassis/config'
+import { describeConfig, readSettings, readWholeNumber, settingNamesOf } from '@quintet/chassis/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
@@ -63,7 +63,7 @@ function nounsFrom(words: readonly string[], ports: ReadonlyMap<string, number>)
 function takenNames() {
   const { workspaces }: { workspaces: string[] } = JSON.parse(read('package.json'))
   const containers = [...read('deploy/compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
-  const settings = serviceNames.flatMap((name) => Object.keys(services[name].settings.properties))
+  const settings = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
   return { settings, names: [...workspaces, ...containers], ports: portsOfSettings() }
 }
 

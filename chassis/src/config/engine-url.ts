@@ -4,6 +4,9 @@ import type { TString } from 'typebox'
 import { engines, memory } from './engines.ts'
 import type { Engine, EngineParameters, Parameter } from './engines.ts'
 
+/** By which the URL of an engine is recognized. */
+export const engineUrlFormat = 'engine-url'
+
 /** The URL of an engine: the scheme, given with its colon, selects the adapter, and `engines` has what the rest may be. */
 export function engineUrl(options: {
   default: string
@@ -15,13 +18,13 @@ export function engineUrl(options: {
   return Type.String({
     ...annotations,
     pattern,
-    format: 'engine-url',
+    format: engineUrlFormat,
     expected: `a URL that starts with ${schemes.join(' or ')}`,
     expectedForm: (text: string) => expectationsOf(text).join(' and '),
   })
 }
 
-Format.Set('engine-url', (text) => expectationsOf(text).length === 0)
+Format.Set(engineUrlFormat, (text) => expectationsOf(text).length === 0)
 
 const wholeUrl =
   'a whole URL, such as sqlite:data/file.db or engine://user:password@host:1234/name, with %40 and the like for special characters of the password'

@@ -2,8 +2,11 @@ import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import type { Static, TObject, TSchema } from 'typebox'
 import { Check } from 'typebox/schema'
+import { engineUrlFormat } from './engine-url.ts'
 import type { envFileFaults } from './env-file.ts'
 import { faultsByRule } from './rules.ts'
+import { fileSettingOf, fileValueOf } from './setting-files.ts'
+import type { FileValue } from './setting-files.ts'
 import type { Settings } from './settings.ts'
 import { withoutPathOfSetting, withoutSecretsOfSetting } from './shown-url.ts'
 import { readWholeNumber } from './whole-number.ts'
@@ -24,7 +27,8 @@ type SettingDescription = {
   value: string
   /** Whether the value is one that the setting may have, whatever other settings are. */
   isValid: boolean
-  source: Source
+  /** `default`, `.env`, `environment`, or `file` with its path. */
+  source: string
   description: string
 }
 
@@ -50,7 +54,8 @@ export function enterRepository(): void {
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL. `expected` replaces what is
+ * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL. The value of such a setting, and of
+ * the URL of an engine, which may have a password, can also be in a file that `<name>_FILE` names. `expected` replaces what is
  * expected of it in a fault, and `expectedForm` does so where the text matches the pattern and only its format is wrong.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
@@ -72,8 +77,10 @@ export function faultsOf(
   ofFile: ReturnType<typeof envFileFaults> = [],
 ): string[] {
   const wrong = effectiveSettings(schema, settings).filter((setting) => !isValid(setting))
-  const isReported = ({ name, source }: EffectiveSetting) =>
-    source === '.env' && ofFile.some(({ setting }) => setting === name)
+  const isReported = ({ name, file }: EffectiveSetting) => {
+    const given = file?.setting ?? name
+    return settings.get(given)?.source === '.env' && ofFile.some(({ setting }) => setting === given)
+  }
   return [
     ...wrong.filter((setting) => !refersTo(wrong, setting) && !isReported(setting)).map(fault),
     ...faultsByRule(schema, validValues(schema, settings)),
@@ -86,8 +93,16 @@ export function validValues(schema: TObject, settings: Settings): Readonly<Recor
   return Object.fromEntries(valid.map(({ name, value }) => [name, value]))
 }
 
-function isValid({ schema, value }: EffectiveSetting): boolean {
-  return Check(schema, value)
+function isValid({ schema, value, file }: EffectiveSetting): boolean {
+  return file?.fault === undefined && Check(schema, value)
+}
+
+/** The names of all settings of the schema, with those that name a file for the value of another. */
+export function settingNamesOf(schema: TObject): string[] {
+  const properties: Record<string, SettingSchema> = schema.properties
+  return Object.entries(properties).flatMap(([name, setting]) =>
+    mayBeSecret(setting) ? [name, fileSettingOf(name)] : [name],
+  )
 }
 
 /** Every setting of the schema, valid or not, with secrets redacted. */
@@ -96,15 +111,22 @@ export function describeConfig(schema: TObject, settings: Settings): SettingDesc
     name: setting.name,
     value: redacted(setting),
     isValid: isValid(setting),
-    source: setting.source,
+    source: setting.file === undefined ? setting.source : `file ${setting.file.path}`,
     description: setting.schema.description ?? '',
   }))
 }
 
 const origins = { default: 'its default', '.env': 'from .env', environment: 'from the environment' }
 
-type Source = keyof typeof origins
-type EffectiveSetting = { name: string; schema: SettingSchema; text: string; value: unknown; source: Source }
+type EffectiveSetting = {
+  name: string
+  schema: SettingSchema
+  text: string
+  value: unknown
+  source: keyof typeof origins
+  /** The file that the value is from, whatever the source of its name is. */
+  file?: FileValue | undefined
+}
 
 type SettingSchema = TSchema & Annotations & IntegerLimits & TextLimits
 type Annotations = {
@@ -123,17 +145,24 @@ function effectiveSettings(schema: TObject, settings: Settings): EffectiveSettin
   return Object.entries(properties).map(([name, schema]) => {
     if (schema.default === undefined || !schema.description)
       throw new TypeError(`${name} must have a default and a description.`)
-    const text = effectiveText(properties, settings, name)
-    const source = settings.get(name)?.source ?? 'default'
-    return { name, schema, text, value: convert(schema, text), source }
+    const file = mayBeSecret(schema) ? fileValueOf(settings, name) : undefined
+    const text = file?.text ?? effectiveText(properties, settings, name)
+    const source = settings.get(file?.setting ?? name)?.source ?? 'default'
+    return { name, schema, text, value: convert(schema, text), source, file }
   })
+}
+
+/** Whether the value is a secret or has one, as the URL of an engine has a password. */
+function mayBeSecret({ secret, hasSecretPath, format }: SettingSchema): boolean {
+  return secret === true || hasSecretPath === true || format === engineUrlFormat
 }
 
 function effectiveText(properties: Record<string, SettingSchema>, settings: Settings, name: string): string {
   const setting = settings.get(name)
   if (setting) return setting.value
   return String(properties[name]?.default).replace(/\{([A-Z][A-Z0-9_]*)\}/g, (_, other: string) => {
-    if (!Object.hasOwn(properties, other) || properties[other]?.secret)
+    const referred = properties[other]
+    if (referred === undefined || mayBeSecret(referred))
       throw new TypeError(`The default of ${name} refers to ${other}, which is secret or not in the schema.`)
     return effectiveText(properties, settings, other)
   })
@@ -155,6 +184,11 @@ function refersTo(wrong: readonly EffectiveSetting[], { source, schema }: Effect
 }
 
 function fault(setting: EffectiveSetting): string {
+  const { file } = setting
+  if (file?.fault !== undefined) return file.fault
+  // Any file may be named by mistake, so nothing of it is shown.
+  if (file !== undefined)
+    return `${setting.name} must be ${expectationOf(setting)}, but what is in ${file.path} is not (${file.setting}).`
   const origin = origins[setting.source]
   const shown = JSON.stringify(redacted(setting))
   return `${setting.name} must be ${expectationOf(setting)}, but is ${shown} (${origin}).`
@@ -188,7 +222,9 @@ function textDemands({ minLength, maxLength, pattern, format }: TextLimits): str
 }
 
 /** An empty secret is shown as empty: that it is missing is no secret. */
-function redacted({ schema, text }: EffectiveSetting): string {
+function redacted(setting: EffectiveSetting): string {
+  const { schema, text, file } = setting
+  if (file !== undefined && !isValid(setting)) return text === '' ? '' : '[redacted]'
   if (schema.hasSecretPath) return withoutPathOfSetting(text)
   return schema.secret && text !== '' ? '[redacted]' : withoutSecretsOfSetting(text)
 }

@@ -1,8 +1,9 @@
+import { fileSettingOf } from './setting-files.ts'
 import type { Settings } from './settings.ts'
 
 /**
- * A sentence for each unknown name that looks like a setting: it starts with one of the prefixes and an underscore, or differs
- * from a known name by a letter or two. Such a name would otherwise be ignored silently. `protective` are those that suggest
+ * A sentence for each unknown name that looks like a setting: it starts with one of the prefixes and an underscore, names a file for a
+ * setting that cannot be given by one, or differs from a known name by a letter or two. Such a name would otherwise be ignored silently. `protective` are those that suggest
  * protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without that. Names in `.env` are meant for this
  * program; those in the environment may be another program's. `isForAll` is whether `known` has all settings that may be in
  * `.env`.
@@ -19,6 +20,7 @@ export function unknownSettings(
   const looksKnown = (name: string) =>
     (isForAll && settings.get(name)?.source === '.env') ||
     prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
+    known.some((one) => name === fileSettingOf(one)) ||
     (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one)))
   const placeOf = (name: string) =>
     settings.get(name)?.source === '.env'

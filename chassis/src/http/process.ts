@@ -8,6 +8,7 @@ import {
   faultsOf,
   loadConfig,
   readSettings,
+  settingNamesOf,
   unknownSettings,
   validValues,
 } from '../config/index.ts'
@@ -79,7 +80,7 @@ function endWithUsage(name: string, settings: TObject, words: readonly string[])
   const usage = `Usage: node services/${name}/src/main.ts
 
 Runs the ${name} service of Quintet until SIGTERM. It has no arguments. Its settings are variables of the environment, or lines of .env,
-here with their defaults:
+here with their defaults. Instead of a secret, such as a key or the URL of an engine, NAME_FILE can name a file that has it:
 
 ${lines.join('')}`
   if (isHelp) process.stdout.write(usage)
@@ -93,7 +94,7 @@ ${lines.join('')}`
  */
 function settingsFaults(name: string, schema: TObject, settings: Settings): string[] {
   const prefix = name.toUpperCase()
-  const known = [...Object.keys(schema.properties), `${prefix}_URL`]
+  const known = [...settingNamesOf(schema), `${prefix}_URL`]
   const { protective, others } = unknownSettings(known, settings, [prefix])
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
   const ofFile = envFileFaults()

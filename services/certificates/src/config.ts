@@ -34,14 +34,10 @@ const settings = Type.Object({
     default: '',
     secret: true,
     pattern: `^[\\s,]*(${keyPattern}([\\s,]+${keyPattern})*[\\s,]*)?$`,
-    expected: 'keys of 32 bytes in hexadecimal or base64, separated by commas, the current one first',
+    expected:
+      'keys of 32 bytes in hexadecimal or base64, separated by commas or line breaks, the current one first',
     description:
-      'Keys that encrypt the private keys, 32 bytes each in hexadecimal or base64, separated by commas; the first is the current one.',
-  }),
-  CERTIFICATES_KEY_FILE: Type.String({
-    default: '',
-    description:
-      'A file with such keys, one per line. Without a key an embedded database gets one, generated in DATA_DIR.',
+      'Keys that encrypt the private keys, 32 bytes each in hexadecimal or base64, separated by commas or line breaks; the first is the current one. Without a key an embedded database gets one, generated in DATA_DIR.',
   }),
   CERTIFICATES_POLICY: Type.Union([Type.Literal('opaque'), Type.Literal('auto'), Type.Literal('strict')], {
     default: 'auto',

@@ -103,11 +103,10 @@ async function requireKnownKeys(
   if (missing === undefined) return
   const fault = `Some private keys are encrypted with the key ${missing.key_id}, which is not among those given: ${ids.join(', ')}.`
   const file = unusedKeyFile(settings, missing.key_id)
-  throw new ConfigError([file === undefined ? fault : `${fault} ${adviceOn(file, settings)}`])
+  throw new ConfigError([file === undefined ? fault : `${fault} ${adviceOn(file)}`])
 }
 
 /** A first start without a setting has generated a key, which a setting that is made later does not replace. */
-function adviceOn(file: string, { CERTIFICATES_KEY: text }: KeySettings): string {
-  const setting = text === '' ? 'CERTIFICATES_KEY_FILE' : 'CERTIFICATES_KEY'
-  return `It is the one in ${file}, which the first start generated: remove ${setting}, or add that key to it after the new one, run "npm run quintet certificates rewrap", and take it out again.`
+function adviceOn(file: string): string {
+  return `It is the one in ${file}, which the first start generated: remove CERTIFICATES_KEY or CERTIFICATES_KEY_FILE, whichever is set, or add that key to it after the new one, run "npm run quintet certificates rewrap", and take it out again.`
 }

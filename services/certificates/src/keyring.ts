@@ -23,38 +23,35 @@ export const keyPattern = '(?:[0-9A-Fa-f]{64}|[\\w+/-]{43}=?)'
 
 export type KeySettings = {
   readonly CERTIFICATES_KEY: string
-  readonly CERTIFICATES_KEY_FILE: string
   readonly CERTIFICATES_DATABASE_URL: string
   readonly DATA_DIR: string
 }
 
 /**
- * The keys in the settings, or in a file, the current one first. With an embedded database the first start generates a key and
+ * The keys in the settings, the current one first. With an embedded database the first start generates a key and
  * stores it beside the database. That is for development, since a stolen disk has both.
  */
 export function loadKeyring(settings: KeySettings): Keyring {
   const faults = keyFaults(settings)
   if (faults.length > 0) throw new ConfigError(faults)
   const generated = generatedKeyFile(settings)
-  if (generated === undefined) return createKeyring(parseKeys(...configuredKeys(settings)))
+  if (generated === undefined) return createKeyring(parseKeys(settings.CERTIFICATES_KEY, 'CERTIFICATES_KEY'))
   createKeyFile(generated)
-  return createKeyring(parseKeys(read(generated, generated), generated))
+  return createKeyring(parseKeys(read(generated), generated))
 }
 
 /** What is wrong with the settings of the keys, as far as they are given. */
 export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
-  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file, CERTIFICATES_DATABASE_URL: url } = settings
-  if (text === undefined || file === undefined) return []
-  if (text !== '' && file !== '')
-    return ['CERTIFICATES_KEY and CERTIFICATES_KEY_FILE are both set; remove one of them.']
-  if (text === '' && file === '')
+  const { CERTIFICATES_KEY: text, CERTIFICATES_DATABASE_URL: url } = settings
+  if (text === undefined) return []
+  if (text === '')
     return url === undefined || url.startsWith('sqlite:')
       ? []
       : [
-          'CERTIFICATES_KEY_FILE or CERTIFICATES_KEY must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
+          'CERTIFICATES_KEY or CERTIFICATES_KEY_FILE must be set, since the database is not embedded; generate a key with: openssl rand -hex 32',
         ]
   try {
-    parseKeys(...configuredKeys({ CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file }))
+    parseKeys(text, 'CERTIFICATES_KEY')
     return []
   } catch (error) {
     if (error instanceof ConfigError) return error.faults
@@ -64,15 +61,14 @@ export function keyFaults(settings: Partial<KeySettings>): readonly string[] {
 
 /** The file with the generated key; undefined if the settings name another key. */
 export function generatedKeyFile(settings: KeySettings): string | undefined {
-  const { CERTIFICATES_KEY: text, CERTIFICATES_KEY_FILE: file } = settings
-  return text === '' && file === '' ? keyFileIn(settings) : undefined
+  return settings.CERTIFICATES_KEY === '' ? keyFileIn(settings) : undefined
 }
 
 /** The file with a generated key of this id that the settings do not use; undefined if there is none. */
 export function unusedKeyFile(settings: KeySettings, id: string): string | undefined {
   const file = keyFileIn(settings)
   try {
-    return parseKeys(read(file, file), file).some((key) => idOf(key) === id) ? file : undefined
+    return parseKeys(read(file), file).some((key) => idOf(key) === id) ? file : undefined
   } catch (error) {
     if (error instanceof ConfigError) return undefined
     throw error
@@ -81,16 +77,6 @@ export function unusedKeyFile(settings: KeySettings, id: string): string | undef
 
 function keyFileIn({ DATA_DIR }: Pick<KeySettings, 'DATA_DIR'>): string {
   return join(DATA_DIR, 'certificates.key')
-}
-
-/** The text with the keys, and where it is from. */
-function configuredKeys({
-  CERTIFICATES_KEY: text,
-  CERTIFICATES_KEY_FILE: file,
-}: Pick<KeySettings, 'CERTIFICATES_KEY' | 'CERTIFICATES_KEY_FILE'>): [string, string] {
-  if (text !== '') return [text, 'CERTIFICATES_KEY']
-  const origin = `CERTIFICATES_KEY_FILE, ${file},`
-  return [read(file, origin), origin]
 }
 
 export function createKeyring(keys: readonly Uint8Array[]): Keyring {
@@ -130,11 +116,11 @@ function parseKey(word: string): Uint8Array | undefined {
   return Buffer.from(word, word.length === 2 * keyBytes ? 'hex' : 'base64')
 }
 
-function read(path: string, origin: string): string {
+function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    throw new ConfigError([`${origin} cannot be read (${code}).`])
+    throw new ConfigError([`${path} cannot be read (${code}).`])
   }
 }

@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { describeConfig, loadConfig } from '@quintet/chassis/config'
 import { invalidCommonSettings, settingsOf, testSettings } from '@quintet/chassis/testing/settings'
 import { certificatesSettings } from '../src/config.ts'
+import { loadKeyring } from '../src/keyring.ts'
 
 testSettings(certificatesSettings, {
   defaults: {
@@ -18,7 +23,6 @@ testSettings(certificatesSettings, {
     CACHE_URL: 'disk:',
     CERTIFICATES_QUEUE_URL: 'carrier-pigeon:',
     CERTIFICATES_KEY: '',
-    CERTIFICATES_KEY_FILE: '',
     CERTIFICATES_POLICY: 'lax',
     CERTIFICATES_NOTIFY_URL: 'ftp://example.com',
     CERTIFICATES_NOTIFY_SECRET: 'short',
@@ -32,6 +36,18 @@ test('An invalid secret is not in the report', () => {
     () => loadConfig(certificatesSettings, settingsOf({ CERTIFICATES_NOTIFY_SECRET: 'short' })),
     ({ message }: Error) => !message.includes('short'),
   )
+})
+
+test('A file of keys, one per line, is the same as the setting with them', (t) => {
+  const [first, second] = [randomBytes(32).toString('hex'), randomBytes(32).toString('base64')]
+  const file = join(tmpdir(), `quintet-keys-${randomBytes(4).toString('hex')}`)
+  t.after(() => rmSync(file))
+  writeFileSync(file, `\n${first}\r\n${second}\n`)
+  const idsOf = (values: Record<string, string>) =>
+    loadKeyring(loadConfig(certificatesSettings, settingsOf(values))).ids
+  const ids = idsOf({ CERTIFICATES_KEY_FILE: file })
+  assert.deepEqual(ids, idsOf({ CERTIFICATES_KEY: `${first}, ${second}` }))
+  assert.equal(ids.length, 2)
 })
 
 test('Keys and secrets are never printed', () => {

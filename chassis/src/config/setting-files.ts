@@ -1,0 +1,61 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { Settings } from './settings.ts'
+
+/** More than any secret, and little enough to read a file that was named by mistake. */
+const fileBytesMax = 65_536
+
+/** The setting that names a file with the value of another one. */
+export function fileSettingOf(name: string): string {
+  return `${name}_FILE`
+}
+
+/** The value of a setting from the file that `setting` names, or what is wrong with that. */
+export type FileValue = {
+  readonly setting: string
+  readonly path: string
+  readonly text: string
+  readonly fault?: string
+}
+
+/** By settings, so that each file is read once and all that is done with them has the same value. */
+const valuesRead = new WeakMap<Settings, Map<string, FileValue>>()
+
+/** The value of a setting that is given by a file, as Docker and Kubernetes hand over secrets; undefined if no file is named. */
+export function fileValueOf(settings: Settings, name: string): FileValue | undefined {
+  const setting = fileSettingOf(name)
+  const path = settings.get(setting)?.value
+  if (path === undefined) return undefined
+  const known = valuesRead.get(settings) ?? new Map<string, FileValue>()
+  valuesRead.set(settings, known)
+  const value = known.get(name) ?? { setting, path, ...read(setting, path) }
+  known.set(name, value)
+  if (!settings.has(name)) return value
+  return { ...value, fault: `${name} and ${setting} are both set; remove one of them.` }
+}
+
+function read(setting: string, path: string): { text: string; fault?: string } {
+  const refused = (fault: string) => ({ text: '', fault: `${setting}, ${path}, ${fault}.` })
+  try {
+    const bytes = readBytes(path)
+    if (bytes === undefined) return refused('is not a file')
+    if (bytes.length > fileBytesMax) return refused(`has more than ${fileBytesMax} bytes`)
+    // Programs that write a text end it with a line break, and some begin it with a byte order mark.
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '')
+    return text === '' ? refused('is empty') : { text }
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+    return refused(code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : `cannot be read (${code})`)
+  }
+}
+
+/** Up to one byte more than are allowed; undefined for a folder or a device, which may have no end. */
+function readBytes(path: string): Uint8Array | undefined {
+  const file = openSync(path, 'r')
+  try {
+    if (!fstatSync(file).isFile()) return undefined
+    const bytes = new Uint8Array(fileBytesMax + 1)
+    return bytes.subarray(0, readSync(file, bytes))
+  } finally {
+    closeSync(file)
+  }
+}
