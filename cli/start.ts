@@ -10,7 +10,15 @@ import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
-import { addressOf, servicesFrom, settingsFaults, storageOf, storageUser, throwFaults } from './services.ts'
+import {
+  addressOf,
+  configOf,
+  servicesFrom,
+  settingsFaults,
+  storageOf,
+  storageUser,
+  throwFaults,
+} from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const startUsage =
@@ -40,7 +48,7 @@ export async function start(words: readonly string[]): Promise<void> {
     const first = names.filter((name) => name !== 'gateway')
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
-    closeOnSignal(close, logger)
+    closeOnSignal(running, { graceMs: graceMsOf(names, settings), logger })
     // Standard output is for the log.
     process.stderr.write(lines.join(''))
     for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
@@ -60,6 +68,11 @@ async function settingsForStart(names: readonly ServiceName[]): Promise<Settings
     ...(await laterTables(names, settings)),
   ])
   return settings
+}
+
+/** How long the process serves after a signal: all services have the same setting. */
+function graceMsOf([name = 'gateway']: readonly ServiceName[], settings: Settings): number {
+  return Number(configOf(name, settings).SHUTDOWN_GRACE_MS)
 }
 
 /** A sentence for each database file of these services that has tables of a later version, queues included. */

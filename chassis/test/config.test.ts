@@ -36,6 +36,7 @@ test('defaults apply where nothing is set', () => {
     LOG_LEVEL: 'info',
     RATE_LIMIT: 'off',
     CONNECTIONS_MAX: 10_000,
+    SHUTDOWN_GRACE_MS: 0,
     CHECK_RESPONSES: 'off',
     TRUSTED_PROXIES: '127.0.0.1, ::1',
     GUID_PORT: 8888,

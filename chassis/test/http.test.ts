@@ -6,6 +6,7 @@ import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { createApp, listen, prefersAsync, prefersStrict, problems } from '@quintet/chassis/http'
 import type { App, AppOptions, Dependencies } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { until } from '@quintet/chassis/testing'
 import { Type } from 'typebox'
 
 /** An app with a route for each thing that can go well or wrong, and all that it has logged. */
@@ -351,6 +352,7 @@ test('Closing finishes what is in flight and takes no new connection', async (t)
   const answer = fetch(`${address}/slow`)
   await begun
   const closed = app.close()
+  await until(() => !app.server.listening)
   await assert.rejects(fetch(`${address}/health/live`))
   release()
   assert.deepEqual(await (await answer).json(), { done: true })

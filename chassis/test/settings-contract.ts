@@ -16,6 +16,7 @@ export const invalidCommonSettings = {
   LOG_LEVEL: 'loud',
   RATE_LIMIT: 'perhaps',
   CONNECTIONS_MAX: '0',
+  SHUTDOWN_GRACE_MS: '-1',
   CHECK_RESPONSES: 'maybe',
   TRUSTED_PROXIES: '10.0.0.0/33',
 }

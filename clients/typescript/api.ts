@@ -402,7 +402,7 @@ export interface paths {
         };
         /**
          * Does everything that is needed respond?
-         * @description Probes each dependency. 503 names those that do not respond; send requests elsewhere until it is 200.
+         * @description Probes each dependency. 503 names those that do not respond, or says that the service closes; send requests elsewhere until it is 200.
          */
         get: operations["getReadiness"];
         put?: never;

@@ -65,6 +65,12 @@ const connectionsMax = count(10_000, {
     'Connections of a process; fewer where the limit of open files admits fewer. Beyond it, the longest idle are closed.',
 })
 
+const shutdownGraceMs = milliseconds(0, {
+  minimum: 0,
+  maximum: 600_000,
+  description: 'How long the service goes on serving after SIGTERM, not ready any more, before it closes.',
+})
+
 const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
   default: 'off',
   description: 'For development: a response that its description does not admit becomes a 500 that says why.',
@@ -77,6 +83,7 @@ export const commonSettings = {
   LOG_LEVEL: logLevel,
   RATE_LIMIT: rateLimit,
   CONNECTIONS_MAX: connectionsMax,
+  SHUTDOWN_GRACE_MS: shutdownGraceMs,
   CHECK_RESPONSES: checkResponses,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),

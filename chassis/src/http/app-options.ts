@@ -19,6 +19,8 @@ export type App = FastifyInstance<
   readonly fastPaths: FastPath[]
   /** The OpenAPI document of this app's own routes. */
   describe(): Promise<object>
+  /** Prepares to close: each response is the last on its connection, and the service is not ready. It still serves every request. */
+  beginClosing(): void
 }
 
 /** The probes of readiness by name: each resolves while its dependency responds. */
@@ -34,6 +36,8 @@ export type Timeouts = {
   readonly stallMs: number
   /** How long a client may go on sending after a refusal, before the connection is cut. */
   readonly lingerMs: number
+  /** How long a request that has begun may take to arrive once the server closes. */
+  readonly lastRequestMs: number
   /** How long a list may take until its response is 503: less than the gateway waits for the response to begin. */
   readonly listMs: number
   /** How often requests are checked for being late. */

@@ -3,7 +3,6 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
-import type { Socket } from 'node:net'
 import { AppError } from '../errors/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -13,9 +12,8 @@ import { bodyBytesMax } from './body-limit.ts'
 import { trustProxies } from './client-address.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
 import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
-import { responseOf } from './connections/exchanges.ts'
+import { createClosing } from './connections/closing.ts'
 import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
-import type { LingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
 import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
@@ -45,6 +43,7 @@ const defaultTimeouts: Timeouts = {
   idleMs: 72_000,
   stallMs: 60_000,
   lingerMs: 5_000,
+  lastRequestMs: 3_000,
   listMs: 6_000,
   checkIntervalMs: 500,
 }
@@ -78,9 +77,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     clientErrorHandler: clientErrors.onClientError,
   })
+  const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
     describe: documentation.describe,
+    beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
@@ -113,10 +114,14 @@ export async function createApp(options: AppOptions): Promise<App> {
       done(error instanceof Error ? error : new Error(String(error)))
     }
   })
-  const closing = closeConnectionsWhenIdle(app, linger)
+  app.addHook('preClose', async () => {
+    closing.begin()
+    await closing.endConnections()
+  })
+  app.addHook('onClose', async () => closing.stop())
   app.addHook('onReady', async () => {
     const { fastPaths, server } = app
-    addFrontListener(server, { fastPaths, requestIdOf, record, isClosing: () => closing.begun })
+    addFrontListener(server, { fastPaths, requestIdOf, record, isClosing: closing.hasBegun })
     server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
     respondToOddRequests(server, clientErrors.onConnect)
   })
@@ -124,7 +129,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   shedLoad(app)
   boundLargeLists(app, timeouts.listMs)
   await documentation.addTo(app)
-  addHealthRoutes(app, metrics, options.dependencies ?? {})
+  addHealthRoutes(app, metrics, { dependencies: options.dependencies ?? {}, isClosing: closing.hasBegun })
   watchDependencies(app, options.dependencies ?? {}, logger)
   return app
 
@@ -191,20 +196,25 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
       joinDuplicateHeaders: true,
     },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
+    // A request that arrives while the server closes has a connection, so it gets its response.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
     schemaController: ownCompilers,
   } satisfies FastifyHttpOptions<Server, Logger['pino']>
 }
 
 /** Puts the fast paths in front of the framework's own listener. */
-function addFrontListener(server: Server, parts: Parameters<typeof createFastPathListener>[1]): void {
+function addFrontListener(
+  server: Server,
+  parts: Parameters<typeof createFastPathListener>[1] & { isClosing: () => boolean },
+): void {
   const [listener] = server.listeners('request')
   const fastPath = createFastPathListener((request, response) => {
     closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
     listener?.call(server, request, response)
   }, parts)
   const begin: RequestListener = (request, response) => {
-    if (mayLoseNextRequest(request)) response.shouldKeepAlive = false
+    if (parts.isClosing() || mayLoseNextRequest(request)) response.shouldKeepAlive = false
     fastPath(request, response)
   }
   server.removeAllListeners('request').on('request', oneAtATime(begin))
@@ -220,31 +230,6 @@ function createRecorder(metrics: Metrics, logger: Logger) {
       headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
     logger.access({ requestId, traceId, method, url: pathOf(url), route, status, durationMs })
   }
-}
-
-/**
- * A connection whose last request was in flight when closing began would stay open for its whole idle time. Its response has
- * `Connection: close` (RFC 9112, 9.6).
- */
-function closeConnectionsWhenIdle(app: App, linger: LingeringClose): { begun: boolean } {
-  const closing = { begun: false }
-  const sockets = new Set<Socket>()
-  let timer: NodeJS.Timeout | undefined
-  app.server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  })
-  app.addHook('preClose', async () => {
-    closing.begun = true
-    for (const socket of sockets) {
-      const response = responseOf(socket)
-      if (response !== undefined) response.shouldKeepAlive = false
-    }
-    linger.hurry()
-    timer = setInterval(() => app.server.closeIdleConnections(), 20)
-  })
-  app.addHook('onClose', async () => clearInterval(timer))
-  return closing
 }
 
 /** Keeps the client's `X-Request-Id` when it is harmless in headers and logs; else counts from a random start. */

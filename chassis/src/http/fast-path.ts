@@ -36,10 +36,9 @@ export function createFastPathListener(
       status: number,
       durationMs: number,
     ) => void
-    isClosing: () => boolean
   },
 ): RequestListener {
-  const { fastPaths, requestIdOf, record, isClosing } = options
+  const { fastPaths, requestIdOf, record } = options
   if (fastPaths.length === 0) return next
 
   function respond(
@@ -57,7 +56,7 @@ export function createFastPathListener(
 
   return (request, response) => {
     const path = request.url ?? ''
-    const fastPath = isPlainGet(request) && !isClosing() ? match(fastPaths, path) : undefined
+    const fastPath = isPlainGet(request) ? match(fastPaths, path) : undefined
     if (fastPath === undefined || fieldsRefusal(request) !== undefined) return next(request, response)
     const startedAt = performance.now()
     const found = attempt(fastPath, path)

@@ -19,7 +19,11 @@ const MetricsText = {
 }
 
 /** Liveness: the process runs. Readiness: everything that it needs responds. Metrics: Prometheus text. */
-export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Dependencies): void {
+export function addHealthRoutes(
+  app: App,
+  metrics: Metrics,
+  { dependencies, isClosing }: { dependencies: Dependencies; isClosing: () => boolean },
+): void {
   const tags = ['operation']
   const probeAll = createShared(() =>
     Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping))),
@@ -46,11 +50,12 @@ export function addHealthRoutes(app: App, metrics: Metrics, dependencies: Depend
         operationId: 'getReadiness',
         summary: 'Does everything that is needed respond?',
         description:
-          'Probes each dependency. 503 names those that do not respond; send requests elsewhere until it is 200.',
+          'Probes each dependency. 503 names those that do not respond, or says that the service closes; send requests elsewhere until it is 200.',
         response: { 200: Readiness, ...problems(503) },
       },
     },
     async () => {
+      if (isClosing()) throw new AppError('dependency_down', 'The service closes.')
       const states = await probeAll()
       const faults = states.filter(([, fault]) => fault !== undefined)
       if (faults.length > 0)

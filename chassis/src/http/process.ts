@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import closeWithGrace from 'close-with-grace'
 import type { Static, TObject } from 'typebox'
 import {
@@ -57,7 +58,7 @@ export async function runService<T extends TObject>(
       await app.close()
       throw error
     })
-    closeOnSignal(() => app.close(), logger)
+    closeOnSignal([app], { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger })
     // Standard output is for the log.
     process.stderr.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
     await logUnusedStorage(logger, { name, settings, config, queue, stream })
@@ -103,13 +104,19 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
 }
 
 /**
- * Closes on SIGTERM, SIGINT or an uncaught error: no new requests, those in flight finished, then everything that was opened
- * closed in order. After 10 s the process ends in any case.
+ * Closes apps on a signal or an uncaught error, the last first: no new connections, the requests that have arrived finished, then
+ * everything that was opened closed in order. After a signal they serve for `graceMs` before, so that balancers, which see that they are
+ * not ready, and clients on their connections can go elsewhere. The process ends 10 s later in any case, and on a second signal at once.
  */
-export function closeOnSignal(close: () => Promise<void>, logger: Logger): void {
-  closeWithGrace({ delay: shutdownTimeoutMs, logger: false }, async ({ err }) => {
+export function closeOnSignal(
+  apps: readonly App[],
+  { graceMs, logger }: { graceMs: number; logger: Logger },
+): void {
+  closeWithGrace({ delay: graceMs + shutdownTimeoutMs, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) logger.fatal({ err }, 'an uncaught error ends the process')
-    await close()
+    for (const app of apps) app.beginClosing()
+    if (signal !== undefined) await pause(graceMs)
+    for (const app of apps.toReversed()) await app.close()
     logger.flush()
   })
 }

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 
 /** What Node's server keeps on a connection, without public names. */
@@ -28,4 +28,32 @@ export function isEndless(response: ServerResponse): boolean {
 export function incompleteRequestOf({ parser }: Connection): IncomingMessage | undefined {
   const request = parser?.incoming
   return request?.complete === false ? request : undefined
+}
+
+/** Node's list of the connections of a server, which has no public name. */
+type ConnectionsList = {
+  idle(): { readonly socket: Socket | null }[]
+  expired(headMs: number, requestMs: number): { readonly socket: Socket | null }[]
+}
+
+/** None before the server listens. */
+function connectionsOf(server: Server): ConnectionsList | undefined {
+  const symbol = Object.getOwnPropertySymbols(server).find(
+    ({ description }) => description === 'http.server.connections',
+  )
+  return Reflect.get(server, symbol ?? '')
+}
+
+/** The connections between two requests, or before the first: nothing of a request has arrived, and no response is in progress. */
+export function idleConnections(server: Server): Socket[] {
+  return socketsOf(connectionsOf(server)?.idle()).filter((socket) => responseOf(socket) === undefined)
+}
+
+/** The connections on which a request began this long ago that has not arrived completely. */
+export function lateConnections(server: Server, lateMs: number): Socket[] {
+  return socketsOf(connectionsOf(server)?.expired(lateMs, lateMs))
+}
+
+function socketsOf(parsers: ReturnType<ConnectionsList['idle']> = []): Socket[] {
+  return parsers.flatMap(({ socket }) => socket ?? [])
 }
