@@ -8,9 +8,6 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { skipReason, variableOf } from '@quintet/backends'
 import type { EngineName } from '@quintet/backends'
 import { migrateDatabase } from '@quintet/chassis/database'
-import { MongoClient } from 'mongodb'
-import { createConnection } from 'mysql2/promise'
-import pg from 'pg'
 
 /** What was made on servers, to be dropped when all tests of the file are over and have closed what they opened. */
 const made: { server: string; name: string }[] = []
@@ -43,9 +40,11 @@ export function createFileUrl(t: TestContext): string {
   return `sqlite:${join(folder, 'data', 'test.db')}`
 }
 
+/** Drivers are loaded here, since loading them takes longer than most test files, of which hardly any needs one. */
 async function drop({ server, name }: { server: string; name: string }): Promise<void> {
   if (server.startsWith('mongodb:')) return dropOnMongo(server, name)
   if (!server.startsWith('postgres')) return dropOnMysql(server, name)
+  const { default: pg } = await import('pg')
   const client = new pg.Client(server)
   await client.connect()
   const statement = `drop database if exists ${client.escapeIdentifier(name)}`
@@ -58,12 +57,14 @@ async function drop({ server, name }: { server: string; name: string }): Promise
 }
 
 async function dropOnMysql(server: string, name: string): Promise<void> {
+  const { createConnection } = await import('mysql2/promise')
   const connection = await createConnection(server)
   await connection.query(`drop database if exists ${connection.escapeId(name)}`)
   await connection.end()
 }
 
 async function dropOnMongo(server: string, name: string): Promise<void> {
+  const { MongoClient } = await import('mongodb')
   const client = new MongoClient(server, { retryWrites: false })
   await client.db(name).dropDatabase()
   await client.close()
