@@ -49,9 +49,20 @@ function promisesProtection(name: string, isOurs: boolean, prefixes: readonly st
   return (isOurs ? protection : protectionOnly).test(name)
 }
 
-/** Whether a letter or two differ, whatever their case. Most names are excluded by their length, without counting. */
+/** Whether a letter or two differ, whatever their case. Most names are excluded without counting, which a start would feel. */
 function areSimilar(name: string, other: string): boolean {
-  return Math.abs(name.length - other.length) <= 2 && editDistance(name.toUpperCase(), other) <= 2
+  const upper = name.toUpperCase()
+  return (
+    Math.abs(upper.length - other.length) <= 2 &&
+    haveCommonPart(upper, other) &&
+    editDistance(upper, other) <= 2
+  )
+}
+
+/** Whether the other has a fifth of the name as it is: each of two typos changes at most two of them, when it exchanges letters. */
+function haveCommonPart(name: string, other: string): boolean {
+  const starts = [0, 1, 2, 3, 4].map((part) => Math.floor((part * name.length) / 5))
+  return starts.some((start, part) => other.includes(name.slice(start, starts[part + 1])))
 }
 
 /**
