@@ -36,19 +36,16 @@ test('Of 100 parallel deletions exactly one is 204, and the others are 404', asy
 test('A read returns the write that was acknowledged before it, over 1,000 rounds beside other readers', async (t) => {
   const { post, patch, get } = await createWorld(t)
   await post(`/guid/${canonical}`, { user: 'start' })
-  let isDone = false
-  const others = Array.from({ length: 8 }, async () => {
-    while (!isDone) {
-      await get(`/guid/${canonical}`)
-      await nextTurn()
-    }
-  })
   for (let round = 0; round < 1_000; round++) {
+    // They begin in other turns of the event loop in each round, most of them while the write is under way.
+    const others = Array.from({ length: 8 }, async (_, reader) => {
+      for (let turns = (round * (reader + 1)) % 32; turns > 0; turns--) await nextTurn()
+      await get(`/guid/${canonical}`)
+    })
     await patch(`/guid/${canonical}`, { user: `round-${round}` })
     const [first, second] = await Promise.all([get(`/guid/${canonical}`), get(`/guid/${canonical}`)])
     assert.equal(first.json().user, `round-${round}`)
     assert.equal(second.json().user, `round-${round}`)
+    await Promise.all(others)
   }
-  isDone = true
-  await Promise.all(others)
 })
