@@ -59,7 +59,7 @@ export const promises: Readonly<Record<string, Attack>> = {
       'services/gateway/test/response-smuggling.test.ts',
     ],
   },
-  'everything-is-bounded': { tests: ['test/inputs.test.ts', 'test/lists.test.ts'] },
+  'everything-is-bounded': { tests: ['test/inputs.test.ts', 'test/slow/lists.test.ts'] },
   'hostile-clients-stop-nobody-else': { scenarios: ['hostile-clients'], minutes: 1.5 },
 }
 

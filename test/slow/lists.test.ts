@@ -4,10 +4,10 @@ import type { SQLInputValue } from 'node:sqlite'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { until } from '@quintet/chassis/testing'
-import { makeCertificate } from '../services/certificates/test/make-certificate.ts'
-import type { Operation, Schema } from './operations.ts'
-import { openTargets } from './targets.ts'
-import type { Target } from './targets.ts'
+import { makeCertificate } from '../../services/certificates/test/make-certificate.ts'
+import type { Operation, Schema } from '../operations.ts'
+import { openTargets } from '../targets.ts'
+import type { Target } from '../targets.ts'
 
 /** Lists of all services, with rows as large as the operations accept them, at the service and through the gateway. */
 

@@ -11,13 +11,13 @@ import {
   isRegularExpressionLiteral,
   isTemplateExpression,
 } from 'typescript/unstable/ast/is'
-import { readDocuments } from '../clients/openapi.ts'
-import { services } from '../topology.ts'
-import { sources } from './import-graph.ts'
+import { readDocuments } from '../../clients/openapi.ts'
+import { services } from '../../topology.ts'
+import { sources } from '../import-graph.ts'
 
 /** A matcher that backtracks may take time quadratic in the length of a text, during which a service does nothing else. */
 
-const root = new URL('..', import.meta.url)
+const root = new URL('../..', import.meta.url)
 /** By steps: an attack that takes long because the machine is busy would count as one that takes many. */
 const limits = { timeout: 60_000, incubationTimeout: null, attackTimeout: null }
 
