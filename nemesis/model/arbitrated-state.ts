@@ -36,7 +36,7 @@ export type Row = {
 }
 
 /** A marker of one writer, or several that have expired, as one; `left` until it expires. */
-type Marker = { readonly of: readonly number[]; readonly left: number }
+export type Marker = { readonly of: readonly number[]; readonly left: number }
 
 type Key = { version: number; lease: number; markers: readonly Marker[]; isTainted: boolean }
 

@@ -1,6 +1,14 @@
 import { expectNoStale, expectStale, oneProcess, twoProcesses } from '../../nemesis/test/explorations.ts'
+import {
+  changes,
+  expectBroken,
+  expectKept,
+  expiring,
+  hanging,
+  versions,
+} from '../../nemesis/test/lifecycle-explorations.ts'
 
-/** The explorations of the protocol of the cache that take longer than those in nemesis/test. */
+/** The explorations of the protocol of the cache, and of versions and expiry, that take longer than those in nemesis/test. */
 
 expectNoStale('the way to Redis leading to a second server and back', {
   ...oneProcess,
@@ -47,4 +55,33 @@ expectStale('a write stores its value while reads are not allowed yet', {
   faults: { flushes: 1 },
   generationsMax: 2,
   without: 'warming',
+})
+
+expectKept('with three processes whose clocks differ', {
+  ...versions,
+  processes: [...versions.processes, { offset: 2, ahead: 0 }],
+  writers: [
+    { process: 0, calls: 2, kinds: changes },
+    { process: 1, calls: 1, kinds: changes },
+    { process: 2, calls: 1, kinds: changes },
+  ],
+})
+expectKept('while it expires, and another process sweeps it', {
+  ...expiring,
+  writers: [...expiring.writers, { process: 0, calls: 1, kinds: ['sweep'] }],
+  timeMax: 3,
+})
+expectKept('with a cache and two writes whose commits hang', {
+  ...hanging,
+  writers: [
+    { process: 0, calls: 1, kinds: ['change'] },
+    { process: 1, calls: 1, kinds: ['delete'] },
+  ],
+  readers: [{ process: 1, reads: 1 }],
+})
+
+expectBroken('A stale read is found', 'a write may be admitted after its deadline', {
+  ...hanging,
+  readers: [{ process: 1, reads: 3 }],
+  without: 'deadline',
 })
