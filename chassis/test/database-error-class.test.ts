@@ -30,6 +30,7 @@ for (const [name, error, expected] of [
   ['a server that shuts down', ofMysql(1053, '08S01'), 'ambiguous'],
   ['a connection that a proxy has lost', ofMysql(2013, 'HY000'), 'ambiguous'],
   ['a server that has gone away from a proxy', ofMysql(2006, 'HY000'), 'ambiguous'],
+  ['an error during the commit', ofMysql(1180, 'HY000'), 'ambiguous'],
   ['a duplicate key', ofMysql(1062, '23000'), 'invalid'],
   ['a full disk', ofMysql(1021, 'HY000'), 'not_applied'],
 ] as const)

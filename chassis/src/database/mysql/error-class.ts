@@ -5,18 +5,20 @@ export const missingDatabase = 1049
 export const missingTable = 1146
 
 /**
- * By the server's error number and SQLSTATE, or `ambiguous` where its response was lost. Any other error of the server, such
- * as a lack of resources or of permission to write, means that nothing was applied.
+ * By the server's error number and SQLSTATE, or `ambiguous` where its response was lost or the commit itself failed. Any other
+ * error of the server, such as a lack of resources or of permission to write, means that nothing was applied.
  */
 export function classifyError(error: unknown): ErrorClass {
   if (error instanceof TypeError || error instanceof AppError) return 'invalid'
   const found = serverError(error)
-  if (found === undefined) return 'ambiguous'
+  if (found === undefined || found.errno === errorDuringCommit) return 'ambiguous'
   if (retryable.has(found.errno)) return 'retryable'
   if (notApplied.has(found.errno)) return 'not_applied'
   return /^(0A|2[1-7]|42|44)/.test(found.state) || invalid.has(found.errno) ? 'invalid' : 'not_applied'
 }
 
+/** A storage engine or the log has failed in the midst of a commit, which may survive a restart of the server. */
+const errorDuringCommit = 1180
 /** A deadlock; a lock wait timeout; a row or a table that changed during the statement. */
 const retryable = new Set([1213, 1205, 1020, 1615])
 /** Missing privileges and used up quotas of the user: no fault of the statement, whatever the SQLSTATE is. */
