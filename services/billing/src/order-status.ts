@@ -13,7 +13,10 @@ export type OrderStatus =
 /** What clients are told about a failure that is not the message's own. */
 export const notStored = 'The order could not be stored. Its message is kept, and an operator can replay it.'
 
-/** Determines the status of a message; undefined if none of this id was accepted. */
+/**
+ * Determines the status of a message; undefined if none of this id was accepted. The UUID identifies it: a signature only proves that
+ * it was accepted, where nothing else does, and need not be right for what is stored or has failed.
+ */
 export function createOrderStatus({
   orders,
   queue,
@@ -29,8 +32,15 @@ export function createOrderStatus({
     return order === undefined ? undefined : { status: 'stored', order }
   }
 
+  /** Another program may have published the id as it is. */
+  async function isIn(queueName: string, messageId: string): Promise<boolean> {
+    for (const id of new Set([messageId, unsignedMessageId(messageId)]))
+      if ((await queue.find?.(queueName, id)) !== undefined) return true
+    return false
+  }
+
   async function waiting(messageId: string): Promise<OrderStatus | undefined> {
-    return (await queue.find?.(billingQueue, messageId)) === undefined ? undefined : { status: 'pending' }
+    return (await isIn(billingQueue, messageId)) ? { status: 'pending' } : undefined
   }
 
   async function failed(messageId: string): Promise<OrderStatus | undefined> {
@@ -39,8 +49,8 @@ export function createOrderStatus({
       const code = failure.code === 'invalid' ? 'invalid' : 'internal'
       return { status: 'failed', error: new AppError(code, failure.detail) }
     }
-    const letter = await queue.find?.(deadQueueOf(billingQueue), messageId)
-    return letter && { status: 'failed', error: new AppError('internal', notStored) }
+    const isDead = await isIn(deadQueueOf(billingQueue), messageId)
+    return isDead ? { status: 'failed', error: new AppError('internal', notStored) } : undefined
   }
 
   /** The gateway responds with the id only once the message is durable. */

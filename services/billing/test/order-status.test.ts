@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openDatabase } from '@quintet/chassis/database'
+import { openQueue } from '@quintet/chassis/queue'
 import { signMessageId } from '@quintet/contracts'
 import { createOrderStatus } from '../src/order-status.ts'
 import { createOrderStore } from '../src/order-store.ts'
@@ -10,6 +11,14 @@ import type { OrderTables } from '../src/order-store.ts'
 import { order } from './world.ts'
 
 const key = 'a key of the gateway'
+
+/** Billing over a queue that can look up a message. */
+async function withLookup(t: TestContext) {
+  const { orders } = await withoutLookup(t)
+  const queue = await openQueue('sqlite::memory:')
+  t.after(() => queue.close())
+  return { orders, queue, statusOf: createOrderStatus({ orders, queue }) }
+}
 
 /** Billing over a broker that cannot look up a message, such as RabbitMQ. */
 async function withoutLookup(t: TestContext) {
@@ -49,6 +58,27 @@ test('An id that the gateway has not signed was never accepted', async (t) => {
     '',
   ].filter((one) => one !== id)
   for (const one of forged) assert.equal(await statusOf(one), undefined, one)
+})
+
+test('On every queue the UUID identifies a message, whatever its id was signed with, for all but the proof that it was accepted', async (t) => {
+  for (const { orders, queue, statusOf } of [
+    await withLookup(t),
+    { ...(await withoutLookup(t)), queue: undefined },
+  ]) {
+    const [stored, failed, pending, dead, unknown] = Array.from({ length: 5 }, () => randomUUID())
+    assert.ok(stored && failed && pending && dead && unknown)
+    await orders.store(stored, order)
+    await orders.fail({ message_id: failed, code: 'invalid', detail: 'no order' })
+    await queue?.publish('billing_queue', { id: pending, key: '', body: '' })
+    await queue?.publish('billing_queue.dead', { id: dead, key: '', body: '' })
+    for (const idOf of [(uuid: string) => uuid, (uuid: string) => `${uuid}-0123456789abcdef`]) {
+      const found: unknown[] = []
+      for (const uuid of [stored, failed, pending, dead, unknown])
+        found.push((await statusOf(idOf(uuid)))?.status)
+      const ofQueue = queue === undefined ? [undefined, undefined] : ['pending', 'failed']
+      assert.deepEqual(found, ['stored', 'failed', ...ofQueue, undefined])
+    }
+  }
 })
 
 test('An order is stored once under all keys that its id was signed with', async (t) => {
