@@ -3,7 +3,8 @@ export type PemBlock = { readonly label: string; readonly bytes: Buffer }
 
 /**
  * The well-formed blocks of a text, in their order. Whatever stands before, between and after them is ignored, and so is all
- * white space within them: any line ends, indentation, lines of any length. Takes time in proportion to the text.
+ * white space within them: any line ends, also as the escapes of JSON, indentation, lines of any length. Takes time in proportion to
+ * the text.
  */
 export function* scanPem(text: string): Generator<PemBlock> {
   let opened: { label: string; at: number } | undefined
@@ -29,8 +30,12 @@ export const boundaryMark = '-----'
 /** A label has no two hyphens or spaces in sequence (RFC 7468, 3). */
 const boundary = /-----(BEGIN|END) ([!-,.-~](?:[- ]?[!-,.-~]){0,63})-----/g
 
-/** Ignores the header fields that RFC 1421 allows before the base64. */
-function decode(content: string): Buffer | undefined {
+/**
+ * Ignores the header fields that RFC 1421 allows before the base64. Line ends and slashes may be escapes, as in a text that was copied
+ * from JSON or a `.env` file, since base64 has no backslash.
+ */
+function decode(written: string): Buffer | undefined {
+  const content = written.replace(/\\{1,2}([nrt/])/g, (_, escaped: string) => (escaped === '/' ? '/' : '\n'))
   if (!content.includes(':')) return decodeBase64(content)
   const lines = content.split(/[\r\n]/).filter((line) => !line.includes(':'))
   return decodeBase64(lines.join(''))

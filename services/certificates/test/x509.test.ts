@@ -74,6 +74,25 @@ test('A PEM file in base64 is described as the file is', () => {
   assert.deepEqual(describe(file.replace(/.{76}/g, '$&\n')).description, describe(sample.pem).description)
 })
 
+test('A PEM text with the escapes of JSON, as copied from JSON or a .env file, is described as the text is', () => {
+  const { description } = describe(sample.pem, pkcs8)
+  const escaped = (text: string) => JSON.stringify(text).slice(1, -1)
+  const ofWindows = sample.pem.replaceAll('\n', '\r\n')
+  for (const body of [
+    escaped(sample.pem),
+    `CERTIFICATE="${escaped(sample.pem)}"`,
+    escaped(ofWindows),
+    escaped(escaped(sample.pem)),
+    escaped(sample.pem).replaceAll('/', '\\/'),
+    Buffer.from(escaped(sample.pem)).toString('base64'),
+  ])
+    assert.deepEqual(describe(body, Buffer.from(escaped(pkcs8.toString()))).description, description, body)
+  const other = makeCertificate({ notBefore, notAfter }).privateKey.export({ format: 'pem', type: 'pkcs8' })
+  assertRejected(() => inspect(sample.pem, Buffer.from(escaped(String(other))), 'auto'), {
+    private_key: 'private_key does not belong to the certificate in body.',
+  })
+})
+
 test('A text of certificates that are all broken takes a bounded time', () => {
   const broken = '-----BEGIN CERTIFICATE-----\nMAMCAQE=\n-----END CERTIFICATE-----\n'
   const startedAt = performance.now()
