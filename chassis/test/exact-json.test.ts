@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { compileCheck } from '@quintet/chassis/http'
-import { parseExactJson } from '@quintet/chassis/json'
+import { parseExactJson, toNumber } from '@quintet/chassis/json'
 import { assert as assertProperty, bigInt, double, property, uniqueArray } from 'fast-check'
 import { Type } from 'typebox'
 import { createSampleApp } from './sample-app.ts'
@@ -24,6 +24,29 @@ test('A number keeps every digit that it was written with, wherever it stands', 
     assert.deepEqual(parseExactJson(text), exact, text)
   const numbers = uniqueArray(bigInt())
   assertProperty(property(numbers, (all) => assert.deepEqual(parseExactJson(`[${all}]`), all.map(String))))
+})
+
+test('A number is NaN where it would be whole only for the lack of digits, and else as JavaScript reads it', () => {
+  for (const notation of [
+    '1.00000000000000000001',
+    '-7.99999999999999999999',
+    '12345678901234567890.5',
+    '10e-400',
+  ])
+    assert.ok(Number.isNaN(toNumber(notation)), notation)
+  for (const notation of [
+    '0',
+    '-0.0',
+    '0e5',
+    '1.0',
+    '1e3',
+    '1200e-2',
+    '1.5',
+    '0.1',
+    '-2.50e1',
+    '9007199254740993',
+  ])
+    assert.equal(toNumber(notation), Number(notation), notation)
 })
 
 test('The exponent of a number is resolved, unless that takes more than 100 digits', () => {

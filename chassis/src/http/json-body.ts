@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { AppError, invalid } from '../errors/index.ts'
-import { duplicateMember } from '../json/index.ts'
+import { duplicateMember, parseExactJson, toNumber } from '../json/index.ts'
 import type { App, AppOptions } from './app-options.ts'
 import { shortened, titleOfField } from './faults.ts'
 
@@ -20,10 +20,15 @@ export function acceptJsonOnly(app: App, parseJson: AppOptions['parseJson']): vo
     const text = body.toString()
     const finish = (error: Error | null, value?: unknown) =>
       done(error ?? refuseDuplicate(duplicateMember(text, value, members)), value)
-    if (parseJson === undefined) parseByDefault(request, text, finish)
-    else finish(...parseWith(parseJson, text))
+    const parse = parseJson ?? (mayHaveFraction.test(text) ? parseNumbers : undefined)
+    if (parse === undefined) parseByDefault(request, text, finish)
+    else finish(...parseWith(parse, text))
   })
 }
+
+/** Only a number with a fraction or an exponent may seem to be whole and is not. To look at each number takes much longer. */
+const mayHaveFraction = /(?:^|[:,[])\s*-?\d+[.eE]/
+const parseNumbers = (text: string) => parseExactJson(text, toNumber)
 
 function refuseDuplicate(name: string | undefined): AppError | null {
   if (name === undefined) return null

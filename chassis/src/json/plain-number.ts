@@ -44,6 +44,19 @@ function withoutZeroPlaces({ isNegative, digits, exponent }: NumberParts): Numbe
   return { isNegative, digits: significant, exponent: exponent + digits.length - significant.length }
 }
 
+/**
+ * A JavaScript number, which has about 16 digits; NaN where only their lack makes it whole, as for `1.00000000000000000001`.
+ */
+export function toNumber(notation: string): number {
+  const value = Number(notation)
+  return Number.isInteger(value) && !isWhole(notation) ? Number.NaN : value
+}
+
+function isWhole(notation: string): boolean {
+  const { digits = '', exponent = 0 } = readNumber(notation) ?? {}
+  return digits === '' || exponent + digits.length - withoutTrailingZeros(digits).length >= 0
+}
+
 /** Equal for equal values: the decimal number, which has no exponent, without zeros at the end of its fraction. */
 export function shortestDecimal(decimal: string | number): string {
   const [whole = '', fraction = ''] = String(decimal).split('.')

@@ -194,6 +194,24 @@ test('POST /guid accepts expire as a string of digits or as an integer, and retu
   assert.equal((await post('/guid', { user: 'ada', expire: '253402300799' })).json().expire, '253402300799')
 })
 
+test('An expire that is whole only as far as a JavaScript number can tell is refused, and one that is whole is not', async (t) => {
+  const { app } = await createWorld(t)
+  const post = async (expire: string) => {
+    const headers = { 'content-type': 'application/json' }
+    const payload = `{"user":"ada","expire": ${expire}}`
+    return (await app.inject({ method: 'POST', url: '/guid', headers, payload })).statusCode
+  }
+  for (const expire of [
+    '253402300799.00000000001',
+    '253402300799.99999999999999999',
+    '4000000000.00000000000000001',
+    '40000000000000000000001e-13',
+  ])
+    assert.equal(await post(expire), 400, expire)
+  for (const expire of ['4000000000', '4000000000.0', '4e9', '40000000000e-1', '253402300799.000'])
+    assert.equal(await post(expire), 201, expire)
+})
+
 test('Text that is hostile to SQL, JSON, logs or terminals is returned unchanged', async (t) => {
   const { post, patch, get } = await createWorld(t)
   for (const user of [
