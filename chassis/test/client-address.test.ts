@@ -3,6 +3,7 @@ import { request } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import type { InjectOptions } from 'fastify'
 import { parseTrustedProxies } from '../src/config/index.ts'
 import { clientAddressOf, clientNetworkOf, linkToNextPage, listen } from '../src/http/index.ts'
 import { createSampleApp } from './sample-app.ts'
@@ -33,16 +34,34 @@ test('Without trusted proxies the client is the other end of the connection, wha
   }
 })
 
-test('The prefix that a proxy states is in links if the proxy is trusted', async (t) => {
-  for (const [trustedProxies, path] of [
-    ['127.0.0.1', '/before/list'],
-    ['none', '/list'],
-    ['10.0.0.0/8', '/list'],
+test('The prefix that a proxy states is before the paths that a response leads to, if the proxy is trusted', async (t) => {
+  for (const [trustedProxies, prefix] of [
+    ['127.0.0.1', '/before'],
+    ['none', ''],
+    ['10.0.0.0/8', ''],
   ] as const) {
     const app = await createSampleApp(t, { trustedProxies })
-    app.get('/list', async (request) => ({ link: linkToNextPage(request, 'x') }))
-    const response = await app.inject({ url: '/list', headers: { 'x-forwarded-prefix': '/before' } })
-    assert.equal(response.json().link, `<${path}?cursor=x>; rel="next"`)
+    app.get('/list', (request, reply) => {
+      reply.header('link', linkToNextPage(request, 'x')).send([])
+    })
+    app.post('/made', (_, reply) => {
+      reply.code(201).header('location', '/made/1').send({})
+    })
+    app.get('/elsewhere', (_, reply) => reply.redirect('https://example.com/'))
+    const responseTo = (url: string, options: InjectOptions = {}) =>
+      app.inject({ url, headers: { 'x-forwarded-prefix': '/before' }, ...options })
+    assert.equal((await responseTo('/list')).headers.link, `<${prefix}/list?cursor=x>; rel="next"`)
+    assert.equal((await responseTo('/made', { method: 'POST' })).headers.location, `${prefix}/made/1`)
+    assert.equal((await responseTo('/elsewhere')).headers.location, 'https://example.com/')
+    const home = await responseTo('/')
+    assert.equal(
+      home.headers.link,
+      `<${prefix}/openapi.json>; rel="service-desc", <${prefix}/docs/>; rel="service-doc", <${prefix}/health/ready>; rel="status"`,
+    )
+    assert.deepEqual(
+      [home.json().openapi, home.json().docs, home.json().health],
+      [`${prefix}/openapi.json`, `${prefix}/docs/`, `${prefix}/health/ready`],
+    )
   }
 })
 

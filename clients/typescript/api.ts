@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * List the changes of GUIDs, oldest first
-         * @description The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With `Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429. `limit` is for pages only.
+         * @description The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With `Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. A client may have 16 of them open, then 429. `Last-Event-ID` is for streams only, and `limit` for pages only.
          */
         get: operations["listGuidEvents"];
         put?: never;
@@ -770,19 +770,13 @@ export interface components {
         };
         /** Home */
         Home: {
-            /**
-             * @description The page to read and try it.
-             * @enum {string}
-             */
-            docs: "/docs/";
-            /** @description The health of the service. */
+            /** @description The path of the page to read and try it. */
+            docs: string;
+            /** @description The path of the health of the service. */
             health: string;
             message?: string;
-            /**
-             * @description The OpenAPI document.
-             * @enum {string}
-             */
-            openapi: "/openapi.json";
+            /** @description The path of the OpenAPI document. */
+            openapi: string;
             title: string;
         };
         /** Id */
@@ -1372,7 +1366,7 @@ export interface components {
         IfMatch: string;
         /** @description ETags that the client has, or *. If one is current, a GET gets 304, and any other method 412 (RFC 9110, 13.1.2). */
         IfNoneMatch: string;
-        /** @description The id of the last event that the client has; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4). */
+        /** @description The id of the last event that the client has of a stream; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4). */
         LastEventId: string;
         /** @description `handling=strict`: what is refused gets an error status instead of 200 (RFC 7240, 4.4). */
         PreferHandling: string;
@@ -1499,9 +1493,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description OK */
+            /** @description Where the documentation is. */
             200: {
                 headers: {
+                    /** @description The document, its page and the health of the service, as service-desc, service-doc and status (RFC 8631). */
+                    Link?: string;
+                    /** @description Accept, since a browser gets another response. */
+                    Vary?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -1513,6 +1511,8 @@ export interface operations {
             303: {
                 headers: {
                     Location: components["headers"]["Location"];
+                    /** @description Accept, since a browser gets another response. */
+                    Vary?: string;
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
@@ -2583,7 +2583,7 @@ export interface operations {
                 limit?: number;
             };
             header?: {
-                /** @description The id of the last event that the client has; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4). */
+                /** @description The id of the last event that the client has of a stream; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4). */
                 "Last-Event-ID"?: components["parameters"]["LastEventId"];
             };
             path?: never;

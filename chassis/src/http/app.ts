@@ -18,6 +18,7 @@ import { oneAtATime } from './connections/pipelining.ts'
 import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
+import { prefixReferences } from './forwarded-prefix.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
@@ -108,6 +109,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   if (options.checkResponses === true) checkResponses(app)
   app.addHook('onSend', (request, reply, payload, done) => {
     try {
+      prefixReferences(request, reply)
       if (isConditional(request)) done(null, applyConditions(request, reply, payload))
       else done()
     } catch (error) {

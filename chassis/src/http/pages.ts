@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { invalid } from '../errors/index.ts'
-import { isFromTrustedProxy } from './client-address.ts'
 import type { WrongValueCode } from './validation.ts'
 
 /** The default number of rows of a page. */
@@ -51,8 +50,8 @@ export function decodeCursor(
 }
 
 /**
- * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path that the client requested, with its query but
- * for the cursor.
+ * `Link: <…>; rel="next"` for the page after this one (RFC 8288): the path of the request, with its query but for the
+ * cursor.
  */
 export function linkToNextPage(request: FastifyRequest, cursor: string, parameter = 'cursor'): string {
   const target = request.url.replace(/^https?:\/\/[^/?]*/i, '')
@@ -63,13 +62,7 @@ export function linkToNextPage(request: FastifyRequest, cursor: string, paramete
     ...members.filter((member) => member !== '' && !isNamed(member, parameter)),
     `${parameter}=${cursor}`,
   ].join('&')
-  return `<${encodeUnsafe(`${prefixOf(request)}${path}?${query}`)}>; rel="next"`
-}
-
-/** What the gateway has taken off the path that the client requested. */
-function prefixOf(request: FastifyRequest): string {
-  const prefix = isFromTrustedProxy(request) ? request.headers['x-forwarded-prefix'] : undefined
-  return typeof prefix === 'string' && /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix : ''
+  return `<${encodeUnsafe(`${path}?${query}`)}>; rel="next"`
 }
 
 function isNamed(member: string, parameter: string): boolean {

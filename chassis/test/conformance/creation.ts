@@ -27,6 +27,17 @@ function testCreated({ resource, test }: Suite, { path, body, status = 201, etag
     for (const [name, value] of Object.entries<unknown>(found.json()))
       if (name in created.json()) assert.deepEqual(created.json()[name], value, name)
   })
+
+  test('Location begins with what a trusted proxy has taken off the path, also of a recorded response', async (world) => {
+    const headers = { 'idempotency-key': 'key' }
+    const created = await sendJson(world, 'POST', path, body(1), headers)
+    const again = await sendJson(world, 'POST', path, body(1), {
+      ...headers,
+      'x-forwarded-prefix': '/before',
+    })
+    assert.equal(again.headers['idempotency-replayed'], 'true')
+    assert.equal(again.headers.location, `/before${created.headers.location}`)
+  })
 }
 
 function testBodies({ service, resource, test }: Suite, { path, body, takesForms }: Create): void {

@@ -62,6 +62,23 @@ export function testReads({ service, resource, test }: Suite): void {
     }
   })
 
+  test('each header field of a response is described', async (world) => {
+    const { create, change } = resource
+    const url = await world.add(1)
+    await world.add(2)
+    const { paths } = Object(await world.app.describe())
+    const expect = (response: Response, method: Method, target: string) =>
+      assertDescribed(paths, response, method, target.split('?', 1)[0] ?? '')
+    for (const target of ['/', url, ...listPath.map((list) => `${list}?limit=1`)])
+      expect(await send(world, 'GET', target), 'GET', target)
+    expect(await send(world, 'GET', '/', { accept: 'text/html' }), 'GET', '/')
+    if (!isAbsent(create))
+      expect(await sendJson(world, 'POST', create.path, create.body(3)), 'POST', create.path)
+    if (!isAbsent(change))
+      expect(await sendJson(world, change.method, url, change.body(1)), change.method, url)
+    if (!isAbsent(resource.delete)) expect(await send(world, 'DELETE', url), 'DELETE', url)
+  })
+
   test('a trailing slash makes no difference', async (world) => {
     const url = await world.add(1)
     for (const target of [url, ...listPath]) {
@@ -102,6 +119,27 @@ export function testReads({ service, resource, test }: Suite): void {
       assert.equal(response.headers.get('x-request-id'), 'trace-me')
     }
   })
+}
+
+/** That the response has no header field that its description has not, but for those of HTTP and of the type of the body. */
+function assertDescribed(
+  paths: Record<string, Record<string, { responses: Record<string, { headers?: object }> }>>,
+  { statusCode, headers }: Response,
+  method: Method,
+  target: string,
+): void {
+  assert.ok(statusCode < 400, `${method} ${target} ${statusCode}`)
+  const isOf = (template: string) => new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(target)
+  const described =
+    paths[Object.keys(paths).find(isOf) ?? '']?.[method.toLowerCase()]?.responses[statusCode]?.headers
+  assert.ok(described !== undefined, `${method} ${target} ${statusCode} is not described`)
+  const names = Object.keys(described).map((name) => name.toLowerCase())
+  const sent = Object.keys(headers).filter((name) => !['connection', 'date'].includes(name))
+  assert.deepEqual(
+    sent.filter((name) => !name.startsWith('content-') && !names.includes(name)),
+    [],
+    `${method} ${target}`,
+  )
 }
 
 /** The header fields that depend on the resource alone. */

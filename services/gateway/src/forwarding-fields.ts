@@ -76,7 +76,7 @@ export function forwardingFields(
   const scheme =
     (isTrusted ? textOf(headers['x-forwarded-proto']) : undefined) ??
     ('encrypted' in socket ? 'https' : 'http')
-  const before = (isTrusted ? textOf(headers['x-forwarded-prefix']) : undefined) ?? ''
+  const before = ((isTrusted ? textOf(headers['x-forwarded-prefix']) : undefined) ?? '').replace(/\/$/, '')
   const prefix = before + forwarding.prefix
   const hostField = host === undefined ? '' : `X-Forwarded-Host: ${host}\r\n`
   const prefixField = prefix === '' ? '' : `X-Forwarded-Prefix: ${prefix}\r\n`

@@ -656,6 +656,19 @@ test('Hundreds of concurrent requests each get their own response', async (t) =>
   assert.ok(answers.every(Boolean))
 })
 
+test('What a trusted proxy has taken off the path is passed on, before what the gateway takes off', async (t) => {
+  const upstream = await startUpstream(t, ({ headers }, response) =>
+    response.end(String(headers['x-forwarded-prefix'])),
+  )
+  const settings = { BILLING_URL: upstream, GUID_URL: upstream, TRUSTED_PROXIES: '127.0.0.1' }
+  const { url } = await startGateway(t, settings)
+  for (const prefix of ['/before', '/before/']) {
+    const headers = { 'x-forwarded-prefix': prefix }
+    assert.equal((await ask(`${url}/api/orders`, { headers })).body.toString(), '/before/api')
+    assert.equal((await ask(`${url}/guids`, { headers })).body.toString(), '/before')
+  }
+})
+
 test('A service with a shorter path than the gateway is told what is before it, and nothing that a client writes there', async (t) => {
   const upstream = await startUpstream(t, ({ headers, url }, response) =>
     response.end(`${url} ${headers['x-forwarded-prefix']}`),

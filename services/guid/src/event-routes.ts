@@ -28,7 +28,8 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
           'The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that ' +
           'no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With ' +
           '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
-          'a client that reconnects with `Last-Event-ID` continues where it was. A client may have 16 of them open, then 429. `limit` is for pages only.',
+          'a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. A client may have 16 of them open, then 429. ' +
+          '`Last-Event-ID` is for streams only, and `limit` for pages only.',
         supports: [mediaType],
         querystring: EventQuery,
         response: { 200: Type.Array(EventBody), ...problems(400, 429, 503) },
@@ -36,23 +37,25 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
     },
     async (request, reply) => {
       reply.raw.setHeader('vary', 'Accept')
-      const { limit = pageSize } = request.query
-      const { after, field } = positionOf(request)
-      const rename = (error: unknown) => {
-        throw error instanceof UnknownPosition ? new UnknownPosition(error.last, field) : error
-      }
+      const { limit, after = 0 } = request.query
       // What the client has already is 304 for a stream as for a page.
-      if (prefersStream(request.headers.accept) && !isUnchanged(request, {})) {
-        if (request.query.limit !== undefined)
-          throw invalid({ limit: 'limit must be left out for a stream of events, which has no end.' })
-        // The framework's fields are not sent with a stream.
-        reply.raw.setHeader('x-request-id', request.id)
-        if (request.method === 'GET')
-          return responses.send(reply, after, clientNetworkOf(request)).catch(rename)
-        await readEvents(queue, after).catch(rename)
-        return sendHead(reply)
-      }
-      await sendList(request, reply, eventList(queue, { after, limit }), 'after').catch(rename)
+      if (!prefersStream(request.headers.accept) || isUnchanged(request, {}))
+        return sendList(request, reply, eventList(queue, { after, limit: limit ?? pageSize }), 'after')
+      if (limit !== undefined)
+        throw invalid({ limit: 'limit must be left out for a stream of events, which has no end.' })
+      // The framework's fields are not sent with a stream.
+      reply.raw.setHeader('x-request-id', request.id)
+      const last = lastEventOf(request)
+      const position = last ?? after
+      const sending =
+        request.method === 'GET'
+          ? responses.send(reply, position, clientNetworkOf(request))
+          : readEvents(queue, position).then(() => sendHead(reply))
+      await sending.catch((error: unknown) => {
+        throw error instanceof UnknownPosition && last !== undefined
+          ? new UnknownPosition(error.last, lastEventField)
+          : error
+      })
     },
   )
 }
@@ -61,14 +64,13 @@ function prefersStream(accept = '*/*'): boolean {
   return qualityOf(accept, mediaType) > qualityOf(accept, jsonType)
 }
 
-/** Where the client continues: after the last event that it has got, or else after `after`, or from the oldest event on. */
-function positionOf({ headers, query }: { headers: IncomingHttpHeaders; query: { after?: number } }): {
-  after: number
-  field: string
-} {
+const lastEventField = 'Last-Event-ID'
+
+/** The position of the last event of a stream that the client has got, after which it continues. */
+function lastEventOf({ headers }: { headers: IncomingHttpHeaders }): number | undefined {
   const last = headers['last-event-id']
-  if (last === undefined || last === '') return { after: query.after ?? 0, field: 'after' }
+  if (last === undefined || last === '') return undefined
   const position = typeof last === 'string' && /^\d{1,16}$/.test(last) ? Number(last) : Number.NaN
-  if (Number.isSafeInteger(position)) return { after: position, field: 'Last-Event-ID' }
-  throw invalid({ 'Last-Event-ID': 'Last-Event-ID must be the id of an event of this stream.' })
+  if (Number.isSafeInteger(position)) return position
+  throw invalid({ [lastEventField]: 'Last-Event-ID must be the id of an event of this stream.' })
 }

@@ -136,6 +136,19 @@ test('A stream continues after Last-Event-ID, or else after the position in the 
   assert.deepEqual([continued.users(), queried.users(), both.users()], [['u4', 'u5'], ['u5'], ['u5']])
 })
 
+test('A page ignores Last-Event-ID, so that its links lead through all pages', async (t) => {
+  const { get } = await withEvents(t, 5)
+  for (const id of ['4', '1', 'x']) {
+    const positions: number[] = []
+    for (let path = '/guid-events?after=1&limit=2'; path !== ''; ) {
+      const { headers, json } = await get(path, { accept: 'application/json', 'last-event-id': id })
+      positions.push(...json().map((event: { position: number }) => event.position))
+      path = /<([^>]+)>/.exec(String(headers.link ?? ''))?.[1] ?? ''
+    }
+    assert.deepEqual(positions, [2, 3, 4, 5], id)
+  }
+})
+
 for (const id of ['x', '-1', '1.5', '9'.repeat(16), '9'.repeat(400), '1, 2'])
   test(`A Last-Event-ID of ${id.slice(0, 20)} is 400`, async (t) => {
     const { get } = await createWorld(t)
@@ -153,7 +166,7 @@ test('A position behind the last event is 400 with that of the last one, for pag
     ['after', '?after=4', stream],
     ['Last-Event-ID', '', { ...stream, 'last-event-id': '4' }],
     ['Last-Event-ID', '?after=1', { ...stream, 'last-event-id': '400' }],
-    ['Last-Event-ID', '', { 'last-event-id': '4' }],
+    ['after', '?after=4', { 'last-event-id': '1' }],
   ] as const) {
     const answer = await get(`/guid-events${path}`, { ...headers })
     assert.equal(answer.statusCode, 400, path)

@@ -44,8 +44,8 @@ export function completeDocument(
   }))
   return {
     ...rest,
-    // Relative, so that it is valid under every name of the server (OpenAPI 3.1.1, 4.8.5).
-    servers: [{ url: '/', description: 'The server of this document.' }],
+    // Relative to the document, so that it is valid under every name of the server and behind every proxy (OpenAPI 3.1.1, 4.8.5).
+    servers: [{ url: '.', description: 'The server of this document.' }],
     // Clients are not authenticated.
     security: [],
     tags,

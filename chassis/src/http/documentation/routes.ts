@@ -2,6 +2,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { AppError } from '../../errors/index.ts'
 import type { App, AppOptions } from '../app-options.ts'
+import { forwardedPrefixOf } from '../forwarded-prefix.ts'
 import { qualityOf } from '../negotiation.ts'
 import { jsonType } from '../representation.ts'
 import { documentationFiles } from './files.ts'
@@ -61,12 +62,19 @@ const Home = Type.Object(
   {
     message: Type.Optional(Type.String()),
     title: Type.String(),
-    openapi: Type.Literal('/openapi.json', { description: 'The OpenAPI document.' }),
-    docs: Type.Literal('/docs/', { description: 'The page to read and try it.' }),
-    health: Type.String({ description: 'The health of the service.' }),
+    openapi: Type.String({ description: 'The path of the OpenAPI document.' }),
+    docs: Type.String({ description: 'The path of the page to read and try it.' }),
+    health: Type.String({ description: 'The path of the health of the service.' }),
   },
   { title: 'Home' },
 )
+
+const linkToDocumentation = {
+  type: 'string',
+  description:
+    'The document, its page and the health of the service, as service-desc, service-doc and status (RFC 8631).',
+}
+const vary = { type: 'string', description: 'Accept, since a browser gets another response.' }
 
 /** Leads browsers to the page, and programs to the document, also by link relations (RFC 8631). */
 function addHome(app: App, { title, greeting }: AppOptions): void {
@@ -76,8 +84,15 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
     summary: 'Where the documentation is',
     description: 'A browser is redirected to the page of the documentation; anything else gets its links.',
     response: {
-      200: Home,
-      303: Type.Null({ description: 'To the page of the documentation, for browsers.' }),
+      200: {
+        description: 'Where the documentation is.',
+        headers: { Link: linkToDocumentation, Vary: vary },
+        content: { 'application/json': { schema: Home } },
+      },
+      303: {
+        ...Type.Null({ description: 'To the page of the documentation, for browsers.' }),
+        headers: { Vary: vary },
+      },
     },
   }
   app.get('/', { schema }, async (request, reply) => {
@@ -92,7 +107,14 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
       `</openapi.json>; rel="service-desc", </docs/>; rel="service-doc", <${health}>; rel="status"`,
     )
     const message = greeting === undefined ? {} : { message: greeting }
-    return { ...message, title, openapi: '/openapi.json' as const, docs: '/docs/' as const, health }
+    const prefix = forwardedPrefixOf(request)
+    return {
+      ...message,
+      title,
+      openapi: `${prefix}/openapi.json`,
+      docs: `${prefix}/docs/`,
+      health: prefix + health,
+    }
   })
 }
 

@@ -75,7 +75,7 @@ export const parameters: Readonly<Record<string, object>> = {
     name: 'Last-Event-ID',
     in: 'header',
     description:
-      'The id of the last event that the client has; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4).',
+      'The id of the last event that the client has of a stream; it continues after that one, whatever `after` says (WHATWG HTML, 9.2.4).',
     schema: { ...text, pattern: '^[0-9]{0,16}$' },
   },
   PreferHandling: {
