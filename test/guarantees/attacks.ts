@@ -166,6 +166,10 @@ export const attacks: readonly Attack[] = [
   pipelining('/api/movies?limit=1000', ''),
   pipelining('/api/movies?limit=1000', ', unread', '', (socket) => socket.pause()),
   pipelining('/api/movies?limit=1000', ', read slowly', '', readSlowly),
+  pipelining('/api/movies?title=no%20such%20title', ', a search that finds nothing'),
+  pipelining('/api/movies?limit=1000&title=long', ', a search that finds all, unread', '', (socket) =>
+    socket.pause(),
+  ),
   pipelining('/api/movies/1', ', with many fields', 'a: b\r\n'.repeat(900)),
   {
     name: '3,000 connections that send nothing',
