@@ -1,4 +1,4 @@
-"""Serves moto's DynamoDB on loopback, one request at a time.
+"""Serves moto's DynamoDB on a port, of loopback or of another address, one request at a time.
 
 moto checks a condition and then writes, without a lock on the table, so that two concurrent conditional writes could
 both succeed, which DynamoDB excludes. Requests that are serialized cannot.
@@ -33,5 +33,6 @@ class QuietRequestHandler(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
+    address = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
     app = SerialApplication(DomainDispatcherApplication(create_backend_app))
-    run_simple("127.0.0.1", int(sys.argv[1]), app, threaded=True, request_handler=QuietRequestHandler)
+    run_simple(address, int(sys.argv[1]), app, threaded=True, request_handler=QuietRequestHandler)
