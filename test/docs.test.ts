@@ -86,12 +86,12 @@ test('Shell blocks can be pasted into bash and zsh: no comments, and no wildcard
   }
 })
 
-test('Each shell block is run by a test or by CI, or needs a container engine', () => {
+test('Each shell block is run by a test, by CI, or by a proof of a deployment', () => {
   const ci = read('.ci/run')
   for (const { page, text } of shellBlocks()) {
     const [, by] = runners.find(([block]) => block.test(`${page}\n${text}`)) ?? []
     assert.ok(by !== undefined, `${page} has a block that nothing runs:\n${text}`)
-    if (by.endsWith('.ts')) assert.ok(existsSync(new URL(by, root)), by)
+    if (/\.(ts|sh)$/.test(by)) assert.ok(existsSync(new URL(by, root)), by)
     else assert.ok(ci.includes(by), `.ci/run does not run ${by}`)
   }
 })
@@ -111,10 +111,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/operating\.md\nnpm run quintet backup/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nexport DATA_DIR=\/tmp\/drill\n/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
-  [
-    /^docs\/operating\.md\n\(umask 077; for name in .*\ndocker compose -f deploy\/compose\.yaml /,
-    'compose:check',
-  ],
+  [/^docs\/deploying\/compose\.md\n/, 'deploy/test/containers.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],

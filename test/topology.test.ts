@@ -65,7 +65,10 @@ for (const name of serviceNames) {
 
   if (databaseName !== undefined)
     for (const [file, line] of [
-      ['deploy/compose.yaml', `^  ${storage.database}: (?<engine>\\w+)://.+/${databaseName}(\\?.*)?$`],
+      [
+        'compose.yaml',
+        `^ +(?:- databases/${storage.database?.toLowerCase()}=|${storage.database}: )(?<engine>\\w+)://.+/${databaseName}(\\?.*)?$`,
+      ],
       ['docs/operating.md', `^\\| \`${storage.database}\` .*\`(?<engine>\\w+)://[^\`]*/${databaseName}[?\`]`],
     ] as const)
       test(`${file} has the database of ${name} by its name, on one of its engines`, () => {

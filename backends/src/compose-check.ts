@@ -13,7 +13,7 @@ await runProgram(usage, async (args) => {
   const files =
     positionals.length > 0
       ? positionals
-      : globSync('{backends,deploy}/compose.yaml', { cwd: root }).map((file) => root + file)
+      : globSync(['{.,backends}/compose.yaml', 'deploy/*.yaml'], { cwd: root }).map((file) => root + file)
   let allValid = true
   for (const file of files) {
     const faults = await readCompose(file).then(faultsOf, (error: Error) => [error.message])

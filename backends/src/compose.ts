@@ -44,7 +44,7 @@ function hasComposePlugin(): Promise<boolean> {
 }
 
 function dockerCommand(file: string): [string, ...string[]] {
-  return ['docker', 'compose', '--file', file, 'config', '--format', 'json']
+  return ['docker', 'compose', '--file', file, '--profile', '*', 'config', '--format', 'json']
 }
 
 /** Builds a program on the parser library of the plugin, which builds much faster than the plugin. */
@@ -59,7 +59,7 @@ async function buildParser(): Promise<string> {
 }
 
 function imageFaults({ image }: ComposeService): string[] {
-  const built = image?.startsWith('quintet:') ?? true
+  const built = /^quintet(-test)?:/.test(image ?? 'quintet:')
   return built || /:\d+\.\d[\w.-]*$/.test(image ?? '') ? [] : [`${image} is not pinned to a version`]
 }
 

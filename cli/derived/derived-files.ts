@@ -1,6 +1,6 @@
 import { portSetting, systemDescription, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
-import { composeFile } from './compose-file.ts'
+import { composeFile, developmentFile } from './compose-file.ts'
 import { insertBefore, replaceLines } from './lines.ts'
 import { setTableRows } from './table-rows.ts'
 
@@ -27,7 +27,8 @@ export const derivedFiles: readonly DerivedFile[] = [
   { file: 'clients/postman/quintet.postman_collection.json', has: 'each service in /health', update: health },
   { file: 'backends/src/environment.ts', has: 'an engine for each database', update: backendDatabases },
   { file: 'deploy/Dockerfile', has: 'the package.json of each service', update: dockerfile },
-  { file: 'deploy/compose.yaml', has: 'a container for each service', update: composeFile },
+  { file: 'compose.yaml', has: 'a container for each service', update: composeFile },
+  { file: 'deploy/development.yaml', has: 'the port of each service', update: developmentFile },
 ]
 
 /** The updated text of each derived file that is out of date, by its name. */

@@ -62,7 +62,7 @@ function nounsFrom(words: readonly string[], ports: ReadonlyMap<string, number>)
 /** The names of settings, packages and containers, and the ports of settings, which a service must not share. */
 function takenNames() {
   const { workspaces }: { workspaces: string[] } = JSON.parse(read('package.json'))
-  const containers = [...read('deploy/compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
+  const containers = [...read('compose.yaml').matchAll(/^ {2}(\w+):$/gm)].map(([, name = '']) => name)
   const settings = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
   return { settings, names: [...workspaces, ...containers], ports: portsOfSettings() }
 }

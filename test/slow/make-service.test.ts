@@ -93,7 +93,13 @@ test('A service that exists, or whose folder exists, is not made, and nothing is
 })
 
 test('quintet derive completes what was interrupted, and changes nothing the second time', async () => {
-  const files = ['.env', 'deploy/compose.yaml', 'clients/typescript/api.ts', 'package-lock.json']
+  const files = [
+    '.env',
+    'compose.yaml',
+    'deploy/development.yaml',
+    'clients/typescript/api.ts',
+    'package-lock.json',
+  ]
   const before = files.map(read)
   const lines = read('.env')
     .split('\n')

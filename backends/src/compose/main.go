@@ -23,7 +23,7 @@ func main() {
 }
 
 func load(file string) ([]byte, error) {
-	options, err := cli.NewProjectOptions([]string{file}, cli.WithOsEnv, cli.WithDotEnv)
+	options, err := cli.NewProjectOptions([]string{file}, cli.WithOsEnv, cli.WithDotEnv, cli.WithProfiles([]string{"*"}))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,165 @@
+#!/usr/bin/env bash
+# Proves compose.yaml and docs/deploying/compose.md on a real Docker Engine: from nothing to requests, the story of an order while
+# billing is stopped, what separates the containers, upgrades, a backup and its restore, the tests in a container, and development.
+# The engines' images are stand-ins of Debian's packages: they prove the files, and not those versions of the engines.
+# shellcheck source=deploy/test/lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=deploy/test/engine.sh
+source deploy/test/engine.sh
+
+gateway=http://127.0.0.1:3000
+export COMPOSE_PROGRESS=quiet COMPOSE_ANSI=never
+
+request() {
+  on_host curl -sS --fail-with-body --max-time 20 "$@"
+}
+post() { # address, body
+  request -X POST "$1" -H 'Content-Type: application/json' -d "$2"
+}
+all_up() {
+  request "$gateway/health" | jq -e '[.services[].status] | length >= 5 and all(. == "up")'
+}
+orders() {
+  docker compose exec -T postgres psql --username quintet --dbname orders_db --no-align --tuples-only --command 'SELECT count(*) FROM orders'
+}
+has_orders() { # number
+  [ "$(orders)" = "$1" ]
+}
+services() {
+  node --input-type=module -e "
+    import { topology } from '@quintet/contracts/topology'
+    for (const [name, { port }] of Object.entries(topology)) console.log(name, port)"
+}
+container_of() {
+  docker compose ps --quiet "$1"
+}
+# Whether a TCP connection from a container to an address is made.
+reaches() { # container, host, port
+  docker exec "$1" node -e "
+    require('node:net').connect({ host: '$2', port: $3, timeout: 3000 })
+      .on('connect', () => process.exit(0)).on('timeout', () => process.exit(1)).on('error', () => process.exit(1))"
+}
+made_secrets() {
+  docker compose run --rm -T --entrypoint sh secrets -c 'cd /secrets/made && sha256sum *'
+}
+# Runs the commands that a section of the page shows, as its reader would.
+run_section() { # heading
+  awk -v heading="## $1" '$0 == heading { found = 1; next } /^## / { found = 0 }
+    found && /^```sh$/ { shown = 1; next } /^```$/ { shown = 0 } shown' docs/deploying/compose.md >"$work/section.sh"
+  [ -s "$work/section.sh" ] || fail "docs/deploying/compose.md has no commands under $1."
+  on_host bash -euo pipefail "$work/section.sh" >"$work/section.log" 2>&1 || fail "$(cat "$work/section.sh" "$work/section.log")"
+}
+
+heading 'the engine and the images'
+project_packages
+install_engine
+start_engine build
+build_node_image
+build_quintet_images
+build_stand_ins
+stop_engine
+start_engine run
+at_end "docker compose --profile '*' down --volumes --timeout 15"
+on_failure='docker compose ps --all; docker compose logs --no-color --tail 15'
+
+heading 'from nothing: every container is healthy, and every service reachable'
+docker compose up --no-build --pull never --wait
+until_true 60 all_up
+docker compose run --rm -T migrate doctor
+
+heading 'the ports of the services are on loopback with a profile, and closed without'
+while read -r name port; do
+  [ "$name" = gateway ] || ! request "http://127.0.0.1:$port/health/live" 2>/dev/null || fail "Port $port is open."
+done < <(services)
+docker compose --profile ports up --no-build --pull never --wait
+while read -r name port; do until_true 20 request "http://127.0.0.1:$port/health/live"; done < <(services)
+guid=$(post http://127.0.0.1:8888/guid '{"user":"ada"}' | jq -r .guid)
+request "http://127.0.0.1:8888/guid/$guid" | grep -q '"user":"ada"'
+
+heading 'orders are accepted while billing is stopped, and stored once it is started'
+post "$gateway/api/billing" '{"user_id":"3","number_of_items":"5","total_amount":"180"}' >/dev/null
+until_true 20 has_orders 1
+docker compose stop billing
+post "$gateway/api/billing" '{"user_id":"4","number_of_items":"1","total_amount":"20"}' >/dev/null
+post "$gateway/api/billing" '{"user_id":"5","number_of_items":"2","total_amount":"30"}' >/dev/null
+has_orders 1
+docker compose start billing
+until_true 40 has_orders 3
+
+heading 'what a container may do, as the kernel has it'
+while read -r name _; do
+  id=$(container_of "$name")
+  pid=$(docker inspect --format '{{ .State.Pid }}' "$id")
+  for process in "$pid" $(pgrep -P "$pid"); do
+    status=$(cat "/proc/$process/status")
+    for line in 'Uid:\s1000\s1000\s1000\s1000' 'CapEff:\s0{16}' 'CapBnd:\s0{16}' 'NoNewPrivs:\s1' 'Seccomp:\s2'; do
+      grep -qP "^$line$" <<<"$status" || fail "$name does not have $line: $status"
+    done
+  done
+  ! docker exec "$id" touch /quintet/written 2>/dev/null || fail "$name can write its root."
+done < <(services)
+
+heading 'who reaches whom'
+address=$(docker inspect --format '{{ (index .NetworkSettings.Networks "quintet_data").IPAddress }}' "$(container_of postgres)")
+for target in "postgres 5432" "$address 5432" "redis 6379" "kafka 9092"; do
+  # shellcheck disable=SC2086 # two words
+  ! reaches "$(container_of gateway)" $target || fail "The gateway reaches $target."
+done
+reaches "$(container_of gateway)" rabbitmq 5672
+reaches "$(container_of inventory)" postgres 5432
+! reaches "$(container_of inventory)" rabbitmq 5672 || fail 'inventory reaches RabbitMQ.'
+! reaches "$(container_of billing)" 192.0.2.1 80 || fail 'billing reaches other networks.'
+[ "$(docker exec "$(container_of gateway)" ls /run/secrets)" = queue ] || fail 'The gateway has secrets of others.'
+
+heading 'secrets are in no configuration of a container, and a second up keeps them'
+made_secrets >"$work/before"
+[ "$(wc -l <"$work/before")" = 5 ] || fail "There are other secrets: $(cat "$work/before")"
+docker compose run --rm -T --entrypoint sh secrets -c 'cat /secrets/made/*' | fold -w 64 >"$work/patterns"
+docker ps --all --quiet | xargs docker inspect >"$work/inspected"
+! grep -qFf "$work/patterns" "$work/inspected" || fail 'A secret is in the configuration of a container.'
+rm "$work/patterns"
+docker compose --profile ports up --no-build --pull never --wait
+made_secrets | diff "$work/before" -
+until_true 60 all_up
+has_orders 3
+
+heading 'a backup, and its restore on a machine that has nothing'
+movie=$(post "$gateway/api/movies" '{"title":"Metropolis","description":"A city in two halves."}' | jq .id)
+export BACKUP=$work/backup
+run_section 'Back up'
+docker compose --profile '*' down --volumes --timeout 15
+run_section 'Restore'
+until_true 60 all_up
+request "$gateway/api/movies/$movie" | grep -q Metropolis
+request "$gateway/guid/$guid" | grep -q '"user":"ada"'
+has_orders 3
+made_secrets | diff "$work/before" -
+post "$gateway/api/billing" '{"user_id":"6","number_of_items":"1","total_amount":"1"}' >/dev/null
+until_true 20 has_orders 4
+
+heading 'every service ends by itself when it is stopped'
+docker compose --profile ports stop
+while read -r name _; do
+  code=$(docker inspect --format '{{ .State.ExitCode }}' "$(docker compose ps --all --quiet "$name")")
+  [ "$code" = 0 ] || fail "$name ended with $code."
+done < <(services)
+docker compose --profile '*' down --volumes
+
+heading 'the tests, in a container of their own'
+docker compose run --rm -T test >"$work/tests.log" 2>&1 || fail "$(tail -60 "$work/tests.log")"
+grep -E '^. (tests|pass|fail) ' "$work/tests.log"
+
+heading 'development: the files of the repository, started again after a change'
+mkdir "$work/source"
+git ls-files --cached --others --exclude-standard -z | tar --create --null --files-from - | tar --extract --directory "$work/source"
+development=(docker compose --file "$work/source/deploy/development.yaml")
+at_end "${development[*]} down --volumes"
+"${development[@]}" up --no-build --pull never --detach
+until_true 60 all_up
+sed -i "s/a GUID registry/a registry of GUIDs/" "$work/source/contracts/src/topology.ts"
+changed() {
+  request "$gateway/openapi.json" | grep -q 'registry of GUIDs'
+}
+until_true 60 changed
+"${development[@]}" down --volumes
+heading 'containers: passed'
