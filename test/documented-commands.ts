@@ -5,7 +5,12 @@ type DocumentedCommand = { readonly page: string; readonly words: readonly strin
 
 const root = new URL('..', import.meta.url)
 const pages = globSync(
-  ['{README,CONTRIBUTING}.md', 'docs/{,deploying/}*.md', '{backends,bench,clients}/README.md', 'services/*/README.md'],
+  [
+    '{README,CONTRIBUTING}.md',
+    'docs/{,deploying/}*.md',
+    '{backends,bench,clients}/README.md',
+    'services/*/README.md',
+  ],
   { cwd: root },
 )
 const textOf = (page: string) => readFileSync(new URL(page, root), 'utf8')

@@ -19,7 +19,7 @@ function makeSecrets(folder: string, environment: Record<string, string> = {}) {
   return spawnSync(process.execPath, ['deploy/make-secrets.ts', folder, ...files], {
     cwd: root,
     encoding: 'utf8',
-    env: { PATH: process.env['PATH'], ...environment },
+    env: { PATH: process.env.PATH, ...environment },
   })
 }
 

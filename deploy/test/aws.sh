@@ -1,0 +1,160 @@
+#!/usr/bin/env bash
+# Proves what can be proved of AWS without an account: the templates by cfn-lint, the scripts of the bundle by shellcheck, and the bundle
+# itself, unzipped on two servers, which start at the same time on the same engines, behind a balancer that checks /health/ready.
+# shellcheck source=deploy/test/lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=deploy/test/engine.sh
+source deploy/test/engine.sh
+
+cfn_lint_version=1.58.0
+export COMPOSE_PROGRESS=quiet COMPOSE_ANSI=never
+
+heading 'the templates and the scripts'
+project_packages
+packages shellcheck zip unzip haproxy python3-venv
+if [ ! -x "$kept/cfn-lint-$cfn_lint_version/bin/cfn-lint" ]; then
+  python3 -m venv "$kept/cfn-lint-$cfn_lint_version"
+  "$kept/cfn-lint-$cfn_lint_version/bin/pip" install --quiet --disable-pip-version-check "cfn-lint==$cfn_lint_version"
+fi
+"$kept/cfn-lint-$cfn_lint_version/bin/cfn-lint" deploy/aws/*.yaml
+shellcheck deploy/aws/beanstalk/.platform/hooks/*/*.sh
+
+heading 'the hook signs in to the registry of the image, and to no other'
+mkdir "$work/bin" "$work/hook"
+for program in aws docker; do
+  # shellcheck disable=SC2016 # for the program itself
+  printf '#!/bin/sh\necho "%s $*" >>"$CALLS"\n' "$program" >"$work/bin/$program"
+done
+chmod +x "$work/bin/aws" "$work/bin/docker"
+hook() { # image
+  npm run --silent bundle:beanstalk -- --image "$1" --output "$work/hook.zip" >/dev/null
+  rm -rf "$work/hook" && unzip -q "$work/hook.zip" -d "$work/hook"
+  : >"$work/calls"
+  (cd "$work/hook" && CALLS=$work/calls PATH=$work/bin:$PATH bash .platform/hooks/prebuild/10-registry.sh)
+  sort "$work/calls"
+}
+[ -z "$(hook quintet:latest)" ] || fail 'It signs in where the image is of no registry of Amazon.'
+[ "$(hook 123456789012.dkr.ecr.eu-west-1.amazonaws.com/quintet:1.0.0)" = 'aws ecr get-login-password --region eu-west-1
+docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-west-1.amazonaws.com' ] || fail "$(cat "$work/calls")"
+
+heading 'the engine, the images and the engines of the stack'
+install_engine
+start_engine build
+build_node_image
+build_quintet_images
+build_stand_ins
+stop_engine
+start_engine run
+at_end "docker compose --profile '*' down --volumes --timeout 15"
+docker compose up --no-build --pull never --wait postgres redis rabbitmq kafka dynamodb
+# As Beanstalk writes it from the properties and the secrets of the environment.
+# shellcheck disable=SC2016 # for the shell of the container
+docker compose run --rm -T --entrypoint sh secrets -c 'cd /secrets && for file in databases/* queue/* certificates/*; do
+  printf "%s=%s\n" "$(basename "$file" | tr a-z A-Z)" "$(cat "$file")"; done' >"$work/properties"
+docker compose config --format json | jq -r '.services.migrate.environment | to_entries[] |
+  select(.key | test("^(BROKERAGE_DATABASE_URL|EVENTS_URL)$")) | "\(.key)=\(.value)"' >>"$work/properties"
+
+# A server: the unzipped bundle, its properties, a port of its own instead of 80, and the way to the engines.
+server() { # name, port, options of the bundle
+  local folder=$work/$1 port=$2
+  shift 2
+  npm run --silent bundle:beanstalk -- --image quintet:latest --output "$folder.zip" "$@" >/dev/null
+  unzip -q "$folder.zip" -d "$folder"
+  cp "$work/properties" "$folder/.env"
+  echo "PUBLISHED=127.0.0.1:$port" >>"$folder/.env"
+  (cd "$folder" && docker compose config --format json) | jq '{
+    networks: { data: { name: "quintet_data", external: true }, queue: { name: "quintet_queue", external: true } },
+    services: .services | map_values({ networks: ["default", "data", "queue"] }) }' >"$folder/engines.json"
+  at_end "on_server $(basename "$folder") down --volumes --timeout 15"
+}
+on_server() { # name, words of docker compose
+  local folder=$work/$1
+  shift
+  docker compose --project-name "$(basename "$folder")" --project-directory "$folder" --file "$folder/docker-compose.yml" \
+    --file "$folder/engines.json" "$@"
+}
+request() {
+  on_host curl -sS --fail-with-body --max-time 20 "$@"
+}
+ready() { # port
+  request "http://127.0.0.1:$1/health/ready"
+}
+balance() {
+  cat >"$work/haproxy.cfg" <<'CFG'
+defaults
+  mode http
+  timeout connect 2s
+  timeout client 30s
+  timeout server 30s
+  option redispatch
+  retries 2
+frontend balancer
+  bind 127.0.0.1:8000
+  default_backend servers
+backend servers
+  balance roundrobin
+  option httpchk GET /health/ready
+  http-response set-header X-Server %s
+  default-server check inter 500ms fall 2 rise 2
+  server server-a 127.0.0.1:8001
+  server server-b 127.0.0.1:8002
+CFG
+  on_host haproxy -f "$work/haproxy.cfg" >"$work/haproxy.log" 2>&1 &
+  at_end "end_process $!"
+}
+# Which servers respond, of twenty requests that must all succeed.
+responding() {
+  local i
+  for ((i = 0; i < 20; i++)); do
+    request -o /dev/null -D - "$balancer/guids" | tr -d '\r' | sed -n 's/^x-server: //ip'
+  done | sort -u | paste -sd ' '
+}
+responds_by() { # servers
+  [ "$(responding)" = "$1" ]
+}
+balancer=http://127.0.0.1:8000
+
+two_servers() { # options of the bundle
+  server server-a 8001 "$@"
+  server server-b 8002 "$@"
+  on_server server-a up --detach --pull never &
+  on_server server-b up --detach --pull never
+  wait $!
+  until_true 120 ready 8001
+  until_true 120 ready 8002
+}
+
+heading 'the bundle, on two servers that start at the same time'
+two_servers
+balance
+until_true 20 responds_by 'server-a server-b'
+
+heading 'what one server has written, the other has'
+movie=$(request -X POST http://127.0.0.1:8001/api/movies -H 'Content-Type: application/json' -d '{"title":"Metropolis","description":""}' | jq .id)
+request "http://127.0.0.1:8002/api/movies/$movie" | grep -q Metropolis
+for port in 8001 8002; do
+  request -X POST "http://127.0.0.1:$port/api/billing" -H 'Content-Type: application/json' \
+    -d '{"user_id":"3","number_of_items":"5","total_amount":"180"}' >/dev/null
+done
+has_two_orders() {
+  for port in 8001 8002; do [ "$(request "http://127.0.0.1:$port/api/orders" | jq length)" = 2 ] || return 1; done
+}
+until_true 30 has_two_orders
+
+heading 'a server that is lost, and is back'
+on_server server-a kill
+until_true 20 responds_by server-b
+responds_by server-b
+request "$balancer/api/movies/$movie" | grep -q Metropolis
+on_server server-a up --detach --pull never
+until_true 120 responds_by 'server-a server-b'
+on_server server-a down --timeout 15
+on_server server-b down --timeout 15
+rm -rf "$work"/server-[ab]*
+
+heading 'the bundle with a single container'
+two_servers --single
+[ "$(on_server server-a ps --services)" = quintet ] || fail 'It has more than one container.'
+until_true 20 responds_by 'server-a server-b'
+request "$balancer/api/movies/$movie" | grep -q Metropolis
+heading 'aws: passed'
