@@ -113,6 +113,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/deploying\/compose\.md\n/, 'deploy/test/containers.sh'],
   [/^docs\/deploying\/aws\.md\n/, 'deploy/test/aws.sh'],
+  [/^docs\/deploying\/logs\.md\n/, 'deploy/test/logs.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],

@@ -1,10 +1,9 @@
-import { globSync } from 'node:fs'
 import { parseCommandLine, runProgram } from './command-line.ts'
 import { faultsOf, readCompose } from './compose.ts'
 
 const usage = `Usage: npm run compose:check -- [file…]
 
-Validates the Compose files of the project, or these, without a Docker daemon.`
+Validates the Compose files of the project, or these, without a Docker daemon. Files that are used together are separated by colons.`
 
 const root = new URL('../../', import.meta.url).pathname
 
@@ -13,7 +12,12 @@ await runProgram(usage, async (args) => {
   const files =
     positionals.length > 0
       ? positionals
-      : globSync(['{.,backends}/compose.yaml', 'deploy/*.yaml'], { cwd: root }).map((file) => root + file)
+      : [
+          'compose.yaml',
+          'compose.yaml:deploy/logs.yaml',
+          'deploy/development.yaml',
+          'backends/compose.yaml',
+        ].map((names) => names.replace(/[^:]+/g, (file) => root + file))
   let allValid = true
   for (const file of files) {
     const faults = await readCompose(file).then(faultsOf, (error: Error) => [error.message])

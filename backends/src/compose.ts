@@ -17,12 +17,15 @@ type ComposeService = {
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
 
-/** Parses a Compose file as Docker does, and throws its faults. Required variables get a placeholder value. */
-export async function readCompose(file: string): Promise<Compose> {
-  const required = [...readFileSync(file, 'utf8').matchAll(/\$\{(\w+):?\?/g)].map(([, name = '']) => name)
-  const env = Object.fromEntries(required.map((name) => [name, 'required']))
-  const [command, ...args] = (await hasComposePlugin()) ? dockerCommand(file) : [await buildParser(), file]
-  return JSON.parse(await execute(command, args, { env, timeoutMs: readTimeoutMs }))
+/** Parses a Compose file, or several with colons between them, as Docker does with all profiles, and throws its faults. */
+export async function readCompose(names: string): Promise<Compose> {
+  const files = names.split(':')
+  // A file that cannot be read is the clearest fault.
+  for (const file of files) readFileSync(file)
+  const [command, ...args] = (await hasComposePlugin())
+    ? dockerCommand(files)
+    : [await buildParser(), ...files]
+  return JSON.parse(await execute(command, args, { timeoutMs: readTimeoutMs }))
 }
 
 /** Faults that Docker accepts, each as a sentence. */
@@ -43,8 +46,17 @@ function hasComposePlugin(): Promise<boolean> {
   )
 }
 
-function dockerCommand(file: string): [string, ...string[]] {
-  return ['docker', 'compose', '--file', file, '--profile', '*', 'config', '--format', 'json']
+function dockerCommand(files: readonly string[]): [string, ...string[]] {
+  return [
+    'docker',
+    'compose',
+    ...files.flatMap((file) => ['--file', file]),
+    '--profile',
+    '*',
+    'config',
+    '--format',
+    'json',
+  ]
 }
 
 /** Builds a program on the parser library of the plugin, which builds much faster than the plugin. */

@@ -1,4 +1,4 @@
-// Command compose reads a Compose file as `docker compose config --format json` does, by the same library.
+// Command compose reads Compose files as `docker compose config --format json` does, by the same library.
 package main
 
 import (
@@ -12,18 +12,18 @@ import (
 
 func main() {
 	log.SetFlags(0)
-	if len(os.Args) != 2 {
-		log.Fatal("usage: compose <file>")
+	if len(os.Args) < 2 {
+		log.Fatal("usage: compose <file>...")
 	}
-	json, err := load(os.Args[1])
+	json, err := load(os.Args[1:])
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(string(json))
 }
 
-func load(file string) ([]byte, error) {
-	options, err := cli.NewProjectOptions([]string{file}, cli.WithOsEnv, cli.WithDotEnv, cli.WithProfiles([]string{"*"}))
+func load(files []string) ([]byte, error) {
+	options, err := cli.NewProjectOptions(files, cli.WithOsEnv, cli.WithDotEnv, cli.WithProfiles([]string{"*"}))
 	if err != nil {
 		return nil, err
 	}

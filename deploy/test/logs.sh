@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Proves deploy/logs.yaml on a real Docker Engine: a line of each service is found by the trace id of a request, also when the collector or the
+# store was away meanwhile. The collector and VictoriaLogs are built from their modules.
+# shellcheck source=deploy/test/lib.sh
+source "$(dirname "$0")/lib.sh"
+# shellcheck source=deploy/test/engine.sh
+source deploy/test/engine.sh
+
+victorialogs=v1.52.2
+collector=v0.160.0
+gateway=http://127.0.0.1:3000
+export COMPOSE_PROGRESS=quiet COMPOSE_ANSI=never COMPOSE_FILE=compose.yaml:deploy/logs.yaml DOCKER_CONTAINERS=$engine_data/containers
+
+build_programs() {
+  local folder=$kept/logs-$victorialogs-$collector
+  if [ ! -x "$folder/collector" ]; then
+    mkdir -p "$folder" "$work/builder"
+    (
+      GOBIN=$work/builder CGO_ENABLED=0 go install "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs@$victorialogs"
+      GOBIN=$work/builder go install "go.opentelemetry.io/collector/cmd/builder@$collector"
+      sed "s#^dist:#dist:\n  output_path: $work/builder/out#" deploy/test/images/collector/builder.yaml >"$work/builder/builder.yaml"
+      CGO_ENABLED=0 "$work/builder/builder" --config "$work/builder/builder.yaml"
+    ) >"$work/builder.log" 2>&1 || fail "$(tail -20 "$work/builder.log")"
+    mv "$work/builder/victoria-logs" "$folder/"
+    mv "$work/builder/out/collector" "$folder/"
+  fi
+  image_of() { docker compose config --format json | jq -r ".services.$1.image"; }
+  printf 'FROM debian:bookworm-slim\nCOPY victoria-logs /\nENTRYPOINT ["/victoria-logs"]\n' |
+    docker build --quiet --tag "$(image_of victorialogs)" --file - "$folder" >/dev/null
+  printf 'FROM debian:bookworm-slim\nCOPY collector /\nENTRYPOINT ["/collector"]\n' |
+    docker build --quiet --tag "$(image_of collector)" --file - "$folder" >/dev/null
+}
+request() {
+  on_host curl -sS --fail-with-body --max-time 20 "$@"
+}
+# The names of the services that have lines of a trace.
+services_of() { # trace id
+  request http://127.0.0.1:9428/select/logsql/query --data-urlencode "query=trace_id:=$1 | fields service.name" |
+    jq -r '."service.name"' | sort -u | paste -sd ' '
+}
+has_services() { # trace id, services
+  [ "$(services_of "$1")" = "$2" ]
+}
+trace() {
+  head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \n'
+}
+traced() { # trace id, address, more of curl
+  local id=$1
+  shift
+  request -o /dev/null -H "traceparent: 00-$id-00f067aa0ba902b7-01" "$@"
+}
+
+heading 'the engine, the images, the collector and the store'
+project_packages
+install_engine
+start_engine build
+build_node_image
+build_quintet_images
+build_stand_ins
+build_programs
+stop_engine
+start_engine run
+at_end "docker compose --profile '*' down --volumes --timeout 15"
+on_failure='docker compose logs --no-color --tail 15 collector victorialogs'
+docker compose up --no-build --pull never --wait
+until_true 60 request "$gateway/health/ready"
+
+heading 'a line of each service is found by the trace id of a request through the gateway'
+for target in guid:guids brokerage:accounts/1 certificates:users/1 inventory:api/movies billing:api/orders; do
+  id=$(trace)
+  traced "$id" "$gateway/${target#*:}" || true
+  until_true 30 has_services "$id" "$(printf '%s\n' "${target%%:*}" gateway | sort | paste -sd ' ')"
+done
+
+heading 'lines that are written while the collector is away are found later'
+docker compose stop collector
+id=$(trace)
+traced "$id" "$gateway/guids"
+docker compose start collector
+until_true 40 has_services "$id" 'gateway guid'
+
+heading 'lines that are written while the store is away are found later'
+docker compose stop victorialogs
+id=$(trace)
+traced "$id" "$gateway/guids"
+docker compose start victorialogs
+until_true 60 has_services "$id" 'gateway guid'
+heading 'logs: passed'
