@@ -124,7 +124,8 @@ build_stand_ins() {
   local engine name checksum images=deploy/test/images base=quintet-engines:latest
   checksum=$(checksum_of backends/src/engines/kafka backends/src/engines/moto "$images/engines.txt" "$images/kafka/pom.xml")
   if ! is_current "$base" "$checksum"; then
-    import_debian "$base-debian" "$checksum" "$(paste -sd , "$images/engines.txt")"
+    is_current "$base-debian" "$checksum" ||
+      import_debian "$base-debian" "$checksum" "$(paste -sd , "$images/engines.txt")"
     make_engine_libraries "$work/engines"
     printf 'FROM %s\nCOPY . /opt/\n' "$base-debian" | docker build --quiet --label "inputs=$checksum" --tag "$base" \
       --file - "$work/engines" >/dev/null
