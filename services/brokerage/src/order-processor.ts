@@ -53,7 +53,11 @@ export function createOrderProcessor({
   market: Market
   turns?: Turns
 }): OrderProcessor {
-  const queues = new Map<number, Queue>()
+  /**
+   * By account. No map: V8 keeps the former table of each map that changes as a link to the next one, so that what each held stays in
+   * memory until the next major collection.
+   */
+  const queues: Record<number, Queue> = Object.create(null)
   let ordersWaiting = 0
 
   async function drain(queue: Queue): Promise<void> {
@@ -62,7 +66,7 @@ export function createOrderProcessor({
       if (!turns.hasTime()) await turns.next()
       await processUnit(queue, takeUnit(queue, store.requestsPerUnitMax))
     }
-    queues.delete(queue.accountId)
+    Reflect.deleteProperty(queues, queue.accountId)
   }
 
   async function processUnit(queue: Queue, submissions: readonly Submission[]): Promise<void> {
@@ -107,13 +111,13 @@ export function createOrderProcessor({
   }
 
   function enqueue(accountId: number, submission: Submission): void {
-    const queue = queues.get(accountId)
+    const queue = queues[accountId]
     if (queue !== undefined) {
       queue.waiting.push(submission)
       return
     }
     const started = { accountId, waiting: [submission], positions: 0 }
-    queues.set(accountId, started)
+    queues[accountId] = started
     void drain(started)
   }
 
