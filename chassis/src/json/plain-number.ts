@@ -25,6 +25,7 @@ const placesMax = 6
  * digits keeps its notation.
  */
 export function plainNumber(notation: string): string {
+  if (usual.test(notation)) return notation
   const number = readNumber(notation)
   if (number === undefined) return notation
   if (number.digits === '') return '0'
@@ -36,6 +37,9 @@ export function plainNumber(notation: string): string {
   const isWhole = /^0*$/.test(fraction)
   return `${isNegative ? '-' : ''}${padded.slice(0, point)}${isWhole ? '' : `.${fraction}`}`
 }
+
+/** The notation of nearly all numbers, which is plain already. */
+const usual = /^(?:0|[1-9]\d{0,20})(?:\.\d{0,5}[1-9])?$/
 
 /** The same value without zeros at the end of its fraction. */
 function withoutZeroPlaces({ isNegative, digits, exponent }: NumberParts): NumberParts {
