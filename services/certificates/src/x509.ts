@@ -48,13 +48,19 @@ export function inspect(
 /** The first certificate of a PEM text that can be parsed, which is the leaf of a chain; or a DER or such a text in base64. */
 function parseCertificate(body: string): X509Certificate | undefined {
   const found = certificateIn(body)
-  const bytes = found === undefined ? decodeBase64(body) : undefined
+  const bytes = found === undefined && mayBeEncoded(body) ? decodeBase64(body) : undefined
   if (bytes === undefined) return found
   return bytes[0] === sequence
     ? certificateOf({ label: 'CERTIFICATE', bytes: firstElement(bytes) })
     : bytes.includes(boundaryMark)
       ? certificateIn(bytes.toString('latin1'))
       : undefined
+}
+
+/** To decode a text takes a fifth of the time that it takes to check that all of it is base64. */
+function mayBeEncoded(body: string): boolean {
+  const bytes = Buffer.from(body, 'base64')
+  return bytes[0] === sequence || bytes.includes(boundaryMark)
 }
 
 function certificateIn(pem: string): X509Certificate | undefined {
