@@ -5,6 +5,9 @@ type TraceContext = { readonly traceId: string; readonly parentId: string; reado
 
 const traceparent = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/
 
+/** What stands for an invalid id (2.2.2). */
+const [noTrace, noParent] = ['0'.repeat(32), '0'.repeat(16)]
+
 /** Parses a `traceparent` header; undefined when it is missing or invalid. */
 export function parseTraceparent(header: string | string[] | undefined): TraceContext | undefined {
   if (typeof header !== 'string') return undefined
@@ -12,7 +15,7 @@ export function parseTraceparent(header: string | string[] | undefined): TraceCo
   if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined)
     return undefined
   if (version === 'ff' || (version === '00' && rest !== undefined)) return undefined
-  if (/^0+$/.test(traceId) || /^0+$/.test(parentId)) return undefined
+  if (traceId === noTrace || parentId === noParent) return undefined
   return { traceId, parentId, flags }
 }
 
