@@ -42,6 +42,7 @@ const engineSettings: readonly { setting: string; engine: EngineName; path?: str
   { setting: 'BILLING_DATABASE_URL', engine: 'postgres', path: 'orders_db' },
   { setting: 'CACHE_URL', engine: 'redis' },
   { setting: 'QUEUE_URL', engine: 'amqp' },
+  { setting: 'CERTIFICATES_QUEUE_URL', engine: 'amqp' },
   { setting: 'EVENTS_URL', engine: 'kafka' },
 ]
 

@@ -23,6 +23,7 @@ test('Each setting of Quintet has the URL of its engine', () => {
   assert.match(environment.BROKERAGE_DATABASE_URL ?? '', /^dynamodb:.*\/brokerage\?/)
   assert.match(environment.CACHE_URL ?? '', /^redis:/)
   assert.match(environment.QUEUE_URL ?? '', /^amqp:/)
+  assert.match(environment.CERTIFICATES_QUEUE_URL ?? '', /^amqp:/)
   assert.match(environment.EVENTS_URL ?? '', /^kafka:/)
 })
 

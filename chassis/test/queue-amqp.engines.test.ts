@@ -1,16 +1,15 @@
-import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { withTimeout } from '@quintet/chassis/clock'
 import { openQueue, runQueueCommand } from '@quintet/chassis/queue'
-import type { Delivery, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
+import type { Delivery } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
-import type { Channel, ConfirmChannel } from 'amqplib'
+import type { ConfirmChannel } from 'amqplib'
+import { createWorld, openChannel } from './amqp-world.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testWorkQueue } from './queue-contract/work-queue.ts'
 import { ids, isAppError, message, take } from './queue-contract/world.ts'
-import type { World } from './queue-contract/world.ts'
 import { startProxy } from './tcp-proxy.ts'
 import { engineUrl, until } from './testing.ts'
 
@@ -368,56 +367,6 @@ function testMessages(url: string): void {
   })
 }
 
-type AmqpWorld = World<Queue<UnkeyedMessage>> & { nameOf(queue: string): string }
-
-/** Queues with a prefix of their own, which are deleted after the test. */
-function createWorld(t: TestContext, url: string): AmqpWorld {
-  const prefix = `test-${randomBytes(6).toString('hex')}.`
-  const opened: Queue<UnkeyedMessage>[] = []
-  t.after(async () => {
-    await Promise.all(opened.map((queue) => queue.close()))
-    const channel = await openChannel(t, url)
-    for (const name of ['work', 'one', 'two', 'other'])
-      for (const suffix of ['', '.dead', '.quorum', ...pauses.map((ms) => `.quorum.retry.${ms}`)])
-        await channel.deleteQueue(`${prefix}${name}${suffix}`)
-  })
-  return {
-    url,
-    nameOf: (queue) => `${prefix}${queue}`,
-    pass: (ms) => pause(ms),
-    async open() {
-      const queue = await openQueue(url)
-      opened.push(queue)
-      return named(queue, prefix)
-    },
-  }
-}
-
-const pauses = [100, 400, 1_600, 6_400]
-
-function named(queue: Queue<UnkeyedMessage>, prefix: string): Queue<UnkeyedMessage> {
-  return {
-    ...queue,
-    publish: (name, ...rest) => queue.publish(prefix + name, ...rest),
-    publishAll: (name, ...rest) => queue.publishAll(prefix + name, ...rest),
-    consume: (name, ...rest) => queue.consume(prefix + name, ...rest),
-    consumeBatches: (name, ...rest) => queue.consumeBatches(prefix + name, ...rest),
-    depth: (name) => queue.depth(prefix + name),
-    list: (name, ...rest) => queue.list(prefix + name, ...rest),
-    replay: (name, ...rest) => queue.replay(prefix + name, ...rest),
-    redeclare: (name) => queue.redeclare?.(prefix + name) ?? Promise.resolve(0),
-    dropDead: (name, ...rest) => queue.dropDead(prefix + name, ...rest),
-    purge: (name) => queue.purge(prefix + name),
-    async queues() {
-      const queues = await queue.queues()
-      return queues
-        .filter(({ depth }) => depth > 0)
-        .map((one) => ({ ...one, name: one.name.slice(prefix.length) }))
-        .sort((a, b) => a.name.localeCompare(b.name))
-    },
-  }
-}
-
 /** Whether another program can declare the queue durable and without arguments. */
 async function declarationOf(t: TestContext, url: string, name: string): Promise<() => Promise<boolean>> {
   const connection = await connect(url)
@@ -440,15 +389,6 @@ async function openConfirmChannel(t: TestContext, url: string): Promise<ConfirmC
   connection.on('error', () => {})
   t.after(() => connection.close().catch(() => {}))
   const channel = await connection.createConfirmChannel()
-  channel.on('error', () => {})
-  return channel
-}
-
-async function openChannel(t: TestContext, url: string): Promise<Channel> {
-  const connection = await connect(url)
-  connection.on('error', () => {})
-  t.after(() => connection.close().catch(() => {}))
-  const channel = await connection.createChannel()
   channel.on('error', () => {})
   return channel
 }

@@ -17,7 +17,7 @@ import { engineUrl, until } from './testing.ts'
 const url = engineUrl('kafka')
 
 if (url !== undefined) {
-  testKeyedQueue('kafka', (t) => createWorld(t, url), [])
+  testKeyedQueue('kafka', (t) => createWorld(t, url), ['sharing'])
   testEventStream('kafka', (t) => createWorld(t, url), { retention: false })
   testQueueAdmin('kafka', (t) => createWorld(t, url))
 

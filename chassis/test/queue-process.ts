@@ -1,11 +1,11 @@
-import { openQueue } from '@quintet/chassis/queue'
+import { openKeyedQueue, openQueue } from '@quintet/chassis/queue'
 
 /**
  * A consumer in a process of its own, which reports each delivery to its parent. With `hang` its handlers never finish, so that
- * it can be killed before the acknowledgement.
+ * it can be killed before the acknowledgement. With `keyed` messages of a key keep their order.
  */
-const [url = '', name = '', leaseMs = '', hang] = process.argv.slice(2)
-const queue = await openQueue(url)
+const [url = '', name = '', leaseMs = '', hang, keyed] = process.argv.slice(2)
+const queue = await (keyed === 'keyed' ? openKeyedQueue(url) : openQueue(url))
 const consumer = queue.consume(
   name,
   async ({ id, attempt }) => {

@@ -18,7 +18,7 @@ import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
 
-testKeyedQueue('sqlite', (t) => createWorld(t, openKeyedQueue), ['deduplication', 'attempts'])
+testKeyedQueue('sqlite', (t) => createWorld(t, openKeyedQueue), ['deduplication', 'attempts', 'sharing'])
 testPublishOnce('sqlite', (t) => createWorld(t, openOnceQueue))
 testEventStream('sqlite', (t) => createWorld(t, openStreamQueue), { retention: true })
 testQueueAdmin('sqlite', (t) => createWorld(t, openKeyedQueue))

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { Clock } from '../clock/index.ts'
-import { HandlingStopped } from './port.ts'
+import { FailedAttempt, HandlingStopped } from './port.ts'
 import type { BatchHandler, BatchOptions, Delivery } from './port.ts'
 
 /** What differs between brokers: where a consumer's messages come from, and how their outcomes are recorded. */
@@ -72,7 +72,7 @@ export function createDispatcher<M extends { readonly delivery: Delivery }>({
     if (!failures.has(delivery)) return source.acknowledge(message)
     const error = failures.get(delivery)
     if (error instanceof HandlingStopped) return source.release(message)
-    const attempts = delivery.attempt
+    const attempts = attemptOf(delivery, error)
     if (isPoison(error) || attempts >= attemptsMax)
       return source.deadLetter(message, { attempts, reason: reasonOf(error), failedAt: clock.now() })
     return source.retry(message, backoffMs(attempts))
@@ -97,6 +97,11 @@ async function failuresOf(
   } catch (error) {
     return new Map(deliveries.map((delivery) => [delivery, error]))
   }
+}
+
+/** The number of the attempt that failed with this error. */
+export function attemptOf(delivery: Delivery, error: unknown): number {
+  return error instanceof FailedAttempt ? error.attempt : delivery.attempt
 }
 
 /** Whether no retry can help the message that failed with this error. */

@@ -28,12 +28,16 @@ const openSqlite = async (url: string, { clock, logger }: AdapterOptions) =>
   (await import('./sqlite/sqlite-queue.ts')).openSqliteQueue(url, clock, logger)
 const openAmqp = async (url: string, { clock, queues, logger }: AdapterOptions) =>
   (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, { clock, logger, names: queues })
+const openAmqpInOrder = async (url: string, { clock, queues, logger }: AdapterOptions) =>
+  (await import('./amqp/amqp-queue.ts')).openAmqpQueue(url, { clock, logger, names: queues, inOrder: true })
 const openKafka = async (url: string, { clock, logger }: AdapterOptions) =>
   (await import('./kafka/kafka-queue.ts')).openKafkaQueue(url, clock, logger)
 
 // A table for each thing that a service may need, in which the compiler accepts only adapters that offer it.
 const keyedAdapters: Adapters<Queue> = {
   'sqlite:': openSqlite,
+  'amqp:': openAmqpInOrder,
+  'amqps:': openAmqpInOrder,
   'kafka:': openKafka,
   'kafkas:': openKafka,
 }
@@ -50,6 +54,9 @@ const streamAdapters: Adapters<Queue & EventStream> = {
   'kafka:': openKafka,
   'kafkas:': openKafka,
 }
+
+/** The schemes of brokers that keep the order of the messages of one key, for settings. */
+export const keyedSchemes: readonly string[] = Object.keys(keyedAdapters)
 
 /** The schemes of brokers with event streams, for settings. */
 export const streamSchemes: readonly string[] = Object.keys(streamAdapters)

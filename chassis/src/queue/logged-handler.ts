@@ -1,6 +1,6 @@
 import { createFailureLog } from '../telemetry/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
-import { isPoison } from './dispatcher.ts'
+import { attemptOf, isPoison } from './dispatcher.ts'
 import { deadQueueOf, HandlingStopped } from './port.ts'
 import type { BatchHandler, Delivery } from './port.ts'
 
@@ -32,9 +32,9 @@ export function loggedHandler(
         hasSucceeded = true
         continue
       }
-      const isDead = isPoison(error) || delivery.attempt >= attemptsMax
-      if (isDead) deadLetters.failed(error, detailsOf(delivery))
-      else retries.failed(error, detailsOf(delivery))
+      const isDead = isPoison(error) || attemptOf(delivery, error) >= attemptsMax
+      if (isDead) deadLetters.failed(error, detailsOf(delivery, error))
+      else retries.failed(error, detailsOf(delivery, error))
       hasFailed ||= !isDead
     }
     // A message that became a dead letter was not handled.
@@ -53,10 +53,11 @@ export function loggedHandler(
   }
 }
 
-function detailsOf({ id, attempt, headers }: Delivery): object {
+function detailsOf(delivery: Delivery, error: unknown): object {
+  const { id, headers } = delivery
   return {
     messageId: id,
-    attempt,
+    attempt: attemptOf(delivery, error),
     requestId: headers?.['x-request-id']?.slice(0, headerLengthMax),
     traceparent: headers?.traceparent?.slice(0, headerLengthMax),
   }

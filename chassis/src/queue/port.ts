@@ -8,7 +8,7 @@ export type Message = {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-/** A message that every broker accepts; RabbitMQ keeps no order by key. */
+/** A message of a queue that keeps no order, which may have several consumers on RabbitMQ. */
 export type UnkeyedMessage = Message & { readonly key: '' }
 
 /** A message as a handler gets it; `attempt` counts from 1. */
@@ -165,6 +165,19 @@ export type Queue<M extends Message = Message> = WorkQueue<M> & QueueAdmin
 /** Thrown by a handler for a message that no retry can help: it becomes a dead letter at once. */
 export class PoisonMessage extends Error {
   readonly poison = true
+}
+
+/**
+ * Thrown by a handler that counts the attempts of a message itself, since not every broker keeps them when a consumer ends: `attempt` is the
+ * one that has failed.
+ */
+export class FailedAttempt extends Error {
+  readonly attempt: number
+
+  constructor(attempt: number, message: string) {
+    super(message)
+    this.attempt = attempt
+  }
 }
 
 /** Thrown by a handler that was stopped: the message is delivered again, and this was no attempt. */

@@ -11,9 +11,9 @@ import type { CreateWorld } from './world.ts'
 
 /**
  * What only some brokers offer: `deduplication` by the ids of the messages that are held; `attempts` that are counted across
- * processes.
+ * processes; `sharing` of a queue by several consumers at a time.
  */
-type Offer = 'deduplication' | 'attempts'
+type Offer = 'deduplication' | 'attempts' | 'sharing'
 
 /** The contract of `WorkQueue`, for brokers that keep the order of the messages of a key. */
 export function testKeyedQueue(
@@ -21,7 +21,7 @@ export function testKeyedQueue(
   createWorld: CreateWorld<Queue>,
   offers: readonly Offer[],
 ): void {
-  testWorkQueue(name, createWorld)
+  testWorkQueue(name, createWorld, offers)
   describe(`work queue with keys: ${name}`, () => {
     testOrder(createWorld)
     if (offers.includes('deduplication')) testDeduplication(createWorld)
@@ -30,14 +30,18 @@ export function testKeyedQueue(
 }
 
 /** The contract of `WorkQueue`, for all brokers. */
-export function testWorkQueue(name: string, createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
+export function testWorkQueue(
+  name: string,
+  createWorld: CreateWorld<Queue<UnkeyedMessage>>,
+  offers: readonly Offer[] = ['sharing'],
+): void {
   describe(`work queue: ${name}`, () => {
     testPublishing(createWorld)
     testConcurrency(createWorld)
     testFailures(createWorld)
     testDeadLetters(createWorld)
     testBounds(createWorld)
-    testSharing(createWorld)
+    if (offers.includes('sharing')) testSharing(createWorld)
     testStopping(createWorld)
   })
 }

@@ -1,10 +1,8 @@
-import type { Clock } from '@quintet/chassis/clock'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createRelay, createSqlOutbox, exportOutboxMetrics } from '@quintet/chassis/outbox'
 import { exportQueueMetrics, openKeyedQueue } from '@quintet/chassis/queue'
-import type { Queue } from '@quintet/chassis/queue'
 import { closeWithApp, openStorage, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { startSweeper } from '@quintet/chassis/sweeper'
@@ -21,7 +19,6 @@ import { createEnvelopes } from './envelope.ts'
 import { createExpiryNotices } from './expiry-notices.ts'
 import { createKeyCheck, openKeyring } from './key-check.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
-import type { NotificationStore } from './notification-store.ts'
 import { createPasswords } from './password.ts'
 import { wrongValueCode } from './route-parts.ts'
 import { certificatesRoutes } from './routes.ts'
@@ -90,7 +87,15 @@ export async function createCertificatesApp(
     policy: config.CERTIFICATES_POLICY,
     ping: database.ping,
   })
-  if (receiver) opened.defer(startDelivery(queue, { notifications, receiver, config, clock }).stop)
+  if (receiver) {
+    const stopping = new AbortController()
+    const attemptsMax = config.CERTIFICATES_NOTIFY_ATTEMPTS_MAX
+    const delivering = { notifications, receiver, attemptsMax, clock, logger, stopping: stopping.signal }
+    const options = { attemptsMax, backoffMs: notificationBackoffMs }
+    const consumer = queue.consume(notificationsQueue, createNotificationHandler(delivering), options)
+    opened.defer(consumer.stop)
+    opened.defer(() => stopping.abort())
+  }
   opened.defer(
     startSweeper([expiryNotices.sweep, deletion.sweep, notifications.sweep, idempotency.sweep], logger).stop,
   )
@@ -101,18 +106,4 @@ export async function createCertificatesApp(
 function receiverOf(config: CertificatesConfig): Receiver | undefined {
   const { CERTIFICATES_NOTIFY_URL: url, CERTIFICATES_NOTIFY_SECRET: secret } = config
   return url === '' ? undefined : { url, secret, timeoutMs: config.CERTIFICATES_NOTIFY_TIMEOUT_MS }
-}
-
-function startDelivery(
-  queue: Queue,
-  {
-    notifications,
-    receiver,
-    config,
-    clock,
-  }: { notifications: NotificationStore; receiver: Receiver; config: CertificatesConfig; clock: Clock },
-) {
-  const attemptsMax = config.CERTIFICATES_NOTIFY_ATTEMPTS_MAX
-  const handler = createNotificationHandler({ notifications, receiver, attemptsMax, clock })
-  return queue.consume(notificationsQueue, handler, { attemptsMax, backoffMs: notificationBackoffMs })
 }

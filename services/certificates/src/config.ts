@@ -1,3 +1,4 @@
+import { keyedSchemes } from '@quintet/chassis/queue'
 import { topology } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
@@ -27,8 +28,9 @@ const settings = Type.Object({
   CACHE_URL: cacheUrl,
   CERTIFICATES_QUEUE_URL: engineUrl({
     default: 'sqlite:{DATA_DIR}/queue.db',
-    schemes: ['sqlite:'],
-    description: 'The queue of the notifications: sqlite:file, since no other engine can store it yet.',
+    schemes: keyedSchemes,
+    description:
+      'The queue of the notifications: sqlite:file, amqp://user:password@host for RabbitMQ, or kafka://host:9092,host:9092.',
   }),
   CERTIFICATES_KEY: Type.String({
     default: '',

@@ -1,10 +1,12 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { PoisonMessage } from '@quintet/chassis/queue'
+import { FailedAttempt, PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
+import { createFailureLog } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Check } from 'typebox/schema'
-import type { Attempt, NotificationStore } from './notification-store.ts'
+import type { Attempt, NotificationStore, Progress } from './notification-store.ts'
 import { postWebhook } from './webhook.ts'
 import type { PostResult, Receiver } from './webhook.ts'
 
@@ -16,26 +18,55 @@ export function notificationBackoffMs(attempt: number, random = Math.random()): 
   return Math.min(backoffMaxMs, backoffFirstMs * 2 ** (attempt - 1)) * (0.8 + random / 5)
 }
 
-/** Posts notifications to the receiver and logs each attempt. The queue retries a failed one until the last attempt. */
+/**
+ * Posts notifications to the receiver and logs each attempt. The queue retries a failed one until the last attempt. Attempts are counted by
+ * the log, since RabbitMQ and Kafka do not keep their number when a consumer ends; and what was delivered already is not sent again when
+ * they deliver it once more. While the database is unavailable notifications wait here; `stopping` ends the wait.
+ */
 export function createNotificationHandler({
   notifications,
   receiver,
   attemptsMax,
   clock,
+  logger,
+  stopping,
 }: {
-  notifications: NotificationStore
+  notifications: Pick<NotificationStore, 'progressOf' | 'logAttempt'>
   receiver: Receiver
   attemptsMax: number
   clock: Clock
+  logger: Logger
+  stopping: AbortSignal
 }): (delivery: Delivery) => Promise<void> {
-  return async ({ id: deliveryId, body: message, attempt }) => {
+  const log = createFailureLog(logger, {
+    failing:
+      'notifications wait, because the database does not respond: check it, for example by quintet doctor',
+    recovered: 'notifications are sent again',
+  })
+
+  async function progressOf(deliveryId: string): Promise<Progress | undefined> {
+    let progress: Progress | undefined
+    const read = async () => {
+      progress = await notifications.progressOf(deliveryId)
+    }
+    await untilAvailable(read, { stopping, log })
+    return progress
+  }
+
+  /** A dead letter that was replayed has as many attempts as it had before. */
+  const nextAttempt = (attempts: number) => (attempts % attemptsMax) + 1
+
+  return async ({ id: deliveryId, body: message, attempt: attemptOfQueue }) => {
     const { event, body } = parse(message)
+    const progress = await progressOf(deliveryId)
+    if (progress?.status === 'delivered') return
+    const attempt = progress === undefined ? attemptOfQueue : nextAttempt(progress.attempts)
     const at = clock.now()
     const result = await postWebhook(receiver, { deliveryId, event, body }, at)
     const logged: Attempt = { at, ...result }
     if (isDelivered(result)) return notifications.logAttempt(deliveryId, logged, 'delivered')
     await notifications.logAttempt(deliveryId, logged, attempt < attemptsMax ? 'pending' : 'failed')
-    throw new Error(faultOf(receiver, result))
+    throw new FailedAttempt(attempt, faultOf(receiver, result))
   }
 }
 

@@ -21,6 +21,8 @@ type NotificationEvent = 'certificate.active_changed' | 'certificate.expiring'
 /** One delivery attempt: the status of the response, or the error if there was none. */
 export type Attempt = { at: number; status?: number; error?: string }
 
+export type Progress = { status: NotificationStatus; attempts: number }
+
 export type NotificationStore = ReturnType<typeof createNotificationStore>
 
 /** The dependencies of what stores notifications together with a change. */
@@ -70,6 +72,12 @@ export function createNotificationStore({
         createdAt: now,
       }
       return hasReceiver ? [insert, insertMessage(message)] : [insert]
+    },
+
+    /** The status of a notification, and how often its delivery was attempted; undefined once its certificate is deleted. */
+    async progressOf(deliveryId: string): Promise<Progress | undefined> {
+      const [row] = await database.read(statements.progress({ deliveryId }))
+      return row && { status: row.status, attempts: Number(row.attempts) }
     },
 
     /** Logs an attempt, unless the log was deleted with its certificate. */
@@ -153,6 +161,18 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
           created_at: p.now,
           changed_at: p.now,
         }),
+    ),
+    progress: prepareQuery((p: Placeholders<{ deliveryId: string }>) =>
+      db
+        .selectFrom('notification')
+        .select(({ selectFrom, fn }) => [
+          'status',
+          selectFrom('delivery_attempt')
+            .select(fn.countAll<number>().as('count'))
+            .whereRef('notification_id', '=', 'notification.id')
+            .as('attempts'),
+        ])
+        .where('delivery_id', '=', p.deliveryId),
     ),
     insertAttempt: prepareQuery(
       (p: Placeholders<{ deliveryId: string; at: number; status: number | null; error: string | null }>) =>

@@ -6,7 +6,7 @@ import { listenOn } from '@quintet/chassis/testing/sockets'
 
 export const secret = 'a secret of the receiver'
 
-type Received = { headers: IncomingHttpHeaders; body: string }
+type Received = { headers: IncomingHttpHeaders; body: string; status: number | undefined }
 
 /** A receiver of notifications that responds with a given status and records what it received. */
 export async function startReceiver(t: TestContext, statusOf: () => number | undefined = () => 204) {
@@ -14,8 +14,8 @@ export async function startReceiver(t: TestContext, statusOf: () => number | und
   const server = createServer(async (request, response) => {
     let body = ''
     for await (const chunk of request) body += chunk
-    received.push({ headers: request.headers, body })
     const status = statusOf()
+    received.push({ headers: request.headers, body, status })
     // Without a status the receiver hangs.
     if (status !== undefined) response.writeHead(status, { location: '/elsewhere' }).end('x'.repeat(100_000))
   })

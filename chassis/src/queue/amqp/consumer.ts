@@ -20,6 +20,17 @@ type ReceivedMessage = {
   readonly from: Subscription
 }
 
+export type AmqpConsumerParts = {
+  readonly connection: AmqpConnection
+  readonly topology: AmqpTopology
+  readonly publisher: AmqpPublisher
+  readonly clock: Clock
+  readonly queue: string
+  readonly handler: BatchHandler
+  readonly options: Required<BatchOptions>
+  readonly log: FailureLog
+}
+
 /**
  * Fetches messages ahead of the handlers, and acknowledges them once they are handled. A failed message is published again,
  * to a queue in which it waits or to the dead letters, before it is acknowledged, so that it may be delivered twice and cannot
@@ -34,16 +45,7 @@ export function createAmqpConsumer({
   handler,
   options,
   log,
-}: {
-  connection: AmqpConnection
-  topology: AmqpTopology
-  publisher: AmqpPublisher
-  clock: Clock
-  queue: string
-  handler: BatchHandler
-  options: Required<BatchOptions>
-  log: FailureLog
-}): Consumer {
+}: AmqpConsumerParts): Consumer {
   let isDispatchScheduled = false
   let stopping: Promise<void> | undefined
   const source = { take, ...outcomesOf(queue, publisher) }

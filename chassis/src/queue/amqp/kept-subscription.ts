@@ -19,6 +19,7 @@ export function keepSubscribed({
   connection,
   queue,
   prefetch,
+  held = false,
   prepare,
   onMessages,
   onFailure,
@@ -27,6 +28,7 @@ export function keepSubscribed({
   connection: AmqpConnection
   queue: string
   prefetch: number
+  held?: boolean
   prepare: (model: ChannelModel) => Promise<void>
   onMessages: () => void
   onFailure: (model: ChannelModel) => void
@@ -40,6 +42,7 @@ export function keepSubscribed({
   function subscribeOn(model: ChannelModel): void {
     if (isCancelled) return
     subscribing = trySubscribe(model).catch((error: unknown) => {
+      if (isCancelled) return
       log.failed(error)
       subscribeLater(model)
     })
@@ -50,6 +53,7 @@ export function keepSubscribed({
     let isEnded = false
     const made = await subscribe(model, queue, {
       prefetch,
+      held,
       onMessages,
       onClose(closed) {
         isEnded = true

@@ -5,6 +5,7 @@ import { countFrom, textFrom, timeFrom } from '../stored-headers.ts'
 
 /** The mapping of messages to AMQP: the body is the content, byte for byte; everything else is in the properties. */
 
+const keyHeader = 'x-quintet-key'
 const attemptHeader = 'x-quintet-attempt'
 const reasonHeader = 'x-quintet-reason'
 const failedAtHeader = 'x-quintet-failed-at'
@@ -22,13 +23,14 @@ export type DeliveryState = {
 }
 
 export function propertiesOf(
-  { id, headers }: Message,
+  { id, key, headers }: Message,
   { attempt, reason, failedAt }: DeliveryState,
 ): Options.Publish {
   return {
     messageId: id,
     headers: {
       ...headers,
+      ...(key !== '' && { [keyHeader]: key }),
       ...(attempt !== undefined && { [attemptHeader]: attempt }),
       ...(reason !== undefined && { [reasonHeader]: reason }),
       ...(failedAt !== undefined && { [failedAtHeader]: failedAt }),
@@ -45,7 +47,7 @@ export function deliveryOf({ content, properties }: AmqpMessage): Delivery {
   const own = ownHeaders(headers)
   return {
     id: typeof messageId === 'string' && messageId !== '' ? messageId : randomUUID(),
-    key: '',
+    key: textFrom(headers[keyHeader]) ?? '',
     body: content.toString(),
     ...(Object.keys(own).length > 0 && { headers: own }),
     attempt: (hasWaited(headers) ? countFrom(headers[attemptHeader]) : undefined) ?? 1,

@@ -13,15 +13,19 @@ export type Subscription = {
   close(): Promise<void>
 }
 
-/** Subscribes to a queue. `onMessages` is called as messages arrive, `onClose` when the channel is closed, whatever closes it. */
+/**
+ * Subscribes to a queue. Messages are acknowledged many at a time, which waits for those before them, unless some of them are `held` for long.
+ * `onMessages` is called as messages arrive, `onClose` when the channel is closed, whatever closes it.
+ */
 export async function subscribe(
   connection: ChannelModel,
   queue: string,
   {
     prefetch,
+    held,
     onMessages,
     onClose,
-  }: { prefetch: number; onMessages: () => void; onClose: (closed: Subscription) => void },
+  }: { prefetch: number; held: boolean; onMessages: () => void; onClose: (closed: Subscription) => void },
 ): Promise<Subscription> {
   const channel = await openChannel(connection)
   const waiting: ConsumeMessage[] = []
@@ -29,7 +33,7 @@ export async function subscribe(
   let consumerTag = ''
   const subscription: Subscription = {
     waiting,
-    acknowledge: acknowledgements.acknowledge,
+    acknowledge: held ? acknowledgements.acknowledgeOne : acknowledgements.acknowledge,
     release: acknowledgements.release,
     async cancel() {
       try {
@@ -89,6 +93,9 @@ function createAcknowledgements(channel: Channel) {
     flush,
     acknowledge(message: ConsumeMessage): void {
       settle(message.fields.deliveryTag, message)
+    },
+    acknowledgeOne(message: ConsumeMessage): void {
+      if (isOpen) channel.ack(message)
     },
     release(message: ConsumeMessage): void {
       if (isOpen) channel.nack(message, false, true)

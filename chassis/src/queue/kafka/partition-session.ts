@@ -17,6 +17,8 @@ import { openKafkaReader } from './reader.ts'
 const fetchWaitMs = 500
 const refetchMs = 200
 const commitIntervalMs = 100
+/** Read and not committed, since a message before them is retried; they are delivered again after a restart. */
+const uncommittedMax = 100_000
 
 export type PartitionSessionParts = {
   readonly cluster: KafkaCluster
@@ -81,7 +83,7 @@ export function createPartitionSession(
 
   function finish(message: PendingMessage): void {
     pending.finish(message)
-    if (pending.size < options.prefetch) fetcher.resume()
+    if (hasRoom(pending, options)) fetcher.resume()
   }
 
   function retry(message: PendingMessage, afterMs: number): void {
@@ -147,7 +149,11 @@ async function publishDeadLetter(
   }
 }
 
-/** Reads from each leader by one request after the other, and pauses while `prefetch` messages are pending. */
+function hasRoom({ size, uncommitted }: PendingMessages, { prefetch }: Required<BatchOptions>): boolean {
+  return size < prefetch && uncommitted < uncommittedMax
+}
+
+/** Reads from each leader by one request after the other, and pauses while there is no room for more messages. */
 function createFetcher(
   { cluster, topic, options, log }: PartitionSessionParts,
   {
@@ -183,7 +189,7 @@ function createFetcher(
       for (const [partition, offset] of next) offsets.set(partition, offset)
       for (const record of records) pending.add(record)
       onFetched()
-      if (pending.size >= options.prefetch) await resumed.promise
+      if (!hasRoom(pending, options)) await resumed.promise
     }
   }
 

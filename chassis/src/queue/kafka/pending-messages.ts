@@ -1,3 +1,4 @@
+import { createKeyQueues } from '../key-queues.ts'
 import type { Delivery } from '../port.ts'
 import { messageOf } from './message.ts'
 import type { KafkaRecord } from './message.ts'
@@ -19,24 +20,18 @@ export type PendingMessages = ReturnType<typeof createPendingMessages>
  */
 export function createPendingMessages() {
   const ready: PendingMessage[] = []
-  const keyQueues = new Map<string, PendingMessage[]>()
+  const keyQueues = createKeyQueues<PendingMessage>(keyOf, (first) => ready.push(first))
   const partitions = new Map<number, PendingMessage[]>()
   const committable = new Map<number, bigint>()
   let size = 0
-
-  function removeFromKeyQueue(pending: PendingMessage): void {
-    const keyQueue = keyQueues.get(keyQueueOf(pending))
-    if (pending.delivery.key === '' || keyQueue === undefined) return
-    keyQueue.shift()
-    const [next] = keyQueue
-    if (next === undefined) keyQueues.delete(keyQueueOf(pending))
-    else ready.push(next)
-  }
+  let uncommitted = 0
 
   function advance(partition: number): void {
     const pending = partitions.get(partition) ?? []
     const first = pending.findIndex(({ isFinished }) => !isFinished)
-    const last = pending.splice(0, first === -1 ? pending.length : first).at(-1)
+    const finished = pending.splice(0, first === -1 ? pending.length : first)
+    uncommitted -= finished.length
+    const last = finished.at(-1)
     if (last !== undefined) committable.set(partition, last.offset + 1n)
   }
 
@@ -45,13 +40,21 @@ export function createPendingMessages() {
       return size
     },
 
+    /** With those that are finished, but behind one that is not, so that their offsets cannot be committed. */
+    get uncommitted(): number {
+      return uncommitted
+    },
+
     add(record: KafkaRecord): void {
       const { partition, offset } = record
       const delivery = { ...messageOf(record), attempt: 1 }
       const pending: PendingMessage = { partition, offset, delivery, isFinished: false }
       size += 1
-      appendTo(partitions, partition, pending)
-      if (delivery.key === '' || appendTo(keyQueues, keyQueueOf(pending), pending) === 1) ready.push(pending)
+      uncommitted += 1
+      const inPartition = partitions.get(partition) ?? []
+      partitions.set(partition, inPartition)
+      inPartition.push(pending)
+      keyQueues.add(pending)
     },
 
     take: (max: number): PendingMessage[] => ready.splice(0, max),
@@ -65,7 +68,7 @@ export function createPendingMessages() {
     finish(pending: PendingMessage): void {
       pending.isFinished = true
       size -= 1
-      removeFromKeyQueue(pending)
+      keyQueues.remove(pending)
       advance(pending.partition)
     },
 
@@ -84,13 +87,6 @@ export function createPendingMessages() {
   }
 }
 
-/** Appends to the list of a key; its new length. */
-function appendTo<K>(lists: Map<K, PendingMessage[]>, key: K, pending: PendingMessage): number {
-  const list = lists.get(key) ?? []
-  lists.set(key, list)
-  return list.push(pending)
-}
-
-function keyQueueOf({ partition, delivery }: PendingMessage): string {
-  return `${partition} ${delivery.key}`
+function keyOf({ partition, delivery: { key } }: PendingMessage): string | undefined {
+  return key === '' ? undefined : `${partition} ${key}`
 }
