@@ -87,6 +87,10 @@ is_current() { # image, checksum
   [ "$(docker image inspect --format '{{ index .Config.Labels "inputs" }}' "$1" 2>/dev/null)" = "$2" ]
 }
 
+build_image() { # options of docker build
+  docker build "$@" >"$work/build.log" 2>&1 || fail "$(tail -30 "$work/build.log")"
+}
+
 # A root file system of Debian packages as an image.
 import_debian() { # image, checksum, packages with commas
   mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io --include="$3" bookworm "$work/root.tar" 2>"$work/mmdebstrap.log" ||
@@ -108,15 +112,13 @@ build_node_image() {
   cp -rL "$(dirname "$(readlink -f "$(command -v npm)")")/.." "$work/node/npm"
   # Where a proxy signs what registries send, its certificate is in the bundle of the machine.
   cp -L "${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}" "$work/node/certificates.crt"
-  docker build --quiet --label "inputs=$checksum" --tag "$name" --file "$images/node/Dockerfile" "$work/node" >/dev/null
+  build_image --label "inputs=$checksum" --tag "$name" --file "$images/node/Dockerfile" "$work/node"
 }
 
 # The images of the project: that of the services, and that of the tests.
 build_quintet_images() {
-  local log=$work/build.log
-  docker build --network host --file deploy/Dockerfile --tag quintet:latest . >"$log" 2>&1 &&
-    docker build --network host --file deploy/Dockerfile --target test --tag quintet-test:latest . >>"$log" 2>&1 ||
-    fail "$(tail -30 "$log")"
+  build_image --network host --file deploy/Dockerfile --tag quintet:latest .
+  build_image --network host --file deploy/Dockerfile --target test --tag quintet-test:latest .
 }
 
 # Images of Debian's packages under the names of the engines' own: each does what compose.yaml expects of the original.
@@ -127,13 +129,13 @@ build_stand_ins() {
     is_current "$base-debian" "$checksum" ||
       import_debian "$base-debian" "$checksum" "$(paste -sd , "$images/engines.txt")"
     make_engine_libraries "$work/engines"
-    printf 'FROM %s\nCOPY . /opt/\n' "$base-debian" | docker build --quiet --label "inputs=$checksum" --tag "$base" \
-      --file - "$work/engines" >/dev/null
+    printf 'FROM %s\nCOPY . /opt/\n' "$base-debian" |
+      build_image --label "inputs=$checksum" --tag "$base" --file - "$work/engines"
   fi
   wait "$compose_build"
   for engine in postgres redis rabbitmq kafka dynamodb; do
     name=$(docker compose config --format json | jq -r ".services.$engine.image")
-    docker build --quiet --tag "$name" "$images/$engine" >/dev/null
+    build_image --tag "$name" "$images/$engine"
   done
 }
 

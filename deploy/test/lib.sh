@@ -100,5 +100,8 @@ unmount_below() { # folder
   awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n 1 umount -l
 }
 remove_cgroups() { # name
-  find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name "$1" -exec find {} -depth -type d -exec rmdir {} \; \;
+  local group
+  for group in /sys/fs/cgroup/"$1" /sys/fs/cgroup/*/"$1"; do
+    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
+  done
 }

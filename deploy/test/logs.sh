@@ -26,9 +26,9 @@ build_programs() {
   fi
   image_of() { docker compose config --format json | jq -r ".services.$1.image"; }
   printf 'FROM debian:bookworm-slim\nCOPY victoria-logs /\nENTRYPOINT ["/victoria-logs"]\n' |
-    docker build --quiet --tag "$(image_of victorialogs)" --file - "$folder" >/dev/null
+    build_image --tag "$(image_of victorialogs)" --file - "$folder"
   printf 'FROM debian:bookworm-slim\nCOPY collector /\nENTRYPOINT ["/collector"]\n' |
-    docker build --quiet --tag "$(image_of collector)" --file - "$folder" >/dev/null
+    build_image --tag "$(image_of collector)" --file - "$folder"
 }
 request() {
   on_host curl -sS --fail-with-body --max-time 20 "$@"
