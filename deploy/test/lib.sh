@@ -19,8 +19,8 @@ clean_up() {
   trap - EXIT
   trap '' INT TERM
   set +e
-  for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}" >>"$work/cleanup.log" 2>&1; done
   if [ "$status" != 0 ] && [ -n "${on_failure:-}" ]; then eval "$on_failure" >&2; fi
+  for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do eval "${cleanups[i]}" >>"$work/cleanup.log" 2>&1; done
   rm -rf "$work"
   exit "$status"
 }
