@@ -114,6 +114,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/deploying\/compose\.md\n/, 'deploy/test/containers.sh'],
   [/^docs\/deploying\/aws\.md\n/, 'deploy/test/aws.sh'],
   [/^docs\/deploying\/logs\.md\n/, 'deploy/test/logs.sh'],
+  [/^docs\/deploying\/kubernetes\.md\n/, 'deploy/test/kubernetes.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],

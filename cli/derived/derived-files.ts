@@ -1,7 +1,17 @@
 import { portSetting, systemDescription, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
 import { composeFile, developmentFile } from './compose-file.ts'
+import {
+  autoscalerFile,
+  deploymentFile,
+  disruptionBudgetFile,
+  exampleOfSecrets,
+  madeSecrets,
+  migrationFile,
+  serviceFile,
+} from './kubernetes-files.ts'
 import { insertBefore, replaceLines } from './lines.ts'
+import { networkPolicyFile } from './network-policy-file.ts'
 import { setTableRows } from './table-rows.ts'
 
 /** A file that is derived from the topology, in part or as a whole. */
@@ -29,6 +39,28 @@ export const derivedFiles: readonly DerivedFile[] = [
   { file: 'deploy/Dockerfile', has: 'the package.json of each service', update: dockerfile },
   { file: 'compose.yaml', has: 'a container for each service', update: composeFile },
   { file: 'deploy/development.yaml', has: 'the port of each service', update: developmentFile },
+  {
+    file: 'deploy/kubernetes/overlays/local/make-secrets.mjs',
+    has: 'the URL of each database',
+    update: madeSecrets,
+  },
+  {
+    file: 'deploy/kubernetes/overlays/ec2/secrets.env.example',
+    has: 'the URL of each database',
+    update: exampleOfSecrets,
+  },
+  ...[
+    { file: 'base/deployment.yaml', has: 'a Deployment for each service', make: deploymentFile },
+    { file: 'base/service.yaml', has: 'a Service for each service', make: serviceFile },
+    { file: 'base/migrate.yaml', has: 'the URL of each database', make: migrationFile },
+    { file: 'base/disruption-budget.yaml', has: 'a budget for each service', make: disruptionBudgetFile },
+    { file: 'base/network-policy.yaml', has: 'a policy for each service', make: networkPolicyFile },
+    { file: 'overlays/ec2/autoscaler.yaml', has: 'an autoscaler for each service', make: autoscalerFile },
+  ].map(({ file, has, make }) => ({
+    file: `deploy/kubernetes/${file}`,
+    has,
+    update: (_text: string, topology: Topology) => make(topology),
+  })),
 ]
 
 /** The updated text of each derived file that is out of date, by its name. */

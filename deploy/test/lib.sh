@@ -105,3 +105,9 @@ remove_cgroups() { # name
     [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
   done
 }
+
+# The commands that a section of a page shows: all of its blocks, or the one with this number.
+commands_of() { # page, heading, number
+  awk -v heading="## $2" -v number="${3:-0}" '$0 == heading { found = 1; next } /^## / { found = 0 }
+    found && /^```sh$/ { count += 1; shown = number == 0 || number == count; next } /^```$/ { shown = 0 } shown' "$1"
+}

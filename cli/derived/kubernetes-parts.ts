@@ -1,0 +1,13 @@
+import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
+
+/** What the files of deploy/kubernetes have in common. */
+
+export type Named = readonly [name: string, entry: ServiceEntry]
+
+export const origin = `# Derived from contracts/src/topology.ts by quintet derive. Change it in an overlay.\n`
+export const isGateway = (name: string) => name === 'gateway'
+export const upstreamsOf = (topology: Topology) =>
+  Object.entries(topology).filter(([name]) => !isGateway(name))
+export const documents = (texts: readonly string[]) => origin + texts.join('---\n')
+export const indent = (depth: number, lines: readonly string[]) =>
+  lines.map((line) => `${' '.repeat(depth)}${line}\n`).join('')
