@@ -115,6 +115,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/deploying\/aws\.md\n/, 'deploy/test/aws.sh'],
   [/^docs\/deploying\/logs\.md\n/, 'deploy/test/logs.sh'],
   [/^docs\/deploying\/kubernetes\.md\n/, 'deploy/test/kubernetes.sh'],
+  [/^docs\/deploying\/pipelines\.md\n/, 'deploy/test/pipelines.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],
