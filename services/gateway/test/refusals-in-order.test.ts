@@ -43,7 +43,8 @@ const refusedInside: typeof refusals = {
   'a transfer coding': [`POST /guid${rest}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`, 501],
 }
 
-const item = 'y'.repeat(40_000)
+/** All of them are more than the kernel takes for a client that does not read. */
+const item = 'y'.repeat(20_000)
 const items = 100
 const events = 10
 
@@ -121,19 +122,19 @@ for (const [firstName, first] of Object.entries(firsts))
   test(`The response to ${firstName} is whole, and what is refused behind it gets its refusal after it`, async (t) => {
     const isEvents = firstName === 'a stream of events'
     // Behind a response without an end, an ordinary request closes the connection.
+    const seconds = Object.entries({ ...refusals, ...(isEvents ? {} : refusedInside) })
     for (const [way, port] of Object.entries(await startPorts(t)))
-      for (const [name, [second, status]] of Object.entries({
-        ...refusals,
-        ...(isEvents ? {} : refusedInside),
-      }))
-        for (const when of ['at once', 'later'] as const) {
-          const about = `${name}, ${when}, ${way}`
-          const { body, rest } = firstOf(await exchange(port, first.bytes, second, when))
-          assert.ok(body === first.body, `${about}: ${body.length} bytes of ${first.body.length}`)
-          // When the response to the POST is whole, what follows is a request of its own.
-          assert.deepEqual(rest.match(/HTTP\/1\.1 \d{3}/g), [`HTTP/1.1 ${status}`], about)
-          assert.match(rest, /^connection: close\r$/m, about)
-        }
+      for (const when of ['at once', 'later'] as const)
+        await Promise.all(
+          seconds.map(async ([name, [second, status]]) => {
+            const about = `${name}, ${when}, ${way}`
+            const { body, rest } = firstOf(await exchange(port, first.bytes, second, when))
+            assert.ok(body === first.body, `${about}: ${body.length} bytes of ${first.body.length}`)
+            // When the response to the POST is whole, what follows is a request of its own.
+            assert.deepEqual(rest.match(/HTTP\/1\.1 \d{3}/g), [`HTTP/1.1 ${status}`], about)
+            assert.match(rest, /^connection: close\r$/m, about)
+          }),
+        )
   })
 
 test('A refusal of CONNECT has the request id of its client', async (t) => {
