@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { globSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { runProgram, UsageError } from '@quintet/backends/command-line'
 import { storeCompiledModules } from '../chassis/src/compile-cache/index.ts'
@@ -23,6 +24,16 @@ const groups = {
 }
 
 type Group = keyof typeof groups
+
+/** So many files of a folder share a process: to start one and load what a service imports takes longer than most files. */
+const filesPerProcess = 6
+
+/** These examine or change their whole process. */
+const alone = new Set([
+  'services/gateway/test/header-fields.test.ts',
+  'test/system/private-files.test.ts',
+  'test/system/start.test.ts',
+])
 
 /** Files also wait, so there is one more than cores, but for the slow ones, which measure times; the test runner's own default leaves a core idle. */
 const concurrency = { fast: availableParallelism() + 1, guarantees: availableParallelism() }
@@ -63,28 +74,49 @@ function isGroup(name: string): name is Group {
 
 /** Whether all files of a group have passed, run with these options of the test runner. */
 function runTests(group: Group, options: readonly string[], isCovered: boolean): boolean {
-  // Functions loaded from the compile cache would be missing in the coverage.
-  const profiles = isCovered ? mkdtempSync(join(tmpdir(), 'quintet-coverage-')) : undefined
-  if (profiles === undefined) storeCompiledModules(process.env)
-  const { status } = spawnSync(
-    process.execPath,
-    [
-      '--test',
-      `--test-concurrency=${concurrency[group]}`,
-      // For each test and each file, so that a hanging one ends with its name.
-      '--test-timeout=600000',
-      '--test-reporter=spec',
-      '--test-reporter-destination=stdout',
-      ...options,
-      ...groups[group],
-    ],
-    { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
-  )
-  if (profiles === undefined) return status === 0
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-tests-'))
   try {
-    printCoverage(profiles)
+    const profiles = isCovered ? join(folder, 'coverage') : undefined
+    // Functions loaded from the compile cache would be missing in the coverage.
+    if (profiles === undefined) storeCompiledModules(process.env)
+    const { status } = spawnSync(
+      process.execPath,
+      [
+        '--test',
+        `--test-concurrency=${concurrency[group]}`,
+        // For each test and each process, so that a hanging one ends with its name.
+        '--test-timeout=600000',
+        '--test-reporter=spec',
+        '--test-reporter-destination=stdout',
+        ...options,
+        ...(group === 'fast' ? sharedProcesses(globSync(groups.fast), folder) : groups[group]),
+      ],
+      { stdio: 'inherit', env: { ...process.env, NODE_V8_COVERAGE: profiles } },
+    )
+    if (profiles !== undefined) printCoverage(profiles)
+    return status === 0
   } finally {
-    rmSync(profiles, { recursive: true })
+    rmSync(folder, { recursive: true })
   }
-  return status === 0
+}
+
+/** Files for the test runner, which starts a process for each: each imports several test files of one folder, but for those that are alone. */
+function sharedProcesses(files: readonly string[], folder: string): string[] {
+  const byFolder = Map.groupBy(
+    files.filter((file) => !alone.has(file)),
+    dirname,
+  )
+  const shared = [...byFolder].flatMap(([name, members]) => {
+    const count = Math.ceil(members.length / filesPerProcess)
+    return Array.from({ length: count }, (_, index) => {
+      const own = members.filter((_member, at) => at % count === index)
+      const imports = own.map(
+        (file) => `await import(${JSON.stringify(pathToFileURL(resolve(file)).href)})\n`,
+      )
+      const file = join(folder, `${name.replaceAll('/', '-')}-${index + 1}.test.mjs`)
+      writeFileSync(file, imports.join(''))
+      return file
+    })
+  })
+  return [...shared, ...alone]
 }
