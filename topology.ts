@@ -3,7 +3,7 @@ import type { Settings } from '@quintet/chassis/config'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
-import type { Logger } from '@quintet/chassis/telemetry'
+import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { billingQueue, guidEventsStream, orderIdKeyFile } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Static, TObject } from 'typebox'
@@ -33,11 +33,13 @@ import { inventorySettings } from './services/inventory/src/config.ts'
 
 export { mergeDocuments } from './services/gateway/src/api-document.ts'
 
+type Parts = { readonly logger?: Logger; readonly metrics?: Metrics; readonly checkResponses?: boolean }
+
 /** The code of a service, for everything outside it; its data is in contracts/src/topology.ts. */
 export type Service = {
   readonly settings: TObject
   /** Opens everything that the service needs. Throws a ConfigError before that when a setting is bad. */
-  createApp(settings: Settings, parts?: { logger?: Logger; checkResponses?: boolean }): Promise<App>
+  createApp(settings: Settings, parts?: Parts): Promise<App>
   /** Where its database may be something other than SQL. */
   migrateStorage?(url: string, action: MigrationAction): Promise<string[]>
   /** Examines an engine that only this service can use; undefined for any other. */
@@ -103,10 +105,7 @@ export function rewrapPrivateKeys(settings: Settings) {
 
 function service<T extends TObject>(
   settings: T,
-  create: (
-    config: Readonly<Static<T>>,
-    parts?: { logger?: Logger; checkResponses?: boolean },
-  ) => Promise<App>,
+  create: (config: Readonly<Static<T>>, parts?: Parts) => Promise<App>,
 ): Service {
   return { settings, createApp: async (values, parts) => create(loadConfig(settings, values), parts) }
 }

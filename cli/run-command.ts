@@ -14,7 +14,7 @@ import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
 import { quintetVersion } from './quintet-version.ts'
 import { restore, restoreOptions, restoreUsage } from './restore.ts'
-import { start, startUsage } from './start.ts'
+import { start, startOptions, startUsage } from './start.ts'
 import { ArgumentError, requireNoArguments, UsageError } from './usage-error.ts'
 
 type Command = {
@@ -25,7 +25,7 @@ type Command = {
 }
 
 const commands: Readonly<Record<string, Command>> = {
-  start: { usage: startUsage, run: start },
+  start: { usage: startUsage, options: startOptions, run: start },
   doctor: { usage: doctorUsage, run: doctor },
   config: { usage: configUsage, run: config },
   migrate: { usage: migrateUsage, run: migrate },

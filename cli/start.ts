@@ -1,11 +1,14 @@
-import { ConfigError, readSettings, validValues } from '@quintet/chassis/config'
+import { ConfigError, readSettings, readWholeNumber, validValues, workersMax } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { logUnusedStorage } from '@quintet/chassis/diagnosis'
 import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen, startFaults } from '@quintet/chassis/http'
+import { closeOnSignal, listen, runWorkers, startFaults, workersToStart } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import type { Logger } from '@quintet/chassis/telemetry'
+import { currentWorker } from '@quintet/chassis/workers'
+import type { Worker } from '@quintet/chassis/workers'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
@@ -19,26 +22,50 @@ import {
   storageUser,
   throwFaults,
 } from './services.ts'
-import { UsageError } from './usage-error.ts'
+import { ArgumentError, parseArguments, UsageError } from './usage-error.ts'
 
 export const startUsage =
-  '  quintet start [service…]                  start these services in this process; all of them when none is named\n'
+  '  quintet start [service…]                  start these services in this process; all of them when none is named; [--workers <count>]\n'
 
-/** `quintet start`: runs services in this process, and prints a line for each once all are ready. */
+export const startOptions = { workers: { type: 'string' } } as const
+
+/**
+ * `quintet start`: runs services in this process, or in several that share their ports, and prints a line for each once all are ready.
+ */
 export async function start(words: readonly string[]): Promise<void> {
-  const wanted = servicesFrom(words)
+  const { positionals, values } = parseArguments({
+    args: [...words],
+    options: startOptions,
+    allowPositionals: true,
+  })
+  const wanted = servicesFrom(positionals)
   const names = serviceNames.filter((name) => wanted.includes(name))
-  const settings = new Map(await settingsForStart(names))
+  const worker = currentWorker(process.env)
+  const given = new Map(readSettings(process.env))
+  if (values.workers !== undefined) given.set('WORKERS', workersFrom(values.workers))
+  const settings = worker?.hasPrimary ? given : await settingsForStart(names, given)
   const logger = createLogger({ service: 'quintet', level: 'info' })
+  const starting = startingServices(names, settings)
+  const count = workersToStart(Number(starting[0]?.values.WORKERS))
+  if (count > 0) await runWorkers(starting, count, logger)
+  else await startServices(names, settings, { logger, worker })
+}
+
+async function startServices(
+  names: readonly ServiceName[],
+  given: Settings,
+  { logger, worker }: { logger: Logger; worker: Worker | undefined },
+): Promise<void> {
+  const settings = new Map(given)
   const running: App[] = []
   // The gateway closes first, so that it forwards no request to a closed service.
   const close = async () => {
     for (const app of running.toReversed()) await app.close()
   }
   const begin = async (name: ServiceName): Promise<string> => {
-    const app = await services[name].createApp(settings)
+    const app = await services[name].createApp(settings, worker && { metrics: worker.createMetrics(name) })
     running.push(app)
-    const address = await listen(app, addressOf(name, settings))
+    const address = await listen(app, addressOf(name, settings), { isShared: worker?.hasPrimary ?? false })
     const url = urlSetting(name)
     if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
     return lineOf(name, address, settings)
@@ -49,8 +76,9 @@ export async function start(words: readonly string[]): Promise<void> {
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
     closeOnSignal(running, { graceMs: graceMsOf(names, settings), logger })
+    if (worker !== undefined) worker.ready(lines.join(''))
     // Standard output is for the log.
-    process.stderr.write(lines.join(''))
+    else process.stderr.write(lines.join(''))
     for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
   } catch (error) {
     await close()
@@ -58,13 +86,26 @@ export async function start(words: readonly string[]): Promise<void> {
   }
 }
 
+/** The setting that the option stands for. */
+function workersFrom(value: string) {
+  const count = readWholeNumber(value) ?? 0
+  if (count < 1 || count > workersMax)
+    throw new ArgumentError(`--workers must be a whole number from 1 to ${workersMax}.`)
+  return { value, source: 'environment' } as const
+}
+
+function startingServices(names: readonly ServiceName[], settings: Settings) {
+  return names.map((name) => {
+    const { settings: schema } = services[name]
+    return { name, settings: schema, values: validValues(schema, settings) }
+  })
+}
+
 /** The settings of these services; throws one error with all that is wrong with them, or in the way of a start. */
-async function settingsForStart(names: readonly ServiceName[]): Promise<Settings> {
-  const settings = readSettings(process.env)
-  const starting = names.map((name) => ({ name, values: validValues(services[name].settings, settings) }))
+async function settingsForStart(names: readonly ServiceName[], settings: Settings): Promise<Settings> {
   throwFaults([
     ...settingsFaults(names, settings),
-    ...(await startFaults(starting)),
+    ...(await startFaults(startingServices(names, settings))),
     ...(await laterTables(names, settings)),
   ])
   return settings

@@ -38,7 +38,7 @@ function adviceFor(cycle: readonly string[]): string {
 const chassisLayers = [
   ['errors', 'clock', 'config', 'compile-cache', 'files', 'json'],
   ['telemetry'],
-  ['concurrency'],
+  ['concurrency', 'workers'],
   ['cache', 'database'],
   ['queue'],
   ['outbox', 'idempotency', 'sweeper'],

@@ -37,6 +37,7 @@ test('defaults apply where nothing is set', () => {
     RATE_LIMIT: 'off',
     CONNECTIONS_MAX: 10_000,
     SHUTDOWN_GRACE_MS: 0,
+    WORKERS: 1,
     CHECK_RESPONSES: 'off',
     TRUSTED_PROXIES: '127.0.0.1, ::1',
     GUID_PORT: 8888,

@@ -17,6 +17,7 @@ export const invalidCommonSettings = {
   RATE_LIMIT: 'perhaps',
   CONNECTIONS_MAX: '0',
   SHUTDOWN_GRACE_MS: '-1',
+  WORKERS: '0',
   CHECK_RESPONSES: 'maybe',
   TRUSTED_PROXIES: '10.0.0.0/33',
 }

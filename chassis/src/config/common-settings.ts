@@ -8,7 +8,13 @@ export function port(defaultPort: number, description: string): TInteger {
   return Type.Integer({ minimum: 0, maximum: 65535, default: defaultPort, description })
 }
 
-type Bounds = { minimum: number; maximum: number; description: string }
+type Bounds = {
+  minimum: number
+  maximum: number
+  description: string
+  /** Whether it is a limit of the whole instance, of which each of its workers has an equal share. */
+  isDivided?: boolean
+}
 
 /** A whole number within bounds. */
 export function count(defaultCount: number, bounds: Bounds): TInteger {
@@ -61,6 +67,7 @@ const rateLimit = Type.Union([Type.Literal('off')], {
 const connectionsMax = count(10_000, {
   minimum: 1,
   maximum: 1_000_000,
+  isDivided: true,
   description:
     'Connections of a process; fewer where the limit of open files admits fewer. Beyond it, the longest idle are closed.',
 })
@@ -69,6 +76,15 @@ const shutdownGraceMs = milliseconds(0, {
   minimum: 0,
   maximum: 600_000,
   description: 'How long the service goes on serving after SIGTERM, not ready any more, before it closes.',
+})
+
+/** The most processes that share ports. */
+export const workersMax = 64
+
+const workers = count(1, {
+  minimum: 1,
+  maximum: workersMax,
+  description: 'The number of processes that share the work and the ports: at most one for each core.',
 })
 
 const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
@@ -84,6 +100,7 @@ export const commonSettings = {
   RATE_LIMIT: rateLimit,
   CONNECTIONS_MAX: connectionsMax,
   SHUTDOWN_GRACE_MS: shutdownGraceMs,
+  WORKERS: workers,
   CHECK_RESPONSES: checkResponses,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),

@@ -12,6 +12,7 @@ import { withoutPathOfSetting, withoutSecretsOfSetting } from './shown-url.ts'
 import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
+export { shareOfLimits } from './divided-settings.ts'
 export { engineUrl } from './engine-url.ts'
 export { httpUrl } from './http-url.ts'
 export { equalPorts, sharedDatabases, withRule } from './rules.ts'

@@ -1,17 +1,27 @@
+import cluster from 'node:cluster'
 import { lookup } from 'node:dns/promises'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import type { Server } from 'node:net'
 import type { App } from './app-options.ts'
 
 /** Where a service is to listen; port 0 is any free one. */
 export type Address = { readonly host: string; readonly port: number }
 
 /**
- * Listens, and gives the address with the actual port where the port was 0. A name is resolved here, since for `localhost` the
- * framework would open a second server, without what this one was given.
+ * Where the kernel cannot give several sockets one port (SO_REUSEPORT), the primary of the cluster hands out its connections. One that it
+ * has sent to a worker that is killed then stays open without a response.
  */
-export async function listen(app: App, { host, port }: Address): Promise<string> {
-  await app.listen({ host: (await lookup(host)).address, port })
+const canSharePorts = process.platform === 'linux'
+
+/**
+ * Listens, and gives the address with the actual port where the port was 0. A name is resolved here, since for `localhost` the
+ * framework would open a second server, without what this one was given. `isShared` is whether other workers listen on it as well.
+ */
+export async function listen(app: App, { host, port }: Address, { isShared = false } = {}): Promise<string> {
+  // The framework gives all of these to the server, though its types lack the last one.
+  const options = { host: (await lookup(host)).address, port, reusePort: isShared && canSharePorts }
+  await app.listen(options)
   const bound = app.server.address()
   if (bound === null || typeof bound === 'string') throw new Error('The server has no port.')
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
@@ -19,11 +29,12 @@ export async function listen(app: App, { host, port }: Address): Promise<string>
 
 /**
  * A sentence for each service that cannot listen on its address. An address that several have is tried for the first of them only,
- * since they are in each other's way.
+ * since they are in each other's way. A worker of a cluster does not listen itself, and its primary may hold the ports already.
  */
 export async function addressFaults(
   addresses: readonly (Address & { readonly service: string })[],
 ): Promise<string[]> {
+  if (cluster.isWorker) return []
   const isFirst = ({ host, port }: Address, index: number) =>
     addresses.findIndex((other) => other.host === host && other.port === port) === index
   const faults = await Promise.all(
@@ -39,11 +50,39 @@ export async function addressFaults(
   return [...new Set(faults.filter((fault) => fault !== undefined))]
 }
 
-async function listenOnce({ host, port }: Address): Promise<void> {
-  const server = createServer().listen({ host: (await lookup(host)).address, port, exclusive: true })
-  await once(server, 'listening')
+/**
+ * Free ports, by setting, for those of these services whose port is 0: otherwise each worker would have another.
+ */
+export async function chosenPorts(
+  addresses: readonly (Address & { readonly service: string })[],
+): Promise<Record<string, string>> {
+  const servers = await Promise.all(
+    addresses
+      .filter(({ port }) => port === 0)
+      .map(async ({ service, ...address }) => ({ service, server: await open(address) })),
+  )
+  const ports = servers.map(({ service, server }) => {
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : undefined
+    return [portSettingOf(service), String(port)]
+  })
+  await Promise.all(servers.map(({ server }) => closed(server)))
+  return Object.fromEntries(ports)
+}
+
+async function listenOnce(address: Address): Promise<void> {
+  await closed(await open(address))
+}
+
+async function closed(server: Server): Promise<void> {
   server.close()
   await once(server, 'close')
+}
+
+async function open({ host, port }: Address): Promise<Server> {
+  const server = createServer().listen({ host: (await lookup(host)).address, port, exclusive: true })
+  await once(server, 'listening')
+  return server
 }
 
 /** The setting with the port that a service listens on. */

@@ -17,9 +17,11 @@ import type { Settings } from '../config/index.ts'
 import { logUnusedStorage } from '../diagnosis/index.ts'
 import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
-import type { Logger } from '../telemetry/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import { currentWorker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
 import { listen, portSettingOf } from './listen.ts'
+import { runWorkers, workersToStart } from './run-workers.ts'
 import { startFaults } from './start-faults.ts'
 
 const shutdownTimeoutMs = 10_000
@@ -33,7 +35,7 @@ export async function runService<T extends TObject>(
   service: {
     name: string
     settings: T
-    create: (config: Readonly<Static<T>>, parts: { logger: Logger }) => Promise<App>
+    create: (config: Readonly<Static<T>>, parts: { logger: Logger; metrics?: Metrics }) => Promise<App>
     /** The queue that it consumes. */
     queue?: string
     /** The stream of events that it appends to. */
@@ -48,19 +50,28 @@ export async function runService<T extends TObject>(
     enterRepository()
     const given = readSettings(env)
     const values = validValues(settings, given)
-    const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
-    if (faults.length > 0) throw new ConfigError(faults)
+    const worker = currentWorker(env)
     const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
+    if (!worker?.hasPrimary) {
+      const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
+      if (faults.length > 0) throw new ConfigError(faults)
+    }
+    const count = workersToStart(Number(values.WORKERS))
+    if (count > 0) return await runWorkers([{ name, settings, values }], count, logger)
     const config = loadConfig(settings, given)
-    const app = await create(config, { logger })
+    const app = await create(config, { logger, ...(worker && { metrics: worker.createMetrics(name) }) })
     const address = { host: String(values.HOST), port: Number(values[portSettingOf(name)]) }
-    const url = await listen(app, address).catch(async (error: unknown) => {
-      await app.close()
-      throw error
-    })
+    const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false }).catch(
+      async (error: unknown) => {
+        await app.close()
+        throw error
+      },
+    )
     closeOnSignal([app], { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger })
+    const line = `${name.padEnd(12)} ${url}  docs ${url}/docs\n`
+    if (worker !== undefined) worker.ready(line)
     // Standard output is for the log.
-    process.stderr.write(`${name.padEnd(12)} ${url}  docs ${url}/docs\n`)
+    else process.stderr.write(line)
     await logUnusedStorage(logger, { name, settings, config, queue, stream })
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)

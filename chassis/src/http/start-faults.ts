@@ -3,7 +3,7 @@ import { addressFaults, portSettingOf } from './listen.ts'
 import type { Address } from './listen.ts'
 
 /** A service, and those of its settings that are valid by themselves. */
-type StartingService = { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
+export type StartingService = { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
 
 /**
  * Why the services cannot start on this machine: ports that are in use and files that cannot be created, a sentence for each. Nothing
@@ -17,7 +17,7 @@ export async function startFaults(services: readonly StartingService[]): Promise
 }
 
 /** Without a valid port any free one, so that a fault of the host is found. */
-function addressesOf({ name, values }: StartingService): (Address & { service: string })[] {
+export function addressesOf({ name, values }: StartingService): (Address & { service: string })[] {
   const { HOST: host, [portSettingOf(name)]: port = 0 } = values
   return typeof host === 'string' && typeof port === 'number' ? [{ service: name, host, port }] : []
 }

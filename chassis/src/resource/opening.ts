@@ -13,11 +13,12 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 export type ServiceParts = {
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Metrics
   /** Whether a response that its route does not describe becomes a 500; false by default. */
   readonly checkResponses: boolean
 }
 
-/** The parts of every service: those given, by default the system clock and a logger with the configured level; its proxies, and its limit of connections. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level, and metrics of its own; its proxies, and its limit of connections. */
 export function partsOf(
   name: string,
   config: {
@@ -27,13 +28,18 @@ export function partsOf(
     readonly CONNECTIONS_MAX: number
     readonly CHECK_RESPONSES: string
   },
-  { clock = systemClock, logger, checkResponses = config.CHECK_RESPONSES === 'on' }: Partial<ServiceParts>,
-): ServiceParts & { metrics: Metrics; trustedProxies: string; connections: { max: number } } {
+  {
+    clock = systemClock,
+    logger,
+    metrics,
+    checkResponses = config.CHECK_RESPONSES === 'on',
+  }: Partial<ServiceParts>,
+): ServiceParts & { trustedProxies: string; connections: { max: number } } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
     logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL }),
-    metrics: createMetrics(name),
+    metrics: metrics ?? createMetrics(name),
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
     connections: { max: config.CONNECTIONS_MAX },

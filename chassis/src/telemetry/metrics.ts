@@ -13,10 +13,14 @@ export type Metrics = {
   text(): Promise<string>
 }
 
-/** Each service has a registry of its own, so that several can run in one process. */
-export function createMetrics(service: string): Metrics {
+/**
+ * Each service has a registry of its own, so that several can run in one process. Where several processes are one instance of it,
+ * `worker` tells their metrics apart.
+ */
+export function createMetrics(service: string, worker?: string): Metrics {
+  const labels = { service, ...(worker !== undefined && { worker }) }
   const registry = new Registry()
-  registry.setDefaultLabels({ service })
+  registry.setDefaultLabels(labels)
   collectDefaultMetrics({ register: registry })
   new Gauge({
     name: 'service_info',
@@ -24,7 +28,7 @@ export function createMetrics(service: string): Metrics {
     labelNames: ['node'],
     registers: [registry],
   }).set({ node: process.version }, 1)
-  const durations = createRequestDurations(service)
+  const durations = createRequestDurations(labels)
   return {
     registry,
     observe: durations.observe,

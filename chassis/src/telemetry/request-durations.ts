@@ -10,7 +10,7 @@ type Series = { readonly labels: string; readonly counts: number[]; sumSeconds: 
  * A histogram of request durations by method, route and status. prom-client's own looks a series up by hashing its labels
  * at every observation, which takes a tenth of the time of a cached response.
  */
-export function createRequestDurations(service: string): {
+export function createRequestDurations(common: Readonly<Record<string, string>>): {
   observe(method: string, route: string, status: number, durationMs: number): void
   /** The histogram in the text format of Prometheus. */
   text(): string
@@ -31,7 +31,7 @@ export function createRequestDurations(service: string): {
     }
     let series = byStatus[status]
     if (series === undefined) {
-      series = createSeries({ method, route, status: String(status), service })
+      series = createSeries({ method, route, status: String(status), ...common })
       byStatus[status] = series
       all.push(series)
     }

@@ -57,6 +57,7 @@ const settings = Type.Object({
   GATEWAY_IN_FLIGHT_MAX: count(512, {
     minimum: 1,
     maximum: 10_000,
+    isDivided: true,
     description: 'Requests that may be in flight to each service; further ones get 503.',
   }),
   GATEWAY_CLIENT_SHARE_PERCENT: count(50, {
@@ -72,17 +73,20 @@ const settings = Type.Object({
   GATEWAY_BODIES_READ_MAX: count(1_024, {
     minimum: 1,
     maximum: 100_000,
+    isDivided: true,
     description: 'Such bodies that are read at a time; beyond it, the oldest gets 408.',
   }),
   GATEWAY_SLOW_MAX: count(128, {
     minimum: 1,
     maximum: 10_000,
+    isDivided: true,
     description:
       'Larger bodies and slowly read responses in flight to each service; beyond it, the oldest is ended.',
   }),
   GATEWAY_STREAMS_MAX: count(512, {
     minimum: 1,
     maximum: 100_000,
+    isDivided: true,
     description: 'Streams of server-sent events from each service; further ones get 503.',
   }),
   GATEWAY_STREAM_IDLE_MS: milliseconds(60_000, {

@@ -1,0 +1,11 @@
+/** One text in the format of Prometheus from those of several processes, whose samples differ in a label: each metric is described once. */
+export function mergeMetrics(texts: readonly string[]): string {
+  const samples = new Map<string, string[]>()
+  for (const metric of texts.flatMap((text) => text.split(/^(?=# HELP )/m))) {
+    const [help = '', type = '', ...lines] = metric.split('\n').filter((line) => line !== '')
+    if (help === '') continue
+    const description = `${help}\n${type}`
+    samples.set(description, [...(samples.get(description) ?? []), ...lines])
+  }
+  return [...samples].map(([description, lines]) => `${[description, ...lines].join('\n')}\n`).join('\n')
+}
