@@ -116,6 +116,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/deploying\/logs\.md\n/, 'deploy/test/logs.sh'],
   [/^docs\/deploying\/kubernetes\.md\n/, 'deploy/test/kubernetes.sh'],
   [/^docs\/deploying\/pipelines\.md\n/, 'deploy/test/pipelines.sh'],
+  [/^docs\/deploying\/pm2\.md\n/, 'deploy/test/pm2.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],
@@ -148,7 +149,7 @@ function faultOf([program = '', ...words]: readonly string[]): string | undefine
   if (program !== 'npm') return fileFault(words)
   const [verb = '', ...rest] = words.filter((word) => word !== '--silent' && word !== '--')
   const [script, ...options] = verb === 'run' ? rest : [verb, ...rest]
-  if (script === undefined || script === 'ci') return undefined
+  if (script === undefined || script === 'ci' || script === 'install') return undefined
   if (scripts[script] === undefined) return `package.json has no script ${script}`
   if (script === 'quintet') return subcommandFault(quintet, options)
   if (script === 'backends') return subcommandFault(backends, options)

@@ -36,6 +36,7 @@ export const derivedFiles: readonly DerivedFile[] = [
   { file: 'clients/postman/local.postman_environment.json', has: 'each address', update: postmanAddresses },
   { file: 'clients/postman/quintet.postman_collection.json', has: 'each service in /health', update: health },
   { file: 'backends/src/environment.ts', has: 'an engine for each database', update: backendDatabases },
+  { file: 'ecosystem.config.cjs', has: 'a process of PM2 for each service', update: pm2Services },
   { file: 'deploy/Dockerfile', has: 'the package.json of each service', update: dockerfile },
   { file: 'compose.yaml', has: 'a container for each service', update: composeFile },
   { file: 'deploy/development.yaml', has: 'the port of each service', update: developmentFile },
@@ -195,6 +196,11 @@ function backendDatabases(text: string, topology: Topology): string {
       `  { setting: '${storage.database}', engine: '${engines[1]}', path: '${databaseName}' },`,
   )
   return replaceLines(text, /^ {2}\{ setting: '[A-Z0-9]+_DATABASE_URL', /, lines)
+}
+
+function pm2Services(text: string, topology: Topology): string {
+  const line = `const services = '${Object.keys(topology).join(' ')}'.split(' ')`
+  return replaceLines(text, /^const services = '/, [line])
 }
 
 function dockerfile(text: string, topology: Topology): string {

@@ -1,0 +1,33 @@
+'use strict'
+
+// The services as processes of PM2, see docs/deploying/pm2.md. PM2 reads this file with the Node that it runs on, which may be an older one,
+// so it imports no TypeScript; "npm run quintet derive" keeps the list of services.
+
+const { join } = require('node:path')
+
+const services = 'guid brokerage certificates inventory billing gateway'.split(' ')
+
+/** The user of the services where PM2 is root's; without it they would run as root. */
+const user = process.env.QUINTET_USER
+
+module.exports = {
+  apps: services.map((service) => ({
+    name: `${service}_app`,
+    script: join(__dirname, 'services', service, 'src', 'main.ts'),
+    cwd: __dirname,
+    // PM2 would run TypeScript by Bun otherwise.
+    interpreter: 'node',
+    node_args: [`--require=${join(__dirname, 'cli', 'check-installation.cjs')}`, '--max-semi-space-size=8'],
+    // In cluster mode, reload starts the next process before it ends the last one.
+    exec_mode: 'cluster',
+    instances: service === 'gateway' ? 2 : 1,
+    listen_timeout: 30_000,
+    // More than a service takes to close; then PM2 sends SIGKILL.
+    kill_timeout: 15_000,
+    // PM2 gives up after 16 failures otherwise, and an engine may be away for longer.
+    exp_backoff_restart_delay: 200,
+    // One file for all instances of a service.
+    merge_logs: true,
+    ...(user && { uid: user, gid: user }),
+  })),
+}
