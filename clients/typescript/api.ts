@@ -687,6 +687,15 @@ export interface components {
             /** @description Ignored when it is the one of the certificate. */
             x509?: Record<string, never>;
         };
+        /** AddressHealth */
+        AddressHealth: {
+            /** @description Where the gateway connects to. */
+            address: string;
+            circuit: "closed" | "open" | "half-open";
+            /** @description Duration of the health check. */
+            latency_ms: number;
+            status: "up" | "down";
+        };
         /** BillingOrder */
         BillingOrder: {
             id: number;
@@ -1085,8 +1094,12 @@ export interface components {
             /** @description A URN for the kind of problem. */
             type: string;
         };
-        /** ServiceHealth */
+        /**
+         * ServiceHealth
+         * @description A service is up, and its circuit closed, while that of one of its addresses is.
+         */
         ServiceHealth: {
+            addresses: components["schemas"]["AddressHealth"][];
             circuit: "closed" | "open" | "half-open";
             /** @description Duration of the health check. */
             latency_ms: number;
@@ -1402,6 +1415,7 @@ export type Account = components['schemas']['Account'];
 export type AccountEnvelope = components['schemas']['AccountEnvelope'];
 export type Active = components['schemas']['Active'];
 export type ActiveChange = components['schemas']['ActiveChange'];
+export type AddressHealth = components['schemas']['AddressHealth'];
 export type BillingOrder = components['schemas']['BillingOrder'];
 export type BusinessError = components['schemas']['BusinessError'];
 export type Certificate = components['schemas']['Certificate'];

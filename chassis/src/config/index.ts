@@ -57,7 +57,7 @@ export function enterRepository(): void {
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
  * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL. The value of such a setting, and of
  * the URL of an engine, which may have a password, can also be in a file that `<name>_FILE` names. `expected` replaces what is
- * expected of it in a fault, and `expectedForm` does so where the text matches the pattern and only its format is wrong.
+ * expected of it in a fault, and `expectedForm` does so by the text, where that matches the pattern, if there is one.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
  */
 export function loadConfig<T extends TObject>(schema: T, settings: Settings): Readonly<Static<T>> {
@@ -197,8 +197,8 @@ function fault(setting: EffectiveSetting): string {
 
 function expectationOf({ schema, text }: EffectiveSetting): string {
   const { expectedForm, pattern } = schema
-  if (expectedForm !== undefined && pattern !== undefined && Check(Type.String({ pattern }), text))
-    return expectedForm(text)
+  const hasPattern = pattern === undefined || Check(Type.String({ pattern }), text)
+  if (expectedForm !== undefined && hasPattern) return expectedForm(text)
   return expectation(schema)
 }
 

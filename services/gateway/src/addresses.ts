@@ -7,9 +7,17 @@ export type Resolve = (hostname: string) => Promise<readonly Address[]>
 /** All addresses of a name, as the system knows them. */
 export const systemResolve: Resolve = (hostname) => lookup(hostname, { all: true })
 
+/** How many addresses of one service are used. */
+export const addressesMax = 64
+
 /** The host of a URL as a name or an address, without the brackets of IPv6. */
-export function hostnameOf(url: URL): string {
+function hostnameOf(url: URL): string {
   return url.hostname.replace(/^\[|\]$/g, '')
+}
+
+/** Whether the host of a URL is a name, whose addresses may change. */
+export function isNamed(url: URL): boolean {
+  return isIP(hostnameOf(url)) === 0
 }
 
 /**
@@ -19,7 +27,8 @@ export function hostnameOf(url: URL): string {
 export async function addressesOf(url: URL, resolve: Resolve): Promise<readonly URL[]> {
   const found = await resolve(hostnameOf(url))
   const families = new Set(found.map(({ family }) => family))
-  return found.length > families.size ? found.map(({ address }) => withHostname(url, address)) : [url]
+  if (found.length <= families.size) return [url]
+  return found.slice(0, addressesMax).map(({ address }) => withHostname(url, address))
 }
 
 function withHostname(url: URL, address: string): URL {

@@ -2,10 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@quintet/chassis/clock'
 import { problemResponseOf, sharedResponses, usedComponents } from '@quintet/chassis/http'
 import type { Destination, Service } from './topology.ts'
+import type { Upstream } from './upstream.ts'
 
 /** The first request for a document loads what makes it, which takes long on a busy machine. */
 const fetchTimeoutMs = 3_000
 const cacheTtlMs = 5_000
+const addressesTriedMax = 3
 
 type JsonObject = { [name: string]: unknown }
 
@@ -21,7 +23,7 @@ export function createApiDocument(
 ): (own: object) => Promise<object> {
   const sources = destinations.map((service) => ({
     service,
-    fetchDocument: documentSource(service.upstream.url),
+    fetchDocument: documentSource(service.upstream),
   }))
   let parts: readonly Part[] = []
   let merged: object | undefined
@@ -48,24 +50,37 @@ export function createApiDocument(
   }
 }
 
-/** Fetches the document of a service, undefined if that fails; one that has not changed is the same object as before. */
-function documentSource(service: URL): () => Promise<JsonObject | undefined> {
-  const url = new URL('/openapi.json', service)
+/**
+ * Fetches the document of a service from one of its addresses that serves, undefined if that fails; one that has not changed is the same
+ * object as before.
+ */
+function documentSource({ endpoints }: Pick<Upstream, 'endpoints'>): () => Promise<JsonObject | undefined> {
   let last: { readonly etag: string; readonly document: JsonObject } | undefined
-  return async () => {
-    try {
-      const headers: Record<string, string> = last === undefined ? {} : { 'if-none-match': last.etag }
-      const response = await fetch(url, { headers, signal: AbortSignal.timeout(fetchTimeoutMs) })
-      if (response.status === 304) return last?.document
-      const document: unknown = await response.json()
-      if (!response.ok || !isObject(document)) return undefined
-      const etag = response.headers.get('etag')
-      last = etag === null ? undefined : { etag, document }
-      return document
-    } catch {
-      return undefined
-    }
+
+  async function fetchFrom(address: URL): Promise<JsonObject | undefined> {
+    const headers: Record<string, string> = last === undefined ? {} : { 'if-none-match': last.etag }
+    const url = new URL('/openapi.json', address)
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(fetchTimeoutMs) })
+    if (response.status === 304) return last?.document
+    const document: unknown = await response.json()
+    if (!response.ok || !isObject(document)) return undefined
+    const etag = response.headers.get('etag')
+    last = etag === null ? undefined : { etag, document }
+    return document
   }
+
+  return async () => {
+    const serving = endpoints().toSorted((one, other) => rankOf(one) - rankOf(other))
+    for (const { url } of serving.slice(0, addressesTriedMax)) {
+      const document = await fetchFrom(url).catch(() => undefined)
+      if (document !== undefined) return document
+    }
+    return undefined
+  }
+}
+
+function rankOf({ circuit, isReady }: ReturnType<Upstream['endpoints']>[number]): number {
+  return circuit.state() !== 'closed' ? 2 : isReady() ? 0 : 1
 }
 
 /** Adds each service's document to the gateway's own. */

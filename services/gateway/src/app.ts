@@ -9,11 +9,13 @@ import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { orderIdKeyFile } from '@quintet/contracts'
 import { systemDescription, urlSetting, topology as services } from '@quintet/contracts/topology'
+import { urlsOf } from './address-list.ts'
 import type { Resolve } from './addresses.ts'
 import { createApiDocument } from './api-document.ts'
 import { createCapacity } from './capacity.ts'
 import type { CapacityOptions } from './capacity.ts'
 import type { GatewayConfig } from './config.ts'
+import type { Repeat } from './endpoints.ts'
 import { createForwarder } from './forward.ts'
 import { openLazyQueue, openOrderQueue } from './lazy-queue.ts'
 import { limitOwnRoutes } from './own-routes.ts'
@@ -22,6 +24,7 @@ import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
 import { routesOf, topology as wholeTopology } from './topology.ts'
 import { createUpstream } from './upstream.ts'
+import type { UpstreamOptions } from './upstream.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
 
 export type GatewayDependencies = {
@@ -33,6 +36,8 @@ export type GatewayDependencies = {
   readonly topology?: readonly Service[]
   /** Finds the addresses of the services' host names. */
   readonly resolve?: Resolve | undefined
+  /** Other timers than Node's, for what is done to several addresses at an interval. */
+  readonly repeat?: Repeat | undefined
 }
 
 /** The gateway: one address for all services. */
@@ -40,7 +45,7 @@ export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
-  const { clock = systemClock, topology = wholeTopology, resolve } = dependencies
+  const { clock = systemClock, topology = wholeTopology, resolve, repeat } = dependencies
   // Were the clock of the machine set, durations by it would cut requests off, or keep a circuit or a queue closed.
   const durations = durationClockOf(clock)
   const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
@@ -53,6 +58,7 @@ export async function createGatewayApp(
     logger,
     metrics,
     resolve,
+    repeat,
   })
   const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock: durations })
   const app = await createApp({
@@ -70,10 +76,9 @@ export async function createGatewayApp(
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, durations),
-    relatedPages: destinations.map(({ name, upstream: { url } }) => ({
-      name,
-      url: new URL('/docs/', url).href,
-    })),
+    relatedPages: destinations.flatMap(({ name, upstream: { urls } }) =>
+      urls.slice(0, 1).map((url) => ({ name, url: new URL('/docs/', url).href })),
+    ),
   })
   app.addHook('onClose', async () => {
     await queue.close()
@@ -114,7 +119,7 @@ function limitsOf(config: GatewayConfig): Omit<CapacityOptions, 'service'> {
 function createDestinations(
   config: GatewayConfig,
   topology: readonly Service[],
-  parts: { clock: Clock; logger: Logger; metrics: Metrics; resolve?: Resolve | undefined },
+  parts: Pick<UpstreamOptions, 'clock' | 'logger' | 'resolve' | 'repeat'> & { metrics: Metrics },
 ): Destination[] {
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,
@@ -132,7 +137,7 @@ function createDestinations(
     upstream: createUpstream({
       ...shared,
       service: service.name,
-      url: new URL(config[urlSetting(service.name)]),
+      urls: urlsOf(config[urlSetting(service.name)]),
     }),
   }))
 }

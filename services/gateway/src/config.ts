@@ -3,7 +3,6 @@ import {
   count,
   engineUrl,
   equalPorts,
-  httpUrl,
   milliseconds,
   port,
   trustedProxies,
@@ -13,7 +12,9 @@ import { eventsHeartbeatMs, orderIdKey } from '@quintet/contracts'
 import { portSetting, topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import type { UpstreamName } from '@quintet/contracts/topology'
 import { Type } from 'typebox'
+import { Format } from 'typebox/format'
 import type { Static, TInteger, TString } from 'typebox'
+import { faultsOfList, urlsOf } from './address-list.ts'
 
 type UpstreamPorts = { [Name in UpstreamName as `${Uppercase<Name>}_PORT`]: TInteger }
 type UpstreamUrls = { [Name in UpstreamName as `${Uppercase<Name>}_URL`]: TString }
@@ -150,14 +151,28 @@ function addressFaults(values: Partial<Static<typeof settings>>): string[] {
   const { HOST: host = '', GATEWAY_PORT: port } = values
   const own = new Set(['127.0.0.1', 'localhost', '[::1]', host].map((name) => `http://${name}:${port}`))
   const all = upstreamNames.flatMap((name) => {
-    const url = values[urlSetting(name)]
-    const isDefault = url === `http://127.0.0.1:${values[portSetting(name)]}`
-    return url === undefined ? [] : [{ setting: urlSetting(name), origin: new URL(url).origin, isDefault }]
+    const text = values[urlSetting(name)]
+    const isDefault = text === `http://127.0.0.1:${values[portSetting(name)]}`
+    const urls = text === undefined ? [] : urlsOf(text)
+    return urls.map(({ origin }) => ({
+      setting: urlSetting(name),
+      origin,
+      isDefault,
+      isOneOfSeveral: urls.length > 1,
+    }))
   })
   return [...Map.groupBy(all, ({ origin }) => origin)].flatMap(([origin, same]) => {
     if (same.every(({ isDefault }) => isDefault)) return []
     const names = new Intl.ListFormat('en-GB').format(same.map(({ setting }) => setting))
-    const verb = same.length === 1 ? 'is' : same.length === 2 ? 'are both' : 'are all'
+    const verb = same.some(({ isOneOfSeveral }) => isOneOfSeveral)
+      ? same.length === 1
+        ? 'has'
+        : 'have'
+      : same.length === 1
+        ? 'is'
+        : same.length === 2
+          ? 'are both'
+          : 'are all'
     if (own.has(origin)) return [`${names} ${verb} ${origin}, the address of the gateway itself.`]
     if (same.length === 1) return []
     return [`${names} ${verb} ${origin}: set an address for each service that no other has.`]
@@ -186,12 +201,19 @@ function timeoutFaults({
 /** The pauses between two reads of events are added to those between heartbeats. */
 const idleMsMin = eventsHeartbeatMs + 1_000
 
-/** The address of a service, without a path: the paths are fixed by the topology. */
+/** The addresses of a service, without a path: the paths are fixed by the topology. */
 function serviceUrl(name: UpstreamName): TString {
-  return httpUrl({
+  return Type.String({
     default: `http://127.0.0.1:{${portSetting(name)}}`,
-    pattern: '^http://(?:[A-Za-z0-9.-]+|\\[[0-9A-Fa-f:.]+\\])(?::[0-9]{1,5})?/?$',
-    description: `Where the ${name} service is.`,
-    expected: 'an address like http://127.0.0.1:8888, without a path',
+    format: 'service-addresses',
+    description: `Where the ${name} service is; several addresses with commas between them share the requests.`,
+    expectedForm(text: string) {
+      const expected =
+        'an address like http://127.0.0.1:8888, without a path, or several with commas between them'
+      const faults = text.includes(',') ? faultsOfList(text) : []
+      return faults.length === 0 ? expected : `${expected} (${faults.join(', ')})`
+    },
   })
 }
+
+Format.Set('service-addresses', (text) => faultsOfList(text).length === 0)

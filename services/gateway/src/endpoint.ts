@@ -1,15 +1,12 @@
 import type { Clock } from '@quintet/chassis/clock'
-import { isOutOfDescriptors } from '@quintet/chassis/errors'
 import { createCircuit } from './circuit.ts'
 import type { CircuitState } from './circuit.ts'
 import { createHttpClient } from './http1/client.ts'
-import type { ExchangeFailure, ExchangeListener } from './http1/connection.ts'
+import type { ExchangeFailure } from './http1/connection.ts'
+import { createProbe } from './probe.ts'
 
-const limits = {
-  probeTimeoutMs: 2_000,
-  /** How often an open circuit is examined, at least once in its open time. */
-  probeIntervalMs: 100,
-}
+/** How often an open circuit is examined, at least once in its open time. */
+const probeIntervalMs = 100
 
 export type EndpointOptions = {
   /** Where to connect. */
@@ -21,22 +18,28 @@ export type EndpointOptions = {
   readonly circuitFaultPercent: number
   readonly circuitOpenMs: number
   readonly clock: Clock
+  /** Whether the service has no other address, so that it makes no difference whether this one is ready. */
+  isAlone(): boolean
   onCircuitChange(address: string, state: CircuitState): void
+  /** A request or a probe has failed. */
+  onFault(): void
 }
 
 export type Endpoint = ReturnType<typeof createEndpoint>
 
-/** `unsent` where the gateway had no descriptor for a connection, which shows nothing about the service. */
-type ProbeOutcome = 'response' | 'failure' | 'unsent'
-
 /** One address of a service: its connections and its circuit, which requests of the gateway itself probe while it is open. */
 export function createEndpoint(options: EndpointOptions) {
   const { url, host, clock, timeoutMs } = options
-  const client = createHttpClient({ url, timeoutMs, clock })
+  const client = createHttpClient({ url, host, timeoutMs, clock })
+  const probe = createProbe(client, timeoutMs)
   let timer: NodeJS.Timeout | undefined
   let isRetired = false
   /** Timeouts that wait for the outcome of a probe, which began with the first of them. */
   let timeouts = 0
+  let inFlight = 0
+  let requests = 0
+  let isReady = false
+  let isCheckingReadiness = false
   const circuit = createCircuit({
     clock,
     faultsMax: options.circuitFaultsMax,
@@ -45,14 +48,18 @@ export function createEndpoint(options: EndpointOptions) {
     onChange(state) {
       options.onCircuitChange(url.host, state)
       if (state === 'open' && !isRetired) timer ??= startProbing()
-      if (state === 'closed') stopProbing()
+      if (state === 'open') isReady = false
+      if (state !== 'closed') return
+      stopProbing()
+      if (!options.isAlone()) checkReadiness()
     },
   })
 
   function startProbing(): NodeJS.Timeout {
-    const intervalMs = Math.min(limits.probeIntervalMs, options.circuitOpenMs)
+    const intervalMs = Math.min(probeIntervalMs, options.circuitOpenMs)
     return setInterval(() => {
-      if (circuit.beginProbe()) probe((outcome) => circuit.probed(outcome === 'response'))
+      if (circuit.beginProbe())
+        probe('/health/live', (outcome) => circuit.probed(typeof outcome === 'number'))
     }, intervalMs).unref()
   }
 
@@ -65,10 +72,22 @@ export function createEndpoint(options: EndpointOptions) {
   function examineTimeout(): void {
     timeouts += 1
     if (timeouts > 1) return
-    probe((outcome) => {
+    probe('/health/live', (outcome) => {
       const examined = timeouts
       timeouts = 0
       if (outcome === 'failure') for (let fault = 0; fault < examined; fault += 1) circuit.faulted()
+    })
+  }
+
+  /** One check at a time; until the first is over, the address is not ready. */
+  function checkReadiness(): void {
+    if (isCheckingReadiness || circuit.state() !== 'closed') return
+    isCheckingReadiness = true
+    probe('/health/ready', (outcome) => {
+      isCheckingReadiness = false
+      // A server of others, which has no such path, counts as ready.
+      if (outcome !== 'unsent') isReady = typeof outcome === 'number' && outcome !== 503
+      if (!isReady) options.onFault()
     })
   }
 
@@ -77,35 +96,33 @@ export function createEndpoint(options: EndpointOptions) {
     stopProbing()
   }
 
-  /** Any response within the time limit counts. The connection is a new one, since an old one may be stale. */
-  function probe(done: (outcome: ProbeOutcome) => void): void {
-    const head = `GET /health/live HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
-    const timeout = setTimeout(() => end('failure'), Math.min(limits.probeTimeoutMs, timeoutMs))
-    const listener: ExchangeListener = {
-      onHead: () => end('response'),
-      onBody() {},
-      onEnd() {},
-      onFailure: ({ cause }) => end(isOutOfDescriptors(cause) ? 'unsent' : 'failure'),
-    }
-    let isOver = false
-    const connection = client.send({ method: 'GET', head, body: undefined, isChunked: false }, listener, true)
-
-    function end(outcome: ProbeOutcome): void {
-      if (isOver) return
-      isOver = true
-      clearTimeout(timeout)
-      connection.abort(listener)
-      done(outcome)
-    }
-  }
-
   return {
+    url,
     circuit,
     send: client.send,
+    /** A request begins here; `leave` must follow. */
+    enter(): void {
+      inFlight += 1
+      requests += 1
+    },
+    leave(): void {
+      inFlight -= 1
+    },
+    inFlight: () => inFlight,
+    requests: () => requests,
+    isReady: () => isReady,
+    checkReadiness,
+    /** Whether the service is ready at this address, however its circuit is. */
+    probeReadiness(): Promise<boolean> {
+      const { promise, resolve } = Promise.withResolvers<boolean>()
+      probe('/health/ready', (outcome) => resolve(outcome === 200))
+      return promise
+    },
     /** A call failed by a fault of the upstream. */
     faulted(fault: ExchangeFailure): void {
       if (fault === 'timeout') examineTimeout()
       else circuit.faulted()
+      options.onFault()
     },
     /** No request will follow: it is no longer probed, and its connections close once they have been idle. */
     retire,

@@ -20,7 +20,7 @@ type ExchangeParts = {
   /** The longest silence of a response of server-sent events. */
   readonly streamIdleMs: number
   /** The address for a second attempt, if there may be one. */
-  endpointForRetry(request: ClientRequest, failure: ExchangeError): Endpoint | undefined
+  endpointForRetry(request: ClientRequest, failure: ExchangeError, failed: Endpoint): Endpoint | undefined
 }
 
 /**
@@ -54,6 +54,7 @@ export class Exchange implements ExchangeListener, Holder {
     this.#listener = listener
     this.#endpoint = endpoint
     parts.capacity.enter(this, request.body !== undefined)
+    endpoint.enter()
     this.#connection = endpoint.send(request, this)
   }
 
@@ -109,7 +110,10 @@ export class Exchange implements ExchangeListener, Holder {
     const { counts, endpointForRetry } = this.#parts
     counts.fault(failure.fault)
     if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.faulted(failure.fault)
-    const next = this.#hasResponse || this.#isRetried ? undefined : endpointForRetry(this.#request, failure)
+    const next =
+      this.#hasResponse || this.#isRetried
+        ? undefined
+        : endpointForRetry(this.#request, failure, this.#endpoint)
     if (next === undefined) {
       this.#end()
       this.#listener.onFailure(failure)
@@ -117,11 +121,14 @@ export class Exchange implements ExchangeListener, Holder {
     }
     this.#isRetried = true
     counts.retry()
+    this.#endpoint.leave()
     this.#endpoint = next
+    next.enter()
     this.#connection = next.send(this.#request, this, true)
   }
 
   #end(): void {
+    if (!this.#isOver) this.#endpoint.leave()
     this.#isOver = true
     this.#parts.capacity.leave(this)
   }

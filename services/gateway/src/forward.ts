@@ -67,18 +67,32 @@ export function createForwarder(options: ForwarderOptions) {
     forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
       const incoming = request.raw
       const { method = 'GET' } = incoming
+      const { path } = target
       const client = clientNetworkOf(request)
       const fields = headFor(upstream, target, request)
       const { hasBody, isChunked, field } = framingOf(incoming)
       const head = `${fields}${field}\r\n`
       if (!hasBody) {
-        const whole = { method, client, head, body: undefined, isChunked: false, hasBody: false }
+        const whole = {
+          method,
+          target: path,
+          client,
+          head,
+          body: undefined,
+          isChunked: false,
+          hasBody: false,
+        }
         respondFrom(upstream, whole, request, reply, parts)
         return
       }
       if (expectsContinue(incoming)) {
         // The service may refuse the body unread, so the client waits for the service.
-        const waiting = { method, client, head: `${fields}Expect: 100-continue\r\n${field}\r\n` }
+        const waiting = {
+          method,
+          target: path,
+          client,
+          head: `${fields}Expect: 100-continue\r\n${field}\r\n`,
+        }
         respondFrom(
           upstream,
           { ...waiting, hasBody, body: incoming, isChunked, expectsContinue: true },
@@ -95,7 +109,13 @@ export function createForwarder(options: ForwarderOptions) {
             small === undefined
               ? { head, body: incoming, isChunked }
               : { head: headWith(fields, small), body: undefined, isChunked: false }
-          respondFrom(upstream, { method, client, hasBody: true, ...rest }, request, reply, parts)
+          respondFrom(
+            upstream,
+            { method, target: path, client, hasBody: true, ...rest },
+            request,
+            reply,
+            parts,
+          )
           if (small === undefined) incoming.resume()
         } catch (error) {
           reply.send(error)
@@ -114,7 +134,7 @@ function headFor(upstream: Upstream, target: Target, request: Incoming): string 
   return forwardedHead(request.raw, {
     path: target.path,
     prefix: target.prefix,
-    host: upstream.url.host,
+    hostLengthMax: upstream.hostLengthMax,
     requestId: request.id,
     forwardsLeft: target.forwardsLeft,
     forwardedHost: target.authority ?? request.raw.headers.host,

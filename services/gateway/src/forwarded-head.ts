@@ -10,12 +10,16 @@ import { headerField, connectionOptions } from './http1/header-fields.ts'
  */
 const limits = { headBytesMax: 16_384, fieldsMax: 100, framingBytesMax: 64 }
 
+/** What the request line and the Host field have besides the method, the path and the host. */
+const startBytes = '  HTTP/1.1\r\nHost: \r\n'.length
+
 /** The target of a request, and its origin. */
 type Destination = {
   readonly path: string
   /** What the client's path has before it. */
   readonly prefix: string
-  readonly host: string
+  /** The longest Host that the request may get. */
+  readonly hostLengthMax: number
   readonly requestId: string
   /** How many more times the request may be forwarded, this time included; undefined without a limit. */
   readonly forwardsLeft: number | undefined
@@ -26,15 +30,15 @@ type Destination = {
 }
 
 /**
- * The head of a forwarded request as latin1 text: the client's fields as received, without the hop-by-hop ones, then the
+ * The fields of a forwarded request as latin1 text, without Host: the client's fields as received, without the hop-by-hop ones, then the
  * forwarding fields, the request id and the trace context. The framing and the empty line are left to add. Throws AppError where the whole is larger than services admit.
  */
 export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
-  const start = `${incoming.method} ${to.path} HTTP/1.1\r\nHost: ${to.host}\r\n`
   if (incoming.rawHeaders.length > 2 * limits.fieldsMax)
     throw headTooLarge(`more than ${limits.fieldsMax} fields`)
-  const head = `${start}${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to.requestId)}`
-  if (head.length + limits.framingBytesMax > limits.headBytesMax)
+  const head = `${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to.requestId)}`
+  const start = (incoming.method ?? '').length + to.path.length + to.hostLengthMax + startBytes
+  if (start + head.length + limits.framingBytesMax > limits.headBytesMax)
     throw headTooLarge('more than 16 KiB with what the gateway adds')
   return head
 }

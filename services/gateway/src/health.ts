@@ -1,19 +1,33 @@
 import { withTimeout } from '@quintet/chassis/clock'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
+import type { Endpoint } from './endpoint.ts'
 import type { OrderQueue } from './lazy-queue.ts'
 import type { Destination } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
 const probeTimeoutMs = 1_000
 
-const ServiceHealth = Type.Object(
+const Status = Type.Union([Type.Literal('up'), Type.Literal('down')])
+const Circuit = Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')])
+const latency = Type.Number({ description: 'Duration of the health check.' })
+
+const AddressHealth = Type.Object(
   {
-    status: Type.Union([Type.Literal('up'), Type.Literal('down')]),
-    latency_ms: Type.Number({ description: 'Duration of the health check.' }),
-    circuit: Type.Union([Type.Literal('closed'), Type.Literal('open'), Type.Literal('half-open')]),
+    address: Type.String({ description: 'Where the gateway connects to.' }),
+    status: Status,
+    latency_ms: latency,
+    circuit: Circuit,
   },
-  { title: 'ServiceHealth' },
+  { title: 'AddressHealth' },
+)
+
+const ServiceHealth = Type.Object(
+  { status: Status, latency_ms: latency, circuit: Circuit, addresses: Type.Array(AddressHealth) },
+  {
+    title: 'ServiceHealth',
+    description: 'A service is up, and its circuit closed, while that of one of its addresses is.',
+  },
 )
 
 export const Health = Type.Object(
@@ -21,7 +35,7 @@ export const Health = Type.Object(
     status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
       description: 'degraded while a service or the queue is down',
     }),
-    queue: Type.Object({ status: Type.Union([Type.Literal('up'), Type.Literal('down')]) }),
+    queue: Type.Object({ status: Status }),
     services: Type.Record(Type.String(), ServiceHealth),
   },
   { title: 'SystemHealth' },
@@ -55,22 +69,24 @@ function responds(queue: Pick<OrderQueue, 'ping'>): Promise<boolean> {
   )
 }
 
+/** That of its address that responds first, if one is ready. */
 async function healthOf(upstream: Upstream): Promise<ServiceHealth> {
-  const startedAt = performance.now()
-  const status = (await isReady(upstream.url)) ? 'up' : 'down'
-  const latency_ms = Math.round((performance.now() - startedAt) * 100) / 100
-  return { status, latency_ms, circuit: upstream.circuit() }
+  const addresses = await Promise.all(upstream.endpoints().map(healthOfAddress))
+  const isUp = addresses.some(({ status }) => status === 'up')
+  const status = isUp ? 'up' : 'down'
+  const latencies = addresses.filter((one) => one.status === status).map(({ latency_ms }) => latency_ms)
+  return { status, latency_ms: Math.min(...latencies), circuit: upstream.circuit(), addresses }
 }
 
-/** Not through the upstream's client, so that an open circuit or its limits do not hide the state of the service. */
-async function isReady(url: URL): Promise<boolean> {
-  try {
-    const response = await fetch(new URL('/health/ready', url), {
-      signal: AbortSignal.timeout(probeTimeoutMs),
-    })
-    await response.body?.cancel()
-    return response.ok
-  } catch {
-    return false
+/** Not as a request of a client, so that an open circuit or a limit does not hide the state of the service. */
+async function healthOfAddress(endpoint: Endpoint): Promise<Static<typeof AddressHealth>> {
+  const startedAt = performance.now()
+  const isReady = await withTimeout(probeTimeoutMs, endpoint.probeReadiness()).catch(() => false)
+  const latency_ms = Math.round((performance.now() - startedAt) * 100) / 100
+  return {
+    address: endpoint.url.host,
+    status: isReady ? 'up' : 'down',
+    latency_ms,
+    circuit: endpoint.circuit.state(),
   }
 }

@@ -10,7 +10,6 @@ import type { Upstream } from './upstream.ts'
  * instead, without the client's fields, because 405 must name the methods of the target (RFC 9110, 15.5.6).
  */
 export function refuseTrace(upstream: Upstream, path: string, client: string, reply: Reply): void {
-  const head = `OPTIONS ${path} HTTP/1.1\r\nHost: ${upstream.url.host}\r\n\r\n`
   const listener: ExchangeListener = {
     onHead(response, whole) {
       if (whole === undefined) exchange.abort()
@@ -21,7 +20,15 @@ export function refuseTrace(upstream: Upstream, path: string, client: string, re
     onFailure: (failure) => reply.send(exchangeFailed(upstream.service, failure)),
   }
   const exchange = upstream.send(
-    { method: 'OPTIONS', head, body: undefined, isChunked: false, hasBody: false, client },
+    {
+      method: 'OPTIONS',
+      target: path,
+      head: '\r\n',
+      body: undefined,
+      isChunked: false,
+      hasBody: false,
+      client,
+    },
     listener,
   )
 }

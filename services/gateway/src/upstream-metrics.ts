@@ -4,7 +4,16 @@ import type { CircuitState } from './circuit.ts'
 import type { ExchangeFailure } from './http1/connection.ts'
 
 /** The state of an upstream that is read at each scrape. */
-type UpstreamState = { circuit(): CircuitState; inFlight(): number }
+type UpstreamState = { circuit(): CircuitState; inFlight(): number; endpoints(): readonly AddressState[] }
+
+/** The same of one of its addresses. Those that it has no more are not shown, so that there are few. */
+type AddressState = {
+  readonly url: URL
+  readonly circuit: { state(): CircuitState }
+  isReady(): boolean
+  inFlight(): number
+  requests(): number
+}
 
 /** Requests are counted here, since the library's counter costs more than the rest of their accounting. */
 type Upstream = UpstreamState & { requests: number }
@@ -67,6 +76,7 @@ export function createUpstreamMetrics({ registry }: Metrics) {
         for (const state of circuitStates) this.set({ upstream, state }, state === reading.circuit() ? 1 : 0)
     },
   })
+  addressMetrics(upstreams, registers)
 
   return {
     /** Adds an upstream, and returns its counters. */
@@ -84,4 +94,48 @@ export function createUpstreamMetrics({ registry }: Metrics) {
       }
     },
   }
+}
+
+/** Metrics of each address that an upstream has at present. */
+function addressMetrics(upstreams: ReadonlyMap<string, Upstream>, registers: Metrics['registry'][]): void {
+  const labelNames = ['upstream', 'address']
+  const all = () =>
+    [...upstreams].flatMap(([upstream, { endpoints }]) =>
+      endpoints().map((state) => ({ labels: { upstream, address: state.url.host }, state })),
+    )
+  new Counter({
+    name: 'gateway_address_requests_total',
+    help: 'Requests sent to the address of the upstream, including retries.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { labels, state } of all()) this.inc(labels, state.requests())
+    },
+  })
+  new Gauge({
+    name: 'gateway_address_in_flight',
+    help: 'Requests in flight to the address of the upstream.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { labels, state } of all()) this.set(labels, state.inFlight())
+    },
+  })
+  new Gauge({
+    name: 'gateway_address_up',
+    help: '1 while the circuit of the address is closed and, where the upstream has several, it is ready; 0 otherwise.',
+    labelNames,
+    registers,
+    collect() {
+      this.reset()
+      for (const { labels, state } of all())
+        this.set(labels, isUp(state, upstreams.get(labels.upstream)) ? 1 : 0)
+    },
+  })
+}
+
+function isUp({ circuit, isReady }: AddressState, upstream: Upstream | undefined): boolean {
+  return circuit.state() === 'closed' && (isReady() || upstream?.endpoints().length === 1)
 }

@@ -5,6 +5,7 @@ import { createCapacity } from './capacity.ts'
 import type { CapacityOptions } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { createEndpoints } from './endpoints.ts'
+import type { Repeat } from './endpoints.ts'
 import { createRetryBudget } from './retry-budget.ts'
 import { Exchange } from './exchange.ts'
 import type { ClientRequest } from './exchange.ts'
@@ -12,8 +13,9 @@ import type { ExchangeError, ExchangeListener, UpstreamRequest } from './http1/c
 import type { UpstreamMetrics } from './upstream-metrics.ts'
 import { circuitOpen } from './upstream-problems.ts'
 
-type UpstreamOptions = CapacityOptions & {
-  readonly url: URL
+export type UpstreamOptions = CapacityOptions & {
+  /** Its addresses. */
+  readonly urls: readonly URL[]
   readonly timeoutMs: number
   /** The longest silence of a response of server-sent events. */
   readonly streamIdleMs: number
@@ -25,13 +27,14 @@ type UpstreamOptions = CapacityOptions & {
   readonly logger: Logger
   readonly metrics: UpstreamMetrics
   readonly resolve?: Resolve | undefined
+  readonly repeat?: Repeat | undefined
 }
 
 export type Upstream = ReturnType<typeof createUpstream>
 
 /** One service behind the gateway, isolated by circuit breakers, a retry budget and limits on requests in flight. */
 export function createUpstream(options: UpstreamOptions) {
-  const { service, url, clock, logger } = options
+  const { service, urls, clock, logger } = options
   const budget = createRetryBudget({ clock, percent: options.retryPercent })
   const capacity = createCapacity(options)
   const endpoints = createEndpoints({
@@ -39,7 +42,11 @@ export function createUpstream(options: UpstreamOptions) {
     onCircuitChange: (address, state) =>
       logger.warn({ upstream: service, address, state }, 'the circuit changed its state'),
   })
-  const counts = options.metrics.register(service, { circuit: endpoints.state, inFlight: capacity.inFlight })
+  const counts = options.metrics.register(service, {
+    circuit: endpoints.state,
+    inFlight: capacity.inFlight,
+    endpoints: endpoints.list,
+  })
 
   /** The address for a request of this client. */
   function admit(client: string): Endpoint {
@@ -55,20 +62,27 @@ export function createUpstream(options: UpstreamOptions) {
   }
 
   /** The address for a second attempt, if there may be one. */
-  function endpointForRetry(request: ClientRequest, { fault }: ExchangeError): Endpoint | undefined {
+  function endpointForRetry(
+    request: ClientRequest,
+    { fault }: ExchangeError,
+    failed: Endpoint,
+  ): Endpoint | undefined {
     // Of a refused request nothing was sent, and nothing of a body that waits was read.
     const isUnread = request.body === undefined || request.expectsContinue === true
     const mayRepeat = fault === 'refused' ? isUnread : fault === 'reset' && isRepeatable(request)
     if (!mayRepeat) return undefined
-    const endpoint = endpoints.next()
+    const endpoint = endpoints.next(failed)
     return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined
   }
 
   const parts = { capacity, counts, streamIdleMs: options.streamIdleMs, endpointForRetry }
   return {
     service,
-    url,
+    urls,
+    /** The longest Host that a request to it has. */
+    hostLengthMax: Math.max(...urls.map(({ host }) => host.length)),
     circuit: endpoints.state,
+    endpoints: endpoints.list,
     /** Throws AppError if a request of this client would be refused now. */
     check: (client: string): void => void admit(client),
     /** Sends a request; the listener gets the response or one failure. Throws AppError where the request is refused. */

@@ -12,6 +12,39 @@ for (const url of ['http://127.0.0.1:99999', 'http://[:::]', 'http://127.0.0.1/p
     )
   })
 
+for (const [list, faults] of [
+  ['http://a:1,', 'the 2nd is empty'],
+  ['http://a:1,https://b:2', 'the 2nd is none'],
+  ['http://a:1/x,http://b:2', 'the 1st has more than a host and a port'],
+  [
+    'http://a,http://b?x=1,http://c#d',
+    'the 2nd has more than a host and a port, the 3rd has more than a host and a port',
+  ],
+  ['http://a:1,http://b:70000,http://user:secret@c', 'the 2nd is none, the 3rd is none'],
+  ['http://a:80, http://b:1, http://A/', 'the 3rd is the same as the 1st'],
+  [
+    Array.from({ length: 65 }, (_, at) => `http://a:${at + 1}`).join(),
+    'there are 65, and at most 64 are used',
+  ],
+] as const)
+  test(`Of a list of addresses the fault says which is wrong: ${faults}`, () => {
+    const [fault = '', ...more] = faultsOf(gatewaySettings, settingsOf({ GUID_URL: list }))
+    assert.deepEqual(more, [])
+    const start =
+      'GUID_URL must be an address like http://127.0.0.1:8888, without a path, or several with commas between them'
+    assert.ok(fault.startsWith(`${start} (${faults}), but is `), fault)
+    assert.doesNotMatch(fault, /secret/)
+  })
+
+test('A service may have several addresses, names and IPv6 among them', () => {
+  for (const list of [
+    'http://a:1,http://b:1',
+    ' http://a:1 , http://[::1]:8080/ ',
+    'http://a.example,http://a.example:81',
+  ])
+    assert.deepEqual(faultsOf(gatewaySettings, settingsOf({ GUID_URL: list })), [], list)
+})
+
 const refused: ReadonlyArray<[title: string, values: Record<string, string>, fault: RegExp]> = [
   [
     'An exchange may take at least as long as the wait for its response',
@@ -42,6 +75,19 @@ const refused: ReadonlyArray<[title: string, values: Record<string, string>, fau
     'No two services have the same address',
     { GUID_URL: 'http://one.example', BILLING_URL: 'http://one.example:80/' },
     /^GUID_URL and BILLING_URL are both http:\/\/one\.example: set an address for each service/,
+  ],
+  [
+    'No two services have an address in common',
+    {
+      GUID_URL: 'http://one.example,http://two.example',
+      BILLING_URL: 'http://three.example,http://two.example:80',
+    },
+    /^GUID_URL and BILLING_URL have http:\/\/two\.example: set an address for each service/,
+  ],
+  [
+    'No service has the address of the gateway among others',
+    { GUID_URL: 'http://one.example,http://localhost:3000' },
+    /^GUID_URL has http:\/\/localhost:3000, the address of the gateway itself/,
   ],
   [
     'An address that is given is not the default one of another service',

@@ -19,7 +19,9 @@ function statesAfterTimeout(exhaust: string): string[] {
       circuitFaultPercent: 100,
       circuitOpenMs: 60_000,
       clock: { now: Date.now },
+      isAlone: () => true,
       onCircuitChange: (address, state) => states.push(state),
+      onFault() {},
     })
     ${exhaust}
     endpoint.faulted('timeout')

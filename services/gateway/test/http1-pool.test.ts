@@ -83,8 +83,11 @@ function send({ client, exchanges }: World, method: string): void {
     assert.equal(exchange.outcome, undefined, `exchange ${number} ended twice`)
     exchange.outcome = outcome
   }
-  const head = `${method} /${number} HTTP/1.1\r\nHost: a\r\n\r\n`
-  const connection = client.send({ method, head, body: undefined, isChunked: false }, listener)
+  const target = `/${number}`
+  const connection = client.send(
+    { method, target, head: '\r\n', body: undefined, isChunked: false },
+    listener,
+  )
   const exchange: Exchange = { listener, connection, body: '', outcome: undefined, isPausing: false }
   exchanges.push(exchange)
 }

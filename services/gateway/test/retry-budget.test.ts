@@ -40,6 +40,17 @@ test('Requests of earlier windows add no budget', () => {
   assert.equal(takeAll(), 3)
 })
 
+test('A busy upstream has the retries of five seconds at any moment', () => {
+  for (let moment = 5; moment < 25; moment += 1) {
+    const { clock, countRequests, takeAll } = createWorld()
+    for (let second = 0; second < moment; second += 1) {
+      countRequests(100)
+      clock.advance(1_000)
+    }
+    assert.ok(takeAll() >= 100, `${moment} s`)
+  }
+})
+
 test('A share of 0 turns retries off', () => {
   const { countRequests, takeAll } = createWorld(0)
   countRequests(1_000)

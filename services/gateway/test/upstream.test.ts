@@ -429,7 +429,7 @@ test('An error while a response is passed on ends its request once', async (t) =
   const silent = createLogger({ service: 'gateway', level: 'silent' })
   const upstream = createUpstream({
     service: 'guid',
-    url: new URL(await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay)))),
+    urls: [new URL(await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay))))],
     timeoutMs: 1_000,
     streamIdleMs: 1_000,
     inFlightMax: 1,
@@ -445,8 +445,14 @@ test('An error while a response is passed on ends its request once', async (t) =
     metrics: createUpstreamMetrics(createMetrics('gateway')),
   })
   t.after(upstream.close)
-  const head = 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'
-  const get = { method: 'GET', head, body: undefined, isChunked: false, client: '127.0.0.1' }
+  const get = {
+    method: 'GET',
+    target: '/',
+    head: '\r\n',
+    body: undefined,
+    isChunked: false,
+    client: '127.0.0.1',
+  }
   const send = (onHead: () => void) =>
     new Promise<string>((resolve) => {
       const onFailure = ({ fault }: ExchangeError) => resolve(fault)

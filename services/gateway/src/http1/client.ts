@@ -4,7 +4,10 @@ import type { ExchangeListener, HttpConnection, UpstreamRequest } from './connec
 import { createHttpConnection } from './connection.ts'
 
 type HttpClientOptions = {
+  /** Where to connect. */
   readonly url: URL
+  /** The Host of the requests; that of the URL by default. */
+  readonly host?: string
   readonly timeoutMs: number
   readonly clock: Clock
   /** Other timers than Node's, for tests. */
@@ -31,7 +34,8 @@ type IdleConnection = {
  * An HTTP/1.1 client with keep-alive connections to one upstream, one exchange at a time on each. It is used instead of
  * undici for its CPU cost: 25 us per hop against 43 us (docs/decisions/0006).
  */
-export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeout }: HttpClientOptions) {
+export function createHttpClient(options: HttpClientOptions) {
+  const { url, timeoutMs, clock, startTimer = setTimeout } = options
   const all = new Set<HttpConnection>()
   // Last in, first out, so that connections which are no longer needed become idle and close.
   const idle: IdleConnection[] = []
@@ -41,7 +45,8 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
    */
   const fresh: IdleConnection[] = []
   let freshTurn = 0
-  const options = {
+  const connectionOptions = {
+    hostField: `Host: ${options.host ?? url.host}\r\n`,
     host: url.hostname.replace(/^\[|\]$/g, ''),
     port: Number(url.port || 80),
     connectTimeoutMs: Math.min(limits.connectTimeoutMs, timeoutMs),
@@ -84,7 +89,7 @@ export function createHttpClient({ url, timeoutMs, clock, startTimer = setTimeou
   }
 
   function open(): HttpConnection {
-    const connection = createHttpConnection(options)
+    const connection = createHttpConnection(connectionOptions)
     all.add(connection)
     return connection
   }

@@ -10,7 +10,9 @@ import type { ResponseHead, ResponseListener } from './response-parser.ts'
 /** A request to an upstream. */
 export type UpstreamRequest = {
   readonly method: string
-  /** The request line and the header fields, including the empty line, as latin1 text; a small body may follow in it. */
+  /** The path and the query. */
+  readonly target: string
+  /** The header fields other than Host, including the empty line, as latin1 text; a small body may follow in it. */
   readonly head: string
   /** Whether a body follows in `head`. */
   readonly hasBody?: boolean
@@ -44,6 +46,8 @@ export class ExchangeError extends Error {
 export type ExchangeListener = ResponseListener & { onFailure(failure: ExchangeError): void }
 
 type ConnectionOptions = {
+  /** The field of the requests that names the service. */
+  readonly hostField: string
   readonly host: string
   readonly port: number
   readonly connectTimeoutMs: number
@@ -152,12 +156,13 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   }
 
   const connection: HttpConnection = {
-    send({ method, head, body, isChunked, expectsContinue = false }, to) {
+    send({ method, target, head, body, isChunked, expectsContinue = false }, to) {
       listener = to
       parser.begin(method)
       timer.refresh()
-      if (body === undefined) socket.write(head, 'latin1')
-      else bodyWriter.write(head, body, isChunked, expectsContinue)
+      const whole = `${method} ${target} HTTP/1.1\r\n${options.hostField}${head}`
+      if (body === undefined) socket.write(whole, 'latin1')
+      else bodyWriter.write(whole, body, isChunked, expectsContinue)
     },
     pause(from) {
       if (listener === from) timer.pause()
