@@ -16,6 +16,7 @@ export const promises: Readonly<Record<string, Attack>> = {
   'clocks-may-be-set': { scenarios: ['operations-embedded'], faults: clocks, minutes: 1 },
   'writes-are-durable': { scenarios: ['gateway'], faults: ['kill'], minutes: 1 },
   'shutdown-loses-nothing': { scenarios: ['gateway'], faults: ['terminate'], minutes: 1 },
+  'a-rolling-restart-fails-no-request': { tests: ['test/guarantees/rolling-restart.test.ts'] },
   'a-backup-shows-one-instant': { tests: ['test/guarantees/backup.test.ts'] },
   'the-same-on-postgresql-mysql-dynamodb-redis-and-rabbitmq': {
     scenarios: ['guid-postgres', 'guid-mysql', 'brokerage-dynamodb', 'billing-rabbitmq'],
