@@ -5,7 +5,7 @@ import { createHttpClient } from './http1/client.ts'
 import type { ExchangeFailure } from './http1/connection.ts'
 import { createProbe } from './probe.ts'
 
-/** How often an open circuit is examined, at least once in its open time. */
+/** How often an open circuit is examined, at least once in its open time; and for how long a response to a probe explains timeouts. */
 const probeIntervalMs = 100
 
 export type EndpointOptions = {
@@ -36,6 +36,7 @@ export function createEndpoint(options: EndpointOptions) {
   let isRetired = false
   /** Timeouts that wait for the outcome of a probe, which began with the first of them. */
   let timeouts = 0
+  let respondedAt = Number.NEGATIVE_INFINITY
   let inFlight = 0
   let requests = 0
   let isReady = false
@@ -70,11 +71,13 @@ export function createEndpoint(options: EndpointOptions) {
 
   /** Counts timeouts as faults only if the service does not respond to a probe either: one slow request is no fault of all others. */
   function examineTimeout(): void {
+    if (clock.now() - respondedAt < probeIntervalMs) return
     timeouts += 1
     if (timeouts > 1) return
     probe('/health/live', (outcome) => {
       const examined = timeouts
       timeouts = 0
+      if (typeof outcome === 'number') respondedAt = clock.now()
       if (outcome === 'failure') for (let fault = 0; fault < examined; fault += 1) circuit.faulted()
     })
   }
