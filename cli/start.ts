@@ -33,16 +33,12 @@ export const startOptions = { workers: { type: 'string' } } as const
  * `quintet start`: runs services in this process, or in several that share their ports, and prints a line for each once all are ready.
  */
 export async function start(words: readonly string[]): Promise<void> {
-  const { positionals, values } = parseArguments({
-    args: [...words],
-    options: startOptions,
-    allowPositionals: true,
-  })
-  const wanted = servicesFrom(positionals)
+  const { workers, others } = workersAndOthers(words)
+  const wanted = servicesFrom(others)
   const names = serviceNames.filter((name) => wanted.includes(name))
   const worker = currentWorker(process.env)
   const given = new Map(readSettings(process.env))
-  if (values.workers !== undefined) given.set('WORKERS', workersFrom(values.workers))
+  if (workers !== undefined) given.set('WORKERS', workersFrom(workers))
   const settings = worker?.hasPrimary ? given : await settingsForStart(names, given)
   const logger = createLogger({ service: 'quintet', level: 'info' })
   const starting = startingServices(names, settings)
@@ -86,12 +82,28 @@ async function startServices(
   }
 }
 
+/** The value of the option, and all else, in which a word that begins with a hyphen is no service. */
+function workersAndOthers(words: readonly string[]) {
+  const { values, tokens } = parseArguments({
+    args: [...words],
+    options: startOptions,
+    allowPositionals: true,
+    strict: false,
+    tokens: true,
+  })
+  const others = tokens.flatMap((token) => {
+    if (token.kind === 'positional') return token.value
+    return token.kind === 'option' && token.name !== 'workers' ? token.rawName : []
+  })
+  return { workers: values.workers, others }
+}
+
 /** The setting that the option stands for. */
-function workersFrom(value: string) {
-  const count = readWholeNumber(value) ?? 0
+function workersFrom(value: string | boolean) {
+  const count = readWholeNumber(String(value)) ?? 0
   if (count < 1 || count > workersMax)
     throw new ArgumentError(`--workers must be a whole number from 1 to ${workersMax}.`)
-  return { value, source: 'environment' } as const
+  return { value: String(count), source: 'environment' } as const
 }
 
 function startingServices(names: readonly ServiceName[], settings: Settings) {

@@ -51,11 +51,11 @@ export async function runService<T extends TObject>(
     const given = readSettings(env)
     const values = validValues(settings, given)
     const worker = currentWorker(env)
-    const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
     if (!worker?.hasPrimary) {
       const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
       if (faults.length > 0) throw new ConfigError(faults)
     }
+    const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
     const count = workersToStart(Number(values.WORKERS))
     if (count > 0) return await runWorkers([{ name, settings, values }], count, logger)
     const config = loadConfig(settings, given)
