@@ -5,6 +5,7 @@ import type { EngineName } from '@quintet/backends'
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
 import type { Checkout } from './checkout.ts'
+import { dropOnExit } from './drop-on-exit.ts'
 import { killOnExit } from './kill-on-exit.ts'
 
 /** The URL of an engine, from the variables that `npm run backends -- env` prints. Throws if the engine is not up. */
@@ -14,8 +15,9 @@ export function engine(name: EngineName): string {
   return process.env[variableOf(name)] ?? ''
 }
 
-/** Creates a PostgreSQL database of this name, a copy of `template` or empty, and returns its URL. */
+/** Creates a PostgreSQL database of this name, a copy of `template` or empty, until this process exits, and returns its URL. */
 export async function freshPostgres(name: string, template = 'template1'): Promise<string> {
+  dropOnExit({ engine: 'postgres', url: engine('postgres'), name })
   const client = new pg.Client(engine('postgres'))
   await client.connect()
   try {
@@ -29,8 +31,12 @@ export async function freshPostgres(name: string, template = 'template1'): Promi
   return Object.assign(new URL(engine('postgres')), { pathname: `/${name}` }).href
 }
 
-/** Drops the MySQL database of this name and returns its URL; the migration creates it with the collation it needs. */
+/**
+ * Drops the MySQL database of this name, now and when this process exits, and returns its URL; the migration creates it with the
+ * collation it needs.
+ */
 export async function freshMysql(name: string): Promise<string> {
+  dropOnExit({ engine: 'mysql', url: engine('mysql'), name })
   const connection = await createConnection(engine('mysql'))
   try {
     await connection.query(`drop database if exists ${connection.escapeId(name)}`)

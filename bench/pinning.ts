@@ -7,7 +7,7 @@ import { killOnExit } from './kill-on-exit.ts'
 export type Core = 'server' | 'load' | 'anywhere'
 
 const coreNumbers: Record<Exclude<Core, 'anywhere'>, string> = { server: '0', load: '1' }
-const graceSeconds = 20
+const graceSeconds = 60
 
 /** Without taskset, or on one core, processes are not pinned and the ratios are less exact. */
 export const isPinned = availableParallelism() > 1 && spawnSync('taskset', ['--version']).status === 0

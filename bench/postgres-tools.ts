@@ -1,8 +1,10 @@
-import { globSync, writeFileSync } from 'node:fs'
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import { freshPostgres } from './engines.ts'
 import { runPinned } from './pinning.ts'
+import { quantileOf } from './quantile.ts'
+import { removeOnExit } from './remove-on-exit.ts'
 import type { Tool } from './rows.ts'
 
 /** PostgreSQL's own benchmark, pgbench: prepared statements, one row each, on a text key like guid's. */
@@ -30,14 +32,32 @@ export async function runPgbench(
   script: string,
   { seconds, connections }: Parameters<Tool>[0],
 ): ReturnType<Tool> {
-  const file = join(import.meta.dirname, '..', 'data', `pgbench-${process.pid}.sql`)
-  writeFileSync(file, script)
-  const load = ['-c', `${connections}`, '-j', '2', '-T', `${seconds}`, '-f', file, url]
-  const output = await runPinned(findPgbench(), ['-n', '-M', 'prepared', ...load], seconds, 'anywhere')
-  const rps = Number(/tps = ([\d.]+)/.exec(output)?.[1])
-  const latencyMs = Number(/latency average = ([\d.]+)/.exec(output)?.[1])
-  const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0)
-  return { requests: rps * seconds, rps, p50Ms: latencyMs, p99Ms: Number.NaN, bytes: 0, errors: failed }
+  const folder = mkdtempSync(join(import.meta.dirname, '..', 'data', 'pgbench-'))
+  removeOnExit(folder)
+  try {
+    const file = join(folder, 'script.sql')
+    writeFileSync(file, script)
+    const log = ['--log', `--log-prefix=${join(folder, 'log')}`]
+    const load = ['-c', `${connections}`, '-j', '2', '-T', `${seconds}`, ...log, '-f', file, url]
+    const output = await runPinned(findPgbench(), ['-n', '-M', 'prepared', ...load], seconds, 'anywhere')
+    const rps = Number(/tps = ([\d.]+)/.exec(output)?.[1])
+    const failed = Number(/number of failed transactions: (\d+)/.exec(output)?.[1] ?? 0)
+    const latenciesMs = readLatencies(folder)
+    const [p50Ms, p99Ms] = [quantileOf(latenciesMs, 0.5), quantileOf(latenciesMs, 0.99)]
+    return { requests: rps * seconds, rps, p50Ms, p99Ms, bytes: 0, errors: failed }
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The third field of a line is the time that a transaction took, in microseconds. */
+function readLatencies(folder: string): number[] {
+  return globSync(join(folder, 'log.*')).flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => Number(line.split(' ')[2]) / 1_000),
+  )
 }
 
 async function prepare(): Promise<string> {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { runProgram } from '@quintet/backends/command-line'
 import type { Arguments } from './arguments.ts'
@@ -14,6 +14,7 @@ import { workingTree } from './checkout.ts'
 import { engineRows } from './engine-rows.ts'
 import { createGenerator } from './generator.ts'
 import { profileRow } from './profile.ts'
+import { removeOnExit } from './remove-on-exit.ts'
 import { formatReport } from './report.ts'
 import { rows } from './rows.ts'
 import { formatScale, drawScale } from './scale/scale-report.ts'
@@ -98,8 +99,8 @@ function createDirectory(): string {
   const data = join(workingTree.directory, 'data')
   mkdirSync(data, { recursive: true })
   const path = mkdtempSync(join(data, 'bench-'))
-  process.on('exit', () => rmSync(path, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }))
-  // Servers, generators and the worktree of --against are removed by handlers of `exit`, which a signal alone does not run.
+  removeOnExit(path)
+  // Servers, generators, databases and the worktree of --against are removed by handlers of `exit`, which a signal alone does not run.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(1))
   return path
 }

@@ -41,7 +41,7 @@ export type ServerOptions = { directory: string; checkout?: Checkout; nodeFlags?
 type Launched = { url: string; child: ChildProcess; readyMs: number; log: string; directory: string }
 
 const host = '127.0.0.1'
-const readyMsMax = 10_000
+const readyMsMax = 60_000
 const pollMs = 5
 const closeMsMax = 10_000
 const logTailLines = 8

@@ -5,6 +5,7 @@ import { skipReason } from '@quintet/backends'
 import pg from 'pg'
 import { workingTree } from '../checkout.ts'
 import { freshPostgres, migrate } from '../engines.ts'
+import { runPinned } from '../pinning.ts'
 
 /** Guid's database on one engine, filled with rows. */
 export type FilledDatabase = {
@@ -19,34 +20,31 @@ export type ScaleEngine = {
   readonly name: string
   /** Why it cannot be measured. */
   readonly skipReason: false | string
-  fill(rows: number, directory: string): Promise<FilledDatabase>
+  fill(rows: number, directory: string, progress: (run: string) => void): Promise<FilledDatabase>
 }
 
 const copiedRowsMax = 100_000
 const guidsCount = 5_000
 /** The rows come in so many runs, each in the order of its GUIDs: one run would leave every page of the index full, which no index that has grown is. */
 const runsCount = 4
+const fillSecondsMax = 3_600
 
 export const sqlite: ScaleEngine = {
   name: 'SQLite',
   skipReason: false,
-  async fill(rows, directory) {
+  async fill(rows, directory, progress) {
     const file = join(directory, `scale-${rows}.db`)
     await migrate('guid', { GUID_DATABASE_URL: `sqlite:${file}` }, workingTree)
-    const db = new DatabaseSync(file)
-    db.exec('pragma synchronous = off; pragma cache_size = -200000; pragma wal_autocheckpoint = 50000')
-    const insert = db.prepare(
-      `insert into guid (guid, user, expire, version)
-       select guid, 'user-' || (n % 1000), 9999999999, 1700000000000000 + n
-       from (with recursive numbers (n) as (select ? union all select n + 1 from numbers where n < ?)
-             select n, hex(randomblob(16)) as guid from numbers order by guid)`,
-    )
-    for (const { first, last } of runsOf(rows)) insert.run(first, last)
+    for (const [i, { first, last }] of runsOf(rows).entries()) {
+      progress(runOf(i))
+      const words = [join(import.meta.dirname, 'fill-sqlite.ts'), file, String(first), String(last)]
+      await runPinned(process.execPath, words, fillSecondsMax, 'anywhere')
+    }
+    const db = new DatabaseSync(file, { readOnly: true })
     const guids = db
       .prepare('select guid from guid where id % max(1, ? / ?) = 0 limit ?')
       .all(rows, guidsCount, guidsCount)
       .map(({ guid }) => String(guid))
-    db.exec('pragma wal_checkpoint(truncate)')
     db.close()
     let copies = 0
     return {
@@ -65,12 +63,13 @@ export const sqlite: ScaleEngine = {
 export const postgres: ScaleEngine = {
   name: 'PostgreSQL',
   skipReason: skipReason('postgres'),
-  async fill(rows) {
+  async fill(rows, _, progress) {
     const name = `bench_scale_${rows}`
     const url = await freshPostgres(name)
     await migrate('guid', { GUID_DATABASE_URL: url }, workingTree)
     const guids = await onPostgres(url, async (client) => {
-      for (const { first, last } of runsOf(rows))
+      for (const [i, { first, last }] of runsOf(rows).entries()) {
+        progress(runOf(i))
         await client.query(
           `insert into guid (guid, "user", expire, version)
            select guid, 'user-' || (n % 1000), 9999999999, 1700000000000000 + n
@@ -78,6 +77,7 @@ export const postgres: ScaleEngine = {
                  from generate_series($1::bigint, $2::bigint) n order by guid) made`,
           [first, last],
         )
+      }
       await client.query('vacuum analyze guid')
       const { rows: found } = await client.query<{ guid: string }>(
         'select guid from guid where id % greatest(1, $1::bigint / $2::bigint) = 0 limit $2::bigint',
@@ -102,6 +102,8 @@ async function onPostgres<R>(url: string, work: (client: pg.Client) => Promise<R
     await client.end()
   }
 }
+
+const runOf = (i: number) => `run ${i + 1} of ${runsCount}`
 
 function runsOf(rows: number): { first: number; last: number }[] {
   const size = Math.ceil(rows / runsCount)

@@ -1,23 +1,27 @@
 import { DatabaseSync } from 'node:sqlite'
+import type { Load } from '../load.ts'
 import { runPinned } from '../pinning.ts'
 import { runPgbench } from '../postgres-tools.ts'
+import { quantileOf } from '../quantile.ts'
 
-/** What the engine itself reaches: rows per second that are inserted into the table of GUIDs and its indexes, and nothing else. */
+export type Sample = Pick<Load, 'rps' | 'p50Ms' | 'p99Ms' | 'errors'>
+
+/** What the engine itself reaches: rows that are inserted into the table of GUIDs and its indexes, and nothing else. */
 export async function engineInserts(
   url: string,
   options: { seconds: number; connections: number },
-): Promise<number> {
+): Promise<Sample> {
   if (url.startsWith('sqlite:')) return insertIntoSqlite(url, options)
-  return (await runPgbench(url, script, options)).rps
+  return runPgbench(url, script, options)
 }
 
 /** In a process of its own, each transaction with a row for each connection, as a group commit has. */
 async function insertIntoSqlite(
   url: string,
   { seconds, connections }: { seconds: number; connections: number },
-): Promise<number> {
+): Promise<Sample> {
   const words = [import.meta.filename, url.slice('sqlite:'.length), String(seconds), String(connections)]
-  return Number(await runPinned(process.execPath, words, seconds, 'server'))
+  return JSON.parse(await runPinned(process.execPath, words, seconds, 'server'))
 }
 
 if (process.argv[1] === import.meta.filename) {
@@ -27,15 +31,21 @@ if (process.argv[1] === import.meta.filename) {
   const insert = db.prepare(
     'insert into guid (guid, user, expire, version) values (hex(randomblob(16)), ?, 9999999999, ?)',
   )
+  const durationsMs: number[] = []
   let count = 0
-  const endsAt = performance.now() + Number(seconds) * 1_000
-  while (performance.now() < endsAt) {
+  const startedAt = performance.now()
+  for (let beganAt = startedAt; beganAt < startedAt + Number(seconds) * 1_000; ) {
     db.exec('begin immediate')
     for (let i = 0; i < Number(rows); i++, count++)
       insert.run(`user-${count % 1_000}`, 1_800_000_000_000_000 + count)
     db.exec('commit')
+    const endedAt = performance.now()
+    durationsMs.push(endedAt - beganAt)
+    beganAt = endedAt
   }
-  process.stdout.write(String(count / Number(seconds)))
+  const rps = (count * 1_000) / (performance.now() - startedAt)
+  const [p50Ms, p99Ms] = [quantileOf(durationsMs, 0.5), quantileOf(durationsMs, 0.99)]
+  process.stdout.write(JSON.stringify({ rps, p50Ms, p99Ms, errors: 0 } satisfies Sample))
 }
 
 const script = `\\set n random(0, 999)

@@ -1,4 +1,4 @@
-import type { Generator, Load } from '../load.ts'
+import type { Generator } from '../load.ts'
 import type { Request } from '../requests.ts'
 import { ratioInterval } from '../against/interval.ts'
 import type { RatioInterval } from '../against/interval.ts'
@@ -12,6 +12,7 @@ import { guidCreations } from '../workloads.ts'
 import { postgres, sqlite } from './databases.ts'
 import type { FilledDatabase, ScaleEngine } from './databases.ts'
 import { engineInserts } from './engine-inserts.ts'
+import type { Sample } from './engine-inserts.ts'
 
 export type ScaleOptions = {
   /** The numbers of rows, ascending; everything is compared with the first. */
@@ -66,15 +67,15 @@ export async function runScale(options: ScaleOptions): Promise<ScaleReport> {
   return { machine, settings, results, skipped }
 }
 
-type Sample = Pick<Load, 'rps' | 'p50Ms' | 'p99Ms' | 'errors'>
 type Round = ReadonlyMap<ScaleResult['operation'], Sample>
 
 async function measureEngine(engine: ScaleEngine, options: ScaleOptions): Promise<ScaleResult[]> {
   const { rows, settings, directory, progress } = options
   const measured: { database: FilledDatabase; rounds: Round[] }[] = []
   for (const count of rows) {
-    progress(`${engine.name}: creating ${count.toLocaleString('en')} rows`)
-    measured.push({ database: await engine.fill(count, directory), rounds: [] })
+    const report = (run: string) =>
+      progress(`${engine.name}: creating ${count.toLocaleString('en')} rows, ${run}`)
+    measured.push({ database: await engine.fill(count, directory, report), rounds: [] })
   }
   for (let round = 0; round < settings.rounds; round++)
     for (const { database, rounds } of round % 2 === 0 ? measured : measured.toReversed()) {
@@ -113,8 +114,7 @@ async function measureRound(
     await server.close()
   }
   await waitForIdle()
-  const rps = await engineInserts(url, settings)
-  return samples.set('engine inserts', { rps, p50Ms: Number.NaN, p99Ms: Number.NaN, errors: 0 })
+  return samples.set('engine inserts', await engineInserts(url, settings))
 }
 
 function requestsOf(operation: Operation, { guids }: FilledDatabase): readonly Request[] {

@@ -23,3 +23,10 @@ test('With more rows a GET may be 1.2 times slower, and a POST 1.3 times with a 
   assert.equal(verdictOf(result('POST', 1 / 1.5, 4)), 'missed: 1.50 times slower, p99 4.0 times')
   assert.equal(verdictOf(result('engine inserts', 0.1, 1)), '')
 })
+
+test('A goal that a POST misses is reported with what the engine itself loses', () => {
+  assert.equal(
+    verdictOf(result('POST', 1 / 1.5, 1), result('engine inserts', 1 / 1.45, 3.5)),
+    'missed: 1.50 times slower; the engine itself: 1.45 times slower, p99 3.5 times',
+  )
+})

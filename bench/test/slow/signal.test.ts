@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -35,6 +35,28 @@ test('A signal ends a comparison without leaving a process or a worktree behind'
     [],
   )
 })
+
+for (const [args, started] of [
+  [['--scale', '--rows', '11k', '--seconds', '60'], 'round 1 of'],
+  [['--soak', '60s'], ' req/s, '],
+] as const)
+  test(`A signal ends ${args[0]} without leaving a process or a file behind`, async (t) => {
+    if (!hasProc) return t.skip('needs /proc')
+    const data = join(root, 'data')
+    mkdirSync(data, { recursive: true })
+    const before = readdirSync(data)
+    const env = { ...process.env, ENGINE_POSTGRES: '' }
+    const child = spawn(process.execPath, [command, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] })
+    t.after(() => child.kill('SIGKILL'))
+    const exited = once(child, 'exit')
+    for await (const text of child.stderr.setEncoding('utf8')) if (String(text).includes(started)) break
+    // The benchmark and a server.
+    const tree = await processesOf(child.pid ?? 0, 2)
+    child.kill('SIGINT')
+    assert.deepEqual(await exited, [1, null])
+    await until(() => !tree.some((pid) => existsSync(`/proc/${pid}`)))
+    assert.deepEqual(readdirSync(data), before)
+  })
 
 async function processesOf(pid: number, count: number): Promise<number[]> {
   await until(() => treeOf([pid]).length >= count)
