@@ -3,10 +3,10 @@ import type { Settings } from './settings.ts'
 
 /**
  * A sentence for each unknown name that looks like a setting: it starts with one of the prefixes and an underscore, names a file for a
- * setting that cannot be given by one, or differs from a known name by a letter or two. Such a name would otherwise be ignored silently. `protective` are those that suggest
- * protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without that. Names in `.env` are meant for this
- * program; those in the environment may be another program's. `isForAll` is whether `known` has all settings that may be in
- * `.env`.
+ * setting that cannot be given by one, or differs from a known name by a letter or two. Such a name would otherwise be ignored silently.
+ * `protective` are those that suggest protection, such as `AUTH` or `TLS_CERT_FILE`; a program must not start without that. Names in
+ * `.env` are meant for this program; those in the environment may be another program's. `isForAll` is whether `known` has all settings
+ * that may be in `.env`.
  */
 export function unknownSettings(
   known: readonly string[],

@@ -19,8 +19,9 @@ type Running = {
 }
 
 /**
- * Runs this program in `count` more processes, the workers, which listen on the same ports; this process is their primary. A worker that ends is replaced. The first one starts alone, since it migrates embedded storage and reports
- * what is wrong; if it or another cannot start, all end and the result is undefined.
+ * Runs this program in `count` more processes, the workers, which listen on the same ports; this process is their primary. A worker that
+ * ends is replaced. The first one starts alone, since it migrates embedded storage and reports what is wrong; if it or another cannot
+ * start, all end and the result is undefined.
  */
 export async function startWorkers({
   count,
