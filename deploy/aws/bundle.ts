@@ -25,7 +25,7 @@ await runProgram(usage, (args) => {
     },
   })
   const { image, single, output } = values
-  if (image === undefined || !/^[a-z0-9][\w./:@-]*[:@][\w:.-]+$/.test(image))
+  if (image === undefined || !isWithVersion(image))
     throw new UsageError('--image must be the name of an image with its tag or digest.')
   writeBundle(resolve(String(output)), beanstalkCompose(image, single === true))
   process.stdout.write(`${output}\n`)
@@ -45,4 +45,10 @@ function writeBundle(file: string, compose: string): void {
   } finally {
     rmSync(folder, { recursive: true })
   }
+}
+
+/** Whether the last part of the name of an image has a tag or a digest, as in `registry:5000/quintet:1.0`. */
+function isWithVersion(image: string): boolean {
+  const last = image.slice(image.lastIndexOf('/') + 1)
+  return /^[a-z0-9][\w./:@-]*$/.test(image) && /^[\w.-]+[:@][\w:@.-]+$/.test(last)
 }

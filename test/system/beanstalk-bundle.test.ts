@@ -44,7 +44,12 @@ test('The templates of AWS set each engine that a service can be on', () => {
 })
 
 test('A bundle of no image is refused', () => {
-  for (const words of [[], ['--image', 'quintet'], ['--image', 'quintet:1"\nx:']]) {
+  for (const words of [
+    [],
+    ['--image', 'quintet'],
+    ['--image', 'registry:5000/quintet'],
+    ['--image', 'quintet:1"\nx:'],
+  ]) {
     const { status, stderr } = spawnSync(process.execPath, ['deploy/aws/bundle.ts', ...words], {
       cwd: root,
       encoding: 'utf8',
