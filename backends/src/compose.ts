@@ -72,7 +72,7 @@ async function buildParser(): Promise<string> {
 
 function imageFaults({ image }: ComposeService): string[] {
   const built = /^quintet(-test)?:/.test(image ?? 'quintet:')
-  return built || /:\d+\.\d[\w.-]*$/.test(image ?? '') ? [] : [`${image} is not pinned to a version`]
+  return built || /:v?\d+\.\d[\w.-]*$/.test(image ?? '') ? [] : [`${image} is not pinned to a version`]
 }
 
 function portFaults({ ports = [] }: ComposeService): string[] {
@@ -81,9 +81,14 @@ function portFaults({ ports = [] }: ComposeService): string[] {
     .map(({ published }) => `port ${published} is published beyond loopback`)
 }
 
+/** The folder of Docker exists where these files are used, but not wherever they are checked. */
+const folderOfDocker = '/var/lib/docker/'
+
 function mountFaults({ volumes = [] }: ComposeService): string[] {
   return volumes
-    .filter(({ type, source = '' }) => type === 'bind' && !existsSync(source))
+    .filter(
+      ({ type, source = '' }) => type === 'bind' && !source.startsWith(folderOfDocker) && !existsSync(source),
+    )
     .map(({ source }) => `${source} is mounted but does not exist`)
 }
 

@@ -8,6 +8,7 @@ test('An image without a version is reported, unless it is built from this repos
     'redis:latest',
     'redis:8.2.1',
     'apache/kafka:4.1.0',
+    'victoriametrics/victoria-logs:v1.52.2',
     'host:5000/redis',
     'quintet:latest',
   ]
@@ -31,10 +32,11 @@ test('A port that is published beyond loopback is reported', () => {
   ])
 })
 
-test('A mounted file that does not exist is reported, but not a volume', () => {
+test('A mounted file that does not exist is reported, but not a volume or what Docker itself has', () => {
   const volumes = [
     { type: 'bind', source: '/nowhere/at.all' },
     { type: 'bind', source: import.meta.filename },
+    { type: 'bind', source: '/var/lib/docker/containers' },
     { type: 'volume', source: 'redis' },
   ]
   assert.deepEqual(faultsOf({ services: { redis: { image: 'redis:8.2', volumes } } }), [
