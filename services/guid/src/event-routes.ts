@@ -38,6 +38,8 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
     async (request, reply) => {
       reply.raw.setHeader('vary', 'Accept')
       const { limit, after = 0 } = request.query
+      // A malformed one is a fault of any request, though only streams use it.
+      const last = lastEventOf(request)
       // What the client has already is 304 for a stream as for a page.
       if (!prefersStream(request.headers.accept) || isUnchanged(request, {}))
         return sendList(request, reply, eventList(queue, { after, limit: limit ?? pageSize }), 'after')
@@ -45,7 +47,6 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
         throw invalid({ limit: 'limit must be left out for a stream of events, which has no end.' })
       // The framework's fields are not sent with a stream.
       reply.raw.setHeader('x-request-id', request.id)
-      const last = lastEventOf(request)
       const position = last ?? after
       const sending =
         request.method === 'GET'

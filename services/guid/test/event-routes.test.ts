@@ -138,7 +138,7 @@ test('A stream continues after Last-Event-ID, or else after the position in the 
 
 test('A page ignores Last-Event-ID, so that its links lead through all pages', async (t) => {
   const { get } = await withEvents(t, 5)
-  for (const id of ['4', '1', 'x']) {
+  for (const id of ['4', '1']) {
     const positions: number[] = []
     for (let path = '/guid-events?after=1&limit=2'; path !== ''; ) {
       const { headers, json } = await get(path, { accept: 'application/json', 'last-event-id': id })
@@ -152,9 +152,11 @@ test('A page ignores Last-Event-ID, so that its links lead through all pages', a
 for (const id of ['x', '-1', '1.5', '9'.repeat(16), '9'.repeat(400), '1, 2'])
   test(`A Last-Event-ID of ${id.slice(0, 20)} is 400`, async (t) => {
     const { get } = await createWorld(t)
-    const answer = await get('/guid-events', { accept: 'text/event-stream', 'last-event-id': id })
-    assert.equal(answer.statusCode, 400)
-    assert.deepEqual(Object.keys(answer.json().errors), ['Last-Event-ID'])
+    for (const accept of ['text/event-stream', 'application/json']) {
+      const answer = await get('/guid-events', { accept, 'last-event-id': id })
+      assert.equal(answer.statusCode, 400)
+      assert.deepEqual(Object.keys(answer.json().errors), ['Last-Event-ID'])
+    }
   })
 
 test('A position behind the last event is 400 with that of the last one, for pages and streams, GET and HEAD', async (t) => {
