@@ -7,7 +7,7 @@ for (const argument of process.argv.slice(2)) {
   const [listened = '', host = '', port = ''] = argument.split(':')
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ host, port: Number(port), allowHalfOpen: true })
-    // Where one side fails, both end; there is nobody to report it to.
+    // An error on one side ends both, as clients notice.
     pipeline(client, upstream, client, () => undefined)
   })
   server.listen(Number(listened))

@@ -7,7 +7,7 @@ type Profile = (typeof profiles)[number]
 
 export type Arguments = {
   readonly profile: Profile
-  /** The service whose story is told; without it all of them are mixed. */
+  /** The service that gets the load; without it, all of them. */
   readonly service?: string
   /** The origin of the gateway. */
   readonly target: string

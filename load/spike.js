@@ -1,4 +1,4 @@
-import { scriptOf } from './k6/run.js'
+import { recovered, scriptOf } from './k6/run.js'
 
 /** Many times the load within two seconds; five seconds after it, all is as before. */
 export const { options, setup, iterate, handleSummary } = scriptOf({
@@ -11,8 +11,5 @@ export const { options, setup, iterate, handleSummary } = scriptOf({
     { name: 'settling', seconds: 5, share: 0.02 },
     { name: 'after', seconds: 20, share: 0.02 },
   ],
-  thresholds: {
-    'responses{kind:refused,phase:after}': ['count==0'],
-    'http_req_duration{phase:after}': ['p(95)<1000'],
-  },
+  thresholds: recovered,
 })

@@ -25,7 +25,7 @@ const endOfPod = `          resources: { requests: { cpu: 100m, memory: 256Mi },
 
 /** The Deployment of each service. */
 export function deploymentFile(topology: Topology): string {
-  return documents(Object.entries(topology).map((named) => deployment(named, topology)))
+  return documents(topology, (named) => deployment(named, topology))
 }
 
 function deployment([name, entry]: Named, topology: Topology): string {
@@ -106,8 +106,8 @@ function componentOf(name: string): string {
 /** The Service of each service: the gateway on port 80, the others on their own ports. */
 export function serviceFile(topology: Topology): string {
   return documents(
-    Object.entries(topology).map(
-      ([name, { port }]) => `apiVersion: v1
+    topology,
+    ([name, { port }]) => `apiVersion: v1
 kind: Service
 metadata:
   name: ${name}
@@ -118,15 +118,14 @@ spec:
   selector: { app.kubernetes.io/name: ${name} }
   ports: [{ name: http, port: ${isGateway(name) ? 80 : port}, targetPort: http }]
 `,
-    ),
   )
 }
 
 /** Of each service, one pod at a time may be evicted. */
 export function disruptionBudgetFile(topology: Topology): string {
   return documents(
-    Object.keys(topology).map(
-      (name) => `apiVersion: policy/v1
+    topology,
+    ([name]) => `apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata: { name: ${name}, namespace: quintet, labels: { app.kubernetes.io/part-of: quintet } }
 spec:
@@ -134,15 +133,14 @@ spec:
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector: { matchLabels: { app.kubernetes.io/name: ${name} } }
 `,
-    ),
   )
 }
 
 /** From two to ten pods of each service, by their CPU time. */
 export function autoscalerFile(topology: Topology): string {
   return documents(
-    Object.keys(topology).map(
-      (name) => `apiVersion: autoscaling/v2
+    topology,
+    ([name]) => `apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
 metadata: { name: ${name}, namespace: quintet, labels: { app.kubernetes.io/part-of: quintet } }
 spec:
@@ -151,7 +149,6 @@ spec:
   maxReplicas: 10
   metrics: [{ type: Resource, resource: { name: cpu, target: { type: AverageValue, averageValue: 700m } } }]
 `,
-    ),
   )
 }
 

@@ -8,6 +8,8 @@ export const origin = `# Derived from contracts/src/topology.ts by quintet deriv
 export const isGateway = (name: string) => name === 'gateway'
 export const upstreamsOf = (topology: Topology) =>
   Object.entries(topology).filter(([name]) => !isGateway(name))
-export const documents = (texts: readonly string[]) => origin + texts.join('---\n')
+/** A file with a document for each service. */
+export const documents = (topology: Topology, documentOf: (named: Named) => string) =>
+  origin + Object.entries(topology).map(documentOf).join('---\n')
 export const indent = (depth: number, lines: readonly string[]) =>
   lines.map((line) => `${' '.repeat(depth)}${line}\n`).join('')

@@ -38,13 +38,7 @@ hook() { # image
 docker login --username AWS --password-stdin 123456789012.dkr.ecr.eu-west-1.amazonaws.com' ] || fail "$(cat "$work/calls")"
 
 heading 'the engine, the images and the engines of the stack'
-install_engine
-start_engine build
-build_node_image
-build_quintet_images
-build_stand_ins
-stop_engine
-start_engine run
+engine_with_images
 at_end "docker compose --profile '*' down --volumes --timeout 15"
 docker compose up --no-build --pull never --wait postgres redis rabbitmq kafka dynamodb
 # As Beanstalk writes it from the properties and the secrets of the environment.

@@ -44,21 +44,13 @@ made_secrets() {
 }
 # Runs the commands that a section of the page shows, as its reader would.
 run_section() { # heading
-  awk -v heading="## $1" '$0 == heading { found = 1; next } /^## / { found = 0 }
-    found && /^```sh$/ { shown = 1; next } /^```$/ { shown = 0 } shown' docs/deploying/compose.md >"$work/section.sh"
-  [ -s "$work/section.sh" ] || fail "docs/deploying/compose.md has no commands under $1."
+  commands_of docs/deploying/compose.md "$1" >"$work/section.sh"
   on_host bash -euo pipefail "$work/section.sh" >"$work/section.log" 2>&1 || fail "$(cat "$work/section.sh" "$work/section.log")"
 }
 
 heading 'the engine and the images'
 project_packages
-install_engine
-start_engine build
-build_node_image
-build_quintet_images
-build_stand_ins
-stop_engine
-start_engine run
+engine_with_images
 at_end "docker compose --profile '*' down --volumes --timeout 15"
 on_failure='docker compose ps --all; docker compose logs --no-color --tail 15'
 

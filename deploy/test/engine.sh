@@ -115,6 +115,23 @@ build_node_image() {
   build_image --label "inputs=$checksum" --tag "$name" --file "$images/node/Dockerfile" "$work/node"
 }
 
+# All images that the proofs have in common.
+build_images() {
+  build_node_image
+  build_quintet_images
+  build_stand_ins
+}
+
+# The engine, with these images and what the named functions build, ready to run containers.
+engine_with_images() { # function…
+  local build
+  install_engine
+  start_engine build
+  for build in build_images "$@"; do "$build"; done
+  stop_engine
+  start_engine run
+}
+
 # The images of the project: that of the services, and that of the tests.
 build_quintet_images() {
   build_image --network host --file deploy/Dockerfile --tag quintet:latest .

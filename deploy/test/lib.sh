@@ -109,5 +109,6 @@ remove_cgroups() { # name
 # The commands that a section of a page shows: all of its blocks, or the one with this number.
 commands_of() { # page, heading, number
   awk -v heading="## $2" -v number="${3:-0}" '$0 == heading { found = 1; next } /^## / { found = 0 }
-    found && /^```sh$/ { count += 1; shown = number == 0 || number == count; next } /^```$/ { shown = 0 } shown' "$1"
+    found && /^```sh$/ { count += 1; shown = number == 0 || number == count; next } /^```$/ { shown = 0 }
+    shown { lines += 1; print } END { exit lines == 0 }' "$1" || fail "$1 has no such commands under $2."
 }

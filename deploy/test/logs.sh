@@ -52,14 +52,7 @@ traced() { # trace id, address, more of curl
 
 heading 'the engine, the images, the collector and the store'
 project_packages
-install_engine
-start_engine build
-build_node_image
-build_quintet_images
-build_stand_ins
-build_programs
-stop_engine
-start_engine run
+engine_with_images build_programs
 at_end "docker compose --profile '*' down --volumes --timeout 15"
 on_failure='docker compose logs --no-color --tail 15 collector victorialogs'
 docker compose up --no-build --pull never --wait

@@ -22,10 +22,7 @@ inside() {
 # The commands that a section of the page shows, with the folder of backups that this run has.
 section() { # heading, words before its commands…
   local in=("${@:2}")
-  awk -v heading="## $1" '$0 == heading { found = 1; next } /^## / { found = 0 }
-    found && /^```sh$/ { shown = 1; next } /^```$/ { shown = 0 } shown' "$clone/docs/deploying/pm2.md" |
-    sed "s#/backups/#$backups/#g" >"$work/section.sh"
-  [ -s "$work/section.sh" ] || fail "docs/deploying/pm2.md has no commands under $1."
+  commands_of "$clone/docs/deploying/pm2.md" "$1" | sed "s#/backups/#$backups/#g" >"$work/section.sh"
   (cd "$clone" && clean "${in[@]}" bash -euo pipefail "$work/section.sh") >"$work/section.log" 2>&1 ||
     fail "$(cat "$work/section.sh" "$work/section.log")"
 }

@@ -2,7 +2,7 @@ import { fill, readerSteps, writerSteps } from './arbitrated-clients.ts'
 import { controlSteps, viewSteps } from './arbitrated-control.ts'
 import { emptyKey, structuredCopy, W } from './arbitrated-state.ts'
 import type { Add, ArbitratedSettings, Row, State, Without, Writer } from './arbitrated-state.ts'
-import { of } from './explore.ts'
+import { of, stepsFrom } from './explore.ts'
 import type { Model } from './explore.ts'
 
 /**
@@ -72,24 +72,19 @@ function initialState({ processes, writers, readers, reads, faults = {} }: Arbit
   }
 }
 
-function stepsOf(state: State, settings: ArbitratedSettings): (readonly [string, State])[] {
-  const steps: (readonly [string, State])[] = []
-  const add: Add = (step, change) => {
-    const next = structuredCopy(state)
-    change(next)
-    steps.push([step, next])
-  }
-  for (const i of state.processes.keys()) {
-    viewSteps(state, i, settings, add)
-    controlSteps(state, i, settings, add)
-  }
-  for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
-  for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
-  for (const [i, { token }] of state.fills.entries())
-    add(`the fill of lease ${token} arrives`, (next) => fill(next, i))
-  faultSteps(state, settings, add)
-  timeSteps(state, add)
-  return steps
+function stepsOf(state: State, settings: ArbitratedSettings) {
+  return stepsFrom(state, structuredCopy, (add) => {
+    for (const i of state.processes.keys()) {
+      viewSteps(state, i, settings, add)
+      controlSteps(state, i, settings, add)
+    }
+    for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
+    for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
+    for (const [i, { token }] of state.fills.entries())
+      add(`the fill of lease ${token} arrives`, (next) => fill(next, i))
+    faultSteps(state, settings, add)
+    timeSteps(state, add)
+  })
 }
 
 function faultSteps(state: State, { without, movers }: ArbitratedSettings, add: Add): void {

@@ -1,4 +1,5 @@
 import { of } from './explore.ts'
+import type { AddStep } from './explore.ts'
 
 /** The state of the model of the arbitrated cache. */
 
@@ -122,8 +123,7 @@ export const M = 3
 
 export type Without = ArbitratedSettings['without']
 
-/** Adds a step: a change of a copy of the state. */
-export type Add = (step: string, change: (state: State) => void) => void
+export type Add = AddStep<State>
 
 export const emptyKey = (): Key => ({ version: -1, lease: 0, markers: [], isTainted: false })
 

@@ -1,5 +1,5 @@
-import { of } from './explore.ts'
-import type { Model } from './explore.ts'
+import { of, stepsFrom } from './explore.ts'
+import type { AddStep, Model } from './explore.ts'
 import { emptyKey, initialState, structuredCopy } from './markers-state.ts'
 import type { Connection, MarkersSettings, Server, State, Writer } from './markers-state.ts'
 
@@ -20,24 +20,17 @@ export function cacheByMarkers(settings: MarkersSettings): Model<State> {
   }
 }
 
-type Step = readonly [string, State]
-/** Adds a step: a change of a copy of the state. */
-type Add = (step: string, change: (state: State) => void) => void
+type Add = AddStep<State>
 
-function stepsOf(state: State, settings: MarkersSettings): Step[] {
-  const steps: Step[] = []
-  const add: Add = (step, change) => {
-    const next = structuredCopy(state)
-    change(next)
-    steps.push([step, next])
-  }
-  for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
-  for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
-  for (const i of state.fills.keys())
-    add(`the fill of token ${state.fills[i]?.token} arrives`, (next) => fill(next, i, settings))
-  faultSteps(state, settings, add)
-  timeSteps(state, settings, add)
-  return steps
+function stepsOf(state: State, settings: MarkersSettings) {
+  return stepsFrom(state, structuredCopy, (add) => {
+    for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
+    for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
+    for (const i of state.fills.keys())
+      add(`the fill of token ${state.fills[i]?.token} arrives`, (next) => fill(next, i, settings))
+    faultSteps(state, settings, add)
+    timeSteps(state, settings, add)
+  })
 }
 
 /** The server of a connection, if its generation is the one that the connection has read. */

@@ -10,6 +10,24 @@ export type Model<State> = {
   violation(state: State): string | undefined
 }
 
+/** Adds a step that is possible: a change of a copy of the state. */
+export type AddStep<State> = (step: string, change: (state: State) => void) => void
+
+/** The steps that `collect` adds, each with its own copy of the state after it. */
+export function stepsFrom<State>(
+  state: State,
+  copyOf: (state: State) => State,
+  collect: (add: AddStep<State>) => void,
+): (readonly [step: string, State])[] {
+  const steps: (readonly [string, State])[] = []
+  collect((step, change) => {
+    const next = copyOf(state)
+    change(next)
+    steps.push([step, next])
+  })
+  return steps
+}
+
 type Exploration = {
   readonly states: number
   /** The number of steps of the longest shortest path. */

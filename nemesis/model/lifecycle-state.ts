@@ -1,5 +1,6 @@
 import type { Marker } from './arbitrated-state.ts'
 import { of } from './explore.ts'
+import type { AddStep } from './explore.ts'
 
 /** The state of the model of a GUID's life: its versions and its expiry. */
 
@@ -116,8 +117,7 @@ export const clockStart = 3
 /** How often a registration is tried while others of the GUID come and go. */
 export const attemptsMax = 2
 
-/** Adds a step: a change of a copy of the state. */
-export type Add = (step: string, change: (state: State) => void) => void
+export type Add = AddStep<State>
 
 export const emptyKey = (): Key => ({ value: null, lease: 0, markers: [], isTainted: false })
 

@@ -1,7 +1,8 @@
+import { stepsFrom } from './explore.ts'
 import type { Model } from './explore.ts'
 import { cacheSteps, readerSteps } from './lifecycle-cache.ts'
 import { copyOf, initialState } from './lifecycle-state.ts'
-import type { Add, LifecycleSettings, State } from './lifecycle-state.ts'
+import type { LifecycleSettings, State } from './lifecycle-state.ts'
 import { writerSteps } from './lifecycle-writes.ts'
 
 /**
@@ -21,18 +22,13 @@ export function lifecycle(settings: LifecycleSettings): Model<State> {
   }
 }
 
-function stepsOf(state: State, settings: LifecycleSettings): (readonly [string, State])[] {
-  const steps: (readonly [string, State])[] = []
-  const add: Add = (step, change) => {
-    const next = copyOf(state)
-    change(next)
-    steps.push([step, next])
-  }
-  for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
-  for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
-  cacheSteps(state, settings, add)
-  if (state.time < settings.timeMax) add(`it is ${state.time + 1}`, passTime)
-  return steps
+function stepsOf(state: State, settings: LifecycleSettings) {
+  return stepsFrom(state, copyOf, (add) => {
+    for (const i of state.writers.keys()) writerSteps(state, i, settings, add)
+    for (const i of state.readers.keys()) readerSteps(state, i, settings, add)
+    cacheSteps(state, settings, add)
+    if (state.time < settings.timeMax) add(`it is ${state.time + 1}`, passTime)
+  })
 }
 
 function passTime(state: State): void {

@@ -15,7 +15,7 @@ export type Metrics = {
 
 /**
  * Each service has a registry of its own, so that several can run in one process. Where several processes are one instance of it,
- * `worker` tells their metrics apart.
+ * `worker` distinguishes their metrics.
  */
 export function createMetrics(service: string, worker?: string): Metrics {
   const labels = { service, ...(worker !== undefined && { worker }) }

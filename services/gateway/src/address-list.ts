@@ -38,8 +38,9 @@ const originStart = /^http:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,
 /** `1st`, `2nd`, `3rd`, `4th`; of an index, which begins at 0. */
 function ordinal(index: number): string {
   const number = index + 1
+  // Only for a message: the first rules load the data of their language.
+  const plural = new Intl.PluralRules('en-GB', { type: 'ordinal' })
   return `${number}${suffixes[plural.select(number)] ?? 'th'}`
 }
 
-const plural = new Intl.PluralRules('en-GB', { type: 'ordinal' })
 const suffixes: Partial<Record<Intl.LDMLPluralRule, string>> = { one: 'st', two: 'nd', few: 'rd' }

@@ -164,19 +164,18 @@ function addressFaults(values: Partial<Static<typeof settings>>): string[] {
   return [...Map.groupBy(all, ({ origin }) => origin)].flatMap(([origin, same]) => {
     if (same.every(({ isDefault }) => isDefault)) return []
     const names = new Intl.ListFormat('en-GB').format(same.map(({ setting }) => setting))
-    const verb = same.some(({ isOneOfSeveral }) => isOneOfSeveral)
-      ? same.length === 1
-        ? 'has'
-        : 'have'
-      : same.length === 1
-        ? 'is'
-        : same.length === 2
-          ? 'are both'
-          : 'are all'
+    const verb = verbOf(same)
     if (own.has(origin)) return [`${names} ${verb} ${origin}, the address of the gateway itself.`]
     if (same.length === 1) return []
     return [`${names} ${verb} ${origin}: set an address for each service that no other has.`]
   })
+}
+
+/** What the settings have to do with an address that they have in common. */
+function verbOf(same: readonly { isOneOfSeveral: boolean }[]): string {
+  if (same.some(({ isOneOfSeveral }) => isOneOfSeveral)) return same.length === 1 ? 'has' : 'have'
+  if (same.length === 1) return 'is'
+  return same.length === 2 ? 'are both' : 'are all'
 }
 
 function timeoutFaults({
