@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -257,10 +257,12 @@ function requireTypes(file: URL): void {
   assert.equal(status, 0, stdout)
 }
 
+/** A copy outside the repository, which may be read-only, with the packages that migrations import. */
 function copyMigrations(t: TestContext): URL {
-  const folder = mkdtempSync(join(import.meta.dirname, 'migrations-'))
+  const folder = mkdtempSync(join(tmpdir(), 'migrations-'))
   t.after(() => rmSync(folder, { recursive: true }))
   cpSync(migrations, folder, { recursive: true })
+  symlinkSync(new URL('../../node_modules', import.meta.url), join(folder, 'node_modules'))
   return pathToFileURL(`${folder}/`)
 }
 

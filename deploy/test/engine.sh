@@ -130,6 +130,8 @@ engine_with_images() { # function…
   for build in build_images "$@"; do "$build"; done
   stop_engine
   start_engine run
+  # Of a run that was killed, whose clean-up did not run.
+  docker compose --profile '*' down --volumes --timeout 0
 }
 
 # The images of the project: that of the services, and that of the tests.
