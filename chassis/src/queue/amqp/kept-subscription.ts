@@ -11,6 +11,7 @@ type KeptSubscription = {
   current(): Subscription | undefined
   /** Subscribes no more, and releases the messages that were not taken; the others can still be settled. */
   cancel(): Promise<void>
+  /** Subscribes no more, and returns all messages that are not settled, in their order. */
   close(): Promise<void>
 }
 
@@ -90,6 +91,8 @@ export function keepSubscribed({
       for (const message of last?.waiting.splice(0) ?? []) last?.release(message)
     },
     async close() {
+      isCancelled = true
+      await subscribing
       const last = subscription
       subscription = undefined
       await last?.close()

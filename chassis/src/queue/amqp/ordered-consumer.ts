@@ -129,13 +129,14 @@ export function createAmqpOrderedConsumer(
     void subscription.current()?.close()
   }
 
-  /** The messages are given back by the end of the channel, in their order, and only then may another consumer take them. */
+  /**
+   * The broker returns the messages in their order and forgets the consumer in one step, the end of the channel, and only then may another
+   * consumer take them. A subscription that is cancelled first is forgotten before its messages are back.
+   */
   async function stop(): Promise<void> {
     clearInterval(timer)
     stopping.abort()
-    const handled = dispatcher.stop()
-    await Promise.all([feed.stop(), subscription.cancel()])
-    await handled
+    await Promise.all([dispatcher.stop(), feed.stop()])
     held.stopTimers()
     await subscription.close()
     await lock.release()
