@@ -29,11 +29,7 @@ type Group = keyof typeof groups
 const filesPerProcess = 6
 
 /** These examine or change their whole process. */
-const alone = new Set([
-  'services/gateway/test/header-fields.test.ts',
-  'test/system/private-files.test.ts',
-  'test/system/start.test.ts',
-])
+const alone = new Set(['services/gateway/test/header-fields.test.ts', 'test/system/start.test.ts'])
 
 /** Files also wait, so there is one more than cores, but for the slow ones, which measure times; the test runner's own default leaves a core idle. */
 const concurrency = { fast: availableParallelism() + 1, guarantees: availableParallelism() }

@@ -3,7 +3,7 @@ import { chmodSync, globSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { until } from '@quintet/chassis/testing'
-import { call, dataFolder, run } from './processes.ts'
+import { call, dataFolder, run } from '../system/processes.ts'
 
 const skip = process.platform === 'win32' && 'Windows has no such modes'
 

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { serviceNames } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
-import { dataFolder, root, run } from './processes.ts'
+import { dataFolder, root, run } from '../system/processes.ts'
 
 const manifest: { version: string; scripts: Record<string, string> } = JSON.parse(
   readFileSync(join(root, 'package.json'), 'utf8'),
