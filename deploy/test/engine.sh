@@ -28,6 +28,8 @@ install_engine() {
 }
 JSON
   at_end stop_engine
+  # A run that was killed has left containers, which an engine would start again.
+  [ ! -e "$engine_data/in-use" ] || { start_engine run && stop_engine; }
 }
 
 # The plugin is built from its module. Go ignores the exclusions and replacements of a module that is not the main one, so they are
@@ -59,17 +61,20 @@ start_engine() {
     network_namespace "$engine_namespace"
     enter=(nsenter "--net=/run/netns/$engine_namespace")
   fi
-  "${enter[@]}" dockerd --config-file "$work/daemon.json" "${options[@]}" >>"$work/dockerd.log" 2>&1 9>&- &
+  # It ends with this script, also when that is killed, and has the lock until then. An interrupt is for the script, which still needs it.
+  setsid setpriv --pdeathsig TERM "${enter[@]}" dockerd --config-file "$work/daemon.json" "${options[@]}" >>"$work/dockerd.log" 2>&1 &
   engine_pid=$!
   on_failure='tail -20 "$work/dockerd.log"'
   until_true 60 docker version
+  touch "$engine_data/in-use"
   on_failure=
 }
 
 stop_engine() {
   [ -n "${engine_pid:-}" ] || return 0
-  docker ps -q | xargs -r docker kill
   docker ps -aq | xargs -r docker rm --force --volumes
+  docker volume prune --force >/dev/null
+  docker network prune --force >/dev/null && rm -f "$engine_data/in-use"
   end_process "$engine_pid"
   engine_pid=
   unmount_below "$work/exec"
@@ -130,8 +135,6 @@ engine_with_images() { # function…
   for build in build_images "$@"; do "$build"; done
   stop_engine
   start_engine run
-  # Of a run that was killed, whose clean-up did not run.
-  docker compose --profile '*' down --volumes --timeout 0
 }
 
 # The images of the project: that of the services, and that of the tests.

@@ -29,7 +29,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 heading() {
-  printf '== %s\n' "$*"
+  printf '== after %d s: %s\n' "$SECONDS" "$*"
 }
 fail() {
   printf '%s\n' "$*" >&2
