@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -32,4 +33,28 @@ test('A folder of data is restricted to its owner; a shared one, and one above t
   assert.equal(modeAfter('.'), 0o755)
   assert.doesNotThrow(() => restrictFolder(join(folder, 'missing')))
   assert.doesNotThrow(() => restrictFile(join(folder, 'missing')))
+})
+
+/** Runs a command where it may mount file systems, which nobody else sees. */
+function runWithMounts(...command: readonly string[]) {
+  return spawnSync('unshare', ['--map-root-user', '--mount', ...command], { encoding: 'utf8' })
+}
+
+test('A folder whose rights its file system does not let change stays as it is', {
+  skip: runWithMounts('true').status !== 0 && 'This user may not mount file systems',
+}, () => {
+  const script = `
+    const { restrictFolder } = await import('${import.meta.resolve('@quintet/chassis/files')}')
+    const { statSync } = await import('node:fs')
+    for (const path of ['/proc/self/task', '/mnt']) restrictFolder(path)
+    console.log((statSync('/mnt').mode & 0o777).toString(8))`
+  const { stdout, stderr } = runWithMounts(
+    'sh',
+    '-c',
+    'mount -t tmpfs -o mode=755 none /mnt && mount -o remount,ro /mnt && exec "$0" --input-type=module --eval "$1"',
+    process.execPath,
+    script,
+  )
+  assert.equal(stderr, '')
+  assert.equal(stdout, '755\n')
 })

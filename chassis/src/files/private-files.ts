@@ -80,9 +80,17 @@ export function restrictFolder(path: string): void {
 const sticky = 0o1000
 const rightsOfOthers = 0o077
 
-/** The owner of what another user uses has chosen its rights. */
+/** The owner of what another user uses has chosen its rights, and who mounted a file system those that it does not let change. */
 function restrict(path: string, mode: number): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined || (found.mode & rightsOfOthers) === 0 || found.uid !== process.getuid?.()) return
-  chmodSync(path, mode)
+  try {
+    chmodSync(path, mode)
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+    if (!refusalsOfMounts.includes(code)) throw error
+  }
 }
+
+/** Of one that is read-only, such as the root of a container, and of those without modes of their own, such as FAT and SMB. */
+const refusalsOfMounts = ['EROFS', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']
