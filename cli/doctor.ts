@@ -3,7 +3,7 @@ import type { Settings } from '@quintet/chassis/config'
 import { databaseFile, unknownMigrationsOf } from '@quintet/chassis/database'
 import { broken, diagnose, unusedStorage, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
-import { topology } from '@quintet/contracts/topology'
+import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -43,7 +43,7 @@ async function examine(url: string, users: readonly User[], settings: Settings):
     .map(({ name }): Service => services[name])
     .map((service) => service.diagnoserOf?.(url))
     .find((diagnoser) => diagnoser !== undefined)
-  const findings = await diagnose(url, own)
+  const findings = await diagnose(url, { own, queues: queuesOf(users) })
   if (findings.some(({ verdict }) => verdict === 'broken')) return findings
   const later = await laterTables(url, users, settings)
   if (later.length > 0) return later
@@ -52,6 +52,18 @@ async function examine(url: string, users: readonly User[], settings: Settings):
     if (setting === storage.database) findings.push(...(await examineDatabase(name, url, settings)))
   }
   return findings
+}
+
+/** The queues that services have at a broker which these settings name, also that of a service which only consumes what the users publish. */
+function queuesOf(users: readonly User[]): string[] {
+  const settings = users.map(({ setting }) => setting)
+  return serviceNames.flatMap((name) => {
+    const { storage }: ServiceEntry = topology[name]
+    const { queue }: Service = services[name]
+    return queue !== undefined && storage.queue !== undefined && settings.includes(storage.queue)
+      ? [queue]
+      : []
+  })
 }
 
 /** A finding where an embedded database has tables of a later version, by which its users do not start. */
@@ -78,7 +90,7 @@ async function examineDatabase(name: ServiceName, url: string, settings: Setting
   if (tables.some(({ verdict }) => verdict === 'broken')) return tables
   const { examineData }: Service = services[name]
   if (examineData === undefined) return tables
-  return [...tables, ...(await diagnose(url, () => examineData(url, settings)))]
+  return [...tables, ...(await diagnose(url, { own: () => examineData(url, settings) }))]
 }
 
 async function examineTables(name: ServiceName, url: string): Promise<Finding> {

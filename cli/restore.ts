@@ -134,7 +134,7 @@ async function missingParts({ databases }: Placing, settings: Settings): Promise
     const { examineData }: Service = services[name]
     const { storage }: ServiceEntry = topology[name]
     const url = String(configOf(name, settings)[storage.database ?? ''])
-    return examineData === undefined ? [] : diagnose(url, () => examineData(url, settings))
+    return examineData === undefined ? [] : diagnose(url, { own: () => examineData(url, settings) })
   })
   return (await Promise.all(findings))
     .flat()

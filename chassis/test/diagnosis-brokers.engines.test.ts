@@ -6,29 +6,32 @@ import { openQueue } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import { engineUrl } from './testing.ts'
 
-const findingsOf = async (url: string) =>
-  (await diagnose(url)).map(({ verdict, text }) => `${verdict}: ${text}`)
+const findingsOf = async (url: string, ...queues: readonly string[]) =>
+  (await diagnose(url, { queues })).map(({ verdict, text }) => `${verdict}: ${text}`)
 
 if (engineUrl('amqp') !== undefined) {
-  test('amqp: the queue of orders is good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
+  test('amqp: each queue is good as a quorum queue, and weak as a classic one', async (t: TestContext) => {
     const engine = await startPrivateEngine('amqp')
     t.after(() => engine.dispose())
     const answers = 'good: It responds, and accepts the user and the password.'
-    t.assert.deepEqual(await findingsOf(engine.url), [
+    t.assert.deepEqual(await findingsOf(engine.url), [answers])
+    t.assert.deepEqual(await findingsOf(engine.url, 'billing_queue', 'notices'), [
       answers,
       'good: billing_queue.quorum is not there yet; it will be a quorum queue.',
+      'good: notices.quorum is not there yet; it will be a quorum queue.',
     ])
     const connection = await connect(engine.url)
     const channel = await connection.createChannel()
     await channel.assertQueue('billing_queue.quorum', { durable: true })
-    const [, classic] = await findingsOf(engine.url)
+    const [, classic, other] = await findingsOf(engine.url, 'billing_queue', 'notices')
     t.assert.match(String(classic), /^weak: billing_queue\.quorum is a classic queue/)
+    t.assert.match(String(other), /^good: notices\.quorum is not there yet/)
     await channel.deleteQueue('billing_queue.quorum')
     await connection.close()
     const queue = await openQueue(engine.url)
     await queue.publishAll('billing_queue', [{ id: '1', key: '', body: '{}' }])
     await queue.close()
-    t.assert.deepEqual(await findingsOf(engine.url), [
+    t.assert.deepEqual(await findingsOf(engine.url, 'billing_queue'), [
       answers,
       'good: billing_queue.quorum is a quorum queue.',
     ])

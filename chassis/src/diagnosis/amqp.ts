@@ -5,32 +5,29 @@ import { openQueue } from '../queue/index.ts'
 import { good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
-const ordersQueue = 'billing_queue'
-
-/** RabbitMQ: it accepts messages, and the queue of orders is a quorum queue, which survives the loss of a node. */
-export async function diagnoseAmqp(url: string): Promise<Finding[]> {
+/** RabbitMQ: it accepts messages, and the queues of the services are quorum queues, which survive the loss of a node. */
+export async function diagnoseAmqp(url: string, queues: readonly string[]): Promise<Finding[]> {
   // The adapter has the best error messages for a refused connection.
   const queue = await openQueue(url)
   await queue.ping().finally(() => queue.close())
   const connection = await connect(url, { timeout: 5_000 })
   connection.on('error', () => {})
   try {
-    return [
-      good('It responds, and accepts the user and the password.'),
-      await kindOf(connection),
-      ...(await opennessOf(connection)),
-    ]
+    const findings = [good('It responds, and accepts the user and the password.')]
+    for (const name of queues)
+      findings.push(await kindOf(connection, name), ...(await opennessOf(connection, name)))
+    return findings
   } finally {
     await connection.close().catch(() => {})
   }
 }
 
 /** RabbitMQ reveals the type of a queue only by refusing a declaration that differs in the type alone. */
-async function kindOf(connection: ChannelModel): Promise<Finding> {
-  const name = quorumQueueOf(ordersQueue)
+async function kindOf(connection: ChannelModel, queue: string): Promise<Finding> {
+  const name = quorumQueueOf(queue)
   const missing = await refusalOf(connection, (channel) => channel.checkQueue(name))
   if (missing !== undefined) return good(`${name} is not there yet; it will be a quorum queue.`)
-  const asClassic = { ...quorumArguments(ordersQueue), 'x-queue-type': 'classic' }
+  const asClassic = { ...quorumArguments(queue), 'x-queue-type': 'classic' }
   const refusal = await refusalOf(connection, (channel) =>
     channel.assertQueue(name, { durable: true, arguments: asClassic }),
   )
@@ -41,18 +38,16 @@ async function kindOf(connection: ChannelModel): Promise<Finding> {
       )
 }
 
-/** Whether other programs can declare the queue of orders without arguments. */
-async function opennessOf(connection: ChannelModel): Promise<Finding[]> {
-  const missing = await refusalOf(connection, (channel) => channel.checkQueue(ordersQueue))
+/** Whether other programs can declare the queue without arguments. */
+async function opennessOf(connection: ChannelModel, queue: string): Promise<Finding[]> {
+  const missing = await refusalOf(connection, (channel) => channel.checkQueue(queue))
   if (missing !== undefined) return []
-  const refusal = await refusalOf(connection, (channel) =>
-    channel.assertQueue(ordersQueue, { durable: true }),
-  )
+  const refusal = await refusalOf(connection, (channel) => channel.assertQueue(queue, { durable: true }))
   if (refusal === undefined) return []
   return [
     weak(
-      `${ordersQueue} has arguments, so programs that declare it without are refused. If an earlier version has declared it, billing ` +
-        'redeclares it when it starts while nothing else consumes it.',
+      `${queue} has arguments, so programs that declare it without are refused. If an earlier version has declared it, the service that ` +
+        'consumes it redeclares it when it starts while nothing else consumes it.',
     ),
   ]
 }

@@ -9,15 +9,18 @@ const timeoutMs = 10_000
 
 /**
  * Examines the engine that a URL names: whether it is reachable, and whether it is configured as the guarantees require
- * (docs/operating.md). `own` examines an engine that only one service can use. Never rejects: an engine that cannot be
- * reached is a finding.
+ * (docs/operating.md). `own` examines an engine that only one service can use; `queues` are those of a broker that services use. Never
+ * rejects: an engine that cannot be reached is a finding.
  */
-export async function diagnose(url: string, own?: Diagnose): Promise<Finding[]> {
+export async function diagnose(
+  url: string,
+  { own, queues = [] }: { readonly own?: Diagnose | undefined; readonly queues?: readonly string[] } = {},
+): Promise<Finding[]> {
   const scheme = url.slice(0, url.indexOf(':'))
   try {
     const examine = own ?? (await engines[scheme]?.())
     if (examine === undefined) return [broken(`There is no engine for "${scheme}:".`)]
-    return await withTimeout(timeoutMs, examine(url))
+    return await withTimeout(timeoutMs, examine(url, queues))
   } catch (error) {
     return [broken(`It cannot be examined: ${reasonOf(error)}`)]
   }

@@ -4,8 +4,8 @@
  */
 export type Finding = { readonly verdict: 'good' | 'weak' | 'broken' | 'absent'; readonly text: string }
 
-/** Examines a running engine through a connection of its own. */
-export type Diagnose = (url: string) => Promise<Finding[]>
+/** Examines a running engine, and those of the queues that it has, through a connection of its own. */
+export type Diagnose = (url: string, queues: readonly string[]) => Promise<Finding[]>
 
 export const good = (text: string): Finding => ({ verdict: 'good', text })
 export const weak = (text: string): Finding => ({ verdict: 'weak', text })
