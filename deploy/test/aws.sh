@@ -95,7 +95,8 @@ backend servers
   server server-a 127.0.0.1:8001
   server server-b 127.0.0.1:8002
 CFG
-  on_host haproxy -f "$work/haproxy.cfg" >"$work/haproxy.log" 2>&1 &
+  # Not by the function above, whose process would be the parent of haproxy.
+  setpriv --pdeathsig TERM nsenter "--net=/run/netns/$engine_namespace" haproxy -f "$work/haproxy.cfg" >"$work/haproxy.log" 2>&1 9>&- &
   at_end "end_process $!"
 }
 # Which servers respond to twenty requests, and `none` for one that fails.
