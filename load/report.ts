@@ -2,30 +2,46 @@ import { drawPanels } from '../bench/line-chart.ts'
 import { demandsOf, limitOf, partsOf } from './summary.ts'
 import type { Demand, Part, Summary } from './summary.ts'
 
+/** So long after a run the system may take to be ready, whatever the load was. */
+export const backWithinMs = 10_000
+
 type Report = {
   readonly title: string
   readonly target: string
   readonly date: string
   readonly demands: readonly Demand[]
   readonly parts: readonly Part[]
-  readonly totals: Readonly<Record<'ok' | 'refused' | 'failed', number>>
+  readonly totals: Readonly<Record<'ok' | 'refused' | 'refusedBy503' | 'failed', number>>
   readonly longestMs: number
+  readonly backMs: number | undefined
 }
 
-/** What a run has shown. `isSearch` is that of a run that is to find the limit, and ends with it. */
+/**
+ * What a run has shown. `isSearch` is that of a run that is to find the limit, and ends with it; `backMs` how long after the end the system
+ * was ready, if it was in time.
+ */
 export function reportOf(
   summary: Summary,
-  about: { profile: string; target: string; date: string; isSearch: boolean },
+  about: { profile: string; target: string; date: string; isSearch: boolean; backMs: number | undefined },
 ): Report {
   const countOf = (kind: string) => summary.metrics[`responses{kind:${kind}}`]?.values.count ?? 0
   return {
     title: `${about.profile}, ${summary.service === 'mixed' ? 'all services' : summary.service}`,
     target: about.target,
     date: about.date,
-    demands: demandsOf(summary, about),
+    demands: [
+      ...demandsOf(summary, about),
+      { text: `ready again: within ${backWithinMs / 1_000} s`, isMet: about.backMs !== undefined },
+    ],
     parts: partsOf(summary),
-    totals: { ok: countOf('ok'), refused: countOf('refused'), failed: countOf('failed') },
+    totals: {
+      ok: countOf('ok'),
+      refused: countOf('refused'),
+      refusedBy503: countOf('refused,code:503'),
+      failed: countOf('failed'),
+    },
     longestMs: summary.metrics.http_req_duration?.values.max ?? 0,
+    backMs: about.backMs,
   }
 }
 
@@ -37,12 +53,16 @@ export function formatReport(report: Report): string {
   ].join('\n')
 }
 
-function sentencesOf({ totals, longestMs, parts }: Report): string[] {
+function sentencesOf({ totals, longestMs, parts, backMs }: Report): string[] {
   const number = (value: number) => Math.round(value).toLocaleString('en')
+  const refusals = `${number(totals.refusedBy503)} by 503, ${number(totals.refused - totals.refusedBy503)} by 429`
   return [
-    `${number(totals.ok)} requests were answered as expected, ${number(totals.refused)} refused, ${number(totals.failed)} failed.`,
+    `${number(totals.ok)} requests were answered as expected, ${number(totals.refused)} refused with Retry-After (${refusals}), ${number(totals.failed)} failed.`,
     `The longest took ${number(longestMs)} ms.`,
     `Without refusals, and with 95 % within a second, the system answered up to ${number(limitOf(parts))} requests per second.`,
+    backMs === undefined
+      ? 'After the end it did not become ready in time.'
+      : `It was ready ${number(backMs)} ms after the end.`,
   ]
 }
 

@@ -16,7 +16,7 @@ let isShown = false
  */
 export function answered(response, ...expected) {
   const kind = kindOf(response, expected)
-  responses.add(1, { kind })
+  responses.add(1, kind === 'refused' ? { kind, code: String(response.status) } : { kind })
   failed.add(kind === 'failed')
   hung.add(response.error_code === timedOut ? 1 : 0)
   if (kind === 'failed' && !isShown) show(response, expected)

@@ -67,7 +67,8 @@ function partsOf() {
     ...kinds.map((kind) => [`responses{part:${part},kind:${kind}}`, ['count>=0']]),
   ])
   const all = kinds.map((kind) => [`responses{kind:${kind}}`, ['count>=0']])
-  return Object.fromEntries(parts.flat().concat(all))
+  const refusals = [503, 429].map((code) => [`responses{kind:refused,code:${code}}`, ['count>=0']])
+  return Object.fromEntries([...parts.flat(), ...all, ...refusals])
 }
 
 function needsUsers() {

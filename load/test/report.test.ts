@@ -6,7 +6,13 @@ import { findK6 } from '../find-k6.ts'
 import { formatReport, htmlOf, reportOf } from '../report.ts'
 import { parseSummary } from '../summary.ts'
 
-const about = { profile: 'stress', target: 'http://127.0.0.1:3000', date: '2030-01-01', isSearch: false }
+const about = {
+  profile: 'stress',
+  target: 'http://127.0.0.1:3000',
+  date: '2030-01-01',
+  isSearch: false,
+  backMs: 12,
+}
 
 /** A run of two seconds in two parts, in the second of which a third is refused. */
 function summaryOf(failed: number) {
@@ -16,6 +22,7 @@ function summaryOf(failed: number) {
     'part:1,kind:refused': 40,
     'kind:ok': 180,
     'kind:refused': 40,
+    'kind:refused,code:503': 30,
   }
   const responses = Object.entries(counts).map(([tags, count]) => [
     `responses{${tags}}`,
@@ -44,13 +51,20 @@ function summaryOf(failed: number) {
 
 test('A report has the outcome of a run: its requests by kind, the longest, the rate without refusals, and what was demanded', () => {
   const text = formatReport(reportOf(summaryOf(0), about))
-  assert.match(text, /180 requests were answered as expected, 40 refused, 0 failed\./)
+  assert.match(
+    text,
+    /180 requests were answered as expected, 40 refused with Retry-After \(30 by 503, 10 by 429\), 0 failed\./,
+  )
   assert.match(text, /The longest took 51 ms\./)
   assert.match(text, /answered up to 100 requests per second\./)
   assert.match(text, /^ {2}yes {2}share of failed requests: rate<0\.001$/m)
   assert.match(text, /^ {2}yes {2}responses \(kind:refused, phase:after\): count==0$/m)
+  assert.match(text, /It was ready 12 ms after the end\./)
+  assert.match(text, /^ {2}yes {2}ready again: within 10 s$/m)
   assert.doesNotMatch(text, />=0/)
   assert.match(formatReport(reportOf(summaryOf(1), about)), /^ {2}NO {3}share of failed requests/m)
+  const away = formatReport(reportOf(summaryOf(0), { ...about, backMs: undefined }))
+  assert.match(away, /After the end it did not become ready in time\.\n[^]*^ {2}NO {3}ready again/m)
 })
 
 test('The page of a report has its charts, and escapes what it shows', () => {
@@ -65,7 +79,7 @@ test('Of a search for the limit only failures and hung requests are demanded', (
   const { demands } = reportOf(summaryOf(0), { ...about, isSearch: true })
   assert.deepEqual(
     demands.map(({ text }) => text),
-    ['share of failed requests: rate<0.001'],
+    ['share of failed requests: rate<0.001', 'ready again: within 10 s'],
   )
 })
 
