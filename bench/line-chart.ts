@@ -11,7 +11,8 @@ type Chart = {
 }
 
 type Point = { readonly x: number; readonly y: number }
-type Panel = { title: string; lines: readonly { name: string; points: readonly Point[] }[] }
+type Line = { name: string; points: readonly Point[] }
+type Panel = { title: string; lines: readonly Line[] }
 type Scale = (value: number) => number
 
 const width = 900
@@ -20,6 +21,7 @@ const headHeight = 64
 const margin = { left: 80, right: 150, top: 30, bottom: 30 }
 const colours = ['#3d8f6e', '#8fb3d9', '#e07a5f', '#7a6a9b']
 const labelsMax = 8
+const nameHeight = 12
 
 export function drawPanels(chart: Chart): string {
   const { title, subtitle, panels, xOf = (x) => x } = chart
@@ -46,19 +48,35 @@ export function drawPanels(chart: Chart): string {
         svgText(scale(xOf(x)), bottom + 16, chart.formatX(x), 'text-anchor="middle" fill="#52606d"'),
       ),
       ...lines.flatMap((line, index) => drawLine(line, index, yScale)),
+      ...drawNames(lines, yScale),
     ]
   }
 
-  function drawLine({ name, points }: Panel['lines'][number], index: number, yScale: Scale): string[] {
-    const colour = colours[index % colours.length]
-    const last = points.at(-1)
-    if (last === undefined) return []
+  function drawLine({ points }: Line, index: number, yScale: Scale): string[] {
+    if (points.length === 0) return []
     const path = points.map(({ x, y }) => `${scale(xOf(x)).toFixed(1)},${yScale(y).toFixed(1)}`).join(' ')
-    return [
-      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"/>`,
-      svgText(width - margin.right + 8, yScale(last.y) + 4 + index * 12, name, `fill="${colour}"`),
-    ]
+    return [`<polyline points="${path}" fill="none" stroke="${colourOf(index)}" stroke-width="2"/>`]
   }
+}
+
+/** The name of each line where it ends, from the highest down, so that none covers another. */
+function drawNames(lines: readonly Line[], yScale: Scale): string[] {
+  const ends = lines.flatMap(({ name, points }, index) => {
+    const last = points.at(-1)
+    return last === undefined ? [] : [{ name, index, at: yScale(last.y) + 4 }]
+  })
+  let free = 0
+  return ends
+    .sort((a, b) => a.at - b.at)
+    .map(({ name, index, at }) => {
+      const y = Math.max(at, free)
+      free = y + nameHeight
+      return svgText(width - margin.right + 8, y, name, `fill="${colourOf(index)}"`)
+    })
+}
+
+function colourOf(index: number): string {
+  return colours[index % colours.length] ?? ''
 }
 
 function drawGridLine(y: number, at: number): string[] {

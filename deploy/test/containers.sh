@@ -57,7 +57,15 @@ on_failure='docker compose ps --all; docker compose logs --no-color --tail 15'
 heading 'from nothing: every container is healthy, and every service reachable'
 docker compose up --no-build --pull never --wait
 until_true 60 all_up
-docker compose run --rm -T migrate doctor
+
+heading 'the engines, as doctor examines them, also with the notifications on Kafka'
+doctor() { # finding, options of docker compose run
+  docker compose run --rm -T "${@:2}" migrate doctor >"$work/doctor" && grep -F "$1" "$work/doctor" || { cat "$work/doctor"; return 1; }
+}
+# An engine that does not respond in time, as on a machine that is busy, is a finding.
+until_true 60 doctor 'amqp://quintet:[redacted]@rabbitmq:5672   CERTIFICATES_QUEUE_URL, QUEUE_URL'
+until_true 60 doctor 'kafka://kafka:9092   EVENTS_URL, CERTIFICATES_QUEUE_URL' \
+  -e CERTIFICATES_QUEUE_URL_FILE= -e CERTIFICATES_QUEUE_URL=kafka://kafka:9092
 
 heading 'the ports of the services are on loopback with a profile, and closed without'
 while read -r name port; do
@@ -90,6 +98,13 @@ while read -r name _; do
   done
   ! docker exec "$id" touch /quintet/written 2>/dev/null || fail "$name can write its root."
 done < <(services)
+
+heading 'a service starts where its folder of data is one that it may not restrict'
+install -d -m 755 -o 1000 -g 1000 "$work/open"
+open=$(docker run --detach --rm --read-only --tmpfs /tmp --network none --volume "$work/open:/data:ro" --env ORDER_ID_KEY="$(printf %064d 0)" \
+  --env QUEUE_URL=amqp://nobody:none@127.0.0.1 quintet:latest start gateway)
+until_true 20 docker exec "$open" node -e "fetch('http://127.0.0.1:3000/health/live').then(({ ok }) => process.exit(ok ? 0 : 1))"
+docker kill "$open" >/dev/null
 
 heading 'who reaches whom'
 address=$(docker inspect --format '{{ (index .NetworkSettings.Networks "quintet_data").IPAddress }}' "$(container_of postgres)")
@@ -137,13 +152,13 @@ while read -r name _; do
 done < <(services)
 docker compose --profile '*' down --volumes
 
-heading 'the tests, in a container of their own'
-docker compose run --rm -T test >"$work/tests.log" 2>&1 || fail "$(tail -60 "$work/tests.log")"
-grep -E '^. (tests|pass|fail) ' "$work/tests.log"
-
-heading 'development: the files of the repository, started again after a change'
+heading 'the tests, in a container of their own, of a clone without packages'
 mkdir "$work/source"
 git ls-files --cached --others --exclude-standard -z | tar --create --null --files-from - | tar --extract --directory "$work/source"
+docker compose --file "$work/source/compose.yaml" run --rm -T test >"$work/tests.log" 2>&1 || fail "$(tail -60 "$work/tests.log")"
+grep -E '^. (tests|pass|fail) ' "$work/tests.log"
+
+heading 'development: the files of a clone, started again after a change'
 development=(docker compose --file "$work/source/deploy/development.yaml")
 at_end "${development[*]} down --volumes"
 "${development[@]}" up --no-build --pull never --detach

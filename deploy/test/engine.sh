@@ -5,8 +5,9 @@
 # shellcheck source=deploy/test/lib.sh
 compose_version=v2.40.3
 engine_data=$kept/engine
-engine_namespace=quintet-docker
-engine_cgroup=quintet-docker
+# Engines that have other data may run at the same time.
+engine_namespace=quintet-docker-$(cksum <<<"$kept" | cut -d ' ' -f 1)
+engine_cgroup=$engine_namespace
 export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker" DOCKER_BUILDKIT=0
 
 install_engine() {
