@@ -25,6 +25,7 @@ type Container = {
   readonly ports?: readonly Port[]
   readonly env?: readonly Env[]
   readonly securityContext: object
+  readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } }
   readonly resources: object
   readonly volumeMounts?: readonly { readonly name: string }[]
 }
@@ -34,6 +35,7 @@ type Volume = {
 }
 type Pod = {
   readonly securityContext: Readonly<Record<string, unknown>>
+  readonly terminationGracePeriodSeconds: number
   readonly enableServiceLinks: boolean
   readonly automountServiceAccountToken: boolean
   readonly containers: readonly Container[]
@@ -216,6 +218,19 @@ test('The gateway is a LoadBalancer that keeps the addresses of clients on EC2, 
     [metadata.name, spec],
     ['gateway', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' }],
   )
+})
+
+test('A pod is killed only after its sleep and the 10 s within which a service ends, also on EC2', () => {
+  for (const deployment of ofKind('Deployment')) {
+    const { terminationGracePeriodSeconds } = deployment.spec.template.spec
+    const sleepSeconds = containerOf(deployment).lifecycle?.preStop.sleep.seconds ?? 0
+    assert.ok(sleepSeconds > 0 && terminationGracePeriodSeconds > sleepSeconds + 10, deployment.metadata.name)
+  }
+  const patch: { path: string; value: number }[] = parse(read(`${folder}/overlays/ec2/gateway.yaml`))
+  const [sleepSeconds = 0, graceSeconds = 0] = ['seconds', 'terminationGracePeriodSeconds'].map(
+    (name) => patch.find(({ path }) => path.endsWith(`/${name}`))?.value,
+  )
+  assert.ok(sleepSeconds > 120 && graceSeconds > sleepSeconds + 10)
 })
 
 test('Both overlays give each key of the Secret that a pod requires, and no other', () => {

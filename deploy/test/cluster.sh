@@ -68,7 +68,7 @@ on_node() {
 }
 # The same in the background, as the process $! itself and not as a child of it.
 in_background() {
-  nsenter --target "$node_pid" --net --mount "--wd=$PWD" "$@" &
+  nsenter --target "$node_pid" --net --mount "--wd=$PWD" "$@" 9>&- &
 }
 # kubectl of the version of the cluster, in its network, also for the programs that this script runs.
 provide_kubectl() {
@@ -81,6 +81,8 @@ provide_kubectl() {
 
 # A network namespace with an interface, and a mount namespace with what the node writes outside of its own folder.
 start_node() {
+  lock cluster
+  [ ! -e "/run/netns/$cluster_namespace" ] || remove_pods
   [ ! -e /sys/fs/cgroup/memory/kubepods ] && [ ! -e /sys/fs/cgroup/kubepods ] || fail 'This machine is a node of a cluster already.'
   mkdir -p "$cluster_folder"/{sysctl,volumes,logs}
   network_namespace "$cluster_namespace"
@@ -94,7 +96,7 @@ start_node() {
     [ -d "$folder" ] || at_end "rmdir $folder"
     mkdir -p "$folder"
   done
-  at_end 'remove_cgroups kubepods; remove_cgroups k8s.io'
+  at_end remove_pods
   nsenter --net="/run/netns/$cluster_namespace" unshare --mount --propagation slave bash -c '
     set -e
     mount --make-rshared /
@@ -112,7 +114,7 @@ start_node() {
       mount --bind "$0/${name//\//.}" "/proc/sys/$name"
     done
     touch "$0/ready"
-    exec sleep infinity' "$cluster_folder/sysctl" &
+    exec sleep infinity' "$cluster_folder/sysctl" 9>&- &
   node_pid=$!
   at_end "end_process $node_pid"
   until_true 10 test -e "$cluster_folder/sysctl/ready"
@@ -123,7 +125,7 @@ start_node() {
 node_process() { # name, command…
   local name=$1
   shift
-  in_background "$@" >"$cluster_folder/logs/$name" 2>&1 9>&-
+  in_background "$@" >"$cluster_folder/logs/$name" 2>&1
   at_end "end_process $!"
 }
 
@@ -153,20 +155,16 @@ start_components() {
     --cert-dir "$cluster_folder"
   node_process proxy "$kubernetes_program" kube-proxy --config "$cluster_folder/proxy.yaml"
   node_process dns "$coredns_program" -conf "$cluster_folder/Corefile"
-  at_end end_shims
+  # The containers stay when containerd ends.
+  at_end 'pkill -KILL -f -- "containerd-shim-runc-v2 .*-address $cluster_folder/containerd.sock"; remove_pods'
   node_process kubelet "$kubernetes_program" kubelet --config "$cluster_folder/kubelet.yaml" --root-dir /var/lib/kubelet \
     --kubeconfig "$cluster_folder/node.conf" --node-ip "$node_address" --hostname-override node --cert-dir "$cluster_folder/kubelet"
   until_true 60 kubectl wait --for=condition=Ready node/node --timeout=1s
 }
 
-# The containers of the node: kills what runs in its mount namespace and was started by containerd.
-end_shims() {
-  local pid
-  for pid in $(pgrep -f -- "containerd-shim-runc-v2 .*-address $cluster_folder/containerd.sock"); do
-    pkill -KILL -P "$pid"
-    kill -KILL "$pid"
-  done
-  sleep 1
+remove_pods() {
+  remove_cgroups kubepods
+  remove_cgroups k8s.io
 }
 
 on_containerd() {

@@ -13,9 +13,10 @@ export DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work/docker" DOCKE
 install_engine() {
   packages docker.io iptables iproute2 jq curl mmdebstrap
   mkdir -p "$engine_data" "$DOCKER_CONFIG/cli-plugins"
-  # One engine at a time has its data.
-  exec 9>"$kept/engine.lock"
-  flock --wait 1800 9 || fail "Another run uses $engine_data."
+  lock engine
+  # Of a run that was killed.
+  remove_cgroups "$engine_cgroup"
+  unmount_below "$engine_data"
   # It takes minutes where it is not kept, so images are built meanwhile.
   build_compose 9>&- &
   compose_build=$!

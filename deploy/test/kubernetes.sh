@@ -88,6 +88,10 @@ gateway=http://$(in_quintet get service gateway --output 'jsonpath={.spec.cluste
 until_true 60 is_healthy
 kubectl get node -o wide
 
+heading 'the plain files of the base are the same'
+kubectl apply -f deploy/kubernetes/base/migrate.yaml -f deploy/kubernetes/base/deployment.yaml -f deploy/kubernetes/base/service.yaml >"$work/plain"
+if grep -v ' unchanged$' "$work/plain"; then fail 'The overlay changed these.'; fi
+
 heading 'use'
 post /api/movies '{"title":"Metropolis","description":"A city in two halves."}'
 post /guid '{"user":"ada"}'

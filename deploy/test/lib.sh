@@ -5,8 +5,9 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 # Programs, images and root file systems that take minutes to make are kept here for the next run; it may be deleted.
 kept=${QUINTET_DEPLOY_KEPT:-${XDG_CACHE_HOME:-$HOME/.cache}/quintet-deploy}
 mkdir -p "$kept"
-# What is of this run alone.
-work=$(mktemp -d)
+# What is of this run alone. Its name has the process, by which later runs find what one that was killed has left.
+runs=${TMPDIR:-/tmp}/quintet-deploy-
+work=$(mktemp -d "$runs$$-XXXXXX")
 cd "$root"
 
 cleanups=()
@@ -83,8 +84,17 @@ end_process() { # pid
   kill -KILL "$pid"
 }
 
-# Makes a network namespace with nothing but loopback, and removes it at the end.
+# One run at a time has what this name stands for, such as an engine's data. A run has one lock: another one gives the first back.
+# A process that outlives its caller has to close the file: 9>&-
+lock() { # name
+  exec 9>"$kept/$1.lock"
+  flock --wait 1800 9 || fail "Another run has the lock $kept/$1.lock."
+}
+
+# Makes a network namespace with nothing but loopback, and removes it at the end. Its name is that of a lock, so that what it has was left
+# by a run that was killed.
 network_namespace() { # name
+  ip netns pids "$1" 2>/dev/null | xargs -r kill -KILL
   ip netns delete "$1" 2>/dev/null || true
   ip netns add "$1"
   at_end "ip netns delete $1"
@@ -99,12 +109,30 @@ checksum_of() {
 unmount_below() { # folder
   awk -v folder="$1/" 'index($2, folder) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r -n 1 umount -l
 }
+# Kills the processes of a control group, and removes it.
 remove_cgroups() { # name
-  local group
+  local group i
   for group in /sys/fs/cgroup/"$1" /sys/fs/cgroup/*/"$1"; do
-    [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} \;
+    for ((i = 0; i < 50; i++)); do
+      [ -d "$group" ] || break
+      find "$group" -name cgroup.procs -exec cat {} + | sort -u | xargs -r kill -KILL
+      sleep 0.1
+      find "$group" -depth -type d -exec rmdir {} \;
+    done
+  done 2>/dev/null || true
+}
+# Removes what runs have left that were killed: processes that name their folder, its mounts, and the folder.
+remove_killed_runs() {
+  local folder pid
+  for folder in "$runs"*; do
+    pid=${folder#"$runs"}
+    [ ! -e "/proc/${pid%%-*}" ] || continue
+    pkill -KILL -f -- "$folder/" || true
+    unmount_below "$folder"
+    rm -rf "$folder"
   done
 }
+remove_killed_runs
 
 # The commands that a section of a page shows: all of its blocks, or the one with this number.
 commands_of() { # page, heading, number

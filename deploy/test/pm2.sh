@@ -79,6 +79,7 @@ load() { # file
 heading 'a clone, and PM2'
 packages iproute2 jq curl git
 project_packages
+lock pm2
 network_namespace "$namespace"
 mkdir -p "$work/home" "$backups"
 git clone --quiet --bare "$root" "$origin"
