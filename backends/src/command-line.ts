@@ -12,6 +12,7 @@ export async function runProgram(
   usage: string,
   run: (args: readonly string[]) => boolean | Promise<boolean>,
 ): Promise<void> {
+  endWithReader()
   const args = process.argv.slice(2)
   if (args.some((word) => word === '--help' || word === '-h')) {
     process.stdout.write(`${usage.trimEnd()}\n`)
@@ -24,6 +25,15 @@ export async function runProgram(
     process.stderr.write(`${error.message}\n${error instanceof UsageError ? `\n${usage.trimEnd()}\n` : ''}`)
     process.exitCode = 1
   }
+}
+
+/** Ends this process when the program that reads its output, such as `head`, has ended. */
+function endWithReader(): void {
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+      process.exit()
+    })
 }
 
 /** The same as `parseArgs`; throws a UsageError of one sentence for invalid arguments. */

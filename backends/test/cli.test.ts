@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { test } from 'node:test'
 import { engineNames } from '../src/index.ts'
 
@@ -12,6 +13,17 @@ test('Without a command, and with help, it prints every command and every engine
     for (const word of ['up', 'status', 'down', 'env', ...engineNames])
       assert.match(stdout, new RegExp(`\\b${word}\\b`))
   }
+})
+
+test('It ends quietly when the reader of its output is gone', async () => {
+  const child = spawn(process.execPath, [cli, 'help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  let complaints = ''
+  child.stderr.on('data', (chunk) => {
+    complaints += chunk
+  })
+  assert.deepEqual(await once(child, 'close'), [0, null])
+  assert.equal(complaints, '')
 })
 
 test('An unknown command, option or engine is rejected with those that exist', () => {
