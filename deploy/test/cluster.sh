@@ -273,7 +273,7 @@ build_pause_image() {
   mkdir -p "$work/pause"
   cp "$pause_program" "$work/pause/pause"
   printf 'FROM scratch\nCOPY pause /pause\nUSER 65535:65535\nENTRYPOINT ["/pause"]\n' >"$work/pause/Dockerfile"
-  docker build --quiet --tag quintet-pause:latest "$work/pause" >/dev/null
+  build_image --tag quintet-pause:latest "$work/pause"
 }
 
 # A volume for each claim of the local overlay, since this cluster makes none by itself.

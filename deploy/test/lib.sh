@@ -94,8 +94,10 @@ lock() { # name
 # Makes a network namespace with nothing but loopback, and removes it at the end. Its name is that of a lock, so that what it has was left
 # by a run that was killed.
 network_namespace() { # name
-  ip netns pids "$1" 2>/dev/null | xargs -r kill -KILL
-  ip netns delete "$1" 2>/dev/null || true
+  if [ -e "/run/netns/$1" ]; then
+    ip netns pids "$1" | xargs -r kill -KILL
+    ip netns delete "$1"
+  fi
   ip netns add "$1"
   at_end "ip netns delete $1"
   nsenter --net="/run/netns/$1" ip link set lo up
