@@ -141,6 +141,23 @@ test('The backends import nothing of the rest of the project', () => {
       )
 })
 
+test('The image has each file that the command imports', () => {
+  const stage =
+    read('deploy/Dockerfile')
+      .split(/^FROM /m)
+      .at(-1) ?? ''
+  const copied = [...stage.matchAll(/^COPY (?!--from)(.+) \S+$/gm)].flatMap(([, paths = '']) =>
+    paths.split(' '),
+  )
+  const imported = new Set(['quintet.ts'])
+  for (const file of imported) for (const target of graph.get(file) ?? []) imported.add(target)
+  assert.ok(imported.size > 100 && copied.length > 5)
+  const missing = [...imported].filter(
+    (file) => !copied.some((path) => file === path || file.startsWith(`${path}/`)),
+  )
+  assert.deepEqual(missing, [])
+})
+
 test('Each service has the same files, and exports nothing', () => {
   for (const service of services) {
     for (const file of [
