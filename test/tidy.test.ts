@@ -42,7 +42,8 @@ const chassisLayers = [
   ['cache', 'database'],
   ['queue'],
   ['outbox', 'idempotency', 'sweeper'],
-  ['diagnosis', 'http'],
+  ['diagnosis', 'guard'],
+  ['http'],
   ['resource'],
 ]
 const serviceLayer = chassisLayers.length

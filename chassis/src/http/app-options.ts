@@ -1,6 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { GuardConfig, GuardParts } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
@@ -61,6 +62,9 @@ export type AppOptions = {
   /** Parses JSON bodies where JavaScript's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
+  /** The settings of the guard, which does nothing that they do not say. */
+  readonly guard?: GuardConfig
+  readonly guardParts?: GuardParts
   /** The text of the setting `TRUSTED_PROXIES`; none by default. */
   readonly trustedProxies?: string
   /** Those that differ from `defaultConnectionLimits` in connections/bound.ts. */

@@ -4,12 +4,13 @@ import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { AppError } from '../errors/index.ts'
+import { createGuard, trustProxies } from '../guard/index.ts'
+import type { Guard } from '../guard/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
-import { trustProxies } from './client-address.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
 import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
 import { createClosing } from './connections/closing.ts'
@@ -19,6 +20,8 @@ import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { prefixReferences } from './forwarded-prefix.ts'
+import { addPrincipal, guarded, respondInstead } from './guarded.ts'
+import { GuardedResponse } from './guarded-response.ts'
 import { addHealthRoutes } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
@@ -74,7 +77,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
       observe(request, reply, request.routeOptions.url)
-      sendProblem(formRefusal(request.raw) ?? error, request, reply, options)
+      const refusal = formRefusal(request.raw)
+      const fail = (refused: unknown) => sendProblem(refused, request, reply, options)
+      if (refusal !== undefined || !respondInstead(reply, fail)) fail(refusal ?? error)
     },
     clientErrorHandler: clientErrors.onClientError,
   })
@@ -85,6 +90,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
+  const guard = createGuard(options.guard ?? {}, { ...options.guardParts, server: app.server, name })
+  addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
   Object.assign(app.server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
@@ -102,6 +109,11 @@ export async function createApp(options: AppOptions): Promise<App> {
     const { url: route } = request.routeOptions
     observe(request, reply, route)
     const refusal = formRefusal(request.raw)
+    if (
+      refusal === undefined &&
+      respondInstead(reply, (error) => sendProblem(error, request, reply, options))
+    )
+      return
     if (refusal === undefined && request.url === '*')
       reply.code(204).header('allow', allowedMethods.ofServer()).send()
     else done(refusal ?? refusalOf(request, route))
@@ -120,10 +132,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     closing.begin()
     await closing.endConnections()
   })
-  app.addHook('onClose', async () => closing.stop())
+  app.addHook('onClose', async () => {
+    closing.stop()
+    await guard?.close()
+  })
   app.addHook('onReady', async () => {
     const { fastPaths, server } = app
-    addFrontListener(server, { fastPaths, requestIdOf, record, isClosing: closing.hasBegun })
+    addFrontListener(server, guard, { fastPaths, requestIdOf, record, isClosing: closing.hasBegun })
     server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
     respondToOddRequests(server, clientErrors.onConnect)
   })
@@ -188,6 +203,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     keepAliveTimeout: idleMs,
     connectionTimeout: stallMs,
     http: {
+      ServerResponse: GuardedResponse,
       maxHeaderSize: headerBytesMax,
       // The framework sets the request timeout too late: until then the server uses the default of `headersTimeout`, 60 s.
       requestTimeout: requestMs,
@@ -205,19 +221,26 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
   } satisfies FastifyHttpOptions<Server, Logger['pino']>
 }
 
-/** Puts the fast paths in front of the framework's own listener. */
+/** Puts the guard, and behind it the fast paths, in front of the framework's own listener. */
 function addFrontListener(
   server: Server,
+  guard: Guard | undefined,
   parts: Parameters<typeof createFastPathListener>[1] & { isClosing: () => boolean },
 ): void {
   const [listener] = server.listeners('request')
-  const fastPath = createFastPathListener((request, response) => {
+  const framework: RequestListener = (request, response) => {
     closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
     listener?.call(server, request, response)
-  }, parts)
+  }
+  const admit = guarded(guard, {
+    next: createFastPathListener(framework, parts),
+    refuse: framework,
+    onGone: (request, durationMs) =>
+      parts.record(request, parts.requestIdOf(request), 'unknown', 499, durationMs),
+  })
   const begin: RequestListener = (request, response) => {
     if (parts.isClosing() || mayLoseNextRequest(request)) response.shouldKeepAlive = false
-    fastPath(request, response)
+    admit(request, response)
   }
   server.removeAllListeners('request').on('request', oneAtATime(begin))
 }

@@ -5,6 +5,7 @@ import type { AppOptions } from './app-options.ts'
 import { incompleteRequestOf, responseOf } from './connections/exchanges.ts'
 import { discardInput } from './connections/lingering-close.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
+import { securityText } from './guarded-response.ts'
 import { problemDocument, statusLine } from './problem.ts'
 import {
   formRefusal,
@@ -52,7 +53,7 @@ export function createClientErrorHandler(options: {
       connection: 'close',
     }
     const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
-    socket.write(`${statusLine(problem.status)}${fields.join('')}\r\n${body}`)
+    socket.write(`${statusLine(problem.status)}${securityText}${fields.join('')}\r\n${body}`)
     linger.close(socket)
   }
 

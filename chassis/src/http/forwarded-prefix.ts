@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFromTrustedProxy } from './client-address.ts'
+import { isFromTrustedProxy } from '../guard/index.ts'
 
 /** What a trusted proxy, such as the gateway, has taken off the path that the client requested; empty for nothing. */
 export function forwardedPrefixOf(request: FastifyRequest): string {

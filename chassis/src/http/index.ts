@@ -1,8 +1,15 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
+export type { GuardParts } from '../guard/index.ts'
 export { setEndless } from './connections/exchanges.ts'
 export { hasMeaningfulBody } from './request-form.ts'
-export { clientAddressOf, clientNetworkOf, isFromTrustedProxy, peerAddressOf } from './client-address.ts'
+export {
+  clientAddressOf,
+  clientNetworkOf,
+  isFromTrustedProxy,
+  peerAddressOf,
+  securityFields,
+} from '../guard/index.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'
 export { bodyTooLarge } from './body-limit.ts'
 export {

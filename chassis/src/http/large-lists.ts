@@ -9,7 +9,7 @@ import type {
   RouteOptions,
 } from 'fastify'
 import type { App } from './app-options.ts'
-import { clientNetworkOf } from './client-address.ts'
+import { clientNetworkOf } from '../guard/index.ts'
 import { createListDeadline } from './list-deadline.ts'
 import { pageSize } from './pages.ts'
 import { boundUnread } from './unread-responses.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { listen } from '@quintet/chassis/http'
+import { listen, securityFields } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { isAbsent, malformedIds } from './suite.ts'
 import type { Suite } from './suite.ts'
@@ -144,13 +144,16 @@ function assertDescribed(
 
 /** The header fields that depend on the resource alone. */
 function comparable(headers: Record<string, unknown>, ...without: string[]): Record<string, unknown> {
-  const varying = ['date', 'connection', 'keep-alive', 'x-request-id', 'transfer-encoding', ...without]
+  // The security fields are of connections.
+  const varying = [...ofConnections, ...securityFields, 'date', 'x-request-id', ...without]
   return Object.fromEntries(
     Object.entries(headers)
       .filter(([name]) => !varying.includes(name))
       .map(([name, value]) => [name, String(value)]),
   )
 }
+
+const ofConnections = ['connection', 'keep-alive', 'transfer-encoding']
 
 /** Counts the responses of the fast paths. */
 function countFound({ fastPaths }: App) {

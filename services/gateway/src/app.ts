@@ -1,6 +1,6 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { durationClockOf, systemClock } from '@quintet/chassis/clock'
-import type { App } from '@quintet/chassis/http'
+import type { App, GuardParts } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
 import { refuseLaterTables, storesPublicationKeys } from '@quintet/chassis/queue'
@@ -34,6 +34,7 @@ export type GatewayDependencies = {
   readonly checkResponses?: boolean
   readonly metrics?: Metrics
   readonly topology?: readonly Service[]
+  readonly guardParts?: GuardParts
   /** Finds the addresses of the services' host names. */
   readonly resolve?: Resolve | undefined
   /** Other timers than Node's, for what is done to several addresses at an interval. */
@@ -45,7 +46,7 @@ export async function createGatewayApp(
   config: GatewayConfig,
   dependencies: GatewayDependencies = {},
 ): Promise<App> {
-  const { clock = systemClock, topology = wholeTopology, resolve, repeat } = dependencies
+  const { clock = systemClock, topology = wholeTopology, guardParts, resolve, repeat } = dependencies
   // Were the clock of the machine set, durations by it would cut requests off, or keep a circuit or a queue closed.
   const durations = durationClockOf(clock)
   const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
@@ -71,6 +72,7 @@ export async function createGatewayApp(
     detailAlias: 'message',
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
+    guardParts: { serviceOf: serviceOfPath(topology), ...guardParts },
     connections: { max: config.CONNECTIONS_MAX, clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT },
     dependencies: { queue: queue.ping },
     parseJson: parseExactJson,
@@ -104,6 +106,13 @@ export async function createGatewayApp(
       : readSharedKey(config.ORDER_ID_KEY, orderIdKeyFile(config), logger),
   })
   return app
+}
+
+/** Gives the service that a path is forwarded to. */
+function serviceOfPath(topology: readonly Service[]): (path: string) => string {
+  const paths = topology.flatMap(({ name, paths }) => Object.keys(paths).map((path) => ({ name, path })))
+  return (path) =>
+    paths.find((one) => path === one.path || path.startsWith(`${one.path}/`))?.name ?? 'gateway'
 }
 
 /** The limits of each service, and of the routes of the gateway itself. */

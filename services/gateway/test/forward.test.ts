@@ -11,11 +11,12 @@ import fc from 'fast-check'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
+import { securityFields } from '@quintet/chassis/http'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
 import { startRawUpstream, startUpstream } from './start-upstream.ts'
 
-test('A response has the status, the reason, the fields and the bytes of the service', async (t) => {
+test('A response has the status, the reason, the fields and the bytes of the service, behind the fields of the gateway', async (t) => {
   const fields = [
     'X-Odd',
     ' a  b ',
@@ -36,7 +37,7 @@ test('A response has the status, the reason, the fields and the bytes of the ser
   })
   const { url } = await startGateway(t, { GUID_URL })
   const answer = await ask(`${url}/guid/1`)
-  const expected = [...fields, 'Content-Length', '3'].map((text, at) =>
+  const expected = [...securityFields, ...fields, 'Content-Length', '3'].map((text, at) =>
     at % 2 === 0 ? text.toLowerCase() : text.trim(),
   )
   assert.deepEqual([answer.status, answer.reason, answer.fields], [299, 'Rather Good', expected])
@@ -48,7 +49,7 @@ test('A response without Date gets none', async (t) => {
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')),
   )
   const { url } = await startGateway(t, { GUID_URL })
-  assert.deepEqual((await ask(`${url}/guid`)).fields, ['content-length', '0'])
+  assert.deepEqual((await ask(`${url}/guid`)).fields, [...securityFields, 'content-length', '0'])
 })
 
 test('A request goes on when the clock of the machine is set an hour ahead meanwhile', async (t) => {

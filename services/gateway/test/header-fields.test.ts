@@ -6,8 +6,12 @@ import { connectionOptions, headerField } from '../src/http1/header-fields.ts'
 import { createResponseParser } from '../src/http1/response-parser.ts'
 
 test('A field name is a token, and is compared in lower case', () => {
-  assert.deepEqual(headerField('X-A'), { name: 'x-a', isHopByHop: false })
-  assert.deepEqual(headerField('TRANSFER-Encoding'), { name: 'transfer-encoding', isHopByHop: true })
+  assert.deepEqual(headerField('X-A'), { name: 'x-a', isHopByHop: false, isOfServer: false })
+  assert.deepEqual(headerField('TRANSFER-Encoding'), {
+    name: 'transfer-encoding',
+    isHopByHop: true,
+    isOfServer: false,
+  })
   for (const name of [
     '',
     ' a',

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { createLinkedList } from '../../concurrency/index.ts'
 import type { Linked, LinkedList } from '../../concurrency/index.ts'
 import type { Logger } from '../../telemetry/index.ts'
-import { isTrustedPeer, networkOf } from '../client-address.ts'
+import { isTrustedPeer, networkOf } from '../../guard/index.ts'
 import { incompleteRequestOf, responseOf } from './exchanges.ts'
 
 export type ConnectionLimits = {

@@ -1,6 +1,6 @@
 import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { networkOf } from '../client-address.ts'
+import { networkOf } from '../../guard/index.ts'
 import { isEndless, responseOf } from './exchanges.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 import type { WaitingRequest } from './waiting-requests.ts'

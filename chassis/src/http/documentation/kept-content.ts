@@ -21,11 +21,5 @@ export function createJsonKeeper(type: string): (document: object) => KeptConten
 }
 
 export function sendKept(reply: FastifyReply, { type, bytes, etag }: KeptContent): FastifyReply {
-  return reply
-    .type(type)
-    .headers({ etag, ...noSniffing })
-    .send(bytes)
+  return reply.type(type).header('etag', etag).send(bytes)
 }
-
-/** Browsers do not guess another type than that of the response (Fetch Standard, 3.6). */
-export const noSniffing = { 'x-content-type-options': 'nosniff' }

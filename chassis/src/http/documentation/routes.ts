@@ -6,7 +6,7 @@ import { forwardedPrefixOf } from '../forwarded-prefix.ts'
 import { qualityOf } from '../negotiation.ts'
 import { jsonType } from '../representation.ts'
 import { documentationFiles } from './files.ts'
-import { createJsonKeeper, keptContent, noSniffing, sendKept } from './kept-content.ts'
+import { createJsonKeeper, keptContent, sendKept } from './kept-content.ts'
 import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './page.ts'
 
 const htmlType = 'text/html; charset=utf-8'
@@ -127,10 +127,7 @@ function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
       host: request.hostname,
       related: relatedPages,
     })
-    return reply
-      .type(htmlType)
-      .headers({ 'content-security-policy': contentSecurityPolicy, ...noSniffing })
-      .send(page)
+    return reply.type(htmlType).header('content-security-policy', contentSecurityPolicy).send(page)
   })
   const script = keptContent('text/javascript; charset=utf-8', Buffer.from(pageScript))
   app.get('/docs/page.js', hidden, async (_, reply) => sendKept(reply, script))

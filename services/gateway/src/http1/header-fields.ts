@@ -1,9 +1,13 @@
+import { securityFields } from '@quintet/chassis/http'
+
 /** The properties of a header field that matter for forwarding. */
 export type HeaderField = {
   /** In lower case. */
   readonly name: string
   /** Whether it concerns one connection only, and is not forwarded (RFC 9110, 7.6.1). */
   readonly isHopByHop: boolean
+  /** Whether it is stated by the server that the client is connected to, as the policies for browsers are, and left out of a forwarded response. */
+  readonly isOfServer: boolean
 }
 
 /** The options of a `Connection` field (RFC 9110, 7.6.1). */
@@ -25,6 +29,9 @@ const hopByHop = new Set([
   'upgrade',
 ])
 
+/** Besides those for cross-origin requests, whose names begin alike. */
+const ofServer = new Set(securityFields.filter((_, i) => i % 2 === 0))
+
 const token = /^[\w!#$%&'*+\-.^`|~]+$/
 /** Control characters, bare CR and bare LF, after which some parsers would begin another field. */
 const invalidCharacter = /[^\t\x20-\x7e\x80-\xff]/
@@ -40,7 +47,9 @@ export function headerField(rawName: string): HeaderField | undefined {
   if (!token.test(rawName)) return undefined
   const name = rawName.toLowerCase()
   // Servers that make variables of fields take an underscore for a hyphen (RFC 3875, 4.1.18).
-  const field = { name, isHopByHop: hopByHop.has(name.replaceAll('_', '-')) }
+  const isHopByHop = hopByHop.has(name.replaceAll('_', '-'))
+  const isOfServer = ofServer.has(name) || /^access-control-(?!request-)/.test(name)
+  const field = { name, isHopByHop, isOfServer }
   if (rawName.length <= limits.knownNameLengthMax) remember(rawName, field)
   return field
 }

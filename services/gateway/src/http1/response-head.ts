@@ -1,6 +1,6 @@
 import { connectionOptions, headerField, isFieldValue, trimBlanks } from './header-fields.ts'
 
-/** The head of a response, without its hop-by-hop fields. */
+/** The head of a response, without its hop-by-hop fields, and without those that the gateway states itself. */
 export type ResponseHead = {
   readonly status: number
   readonly reason: string
@@ -69,7 +69,7 @@ function parseFields(text: string, start: number, end: number): Fields {
     const value = trimBlanks(text, colon + 1, lineEnd)
     if (field === undefined || !isFieldValue(value))
       throw new MalformedResponse('A line of the head is not a header field.')
-    if (!field.isHopByHop) fields.headers.push(rawName, value)
+    if (!field.isHopByHop && !field.isOfServer) fields.headers.push(rawName, value)
     // Node takes a tab after the coding not for white space, but for a part of it.
     if (field.name === 'transfer-encoding' && text.slice(colon, lineEnd).includes('\t'))
       throw new MalformedResponse('There is a tab beside the transfer coding.')

@@ -4,7 +4,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { InjectOptions } from 'fastify'
-import { parseTrustedProxies } from '../src/config/index.ts'
+import { parseNetworks } from '../src/config/index.ts'
 import { clientAddressOf, clientNetworkOf, linkToNextPage, listen } from '../src/http/index.ts'
 import { createSampleApp } from './sample-app.ts'
 
@@ -93,7 +93,7 @@ test('An entry that is no address ends the search at the proxy that passed it on
 
 test('A list of trusted proxies has addresses and subnets of both families, and nothing else', () => {
   for (const list of ['none', '10.0.0.0/8', '::1', '10.0.0.1,::/0', ' 10.0.0.1 , fd00::/8 ', '0.0.0.0/0'])
-    assert.ok(parseTrustedProxies(list), list)
+    assert.ok(parseNetworks(list), list)
   for (const list of [
     '',
     'all',
@@ -105,7 +105,7 @@ test('A list of trusted proxies has addresses and subnets of both families, and 
     '10.0.0.1/8/8',
     '::1/-1',
   ])
-    assert.equal(parseTrustedProxies(list), undefined, list)
+    assert.equal(parseNetworks(list), undefined, list)
 })
 
 test('A client counts by its address, or by the first 64 bits of one of IPv6, however that is written', async (t) => {

@@ -1,0 +1,77 @@
+import type { IncomingMessage, ServerResponse as NodeResponse } from 'node:http'
+import { securityFields } from '../guard/index.ts'
+
+// An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
+const { ServerResponse, validateHeaderValue } = process.getBuiltinModule('node:http')
+
+/** Names and values in turn, or by name. */
+type Headers = string[] | Readonly<Record<string, unknown>> | undefined
+type HeadWriter = (this: NodeResponse, start: string, headers: Headers) => void
+
+/** What Node writes the head of a response by, whichever way it came to that. It has no public name. */
+const storeHeader: HeadWriter = Reflect.get(ServerResponse.prototype, '_storeHeader')
+
+const policyName = 'content-security-policy'
+/** The fields of every response as lines. */
+export const securityText = textOf(securityFields)
+const textWithoutPolicy = textOf(securityFields, (name) => name !== policyName)
+
+/** Fields of which a response may have several, which mean the same as one with all values. */
+const listed = new Set(['link', 'vary'])
+/** Fields that are left out where the response has one of its own. */
+const defaults = new Set(['cache-control'])
+
+const none: readonly string[] = []
+
+/**
+ * A response that has the fields for all responses, and those of the guard, whatever else it is: it adds them where Node writes the
+ * head, behind the status line, so that neither the fast path nor the framework nor a forwarded response can lose them. They cost a
+ * concatenation; as fields of each response they would be examined and copied.
+ */
+export class GuardedResponse<
+  Request extends IncomingMessage = IncomingMessage,
+> extends ServerResponse<Request> {
+  /** Field names in lower case and values in turn, but those of the framing. In a forwarded response they replace others of their names. */
+  fields: readonly string[] = none
+
+  _storeHeader(start: string, headers: Headers): void {
+    const isList = Array.isArray(headers)
+    const security = !isList && headers?.[policyName] !== undefined ? textWithoutPolicy : securityText
+    const { fields } = this
+    if (fields === none) {
+      storeHeader.call(this, start + security, headers)
+      return
+    }
+    const text = textOf(fields, (name) => !defaults.has(name) || !has(headers, name))
+    storeHeader.call(this, start + security + text, isList ? without(headers, fields) : headers)
+  }
+}
+
+/** Adds fields to a response whose head has not been written. */
+export function addFields(response: NodeResponse, fields: readonly string[]): void {
+  if (fields.length === 0) return
+  if (!(response instanceof GuardedResponse)) throw new TypeError('The response has no place for fields.')
+  for (let i = 0; i < fields.length; i += 2) validateHeaderValue(fields[i] ?? '', fields[i + 1] ?? '')
+  response.fields = response.fields === none ? fields : [...response.fields, ...fields]
+}
+
+function has(headers: Headers, name: string): boolean {
+  if (!Array.isArray(headers)) return headers?.[name] !== undefined
+  return headers.some((other, i) => i % 2 === 0 && other.toLowerCase() === name)
+}
+
+/** Without those that the guard states itself. */
+function without(headers: string[], fields: readonly string[]): string[] {
+  const isOwn = (name: string) =>
+    !listed.has(name) && !defaults.has(name) && fields.some((own, i) => i % 2 === 0 && own === name)
+  return headers.filter((_, i) => !isOwn((headers[i - (i % 2)] ?? '').toLowerCase()))
+}
+
+function textOf(fields: readonly string[], isIncluded: (name: string) => boolean = () => true): string {
+  let text = ''
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] ?? ''
+    if (isIncluded(name)) text += `${name}: ${fields[i + 1]}\r\n`
+  }
+  return text
+}

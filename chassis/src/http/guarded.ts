@@ -1,0 +1,93 @@
+import type { FastifyReply } from 'fastify'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { setVerdict, verdictOf } from '../guard/index.ts'
+import type { Guard, Principal, Verdict } from '../guard/index.ts'
+import type { App } from './app-options.ts'
+import { addFields } from './guarded-response.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sends the request; undefined for nobody in particular. */
+    readonly principal: Principal | undefined
+  }
+}
+
+/**
+ * Lets the guard decide before anything else sees a request. What it admits goes to `next`, and what it does not to `refuse`, as
+ * does every request where the guard itself fails.
+ */
+export function guarded(
+  guard: Guard | undefined,
+  {
+    next,
+    refuse,
+    onGone,
+  }: {
+    next: RequestListener
+    refuse: RequestListener
+    /** Called for a request whose client has gone before the decision. */
+    onGone: (request: IncomingMessage, durationMs: number) => void
+  },
+): RequestListener {
+  if (guard === undefined) return next
+
+  function proceed(request: IncomingMessage, response: ServerResponse, verdict: Verdict): void {
+    const { fields, instead, release } = verdict
+    setVerdict(request, verdict)
+    addFields(response, fields)
+    if (release !== undefined) response.once('close', release)
+    if (instead === undefined) next(request, response)
+    else refuse(request, response)
+  }
+
+  return (request, response) => {
+    const startedAt = performance.now()
+    const found = attempt(guard, request)
+    if (!(found instanceof Promise)) return proceed(request, response, found)
+    found.catch(failed).then((verdict) => {
+      if (!response.destroyed) return proceed(request, response, verdict)
+      verdict.release?.()
+      onGone(request, performance.now() - startedAt)
+    })
+  }
+}
+
+function attempt(guard: Guard, request: IncomingMessage): ReturnType<Guard['judge']> {
+  try {
+    return guard.judge(request)
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+/** Nothing is admitted by a guard that fails: the framework reports the error. */
+function failed(instead: unknown): Verdict {
+  const client = { address: 'unknown', key: 'unknown' }
+  return { client, principal: undefined, fields: [], instead: instead ?? new Error(), release: undefined }
+}
+
+/** Gives routes the principal of their requests. */
+export function addPrincipal(app: App): void {
+  app.decorateRequest('principal', {
+    getter() {
+      return verdictOf(this.raw)?.principal
+    },
+  })
+}
+
+/** Responds in place of the route as the guard has decided; false where it has not. An error is for `fail` to respond to. */
+export function respondInstead(reply: FastifyReply, fail: (error: unknown) => void): boolean {
+  const instead = verdictOf(reply.request.raw)?.instead
+  if (instead === undefined) return false
+  if (instead === 'preflight') reply.code(204).send()
+  else if (instead === 'close') closeSilently(reply)
+  else fail(instead)
+  return true
+}
+
+/** It is recorded as a refusal. */
+function closeSilently(reply: FastifyReply): void {
+  reply.hijack()
+  reply.raw.statusCode = 403
+  reply.raw.destroy()
+}
