@@ -173,8 +173,8 @@ function fileFault(words: readonly string[]): string | undefined {
   return missing.length === 0 ? undefined : `${missing} does not exist`
 }
 
-test('docs/operating.md lists the settings of every service with their defaults', () => {
-  const page = read('docs/operating.md')
+test('docs/operating.md and docs/security.md list the settings of every service with their defaults', () => {
+  const page = read('docs/operating.md') + read('docs/security.md')
   for (const { name, value } of describeConfig(Type.Object(commonSettings), new Map()))
-    assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`?${value}[^\\w]`, 'm'), name)
+    assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`?${value || 'empty'}[^\\w]`, 'm'), name)
 })

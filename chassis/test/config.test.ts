@@ -40,6 +40,9 @@ test('defaults apply where nothing is set', () => {
     WORKERS: 1,
     CHECK_RESPONSES: 'off',
     TRUSTED_PROXIES: '127.0.0.1, ::1',
+    CORS_ORIGINS: '',
+    CORS_CREDENTIALS: false,
+    CORS_MAX_AGE_MS: 600_000,
     GUID_PORT: 8888,
   })
 })

@@ -3,8 +3,10 @@ import { request } from 'node:http'
 import type { OutgoingHttpHeaders } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import fc from 'fast-check'
 import type { InjectOptions } from 'fastify'
 import { parseNetworks } from '../src/config/index.ts'
+import { createClients, trustProxies } from '../src/guard/client.ts'
 import { clientAddressOf, clientNetworkOf, linkToNextPage, listen } from '../src/http/index.ts'
 import { createSampleApp } from './sample-app.ts'
 
@@ -126,4 +128,74 @@ test('A client counts by its address, or by the first 64 bits of one of IPv6, ho
       { network },
       remoteAddress,
     )
+})
+
+test('An address of IPv4 counts as itself, however IPv6 carries it, and one of IPv6 has one form', async (t) => {
+  const app = await createSampleApp(t)
+  app.get('/address', async (request) => ({ address: clientAddressOf(request) }))
+  for (const [remoteAddress, address] of [
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['::FFFF:c000:0201', '192.0.2.1'],
+    ['64:ff9b::192.0.2.1', '192.0.2.1'],
+    ['64:ff9b::c000:201', '192.0.2.1'],
+    ['64:ff9b::1', '0.0.0.1'],
+    ['64:ff9b:1::c000:201', '64:ff9b:1::c000:201'],
+    ['2001:DB8:0:0:0:0:0:1', '2001:db8::1'],
+    ['fe80::1%eth0', 'fe80::1'],
+  ] as const)
+    assert.equal(
+      (await app.inject({ url: '/address', remoteAddress })).json().address,
+      address,
+      remoteAddress,
+    )
+})
+
+test('Limits count by the network of an address of IPv6 that is configured', async (t) => {
+  const app = await createSampleApp(t)
+  const { port } = new URL(await listen(app, { host: '127.0.0.1', port: 0 }))
+  trustProxies(app.server, '127.0.0.1')
+  for (const [bits, same, other] of [
+    [64, '2001:db8:0:1:ffff::', '2001:db8:0:2::'],
+    [56, '2001:db8:0:ff::', '2001:db8:0:100::'],
+    [48, '2001:db8:0:ffff::', '2001:db8:1::'],
+    [128, '2001:db8:0:1::1', '2001:db8:0:1::2'],
+    [33, '2001:db8:7fff::', '2001:db8:8000::'],
+  ] as const) {
+    const clientOf = createClients(app.server, bits)
+    const keys: string[] = []
+    app.server.removeAllListeners('request').on('request', (incoming, response) => {
+      keys.push(clientOf(incoming).key)
+      response.end()
+    })
+    for (const address of ['2001:db8:0:1::1', same, other])
+      await (await fetch(`http://127.0.0.1:${port}`, { headers: { 'x-forwarded-for': address } })).text()
+    assert.equal(keys[0], keys[1], same)
+    assert.notEqual(keys[0], keys[2], other)
+  }
+})
+
+test('A client that is no trusted proxy cannot choose what it counts as, whatever it sends', async (t) => {
+  const app = await createSampleApp(t, { trustedProxies: '127.0.0.1, 10.0.0.0/8' })
+  app.get('/network', async (request) => ({ network: clientNetworkOf(request) }))
+  const address = fc.oneof(fc.ipV4(), fc.ipV6(), fc.constantFrom('10.0.0.1', '127.0.0.1', 'unknown', ''))
+  const own = fc.array(address, { maxLength: 5 }).map((list) => list.join(', '))
+  const names = ['forwarded', 'x-real-ip', 'x_forwarded_for', 'x-forwarded', 'client-ip', 'true-client-ip']
+  const fields = fc.dictionary(fc.constantFrom(...names), own, { maxKeys: 4 })
+  // What the proxies add behind it: first the address that the client connects from, then those of proxies.
+  const proxies = fc.array(fc.constantFrom('10.0.0.1', '10.255.0.9'), { maxLength: 3 })
+  const property = fc.asyncProperty(
+    own,
+    fields,
+    proxies,
+    fc.boolean(),
+    async (written, more, hops, isDirect) => {
+      const direct = { remoteAddress: '192.0.2.7', forwardedFor: written }
+      const proxied = { remoteAddress: '127.0.0.1', forwardedFor: [written, '192.0.2.7', ...hops].join(', ') }
+      const { remoteAddress, forwardedFor } = isDirect ? direct : proxied
+      const headers = { ...more, 'x-forwarded-for': forwardedFor }
+      const response = await app.inject({ url: '/network', remoteAddress, headers })
+      assert.equal(response.json().network, '192.0.2.7')
+    },
+  )
+  await fc.assert(property, { numRuns: 300 })
 })

@@ -20,6 +20,9 @@ export const invalidCommonSettings = {
   WORKERS: '0',
   CHECK_RESPONSES: 'maybe',
   TRUSTED_PROXIES: '10.0.0.0/33',
+  CORS_ORIGINS: 'https://shop.example/path',
+  CORS_CREDENTIALS: 'perhaps',
+  CORS_MAX_AGE_MS: '-1',
 }
 
 /**

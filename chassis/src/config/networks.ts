@@ -11,7 +11,7 @@ export function parseNetworks(text: string): BlockList | undefined {
 }
 
 /** Adds an address or a subnet to a list, which is Node's set of addresses; false if the text is neither. */
-function addNetwork(networks: BlockList, text: string): boolean {
+export function addNetwork(networks: BlockList, text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/')
   const version = isIP(address)
   if (version === 0 || address.includes('%') || rest.length > 0 || !isPrefix(prefix, version)) return false

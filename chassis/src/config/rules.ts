@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
+import { corsFaults } from './cors-settings.ts'
 
 /** A sentence for each fault of settings that depend on each other. It is given those whose own value is valid. */
 type SettingsRule<T extends TObject> = (values: Partial<Static<T>>) => readonly string[]
@@ -13,9 +14,9 @@ export function withRule<T extends TObject>(schema: T, rule: SettingsRule<T>): T
   return schema
 }
 
-/** The faults of these values of the schema by its rule. */
+/** The faults of these values of the schema by its rule, and by those of the settings that all services have. */
 export function faultsByRule(schema: TObject, values: Readonly<Record<string, unknown>>): readonly string[] {
-  return rules.get(schema)?.(values) ?? []
+  return [...corsFaults(values), ...(rules.get(schema)?.(values) ?? [])]
 }
 
 /**

@@ -8,6 +8,7 @@ export const errorCodes = {
   malformed: { status: 400, title: 'Malformed request' },
   invalid: { status: 400, title: 'Invalid input' },
   unauthorized: { status: 401, title: 'Unauthorized' },
+  forbidden: { status: 403, title: 'Forbidden' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'Method not allowed' },
   not_acceptable: { status: 406, title: 'Not acceptable' },

@@ -1,2 +1,3 @@
 export { createKeyFile, readSharedKey } from './key-file.ts'
 export { createPrivateFile, createPrivateFolder, restrictFile, restrictFolder } from './private-files.ts'
+export { watchFile } from './watched-file.ts'

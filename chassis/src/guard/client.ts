@@ -32,7 +32,7 @@ export function clientNetworkOf(request: Incoming): string {
 }
 
 /** Gives the client of each request of a server, for limits by networks of IPv6 with this many bits. */
-export function createClients(server: Server, ipv6Prefix: number): (request: IncomingMessage) => Client {
+export function createClients(server: Server, ipv6Prefix?: number): (request: IncomingMessage) => Client {
   const clients = new Map<string, Client>()
   return (request) => {
     const address = addressOf(request, server)
@@ -67,7 +67,7 @@ export function peerAddressOf({ socket }: IncomingMessage): string {
 }
 
 /** Whether a list has an address as this file gives it. */
-function isListed(networks: BlockList, address: string): boolean {
+export function isListed(networks: BlockList, address: string): boolean {
   return isIPv4(address) ? networks.check(address) : isIPv6(address) && networks.check(address, 'ipv6')
 }
 

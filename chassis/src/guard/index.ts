@@ -1,4 +1,11 @@
 import type { IncomingMessage, Server } from 'node:http'
+import { systemClock } from '../clock/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { AppError } from '../errors/index.ts'
+import { Counter } from '../telemetry/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import { createAddressLists } from './addresses.ts'
+import type { AddressSettings } from './addresses.ts'
 import { createClients } from './client.ts'
 import type {
   Authenticator,
@@ -10,6 +17,8 @@ import type {
   Refusal,
   Verdict,
 } from './context.ts'
+import { createCors } from './cors.ts'
+import type { Cors, CorsConfig } from './cors.ts'
 import { routedPathOf } from './routed-path.ts'
 
 export {
@@ -25,15 +34,28 @@ export { setVerdict, verdictOf } from './context.ts'
 export type { Principal, Verdict } from './context.ts'
 export { securityFields } from './security-fields.ts'
 
-/** The settings of the guard; it does nothing that none of them says. */
-export type GuardConfig = Readonly<Record<never, never>>
+/** The settings of the guard that every service has; it does nothing that none of them says. */
+export type GuardConfig = CorsConfig & {
+  readonly RATE_LIMIT_IPV6_PREFIX?: number
+}
 
 /** What a caller of `createApp` may give the guard. */
 export type GuardParts = {
   /** The service that a path belongs to; that of the app by default. */
   readonly serviceOf?: (path: string) => string
+  readonly addresses?: AddressSettings
   readonly limits?: Limits | undefined
   readonly authenticator?: Authenticator | undefined
+  /** For dates; that of the machine by default. */
+  readonly clock?: Clock
+}
+
+/** What `createApp` adds. */
+type AppParts = {
+  readonly server: Server
+  readonly name: string
+  readonly logger: Pick<Logger, 'info' | 'warn'>
+  readonly metrics: Metrics
 }
 
 export type Guard = {
@@ -42,36 +64,71 @@ export type Guard = {
   close(): Promise<void>
 }
 
-/** What a request for a token that is refused costs the limit by address, besides the one that each request does. */
+/** What a request whose token is refused costs the limit by address, besides the one that each request does. */
 const guessCost = 4
 
 /**
- * Stands in front of all ways into an app, and decides in this order: limits by address, authentication, limits by principal.
- * Undefined where the settings ask for nothing, so that a request costs nothing more.
+ * Stands in front of all ways into an app, and decides in this order: lists of addresses, preflights of browsers, limits by address,
+ * authentication, limits by principal. Undefined where the settings ask for nothing, so that a request costs nothing more.
  */
-export function createGuard(
-  _config: GuardConfig,
-  {
-    server,
-    name,
-    limits,
-    authenticator,
-    serviceOf = () => name,
-  }: GuardParts & { server: Server; name: string },
-): Guard | undefined {
-  if (limits === undefined && authenticator === undefined) return undefined
-  const clientOf = createClients(server, 64)
+export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
+  const { server, name, limits, authenticator, serviceOf = () => name } = parts
+  const cors = createCors(config)
+  const refuseAddress = createAddressRefusal(parts)
+  if (!cors && !refuseAddress && !limits && !authenticator) return undefined
+  const clientOf = createClients(server, config.RATE_LIMIT_IPV6_PREFIX)
+
+  function judgeAdmitted(request: IncomingMessage, client: Client): Verdict | Promise<Verdict> {
+    if (!limits && !authenticator) return verdict(client, undefined, admitted)
+    const path = routedPathOf(request)
+    const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
+    return judgeInOrder(request, limited, { limits, authenticator })
+  }
 
   return {
     judge(request) {
       const client = clientOf(request)
-      const path = routedPathOf(request)
-      const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
-      return judgeInOrder(request, limited, { limits, authenticator })
+      const instead =
+        refuseAddress?.(client.address) ?? (cors?.isPreflight(request) ? 'preflight' : undefined)
+      const found =
+        instead === undefined
+          ? judgeAdmitted(request, client)
+          : { ...verdict(client, undefined, admitted), instead }
+      return cors === undefined ? found : after(found, (one) => withCors(one, cors, request))
     },
     async close() {
       await Promise.all([limits?.close(), authenticator?.close()])
     },
+  }
+}
+
+function withCors(found: Verdict, cors: Cors, request: IncomingMessage): Verdict {
+  const fields = cors.fieldsOf(request)
+  return fields.length === 0 ? found : { ...found, fields: [...fields, ...found.fields] }
+}
+
+/** Gives what happens to a request in place of its response where the lists refuse its address. */
+function createAddressRefusal({
+  addresses,
+  clock = systemClock,
+  logger,
+  metrics,
+}: GuardParts & AppParts): ((address: string) => AppError | 'close' | undefined) | undefined {
+  const lists = addresses && createAddressLists(addresses, { clock, logger })
+  if (addresses === undefined || lists === undefined) return undefined
+  const count = new Counter({
+    name: 'quintet_address_refusals_total',
+    help: 'Requests that were refused by the address of their client.',
+    labelNames: ['list'],
+    registers: [metrics.registry],
+  })
+  return (address) => {
+    const list = lists.refusedBy(address)
+    if (list === undefined) return undefined
+    count.inc({ list })
+    return addresses.action === 'close'
+      ? 'close'
+      : new AppError('forbidden', 'Requests from this address are not admitted.')
   }
 }
 

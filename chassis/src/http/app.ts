@@ -90,7 +90,13 @@ export async function createApp(options: AppOptions): Promise<App> {
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
-  const guard = createGuard(options.guard ?? {}, { ...options.guardParts, server: app.server, name })
+  const guard = createGuard(options.guard ?? {}, {
+    ...options.guardParts,
+    server: app.server,
+    name,
+    logger,
+    metrics,
+  })
   addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).

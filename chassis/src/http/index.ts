@@ -1,6 +1,6 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
-export type { GuardParts } from '../guard/index.ts'
+export type { GuardConfig, GuardParts } from '../guard/index.ts'
 export { setEndless } from './connections/exchanges.ts'
 export { hasMeaningfulBody } from './request-form.ts'
 export {

@@ -5,7 +5,7 @@ import type { Clock } from '../clock/index.ts'
 import { openDatabase } from '../database/index.ts'
 import type { Database } from '../database/index.ts'
 import { restrictFolder } from '../files/index.ts'
-import type { App, Dependencies } from '../http/index.ts'
+import type { App, Dependencies, GuardConfig } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
@@ -18,7 +18,7 @@ export type ServiceParts = {
   readonly checkResponses: boolean
 }
 
-/** The parts of every service: those given, by default the system clock and a logger with the configured level, and metrics of its own; its proxies, and its limit of connections. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level, and metrics of its own; its proxies, the settings of its guard, and its limit of connections. */
 export function partsOf(
   name: string,
   config: {
@@ -27,14 +27,14 @@ export function partsOf(
     readonly TRUSTED_PROXIES: string
     readonly CONNECTIONS_MAX: number
     readonly CHECK_RESPONSES: string
-  },
+  } & GuardConfig,
   {
     clock = systemClock,
     logger,
     metrics,
     checkResponses = config.CHECK_RESPONSES === 'on',
   }: Partial<ServiceParts>,
-): ServiceParts & { trustedProxies: string; connections: { max: number } } {
+): ServiceParts & { trustedProxies: string; guard: GuardConfig; connections: { max: number } } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
@@ -42,6 +42,7 @@ export function partsOf(
     metrics: metrics ?? createMetrics(name),
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
+    guard: config,
     connections: { max: config.CONNECTIONS_MAX },
   }
 }

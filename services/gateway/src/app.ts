@@ -72,7 +72,8 @@ export async function createGatewayApp(
     detailAlias: 'message',
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
-    guardParts: { serviceOf: serviceOfPath(topology), ...guardParts },
+    guard: config,
+    guardParts: { clock, serviceOf: serviceOfPath(topology), addresses: addressesOf(config), ...guardParts },
     connections: { max: config.CONNECTIONS_MAX, clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT },
     dependencies: { queue: queue.ping },
     parseJson: parseExactJson,
@@ -106,6 +107,14 @@ export async function createGatewayApp(
       : readSharedKey(config.ORDER_ID_KEY, orderIdKeyFile(config), logger),
   })
   return app
+}
+
+function addressesOf(config: GatewayConfig): Required<GuardParts>['addresses'] {
+  return {
+    allow: { setting: 'GATEWAY_ALLOW', list: config.GATEWAY_ALLOW },
+    deny: { setting: 'GATEWAY_DENY', list: config.GATEWAY_DENY },
+    action: config.GATEWAY_DENY_ACTION,
+  }
 }
 
 /** Gives the service that a path is forwarded to. */

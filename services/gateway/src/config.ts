@@ -1,4 +1,5 @@
 import {
+  addressList,
   commonSettings,
   count,
   engineUrl,
@@ -35,6 +36,12 @@ const settings = Type.Object({
   ...commonSettings,
   // There is no proxy in front of the gateway unless a setting says so.
   TRUSTED_PROXIES: trustedProxies('none'),
+  GATEWAY_ALLOW: addressList('The only addresses whose requests are admitted; all if it is empty.'),
+  GATEWAY_DENY: addressList('The addresses whose requests are refused, also where they are allowed.'),
+  GATEWAY_DENY_ACTION: Type.Union([Type.Literal('answer'), Type.Literal('close')], {
+    default: 'answer',
+    description: 'What such a request gets: the answer 403, or the end of its connection without a word.',
+  }),
   GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
   ...upstreamPorts,
   ...upstreamUrls,

@@ -5,6 +5,7 @@ import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import type { GuardParts } from '@quintet/chassis/http'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
+import type { GatewayConfig } from '../src/config.ts'
 import { startGateway } from './start-gateway.ts'
 import { absentUpstream, startUpstream } from './start-upstream.ts'
 
@@ -36,7 +37,7 @@ const ways = [
   ['no route', `GET /nothing HTTP/1.1\r\n${end}\r\n`, 404],
 ] as const
 
-async function start(t: TestContext, guardParts: GuardParts) {
+async function start(t: TestContext, guardParts: GuardParts, settings: Partial<GatewayConfig> = {}) {
   const paths: string[] = []
   const GUID_URL = await startUpstream(t, async (request, response) => {
     paths.push(request.url ?? '')
@@ -54,12 +55,12 @@ async function start(t: TestContext, guardParts: GuardParts) {
       response.end('two')
     } else response.end('whole')
   })
-  const { port } = await startGateway(
+  const { port, app } = await startGateway(
     t,
-    { GUID_URL, CERTIFICATES_URL: await absentUpstream(t) },
+    { GUID_URL, CERTIFICATES_URL: await absentUpstream(t), ...settings },
     { guardParts },
   )
-  return { port, paths }
+  return { port, paths, app }
 }
 
 /** The final response, behind 100 Continue. */
@@ -126,4 +127,54 @@ test('A client that is refused while it sends a large body gets the refusal', as
   for (let i = 0; i < 40; i += 1) socket.write(`10000\r\n${'a'.repeat(65_536)}\r\n`)
   const text = Buffer.concat(await socket.toArray()).toString('latin1')
   assert.equal(finalHead(text).status, 429)
+})
+
+test('A denied client gets 403 on every way, and no service hears of it', async (t) => {
+  const { port, paths } = await start(t, {}, { GATEWAY_DENY: '127.0.0.0/8', CORS_ORIGINS: '*' })
+  for (const [name, request] of ways) {
+    const head = finalHead(await sendBytes(port, request))
+    assert.equal(head.status, 403, name)
+    assert.deepEqual(values(head.fields, 'access-control-allow-origin'), ['*'], name)
+  }
+  assert.deepEqual(paths, [])
+})
+
+test('A denied client may get nothing at all, and is counted', async (t) => {
+  const { port, paths, app } = await start(
+    t,
+    {},
+    { GATEWAY_ALLOW: '10.0.0.0/8', GATEWAY_DENY_ACTION: 'close' },
+  )
+  // A connection that has unread bytes is reset.
+  const received = (request: string) => sendBytes(port, request).catch(({ code }) => code)
+  for (const [name, request] of ways)
+    assert.ok(['', 'ECONNRESET', 'EPIPE'].includes(await received(request)), name)
+  assert.deepEqual(paths, [])
+  const metrics = (await app.inject('/metrics')).body
+  assert.match(metrics, /^quintet_address_refusals_total\{(?=[^}]*list="allow")[^}]*\} 14$/m)
+  assert.match(
+    metrics,
+    /http_request_duration_seconds_count\{(?=[^}]*route="\/guid\/\*")(?=[^}]*status="403")/,
+  )
+})
+
+test('Behind a trusted proxy it is the client behind that proxy who is denied', async (t) => {
+  const { port } = await start(t, {}, { GATEWAY_DENY: '192.0.2.0/24', TRUSTED_PROXIES: '127.0.0.1' })
+  for (const [address, status] of [
+    ['192.0.2.1', 403],
+    ['198.51.100.1, 192.0.2.1', 403],
+    ['192.0.2.1, 198.51.100.1', 200],
+  ] as const) {
+    const request = `GET /guid/whole HTTP/1.1\r\n${end}x-forwarded-for: ${address}\r\n\r\n`
+    assert.equal(finalHead(await sendBytes(port, request)).status, status, address)
+  }
+})
+
+test('A preflight reaches no service', async (t) => {
+  const { port, paths } = await start(t, {}, { CORS_ORIGINS: 'https://shop.example' })
+  const fields = 'origin: https://shop.example\r\naccess-control-request-method: PUT\r\n'
+  const head = finalHead(await sendBytes(port, `OPTIONS /guid/1 HTTP/1.1\r\n${end}${fields}\r\n`))
+  assert.equal(head.status, 204)
+  assert.deepEqual(values(head.fields, 'access-control-allow-origin'), ['https://shop.example'])
+  assert.deepEqual(paths, [])
 })

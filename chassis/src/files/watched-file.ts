@@ -1,0 +1,67 @@
+import { readFileSync, statSync } from 'node:fs'
+import type { Clock } from '../clock/index.ts'
+
+/** How often a file is examined at most. */
+const checkIntervalMs = 250
+
+type WatchedFile<T> = {
+  /** The content as of the last good state of the file; examines it first, unless that was done just now. */
+  current(): T
+}
+
+/**
+ * The content of a file that is read again whenever it changes, also by a link that leads to another one. The first reading throws for a
+ * file that cannot be read or parsed; later the last good content stays, and each state that cannot be read is reported to `failed` once.
+ * `clock` is for durations.
+ */
+export function watchFile<T>(
+  path: string,
+  {
+    parse,
+    clock,
+    failed,
+    succeeded,
+  }: {
+    /** Throws an error whose message says what is wrong with the text. */
+    parse: (text: string) => T
+    clock: Clock
+    failed: (error: unknown) => void
+    /** Called after each change that could be read. */
+    succeeded: () => void
+  },
+): WatchedFile<T> {
+  let state: string | undefined = stateOf(path)
+  let content = parse(readFileSync(path, 'utf8'))
+  let checkedAt = clock.now()
+
+  function check(): void {
+    const before = state
+    try {
+      state = undefined
+      state = stateOf(path)
+      if (state === before) return
+      content = parse(readFileSync(path, 'utf8'))
+      succeeded()
+    } catch (error) {
+      // A file that stays away fails once.
+      if (state !== undefined || before !== undefined) failed(error)
+    }
+  }
+
+  return {
+    current() {
+      const now = clock.now()
+      if (now - checkedAt >= checkIntervalMs) {
+        checkedAt = now
+        check()
+      }
+      return content
+    },
+  }
+}
+
+/** Differs whenever the content may. */
+function stateOf(path: string): string {
+  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true })
+  return `${dev} ${ino} ${size} ${mtimeNs}`
+}
