@@ -15,6 +15,7 @@ import {
 import type { Settings } from '@quintet/chassis/config'
 import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { addressOf } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -91,9 +92,10 @@ export function configOf(name: ServiceName, settings: Settings): Readonly<Record
 }
 
 /** Where the service listens. */
-export function addressOf(name: ServiceName, settings: Settings): Address {
-  const config = configOf(name, settings)
-  return { host: String(config.HOST), port: Number(config[portSetting(name)]) }
+export function listeningAddressOf(name: ServiceName, settings: Settings): Address {
+  const address = addressOf(name, configOf(name, settings))
+  if (address === undefined) throw new TypeError(`${name} has no address.`)
+  return address
 }
 
 /** The folder of embedded storage. */

@@ -14,8 +14,8 @@ import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
 import {
-  addressOf,
   configOf,
+  listeningAddressOf,
   servicesFrom,
   settingsFaults,
   storageOf,
@@ -61,7 +61,9 @@ async function startServices(
   const begin = async (name: ServiceName): Promise<string> => {
     const app = await services[name].createApp(settings, worker && { metrics: worker.createMetrics(name) })
     running.push(app)
-    const address = await listen(app, addressOf(name, settings), { isShared: worker?.hasPrimary ?? false })
+    const address = await listen(app, listeningAddressOf(name, settings), {
+      isShared: worker?.hasPrimary ?? false,
+    })
     const url = urlSetting(name)
     if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
     return lineOf(name, address, settings)

@@ -3,7 +3,7 @@ import { describeConfig, readSettings, readWholeNumber, settingNamesOf } from '@
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import { completeDerivation, runProgram } from '../derive.ts'
-import { addressOf, settingsFor } from '../services.ts'
+import { listeningAddressOf, settingsFor } from '../services.ts'
 import { ArgumentError, parseArguments, unknownAction, UsageError } from '../usage-error.ts'
 import { nameFaults, nextFreePort } from './name-check.ts'
 import type { Nouns } from './nouns.ts'
@@ -32,7 +32,7 @@ export async function make([what, ...words]: readonly string[]): Promise<void> {
   if (what !== 'service') throw unknownAction('make', what)
   const taken = takenNames()
   const nouns = nounsFrom(words, taken.ports)
-  const gateway = addressOf('gateway', settingsFor(['gateway']))
+  const gateway = listeningAddressOf('gateway', settingsFor(['gateway']))
   const faults = nameFaults(nouns, topology, taken)
   const folder = `services/${nouns.service}`
   if (faults.length === 0 && existsSync(new URL(folder, root))) faults.push(leftoverFault(folder))

@@ -12,11 +12,14 @@ export const cacheUrl = engineUrl({
     'The cache in front of the databases: memory:?entries=50000&bytes=16777216, redis://user:password@host, or none: for none.',
 })
 
-const host = Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
-  default: '127.0.0.1',
-  description: 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.',
-  expected: 'a host name or an IP address',
-})
+/** An address to listen on. */
+export function host(defaultHost: string, description: string) {
+  return Type.Union([Type.String({ format: 'hostname' }), Type.String({ format: 'ipv6' })], {
+    default: defaultHost,
+    description,
+    expected: 'a host name or an IP address',
+  })
+}
 
 const dataDir = Type.String({
   default: 'data',
@@ -71,7 +74,7 @@ const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
 
 /** The settings of every service, to be spread into its schema. */
 export const commonSettings = {
-  HOST: host,
+  HOST: host('127.0.0.1', 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.'),
   DATA_DIR: dataDir,
   LOG_LEVEL: logLevel,
   RATE_LIMIT: rateLimit,

@@ -27,23 +27,36 @@ export async function listen(app: App, { host, port }: Address, { isShared = fal
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }
 
+/** An address, and whose it is by which setting. */
+export type ServiceAddress = Address & { readonly service: string; readonly hostSetting: string }
+
+/** Where a service listens by its settings, one of which may be a host of its own; undefined without a host. */
+export function addressOf(
+  service: string,
+  values: Readonly<Record<string, unknown>>,
+): ServiceAddress | undefined {
+  const { HOST: shared, [portSettingOf(service)]: port = 0 } = values
+  const ownSetting = `${service.toUpperCase()}_HOST`
+  const host = values[ownSetting] ?? shared
+  if (typeof host !== 'string' || typeof port !== 'number') return undefined
+  return { service, host, port, hostSetting: host === shared ? 'HOST' : ownSetting }
+}
+
 /**
  * A sentence for each service that cannot listen on its address. An address that several have is tried for the first of them only,
  * since they are in each other's way. A worker of a cluster does not listen itself, and its primary may hold the ports already.
  */
-export async function addressFaults(
-  addresses: readonly (Address & { readonly service: string })[],
-): Promise<string[]> {
+export async function addressFaults(addresses: readonly ServiceAddress[]): Promise<string[]> {
   if (cluster.isWorker) return []
   const isFirst = ({ host, port }: Address, index: number) =>
     addresses.findIndex((other) => other.host === host && other.port === port) === index
   const faults = await Promise.all(
-    addresses.filter(isFirst).map(async ({ service, ...address }) => {
+    addresses.filter(isFirst).map(async (address) => {
       try {
         await listenOnce(address)
         return undefined
       } catch (error) {
-        return faultOf(error, service, address)
+        return faultOf(error, address)
       }
     }),
   )
@@ -53,13 +66,11 @@ export async function addressFaults(
 /**
  * Free ports, by setting, for those of these services whose port is 0: otherwise each worker would have another.
  */
-export async function chosenPorts(
-  addresses: readonly (Address & { readonly service: string })[],
-): Promise<Record<string, string>> {
+export async function chosenPorts(addresses: readonly ServiceAddress[]): Promise<Record<string, string>> {
   const servers = await Promise.all(
     addresses
       .filter(({ port }) => port === 0)
-      .map(async ({ service, ...address }) => ({ service, server: await open(address) })),
+      .map(async (address) => ({ service: address.service, server: await open(address) })),
   )
   const ports = servers.map(({ service, server }) => {
     const address = server.address()
@@ -86,12 +97,12 @@ async function open({ host, port }: Address): Promise<Server> {
 }
 
 /** The setting with the port that a service listens on. */
-export function portSettingOf(service: string): string {
+function portSettingOf(service: string): string {
   return `${service.toUpperCase()}_PORT`
 }
 
 /** A sentence with the setting to change; any other error is thrown again. */
-function faultOf(error: unknown, service: string, { host, port }: Address): string {
+function faultOf(error: unknown, { service, host, port, hostSetting }: ServiceAddress): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const setting = portSettingOf(service)
   const subject = `${service} cannot listen on ${host}, port ${port}`
@@ -99,7 +110,8 @@ function faultOf(error: unknown, service: string, { host, port }: Address): stri
     return `${subject}: another program does. Stop that program, or set ${setting} to another port.`
   if (code === 'EACCES')
     return `${subject}: this user may not. Set ${setting} to a port from 1024 on, or start it with more rights.`
-  if (code === 'EADDRNOTAVAIL') return `HOST is ${host}, but this machine has no such address.`
-  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN') return `HOST is ${host}, but there is no such host.`
+  if (code === 'EADDRNOTAVAIL') return `${hostSetting} is ${host}, but this machine has no such address.`
+  if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return `${hostSetting} is ${host}, but there is no such host.`
   throw error
 }

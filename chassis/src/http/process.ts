@@ -20,7 +20,7 @@ import { createLogger } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { currentWorker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
-import { listen, portSettingOf } from './listen.ts'
+import { addressOf, listen } from './listen.ts'
 import { runWorkers, workersToStart } from './run-workers.ts'
 import { startFaults } from './start-faults.ts'
 
@@ -60,7 +60,8 @@ export async function runService<T extends TObject>(
     if (count > 0) return await runWorkers([{ name, settings, values }], count, logger)
     const config = loadConfig(settings, given)
     const app = await create(config, { logger, ...(worker && { metrics: worker.createMetrics(name) }) })
-    const address = { host: String(values.HOST), port: Number(values[portSettingOf(name)]) }
+    const address = addressOf(name, values)
+    if (address === undefined) throw new TypeError(`${name} has no address.`)
     const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false }).catch(
       async (error: unknown) => {
         await app.close()

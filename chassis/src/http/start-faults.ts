@@ -1,6 +1,6 @@
 import { databaseFileFaults } from '../database/index.ts'
-import { addressFaults, portSettingOf } from './listen.ts'
-import type { Address } from './listen.ts'
+import { addressFaults, addressOf } from './listen.ts'
+import type { ServiceAddress } from './listen.ts'
 
 /** A service, and those of its settings that are valid by themselves. */
 export type StartingService = { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
@@ -17,7 +17,6 @@ export async function startFaults(services: readonly StartingService[]): Promise
 }
 
 /** Without a valid port any free one, so that a fault of the host is found. */
-export function addressesOf({ name, values }: StartingService): (Address & { service: string })[] {
-  const { HOST: host, [portSettingOf(name)]: port = 0 } = values
-  return typeof host === 'string' && typeof port === 'number' ? [{ service: name, host, port }] : []
+export function addressesOf({ name, values }: StartingService): ServiceAddress[] {
+  return [addressOf(name, values) ?? []].flat()
 }

@@ -4,6 +4,7 @@ import {
   count,
   engineUrl,
   equalPorts,
+  host,
   milliseconds,
   port,
   trustedProxies,
@@ -36,6 +37,10 @@ const settings = Type.Object({
   ...commonSettings,
   // There is no proxy in front of the gateway unless a setting says so.
   TRUSTED_PROXIES: trustedProxies('none'),
+  GATEWAY_HOST: host(
+    '{HOST}',
+    'The address that the gateway listens on, where the other services have another.',
+  ),
   GATEWAY_ALLOW: addressList('The only addresses whose requests are admitted; all if it is empty.'),
   GATEWAY_DENY: addressList('The addresses whose requests are refused, also where they are allowed.'),
   GATEWAY_DENY_ACTION: Type.Union([Type.Literal('answer'), Type.Literal('close')], {
@@ -155,8 +160,8 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
  * for ever.
  */
 function addressFaults(values: Partial<Static<typeof settings>>): string[] {
-  const { HOST: host = '', GATEWAY_PORT: port } = values
-  const own = new Set(['127.0.0.1', 'localhost', '[::1]', host].map((name) => `http://${name}:${port}`))
+  const { GATEWAY_HOST: ownHost = '', GATEWAY_PORT: port } = values
+  const own = new Set(['127.0.0.1', 'localhost', '[::1]', ownHost].map((name) => `http://${name}:${port}`))
   const all = upstreamNames.flatMap((name) => {
     const text = values[urlSetting(name)]
     const isDefault = text === `http://127.0.0.1:${values[portSetting(name)]}`
