@@ -7,7 +7,7 @@ export type CorsConfig = {
   readonly CORS_MAX_AGE_MS?: number
 }
 
-export type Cors = {
+type Cors = {
   /** Names and values in turn, for each response to a request. */
   fieldsOf(request: IncomingMessage): readonly string[]
   /** Whether a browser asks by a request what it may send in the next one. */

@@ -18,8 +18,9 @@ import type {
   Verdict,
 } from './context.ts'
 import { createCors } from './cors.ts'
-import type { Cors, CorsConfig } from './cors.ts'
+import type { CorsConfig } from './cors.ts'
 import { routedPathOf } from './routed-path.ts'
+import type { Versions } from './versions.ts'
 
 export {
   clientAddressOf,
@@ -33,6 +34,8 @@ export {
 export { setVerdict, verdictOf } from './context.ts'
 export type { Principal, Verdict } from './context.ts'
 export { securityFields } from './security-fields.ts'
+export { createVersions, versionPrefixOf } from './versions.ts'
+export type { Versions, VersionSettings } from './versions.ts'
 
 /** The settings of the guard that every service has; it does nothing that none of them says. */
 export type GuardConfig = CorsConfig & {
@@ -51,11 +54,12 @@ export type GuardParts = {
 }
 
 /** What `createApp` adds. */
-type AppParts = {
+export type AppParts = {
   readonly server: Server
   readonly name: string
   readonly logger: Pick<Logger, 'info' | 'warn'>
   readonly metrics: Metrics
+  readonly versions: Versions | undefined
 }
 
 export type Guard = {
@@ -69,18 +73,19 @@ const guessCost = 4
 
 /**
  * Stands in front of all ways into an app, and decides in this order: lists of addresses, preflights of browsers, limits by address,
- * authentication, limits by principal. Undefined where the settings ask for nothing, so that a request costs nothing more.
+ * authentication, limits by principal, versions that are gone. Undefined where the settings ask for nothing, so that a request costs nothing more.
  */
 export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
-  const { server, name, limits, authenticator, serviceOf = () => name } = parts
+  const { server, name, limits, authenticator, versions, serviceOf = () => name } = parts
   const cors = createCors(config)
   const refuseAddress = createAddressRefusal(parts)
-  if (!cors && !refuseAddress && !limits && !authenticator) return undefined
+  if (!cors && !refuseAddress && !limits && !authenticator && !versions?.haveEnds) return undefined
   const clientOf = createClients(server, config.RATE_LIMIT_IPV6_PREFIX)
 
   function judgeAdmitted(request: IncomingMessage, client: Client): Verdict | Promise<Verdict> {
     if (!limits && !authenticator) return verdict(client, undefined, admitted)
-    const path = routedPathOf(request)
+    const { url = '' } = request
+    const path = routedPathOf({ url: versions?.route(request, url) ?? url })
     const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
     return judgeInOrder(request, limited, { limits, authenticator })
   }
@@ -94,7 +99,8 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
         instead === undefined
           ? judgeAdmitted(request, client)
           : { ...verdict(client, undefined, admitted), instead }
-      return cors === undefined ? found : after(found, (one) => withCors(one, cors, request))
+      if (cors === undefined && !versions?.haveEnds) return found
+      return after(found, (one) => withFields(one, cors?.fieldsOf(request), versions?.stateOf(request)))
     },
     async close() {
       await Promise.all([limits?.close(), authenticator?.close()])
@@ -102,9 +108,14 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
   }
 }
 
-function withCors(found: Verdict, cors: Cors, request: IncomingMessage): Verdict {
-  const fields = cors.fieldsOf(request)
-  return fields.length === 0 ? found : { ...found, fields: [...fields, ...found.fields] }
+/** Adds what does not depend on the decision. A version that is gone counts only where nothing else refuses the request. */
+function withFields(
+  found: Verdict,
+  ofCors: readonly string[] = [],
+  version: ReturnType<Versions['stateOf']> = { fields: [], gone: undefined },
+): Verdict {
+  const fields = [...ofCors, ...version.fields, ...found.fields]
+  return { ...found, fields, instead: found.instead ?? version.gone }
 }
 
 /** Gives what happens to a request in place of its response where the lists refuse its address. */

@@ -1,7 +1,7 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GuardConfig, GuardParts } from '../guard/index.ts'
+import type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
@@ -65,6 +65,8 @@ export type AppOptions = {
   /** The settings of the guard, which does nothing that they do not say. */
   readonly guard?: GuardConfig
   readonly guardParts?: GuardParts
+  /** The versions of the API in paths; none by default. */
+  readonly versions?: VersionSettings
   /** The text of the setting `TRUSTED_PROXIES`; none by default. */
   readonly trustedProxies?: string
   /** Those that differ from `defaultConnectionLimits` in connections/bound.ts. */

@@ -3,9 +3,10 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { createGuard, trustProxies } from '../guard/index.ts'
-import type { Guard } from '../guard/index.ts'
+import { createGuard, createVersions, trustProxies } from '../guard/index.ts'
+import type { AppParts, Guard, Versions } from '../guard/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -72,8 +73,9 @@ export async function createApp(options: AppOptions): Promise<App> {
     record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
     detailAlias: options.detailAlias,
   })
+  const versions = versionsOf(options)
   const framework = fastify({
-    ...frameworkOptions(options, timeouts),
+    ...frameworkOptions(options, timeouts, versions),
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
       observe(request, reply, request.routeOptions.url)
@@ -90,13 +92,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
-  const guard = createGuard(options.guard ?? {}, {
-    ...options.guardParts,
-    server: app.server,
-    name,
-    logger,
-    metrics,
-  })
+  const guard = guardOf(options, { server: app.server, name, logger, metrics, versions })
   addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
@@ -176,6 +172,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
+function versionsOf({ versions, guardParts }: AppOptions): Versions | undefined {
+  return versions && createVersions(versions, guardParts?.clock ?? systemClock)
+}
+
+function guardOf({ guard = {}, guardParts }: AppOptions, parts: AppParts): Guard | undefined {
+  return createGuard(guard, { ...guardParts, ...parts })
+}
+
 /** Whether a parameter of the path is empty, as the id in `/movies//`, which names nothing. */
 function hasEmptySegment({ url, params }: FastifyRequest): boolean {
   return url.includes('//') && Object.values(Object(params)).includes('')
@@ -194,7 +198,11 @@ function shedLoad(app: App): void {
 /** The log entry for bytes that are not a request. */
 const noRequest = { method: '', url: '', headers: {} }
 
-function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, checkIntervalMs }: Timeouts) {
+function frameworkOptions(
+  options: AppOptions,
+  { requestMs, idleMs, stallMs, checkIntervalMs }: Timeouts,
+  versions: Versions | undefined,
+) {
   const { pino } = options.logger
   return {
     // The framework's own messages would be mixed with the lines for operators.
@@ -203,7 +211,7 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     childLoggerFactory: <L>(parent: L) => parent,
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: false,
-    rewriteUrl: routedTarget,
+    rewriteUrl: versions === undefined ? routedTarget : routeByVersion(versions),
     bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
     requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
@@ -225,6 +233,10 @@ function frameworkOptions(options: AppOptions, { requestMs, idleMs, stallMs, che
     forceCloseConnections: 'idle',
     schemaController: ownCompilers,
   } satisfies FastifyHttpOptions<Server, Logger['pino']>
+}
+
+function routeByVersion(versions: Versions): (request: IncomingMessage) => string {
+  return (request) => versions.route(request, routedTarget(request))
 }
 
 /** Puts the guard, and behind it the fast paths, in front of the framework's own listener. */
@@ -253,13 +265,14 @@ function addFrontListener(
 
 /** Counts and logs a request that has been responded to. */
 function createRecorder(metrics: Metrics, logger: Logger) {
-  type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
+  /** The framework keeps the target that the client has sent. */
+  type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { originalUrl?: string }
   return (request: Recorded, requestId: string, route: string, status: number, durationMs: number) => {
-    const { method = '', url = '', headers } = request
+    const { method = '', url = '', originalUrl = url, headers } = request
     metrics.observe(method, route, status, durationMs)
     const traceId =
       headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
-    logger.access({ requestId, traceId, method, url: pathOf(url), route, status, durationMs })
+    logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
   }
 }
 

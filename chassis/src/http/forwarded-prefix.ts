@@ -1,11 +1,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { isFromTrustedProxy } from '../guard/index.ts'
+import { isFromTrustedProxy, versionPrefixOf } from '../guard/index.ts'
 
-/** What a trusted proxy, such as the gateway, has taken off the path that the client requested; empty for nothing. */
+/** What has been taken off the path that the client requested: by a trusted proxy, such as the gateway, and as its version; empty for nothing. */
 export function forwardedPrefixOf(request: FastifyRequest): string {
+  const version = versionPrefixOf(request.raw)
   const prefix = request.headers['x-forwarded-prefix']
-  if (typeof prefix !== 'string' || !isFromTrustedProxy(request)) return ''
-  return /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix : ''
+  if (typeof prefix !== 'string' || !isFromTrustedProxy(request)) return version
+  return /^(?:\/\w[\w.~-]*){1,8}$/.test(prefix) ? prefix + version : version
 }
 
 /** Puts it before the paths that `Location` and `Link` lead the client to. */

@@ -1,6 +1,6 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
-export type { GuardConfig, GuardParts } from '../guard/index.ts'
+export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
 export { setEndless } from './connections/exchanges.ts'
 export { hasMeaningfulBody } from './request-form.ts'
 export {
@@ -9,6 +9,7 @@ export {
   isFromTrustedProxy,
   peerAddressOf,
   securityFields,
+  versionPrefixOf,
 } from '../guard/index.ts'
 export type { App, AppOptions, Dependencies } from './app-options.ts'
 export { bodyTooLarge } from './body-limit.ts'

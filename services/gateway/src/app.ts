@@ -72,6 +72,10 @@ export async function createGatewayApp(
     detailAlias: 'message',
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
+    versions: {
+      list: config.API_VERSIONS,
+      paths: topology.flatMap(({ paths }) => Object.keys(paths)).filter((path) => /^\/v[1-9]/.test(path)),
+    },
     guard: config,
     guardParts: { clock, serviceOf: serviceOfPath(topology), addresses: addressesOf(config), ...guardParts },
     connections: { max: config.CONNECTIONS_MAX, clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT },

@@ -1,5 +1,6 @@
 import {
   addressList,
+  apiVersions,
   commonSettings,
   count,
   engineUrl,
@@ -41,6 +42,7 @@ const settings = Type.Object({
     '{HOST}',
     'The address that the gateway listens on, where the other services have another.',
   ),
+  API_VERSIONS: apiVersions,
   GATEWAY_ALLOW: addressList('The only addresses whose requests are admitted; all if it is empty.'),
   GATEWAY_DENY: addressList('The addresses whose requests are refused, also where they are allowed.'),
   GATEWAY_DENY_ACTION: Type.Union([Type.Literal('answer'), Type.Literal('close')], {

@@ -1,6 +1,6 @@
 import { createShared } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
-import { bodyTooLarge, clientNetworkOf, hasMeaningfulBody } from '@quintet/chassis/http'
+import { bodyTooLarge, clientNetworkOf, hasMeaningfulBody, versionPrefixOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
@@ -45,7 +45,8 @@ function forwardingRoute(
       const isTooLarge = Number(request.headers['content-length']) > bodyBytesMax
       if (isTooLarge && hasMeaningfulBody(request.raw)) throw bodyTooLarge(bodyBytesMax)
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
-      const target = targetOf(request.url, path, pathThere, forwardsLeft)
+      const version = versionPrefixOf(request.raw)
+      const target = targetOf(request.url, { path, pathThere, version, forwardsLeft })
       if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)
       else if (forwardsLeft === 0) reply.code(204).header('allow', forwardedMethods).send()
       else forwarder.forward(upstream, target, request, reply)
@@ -65,14 +66,23 @@ function unreachable(): never {
  * The target for the service: unchanged byte for byte, unless the service has another path for it. Clients that treat the gateway
  * as a proxy send the absolute form.
  */
-function targetOf(url: string, path: string, pathThere: string, forwardsLeft: number | undefined): Target {
+function targetOf(
+  url: string,
+  route: { path: string; pathThere: string; version: string; forwardsLeft: number | undefined },
+): Target {
+  const { path, pathThere, version, forwardsLeft } = route
   const absolute = url.startsWith('/') ? undefined : absoluteForm.exec(url)
   if (absolute === null) throw new AppError('malformed', 'The request target is not a valid URL.')
   const target = absolute?.[2] ?? url
   const authority = absolute?.[1]
-  if (path === pathThere) return { path: target, prefix: '', authority, forwardsLeft }
+  if (path === pathThere) return { path: target, prefix: version, authority, forwardsLeft }
   const prefix = path.endsWith(pathThere) ? path.slice(0, -pathThere.length) : ''
-  return { path: pathThere + target.slice(lengthOf(path, target)), prefix, authority, forwardsLeft }
+  return {
+    path: pathThere + target.slice(lengthOf(path, target)),
+    prefix: version + prefix,
+    authority,
+    forwardsLeft,
+  }
 }
 
 /** The length of a path at the beginning of a target that it matches, where its characters may be percent-encoded. */

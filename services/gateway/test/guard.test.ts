@@ -178,3 +178,21 @@ test('A preflight reaches no service', async (t) => {
   assert.deepEqual(values(head.fields, 'access-control-allow-origin'), ['https://shop.example'])
   assert.deepEqual(paths, [])
 })
+
+test('A service sees a path without its version, which it is given as the prefix of what it leads to', async (t) => {
+  const GUID_URL = await startUpstream(t, (request, response) => {
+    response.end(JSON.stringify([request.url, request.headers['x-forwarded-prefix']]))
+  })
+  const { port } = await startGateway(t, { GUID_URL, BILLING_URL: GUID_URL, API_VERSIONS: '"v1","v2"' })
+  for (const [path, there, prefix] of [
+    ['/guid/1?a=b', '/guid/1?a=b', null],
+    ['/v1/guid/1?a=b', '/guid/1?a=b', '/v1'],
+    ['/v2/guid', '/guid', '/v2'],
+    ['http://here/v1/guid/1', '/guid/1', '/v1'],
+    ['/v1/api/orders/1', '/orders/1', '/v1/api'],
+    ['/v1/guid/%76%31', '/guid/%76%31', '/v1'],
+  ]) {
+    const text = await sendBytes(port, `GET ${path} HTTP/1.1\r\n${end}\r\n`)
+    assert.deepEqual(JSON.parse(text.split('\r\n\r\n')[1] ?? ''), [there, prefix], String(path))
+  }
+})
