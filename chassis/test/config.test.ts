@@ -35,6 +35,16 @@ test('defaults apply where nothing is set', () => {
     DATA_DIR: 'data',
     LOG_LEVEL: 'info',
     RATE_LIMIT: 'off',
+    RATE_LIMIT_URL: 'memory:',
+    RATE_LIMIT_POLICIES:
+      '"client";q=600;w=60;burst=200;by="address", "login";q=10;w=60;burst=5;by="address";on="login";degraded="closed", "account";q=20;w=60;burst=20;by="account";on="login";degraded="closed"',
+    RATE_LIMIT_FILE: '',
+    RATE_LIMIT_DEGRADED: 'local',
+    RATE_LIMIT_REPLICAS: 1,
+    RATE_LIMIT_IPV6_PREFIX: 64,
+    RATE_LIMIT_FIELDS: 'draft',
+    RATE_LIMIT_QUOTA_URL: 'sqlite:data/quota.db',
+    RATE_LIMIT_AT: 'gateway',
     CONNECTIONS_MAX: 10_000,
     SHUTDOWN_GRACE_MS: 0,
     WORKERS: 1,
@@ -134,7 +144,7 @@ const faults: Array<{ kind: string; setting: TSchema; texts: string[]; expected:
   },
   {
     kind: 'a single literal',
-    setting: commonSettings.RATE_LIMIT,
+    setting: Type.Literal('off', { default: 'off', description }),
     texts: ['on', '100', 'OFF'],
     expected: 'off',
   },
@@ -261,7 +271,7 @@ test('all faults are in one error, a line each, in the order of the schema', () 
   const settings: Settings = new Map([
     ['GUID_PORT', { value: 'abc', source: '.env' }],
     ['LOG_LEVEL', { value: 'info', source: '.env' }],
-    ['RATE_LIMIT', { value: 'on', source: 'environment' }],
+    ['RATE_LIMIT', { value: '100', source: 'environment' }],
     ['GUID_URL', { value: 'redis:', source: 'environment' }],
   ])
   assert.throws(
@@ -271,7 +281,7 @@ test('all faults are in one error, a line each, in the order of the schema', () 
       assert.equal(error.name, 'ConfigError')
       assert.equal(error.message, error.faults.join('\n'))
       assert.deepEqual(error.message.split('\n'), [
-        'RATE_LIMIT must be off, but is "on" (from the environment).',
+        'RATE_LIMIT must be off, on or dry-run, but is "100" (from the environment).',
         'GUID_PORT must be an integer from 0 to 65535, but is "abc" (from .env).',
         'GUID_URL must be a URL that starts with sqlite: or postgres:, but is "redis:" (from the environment).',
       ])
@@ -584,6 +594,7 @@ test('an unknown name that promises protection is told apart, with and without t
     'GUID_TLS_CERT_FILE',
     'GUID_API_KEYS',
     'RATE_LIMITS',
+    'RATE_LIMIT_RULES',
     'CORS_ORIGINS',
     'API_KEYS_FILE',
     'AUDIT_LOG',
@@ -592,7 +603,6 @@ test('an unknown name that promises protection is told apart, with and without t
     'AUTH_DENY_FILE',
     'AUTH_JWKS_URL',
     'CORS_CREDENTIALS',
-    'RATE_LIMIT_POLICIES',
     'TLS_CERT_PATH',
     'Tls_Client_Ca_File',
     'auth',

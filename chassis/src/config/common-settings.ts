@@ -3,6 +3,7 @@ import { corsSettings } from './cors-settings.ts'
 import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './networks.ts'
 import { count, milliseconds } from './numbers.ts'
+import { rateLimitSettings } from './rate-limit-settings.ts'
 
 /** The cache in front of the databases; each service has entries of its own. */
 export const cacheUrl = engineUrl({
@@ -39,11 +40,6 @@ const logLevel = Type.Union(
   { default: 'info', description: 'The least severe log lines to write.' },
 )
 
-const rateLimit = Type.Union([Type.Literal('off')], {
-  default: 'off',
-  description: 'Rate limiting. There is none yet, so off is the only value.',
-})
-
 const connectionsMax = count(10_000, {
   minimum: 1,
   maximum: 1_000_000,
@@ -77,7 +73,7 @@ export const commonSettings = {
   HOST: host('127.0.0.1', 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.'),
   DATA_DIR: dataDir,
   LOG_LEVEL: logLevel,
-  RATE_LIMIT: rateLimit,
+  ...rateLimitSettings,
   CONNECTIONS_MAX: connectionsMax,
   SHUTDOWN_GRACE_MS: shutdownGraceMs,
   WORKERS: workers,

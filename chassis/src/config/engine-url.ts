@@ -12,14 +12,17 @@ export function engineUrl(options: {
   default: string
   schemes: readonly string[]
   description: string
+  /** The only parameter that `memory:` has here, if not all. */
+  memoryParameter?: string
 }): TString {
-  const { schemes, ...annotations } = options
-  const pattern = `^(?:${schemes.map(RegExp.escape).join('|')})`
+  const { schemes, memoryParameter, ...annotations } = options
+  const start = `^(?:${schemes.map(RegExp.escape).join('|')})`
+  const isLimited = memoryParameter !== undefined
   return Type.String({
     ...annotations,
-    pattern,
+    pattern: isLimited ? `${start}(?!\\?(?!${memoryParameter}=[^&]*$))` : start,
     format: engineUrlFormat,
-    expected: `a URL that starts with ${schemes.join(' or ')}`,
+    expected: `a URL that starts with ${schemes.join(' or ')}${isLimited ? `, where memory: has only the parameter ${memoryParameter}` : ''}`,
     expectedForm: (text: string) => expectationsOf(text).join(' and '),
   })
 }

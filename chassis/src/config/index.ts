@@ -24,6 +24,9 @@ export { apiVersions, parseApiVersions } from './api-versions.ts'
 export type { ApiVersion } from './api-versions.ts'
 export { originsOf } from './cors-settings.ts'
 export { addNetwork, parseNetworks, trustedProxies } from './networks.ts'
+export { rateLimitSettings } from './rate-limit-settings.ts'
+export { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
+export type { Degraded, RateLimitPolicy } from './rate-limit-policies.ts'
 export type { Settings } from './settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
 export { readWholeNumber } from './whole-number.ts'
@@ -61,7 +64,7 @@ export function enterRepository(): void {
 /**
  * The schema's settings, converted to their types and frozen; throws one ConfigError with every fault.
  * A property is an integer, a boolean, a string, a literal or a union of these, with `default` and `description`.
- * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL. The value of such a setting, and of
+ * `secret: true` keeps its value out of all output, and `hasSecretPath: true` the path of its URL; `isPublic: true` shows it as it is. The value of such a setting, and of
  * the URL of an engine, which may have a password, can also be in a file that `<name>_FILE` names. `expected` replaces what is
  * expected of it in a fault, and `expectedForm` does so by the text, where that matches the pattern, if there is one.
  * `{NAME}` in a default stands for the effective value of another setting of the schema, which is not secret.
@@ -141,6 +144,7 @@ type Annotations = {
   description?: string
   secret?: boolean
   hasSecretPath?: boolean
+  isPublic?: boolean
   expected?: string
   expectedForm?: (text: string) => string
 }
@@ -232,6 +236,7 @@ function textDemands({ minLength, maxLength, pattern, format }: TextLimits): str
 function redacted(setting: EffectiveSetting): string {
   const { schema, text, file } = setting
   if (file !== undefined && !isValid(setting)) return text === '' ? '' : '[redacted]'
+  if (schema.isPublic) return text
   if (schema.hasSecretPath) return withoutPathOfSetting(text)
   return schema.secret && text !== '' ? '[redacted]' : withoutSecretsOfSetting(text)
 }

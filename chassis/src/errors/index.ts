@@ -24,6 +24,12 @@ export const errorCodes = {
   unprocessable: { status: 422, title: 'Unprocessable content' },
   idempotency_mismatch: { status: 422, title: 'Idempotency key used with another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },
+  /** A limit or quota that is configured, not one of the process; the type is of draft-ietf-httpapi-ratelimit-headers-10. */
+  quota_exceeded: {
+    status: 429,
+    title: 'Request cannot be satisfied as assigned quota has been exceeded',
+    type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+  },
   headers_too_large: { status: 431, title: 'Headers too large' },
   client_closed_request: { status: 499, title: 'Client closed request' },
   internal: { status: 500, title: 'Internal error' },
@@ -46,6 +52,8 @@ type AppErrorOptions = {
   /** What is wrong with the input, by field name. */
   errors?: Readonly<Record<string, string>>
   headers?: Readonly<Record<string, string>>
+  /** The names of the policies of limits that refuse the request. */
+  violatedPolicies?: readonly string[]
   /** The `Retry-After` header, in seconds; for a 503 it is 1 by default. */
   retryAfterSeconds?: number
 }
@@ -56,6 +64,7 @@ export class AppError extends Error {
   readonly status: number
   readonly errors: Readonly<Record<string, string>> | undefined
   readonly headers: Readonly<Record<string, string>> | undefined
+  readonly violatedPolicies: readonly string[] | undefined
   readonly retryAfterSeconds: number | undefined
 
   constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
@@ -65,6 +74,7 @@ export class AppError extends Error {
     this.status = options.status ?? errorCodes[code].status
     this.errors = options.errors
     this.headers = options.headers
+    this.violatedPolicies = options.violatedPolicies
     this.retryAfterSeconds = options.retryAfterSeconds ?? (this.status === 503 ? 1 : undefined)
   }
 }

@@ -17,13 +17,16 @@ const detailAliases = { error: alias, description: alias, message: alias }
 /** A problem document as RFC 9457 defines it; `errors` has what is wrong by field name. */
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'A URN for the kind of problem.' }),
+    type: Type.String({ description: 'A URI for the kind of problem.' }),
     title: Type.String({ description: 'The kind of problem in words.' }),
     status: Type.Integer({ description: 'The status of the response.' }),
     detail: Type.String({ description: 'What is wrong in this case.' }),
     instance: Type.String({ description: 'The id of the request, under which the log has more.' }),
     errors: Type.Optional(
       Type.Record(Type.String(), Type.String(), { description: 'What is wrong, by field.' }),
+    ),
+    'violated-policies': Type.Optional(
+      Type.Array(Type.String(), { description: 'The policies of limits or quotas that refuse the request.' }),
     ),
     ...detailAliases,
   },
@@ -83,13 +86,15 @@ export function problemDocument(
   instance: string,
   detailAlias?: AppOptions['detailAlias'],
 ): Record<string, unknown> {
+  const code: { title: string; type?: string } = errorCodes[error.code]
   return {
-    type: `urn:quintet:problem:${error.code.replaceAll('_', '-')}`,
-    title: error.code === 'refused' ? STATUS_CODES[error.status] : errorCodes[error.code].title,
+    type: code.type ?? `urn:quintet:problem:${error.code.replaceAll('_', '-')}`,
+    title: error.code === 'refused' ? STATUS_CODES[error.status] : code.title,
     status: error.status,
     detail: error.message,
     instance,
     ...(error.errors !== undefined && { errors: error.errors }),
+    ...(error.violatedPolicies !== undefined && { 'violated-policies': error.violatedPolicies }),
     ...(detailAlias !== undefined && { [detailAlias]: error.message }),
   }
 }

@@ -1,19 +1,11 @@
 import { createClient } from '@redis/client'
-import { reconnectBackoffMs } from '../../clock/index.ts'
 import { watchLiveness } from '../../concurrency/liveness.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import type { AppError } from '../../errors/index.ts'
 import { createPeerReader } from './peer.ts'
 import type { Peer, PeerReader } from './peer.ts'
+import { redisClientOptions } from './client-options.ts'
 import { scripts } from './scripts.ts'
-
-/** The client makes one attempt after the other, so one that was lost delays the next. */
-const connectTimeoutMs = 750
-/**
- * Ends an attempt whose handshake is not answered. Without a handshake, each connection to a proxy whose Redis is unavailable
- * would count as a success, and the next would follow at once. A connection in use is never idle for so long, since it is pinged.
- */
-const idleTimeoutMs = 750
 
 export type RedisConnection = PeerReader & {
   readonly client: ReturnType<typeof createRedisClient>
@@ -97,15 +89,5 @@ export function openRedisConnection({
 }
 
 function createRedisClient(url: string) {
-  return createClient({
-    url,
-    scripts,
-    disableOfflineQueue: true,
-    socket: {
-      socketTimeout: idleTimeoutMs,
-      connectTimeout: connectTimeoutMs,
-      keepAlive: true,
-      reconnectStrategy: (retries) => reconnectBackoffMs(retries + 1),
-    },
-  })
+  return createClient({ url, scripts, ...redisClientOptions })
 }
