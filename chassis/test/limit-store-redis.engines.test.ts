@@ -21,6 +21,8 @@ const logged = () => {
   }
 }
 
+const nowUs = () => Math.floor(performance.now() * 1_000)
+
 const url = engineUrl('redis')
 if (url !== undefined) {
   const id = randomBytes(4).toString('hex')
@@ -81,7 +83,7 @@ if (url !== undefined) {
 }
 
 async function openOn(t: TestContext, target: string, logger = logged()): Promise<LimitStore> {
-  const local = createMemoryStore({ entriesMax: 1_000 })
+  const local = createMemoryStore({ entriesMax: 1_000, nowUs })
   const store = await openRedisStore({ url: target, local, logger })
   t.after(() => store.close())
   await until(() => !store.isDegraded(), 10_000)
@@ -170,7 +172,7 @@ function testFaults(): void {
   test('A Redis that cannot be reached at the start is done without, until it can', async (t) => {
     const engine = await startRedis(t)
     await engine.kill()
-    const local = createMemoryStore({ entriesMax: 1_000 })
+    const local = createMemoryStore({ entriesMax: 1_000, nowUs })
     const store = await openRedisStore({ url: engine.url, local, logger: undefined })
     t.after(() => store.close())
     assert.equal(store.isDegraded(), true)

@@ -228,7 +228,7 @@ test('A changed file of policies holds from the next request on; a bad one is re
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'policies')
   const lines: string[] = []
-  const log = (details: object, text: string) => void lines.push(`${text} ${JSON.stringify(details)}`)
+  const log = (...[details, text]: unknown[]) => void lines.push(`${text} ${JSON.stringify(details)}`)
   writeFileSync(file, '# first\n"client";q=1;w=60;burst=5;by="address"\n')
   const { limits, clock } = createLimitsWorld('', { file, logger: { info: log, warn: log } })
   assert.equal(fieldsOf(await limits.byClient(requestOf())).ratelimit, '"client";r=4;t=60')

@@ -7,6 +7,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAddressLists } from './addresses.ts'
 import type { AddressSettings } from './addresses.ts'
 import { createClients } from './client.ts'
+import type { LimitsConfig } from './open-limits.ts'
 import type {
   Authenticator,
   Client,
@@ -36,17 +37,19 @@ export type { Principal, Verdict } from './context.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
+export { openLimits } from './open-limits.ts'
+export type { RequestLimits } from './limits.ts'
 
 /** The settings of the guard that every service has; it does nothing that none of them says. */
-export type GuardConfig = CorsConfig & {
-  readonly RATE_LIMIT_IPV6_PREFIX?: number
-}
+export type GuardConfig = CorsConfig & LimitsConfig & { readonly RATE_LIMIT_IPV6_PREFIX?: number }
 
 /** What a caller of `createApp` may give the guard. */
 export type GuardParts = {
   /** The service that a path belongs to; that of the app by default. */
   readonly serviceOf?: (path: string) => string
   readonly addresses?: AddressSettings
+  /** Whether requests of clients arrive here first, so that they are counted here. */
+  readonly isEdge?: boolean
   readonly limits?: Limits | undefined
   readonly authenticator?: Authenticator | undefined
   /** For dates; that of the machine by default. */

@@ -103,11 +103,12 @@ export function createLimits(parts: LimitsParts): RequestLimits {
 
   return {
     byClient(request) {
-      const units = unitsOf(policies.current().byClient, request)
+      const units = isProbe(request) ? [] : unitsOf(policies.current().byClient, request)
       if (units.length === 0) return unlimited
       return decideRates(units, (verdict) => decisionOf(verdict))
     },
     byPrincipal(request, principal, before = unlimited) {
+      if (isProbe(request)) return before
       const { concurrent, quotas: quotaPolicies, byPrincipal } = policies.current()
       const rateUnits = unitsOf(byPrincipal, request, principal)
       const quotaUnits = unitsOf(quotaPolicies, request, principal)
@@ -175,6 +176,11 @@ export function createLimits(parts: LimitsParts): RequestLimits {
       for (const { unit } of admitted) slots.release(unit)
     }
   }
+}
+
+/** What watches a process must not take it for dead when many clients share its address. */
+function isProbe({ path }: LimitedRequest): boolean {
+  return path === '/health/live' || path === '/health/ready'
 }
 
 function unitsOf(

@@ -15,16 +15,17 @@ export type MemoryStore = Omit<LimitStore, 'decide'> & {
 /**
  * Limits in the memory of a process, up to `entriesMax` of them. Empty buckets are removed, some at a time, as others are added. When
  * all are in use, those that are not there yet share one for each policy, in place of the oldest being forgotten: then a flood from many
- * addresses would wash the count of each away. `isShare` is whether each policy counts with the share of this process.
+ * addresses would wash the count of each away. `isShare` is whether each policy counts with the share of this process; `nowUs` is in
+ * whole microseconds.
  */
 export function createMemoryStore({
   entriesMax,
   isShare = false,
-  nowUs = monotonicUs,
+  nowUs,
 }: {
   entriesMax: number
   isShare?: boolean
-  nowUs?: () => number
+  nowUs: () => number
 }): MemoryStore {
   const emptyAt = new Map<string, number>()
   const sharedEmptyAt = new Map<string, number>()
@@ -102,9 +103,4 @@ export function createMemoryStore({
     size: () => emptyAt.size,
     async close() {},
   }
-}
-
-/** Whole microseconds that the clock of the machine, if it is set, does not change. */
-function monotonicUs(): number {
-  return Math.floor(performance.now() * 1_000)
 }

@@ -3,19 +3,23 @@ import type { Clock } from '../clock/index.ts'
 import type { rateLimitSettings } from '../config/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createLimitCounts, exportLimitMetrics } from './limit-metrics.ts'
+import { durationClockOf } from '../clock/index.ts'
 import { createLimits } from './limits.ts'
-import type { Limits } from './limits.ts'
+import type { RequestLimits } from './limits.ts'
 import { createMemoryStore } from './memory.ts'
 import type { MemoryStore } from './memory.ts'
 import { openPolicies } from './policies.ts'
 import { createQuotas } from './quotas.ts'
 import type { LimitStore } from './store.ts'
 
-export type LimitsConfig = Static<TObject<typeof rateLimitSettings>> & { readonly WORKERS: number }
+/** The settings of limits; a caller without any has no limits. */
+export type LimitsConfig =
+  | (Static<TObject<typeof rateLimitSettings>> & { readonly WORKERS: number })
+  | { readonly RATE_LIMIT?: undefined }
 
 const entriesDefault = 100_000
 
-/** The limits that the settings ask for; undefined where they are off. */
+/** The limits that the settings ask for; undefined where they are off, as they are without settings. */
 export async function openLimits(
   config: LimitsConfig,
   parts: {
@@ -27,9 +31,10 @@ export async function openLimits(
     readonly logger: Logger
     readonly metrics: Metrics
   },
-): Promise<Limits | undefined> {
-  if (config.RATE_LIMIT === 'off') return undefined
+): Promise<RequestLimits | undefined> {
+  if (config.RATE_LIMIT === undefined || config.RATE_LIMIT === 'off') return undefined
   const { place, isEdge, clock, logger, metrics } = parts
+  const durations = durationClockOf(clock)
   const processes = config.RATE_LIMIT_REPLICAS * config.WORKERS
   const isShared = !config.RATE_LIMIT_URL.startsWith('memory:')
   if (!isShared && processes > 1)
@@ -46,7 +51,7 @@ export async function openLimits(
       degraded: config.RATE_LIMIT_DEGRADED,
       processes,
     },
-    logger,
+    { logger, durations },
   )
   const quotas = createQuotas({
     open: async () => (await import('./quota-table.ts')).openQuotaStore(config.RATE_LIMIT_QUOTA_URL),
@@ -55,7 +60,11 @@ export async function openLimits(
   })
   if (policies.current().quotas.length > 0) await quotas.open()
   const counts = createLimitCounts()
-  const local = createMemoryStore({ entriesMax: entriesOf(config.RATE_LIMIT_URL), isShare: processes > 1 })
+  const local = createMemoryStore({
+    entriesMax: entriesOf(config.RATE_LIMIT_URL),
+    isShare: processes > 1,
+    nowUs: () => Math.floor(durations.now() * 1_000),
+  })
   let store: LimitStore = local
   const observe = exportLimitMetrics(metrics.registry, {
     counts,

@@ -1,7 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
+import type { Clock } from '../clock/index.ts'
+import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
@@ -18,6 +19,8 @@ export type App = FastifyInstance<
 > & {
   /** Resources that are served before the framework begins; see `getById`. */
   readonly fastPaths: FastPath[]
+  /** The limits and quotas that the settings ask for. */
+  readonly limits: RequestLimits | undefined
   /** The OpenAPI document of this app's own routes. */
   describe(): Promise<object>
   /** Prepares to close: each response is the last on its connection, and the service is not ready. It still serves every request. */
@@ -51,6 +54,8 @@ export type AppOptions = {
   readonly description: string
   readonly logger: Logger
   readonly metrics?: Metrics
+  /** That of the machine by default. */
+  readonly clock?: Clock
   /** The largest body of a request, in bytes, for routes without a `bodyLimit` of their own; 1 MiB by default. */
   readonly bodyBytesMax?: number
   /** Whether a response that its route does not describe becomes a 500; for tests and development. */

@@ -5,8 +5,8 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { createGuard, createVersions, trustProxies } from '../guard/index.ts'
-import type { AppParts, Guard, Versions } from '../guard/index.ts'
+import { createGuard, createVersions, openLimits, trustProxies } from '../guard/index.ts'
+import type { AppParts, Guard, GuardParts, Versions } from '../guard/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
@@ -61,7 +61,7 @@ const limits = {
 
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { name, logger, metrics = createMetrics(name) } = options
+  const { name, logger, metrics = createMetrics(name), clock = systemClock } = options
   const requestIdOf = createRequestIds()
   const record = createRecorder(metrics, logger)
   const documentation = createDocumentationRoutes(options)
@@ -86,13 +86,22 @@ export async function createApp(options: AppOptions): Promise<App> {
     clientErrorHandler: clientErrors.onClientError,
   })
   const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs })
+  const rateLimits = await openLimits(options.guard ?? {}, {
+    place: name,
+    isEdge: options.guardParts?.isEdge ?? false,
+    clock,
+    logger,
+    metrics,
+  })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
+    limits: rateLimits,
     describe: documentation.describe,
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
-  const guard = guardOf(options, { server: app.server, name, logger, metrics, versions })
+  const parts = { server: app.server, name, clock, logger, metrics, versions, limits: rateLimits }
+  const guard = guardOf(options, parts)
   addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
@@ -176,8 +185,11 @@ function versionsOf({ versions, guardParts }: AppOptions): Versions | undefined 
   return versions && createVersions(versions, guardParts?.clock ?? systemClock)
 }
 
-function guardOf({ guard = {}, guardParts }: AppOptions, parts: AppParts): Guard | undefined {
-  return createGuard(guard, { ...guardParts, ...parts })
+function guardOf(
+  { guard = {}, guardParts }: AppOptions,
+  parts: AppParts & Pick<GuardParts, 'limits' | 'clock'>,
+): Guard | undefined {
+  return createGuard(guard, { ...parts, ...guardParts })
 }
 
 /** Whether a parameter of the path is empty, as the id in `/movies//`, which names nothing. */

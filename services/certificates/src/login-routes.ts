@@ -1,5 +1,5 @@
 import { AppError } from '@quintet/chassis/errors'
-import { clientNetworkOf, problems, requireConditions } from '@quintet/chassis/http'
+import { clientNetworkOf, limitLogin, problems, requireConditions } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { emailKeyOf } from './email-key.ts'
 import type { Parts } from './route-parts.ts'
@@ -19,10 +19,12 @@ export function loginRoutes(app: App, { credentials, passwords }: Parts): void {
         response: { 200: IdBody, ...problems(400, 401, 422, 429, 503) },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       requireConditions(request, {})
       const { email, password } = request.body
-      const parties = [clientNetworkOf(request), `account ${emailKeyOf(email) ?? ''}`]
+      const account = emailKeyOf(email) ?? ''
+      await limitLogin(app, request, reply, account)
+      const parties = [clientNetworkOf(request), `account ${account}`]
       const { id, passwordHash } = await verify(request.body, parties)
       if (passwords.isOutdated(passwordHash))
         await upgrade({ id, passwordHash, password, parties }).catch((err: unknown) =>

@@ -1,4 +1,5 @@
 import { withTimeout } from '@quintet/chassis/clock'
+import type { App } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import type { Endpoint } from './endpoint.ts'
@@ -33,9 +34,18 @@ const ServiceHealth = Type.Object(
 export const Health = Type.Object(
   {
     status: Type.Union([Type.Literal('ok'), Type.Literal('degraded')], {
-      description: 'degraded while a service or the queue is down',
+      description: 'degraded while a service, the queue or what limits are counted in is down',
     }),
     queue: Type.Object({ status: Status }),
+    limits: Type.Optional(
+      Type.Object(
+        { status: Status },
+        {
+          description:
+            'Where there are limits: down while they cannot be counted where they should be, so that each policy does what it says for that.',
+        },
+      ),
+    ),
     services: Type.Record(Type.String(), ServiceHealth),
   },
   { title: 'SystemHealth' },
@@ -47,6 +57,7 @@ type ServiceHealth = Static<typeof ServiceHealth>
 export async function checkHealth(
   destinations: readonly Destination[],
   queue: Pick<OrderQueue, 'ping'>,
+  limits: App['limits'],
 ): Promise<Static<typeof Health>> {
   const [isQueueUp, ...states] = await Promise.all([
     responds(queue),
@@ -54,10 +65,12 @@ export async function checkHealth(
       async ({ name, upstream }): Promise<[string, ServiceHealth]> => [name, await healthOf(upstream)],
     ),
   ])
-  const isDegraded = !isQueueUp || states.some(([, { status }]) => status === 'down')
+  const isDegraded =
+    !isQueueUp || limits?.isDegraded() === true || states.some(([, { status }]) => status === 'down')
   return {
     status: isDegraded ? 'degraded' : 'ok',
     queue: { status: isQueueUp ? 'up' : 'down' },
+    ...(limits !== undefined && { limits: { status: limits.isDegraded() ? 'down' : 'up' } }),
     services: Object.fromEntries(states),
   }
 }

@@ -110,6 +110,6 @@ export function healthRoute(
   app.get(
     '/health',
     { schema },
-    createShared(() => checkHealth(destinations, queue)),
+    createShared(() => checkHealth(destinations, queue, app.limits)),
   )
 }
