@@ -8,6 +8,7 @@ import { config, configUsage } from './config.ts'
 import { derive, deriveUsage } from './derive.ts'
 import { doctor, doctorUsage } from './doctor.ts'
 import { events, eventsOptions, eventsUsage } from './events.ts'
+import { limits, limitsOptions, limitsUsage } from './limits.ts'
 import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
@@ -34,6 +35,7 @@ const commands: Readonly<Record<string, Command>> = {
   certificates: { usage: certificatesUsage, run: certificates },
   queue: { usage: queueCommandUsage, options: queueOptions, run: queue },
   events: { usage: eventsUsage, options: eventsOptions, run: events },
+  limits: { usage: limitsUsage, options: limitsOptions, run: limits },
   make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },
   derive: { usage: deriveUsage, run: derive },
   help: {

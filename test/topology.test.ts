@@ -53,7 +53,9 @@ for (const name of serviceNames) {
 
   test(`services/${name}/src/config.ts has the port and the storage of the topology`, () => {
     assert.equal(settingOf(name, portSetting(name)), String(port))
-    const embedded = settingsOf(name).filter(({ value }) => /^(sqlite|memory):/.test(value))
+    // Those of limits are in every service, and hold nothing of it.
+    const own = settingsOf(name).filter((one) => !one.name.startsWith('RATE_LIMIT_'))
+    const embedded = own.filter(({ value }) => /^(sqlite|memory):/.test(value))
     assert.deepEqual(embedded.map((one) => one.name).sort(), Object.values(storage).sort())
     if (storage.database === undefined) return
     assert.equal(storage.database, `${name.toUpperCase()}_DATABASE_URL`)
@@ -91,9 +93,9 @@ for (const name of serviceNames) {
 
 test('docs/operating.md names each setting that can be given by a file, but for those of databases, and no other', () => {
   const names = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
-  const inFiles = new Set(
-    names.filter((name) => names.includes(`${name}_FILE`) && !name.endsWith('_DATABASE_URL')),
-  )
+  // RATE_LIMIT_FILE has policies.
+  const others = names.filter((name) => !name.endsWith('_DATABASE_URL') && name !== 'RATE_LIMIT')
+  const inFiles = new Set(others.filter((name) => names.includes(`${name}_FILE`)))
   const [, list = ''] = /and for each of these:\n\n(.*?)\n\n/s.exec(read('docs/operating.md')) ?? []
   const documented = [...list.matchAll(/`(\w+)`/g)].map(([, name = '']) => name)
   assert.deepEqual(documented.sort(), [...inFiles].sort())

@@ -63,15 +63,25 @@ function assertBound(admissions: readonly Admission[], { capacityUs }: Rate): vo
   }
 }
 
+let count = 0
+const fresh = () => `${process.pid}-${count++}`
+
+/** A store whose time only the test advances, and a key that no other test has. */
+async function openWorld(open: OpenLimitStore) {
+  const time = { us: 1_000_000_000 }
+  return { time, store: await open(() => time.us), key: fresh() }
+}
+
 /** What every store of limits does, whatever it stores them in. `runs` is how many random histories it is tried with. */
 export function testLimitStore(name: string, open: OpenLimitStore, { runs }: { runs: number }): void {
-  let count = 0
-  const fresh = () => `${name}-${process.pid}-${count++}`
-  const world = async () => {
-    const time = { us: 1_000_000_000 }
-    return { time, store: await open(() => time.us), key: fresh() }
-  }
+  const world = () => openWorld(open)
+  testBounds(name, world, runs)
+  testRules(name, world)
+}
 
+type World = () => ReturnType<typeof openWorld>
+
+function testBounds(name: string, world: World, runs: number): void {
   test(`${name}: in no interval is more admitted than the burst and what the rate gives`, async () => {
     const { time, store } = await world()
     const property = fc.asyncProperty(histories, rates, async (history, options) => {
@@ -120,7 +130,9 @@ export function testLimitStore(name: string, open: OpenLimitStore, { runs }: { r
     }
     await store.close()
   })
+}
 
+function testRules(name: string, world: World): void {
   test(`${name}: what one limit refuses is counted by none`, async () => {
     const { store, key } = await world()
     const [narrow, wide] = [unitOf(`${key}narrow`, { burst: 2 }), unitOf(`${key}wide`, { burst: 5 })]

@@ -1056,8 +1056,10 @@ export interface components {
             status: number;
             /** @description The kind of problem in words. */
             title: string;
-            /** @description A URN for the kind of problem. */
+            /** @description A URI for the kind of problem. */
             type: string;
+            /** @description The policies of limits or quotas that refuse the request. */
+            "violated-policies"?: string[];
         };
         /** Readiness */
         Readiness: {
@@ -1091,8 +1093,10 @@ export interface components {
             status: number;
             /** @description The kind of problem in words. */
             title: string;
-            /** @description A URN for the kind of problem. */
+            /** @description A URI for the kind of problem. */
             type: string;
+            /** @description The policies of limits or quotas that refuse the request. */
+            "violated-policies"?: string[];
         };
         /**
          * ServiceHealth
@@ -1107,13 +1111,17 @@ export interface components {
         };
         /** SystemHealth */
         SystemHealth: {
+            /** @description Where there are limits: down while they cannot be counted where they should be, so that each policy does what it says for that. */
+            limits?: {
+                status: "up" | "down";
+            };
             queue: {
                 status: "up" | "down";
             };
             services: {
                 [key: string]: components["schemas"]["ServiceHealth"];
             };
-            /** @description degraded while a service or the queue is down */
+            /** @description degraded while a service, the queue or what limits are counted in is down */
             status: "ok" | "degraded";
         };
         /** User */

@@ -169,12 +169,12 @@ const routeForm = /^(?:(?<method>[A-Z]{1,20}) )?(?<path>\/[\w.~/-]{0,255})$/
 function createReader(parameters: Parameters, fail: (fault: string) => void) {
   const names: string[] = []
 
-  function valueOf(name: string): BareItem | undefined {
+  function read(name: string): BareItem | undefined {
     names.push(name)
     return parameters.get(name)
   }
   function text(name: string): string | undefined {
-    const value = valueOf(name)
+    const value = read(name)
     if (value === undefined) return undefined
     if (typeof value === 'string' || value instanceof Token) return String(value)
     fail(`${name} must be a text`)
@@ -184,7 +184,7 @@ function createReader(parameters: Parameters, fail: (fault: string) => void) {
   return {
     text,
     whole(name: string, min: number, max: number): number | undefined {
-      const value = valueOf(name)
+      const value = read(name)
       if (value === undefined) return undefined
       if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
       fail(`${name} must be an integer from ${min} to ${max}`)
@@ -197,7 +197,7 @@ function createReader(parameters: Parameters, fail: (fault: string) => void) {
       return word
     },
     flag(name: string): boolean {
-      const value = valueOf(name)
+      const value = read(name)
       if (value !== undefined && typeof value !== 'boolean') fail(`${name} has no value`)
       return value === true
     },

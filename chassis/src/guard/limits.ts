@@ -115,7 +115,7 @@ export function createLimits(parts: LimitsParts): RequestLimits {
       const slotUnits = unitsOf(concurrent, request, principal)
       if (rateUnits.length + quotaUnits.length + slotUnits.length === 0) return before
       const verdict = emptyVerdict()
-      const release = slotUnits.length === 0 ? undefined : takeSlots(slotUnits, verdict)
+      const release = slotUnits.length === 0 ? undefined : takeSlots(slotUnits, verdict, { slots, counts })
       if (isRefused(verdict)) return decisionOf(verdict, before.standings, release)
       const withQuotas = (spent: readonly Spending[]) => {
         const undo = () => {
@@ -148,33 +148,6 @@ export function createLimits(parts: LimitsParts): RequestLimits {
       await quotas.close()
       await store.close()
     },
-  }
-
-  function takeSlots(units: readonly LimitUnit[], verdict: Verdict): () => void {
-    const taken = units.map((unit) => ({ unit, isFree: slots.isFree(unit) }))
-    for (const { unit, isFree } of taken) {
-      if (isFree) continue
-      counts.add(unit.policy.name, unit.policy.isDry ? 'would_refuse' : 'refused')
-      if (!unit.policy.isDry) violate(verdict, unit.policy.name, 1)
-    }
-    const admitted = isRefused(verdict) ? [] : taken.filter(({ isFree }) => isFree)
-    for (const { unit } of admitted) {
-      slots.take(unit)
-      counts.add(unit.policy.name, 'allowed')
-    }
-    for (const { unit } of taken)
-      if (!unit.policy.isDry)
-        verdict.standings.push({
-          policy: unit.policy,
-          remaining: slots.freeOf(unit),
-          resetSeconds: undefined,
-        })
-    let isReleased = false
-    return () => {
-      if (isReleased) return
-      isReleased = true
-      for (const { unit } of admitted) slots.release(unit)
-    }
   }
 }
 
@@ -264,6 +237,38 @@ function judgeRates(
     verdict.standings.push({ policy, remaining, resetSeconds })
   }
   return verdict
+}
+
+/** Takes what is free of all, unless one refuses; returns what gives it back. */
+function takeSlots(
+  units: readonly LimitUnit[],
+  verdict: Verdict,
+  { slots, counts }: { slots: ReturnType<typeof createSlots>; counts: LimitCounts },
+): () => void {
+  const taken = units.map((unit) => ({ unit, isFree: slots.isFree(unit) }))
+  for (const { unit, isFree } of taken) {
+    if (isFree) continue
+    counts.add(unit.policy.name, unit.policy.isDry ? 'would_refuse' : 'refused')
+    if (!unit.policy.isDry) violate(verdict, unit.policy.name, 1)
+  }
+  const admitted = isRefused(verdict) ? [] : taken.filter(({ isFree }) => isFree)
+  for (const { unit } of admitted) {
+    slots.take(unit)
+    counts.add(unit.policy.name, 'allowed')
+  }
+  for (const { unit } of taken)
+    if (!unit.policy.isDry)
+      verdict.standings.push({
+        policy: unit.policy,
+        remaining: slots.freeOf(unit),
+        resetSeconds: undefined,
+      })
+  let isReleased = false
+  return () => {
+    if (isReleased) return
+    isReleased = true
+    for (const { unit } of admitted) slots.release(unit)
+  }
 }
 
 function judgeQuotas(

@@ -24,16 +24,16 @@ export async function openLimits(
   config: LimitsConfig,
   parts: {
     /** The name of the service, under which it counts. */
-    readonly place: string
+    readonly name: string
     /** Whether it is where the requests of clients arrive first. */
-    readonly isEdge: boolean
+    readonly isEdge: boolean | undefined
     readonly clock: Clock
     readonly logger: Logger
     readonly metrics: Metrics
   },
 ): Promise<RequestLimits | undefined> {
   if (config.RATE_LIMIT === undefined || config.RATE_LIMIT === 'off') return undefined
-  const { place, isEdge, clock, logger, metrics } = parts
+  const { name, isEdge, clock, logger, metrics } = parts
   const durations = durationClockOf(clock)
   const processes = config.RATE_LIMIT_REPLICAS * config.WORKERS
   const isShared = !config.RATE_LIMIT_URL.startsWith('memory:')
@@ -45,8 +45,8 @@ export async function openLimits(
   const policies = openPolicies(
     { text: config.RATE_LIMIT_POLICIES, file: config.RATE_LIMIT_FILE },
     {
-      place,
-      countsRequests: isEdge || config.RATE_LIMIT_AT === 'everywhere',
+      place: name,
+      countsRequests: isEdge === true || config.RATE_LIMIT_AT === 'everywhere',
       isDryRun: config.RATE_LIMIT === 'dry-run',
       degraded: config.RATE_LIMIT_DEGRADED,
       processes,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import {
+  databaseExists,
   deleteSelected,
   greatest,
   least,
@@ -33,7 +34,7 @@ export type QuotaStore = {
   close(): Promise<void>
 }
 
-export const quotaMigrations = new URL('./migrations/', import.meta.url)
+const quotaMigrations = new URL('./migrations/', import.meta.url)
 
 /** Opens the database of quotas, and makes its table. */
 export async function openQuotaStore(url: string): Promise<QuotaStore> {
@@ -60,6 +61,22 @@ export async function openQuotaStore(url: string): Promise<QuotaStore> {
       return results[0]?.changes ?? 0
     },
     close: database.close,
+  }
+}
+
+/** Removes what is reserved for these, in all periods; returns how many there were. Nothing is made where there is no database. */
+export async function removeQuotas(url: string, ids: readonly string[]): Promise<number> {
+  if (!(await databaseExists(url))) return 0
+  const database = await openDatabase<QuotaTable>(url, { migrations: quotaMigrations })
+  try {
+    const { query: db } = database
+    const periods = ids.map((id) =>
+      db.deleteFrom('quota').where('id', '>=', `${id}@`).where('id', '<', `${id}A`).compile(),
+    )
+    const { results } = await database.commit(periods)
+    return results.reduce((sum, { changes }) => sum + changes, 0)
+  } finally {
+    await database.close()
   }
 }
 

@@ -123,7 +123,10 @@ export function createQuotas({
   function take(entry: Entry, cost: number): Spending | undefined {
     if (entry.left >= cost) {
       entry.left -= cost
-      return { ...spending(entry, true), undo: () => void (entry.left += cost) }
+      const undo = () => {
+        entry.left += cost
+      }
+      return { ...spending(entry, true), undo }
     }
     return entry.exhaustedUntilMs > durations.now() ? spending(entry, false) : undefined
   }

@@ -86,13 +86,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     clientErrorHandler: clientErrors.onClientError,
   })
   const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs })
-  const rateLimits = await openLimits(options.guard ?? {}, {
-    place: name,
-    isEdge: options.guardParts?.isEdge ?? false,
-    clock,
-    logger,
-    metrics,
-  })
+  const parts = { name, clock, logger, metrics }
+  const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
     limits: rateLimits,
@@ -100,8 +95,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
-  const parts = { server: app.server, name, clock, logger, metrics, versions, limits: rateLimits }
-  const guard = guardOf(options, parts)
+  const guardParts = { ...parts, server: app.server, versions, limits: rateLimits }
+  const guard = guardOf(options, guardParts)
   addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).

@@ -29,10 +29,9 @@ for (const [name, { hashesMax, guess }] of attacks)
     const login = await start(t)
     const counts = new Map<number, number>()
     for (let start = 0; start < 10_000; start += 100) {
-      const guesses = Array.from({ length: 100 }, (_, i) =>
-        login(...guess(start + i), `guess ${start + i}`),
-      )
-      if (start === 5_000) assert.deepEqual((await login('203.0.113.9', bob.email, bob.password)).json(), { id: 2 })
+      const guesses = Array.from({ length: 100 }, (_, i) => login(...guess(start + i), `guess ${start + i}`))
+      if (start === 5_000)
+        assert.deepEqual((await login('203.0.113.9', bob.email, bob.password)).json(), { id: 2 })
       for (const { statusCode } of await Promise.all(guesses))
         counts.set(statusCode, (counts.get(statusCode) ?? 0) + 1)
     }
