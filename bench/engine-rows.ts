@@ -4,7 +4,7 @@ import type { Checkout } from './checkout.ts'
 import { engine, freshMysql, freshPostgres, migrate } from './engines.ts'
 import { insertRows, selectRows } from './postgres-tools.ts'
 import { getKeys } from './redis-tools.ts'
-import { bareFastify, brokerage, guid } from './rows.ts'
+import { bareFastify, brokerage, guid, limitSettings } from './rows.ts'
 import type { Row, Tool } from './rows.ts'
 import type { ServerProcess } from './servers.ts'
 import { guidCreations, guidReads, noRequests, ordersOnFew } from './workloads.ts'
@@ -17,6 +17,7 @@ export const engineRows: Row[] = [
   toolRow('redis-benchmark GET', getKeys),
   row('guid GET through Redis', guidOn('redis', { cache: 'redis' }), guidReads),
   row('peer GET through Redis', peer('reads'), guidReads),
+  row('guid GET cached (limits in Redis)', guidWithLimits(), guidReads),
   toolRow('pgbench selects', selectRows),
   row('guid GET from PostgreSQL uncached', guidOn('uncached', { cache: 'none' }), guidReads),
   toolRow('pgbench inserts', insertRows),
@@ -57,6 +58,14 @@ function guidOn(
       await migrate('guid', { GUID_DATABASE_URL }, checkout)
       return { GUID_DATABASE_URL, CACHE_URL: cache === 'none' ? 'none:' : redisUrl(checkout) }
     },
+  }
+}
+
+function guidWithLimits(): ServerProcess {
+  return {
+    ...guid,
+    settings: limitSettings,
+    prepare: async (checkout) => ({ RATE_LIMIT_URL: redisUrl(checkout) }),
   }
 }
 

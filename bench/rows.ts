@@ -61,6 +61,13 @@ export const bothInOne: ServerProcess = {
 }
 
 const withoutLog: ServerProcess = { ...guid, settings: { LOG_LEVEL: 'silent' } }
+/** A limit on each request, which is not reached. */
+export const limitSettings = {
+  RATE_LIMIT: 'on',
+  RATE_LIMIT_AT: 'everywhere',
+  RATE_LIMIT_POLICIES: '"client";q=10000;w=1;burst=1000000000;by="address"',
+}
+const withLimits: ServerProcess = { ...guid, settings: limitSettings }
 const withoutCache: ServerProcess = { ...guid, settings: { CACHE_URL: 'none:' } }
 
 const inventory = serviceProcess('inventory')
@@ -76,6 +83,7 @@ export const rows: Row[] = [
   { name: 'fastify', processes: [bareFastify], workload: bareRequests },
   { name: 'guid GET cached', processes: [guid], workload: guidReads },
   { name: 'guid GET cached (logging off)', processes: [withoutLog], workload: guidReads },
+  { name: 'guid GET cached (limits in memory)', processes: [withLimits], workload: guidReads },
   { name: 'guid GET uncached', processes: [withoutCache], workload: guidReads },
   { name: 'guid POST durable', processes: [guid], workload: guidCreations },
   { name: 'guid PATCH', processes: [guid], workload: guidChanges },

@@ -66,10 +66,14 @@ function policiesOf({ text, file }: LimitSources): readonly RateLimitPolicy[] {
   return parseRateLimitPolicies(list).policies
 }
 
-type RedisClient = ReturnType<typeof createClient>
+type RedisClient = ReturnType<typeof clientOf>
+
+function clientOf(url: string) {
+  return createClient({ url, socket: { connectTimeout: 5_000, reconnectStrategy: false } })
+}
 
 async function withRedis<R>(url: string, work: (client: RedisClient) => Promise<R>): Promise<R> {
-  const client = createClient({ url, socket: { connectTimeout: 5_000, reconnectStrategy: false } })
+  const client = clientOf(url)
   client.on('error', () => {})
   try {
     await client.connect()
@@ -85,7 +89,8 @@ const keysPerPage = 1_000
 
 async function readRates(client: RedisClient, policies: readonly RateLimitPolicy[]): Promise<LimitUsage[]> {
   const usages: LimitUsage[] = []
-  const nowUs = (await client.time()).valueOf() * 1_000
+  const [seconds, microseconds] = await client.time()
+  const nowUs = Number(seconds) * 1_000_000 + Number(microseconds)
   let cursor = '0'
   do {
     const page = await client.scan(cursor, { MATCH: `${limitKeyPrefix}*`, COUNT: keysPerPage })
