@@ -9,6 +9,7 @@ import { derive, deriveUsage } from './derive.ts'
 import { doctor, doctorUsage } from './doctor.ts'
 import { events, eventsOptions, eventsUsage } from './events.ts'
 import { limits, limitsOptions, limitsUsage } from './limits.ts'
+import { keys, keysOptions, keysUsage } from './keys.ts'
 import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
 import { optionsTakenByNpm } from './npm-options.ts'
@@ -36,6 +37,7 @@ const commands: Readonly<Record<string, Command>> = {
   queue: { usage: queueCommandUsage, options: queueOptions, run: queue },
   events: { usage: eventsUsage, options: eventsOptions, run: events },
   limits: { usage: limitsUsage, options: limitsOptions, run: limits },
+  keys: { usage: keysUsage, options: keysOptions, run: keys },
   make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },
   derive: { usage: deriveUsage, run: derive },
   help: {

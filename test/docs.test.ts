@@ -176,5 +176,9 @@ function fileFault(words: readonly string[]): string | undefined {
 test('docs/operating.md and docs/security.md list the settings of every service with their defaults', () => {
   const page = read('docs/operating.md') + read('docs/security.md')
   for (const { name, value } of describeConfig(Type.Object(commonSettings), new Map()))
-    assert.match(page, new RegExp(`^\\| \`${name}\` \\| \`?${value || 'empty'}[^\\w]`, 'm'), name)
+    assert.match(
+      page,
+      new RegExp(`^\\| \`${name}\` \\| \`?${RegExp.escape(value || 'empty')}[^\\w]`, 'm'),
+      name,
+    )
 })

@@ -110,6 +110,7 @@ const library: ServiceEntry = {
   engines: ['sqlite', 'postgres'],
   databaseName: 'books_db',
   bodyBytesMax: 4096,
+  scopes: 'books',
   paths: { '/api/books': '/api/books' },
 }
 

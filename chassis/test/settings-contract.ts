@@ -32,6 +32,20 @@ export const invalidCommonSettings = {
   CORS_ORIGINS: 'https://shop.example/path',
   CORS_CREDENTIALS: 'perhaps',
   CORS_MAX_AGE_MS: '-1',
+  AUTH: 'maybe',
+  AUTH_ISSUER: 'http://login.example.com',
+  AUTH_AUDIENCE: '',
+  AUTH_JWKS_URL: 'login.example.com/keys',
+  AUTH_ALGORITHMS: 'HS256',
+  AUTH_TOKEN_TYPES: '',
+  AUTH_CLOCK_SKEW_MS: '120001',
+  AUTH_JWKS_MAX_AGE_MS: '999',
+  AUTH_JWKS_COOLDOWN_MS: '99',
+  AUTH_JWKS_STALE_MS: '-1',
+  AUTH_SCOPE_CLAIM: '',
+  AUTH_PLAN_CLAIM: '',
+  AUTH_DENY_FILE: '',
+  API_KEYS_FILE: '',
 }
 
 /**

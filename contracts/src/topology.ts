@@ -23,6 +23,8 @@ export type ServiceEntry = {
   readonly paths: Readonly<Record<string, string>>
   /** The largest body of a request that any of its routes accepts, in bytes. */
   readonly bodyBytesMax: number
+  /** What the scopes of its routes are called before `:read` and `:write`. */
+  readonly scopes: string
 }
 
 type DatabaseEngine = 'sqlite' | 'postgres' | 'mysql' | 'mongodb' | 'dynamodb'
@@ -43,6 +45,7 @@ export const topology = {
       '/operations': '/operations',
     },
     bodyBytesMax: 16 * 1024,
+    scopes: 'guid',
   },
   brokerage: {
     title: 'a brokerage',
@@ -53,6 +56,7 @@ export const topology = {
     databaseName: 'brokerage',
     paths: { '/accounts': '/accounts', '/market': '/market' },
     bodyBytesMax: 512 * 1024,
+    scopes: 'accounts',
   },
   certificates: {
     title: 'a certificate store',
@@ -67,6 +71,7 @@ export const topology = {
     databaseName: 'certificates_db',
     paths: { '/users': '/users', '/certificates': '/certificates' },
     bodyBytesMax: 160 * 1024,
+    scopes: 'certificates',
   },
   inventory: {
     title: 'a movie inventory',
@@ -77,6 +82,7 @@ export const topology = {
     databaseName: 'movies_db',
     paths: { '/api/movies': '/api/movies' },
     bodyBytesMax: 64 * 1024,
+    scopes: 'movies',
   },
   billing: {
     title: 'billing',
@@ -87,6 +93,7 @@ export const topology = {
     databaseName: 'orders_db',
     paths: { '/api/orders': '/orders' },
     bodyBytesMax: 4 * 1024,
+    scopes: 'orders',
   },
   gateway: {
     title: 'a gateway',
@@ -96,11 +103,26 @@ export const topology = {
     engines: [],
     paths: {},
     bodyBytesMax: 4 * 1024,
+    scopes: 'orders',
   },
 } as const satisfies Topology
 
 export const serviceNames = Object.keys(topology) as readonly ServiceName[]
 export const upstreamNames = serviceNames.filter((name) => name !== 'gateway')
+
+/** Every scope, by what it permits: to read and to write what each service has, or what others own; and what operators do. */
+export const scopes: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(
+    upstreamNames.flatMap((name) => [
+      [`${topology[name].scopes}:read`, `Read from ${name}.`],
+      [`${topology[name].scopes}:write`, `Change what ${name} has.`],
+    ]),
+  ),
+  'all:read': 'Read what others own.',
+  'all:write': 'Change what others own.',
+  'quintet:observe': 'Read metrics and the state of the system.',
+  'quintet:admin': 'Operate the system.',
+}
 
 /** The setting with the port that a service listens on. */
 export function portSetting<Name extends string>(name: Name): `${Uppercase<Name>}_PORT` {

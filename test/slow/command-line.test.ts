@@ -23,6 +23,7 @@ const commands = [
   'certificates',
   'queue',
   'events',
+  'keys',
   'make',
   'derive',
   'help',
@@ -92,6 +93,9 @@ for (const [words, sentence] of [
   [['migrate', 'stauts'], '"stauts" is not a command of quintet migrate, which has these:'],
   [['certificates', 'rewarp'], '"rewarp" is not a command of quintet certificates, which has these:'],
   [['make', 'servce', 'x'], '"servce" is not a command of quintet make, which has these:'],
+  [['keys', 'lst'], '"lst" is not a command of quintet keys, which has these:'],
+  [['keys', 'add'], 'quintet keys add needs one id:'],
+  [['keys', 'list'], 'API_KEYS_FILE names no file: set it, such as to data/api-keys.jsonl.'],
   [['queue', 'lst'], '"lst" is not a command of quintet queue, which has these:'],
   [['queue', 'show'], 'quintet queue show needs a queue.'],
   [
@@ -113,6 +117,7 @@ test('Every command refuses an unknown option with a sentence and its usage', as
     migrate: ['status'],
     certificates: ['rewrap'],
     queue: ['list'],
+    keys: ['list'],
     make: ['service'],
   }
   await Promise.all(

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { authSettings } from './auth-settings.ts'
 import { corsSettings } from './cors-settings.ts'
 import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './networks.ts'
@@ -80,5 +81,6 @@ export const commonSettings = {
   CHECK_RESPONSES: checkResponses,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
+  ...authSettings,
   ...corsSettings,
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Static, TObject } from 'typebox'
+import { authFaults } from './auth-settings.ts'
 import { corsFaults } from './cors-settings.ts'
 
 /** A sentence for each fault of settings that depend on each other. It is given those whose own value is valid. */
@@ -16,7 +17,7 @@ export function withRule<T extends TObject>(schema: T, rule: SettingsRule<T>): T
 
 /** The faults of these values of the schema by its rule, and by those of the settings that all services have. */
 export function faultsByRule(schema: TObject, values: Readonly<Record<string, unknown>>): readonly string[] {
-  return [...corsFaults(values), ...(rules.get(schema)?.(values) ?? [])]
+  return [...authFaults(values), ...corsFaults(values), ...(rules.get(schema)?.(values) ?? [])]
 }
 
 /**

@@ -1,3 +1,4 @@
 export { createKeyFile, readSharedKey } from './key-file.ts'
 export { createPrivateFile, createPrivateFolder, restrictFile, restrictFolder } from './private-files.ts'
 export { watchFile } from './watched-file.ts'
+export type { WatchedFile } from './watched-file.ts'

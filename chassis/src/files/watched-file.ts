@@ -4,7 +4,7 @@ import type { Clock } from '../clock/index.ts'
 /** How often a file is examined at most. */
 const checkIntervalMs = 250
 
-type WatchedFile<T> = {
+export type WatchedFile<T> = {
   /** The content as of the last good state of the file; examines it first, unless that was done just now. */
   current(): T
 }

@@ -23,6 +23,10 @@ import type { CorsConfig } from './cors.ts'
 import { routedPathOf } from './routed-path.ts'
 import type { Versions } from './versions.ts'
 
+export { apiKeyFault, createApiKey, parseApiKeys } from './api-key-file.ts'
+export type { ApiKey } from './api-key-file.ts'
+export { createAuthentication } from './authentication.ts'
+export type { Authentication } from './authentication.ts'
 export {
   clientAddressOf,
   clientNetworkOf,
