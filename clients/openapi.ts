@@ -1,3 +1,4 @@
+import type { Settings } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { serviceNames, topology, upstreamNames } from '@quintet/contracts/topology'
@@ -21,9 +22,12 @@ export async function readDocuments(): Promise<Map<string, ApiDocument>> {
   return documents
 }
 
-/** A service on storage in memory and without a port. */
-export async function openInMemory(name: ServiceName): Promise<App> {
-  const app = await services[name].createApp(settings, { logger, checkResponses: true })
+/** A service on storage in memory and without a port, with more settings than that needs. */
+export async function openInMemory(name: ServiceName, more: Settings = new Map()): Promise<App> {
+  const app = await services[name].createApp(new Map([...settings, ...more]), {
+    logger,
+    checkResponses: true,
+  })
   await app.ready()
   return app
 }

@@ -1,3 +1,4 @@
+import type { Settings } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
 import { serviceNames } from '@quintet/contracts/topology'
 import { documentOf, openInMemory } from '../clients/openapi.ts'
@@ -22,16 +23,18 @@ export type Operation = {
   /** The schema of its body, and a body that fits. */
   readonly bodySchema: Schema
   readonly body: Readonly<Record<string, unknown>>
+  /** The alternatives of what it requires of who sends the request; undefined if it does not say. */
+  readonly security: readonly Schema[] | undefined
 }
 
 /** A test, or a file with its hooks, at whose end what it opened is closed. */
 export type Scope = { after(end: () => unknown): void }
 
 /** Opens every service on storage in memory, closed at the end of the scope, and reads its document. */
-export async function openOperations(t: Scope): Promise<Operation[]> {
+export async function openOperations(t: Scope, more?: Settings): Promise<Operation[]> {
   const operations: Operation[] = []
   for (const service of serviceNames) {
-    const app = await openInMemory(service)
+    const app = await openInMemory(service, more)
     t.after(() => app.close())
     const document = plain(await documentOf(app))
     for (const [path, item] of Object.entries(objectAt(document, 'paths')))
@@ -66,6 +69,7 @@ function operationOf(given: {
     parameters,
     mediaTypes: Object.keys(content),
     bodySchema,
+    security: Array.isArray(described.security) ? described.security.map(plain) : undefined,
     body: objectAt(media, 'example') === none ? orderExample : objectAt(media, 'example'),
   }
 }

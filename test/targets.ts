@@ -1,3 +1,4 @@
+import type { Settings } from '@quintet/chassis/config'
 import { listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
@@ -12,9 +13,9 @@ export type Target = Operation & {
   readonly isForwarded: boolean
 }
 
-/** Every operation at its service, and at a gateway if it forwards the path. */
-export async function openTargets(t: Scope): Promise<Target[]> {
-  const operations = await openOperations(t)
+/** Every operation at its service, and at a gateway if it forwards the path. `more` are settings of all of them. */
+export async function openTargets(t: Scope, more: Settings = new Map()): Promise<Target[]> {
+  const operations = await openOperations(t, more)
   const ports = new Map<string, number>()
   for (const { service, app } of operations)
     if (!ports.has(service)) ports.set(service, portOf(await listen(app, { host: '127.0.0.1', port: 0 })))
@@ -23,12 +24,12 @@ export async function openTargets(t: Scope): Promise<Target[]> {
     ...upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
   ])
   const gateway = await services.gateway.createApp(
-    new Map(
-      Object.entries(settings).map(([name, value]) => [
-        name,
-        { value: String(value), source: 'environment' },
-      ]),
-    ),
+    new Map([
+      ...Object.entries(settings).map(
+        ([name, value]) => [name, { value: String(value), source: 'environment' }] as const,
+      ),
+      ...more,
+    ]),
     { logger: createLogger({ service: 'gateway', level: 'silent' }) },
   )
   t.after(() => gateway.close())

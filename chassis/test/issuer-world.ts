@@ -3,8 +3,8 @@ import { createSigningKey, scriptClient, startIssuer } from '@quintet/backends/i
 import type { RunningIssuer, SigningKey } from '@quintet/backends/issuer'
 import { authSettings, loadConfig } from '@quintet/chassis/config'
 import type { AuthSettings } from '@quintet/chassis/config'
-import { createAuthentication } from '@quintet/chassis/guard'
-import type { Authentication } from '@quintet/chassis/guard'
+import { createAuthentication } from '@quintet/chassis/guard/authentication'
+import type { Authentication } from '@quintet/chassis/guard/authentication'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { importJWK, SignJWT } from 'jose'
 import { Type } from 'typebox'
@@ -80,6 +80,7 @@ export function openAuthentication(t: TestContext, given: Partial<Record<keyof A
     logger,
     metrics,
     originOf: () => 'https://api.example.com',
+    isOpen: ({ url }) => url === '/open',
   })
   t.after(() => authentication.close())
   const client = { address: '192.0.2.7', key: '192.0.2.7' }

@@ -102,6 +102,11 @@ export const authSettings = {
 
 export type AuthSettings = Static<ReturnType<typeof Type.Object<typeof authSettings>>>
 
+/** Whether none of the settings is missing. */
+export function isAuthSettings(settings: Partial<AuthSettings>): settings is AuthSettings {
+  return Object.keys(authSettings).every((name) => name in settings)
+}
+
 /** The members of a list with commas between them. */
 export function listOf(text: string): string[] {
   return text.split(',').flatMap((part) => part.trim() || [])

@@ -22,16 +22,22 @@ type Parts = {
   readonly metrics: Metrics
   /** The scheme and the host that the client has used, for the address of the metadata. */
   readonly originOf: (request: Credentials) => string | undefined
+  /** Whether a request without a token may go on, since its route is for everybody. */
+  readonly isOpen: (request: Credentials, client: Client) => boolean
 }
 
 export type Authentication = Authenticator & {
   readonly challenges: Challenges
   readonly issuers: readonly Issuer[]
+  readonly audience: string
+  /** Whether requests without a token are refused, but for routes that are for everybody. */
+  readonly isRequired: boolean
 }
 
 /** Finds out who sends a request, by its token or its API key. Throws a ConfigError for a file that cannot be used. */
 export function createAuthentication(settings: AuthSettings, parts: Parts): Authentication {
-  const { clock, metrics, originOf } = parts
+  const { clock, metrics, originOf, isOpen } = parts
+  const isRequired = settings.AUTH === 'required'
   const challenges = createChallenges(originOf)
   const keyResults = { accepted: 0, refused: 0 }
   const keysFile = openFile('API_KEYS_FILE', settings, parts, readKeyEntries)
@@ -83,11 +89,13 @@ export function createAuthentication(settings: AuthSettings, parts: Parts): Auth
   return {
     challenges,
     issuers,
+    audience: settings.AUTH_AUDIENCE,
+    isRequired,
     authenticate(request, client) {
       const { authorization, 'x-api-key': key } = request.headers
       const hasKey = key !== undefined && checkKey !== undefined
       if (authorization === undefined && !hasKey)
-        return settings.AUTH === 'required' ? challenges.unauthorized(request) : undefined
+        return isRequired && !isOpen(request, client) ? challenges.unauthorized(request) : undefined
       const fault = ambiguityOf(request, hasKey)
       if (fault !== undefined) return challenges.invalidRequest(request, fault)
       return hasKey ? byKey(String(key), request, client) : byToken(authorization ?? '', request)

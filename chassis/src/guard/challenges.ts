@@ -4,10 +4,11 @@ import type { ErrorCode } from '../errors/index.ts'
 import type { Refusal } from './context.ts'
 
 /** The parts of a request that show who sends it. */
-export type Credentials = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>
+export type Credentials = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'> &
+  Partial<Pick<IncomingMessage, 'socket'>>
 
 /** Where the metadata of a protected resource are (RFC 9728, 3). */
-const resourceMetadataPath = '/.well-known/oauth-protected-resource'
+export const resourceMetadataPath = '/.well-known/oauth-protected-resource'
 
 /** What is wrong with a token, in the words of `error_description`. Nothing says which part of verifying the signature has failed. */
 export type TokenFault = keyof typeof tokenFaults

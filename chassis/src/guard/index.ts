@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
+import type { AuthSettings } from '../config/index.ts'
 import { AppError } from '../errors/index.ts'
 import { Counter } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -25,8 +26,9 @@ import type { Versions } from './versions.ts'
 
 export { apiKeyFault, createApiKey, parseApiKeys } from './api-key-file.ts'
 export type { ApiKey } from './api-key-file.ts'
-export { createAuthentication } from './authentication.ts'
 export type { Authentication } from './authentication.ts'
+export { openAuthentication, originOf } from './open-authentication.ts'
+export { resourceMetadataPath } from './challenges.ts'
 export {
   clientAddressOf,
   clientNetworkOf,
@@ -37,7 +39,7 @@ export {
   trustProxies,
 } from './client.ts'
 export { setVerdict, verdictOf } from './context.ts'
-export type { Principal, Verdict } from './context.ts'
+export type { Client, Principal, Refusal, Verdict } from './context.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
@@ -47,7 +49,11 @@ export type { LimitSources, LimitUsage } from './limit-usage.ts'
 export type { RequestLimits } from './limits.ts'
 
 /** The settings of the guard that every service has; it does nothing that none of them says. */
-export type GuardConfig = CorsConfig & LimitsConfig & { readonly RATE_LIMIT_IPV6_PREFIX?: number }
+export type GuardConfig = CorsConfig &
+  LimitsConfig &
+  Readonly<Partial<AuthSettings>> & {
+    readonly RATE_LIMIT_IPV6_PREFIX?: number
+  }
 
 /** What a caller of `createApp` may give the guard. */
 export type GuardParts = {

@@ -67,6 +67,8 @@ export type AppOptions = {
   /** Parses JSON bodies where JavaScript's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
+  /** The scope of the routes that have none of their own; see `FastifySchema` in route-scopes.ts. */
+  readonly scopes?: string
   /** The settings of the guard, which does nothing that they do not say. */
   readonly guard?: GuardConfig
   readonly guardParts?: GuardParts

@@ -1,14 +1,14 @@
-import { randomBytes } from 'node:crypto'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { createGuard, createVersions, openLimits, trustProxies } from '../guard/index.ts'
-import type { AppParts, Guard, GuardParts, Versions } from '../guard/index.ts'
+import { createVersions, openLimits, trustProxies } from '../guard/index.ts'
+import type { Guard, Versions } from '../guard/index.ts'
 import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import { openAccess } from './access.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
@@ -29,6 +29,7 @@ import { boundLargeLists } from './large-lists.ts'
 import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
+import { addProtectedResource } from './protected-resource.ts'
 import { queryRefusal } from './query.ts'
 import {
   bodyRefusal,
@@ -38,6 +39,7 @@ import {
   mayLoseNextRequest,
   routedTarget,
 } from './request-form.ts'
+import { createRequestIds } from './request-ids.ts'
 import { checkResponses } from './response-check.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
@@ -95,8 +97,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     beginClosing: closing.begin,
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
-  const guardParts = { ...parts, server: app.server, versions, limits: rateLimits }
-  const guard = guardOf(options, guardParts)
+  const { guard, ...access } = await openAccess(app, options, { ...parts, versions, limits: rateLimits })
   addPrincipal(app)
   boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
@@ -112,7 +113,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   )
   app.addHook('onRequest', (request, reply, done) => {
     // Read once, since the framework makes an object of all options of the route each time.
-    const { url: route } = request.routeOptions
+    const { url: route, schema } = request.routeOptions
     observe(request, reply, route)
     const refusal = formRefusal(request.raw)
     if (
@@ -120,20 +121,13 @@ export async function createApp(options: AppOptions): Promise<App> {
       respondInstead(reply, (error) => sendProblem(error, request, reply, options))
     )
       return
-    if (refusal === undefined && request.url === '*')
+    const error = refusal ?? access.refusalOf(request, reply, schema)
+    if (error === undefined && request.url === '*')
       reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(refusal ?? refusalOf(request, route))
+    else done(error ?? refusalOf(request, route))
   })
   if (options.checkResponses === true) checkResponses(app)
-  app.addHook('onSend', (request, reply, payload, done) => {
-    try {
-      prefixReferences(request, reply)
-      if (isConditional(request)) done(null, applyConditions(request, reply, payload))
-      else done()
-    } catch (error) {
-      done(error instanceof Error ? error : new Error(String(error)))
-    }
-  })
+  completeResponses(app)
   app.addHook('preClose', async () => {
     closing.begin()
     await closing.endConnections()
@@ -144,14 +138,21 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   app.addHook('onReady', async () => {
     const { fastPaths, server } = app
-    addFrontListener(server, guard, { fastPaths, requestIdOf, record, isClosing: closing.hasBegun })
+    addFrontListener(server, guard, {
+      fastPaths,
+      requestIdOf,
+      record,
+      isClosing: closing.hasBegun,
+      isRefused: access.isRefused,
+    })
     server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
     respondToOddRequests(server, clientErrors.onConnect)
   })
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
   boundLargeLists(app, timeouts.listMs)
-  await documentation.addTo(app)
+  await documentation.addTo(app, access.authentication)
+  addProtectedResource(app, options.title, access)
   addHealthRoutes(app, metrics, { dependencies: options.dependencies ?? {}, isClosing: closing.hasBegun })
   watchDependencies(app, options.dependencies ?? {}, logger)
   return app
@@ -180,11 +181,17 @@ function versionsOf({ versions, guardParts }: AppOptions): Versions | undefined 
   return versions && createVersions(versions, guardParts?.clock ?? systemClock)
 }
 
-function guardOf(
-  { guard = {}, guardParts }: AppOptions,
-  parts: AppParts & Pick<GuardParts, 'limits' | 'clock'>,
-): Guard | undefined {
-  return createGuard(guard, { ...parts, ...guardParts })
+/** Adds the prefix to references in responses, and applies the conditions of their requests. */
+function completeResponses(app: App): void {
+  app.addHook('onSend', (request, reply, payload, done) => {
+    try {
+      prefixReferences(request, reply)
+      if (isConditional(request)) done(null, applyConditions(request, reply, payload))
+      else done()
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)))
+    }
+  })
 }
 
 /** Whether a parameter of the path is empty, as the id in `/movies//`, which names nothing. */
@@ -282,22 +289,6 @@ function createRecorder(metrics: Metrics, logger: Logger) {
     logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
   }
 }
-
-/** Keeps the client's `X-Request-Id` when it is harmless in headers and logs; else counts from a random start. */
-function createRequestIds(): (request?: IncomingMessage) => string {
-  const start = `${randomBytes(5).toString('hex')}-`
-  let count = 0
-  return (request?: IncomingMessage & { [idOfRequest]?: string }) => {
-    if (request?.[idOfRequest] !== undefined) return request[idOfRequest]
-    const given = request?.headers['x-request-id']
-    const id =
-      typeof given === 'string' && /^[\w.:-]{1,128}$/.test(given) ? given : start + (++count).toString(36)
-    if (request !== undefined) request[idOfRequest] = id
-    return id
-  }
-}
-
-const idOfRequest = Symbol('idOfRequest')
 
 /** The query is not logged, since it may hold personal data. */
 function pathOf(url: string): string {

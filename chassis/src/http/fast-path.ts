@@ -36,9 +36,11 @@ export function createFastPathListener(
       status: number,
       durationMs: number,
     ) => void
+    /** Whether the framework refuses who sends the request; undefined where it refuses nobody. */
+    isRefused?: ((request: IncomingMessage, fastPath: FastPath) => boolean) | undefined
   },
 ): RequestListener {
-  const { fastPaths, requestIdOf, record } = options
+  const { fastPaths, requestIdOf, record, isRefused } = options
   if (fastPaths.length === 0) return next
 
   function respond(
@@ -57,7 +59,8 @@ export function createFastPathListener(
   return (request, response) => {
     const path = request.url ?? ''
     const fastPath = isPlainGet(request) ? match(fastPaths, path) : undefined
-    if (fastPath === undefined || fieldsRefusal(request) !== undefined) return next(request, response)
+    if (fastPath === undefined || fieldsRefusal(request) !== undefined || isRefused?.(request, fastPath))
+      return next(request, response)
     const startedAt = performance.now()
     const found = attempt(fastPath, path)
     if (!(found instanceof Promise)) return respond(request, response, fastPath, startedAt, found)

@@ -34,6 +34,7 @@ export function addHealthRoutes(
     {
       schema: {
         tags,
+        scope: 'public',
         operationId: 'getLiveness',
         summary: 'Does the process run?',
         description: 'It responds as long as the process can. Restart a process that does not.',
@@ -47,6 +48,7 @@ export function addHealthRoutes(
     {
       schema: {
         tags,
+        scope: 'public',
         operationId: 'getReadiness',
         summary: 'Does everything that is needed respond?',
         description:
@@ -73,6 +75,7 @@ export function addHealthRoutes(
     {
       schema: {
         tags,
+        scope: 'quintet:observe',
         operationId: 'getMetrics',
         summary: 'Metrics of the service',
         description: 'Counters and durations in the text format of Prometheus.',

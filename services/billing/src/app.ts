@@ -35,6 +35,7 @@ export async function createBillingApp(
   const app = await createApp({
     name: 'billing',
     bodyBytesMax: topology.billing.bodyBytesMax,
+    scopes: topology.billing.scopes,
     title: 'Billing',
     description: 'Makes one order of each message of its queue.',
     detailAlias: 'message',

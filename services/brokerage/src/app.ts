@@ -41,6 +41,7 @@ export async function createBrokerageApp(
   const app = await createApp({
     name: 'brokerage',
     bodyBytesMax: topology.brokerage.bodyBytesMax,
+    scopes: topology.brokerage.scopes,
     title: 'Brokerage',
     description:
       'Accounts that buy and sell shares, exactly and serially. Amounts are exact decimals: JSON numbers that may have more digits than a double. Requests may send them as strings too.',

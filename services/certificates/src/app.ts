@@ -64,6 +64,7 @@ export async function createCertificatesApp(
   const app = await createApp({
     name: 'certificates',
     bodyBytesMax: topology.certificates.bodyBytesMax,
+    scopes: topology.certificates.scopes,
     title: 'Certificate store',
     description: 'Stores the certificates of users and their encrypted private keys.',
     detailAlias,

@@ -21,6 +21,7 @@ export function certificatesRoutes(app: App, parts: Parts): void {
     {
       schema: {
         tags: ['operation'],
+        scope: 'public',
         operationId: 'checkDatabase',
         summary: 'Get whether the service and its database respond',
         description: '`database` is 0 while the database does not respond; the status is 200 in any case.',

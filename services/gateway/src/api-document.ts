@@ -123,8 +123,11 @@ function addDocument(merged: JsonObject, document: JsonObject, service: Service)
 /** Adds the components, renamed where a name is taken; returns the references that changed. */
 function addComponents(merged: JsonObject, document: JsonObject, service: string): Map<string, string> {
   const references = new Map<string, string>()
+  // Those of security are the same for all, as far as this server can know.
   const components = Object.entries(memberOf(document, 'components')).flatMap(([kind, named]) =>
-    isObject(named) ? Object.entries(named).map(([name, component]) => ({ kind, name, component })) : [],
+    isObject(named) && kind !== 'securitySchemes'
+      ? Object.entries(named).map(([name, component]) => ({ kind, name, component }))
+      : [],
   )
   for (const { kind, name, component } of components) {
     const taken = memberOf(merged, kind)[name]

@@ -65,6 +65,7 @@ export async function createGatewayApp(
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,
+    scopes: services.gateway.scopes,
     title: 'Quintet',
     description: systemDescription(),
     logger,

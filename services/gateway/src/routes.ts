@@ -18,16 +18,24 @@ const { METHODS } = process.getBuiltinModule('node:http')
 export function forwardingRoutes(app: App, destinations: readonly Destination[], forwarder: Forwarder): void {
   for (const method of METHODS)
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
-  for (const { paths, upstream, bodyBytesMax } of destinations)
+  for (const { paths, scopes, upstream, bodyBytesMax } of destinations)
     for (const [path, servicePath] of Object.entries(paths))
       for (const route of routesOf(path))
-        forwardingRoute(app, forwarder, { route, path, pathThere: servicePath, upstream, bodyBytesMax })
+        forwardingRoute(app, forwarder, {
+          route,
+          path,
+          pathThere: servicePath,
+          scopes,
+          upstream,
+          bodyBytesMax,
+        })
 }
 
 type ForwardingRoute = {
   route: string
   path: string
   pathThere: string
+  scopes: string
   upstream: Upstream
   bodyBytesMax: number
 }
@@ -36,10 +44,10 @@ type ForwardingRoute = {
 function forwardingRoute(
   app: App,
   forwarder: Forwarder,
-  { route, path, pathThere, upstream, bodyBytesMax }: ForwardingRoute,
+  { route, path, pathThere, scopes, upstream, bodyBytesMax }: ForwardingRoute,
 ): void {
   app.all(route, {
-    schema: { hide: true },
+    schema: { hide: true, scope: scopes },
     onRequest(request, reply) {
       // A body of unknown length is refused by the service when it becomes too large.
       const isTooLarge = Number(request.headers['content-length']) > bodyBytesMax
@@ -102,6 +110,7 @@ export function healthRoute(
 ): void {
   const schema = {
     tags: ['operation'],
+    scope: 'quintet:observe',
     operationId: 'getHealth',
     summary: 'The state of each service and of the queue',
     description: 'The status is 200 in any case; `degraded` says that at least one service is down.',

@@ -9,6 +9,8 @@ export type Service = {
   readonly paths: Readonly<Record<string, string>>
   /** The largest body that it accepts, in bytes: a larger one is not forwarded. */
   readonly bodyBytesMax: number
+  /** What the scopes of its routes are called before `:read` and `:write`. */
+  readonly scopes: string
 }
 
 /** A service with the client that reaches it. */
@@ -18,6 +20,7 @@ export const topology: readonly Service[] = upstreamNames.map((name) => ({
   name,
   paths: allServices[name].paths,
   bodyBytesMax: allServices[name].bodyBytesMax,
+  scopes: allServices[name].scopes,
 }))
 
 /** The routes of a path: the path itself, and everything below it. */

@@ -33,11 +33,13 @@ const guid: Service = {
   name: 'guid',
   paths: { '/guid': '/guid', '/guids': '/guids' },
   bodyBytesMax: 1024,
+  scopes: 'guid',
 }
 const billing: Service = {
   name: 'billing',
   paths: { '/api/orders': '/orders' },
   bodyBytesMax: 1024,
+  scopes: 'orders',
 }
 
 test('The paths of a service that the gateway forwards are added, under their public names', () => {

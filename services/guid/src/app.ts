@@ -60,6 +60,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const app = await createApp({
     name: 'guid',
     bodyBytesMax: topology.guid.bodyBytesMax,
+    scopes: topology.guid.scopes,
     title: 'GUID registry',
     description: 'Registers GUIDs that expire at an exact second.',
     detailAlias,

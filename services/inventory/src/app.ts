@@ -32,6 +32,7 @@ export async function createInventoryApp(
   const app = await createApp({
     name: 'inventory',
     bodyBytesMax: topology.inventory.bodyBytesMax,
+    scopes: topology.inventory.scopes,
     title: 'Movie inventory',
     description: 'Keeps movies.',
     detailAlias,

@@ -1,6 +1,8 @@
 import type { RouteOptions } from 'fastify'
 import type { Support } from '../operations.ts'
+import { neededScope } from '../route-scopes.ts'
 import { headers, parameters, problemResponseOf, sharedResponses } from './shared-components.ts'
+import { securityOf, securitySchemes } from './security.ts'
 import { usedComponents } from './used-components.ts'
 
 type JsonObject = { [name: string]: unknown }
@@ -8,6 +10,8 @@ type JsonObject = { [name: string]: unknown }
 /** What an operation may send besides what its route lists, because of conditions, the framework, the server or the storage. */
 const everywhere = [400, 406, 408, 412, 414, 417, 431, 500, 503, 505]
 const withBody = [413, 415]
+/** Without a token, or without the scope, where clients are authenticated. */
+const withScope = [401, 403]
 /** Large pages are made in turn. */
 const ofPages = [429]
 
@@ -34,7 +38,9 @@ export function completeDocument(
     const item = objectAt(paths, url.replaceAll(/:(\w+)/g, '{$1}'))
     for (const name of [method].flat()) {
       const operation = objectAt(item, name.toLowerCase())
-      completeOperation(operation, name, schema?.supports ?? [])
+      const needed = neededScope(schema?.scope, name)
+      if (schema?.scope !== undefined) operation.security = securityOf(needed)
+      completeOperation(operation, name, schema?.supports ?? [], needed !== undefined)
       for (const tag of schema?.tags ?? []) used.add(tag)
     }
   }
@@ -46,20 +52,24 @@ export function completeDocument(
     ...rest,
     // Relative to the document, so that it is valid under every name of the server and behind every proxy (OpenAPI 3.1.1, 4.8.5).
     servers: [{ url: '.', description: 'The server of this document.' }],
-    // Clients are not authenticated.
-    security: [],
     tags,
     components: usedComponents(paths, {
       ...Object(components),
       headers,
       parameters,
       responses: sharedResponses,
+      securitySchemes,
     }),
     paths,
   }
 }
 
-function completeOperation(operation: JsonObject, method: string, given: readonly Support[]): void {
+function completeOperation(
+  operation: JsonObject,
+  method: string,
+  given: readonly Support[],
+  hasScope: boolean,
+): void {
   const responses = objectAt(operation, 'responses')
   // The route lists a 412 where its resource has versions; a condition on any other is about its existence.
   const hasVersions = '412' in responses
@@ -73,6 +83,7 @@ function completeOperation(operation: JsonObject, method: string, given: readonl
 
   const statuses = [
     ...everywhere,
+    ...(hasScope ? withScope : []),
     ...('requestBody' in operation ? withBody : []),
     ...(hasParameter(operation, 'limit') ? ofPages : []),
     ...kinds.flatMap(({ statuses }) => statuses),

@@ -4,10 +4,14 @@
  */
 export type RelatedPage = { readonly name: string; readonly url: string }
 
-/** Allows the files of this server only; Swagger UI has its icons in data URLs. */
-export const contentSecurityPolicy =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/** Allows the files of this server, and requests to these others; Swagger UI has its icons in data URLs. */
+export function contentSecurityPolicy(origins: readonly string[]): string {
+  return (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+    `connect-src ${["'self'", ...new Set(origins)].join(' ')}; ` +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+  )
+}
 
 /**
  * The page that shows the OpenAPI document of this server. `base` is the way from the page to its files: `./` from
@@ -52,8 +56,16 @@ nav, noscript { padding: 12px 20px; font: 16px sans-serif; background: #1b1b1b; 
 nav a { color: #8bd; margin-left: 20px }
 `
 
-export const pageScript = `const url = new URL('../openapi.json', document.currentScript.src).href
-SwaggerUIBundle({ url, dom_id: '#swagger-ui', deepLinking: true, validatorUrl: null })
+/** "Authorize" gets a token by the authorization code with PKCE, for a client without a secret, whose id can be changed there. */
+export const pageScript = `const source = document.currentScript.src
+const ui = SwaggerUIBundle({
+  url: new URL('../openapi.json', source).href,
+  oauth2RedirectUrl: new URL('static/oauth2-redirect.html', source).href,
+  dom_id: '#swagger-ui',
+  deepLinking: true,
+  validatorUrl: null,
+})
+ui.initOAuth({ clientId: 'quintet-docs', usePkceWithAuthorizationCodeGrant: true })
 `
 
 function isReachable(name: string, host: string): boolean {

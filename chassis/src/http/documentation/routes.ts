@@ -1,6 +1,7 @@
 import type { FastifyInstance, RouteOptions } from 'fastify'
 import { Type } from 'typebox'
 import { AppError } from '../../errors/index.ts'
+import type { Authentication } from '../../guard/index.ts'
 import type { App, AppOptions } from '../app-options.ts'
 import { forwardedPrefixOf } from '../forwarded-prefix.ts'
 import { qualityOf } from '../negotiation.ts'
@@ -8,9 +9,10 @@ import { jsonType } from '../representation.ts'
 import { documentationFiles } from './files.ts'
 import { createJsonKeeper, keptContent, sendKept } from './kept-content.ts'
 import { contentSecurityPolicy, documentationPage, pageScript, pageStyle } from './page.ts'
+import { withAuthentication } from './security.ts'
 
 const htmlType = 'text/html; charset=utf-8'
-const hidden = { schema: { hide: true } }
+const hidden = { schema: { hide: true, scope: 'public' } }
 
 /**
  * OpenAPI 3.1 from the very schemas that validate, at `/openapi.json`; a page to read and try it at `/docs`; and `/`, which
@@ -20,7 +22,7 @@ const hidden = { schema: { hide: true } }
 export function createDocumentationRoutes(options: AppOptions): {
   /** The OpenAPI document of the routes that were added to the app. */
   describe(): Promise<object>
-  addTo(app: App): Promise<void>
+  addTo(app: App, authentication: Authentication | undefined): Promise<void>
 } {
   const routes: RouteOptions[] = []
   let opening: Promise<FastifyInstance> | undefined
@@ -37,20 +39,22 @@ export function createDocumentationRoutes(options: AppOptions): {
 
   const describe = async () => (await documentation()).swagger()
 
-  async function addTo(app: App): Promise<void> {
+  async function addTo(app: App, authentication: Authentication | undefined): Promise<void> {
     app.addHook('onRoute', (route) => {
       if (route.method !== 'HEAD' && route.schema?.hide !== true) routes.push(route)
     })
     addHome(app, options)
     const keep = createJsonKeeper(jsonType)
+    const secure = createSecurity(authentication)
     app.get('/openapi.json', hidden, async (_, reply) => {
       const own = await describe()
-      return sendKept(reply, keep(options.openapi === undefined ? own : await options.openapi(own)))
+      return sendKept(reply, keep(secure(options.openapi === undefined ? own : await options.openapi(own))))
     })
-    addPage(app, options)
+    addPage(app, options, authentication)
     app.get('/docs/static/:name', hidden, async ({ url, params }, reply) => {
       const file = (await documentationFiles()).get(String(Object(params).name))
       if (file === undefined) throw new AppError('not_found', `There is nothing at GET ${url}.`)
+      if (file.type === htmlType) reply.header('content-security-policy', contentSecurityPolicy([]))
       return sendKept(reply, file)
     })
   }
@@ -80,6 +84,7 @@ const vary = { type: 'string', description: 'Accept, since a browser gets anothe
 function addHome(app: App, { title, greeting }: AppOptions): void {
   const schema = {
     tags: ['operation'],
+    scope: 'public',
     operationId: 'getHome',
     summary: 'Where the documentation is',
     description: 'A browser is redirected to the page of the documentation; anything else gets its links.',
@@ -118,7 +123,29 @@ function addHome(app: App, { title, greeting }: AppOptions): void {
   })
 }
 
-function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
+/** The page fetches tokens as well. */
+function policyOf(authentication: Authentication | undefined): string {
+  const tokens = authentication?.issuers.flatMap((issuer) => issuer.endpoints()?.token ?? []) ?? []
+  return contentSecurityPolicy(tokens.map((url) => new URL(url).origin))
+}
+
+/** Adds to a document how clients of this server show who they are; the same object while neither has changed. */
+function createSecurity(authentication: Authentication | undefined): (document: object) => object {
+  if (authentication === undefined) return (document) => document
+  let last: { document: object; endpoints: string; secured: object } | undefined
+  return (document) => {
+    const endpoints = JSON.stringify(authentication.issuers.map((issuer) => issuer.endpoints()))
+    if (last?.document !== document || last.endpoints !== endpoints)
+      last = { document, endpoints, secured: withAuthentication(document, authentication) }
+    return last.secured
+  }
+}
+
+function addPage(
+  app: App,
+  { title, relatedPages = [] }: AppOptions,
+  authentication: Authentication | undefined,
+): void {
   app.get('/docs', hidden, async (request, reply) => {
     const path = request.url.split('?', 1)[0] ?? ''
     const page = documentationPage({
@@ -127,7 +154,7 @@ function addPage(app: App, { title, relatedPages = [] }: AppOptions): void {
       host: request.hostname,
       related: relatedPages,
     })
-    return reply.type(htmlType).header('content-security-policy', contentSecurityPolicy).send(page)
+    return reply.type(htmlType).header('content-security-policy', policyOf(authentication)).send(page)
   })
   const script = keptContent('text/javascript; charset=utf-8', Buffer.from(pageScript))
   app.get('/docs/page.js', hidden, async (_, reply) => sendKept(reply, script))

@@ -89,6 +89,7 @@ export const parameters: Readonly<Record<string, object>> = {
 /** The header fields of problems by status, besides the id of the request. */
 const problemHeaders: Readonly<Record<number, readonly (readonly [field: string, component: string])[]>> = {
   401: [['WWW-Authenticate', 'WwwAuthenticate']],
+  403: [['WWW-Authenticate', 'WwwAuthenticate']],
   405: [['Allow', 'Allow']],
   409: [['Retry-After', 'RetryAfter']],
   412: [['ETag', 'ETag']],
@@ -99,7 +100,8 @@ const problemHeaders: Readonly<Record<number, readonly (readonly [field: string,
 
 const problemDescriptions: Readonly<Record<number, string>> = {
   400: 'The request is malformed, or a field is missing, unknown or invalid; `errors` names each.',
-  401: 'The email and the password do not match.',
+  401: 'The token or the API key is missing or not accepted, or the email and the password do not match.',
+  403: 'The token or the API key does not have the scope.',
   404: 'There is no such resource.',
   406: 'Accept excludes what this operation sends.',
   408: 'The request did not arrive in time.',

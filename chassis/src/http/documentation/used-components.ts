@@ -1,6 +1,6 @@
 type JsonObject = { [name: string]: unknown }
 
-/** The components of OpenAPI that the paths, or components that they refer to, refer to. */
+/** The components of OpenAPI that the paths, or components that they refer to, refer to; security schemes, which are referred to by name, all. */
 export function usedComponents(paths: unknown, components: JsonObject): JsonObject {
   const found = new Set<string>()
   const visit = (value: unknown): void => {
@@ -14,7 +14,9 @@ export function usedComponents(paths: unknown, components: JsonObject): JsonObje
   visit(paths)
   return Object.fromEntries(
     Object.entries(components).flatMap(([kind, named]) => {
-      const members = Object.entries(Object(named)).filter(([name]) => found.has(`${kind}/${name}`))
+      const members = Object.entries(Object(named)).filter(
+        ([name]) => kind === 'securitySchemes' || found.has(`${kind}/${name}`),
+      )
       return members.length > 0 ? [[kind, Object.fromEntries(members)]] : []
     }),
   )
