@@ -9,6 +9,7 @@ import { derive, deriveUsage } from './derive.ts'
 import { doctor, doctorUsage } from './doctor.ts'
 import { events, eventsOptions, eventsUsage } from './events.ts'
 import { limits, limitsOptions, limitsUsage } from './limits.ts'
+import { issuer, issuerOptions, issuerUsage } from './issuer.ts'
 import { keys, keysOptions, keysUsage } from './keys.ts'
 import { make, makeServiceOptions, makeServiceUsage } from './make/make-service.ts'
 import { migrate, migrateUsage } from './migrate.ts'
@@ -38,6 +39,7 @@ const commands: Readonly<Record<string, Command>> = {
   events: { usage: eventsUsage, options: eventsOptions, run: events },
   limits: { usage: limitsUsage, options: limitsOptions, run: limits },
   keys: { usage: keysUsage, options: keysOptions, run: keys },
+  issuer: { usage: issuerUsage, options: issuerOptions, run: issuer },
   make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },
   derive: { usage: deriveUsage, run: derive },
   help: {

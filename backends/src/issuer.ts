@@ -35,7 +35,7 @@ export type RunningIssuer = {
 /** For programs, which have a secret: `client_credentials`. */
 export const scriptClient = { id: 'script', secret: 'script-secret' }
 /** For browsers on this machine, which cannot keep one: `authorization_code` with PKCE. */
-const browserClient = { id: 'quintet-docs' }
+export const browserClient = { id: 'quintet-docs' }
 
 /**
  * An issuer of tokens on this machine, for development and tests: everybody gets a token, for any name and password. It is oidc-provider,

@@ -14,7 +14,10 @@ const executablePath = (process.env.PATH ?? '')
 export const withChromium = { skip: executablePath === undefined && 'Chromium is not installed' }
 
 /** The whole system, and a browser in which another name than that of this machine leads to it. */
-export async function openBrowser(t: TestContext): Promise<{
+export async function openBrowser(
+  t: TestContext,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<{
   gateway: string
   address: string
   page: Page
@@ -25,6 +28,7 @@ export async function openBrowser(t: TestContext): Promise<{
     DATA_DIR: dataFolder(t),
     LOG_LEVEL: 'warn',
     GATEWAY_PORT: String(port),
+    ...settings,
   })
   const address = await quintet.address('gateway')
   const browser = await chromium.launch({
