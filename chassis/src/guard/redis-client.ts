@@ -4,7 +4,7 @@ import { watchLiveness } from '../concurrency/index.ts'
 import { decisionScript } from './gcra.ts'
 
 /** A connection to the Redis of limits, which need not be available. */
-export type LimitRedis = {
+type LimitRedis = {
   /** Runs `decisionScript`; rejects where there is no connection. */
   decide(keys: string[], words: string[]): Promise<number[]>
   /** Why there is no connection, if there is none. */
