@@ -22,7 +22,9 @@ module.exports = {
     exec_mode: 'cluster',
     instances: service === 'gateway' ? 2 : 1,
     listen_timeout: 30_000,
-    // More than a service takes to close; then PM2 sends SIGKILL.
+    // The old process serves on for so long, and its clients end their connections; otherwise it could end one that a request is sent on.
+    env: { SHUTDOWN_GRACE_MS: process.env.SHUTDOWN_GRACE_MS || '2000' },
+    // More than this and the 10 s in which a service closes; then PM2 sends SIGKILL.
     kill_timeout: 15_000,
     // PM2 gives up after 16 failures otherwise, and an engine may be away for longer.
     exp_backoff_restart_delay: 200,
