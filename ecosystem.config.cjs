@@ -7,9 +7,6 @@ const { join } = require('node:path')
 
 const services = 'guid brokerage certificates inventory billing gateway'.split(' ')
 
-/** The user of the services where PM2 is root's; without it they would run as root. */
-const user = process.env.QUINTET_USER
-
 module.exports = {
   apps: services.map((service) => ({
     name: `${service}_app`,
@@ -21,7 +18,8 @@ module.exports = {
     // In cluster mode, reload starts the next process before it ends the last one.
     exec_mode: 'cluster',
     instances: service === 'gateway' ? 2 : 1,
-    listen_timeout: 30_000,
+    // A busy machine takes long to start a process; after this, PM2 ends the old one although the next does not listen yet.
+    listen_timeout: 120_000,
     // The old process serves on for so long, and its clients end their connections; otherwise it could end one that a request is sent on.
     env: { SHUTDOWN_GRACE_MS: process.env.SHUTDOWN_GRACE_MS || '2000' },
     // More than this and the 10 s in which a service closes; then PM2 sends SIGKILL.
@@ -30,6 +28,5 @@ module.exports = {
     exp_backoff_restart_delay: 200,
     // One file for all instances of a service.
     merge_logs: true,
-    ...(user && { uid: user, gid: user }),
   })),
 }
