@@ -118,6 +118,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/deploying\/kubernetes\.md\n/, 'deploy/test/kubernetes.sh'],
   [/^docs\/deploying\/pipelines\.md\n/, 'deploy/test/pipelines.sh'],
   [/^docs\/deploying\/pm2\.md\n/, 'deploy/test/pm2.sh'],
+  [/^docs\/deploying\/machines\.md\n/, 'deploy/test/machines.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],

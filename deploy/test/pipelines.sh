@@ -40,7 +40,7 @@ if "$work/actionlint" "$work/wrong/ci.yml" >/dev/null; then fail 'actionlint fou
 if "$zizmor/bin/zizmor" --offline "$work/wrong" >/dev/null 2>&1; then fail 'zizmor found nothing'; fi
 
 heading 'the programs of the shell'
-git grep --files-with-matches -E '^#!.*\b(ba)?sh$' -- .ci .github deploy | xargs shellcheck --external-sources --severity warning
+git grep --files-with-matches -E '^#!.*\b(ba)?sh$' -- .ci .github deploy scripts | xargs shellcheck --external-sources --severity warning
 
 heading 'a release, of a copy'
 export GIT_AUTHOR_NAME=proof GIT_AUTHOR_EMAIL=proof@example.com GIT_COMMITTER_NAME=proof GIT_COMMITTER_EMAIL=proof@example.com
