@@ -16,7 +16,7 @@ export async function issuer(words: readonly string[]): Promise<void> {
   const { values } = parseArguments({ args: [...words], options: issuerOptions })
   const port = readWholeNumber(values.port)
   if (port === undefined || port > 65_535) throw new ArgumentError('--port must be a port, such as 3001.')
-  const { startIssuer, createSigningKey, scriptClient, browserClient } = await loadIssuer()
+  const { startIssuer, createSigningKey, scriptClient } = await loadIssuer()
   const running = await startIssuer({
     port,
     audience,
@@ -24,7 +24,7 @@ export async function issuer(words: readonly string[]): Promise<void> {
     keys: [createSigningKey(`key-${Date.now()}`)],
   })
   const { GATEWAY_PORT: gatewayPort } = validValues(services.gateway.settings, readSettings(process.env))
-  const { url } = running
+  const { url, browserClient } = running
   process.stdout.write(`issuer       ${url}   for development only: everybody gets a token
 
 Start the services, in another terminal:
@@ -33,7 +33,7 @@ Start the services, in another terminal:
 A token for a program:
   curl -s -u ${scriptClient.id}:${scriptClient.secret} -d grant_type=client_credentials -d 'scope=movies:read movies:write' ${url}/token
 
-In a browser: "Authorize" at http://127.0.0.1:${gatewayPort}/docs/ for the client ${browserClient.id}, with any name and password
+In a browser: "Authorize" at http://127.0.0.1:${gatewayPort}/docs/ for the client ${browserClient}, with any name and password
 `)
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
   await running.close()

@@ -29,13 +29,15 @@ type IssuerOptions = {
 
 export type RunningIssuer = {
   readonly url: string
+  /** The id of the client for browsers. */
+  readonly browserClient: string
   close(): Promise<void>
 }
 
 /** For programs, which have a secret: `client_credentials`. */
 export const scriptClient = { id: 'script', secret: 'script-secret' }
 /** For browsers on this machine, which cannot keep one: `authorization_code` with PKCE. */
-export const browserClient = { id: 'quintet-docs' }
+const browserClient = { id: 'quintet-docs' }
 
 /**
  * An issuer of tokens on this machine, for development and tests: everybody gets a token, for any name and password. It is oidc-provider,
@@ -54,6 +56,7 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
   })
   return {
     url,
+    browserClient: browserClient.id,
     async close() {
       server.close()
       server.closeAllConnections()

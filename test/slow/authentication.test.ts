@@ -72,6 +72,8 @@ test(
   async (t) => {
     const { settings } = await openIssuer(t)
     const { address, page: docs, faults } = await openBrowser(t, settings)
+    // On a busy machine the files of the page take long to load.
+    docs.setDefaultTimeout(90_000)
     await until(async () => (await (await fetch(`${address}/openapi.json`)).text()).includes('"oauth"'))
     await docs.goto(`${address}/docs/`)
     await docs.locator('.auth-wrapper .authorize').click()
