@@ -142,6 +142,9 @@ test('The backends import nothing of the rest of the project', () => {
       )
 })
 
+/** `quintet issuer` says that it is for development where this is missing. */
+const forDevelopment = 'backends/src/issuer.ts'
+
 test('The image has each file that the command imports', () => {
   const stage =
     read('deploy/Dockerfile')
@@ -153,6 +156,7 @@ test('The image has each file that the command imports', () => {
   const imported = new Set(['quintet.ts'])
   for (const file of imported) for (const target of graph.get(file) ?? []) imported.add(target)
   assert.ok(imported.size > 100 && copied.length > 5)
+  imported.delete(forDevelopment)
   const missing = [...imported].filter(
     (file) => !copied.some((path) => file === path || file.startsWith(`${path}/`)),
   )
