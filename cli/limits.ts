@@ -1,5 +1,5 @@
-import { isShared, policyNames, readLimitUsage, resetLimit } from '@quintet/chassis/guard'
-import type { LimitSources, LimitUsage } from '@quintet/chassis/guard'
+import { isShared, policyNames, readLimitUsage, resetLimit } from '@quintet/chassis/guard/limit-usage'
+import type { LimitSources, LimitUsage } from '@quintet/chassis/guard/limit-usage'
 import { serviceNames } from '@quintet/contracts/topology'
 import { configOf, settingsFor } from './services.ts'
 import { ArgumentError, parseArguments, unknownAction, UsageError } from './usage-error.ts'

@@ -14,6 +14,18 @@ import { registerProcess } from '../src/database/sqlite/process-registry.ts'
 /** Large enough that copying takes longer than many writes. */
 const rows = 20_000
 
+/** Inserts a row into each database in turn, each by a transaction of its own. */
+const writeInTurn = `
+const { DatabaseSync } = require('node:sqlite')
+const inserts = process.argv.slice(1).map((path) => {
+  const database = new DatabaseSync(path, { timeout: 5_000 })
+  database.exec('pragma synchronous = off')
+  return database.prepare("insert into t (x) values ('new')")
+})
+console.log('ready')
+for (;;) for (const insert of inserts) insert.run()
+`
+
 test('Copies show all databases as of one instant, while another process writes to them in turn', async (t) => {
   const folder = temporaryFolder(t)
   const names = ['a', 'b', 'c']
@@ -130,18 +142,6 @@ test('Raised numbers are above all that were there, also in tables that never ha
   assert.deepEqual(read('select * from unused'), [[1_001]])
   database.close()
 })
-
-/** Inserts a row into each database in turn, each by a transaction of its own. */
-const writeInTurn = `
-const { DatabaseSync } = require('node:sqlite')
-const inserts = process.argv.slice(1).map((path) => {
-  const database = new DatabaseSync(path, { timeout: 5_000 })
-  database.exec('pragma synchronous = off')
-  return database.prepare("insert into t (x) values ('new')")
-})
-console.log('ready')
-for (;;) for (const insert of inserts) insert.run()
-`
 
 function fill(path: string, count = rows): void {
   const database = new DatabaseSync(path)

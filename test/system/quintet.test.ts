@@ -134,7 +134,7 @@ for (const words of [['quintet.ts', 'start', 'guid', 'gateway'], ['services/gate
       DATA_DIR,
       GATEWAY_PORT,
       LOG_LEVEL: 'loud',
-      AUTH: 'on',
+      BASIC_AUTH: 'on',
       GATEWAY_EXCHANGE_TIMEOUT_MS: '10',
       GATEWAY_STREAM_IDLE_MS: '10',
       QUEUE_URL: 'sqlite:/dev/null/queue.db',
@@ -144,7 +144,7 @@ for (const words of [['quintet.ts', 'start', 'guid', 'gateway'], ['services/gate
     const lines = quintet.output().trimEnd().split('\n')
     for (const start of [
       'LOG_LEVEL must be ',
-      'AUTH is not a setting, so it would protect nothing',
+      'BASIC_AUTH is not a setting, so it would protect nothing',
       'GATEWAY_EXCHANGE_TIMEOUT_MS is 10, ',
       'GATEWAY_STREAM_IDLE_MS is 10, ',
       portInUse('gateway', GATEWAY_PORT).trimEnd(),

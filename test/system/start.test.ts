@@ -101,11 +101,15 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
 
 for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.ts']])
   test(`${words[0]} does not start with a setting that promises protection and does not exist`, async (t) => {
-    const settings = { DATA_DIR: dataFolder(t), AUTH: 'jwt', GUID_TLS_CERT_FILE: 'x', LOG_LEVEL: 'loud' }
+    const settings = { DATA_DIR: dataFolder(t), BASIC_AUTH: 'x', GUID_TLS_CERT_FILE: 'x', LOG_LEVEL: 'loud' }
     const started = run(t, words, settings)
     await assert.rejects(started.address('guid'))
     assert.equal(started.child.exitCode, 1)
-    for (const sentence of [/^AUTH is not a setting/m, /^GUID_TLS_CERT_FILE is not/m, /^LOG_LEVEL must be/m])
+    for (const sentence of [
+      /^BASIC_AUTH is not a setting/m,
+      /^GUID_TLS_CERT_FILE is not/m,
+      /^LOG_LEVEL must be/m,
+    ])
       assert.match(started.output(), sentence)
   })
 

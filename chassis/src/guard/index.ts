@@ -44,8 +44,6 @@ export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
 export { openLimits } from './open-limits.ts'
-export { isShared, policyNames, readLimitUsage, resetLimit } from './limit-usage.ts'
-export type { LimitSources, LimitUsage } from './limit-usage.ts'
 export type { RequestLimits } from './limits.ts'
 
 /** The settings of the guard that every service has; it does nothing that none of them says. */

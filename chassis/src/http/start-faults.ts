@@ -11,9 +11,14 @@ export type StartingService = { readonly name: string; readonly values: Readonly
  */
 export async function startFaults(services: readonly StartingService[]): Promise<string[]> {
   const urls = services
-    .flatMap(({ values }) => Object.values(values))
-    .filter((value) => typeof value === 'string')
+    .flatMap(({ values }) => Object.entries(values).filter(([name]) => isUsed(name, values)))
+    .flatMap(([, value]) => (typeof value === 'string' ? [value] : []))
   return [...(await addressFaults(services.flatMap(addressesOf))), ...databaseFileFaults(urls)]
+}
+
+/** Whether anything is opened there: quotas only where there are limits. */
+function isUsed(name: string, values: StartingService['values']): boolean {
+  return name !== 'RATE_LIMIT_QUOTA_URL' || (values.RATE_LIMIT ?? 'off') !== 'off'
 }
 
 /** Without a valid port any free one, so that a fault of the host is found. */
