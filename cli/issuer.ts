@@ -7,7 +7,7 @@ import { ArgumentError, parseArguments, UsageError } from './usage-error.ts'
 export const issuerUsage =
   '  quintet issuer                            run an issuer of tokens on this machine, for development only; [--port <port>]\n'
 
-export const issuerOptions = { port: { type: 'string', default: '3001' } } as const
+export const issuerOptions = { port: { type: 'string', default: '3002' } } as const
 
 const audience = 'quintet'
 
@@ -15,7 +15,7 @@ const audience = 'quintet'
 export async function issuer(words: readonly string[]): Promise<void> {
   const { values } = parseArguments({ args: [...words], options: issuerOptions })
   const port = readWholeNumber(values.port)
-  if (port === undefined || port > 65_535) throw new ArgumentError('--port must be a port, such as 3001.')
+  if (port === undefined || port > 65_535) throw new ArgumentError('--port must be a port, such as 3002.')
   const { startIssuer, createSigningKey, scriptClient } = await loadIssuer()
   const running = await startIssuer({
     port,

@@ -21,7 +21,7 @@ async function openIssuer(t: TestContext) {
   const url = await issuer.address('issuer')
   const values = [...settings.matchAll(/(AUTH\w*)=(\S+)/g)].map(([, name = '', value = '']) => [
     name,
-    value.replace('http://127.0.0.1:3001', url),
+    value.replace('http://127.0.0.1:3002', url),
   ])
   return { issuer, url, settings: Object.fromEntries(values) as Record<string, string> }
 }
@@ -31,7 +31,7 @@ test('Followed in bash, docs/authentication.md gets a token, and is refused with
   const quintet = run(t, ['quintet.ts', 'start'], { DATA_DIR: dataFolder(t), LOG_LEVEL: 'warn', ...settings })
   const gateway = await quintet.address('gateway')
   const [, , requests = ''] = blocks
-  const text = requests.replaceAll('http://127.0.0.1:3000', gateway).replaceAll('http://127.0.0.1:3001', url)
+  const text = requests.replaceAll('http://127.0.0.1:3000', gateway).replaceAll('http://127.0.0.1:3002', url)
   const { stdout } = await promisify(execFile)('bash', ['-e', '-c', text], { env: { PATH } })
   const statuses = [...stdout.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) => status)
   assert.deepEqual(statuses, ['401', '200', '403'])

@@ -94,7 +94,7 @@ for (const [words, sentence] of [
   [['migrate', 'stauts'], '"stauts" is not a command of quintet migrate, which has these:'],
   [['certificates', 'rewarp'], '"rewarp" is not a command of quintet certificates, which has these:'],
   [['make', 'servce', 'x'], '"servce" is not a command of quintet make, which has these:'],
-  [['issuer', '--port', 'x'], '--port must be a port, such as 3001.'],
+  [['issuer', '--port', 'x'], '--port must be a port, such as 3002.'],
   [['keys', 'lst'], '"lst" is not a command of quintet keys, which has these:'],
   [['keys', 'add'], 'quintet keys add needs one id:'],
   [['keys', 'list'], 'API_KEYS_FILE names no file: set it, such as to data/api-keys.jsonl.'],
