@@ -88,7 +88,7 @@ test(
     const closed = popup.waitForEvent('close')
     await popup.getByRole('button', { name: 'Continue' }).click()
     await closed
-    await form.getByRole('button', { name: 'Logout' }).waitFor()
+    await form.getByText('Logout').waitFor()
     await docs.locator('.btn-done').first().click()
 
     const operation = docs.locator('#operations-inventory-listMovies')
