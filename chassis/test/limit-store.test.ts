@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMemoryStore } from '../src/guard/memory.ts'
-import { isAdmitted, testLimitStore, unitOf } from './limit-store-contract.ts'
+import { isAdmitted, testClockSetBack, testLimitStore, unitOf } from './limit-store-contract.ts'
 
-testLimitStore('memory', async (nowUs) => createMemoryStore({ entriesMax: 100_000, nowUs }), { runs: 100 })
+const open = async (nowUs: () => number) => createMemoryStore({ entriesMax: 100_000, nowUs })
+testLimitStore('memory', open, { runs: 100 })
+testClockSetBack('memory', open)
 
 test('A flood from other clients does not wash a count away, and they share one', async () => {
   let nowUs = 0

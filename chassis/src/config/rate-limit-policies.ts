@@ -152,7 +152,7 @@ function parseTarget(
 ): Pick<RateLimitPolicy, 'on' | 'isForLogin'> {
   if (text === '') return { on: [], isForLogin: false }
   if (text === 'login') return { on: [], isForLogin: true }
-  const on = text.split(/\s*,\s*/).map((part) => routeForm.exec(part)?.groups)
+  const on = text.split(',').map((part) => routeForm.exec(part.trim())?.groups)
   if (on.includes(undefined))
     fail(
       `on must be login, or paths such as /guid or "POST /guid" with commas between them, but is "${text}"`,
