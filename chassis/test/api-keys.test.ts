@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { ConfigError } from '@quintet/chassis/config'
-import { createApiKey, parseApiKeys } from '@quintet/chassis/guard'
-import type { ApiKey } from '@quintet/chassis/guard'
+import { createApiKey, parseApiKeys } from '@quintet/chassis/guard/api-key-file'
+import type { ApiKey } from '@quintet/chassis/guard/api-key-file'
 import { openAuthentication, outcomeOf } from './issuer-world.ts'
 
 const sha256 = 'a'.repeat(64)
@@ -23,8 +23,10 @@ function openWorld(t: TestContext, entries: readonly ApiKey[]) {
   const world = openAuthentication(t, { API_KEYS_FILE: file })
   const { authentication } = world
   const outcome = async (key: string, address = '192.0.2.7') => {
-    const request = { headers: { 'x-api-key': key }, rawHeaders: ['X-Api-Key', key], url: '/' }
-    return outcomeOf(await authentication.authenticate(request, { address, key: address }))
+    const request = { headers: { 'x-api-key': key }, rawHeaders: ['X-Api-Key', key] }
+    return outcomeOf(
+      await authentication.authenticate(request, { client: { address, key: address }, path: '/' }),
+    )
   }
   return { write, outcome, ...world }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import type { Clock } from '@quintet/chassis/clock'
 import { linkToNextPage, listen } from '@quintet/chassis/http'
 import type { GuardParts, VersionSettings } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
@@ -14,7 +15,11 @@ const deprecated = Date.parse('2027-01-01T00:00Z')
 const sunset = Date.parse('2027-07-01T00:00Z')
 const ending = `"v1";deprecated=@${deprecated / 1_000};sunset=@${sunset / 1_000};link="https://example.com/v1"`
 
-async function start(t: TestContext, versions: VersionSettings, guardParts: GuardParts = {}) {
+async function start(
+  t: TestContext,
+  versions: VersionSettings,
+  given: { guardParts?: GuardParts; clock?: Clock } = {},
+) {
   let log = ''
   const destination = {
     write(text: string) {
@@ -22,7 +27,7 @@ async function start(t: TestContext, versions: VersionSettings, guardParts: Guar
     },
   }
   const logger = createLogger({ service: 'sample', level: 'info', destination })
-  const app = await createSampleApp(t, { versions, guardParts, logger })
+  const app = await createSampleApp(t, { versions, ...given, logger })
   app.get('/things', (request, reply) => {
     reply.header('link', linkToNextPage(request, 'x')).send([request.url])
   })
@@ -89,8 +94,15 @@ test('A version that ends says so in each response, and is 410 afterwards', asyn
   assert.equal((await fieldsOf('/things', 'POST'))[0], 201)
 })
 
-test('Limits count a path alike with and without its version', async (t) => {
+test('Limits and authentication get a path alike with and without its version', async (t) => {
   const paths: string[] = []
+  const authenticator: GuardParts['authenticator'] = {
+    authenticate(_request, { path }) {
+      paths.push(path)
+      return undefined
+    },
+    close: async () => {},
+  }
   const limits: GuardParts['limits'] = {
     byClient({ path }) {
       paths.push(path)
@@ -100,9 +112,9 @@ test('Limits count a path alike with and without its version', async (t) => {
     charge() {},
     close: async () => {},
   }
-  const { send } = await start(t, { list: '"v1"' }, { limits })
+  const { send } = await start(t, { list: '"v1"' }, { guardParts: { limits, authenticator } })
   for (const path of ['/things', '/v1/things', '/v1/th%69ngs/?a=b']) await send(path)
-  assert.deepEqual(paths, ['/things', '/things', '/things'])
+  assert.deepEqual(paths, Array(6).fill('/things'))
 })
 
 test('Versions are a list in the notation of structured fields, each once, and deprecated before it ends', () => {

@@ -80,19 +80,19 @@ export function openAuthentication(t: TestContext, given: Partial<Record<keyof A
     logger,
     metrics,
     originOf: () => 'https://api.example.com',
-    isOpen: ({ url }) => url === '/open',
+    isOpen: (path) => path === '/open',
   })
   t.after(() => authentication.close())
   const client = { address: '192.0.2.7', key: '192.0.2.7' }
 
   /** What becomes of a request with these header fields. */
-  async function send(fields: readonly (readonly [name: string, value: string])[], url = '/api/movies') {
+  async function send(fields: readonly (readonly [name: string, value: string])[], path = '/api/movies') {
     const headers: Record<string, string> = {}
     for (const [name, value] of fields) {
       const lower = name.toLowerCase()
       headers[lower] = headers[lower] === undefined ? value : `${headers[lower]}, ${value}`
     }
-    return authentication.authenticate({ headers, rawHeaders: fields.flat(), url }, client)
+    return authentication.authenticate({ headers, rawHeaders: fields.flat() }, { client, path })
   }
   const bearer = (token: string) => send([['Authorization', `Bearer ${token}`]])
 

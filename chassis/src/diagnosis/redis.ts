@@ -1,10 +1,11 @@
 import { createClient } from '@redis/client'
+import { singleTaskOptions } from '../cache/redis/client-options.ts'
 import { broken, good, weak } from './port.ts'
 import type { Finding } from './port.ts'
 
 /** Redis as a cache: one server, no persistence, bounded memory, and no eviction of keys without a TTL. */
 export async function diagnoseRedis(url: string): Promise<Finding[]> {
-  const client = createClient({ url, socket: { connectTimeout: 5_000, reconnectStrategy: false } })
+  const client = createClient({ url, ...singleTaskOptions })
   client.on('error', () => {})
   await client.connect()
   try {

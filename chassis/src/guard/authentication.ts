@@ -23,7 +23,7 @@ type Parts = {
   /** The scheme and the host that the client has used, for the address of the metadata. */
   readonly originOf: (request: Credentials) => string | undefined
   /** Whether a request without a token may go on, since its route is for everybody. */
-  readonly isOpen: (request: Credentials, client: Client) => boolean
+  readonly isOpen: (path: string, request: Credentials, client: Client) => boolean
 }
 
 export type Authentication = Authenticator & {
@@ -71,17 +71,17 @@ export function createAuthentication(settings: AuthSettings, parts: Parts): Auth
 
   function byToken(field: string, request: Credentials) {
     if (issuers.length === 0 || !/^bearer /i.test(field.slice(0, 7))) return challenges.unauthorized(request)
-    const verdict = tokens.verify(field.slice(7).trim())
-    return verdict instanceof Promise
-      ? verdict.then((one) => refuseUnlessAccepted(one, request))
-      : refuseUnlessAccepted(verdict, request)
+    const result = tokens.verify(field.slice(7).trim())
+    return result instanceof Promise
+      ? result.then((one) => refuseUnlessAccepted(one, request))
+      : refuseUnlessAccepted(result, request)
   }
 
-  function refuseUnlessAccepted(verdict: Principal | NotAccepted, request: Credentials): Principal | Refusal {
-    if (!('fault' in verdict)) return verdict
-    if (verdict.fault !== 'unavailable') return challenges.invalidToken(request, verdict.fault)
+  function refuseUnlessAccepted(result: Principal | NotAccepted, request: Credentials): Principal | Refusal {
+    if (!('fault' in result)) return result
+    if (result.fault !== 'unavailable') return challenges.invalidToken(request, result.fault)
     const error = new AppError('dependency_down', 'The issuer of the token does not respond.', {
-      retryAfterSeconds: Math.max(1, Math.ceil(verdict.retryAfterMs / 1_000)),
+      retryAfterSeconds: Math.max(1, Math.ceil(result.retryAfterMs / 1_000)),
     })
     return { error, fields: [] }
   }
@@ -91,11 +91,11 @@ export function createAuthentication(settings: AuthSettings, parts: Parts): Auth
     issuers,
     audience: settings.AUTH_AUDIENCE,
     isRequired,
-    authenticate(request, client) {
+    authenticate(request, { client, path }) {
       const { authorization, 'x-api-key': key } = request.headers
       const hasKey = key !== undefined && checkKey !== undefined
       if (authorization === undefined && !hasKey)
-        return isRequired && !isOpen(request, client) ? challenges.unauthorized(request) : undefined
+        return isRequired && !isOpen(path, request, client) ? challenges.unauthorized(request) : undefined
       const fault = ambiguityOf(request, hasKey)
       if (fault !== undefined) return challenges.invalidRequest(request, fault)
       return hasKey ? byKey(String(key), request, client) : byToken(authorization ?? '', request)

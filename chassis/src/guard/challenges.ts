@@ -4,7 +4,7 @@ import type { ErrorCode } from '../errors/index.ts'
 import type { Refusal } from './context.ts'
 
 /** The parts of a request that show who sends it. */
-export type Credentials = Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'> &
+export type Credentials = Pick<IncomingMessage, 'headers' | 'rawHeaders'> &
   Partial<Pick<IncomingMessage, 'socket'>>
 
 /** Where the metadata of a protected resource are (RFC 9728, 3). */

@@ -45,7 +45,7 @@ export type Decision = {
   release?(): void
 }
 
-/** Decides how much a client may request. No decision is a promise, unless another server must be asked for it. */
+/** Decides how many requests a client may send. A decision is a promise only where it takes a request to another server. */
 export type Limits = {
   /** Before authentication, by address. */
   byClient(request: LimitedRequest): Decision | Promise<Decision>
@@ -63,14 +63,14 @@ export type Limits = {
 /** Finds out who sends a request; undefined is nobody in particular, where that is admitted. */
 export type Authenticator = {
   authenticate(
-    request: Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>,
-    client: Client,
+    request: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
+    from: Pick<LimitedRequest, 'client' | 'path'>,
   ): Principal | Refusal | undefined | Promise<Principal | Refusal | undefined>
   close(): Promise<void>
 }
 
 /** What the guard has decided about a request. */
-export type Verdict = {
+export type GuardDecision = {
   readonly client: Client
   readonly principal: Principal | undefined
   /** Field names and values in turn, for the response whatever it is. */
@@ -80,15 +80,15 @@ export type Verdict = {
   readonly release: (() => void) | undefined
 }
 
-const verdictOfRequest = Symbol('verdict')
+const decisionOfRequest = Symbol('guardDecision')
 
-type Judged = IncomingMessage & { [verdictOfRequest]?: Verdict }
+type Decided = IncomingMessage & { [decisionOfRequest]?: GuardDecision }
 
-export function setVerdict(request: Judged, verdict: Verdict): void {
-  request[verdictOfRequest] = verdict
+export function setDecision(request: Decided, decision: GuardDecision): void {
+  request[decisionOfRequest] = decision
 }
 
 /** Undefined where there is no guard, and for requests that come past it, as those of tests without a connection. */
-export function verdictOf(request: Judged): Verdict | undefined {
-  return request[verdictOfRequest]
+export function decisionOf(request: Decided): GuardDecision | undefined {
+  return request[decisionOfRequest]
 }

@@ -10,7 +10,7 @@ export type CorsConfig = {
 type Cors = {
   /** Names and values in turn, for each response to a request. */
   fieldsOf(request: IncomingMessage): readonly string[]
-  /** Whether a browser asks by a request what it may send in the next one. */
+  /** Whether a request is a preflight (Fetch Standard, 3.2.2). */
   isPreflight(request: IncomingMessage): boolean
 }
 

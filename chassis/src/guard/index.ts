@@ -1,5 +1,4 @@
 import type { IncomingMessage, Server } from 'node:http'
-import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { AuthSettings } from '../config/index.ts'
 import { AppError } from '../errors/index.ts'
@@ -8,24 +7,22 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createAddressLists } from './addresses.ts'
 import type { AddressSettings } from './addresses.ts'
 import { createClients } from './client.ts'
-import type { LimitsConfig } from './open-limits.ts'
 import type {
   Authenticator,
   Client,
   Decision,
+  GuardDecision,
   LimitedRequest,
   Limits,
   Principal,
   Refusal,
-  Verdict,
 } from './context.ts'
 import { createCors } from './cors.ts'
 import type { CorsConfig } from './cors.ts'
+import type { LimitsConfig } from './open-limits.ts'
 import { routedPathOf } from './routed-path.ts'
 import type { Versions } from './versions.ts'
 
-export { apiKeyFault, createApiKey, parseApiKeys } from './api-key-file.ts'
-export type { ApiKey } from './api-key-file.ts'
 export type { Authentication } from './authentication.ts'
 export { openAuthentication, originOf } from './open-authentication.ts'
 export { resourceMetadataPath } from './challenges.ts'
@@ -38,8 +35,8 @@ export {
   peerAddressOf,
   trustProxies,
 } from './client.ts'
-export { setVerdict, verdictOf } from './context.ts'
-export type { Client, Principal, Refusal, Verdict } from './context.ts'
+export { decisionOf, setDecision } from './context.ts'
+export type { Client, GuardDecision, Principal, Refusal } from './context.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
@@ -62,22 +59,22 @@ export type GuardParts = {
   readonly isEdge?: boolean
   readonly limits?: Limits | undefined
   readonly authenticator?: Authenticator | undefined
-  /** For dates; that of the machine by default. */
-  readonly clock?: Clock
 }
 
 /** What `createApp` adds. */
 export type AppParts = {
   readonly server: Server
   readonly name: string
-  readonly logger: Pick<Logger, 'info' | 'warn'>
+  /** For dates. */
+  readonly clock: Clock
+  readonly logger: Logger
   readonly metrics: Metrics
   readonly versions: Versions | undefined
 }
 
 export type Guard = {
-  /** Decides about a request before anything else sees it. A promise where another server has to be asked. */
-  judge(request: IncomingMessage): Verdict | Promise<Verdict>
+  /** Decides about a request before anything else sees it. A promise where that takes a request to another server. */
+  check(request: IncomingMessage): GuardDecision | Promise<GuardDecision>
   close(): Promise<void>
 }
 
@@ -86,7 +83,7 @@ const guessCost = 4
 
 /**
  * Stands in front of all ways into an app, and decides in this order: lists of addresses, preflights of browsers, limits by address,
- * authentication, limits by principal, versions that are gone. Undefined where the settings ask for nothing, so that a request costs nothing more.
+ * authentication, limits and quotas by principal, versions that are gone. Undefined where the settings ask for nothing, so that a request costs nothing more.
  */
 export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
   const { server, name, limits, authenticator, versions, serviceOf = () => name } = parts
@@ -95,23 +92,23 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
   if (!cors && !refuseAddress && !limits && !authenticator && !versions?.haveEnds) return undefined
   const clientOf = createClients(server, config.RATE_LIMIT_IPV6_PREFIX)
 
-  function judgeAdmitted(request: IncomingMessage, client: Client): Verdict | Promise<Verdict> {
-    if (!limits && !authenticator) return verdict(client, undefined, admitted)
+  function checkAdmitted(request: IncomingMessage, client: Client): GuardDecision | Promise<GuardDecision> {
+    if (!limits && !authenticator) return decision(client, undefined, admitted)
     const { url = '' } = request
     const path = routedPathOf({ url: versions?.route(request, url) ?? url })
     const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
-    return judgeInOrder(request, limited, { limits, authenticator })
+    return checkInOrder(request, limited, { limits, authenticator })
   }
 
   return {
-    judge(request) {
+    check(request) {
       const client = clientOf(request)
       const instead =
         refuseAddress?.(client.address) ?? (cors?.isPreflight(request) ? 'preflight' : undefined)
       const found =
         instead === undefined
-          ? judgeAdmitted(request, client)
-          : { ...verdict(client, undefined, admitted), instead }
+          ? checkAdmitted(request, client)
+          : { ...decision(client, undefined, admitted), instead }
       if (cors === undefined && !versions?.haveEnds) return found
       return after(found, (one) => withFields(one, cors?.fieldsOf(request), versions?.stateOf(request)))
     },
@@ -123,10 +120,10 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
 
 /** Adds what does not depend on the decision. A version that is gone counts only where nothing else refuses the request. */
 function withFields(
-  found: Verdict,
+  found: GuardDecision,
   ofCors: readonly string[] = [],
   version: ReturnType<Versions['stateOf']> = { fields: [], gone: undefined },
-): Verdict {
+): GuardDecision {
   const fields = [...ofCors, ...version.fields, ...found.fields]
   return { ...found, fields, instead: found.instead ?? version.gone }
 }
@@ -134,7 +131,7 @@ function withFields(
 /** Gives what happens to a request in place of its response where the lists refuse its address. */
 function createAddressRefusal({
   addresses,
-  clock = systemClock,
+  clock,
   logger,
   metrics,
 }: GuardParts & AppParts): ((address: string) => AppError | 'close' | undefined) | undefined {
@@ -156,21 +153,21 @@ function createAddressRefusal({
   }
 }
 
-function judgeInOrder(
+function checkInOrder(
   request: IncomingMessage,
   limited: LimitedRequest,
   { limits, authenticator }: Pick<GuardParts, 'limits' | 'authenticator'>,
-): Verdict | Promise<Verdict> {
+): GuardDecision | Promise<GuardDecision> {
   const { client } = limited
   return after(limits?.byClient(limited) ?? admitted, (byClient) => {
-    if (byClient.refusal !== undefined) return verdict(client, undefined, byClient)
-    return after(authenticator?.authenticate(request, client), (found) => {
+    if (byClient.refusal !== undefined) return decision(client, undefined, byClient)
+    return after(authenticator?.authenticate(request, limited), (found) => {
       if (isRefusal(found)) {
         if (found.error.status === 401) limits?.charge(limited, guessCost)
-        return verdict(client, undefined, { ...byClient, refusal: found })
+        return decision(client, undefined, { ...byClient, refusal: found })
       }
       return after(limits?.byPrincipal(limited, found, byClient) ?? byClient, (byPrincipal) =>
-        verdict(client, found, byPrincipal),
+        decision(client, found, byPrincipal),
       )
     })
   })
@@ -187,11 +184,11 @@ function isRefusal(found: Principal | Refusal | undefined): found is Refusal {
   return found !== undefined && 'error' in found
 }
 
-function verdict(
+function decision(
   client: Client,
   principal: Principal | undefined,
   { refusal, fields, release }: Decision,
-): Verdict {
+): GuardDecision {
   return {
     client,
     principal,

@@ -1,10 +1,10 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { BlockList } from 'node:net'
-import { isIPv4 } from 'node:net'
 import type { Clock } from '../clock/index.ts'
 import { parseNetworks } from '../config/index.ts'
 import type { WatchedFile } from '../files/index.ts'
 import { hashOf, idOfKey, parseApiKeys } from './api-key-file.ts'
+import { isListed } from './client.ts'
 import type { Client, Principal } from './context.ts'
 
 type Entry = {
@@ -51,7 +51,7 @@ export function createKeyCheck(
     if (entry === undefined || !isEqual) return 'key'
     const { principal, allow } = entry
     if (principal.expiresAt !== undefined && clock.now() >= principal.expiresAt) return 'key'
-    if (allow !== undefined && !allow.check(address, isIPv4(address) ? 'ipv4' : 'ipv6')) return 'address'
+    if (allow !== undefined && !isListed(allow, address)) return 'address'
     return principal
   }
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createClient } from '@redis/client'
 import { sql } from 'kysely'
+import { singleTaskOptions } from '../cache/redis/client-options.ts'
 import { parseRateLimitPolicies, policiesOfLines } from '../config/index.ts'
 import type { RateLimitPolicy } from '../config/index.ts'
 import { readDatabase } from '../database/index.ts'
@@ -69,7 +70,7 @@ function policiesOf({ text, file }: LimitSources): readonly RateLimitPolicy[] {
 type RedisClient = ReturnType<typeof clientOf>
 
 function clientOf(url: string) {
-  return createClient({ url, socket: { connectTimeout: 5_000, reconnectStrategy: false } })
+  return createClient({ url, ...singleTaskOptions })
 }
 
 async function withRedis<R>(url: string, work: (client: RedisClient) => Promise<R>): Promise<R> {

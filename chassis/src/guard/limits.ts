@@ -1,14 +1,21 @@
-import { AppError, dependencyDown } from '../errors/index.ts'
-import type { Decision, LimitedRequest, Limits, Principal, Refusal } from './context.ts'
-import { hasRoom } from './gcra.ts'
+import { createSlots } from './concurrency-slots.ts'
+import type { Decision, LimitedRequest, Limits, Principal } from './context.ts'
+import {
+  emptyEvaluation,
+  evaluateQuotas,
+  evaluateRates,
+  isRefused,
+  refusalOf,
+  takeSlots,
+} from './limit-evaluation.ts'
+import type { Evaluation, LimitUnit } from './limit-evaluation.ts'
 import { limitFields } from './limit-fields.ts'
 import type { Standing } from './limit-fields.ts'
 import type { LimitCounts } from './limit-metrics.ts'
 import type { LimitPolicy, PolicySource } from './policies.ts'
 import type { Quotas, Spending } from './quotas.ts'
 import { partitionOf } from './request-partition.ts'
-import { createSlots } from './concurrency-slots.ts'
-import type { Levels, LimitStore } from './store.ts'
+import type { LimitStore } from './store.ts'
 
 /**
  * The limits and quotas of an app. All policies that match a request apply, and the tightest answers; what one of them refuses counts by
@@ -39,18 +46,6 @@ type LimitsParts = {
   readonly counts: LimitCounts
 }
 
-type LimitUnit = { readonly key: string; readonly policy: LimitPolicy }
-
-/** What the policies say together. */
-type Verdict = {
-  readonly standings: Standing[]
-  /** The names of those that refuse. */
-  readonly violated: string[]
-  retryAfterSeconds: number
-  /** Whether one of them refuses since it cannot be counted. */
-  isUnavailable: boolean
-}
-
 const unlimited: LimitDecision = { refusal: undefined, fields: [] }
 
 export function createLimits(parts: LimitsParts): RequestLimits {
@@ -58,13 +53,13 @@ export function createLimits(parts: LimitsParts): RequestLimits {
   const slots = createSlots(parts.processes)
 
   function decisionOf(
-    verdict: Verdict,
+    evaluation: Evaluation,
     before: readonly Standing[] = [],
     release?: () => void,
   ): LimitDecision {
-    const standings = before.length === 0 ? verdict.standings : [...before, ...verdict.standings]
+    const standings = before.length === 0 ? evaluation.standings : [...before, ...evaluation.standings]
     const fields = limitFields(standings, fieldStyle)
-    const refusal = refusalOf(verdict)
+    const refusal = refusalOf(evaluation)
     if (refusal !== undefined) release?.()
     return refusal === undefined && release !== undefined
       ? { refusal, fields, standings, release }
@@ -73,14 +68,14 @@ export function createLimits(parts: LimitsParts): RequestLimits {
 
   function decideRates(
     units: readonly LimitUnit[],
-    then: (verdict: Verdict) => LimitDecision,
-    verdict = emptyVerdict(),
+    then: (evaluation: Evaluation) => LimitDecision,
+    evaluation = emptyEvaluation(),
   ): LimitDecision | Promise<LimitDecision> {
-    if (units.length === 0) return then(verdict)
+    if (units.length === 0) return then(evaluation)
     const levels = store.decide(units)
     if (levels instanceof Promise)
-      return levels.then((found) => then(judgeRates(units, found, verdict, counts, store.isDegraded())))
-    return then(judgeRates(units, levels, verdict, counts, store.isDegraded()))
+      return levels.then((found) => then(evaluateRates(units, found, evaluation, counts, store.isDegraded())))
+    return then(evaluateRates(units, levels, evaluation, counts, store.isDegraded()))
   }
 
   function spend(
@@ -105,7 +100,7 @@ export function createLimits(parts: LimitsParts): RequestLimits {
     byClient(request) {
       const units = isProbe(request) ? [] : unitsOf(policies.current().byClient, request)
       if (units.length === 0) return unlimited
-      return decideRates(units, (verdict) => decisionOf(verdict))
+      return decideRates(units, (evaluation) => decisionOf(evaluation))
     },
     byPrincipal(request, principal, before = unlimited) {
       if (isProbe(request)) return before
@@ -114,22 +109,22 @@ export function createLimits(parts: LimitsParts): RequestLimits {
       const quotaUnits = unitsOf(quotaPolicies, request, principal)
       const slotUnits = unitsOf(concurrent, request, principal)
       if (rateUnits.length + quotaUnits.length + slotUnits.length === 0) return before
-      const verdict = emptyVerdict()
-      const release = slotUnits.length === 0 ? undefined : takeSlots(slotUnits, verdict, { slots, counts })
-      if (isRefused(verdict)) return decisionOf(verdict, before.standings, release)
+      const evaluation = emptyEvaluation()
+      const release = slotUnits.length === 0 ? undefined : takeSlots(slotUnits, evaluation, { slots, counts })
+      if (isRefused(evaluation)) return decisionOf(evaluation, before.standings, release)
       const withQuotas = (spent: readonly Spending[]) => {
         const undo = () => {
           for (const one of spent) one.undo()
         }
-        judgeQuotas(quotaUnits, spent, verdict, counts)
-        const units = isRefused(verdict) ? [] : rateUnits
+        evaluateQuotas(quotaUnits, spent, evaluation, counts)
+        const units = isRefused(evaluation) ? [] : rateUnits
         return decideRates(
           units,
           (found) => {
             if (isRefused(found)) undo()
             return decisionOf(found, before.standings, release)
           },
-          verdict,
+          evaluation,
         )
       }
       const spent = spend(quotaUnits)
@@ -137,7 +132,7 @@ export function createLimits(parts: LimitsParts): RequestLimits {
     },
     byLogin(request, account) {
       const units = unitsOf(policies.current().login, { ...request, path: '' }, undefined, account)
-      return decideRates(units, (verdict) => decisionOf(verdict))
+      return decideRates(units, (evaluation) => decisionOf(evaluation))
     },
     charge(request, units) {
       const charged = unitsOf(policies.current().byClient, request)
@@ -183,132 +178,4 @@ function withUnits({ key, policy }: LimitUnit, units: number): LimitUnit {
       share: { ...share, costUs: share.intervalUs * units },
     },
   }
-}
-
-function emptyVerdict(): Verdict {
-  return { standings: [], violated: [], retryAfterSeconds: 0, isUnavailable: false }
-}
-
-const isRefused = ({ violated, isUnavailable }: Verdict) => violated.length > 0 || isUnavailable
-
-function violate(verdict: Verdict, name: string, retryAfterSeconds: number): void {
-  verdict.violated.push(name)
-  verdict.retryAfterSeconds = Math.max(verdict.retryAfterSeconds, retryAfterSeconds)
-}
-
-function judgeRates(
-  units: readonly LimitUnit[],
-  { levels, isShare }: Levels,
-  verdict: Verdict,
-  counts: LimitCounts,
-  isDegraded: boolean,
-): Verdict {
-  for (let i = 0; i < units.length; i++) {
-    const policy = units[i]?.policy
-    if (policy === undefined) continue
-    const levelUs = levels[i]
-    const rate = isShare ? policy.share : policy.rate
-    if (levelUs === undefined) {
-      if (policy.degraded === 'closed' && !policy.isDry) verdict.isUnavailable = true
-    } else if (!hasRoom(levelUs, rate)) {
-      counts.add(policy.name, policy.isDry ? 'would_refuse' : 'refused')
-      const waitUs = levelUs + rate.costUs - rate.capacityUs
-      if (!policy.isDry) violate(verdict, policy.name, wholeSeconds(waitUs))
-    }
-  }
-  const isCounted = !isRefused(verdict)
-  for (let i = 0; i < units.length; i++) {
-    const policy = units[i]?.policy
-    if (policy === undefined) continue
-    const levelUs = levels[i]
-    const rate = isShare ? policy.share : policy.rate
-    if (levelUs === undefined) {
-      counts.add(policy.name, 'degraded')
-      continue
-    }
-    const isFilled = isCounted && hasRoom(levelUs, rate)
-    if (isFilled) counts.add(policy.name, isDegraded ? 'degraded' : 'allowed')
-    if (policy.isDry) continue
-    const afterUs = isFilled ? levelUs + rate.costUs : levelUs
-    const remaining = Math.floor((rate.capacityUs - afterUs) / rate.intervalUs)
-    // Until there is one more unit than now.
-    const waitUs = afterUs + (remaining + 1) * rate.intervalUs - rate.capacityUs
-    const resetSeconds = afterUs === 0 ? undefined : wholeSeconds(waitUs)
-    verdict.standings.push({ policy, remaining, resetSeconds })
-  }
-  return verdict
-}
-
-/** Takes what is free of all, unless one refuses; returns what gives it back. */
-function takeSlots(
-  units: readonly LimitUnit[],
-  verdict: Verdict,
-  { slots, counts }: { slots: ReturnType<typeof createSlots>; counts: LimitCounts },
-): () => void {
-  const taken = units.map((unit) => ({ unit, isFree: slots.isFree(unit) }))
-  for (const { unit, isFree } of taken) {
-    if (isFree) continue
-    counts.add(unit.policy.name, unit.policy.isDry ? 'would_refuse' : 'refused')
-    if (!unit.policy.isDry) violate(verdict, unit.policy.name, 1)
-  }
-  const admitted = isRefused(verdict) ? [] : taken.filter(({ isFree }) => isFree)
-  for (const { unit } of admitted) {
-    slots.take(unit)
-    counts.add(unit.policy.name, 'allowed')
-  }
-  for (const { unit } of taken)
-    if (!unit.policy.isDry)
-      verdict.standings.push({
-        policy: unit.policy,
-        remaining: slots.freeOf(unit),
-        resetSeconds: undefined,
-      })
-  let isReleased = false
-  return () => {
-    if (isReleased) return
-    isReleased = true
-    for (const { unit } of admitted) slots.release(unit)
-  }
-}
-
-function judgeQuotas(
-  units: readonly LimitUnit[],
-  spent: readonly Spending[],
-  verdict: Verdict,
-  counts: LimitCounts,
-): void {
-  for (let i = 0; i < units.length; i++) {
-    const policy = units[i]?.policy
-    const spending = spent[i]
-    if (policy === undefined || spending === undefined) continue
-    const { isAdmitted, remaining, resetSeconds } = spending
-    if (isAdmitted === undefined) {
-      counts.add(policy.name, 'degraded')
-      // What cannot be reserved may be more than there is, so only `open` spends it.
-      if (policy.degraded !== 'open' && !policy.isDry) verdict.isUnavailable = true
-      continue
-    }
-    if (isAdmitted) counts.add(policy.name, 'allowed')
-    else counts.add(policy.name, policy.isDry ? 'would_refuse' : 'refused')
-    if (policy.isDry) continue
-    if (!isAdmitted) violate(verdict, policy.name, resetSeconds)
-    verdict.standings.push({ policy, remaining, resetSeconds })
-  }
-}
-
-/** At least one: a client that comes back at once would be refused again. */
-function wholeSeconds(us: number): number {
-  return Math.max(1, Math.ceil(us / 1_000_000))
-}
-
-function refusalOf(verdict: Verdict): Refusal | undefined {
-  const { violated, retryAfterSeconds, isUnavailable } = verdict
-  if (violated.length > 0) {
-    const names = violated.map((name) => `"${name}"`).join(' and ')
-    const detail = `The limit ${names} is reached; try again in ${retryAfterSeconds} s.`
-    const options = { violatedPolicies: violated, retryAfterSeconds }
-    return { error: new AppError('quota_exceeded', detail, options), fields: [] }
-  }
-  if (!isUnavailable) return undefined
-  return { error: dependencyDown('Limits cannot be counted at the moment; try again shortly.'), fields: [] }
 }

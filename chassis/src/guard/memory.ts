@@ -98,7 +98,13 @@ export function createMemoryStore({
       const at = emptyAt.get(unit.key)
       if (at === undefined ? levelUs > 0 && hasSpace(now) : at < now + levelUs) fill(unit, levelUs, now)
     },
-    levelOf: (unit) => Math.max((emptyAt.get(unit.key) ?? 0) - nowUs(), 0),
+    levelOf({ key, policy }) {
+      const now = nowUs()
+      const at = emptyAt.get(key) ?? 0
+      const level = levelAt(now, at, policy.rate.capacityUs)
+      if (at - now > level) emptyAt.set(key, now + level)
+      return level
+    },
     isDegraded: () => false,
     size: () => emptyAt.size,
     async close() {},

@@ -1,5 +1,4 @@
 import type { Server } from 'node:http'
-import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { isAuthSettings } from '../config/index.ts'
 import type { AuthSettings } from '../config/index.ts'
@@ -8,7 +7,6 @@ import type { Authentication } from './authentication.ts'
 import type { Credentials } from './challenges.ts'
 import { isTrustedPeer } from './client.ts'
 import type { Client } from './context.ts'
-import { routedPathOf } from './routed-path.ts'
 
 /** Undefined where nobody is authenticated; then none of the libraries is loaded. */
 export async function openAuthentication(
@@ -17,13 +15,13 @@ export async function openAuthentication(
     server,
     logger,
     metrics,
-    clock = systemClock,
+    clock,
     isOpen,
   }: {
     server: Server
     logger: Logger
     metrics: Metrics
-    clock?: Clock | undefined
+    clock: Clock
     /** Whether a request without a token may go on to the route of the path. */
     isOpen: (path: string, request: Credentials, client: Client) => boolean
   },
@@ -36,7 +34,7 @@ export async function openAuthentication(
     logger,
     metrics,
     originOf: (request) => originOf(server, request),
-    isOpen: (request, client) => isOpen(routedPathOf(request), request, client),
+    isOpen,
   })
 }
 

@@ -1,88 +1,15 @@
-import type { Static, TObject } from 'typebox'
-import type { Clock } from '../clock/index.ts'
-import type { rateLimitSettings } from '../config/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
-import { createLimitCounts, exportLimitMetrics } from './limit-metrics.ts'
-import { durationClockOf } from '../clock/index.ts'
-import { createLimits } from './limits.ts'
+import type { LimitParts, RateLimitConfig } from './configured-limits.ts'
 import type { RequestLimits } from './limits.ts'
-import { createMemoryStore } from './memory.ts'
-import type { MemoryStore } from './memory.ts'
-import { openPolicies } from './policies.ts'
-import { createQuotas } from './quotas.ts'
-import type { LimitStore } from './store.ts'
 
 /** The settings of limits; a caller without any has no limits. */
-export type LimitsConfig =
-  | (Static<TObject<typeof rateLimitSettings>> & { readonly WORKERS: number })
-  | { readonly RATE_LIMIT?: undefined }
+export type LimitsConfig = RateLimitConfig | { readonly RATE_LIMIT?: undefined }
 
-const entriesDefault = 100_000
-
-/** The limits that the settings ask for; undefined where they are off, as they are without settings. */
+/** The limits that the settings ask for; undefined where they are off, as they are without settings, and then none of the code is loaded. */
 export async function openLimits(
   config: LimitsConfig,
-  parts: {
-    /** The name of the service, under which it counts. */
-    readonly name: string
-    /** Whether it is where the requests of clients arrive first. */
-    readonly isEdge: boolean | undefined
-    readonly clock: Clock
-    readonly logger: Logger
-    readonly metrics: Metrics
-  },
+  parts: LimitParts,
 ): Promise<RequestLimits | undefined> {
   if (config.RATE_LIMIT === undefined || config.RATE_LIMIT === 'off') return undefined
-  const { name, isEdge, clock, logger, metrics } = parts
-  const durations = durationClockOf(clock)
-  const processes = config.RATE_LIMIT_REPLICAS * config.WORKERS
-  const isShared = !config.RATE_LIMIT_URL.startsWith('memory:')
-  if (!isShared && processes > 1)
-    logger.warn(
-      { processes },
-      'each process counts limits by itself, with its share of them: RATE_LIMIT_URL=redis://… counts them exactly',
-    )
-  const policies = openPolicies(
-    { text: config.RATE_LIMIT_POLICIES, file: config.RATE_LIMIT_FILE },
-    {
-      place: name,
-      countsRequests: isEdge === true || config.RATE_LIMIT_AT === 'everywhere',
-      isDryRun: config.RATE_LIMIT === 'dry-run',
-      degraded: config.RATE_LIMIT_DEGRADED,
-      processes,
-    },
-    { logger, durations },
-  )
-  const quotas = createQuotas({
-    open: async () => (await import('./quota-table.ts')).openQuotaStore(config.RATE_LIMIT_QUOTA_URL),
-    clock,
-    logger,
-  })
-  if (policies.current().quotas.length > 0) await quotas.open()
-  const counts = createLimitCounts()
-  const local = createMemoryStore({
-    entriesMax: entriesOf(config.RATE_LIMIT_URL),
-    isShare: processes > 1,
-    nowUs: () => Math.floor(durations.now() * 1_000),
-  })
-  let store: LimitStore = local
-  const observe = exportLimitMetrics(metrics.registry, {
-    counts,
-    isDegraded: () => store.isDegraded() || quotas.isDegraded(),
-    size: local.size,
-  })
-  if (isShared) store = await openRedis(config.RATE_LIMIT_URL, { local, logger, observe })
-  const fieldStyle = config.RATE_LIMIT === 'dry-run' ? 'off' : config.RATE_LIMIT_FIELDS
-  return createLimits({ policies, store, quotas, processes, fieldStyle, counts })
-}
-
-async function openRedis(
-  url: string,
-  parts: { local: MemoryStore; logger: Logger; observe: (seconds: number) => void },
-): Promise<LimitStore> {
-  return (await import('./redis.ts')).openRedisStore({ url, ...parts })
-}
-
-function entriesOf(url: string): number {
-  return Number(new URL(url).searchParams.get('entries') ?? entriesDefault)
+  const { openConfiguredLimits } = await import('./configured-limits.ts')
+  return openConfiguredLimits(config, parts)
 }

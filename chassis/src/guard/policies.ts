@@ -30,8 +30,6 @@ type PolicySet = {
   readonly concurrent: readonly LimitPolicy[]
   /** Before a password is verified. */
   readonly login: readonly LimitPolicy[]
-  /** Whether one of them is for some paths alone, so that the path is needed. */
-  readonly usesPath: boolean
 }
 
 /** `current` has the policies of the present content of a file. */
@@ -87,7 +85,6 @@ function compile(policies: readonly RateLimitPolicy[], options: PolicyOptions): 
     quotas: requests.filter(({ kind }) => kind === 'quota'),
     concurrent: requests.filter(({ kind }) => kind === 'concurrent'),
     login: all.filter(({ isForLogin }) => isForLogin),
-    usesPath: requests.some(({ on }) => on.length > 0),
   }
 }
 

@@ -21,7 +21,7 @@ export const limitKeyPrefix = 'quintet:limit:'
 
 type RedisStoreOptions = {
   readonly url: string
-  /** Counts while Redis does not respond; it is kept up to date with what Redis says. */
+  /** Counts while Redis does not respond; it is kept up to date with what Redis has counted. */
   readonly local: MemoryStore
   readonly logger: FailureLogger | undefined
   readonly observe?: (seconds: number) => void
@@ -32,7 +32,7 @@ type RedisStoreOptions = {
 
 /**
  * Limits in Redis, for several processes together. The requests of one turn of the event loop travel as one call. When Redis does
- * not respond within its budget, or fails, each policy says what happens instead: it counts in this process, admits all, or refuses
+ * not respond within its budget, or fails, `degraded` of each policy is what happens instead: it counts in this process, admits all, or refuses
  * all. Resolves after the first attempt to connect, whether or not that succeeded.
  */
 export async function openRedisStore(options: RedisStoreOptions): Promise<LimitStore> {
@@ -68,7 +68,7 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<LimitS
   function succeed(): void {
     if (state === 'closed') return
     state = 'up'
-    caller.tellLevels()
+    caller.sendLevels()
     log.succeeded()
     firstAttempt.resolve()
   }
@@ -129,19 +129,19 @@ export async function openRedisStore(options: RedisStoreOptions): Promise<LimitS
   }
 }
 
-/** Calls the script. A Redis that may have come back empty is told what this process has counted, for as long as that may matter. */
+/** Calls the script. To a Redis that may have come back empty it sends what this process has counted, for as long as that may matter. */
 function createCaller(
   decide: (keys: string[], words: string[]) => Promise<number[]>,
   { local, nowUs }: Pick<RedisStoreOptions, 'local' | 'nowUs'>,
 ) {
-  let tellsLevelsUntil = 0
+  let sendsLevelsUntil = 0
   let largestCapacityUs = 0
   return {
-    tellLevels(): void {
-      tellsLevelsUntil = performance.now() + largestCapacityUs / 1_000
+    sendLevels(): void {
+      sendsLevelsUntil = performance.now() + largestCapacityUs / 1_000
     },
     call(requests: readonly Pick<Pending, 'units' | 'kind'>[]): Promise<number[]> {
-      const tellsLevels = performance.now() < tellsLevelsUntil
+      const sendsLevels = performance.now() < sendsLevelsUntil
       const keys: string[] = []
       const words: string[] = [nowUs === undefined ? '' : String(nowUs())]
       for (const { units, kind } of requests) {
@@ -150,7 +150,7 @@ function createCaller(
           const { rate, isDry } = unit.policy
           keys.push(limitKeyPrefix + unit.key)
           words.push(String(rate.capacityUs), String(rate.costUs))
-          words.push(tellsLevels ? String(local.levelOf(unit)) : '0', isDry ? '1' : '0')
+          words.push(sendsLevels ? String(local.levelOf(unit)) : '0', isDry ? '1' : '0')
           largestCapacityUs = Math.max(largestCapacityUs, rate.capacityUs)
         }
       }

@@ -41,7 +41,7 @@ const refusedMs = 1_000
 const principalLengthMax = 255
 
 type Kept = { readonly principal: Principal; readonly validUntil: number; readonly keepUntil: number }
-type Refused = { readonly verdict: NotAccepted; readonly keepUntil: number }
+type Refused = { readonly result: NotAccepted; readonly keepUntil: number }
 
 /** Verifies tokens as RFC 8725 and RFC 9068 say. To verify a signature takes 100 µs or more, so the result is kept for a while. */
 export function createTokens(options: TokenOptions): Tokens {
@@ -54,26 +54,26 @@ export function createTokens(options: TokenOptions): Tokens {
   const results = { kept: 0, verified: 0, refused: 0, unavailable: 0 }
   let revokedBefore = revoked()
 
-  function keep(token: string, verdict: Principal | NotAccepted): void {
-    const keepUntil = durations.now() + ('fault' in verdict ? refusedMs : keepMsMax)
-    if (!('fault' in verdict)) {
+  function keep(token: string, result: Principal | NotAccepted): void {
+    const keepUntil = durations.now() + ('fault' in result ? refusedMs : keepMsMax)
+    if (!('fault' in result)) {
       results.verified++
-      const validUntil = (verdict.expiresAt ?? 0) + options.clockSkewMs
-      put(kept, keptMax, token, { principal: verdict, validUntil, keepUntil })
-    } else if (verdict.fault === 'unavailable') results.unavailable++
+      const validUntil = (result.expiresAt ?? 0) + options.clockSkewMs
+      put(kept, keptMax, token, { principal: result, validUntil, keepUntil })
+    } else if (result.fault === 'unavailable') results.unavailable++
     else {
       results.refused++
-      put(refused, refusedMax, token, { verdict, keepUntil })
+      put(refused, refusedMax, token, { result, keepUntil })
     }
   }
 
   async function verify(token: string): Promise<Principal | NotAccepted> {
     try {
       const isRevoked = revoked()
-      const verdict = await verifyOnce(token)
+      const result = await verifyOnce(token)
       // What was revoked meanwhile must not be kept.
-      if (isRevoked === revoked()) keep(token, verdict)
-      return verdict
+      if (isRevoked === revoked()) keep(token, result)
+      return result
     } finally {
       inProgress.delete(token)
     }
@@ -102,7 +102,7 @@ export function createTokens(options: TokenOptions): Tokens {
       const bad = refused.get(token)
       if (bad !== undefined && durations.now() < bad.keepUntil) {
         results.refused++
-        return bad.verdict
+        return bad.result
       }
       refused.delete(token)
       const verifying = inProgress.get(token) ?? verify(token)

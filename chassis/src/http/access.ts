@@ -1,10 +1,8 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { IncomingMessage } from 'node:http'
-import type { Clock } from '../clock/index.ts'
 import type { AppError } from '../errors/index.ts'
 import { createGuard, openAuthentication } from '../guard/index.ts'
 import type { AppParts, Authentication, Guard, GuardParts } from '../guard/index.ts'
-import type { Logger } from '../telemetry/index.ts'
 import type { App, AppOptions } from './app-options.ts'
 import type { FastPath } from './fast-path.ts'
 import { addFields } from './guarded-response.ts'
@@ -31,8 +29,7 @@ export type Access = {
 export async function openAccess(
   app: App,
   options: AppOptions,
-  parts: Omit<AppParts, 'server'> &
-    Pick<GuardParts, 'limits'> & { readonly clock: Clock; readonly logger: Logger },
+  parts: Omit<AppParts, 'server'> & Pick<GuardParts, 'limits'>,
 ): Promise<Access> {
   const { guard: settings = {}, guardParts } = options
   const { server } = app
@@ -40,7 +37,6 @@ export async function openAccess(
   app.addHook('onRoute', scopes.add)
   const authentication = await openAuthentication(settings, {
     ...parts,
-    clock: guardParts?.clock ?? parts.clock,
     server,
     isOpen: scopes.isOpen,
   })

@@ -75,7 +75,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
     detailAlias: options.detailAlias,
   })
-  const versions = versionsOf(options)
+  const versions = options.versions && createVersions(options.versions, clock)
   const framework = fastify({
     ...frameworkOptions(options, timeouts, versions),
     genReqId: requestIdOf,
@@ -175,10 +175,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     const code = options.wrongValueCode ?? 'invalid'
     return queryRefusal(request, code) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
   }
-}
-
-function versionsOf({ versions, guardParts }: AppOptions): Versions | undefined {
-  return versions && createVersions(versions, guardParts?.clock ?? systemClock)
 }
 
 /** Adds the prefix to references in responses, and applies the conditions of their requests. */

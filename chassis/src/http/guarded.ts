@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { setVerdict, verdictOf } from '../guard/index.ts'
-import type { Guard, Principal, Verdict } from '../guard/index.ts'
+import { setDecision, decisionOf } from '../guard/index.ts'
+import type { Guard, Principal, GuardDecision } from '../guard/index.ts'
 import type { App } from './app-options.ts'
 import { addFields } from './guarded-response.ts'
 
@@ -31,9 +31,9 @@ export function guarded(
 ): RequestListener {
   if (guard === undefined) return next
 
-  function proceed(request: IncomingMessage, response: ServerResponse, verdict: Verdict): void {
-    const { fields, instead, release } = verdict
-    setVerdict(request, verdict)
+  function proceed(request: IncomingMessage, response: ServerResponse, decision: GuardDecision): void {
+    const { fields, instead, release } = decision
+    setDecision(request, decision)
     addFields(response, fields)
     if (release !== undefined) response.once('close', release)
     if (instead === undefined) next(request, response)
@@ -44,24 +44,24 @@ export function guarded(
     const startedAt = performance.now()
     const found = attempt(guard, request)
     if (!(found instanceof Promise)) return proceed(request, response, found)
-    found.catch(failed).then((verdict) => {
-      if (!response.destroyed) return proceed(request, response, verdict)
-      verdict.release?.()
+    found.catch(failed).then((decision) => {
+      if (!response.destroyed) return proceed(request, response, decision)
+      decision.release?.()
       onGone(request, performance.now() - startedAt)
     })
   }
 }
 
-function attempt(guard: Guard, request: IncomingMessage): ReturnType<Guard['judge']> {
+function attempt(guard: Guard, request: IncomingMessage): ReturnType<Guard['check']> {
   try {
-    return guard.judge(request)
+    return guard.check(request)
   } catch (error) {
     return failed(error)
   }
 }
 
 /** Nothing is admitted by a guard that fails: the framework reports the error. */
-function failed(instead: unknown): Verdict {
+function failed(instead: unknown): GuardDecision {
   const client = { address: 'unknown', key: 'unknown' }
   return { client, principal: undefined, fields: [], instead: instead ?? new Error(), release: undefined }
 }
@@ -70,14 +70,14 @@ function failed(instead: unknown): Verdict {
 export function addPrincipal(app: App): void {
   app.decorateRequest('principal', {
     getter() {
-      return verdictOf(this.raw)?.principal
+      return decisionOf(this.raw)?.principal
     },
   })
 }
 
 /** Responds in place of the route as the guard has decided; false where it has not. An error is for `fail` to respond to. */
 export function respondInstead(reply: FastifyReply, fail: (error: unknown) => void): boolean {
-  const instead = verdictOf(reply.request.raw)?.instead
+  const instead = decisionOf(reply.request.raw)?.instead
   if (instead === undefined) return false
   if (instead === 'preflight') reply.code(204).send()
   else if (instead === 'close') closeSilently(reply)

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { clientAddressOf, clientNetworkOf, verdictOf } from '../guard/index.ts'
+import { clientAddressOf, clientNetworkOf, decisionOf } from '../guard/index.ts'
 import type { App } from './app-options.ts'
 
 /**
@@ -14,7 +14,7 @@ export async function limitLogin(
 ): Promise<void> {
   if (app.limits === undefined) return
   // A request without a connection, as in tests, comes past the guard.
-  const client = verdictOf(request.raw)?.client ?? {
+  const client = decisionOf(request.raw)?.client ?? {
     address: clientAddressOf(request),
     key: clientNetworkOf(request),
   }

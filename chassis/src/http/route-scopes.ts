@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifySchema, RouteOptions } from 'fastify'
-import { verdictOf } from '../guard/index.ts'
+import { decisionOf } from '../guard/index.ts'
 import type { Authentication, Client, Refusal } from '../guard/index.ts'
 
 declare module 'fastify' {
@@ -64,7 +64,7 @@ export function refusalByScope(
 ): Refusal | undefined {
   const needed = neededScope(scope, request.method ?? '')
   if (needed === undefined) return undefined
-  const { principal, client } = verdictOf(request) ?? {}
+  const { principal, client } = decisionOf(request) ?? {}
   if (needed === observeScope && client !== undefined && isFromThisMachine(request, client)) return undefined
   if (principal !== undefined)
     return principal.scopes.has(needed) ? undefined : challenges.insufficientScope(request, needed)

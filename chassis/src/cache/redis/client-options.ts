@@ -18,3 +18,6 @@ export const redisClientOptions = {
     reconnectStrategy: (retries: number) => reconnectBackoffMs(retries + 1),
   },
 }
+
+/** Of a client for one task, which fails where Redis does not respond. */
+export const singleTaskOptions = { socket: { connectTimeout: 5_000, reconnectStrategy: false } } as const
