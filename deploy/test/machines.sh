@@ -9,6 +9,8 @@ case ${1:-} in
 esac
 # shellcheck source=deploy/test/lib.sh
 source "$(dirname "$0")/lib.sh"
+# The kept base and the control group are the same for every run.
+lock machines
 
 # Debian with the packages, Node and PM2 of the scripts, which are installed by their own functions, since the machines have no way out.
 # What a box has before is that of a small server.
