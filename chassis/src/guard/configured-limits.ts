@@ -26,7 +26,7 @@ export type LimitParts = {
 
 const entriesDefault = 100_000
 
-/** The limits of settings that ask for some. */
+/** The limits of settings that enable some. */
 export async function openConfiguredLimits(
   config: RateLimitConfig,
   parts: LimitParts,

@@ -43,7 +43,7 @@ export type { Versions, VersionSettings } from './versions.ts'
 export { openLimits } from './open-limits.ts'
 export type { RequestLimits } from './limits.ts'
 
-/** The settings of the guard that every service has; it does nothing that none of them says. */
+/** The settings of the guard that every service has; it does only what they enable. */
 export type GuardConfig = CorsConfig &
   LimitsConfig &
   Readonly<Partial<AuthSettings>> & {
@@ -83,7 +83,7 @@ const guessCost = 4
 
 /**
  * Stands in front of all ways into an app, and decides in this order: lists of addresses, preflights of browsers, limits by address,
- * authentication, limits and quotas by principal, versions that are gone. Undefined where the settings ask for nothing, so that a request costs nothing more.
+ * authentication, limits and quotas by principal, versions that are gone. Undefined where the settings enable nothing, so that a request costs nothing more.
  */
 export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
   const { server, name, limits, authenticator, versions, serviceOf = () => name } = parts

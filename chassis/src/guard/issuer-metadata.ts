@@ -6,7 +6,7 @@ export type Endpoints = { readonly authorization: string | undefined; readonly t
 
 type Metadata = { readonly jwksUrl: string; readonly endpoints: Endpoints }
 
-/** What an issuer says of itself, by OpenID Connect Discovery 1.0 or else by RFC 8414. */
+/** The metadata that an issuer publishes, by OpenID Connect Discovery 1.0 or else by RFC 8414. */
 export async function discover(issuer: string): Promise<Metadata> {
   const document = await fetchFirst(metadataUrls(issuer))
   // RFC 8414, 3.3: otherwise one issuer could pass for another.

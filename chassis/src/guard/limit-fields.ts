@@ -5,7 +5,7 @@ import type { RateLimitPolicy } from '../config/index.ts'
  * draft is in this file: the fields here, and the problem type in chassis/src/errors.
  */
 
-/** What a response says of one policy that its request was counted by. */
+/** The state of one policy that the request was counted by, for the response. */
 export type Standing = {
   readonly policy: { readonly name: string; readonly quota: number; readonly member: string }
   /** How many units are left. */

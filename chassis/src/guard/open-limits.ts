@@ -4,7 +4,7 @@ import type { RequestLimits } from './limits.ts'
 /** The settings of limits; a caller without any has no limits. */
 export type LimitsConfig = RateLimitConfig | { readonly RATE_LIMIT?: undefined }
 
-/** The limits that the settings ask for; undefined where they are off, as they are without settings, and then none of the code is loaded. */
+/** The limits that the settings enable; undefined where they are off, as they are by default, and then none of the code is loaded. */
 export async function openLimits(
   config: LimitsConfig,
   parts: LimitParts,

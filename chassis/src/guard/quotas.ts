@@ -68,7 +68,7 @@ export function createQuotas({
   const durations = durationClockOf(clock)
   const log = createFailureLog(logger, {
     failing:
-      'the database of quotas does not respond: what is reserved is still spent, and then each policy says what happens',
+      'the database of quotas does not respond: what is reserved is still spent, and then the `degraded` of each policy decides',
     recovered: 'the database of quotas responds again',
   })
   let opened: QuotaStore | undefined

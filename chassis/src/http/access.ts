@@ -10,7 +10,7 @@ import { createRouteScopes, refusalByScope } from './route-scopes.ts'
 import type { RouteScopes } from './route-scopes.ts'
 
 export type Access = {
-  /** Undefined where the settings ask for nothing. */
+  /** Undefined where the settings enable nothing. */
   readonly guard: Guard | undefined
   /** Undefined where nobody is authenticated. */
   readonly authentication: Authentication | undefined

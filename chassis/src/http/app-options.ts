@@ -19,7 +19,7 @@ export type App = FastifyInstance<
 > & {
   /** Resources that are served before the framework begins; see `getById`. */
   readonly fastPaths: FastPath[]
-  /** The limits and quotas that the settings ask for. */
+  /** The limits and quotas that the settings enable. */
   readonly limits: RequestLimits | undefined
   /** The OpenAPI document of this app's own routes. */
   describe(): Promise<object>
@@ -69,7 +69,7 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** The scope of the routes that have none of their own; see `FastifySchema` in route-scopes.ts. */
   readonly scopes?: string
-  /** The settings of the guard, which does nothing that they do not say. */
+  /** The settings of the guard, which does only what they enable. */
   readonly guard?: GuardConfig
   readonly guardParts?: GuardParts
   /** The versions of the API in paths; none by default. */
