@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { Type } from 'typebox'
-import { addressList, faultsOf } from '../src/config/index.ts'
+import { faultsOf, networkList } from '../src/config/index.ts'
 import { createAddressLists } from '../src/guard/addresses.ts'
 import { createLines } from './log-lines.ts'
 import { createManualClock } from './manual-clock.ts'
@@ -95,7 +95,7 @@ test('A list holds as its file is now; a change that is wrong changes nothing, a
 })
 
 test('A setting that names no list is refused with the entry, the line or the reason', (t) => {
-  const schema = Type.Object({ GATEWAY_DENY: addressList('For tests.') })
+  const schema = Type.Object({ GATEWAY_DENY: networkList('For tests.') })
   const file = fileWith(t, '192.0.2.1\n\n10.0.0.0/33\n')
   for (const [list, fault] of [
     ['10.0.0.0/8, 300.1.1.1', '(an entry: must be an address or a subnet, but is "300.1.1.1")'],

@@ -1,6 +1,7 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
 import { Format } from 'typebox/format'
+import { listOf } from './comma-list.ts'
 import { milliseconds } from './numbers.ts'
 
 /** The signature algorithms that can be admitted: never none, and none with a secret that is shared (RFC 8725, 3.1 and 3.2). */
@@ -107,11 +108,6 @@ export function isAuthSettings(settings: Partial<AuthSettings>): settings is Aut
   return Object.keys(authSettings).every((name) => name in settings)
 }
 
-/** The members of a list with commas between them. */
-export function listOf(text: string): string[] {
-  return text.split(',').flatMap((part) => part.trim() || [])
-}
-
 /** A sentence for each setting that promises protection, and cannot give it. `values` are those that are valid. */
 export function authFaults(values: Partial<AuthSettings>): string[] {
   const { AUTH: mode, AUTH_ISSUER: issuer, AUTH_AUDIENCE: audience, AUTH_JWKS_URL: jwks = '' } = values
@@ -150,8 +146,8 @@ export function isSecureUrl(text: string): boolean {
   )
 }
 
-Format.Set('issuer-urls', (text) => text === '' || text.split(',').every((part) => isSecureUrl(part.trim())))
+Format.Set('issuer-urls', (text) => listOf(text).every(isSecureUrl))
 Format.Set('signature-algorithms', (text) => {
-  const list = text.split(',').map((part) => part.trim())
-  return list.every((name) => algorithms.includes(name))
+  const list = listOf(text)
+  return list.length > 0 && list.every((name) => algorithms.includes(name))
 })

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
+import { listOf } from './comma-list.ts'
 import { milliseconds } from './numbers.ts'
 
 /** The settings of requests by browsers from pages of other origins. */
@@ -40,7 +41,7 @@ export function corsFaults({
 
 /** The origins of a list; `*` stands for all. */
 export function originsOf(list: string): string[] {
-  return list === '' ? [] : list.split(',').map((origin) => origin.trim())
+  return listOf(list)
 }
 
 Format.Set('origins', (text) => text === '*' || originsOf(text).every(isOrigin))

@@ -1,7 +1,8 @@
 import { parseList, Token } from 'structured-headers'
 import type { BareItem, Parameters } from 'structured-headers'
+import { listOf } from './comma-list.ts'
 
-/** How much may be asked for, by whom, and of what. */
+/** How much may be requested, by whom, and of what. */
 export type RateLimitPolicy = {
   readonly name: string
   /** `rate`: so many a window, evenly. `quota`: so many a calendar day or month of UTC. `concurrent`: so many at a time. */
@@ -68,10 +69,10 @@ export function policiesOfLines(text: string): string {
 
 /** Each matching policy is a decision of its own. */
 const policiesMax = 64
-const dayMs = 86_400
+const daySeconds = 86_400
 /** An interval between two units has at least 100 microseconds, so that whole ones are within a percent of the rate. */
 const unitsPerSecondMax = 10_000
-const windowSecondsMax = 31 * dayMs
+const windowSecondsMax = 31 * daySeconds
 const quotaMax = 1_000_000_000
 
 type Found = { readonly policy: RateLimitPolicy } | { readonly faults: string[] }
@@ -98,7 +99,7 @@ function policyOf(name: unknown, parameters: Parameters): Found {
     name,
     kind,
     quota,
-    windowSeconds: windowSeconds ?? dayMs,
+    windowSeconds: windowSeconds ?? daySeconds,
     burst,
     period: period ?? 'day',
     by,
@@ -152,7 +153,7 @@ function parseTarget(
 ): Pick<RateLimitPolicy, 'on' | 'isForLogin'> {
   if (text === '') return { on: [], isForLogin: false }
   if (text === 'login') return { on: [], isForLogin: true }
-  const on = text.split(',').map((part) => routeForm.exec(part.trim())?.groups)
+  const on = listOf(text).map((part) => routeForm.exec(part)?.groups)
   if (on.includes(undefined))
     fail(
       `on must be login, or paths such as /guid or "POST /guid" with commas between them, but is "${text}"`,

@@ -1,7 +1,8 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import { engineUrl } from './engine-url.ts'
+import { count } from './numbers.ts'
 import { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
 
 /**
@@ -47,17 +48,15 @@ export const rateLimitSettings = {
     description:
       'While Redis does not respond: local counts in each process, open admits all, closed refuses all with 503.',
   }),
-  RATE_LIMIT_REPLICAS: Type.Integer({
+  RATE_LIMIT_REPLICAS: count(1, {
     minimum: 1,
     maximum: 10_000,
-    default: 1,
     description:
       'The number of instances that share the limits: where each counts by itself, it has its share.',
   }),
-  RATE_LIMIT_IPV6_PREFIX: Type.Integer({
+  RATE_LIMIT_IPV6_PREFIX: count(64, {
     minimum: 32,
     maximum: 128,
-    default: 64,
     description: 'The length of the IPv6 networks that count as one address.',
   }),
   RATE_LIMIT_FIELDS: Type.Union([Type.Literal('draft'), Type.Literal('legacy'), Type.Literal('off')], {
@@ -85,7 +84,6 @@ Format.Set('rate-limit-file', (path) => path === '' || faultsOfFile(path).length
 
 function faultsOfFile(path: string): readonly string[] {
   try {
-    accessSync(path, constants.R_OK)
     return parseRateLimitPolicies(policiesOfLines(readFileSync(path, 'utf8'))).faults
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'

@@ -1,5 +1,4 @@
 import {
-  addressList,
   apiVersions,
   commonSettings,
   count,
@@ -7,6 +6,7 @@ import {
   equalPorts,
   host,
   milliseconds,
+  networkList,
   port,
   trustedProxies,
   withRule,
@@ -43,8 +43,8 @@ const settings = Type.Object({
     'The address that the gateway listens on, where the other services have another.',
   ),
   API_VERSIONS: apiVersions,
-  GATEWAY_ALLOW: addressList('The only addresses whose requests are admitted; all if it is empty.'),
-  GATEWAY_DENY: addressList('The addresses whose requests are refused, also where they are allowed.'),
+  GATEWAY_ALLOW: networkList('The only addresses whose requests are admitted; all if it is empty.'),
+  GATEWAY_DENY: networkList('The addresses whose requests are refused, also where they are allowed.'),
   GATEWAY_DENY_ACTION: Type.Union([Type.Literal('answer'), Type.Literal('close')], {
     default: 'answer',
     description: 'What such a request gets: the answer 403, or the end of its connection without a word.',

@@ -3,6 +3,7 @@ import { BlockList } from 'node:net'
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
+import { listOf } from './comma-list.ts'
 import { addNetwork } from './networks.ts'
 
 /** An address or a subnet, which may be listed for a time only. */
@@ -15,9 +16,8 @@ export function fileOfList(setting: string): string | undefined {
 
 /** The networks of a list that is in the setting itself. */
 export function networksOfList(setting: string): ListedNetwork[] {
-  const entries = setting === '' ? [] : setting.split(',')
-  return entries.map((entry) => ({
-    network: checkedNetwork(entry.trim()),
+  return listOf(setting).map((entry) => ({
+    network: checkedNetwork(entry),
     untilMs: Number.POSITIVE_INFINITY,
   }))
 }
@@ -54,11 +54,11 @@ function endIn(comment: string): number {
 
 const instant = /^until (\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d)?(?:Z|[+-]\d\d:\d\d))?)(?:\s|$)/i
 
-/** The setting of a list of addresses. */
-export function addressList(description: string): TString {
+/** The setting of a list of addresses and subnets. */
+export function networkList(description: string): TString {
   return Type.String({
     default: '',
-    format: 'address-list',
+    format: 'network-list',
     description,
     expectedForm(text: string) {
       const expected =
@@ -68,7 +68,7 @@ export function addressList(description: string): TString {
   })
 }
 
-Format.Set('address-list', (text) => faultOfList(text) === undefined)
+Format.Set('network-list', (text) => faultOfList(text) === undefined)
 
 /** Why a list cannot be used. */
 function faultOfList(setting: string): string | undefined {
