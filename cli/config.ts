@@ -3,6 +3,7 @@ import type { Settings } from '@quintet/chassis/config'
 import { serviceNames } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
+import { aligned } from './aligned.ts'
 import { settingsFaults, throwFaults } from './services.ts'
 import { requireNoArguments } from './usage-error.ts'
 
@@ -36,18 +37,4 @@ function rowOf(users: readonly Described[], isDivided: boolean): string[] {
   const { name, value, source, isValid, description } = first
   const of = isDivided ? `${users.map(({ service }) => service).join(', ')}: ` : ''
   return [name, value, isValid ? source : `${source}, INVALID`, of + description]
-}
-
-/** Lines of columns; the last one has its own width in each. */
-function aligned(rows: readonly (readonly string[])[]): string {
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? []
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('')
 }

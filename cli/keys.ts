@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readSettings, validValues } from '@quintet/chassis/config'
-import { createPrivateFolder } from '@quintet/chassis/files'
+import { createNewPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
 import { apiKeyFault, createApiKey, parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { ApiKey } from '@quintet/chassis/guard/api-key-file'
 import { scopes as knownScopes } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
+import { aligned } from './aligned.ts'
 import { syncPath } from './backup/sync-path.ts'
 import {
   ArgumentError,
@@ -68,10 +69,7 @@ function list(words: readonly string[]): void {
     allow.join(',') || '-',
     scopes.join(','),
   ])
-  const all = [['id', 'plan', 'expires', 'allow', 'scopes'], ...rows]
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  for (const row of all)
-    process.stdout.write(`${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}\n`)
+  process.stdout.write(aligned([['id', 'plan', 'expires', 'allow', 'scopes'], ...rows]))
 }
 
 function revoke(words: readonly string[]): void {
@@ -127,12 +125,8 @@ function keysIn(path: string, content: string): ApiKey[] {
 function change(path: string, next: (content: string) => string): void {
   const draft = `${path}.draft`
   createPrivateFolder(dirname(path))
-  try {
-    writeFileSync(draft, '', { flag: 'wx', mode: 0o600 })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
+  if (!createNewPrivateFile(draft))
     throw new UsageError(`${draft} exists: another change is in progress, or has failed; then remove it.`)
-  }
   try {
     writeFileSync(draft, next(contentOf(path)), { flush: true })
     renameSync(draft, path)

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { createPrivateFile, createPrivateFolder } from '../src/files/index.ts'
+import { createKeyFile, createPrivateFile, createPrivateFolder } from '../src/files/index.ts'
 
 const user = 65_534
 const needsRoot = { skip: process.getuid?.() !== 0 && 'only root can give files away' }
@@ -31,7 +31,9 @@ test('What root creates in the folder of a user belongs to that user', needsRoot
   const folder = folderOfUser(t)
   createPrivateFolder(join(folder, 'a', 'b'))
   createPrivateFile(join(folder, 'a', 'b', 'file'))
-  for (const path of ['a', 'a/b', 'a/b/file']) assert.equal(statSync(join(folder, path)).uid, user, path)
+  createKeyFile(join(folder, 'a', 'b', 'key'))
+  for (const path of ['a', 'a/b', 'a/b/file', 'a/b/key'])
+    assert.equal(statSync(join(folder, path)).uid, user, path)
 })
 
 test('Root gives away no file that existed, and none behind a link', needsRoot, (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
@@ -39,6 +39,17 @@ test('quintet keys makes a key that it prints once, lists it without the key, an
   assert.match(output, /^other +- +2027-01-01T00:00Z +10\.0\.0\.0\/8 +guid:read$/m)
   assert.deepEqual(await keys('revoke', 'ci'), { code: 0, output: 'ci has been revoked.\n' })
   assert.doesNotMatch((await keys('list')).output, /^ci /m)
+})
+
+test('A file that root changes stays readable for the user whose folder it is in', {
+  skip: process.getuid?.() !== 0 && 'only root can give files away',
+}, async (t) => {
+  const { file, keys } = openWorld(t)
+  chownSync(join(file, '..', '..'), 65_534, 65_534)
+  await keys('add', 'ci', '--scopes', 'guid:read')
+  assert.equal(statSync(file).uid, 65_534)
+  assert.equal((await keys('revoke', 'ci')).code, 0)
+  assert.equal(statSync(file).uid, 65_534)
 })
 
 for (const [words, sentence] of [

@@ -1,4 +1,10 @@
 export { createKeyFile, readSharedKey } from './key-file.ts'
-export { createPrivateFile, createPrivateFolder, restrictFile, restrictFolder } from './private-files.ts'
+export {
+  createNewPrivateFile,
+  createPrivateFile,
+  createPrivateFolder,
+  restrictFile,
+  restrictFolder,
+} from './private-files.ts'
 export { watchFile } from './watched-file.ts'
 export type { WatchedFile } from './watched-file.ts'

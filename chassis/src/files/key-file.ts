@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { createPrivateFolder, restrictFile } from './private-files.ts'
+import { createPrivateFile, createPrivateFolder, restrictFile } from './private-files.ts'
 
 const keyBytes = 32
 
@@ -15,7 +15,8 @@ export function createKeyFile(path: string): void {
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
     const key = `${randomBytes(keyBytes).toString('hex')}\n`
-    writeFileSync(draft, key, { flag: 'wx', mode: 0o600, flush: true })
+    createPrivateFile(draft)
+    writeFileSync(draft, key, { flush: true })
     linkSync(draft, path)
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error

@@ -34,10 +34,17 @@ export function createPrivateFolder(path: string): void {
 
 /** Creates an empty file that only the owner can read and write, or takes the rights of others from one that exists. */
 export function createPrivateFile(path: string): void {
-  const created = openNew(path)
-  if (created !== undefined) giveToOwner(dirname(path), (uid, gid) => fchownSync(created, uid, gid))
-  closeSync(created ?? openSync(path, 'a', privateFile))
+  if (!createNewPrivateFile(path)) closeSync(openSync(path, 'a', privateFile))
   restrict(path, privateFile)
+}
+
+/** Creates an empty file that only the owner can read and write; false if the path exists, also as a symbolic link. */
+export function createNewPrivateFile(path: string): boolean {
+  const created = openNew(path)
+  if (created === undefined) return false
+  giveToOwner(dirname(path), (uid, gid) => fchownSync(created, uid, gid))
+  closeSync(created)
+  return true
 }
 
 /** Undefined if the path exists, also as a symbolic link: so root does not change the owner of a file that the link leads to. */
