@@ -11,27 +11,21 @@ export const limitsUsage = `
 
 export const limitsOptions = { all: { type: 'boolean', default: false } } as const
 
-/** What of a limit has to be used to be near it. */
+/** The used share of a limit from which on a client is near it. */
 const nearShare = 0.8
 
 /** `quintet limits`: shows and resets what limits and quotas have counted where several processes do. */
-export async function limits(words: readonly string[]): Promise<void> {
-  const { values, positionals } = parseArguments({
-    args: [...words],
-    options: limitsOptions,
-    allowPositionals: true,
-  })
-  const [action, ...names] = positionals
-  if (action !== 'list' && action !== 'reset') throw unknownAction('limits', action)
-  const sources = sourcesOf()
-  if (action === 'reset') return reset(sources, names)
-  if (names.length > 0) throw new ArgumentError('quintet limits list has no arguments.')
-  await list(sources, values.all)
+export async function limits([action, ...words]: readonly string[]): Promise<void> {
+  if (action === 'list') return list(words)
+  if (action === 'reset') return reset(words)
+  throw unknownAction('limits', action)
 }
 
-async function list(sources: LimitSources, isAll: boolean): Promise<void> {
+async function list(words: readonly string[]): Promise<void> {
+  const { values } = parseArguments({ args: [...words], options: limitsOptions })
+  const sources = limitSources()
   const usages = await readLimitUsage(sources, Date.now())
-  const shown = usages.filter((usage) => isAll || shareOf(usage) >= nearShare)
+  const shown = usages.filter((usage) => values.all || shareOf(usage) >= nearShare)
   shown.sort((one, other) => shareOf(other) - shareOf(one))
   process.stdout.write(shown.map(lineOf).join(''))
   if (shown.length === 0) process.stderr.write('Nobody is near a limit or quota.\n')
@@ -41,10 +35,12 @@ async function list(sources: LimitSources, isAll: boolean): Promise<void> {
     )
 }
 
-async function reset(sources: LimitSources, names: readonly string[]): Promise<void> {
-  const [policy, partition, ...rest] = names
+async function reset(words: readonly string[]): Promise<void> {
+  const { positionals } = parseArguments({ args: [...words], options: {}, allowPositionals: true })
+  const [policy, partition, ...rest] = positionals
   if (policy === undefined || partition === undefined || rest.length > 0)
     throw new ArgumentError('quintet limits reset needs a policy and a client, as list prints them.')
+  const sources = limitSources()
   const known = policyNames(sources)
   if (!known.includes(policy))
     throw new UsageError(`"${policy}" is not a policy; there are ${known.join(', ')}.`)
@@ -62,7 +58,7 @@ function lineOf(usage: LimitUsage): string {
 }
 
 /** The settings are those of every service. */
-function sourcesOf(): LimitSources {
+function limitSources(): LimitSources {
   const config = configOf('gateway', settingsFor(['gateway']))
   return {
     url: String(config.RATE_LIMIT_URL),
