@@ -361,8 +361,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The state of each service and of the queue
-         * @description The status is 200 in any case; `degraded` says that at least one service is down.
+         * The state of each service, of the queue and of the limits
+         * @description The status is 200 in any case; `degraded` says that one of them is down.
          */
         get: operations["getHealth"];
         put?: never;

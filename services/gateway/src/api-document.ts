@@ -123,7 +123,7 @@ function addDocument(merged: JsonObject, document: JsonObject, service: Service)
 /** Adds the components, renamed where a name is taken; returns the references that changed. */
 function addComponents(merged: JsonObject, document: JsonObject, service: string): Map<string, string> {
   const references = new Map<string, string>()
-  // Those of security are the same for all, as far as this server can know.
+  // The services are taken to have the security schemes of the gateway itself.
   const components = Object.entries(memberOf(document, 'components')).flatMap(([kind, named]) =>
     isObject(named) && kind !== 'securitySchemes'
       ? Object.entries(named).map(([name, component]) => ({ kind, name, component }))

@@ -130,9 +130,12 @@ function addressesOf(config: GatewayConfig): Required<GuardParts>['addresses'] {
 
 /** Gives the service that a path is forwarded to. */
 function serviceOfPath(topology: readonly Service[]): (path: string) => string {
-  const paths = topology.flatMap(({ name, paths }) => Object.keys(paths).map((path) => ({ name, path })))
+  // Made once, since this is called for each request.
+  const prefixes = topology.flatMap(({ name, paths }) =>
+    Object.keys(paths).map((own) => ({ name, own, below: `${own}/` })),
+  )
   return (path) =>
-    paths.find((one) => path === one.path || path.startsWith(`${one.path}/`))?.name ?? 'gateway'
+    prefixes.find(({ own, below }) => path === own || path.startsWith(below))?.name ?? 'gateway'
 }
 
 /** The limits of each service, and of the routes of the gateway itself. */

@@ -112,8 +112,8 @@ export function healthRoute(
     tags: ['operation'],
     scope: 'quintet:observe',
     operationId: 'getHealth',
-    summary: 'The state of each service and of the queue',
-    description: 'The status is 200 in any case; `degraded` says that at least one service is down.',
+    summary: 'The state of each service, of the queue and of the limits',
+    description: 'The status is 200 in any case; `degraded` says that one of them is down.',
     response: { 200: Health },
   }
   app.get(
