@@ -1,5 +1,6 @@
 import type { Settings } from '@quintet/chassis/config'
 import { listen } from '@quintet/chassis/http'
+import { settingsOf } from '@quintet/chassis/testing/settings'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { topology, upstreamNames, urlSetting } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
@@ -19,19 +20,15 @@ export async function openTargets(t: Scope, more: Settings = new Map()): Promise
   const ports = new Map<string, number>()
   for (const { service, app } of operations)
     if (!ports.has(service)) ports.set(service, portOf(await listen(app, { host: '127.0.0.1', port: 0 })))
-  const settings = Object.fromEntries([
-    ['QUEUE_URL', 'sqlite::memory:'],
-    ...upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
-  ])
-  const gateway = await services.gateway.createApp(
-    new Map([
-      ...Object.entries(settings).map(
-        ([name, value]) => [name, { value: String(value), source: 'environment' }] as const,
-      ),
-      ...more,
-    ]),
-    { logger: createLogger({ service: 'gateway', level: 'silent' }) },
-  )
+  const settings = settingsOf({
+    QUEUE_URL: 'sqlite::memory:',
+    ...Object.fromEntries(
+      upstreamNames.map((name) => [urlSetting(name), `http://127.0.0.1:${ports.get(name)}`]),
+    ),
+  })
+  const gateway = await services.gateway.createApp(new Map([...settings, ...more]), {
+    logger: createLogger({ service: 'gateway', level: 'silent' }),
+  })
   t.after(() => gateway.close())
   const gatewayPort = portOf(await listen(gateway, { host: '127.0.0.1', port: 0 }))
   return operations.flatMap((operation) => [

@@ -6,6 +6,7 @@ import { listen } from '@quintet/chassis/http'
 import type { GuardConfig, GuardParts } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { commonSettings, faultsOf } from '../src/config/index.ts'
+import { limitsBy } from './fixed-limits.ts'
 import { createSampleApp } from './sample-app.ts'
 import { settingsOf } from './settings-contract.ts'
 
@@ -29,17 +30,12 @@ async function start(t: TestContext, guard: GuardConfig, guardParts: GuardParts 
   return (path: string, options: RequestInit = {}) => fetch(address + path, options)
 }
 
-/** Limits and tokens that refuse everything. */
+/** Limits that refuse everything. */
 const refusing: GuardParts = {
-  limits: {
-    byClient: () => ({
-      refusal: { error: new AppError('too_many_requests', 'Too many.'), fields: [] },
-      fields: [],
-    }),
-    byPrincipal: (_request, _principal, before) => before,
-    charge() {},
-    close: async () => {},
-  },
+  limits: limitsBy(() => ({
+    refusal: { error: new AppError('too_many_requests', 'Too many.'), fields: [] },
+    fields: [],
+  })),
 }
 
 test('Each response to a page of a named origin may be read by it, errors and refusals too', async (t) => {

@@ -7,6 +7,7 @@ import type { GuardParts, VersionSettings } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { Type } from 'typebox'
 import { apiVersions, faultsOf } from '../src/config/index.ts'
+import { limitsBy } from './fixed-limits.ts'
 import { createManualClock } from './manual-clock.ts'
 import { createSampleApp } from './sample-app.ts'
 import { settingsOf } from './settings-contract.ts'
@@ -103,15 +104,10 @@ test('Limits and authentication get a path alike with and without its version', 
     },
     close: async () => {},
   }
-  const limits: GuardParts['limits'] = {
-    byClient({ path }) {
-      paths.push(path)
-      return { refusal: undefined, fields: [] }
-    },
-    byPrincipal: (_request, _principal, before) => before,
-    charge() {},
-    close: async () => {},
-  }
+  const limits = limitsBy(({ path }) => {
+    paths.push(path)
+    return { refusal: undefined, fields: [] }
+  })
   const { send } = await start(t, { list: '"v1"' }, { guardParts: { limits, authenticator } })
   for (const path of ['/things', '/v1/things', '/v1/th%69ngs/?a=b']) await send(path)
   assert.deepEqual(paths, Array(6).fill('/things'))

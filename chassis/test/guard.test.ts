@@ -7,6 +7,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { listen } from '@quintet/chassis/http'
 import type { AppOptions } from '@quintet/chassis/http'
 import type { Authenticator, Decision, Limits, Principal } from '../src/guard/context.ts'
+import { limitsBy } from './fixed-limits.ts'
 import { createSampleApp } from './sample-app.ts'
 import { sendBytes } from './sockets.ts'
 
@@ -112,12 +113,7 @@ function parse(text: string) {
 /** Limits that decide the same about each request, at once or later. */
 function limitsOf(decision: Partial<Decision>, { isLater = false, released = () => {} } = {}): Limits {
   const whole = { refusal: undefined, fields: [], release: released, ...decision }
-  return {
-    byClient: () => (isLater ? pause(1).then(() => whole) : whole),
-    byPrincipal: (_request, _principal, before) => before,
-    charge() {},
-    close: async () => {},
-  }
+  return limitsBy(() => (isLater ? pause(1).then(() => whole) : whole))
 }
 
 const tooMany = new AppError('too_many_requests', 'Too many.', { retryAfterSeconds: 7 })
@@ -196,7 +192,7 @@ test('A guard that fails admits nothing', async (t) => {
     throw new Error('a bug')
   }
   for (const byClient of [broken, () => Promise.reject(new Error('a bug'))]) {
-    const { seen, send } = await start(t, { guardParts: { limits: { ...limitsOf({}), byClient } } })
+    const { seen, send } = await start(t, { guardParts: { limits: limitsBy(byClient) } })
     for (const [name, request] of ways) assert.equal((await send(request)).status, 500, name)
     assert.deepEqual(seen, [])
   }
@@ -233,15 +229,12 @@ test('Routes see the principal, and a refused token is 401 and costs its address
 
 test('Requests that arrive together are decided one after another, each after the response before it', async (t) => {
   const order: string[] = []
-  const limits: Limits = {
-    ...limitsOf({}),
-    async byClient({ path }) {
-      order.push(`begin ${path}`)
-      await pause(path === '/things/slow' ? 20 : 1)
-      order.push(`end ${path}`)
-      return { refusal: undefined, fields: [] }
-    },
-  }
+  const limits = limitsBy(async ({ path }) => {
+    order.push(`begin ${path}`)
+    await pause(path === '/things/slow' ? 20 : 1)
+    order.push(`end ${path}`)
+    return { refusal: undefined, fields: [] }
+  })
   const { send } = await start(t, { guardParts: { limits } })
   const first =
     'POST /things/ HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{"a":1}'
@@ -260,20 +253,17 @@ test('Requests that arrive together are decided one after another, each after th
 
 test('A request whose client leaves during the decision reaches no route, and is recorded and released', async (t) => {
   const decided = Promise.withResolvers<void>()
-  const asked = Promise.withResolvers<void>()
+  const called = Promise.withResolvers<void>()
   const released = Promise.withResolvers<void>()
-  const limits: Limits = {
-    ...limitsOf({}),
-    async byClient() {
-      asked.resolve()
-      await decided.promise
-      return { refusal: undefined, fields: [], release: () => released.resolve() }
-    },
-  }
+  const limits = limitsBy(async () => {
+    called.resolve()
+    await decided.promise
+    return { refusal: undefined, fields: [], release: () => released.resolve() }
+  })
   const { app, seen, port } = await start(t, { guardParts: { limits } })
   const socket = connect(port, '127.0.0.1')
   socket.write('GET /things/1 HTTP/1.1\r\nhost: here\r\n\r\n')
-  await asked.promise
+  await called.promise
   socket.resetAndDestroy()
   await pause(20)
   decided.resolve()

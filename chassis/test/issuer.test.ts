@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
-import type { RequestListener } from 'node:http'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { before, test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
 import { createSigningKey } from '@quintet/backends/issuer'
 import { audience, openAuthentication, openIssuer, outcomeOf } from './issuer-world.ts'
 import { listenOn } from './sockets.ts'
+import { until } from './testing.ts'
 
 /** How the keys of an issuer are found, and used while it does not respond: with a real issuer, stopped and started. */
 
@@ -27,11 +27,6 @@ async function openWorld(t: TestContext, options: Parameters<typeof openIssuer>[
   const outcome = async (differences?: Parameters<typeof issuer.sign>[1]) =>
     outcomeOf(await bearer(await sign(differences)))
   return { issuer, sign, outcome, accepted: `${issuer.url}|ada`, ...world }
-}
-
-/** Waits for work that nobody waits for. */
-async function eventually(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await pause(2)
 }
 
 test('The start does not wait for the issuer, and tokens are accepted once it responds', async (t) => {
@@ -85,8 +80,8 @@ test('A key that the issuer has withdrawn is refused once the keys have reached 
   assert.equal(await outcome({ key: old }), accepted)
   clock.advance(1)
   await outcome()
-  await eventually(() => issuer.keyFetches() === 2)
-  await eventually(async () => (await outcome({ key: old })) !== accepted)
+  await until(() => issuer.keyFetches() === 2)
+  await until(async () => (await outcome({ key: old })) !== accepted)
   assert.equal(await outcome({ key: old }), invalidSignature)
 })
 
@@ -107,7 +102,7 @@ test('Keys that have reached their age are fetched in the background, while requ
   await outcome()
   clock.advance(maxAgeMs)
   assert.equal(await outcome(), accepted)
-  await eventually(() => authentication.issuers[0]?.keysAgeMs() === 0)
+  await until(() => authentication.issuers[0]?.keysAgeMs() === 0)
   assert.equal(issuer.keyFetches(), 2)
 })
 
@@ -208,7 +203,7 @@ for (const [title, documents, reason] of [
   ],
   [
     'has no end',
-    () => (response: import('node:http').ServerResponse) => {
+    () => (response: ServerResponse) => {
       response.on('error', () => {})
       const more = () => {
         while (!response.destroyed && response.write('x'.repeat(65_536)));
@@ -220,7 +215,7 @@ for (const [title, documents, reason] of [
   ],
   [
     'leads elsewhere',
-    () => (response: import('node:http').ServerResponse) => {
+    () => (response: ServerResponse) => {
       response.writeHead(302, { location: '/keys' }).end()
     },
     /fetch failed|redirect/,
@@ -230,7 +225,7 @@ for (const [title, documents, reason] of [
   test(`A document of an issuer that ${title} is refused, with the reason in the log`, async (t) => {
     const server = await serve(t, (url) => ({ '/.well-known/openid-configuration': documents(url) }))
     const { lines } = openAuthentication(t, { AUTH_ISSUER: server.url, AUTH_AUDIENCE: audience })
-    await eventually(() => lines.length > 0)
+    await until(() => lines.length > 0)
     assert.match(String(lines[0]?.reason), reason)
   })
 
@@ -242,6 +237,6 @@ test('A JWK Set with more keys than an issuer can have is refused', async (t) =>
     AUTH_JWKS_URL: `${server.url}/keys`,
     AUTH_AUDIENCE: audience,
   })
-  await eventually(() => lines.length > 0)
+  await until(() => lines.length > 0)
   assert.match(String(lines[0]?.reason), /more than 100 keys/)
 })

@@ -58,7 +58,7 @@ test('The legacy fields are those of the tightest policy, and there may be none'
   assert.deepEqual(limitFields([], 'draft'), [])
 })
 
-test('What is over its limit is refused by a problem of the draft, and told when to come back', async () => {
+test('What is over its limit is refused by a problem of the draft, with the time after which it is admitted', async () => {
   const { limits, clock } = createLimitsWorld('"client";q=1;w=10;burst=2;by="address"')
   for (let i = 0; i < 2; i++) assert.equal((await limits.byClient(requestOf())).refusal, undefined)
   const refused = await limits.byClient(requestOf())

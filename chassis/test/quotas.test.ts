@@ -37,7 +37,7 @@ test('A period ends at midnight of UTC, whatever the time zone of the process', 
 const plans =
   '"free";q=3;kind="quota";per="day";by="key";plan="free", "gold";q=500;kind="quota";per="month";by="key";plan="gold"'
 
-test('Each API key spends the quota of its plan, and is told what is left and when there is more', async (t) => {
+test('Each API key spends the quota of its plan, and each response has what is left and when there is more', async (t) => {
   const url = createFileUrl(t)
   const { limits } = createLimitsWorld(plans, { openQuotas: () => openQuotaStore(url) })
   t.after(() => limits.close())

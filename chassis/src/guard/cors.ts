@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { originsOf } from '../config/index.ts'
+import { listOf } from '../config/index.ts'
 
 export type CorsConfig = {
   readonly CORS_ORIGINS?: string
@@ -32,7 +32,7 @@ export function createCors({
   CORS_CREDENTIALS: hasCredentials = false,
   CORS_MAX_AGE_MS: maxAgeMs = 0,
 }: CorsConfig): Cors | undefined {
-  const origins = originsOf(list)
+  const origins = listOf(list)
   if (origins.length === 0) return undefined
   const vary = list === '*' ? [] : ['vary', 'Origin']
   const of = (origin: string) => [

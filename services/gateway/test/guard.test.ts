@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import type { GuardParts } from '@quintet/chassis/http'
+import { limitsBy } from '@quintet/chassis/testing/limits'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
 import type { GatewayConfig } from '../src/config.ts'
 import { startGateway } from './start-gateway.ts'
@@ -75,14 +76,7 @@ function limitsOf(refusal: AppError | undefined): GuardParts {
     refusal: refusal && { error: refusal, fields: [] },
     fields: ['ratelimit', '"a";r=1;t=2'],
   }
-  return {
-    limits: {
-      byClient: () => decision,
-      byPrincipal: (_request, _principal, before) => before,
-      charge() {},
-      close: async () => {},
-    },
-  }
+  return { limits: limitsBy(() => decision) }
 }
 
 const values = (fields: readonly string[], name: string) =>
