@@ -39,12 +39,7 @@ export function corsFaults({
   return []
 }
 
-/** The origins of a list; `*` stands for all. */
-export function originsOf(list: string): string[] {
-  return listOf(list)
-}
-
-Format.Set('origins', (text) => text === '*' || originsOf(text).every(isOrigin))
+Format.Set('origins', (text) => text === '*' || listOf(text).every(isOrigin))
 
 /** As browsers send it: no path, no capitals, no port that its scheme has anyway. */
 function isOrigin(text: string): boolean {

@@ -25,7 +25,6 @@ export { fileOfList, networkList, networksOfFile, networksOfList } from './netwo
 export type { ListedNetwork } from './network-list.ts'
 export { apiVersions, parseApiVersions } from './api-versions.ts'
 export type { ApiVersion } from './api-versions.ts'
-export { originsOf } from './cors-settings.ts'
 export { addNetwork, parseNetworks, trustedProxies } from './networks.ts'
 export { rateLimitSettings } from './rate-limit-settings.ts'
 export { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
