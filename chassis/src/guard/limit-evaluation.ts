@@ -4,11 +4,9 @@ import type { Refusal } from './context.ts'
 import { hasRoom } from './gcra.ts'
 import type { Standing } from './limit-fields.ts'
 import type { LimitCounts } from './limit-metrics.ts'
-import type { LimitPolicy } from './policies.ts'
+import type { LimitUnit } from './policies.ts'
 import type { Spending } from './quotas.ts'
 import type { Levels } from './store.ts'
-
-export type LimitUnit = { readonly key: string; readonly policy: LimitPolicy }
 
 /** What the policies say together. */
 export type Evaluation = {
@@ -39,12 +37,9 @@ export function evaluateRates(
   counts: LimitCounts,
   isDegraded: boolean,
 ): Evaluation {
-  const rated = units.map(({ policy }, i) => ({
-    policy,
-    levelUs: levels[i],
-    rate: isShare ? policy.share : policy.rate,
-  }))
-  for (const { policy, levelUs, rate } of rated)
+  for (const [i, { policy }] of units.entries()) {
+    const levelUs = levels[i]
+    const rate = isShare ? policy.share : policy.rate
     if (levelUs === undefined) {
       if (policy.degraded === 'closed' && !policy.isDry) evaluation.isUnavailable = true
     } else if (!hasRoom(levelUs, rate)) {
@@ -52,8 +47,11 @@ export function evaluateRates(
       const waitUs = levelUs + rate.costUs - rate.capacityUs
       if (!policy.isDry) violate(evaluation, policy.name, wholeSeconds(waitUs))
     }
+  }
   const isCounted = !isRefused(evaluation)
-  for (const { policy, levelUs, rate } of rated) {
+  for (const [i, { policy }] of units.entries()) {
+    const levelUs = levels[i]
+    const rate = isShare ? policy.share : policy.rate
     if (levelUs === undefined) {
       counts.add(policy.name, 'degraded')
       continue

@@ -8,11 +8,11 @@ import {
   refusalOf,
   takeSlots,
 } from './limit-evaluation.ts'
-import type { Evaluation, LimitUnit } from './limit-evaluation.ts'
+import type { Evaluation } from './limit-evaluation.ts'
 import { limitFields } from './limit-fields.ts'
 import type { Standing } from './limit-fields.ts'
 import type { LimitCounts } from './limit-metrics.ts'
-import type { LimitPolicy, PolicySource } from './policies.ts'
+import type { LimitPolicy, LimitUnit, PolicySource } from './policies.ts'
 import type { Quotas, Spending } from './quotas.ts'
 import { partitionOf } from './request-partition.ts'
 import type { LimitStore } from './store.ts'
@@ -103,8 +103,9 @@ export function createLimits(parts: LimitsParts): RequestLimits {
       return decideRates(units, (evaluation) => decisionOf(evaluation))
     },
     byPrincipal(request, principal, before = unlimited) {
-      if (isProbe(request)) return before
       const { concurrent, quotas: quotaPolicies, byPrincipal } = policies.current()
+      if (byPrincipal.length + quotaPolicies.length + concurrent.length === 0 || isProbe(request))
+        return before
       const rateUnits = unitsOf(byPrincipal, request, principal)
       const quotaUnits = unitsOf(quotaPolicies, request, principal)
       const slotUnits = unitsOf(concurrent, request, principal)
@@ -163,7 +164,7 @@ function unitsOf(
   for (const policy of policies) {
     if (!policy.isFor(method, request.path)) continue
     const partition = partitionOf(policy, request, principal, account)
-    if (partition !== undefined) units.push({ key: policy.keyPrefix + partition, policy })
+    if (partition !== undefined) units.push(policy.unitOf(partition))
   }
   return units
 }

@@ -12,13 +12,15 @@ export type LimitPolicy = Omit<RateLimitPolicy, 'degraded'> & {
   readonly rate: Rate
   readonly share: Rate
   readonly degraded: Degraded
-  /** What its keys begin with, in every store. */
-  readonly keyPrefix: string
   /** Its member of the RateLimit-Policy field. */
   readonly member: string
   /** Whether a request with this method and path, both normalized, is one that it is for. */
   isFor(method: string, path: string): boolean
+  /** The unit that it counts the requests of this client, account or the like by. */
+  unitOf(partition: string): LimitUnit
 }
+
+export type LimitUnit = { readonly key: string; readonly policy: LimitPolicy }
 
 /** The policies by when they are decided. */
 type PolicySet = {
@@ -97,16 +99,33 @@ function compiled(policy: RateLimitPolicy, options: PolicyOptions): LimitPolicy 
   const { name, kind, on } = policy
   // The units of quotas and concurrent requests are counted, so they have no rate.
   const rated = kind === 'rate' ? policy : { ...policy, windowSeconds: 1, quota: 1 }
-  return {
+  const result: LimitPolicy = {
     ...policy,
     isDry: policy.isDry || options.isDryRun,
     degraded: policy.degraded ?? options.degraded,
     rate: rateOf(rated),
     share: rateOf(rated, options.processes),
-    keyPrefix: `${options.place}:${name}:`,
     member: policyMember(policy),
     isFor: (method, path) =>
       on.length === 0 || on.some((route) => (route.method ?? method) === method && isBelow(path, route.path)),
+    unitOf: createUnits(`${options.place}:${name}:`, () => result),
+  }
+  return result
+}
+
+const unitsMax = 1_000
+
+/** Keeps units, since a key that is made anew for each request is hashed anew, which costs more than the decision. */
+function createUnits(keyPrefix: string, policyOf: () => LimitPolicy): LimitPolicy['unitOf'] {
+  const units = new Map<string, LimitUnit>()
+  return (partition) => {
+    const known = units.get(partition)
+    if (known !== undefined) return known
+    const unit = { key: keyPrefix + partition, policy: policyOf() }
+    // All are dropped at once, so that a flood of addresses slows others down only for a moment.
+    if (units.size >= unitsMax) units.clear()
+    units.set(partition, unit)
+    return unit
   }
 }
 

@@ -11,15 +11,15 @@ type HeadWriter = (this: NodeResponse, start: string, headers: Headers) => void
 /** What Node writes the head of a response by, whichever way it came to that. It has no public name. */
 const storeHeader: HeadWriter = Reflect.get(ServerResponse.prototype, '_storeHeader')
 
-const policyName = 'content-security-policy'
-/** The fields of every response as lines. */
-export const securityText = textOf(securityFields)
-const textWithoutPolicy = textOf(securityFields, (name) => name !== policyName)
-
 /** Fields of which a response may have several, which mean the same as one with all values. */
 const listed = new Set(['link', 'vary'])
 /** Fields that are left out where the response has one of its own. */
 const defaults = new Set(['cache-control'])
+
+const policyName = 'content-security-policy'
+/** The fields of every response as lines. */
+export const securityText = textOf(securityFields)
+const textWithoutPolicy = textOf(securityFields.filter((_, i) => securityFields[i - (i % 2)] !== policyName))
 
 const none: readonly string[] = []
 
@@ -42,8 +42,8 @@ export class GuardedResponse<
       storeHeader.call(this, start + security, headers)
       return
     }
-    const text = textOf(fields, (name) => !defaults.has(name) || !has(headers, name))
-    storeHeader.call(this, start + security + text, isList ? without(headers, fields) : headers)
+    const others = isList ? without(headers, fields) : headers
+    storeHeader.call(this, start + security + textOf(fields, headers), others)
   }
 }
 
@@ -62,16 +62,31 @@ function has(headers: Headers, name: string): boolean {
 
 /** Without those that the guard states itself. */
 function without(headers: string[], fields: readonly string[]): string[] {
-  const isOwn = (name: string) =>
-    !listed.has(name) && !defaults.has(name) && fields.some((own, i) => i % 2 === 0 && own === name)
-  return headers.filter((_, i) => !isOwn((headers[i - (i % 2)] ?? '').toLowerCase()))
+  let lengths = 0
+  for (let i = 0; i < fields.length; i += 2) lengths |= lengthBit(fields[i])
+  const isOwn = (name = '') => (lengthBit(name) & lengths) !== 0 && isReplaced(name.toLowerCase(), fields)
+  for (let i = 0; i < headers.length; i += 2)
+    if (isOwn(headers[i])) return headers.filter((_, at) => !isOwn(headers[at - (at % 2)]))
+  return headers
 }
 
-function textOf(fields: readonly string[], isIncluded: (name: string) => boolean = () => true): string {
+/** Names of other lengths, which are most, need not be compared. */
+function lengthBit(name = ''): number {
+  return 1 << (name.length & 31)
+}
+
+function isReplaced(name: string, fields: readonly string[]): boolean {
+  if (listed.has(name) || defaults.has(name)) return false
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === name) return true
+  return false
+}
+
+/** As lines, without the defaults that the response has of its own. */
+function textOf(fields: readonly string[], headers?: Headers): string {
   let text = ''
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? ''
-    if (isIncluded(name)) text += `${name}: ${fields[i + 1]}\r\n`
+    if (!defaults.has(name) || !has(headers, name)) text += `${name}: ${fields[i + 1]}\r\n`
   }
   return text
 }
