@@ -8,7 +8,6 @@ import { nameFaults, nextFreePort } from '../cli/make/name-check.ts'
 import type { Nouns } from '../cli/make/nouns.ts'
 import { createRenamer, nounsOf } from '../cli/make/nouns.ts'
 import { planService } from '../cli/make/plan.ts'
-import { run } from './system/processes.ts'
 
 const root = new URL('..', import.meta.url)
 const inventory: Nouns = { service: 'inventory', singular: 'movie', plural: 'movies', port: 8080 }
@@ -177,32 +176,3 @@ test('The port of a new service is the next that is free', () => {
   assert.ok(Object.values(topology).every((entry) => entry.port !== port))
   assert.equal(nextFreePort(inventory, topology, new Map([['GUID_PORT', port]])), port + 1)
 })
-
-for (const [setting, value] of [
-  ['BROKERAGE_PORT', '9100'],
-  ['BILLING_URL', 'http://127.0.0.1:9100'],
-  ['CACHE_URL', 'redis://ada:secret@localhost:9100'],
-] as const)
-  test(`quintet make service refuses the port of ${setting} where that is set, and changes nothing`, async (t) => {
-    const words = ['quintet.ts', 'make', 'service', 'parcels', '--port', '9100']
-    const quintet = run(t, words, { [setting]: value })
-    await assert.rejects(quintet.address('never'))
-    assert.equal(quintet.child.exitCode, 1)
-    assert.equal(quintet.output(), `Port 9100 is that of ${setting}.\n`)
-  })
-
-for (const words of [
-  ['service'],
-  ['service', 'guid'],
-  ['service', 'a', 'b'],
-  ['service', 'b2', '--prot', '1'],
-  ['service', 'b2', '--port', '0x2000'],
-  ['service', 'b2', '--port', ''],
-  [],
-])
-  test(`quintet make ${words.join(' ')} is refused without a stack trace, and changes nothing`, async (t) => {
-    const quintet = run(t, ['quintet.ts', 'make', ...words], {})
-    await assert.rejects(quintet.address('never'))
-    assert.equal(quintet.child.exitCode, 1)
-    assert.doesNotMatch(quintet.output(), /at .*\.ts:\d+/)
-  })

@@ -16,10 +16,10 @@ import { printCoverage } from './coverage.ts'
 const groups = {
   fast: [
     '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/!(*.engines).test.ts',
-    'test/{,system/}!(*.engines).test.ts',
+    'test/!(*.engines).test.ts',
   ],
   guarantees: [
-    '{.,bench,chassis,nemesis,services/*}/test/{guarantees,slow,differential}/!(*.engines).test.ts',
+    '{.,bench,chassis,nemesis,services/*}/test/{guarantees,slow,differential,system}/!(*.engines).test.ts',
   ],
 }
 
@@ -29,7 +29,7 @@ type Group = keyof typeof groups
 const filesPerProcess = 6
 
 /** These examine or change their whole process. */
-const alone = new Set(['services/gateway/test/header-fields.test.ts', 'test/system/start.test.ts'])
+const alone = new Set(['services/gateway/test/header-fields.test.ts'])
 
 /** Files also wait, so there is one more than cores, but for the slow ones, which measure times; the test runner's own default leaves a core idle. */
 const concurrency = { fast: availableParallelism() + 1, guarantees: availableParallelism() }
