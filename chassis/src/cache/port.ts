@@ -2,9 +2,15 @@ import type { Clock, Deadline } from '../clock/index.ts'
 
 /**
  * The cached value of a key. `text` is the finished response body, so that a hit needs no encoding; from `expiresAtMs`
- * (`Infinity` for none) the entry counts as absent.
+ * (`Infinity` for none) the entry counts as absent. `owner` is that of the row, if it has one: there is one entry for all
+ * readers, and who reads it judges whether its client may.
  */
-export type Entry = { readonly version: number; readonly expiresAtMs: number; readonly text: string }
+export type Entry = {
+  readonly version: number
+  readonly expiresAtMs: number
+  readonly text: string
+  readonly owner?: string | null
+}
 
 /** Reads the newest committed state of a key from the database, `undefined` for absent. May return without a promise. */
 export type Load = () => Entry | undefined | Promise<Entry | undefined>

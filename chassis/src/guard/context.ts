@@ -72,6 +72,8 @@ export type Authenticator = {
 /** What the guard has decided about a request. */
 export type GuardDecision = {
   readonly client: Client
+  /** Whether clients are authenticated here, so that owners count. */
+  readonly hasOwners: boolean
   readonly principal: Principal | undefined
   /** Field names and values in turn, for the response whatever it is. */
   readonly fields: readonly string[]

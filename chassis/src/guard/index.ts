@@ -37,6 +37,8 @@ export {
 } from './client.ts'
 export { decisionOf, setDecision } from './context.ts'
 export type { Client, GuardDecision, Principal, Refusal } from './context.ts'
+export { mayChange, mayRead, mayReadOwned, rowAccessOf, unrestricted } from './ownership.ts'
+export type { Owner, RowAccess } from './ownership.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
@@ -93,7 +95,7 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
   const clientOf = createClients(server, config.RATE_LIMIT_IPV6_PREFIX)
 
   function checkAdmitted(request: IncomingMessage, client: Client): GuardDecision | Promise<GuardDecision> {
-    if (!limits && !authenticator) return decision(client, undefined, admitted)
+    if (!limits && !authenticator) return decision(client, undefined, admitted, false)
     const { url = '' } = request
     const path = routedPathOf({ url: versions?.route(request, url) ?? url })
     const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
@@ -167,7 +169,7 @@ function checkInOrder(
         return decision(client, undefined, { ...byClient, refusal: found })
       }
       return after(limits?.byPrincipal(limited, found, byClient) ?? byClient, (byPrincipal) =>
-        decision(client, found, byPrincipal),
+        decision(client, found, byPrincipal, authenticator !== undefined),
       )
     })
   })
@@ -188,9 +190,11 @@ function decision(
   client: Client,
   principal: Principal | undefined,
   { refusal, fields, release }: Decision,
+  hasOwners = true,
 ): GuardDecision {
   return {
     client,
+    hasOwners,
     principal,
     fields: refusal === undefined ? fields : [...fields, ...refusal.fields],
     instead: refusal?.error,

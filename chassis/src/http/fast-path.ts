@@ -16,7 +16,10 @@ export type FastPath = {
   /** The path up to the id. */
   readonly prefix: string
   /** Finds the response by the rest of the path; undefined leaves the request to the framework, and so does a failure. */
-  find(rest: string): FastResponse | undefined | Promise<FastResponse | undefined>
+  find(
+    rest: string,
+    request: IncomingMessage,
+  ): FastResponse | undefined | Promise<FastResponse | undefined>
 }
 
 /**
@@ -62,7 +65,7 @@ export function createFastPathListener(
     if (fastPath === undefined || fieldsRefusal(request) !== undefined || isRefused?.(request, fastPath))
       return next(request, response)
     const startedAt = performance.now()
-    const found = attempt(fastPath, path)
+    const found = attempt(fastPath, path, request)
     if (!(found instanceof Promise)) return respond(request, response, fastPath, startedAt, found)
     found.then(
       (result) => respond(request, response, fastPath, startedAt, result),
@@ -77,9 +80,13 @@ function match(fastPaths: readonly FastPath[], path: string): FastPath | undefin
 }
 
 /** What fails here fails again in the framework, which reports it. */
-function attempt(fastPath: FastPath, path: string): ReturnType<FastPath['find']> {
+function attempt(
+  fastPath: FastPath,
+  path: string,
+  request: IncomingMessage,
+): ReturnType<FastPath['find']> {
   try {
-    return fastPath.find(path.slice(fastPath.prefix.length))
+    return fastPath.find(path.slice(fastPath.prefix.length), request)
   } catch {
     return undefined
   }

@@ -63,7 +63,14 @@ function attempt(guard: Guard, request: IncomingMessage): ReturnType<Guard['chec
 /** Nothing is admitted by a guard that fails: the framework reports the error. */
 function failed(instead: unknown): GuardDecision {
   const client = { address: 'unknown', key: 'unknown' }
-  return { client, principal: undefined, fields: [], instead: instead ?? new Error(), release: undefined }
+  return {
+    client,
+    hasOwners: true,
+    principal: undefined,
+    fields: [],
+    instead: instead ?? new Error(),
+    release: undefined,
+  }
 }
 
 /** Gives routes the principal of their requests. */

@@ -102,9 +102,10 @@ export function createIdempotency(options: {
     }
   }
 
-  /** A record of an earlier version. */
+  /** A record of an earlier version, which says nothing of who has made it. */
   async function findFormer(request: FastifyRequest): Promise<FoundRecord | undefined> {
-    return mayHaveFormerRecords() ? store.find(hash(formerScopeOf(request)), since()) : undefined
+    if (request.principal !== undefined || !mayHaveFormerRecords()) return undefined
+    return store.find(hash(formerScopeOf(request)), since())
   }
 
   /** Whether an earlier version, which kept the order of members, recorded this fingerprint for one of these contents. */
@@ -134,11 +135,11 @@ export function createIdempotency(options: {
   }
 }
 
-/** Clients are not authenticated, so all share one set of keys. */
-const caller = 'anonymous'
+/** Clients that are not authenticated share one set of keys. No principal has this id. */
+const anonymous = 'anonymous'
 
 /**
- * What the Idempotency-Key of a request stands for: the key, the caller, the method, the resource, whichever way its path is
+ * What the Idempotency-Key of a request stands for: the key, the principal, the method, the resource, whichever way its path is
  * written, and the media type of the body. Undefined without a key; refuses a malformed one.
  */
 export function idempotencyScopeOf(request: FastifyRequest, path?: string): string | undefined {
@@ -146,10 +147,10 @@ export function idempotencyScopeOf(request: FastifyRequest, path?: string): stri
   if (key === undefined) return undefined
   const target = path ?? `${request.routeOptions.url} ${JSON.stringify(request.params)}`
   const mediaType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase()
-  return JSON.stringify([caller, request.method, target, mediaType, key])
+  return JSON.stringify([request.principal?.id ?? anonymous, request.method, target, mediaType, key])
 }
 
-/** The scope in an earlier version, without caller and media type, and with the path as it was sent. */
+/** The scope in an earlier version, without principal and media type, and with the path as it was sent. */
 function formerScopeOf(request: FastifyRequest): string {
   return `${request.method} ${request.url.split('?', 1)[0]} ${idempotencyKeyOf(request)}`
 }

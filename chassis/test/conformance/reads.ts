@@ -161,8 +161,8 @@ function countFound({ fastPaths }: App) {
   for (const [i, fastPath] of fastPaths.entries())
     fastPaths[i] = {
       ...fastPath,
-      async find(id) {
-        const found = await fastPath.find(id)
+      async find(id, request) {
+        const found = await fastPath.find(id, request)
         if (found !== undefined) count += 1
         return found
       },

@@ -49,9 +49,9 @@ export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Pa
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
 
-  /** The id under which an earlier version has published this order for this key. */
+  /** The id under which an earlier version, which had no principals, has published this order for this key. */
   async function formerIdOf(request: FastifyRequest, body: string): Promise<string | undefined> {
-    if (!mayHaveFormerMessages()) return undefined
+    if (request.principal !== undefined || !mayHaveFormerMessages()) return undefined
     const key = String(request.headers['idempotency-key'])
     const id = messageIdOf(key, body)
     return (await queue.messageUnder(billingQueue, key)) === id ? id : undefined

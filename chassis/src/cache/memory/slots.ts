@@ -45,5 +45,6 @@ const slotOverheadBytes = 300
 
 /** V8 stores Latin-1 text in one byte per character; counting two keeps the bound for any text. */
 function bytesOf(slot: Slot, key: string): number {
-  return slotOverheadBytes + 2 * (key.length + (slot.entry?.text.length ?? 0))
+  const { text = '', owner } = slot.entry ?? {}
+  return slotOverheadBytes + 2 * (key.length + text.length + (owner?.length ?? 0))
 }

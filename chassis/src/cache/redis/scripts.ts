@@ -1,7 +1,7 @@
 import { defineScript } from '@redis/client'
 
 /**
- * The steps of the protocol, each atomic in Redis (docs/decisions/0021). A key holds one of: `V…` a value, `N` a known absence,
+ * The steps of the protocol, each atomic in Redis (docs/decisions/0021). A key holds one of: `E…` a value, `N` a known absence,
  * `L<token>` the lease of a reader that loads, `W<taint>|<token>:<expiry>,…` the markers of writes in progress. Markers have no
  * TTL in Redis, so that none is evicted; their expiry is part of the value, by the clock of Redis. A marker that has expired
  * counts until `settledUntil`, a time of Redis: writes whose markers expired by then have ended. KEYS[1] is always the record
@@ -31,9 +31,9 @@ const lease = script<[token: string, settledUntil: number, leaseMs: number], str
 local s = redis.call('GET', KEYS[2])
 if s then
   local kind = string.sub(s, 1, 1)
-  if kind == 'V' or kind == 'N' then return s end
+  if kind == 'E' or kind == 'N' then return s end
   if kind == 'L' then return 'WAIT' end
-  ${refuseMarked('ARGV[3]')}
+  if kind == 'W' then ${refuseMarked('ARGV[3]')} end
 end
 redis.call('SET', KEYS[2], 'L' .. ARGV[2], 'PX', ARGV[4]) return 'MISS'`)
 
