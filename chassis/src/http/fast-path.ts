@@ -16,10 +16,7 @@ export type FastPath = {
   /** The path up to the id. */
   readonly prefix: string
   /** Finds the response by the rest of the path; undefined leaves the request to the framework, and so does a failure. */
-  find(
-    rest: string,
-    request: IncomingMessage,
-  ): FastResponse | undefined | Promise<FastResponse | undefined>
+  find(rest: string, request: IncomingMessage): FastResponse | undefined | Promise<FastResponse | undefined>
 }
 
 /**
@@ -80,11 +77,7 @@ function match(fastPaths: readonly FastPath[], path: string): FastPath | undefin
 }
 
 /** What fails here fails again in the framework, which reports it. */
-function attempt(
-  fastPath: FastPath,
-  path: string,
-  request: IncomingMessage,
-): ReturnType<FastPath['find']> {
+function attempt(fastPath: FastPath, path: string, request: IncomingMessage): ReturnType<FastPath['find']> {
   try {
     return fastPath.find(path.slice(fastPath.prefix.length), request)
   } catch {
