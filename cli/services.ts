@@ -3,7 +3,6 @@ import {
   ConfigError,
   describeConfig,
   envFileFaults,
-  equalPorts,
   faultsOf,
   loadConfig,
   readSettings,
@@ -13,9 +12,9 @@ import {
   validValues,
 } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
-import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
+import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
-import { addressOf } from '@quintet/chassis/http'
+import { addressOf, portFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -59,7 +58,7 @@ export function settingsFaults(names: readonly ServiceName[], settings: Settings
     ...ofFile.map(({ sentence }) => sentence),
     ...databasesOfSeveral(names, settings),
     ...names.flatMap((name) => faultsOf(services[name].settings, settings, ofFile)),
-    ...equalPorts(portsOf(names, settings)),
+    ...portFaults(startingServices(names, settings)),
     ...unknown.protective,
   ])
   return [...faults]
@@ -77,13 +76,12 @@ function databasesOfSeveral(names: readonly ServiceName[], settings: Settings): 
   return sharedDatabases(Object.fromEntries(urls), (setting) => databases.has(setting))
 }
 
-/** The valid ports of these services, by setting. */
-function portsOf(names: readonly ServiceName[], settings: Settings): Record<string, number> {
-  const ports = names.flatMap((name) => {
-    const port = validValues(services[name].settings, settings)[portSetting(name)]
-    return typeof port === 'number' ? [[portSetting(name), port] as const] : []
+/** These services, each with those of its settings that are valid by themselves. */
+export function startingServices(names: readonly ServiceName[], settings: Settings) {
+  return names.map((name) => {
+    const { settings: schema } = services[name]
+    return { name, settings: schema, values: validValues(schema, settings) }
   })
-  return Object.fromEntries(ports)
 }
 
 /** The settings of the service in their types, by name; throws if one is invalid. */

@@ -1,10 +1,17 @@
-import { ConfigError, readSettings, readWholeNumber, validValues, workersMax } from '@quintet/chassis/config'
+import { ConfigError, readSettings, readWholeNumber, workersMax } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { logUnusedStorage } from '@quintet/chassis/diagnosis'
 import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
-import { closeOnSignal, listen, runWorkers, startFaults, workersToStart } from '@quintet/chassis/http'
+import {
+  closeOnSignal,
+  listen,
+  listenForOperations,
+  runWorkers,
+  startFaults,
+  workersToStart,
+} from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { currentWorker } from '@quintet/chassis/workers'
@@ -18,6 +25,7 @@ import {
   listeningAddressOf,
   servicesFrom,
   settingsFaults,
+  startingServices,
   storageOf,
   storageUser,
   throwFaults,
@@ -73,7 +81,12 @@ async function startServices(
     const first = names.filter((name) => name !== 'gateway')
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
-    closeOnSignal(running, { graceMs: graceMsOf(names, settings), logger })
+    const shared = sharedSettings(names, settings)
+    const ofOperators = await listenForOperations(running, shared, { logger, worker })
+    // It closes last, so that operators see the others close.
+    if (ofOperators !== undefined) running.unshift(ofOperators.app)
+    lines.push(ofOperators?.line ?? '')
+    closeOnSignal(running, { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger })
     if (worker !== undefined) worker.ready(lines.join(''))
     // Standard output is for the log.
     else process.stderr.write(lines.join(''))
@@ -108,13 +121,6 @@ function workersFrom(value: string | boolean) {
   return { value: String(count), source: 'environment' } as const
 }
 
-function startingServices(names: readonly ServiceName[], settings: Settings) {
-  return names.map((name) => {
-    const { settings: schema } = services[name]
-    return { name, settings: schema, values: validValues(schema, settings) }
-  })
-}
-
 /** The settings of these services; throws one error with all that is wrong with them, or in the way of a start. */
 async function settingsForStart(names: readonly ServiceName[], settings: Settings): Promise<Settings> {
   throwFaults([
@@ -125,9 +131,9 @@ async function settingsForStart(names: readonly ServiceName[], settings: Setting
   return settings
 }
 
-/** How long the process serves after a signal: all services have the same setting. */
-function graceMsOf([name = 'gateway']: readonly ServiceName[], settings: Settings): number {
-  return Number(configOf(name, settings).SHUTDOWN_GRACE_MS)
+/** The settings that all services have; of one that runs, since others need not be valid. */
+function sharedSettings([name = 'gateway']: readonly ServiceName[], settings: Settings) {
+  return configOf(name, settings)
 }
 
 /** A sentence for each database file of these services that has tables of a later version, queues included. */

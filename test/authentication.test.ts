@@ -170,3 +170,17 @@ test('A response from the cache is for those with its scope alone', async () => 
   assert.equal(await statusOf(keyOf('movies:read', 'others')), 403)
   assert.equal(await statusOf(), 401)
 })
+
+test('What the readiness depends on is for those who may observe it, and for anybody else it is a bare status', async () => {
+  const ready = (await targets).filter(({ path }) => path === '/health/ready')
+  assert.ok(ready.length > 0)
+  for (const { port } of ready) {
+    const read = async (headers: Record<string, string>) =>
+      Object.keys(Object(await (await fetch(`http://127.0.0.1:${port}/health/ready`, { headers })).json()))
+    const remote = { 'x-forwarded-for': '192.0.2.7' }
+    assert.deepEqual(await read(remote), ['status'])
+    assert.deepEqual(await read({}), ['status', 'dependencies'])
+    const key = keys.get('quintet:observe')?.alone.key ?? ''
+    assert.deepEqual(await read({ ...remote, 'x-api-key': key }), ['status', 'dependencies'])
+  }
+})

@@ -12,6 +12,8 @@ export function settingsOf(values: Readonly<Record<string, string>>): Settings {
 /** A value that each of the settings of every service refuses. */
 export const invalidCommonSettings = {
   HOST: '',
+  OPERATIONS_PORT: '65536',
+  OPERATIONS_HOST: '',
   DATA_DIR: '',
   LOG_LEVEL: 'loud',
   RATE_LIMIT: 'perhaps',

@@ -402,7 +402,7 @@ export interface paths {
         };
         /**
          * Does everything that is needed respond?
-         * @description Probes each dependency. 503 names those that do not respond, or says that the service closes; send requests elsewhere until it is 200.
+         * @description Probes each dependency. 503 says that one does not respond, and which for those who may see it, or that the service closes; send requests elsewhere until it is 200.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -1063,8 +1063,9 @@ export interface components {
         };
         /** Readiness */
         Readiness: {
-            dependencies: {
-                [key: string]: "up";
+            /** @description What the service needs, for those who may see it. */
+            dependencies?: {
+                [key: string]: string;
             };
             /** @enum {string} */
             status: "ready";

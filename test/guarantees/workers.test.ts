@@ -40,6 +40,18 @@ test('A scrape of one worker has the metrics of all, and their sum is the number
   }
 })
 
+test('Workers share one port for operations, and a scrape of it has the metrics of all', async (t) => {
+  const system = run(t, [...start, 'inventory', ...two], {
+    DATA_DIR: dataFolder(t),
+    LOG_LEVEL: 'warn',
+    OPERATIONS_PORT: '0',
+  })
+  const operations = await system.address('operations')
+  for (let scrape = 0; scrape < 4; scrape++)
+    for (const path of ['/metrics', '/metrics/inventory'])
+      assert.equal(await servingWorkers(operations + path), 2)
+})
+
 test('kill -9 of a worker under load loses nothing that was acknowledged, and another takes its place', async (t) => {
   const system = run(t, [...start, 'gateway', 'inventory', 'billing', ...two], {
     DATA_DIR: dataFolder(t),
@@ -149,7 +161,7 @@ async function readAll(url: string, origin: string): Promise<{ title?: string }[
 
 async function servingWorkers(metrics: string): Promise<number> {
   const { body } = await send('GET', metrics)
-  return body.match(/^service_info\{.*worker="\d"/gm)?.length ?? 0
+  return new Set([...body.matchAll(/^service_info\{.*worker="(\d)"/gm)].map(([, worker]) => worker)).size
 }
 
 /** The processes that this one has started. */

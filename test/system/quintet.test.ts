@@ -71,7 +71,7 @@ test('Equal ports of several services are found before any starts, together with
   assert.deepEqual(quintet.output().trimEnd().split('\n').sort(), [
     'CERTIFICATES_KEY_FILE, /nowhere/key, cannot be read (ENOENT).',
     'CERTIFICATES_NOTIFY_SECRET must be set if CERTIFICATES_NOTIFY_URL is.',
-    'GUID_PORT and BILLING_PORT are both 8181: set a port for each service that no other has.',
+    'GUID_PORT and BILLING_PORT are both 8181: set a port for each that no other has.',
     'LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent, but is "loud" (from the environment).',
   ])
   assert.ok(!existsSync(DATA_DIR))

@@ -3,7 +3,7 @@ import { authSettings } from './auth-settings.ts'
 import { corsSettings } from './cors-settings.ts'
 import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './networks.ts'
-import { count, milliseconds } from './numbers.ts'
+import { count, milliseconds, optionalPort } from './numbers.ts'
 import { rateLimitSettings } from './rate-limit-settings.ts'
 
 /** The cache in front of the databases; each service has entries of its own. */
@@ -72,6 +72,10 @@ const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
 /** The settings of every service, to be spread into its schema. */
 export const commonSettings = {
   HOST: host('127.0.0.1', 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.'),
+  OPERATIONS_PORT: optionalPort(
+    'A port for metrics and the details of health, which the others then do not have.',
+  ),
+  OPERATIONS_HOST: host('{HOST}', 'The address of that port, where the services have another.'),
   DATA_DIR: dataDir,
   LOG_LEVEL: logLevel,
   ...rateLimitSettings,

@@ -6,6 +6,15 @@ export function port(defaultPort: number, description: string): TInteger {
   return Type.Integer({ minimum: 0, maximum: 65535, default: defaultPort, description })
 }
 
+/** The port of something that is only there where a port is set; 0 means any free one. */
+export function optionalPort(description: string) {
+  return Type.Union([Type.Integer({ minimum: 0, maximum: 65535 }), Type.Literal('')], {
+    default: '',
+    description,
+    expected: 'a port from 0 to 65535, or empty',
+  })
+}
+
 type Bounds = {
   minimum: number
   maximum: number

@@ -50,6 +50,6 @@ export function equalPorts(ports: Readonly<Record<string, number>>): string[] {
     .filter(([, settings]) => settings.length > 1)
     .map(([port, settings]) => {
       const names = new Intl.ListFormat('en-GB').format(settings.map(([name]) => name))
-      return `${names} are ${settings.length === 2 ? 'both' : 'all'} ${port}: set a port for each service that no other has.`
+      return `${names} are ${settings.length === 2 ? 'both' : 'all'} ${port}: set a port for each that no other has.`
     })
 }

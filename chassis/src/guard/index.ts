@@ -50,6 +50,7 @@ export type GuardConfig = CorsConfig &
   LimitsConfig &
   Readonly<Partial<AuthSettings>> & {
     readonly RATE_LIMIT_IPV6_PREFIX?: number
+    readonly OPERATIONS_PORT?: number | ''
   }
 
 /** What a caller of `createApp` may give the guard. */

@@ -6,7 +6,7 @@ import type { AppParts, Authentication, Guard, GuardParts } from '../guard/index
 import type { App, AppOptions } from './app-options.ts'
 import type { FastPath } from './fast-path.ts'
 import { addFields } from './guarded-response.ts'
-import { createRouteScopes, refusalByScope } from './route-scopes.ts'
+import { createRouteScopes, observeScope, refusalByScope } from './route-scopes.ts'
 import type { RouteScopes } from './route-scopes.ts'
 
 export type Access = {
@@ -21,7 +21,9 @@ export type Access = {
     reply: FastifyReply,
     schema: FastifySchema | undefined,
   ): AppError | undefined
-  /** The same for a fast path, whose request the framework then refuses. */
+  /** Whether the sender of a request to an open route may see the state of what the service needs. */
+  mayObserve(request: FastifyRequest): boolean
+  /** The same as `refusalOf` for a fast path, whose request the framework then refuses. */
   readonly isRefused: ((request: IncomingMessage, fastPath: FastPath) => boolean) | undefined
 }
 
@@ -52,9 +54,11 @@ export async function openAccess(
 function refusals(
   authentication: Authentication | undefined,
   scopes: RouteScopes,
-): Pick<Access, 'refusalOf' | 'isRefused'> {
-  if (authentication === undefined) return { refusalOf: () => undefined, isRefused: undefined }
+): Pick<Access, 'refusalOf' | 'isRefused' | 'mayObserve'> {
+  if (authentication === undefined)
+    return { refusalOf: () => undefined, isRefused: undefined, mayObserve: () => true }
   return {
+    mayObserve: ({ raw }) => refusalByScope(authentication, raw, observeScope) === undefined,
     refusalOf(request, reply, schema) {
       if (request.is404) return undefined
       const refusal = refusalByScope(authentication, request.raw, schema?.scope)

@@ -21,6 +21,8 @@ export type App = FastifyInstance<
   readonly fastPaths: FastPath[]
   /** The limits and quotas that the settings enable. */
   readonly limits: RequestLimits | undefined
+  /** What operators may see of it. */
+  readonly observed: Observed
   /** The OpenAPI document of this app's own routes. */
   describe(): Promise<object>
   /** Prepares to close: each response is the last on its connection, and the service is not ready. It still serves every request. */
@@ -29,6 +31,24 @@ export type App = FastifyInstance<
 
 /** The probes of readiness by name: each resolves while its dependency responds. */
 export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
+
+/** What operators may see of an app, on its own port or on that of operations. */
+export type Observed = {
+  readonly name: string
+  readonly metrics: Metrics
+  /** Whether it can serve, and which of its dependencies respond. */
+  readiness(): Promise<State>
+  /** The readiness, unless the app has more to say. */
+  health: () => Promise<{ readonly status: string }>
+  /** Whether the operations listener serves them, so that the port of the app does not. */
+  readonly isElsewhere: boolean
+}
+
+type State = {
+  readonly status: 'ready' | 'not ready' | 'closing'
+  /** `up`, or what is wrong with it, by the name of each. */
+  readonly dependencies?: Readonly<Record<string, string>>
+}
 
 /** Timeouts of connections and requests, in milliseconds. */
 export type Timeouts = {
@@ -67,6 +87,8 @@ export type AppOptions = {
   /** Parses JSON bodies where JavaScript's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
+  /** Whether it has no documentation, health and metrics, but only the routes that are added to it. */
+  readonly hasOnlyAddedRoutes?: boolean
   /** The scope of the routes that have none of their own; see `FastifySchema` in route-scopes.ts. */
   readonly scopes?: string
   /** The settings of the guard, which does only what they enable. */

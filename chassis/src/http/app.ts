@@ -6,9 +6,10 @@ import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
 import { createVersions, openLimits, trustProxies } from '../guard/index.ts'
 import type { Guard, Versions } from '../guard/index.ts'
-import { createMetrics, parseTraceparent } from '../telemetry/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
+import { createMetrics } from '../telemetry/index.ts'
+import type { Logger } from '../telemetry/index.ts'
 import { openAccess } from './access.ts'
+import type { Access } from './access.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
@@ -23,7 +24,7 @@ import { createFastPathListener } from './fast-path.ts'
 import { prefixReferences } from './forwarded-prefix.ts'
 import { addPrincipal, guarded, respondInstead } from './guarded.ts'
 import { GuardedResponse } from './guarded-response.ts'
-import { addHealthRoutes } from './health.ts'
+import { addHealthRoutes, createObserved } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
 import { notAcceptable } from './negotiation.ts'
@@ -31,6 +32,7 @@ import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { addProtectedResource } from './protected-resource.ts'
 import { queryRefusal } from './query.ts'
+import { createRecorder, noRequest } from './recorder.ts'
 import {
   bodyRefusal,
   formRefusal,
@@ -95,6 +97,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: rateLimits,
     describe: documentation.describe,
     beginClosing: closing.begin,
+    observed: createObserved(options, { metrics, isClosing: closing.hasBegun }),
   })
   trustProxies(app.server, options.trustedProxies ?? 'none')
   const { guard, ...access } = await openAccess(app, options, { ...parts, versions, limits: rateLimits })
@@ -124,7 +127,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     const error = refusal ?? access.refusalOf(request, reply, schema)
     if (error === undefined && request.url === '*')
       reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(error ?? refusalOf(request, route))
+    else done(error ?? refusalOf(request, route ?? '', options, allowedMethods))
   })
   if (options.checkResponses === true) checkResponses(app)
   completeResponses(app)
@@ -151,10 +154,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
   boundLargeLists(app, timeouts.listMs)
-  await documentation.addTo(app, access.authentication)
-  addProtectedResource(app, options.title, access)
-  addHealthRoutes(app, metrics, { dependencies: options.dependencies ?? {}, isClosing: closing.hasBegun })
-  watchDependencies(app, options.dependencies ?? {}, logger)
+  if (options.hasOnlyAddedRoutes !== true) await addOwnRoutes(app, options, { access, documentation })
   return app
 
   /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */
@@ -166,15 +166,36 @@ export async function createApp(options: AppOptions): Promise<App> {
       record(request.raw, request.id, route, status, reply.elapsedTime)
     })
   }
+}
 
-  function refusalOf(request: FastifyRequest, route = ''): AppError | undefined {
-    if (request.is404) return allowedMethods.errorOf(request)
-    if (options.forwardedRoutes?.has(route) === true) return undefined
-    if (hasEmptySegment(request) || allowedMethods.isOfAnother(request, route))
-      return allowedMethods.errorOf(request)
-    const code = options.wrongValueCode ?? 'invalid'
-    return queryRefusal(request, code) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
-  }
+/** The refusal of a request whose path, method, query or media types its route does not have. */
+function refusalOf(
+  request: FastifyRequest,
+  route: string,
+  { forwardedRoutes, wrongValueCode = 'invalid' }: AppOptions,
+  allowedMethods: ReturnType<typeof createAllowedMethods>,
+): AppError | undefined {
+  if (request.is404) return allowedMethods.errorOf(request)
+  if (forwardedRoutes?.has(route) === true) return undefined
+  if (hasEmptySegment(request) || allowedMethods.isOfAnother(request, route))
+    return allowedMethods.errorOf(request)
+  return queryRefusal(request, wrongValueCode) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
+}
+
+/** Adds the documentation, the health and the metrics of the app. */
+async function addOwnRoutes(
+  app: App,
+  { title, dependencies = {}, logger }: AppOptions,
+  parts: {
+    access: Omit<Access, 'guard'>
+    documentation: ReturnType<typeof createDocumentationRoutes>
+  },
+): Promise<void> {
+  const { access, documentation } = parts
+  await documentation.addTo(app, access.authentication)
+  addProtectedResource(app, title, access)
+  addHealthRoutes(app, access.mayObserve)
+  watchDependencies(app, dependencies, logger)
 }
 
 /** Adds the prefix to references in responses, and applies the conditions of their requests. */
@@ -204,9 +225,6 @@ function shedLoad(app: App): void {
   })
   app.addHook('onClose', async () => eventLoop.stop())
 }
-
-/** The log entry for bytes that are not a request. */
-const noRequest = { method: '', url: '', headers: {} }
 
 function frameworkOptions(
   options: AppOptions,
@@ -271,23 +289,4 @@ function addFrontListener(
     admit(request, response)
   }
   server.removeAllListeners('request').on('request', oneAtATime(begin))
-}
-
-/** Counts and logs a request that has been responded to. */
-function createRecorder(metrics: Metrics, logger: Logger) {
-  /** The framework keeps the target that the client has sent. */
-  type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { originalUrl?: string }
-  return (request: Recorded, requestId: string, route: string, status: number, durationMs: number) => {
-    const { method = '', url = '', originalUrl = url, headers } = request
-    metrics.observe(method, route, status, durationMs)
-    const traceId =
-      headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
-    logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
-  }
-}
-
-/** The query is not logged, since it may hold personal data. */
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query < 0 ? url : url.slice(0, query)
 }

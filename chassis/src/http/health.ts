@@ -1,34 +1,62 @@
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { TimeoutError, withTimeout } from '../clock/index.ts'
 import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
-import type { App, Dependencies } from './app-options.ts'
+import type { App, AppOptions, Observed } from './app-options.ts'
 import { problems } from './problem.ts'
 
 const probeTimeoutMs = 1_000
 
-const Liveness = Type.Object({ status: Type.Literal('live') }, { title: 'Liveness' })
-const Readiness = Type.Object(
-  { status: Type.Literal('ready'), dependencies: Type.Record(Type.String(), Type.Literal('up')) },
+export const Liveness = Type.Object({ status: Type.Literal('live') }, { title: 'Liveness' })
+export const Readiness = Type.Object(
+  {
+    status: Type.Literal('ready'),
+    dependencies: Type.Optional(
+      Type.Record(Type.String(), Type.String(), {
+        description: 'What the service needs, for those who may see it.',
+      }),
+    ),
+  },
   { title: 'Readiness' },
 )
-const MetricsText = {
+export const MetricsText = {
   description: 'Text in the format of Prometheus',
   content: { 'text/plain': { schema: Type.String() } },
 }
 
-/** Liveness: the process runs. Readiness: everything that it needs responds. Metrics: Prometheus text. */
-export function addHealthRoutes(
-  app: App,
-  metrics: Metrics,
-  { dependencies, isClosing }: { dependencies: Dependencies; isClosing: () => boolean },
-): void {
-  const tags = ['operation']
+/** What operators may see of an app. */
+export function createObserved(
+  { name, dependencies = {}, guard = {} }: AppOptions,
+  { metrics, isClosing }: { metrics: Metrics; isClosing: () => boolean },
+): Observed {
   const probeAll = createShared(() =>
     Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping))),
   )
-  const metricsText = createShared(metrics.text, { keepFactor: 20 })
+  const readiness: Observed['readiness'] = async () => {
+    if (isClosing()) return { status: 'closing' }
+    const states = await probeAll()
+    const faults = states.filter(([, fault]) => fault !== undefined)
+    const dependencies = Object.fromEntries(states.map(([name, fault]) => [name, fault ?? 'up']))
+    return { status: faults.length === 0 ? 'ready' : 'not ready', dependencies }
+  }
+  return {
+    name,
+    metrics: { ...metrics, text: createShared(metrics.text, { keepFactor: 20 }) },
+    readiness,
+    health: readiness,
+    isElsewhere: (guard.OPERATIONS_PORT ?? '') !== '',
+  }
+}
+
+/**
+ * Liveness: the process runs. Readiness: everything that it needs responds, with what that is for those who `mayObserve`. Metrics:
+ * Prometheus text. The details and the metrics are not here where there is a listener for operations.
+ */
+export function addHealthRoutes(app: App, mayObserve: (request: FastifyRequest) => boolean): void {
+  const tags = ['operation']
+  const { readiness, metrics, isElsewhere } = app.observed
   app.get(
     '/health/live',
     {
@@ -52,24 +80,19 @@ export function addHealthRoutes(
         operationId: 'getReadiness',
         summary: 'Does everything that is needed respond?',
         description:
-          'Probes each dependency. 503 names those that do not respond, or says that the service closes; send requests elsewhere until it is 200.',
+          'Probes each dependency. 503 says that one does not respond, and which for those who may see it, or that the service closes; send requests elsewhere until it is 200.',
         response: { 200: Readiness, ...problems(503) },
       },
     },
-    async () => {
-      if (isClosing()) throw new AppError('dependency_down', 'The service closes.')
-      const states = await probeAll()
-      const faults = states.filter(([, fault]) => fault !== undefined)
-      if (faults.length > 0)
-        throw new AppError('dependency_down', `Not responding: ${faults.map(([name]) => name).join(', ')}.`, {
-          errors: Object.fromEntries(faults.map(([name, fault]) => [name, fault ?? ''])),
-        })
-      return {
-        status: 'ready' as const,
-        dependencies: Object.fromEntries(states.map(([name]) => [name, 'up' as const])),
-      }
+    async (request) => {
+      const state = await readiness()
+      const { status, dependencies } = !isElsewhere && mayObserve(request) ? state : { status: state.status }
+      if (status === 'closing') throw new AppError('dependency_down', 'The service closes.')
+      if (status === 'ready') return { status, ...(dependencies && { dependencies }) }
+      throw notReady(dependencies)
     },
   )
+  if (isElsewhere) return
   app.get(
     '/metrics',
     {
@@ -84,9 +107,18 @@ export function addHealthRoutes(
     },
     async (_request, reply) => {
       reply.type(metrics.registry.contentType)
-      return metricsText()
+      return metrics.text()
     },
   )
+}
+
+/** The dependencies are not named where the client may not see them. */
+function notReady(dependencies: Readonly<Record<string, string>> = {}): AppError {
+  const errors = Object.fromEntries(Object.entries(dependencies).filter(([, state]) => state !== 'up'))
+  const names = Object.keys(errors)
+  return names.length === 0
+    ? new AppError('dependency_down', 'Something that the service needs does not respond.')
+    : new AppError('dependency_down', `Not responding: ${names.join(', ')}.`, { errors })
 }
 
 /** What is wrong with a dependency, in words that may be published; undefined when it responds. */

@@ -27,10 +27,13 @@ export async function listen(app: App, { host, port }: Address, { isShared = fal
   return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }
 
+/** What listens for operators, in the place of the name of a service. */
+export const operations = 'operations'
+
 /** An address, and whose it is by which setting. */
 export type ServiceAddress = Address & { readonly service: string; readonly hostSetting: string }
 
-/** Where a service listens by its settings, one of which may be a host of its own; undefined without a host. */
+/** Where a service listens by its settings, one of which may be a host of its own; undefined without a host, or where its port is empty. */
 export function addressOf(
   service: string,
   values: Readonly<Record<string, unknown>>,
@@ -97,7 +100,7 @@ async function open({ host, port }: Address): Promise<Server> {
 }
 
 /** The setting with the port that a service listens on. */
-function portSettingOf(service: string): string {
+export function portSettingOf(service: string): string {
   return `${service.toUpperCase()}_PORT`
 }
 

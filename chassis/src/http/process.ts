@@ -19,10 +19,13 @@ import { operatorMessage } from '../errors/index.ts'
 import { createLogger } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { currentWorker } from '../workers/index.ts'
+import type { Worker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
 import { addressOf, listen } from './listen.ts'
+import type { ServiceAddress } from './listen.ts'
+import { listenForOperations } from './operations-listener.ts'
 import { runWorkers, workersToStart } from './run-workers.ts'
-import { startFaults } from './start-faults.ts'
+import { portFaults, startFaults } from './start-faults.ts'
 
 const shutdownTimeoutMs = 10_000
 
@@ -62,23 +65,36 @@ export async function runService<T extends TObject>(
     const app = await create(config, { logger, ...(worker && { metrics: worker.createMetrics(name) }) })
     const address = addressOf(name, values)
     if (address === undefined) throw new TypeError(`${name} has no address.`)
-    const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false }).catch(
-      async (error: unknown) => {
-        await app.close()
-        throw error
-      },
-    )
-    closeOnSignal([app], { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger })
-    const line = `${name.padEnd(12)} ${url}  docs ${url}/docs\n`
-    if (worker !== undefined) worker.ready(line)
+    const { apps, lines } = await listenAll(app, address, values, { logger, worker })
+    closeOnSignal(apps, { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger })
+    if (worker !== undefined) worker.ready(lines)
     // Standard output is for the log.
-    else process.stderr.write(line)
+    else process.stderr.write(lines)
     await logUnusedStorage(logger, { name, settings, config, queue, stream })
   } catch (error) {
     const message = error instanceof ConfigError ? error.message : operatorMessage(error, name)
     if (message === undefined) throw error
     process.stderr.write(`${message}\n`)
     process.exitCode = 1
+  }
+}
+
+/** Listens for the clients of the app, and for operators. Gives what to close, that for operators last, and a line for each. */
+async function listenAll(
+  app: App,
+  address: ServiceAddress,
+  values: Readonly<Record<string, unknown>>,
+  { logger, worker }: { logger: Logger; worker: Worker | undefined },
+): Promise<{ readonly apps: readonly App[]; readonly lines: string }> {
+  try {
+    const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false })
+    const ofOperators = await listenForOperations([app], values, { logger, worker })
+    const line = `${address.service.padEnd(12)} ${url}  docs ${url}/docs\n`
+    if (ofOperators === undefined) return { apps: [app], lines: line }
+    return { apps: [ofOperators.app, app], lines: line + ofOperators.line }
+  } catch (error) {
+    await app.close()
+    throw error
   }
 }
 
@@ -112,7 +128,12 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
   const ofFile = envFileFaults()
   const sentences = ofFile.map(({ sentence }) => sentence)
-  return [...sentences, ...faultsOf(schema, settings, ofFile), ...protective]
+  return [
+    ...sentences,
+    ...faultsOf(schema, settings, ofFile),
+    ...portFaults([{ name, values: validValues(schema, settings) }]),
+    ...protective,
+  ]
 }
 
 /**

@@ -46,7 +46,8 @@ export function createRouteScopes(ofApp: string | undefined) {
 }
 
 const publicScope = 'public'
-const observeScope = 'quintet:observe'
+/** That of what operators see. */
+export const observeScope = 'quintet:observe'
 
 /** The scope that a request with this method needs; undefined if it needs none. */
 export function neededScope(scope: FastifySchema['scope'], method: string): string | undefined {

@@ -22,7 +22,7 @@ export async function runWorkers(
   count: number,
   logger: Logger,
 ): Promise<void> {
-  const ports = await chosenPorts(services.flatMap(addressesOf))
+  const ports = await chosenPorts(addressesOf(services))
   const shares = services.map(({ settings, values }) => shareOfLimits(settings, values, count))
   const environment = Object.assign({}, ports, ...shares)
   const workers = await startWorkers({ count, environment, logger })

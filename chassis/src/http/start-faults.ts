@@ -1,5 +1,6 @@
+import { equalPorts } from '../config/index.ts'
 import { databaseFileFaults } from '../database/index.ts'
-import { addressFaults, addressOf } from './listen.ts'
+import { addressFaults, addressOf, operations, portSettingOf } from './listen.ts'
 import type { ServiceAddress } from './listen.ts'
 
 /** A service, and those of its settings that are valid by themselves. */
@@ -13,7 +14,7 @@ export async function startFaults(services: readonly StartingService[]): Promise
   const urls = services
     .flatMap(({ values }) => Object.entries(values).filter(([name]) => isUsed(name, values)))
     .flatMap(([, value]) => (typeof value === 'string' ? [value] : []))
-  return [...(await addressFaults(services.flatMap(addressesOf))), ...databaseFileFaults(urls)]
+  return [...(await addressFaults(addressesOf(services))), ...databaseFileFaults(urls)]
 }
 
 /** Whether anything is opened there: quotas only where there are limits. */
@@ -21,7 +22,17 @@ function isUsed(name: string, values: StartingService['values']): boolean {
   return name !== 'RATE_LIMIT_QUOTA_URL' || (values.RATE_LIMIT ?? 'off') !== 'off'
 }
 
-/** Without a valid port any free one, so that a fault of the host is found. */
-export function addressesOf({ name, values }: StartingService): ServiceAddress[] {
-  return [addressOf(name, values) ?? []].flat()
+/** Where these services listen, and what serves operators of this process. Without a valid port any free one, so that a fault of the host is found. */
+export function addressesOf(services: readonly StartingService[]): ServiceAddress[] {
+  const own = services.map(({ name, values }) => addressOf(name, values))
+  const [first] = services
+  const all = [...own, first && addressOf(operations, first.values)]
+  return all.filter((address) => address !== undefined)
+}
+
+/** A sentence for each port that several of them have. */
+export function portFaults(services: readonly StartingService[]): string[] {
+  return equalPorts(
+    Object.fromEntries(addressesOf(services).map(({ service, port }) => [portSettingOf(service), port])),
+  )
 }

@@ -103,11 +103,15 @@ function lengthOf(path: string, target: string): number {
 /** RFC 9112, 3.2.2, without user information (RFC 9110, 4.2.4). */
 const absoluteForm = /^https?:\/\/([^/?@]+)(\/.*)$/is
 
+/** Adds the state of the system, for the port of operations where there is one. */
 export function healthRoute(
   app: App,
   destinations: readonly Destination[],
   queue: Pick<OrderQueue, 'ping'>,
 ): void {
+  const check = createShared(() => checkHealth(destinations, queue, app.limits))
+  app.observed.health = check
+  if (app.observed.isElsewhere) return
   const schema = {
     tags: ['operation'],
     scope: 'quintet:observe',
@@ -116,9 +120,5 @@ export function healthRoute(
     description: 'The status is 200 in any case; `degraded` says that one of them is down.',
     response: { 200: Health },
   }
-  app.get(
-    '/health',
-    { schema },
-    createShared(() => checkHealth(destinations, queue, app.limits)),
-  )
+  app.get('/health', { schema }, check)
 }

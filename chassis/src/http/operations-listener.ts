@@ -1,0 +1,102 @@
+import { Type } from 'typebox'
+import { AppError } from '../errors/index.ts'
+import { createMetrics } from '../telemetry/index.ts'
+import type { Logger } from '../telemetry/index.ts'
+import { mergeMetrics } from '../workers/index.ts'
+import type { Worker } from '../workers/index.ts'
+import type { App, Observed } from './app-options.ts'
+import { createApp } from './app.ts'
+import { Liveness, MetricsText, Readiness } from './health.ts'
+import { addressOf, listen, operations } from './listen.ts'
+import { problems } from './problem.ts'
+
+/**
+ * Listens on the port for operations, if there is one, for what operators may see of the apps of this process. `values` are the valid
+ * settings of one of its services. Gives what listens, and a line with its address.
+ */
+export async function listenForOperations(
+  apps: readonly App[],
+  values: Readonly<Record<string, unknown>>,
+  { logger, worker }: { logger: Logger; worker: Worker | undefined },
+): Promise<{ readonly app: App; readonly line: string } | undefined> {
+  const address = addressOf(operations, values)
+  if (address === undefined) return undefined
+  const app = await createOperationsApp(
+    apps.map(({ observed }) => observed),
+    { logger, worker, connectionsMax: Number(values.CONNECTIONS_MAX) },
+  )
+  try {
+    const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false })
+    return { app, line: `${operations.padEnd(12)} ${url.padEnd(24)} metrics ${url}/metrics\n` }
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+/** Serves the metrics and the health of a process, to whoever reaches its port. */
+export async function createOperationsApp(
+  services: readonly Observed[],
+  { logger, worker, connectionsMax }: { logger: Logger; worker?: Worker | undefined; connectionsMax: number },
+): Promise<App> {
+  const app = await createApp({
+    name: operations,
+    title: 'Operations',
+    description: 'Metrics and health of the process.',
+    hasOnlyAddedRoutes: true,
+    logger,
+    metrics: worker?.createMetrics(operations) ?? createMetrics(operations),
+    connections: { max: connectionsMax },
+  })
+  addMetrics(app, services)
+  addHealth(app, services)
+  return app
+}
+
+const OfService = Type.Object({ service: Type.String() })
+/** Scrapers and probes add parameters to the query, which only routes of the API refuse. */
+const hide = true
+
+function addMetrics(app: App, services: readonly Observed[]): void {
+  const { contentType } = app.observed.metrics.registry
+  const response = { 200: MetricsText }
+  app.get('/metrics', { schema: { hide, response } }, async (_request, reply) => {
+    const texts = await Promise.all([...services, app.observed].map(({ metrics }) => metrics.text()))
+    reply.type(contentType)
+    return mergeMetrics(texts)
+  })
+  app.get('/metrics/:service', { schema: { hide, params: OfService, response } }, async (request, reply) => {
+    const { metrics } = serviceNamed(services, request.params.service)
+    reply.type(contentType)
+    return metrics.text()
+  })
+}
+
+function addHealth(app: App, services: readonly Observed[]): void {
+  app.get('/health/live', { schema: { hide, response: { 200: Liveness } } }, async () => ({
+    status: 'live' as const,
+  }))
+  app.get('/health/ready', { schema: { hide, response: { 200: Readiness, ...problems(503) } } }, async () => {
+    const states = await Promise.all(services.map(({ readiness }) => readiness()))
+    const names = services.filter((_, i) => states[i]?.status !== 'ready').map(({ name }) => name)
+    if (names.length > 0) throw new AppError('dependency_down', `Not ready: ${names.join(', ')}.`)
+    return { status: 'ready' as const }
+  })
+  app.get('/health', { schema: { hide } }, async () => {
+    const states = await Promise.all(
+      services.map(async ({ name, health }) => [name, await health()] as const),
+    )
+    const isGood = states.every(([, { status }]) => status === 'ready' || status === 'ok')
+    return { status: isGood ? 'ok' : 'degraded', services: Object.fromEntries(states) }
+  })
+  app.get('/health/:service', { schema: { hide, params: OfService } }, async (request) =>
+    serviceNamed(services, request.params.service).health(),
+  )
+}
+
+function serviceNamed(services: readonly Observed[], name: string): Observed {
+  const found = services.find((service) => service.name === name)
+  if (found === undefined)
+    throw new AppError('not_found', `The service ${name} does not run in this process.`)
+  return found
+}
