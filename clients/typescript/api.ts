@@ -250,7 +250,7 @@ export interface paths {
         };
         /**
          * List the X.509 certificates of all users by their expiry, earliest first
-         * @description Certificates whose body is not X.509 have no expiry, and are not listed.
+         * @description Certificates whose body is not X.509 have no expiry, and are not listed. Where clients are authenticated, only those of their own users are listed.
          */
         get: operations["listCertificates"];
         put?: never;

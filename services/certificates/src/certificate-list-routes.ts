@@ -1,4 +1,5 @@
 import { invalid } from '@quintet/chassis/errors'
+import { rowAccessOf } from '@quintet/chassis/guard'
 import { decodeCursor, encodeCursor, pageSize, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { parseId, readPage, rowList, sendList } from '@quintet/chassis/resource'
@@ -7,6 +8,7 @@ import { Type } from 'typebox'
 import type { ExpiryPosition } from './certificate-store.ts'
 import { certificateText, expiringCertificateText } from './certificate-text.ts'
 import { isCalendarDate, readInstant } from './instant.ts'
+import { rightToRead } from './rights.ts'
 import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import {
@@ -38,7 +40,7 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
     async (request, reply) => {
       const userId = parseId(request.params.id, userNotFound)
       const page = readPage(request.query, { code: wrongValueCode })
-      await users.expect(userId)
+      await users.expect(userId, rightToRead(request))
       const onlyActive = request.query.active === 'true'
       const read = (part: Step & { after: number }) =>
         certificates.listOfUser({ userId, onlyActive, ...part })
@@ -53,7 +55,8 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
         tags,
         operationId: 'listCertificates',
         summary: 'List the X.509 certificates of all users by their expiry, earliest first',
-        description: 'Certificates whose body is not X.509 have no expiry, and are not listed.',
+        description:
+          'Certificates whose body is not X.509 have no expiry, and are not listed. Where clients are authenticated, only those of their own users are listed.',
         querystring: ExpiringQuery,
         response: { 200: Type.Array(ExpiringCertificateBody), ...problems(422) },
       },
@@ -63,11 +66,12 @@ export function certificateListRoutes(app: App, { users, certificates }: Parts):
       const [notAfter, id] =
         cursor === undefined ? firstPosition : decodeCursor(cursor, ['time', 'integer'], wrongValueCode)
       const start = { notAfter: Number(notAfter), id: Number(id) }
-      const instant = instantOf(before)
+      const { readsAll, owner } = rowAccessOf(request.raw)
+      const filter = { before: instantOf(before), ...(!readsAll && { owner }) }
       await sendList(request, reply, {
         limit,
         start,
-        read: (after: ExpiryPosition, step) => certificates.listExpiring({ before: instant, after, ...step }),
+        read: (after: ExpiryPosition, step) => certificates.listExpiring({ ...filter, after, ...step }),
         textOf: (row) => (row.is_orphan === 1 ? undefined : expiringCertificateText(row)),
         positionOf: ({ not_after, id }) => ({ notAfter: Number(not_after), id }),
         cursorOf: ({ notAfter, id }) => encodeCursor([notAfter, id]),

@@ -13,6 +13,8 @@ import type { Certificate } from './certificate-store.ts'
 import { certificateText } from './certificate-text.ts'
 import type { CertificateRef } from './database.ts'
 import { holdsPrivateKey } from './private-key-search.ts'
+import { rightToChange, rightToRead } from './rights.ts'
+import type { Right } from './rights.ts'
 import type { Parts } from './route-parts.ts'
 import {
   ActiveBody,
@@ -47,7 +49,7 @@ export function certificateRoutes(app: App, parts: Parts): void {
       },
     },
     async (request, reply) => {
-      const row = await certificates.find(certificateRefOf(request.params))
+      const row = await certificates.find(certificateRefOf(request.params), rightToRead(request))
       sendRepresentation(reply, etagOf(row.version), certificateText(row))
     },
   )
@@ -71,9 +73,11 @@ export function certificateRoutes(app: App, parts: Parts): void {
       async (request, reply) => {
         const { active, notify = false, ...unchanged } = request.body
         const ref = certificateRefOf(request.params)
-        if (Object.keys(unchanged).length > 0) refuseOtherValues(await certificates.find(ref), unchanged)
-        const version = await changeIfMatch(request, precondition(ref), (version) =>
-          certificates.setActive(ref, { active, notify }, version),
+        const right = rightToChange(request)
+        if (Object.keys(unchanged).length > 0)
+          refuseOtherValues(await certificates.find(ref, right), unchanged)
+        const version = await changeIfMatch(request, precondition(ref, right), (version) =>
+          certificates.setActive(ref, { active, notify }, { version, right }),
         )
         reply.code(202).header('etag', etagOf(version))
         sendJson(reply, JSON.stringify({ id: ref.id, active }))
@@ -95,13 +99,15 @@ export function certificateRoutes(app: App, parts: Parts): void {
     },
     async (request, reply) => {
       const ref = certificateRefOf(request.params)
-      await changeIfMatch(request, precondition(ref), (version) => certificates.delete(ref, version))
+      const right = rightToChange(request)
+      const remove = (version?: number) => certificates.delete(ref, { version, right })
+      await changeIfMatch(request, precondition(ref, right), remove)
       reply.code(204).send(null)
     },
   )
 
-  function precondition(ref: CertificateRef) {
-    return { noun: 'certificate', notFound: certificateNotFound, find: () => certificates.find(ref) }
+  function precondition(ref: CertificateRef, right: Right) {
+    return { noun: 'certificate', notFound: certificateNotFound, find: () => certificates.find(ref, right) }
   }
 }
 
@@ -143,8 +149,10 @@ function addingRoute(app: App, { users, certificates, idempotency, envelopes, po
     (request, reply) => {
       const { secret, key, active, body } = readNewCertificate(request)
       const userId = parseId(request.params.id, userNotFound)
+      const right = rightToChange(request)
       async function add(record: ResponseRecorder): Promise<RecordedResponse> {
         const inspected = inspect(body, secret, policy, key)
+        await users.admit(userId, right)
         const uid = randomUUID()
         const envelope = envelopes.seal(secret, { uid, userId })
         const idsText = `{"id":${pendingId},"user_id":${userId}}`
@@ -153,7 +161,7 @@ function addingRoute(app: App, { users, certificates, idempotency, envelopes, po
         return withId(response, await certificates.create(certificate, record(response)))
       }
       const find = async () => {
-        await users.expect(userId)
+        await users.expect(userId, right)
         return {}
       }
       return idempotency.once(request, reply, add, { find })

@@ -1,11 +1,13 @@
 import { prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, TextColumn } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import { sql } from 'kysely'
 import type { ExpressionBuilder, Kysely } from 'kysely'
 import type { CertificateRef, CertificatesDatabase, CertificatesTables } from './database.ts'
 import type { Envelope } from './envelope.ts'
 
 type Page = { userId: number; after: number; limit: number; reaches: number }
+type OwnersPage = ExpiringPage & { owner: Owner }
 type ExpiringPage = { before: number; notAfter: number; id: number; limit: number; reaches: number }
 type NewRow = Envelope & {
   uid: string
@@ -65,19 +67,31 @@ function prepareReads(database: CertificatesDatabase) {
       .where('id', '>', p.after)
       .orderBy('id')
       .limit(p.limit)
+  const expiring = (p: Placeholders<ExpiringPage>, text: TextColumn) =>
+    db
+      .selectFrom('certificate')
+      .select(['id', 'user_id', 'active', 'not_after', text('x509').as('x509')])
+      // Left out later: a page would take long to find the others among many of a deleted user.
+      .select(isOrphan.as('is_orphan'))
+      .where('not_after', '<', p.before)
+      .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
+      .orderBy('not_after')
+      .orderBy('id')
+      .limit(p.limit)
+  const byExpiry = { texts: ['x509'], orderBy: ['not_after', 'id'] } as const
   return {
     find: prepareQuery((p: Placeholders<CertificateRef>) =>
       db
         .selectFrom('certificate')
-        .select(['id', 'user_id', 'active', 'version', 'body', 'x509'])
+        .select(['id', 'user_id', 'active', 'version', 'body', 'x509', 'owner'])
         .where('id', '=', p.id)
         .where('user_id', '=', p.userId)
         .where(hasUser),
     ),
-    exists: prepareQuery((p: Placeholders<CertificateRef>) =>
+    findOwner: prepareQuery((p: Placeholders<CertificateRef>) =>
       db
         .selectFrom('certificate')
-        .select('id')
+        .select('owner')
         .where('id', '=', p.id)
         .where('user_id', '=', p.userId)
         .where(hasUser),
@@ -92,20 +106,11 @@ function prepareReads(database: CertificatesDatabase) {
         orderBy: ['id'],
       },
     ),
-    listExpiring: prepareBoundedRead(
+    listExpiring: prepareBoundedRead(database, expiring, byExpiry),
+    listExpiringOfOwner: prepareBoundedRead(
       database,
-      (p: Placeholders<ExpiringPage>, text) =>
-        db
-          .selectFrom('certificate')
-          .select(['id', 'user_id', 'active', 'not_after', text('x509').as('x509')])
-          // Left out later: a page would take long to find the others among many of a deleted user.
-          .select(isOrphan.as('is_orphan'))
-          .where('not_after', '<', p.before)
-          .where((row) => row(row.refTuple('not_after', 'id'), '>', row.tuple(p.notAfter, p.id)))
-          .orderBy('not_after')
-          .orderBy('id')
-          .limit(p.limit),
-      { texts: ['x509'], orderBy: ['not_after', 'id'] },
+      (p: Placeholders<OwnersPage>, text) => expiring(p, text).where('owner', '=', p.owner),
+      byExpiry,
     ),
   }
 }
@@ -118,6 +123,7 @@ function prepareInsert(db: Kysely<CertificatesTables>) {
       .columns([
         'uid',
         'user_id',
+        'owner',
         'active',
         'version',
         'not_before',
@@ -135,6 +141,7 @@ function prepareInsert(db: Kysely<CertificatesTables>) {
           .select([
             p.uid.as('uid'),
             'id',
+            'owner',
             p.active.as('active'),
             sql.lit(1).as('version'),
             p.notBefore.as('not_before'),

@@ -1,5 +1,6 @@
 import { returnedBy } from '@quintet/chassis/database'
 import { AppError, invalid } from '@quintet/chassis/errors'
+import type { Owner } from '@quintet/chassis/guard'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Step } from '@quintet/chassis/resource/rows'
@@ -10,6 +11,7 @@ import type { Deletion } from './deletion.ts'
 import type { Envelope } from './envelope.ts'
 import { nextNoticeMs } from './expiry.ts'
 import type { NotifyingParts } from './notification-store.ts'
+import type { Right } from './rights.ts'
 import { userNotFound } from './user-store.ts'
 import type { Inspection } from './x509.ts'
 
@@ -18,7 +20,7 @@ export type CertificateStore = ReturnType<typeof createCertificateStore>
 /** The readable columns of a certificate; this store never reads the encrypted private key. */
 export type Certificate = Pick<
   Selectable<CertificatesTables['certificate']>,
-  'id' | 'user_id' | 'active' | 'version' | 'body' | 'x509'
+  'id' | 'user_id' | 'active' | 'version' | 'body' | 'x509' | 'owner'
 >
 
 /** The place of a certificate in the order of their expiry. */
@@ -44,19 +46,28 @@ export function createCertificateStore({
   const statements = prepareCertificateStatements(database)
   const insertRecords = recordStatements(database.query)
 
-  async function find(ref: CertificateRef): Promise<Certificate> {
+  async function find(ref: CertificateRef, right: Right): Promise<Certificate> {
     const [row] = await database.read(statements.find(ref))
-    if (row === undefined) throw certificateNotFound()
+    if (row === undefined || !right(row.owner)) throw certificateNotFound()
     return row
   }
 
+  async function expect(ref: CertificateRef, right: Right): Promise<void> {
+    const [row] = await database.read(statements.findOwner(ref))
+    if (row === undefined || !right(row.owner)) throw certificateNotFound()
+  }
+
+  /** Before a change, which notices itself that there is no such certificate: a right to all takes no look. The owner never changes. */
+  async function admit(ref: CertificateRef, right: Right): Promise<void> {
+    if (!right(null)) await expect(ref, right)
+  }
+
   return {
+    /** Rejects with `not_found` when there is no such certificate, or no right to it. */
     find,
 
-    /** Rejects with `not_found` when there is no such certificate, whose body is not read. */
-    async expect(ref: CertificateRef): Promise<void> {
-      if ((await database.read(statements.exists(ref))).length === 0) throw certificateNotFound()
-    },
+    /** Rejects with `not_found` when there is no such certificate, whose body is not read, or no right to it. */
+    expect,
 
     /** Adds a certificate to an existing user, with the idempotency records of the response. */
     async create(record: NewRecord, records: readonly IdempotencyRecord[]): Promise<number> {
@@ -85,10 +96,13 @@ export function createCertificateStore({
       return (onlyActive ? statements.listActive : statements.list)({ ...rest, reaches })
     },
 
-    /** A page of the certificates that expire, earliest first. */
-    async listExpiring(page: Step & { before: number; after: ExpiryPosition }) {
-      const { before, after, limit, bytesMax: reaches } = page
-      return statements.listExpiring({ before, limit, reaches, ...after })
+    /** A page of the certificates that expire, earliest first: of all owners, unless one is given; null owns none. */
+    async listExpiring(page: Step & { before: number; after: ExpiryPosition; owner?: Owner }) {
+      const { before, after, limit, bytesMax: reaches, owner } = page
+      const part = { before, limit, reaches, ...after }
+      return owner === undefined
+        ? statements.listExpiring(part)
+        : statements.listExpiringOfOwner({ ...part, owner })
     },
 
     /**
@@ -98,8 +112,9 @@ export function createCertificateStore({
     async setActive(
       ref: CertificateRef,
       { active, notify }: { active: boolean; notify: boolean },
-      version?: number,
+      { version, right }: Condition,
     ): Promise<number | undefined> {
+      await admit(ref, right)
       const update = {
         ...statements.setActive({ ...ref, version: version ?? null, active: Number(active) }),
         mustAffectRows: true,
@@ -113,7 +128,7 @@ export function createCertificateStore({
         if (notify) wake()
         return Number(results[0]?.rows[0]?.version)
       }
-      const current = await find(ref)
+      const current = await find(ref, right)
       if (version !== undefined && current.version !== version) return undefined
       throw invalid({
         active: `active must be ${!active}, since the certificate is already ${active ? 'active' : 'inactive'}.`,
@@ -121,7 +136,8 @@ export function createCertificateStore({
     },
 
     /** Resolves to false when there is no such certificate of this version, or of any if none is given. */
-    async delete(ref: CertificateRef, version?: number): Promise<boolean> {
+    async delete(ref: CertificateRef, { version, right }: Condition): Promise<boolean> {
+      await admit(ref, right)
       const { failedStatement } = await database.commit(
         await deletion.unitOfCertificate(ref, version ?? null),
       )
@@ -129,5 +145,8 @@ export function createCertificateStore({
     },
   }
 }
+
+/** The only version that may be changed, any without one; and the right to change the certificate. */
+type Condition = { readonly version: number | undefined; readonly right: Right }
 
 export const certificateNotFound = () => new AppError('not_found', 'Certificate not found.')

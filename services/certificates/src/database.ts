@@ -1,4 +1,5 @@
 import type { Database } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import type { OutboxTable } from '@quintet/chassis/outbox'
 import type { Generated } from 'kysely'
@@ -16,12 +17,15 @@ export type CertificatesTables = IdempotencyTable &
       version: number
       /** 1 until all certificates of a deleted user are removed; nothing of it is shown. */
       deleted: Generated<number>
+      owner: Owner
     }
     certificate: {
       id: Generated<number>
       /** Identifies the record before the database assigns an id; the private key is encrypted for it. */
       uid: string
       user_id: number
+      /** That of the user. */
+      owner: Owner
       active: number
       version: number
       not_before: number | null

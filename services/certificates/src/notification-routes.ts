@@ -4,6 +4,7 @@ import { readPage, rowList, sendList } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
 import { certificateRefOf } from './certificate-path.ts'
+import { rightToRead } from './rights.ts'
 import { wrongValueCode } from './route-parts.ts'
 import type { Parts } from './route-parts.ts'
 import { CertificatePath, NotificationBody, PageQuery } from './schemas.ts'
@@ -25,7 +26,7 @@ export function notificationRoutes(app: App, { certificates, notifications }: Pa
     },
     async (request, reply) => {
       const ref = certificateRefOf(request.params)
-      await certificates.expect(ref)
+      await certificates.expect(ref, rightToRead(request))
       const page = readPage(request.query, { code: wrongValueCode })
       const read = (part: Page) => notifications.list({ certificateId: ref.id, ...part })
       const numberOf = ({ id }: LoggedNotification) => id

@@ -1,4 +1,5 @@
 import { invalid } from '@quintet/chassis/errors'
+import { mayReadOwned, rowAccessOf } from '@quintet/chassis/guard'
 import { clientNetworkOf, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import {
@@ -13,6 +14,8 @@ import {
   sendEntry,
 } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
+import { rightToChange } from './rights.ts'
+import type { Right } from './rights.ts'
 import type { Parts } from './route-parts.ts'
 import { IdBody, NewUser, UserBody, UserPatch, UserPath } from './schemas.ts'
 import { userNotFound } from './user-store.ts'
@@ -37,10 +40,8 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     (request, reply) =>
       createOnce(idempotency, request, reply, created, async (records) => {
         const { name, email, password } = request.body
-        return users.create(
-          { name, email, passwordHash: await passwords.hash(password, [clientNetworkOf(request)]) },
-          records,
-        )
+        const passwordHash = await passwords.hash(password, [clientNetworkOf(request)])
+        return users.create({ name, email, passwordHash, owner: rowAccessOf(request.raw).owner }, records)
       }),
   )
 
@@ -57,6 +58,8 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     parse: readId,
     find: users.find,
     represent: representEntry,
+    ownerOf: ({ owner = null }) => owner,
+    mayRead: mayReadOwned,
     notFound: userNotFound,
   })
 
@@ -79,8 +82,9 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
       if (given !== id) throw invalid({ id: 'id must be the one in the path, or be left out.' })
       if (Object.keys(change).length === 0)
         throw invalid({ body: 'The body must have a name, an email or both.' })
-      const update = (version?: number) => users.change(id, change, version)
-      sendEntry(reply, await changeIfMatch(request, preconditionOf(id), update))
+      const right = rightToChange(request)
+      const update = (version?: number) => users.change(id, change, { version, right })
+      sendEntry(reply, await changeIfMatch(request, preconditionOf(id, right), update))
     },
   )
 
@@ -98,13 +102,15 @@ export function userRoutes(app: App, { users, idempotency, passwords }: Parts): 
     },
     async (request, reply) => {
       const id = parseId(request.params.id, userNotFound)
-      await changeIfMatch(request, preconditionOf(id), (version) => users.delete(id, version))
+      const right = rightToChange(request)
+      const remove = (version?: number) => users.delete(id, { version, right })
+      await changeIfMatch(request, preconditionOf(id, right), remove)
       reply.code(204).send(null)
     },
   )
 
-  function preconditionOf(id: number) {
-    return { noun: 'user', notFound: userNotFound, find: () => users.find(id) }
+  function preconditionOf(id: number, right: Right) {
+    return { noun: 'user', notFound: userNotFound, find: () => users.expect(id, right) }
   }
 }
 

@@ -2,16 +2,18 @@ import type { Cache, Entry } from '@quintet/chassis/cache'
 import { prepareQuery, returnedBy } from '@quintet/chassis/database'
 import type { Outcome, Placeholders, Result } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import type { Owner } from '@quintet/chassis/guard'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Kysely } from 'kysely'
 import type { CertificatesDatabase, CertificatesTables } from './database.ts'
 import { emailKeyOf } from './email-key.ts'
 import type { Deletion } from './deletion.ts'
+import type { Right } from './rights.ts'
 
 export type UserStore = ReturnType<typeof createUserStore>
 
-type User = { id: number; name: string; email: string; version: number }
+type User = { id: number; name: string; email: string; version: number; owner: Owner }
 
 /** Users behind a cache, which holds their representations; their password hashes are read by `credential-store.ts`. */
 export function createUserStore({
@@ -34,10 +36,15 @@ export function createUserStore({
 
   const find = (id: number) => cache.read(String(id), () => load(id))
 
-  async function expect(id: number): Promise<Entry> {
+  async function expect(id: number, right: Right): Promise<Entry> {
     const entry = await find(id)
-    if (entry === undefined) throw userNotFound()
+    if (entry === undefined || !right(entry.owner)) throw userNotFound()
     return entry
+  }
+
+  /** The same where the user is not needed: a right to all takes no look. The owner of a user never changes. */
+  async function admit(id: number, right: Right): Promise<void> {
+    if (!right(null)) await expect(id, right)
   }
 
   async function isTaken(emailKey: string | null, id: number): Promise<boolean> {
@@ -50,19 +57,22 @@ export function createUserStore({
     /** The representation of a user, without a promise if it is cached. A missing user throws or is undefined. */
     find,
 
-    /** The representation of a user; rejects with `not_found`. */
+    /** The representation of a user; rejects with `not_found`, also where there is no right to it. */
     expect,
+
+    /** Rejects with `not_found` where there is no right to a user; a user that is missing may go unnoticed. */
+    admit,
 
     /** Adds a user, with the idempotency records of the response; rejects with `conflict` when the email is taken. */
     async create(
-      user: { name: string; email: string; passwordHash: string },
+      user: { name: string; email: string; passwordHash: string; owner: Owner },
       records: readonly IdempotencyRecord[],
     ): Promise<number> {
-      const { name, email, passwordHash } = user
+      const { name, email, passwordHash, owner } = user
       const emailKey = emailKeyOf(email)
       if (emailKey === undefined) throw emailTooLong()
       const insert = {
-        ...statements.insert({ name, email, emailKey, passwordHash }),
+        ...statements.insert({ name, email, emailKey, passwordHash, owner }),
         mustAffectRows: emailTaken,
       }
       const { results } = await database.commit([insert, ...insertRecords(records, returnedBy(insert, 'id'))])
@@ -76,10 +86,11 @@ export function createUserStore({
     async change(
       id: number,
       { name = null, email = null }: { name?: string | null; email?: string | null },
-      version: number | null = null,
+      { version = null, right }: Condition,
     ): Promise<Entry | undefined> {
       const emailKey = email === null ? null : emailKeyOf(email)
       if (emailKey === undefined) throw emailTooLong()
+      await admit(id, right)
       const update = statements.update({ id, version, name, email, emailKey })
       const outcome = await cache
         .write(
@@ -93,14 +104,15 @@ export function createUserStore({
         })
       const entry = changed(outcome.results[0])
       if (entry !== undefined) return entry
-      const current = await expect(id)
+      const current = await expect(id, right)
       const isWanted = version === null || version === current.version
       if (isWanted && (await isTaken(emailKey, id))) throw emailTaken()
       return undefined
     },
 
     /** Deletes a user with its certificates; resolves to false when there is no such user of this version, or of any if it is null. */
-    async delete(id: number, version: number | null = null): Promise<boolean> {
+    async delete(id: number, { version = null, right }: Condition): Promise<boolean> {
+      await admit(id, right)
       const unit = await deletion.unitOf(id, version)
       const outcome = await cache.write(
         [String(id)],
@@ -112,6 +124,9 @@ export function createUserStore({
     },
   }
 }
+
+/** The only version that may be changed, any without one; and the right to change the user. */
+type Condition = { readonly version?: number | null | undefined; readonly right: Right }
 
 export const userNotFound = () => new AppError('not_found', 'User not found.')
 const emailTaken = () => emailError('conflict', 'email must be one that no other user has.')
@@ -137,8 +152,8 @@ function changed(result: Result | undefined): Entry | undefined {
   return row && entryOf(row)
 }
 
-function entryOf({ id, name, email, version }: User): Entry {
-  return { version, expiresAtMs: Number.POSITIVE_INFINITY, text: JSON.stringify({ id, name, email }) }
+function entryOf({ id, name, email, version, owner }: User): Entry {
+  return { version, expiresAtMs: Number.POSITIVE_INFINITY, text: JSON.stringify({ id, name, email }), owner }
 }
 
 type UserUpdate = {
@@ -154,12 +169,20 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
     find: prepareQuery((p: Placeholders<{ id: number }>) =>
       db
         .selectFrom('user')
-        .select(['id', 'name', 'email', 'version'])
+        .select(['id', 'name', 'email', 'version', 'owner'])
         .where('id', '=', p.id)
         .where('deleted', '=', 0),
     ),
     insert: prepareQuery(
-      (p: Placeholders<{ name: string; email: string; emailKey: string; passwordHash: string }>) =>
+      (
+        p: Placeholders<{
+          name: string
+          email: string
+          emailKey: string
+          passwordHash: string
+          owner: Owner
+        }>,
+      ) =>
         db
           .insertInto('user')
           .values({
@@ -168,6 +191,7 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
             email_key: p.emailKey,
             password_hash: p.passwordHash,
             version: 1,
+            owner: p.owner,
           })
           .onConflict((conflict) => conflict.column('email_key').doNothing())
           .returning('id'),
@@ -195,7 +219,7 @@ function prepareStatements(db: Kysely<CertificatesTables>) {
             ),
           ),
         )
-        .returning(['id', 'name', 'email', 'version']),
+        .returning(['id', 'name', 'email', 'version', 'owner']),
     ),
     findHolder: prepareQuery((p: Placeholders<{ emailKey: string }>) =>
       db.selectFrom('user').select('id').where('email_key', '=', p.emailKey),

@@ -8,6 +8,7 @@ if (server !== undefined) {
   await import('./certificates.test.ts')
   await import('./conformance.test.ts')
   await import('./notifications.test.ts')
+  await import('./ownership.test.ts')
   await import('./user-change.test.ts')
   await import('./user-deletion.test.ts')
   await import('./certificate-deletion.test.ts')

@@ -86,6 +86,7 @@ test('Of users whose emails match since the migration the oldest has the email, 
   ]
   await insertUsers(url, [...emails, `${'\ufdfa'.repeat(200)}@example.com`])
   for (const name of [
+    '0008-add-owner',
     '0007-mark-deleted-users',
     '0006-index-active-certificates',
     '0005-create-cache-control',
