@@ -190,7 +190,7 @@ export interface paths {
         };
         /**
          * List orders, in the order in which they were stored
-         * @description All orders, or those of one user, page by page.
+         * @description All orders, or those of one user, page by page. Where clients are authenticated, only their own are listed.
          */
         get: operations["listOrders"];
         put?: never;

@@ -4,6 +4,12 @@ import type { Static } from 'typebox'
 /** The queue of posted orders; billing is its only consumer. */
 export const billingQueue = 'billing_queue'
 
+/**
+ * The header of a message with the owner of its order, which the gateway sets to who has posted it. A message without it, such as one of
+ * another program, makes an order without an owner. Consumers of earlier versions ignore it.
+ */
+export const ownerHeader = 'quintet-owner'
+
 // Ids and amounts are text throughout: a float cannot hold numbers of this size exactly.
 const userId = Type.String({
   maxLength: 20,

@@ -1,4 +1,4 @@
 export { isSignedWith, orderIdKey, orderIdKeyFile, signMessageId, unsignedMessageId } from './message-id.ts'
-export { BillingMessage, billingQueue } from './billing.ts'
+export { BillingMessage, billingQueue, ownerHeader } from './billing.ts'
 export { eventsHeartbeatMs, GuidCommand, GuidEvent, guidEventsStream, publishedGuidEventOf } from './guid.ts'
 export type { PublishedGuidEvent } from './guid.ts'

@@ -22,14 +22,15 @@ export function orderIdKeyFile({ DATA_DIR }: { readonly DATA_DIR: string }): str
 const tagLength = 16
 const signed = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}-[0-9a-f]{16}$/
 
-/** A UUID with 64 bits of its HMAC. */
-export function signMessageId(uuid: string, key: string): string {
-  return `${uuid}-${createHmac('sha256', key).update(uuid).digest('hex').slice(0, tagLength)}`
+/** A UUID with 64 bits of its HMAC; of an order with an owner, of both, so that the id proves it for its owner alone. */
+export function signMessageId(uuid: string, key: string, owner: string | null): string {
+  const text = owner === null ? uuid : `${uuid}\n${owner}`
+  return `${uuid}-${createHmac('sha256', key).update(text).digest('hex').slice(0, tagLength)}`
 }
 
-/** Whether `signMessageId` has made this id with this key. */
-export function isSignedWith(id: string, key: string): boolean {
-  return signed.test(id) && signMessageId(unsignedMessageId(id), key) === id
+/** Whether `signMessageId` has made this id with this key, for this owner or for none. */
+export function isSignedWith(id: string, key: string, owner: string | null): boolean {
+  return signed.test(id) && signMessageId(unsignedMessageId(id), key, owner) === id
 }
 
 /** The UUID of a signed id, which identifies the order under any key; any other id as it is. */

@@ -1,3 +1,4 @@
+import type { Owner } from '@quintet/chassis/guard'
 import { compileCheck } from '@quintet/chassis/http'
 import { duplicateMember, parseExactJson, shortestDecimal } from '@quintet/chassis/json'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
@@ -5,6 +6,7 @@ import type { BatchHandler, Delivery } from '@quintet/chassis/queue'
 import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { BillingMessage, unsignedMessageId } from '@quintet/contracts'
+import { notAnOwner, ownerIn } from './message-owner.ts'
 import { notStored } from './order-status.ts'
 import type { OrderStore } from './order-store.ts'
 
@@ -37,24 +39,31 @@ export function createOrderHandler({
     recovered: 'failures of messages are recorded again',
   })
 
-  async function handle({ id, body }: Delivery): Promise<void> {
+  async function handle({ id, body, headers }: Delivery): Promise<void> {
     const order = readOrder(body)
-    await untilAvailable(() => apply(unsignedMessageId(id), order), { stopping, log: waits })
+    const owner = ownerIn(headers)
+    if (owner === undefined) throw new PoisonMessage(notAnOwner)
+    await untilAvailable(() => apply(unsignedMessageId(id), order, owner), { stopping, log: waits })
   }
 
-  async function apply(id: string, order: BillingMessage): Promise<void> {
-    if (await orders.store(id, order)) return
+  async function apply(id: string, order: BillingMessage, owner: Owner): Promise<void> {
+    if (await orders.store(id, order, owner)) return
     const stored = await orders.findByMessage(id)
     if (stored !== undefined && !isSame(order, stored))
       throw new PoisonMessage(`Order ${stored.id} has the id of this message, and another content.`)
   }
 
   /** Recorded before the message becomes a dead letter. If that fails too, clients read that the message waits. */
-  async function recordFailure({ id, attempt }: Delivery, error: unknown): Promise<void> {
+  async function recordFailure({ id, attempt, headers }: Delivery, error: unknown): Promise<void> {
     const isPoison = error instanceof PoisonMessage
     if (!isPoison && (attempt < attemptsMax || stopping.aborted)) return
     const detail = isPoison ? error.message.slice(0, detailLengthMax) : notStored
-    const failure = { message_id: unsignedMessageId(id), code: isPoison ? 'invalid' : 'internal', detail }
+    const failure = {
+      message_id: unsignedMessageId(id),
+      code: isPoison ? 'invalid' : 'internal',
+      detail,
+      owner: ownerIn(headers) ?? null,
+    }
     await orders
       .fail(failure)
       .then(records.succeeded, (cause: unknown) => records.failed(cause, { messageId: id }))

@@ -1,7 +1,10 @@
 import { AppError } from '@quintet/chassis/errors'
+import { mayRead } from '@quintet/chassis/guard'
+import type { RowAccess } from '@quintet/chassis/guard'
 import { deadQueueOf } from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { billingQueue, isSignedWith, unsignedMessageId } from '@quintet/contracts'
+import { ownerIn } from './message-owner.ts'
 import type { Order, OrderStore } from './order-store.ts'
 
 /** What became of a message: an order, nothing yet, or nothing at all. */
@@ -14,8 +17,8 @@ export type OrderStatus =
 export const notStored = 'The order could not be stored. Its message is kept, and an operator can replay it.'
 
 /**
- * Determines the status of a message; undefined if none of this id was accepted. The UUID identifies it: a signature only proves that
- * it was accepted, where nothing else does, and need not be right for what is stored or has failed.
+ * Determines the status of a message; undefined if none of this id was accepted, or if it may not be read. The UUID identifies it: a
+ * signature only proves that it was accepted from its owner, where nothing else does, and need not be right for what is stored or has failed.
  */
 export function createOrderStatus({
   orders,
@@ -26,42 +29,48 @@ export function createOrderStatus({
   queue: Pick<QueueAdmin, 'find'>
   /** What the gateway signs ids with, where the queue cannot look up a message. */
   idKey?: string | undefined
-}): (messageId: string) => Promise<OrderStatus | undefined> {
-  async function stored(messageId: string): Promise<OrderStatus | undefined> {
+}): (messageId: string, access: RowAccess) => Promise<OrderStatus | undefined> {
+  type Look = (messageId: string, access: RowAccess) => Promise<OrderStatus | undefined>
+
+  const stored: Look = async (messageId, access) => {
     const order = await orders.findByMessage(unsignedMessageId(messageId))
-    return order === undefined ? undefined : { status: 'stored', order }
+    return order !== undefined && mayRead(access, order.owner) ? { status: 'stored', order } : undefined
   }
 
   /** Another program may have published the id as it is. */
-  async function isIn(queueName: string, messageId: string): Promise<boolean> {
-    for (const id of new Set([messageId, unsignedMessageId(messageId)]))
-      if ((await queue.find?.(queueName, id)) !== undefined) return true
+  async function isIn(queueName: string, messageId: string, access: RowAccess): Promise<boolean> {
+    for (const id of new Set([messageId, unsignedMessageId(messageId)])) {
+      const message = await queue.find?.(queueName, id)
+      if (message !== undefined && mayRead(access, ownerIn(message.headers))) return true
+    }
     return false
   }
 
-  async function waiting(messageId: string): Promise<OrderStatus | undefined> {
-    return (await isIn(billingQueue, messageId)) ? { status: 'pending' } : undefined
-  }
+  const waiting: Look = async (messageId, access) =>
+    (await isIn(billingQueue, messageId, access)) ? { status: 'pending' } : undefined
 
-  async function failed(messageId: string): Promise<OrderStatus | undefined> {
+  const failed: Look = async (messageId, access) => {
     const failure = await orders.findFailure(unsignedMessageId(messageId))
-    if (failure !== undefined) {
+    if (failure !== undefined && mayRead(access, failure.owner)) {
       const code = failure.code === 'invalid' ? 'invalid' : 'internal'
       return { status: 'failed', error: new AppError(code, failure.detail) }
     }
-    const isDead = await isIn(deadQueueOf(billingQueue), messageId)
+    const isDead = await isIn(deadQueueOf(billingQueue), messageId, access)
     return isDead ? { status: 'failed', error: new AppError('internal', notStored) } : undefined
   }
 
   /** The gateway responds with the id only once the message is durable. */
-  const accepted = (messageId: string): OrderStatus | undefined =>
-    idKey !== undefined && isSignedWith(messageId, idKey) ? { status: 'pending' } : undefined
+  function accepted(messageId: string, { owner }: RowAccess): OrderStatus | undefined {
+    if (idKey === undefined) return undefined
+    const isAccepted = [null, owner].some((one) => isSignedWith(messageId, idKey, one))
+    return isAccepted ? { status: 'pending' } : undefined
+  }
 
-  return async (messageId) =>
-    (await stored(messageId)) ??
-    (await waiting(messageId)) ??
-    (await failed(messageId)) ??
+  return async (messageId, access) =>
+    (await stored(messageId, access)) ??
+    (await waiting(messageId, access)) ??
+    (await failed(messageId, access)) ??
     // It may have been handled since the first look.
-    (await stored(messageId)) ??
-    accepted(messageId)
+    (await stored(messageId, access)) ??
+    accepted(messageId, access)
 }

@@ -1,4 +1,6 @@
 import { AppError } from '@quintet/chassis/errors'
+import { mayRead, rowAccessOf } from '@quintet/chassis/guard'
+import type { RowAccess } from '@quintet/chassis/guard'
 import { describeOperations, isStorable, problemDocument, problems, sendJson } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { parseId, sendRows } from '@quintet/chassis/resource'
@@ -21,13 +23,16 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
   app.get(
     '/orders',
     operation('listOrders', 'List orders, in the order in which they were stored', {
-      description: 'All orders, or those of one user, page by page.',
+      description:
+        'All orders, or those of one user, page by page. Where clients are authenticated, only their own are listed.',
       querystring: OrderQuery,
       response: { 200: Type.Array(OrderBody), ...problems(400) },
     }),
     (request, reply) => {
       const { user_id: userId } = request.query
-      const read = (page: Page) => orders.list(page, userId)
+      const { readsAll, owner } = rowAccessOf(request.raw)
+      const filter = { userId, ...(!readsAll && { owner }) }
+      const read = (page: Page) => orders.list(page, filter)
       return sendRows(request, reply, { read, textOf })
     },
   )
@@ -41,7 +46,7 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     }),
     async (request, reply) => {
       const order = await orders.find(parseId(request.params.id, notFound))
-      if (order === undefined) throw notFound()
+      if (order === undefined || !mayRead(rowAccessOf(request.raw), order.owner)) throw notFound()
       sendJson(reply, textOf(order))
     },
   )
@@ -57,17 +62,17 @@ export function billingRoutes(app: App, { orders, statusOf }: Parts): void {
     }),
     async (request, reply) => {
       const { message_id: id } = request.params
-      const status = isStorable(id) ? await statusInEitherCase(id) : undefined
+      const status = isStorable(id) ? await statusInEitherCase(id, rowAccessOf(request.raw)) : undefined
       if (status === undefined) throw new AppError('not_found', 'No message of this id was accepted.')
       sendJson(reply, statusText(status, request.id))
     },
   )
 
   /** The gateway makes UUIDs in lower case, which are the same in upper case (RFC 9562, 4). Other programs may send any id. */
-  async function statusInEitherCase(id: string): Promise<OrderStatus | undefined> {
-    const found = await statusOf(id)
+  async function statusInEitherCase(id: string, access: RowAccess): Promise<OrderStatus | undefined> {
+    const found = await statusOf(id, access)
     const lower = uuid.test(id) ? id.toLowerCase() : id
-    return found === undefined && lower !== id ? statusOf(lower) : found
+    return found === undefined && lower !== id ? statusOf(lower, access) : found
   }
 }
 

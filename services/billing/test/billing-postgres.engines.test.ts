@@ -6,5 +6,6 @@ if (server !== undefined) {
   process.env.TEST_DATABASE = server
   await import('./conformance.test.ts')
   await import('./consumer.test.ts')
+  await import('./ownership.test.ts')
   await import('./routes.test.ts')
 }

@@ -18,7 +18,7 @@ test('A message becomes an order, and is gone from the queue', async (t) => {
   assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
 })
 
-test('The table orders has the columns id, user_id, number_of_items and total_amount, and nothing else', async (t) => {
+test('The table orders has the columns id, user_id, number_of_items and total_amount, and an owner, who is null for what any program may post', async (t) => {
   const { publish, start, drained, byHand } = await createWorld(t)
   await start()
   await publish('{"user_id":"3","number_of_items":"5","total_amount":"180.10"}')
@@ -26,7 +26,7 @@ test('The table orders has the columns id, user_id, number_of_items and total_am
   const { rows } = await (await byHand())('select * from orders')
   assert.deepEqual(
     rows.map((row) => ({ ...row })),
-    [{ id: 1, user_id: '3', number_of_items: 5, total_amount: '180.10' }],
+    [{ id: 1, user_id: '3', number_of_items: 5, total_amount: '180.10', owner: null }],
   )
 })
 
@@ -181,7 +181,10 @@ test('While the database is unavailable messages wait, and none of them counts a
   })
   assert.equal((await handle([{ id: 'm', key: '', body: text, attempt: 1 }])).size, 0)
   assert.equal(calls, 3)
-  assert.deepEqual({ ...(await orders.findByMessage('m')) }, { ...order, id: 1, number_of_items: 5 })
+  assert.deepEqual(
+    { ...(await orders.findByMessage('m')) },
+    { ...order, id: 1, number_of_items: 5, owner: null },
+  )
 })
 
 test('Stopping ends the wait for a database that is away', async () => {

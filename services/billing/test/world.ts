@@ -18,14 +18,14 @@ export const order = { user_id: '3', number_of_items: '5', total_amount: '180' }
 export const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
 
 /** A queue and a database of their own, and billing over them, which a test may start, stop and start again. */
-export async function createWorld(t: TestContext) {
+export async function createWorld(t: TestContext, more: Readonly<Record<string, string>> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-billing-'))
   const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
   // Billing is stopped and started in tests, so that what is embedded must outlive it.
   const fresh = await freshDatabase(migrations)
   const BILLING_DATABASE_URL = fresh === 'sqlite::memory:' ? `sqlite:${join(folder, 'billing.db')}` : fresh
   const queue = await openQueue(QUEUE_URL)
-  const settings = { QUEUE_URL, BILLING_DATABASE_URL }
+  const settings = { QUEUE_URL, BILLING_DATABASE_URL, ...more }
   const config = loadConfig(
     billingSettings,
     new Map(Object.entries(settings).map(([name, value]) => [name, { value, source: 'environment' }])),

@@ -1,6 +1,8 @@
 import { createHash, randomUUIDv7 } from 'node:crypto'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
+import { rowAccessOf } from '@quintet/chassis/guard'
+import type { Owner } from '@quintet/chassis/guard'
 import { createUpgradePeriod, idempotencyRetentionMs } from '@quintet/chassis/idempotency'
 import {
   idempotencyScopeOf,
@@ -14,7 +16,7 @@ import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { shortestDecimal } from '@quintet/chassis/json'
 import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
-import { billingQueue, signMessageId } from '@quintet/contracts'
+import { billingQueue, ownerHeader, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
@@ -34,8 +36,9 @@ export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Pa
     const body = canonicalJson(request.body)
     const scope = idempotencyScopeOf(request)
     const uuid = scope === undefined ? randomUUIDv7() : messageIdOf(scope, contentOf(request.body))
-    const id = idKey === undefined ? uuid : signMessageId(uuid, idKey)
-    const message = { id, key: '' as const, body, headers: headersOf(request) }
+    const { owner } = rowAccessOf(request.raw)
+    const id = idKey === undefined ? uuid : signMessageId(uuid, idKey, owner)
+    const message = { id, key: '' as const, body, headers: headersOf(request, owner) }
     const limit = { limit: waitingMax }
     requireConditions(request, {})
     if (scope === undefined) {
@@ -97,11 +100,11 @@ function messageIdOf(scope: string, body: string): string {
 }
 
 /** A trace that begins here is kept with the request, for its line in the log. */
-function headersOf({ id, headers }: FastifyRequest): Record<string, string> {
+function headersOf({ id, headers }: FastifyRequest, owner: Owner): Record<string, string> {
   const trace = parseTraceparent(headers.traceparent)
   const traceparent = continueTrace(trace)
   if (trace === undefined) headers.traceparent = traceparent
-  return { 'x-request-id': id, traceparent }
+  return { 'x-request-id': id, traceparent, ...(owner !== null && { [ownerHeader]: owner }) }
 }
 
 function rejectKeyReuse(error: unknown): never {

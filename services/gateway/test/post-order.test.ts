@@ -8,6 +8,9 @@ import type { TestContext } from 'node:test'
 import { openOnceQueue, openQueue } from '@quintet/chassis/queue'
 import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { createPrincipals } from '@quintet/chassis/testing/principals'
+import { ownerHeader } from '@quintet/contracts'
+import type { GatewayConfig } from '../src/config.ts'
 import { topology } from '../src/topology.ts'
 import { ask } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
@@ -18,7 +21,7 @@ const text = '{"user_id":"3","number_of_items":"5","total_amount":"180"}'
 const dayMs = 24 * 3_600_000
 
 /** A gateway, and the queue that it posts to, without a consumer. */
-async function createWorld(t: TestContext, settings: { GATEWAY_ORDERS_WAITING_MAX?: number } = {}) {
+async function createWorld(t: TestContext, settings: Partial<GatewayConfig> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-orders-'))
   const clock = createManualClock(Date.UTC(2030, 0, 1))
   const QUEUE_URL = `sqlite:${join(folder, 'queue.db')}`
@@ -193,11 +196,16 @@ test('A retry with the same Idempotency-Key gets the same response and makes no 
   assert.deepEqual(await held(), [])
 })
 
+/** The id under which an earlier version published the order for this key. */
+function formerIdOf(key: string): string {
+  const hex = createHash('sha256').update(`${key}\n${text}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`
+}
+
 test('An order that an earlier version published under a key is not published again, and another is', async (t) => {
   const { post, held, queue, clock } = await createWorld(t)
   const id = '98e2c0c0-0000-8000-a000-000000000000'
-  const hex = createHash('sha256').update(`k-1\n${text}`).digest('hex')
-  const former = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(12, 15)}-a${hex.slice(15, 18)}-${hex.slice(18, 30)}`
+  const former = formerIdOf('k-1')
   const once = { forMs: dayMs }
   await queue.publishOnce('billing_queue', { id: former, key: '', body: text }, { ...once, key: 'k-1' })
   await queue.publishOnce('billing_queue', { id, key: '', body: text }, { ...once, key: 'k-2' })
@@ -333,4 +341,56 @@ test('An order that got 200 is in the queue after the gateway was closed', async
   )
   assert.ok(accepted.length > 0)
   for (const id of accepted) assert.ok(ids.has(id))
+})
+
+test('The message has its owner from who is authenticated, whatever the request says, and a key is one owner’s', async (t) => {
+  const principals = createPrincipals(t, ['orders:write'], 'optional')
+  const { url, held } = await createWorld(t, principals.settings)
+  const forged = { [ownerHeader]: 'key:bob', [`x-${ownerHeader}`]: 'key:bob', 'idempotency-key': 'k' }
+  const ids: unknown[] = []
+  for (const sender of ['ada', 'bob', 'nobody', 'ada'] as const) {
+    const request = { method: 'POST', path: '/api/billing', body: order, headers: forged }
+    const { status, text: response } = await principals.send(url, sender, request)
+    assert.equal(status, 200)
+    ids.push(JSON.parse(response).message_id)
+  }
+  assert.equal(ids[3], ids[0])
+  const messages = await held()
+  assert.deepEqual(
+    messages.map(({ id, headers }) => [id, headers?.[ownerHeader]]),
+    [
+      [ids[0], 'key:ada'],
+      [ids[1], 'key:bob'],
+      [ids[2], undefined],
+    ],
+  )
+  for (const { body, headers = {} } of messages) {
+    assert.equal(body, text)
+    assert.deepEqual(
+      Object.keys(headers).filter((name) => name !== ownerHeader),
+      ['x-request-id', 'traceparent'],
+    )
+  }
+})
+
+test('Where clients are not authenticated, a message has no owner', async (t) => {
+  const { post, held } = await createWorld(t)
+  await post(order, { [ownerHeader]: 'key:bob' })
+  const [message] = await held()
+  assert.deepEqual(Object.keys(message?.headers ?? {}), ['x-request-id', 'traceparent'])
+})
+
+test('A key of an earlier version stands for no message of somebody who is authenticated', async (t) => {
+  const principals = createPrincipals(t, ['orders:write'], 'optional')
+  const { url, queue } = await createWorld(t, principals.settings)
+  const id = formerIdOf('k')
+  await queue.publishOnce('billing_queue', { id, key: '', body: text }, { key: 'k', forMs: dayMs })
+  const headers = { 'idempotency-key': 'k' }
+  const post = async (sender: 'ada' | 'nobody') =>
+    JSON.parse(
+      (await principals.send(url, sender, { method: 'POST', path: '/api/billing', body: order, headers }))
+        .text,
+    )
+  assert.equal((await post('nobody')).message_id, id)
+  assert.notEqual((await post('ada')).message_id, id)
 })
