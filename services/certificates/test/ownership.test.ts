@@ -49,7 +49,7 @@ const operations: Readonly<Record<string, Call | typeof namesNothing>> = {
 }
 const calls = Object.entries(operations).filter((entry): entry is [string, Call] => entry[1] !== namesNothing)
 
-/** Further bodies, whose faults are found before or after the user is. */
+/** Further bodies: some change what is there, and the faults of others are found before the user is, or after. */
 const bodies: Readonly<Record<string, readonly unknown[]>> = {
   changeUser: [
     {},
@@ -59,7 +59,8 @@ const bodies: Readonly<Record<string, readonly unknown[]>> = {
     { id: 7, name: 'Eve' },
   ],
   addCertificate: [{}, { ...opaque, private_key: '?' }, { ...opaque, active: 'yes' }, mismatched()],
-  changeCertificate: [{}, { active: false, x509: {} }],
+  changeCertificate: [{}, { active: false, notify: true }, { active: false, x509: {} }],
+  setCertificateActive: [{ active: false }],
 }
 
 const conditions: readonly Readonly<Record<string, string>>[] = [
