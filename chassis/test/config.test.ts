@@ -637,6 +637,9 @@ test('an unknown name that promises protection is told apart, with and without t
   )
   assert.deepEqual(others, [])
   assert.deepEqual(unknownSettings(names, settings, ['GUID']).protective, [])
+  // Where settings have such a name themselves, others that begin like them do so all the more.
+  const prefixes = ['GUID', 'AUTH', 'RATE', 'CORS', 'API']
+  assert.deepEqual(unknownSettings(['RATE_LIMIT'], settings, prefixes).protective, protective)
 })
 
 test('variables of other programs are no promise of protection, except in .env', () => {

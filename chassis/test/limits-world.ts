@@ -1,3 +1,4 @@
+import type { Principals } from '@quintet/chassis/config'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { FailureLogger } from '@quintet/chassis/telemetry'
 import type { LimitedRequest, Principal } from '../src/guard/context.ts'
@@ -21,13 +22,15 @@ type Options = {
   openQuotas?: () => Promise<QuotaStore>
   startMs?: number
   logger?: FailureLogger
+  principals?: Partial<Principals>
 }
 
 /** Limits in memory, by policies in their notation, whose time only the test advances. */
 export function createLimitsWorld(text: string, options: Options = {}) {
   const { isDryRun = false, countsRequests = true, degraded = 'local', processes = 1 } = options
   const clock = createManualClock(options.startMs ?? Date.UTC(2030, 0, 31, 12))
-  const compile = { place: 'sample', countsRequests, isDryRun, degraded, processes }
+  const principals = { any: true, keys: true, plans: true, ...options.principals }
+  const compile = { place: 'sample', countsRequests, isDryRun, degraded, processes, principals }
   const policies = openPolicies({ text, file: options.file ?? '' }, compile, {
     logger: options.logger ?? silent,
     durations: clock,

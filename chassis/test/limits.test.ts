@@ -230,7 +230,11 @@ test('A changed file of policies holds from the next request on; a bad one is re
   const lines: string[] = []
   const log = (...[details, text]: unknown[]) => void lines.push(`${text} ${JSON.stringify(details)}`)
   writeFileSync(file, '# first\n"client";q=1;w=60;burst=5;by="address"\n')
-  const { limits, clock } = createLimitsWorld('', { file, logger: { info: log, warn: log } })
+  const { limits, clock } = createLimitsWorld('', {
+    file,
+    logger: { info: log, warn: log },
+    principals: { keys: false },
+  })
   assert.equal(fieldsOf(await limits.byClient(requestOf())).ratelimit, '"client";r=4;t=60')
   const change = (text: string) => {
     writeFileSync(file, text)
@@ -242,6 +246,7 @@ test('A changed file of policies holds from the next request on; a bad one is re
     ['client'],
   )
   assert.notEqual((await change('"client";q=0\n')).refusal, undefined)
+  assert.notEqual((await change('"client";q=9;w=9;by="address+key"\n')).refusal, undefined)
   assert.equal(fieldsOf(await change('"other";q=9;w=9;by="address"')).ratelimit, '"other";r=8;t=1')
   rmSync(file)
   clock.advance(1_000)
@@ -251,7 +256,8 @@ test('A changed file of policies holds from the next request on; a bad one is re
     2,
   )
   const bad = lines.filter((line) => line.startsWith('the policies in RATE_LIMIT_FILE are bad'))
-  assert.equal(bad.length, 2)
+  assert.equal(bad.length, 3)
   assert.match(bad[0] ?? '', /q must be an integer from 1/)
-  assert.match(bad[1] ?? '', /ENOENT/)
+  assert.match(bad[1] ?? '', /by=\\"key\\" limits nobody without AUTH and API_KEYS_FILE/)
+  assert.match(bad[2] ?? '', /ENOENT/)
 })

@@ -123,6 +123,11 @@ test('All wrong files are reported together with all other wrong settings, by se
   }
 })
 
+test('A setting that is named as the file of another one is a mistake of the program', () => {
+  const mistaken = Type.Object({ A: secret, A_FILE: Type.String({ default: '', description }) })
+  assert.throws(() => loadConfig(mistaken, settingsOf({})), /A_FILE is a setting of its own/)
+})
+
 test('A setting that is given both as it is and by a file is refused, wherever each is from', (t) => {
   const path = filesOf(t)('correct horse')
   const settings: Settings = new Map([

@@ -50,6 +50,22 @@ test('Followed in bash, docs/authentication.md makes an API key that the service
   assert.equal((await call('GET', url))?.status, 401)
 })
 
+test('quintet issuer says where the gateway will be, and ends where no setting can say that', async (t) => {
+  const issuer = (port: string) => run(t, ['quintet.ts', 'issuer', '--port', '0'], { GATEWAY_PORT: port })
+  for (const [port, place] of [
+    ['3000', 'http://127.0.0.1:3000/docs/'],
+    ['0', '/docs/ of the gateway'],
+  ] as const) {
+    const one = issuer(port)
+    await one.address('issuer')
+    await until(() => one.output().includes(`"Authorize" at ${place} for`))
+  }
+  await assert.rejects(
+    issuer('eighty').address('issuer'),
+    /^Error: It ended: GATEWAY_PORT must be an integer/,
+  )
+})
+
 test('A service verifies a token on its own while the gateway and the issuer are away', async (t) => {
   const { issuer, url, settings } = await openIssuer(t)
   const body = new URLSearchParams({ grant_type: 'client_credentials', scope: 'movies:read' })

@@ -27,6 +27,8 @@ export { apiVersions, parseApiVersions } from './api-versions.ts'
 export type { ApiVersion } from './api-versions.ts'
 export { addNetwork, parseNetworks, trustedProxies } from './networks.ts'
 export { rateLimitSettings } from './rate-limit-settings.ts'
+export { idlePolicies, principalsOf } from './rate-limit-faults.ts'
+export type { Principals } from './rate-limit-faults.ts'
 export { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
 export type { Degraded, RateLimitPolicy } from './rate-limit-policies.ts'
 export type { Settings } from './settings.ts'
@@ -158,6 +160,10 @@ function effectiveSettings(schema: TObject, settings: Settings): EffectiveSettin
   return Object.entries(properties).map(([name, schema]) => {
     if (schema.default === undefined || !schema.description)
       throw new TypeError(`${name} must have a default and a description.`)
+    if (mayBeSecret(schema) && fileSettingOf(name) in properties)
+      throw new TypeError(
+        `${fileSettingOf(name)} is a setting of its own, so it cannot have the value of ${name}.`,
+      )
     const file = mayBeSecret(schema) ? fileValueOf(settings, name) : undefined
     const text = file?.text ?? effectiveText(properties, settings, name)
     const source = settings.get(file?.setting ?? name)?.source ?? 'default'

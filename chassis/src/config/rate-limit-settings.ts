@@ -9,7 +9,7 @@ import { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.t
  * Each client a steady ten requests a second. A login takes a password hash, and is what passwords are guessed by: one network gets fewer
  * than one account, so that no network alone can keep the owner of an account from logging in.
  */
-const defaultPolicies = [
+export const defaultPolicies = [
   '"client";q=600;w=60;burst=200;by="address"',
   '"login";q=10;w=60;burst=5;by="address";on="login";degraded="closed"',
   '"account";q=20;w=60;burst=20;by="account";on="login";degraded="closed"',

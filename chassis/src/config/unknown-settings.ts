@@ -45,7 +45,8 @@ const protectionOnly =
 
 function promisesProtection(name: string, isOurs: boolean, prefixes: readonly string[]): boolean {
   const prefix = prefixes.find((one) => name.startsWith(`${one}_`))
-  if (prefix !== undefined) return protection.test(name.slice(prefix.length + 1))
+  // The prefix may be what suggests it, as that of AUTH_MODE.
+  if (prefix !== undefined && protection.test(name.slice(prefix.length + 1))) return true
   return (isOurs ? protection : protectionOnly).test(name)
 }
 

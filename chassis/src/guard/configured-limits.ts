@@ -1,7 +1,8 @@
 import type { Static, TObject } from 'typebox'
 import { durationClockOf } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
-import type { rateLimitSettings } from '../config/index.ts'
+import { principalsOf } from '../config/index.ts'
+import type { AuthSettings, rateLimitSettings } from '../config/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { createLimitCounts, exportLimitMetrics } from './limit-metrics.ts'
 import { createLimits } from './limits.ts'
@@ -12,7 +13,8 @@ import { openPolicies } from './policies.ts'
 import { createQuotas } from './quotas.ts'
 import type { LimitStore } from './store.ts'
 
-export type RateLimitConfig = Static<TObject<typeof rateLimitSettings>> & { readonly WORKERS: number }
+export type RateLimitConfig = Static<TObject<typeof rateLimitSettings>> &
+  Readonly<Partial<AuthSettings>> & { readonly WORKERS: number }
 
 export type LimitParts = {
   /** The name of the service, under which it counts. */
@@ -48,6 +50,7 @@ export async function openConfiguredLimits(
       isDryRun: config.RATE_LIMIT === 'dry-run',
       degraded: config.RATE_LIMIT_DEGRADED,
       processes,
+      principals: principalsOf(config),
     },
     { logger, durations },
   )

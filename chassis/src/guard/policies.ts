@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts'
-import { parseRateLimitPolicies, policiesOfLines } from '../config/index.ts'
-import type { Degraded, RateLimitPolicy } from '../config/index.ts'
+import { idlePolicies, parseRateLimitPolicies, policiesOfLines } from '../config/index.ts'
+import type { Degraded, Principals, RateLimitPolicy } from '../config/index.ts'
 import { watchFile } from '../files/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
 import { rateOf } from './gcra.ts'
@@ -46,6 +46,7 @@ type PolicyOptions = {
   readonly degraded: Degraded
   /** How many processes count together. */
   readonly processes: number
+  readonly principals: Principals
 }
 
 /** The policies of a text, or of a file, whose changes hold from the next request on; a bad change is logged and changes nothing. */
@@ -54,7 +55,7 @@ export function openPolicies(
   options: PolicyOptions,
   { logger, durations }: { logger: FailureLogger; durations: Clock },
 ): PolicySource {
-  const parse = (list: string) => compile(policiesOf(list), options)
+  const parse = (list: string) => compile(policiesOf(list, options), options)
   if (file === '') {
     const all = parse(text)
     return { current: () => all }
@@ -71,9 +72,10 @@ export function openPolicies(
   })
 }
 
-function policiesOf(list: string): readonly RateLimitPolicy[] {
+function policiesOf(list: string, { principals }: PolicyOptions): readonly RateLimitPolicy[] {
   const { policies, faults } = parseRateLimitPolicies(list)
-  if (faults.length > 0) throw new Error(faults.join('; '))
+  const all = [...faults, ...idlePolicies(policies, principals)]
+  if (all.length > 0) throw new Error(all.join('; '))
   return policies
 }
 
