@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import { createMemoryStore } from '../src/guard/memory.ts'
 import { openRedisStore } from '../src/guard/redis.ts'
@@ -79,8 +79,11 @@ if (url !== undefined) {
     await redis.close()
   })
 
+  testKeys()
   testFaults()
 }
+
+const slow = { quota: 1, windowSeconds: 600 }
 
 async function openOn(t: TestContext, target: string, logger = logged()): Promise<LimitStore> {
   const local = createMemoryStore({ entriesMax: 1_000, nowUs })
@@ -90,9 +93,19 @@ async function openOn(t: TestContext, target: string, logger = logged()): Promis
   return store
 }
 
-function testFaults(): void {
-  const slow = { quota: 1, windowSeconds: 600 }
+/**
+ * Waits for a decision that is made without Redis, and fails if it takes longer than 60 ms by a timer of the same process: what else
+ * the machine does delays both.
+ */
+async function withinBudget<T>(decision: T | Promise<T>): Promise<T> {
+  const late = pause(60)
+    .then(() => immediate())
+    .then(() => immediate())
+    .then(() => assert.fail('The decision has waited for Redis longer than its budget.'))
+  return Promise.race([decision, late])
+}
 
+function testKeys(): void {
   test('Requests of one turn travel as one call, and the keys of empty buckets are removed', async (t) => {
     const engine = await startRedis(t)
     const store = await openOn(t, engine.url)
@@ -105,6 +118,23 @@ function testFaults(): void {
     await until(async () => (await admin.keys('quintet:limit:key*')).length === 0, 5_000)
   })
 
+  test('No key is removed before its bucket is empty', async (t) => {
+    const engine = await startRedis(t)
+    const store = await openOn(t, engine.url)
+    const admin = await adminOf(t, engine.url)
+    for (let i = 0; i < 50; i++) {
+      await isAdmitted(store, unitOf(`kept ${i}`, slow))
+      const key = `quintet:limit:kept ${i}`
+      const [emptyAtUs, removedAtMs] = [Number(await admin.get(key)), await admin.pExpireTime(key)]
+      assert.ok(
+        emptyAtUs > 0 && removedAtMs * 1_000 >= emptyAtUs,
+        `${emptyAtUs - removedAtMs * 1_000} us too early`,
+      )
+    }
+  })
+}
+
+function testFaults(): void {
   for (const [name, stop, resume] of [
     ['killed', (engine) => engine.kill(), (engine) => engine.restart()],
     ['stopped', (engine) => engine.pause(), (engine) => engine.resume()],
@@ -120,10 +150,9 @@ function testFaults(): void {
       const unit = unitOf('warm', slow)
       for (let i = 0; i < 3; i++) assert.equal(await isAdmitted(store, unit), true)
       await stop(engine)
-      const before = performance.now()
-      assert.equal(await isAdmitted(store, unit), true)
-      assert.ok(performance.now() - before < 100, `${performance.now() - before} ms`)
+      assert.equal(await withinBudget(isAdmitted(store, unit)), true)
       assert.equal(store.isDegraded(), true)
+      assert.ok(!(store.decide([unitOf('other', slow)]) instanceof Promise), 'Nothing waits from now on.')
       assert.equal(await isAdmitted(store, unit), true)
       assert.equal(await isAdmitted(store, unit), false, 'what Redis has counted counts here')
       const { levels } = await store.decide([
@@ -155,15 +184,12 @@ function testFaults(): void {
     const unit = unitOf('slow', { quota: 1_000, burst: 1_000 })
     assert.equal(await isAdmitted(store, unit), true)
     proxy.delay(200)
-    const waits: number[] = []
+    await withinBudget(store.decide([unit]))
+    // It is tried again in this time.
     for (let i = 0; i < 60; i++) {
-      const before = performance.now()
-      await isAdmitted(store, unit)
-      waits.push(performance.now() - before)
+      assert.ok(!(store.decide([unit]) instanceof Promise))
       await pause(20)
     }
-    assert.equal(waits.filter((ms) => ms > 30).length, 1, 'only the first has waited')
-    assert.ok(Math.max(...waits) < 100, `${Math.max(...waits)} ms`)
     assert.equal(store.isDegraded(), true)
     await proxy.pass()
     await until(() => !store.isDegraded(), 5_000)

@@ -65,13 +65,13 @@ export function areAdmitted(units: readonly Unit[], levels: readonly number[], i
 
 /**
  * The same in Lua for a batch, in one call. KEYS are those of all units in turn. ARGV[1] is the time, or '' for that of Redis, by which a
- * key is removed when its bucket is empty. Then
- * there are for each request: how many units it has; `decide`, or `charge`, which is counted in any case and fills the bucket at most; and
+ * key is removed when its bucket is empty: a millisecond later, since Redis counts that from the begin of the present one. Then there
+ * are for each request: how many units it has; `decide`, or `charge`, which is counted in any case and fills the bucket at most; and
  * for each unit its capacity, its cost, the least level that the caller has seen, and 1 if it refuses nothing. Returns the level of
  * each unit before the request. What refuses a request counts it in no bucket.
  */
 export const decisionScript = `local now, keptMs = tonumber(ARGV[1]), 3600000
-if not now then local t = redis.call('TIME') now, keptMs = t[1] * 1000000 + t[2], 0 end
+if not now then local t = redis.call('TIME') now, keptMs = t[1] * 1000000 + t[2], 1 end
 local levels, k, a = {}, 0, 2
 while a < #ARGV do
   local count, isCharge, admitted = tonumber(ARGV[a]), ARGV[a + 1] == 'charge', true
