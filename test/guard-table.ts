@@ -34,7 +34,7 @@ export const deniedAddress = '198.51.100.7'
 /** A request whose sender is not accepted takes half of it. */
 const limit = '"client";q=10;w=3600;by="address"'
 
-/** A key with each scope alone, and one with all others, by the scope. */
+/** A key with each scope alone, one that lifts ownership as well, and one with all others, by the scope. */
 const keys = new Map(
   Object.keys(scopes).map((scope) => {
     const id = scope.replace(':', '-')
@@ -43,6 +43,7 @@ const keys = new Map(
       scope,
       {
         alone: createApiKey({ id, scopes: [scope] }),
+        ofAllOwners: createApiKey({ id: `${id}-of-all`, scopes: [...new Set([scope, 'all:read'])] }),
         others: createApiKey({ id: `not-${id}`, scopes: others }),
       },
     ]
@@ -57,8 +58,11 @@ const elsewhere = createApiKey({
 /** A key that is for other addresses than those of the table. */
 export const keyOfElsewhere = elsewhere.key
 
-/** A key that a route accepts, and one that has every scope but that of the route. */
-export function keyFor({ access }: Pick<Row, 'access'>, kind: 'alone' | 'others' = 'alone'): string {
+/** A key that a route accepts, also for what others own, and one that has every scope but that of the route. */
+export function keyFor(
+  { access }: Pick<Row, 'access'>,
+  kind: 'alone' | 'ofAllOwners' | 'others' = 'alone',
+): string {
   const found = keys.get(typeof access === 'string' ? 'guid:read' : access.scope)
   assert.ok(found !== undefined)
   return found[kind].key
@@ -69,7 +73,7 @@ export async function openGuarded(t: Scope): Promise<Target[]> {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-guard-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const file = join(folder, 'keys')
-  const entries = [...keys.values()].flatMap(({ alone, others }) => [alone.entry, others.entry])
+  const entries = [...keys.values()].flatMap((each) => Object.values(each).map(({ entry }) => entry))
   writeFileSync(file, [...entries, elsewhere.entry].map((entry) => JSON.stringify(entry)).join('\n'))
   return openTargets(
     t,

@@ -218,7 +218,7 @@ test('On its fast path a resource is for those with its scope alone, and so it i
   assert.ok(prefixes.length > 0 && rows.length === 2 * prefixes.length)
   for (const row of rows) {
     const before = found()
-    const response = await send(row, { key: keyFor(row) })
+    const response = await send(row, { key: keyFor(row, 'ofAllOwners') })
     assert.equal(response.status, 200, row.title)
     assert.equal(found(), before + 1, `${row.title} was not on the fast path.`)
     checkFields(row, response)
@@ -228,11 +228,11 @@ test('On its fast path a resource is for those with its scope alone, and so it i
       checkFields(row, refused)
     }
     const [etag = ''] = response.values('etag')
-    const unchanged = await send(row, { key: keyFor(row), headers: { 'if-none-match': etag } })
+    const unchanged = await send(row, { key: keyFor(row, 'ofAllOwners'), headers: { 'if-none-match': etag } })
     assert.equal(unchanged.status, 304, row.title)
     checkFields(row, unchanged)
     assert.equal(found(), before + 1, `${row.title} was refused, or left to the framework, too late.`)
-    const head = await send({ ...row, method: 'HEAD' }, { key: keyFor(row) })
+    const head = await send({ ...row, method: 'HEAD' }, { key: keyFor(row, 'ofAllOwners') })
     assert.deepEqual([head.status, head.body, head.values('etag')], [200, '', [etag]], row.title)
     checkFields(row, head)
   }
@@ -246,6 +246,8 @@ test('With its scope alone every operation is served, and what is for everybody 
     // A login with a wrong password is 401 as well, without a challenge.
     assert.ok(status !== 403 && status < 500, `${row.title}: ${status}`)
     assert.doesNotMatch(response.values('www-authenticate').join(), /^Bearer/, row.title)
+    const isKept = response.values('cache-control').join() !== 'no-store'
+    assert.equal(isKept, needsNobody(row), `${row.title}: ${response.values('cache-control')}`)
     checkFields(row, response)
   }
 })

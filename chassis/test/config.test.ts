@@ -34,6 +34,8 @@ test('defaults apply where nothing is set', () => {
     HOST: '127.0.0.1',
     DATA_DIR: 'data',
     LOG_LEVEL: 'info',
+    OPERATIONS_HOST: '127.0.0.1',
+    OPERATIONS_PORT: '',
     RATE_LIMIT: 'off',
     RATE_LIMIT_URL: 'memory:',
     RATE_LIMIT_POLICIES:

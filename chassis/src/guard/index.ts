@@ -170,13 +170,25 @@ function checkInOrder(
         return decision(client, undefined, { ...byClient, refusal: found })
       }
       return after(limits?.byPrincipal(limited, found, byClient) ?? byClient, (byPrincipal) =>
-        decision(client, found, byPrincipal, authenticator !== undefined),
+        decision(
+          client,
+          found,
+          found === undefined ? byPrincipal : notStored(byPrincipal),
+          authenticator !== undefined,
+        ),
       )
     })
   })
 }
 
 const admitted: Decision = { refusal: undefined, fields: [] }
+
+const noStore: readonly string[] = ['cache-control', 'no-store']
+
+/** A cache knows whose response it has by Authorization (RFC 9111, 3.5), but not by an API key. What says itself how it may be kept is left. */
+function notStored(found: Decision): Decision {
+  return { ...found, fields: found.fields.length === 0 ? noStore : [...found.fields, ...noStore] }
+}
 
 /** Goes on at once with a value, and later with that of a promise. */
 function after<T, R>(value: T | Promise<T>, next: (value: T) => R | Promise<R>): R | Promise<R> {
