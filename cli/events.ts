@@ -52,7 +52,7 @@ async function readAfter(queue: EventStream, after: number): Promise<StreamMessa
 }
 
 function lineOf(message: StreamMessage): string {
-  const event = publishedGuidEventOf(message)
+  const event = publishedGuidEventOf(message)?.event
   return event === undefined ? '' : `${JSON.stringify(event)}\n`
 }
 

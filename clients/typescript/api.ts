@@ -342,7 +342,7 @@ export interface paths {
         };
         /**
          * List GUIDs in the order of their expiry
-         * @description All GUIDs that have not expired, or those of one user, or those that expire before a time; page by page.
+         * @description All GUIDs that have not expired and that the client may read, or those of one user, or those that expire before a time; page by page.
          */
         get: operations["listGuids"];
         put?: never;
@@ -742,7 +742,7 @@ export interface components {
             expire?: string | number;
             /** @description Ignored when it is the one in the path. */
             guid?: string;
-            /** @description The owner of the GUID. */
+            /** @description Any name, such as that of the user for whom the GUID is. */
             user: string;
         };
         /** Guid */
@@ -774,7 +774,7 @@ export interface components {
             expire?: string | number;
             /** @description Ignored when it is the one in the path. */
             guid?: string;
-            /** @description The owner of the GUID. */
+            /** @description Any name, such as that of the user for whom the GUID is. */
             user?: string;
         };
         /** Home */
@@ -879,7 +879,7 @@ export interface components {
         NewGuid: {
             /** @description Unix time in seconds at which the GUID expires, as a string of digits or as an integer; by default 30 days from now. */
             expire?: string | number;
-            /** @description The owner of the GUID. */
+            /** @description Any name, such as that of the user for whom the GUID is. */
             user: string;
         };
         /** NewMovie */

@@ -5,6 +5,11 @@ import { Check } from 'typebox/schema'
 const canonicalGuid = Type.String({ pattern: '^[0-9A-F]{32}$' })
 const unixSeconds = Type.Integer({ minimum: 0, maximum: 253_402_300_799 })
 
+/** Who has sent a command, and whether that may change what others own; absent where clients are not authenticated. */
+const access = Type.Optional(
+  Type.Object({ owner: Type.Union([Type.String(), Type.Null()]), changesAll: Type.Boolean() }),
+)
+
 /** On `guid.commands`, keyed by guid: an operation accepted with 202, whose id is the message id. */
 export type GuidCommand = Static<typeof GuidCommand>
 export const GuidCommand = Type.Union([
@@ -13,6 +18,7 @@ export const GuidCommand = Type.Union([
     guid: canonicalGuid,
     user: Type.String(),
     expire: unixSeconds,
+    access,
   }),
   Type.Object({
     kind: Type.Literal('update'),
@@ -21,6 +27,7 @@ export const GuidCommand = Type.Union([
     expire: Type.Optional(unixSeconds),
     /** The version that `If-Match` required when the command was accepted; absent without the header. */
     versions: Type.Optional(Type.Array(Type.Integer())),
+    access,
   }),
 ])
 
@@ -37,6 +44,8 @@ export const GuidEvent = Type.Object({
   user: Type.String(),
   expire: unixSeconds,
   version: Type.Integer(),
+  /** Who may read of it, besides those who may read everything; null or absent for everybody. */
+  owner: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 })
 
 /** The stream of these events. */
@@ -49,14 +58,14 @@ export const guidEventsStream = 'guid.events'
 export const eventsHeartbeatMs = 15_000
 
 /** An event in the notation of the responses of guid, with its place in the stream. */
-export type PublishedGuidEvent = Omit<GuidEvent, 'expire'> & {
+export type PublishedGuidEvent = Omit<GuidEvent, 'expire' | 'owner'> & {
   readonly position: number
   readonly id: string
   readonly expire: string
   readonly published_at: string
 }
 
-/** The event in a message of the stream; undefined if it is none, as other programs can write to a topic of Kafka. */
+/** The event in a message of the stream, and its owner; undefined if it is none, as other programs can write to a topic of Kafka. */
 export function publishedGuidEventOf({
   position,
   id,
@@ -67,12 +76,12 @@ export function publishedGuidEventOf({
   id: string
   body: string
   appendedAt: number
-}): PublishedGuidEvent | undefined {
-  const event = parseGuidEvent(body)
-  if (event === undefined) return undefined
-  const { type, guid, user, expire, version } = event
+}): { event: PublishedGuidEvent; owner: string | null } | undefined {
+  const stored = parseGuidEvent(body)
+  if (stored === undefined) return undefined
+  const { type, guid, user, expire, version, owner = null } = stored
   const published_at = new Date(Math.abs(appendedAt) <= timeMaxMs ? appendedAt : 0).toISOString()
-  return { position, id, type, guid, user, expire: String(expire), version, published_at }
+  return { event: { position, id, type, guid, user, expire: String(expire), version, published_at }, owner }
 }
 
 /** The range of times that JavaScript has (ECMA-262, 21.4.1.1). */

@@ -255,11 +255,11 @@ test('quintet migrate shows, reverts and applies the migrations of a database', 
   )
   assert.equal(ofGuid.filter((output, i) => output !== outputs[i]).length, 3, 'each status has the queue')
   assert.deepEqual(ofGuid, [
-    'guid: 0001-create-guid pending, 0002-add-outbox-keys pending, 0003-create-cache-control pending, 0004-create-version-floor pending',
-    'guid: applied 0001-create-guid, 0002-add-outbox-keys, 0003-create-cache-control, 0004-create-version-floor',
-    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor applied',
-    'guid: reverted 0004-create-version-floor\nThe next start of guid applies it again.',
-    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor pending',
+    'guid: 0001-create-guid pending, 0002-add-outbox-keys pending, 0003-create-cache-control pending, 0004-create-version-floor pending, 0005-add-owner pending',
+    'guid: applied 0001-create-guid, 0002-add-outbox-keys, 0003-create-cache-control, 0004-create-version-floor, 0005-add-owner',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor applied, 0005-add-owner applied',
+    'guid: reverted 0005-add-owner\nThe next start of guid applies it again.',
+    'guid: 0001-create-guid applied, 0002-add-outbox-keys applied, 0003-create-cache-control applied, 0004-create-version-floor applied, 0005-add-owner pending',
   ])
 })
 

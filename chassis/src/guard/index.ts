@@ -37,8 +37,15 @@ export {
 } from './client.ts'
 export { decisionOf, setDecision } from './context.ts'
 export type { Client, GuardDecision, Principal, Refusal } from './context.ts'
-export { mayChange, mayRead, mayReadOwned, rowAccessOf, unrestricted } from './ownership.ts'
-export type { Owner, RowAccess } from './ownership.ts'
+export {
+  mayChange,
+  mayRead,
+  mayReadOwned,
+  ownerToChange,
+  rowAccessOf,
+  unrestricted,
+} from './ownership.ts'
+export type { Changes, Owner, RowAccess } from './ownership.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'

@@ -14,6 +14,9 @@ export type RowAccess = {
   readonly changesAll: boolean
 }
 
+/** The part of it that counts where a change is made later. */
+export type Changes = Pick<RowAccess, 'owner' | 'changesAll'>
+
 /** Where clients are not authenticated, owners do not count. */
 export const unrestricted: RowAccess = { owner: null, readsAll: true, changesAll: true }
 
@@ -41,8 +44,13 @@ export function mayReadOwned({ owner, readsAll }: RowAccess, of: Owner | undefin
 }
 
 /** Own rows alone: what anonymous requests have made, none of them may change. */
-export function mayChange({ owner, changesAll }: RowAccess, of: Owner | undefined): boolean {
+export function mayChange({ owner, changesAll }: Changes, of: Owner | undefined): boolean {
   return changesAll || owns(owner, of)
+}
+
+/** The owner whose rows alone a request may change; null for rows of any, undefined where it may change none. */
+export function ownerToChange({ owner, changesAll }: Changes): Owner | undefined {
+  return changesAll ? null : (owner ?? undefined)
 }
 
 function owns(owner: Owner, of: Owner | undefined): boolean {

@@ -1,6 +1,8 @@
 import type { Cache, Entry } from '@quintet/chassis/cache'
 import type { Deadline } from '@quintet/chassis/clock'
 import type { EngineClock } from '@quintet/chassis/database'
+import { mayChange, mayRead, ownerToChange, unrestricted } from '@quintet/chassis/guard'
+import type { Changes, Owner, RowAccess } from '@quintet/chassis/guard'
 import { entryOf } from './guid.ts'
 import type { Guid } from './guid.ts'
 import type {
@@ -13,6 +15,9 @@ import type {
   ListedGuid,
   Registration,
 } from './port.ts'
+
+/** How many GUIDs a step of a search looks at. */
+const searchedMax = 100
 
 export type CachedGuidStore = ReturnType<typeof createCachedGuidStore>
 
@@ -40,9 +45,21 @@ export function createCachedGuidStore({
 
   return {
     /** What has expired since it was read must be left out, by `isLive`. */
-    async list(page: GuidPage): Promise<readonly ListedGuid[]> {
+    async list(page: Omit<GuidPage, 'owner'>, access: RowAccess): Promise<readonly ListedGuid[]> {
       await engineClock.whenRead?.()
-      return store.list(page)
+      if (access.readsAll) return store.list(page)
+      const owners: readonly Owner[] = access.owner === null ? [null] : [null, access.owner]
+      const lists = await Promise.all(owners.map((owner) => store.list({ ...page, owner })))
+      return lists.flat().sort(byExpiry).slice(0, page.limit)
+    },
+
+    /** Looks at the next GUIDs of a user, who may have many of other owners, and finds those that may be read. */
+    async search(page: Omit<GuidPage, 'owner'>, access: RowAccess) {
+      await engineClock.whenRead?.()
+      const rows = await store.list({ ...page, limit: searchedMax })
+      const found = rows.filter(({ owner }) => mayRead(access, owner)).slice(0, page.limit)
+      const reached = found.length === page.limit ? found.at(-1) : rows[searchedMax - 1]
+      return { rows: found, reached }
     },
     isLive,
     idKind,
@@ -50,6 +67,13 @@ export function createCachedGuidStore({
     /** Returns without a promise where cache or store can. */
     find: (guid: string): Entry | undefined | Promise<Entry | undefined> =>
       engineClock.whenRead?.()?.then(() => read(guid)) ?? read(guid),
+
+    /** The entry of a GUID that may be changed. */
+    async findToChange(guid: string, access: Changes): Promise<Entry | undefined> {
+      await engineClock.whenRead?.()
+      const entry = await read(guid)
+      return entry !== undefined && mayChange(access, entry.owner) ? entry : undefined
+    },
 
     /** `expired` may also mean that it was stored and has expired since. */
     async create(registration: Registration, options: CreateOptions = {}): Promise<CreateOutcome> {
@@ -68,12 +92,14 @@ export function createCachedGuidStore({
       guid: string,
       change: GuidChange,
       version?: number,
-      options: CommitWith = {},
+      { access = unrestricted, ...options }: CommitWith & { access?: Changes } = {},
     ): Promise<Guid | undefined> {
+      const owner = ownerToChange(access)
+      if (owner === undefined) return undefined
       await engineClock.whenRead?.()
       const updated = await cache.write(
         [guid],
-        (deadline) => store.update(guid, change, version, { ...options, deadline }),
+        (deadline) => store.update(guid, change, { version, owner }, { ...options, deadline }),
         (row) => row && entryOf(row),
       )
       if (updated === undefined) return undefined
@@ -81,10 +107,12 @@ export function createCachedGuidStore({
       return isLive(updated) ? updated : undefined
     },
 
-    async delete(guid: string, version?: number): Promise<boolean> {
+    async delete(guid: string, version?: number, access: Changes = unrestricted): Promise<boolean> {
+      const owner = ownerToChange(access)
+      if (owner === undefined) return false
       const isDeleted = await cache.write(
         [guid],
-        (deadline) => store.delete(guid, version, deadline),
+        (deadline) => store.delete(guid, { version, owner }, deadline),
         (done) => (done ? null : undefined),
       )
       if (isDeleted) wake()
@@ -97,4 +125,10 @@ export function createCachedGuidStore({
       return swept
     },
   }
+}
+
+/** The order of lists; ids are of one kind. */
+function byExpiry(one: ListedGuid, other: ListedGuid): number {
+  if (one.expire !== other.expire) return one.expire - other.expire
+  return one.id < other.id ? -1 : 1
 }

@@ -1,5 +1,6 @@
 import type { EngineClock } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import { unrestricted } from '@quintet/chassis/guard'
 import { problemDocument } from '@quintet/chassis/http'
 import { PoisonMessage, untilAvailable } from '@quintet/chassis/queue'
 import type { Delivery } from '@quintet/chassis/queue'
@@ -41,21 +42,22 @@ export function createCommandHandler({
     const commitWith = { operation: id }
     await engineClock.whenRead?.()
     refuseExpired(command.expire, engineClock)
+    const { access = unrestricted } = command
     if (command.kind === 'create') {
       const { guid, user, expire } = command
-      const outcome = await guids.create({ guid, user, expire }, commitWith)
+      const outcome = await guids.create({ guid, user, expire, owner: access.owner }, commitWith)
       if (outcome === 'expired') throw expired()
       if (outcome === 'exists') throw alreadyRegistered()
       return
     }
     const { guid, user, expire, versions } = command
     const change = { ...(user !== undefined && { user }), ...(expire !== undefined && { expire }) }
-    const precondition = { noun, notFound, find: () => guids.find(guid) }
+    const precondition = { noun, notFound, find: () => guids.findToChange(guid, access) }
     await changeIf(
       () => checkPrecondition(versions, precondition),
       precondition,
       async (version) => {
-        const updated = await guids.update(guid, change, version, commitWith)
+        const updated = await guids.update(guid, change, version, { ...commitWith, access })
         if (updated === undefined) refuseExpired(expire, engineClock)
         return updated
       },

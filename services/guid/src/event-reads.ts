@@ -1,5 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import { createRoundRobin } from '@quintet/chassis/concurrency'
+import { mayRead } from '@quintet/chassis/guard'
+import type { Owner, RowAccess } from '@quintet/chassis/guard'
 import type { EventPage } from './events.ts'
 
 const limits = {
@@ -10,8 +12,21 @@ const limits = {
   waitingMax: 1_000,
 }
 
-/** A page as it is sent. `last` is the position after which the stream continues, undefined without events; at the end there are no more yet. */
-export type Frames = { readonly text: string; readonly last: number | undefined; readonly isAtEnd: boolean }
+/**
+ * A page as it is sent, each event to those who may read it. `last` is the position after which the stream continues, undefined without
+ * events; at the end there are no more yet.
+ */
+export type Frames = {
+  readonly frames: readonly { readonly text: string; readonly owner: Owner }[]
+  readonly last: number | undefined
+  readonly isAtEnd: boolean
+}
+
+export function textFor({ frames }: Frames, access: RowAccess): string {
+  let all = ''
+  for (const { text, owner } of frames) if (mayRead(access, owner)) all += text
+  return all
+}
 
 /** The reads of all streams of a process: those that wait at one position, which is nearly always the end, share one poll. */
 export function createEventReads(readAfter: (position: number) => Promise<EventPage>) {
@@ -53,12 +68,12 @@ export function createEventReads(readAfter: (position: number) => Promise<EventP
 
 function framesOf({ events, last }: EventPage): Frames {
   return {
-    text: events.map(frameOf).join(''),
-    last: last ?? events.at(-1)?.position,
+    frames: events.map(({ event, owner }) => ({ text: frameOf(event), owner })),
+    last: last ?? events.at(-1)?.event.position,
     isAtEnd: last === undefined,
   }
 }
 
-function frameOf(event: EventPage['events'][number]): string {
+function frameOf(event: EventPage['events'][number]['event']): string {
   return `id: ${event.position}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`
 }

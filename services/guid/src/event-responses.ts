@@ -1,9 +1,10 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
+import type { RowAccess } from '@quintet/chassis/guard'
 import { setEndless } from '@quintet/chassis/http'
 import { eventsHeartbeatMs } from '@quintet/contracts'
-import { createEventReads } from './event-reads.ts'
+import { createEventReads, textFor } from './event-reads.ts'
 import type { Frames } from './event-reads.ts'
 import type { EventPage } from './events.ts'
 
@@ -38,10 +39,10 @@ export function createEventResponses(
   }
 
   /**
-   * Sends all events after a position, as they happen, to a client that is named by `clientNetworkOf`. Rejects, before it responds,
-   * when too many are open or none can be read.
+   * Sends all events after a position that the client may read, as they happen; `client` is what `clientNetworkOf` names it. Rejects,
+   * before it responds, when too many are open or none can be read.
    */
-  async function send(reply: Reply, after: number, client: string): Promise<void> {
+  async function send(reply: Reply, after: number, client: string, access: RowAccess): Promise<void> {
     checkPlace(client)
     const ending = new AbortController()
     const end = () => ending.abort()
@@ -58,7 +59,7 @@ export function createEventResponses(
       reply.hijack()
       setEndless(response)
       response.writeHead(200, headers)
-      await sendAll(response, { first, after, client, signal: ending.signal }).catch(() => {})
+      await sendAll(response, { first, after, client, access, signal: ending.signal }).catch(() => {})
       response.end()
     } finally {
       socket.off('end', end)
@@ -68,16 +69,23 @@ export function createEventResponses(
 
   async function sendAll(
     response: ServerResponse,
-    { first, after, client, signal }: { first: Frames; after: number; client: string; signal: AbortSignal },
+    {
+      first,
+      after,
+      client,
+      access,
+      signal,
+    }: { first: Frames; after: number; client: string; access: RowAccess; signal: AbortSignal },
   ): Promise<void> {
     let position = after
     let sentAt = performance.now()
     await write(response, ': the changes of GUIDs\n\n', signal)
     for (let frames = first; ; ) {
-      if (frames.last !== undefined) {
-        position = frames.last
+      if (frames.last !== undefined) position = frames.last
+      const text = textFor(frames, access)
+      if (text !== '') {
         sentAt = performance.now()
-        await write(response, frames.text, signal)
+        await write(response, text, signal)
       } else if (performance.now() - sentAt >= heartbeatMs) {
         sentAt = performance.now()
         await write(response, ': heartbeat\n\n', signal)
@@ -121,7 +129,7 @@ function unlessAborted<R>(promise: Promise<R>, signal: AbortSignal): Promise<R> 
 
 /** Resolves when the client can take more; rejects when the response is to end. */
 async function write(response: ServerResponse, text: string, signal: AbortSignal): Promise<void> {
-  if (text === '' || response.write(text)) return
+  if (response.write(text)) return
   const stalled = setTimeout(() => response.destroy(), stallTimeoutMs)
   try {
     await once(response, 'drain', { signal })

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { invalid } from '@quintet/chassis/errors'
+import { rowAccessOf } from '@quintet/chassis/guard'
 import { clientNetworkOf, isUnchanged, jsonType, pageSize, problems, qualityOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { UnknownPosition } from '@quintet/chassis/queue'
@@ -38,11 +39,17 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
     async (request, reply) => {
       reply.raw.setHeader('vary', 'Accept')
       const { limit, after = 0 } = request.query
+      const access = rowAccessOf(request.raw)
       // A malformed one is a fault of any request, though only streams use it.
       const last = lastEventOf(request)
       // What the client has already is 304 for a stream as for a page.
       if (!prefersStream(request.headers.accept) || isUnchanged(request, {}))
-        return sendList(request, reply, eventList(queue, { after, limit: limit ?? pageSize }), 'after')
+        return sendList(
+          request,
+          reply,
+          eventList(queue, { after, limit: limit ?? pageSize }, access),
+          'after',
+        )
       if (limit !== undefined)
         throw invalid({ limit: 'limit must be left out for a stream of events, which has no end.' })
       // The framework's fields are not sent with a stream.
@@ -50,7 +57,7 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
       const position = last ?? after
       const sending =
         request.method === 'GET'
-          ? responses.send(reply, position, clientNetworkOf(request))
+          ? responses.send(reply, position, clientNetworkOf(request), access)
           : readEvents(queue, position).then(() => sendHead(reply))
       await sending.catch((error: unknown) => {
         throw error instanceof UnknownPosition && last !== undefined

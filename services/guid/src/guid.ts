@@ -2,9 +2,10 @@ import { randomUUID, randomUUIDv7 } from 'node:crypto'
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError, invalid } from '@quintet/chassis/errors'
+import type { Owner } from '@quintet/chassis/guard'
 
 /** A registered GUID. `guid` is 32 upper-case hexadecimal characters, `expire` Unix time in seconds. */
-export type Guid = { guid: string; user: string; expire: number; version: number }
+export type Guid = { guid: string; user: string; expire: number; version: number; owner: Owner }
 
 const lifetimeSeconds = 30 * 24 * 3600
 const expireMax = 253_402_300_799
@@ -61,9 +62,10 @@ export function refuseExpired(expire: number | undefined, clock: Clock): void {
 export const expired = () => invalid({ expire: notInFuture })
 
 /** The cache entry of a GUID: its expiry, and the text of the response after the notation, which differs by request. */
-export function entryOf({ user, expire, version }: Guid): Entry {
+export function entryOf({ user, expire, version, owner }: Guid): Entry {
   return {
     version,
+    owner,
     expiresAtMs: expire * 1000,
     text: `","user":${JSON.stringify(user)},"expire":"${expire}"}`,
   }

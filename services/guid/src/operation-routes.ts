@@ -1,5 +1,7 @@
 import { randomUUIDv7 } from 'node:crypto'
 import { AppError } from '@quintet/chassis/errors'
+import { mayRead, rowAccessOf, unrestricted } from '@quintet/chassis/guard'
+import type { RowAccess } from '@quintet/chassis/guard'
 import { isStorable, jsonType, problems, sendRepresentation } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
@@ -25,16 +27,18 @@ export function operationRoutes(app: App, { operations }: { operations: Operatio
     async (request, reply) => {
       const { id } = request.params
       const operation = isStorable(id) ? await operations.find(id) : undefined
-      if (operation === undefined) throw new AppError('not_found', 'Operation not found.')
+      if (operation === undefined || !mayRead(rowAccessOf(request.raw), operation.owner))
+        throw new AppError('not_found', 'Operation not found.')
       sendRepresentation(reply, `"${operation.status}"`, operationText(operation))
     },
   )
 }
 
-/** Stores a command for the workers, and makes the 202 response. */
+/** Stores a command for the workers, with what its sender may do, and makes the 202 response. */
 export async function acceptOperation(
   operations: OperationStore,
   command: GuidCommand,
+  access: RowAccess,
   record: ResponseRecorder = () => [],
 ): Promise<RecordedResponse> {
   const id = randomUUIDv7()
@@ -48,8 +52,14 @@ export async function acceptOperation(
     },
     body: JSON.stringify({ id, status: 'pending' }),
   }
-  await operations.accept(id, command, record(response))
+  await operations.accept(id, { ...command, ...accessIn(access) }, record(response))
   return response
+}
+
+function accessIn(access: RowAccess): Pick<GuidCommand, 'access'> {
+  if (access === unrestricted) return {}
+  const { owner, changesAll } = access
+  return { access: { owner, changesAll } }
 }
 
 function operationText({ id, status, result, problem }: Operation): string {

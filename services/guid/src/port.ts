@@ -1,6 +1,7 @@
 import type { Arbiter, Entry } from '@quintet/chassis/cache'
 import type { Clock, Deadline } from '@quintet/chassis/clock'
 import type { EngineClock } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Outbox } from '@quintet/chassis/outbox'
 import type { Sweep } from '@quintet/chassis/sweeper'
@@ -45,17 +46,17 @@ export type GuidStore = {
   /** Registers a GUID, in place of an expired one where there is one; resolves to its version, larger than any it has had. */
   create(registration: Registration, options: CreateOptions & WriteOptions): Promise<CreateOutcome>
   /**
-   * Changes a GUID if it has the given version; `undefined` allows any. Resolves to `undefined` when there is none such, or when
-   * its new expiry had passed at the commit.
+   * Changes a GUID that meets the condition. Resolves to `undefined` when there is none such, or when its new expiry had passed at
+   * the commit.
    */
   update(
     guid: string,
     change: GuidChange,
-    version: number | undefined,
+    condition: GuidCondition,
     options: WriteOptions,
   ): Promise<Guid | undefined>
-  /** Deletes a GUID if it has the given version; `undefined` allows any. Resolves to false when there is none such. */
-  delete(guid: string, version: number | undefined, deadline: Deadline): Promise<boolean>
+  /** Deletes a GUID that meets the condition. Resolves to false when there is none such. */
+  delete(guid: string, condition: GuidCondition, deadline: Deadline): Promise<boolean>
   /** Removes at most `limit` expired GUIDs; resolves to their number. */
   sweep(limit: number): Promise<number>
 }
@@ -83,7 +84,12 @@ export type CreateOptions = CommitWith & {
 
 type WriteOptions = CommitWith & { readonly deadline: Deadline }
 
+/** The only version that is changed, and the only owner whose GUID is; each may be any. */
+export type GuidCondition = { readonly version: number | undefined; readonly owner: Owner }
+
 export type GuidPage = {
+  /** Only GUIDs of this owner; with null, those that nobody owns. */
+  readonly owner?: Owner
   readonly user?: string
   readonly expiringBefore?: number
   readonly after?: { readonly expire: number; readonly id: number | string }
@@ -110,9 +116,10 @@ export type OperationStore = {
   sweep(limit: number): Promise<number>
 }
 
-/** `result` and `problem` are JSON texts. */
+/** `result` and `problem` are JSON texts. The owner is who has requested it. */
 export type Operation = {
   readonly id: string
+  readonly owner: Owner
   readonly status: 'pending' | 'succeeded' | 'failed'
   readonly result: string | null
   readonly problem: string | null

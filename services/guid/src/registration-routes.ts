@@ -1,4 +1,6 @@
 import type { EngineClock } from '@quintet/chassis/database'
+import { mayRead, rowAccessOf } from '@quintet/chassis/guard'
+import type { RowAccess } from '@quintet/chassis/guard'
 import {
   etagOf,
   isConditional,
@@ -84,14 +86,15 @@ export function registrationRoutes(
     const { user, expire } = readNewGuid(request, notation, engineClock)
     const guid = parseGuid(notation)
     const given = request.body.expire
+    const access = rowAccessOf(request.raw)
     const contentOf = () => ({ user, ...(given !== undefined && { expire: Number(given) }) })
     const target = isNew
       ? { contentOf }
-      : { contentOf, path: `/guid/${guid}`, find: () => representationOf(guid) }
+      : { contentOf, path: `/guid/${guid}`, find: () => representationOf(guid, access) }
     async function act(record: ResponseRecorder): Promise<RecordedResponse> {
       if (prefersAsync(request.headers.prefer))
-        return acceptOperation(operations, { kind: 'create', guid, user, expire }, record)
-      const registration = { guid, user, expire }
+        return acceptOperation(operations, { kind: 'create', guid, user, expire }, access, record)
+      const registration = { guid, user, expire, owner: access.owner }
       const made: { response?: RecordedResponse } = {}
       const outcome = await guids.create(registration, {
         isNew,
@@ -103,7 +106,7 @@ export function registrationRoutes(
       if (outcome === 'expired') throw expired()
       if (outcome === 'exists' || made.response === undefined) {
         // Registered by another client since the conditions were judged.
-        if (isConditional(request)) requireConditions(request, await representationOf(guid))
+        if (isConditional(request)) requireConditions(request, await representationOf(guid, access))
         throw alreadyRegistered()
       }
       return made.response
@@ -111,9 +114,10 @@ export function registrationRoutes(
     return idempotency.once(request, reply, act, target)
   }
 
-  async function representationOf(guid: string): Promise<{ etag: string } | undefined> {
+  /** Of another's GUID there is none, but it cannot be registered either. */
+  async function representationOf(guid: string, access: RowAccess): Promise<{ etag: string } | undefined> {
     const entry = await guids.find(guid)
-    return entry && { etag: etagOf(entry.version) }
+    return entry && mayRead(access, entry.owner) ? { etag: etagOf(entry.version) } : undefined
   }
 }
 

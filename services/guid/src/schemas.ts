@@ -9,7 +9,7 @@ const userLengthMax = 256
 const user = text('user', {
   minLength: 1,
   maxLength: userLengthMax,
-  description: 'The owner of the GUID.',
+  description: 'Any name, such as that of the user for whom the GUID is.',
   // Clients of the older interface look for these two.
   required: 'User field is required.',
   type: 'User must be a string.',

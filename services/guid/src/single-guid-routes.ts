@@ -1,6 +1,7 @@
 import type { Entry } from '@quintet/chassis/cache'
 import type { EngineClock } from '@quintet/chassis/database'
 import { invalid } from '@quintet/chassis/errors'
+import { rowAccessOf } from '@quintet/chassis/guard'
 import { etagOf, prefersAsync, problems, sendRepresentation, sendResponse } from '@quintet/chassis/http'
 import type { App, FastifyReply } from '@quintet/chassis/http'
 import { acceptedVersions, changeIfMatch, getById } from '@quintet/chassis/resource'
@@ -44,6 +45,7 @@ export function singleGuidRoutes(
     },
     parse: readGuid,
     find: guids.find,
+    ownerOf: ({ owner }) => owner,
     represent: (entry, notation) => ({ etag: etagOf(entry.version), body: textOf(notation, entry) }),
     notFound,
   })
@@ -68,15 +70,16 @@ export function singleGuidRoutes(
       await engineClock.whenRead?.()
       const change = readGuidChange(request, engineClock)
       const guid = parseGuid(notation)
-      const precondition = { noun, notFound, find: () => guids.find(guid) }
+      const access = rowAccessOf(request.raw)
+      const precondition = { noun, notFound, find: () => guids.findToChange(guid, access) }
       if (prefersAsync(request.headers.prefer)) {
         const versions = await acceptedVersions(request, precondition)
         const condition = versions && { versions }
         const command = { kind: 'update' as const, guid, ...change, ...condition }
-        return sendResponse(reply, await acceptOperation(operations, command))
+        return sendResponse(reply, await acceptOperation(operations, command, access))
       }
       const row = await changeIfMatch(request, precondition, async (version) => {
-        const updated = await guids.update(guid, change, version)
+        const updated = await guids.update(guid, change, version, { access })
         if (updated === undefined) refuseExpired(change.expire, engineClock)
         return updated
       })
@@ -98,8 +101,10 @@ export function singleGuidRoutes(
     },
     async (request, reply) => {
       const guid = parseGuid(request.params.guid)
-      const precondition = { noun, notFound: notFoundToDelete, find: () => guids.find(guid) }
-      await changeIfMatch(request, precondition, (version) => guids.delete(guid, version))
+      const access = rowAccessOf(request.raw)
+      const find = () => guids.findToChange(guid, access)
+      const precondition = { noun, notFound: notFoundToDelete, find }
+      await changeIfMatch(request, precondition, (version) => guids.delete(guid, version, access))
       sendNothing(reply)
     },
   )

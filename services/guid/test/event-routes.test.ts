@@ -4,6 +4,7 @@ import type { Server } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { unrestricted } from '@quintet/chassis/guard'
 import { until } from '@quintet/chassis/testing'
 import { listenOn, sendBehind } from '@quintet/chassis/testing/sockets'
 import { createEventResponses } from '../src/event-responses.ts'
@@ -256,21 +257,26 @@ test('HEAD with Accept: text/event-stream ends at once', async (t) => {
   )
 })
 
-test('A stream without events has a heartbeat, each time the interval is over', async (t) => {
-  const readNothing = async () => ({ events: [], last: undefined })
-  const heartbeatMs = 600
-  const responses = createEventResponses(readNothing, { heartbeatMs })
-  const server = createServer((_, raw) => void responses.send({ raw, hijack() {} }, 0, 'client'))
-  const startedAt = performance.now()
-  const { body } = await fetch(`http://127.0.0.1:${await listenOn(t, server)}`)
-  let text = ''
-  for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    text += chunk
-    if (text.split(': heartbeat\n\n').length > 2) break
-  }
-  assert.ok(performance.now() - startedAt >= 2 * heartbeatMs)
-  assert.equal(text, ': the changes of GUIDs\n\n: heartbeat\n\n: heartbeat\n\n')
-})
+for (const [what, events] of [
+  ['without events', () => []],
+  ['with events of others alone', (after: number) => [{ ...eventAt(after + 1), owner: 'another' }]],
+] as const)
+  test(`A stream ${what} has a heartbeat, each time the interval is over`, async (t) => {
+    const readAfter = async (after: number) => ({ events: events(after), last: undefined })
+    const heartbeatMs = 600
+    const responses = createEventResponses(readAfter, { heartbeatMs })
+    const access = { ...unrestricted, readsAll: false }
+    const server = createServer((_, raw) => void responses.send({ raw, hijack() {} }, 0, 'client', access))
+    const startedAt = performance.now()
+    const { body } = await fetch(`http://127.0.0.1:${await listenOn(t, server)}`)
+    let text = ''
+    for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += chunk
+      if (text.split(': heartbeat\n\n').length > 2) break
+    }
+    assert.ok(performance.now() - startedAt >= 2 * heartbeatMs)
+    assert.equal(text, ': the changes of GUIDs\n\n: heartbeat\n\n: heartbeat\n\n')
+  })
 
 test('Closing the service ends its streams, whole', async (t) => {
   const { app, stream } = await withEvents(t, 3)
@@ -328,7 +334,9 @@ test('A stream whose client went away before its first event was read holds no p
     return first.promise
   })
   const sent: Promise<void>[] = []
-  const server = createServer((_, raw) => sent.push(responses.send({ raw, hijack() {} }, 0, 'client')))
+  const server = createServer((_, raw) =>
+    sent.push(responses.send({ raw, hijack() {} }, 0, 'client', unrestricted)),
+  )
   const url = `http://127.0.0.1:${await listenOn(t, server)}`
   const ending = new AbortController()
   const requests = Array.from({ length: 16 }, () => fetch(url, { signal: ending.signal }))
@@ -351,14 +359,17 @@ function connectionsOf(server: Server): Promise<number> {
 }
 
 const eventAt = (position: number) => ({
-  position,
-  id: String(position),
-  type: 'guid.created' as const,
-  guid: canonical,
-  user: 'ada',
-  expire: String(expire),
-  version: 1,
-  published_at: '2030-01-01T00:00:00.000Z',
+  owner: null,
+  event: {
+    position,
+    id: String(position),
+    type: 'guid.created' as const,
+    guid: canonical,
+    user: 'ada',
+    expire: String(expire),
+    version: 1,
+    published_at: '2030-01-01T00:00:00.000Z',
+  },
 })
 
 /** Streams of a server of their own, from the beginning, of four clients. */
@@ -370,7 +381,7 @@ async function openStreams(
   const responses = createEventResponses(readAfter)
   let opened = 0
   const server = createServer((_, raw) => {
-    void responses.send({ raw, hijack() {} }, 0, `client ${opened++ % 4}`)
+    void responses.send({ raw, hijack() {} }, 0, `client ${opened++ % 4}`, unrestricted)
   })
   t.after(() => responses.close())
   const url = `http://127.0.0.1:${await listenOn(t, server)}`

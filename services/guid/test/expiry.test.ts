@@ -247,8 +247,11 @@ test('What expires between its commit and the response counts as expired', async
   }
   const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
   const [one, other] = [newGuid(), newGuid()]
-  assert.equal(await guids.create({ guid: one, user: 'ada', expire: startSeconds + 60 }), 'expired')
-  const outcome = await guids.create({ guid: other, user: 'ada', expire: startSeconds + 180 })
+  assert.equal(
+    await guids.create({ guid: one, user: 'ada', expire: startSeconds + 60, owner: null }),
+    'expired',
+  )
+  const outcome = await guids.create({ guid: other, user: 'ada', expire: startSeconds + 180, owner: null })
   assert.equal(typeof outcome, 'number')
   assert.equal(await guids.update(other, { user: 'eve' }), undefined)
   for (const guid of [one, other]) assert.equal(await guids.find(guid), undefined)
@@ -261,7 +264,7 @@ test('A process whose own clock is behind returns no expired GUID of a shared ca
   const cacheClock = createManualClock(startMs)
   const cache = await openCache('memory:', { clock: cacheClock })
   const guid = newGuid()
-  const expired = entryOf({ guid, user: 'ada', expire: startSeconds + 60, version: 1 })
+  const expired = entryOf({ guid, user: 'ada', expire: startSeconds + 60, version: 1, owner: null })
   await cache.read(guid, () => expired)
   let isDown = true
   const engineClock = {
@@ -296,7 +299,7 @@ test('A page of which a GUID expires before the response leaves it out, and has 
   const guids = createCachedGuidStore({ store: slow, cache, engineClock: clock, wake: () => {} })
   const [first, second, third] = [newGuid(), newGuid(), newGuid()]
   for (const [i, guid] of [first, second, third].entries())
-    await guids.create({ guid, user: 'ada', expire: startSeconds + 60 + i * 3_600 })
+    await guids.create({ guid, user: 'ada', expire: startSeconds + 60 + i * 3_600, owner: null })
   const logger = createLogger({ service: 'guid', level: 'silent' })
   const app = await createApp({ name: 'guid', title: 'GUIDs', description: 'For a test.', logger })
   t.after(() => app.close())

@@ -285,7 +285,7 @@ async function createWorld(t: TestContext, server: string) {
     outbox: createMongoOutbox({ connection, collections }),
     document: () =>
       connection.readLinearizable((options) => collections.guids.findOne({ _id: guid }, options)),
-    row: (user: string) => ({ guid, user, expire: startSeconds + 72_000 }),
+    row: (user: string) => ({ guid, user, expire: startSeconds + 72_000, owner: null }),
     record: (id: string, body: string) => ({
       id,
       fingerprint: 'f',

@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import type { Owner } from '@quintet/chassis/guard'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { GuidEvent } from '@quintet/contracts'
 import type { Guid } from '../guid.ts'
@@ -13,6 +14,8 @@ import type { Collection, MongoConnection } from './connection.ts'
 export type GuidDocument = {
   _id: string
   user: string
+  /** Not there before the first registration of this version of the service. */
+  owner?: Owner
   /** Unix seconds; 0 in a tombstone. */
   expire: number
   /** 0 in a document that has only been a tombstone. */
@@ -53,6 +56,8 @@ export type CompletionEntry = {
 
 export type OperationDocument = {
   _id: string
+  /** Not there for nobody. */
+  owner?: string
   guid: string
   /** `void` is a placeholder that keeps a stalled request from inserting the operation. */
   status: 'pending' | 'succeeded' | 'failed' | 'void'
@@ -149,8 +154,8 @@ export function tombstone(guid: string, nowMs: number): GuidDocument {
   return { ...document, outbox: [], kept: [], ended: [] }
 }
 
-export function rowOf({ _id, user, expire, version }: GuidDocument): Guid {
-  return { guid: _id, user, expire, version }
+export function rowOf({ _id, user, expire, version, owner = null }: GuidDocument): Guid {
+  return { guid: _id, user, expire, version, owner }
 }
 
 export function expiredEvent(document: GuidDocument): GuidEvent {

@@ -34,7 +34,7 @@ function expiryOf(document: GuidDocument, at: number) {
     updateOne: {
       filter: { _id: document._id, revision: document.revision },
       update: {
-        $set: { user: '', expire: 0, deadSince: at },
+        $set: { user: '', owner: null, expire: 0, deadSince: at },
         $inc: { revision: 1 },
         $push: { outbox: outboxEvent(expiredEvent(document), at) },
         $min: { due: at },

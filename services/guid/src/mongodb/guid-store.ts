@@ -1,7 +1,7 @@
 import { createKeyedMutex } from '@quintet/chassis/concurrency'
 import { entryOf, nowSeconds } from '../guid.ts'
 import type { Guid } from '../guid.ts'
-import type { CreateOutcome, GuidStore } from '../port.ts'
+import type { CreateOutcome, GuidCondition, GuidStore } from '../port.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
 import type { Filter } from './connection.ts'
 import { expiredEvent, rowOf } from './documents.ts'
@@ -37,9 +37,14 @@ export function createMongoGuidStore(
 
     idKind: 'guid',
 
-    async list({ user, expiringBefore, after, limit }) {
+    async list({ owner, user, expiringBefore, after, limit }) {
       const expire = { $gt: now(), ...(expiringBefore !== undefined && { $lt: expiringBefore }) }
-      const filter: Filter<GuidDocument> = { expire, ...(user !== undefined && { user }) }
+      const filter: Filter<GuidDocument> = {
+        expire,
+        ...(user !== undefined && { user }),
+        // Null is also what is not there.
+        ...(owner !== undefined && { owner }),
+      }
       if (after !== undefined)
         filter.$or = [
           { expire: { $gt: after.expire } },
@@ -76,9 +81,9 @@ export function createMongoGuidStore(
       })
     },
 
-    update(guid, change, expected, options) {
+    update(guid, change, condition, options) {
       const decide = (current: GuidDocument | undefined, version: number): Decision<Guid | undefined> => {
-        if (!isPresent(current, now(), expected)) return { result: undefined }
+        if (!isPresent(current, now(), condition)) return { result: undefined }
         const row = { ...rowOf(current), ...change, version }
         const before = Math.min(current.expire, row.expire)
         if (before <= now()) return { result: undefined }
@@ -87,12 +92,17 @@ export function createMongoGuidStore(
       return serialize(guid, async () => (await changeGuid(guid, options, decide)).result)
     },
 
-    async delete(guid, expected, deadline) {
+    async delete(guid, condition, deadline) {
       const decide = (current: GuidDocument | undefined): Decision<boolean> => {
-        if (!isPresent(current, now(), expected)) return { result: false }
+        if (!isPresent(current, now(), condition)) return { result: false }
         const row = rowOf(current)
         const events = [{ type: 'guid.deleted' as const, ...row }]
-        const next = { row: { ...row, user: '', expire: 0 }, events, before: row.expire, isTombstone: true }
+        const next = {
+          row: { ...row, user: '', owner: null, expire: 0 },
+          events,
+          before: row.expire,
+          isTombstone: true,
+        }
         return { result: true, next }
       }
       return (await serialize(guid, () => changeGuid(guid, { deadline }, decide))).result
@@ -103,15 +113,16 @@ export function createMongoGuidStore(
 }
 
 /** Without the events and records that wait in the document, which may be large. */
-const projection = { user: 1, expire: 1, version: 1 }
+const projection = { user: 1, owner: 1, expire: 1, version: 1 }
 
-/** Whether there is such a GUID, with this version if one is given. */
+/** Whether there is such a GUID, with this version and this owner if they are given. */
 function isPresent(
   document: GuidDocument | undefined,
   now: number,
-  version?: number,
+  { version, owner = null }: Partial<GuidCondition> = {},
 ): document is GuidDocument {
   if (document === undefined || document.expire <= now) return false
+  if (owner !== null && document.owner !== owner) return false
   return version === undefined || document.version === version
 }
 

@@ -151,8 +151,8 @@ function updateOf({ next, kept, ended, at }: Write): UpdateFilter<GuidDocument> 
   }
 }
 
-function stateOf({ row: { user, expire, version }, isTombstone }: NextState, at: number) {
-  return { user, expire, version, ...(isTombstone && { deadSince: at }) }
+function stateOf({ row: { user, expire, version, owner }, isTombstone }: NextState, at: number) {
+  return { user, expire, version, owner, ...(isTombstone && { deadSince: at }) }
 }
 
 function recoveryOf(kept: readonly RecordEntry[], ended: readonly CompletionEntry[], at: number) {

@@ -15,6 +15,7 @@ const indexes = {
   guids: [
     { name: 'expire', key: { expire: 1, _id: 1 } },
     { name: 'user', key: { user: 1, expire: 1, _id: 1 } },
+    { name: 'owner', key: { owner: 1, expire: 1, _id: 1 } },
     { name: 'due', key: { due: 1 }, sparse: true },
     { name: 'settle', key: { settleAt: 1 }, sparse: true },
     { name: 'dead', key: { deadSince: 1 }, sparse: true },

@@ -63,8 +63,8 @@ export function createMongoOperationStore({
     async find(id) {
       const found = await read(id)
       if (found === undefined || found.status === 'void') return undefined
-      const { status, result = null, problem = null } = found
-      return { id, status, result, problem }
+      const { status, owner = null, result = null, problem = null } = found
+      return { id, owner, status, result, problem }
     },
 
     async accept(id, command, records) {
@@ -108,6 +108,7 @@ function newDocument(
   return {
     _id: id,
     guid: command.guid,
+    ...(typeof command.access?.owner === 'string' && { owner: command.access.owner }),
     status: 'pending',
     command: JSON.stringify(command),
     changedAt: now,

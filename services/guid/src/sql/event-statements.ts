@@ -47,6 +47,7 @@ function valuesOf(db: Kysely<GuidTables>, type: EventType, at: RawBuilder<number
     user: sql.ref('user'),
     expire: sql.ref('expire'),
     version: sql.ref('version'),
+    owner: sql.ref('owner'),
   })
   return [sql.lit(eventsStream).as('queue'), 'guid', body.as('body'), at.as('at')] as const
 }

@@ -1,5 +1,6 @@
 import { asBigint, dialectOf, forUpdate, greatest, least, prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import { sql } from 'kysely'
 import type { Kysely } from 'kysely'
 import type { Guid } from '../guid.ts'
@@ -10,8 +11,8 @@ import type { GuidTables } from './tables.ts'
 
 type At = { at: number }
 type Key = { guid: string; now: number }
-/** A version of null stands for any; an expiry of null leaves it as it is. */
-type Condition = Key & { version: number | null; expire: number | null }
+/** A version or an owner of null stands for any; an expiry of null leaves it as it is. */
+type Condition = Key & { version: number | null; owner: Owner; expire: number | null }
 type Change = { guid: string; user: string | null; expire: number | null; next: number }
 
 export function prepareGuidStatements(db: Kysely<GuidTables>, judge: ExpiryJudge) {
@@ -19,7 +20,7 @@ export function prepareGuidStatements(db: Kysely<GuidTables>, judge: ExpiryJudge
     find: prepareQuery((p: Placeholders<Key>) =>
       db
         .selectFrom('guid')
-        .select(['guid', 'user', 'expire', 'version'])
+        .select(['guid', 'user', 'expire', 'version', 'owner'])
         .where('guid', '=', p.guid)
         .where('expire', '>', judge.now(p.now)),
     ),
@@ -35,19 +36,20 @@ export function prepareGuidStatements(db: Kysely<GuidTables>, judge: ExpiryJudge
         .where('guid', '=', p.guid)
         .where('expire', '>', judge.now(p.now))
         .where((row) => row('version', '=', row.fn.coalesce(p.version, 'version')))
+        .where(sql<boolean>`coalesce(${p.owner}, owner, '') = coalesce(owner, '')`)
       return forUpdate(db, held)
     }),
     insert: prepareQuery((p: Placeholders<Guid>) =>
       db
         .insertInto('guid')
-        .values({ guid: p.guid, user: p.user, expire: p.expire, version: p.version })
+        .values({ guid: p.guid, user: p.user, expire: p.expire, version: p.version, owner: p.owner })
         .onConflict((conflict) => conflict.column('guid').doNothing()),
     ),
     /** Changes the row of an expired GUID, after `insertExpiredEvent`, into that of a new registration. */
     replaceExpired: prepareQuery((p: Placeholders<Guid>) =>
       db
         .updateTable('guid')
-        .set({ user: p.user, expire: p.expire, version: p.version })
+        .set({ user: p.user, expire: p.expire, version: p.version, owner: p.owner })
         .where('guid', '=', p.guid),
     ),
     update: prepareUpdate(db),

@@ -4,7 +4,7 @@ import type { Result, Statement } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { createVersions, entryOf, nowSeconds } from '../guid.ts'
 import type { Guid } from '../guid.ts'
-import type { GuidStore } from '../port.ts'
+import type { GuidCondition, GuidStore } from '../port.ts'
 import { prepareCommitWith } from './commit-with.ts'
 import { createExpiryJudge } from './expiry.ts'
 import { prepareGuidStatements } from './guid-statements.ts'
@@ -33,8 +33,8 @@ export function createSqlGuidStore({
     return rows instanceof Promise ? rows.then(firstEntry) : firstEntry(rows)
   }
 
-  function hold(guid: string, version: number | undefined, expire: number | null = null): Statement {
-    const held = statements.hold({ guid, now: now(), version: version ?? null, expire })
+  function hold(guid: string, { version, owner }: GuidCondition, expire: number | null = null): Statement {
+    const held = statements.hold({ guid, now: now(), version: version ?? null, owner, expire })
     return { ...held, mustAffectRows: true }
   }
 
@@ -43,7 +43,7 @@ export function createSqlGuidStore({
 
     idKind: 'integer',
 
-    async list({ user, expiringBefore, after, limit }) {
+    async list({ owner, user, expiringBefore, after, limit }) {
       let query = database.query
         .selectFrom('guid')
         .selectAll()
@@ -54,6 +54,9 @@ export function createSqlGuidStore({
         query = query.where((row) =>
           row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, Number(after.id))),
         )
+      // With the owner in the order too, PostgreSQL uses the index of it for those that nobody owns.
+      if (owner !== undefined)
+        query = query.where('owner', owner === null ? 'is' : '=', owner).orderBy('owner')
       return query.orderBy('expire').orderBy('id').limit(limit).execute()
     },
 
@@ -68,10 +71,10 @@ export function createSqlGuidStore({
       find,
     }),
 
-    async update(guid, change, version, { deadline, operation }) {
+    async update(guid, change, condition, { deadline, operation }) {
       const { first, last } = statementsOf(guid, [], operation)
       const { user = null, expire = null } = change
-      const held = hold(guid, version, expire)
+      const held = hold(guid, condition, expire)
       const update = statements.update({ guid, user, expire, next: nextVersion() })
       const updated = statements.insertUpdatedEvent({ guid, at: clock.now() })
       const unit = [...first, held, ...update, updated, ...last]
@@ -80,8 +83,8 @@ export function createSqlGuidStore({
       return rowOf(outcome.results[first.length + update.length])
     },
 
-    async delete(guid, version, deadline) {
-      const unit = [hold(guid, version), ...statements.delete({ guid, at: clock.now() })]
+    async delete(guid, condition, deadline) {
+      const unit = [hold(guid, condition), ...statements.delete({ guid, at: clock.now() })]
       return (await database.commit(unit, deadline)).failedStatement === undefined
     },
 
@@ -97,7 +100,13 @@ function firstEntry([row]: readonly Guid[]): Entry | undefined {
 }
 
 function rowOf(result: Result | undefined): Guid | undefined {
-  const { guid, user, expire, version } = result?.rows[0] ?? {}
+  const { guid, user, expire, version, owner } = result?.rows[0] ?? {}
   if (typeof guid !== 'string' || typeof user !== 'string') return undefined
-  return { guid, user, expire: Number(expire), version: Number(version) }
+  return {
+    guid,
+    user,
+    expire: Number(expire),
+    version: Number(version),
+    owner: typeof owner === 'string' ? owner : null,
+  }
 }

@@ -1,6 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { asText, jsonObject, skipLocked, prepareQuery, deleteSelected } from '@quintet/chassis/database'
 import type { Placeholders, Statement } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import { outboxStatement } from '@quintet/chassis/outbox'
 import { sql } from 'kysely'
@@ -31,7 +32,7 @@ export function createSqlOperationStore({
       const at = clock.now()
       const unit = [
         ...insertRecords(records),
-        statements.insert({ id, at }),
+        statements.insert({ id, at, owner: command.access?.owner ?? null }),
         insertMessage({ id, key: command.guid, body: JSON.stringify(command), createdAt: at }),
       ]
       await database.commit(unit)
@@ -115,8 +116,8 @@ function prepareStatements(db: Kysely<GuidTables>) {
         )
         .select((row) => row.fn.countAll().as('count')),
     ),
-    insert: prepareQuery((p: Placeholders<Change>) =>
-      db.insertInto('operation').values({ id: p.id, status: 'pending', changed_at: p.at }),
+    insert: prepareQuery((p: Placeholders<Change & { owner: Owner }>) =>
+      db.insertInto('operation').values({ id: p.id, owner: p.owner, status: 'pending', changed_at: p.at }),
     ),
     fail: prepareQuery((p: Placeholders<Change & { problem: string }>) =>
       db
