@@ -3,7 +3,7 @@ import type { App } from '@quintet/chassis/http'
 import { readPage, rowList, sendList } from '@quintet/chassis/resource'
 import type { Page } from '@quintet/chassis/resource'
 import { Type } from 'typebox'
-import { existingAccountId } from './account-path.ts'
+import { readableAccountId } from './account-path.ts'
 import type { AccountStore, LedgerEntry, OrderRecord } from './port.ts'
 import { ledgerEntryBody, orderBody } from './representations.ts'
 import { AccountPath, LedgerEntryBody, OrderBody, PageQuery } from './schemas.ts'
@@ -29,7 +29,7 @@ export function accountListRoutes(app: App, { accounts }: { accounts: AccountSto
     },
     async (request, reply) => {
       const page = readPage(request.query, { start: pageStart })
-      const id = await existingAccountId(accounts, request.params)
+      const id = await readableAccountId(accounts, request)
       const read = (part: Page) => accounts.listOrders(id, part)
       await sendList(request, reply, rowList(page, { read, textOf: orderText, numberOf: sequenceOf }))
     },
@@ -50,7 +50,7 @@ export function accountListRoutes(app: App, { accounts }: { accounts: AccountSto
     },
     async (request, reply) => {
       const page = readPage(request.query, { start: pageStart })
-      const id = await existingAccountId(accounts, request.params)
+      const id = await readableAccountId(accounts, request)
       const read = (part: Page) => accounts.listLedger(id, part)
       await sendList(request, reply, rowList(page, { read, textOf: entryText, numberOf: sequenceOf }))
     },

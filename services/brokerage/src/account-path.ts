@@ -1,3 +1,5 @@
+import { mayRead, rowAccessOf } from '@quintet/chassis/guard'
+import type { FastifyRequest } from '@quintet/chassis/http'
 import { parseId } from '@quintet/chassis/resource'
 import type { Static } from 'typebox'
 import { accountNotFound } from './order-processor.ts'
@@ -11,12 +13,13 @@ export function accountIdOf(params: Params): number {
   return parseId(params.id, accountNotFound)
 }
 
-/** The id of an existing account in a path; rejects with `not_found`. */
-export async function existingAccountId(
-  accounts: Pick<AccountStore, 'exists'>,
-  params: Params,
+/** The id of the account in the path of a request, which may read it; rejects with `not_found`. */
+export async function readableAccountId(
+  accounts: Pick<AccountStore, 'findOwner'>,
+  { raw, params }: FastifyRequest<{ Params: Params }>,
 ): Promise<number> {
   const id = accountIdOf(params)
-  if (!(await accounts.exists(id))) throw accountNotFound()
+  const owner = await accounts.findOwner(id)
+  if (owner === undefined || !mayRead(rowAccessOf(raw), owner)) throw accountNotFound()
   return id
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { rowAccessOf } from '@quintet/chassis/guard'
 import { etagOf, problems } from '@quintet/chassis/http'
 import type { App, FastResponse, Idempotency } from '@quintet/chassis/http'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
@@ -43,8 +44,9 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
     (request, reply) => {
       const cash = readNewAccount(request.body)
       const response = responseFormatOf(request).accountOpened(cash)
+      const { owner } = rowAccessOf(request.raw)
       const open = (records: readonly IdempotencyRecord[]) =>
-        accounts.open({ cash, openedMs: clock.now() }, records)
+        accounts.open({ cash, owner, openedMs: clock.now() }, records)
       return createOnce(idempotency, request, reply, response, open, {
         contentOf: () => ({ cash: formatDecimal(cash) }),
       })
@@ -65,6 +67,7 @@ export function accountRoutes(app: App, { accounts, idempotency, clock }: Accoun
     parse: readId,
     find: accounts.find,
     represent: representationOf,
+    ownerOf: ({ owner }) => owner,
     notFound: accountNotFound,
   })
 }

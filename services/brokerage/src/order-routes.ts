@@ -1,8 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { mayChange, rowAccessOf } from '@quintet/chassis/guard'
 import { boundUnread, clientNetworkOf } from '@quintet/chassis/http'
 import type { App, FastifyRequest, Idempotency } from '@quintet/chassis/http'
 import type { RecordedResponse, ResponseRecorder } from '@quintet/chassis/idempotency'
-import { accountIdOf, existingAccountId } from './account-path.ts'
+import { accountIdOf } from './account-path.ts'
 import { readOrders } from './bodies.ts'
 import type { Arrival } from './bodies.ts'
 import { formatDecimal } from './decimal.ts'
@@ -10,6 +11,7 @@ import { balancesOf } from './decisions.ts'
 import { isForm } from './form.ts'
 import { NewOrderForm, OutcomeEnvelope } from './form-schemas.ts'
 import type { Order, OrderClock } from './order.ts'
+import { accountNotFound } from './order-processor.ts'
 import type { OrderProcessor } from './order-processor.ts'
 import type { AccountStore } from './port.ts'
 import { bodyOf, bothFormats, errors, formatsNote, formRefusals, success } from './request-formats.ts'
@@ -64,7 +66,14 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
       const orders = readOrders(body, arrivalOf(request))
       const accountId = accountIdOf(params)
       const format = responseFormatOf(request)
+      const access = rowAccessOf(request.raw)
+      const checkOwner = async () => {
+        const owner = await accounts.findOwner(accountId)
+        if (owner === undefined || !mayChange(access, owner)) throw accountNotFound()
+      }
       const place = async (record: ResponseRecorder) => {
+        // Otherwise the processor finds out whether there is such an account. Its owner never changes.
+        if (!access.changesAll) await checkOwner()
         const response = await orderProcessor.place(accountId, orders, async (outcomes) => {
           const placed = format.ordersPlaced(outcomes, Array.isArray(body))
           return {
@@ -84,7 +93,7 @@ export function orderRoutes(app: App, parts: OrderRouteParts): void {
         return response
       }
       const find = async () => {
-        await existingAccountId(accounts, params)
+        await checkOwner()
         return {}
       }
       const contentOf = () => {

@@ -1,3 +1,4 @@
+import type { Owner } from '@quintet/chassis/guard'
 import { decimalMax, divideHalfEven, integerOf } from './decimal.ts'
 import type { Decimal } from './decimal.ts'
 
@@ -18,6 +19,7 @@ export type Balance = { readonly cash: Decimal; readonly positions: ReadonlyMap<
 /** A snapshot of an account. `sequence` counts all its orders, `version` the accepted ones. */
 export type Account = Balance & {
   readonly id: number
+  readonly owner: Owner
   readonly version: number
   readonly sequence: number
   /** The latest timestamp of its accepted orders; undefined before the first. */
@@ -111,6 +113,7 @@ export function apply(account: Account, order: Order): Account {
   const { lastTimestampMs = order.timestampMs } = account
   return {
     id: account.id,
+    owner: account.owner,
     version: account.version + 1,
     sequence: account.sequence,
     lastTimestampMs: Math.max(lastTimestampMs, order.timestampMs),

@@ -1,3 +1,4 @@
+import type { Owner } from '@quintet/chassis/guard'
 import type { IdempotencyStore, IdempotencyRecord } from '@quintet/chassis/idempotency'
 import type { Page } from '@quintet/chassis/resource/rows'
 import type { Decimal } from './decimal.ts'
@@ -18,10 +19,10 @@ export type AccountStore = {
   /** How many requests may share a unit, whatever their numbers of orders. */
   readonly requestsPerUnitMax: number
   /** Opens an account with its first ledger entry; resolves to its id. */
-  open(account: { cash: Decimal; openedMs: number }, records: readonly IdempotencyRecord[]): Promise<number>
+  open(account: NewAccount, records: readonly IdempotencyRecord[]): Promise<number>
   find(id: number): Promise<Account | undefined>
-  /** Whether there is such an account, without its positions, which may be many. */
-  exists(id: number): Promise<boolean>
+  /** The owner of an account, without its positions, which may be many; undefined when there is no such account. */
+  findOwner(id: number): Promise<Owner | undefined>
   /** The account and what is stored about these orders; undefined when there is no such account. */
   loadContext(id: number, orders: readonly Order[]): Promise<OrderContext | undefined>
   /** The balances after stored orders whose outcomes can be repeated, by their sequences. Reads them in steps, each when there is time. */
@@ -36,6 +37,8 @@ export type AccountStore = {
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
 }
+
+export type NewAccount = { readonly cash: Decimal; readonly owner: Owner; readonly openedMs: number }
 
 export type OrderContext = {
   readonly account: Account

@@ -1,5 +1,6 @@
 import { prepareQuery } from '@quintet/chassis/database'
 import type { Placeholders } from '@quintet/chassis/database'
+import type { Owner } from '@quintet/chassis/guard'
 import type { IdempotencyTable } from '@quintet/chassis/idempotency'
 import type { Page } from '@quintet/chassis/resource/rows'
 import { sql } from 'kysely'
@@ -18,6 +19,7 @@ export type AccountTables = IdempotencyTable & {
     sequence: number
     last_timestamp: number | null
     checkpoint: number | null
+    owner: Owner
   }
   position: {
     account_id: number
@@ -65,7 +67,7 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
         .selectFrom('account')
         .leftJoin('position', 'position.account_id', 'account.id')
         .select(['account.id', 'account.version', 'account.sequence', 'account.last_timestamp'])
-        .select('account.checkpoint')
+        .select(['account.checkpoint', 'account.owner'])
         .select(int64Text('account.cash').as('cash'))
         .select(['position.issuer_name', 'position.since'])
         .select([int64Text('position.shares').as('shares'), int64Text('position.price').as('price')])
@@ -73,13 +75,20 @@ export function prepareBalanceStatements(db: Kysely<AccountTables>) {
         .where('account.id', '=', p.id)
         .orderBy('position.since'),
     ),
-    exists: prepareQuery((p: Placeholders<{ id: number }>) =>
-      db.selectFrom('account').select('id').where('id', '=', p.id),
+    findOwner: prepareQuery((p: Placeholders<{ id: number }>) =>
+      db.selectFrom('account').select('owner').where('id', '=', p.id),
     ),
-    insertAccount: prepareQuery((p: Placeholders<{ cash: bigint }>) =>
+    insertAccount: prepareQuery((p: Placeholders<{ cash: bigint; owner: Owner }>) =>
       db
         .insertInto('account')
-        .values({ cash: p.cash, version: 1, sequence: 0, last_timestamp: null, checkpoint: null })
+        .values({
+          cash: p.cash,
+          version: 1,
+          sequence: 0,
+          last_timestamp: null,
+          checkpoint: null,
+          owner: p.owner,
+        })
         .returning('id'),
     ),
     /** Affects no row unless the account is unchanged and the amount leads to this cash. */

@@ -56,12 +56,12 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
 
     find,
 
-    async exists(id) {
-      return (await database.read(balances.exists({ id }))).length > 0
+    async findOwner(id) {
+      return (await database.read(balances.findOwner({ id })))[0]?.owner
     },
 
-    async open({ cash, openedMs }, records) {
-      const insert = balances.insertAccount({ cash })
+    async open({ cash, owner, openedMs }, records) {
+      const insert = balances.insertAccount({ cash, owner })
       const id = returnedBy(insert, 'id')
       const row = { ...ledgerRow(0, openingEntry(cash, openedMs)), account_id: id }
       const unit = [insert, history.insertLedgerEntry(row), ...insertRecords(records, id)]
@@ -169,9 +169,10 @@ function accountOf(row: AccountRow, rows: readonly PositionRow[]): Account {
         cost: BigInt(cost ?? 0),
         since: Number(since),
       })
-  const { id, version, sequence, cash, last_timestamp, checkpoint } = row
+  const { id, owner, version, sequence, cash, last_timestamp, checkpoint } = row
   return {
     id,
+    owner,
     version,
     sequence,
     cash: BigInt(cash),

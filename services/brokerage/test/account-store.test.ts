@@ -14,7 +14,7 @@ async function createStore(t: TestContext) {
   t.after(() => storage.close())
   const store = storage.accounts
   const open = async (cash = decimalOf(1000n)): Promise<Account> => {
-    const account = await store.find(await store.open({ cash, openedMs: 1_000_000 }, []))
+    const account = await store.find(await store.open({ cash, owner: null, openedMs: 1_000_000 }, []))
     assert.ok(account)
     return account
   }
@@ -44,7 +44,7 @@ test('An account is read back as it was committed, with amounts beyond the preci
 test('An account exists from when it was opened', async (t) => {
   const { store, open } = await createStore(t)
   const { id } = await open()
-  assert.deepEqual([await store.exists(id), await store.exists(id + 1)], [true, false])
+  assert.deepEqual([await store.findOwner(id), await store.findOwner(id + 1)], [null, undefined])
 })
 
 test('The largest amounts that the rules allow can be stored', async (t) => {

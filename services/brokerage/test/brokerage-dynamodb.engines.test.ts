@@ -9,6 +9,7 @@ if (server !== undefined) {
   await import('./account-store.test.ts')
   await import('./form-requests.test.ts')
   await import('./ledger.test.ts')
+  await import('./ownership.test.ts')
   await import('./repeated-outcomes.test.ts')
   await import('./routes.test.ts')
 }

@@ -68,7 +68,9 @@ async function createLargeAccount(t: TestContext) {
 }
 
 async function openLargeAccount(accounts: AccountStore): Promise<number> {
-  const before = await accounts.find(await accounts.open({ cash: decimalMax / 2n, openedMs: 1_000_000 }, []))
+  const before = await accounts.find(
+    await accounts.open({ cash: decimalMax / 2n, owner: null, openedMs: 1_000_000 }, []),
+  )
   assert.ok(before)
   let after: Account = before
   const orders = Array.from({ length: positionsMax }, (_, i): DecidedOrder => {
@@ -189,7 +191,9 @@ test('All accounts together have the time of one turn of the event loop, however
       () => ({ response: id, records: [] }),
     )
   const ids = await Promise.all(
-    Array.from({ length: 20 }, () => store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])),
+    Array.from({ length: 20 }, () =>
+      store.open({ cash: decimalOf(1000n), owner: null, openedMs: 1_000_000 }, []),
+    ),
   )
   await Promise.all(ids.map(place))
   let next = setImmediate(function turn() {

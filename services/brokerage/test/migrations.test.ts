@@ -8,12 +8,17 @@ import { freshStorage } from './fresh-storage.ts'
 import { buy, createWorld, startSeconds } from './world.ts'
 
 const checkpoints = '0002-add-checkpoints'
+const later = ['0003-add-owner']
 
 /** A database, with functions that run the service on it and that use it while the service is stopped. */
 async function createDatabase(t: TestContext) {
   const url = await freshStorage(t)
   return {
-    down: () => migrateStorage(url, 'down'),
+    /** Reverts the migrations that came later, and then that of the checkpoints. */
+    async down(): Promise<string[]> {
+      for (const migration of later) assert.deepEqual(await migrateStorage(url, 'down'), [migration])
+      return migrateStorage(url, 'down')
+    },
     status: () => migrateStorage(url, 'status'),
     /** Starts the service, which applies what is pending, places orders, and stops it; resolves to the bodies of the responses. */
     async place(...requests: (readonly [orders: object, headers?: object])[]): Promise<string[]> {

@@ -38,7 +38,7 @@ async function createProcessor(
   }
   const market = createMarket({ open: '00:00', close: '00:00', zone: '+00:00', days: 'sun-sat' })
   const processor = createOrderProcessor({ store: watched, market })
-  const id = await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, [])
+  const id = await store.open({ cash: decimalOf(1000n), owner: null, openedMs: 1_000_000 }, [])
   const place = (orders: Partial<Order>[], records: readonly IdempotencyRecord[] = []) =>
     processor.place(
       id,

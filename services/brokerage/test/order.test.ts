@@ -18,6 +18,7 @@ const account: Account = {
   version: 1,
   sequence: 1,
   cash: decimalOf(1000n),
+  owner: null,
   lastTimestampMs: undefined,
   checkpoint: undefined,
   positions: new Map(),

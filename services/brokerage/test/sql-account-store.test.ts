@@ -15,7 +15,9 @@ test('The constraints of the database reject negative cash and shares', async (t
   const database = await openDatabase<AccountTables>('sqlite::memory:', { migrations })
   t.after(() => database.close())
   const store = createSqlAccountStore(database)
-  const before = await store.find(await store.open({ cash: decimalOf(1n), openedMs: 1_000_000 }, []))
+  const before = await store.find(
+    await store.open({ cash: decimalOf(1n), owner: null, openedMs: 1_000_000 }, []),
+  )
   for (const text of [
     'update account set cash = -1',
     "insert into position values (1, 'X', 0, 1, 1, 1)",
@@ -39,7 +41,9 @@ test('Each stored order is read once for a batch, and its balance, which may be 
       return database.read(query)
     },
   })
-  const before = await store.find(await store.open({ cash: decimalOf(1000n), openedMs: 1_000_000 }, []))
+  const before = await store.find(
+    await store.open({ cash: decimalOf(1000n), owner: null, openedMs: 1_000_000 }, []),
+  )
   assert.ok(before)
   const order = { ...buyOrder, clientOrderId: 'one' }
   const after = { ...before, sequence: 1 }
@@ -63,7 +67,7 @@ test('Each stored order is read once for a batch, and its balance, which may be 
     .compile()
   for (const query of [...queries, list.sql]) assert.doesNotMatch(query, /\*|balance/)
   queries.length = 0
-  assert.ok(await store.exists(before.id))
+  assert.equal(await store.findOwner(before.id), null)
   assert.doesNotMatch(queries.join(), /position|balance|\*/)
   const balances = await store.findBalances(before.id, [1], createTurns())
   assert.deepEqual(balances.get(1), { cash: before.cash, positions: new Map() })
@@ -71,12 +75,12 @@ test('Each stored order is read once for a batch, and its balance, which may be 
 
 test('The migrations can be reverted and applied again', async (t) => {
   const url = await freshStorage(t)
-  const both = ['0001-create-account', '0002-add-checkpoints']
-  assert.deepEqual(await migrateStorage(url, 'up'), both)
-  for (const migration of both.toReversed()) assert.deepEqual(await migrateStorage(url, 'down'), [migration])
-  assert.deepEqual(await migrateStorage(url, 'up'), both)
+  const all = ['0001-create-account', '0002-add-checkpoints', '0003-add-owner']
+  assert.deepEqual(await migrateStorage(url, 'up'), all)
+  for (const migration of all.toReversed()) assert.deepEqual(await migrateStorage(url, 'down'), [migration])
+  assert.deepEqual(await migrateStorage(url, 'up'), all)
   assert.deepEqual(
     await migrateStorage(url, 'status'),
-    both.map((migration) => `${migration} applied`),
+    all.map((migration) => `${migration} applied`),
   )
 })

@@ -78,17 +78,18 @@ export function createDynamodbAccountStore(
 
     find,
 
-    async exists(id) {
-      return (await connection.get(accountKey(id), 'pk')) !== undefined
+    async findOwner(id) {
+      const item = await connection.get(accountKey(id), ['pk', 'owner'])
+      return item && (item.owner?.S ?? null)
     },
 
-    async open({ cash, openedMs }, records) {
+    async open(account, records) {
       const id = await connection.increment(counterKey)
       const unit = randomUUID()
       const recordPuts = records.map(({ response, ...record }) =>
         recordPut({ ...record, response: withId(response, id) }, unit),
       )
-      const failed = await commit([...openingPuts(id, cash, openedMs, unit), ...recordPuts], unit)
+      const failed = await commit([...openingPuts(id, account, unit), ...recordPuts], unit)
       if (failed.includes(0)) throw new Error(`Account ${id} exists, although the counter was below it.`)
       if (failed.length > 0) throw new DuplicateRequest()
       return id

@@ -1,16 +1,15 @@
-import type { Decimal } from '../decimal.ts'
 import { movementOf } from '../order.ts'
 import type { Account, DecidedOrder } from '../order.ts'
-import type { LedgerEntry, OrderBatch } from '../port.ts'
+import type { LedgerEntry, NewAccount, OrderBatch } from '../port.ts'
 import { ledgerEntry, openingEntry, orderRow } from '../stored-rows.ts'
 import type { LedgerRow } from '../stored-rows.ts'
 import type { Item, Put } from './connection.ts'
 import { accountItem, packInParts, partitionOf } from './items.ts'
 
 /** A new account, whose put fails if there is one of this id, and then its first ledger entry. */
-export function openingPuts(id: number, cash: Decimal, openedMs: number, unit: string): Put[] {
+export function openingPuts(id: number, { cash, owner, openedMs }: NewAccount, unit: string): Put[] {
   const nothing = { lastTimestampMs: undefined, checkpoint: undefined, positions: new Map() }
-  const account = { id, cash, version: 1, sequence: 0, ...nothing }
+  const account = { id, owner, cash, version: 1, sequence: 0, ...nothing }
   const entries = packInParts(partitionOf(id), 'LEDGER', [ledgerRow(openingEntry(cash, openedMs))])
   return [
     { item: accountItem(account), condition: 'attribute_not_exists(pk)' },

@@ -44,7 +44,7 @@ export type Put = {
  */
 export type DynamodbConnection = {
   /** The item, or only these of its attributes: names separated by commas. */
-  get(key: Key, attributes?: string): Promise<Item | undefined>
+  get(key: Key, attributes?: readonly string[]): Promise<Item | undefined>
   /** The items of one partition with sort keys from `from` to `to` inclusive, in their order, read page by page. */
   query(pk: string, from: string, to: string, pageSize?: number): AsyncIterable<Item>
   /** Writes these items independently and in no order; it is safe to repeat. */
@@ -108,9 +108,10 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
     }
   }
 
-  async function get({ pk, sk }: Key, ProjectionExpression?: string): Promise<Item | undefined> {
+  async function get({ pk, sk }: Key, attributes?: readonly string[]): Promise<Item | undefined> {
     const Key = { pk: { S: pk }, sk: { S: sk } }
-    const command = new GetItemCommand({ TableName, Key, ConsistentRead: true, ProjectionExpression })
+    const projection = attributes && projectionOf(attributes)
+    const command = new GetItemCommand({ TableName, Key, ConsistentRead: true, ...projection })
     return (await withRetries(() => client.send(command))).Item
   }
 
@@ -168,6 +169,15 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
     },
 
     close: () => void server.close(),
+  }
+}
+
+/** Of attributes with any names; some would be reserved words. */
+function projectionOf(attributes: readonly string[]) {
+  const names = attributes.map((attribute, i) => [`#${i}`, attribute] as const)
+  return {
+    ProjectionExpression: names.map(([name]) => name).join(', '),
+    ExpressionAttributeNames: Object.fromEntries(names),
   }
 }
 

@@ -33,11 +33,12 @@ export function accountKey(id: number): Key {
 }
 
 export function accountItem(account: Account): Item {
-  const { id, cash, version, sequence, lastTimestampMs, checkpoint, positions } = account
+  const { id, owner, cash, version, sequence, lastTimestampMs, checkpoint, positions } = account
   const { pk, sk } = accountKey(id)
   return {
     pk: { S: pk },
     sk: { S: sk },
+    ...(owner !== null && { owner: { S: owner } }),
     cash: { N: String(cash) },
     version: { N: String(version) },
     sequence: { N: String(sequence) },
@@ -65,6 +66,7 @@ export function accountOf(id: number, item: Item): Account {
   const checkpoint = item.checkpoint?.N
   return {
     id,
+    owner: item.owner?.S ?? null,
     cash: BigInt(item.cash?.N ?? 0),
     version: Number(item.version?.N),
     sequence: Number(item.sequence?.N),
