@@ -120,6 +120,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/deploying\/pm2\.md\n/, 'deploy/test/pm2.sh'],
   [/^docs\/deploying\/machines\.md\n/, 'deploy/test/machines.sh'],
   [/^clients\/README\.md\nnpm run postman\n/, 'run --silent postman'],
+  [/^clients\/README\.md\ntoken=/, 'test/slow/authenticated-clients.test.ts'],
   [/^nemesis\/README\.md\nnpm run nemesis:recovery\n/, 'nemesis:recovery'],
   [/^nemesis\/README\.md\nnpm run nemesis -- /, 'run --silent nemesis --'],
 ]

@@ -57,13 +57,35 @@ test('A wrong key, an unknown one and what is none get the same refusal, and nev
   const { key, entry } = createApiKey({ id: 'ci', scopes: ['movies:read'] })
   const { send } = openWorld(t, [entry])
   const wrong = key.slice(0, -1) + (key.endsWith('A') ? 'B' : 'A')
-  for (const text of [wrong, key.replace('ci', 'cd'), '', 'qk_ci_', `${key} `.repeat(2), 'x'.repeat(9_000)]) {
+  for (const text of [wrong, key.replace('ci', 'cd'), 'qk_ci_', `${key} `.repeat(2), 'x'.repeat(9_000)]) {
     const found = await send([['X-Api-Key', text]])
     assert.ok(found !== undefined && 'error' in found, text)
     assert.equal(found.error.message, 'The API key is not accepted.')
     assert.equal(found.error.status, 401)
     assert.match(String(found.fields[1]), /^Bearer realm="quintet"/)
   }
+})
+
+test('An empty field is none, so that a client may send both and fill in one', async (t) => {
+  const { key, entry } = createApiKey({ id: 'ci', scopes: ['movies:read'] })
+  const { send } = openWorld(t, [entry])
+  for (const fields of [
+    [['X-Api-Key', '']],
+    [['Authorization', '']],
+    [
+      ['Authorization', ''],
+      ['X-Api-Key', ''],
+    ],
+  ] as const) {
+    const found = await send(fields)
+    assert.ok(found !== undefined && 'error' in found)
+    assert.equal(found.error.message, 'Send a token or an API key.')
+  }
+  const found = await send([
+    ['Authorization', ''],
+    ['X-Api-Key', key],
+  ])
+  assert.ok(found !== undefined && 'id' in found && found.id === 'key:ci')
 })
 
 test('A key is refused from its expiry on', async (t) => {

@@ -40,6 +40,31 @@ test('Every operation has an operationId of its own within its service', () => {
   }
 })
 
+test('Each request can have a token or an API key: by the collection, and by two lines of each in an .http file', () => {
+  const { auth, variable, event } = JSON.parse(JSON.stringify(collection))
+  assert.deepEqual(auth, { type: 'bearer', bearer: [{ key: 'token', value: '{{token}}', type: 'string' }] })
+  assert.deepEqual(
+    variable.map(({ key, value }: { key: string; value: string }) => [key, value]),
+    [
+      ['token', ''],
+      ['apiKey', ''],
+    ],
+  )
+  const [before] = event.filter(({ listen }: { listen: string }) => listen === 'prerequest')
+  assert.match(
+    before.script.exec.join('\n'),
+    /if \(apiKey\) pm\.request\.headers\.upsert\(\{ key: 'X-Api-Key'/,
+  )
+  for (const service of documents.keys()) {
+    const file = read(`services/${service}/${service}.http`)
+    assert.match(file, /^@authorization =\n@apiKey =$/m)
+    const requests = [...file.matchAll(/^[A-Z]+ \S+\n((?:\S+: .*\n)*)/gm)]
+    assert.ok(requests.length > 5, service)
+    for (const [text, fields = ''] of requests)
+      assert.ok(fields.startsWith('Authorization: {{authorization}}\nX-Api-Key: {{apiKey}}\n'), text)
+  }
+})
+
 test('Each request of the collection has a description and assertions', () => {
   const items = leavesOf(collection)
   assert.ok(items.length > 100)

@@ -92,13 +92,14 @@ export function createAuthentication(settings: AuthSettings, parts: Parts): Auth
     audience: settings.AUTH_AUDIENCE,
     isRequired,
     authenticate(request, { client, path }) {
-      const { authorization, 'x-api-key': key } = request.headers
-      const hasKey = key !== undefined && checkKey !== undefined
-      if (authorization === undefined && !hasKey)
+      // A client that has nothing to send may send an empty field.
+      const { authorization = '', 'x-api-key': key = '' } = request.headers
+      const hasKey = key !== '' && checkKey !== undefined
+      if (authorization === '' && !hasKey)
         return isRequired && !isOpen(path, request, client) ? challenges.unauthorized(request) : undefined
       const fault = ambiguityOf(request, hasKey)
       if (fault !== undefined) return challenges.invalidRequest(request, fault)
-      return hasKey ? byKey(String(key), request, client) : byToken(authorization ?? '', request)
+      return hasKey ? byKey(String(key), request, client) : byToken(authorization, request)
     },
     async close() {
       for (const issuer of issuers) issuer.close()
@@ -110,7 +111,7 @@ const noneRevoked: ReadonlySet<string> = new Set()
 
 /** Why it is not clear which credentials a request has (RFC 6750, 2); the server joins fields with one name. */
 function ambiguityOf({ headers, rawHeaders }: Credentials, hasKey: boolean): string | undefined {
-  if (hasKey && headers.authorization !== undefined) return 'Send a token or an API key, not both.'
+  if (hasKey && (headers.authorization ?? '') !== '') return 'Send a token or an API key, not both.'
   const name = hasKey ? 'x-api-key' : 'authorization'
   let count = 0
   for (let i = 0; i < rawHeaders.length; i += 2) {
