@@ -1,5 +1,6 @@
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
+import { dialectOf } from '@quintet/chassis/database'
 import type { Result, Statement } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { createVersions, entryOf, nowSeconds } from '../guid.ts'
@@ -26,6 +27,7 @@ export function createSqlGuidStore({
   const statements = prepareGuidStatements(database.query, judge)
   const statementsOf = prepareCommitWith(database.query, clock)
   const nextVersion = createVersions(clock)
+  const isPostgres = dialectOf(database.query) === 'postgres'
   const now = () => nowSeconds(clock)
 
   function find(guid: string): Entry | undefined | Promise<Entry | undefined> {
@@ -54,9 +56,10 @@ export function createSqlGuidStore({
         query = query.where((row) =>
           row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, Number(after.id))),
         )
-      // With the owner in the order too, PostgreSQL uses the index of it for those that nobody owns.
-      if (owner !== undefined)
-        query = query.where('owner', owner === null ? 'is' : '=', owner).orderBy('owner')
+      if (owner !== undefined) query = query.where('owner', owner === null ? 'is' : '=', owner)
+      // PostgreSQL reads the rows without an owner in the order of their index only by an order that begins with the owner, as MariaDB
+      // does only without that.
+      if (owner === null && isPostgres) query = query.orderBy('owner')
       return query.orderBy('expire').orderBy('id').limit(limit).execute()
     },
 
