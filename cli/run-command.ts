@@ -18,6 +18,7 @@ import { queue } from './queue.ts'
 import { quintetVersion } from './quintet-version.ts'
 import { restore, restoreOptions, restoreUsage } from './restore.ts'
 import { start, startOptions, startUsage } from './start.ts'
+import { tls, tlsUsage } from './tls.ts'
 import { ArgumentError, requireNoArguments, UsageError } from './usage-error.ts'
 
 type Command = {
@@ -40,6 +41,7 @@ const commands: Readonly<Record<string, Command>> = {
   limits: { usage: limitsUsage, options: limitsOptions, run: limits },
   keys: { usage: keysUsage, options: keysOptions, run: keys },
   issuer: { usage: issuerUsage, options: issuerOptions, run: issuer },
+  tls: { usage: tlsUsage, run: tls },
   make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },
   derive: { usage: deriveUsage, run: derive },
   help: {

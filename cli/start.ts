@@ -73,7 +73,7 @@ async function startServices(
       isShared: worker?.hasPrimary ?? false,
     })
     const url = urlSetting(name)
-    if (!settings.has(url)) settings.set(url, { value: address, source: 'environment' })
+    if (!settings.has(url)) settings.set(url, { value: reachable(address), source: 'environment' })
     return lineOf(name, address, settings)
   }
   try {
@@ -95,6 +95,11 @@ async function startServices(
     await close()
     throw error
   }
+}
+
+/** Where this machine reaches a service that listens on all of its addresses: on one that a certificate can be for. */
+function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
 }
 
 /** The value of the option, and all else, in which a word that begins with a hyphen is no service. */

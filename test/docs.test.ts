@@ -99,6 +99,7 @@ test('Each shell block is run by a test, by CI, or by a proof of a deployment', 
 /** What runs a block: a test, or a line of .ci/run. */
 const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/authentication\.md\n/, 'test/slow/authentication.test.ts'],
+  [/^docs\/security\.md\n/, 'test/slow/tls.test.ts'],
   [/^docs\/adding-a-service\.md\n/, 'test/slow/adding-a-service.test.ts'],
   [/^README\.md\ngateway=/, 'test/slow/first-minute.test.ts'],
   [/^README\.md\nnpm ci && npm start\n$/, 'npm start'],

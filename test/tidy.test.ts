@@ -36,7 +36,7 @@ function adviceFor(cycle: readonly string[]): string {
 
 /** The layers of the chassis, the lowest first; a folder imports only its own layer and those before it. */
 const chassisLayers = [
-  ['errors', 'clock', 'config', 'compile-cache', 'files', 'json'],
+  ['errors', 'clock', 'config', 'compile-cache', 'files', 'json', 'tls', 'x509'],
   ['telemetry'],
   ['concurrency', 'workers'],
   ['cache', 'database'],

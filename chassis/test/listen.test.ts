@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { createServer } from 'node:net'
 import { test } from 'node:test'
+import { listenOn } from '@quintet/chassis/testing/sockets'
 import { addressOf } from '../src/http/index.ts'
 import { startFaults } from '../src/http/start-faults.ts'
 
@@ -9,12 +11,14 @@ test('A service listens on the host of all services, or on one of its own', () =
     service: 'guid',
     host: '127.0.0.1',
     port: 8888,
+    portSetting: 'GUID_PORT',
     hostSetting: 'HOST',
   })
   assert.deepEqual(addressOf('gateway', values), {
     service: 'gateway',
     host: '0.0.0.0',
     port: 3000,
+    portSetting: 'GATEWAY_PORT',
     hostSetting: 'GATEWAY_HOST',
   })
   assert.equal(addressOf('guid', {}), undefined)
@@ -30,4 +34,13 @@ test('A start that cannot listen names the setting of the host', async () => {
   assert.deepEqual(await startFaults([{ name: 'gateway', values: shared }]), [
     'HOST is 192.0.2.1, but this machine has no such address.',
   ])
+})
+
+test('A start that cannot listen on the port of redirects names its setting', async (t) => {
+  const server = createServer()
+  const taken = await listenOn(t, server)
+  const values = { HOST: '127.0.0.1', GATEWAY_PORT: 0, GATEWAY_HTTP_PORT: taken }
+  const [fault = '', ...more] = await startFaults([{ name: 'gateway', values }])
+  assert.match(fault, /another program does. Stop that program, or set GATEWAY_HTTP_PORT to another port/)
+  assert.deepEqual(more, [])
 })

@@ -48,6 +48,9 @@ export const invalidCommonSettings = {
   AUTH_PLAN_CLAIM: '',
   AUTH_DENY_FILE: '',
   API_KEYS_FILE: '',
+  TLS_CERT_FILE: '',
+  TLS_KEY_FILE: '',
+  TLS_CLIENT_CA_FILE: '',
 }
 
 /**

@@ -75,7 +75,7 @@ export function run(
 
   async function address(service: string): Promise<string> {
     for (;;) {
-      const found = new RegExp(`^${service} +(http://\\S+)`, 'm').exec(printed)?.[1]
+      const found = new RegExp(`^${service} +(https?://\\S+)`, 'm').exec(printed)?.[1]
       if (found !== undefined) return found
       if (child.exitCode !== null || child.signalCode !== null) throw new Error(`It ended: ${printed}`)
       await Promise.race([ended, more.promise])

@@ -5,6 +5,7 @@ import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './networks.ts'
 import { count, milliseconds, optionalPort } from './numbers.ts'
 import { rateLimitSettings } from './rate-limit-settings.ts'
+import { tlsSettings } from './tls-settings.ts'
 
 /** The cache in front of the databases; each service has entries of its own. */
 export const cacheUrl = engineUrl({
@@ -87,4 +88,5 @@ export const commonSettings = {
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
   ...authSettings,
   ...corsSettings,
+  ...tlsSettings,
 }

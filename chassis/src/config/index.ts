@@ -32,6 +32,7 @@ export type { Principals } from './rate-limit-faults.ts'
 export { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
 export type { Degraded, RateLimitPolicy } from './rate-limit-policies.ts'
 export type { Settings } from './settings.ts'
+export { listenerFaults, tlsFaults, tlsFilesOf, tlsOf } from './tls-settings.ts'
 export { unknownSettings } from './unknown-settings.ts'
 export { readWholeNumber } from './whole-number.ts'
 

@@ -5,6 +5,7 @@ import { corsFaults } from './cors-settings.ts'
 import { engineUrlFormat } from './engine-url.ts'
 import { rateLimitFaults } from './rate-limit-faults.ts'
 import { withoutSecretsOfSetting } from './shown-url.ts'
+import { listenerFaults } from './tls-settings.ts'
 
 /** A sentence for each fault of settings that depend on each other. It is given those whose own value is valid. */
 type SettingsRule<T extends TObject> = (values: Partial<Static<T>>) => readonly string[]
@@ -25,6 +26,7 @@ export function faultsByRule(schema: TObject, values: Readonly<Record<string, un
     ...corsFaults(values),
     ...rateLimitFaults(values),
     ...quotaDatabaseFaults(schema, values),
+    ...listenerFaults(values, ''),
     ...(rules.get(schema)?.(values) ?? []),
   ]
 }

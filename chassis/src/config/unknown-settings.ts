@@ -18,10 +18,11 @@ export function unknownSettings(
   const isProtective = (name: string) =>
     promisesProtection(name, settings.get(name)?.source === '.env', prefixes)
   const looksKnown = (name: string) =>
-    (isForAll && settings.get(name)?.source === '.env') ||
-    prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
-    known.some((one) => name === fileSettingOf(one)) ||
-    (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one)))
+    !(namesOfOthers.has(name) && settings.get(name)?.source === 'environment') &&
+    ((isForAll && settings.get(name)?.source === '.env') ||
+      prefixes.some((prefix) => name.startsWith(`${prefix}_`)) ||
+      known.some((one) => name === fileSettingOf(one)) ||
+      (name.length >= shortestMisspelled && known.some((one) => areSimilar(name, one))))
   const placeOf = (name: string) =>
     settings.get(name)?.source === '.env'
       ? ' from .env'
@@ -37,6 +38,8 @@ export function unknownSettings(
 }
 
 const shortestMisspelled = 6
+/** Variables of OpenSSL, and so of many programs, whose names are similar to `TLS_CERT_FILE`. */
+const namesOfOthers = new Set(['SSL_CERT_FILE', 'SSL_CERT_DIR'])
 const protection =
   /^(?:API_?KEYS?|ALLOW(?:ED|LIST)?|AUDIT|AUTH(?:ENTICATION|ORIZATION)?|BASIC_AUTH|CORS|CSRF|DENY(?:LIST)?|HTTPS|IP_(?:ALLOW|DENY)_?LIST|JWKS?|JWT|MTLS|OAUTH2?|OIDC|RATE_?LIMITS?|REQUIRE_AUTH|SSL|TLS|TRUST(?:ED)?)(?:_|$)/i
 /** The environment has variables of other programs too, such as HTTPS_PROXY, SSL_CERT_FILE, API_KEY, JWT_SECRET or AUTH_TOKEN. */

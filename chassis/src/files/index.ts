@@ -6,5 +6,5 @@ export {
   restrictFile,
   restrictFolder,
 } from './private-files.ts'
-export { watchFile } from './watched-file.ts'
+export { watchFile, watchFiles } from './watched-file.ts'
 export type { WatchedFile } from './watched-file.ts'

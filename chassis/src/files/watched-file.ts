@@ -9,6 +9,13 @@ export type WatchedFile<T> = {
   current(): T
 }
 
+type WatchOptions = {
+  readonly clock: Clock
+  readonly failed: (error: unknown) => void
+  /** Called after each change that could be read. */
+  readonly succeeded: () => void
+}
+
 /**
  * The content of a file that is read again whenever it changes, also by a link that leads to another one. The first reading throws for a
  * file that cannot be read or parsed; later the last good content stays, and each state that cannot be read is reported to `failed` once.
@@ -18,29 +25,31 @@ export function watchFile<T>(
   path: string,
   {
     parse,
-    clock,
-    failed,
-    succeeded,
-  }: {
+    ...options
+  }: WatchOptions & {
     /** Throws an error whose message says what is wrong with the text. */
     parse: (text: string) => T
-    clock: Clock
-    failed: (error: unknown) => void
-    /** Called after each change that could be read. */
-    succeeded: () => void
   },
 ): WatchedFile<T> {
-  let state: string | undefined = stateOf(path)
-  let content = parse(readFileSync(path, 'utf8'))
+  return watchFiles([path], { ...options, read: () => parse(readFileSync(path, 'utf8')) })
+}
+
+/** The same for what several files have together. `read` reads them, and throws where they cannot be used. */
+export function watchFiles<T>(
+  paths: readonly string[],
+  { read, clock, failed, succeeded }: WatchOptions & { readonly read: () => T },
+): WatchedFile<T> {
+  let state: string | undefined = stateOf(paths)
+  let content = read()
   let checkedAt = clock.now()
 
   function check(): void {
     const before = state
     try {
       state = undefined
-      state = stateOf(path)
+      state = stateOf(paths)
       if (state === before) return
-      content = parse(readFileSync(path, 'utf8'))
+      content = read()
       succeeded()
     } catch (error) {
       // A file that stays away fails once.
@@ -61,7 +70,11 @@ export function watchFile<T>(
 }
 
 /** Differs whenever the content may. */
-function stateOf(path: string): string {
-  const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true })
-  return `${dev} ${ino} ${size} ${mtimeNs}`
+function stateOf(paths: readonly string[]): string {
+  return paths
+    .map((path) => {
+      const { dev, ino, size, mtimeNs } = statSync(path, { bigint: true })
+      return `${dev} ${ino} ${size} ${mtimeNs}`
+    })
+    .join()
 }

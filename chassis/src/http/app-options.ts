@@ -1,12 +1,14 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { ListenOptions } from 'node:net'
 import type { Clock } from '../clock/index.ts'
 import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
 import type { FastPath } from './fast-path.ts'
+import type { TlsOptions } from './tls.ts'
 import type { WrongValueCode } from './validation.ts'
 
 /** A Fastify instance whose handlers have the types of their schemas. */
@@ -23,10 +25,20 @@ export type App = FastifyInstance<
   readonly limits: RequestLimits | undefined
   /** What operators may see of it. */
   readonly observed: Observed
+  /** The server that redirects requests without TLS. */
+  readonly redirect: Redirect | undefined
   /** The OpenAPI document of this app's own routes. */
   describe(): Promise<object>
   /** Prepares to close: each response is the last on its connection, and the service is not ready. It still serves every request. */
   beginClosing(): void
+}
+
+export type Redirect = {
+  /** 0 is any free one. */
+  readonly port: number
+  /** Listens, and gives the actual port; `securePort` is that of the app. */
+  listen(options: ListenOptions, securePort: number): Promise<number>
+  close(): Promise<void>
 }
 
 /** The probes of readiness by name: each resolves while its dependency responds. */
@@ -91,6 +103,8 @@ export type AppOptions = {
   readonly hasOnlyAddedRoutes?: boolean
   /** The scope of the routes that have none of their own; see `FastifySchema` in route-scopes.ts. */
   readonly scopes?: string
+  /** TLS on its connections; none by default. */
+  readonly tls?: TlsOptions | undefined
   /** The settings of the guard, which does only what they enable. */
   readonly guard?: GuardConfig
   readonly guardParts?: GuardParts

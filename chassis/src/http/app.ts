@@ -14,7 +14,9 @@ import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
+import type { ClientErrorHandler } from './client-errors.ts'
 import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
+import { onHttpConnection } from './connections/bounded-connection.ts'
 import { createClosing } from './connections/closing.ts'
 import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
@@ -23,7 +25,6 @@ import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { prefixReferences } from './forwarded-prefix.ts'
 import { addPrincipal, guarded, respondInstead } from './guarded.ts'
-import { GuardedResponse } from './guarded-response.ts'
 import { addHealthRoutes, createObserved } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
@@ -36,13 +37,13 @@ import { createRecorder, noRequest } from './recorder.ts'
 import {
   bodyRefusal,
   formRefusal,
-  headerBytesMax,
   headerFieldsMax,
   mayLoseNextRequest,
   routedTarget,
 } from './request-form.ts'
 import { createRequestIds } from './request-ids.ts'
 import { checkResponses } from './response-check.ts'
+import { openServer } from './server.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
 
@@ -71,15 +72,18 @@ export async function createApp(options: AppOptions): Promise<App> {
   const documentation = createDocumentationRoutes(options)
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const linger = createLingeringClose(timeouts.lingerMs)
-  const clientErrors = createClientErrorHandler({
+  const opened = openServer(options, { timeouts, logger, metrics })
+  const clientErrorsWith = createClientErrors({
     linger,
     requestIdOf,
-    record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
+    record,
     detailAlias: options.detailAlias,
   })
+  const clientErrors = clientErrorsWith(opened.constantFields.text)
   const versions = options.versions && createVersions(options.versions, clock)
   const framework = fastify({
     ...frameworkOptions(options, timeouts, versions),
+    ...opened.framework,
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
       observe(request, reply, request.routeOptions.url)
@@ -92,28 +96,20 @@ export async function createApp(options: AppOptions): Promise<App> {
   const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs })
   const parts = { name, clock, logger, metrics }
   const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
+  const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
+    redirect,
     limits: rateLimits,
     describe: documentation.describe,
     beginClosing: closing.begin,
     observed: createObserved(options, { metrics, isClosing: closing.hasBegun }),
   })
-  trustProxies(app.server, options.trustedProxies ?? 'none')
+  protect(app.server, options)
   const { guard, ...access } = await openAccess(app, options, { ...parts, versions, limits: rateLimits })
   addPrincipal(app)
-  boundConnections(app.server, { ...defaultConnectionLimits, ...options.connections }, logger)
-  // A client may close its side after its request, and read on (RFC 9112, 9.6).
-  Object.assign(app.server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
-
-  acceptJsonOnly(app, options.parseJson)
-  app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
-  app.setSerializerCompiler(() => JSON.stringify)
-  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
-  app.setNotFoundHandler((request, reply) =>
-    sendProblem(allowedMethods.errorOf(request), request, reply, options),
-  )
+  configure(app, options, allowedMethods)
   app.addHook('onRequest', (request, reply, done) => {
     // Read once, since the framework makes an object of all options of the route each time.
     const { url: route, schema } = request.routeOptions
@@ -133,10 +129,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   completeResponses(app)
   app.addHook('preClose', async () => {
     closing.begin()
-    await closing.endConnections()
+    await Promise.all([closing.endConnections(), redirect?.close()])
   })
   app.addHook('onClose', async () => {
     closing.stop()
+    opened.close()
     await guard?.close()
   })
   app.addHook('onReady', async () => {
@@ -148,7 +145,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       isClosing: closing.hasBegun,
       isRefused: access.isRefused,
     })
-    server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
+    onHttpConnection(server, (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
     respondToOddRequests(server, clientErrors.onConnect)
   })
   app.addHook('onClose', async () => logger.flush())
@@ -198,6 +195,44 @@ async function addOwnRoutes(
   watchDependencies(app, dependencies, logger)
 }
 
+/** How bodies are read and checked, and what errors become. */
+function configure(
+  app: App,
+  options: AppOptions,
+  allowedMethods: ReturnType<typeof createAllowedMethods>,
+): void {
+  acceptJsonOnly(app, options.parseJson)
+  app.setValidatorCompiler(createValidatorCompiler(options.wrongValueCode ?? 'invalid'))
+  app.setSerializerCompiler(() => JSON.stringify)
+  app.setErrorHandler((error, request, reply) => sendProblem(error, request, reply, options))
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(allowedMethods.errorOf(request), request, reply, options),
+  )
+}
+
+/** Gives the server its proxies and its limits. */
+function protect(server: Server, { trustedProxies = 'none', connections, logger }: AppOptions): void {
+  trustProxies(server, trustedProxies)
+  boundConnections(server, { ...defaultConnectionLimits, ...connections }, logger)
+  // A client may close its side after its request, and read on (RFC 9112, 9.6).
+  Object.assign(server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
+}
+
+/** What responds to bytes that are not a request, on servers whose responses have these lines. */
+function createClientErrors({
+  record,
+  ...parts
+}: Omit<Parameters<typeof createClientErrorHandler>[0], 'record' | 'securityText'> & {
+  record: ReturnType<typeof createRecorder>
+}): (securityText: string) => ClientErrorHandler {
+  return (securityText) =>
+    createClientErrorHandler({
+      ...parts,
+      record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
+      securityText,
+    })
+}
+
 /** Adds the prefix to references in responses, and applies the conditions of their requests. */
 function completeResponses(app: App): void {
   app.addHook('onSend', (request, reply, payload, done) => {
@@ -228,7 +263,7 @@ function shedLoad(app: App): void {
 
 function frameworkOptions(
   options: AppOptions,
-  { requestMs, idleMs, stallMs, checkIntervalMs }: Timeouts,
+  { requestMs, idleMs, stallMs }: Timeouts,
   versions: Versions | undefined,
 ) {
   const { pino } = options.logger
@@ -244,17 +279,6 @@ function frameworkOptions(
     requestTimeout: requestMs,
     keepAliveTimeout: idleMs,
     connectionTimeout: stallMs,
-    http: {
-      ServerResponse: GuardedResponse,
-      maxHeaderSize: headerBytesMax,
-      // The framework sets the request timeout too late: until then the server uses the default of `headersTimeout`, 60 s.
-      requestTimeout: requestMs,
-      headersTimeout: requestMs,
-      connectionsCheckingInterval: checkIntervalMs,
-      // Both are for `formRefusal`.
-      requireHostHeader: false,
-      joinDuplicateHeaders: true,
-    },
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
     // A request that arrives while the server closes has a connection, so it gets its response.
     return503OnClosing: false,

@@ -5,7 +5,6 @@ import type { AppOptions } from './app-options.ts'
 import { incompleteRequestOf, responseOf } from './connections/exchanges.ts'
 import { discardInput } from './connections/lingering-close.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
-import { securityText } from './guarded-response.ts'
 import { problemDocument, statusLine } from './problem.ts'
 import {
   formRefusal,
@@ -24,6 +23,12 @@ type ClientError = Error & {
   bytesParsed?: number | undefined
 }
 
+export type ClientErrorHandler = {
+  onClientError(error: ClientError, socket: Socket): void
+  /** Refuses CONNECT, for which Node ends HTTP on the connection. */
+  onConnect(request: IncomingMessage): void
+}
+
 /**
  * Responds to input that is not an HTTP request, arrives too slowly or is too large. Responses in progress are finished first, and
  * the rest of the input of the connection is not read.
@@ -34,12 +39,10 @@ export function createClientErrorHandler(options: {
   /** Counts and logs the refusal of input that is not a request, or of a request that Node does not pass on. */
   record: (requestId: string, status: number, request?: IncomingMessage) => void
   detailAlias: AppOptions['detailAlias']
-}): {
-  onClientError(error: ClientError, socket: Socket): void
-  /** Refuses CONNECT, for which Node ends HTTP on the connection. */
-  onConnect(request: IncomingMessage): void
-} {
-  const { linger, requestIdOf, record, detailAlias } = options
+  /** The lines of the fields that every response has. */
+  securityText: string
+}): ClientErrorHandler {
+  const { linger, requestIdOf, record, detailAlias, securityText } = options
   const failed = new WeakSet<Socket>()
 
   function refuse(socket: Socket, problem: AppError, requestId: string): void {

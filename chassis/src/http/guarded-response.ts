@@ -17,9 +17,23 @@ const listed = new Set(['link', 'vary'])
 const defaults = new Set(['cache-control'])
 
 const policyName = 'content-security-policy'
-/** The fields of every response as lines. */
-export const securityText = textOf(securityFields)
-const textWithoutPolicy = textOf(securityFields.filter((_, i) => securityFields[i - (i % 2)] !== policyName))
+
+/** The fields of every response of a server, ready to be written. */
+export type ConstantFields = {
+  /** As lines. */
+  readonly text: string
+  readonly textWithoutPolicy: string
+}
+
+/** Those for browsers, and over TLS what `Strict-Transport-Security` says, if anything (RFC 6797, 7.1). */
+export function constantFieldsOf(hsts = ''): ConstantFields {
+  const fields = hsts === '' ? securityFields : [...securityFields, 'strict-transport-security', hsts]
+  const withoutPolicy = fields.filter((_, i) => fields[i - (i % 2)] !== policyName)
+  return { text: textOf(fields), textWithoutPolicy: textOf(withoutPolicy) }
+}
+
+/** Those of a server without TLS. */
+export const withoutTls = constantFieldsOf()
 
 const none: readonly string[] = []
 
@@ -28,22 +42,33 @@ const none: readonly string[] = []
  * head, behind the status line, so that neither the fast path nor the framework nor a forwarded response can lose them. They cost a
  * concatenation; as fields of each response they would be examined and copied.
  */
-export class GuardedResponse<
-  Request extends IncomingMessage = IncomingMessage,
-> extends ServerResponse<Request> {
+class GuardedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
   /** Field names in lower case and values in turn, but those of the framing. In a forwarded response they replace others of their names. */
   fields: readonly string[] = none
 
+  get constantFields(): ConstantFields {
+    return withoutTls
+  }
+
   _storeHeader(start: string, headers: Headers): void {
-    const isList = Array.isArray(headers)
-    const security = !isList && headers?.[policyName] !== undefined ? textWithoutPolicy : securityText
+    const { text, textWithoutPolicy } = this.constantFields
+    const security = hasPolicy(headers) ? textWithoutPolicy : text
     const { fields } = this
     if (fields === none) {
       storeHeader.call(this, start + security, headers)
       return
     }
-    const others = isList ? without(headers, fields) : headers
+    const others = Array.isArray(headers) ? without(headers, fields) : headers
     storeHeader.call(this, start + security + textOf(fields, headers), others)
+  }
+}
+
+/** The class of the responses of a server with these fields. */
+export function responseClassOf(constantFields: ConstantFields) {
+  return class<Request extends IncomingMessage = IncomingMessage> extends GuardedResponse<Request> {
+    override get constantFields(): ConstantFields {
+      return constantFields
+    }
   }
 }
 
@@ -53,6 +78,10 @@ export function addFields(response: NodeResponse, fields: readonly string[]): vo
   if (!(response instanceof GuardedResponse)) throw new TypeError('The response has no place for fields.')
   for (let i = 0; i < fields.length; i += 2) validateHeaderValue(fields[i] ?? '', fields[i + 1] ?? '')
   response.fields = response.fields === none ? fields : [...response.fields, ...fields]
+}
+
+function hasPolicy(headers: Headers): boolean {
+  return !Array.isArray(headers) && headers?.[policyName] !== undefined
 }
 
 function has(headers: Headers, name: string): boolean {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { Server } from 'node:net'
 import type { App } from './app-options.ts'
+import { hasTls } from './connections/bounded-connection.ts'
 
 /** Where a service is to listen; port 0 is any free one. */
 export type Address = { readonly host: string; readonly port: number }
@@ -24,25 +25,35 @@ export async function listen(app: App, { host, port }: Address, { isShared = fal
   await app.listen(options)
   const bound = app.server.address()
   if (bound === null || typeof bound === 'string') throw new Error('The server has no port.')
-  return `http://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
+  await app.redirect?.listen({ ...options, port: app.redirect.port }, bound.port)
+  const scheme = hasTls(app.server) ? 'https' : 'http'
+  return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }
 
 /** What listens for operators, in the place of the name of a service. */
 export const operations = 'operations'
 
-/** An address, and whose it is by which setting. */
-export type ServiceAddress = Address & { readonly service: string; readonly hostSetting: string }
+/** An address, and whose it is by which settings. */
+export type ServiceAddress = Address & {
+  readonly service: string
+  readonly hostSetting: string
+  readonly portSetting: string
+}
 
-/** Where a service listens by its settings, one of which may be a host of its own; undefined without a host, or where its port is empty. */
+/**
+ * Where a service listens by its settings, one of which may be a host of its own; undefined without a host, or where its port is empty.
+ * Without a valid port it is any free one.
+ */
 export function addressOf(
   service: string,
   values: Readonly<Record<string, unknown>>,
+  portSetting = portSettingOf(service),
 ): ServiceAddress | undefined {
-  const { HOST: shared, [portSettingOf(service)]: port = 0 } = values
+  const { HOST: shared, [portSetting]: port = 0 } = values
   const ownSetting = `${service.toUpperCase()}_HOST`
   const host = values[ownSetting] ?? shared
   if (typeof host !== 'string' || typeof port !== 'number') return undefined
-  return { service, host, port, hostSetting: host === shared ? 'HOST' : ownSetting }
+  return { service, host, port, portSetting, hostSetting: host === shared ? 'HOST' : ownSetting }
 }
 
 /**
@@ -73,12 +84,12 @@ export async function chosenPorts(addresses: readonly ServiceAddress[]): Promise
   const servers = await Promise.all(
     addresses
       .filter(({ port }) => port === 0)
-      .map(async (address) => ({ service: address.service, server: await open(address) })),
+      .map(async (address) => ({ portSetting: address.portSetting, server: await open(address) })),
   )
-  const ports = servers.map(({ service, server }) => {
+  const ports = servers.map(({ portSetting, server }) => {
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : undefined
-    return [portSettingOf(service), String(port)]
+    return [portSetting, String(port)]
   })
   await Promise.all(servers.map(({ server }) => closed(server)))
   return Object.fromEntries(ports)
@@ -105,14 +116,13 @@ export function portSettingOf(service: string): string {
 }
 
 /** A sentence with the setting to change; any other error is thrown again. */
-function faultOf(error: unknown, { service, host, port, hostSetting }: ServiceAddress): string {
+function faultOf(error: unknown, { service, host, port, hostSetting, portSetting }: ServiceAddress): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const setting = portSettingOf(service)
   const subject = `${service} cannot listen on ${host}, port ${port}`
   if (code === 'EADDRINUSE')
-    return `${subject}: another program does. Stop that program, or set ${setting} to another port.`
+    return `${subject}: another program does. Stop that program, or set ${portSetting} to another port.`
   if (code === 'EACCES')
-    return `${subject}: this user may not. Set ${setting} to a port from 1024 on, or start it with more rights.`
+    return `${subject}: this user may not. Set ${portSetting} to a port from 1024 on, or start it with more rights.`
   if (code === 'EADDRNOTAVAIL') return `${hostSetting} is ${host}, but this machine has no such address.`
   if (code === 'ENOTFOUND' || code === 'EAI_AGAIN')
     return `${hostSetting} is ${host}, but there is no such host.`

@@ -1,6 +1,6 @@
 import { equalPorts } from '../config/index.ts'
 import { databaseFileFaults } from '../database/index.ts'
-import { addressFaults, addressOf, operations, portSettingOf } from './listen.ts'
+import { addressFaults, addressOf, operations } from './listen.ts'
 import type { ServiceAddress } from './listen.ts'
 
 /** A service, and those of its settings that are valid by themselves. */
@@ -22,17 +22,30 @@ function isUsed(name: string, values: StartingService['values']): boolean {
   return name !== 'RATE_LIMIT_QUOTA_URL' || (values.RATE_LIMIT ?? 'off') !== 'off'
 }
 
-/** Where these services listen, and what serves operators of this process. Without a valid port any free one, so that a fault of the host is found. */
+/**
+ * Where these services listen, for requests and for what they redirect, and what serves operators of this process. Without a valid port
+ * any free one, so that a fault of the host is found.
+ */
 export function addressesOf(services: readonly StartingService[]): ServiceAddress[] {
-  const own = services.map(({ name, values }) => addressOf(name, values))
   const [first] = services
-  const all = [...own, first && addressOf(operations, first.values)]
+  const all = [
+    ...services.flatMap(({ name, values }) => [addressOf(name, values), redirectAddressOf(name, values)]),
+    first && addressOf(operations, first.values),
+  ]
   return all.filter((address) => address !== undefined)
+}
+
+function redirectAddressOf(
+  service: string,
+  values: Readonly<Record<string, unknown>>,
+): ServiceAddress | undefined {
+  const setting = `${service.toUpperCase()}_HTTP_PORT`
+  return typeof values[setting] === 'number' ? addressOf(service, values, setting) : undefined
 }
 
 /** A sentence for each port that several of them have. */
 export function portFaults(services: readonly StartingService[]): string[] {
   return equalPorts(
-    Object.fromEntries(addressesOf(services).map(({ service, port }) => [portSettingOf(service), port])),
+    Object.fromEntries(addressesOf(services).map(({ portSetting, port }) => [portSetting, port])),
   )
 }

@@ -2,10 +2,11 @@ import { createSqlArbiter, exportCacheMetrics, openCache } from '../cache/index.
 import type { Cache } from '../cache/index.ts'
 import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
+import { tlsOf } from '../config/index.ts'
 import { openDatabase } from '../database/index.ts'
 import type { Database } from '../database/index.ts'
 import { restrictFolder } from '../files/index.ts'
-import type { App, Dependencies, GuardConfig } from '../http/index.ts'
+import type { App, AppOptions, Dependencies, GuardConfig } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
@@ -18,7 +19,7 @@ export type ServiceParts = {
   readonly checkResponses: boolean
 }
 
-/** The parts of every service: those given, by default the system clock and a logger with the configured level, and metrics of its own; its proxies, the settings of its guard, and its limit of connections. */
+/** The parts of every service: those given, by default the system clock and a logger with the configured level, and metrics of its own; its proxies, the settings of its guard, its TLS, and its limit of connections. */
 export function partsOf(
   name: string,
   config: {
@@ -34,7 +35,8 @@ export function partsOf(
     metrics,
     checkResponses = config.CHECK_RESPONSES === 'on',
   }: Partial<ServiceParts>,
-): ServiceParts & { trustedProxies: string; guard: GuardConfig; connections: { max: number } } {
+): ServiceParts &
+  Pick<AppOptions, 'tls'> & { trustedProxies: string; guard: GuardConfig; connections: { max: number } } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
@@ -43,6 +45,7 @@ export function partsOf(
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
     guard: config,
+    tls: tlsOf(config, ''),
     connections: { max: config.CONNECTIONS_MAX },
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
-import { objectId, octets, sequence, tagged } from './der.ts'
+import { objectId, octets, sequence, tagged } from '@quintet/chassis/x509/der'
 import { makeCertificate } from './make-certificate.ts'
 import { certificate, ec, ed25519, jwkOf, keyOf, pemOf, rsa, validity } from './private-keys.ts'
 

@@ -1,6 +1,17 @@
 import { createPublicKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { bits, integer, nameOf, nil, objectId, octets, sequence, small, tagged, time } from './der.ts'
+import {
+  bits,
+  integer,
+  nameOf,
+  nil,
+  objectId,
+  octets,
+  sequence,
+  small,
+  tagged,
+  time,
+} from '@quintet/chassis/x509/der'
 
 type TestCertificate = { pem: string; der: Buffer; privateKey: KeyObject }
 

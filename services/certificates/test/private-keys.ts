@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { binarySecrets } from './binary-keys.ts'
-import { integer, objectId, octets, sequence, small, tagged } from './der.ts'
+import { integer, objectId, octets, sequence, small, tagged } from '@quintet/chassis/x509/der'
 import { makeCertificate } from './make-certificate.ts'
 
 export const validity = { notBefore: Date.UTC(2030, 0, 1), notAfter: Date.UTC(2030, 3, 1) }

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
 import { binaryPublic } from './binary-keys.ts'
-import { bits, integer, nameOf, objectId, sequence, small, tagged, time } from './der.ts'
+import { bits, integer, nameOf, objectId, sequence, small, tagged, time } from '@quintet/chassis/x509/der'
 import { makeCertificate, signatureAlgorithm } from './make-certificate.ts'
 import {
   certificate,

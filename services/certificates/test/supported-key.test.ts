@@ -6,7 +6,18 @@ import { AppError } from '@quintet/chassis/errors'
 import { holdsPrivateKey } from '../src/private-key-search.ts'
 import { formatOfPrivateKey, hasSupportedKey } from '../src/supported-key.ts'
 import { inspect, parsePrivateKey } from '../src/x509.ts'
-import { bits, integer, nameOf, nil, objectId, octets, sequence, small, tagged, time } from './der.ts'
+import {
+  bits,
+  integer,
+  nameOf,
+  nil,
+  objectId,
+  octets,
+  sequence,
+  small,
+  tagged,
+  time,
+} from '@quintet/chassis/x509/der'
 import { makeCertificate, signatureAlgorithm } from './make-certificate.ts'
 import { threadMs } from './thread-ms.ts'
 import { createWorld } from './world.ts'

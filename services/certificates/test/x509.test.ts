@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import { scanPem } from '../src/pem.ts'
 import { certificateKeys, privateKeys } from '../src/supported-key.ts'
 import { inspect } from '../src/x509.ts'
-import { nameOf, objectId, tagged } from './der.ts'
+import { nameOf, objectId, tagged } from '@quintet/chassis/x509/der'
 import { makeCertificate } from './make-certificate.ts'
 import { threadMs } from './thread-ms.ts'
 

@@ -33,7 +33,7 @@ function faultOf(part: string): string | undefined {
 }
 
 /** Up to the path, or to what else there should not be. */
-const originStart = /^http:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=[/?#]|$)/
+const originStart = /^https?:\/\/(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?=[/?#]|$)/
 
 /** `1st`, `2nd`, `3rd`, `4th`; of an index, which begins at 0. */
 function ordinal(index: number): string {

@@ -1,11 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '@quintet/chassis/clock'
 import { problemResponseOf, sharedResponses, usedComponents } from '@quintet/chassis/http'
+import type { Endpoint } from './endpoint.ts'
+import { fieldOf, getFrom } from './get-from.ts'
 import type { Destination, Service } from './topology.ts'
 import type { Upstream } from './upstream.ts'
 
 /** The first request for a document loads what makes it, which takes long on a busy machine. */
 const fetchTimeoutMs = 3_000
+const target = '/openapi.json'
 const cacheTtlMs = 5_000
 const addressesTriedMax = 3
 
@@ -57,22 +60,21 @@ export function createApiDocument(
 function documentSource({ endpoints }: Pick<Upstream, 'endpoints'>): () => Promise<JsonObject | undefined> {
   let last: { readonly etag: string; readonly document: JsonObject } | undefined
 
-  async function fetchFrom(address: URL): Promise<JsonObject | undefined> {
-    const headers: Record<string, string> = last === undefined ? {} : { 'if-none-match': last.etag }
-    const url = new URL('/openapi.json', address)
-    const response = await fetch(url, { headers, signal: AbortSignal.timeout(fetchTimeoutMs) })
-    if (response.status === 304) return last?.document
-    const document: unknown = await response.json()
-    if (!response.ok || !isObject(document)) return undefined
-    const etag = response.headers.get('etag')
-    last = etag === null ? undefined : { etag, document }
+  async function fetchFrom(endpoint: Endpoint): Promise<JsonObject | undefined> {
+    const fields: Record<string, string> = last === undefined ? {} : { 'if-none-match': last.etag }
+    const { head, body } = await getFrom(endpoint, { target, fields, timeoutMs: fetchTimeoutMs })
+    if (head.status === 304) return last?.document
+    const document: unknown = JSON.parse(body.toString())
+    if (head.status !== 200 || !isObject(document)) return undefined
+    const etag = fieldOf(head, 'etag')
+    last = etag === undefined ? undefined : { etag, document }
     return document
   }
 
   return async () => {
     const serving = endpoints().toSorted((one, other) => rankOf(one) - rankOf(other))
-    for (const { url } of serving.slice(0, addressesTriedMax)) {
-      const document = await fetchFrom(url).catch(() => undefined)
+    for (const endpoint of serving.slice(0, addressesTriedMax)) {
+      const document = await fetchFrom(endpoint).catch(() => undefined)
       if (document !== undefined) return document
     }
     return undefined

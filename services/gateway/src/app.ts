@@ -1,6 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { durationClockOf, systemClock } from '@quintet/chassis/clock'
-import type { App, GuardParts } from '@quintet/chassis/http'
+import { tlsFilesOf, tlsOf } from '@quintet/chassis/config'
+import type { App, GuardParts, TlsOptions } from '@quintet/chassis/http'
 import { createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
 import { refuseLaterTables, storesPublicationKeys } from '@quintet/chassis/queue'
@@ -23,9 +24,11 @@ import { postOrderRoute } from './post-order.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
 import { routesOf, topology as wholeTopology } from './topology.ts'
+import { upstreamFiles } from './tls-settings.ts'
 import { createUpstream } from './upstream.ts'
 import type { UpstreamOptions } from './upstream.ts'
 import { createUpstreamMetrics } from './upstream-metrics.ts'
+import { followUpstreamTls } from './upstream-tls.ts'
 
 export type GatewayDependencies = {
   readonly clock?: Clock
@@ -54,8 +57,10 @@ export async function createGatewayApp(
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
   await refuseLaterTables(config.QUEUE_URL)
+  const upstreamTls = followUpstreamTls(tlsFilesOf(config, upstreamFiles), logger)
   const destinations = createDestinations(config, topology, {
     clock: durations,
+    tls: upstreamTls,
     logger,
     metrics,
     resolve,
@@ -77,6 +82,7 @@ export async function createGatewayApp(
       list: config.API_VERSIONS,
       paths: topology.flatMap(({ paths }) => Object.keys(paths)).filter((path) => /^\/v[1-9]/.test(path)),
     },
+    tls: tlsOptionsOf(config),
     guard: config,
     guardParts: {
       serviceOf: serviceOfPath(topology),
@@ -97,6 +103,7 @@ export async function createGatewayApp(
   app.addHook('onClose', async () => {
     await queue.close()
     for (const { upstream } of destinations) upstream.close()
+    upstreamTls.close()
   })
   limitOwnRoutes(app, createCapacity({ service: 'gateway', ...limitsOf(config) }))
   healthRoute(app, destinations, queue)
@@ -118,6 +125,18 @@ export async function createGatewayApp(
       : readSharedKey(config.ORDER_ID_KEY, orderIdKeyFile(config), logger),
   })
   return app
+}
+
+function tlsOptionsOf(config: GatewayConfig): TlsOptions | undefined {
+  const { GATEWAY_HSTS: hsts, GATEWAY_HTTP_PORT: redirectPort } = config
+  const tls = tlsOf(config, 'GATEWAY_')
+  return (
+    tls && {
+      ...tls,
+      hsts: hsts === 'off' ? '' : hsts,
+      redirectPort: redirectPort === '' ? undefined : redirectPort,
+    }
+  )
 }
 
 function addressesOf(config: GatewayConfig): Required<GuardParts>['addresses'] {
@@ -151,7 +170,7 @@ function limitsOf(config: GatewayConfig): Omit<CapacityOptions, 'service'> {
 function createDestinations(
   config: GatewayConfig,
   topology: readonly Service[],
-  parts: Pick<UpstreamOptions, 'clock' | 'logger' | 'resolve' | 'repeat'> & { metrics: Metrics },
+  parts: Pick<UpstreamOptions, 'clock' | 'logger' | 'resolve' | 'repeat' | 'tls'> & { metrics: Metrics },
 ): Destination[] {
   const shared = {
     timeoutMs: config.GATEWAY_TIMEOUT_MS,

@@ -5,9 +5,12 @@ import {
   engineUrl,
   equalPorts,
   host,
+  listenerFaults,
   milliseconds,
   networkList,
   port,
+  tlsFaults,
+  tlsFilesOf,
   trustedProxies,
   withRule,
 } from '@quintet/chassis/config'
@@ -18,6 +21,7 @@ import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { Static, TInteger, TString } from 'typebox'
 import { faultsOfList, urlsOf } from './address-list.ts'
+import { tlsGatewaySettings, upstreamFiles } from './tls-settings.ts'
 
 type UpstreamPorts = { [Name in UpstreamName as `${Uppercase<Name>}_PORT`]: TInteger }
 type UpstreamUrls = { [Name in UpstreamName as `${Uppercase<Name>}_URL`]: TString }
@@ -50,6 +54,7 @@ const settings = Type.Object({
     description: 'What such a request gets: the answer 403, or the end of its connection without a word.',
   }),
   GATEWAY_PORT: port(topology.gateway.port, 'The port of the gateway.'),
+  ...tlsGatewaySettings,
   ...upstreamPorts,
   ...upstreamUrls,
   QUEUE_URL: engineUrl({
@@ -143,7 +148,29 @@ export const gatewaySettings = withRule(settings, (values) => [
   ...portFaults(values),
   ...addressFaults(values),
   ...timeoutFaults(values),
+  ...allTlsFaults(values),
 ])
+
+/** Files that are those of the other services as well have their faults there. */
+function allTlsFaults(values: Partial<Static<typeof settings>>): string[] {
+  const { TLS_CERT_FILE, TLS_KEY_FILE, GATEWAY_TLS_CERT_FILE: certificate = '', GATEWAY_HTTP_PORT } = values
+  const isShared = certificate === TLS_CERT_FILE && values.GATEWAY_TLS_KEY_FILE === TLS_KEY_FILE
+  return [
+    ...listenerFaults(
+      isShared ? { ...values, ...withoutPair } : values,
+      'GATEWAY_',
+      isShared && certificate !== '',
+    ),
+    ...tlsFaults(tlsFilesOf(values, upstreamFiles), upstreamFiles),
+    ...(certificate === '' && typeof GATEWAY_HTTP_PORT === 'number'
+      ? [
+          'GATEWAY_HTTP_PORT is set, but GATEWAY_TLS_CERT_FILE is empty, so there is no TLS to lead to: set both.',
+        ]
+      : []),
+  ]
+}
+
+const withoutPair = { GATEWAY_TLS_CERT_FILE: '', GATEWAY_TLS_KEY_FILE: '' }
 
 /** Services that are located by their ports, and the gateway, need different ports. */
 function portFaults(values: Partial<Static<typeof settings>>): string[] {
@@ -154,7 +181,10 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
     portSetting(name),
     values[portSetting(name)] ?? 0,
   ])
-  return equalPorts(Object.fromEntries(ports))
+  return equalPorts({
+    ...Object.fromEntries(ports),
+    GATEWAY_HTTP_PORT: Number(values.GATEWAY_HTTP_PORT ?? 0),
+  })
 }
 
 /**
@@ -163,7 +193,14 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
  */
 function addressFaults(values: Partial<Static<typeof settings>>): string[] {
   const { GATEWAY_HOST: ownHost = '', GATEWAY_PORT: port } = values
-  const own = new Set(['127.0.0.1', 'localhost', '[::1]', ownHost].map((name) => `http://${name}:${port}`))
+  const own = new Set(
+    ['127.0.0.1', 'localhost', '[::1]', ownHost].flatMap((name) => [
+      `http://${name}:${port}`,
+      new URL(
+        `https://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name || 'localhost'}:${port}`,
+      ).origin,
+    ]),
+  )
   const all = upstreamNames.flatMap((name) => {
     const text = values[urlSetting(name)]
     const isDefault = text === `http://127.0.0.1:${values[portSetting(name)]}`

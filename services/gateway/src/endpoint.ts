@@ -3,6 +3,7 @@ import { createCircuit } from './circuit.ts'
 import type { CircuitState } from './circuit.ts'
 import { createHttpClient } from './http1/client.ts'
 import type { ExchangeFailure } from './http1/connection.ts'
+import type { UpstreamTls } from './http1/open-socket.ts'
 import { createProbe } from './probe.ts'
 
 /** How often an open circuit is examined, at least once in its open time; and for how long a response to a probe explains timeouts. */
@@ -18,6 +19,7 @@ export type EndpointOptions = {
   readonly circuitFaultPercent: number
   readonly circuitOpenMs: number
   readonly clock: Clock
+  readonly tls?: UpstreamTls | undefined
   /** Whether the service has no other address, so that it makes no difference whether this one is ready. */
   isAlone(): boolean
   onCircuitChange(address: string, state: CircuitState): void
@@ -29,8 +31,8 @@ export type Endpoint = ReturnType<typeof createEndpoint>
 
 /** One address of a service: its connections and its circuit, which requests of the gateway itself probe while it is open. */
 export function createEndpoint(options: EndpointOptions) {
-  const { url, host, clock, timeoutMs } = options
-  const client = createHttpClient({ url, host, timeoutMs, clock })
+  const { url, host, clock, timeoutMs, tls } = options
+  const client = createHttpClient({ url, host, timeoutMs, clock, tls })
   const probe = createProbe(client, timeoutMs)
   let timer: NodeJS.Timeout | undefined
   let isRetired = false

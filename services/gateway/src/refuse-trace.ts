@@ -1,7 +1,7 @@
 import { AppError } from '@quintet/chassis/errors'
+import { fieldOf } from './get-from.ts'
 import type { Reply } from './respond-from.ts'
 import type { ExchangeListener } from './http1/connection.ts'
-import type { ResponseHead } from './http1/response-parser.ts'
 import { exchangeFailed } from './upstream-problems.ts'
 import type { Upstream } from './upstream.ts'
 
@@ -13,7 +13,7 @@ export function refuseTrace(upstream: Upstream, path: string, client: string, re
   const listener: ExchangeListener = {
     onHead(response, whole) {
       if (whole === undefined) exchange.abort()
-      reply.send(notAllowed(allowOf(response)))
+      reply.send(notAllowed(fieldOf(response, 'allow') ?? ''))
     },
     onBody() {},
     onEnd() {},
@@ -37,9 +37,4 @@ function notAllowed(allow: string): AppError {
   return new AppError('method_not_allowed', `TRACE is not allowed; allowed: ${allow}.`, {
     headers: { allow },
   })
-}
-
-function allowOf({ headers }: ResponseHead): string {
-  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'allow')
-  return at < 0 ? '' : (headers[at + 1] ?? '')
 }

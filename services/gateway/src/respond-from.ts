@@ -3,6 +3,7 @@ import { setEndless } from '@quintet/chassis/http'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import type { Deadlines, TimedWork } from './deadlines.ts'
 import type { ClientRequest, Exchange } from './exchange.ts'
+import { fieldOf } from './get-from.ts'
 import type { ExchangeListener, ExchangeError } from './http1/connection.ts'
 import type { ResponseHead } from './http1/response-parser.ts'
 import type { Upstream } from './upstream.ts'
@@ -140,9 +141,8 @@ class ResponseRelay implements ExchangeListener, TimedWork {
 const lastOfStreamMs = 1_000
 
 /** Whether a response goes on until one side ends it, with heartbeats in between (HTML Standard, 9.2). */
-function isEventStream({ headers }: ResponseHead): boolean {
-  const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === 'content-type')
-  return /^text\/event-stream(?:[ \t]*;|$)/i.test(headers[at + 1] ?? '')
+function isEventStream(head: ResponseHead): boolean {
+  return /^text\/event-stream(?:[ \t]*;|$)/i.test(fieldOf(head, 'content-type') ?? '')
 }
 
 /**

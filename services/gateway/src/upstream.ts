@@ -11,6 +11,7 @@ import { Exchange } from './exchange.ts'
 import type { ClientRequest } from './exchange.ts'
 import type { ExchangeError, ExchangeListener, UpstreamRequest } from './http1/connection.ts'
 import type { UpstreamMetrics } from './upstream-metrics.ts'
+import type { UpstreamTls } from './http1/open-socket.ts'
 import { circuitOpen } from './upstream-problems.ts'
 
 export type UpstreamOptions = CapacityOptions & {
@@ -28,6 +29,7 @@ export type UpstreamOptions = CapacityOptions & {
   readonly metrics: UpstreamMetrics
   readonly resolve?: Resolve | undefined
   readonly repeat?: Repeat | undefined
+  readonly tls?: UpstreamTls | undefined
 }
 
 export type Upstream = ReturnType<typeof createUpstream>

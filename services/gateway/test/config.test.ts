@@ -4,7 +4,7 @@ import { faultsOf, loadConfig } from '@quintet/chassis/config'
 import { settingsOf } from '@quintet/chassis/testing/settings'
 import { gatewaySettings } from '../src/config.ts'
 
-for (const url of ['http://127.0.0.1:99999', 'http://[:::]', 'http://127.0.0.1/path', 'https://127.0.0.1'])
+for (const url of ['http://127.0.0.1:99999', 'http://[:::]', 'http://127.0.0.1/path', 'ftp://127.0.0.1'])
   test(`The address of a service cannot be ${url}`, () => {
     assert.throws(
       () => loadConfig(gatewaySettings, settingsOf({ GUID_URL: url })),
@@ -14,7 +14,7 @@ for (const url of ['http://127.0.0.1:99999', 'http://[:::]', 'http://127.0.0.1/p
 
 for (const [list, faults] of [
   ['http://a:1,', 'the 2nd is empty'],
-  ['http://a:1,https://b:2', 'the 2nd is none'],
+  ['http://a:1,ftp://b:2', 'the 2nd is none'],
   ['http://a:1/x,http://b:2', 'the 1st has more than a host and a port'],
   [
     'http://a,http://b?x=1,http://c#d',
@@ -41,6 +41,7 @@ test('A service may have several addresses, names and IPv6 among them', () => {
     'http://a:1,http://b:1',
     ' http://a:1 , http://[::1]:8080/ ',
     'http://a.example,http://a.example:81',
+    'https://a.example,https://[::1]:8080,http://a.example',
   ])
     assert.deepEqual(faultsOf(gatewaySettings, settingsOf({ GUID_URL: list })), [], list)
 })

@@ -5,7 +5,8 @@ import { createLinkedList } from '../../concurrency/index.ts'
 import type { Linked, LinkedList } from '../../concurrency/index.ts'
 import type { Logger } from '../../telemetry/index.ts'
 import { isTrustedPeer, networkOf } from '../../guard/index.ts'
-import { incompleteRequestOf, responseOf } from './exchanges.ts'
+import { boundedConnection } from './bounded-connection.ts'
+import type { Bounded } from './bounded-connection.ts'
 
 export type ConnectionLimits = {
   /** The connections of the whole process. */
@@ -21,29 +22,29 @@ const descriptorsPercent = 40
 const warningIntervalMs = 60_000
 
 /** A connection in the order in which it is to be closed. */
-interface Connection extends Linked<Connection> {
-  readonly socket: Socket
+interface Member extends Linked<Member> {
+  readonly bounded: Bounded
   readonly network: string
   /** The bytes that had passed when it was last considered; -1 before. */
   passed: number
 }
 
 /** Those on which nothing has been sent to the client yet are closed first. One is moved to the others when it is considered. */
-type ConnectionsOfNetwork = {
-  readonly untried: LinkedList<Connection>
-  readonly served: LinkedList<Connection>
+type MembersOfNetwork = {
+  readonly untried: LinkedList<Member>
+  readonly served: LinkedList<Member>
 }
 
 /** Those of all servers of the process, since they share its descriptors, by client network. */
-const networks = new Map<string, ConnectionsOfNetwork>()
+const networks = new Map<string, MembersOfNetwork>()
 let count = 0
 /** How many connections the limit of descriptors admits, and how many descriptors are in use when there are that many. */
 let descriptorBound = { connections: Number.POSITIVE_INFINITY, used: Number.POSITIVE_INFINITY }
 
 /**
- * Bounds the connections of a server. A new one beyond the bound takes the place of the one that has waited for its client longest,
- * of the network that has most of them, or is closed itself where all are being served. So no client uses up the descriptors of the
- * process, which other connections and files need as well.
+ * Bounds the connections of a server. A new one beyond the bound takes the place of the one that has
+ * waited for its client longest, of the network that has most of them, or is closed itself where all are being served. So no client uses
+ * up the descriptors of the process, which other connections and files need as well.
  */
 export function boundConnections(
   server: Server,
@@ -59,7 +60,8 @@ export function boundConnections(
     pino.warn({ connections: count, ...fields }, 'connections are closed, since there are too many')
   }
 
-  function admit(socket: Socket): void {
+  /** Undefined where there is no place. */
+  function admit(socket: Socket, bounded: Bounded): Member | undefined {
     const isTrusted = isTrustedPeer(server, socket)
     const network = isTrusted ? 'trusted' : networkOf(socket.remoteAddress)
     const own = networks.get(network)
@@ -75,13 +77,16 @@ export function boundConnections(
       warn({ network })
       if (isShareUsed ? closeOneOf(own) : closeOne()) continue
       // What is left for other uses may be used for a connection that replaces none, but not all of it.
-      socket.destroy()
-      return
+      return undefined
     }
-    add(socket, network)
+    return add(bounded, network)
   }
 
-  server.prependListener('connection', admit)
+  server.prependListener('connection', (socket) => {
+    const member = admit(socket, boundedConnection(server, socket))
+    if (member === undefined) socket.destroy()
+    else socket.once('close', () => remove(member))
+  })
   server.on('listening', () => {
     descriptorBound = boundByDescriptors(server)
   })
@@ -89,35 +94,35 @@ export function boundConnections(
   server.on('error', (err) => warn({ err }))
 }
 
-function add(socket: Socket, network: string): void {
-  const connection: Connection = { socket, network, passed: -1 }
+function add(bounded: Bounded, network: string): Member {
+  const member: Member = { bounded, network, passed: -1 }
   const own = networks.get(network) ?? { untried: createLinkedList(), served: createLinkedList() }
   networks.set(network, own)
-  own.untried.add(connection)
+  own.untried.add(member)
   count += 1
-  socket.once('close', () => remove(connection))
+  return member
 }
 
-function remove(connection: Connection): void {
-  const { list, network } = connection
-  if (list?.remove(connection) !== true) return
+function remove(member: Member): void {
+  const { list, network } = member
+  if (list?.remove(member) !== true) return
   count -= 1
   if (sizeOf(networks.get(network)) === 0) networks.delete(network)
 }
 
-function sizeOf(own: ConnectionsOfNetwork | undefined): number {
+function sizeOf(own: MembersOfNetwork | undefined): number {
   return own === undefined ? 0 : own.untried.size() + own.served.size()
 }
 
 /** Closes one of the network that has most, or of any other if none of them waits for its client. */
 function closeOne(): boolean {
-  let most: ConnectionsOfNetwork | undefined
+  let most: MembersOfNetwork | undefined
   for (const own of networks.values()) if (sizeOf(own) > sizeOf(most)) most = own
   if (most !== undefined && closeOneOf(most)) return true
   return [...networks.values()].some((own) => own !== most && closeOneOf(own))
 }
 
-function closeOneOf({ untried, served }: ConnectionsOfNetwork): boolean {
+function closeOneOf({ untried, served }: MembersOfNetwork): boolean {
   return closeFirst(untried, served) || closeFirst(served, served)
 }
 
@@ -125,30 +130,23 @@ function closeOneOf({ untried, served }: ConnectionsOfNetwork): boolean {
  * Closes the first of a list that waits for its client. One on which bytes have passed since it was last considered gets a second
  * chance, and one to which something was sent goes to the list of those.
  */
-function closeFirst(list: LinkedList<Connection>, served: LinkedList<Connection>): boolean {
+function closeFirst(list: LinkedList<Member>, served: LinkedList<Member>): boolean {
   for (let left = 2 * list.size(); left > 0; left -= 1) {
     const first = list.first()
     if (first === undefined) return false
-    const { socket } = first
-    const passed = socket.bytesRead + socket.bytesWritten - socket.writableLength
-    if (passed === first.passed && waitsForClient(socket)) {
+    const { bounded } = first
+    const passed = bounded.passedBytes()
+    if (passed === first.passed && bounded.waitsForClient()) {
       remove(first)
-      socket.destroy()
+      bounded.close()
       return true
     }
     first.passed = passed
     list.remove(first)
-    if (socket.bytesWritten > 0) served.add(first)
+    if (bounded.isServed()) served.add(first)
     else list.add(first)
   }
   return false
-}
-
-/** Whether it is the client's turn to send or to read. */
-function waitsForClient(socket: Socket): boolean {
-  return (
-    responseOf(socket) === undefined || incompleteRequestOf(socket) !== undefined || socket.writableLength > 0
-  )
 }
 
 /**

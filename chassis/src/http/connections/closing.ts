@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
+import { endHandshakes, onHttpConnection } from './bounded-connection.ts'
 import { idleConnections, lateConnections, responseOf } from './exchanges.ts'
 import type { LingeringClose } from './lingering-close.ts'
 
@@ -32,7 +33,7 @@ export function createClosing(
   let begun = false
   let endsSinceMs = 0
   let timer: NodeJS.Timeout | undefined
-  server.on('connection', (socket) => {
+  onHttpConnection(server, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
   })
@@ -41,6 +42,7 @@ export function createClosing(
     const isFirstLate = performance.now() - endsSinceMs > limits.firstRequestMs
     for (const socket of idleConnections(server))
       if (isFirstLate || socket.bytesRead > 0) linger.close(socket)
+    if (isFirstLate) endHandshakes(server)
   }
 
   function endLate(): void {

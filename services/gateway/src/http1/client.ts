@@ -1,5 +1,7 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { StartTimer } from './exchange-timer.ts'
+import { createSecureOpening } from './open-socket.ts'
+import type { UpstreamTls } from './open-socket.ts'
 import type { ExchangeListener, HttpConnection, UpstreamRequest } from './connection.ts'
 import { createHttpConnection } from './connection.ts'
 
@@ -10,6 +12,8 @@ type HttpClientOptions = {
   readonly host?: string
   readonly timeoutMs: number
   readonly clock: Clock
+  /** For an address with `https:`. */
+  readonly tls?: UpstreamTls | undefined
   /** Other timers than Node's, for tests. */
   readonly startTimer?: StartTimer
 }
@@ -35,7 +39,9 @@ type IdleConnection = {
  * undici for its CPU cost: 25 us per hop against 43 us (docs/decisions/0006).
  */
 export function createHttpClient(options: HttpClientOptions) {
-  const { url, timeoutMs, clock, startTimer = setTimeout } = options
+  const { url, timeoutMs, clock, tls, startTimer = setTimeout } = options
+  const isSecure = url.protocol === 'https:'
+  if (isSecure && tls === undefined) throw new TypeError('There is nothing to verify a certificate by.')
   const all = new Set<HttpConnection>()
   // Last in, first out, so that connections which are no longer needed become idle and close.
   const idle: IdleConnection[] = []
@@ -47,8 +53,9 @@ export function createHttpClient(options: HttpClientOptions) {
   let freshTurn = 0
   const connectionOptions = {
     hostField: `Host: ${options.host ?? url.host}\r\n`,
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 80),
+    host: withoutBrackets(url.hostname),
+    port: Number(url.port || (isSecure ? 443 : 80)),
+    secure: isSecure && tls ? createSecureOpening(hostnameOf(options), tls) : undefined,
     connectTimeoutMs: Math.min(limits.connectTimeoutMs, timeoutMs),
     timeoutMs,
     stallTimeoutMs: limits.stallTimeoutMs,
@@ -105,4 +112,14 @@ export function createHttpClient(options: HttpClientOptions) {
       for (const connection of all) connection.destroy()
     },
   }
+}
+
+/** The name of the server, which need not be where to connect. */
+function hostnameOf({ url, host }: HttpClientOptions): string {
+  return withoutBrackets(host === undefined ? url.hostname : new URL(`${url.protocol}//${host}`).hostname)
+}
+
+/** A host without the brackets of IPv6. */
+function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '')
 }

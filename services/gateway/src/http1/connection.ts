@@ -1,9 +1,9 @@
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
 import { createBodyWriter } from './body-writer.ts'
 import { createExchangeTimer } from './exchange-timer.ts'
 import type { StartTimer } from './exchange-timer.ts'
+import { openSocket } from './open-socket.ts'
+import type { SocketOptions } from './open-socket.ts'
 import { MalformedResponse, createResponseParser } from './response-parser.ts'
 import type { ResponseHead, ResponseListener } from './response-parser.ts'
 
@@ -45,18 +45,14 @@ export class ExchangeError extends Error {
 /** Receives a response as it arrives, or one failure at any point, after which no other call follows. */
 export type ExchangeListener = ResponseListener & { onFailure(failure: ExchangeError): void }
 
-type ConnectionOptions = {
+type ConnectionOptions = SocketOptions & {
   /** The field of the requests that names the service. */
   readonly hostField: string
-  readonly host: string
-  readonly port: number
   readonly connectTimeoutMs: number
   /** The longest wait for the response to begin, and then for more of its body. */
   readonly timeoutMs: number
   /** The longest that a client may leave a response unread. */
   readonly stallTimeoutMs: number
-  /** Shared by all connections: each read is consumed or copied before the next. */
-  readonly readBuffer: Buffer
   /** Other timers than Node's, for tests. */
   readonly startTimer?: StartTimer
   /** The connection can be used for another request, after this time idle at the most. */
@@ -87,7 +83,8 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
   let listener: ExchangeListener | undefined
   let isReused = false
   socket.on('error', (error) => fail(timer.isConnecting() ? 'refused' : 'reset', error))
-  socket.on('end', () => parser.close() || fail('reset'))
+  // With TLS, an end that nothing proves may be of somebody on the way (RFC 9112, 9.8).
+  socket.on('end', () => (options.secure === undefined && parser.close()) || fail('reset'))
   socket.on('close', () => fail('reset'))
 
   function onRead(bytes: Buffer): boolean {
@@ -183,13 +180,4 @@ export function createHttpConnection(options: ConnectionOptions): HttpConnection
     destroy: closeConnection,
   }
   return connection
-}
-
-/** Connects; `onRead` gets the bytes in a buffer that the next read overwrites, and returns whether to read on. */
-function openSocket(
-  { host, port, readBuffer }: ConnectionOptions,
-  onRead: (bytes: Buffer) => boolean,
-): Socket {
-  const callback = (bytesRead: number) => onRead(readBuffer.subarray(0, bytesRead))
-  return connect({ host, port, noDelay: true, onread: { buffer: readBuffer, callback } })
 }

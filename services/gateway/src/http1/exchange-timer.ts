@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { establishedEvent } from './open-socket.ts'
 
 /** A timer of Node, or one that a test controls. */
 type Timer = { refresh(): unknown; close(): unknown }
@@ -19,7 +20,7 @@ export function createExchangeTimer(socket: Socket, timeouts: Timeouts, onTimeou
   let waitMs = timeouts.timeoutMs
   let phase: 'connecting' | 'waiting' | 'paused' = 'connecting'
   let timer = startTimer(onTimeout, timeouts.connectTimeoutMs)
-  socket.on('connect', () => enter('waiting', waitMs))
+  socket.on(establishedEvent(socket), () => enter('waiting', waitMs))
   socket.on('close', () => timer.close())
 
   function enter(next: typeof phase, ms: number): void {

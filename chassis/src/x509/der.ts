@@ -1,4 +1,4 @@
-/** Elements of DER (X.690), encoded here so that tests need no other tool. */
+/** Elements of DER (X.690). */
 export function sequence(...parts: readonly Buffer[]): Buffer {
   return tagged(0x30, Buffer.concat(parts))
 }
@@ -7,6 +7,7 @@ export function objectId(...bytes: readonly number[]): Buffer {
   return tagged(0x06, Buffer.from(bytes))
 }
 
+/** A time of any year; certificates state those before 2050 otherwise (RFC 5280, 4.1.2.5). */
 export function time(ms: number): Buffer {
   return tagged(0x18, `${new Date(ms).toISOString().slice(0, 19).replace(/\D/g, '')}Z`)
 }
@@ -26,9 +27,9 @@ export function small(value: number): Buffer {
   return integer(Buffer.from([value]))
 }
 
-/** A bit string of whole bytes. */
-export function bits(bytes: Buffer): Buffer {
-  return tagged(0x03, Buffer.concat([Buffer.from([0]), bytes]))
+/** A bit string, of whole bytes unless some of its last bits are unused. */
+export function bits(bytes: Buffer, unused = 0): Buffer {
+  return tagged(0x03, Buffer.concat([Buffer.from([unused]), bytes]))
 }
 
 export function octets(bytes: Buffer): Buffer {

@@ -1,0 +1,92 @@
+import type { FastifyServerFactory } from 'fastify'
+import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
+import type { ClientErrorHandler } from './client-errors.ts'
+import { defaultConnectionLimits } from './connections/bound.ts'
+import type { LingeringClose } from './connections/lingering-close.ts'
+import { responseClassOf, withoutTls, constantFieldsOf } from './guarded-response.ts'
+import type { ConstantFields } from './guarded-response.ts'
+import { createRedirect } from './redirect.ts'
+import { headerBytesMax } from './request-form.ts'
+import { createTlsServer } from './tls.ts'
+
+type ServerParts = {
+  /** For the framework: what its server is given, or how it is made. */
+  readonly framework: { readonly http: ServerOptions; readonly serverFactory?: FastifyServerFactory<Server> }
+  readonly constantFields: ConstantFields
+  /** The server that redirects requests without TLS; undefined where there is none. */
+  redirect(parts: RedirectParts): Redirect | undefined
+  close(): void
+}
+
+type RedirectParts = {
+  readonly linger: LingeringClose
+  readonly clientErrorsWith: (securityText: string) => ClientErrorHandler
+  readonly requestIdOf: (request: IncomingMessage) => string
+  readonly record: (
+    request: IncomingMessage,
+    requestId: string,
+    route: string,
+    status: number,
+    durationMs: number,
+  ) => void
+}
+
+/** What the server of an app is made of, with TLS or without. */
+export function openServer(
+  options: AppOptions,
+  { timeouts, logger, metrics }: { timeouts: Timeouts; logger: Logger; metrics: Metrics },
+): ServerParts {
+  const { tls: secure } = options
+  const constantFields = secure === undefined ? withoutTls : constantFieldsOf(secure.hsts)
+  const http = serverOptions(timeouts, constantFields)
+  if (secure === undefined)
+    return { framework: { http }, constantFields, redirect: () => undefined, close() {} }
+  const tls = createTlsServer(secure, { logger, metrics, handshakeMs: timeouts.requestMs })
+  return {
+    framework: {
+      http,
+      serverFactory(listener) {
+        const server = tls.create(http)
+        server.on('request', listener)
+        // The framework sets them on a server of its own.
+        Object.assign(server, { keepAliveTimeout: timeouts.idleMs, requestTimeout: timeouts.requestMs })
+        return server.setTimeout(timeouts.stallMs)
+      },
+    },
+    constantFields,
+    redirect({ record, clientErrorsWith, ...parts }) {
+      if (secure.redirectPort === undefined) return undefined
+      return createRedirect({
+        port: secure.redirectPort,
+        http: serverOptions(timeouts, withoutTls),
+        timeouts,
+        connections: { ...defaultConnectionLimits, ...options.connections },
+        trustedProxies: options.trustedProxies ?? 'none',
+        clientErrors: clientErrorsWith(withoutTls.text),
+        detailAlias: options.detailAlias,
+        logger,
+        record: (request, requestId, status, durationMs) =>
+          record(request, requestId, 'redirect', status, durationMs),
+        isOfCertificate: tls.isOfCertificate,
+        ...parts,
+      })
+    },
+    close: tls.close,
+  }
+}
+
+function serverOptions({ requestMs, checkIntervalMs }: Timeouts, constantFields: ConstantFields) {
+  return {
+    ServerResponse: responseClassOf(constantFields),
+    maxHeaderSize: headerBytesMax,
+    // The framework sets the request timeout too late: until then the server uses the default of `headersTimeout`, 60 s.
+    requestTimeout: requestMs,
+    headersTimeout: requestMs,
+    connectionsCheckingInterval: checkIntervalMs,
+    // Both are for `formRefusal`.
+    requireHostHeader: false,
+    joinDuplicateHeaders: true,
+  } satisfies ServerOptions
+}

@@ -1,0 +1,130 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { KeyObject } from 'node:crypto'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+
+/** A file that a setting names. */
+export type NamedFile = { readonly setting: string; readonly path: string }
+
+/** The files of one side of TLS. Those of a client may be the authorities alone. */
+export type TlsFiles = {
+  /** The certificate, and behind it those up to the authority. */
+  readonly certificate: NamedFile | undefined
+  readonly key: NamedFile | undefined
+  /** The authorities that the certificate of the other side must be of. */
+  readonly authorities: NamedFile | undefined
+}
+
+/** What these files have, in PEM. */
+export type TlsTexts = {
+  readonly cert: string | undefined
+  readonly key: string | undefined
+  readonly ca: string | undefined
+  /** When the first certificate that is sent to the other side ends, in milliseconds of the epoch. */
+  readonly endsAt: number | undefined
+}
+
+const bytesMax = 1_048_576
+
+/** Reads the files; throws one error with a sentence for each fault. */
+export function readTlsFiles(files: TlsFiles, now: number): TlsTexts {
+  const found = examine(files, now)
+  if (found.faults.length > 0) throw new Error(found.faults.join(' '))
+  return found.texts
+}
+
+/** A sentence for each fault of the files, by which TLS cannot begin. */
+export function tlsFileFaults(files: TlsFiles, now: number): readonly string[] {
+  return examine(files, now).faults
+}
+
+function examine(files: TlsFiles, now: number): { texts: TlsTexts; faults: readonly string[] } {
+  const faults: string[] = []
+  /** Undefined for a file that is not set, or at fault. */
+  function attempt<T>(file: NamedFile | undefined, read: (text: string) => T) {
+    if (file === undefined) return undefined
+    try {
+      const text = readText(file.path)
+      return { ...read(text), text }
+    } catch (error) {
+      faults.push(`${file.setting}, ${file.path}, ${reasonOf(error)}.`)
+      return undefined
+    }
+  }
+  const certificate = attempt(files.certificate, (text) => ({ chain: validCertificates(text, now) }))
+  const key = attempt(files.key, (text) => ({ key: privateKeyOf(text) }))
+  const authorities = attempt(files.authorities, (text) => ({ chain: validCertificates(text, now) }))
+  const [leaf] = certificate?.chain ?? []
+  if (leaf !== undefined && key !== undefined && !leaf.checkPrivateKey(key.key))
+    faults.push(`${files.key?.setting} is not the key of the certificate in ${files.certificate?.setting}.`)
+  if (faults.length === 0) {
+    const fault = contextFault({ cert: certificate?.text, key: key?.text, ca: authorities?.text })
+    if (fault !== undefined) faults.push(`${files.certificate?.setting} cannot be used: ${fault}.`)
+  }
+  const ends = certificate?.chain.map(({ validToDate }) => validToDate.getTime()) ?? []
+  const endsAt = ends.length === 0 ? undefined : Math.min(...ends)
+  return { texts: { cert: certificate?.text, key: key?.text, ca: authorities?.text, endsAt }, faults }
+}
+
+/** Why the library of TLS refuses what has been read, such as a key that is too short. */
+function contextFault(texts: { cert: string | undefined; key: string | undefined; ca: string | undefined }) {
+  try {
+    process.getBuiltinModule('node:tls').createSecureContext(texts)
+    return undefined
+  } catch (error) {
+    return error instanceof Error && 'reason' in error ? String(error.reason) : 'it is not valid'
+  }
+}
+
+/** A device such as `/dev/zero`, which may be named by mistake, has no end. */
+function readText(path: string): string {
+  const file = openSync(path, 'r')
+  try {
+    if (!fstatSync(file).isFile()) throw new FileFault('is not a file')
+    const bytes = new Uint8Array(bytesMax + 1)
+    const length = readSync(file, bytes)
+    if (length > bytesMax) throw new FileFault(`has more than ${bytesMax} bytes`)
+    return Buffer.from(bytes.subarray(0, length)).toString('latin1')
+  } finally {
+    closeSync(file)
+  }
+}
+
+function validCertificates(text: string, now: number): readonly X509Certificate[] {
+  const blocks = text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? []
+  if (blocks.length === 0) throw new FileFault('has no certificate in PEM')
+  return blocks.map((block, i) => {
+    const which = blocks.length === 1 ? 'a certificate' : `certificate ${i + 1}`
+    const certificate = parsed(block, which)
+    const { validFromDate, validToDate } = certificate
+    if (validToDate.getTime() <= now)
+      throw new FileFault(`has ${which} that ended on ${validToDate.toISOString()}`)
+    if (validFromDate.getTime() > now)
+      throw new FileFault(`has ${which} that begins on ${validFromDate.toISOString()}`)
+    return certificate
+  })
+}
+
+function parsed(block: string, which: string): X509Certificate {
+  try {
+    return new X509Certificate(block)
+  } catch {
+    throw new FileFault(`has ${which} that cannot be parsed`)
+  }
+}
+
+function privateKeyOf(text: string): KeyObject {
+  try {
+    return createPrivateKey(text)
+  } catch {
+    throw new FileFault('has no private key in PEM that needs no passphrase')
+  }
+}
+
+class FileFault extends Error {}
+
+/** Nothing of a file is shown. */
+function reasonOf(error: unknown): string {
+  if (error instanceof FileFault) return error.message
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
+  return `cannot be read (${code})`
+}
