@@ -111,7 +111,7 @@ async function open({ host, port }: Address): Promise<Server> {
 }
 
 /** The setting with the port that a service listens on. */
-export function portSettingOf(service: string): string {
+function portSettingOf(service: string): string {
   return `${service.toUpperCase()}_PORT`
 }
 
