@@ -2,6 +2,7 @@ import { ConfigError, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage, queueOptions } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
+import { audit, auditOptions, auditUsage } from './audit.ts'
 import { backup, backupOptions, backupUsage } from './backup.ts'
 import { certificates, certificatesUsage } from './certificates.ts'
 import { config, configUsage } from './config.ts'
@@ -40,6 +41,7 @@ const commands: Readonly<Record<string, Command>> = {
   events: { usage: eventsUsage, options: eventsOptions, run: events },
   limits: { usage: limitsUsage, options: limitsOptions, run: limits },
   keys: { usage: keysUsage, options: keysOptions, run: keys },
+  audit: { usage: auditUsage, options: auditOptions, run: audit },
   issuer: { usage: issuerUsage, options: issuerOptions, run: issuer },
   tls: { usage: tlsUsage, run: tls },
   make: { usage: makeServiceUsage, options: makeServiceOptions, run: make },

@@ -38,7 +38,7 @@ function adviceFor(cycle: readonly string[]): string {
 const chassisLayers = [
   ['errors', 'clock', 'config', 'compile-cache', 'files', 'json', 'tls', 'x509'],
   ['telemetry'],
-  ['concurrency', 'workers'],
+  ['concurrency', 'workers', 'audit'],
   ['cache', 'database'],
   ['queue'],
   ['outbox', 'idempotency', 'sweeper'],

@@ -72,6 +72,8 @@ test('defaults apply where nothing is set', () => {
     AUTH_PLAN_CLAIM: '',
     AUTH_DENY_FILE: '',
     API_KEYS_FILE: '',
+    AUDIT_LOG: 'off',
+    AUDIT_REQUIRED: 'off',
     GUID_PORT: 8888,
   })
 })

@@ -51,6 +51,8 @@ export const invalidCommonSettings = {
   TLS_CERT_FILE: '',
   TLS_KEY_FILE: '',
   TLS_CLIENT_CA_FILE: '',
+  AUDIT_LOG: '',
+  AUDIT_REQUIRED: 'perhaps',
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { auditSettings } from './audit-settings.ts'
 import { authSettings } from './auth-settings.ts'
 import { corsSettings } from './cors-settings.ts'
 import { engineUrl } from './engine-url.ts'
@@ -89,4 +90,5 @@ export const commonSettings = {
   ...authSettings,
   ...corsSettings,
   ...tlsSettings,
+  ...auditSettings,
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { Static, TObject, TSchema } from 'typebox'
+import { auditFaults } from './audit-settings.ts'
 import { authFaults } from './auth-settings.ts'
 import { corsFaults } from './cors-settings.ts'
 import { engineUrlFormat } from './engine-url.ts'
@@ -27,6 +28,7 @@ export function faultsByRule(schema: TObject, values: Readonly<Record<string, un
     ...rateLimitFaults(values),
     ...quotaDatabaseFaults(schema, values),
     ...listenerFaults(values, ''),
+    ...auditFaults(values),
     ...(rules.get(schema)?.(values) ?? []),
   ]
 }

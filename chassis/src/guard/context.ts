@@ -83,11 +83,22 @@ export type GuardDecision = {
 }
 
 const decisionOfRequest = Symbol('guardDecision')
+const refusalByRoute = Symbol('refusalByRoute')
 
-type Decided = IncomingMessage & { [decisionOfRequest]?: GuardDecision }
+type Decided = IncomingMessage & { [decisionOfRequest]?: GuardDecision; [refusalByRoute]?: AppError }
 
 export function setDecision(request: Decided, decision: GuardDecision): void {
   request[decisionOfRequest] = decision
+}
+
+/** Keeps a refusal that is decided behind the guard, by the scope of the route or by the limits of logins. */
+export function setRefusal(request: Decided, error: AppError): void {
+  request[refusalByRoute] = error
+}
+
+/** What a request got in place of the response of its route, if that was decided by who sends it, from where and how often. */
+export function refusalOfRequest(request: Decided): unknown {
+  return request[decisionOfRequest]?.instead ?? request[refusalByRoute]
 }
 
 /** Undefined where there is no guard, and for requests that come past it, as those of tests without a connection. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http'
+import type { AuditSettings } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { AuthSettings } from '../config/index.ts'
 import { AppError } from '../errors/index.ts'
@@ -35,7 +36,8 @@ export {
   peerAddressOf,
   trustProxies,
 } from './client.ts'
-export { decisionOf, setDecision } from './context.ts'
+export { decisionOf, refusalOfRequest, setDecision, setRefusal } from './context.ts'
+export { routedPathOf } from './routed-path.ts'
 export type { Client, GuardDecision, Principal, Refusal } from './context.ts'
 export {
   mayChange,
@@ -58,7 +60,7 @@ export type GuardConfig = CorsConfig &
   Readonly<Partial<AuthSettings>> & {
     readonly RATE_LIMIT_IPV6_PREFIX?: number
     readonly OPERATIONS_PORT?: number | ''
-  }
+  } & Partial<AuditSettings>
 
 /** What a caller of `createApp` may give the guard. */
 export type GuardParts = {

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { IncomingMessage } from 'node:http'
 import type { AppError } from '../errors/index.ts'
-import { createGuard, openAuthentication } from '../guard/index.ts'
+import { createGuard, openAuthentication, setRefusal } from '../guard/index.ts'
 import type { AppParts, Authentication, Guard, GuardParts } from '../guard/index.ts'
 import type { App, AppOptions } from './app-options.ts'
 import type { FastPath } from './fast-path.ts'
@@ -62,8 +62,10 @@ function refusals(
     refusalOf(request, reply, schema) {
       if (request.is404) return undefined
       const refusal = refusalByScope(authentication, request.raw, schema?.scope)
-      if (refusal !== undefined) addFields(reply.raw, refusal.fields)
-      return refusal?.error
+      if (refusal === undefined) return undefined
+      addFields(reply.raw, refusal.fields)
+      setRefusal(request.raw, refusal.error)
+      return refusal.error
     },
     isRefused: (request, { route }) =>
       refusalByScope(authentication, request, scopes.ofGet(route)) !== undefined,

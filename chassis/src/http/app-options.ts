@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import type { FastifyInstance, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ListenOptions } from 'node:net'
+import type { AuditLog } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -23,6 +24,8 @@ export type App = FastifyInstance<
   readonly fastPaths: FastPath[]
   /** The limits and quotas that the settings enable. */
   readonly limits: RequestLimits | undefined
+  /** The audit log, where there is one, for effects that no request of this app has. */
+  readonly audit: AuditLog | undefined
   /** What operators may see of it. */
   readonly observed: Observed
   /** The server that redirects requests without TLS. */

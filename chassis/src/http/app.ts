@@ -8,8 +8,10 @@ import { createVersions, openLimits, trustProxies } from '../guard/index.ts'
 import type { Guard, Versions } from '../guard/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
+import { openAuditLog } from '../audit/index.ts'
 import { openAccess } from './access.ts'
 import type { Access } from './access.ts'
+import { auditRefusals, auditWrites } from './audit.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
@@ -97,12 +99,15 @@ export async function createApp(options: AppOptions): Promise<App> {
   const parts = { name, clock, logger, metrics }
   const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
   const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record })
+  const audit = await openAuditLog(options.guard ?? {}, parts)
+  const auditRefusal = audit && auditRefusals(audit)
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
     redirect,
     limits: rateLimits,
     describe: documentation.describe,
     beginClosing: closing.begin,
+    audit,
     observed: createObserved(options, { metrics, isClosing: closing.hasBegun }),
   })
   protect(app.server, options)
@@ -126,6 +131,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     else done(error ?? refusalOf(request, route ?? '', options, allowedMethods))
   })
   if (options.checkResponses === true) checkResponses(app)
+  if (audit !== undefined) auditWrites(app, audit)
   completeResponses(app)
   app.addHook('preClose', async () => {
     closing.begin()
@@ -135,6 +141,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     closing.stop()
     opened.close()
     await guard?.close()
+    await audit?.close()
   })
   app.addHook('onReady', async () => {
     const { fastPaths, server } = app
@@ -161,6 +168,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     raw.on('close', () => {
       const status = raw.headersSent || raw.statusCode >= 400 ? raw.statusCode : 499
       record(request.raw, request.id, route, status, reply.elapsedTime)
+      auditRefusal?.(request, route, status)
     })
   }
 }

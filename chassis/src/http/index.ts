@@ -1,5 +1,6 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
 export { createApp } from './app.ts'
+export { setEffect } from './audit.ts'
 export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
 export { setEndless } from './connections/exchanges.ts'
 export { hasMeaningfulBody } from './request-form.ts'

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { clientAddressOf, clientNetworkOf, decisionOf } from '../guard/index.ts'
+import { clientAddressOf, clientNetworkOf, decisionOf, setRefusal } from '../guard/index.ts'
 import type { App } from './app-options.ts'
 
 /**
@@ -21,5 +21,7 @@ export async function limitLogin(
   const attempt = { client, method: request.method, service: '' }
   const { refusal, fields } = await app.limits.byLogin(attempt, account)
   for (let i = 0; i < fields.length; i += 2) reply.header(fields[i] ?? '', fields[i + 1])
-  if (refusal !== undefined) throw refusal.error
+  if (refusal === undefined) return
+  setRefusal(request.raw, refusal.error)
+  throw refusal.error
 }

@@ -11,6 +11,7 @@ export * from './port.ts'
 export { queueCommandUsage, queueOptions, runQueueCommand } from './command.ts'
 export { exportQueueMetrics } from './metrics.ts'
 export { queueMigrations } from './sqlite/migrations-folder.ts'
+export { createMessageAudit } from './message-audit.ts'
 export { untilAvailable } from './until-available.ts'
 
 export type OpenOptions = {

@@ -7,6 +7,8 @@ export { Counter, Gauge } from 'prom-client'
 /** The Prometheus metrics of one service; its own are added to `registry`. */
 export type Metrics = {
   readonly registry: Registry
+  /** The number of this process, where several are one instance of the service. */
+  readonly worker: string | undefined
   /** Records one answered request. */
   observe(method: string, route: string, status: number, durationMs: number): void
   /** All metrics in the text format of Prometheus, of the media type `registry.contentType`. */
@@ -31,6 +33,7 @@ export function createMetrics(service: string, worker?: string): Metrics {
   const durations = createRequestDurations(labels)
   return {
     registry,
+    worker,
     observe: durations.observe,
     text: async () => `${await registry.metrics()}\n${durations.text()}`,
   }

@@ -2,7 +2,12 @@ import { readSharedKey } from '@quintet/chassis/files'
 import { openDatabase } from '@quintet/chassis/database'
 import { createApp } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { exportQueueMetrics, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
+import {
+  createMessageAudit,
+  exportQueueMetrics,
+  openQueue,
+  storesPublicationKeys,
+} from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { billingQueue, orderIdKeyFile } from '@quintet/contracts'
@@ -54,6 +59,7 @@ export async function createBillingApp(
     logger,
     attemptsMax: consuming.attemptsMax,
     stopping: stopping.signal,
+    audited: createMessageAudit(app.audit, { queue: billingQueue, logger, stopping: stopping.signal }),
   })
   opened.defer(queue.consumeBatches(billingQueue, handler, consuming).stop)
   opened.defer(() => stopping.abort())

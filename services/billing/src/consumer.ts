@@ -22,11 +22,14 @@ export function createOrderHandler({
   logger,
   attemptsMax,
   stopping,
+  audited = (_delivery, handle) => handle(),
 }: {
   orders: Pick<OrderStore, 'store' | 'findByMessage' | 'fail'>
   logger: Logger
   attemptsMax: number
   stopping: AbortSignal
+  /** Handles a message with lines of the audit log. */
+  audited?: (delivery: Delivery, handle: () => Promise<void>) => Promise<void>
 }): BatchHandler {
   const waits = createFailureLog(logger, {
     failing:
@@ -75,7 +78,9 @@ export function createOrderHandler({
       failures.set(delivery, error)
       await recordFailure(delivery, error)
     }
-    await Promise.all(deliveries.map((delivery) => handle(delivery).catch(fail(delivery))))
+    await Promise.all(
+      deliveries.map((delivery) => audited(delivery, () => handle(delivery)).catch(fail(delivery))),
+    )
     return failures
   }
 }

@@ -11,6 +11,7 @@ import {
   problems,
   requireConditions,
   sendResponse,
+  setEffect,
 } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
@@ -40,6 +41,7 @@ export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Pa
     const id = idKey === undefined ? uuid : signMessageId(uuid, idKey, owner)
     const message = { id, key: '' as const, body, headers: headersOf(request, owner) }
     const limit = { limit: waitingMax }
+    setEffect(request, id)
     requireConditions(request, {})
     if (scope === undefined) {
       await queue.publish(billingQueue, message, limit)

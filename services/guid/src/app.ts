@@ -3,7 +3,7 @@ import { durationClockOf } from '@quintet/chassis/clock'
 import { createApp, createIdempotency } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import { createRelay, exportOutboxMetrics } from '@quintet/chassis/outbox'
-import { exportQueueMetrics, openStreamQueue } from '@quintet/chassis/queue'
+import { createMessageAudit, exportQueueMetrics, openStreamQueue } from '@quintet/chassis/queue'
 import type { Message } from '@quintet/chassis/queue'
 import { closeWithApp, partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
@@ -74,7 +74,9 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   guidRoutes(app, { guids, operations, idempotency, engineClock, queue, guidVersion: config.GUID_VERSION })
   const stopping = new AbortController()
   const handler = createCommandHandler({ guids, operations, engineClock, logger, stopping: stopping.signal })
-  opened.defer(queue.consume(commandsQueue, handler).stop)
+  const audited = createMessageAudit(app.audit, { queue: commandsQueue, logger, stopping: stopping.signal })
+  const consumer = queue.consume(commandsQueue, (command) => audited(command, () => handler(command)))
+  opened.defer(consumer.stop)
   opened.defer(() => stopping.abort())
   opened.defer(startSweeper([guids.sweep, operations.sweep, idempotency.sweep, ...sweeps], logger).stop)
   closeWithApp(app, opened)

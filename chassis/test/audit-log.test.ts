@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { systemClock } from '@quintet/chassis/clock'
+import { createLogger } from '@quintet/chassis/telemetry'
+import { openAuditFile } from '../src/audit/audit-file.ts'
+import type { AuditSink } from '../src/audit/audit-file.ts'
+import { createAuditLog } from '../src/audit/audit-log.ts'
+import { beginning } from '../src/audit/chain.ts'
+import { verifyAudit } from '../src/audit/verify.ts'
+
+const logger = createLogger({ service: 'test', level: 'silent' })
+
+function pathIn(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-audit-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'audit.sample.log')
+}
+
+function logOn(sink: AuditSink, isRequired = true) {
+  return createAuditLog(sink, { chain: 'sample', isRequired, clock: systemClock, logger, waitingMax: 100 })
+}
+
+const intent = { kind: 'intent', path: '/movies' } as const
+const outcome = { kind: 'outcome', path: '/movies' } as const
+const kindsIn = (path: string): string[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line).kind)
+
+test('Lines are on the disk once an intent resolves, in a file for its owner alone, and each start continues the chain', async (t) => {
+  const path = pathIn(t)
+  for (const starts of [1, 2]) {
+    const log = logOn(await openAuditFile(path))
+    await log.intend(intent)
+    assert.deepEqual(kindsIn(path).slice(-2), ['start', 'intent'])
+    await log.record(outcome)
+    await log.close()
+    const { fault, lines, isWhole } = await verifyAudit([path])
+    assert.deepEqual([fault, lines, isWhole], [undefined, 3 * starts, true])
+  }
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+})
+
+test('A line that a killed process has not finished is cut off at the next start, which says so, and the chain goes on', async (t) => {
+  const path = pathIn(t)
+  const first = logOn(await openAuditFile(path))
+  await first.intend(intent)
+  await first.close()
+  for (const torn of ['{"audit":"sample","number":3,"ti', '{']) {
+    appendFileSync(path, torn)
+    const next = logOn(await openAuditFile(path))
+    await next.intend(intent)
+    await next.close()
+    const start = readFileSync(path, 'utf8').trim().split('\n').at(-2) ?? ''
+    assert.equal(JSON.parse(start).tornBytes, torn.length)
+    assert.equal((await verifyAudit([path])).fault, undefined)
+  }
+  truncateSync(path, 20)
+  const anew = logOn(await openAuditFile(path))
+  await anew.intend(intent)
+  await anew.close()
+  assert.deepEqual(kindsIn(path), ['start', 'intent'])
+})
+
+test('A file that is no audit log is refused and left as it is', async (t) => {
+  const path = pathIn(t)
+  for (const text of ['id,name\n1,ada', 'hello', '{"audit":"sample"}\n\n', `${'x'.repeat(300_000)}`]) {
+    writeFileSync(path, text)
+    await assert.rejects(openAuditFile(path), /is not an audit log$/)
+    assert.equal(readFileSync(path, 'utf8'), text)
+  }
+})
+
+test('A file has one writer: another process, or another service, is refused', async (t) => {
+  const path = pathIn(t)
+  const first = await openAuditFile(path)
+  await assert.rejects(openAuditFile(path), /^Error: another process writes to it$/)
+  await first.close()
+  await (await openAuditFile(path)).close()
+})
+
+test('When the file is renamed or removed, the chain goes on in a new one', async (t) => {
+  const path = pathIn(t)
+  const log = logOn(await openAuditFile(path))
+  await log.intend(intent)
+  renameSync(path, `${path}.1`)
+  await pause(300)
+  await log.intend(intent)
+  const rotated = await verifyAudit([`${path}.1`, path])
+  assert.deepEqual([rotated.fault, rotated.lines, rotated.isWhole], [undefined, 3, true])
+  assert.equal(statSync(path).mode & 0o777, 0o600)
+  rmSync(path)
+  await pause(300)
+  await log.intend(intent)
+  await log.close()
+  assert.ok(existsSync(path))
+  const { fault } = await verifyAudit([`${path}.1`, path])
+  assert.match(fault?.reason ?? '', /line[s]? 3 to 3 of the chain are missing/)
+})
+
+test('What several callers write at a time shares one wait for the disk', async (t) => {
+  const file = await openAuditFile(pathIn(t))
+  let syncs = 0
+  const log = logOn({ ...file, sync: () => file.sync().finally(() => (syncs += 1)) })
+  await Promise.all(Array.from({ length: 90 }, () => log.intend(intent)))
+  assert.ok(syncs <= 3, `${syncs} waits`)
+  await log.close()
+})
+
+test('While the disk is full an intent is refused with 503 and is not in the file; outcomes wait, and are written once there is space', async (t) => {
+  const path = pathIn(t)
+  const file = await openAuditFile(path)
+  let isFull = false
+  const log = logOn({
+    ...file,
+    append: async (text) => {
+      if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+      return file.append(text)
+    },
+  })
+  await log.intend(intent)
+  isFull = true
+  await log.record(outcome)
+  await assert.rejects(log.intend({ ...intent, path: '/refused' }), { code: 'dependency_down', status: 503 })
+  assert.equal(log.counts.failures, 2)
+  assert.equal(log.counts.waiting(), 1)
+  isFull = false
+  await log.intend(intent)
+  assert.deepEqual(kindsIn(path), ['start', 'intent', 'outcome', 'intent'])
+  assert.doesNotMatch(readFileSync(path, 'utf8'), /refused/)
+  await log.close()
+  assert.equal((await verifyAudit([path])).fault, undefined)
+})
+
+test('A slow file holds a bounded number of lines, and the next line says how many were lost', async (t) => {
+  const path = pathIn(t)
+  const file = await openAuditFile(path)
+  const { promise: isFast, resolve: speedUp } = Promise.withResolvers<void>()
+  const log = logOn({ ...file, append: async (text) => isFast.then(() => file.append(text)) }, false)
+  for (let i = 0; i < 120; i++) void log.record(outcome)
+  assert.ok(log.counts.waiting() <= 101)
+  assert.ok(log.counts.omitted > 0)
+  speedUp()
+  await log.close()
+  const { fault, omitted } = await verifyAudit([path])
+  assert.equal(fault, undefined)
+  assert.equal(omitted, log.counts.omitted)
+})
+
+test('Refusals have at most a hundred lines in a second, so that a flood of them fills no disk', async (t) => {
+  const log = logOn(await openAuditFile(pathIn(t)))
+  for (let i = 0; i < 1_000; i++) log.refuse({ kind: 'refusal', status: 429 })
+  await log.close()
+  assert.ok(log.counts.omitted >= 800)
+  assert.ok(log.counts.written <= 203)
+})
+
+test('An intent is refused while too many lines wait, since nothing may happen without its line', async () => {
+  const sink: AuditSink = {
+    ...{ end: beginning, tornBytes: 0 },
+    append: () => new Promise(() => {}),
+    sync: async () => {},
+    close: async () => {},
+  }
+  const log = logOn(sink)
+  for (let i = 0; i < 120; i++) void log.record(outcome)
+  await assert.rejects(log.intend(intent), { code: 'dependency_down' })
+})
