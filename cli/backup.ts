@@ -17,7 +17,7 @@ import { serviceNames } from '@quintet/contracts/topology'
 import { dataFolderNote, dataFolderOf, settingsFor, storageUser } from './services.ts'
 import { describeFile, manifestFile, sealedManifest } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
-import { embeddedFiles, generatedKeyFiles, leftOut } from './backup/embedded-storage.ts'
+import { expectedFiles, generatedKeyFiles, leftOut } from './backup/embedded-storage.ts'
 import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { folderAndOption } from './backup/arguments.ts'
 import { syncPath } from './backup/sync-path.ts'
@@ -33,7 +33,7 @@ export const backupOptions = { 'without-keys': { type: 'boolean' } } as const
 export async function backup(words: readonly string[]): Promise<void> {
   const { folder, isSet: isWithoutKeys } = folderAndOption('backup', backupOptions, words)
   const settings = settingsFor(serviceNames)
-  const files = embeddedFiles(settings)
+  const files = expectedFiles(settings)
   for (const path of [...files.map(({ path }) => path), ...generatedKeyFiles(settings)])
     refuseHalfRestored(path)
   const existing = files.filter(({ path }) => existsSync(path))

@@ -8,7 +8,7 @@ import type { ServiceEntry } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { folderAndOption } from './backup/arguments.ts'
-import { embeddedFiles, generatedKeyFiles } from './backup/embedded-storage.ts'
+import { durableFiles, generatedKeyFiles } from './backup/embedded-storage.ts'
 import type { EmbeddedFile } from './backup/embedded-storage.ts'
 import { readVerified } from './backup/manifest.ts'
 import type { Manifest } from './backup/manifest.ts'
@@ -27,7 +27,7 @@ export async function restore(words: readonly string[]): Promise<void> {
   const { folder, isSet: mayMoveData } = folderAndOption('restore', restoreOptions, words)
   const { manifest, faults } = await readVerified(folder)
   const settings = settingsFor(serviceNames)
-  const files = embeddedFiles(settings)
+  const files = durableFiles(settings)
   const paths = files.map(({ path }) => path)
   const { databases, faults: placeFaults } = findPlaces(manifest, files)
   faults.push(

@@ -1,12 +1,14 @@
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Settings } from '@quintet/chassis/config'
 import { databaseFile } from '@quintet/chassis/database'
+import { quotaMigrations } from '@quintet/chassis/guard'
 import { queueMigrations } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { services } from '../../topology.ts'
 import type { Service } from '../../topology.ts'
-import { migrationsOf, storageOf } from '../services.ts'
+import { configOf, migrationsOf, storageOf } from '../services.ts'
 
 /** A database file, and the settings that name it; several services may share one of queues. */
 export type EmbeddedFile = {
@@ -28,6 +30,38 @@ export function embeddedFiles(settings: Settings, names = serviceNames): Embedde
   })
   const files = [...Map.groupBy(places, ({ path }) => path)].map(([path, users]) => fileOf(path, users))
   return files.sort((one, other) => Number(one.isQueue) - Number(other.isQueue))
+}
+
+/** All that a backup may have: those of the services, and that of quotas, which is the gateway's where it counts alone. */
+export function durableFiles(settings: Settings): EmbeddedFile[] {
+  const { url } = quotaPlace(settings)
+  const path = databaseFile(url)
+  const ofServices = embeddedFiles(settings)
+  if (path === undefined) return ofServices
+  const quotas: EmbeddedFile = {
+    path: resolve(path),
+    settings: [quotaSetting],
+    services: [quotaService],
+    isQueue: false,
+    migrations: quotaMigrations,
+  }
+  return [quotas, ...ofServices]
+}
+
+/** The same without the file of quotas that nobody counts or has counted. */
+export function expectedFiles(settings: Settings): EmbeddedFile[] {
+  const { isUsed } = quotaPlace(settings)
+  return durableFiles(settings).filter(
+    ({ path, settings: [setting] }) => isUsed || setting !== quotaSetting || existsSync(path),
+  )
+}
+
+const quotaService = 'gateway'
+const quotaSetting = 'RATE_LIMIT_QUOTA_URL'
+
+function quotaPlace(settings: Settings) {
+  const config = configOf(quotaService, settings)
+  return { url: String(config[quotaSetting]), isUsed: config.RATE_LIMIT !== 'off' }
 }
 
 function fileOf(path: string, users: readonly Place[]): EmbeddedFile {
@@ -61,7 +95,10 @@ export function generatedKeyFiles(settings: Settings): string[] {
 
 /** A sentence for each setting whose storage is not in files of SQLite, and so not in a backup. */
 export function leftOut(settings: Settings): string[] {
-  const others = durablePlaces(settings).filter(({ url }) => databaseFile(url) === undefined)
+  const { url, isUsed } = quotaPlace(settings)
+  const quotas = isUsed ? [{ setting: quotaSetting, url }] : []
+  const places = [...durablePlaces(settings), ...quotas]
+  const others = places.filter(({ url }) => databaseFile(url) === undefined)
   const sentences = others.map(
     ({ setting, url }) =>
       `${setting} is not embedded, so it is not in the backup: ${tools[url.slice(0, url.indexOf(':'))] ?? 'use the tool of its engine'}.`,

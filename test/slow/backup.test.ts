@@ -534,12 +534,51 @@ test('A backup without keys says that no private key can be read without them', 
   assert.ok(!existsSync(join(folder, 'second', 'certificates.key')))
 })
 
+test('A backup has the quotas, and after a restore of it they are as they were', async (t) => {
+  const folder = dataFolder(t)
+  const settings = {
+    DATA_DIR: join(folder, 'data'),
+    RATE_LIMIT: 'on',
+    RATE_LIMIT_POLICIES: '"total";q=100;kind="quota";per="month";by="all"',
+  }
+  /** Sends requests, and returns how many more there may be. */
+  async function spend(count: number): Promise<string | undefined> {
+    const gateway = run(t, ['quintet.ts', 'start', 'gateway', 'inventory'], settings)
+    const url = `${await gateway.address('gateway')}/api/movies`
+    let remaining: string | undefined
+    for (let i = 0; i < count; i += 1)
+      remaining = /;r=(\d+)/.exec((await call('GET', url))?.headers.get('ratelimit') ?? '')?.[1]
+    assert.equal(await gateway.kill('SIGTERM'), 0)
+    return remaining
+  }
+  assert.equal(await spend(3), '97')
+  const backup = join(folder, 'backup')
+  assert.equal((await quintet(t, ['backup', backup], settings)).code, 0)
+  assert.deepEqual(
+    manifestOf(backup).databases.map(({ file }: { file: string }) => file),
+    ['inventory.db', 'queue.db', 'quota.db'],
+  )
+  assert.equal(await spend(10), '87')
+  const restored = await quintet(t, ['restore', backup, '--move-data-aside'], settings)
+  assert.equal(restored.code, 0, restored.output)
+  assert.equal(await spend(1), '96')
+})
+
 test('A backup names what is not embedded, and the tool for it', async (t) => {
   const { DATA_DIR, folder } = await worldWithBackup(t)
-  const settings = { DATA_DIR, INVENTORY_DATABASE_URL: 'postgres://user:secret@localhost/movies_db' }
+  const settings = {
+    DATA_DIR,
+    INVENTORY_DATABASE_URL: 'postgres://user:secret@localhost/movies_db',
+    RATE_LIMIT: 'on',
+    RATE_LIMIT_QUOTA_URL: 'postgres://user:secret@localhost/quotas',
+  }
   const { code, output } = await quintet(t, ['backup', join(folder, 'second')], settings)
   assert.equal(code, 0)
-  assert.match(output, /^INVENTORY_DATABASE_URL is not embedded, so it is not in the backup: use pg_dump/m)
+  for (const setting of ['INVENTORY_DATABASE_URL', 'RATE_LIMIT_QUOTA_URL'])
+    assert.match(
+      output,
+      new RegExp(`^${setting} is not embedded, so it is not in the backup: use pg_dump`, 'm'),
+    )
   assert.ok(!output.includes('secret@') && !existsSync(join(folder, 'second', 'inventory.db')))
 })
 

@@ -51,6 +51,7 @@ export type { Changes, Owner, RowAccess } from './ownership.ts'
 export { securityFields } from './security-fields.ts'
 export { createVersions, versionPrefixOf } from './versions.ts'
 export type { Versions, VersionSettings } from './versions.ts'
+export { quotaMigrations } from './migrations-folder.ts'
 export { openLimits } from './open-limits.ts'
 export type { RequestLimits } from './limits.ts'
 

@@ -11,6 +11,7 @@ import {
   skipLocked,
 } from '../database/index.ts'
 import type { Database, Placeholders } from '../database/index.ts'
+import { quotaMigrations } from './migrations-folder.ts'
 import type { Period } from './quota-period.ts'
 
 export type QuotaTable = {
@@ -33,8 +34,6 @@ export type QuotaStore = {
   sweep(nowMs: number, limit: number): Promise<number>
   close(): Promise<void>
 }
-
-const quotaMigrations = new URL('./migrations/', import.meta.url)
 
 /** Opens the database of quotas, and makes its table. */
 export async function openQuotaStore(url: string): Promise<QuotaStore> {
