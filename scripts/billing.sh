@@ -29,7 +29,8 @@ rabbitmqctl --quiet set_permissions "$user" '.*' '.*' '.*'
 if grep -q '^guest[[:space:]]' <<<"$users"; then rabbitmqctl --quiet delete_user guest; fi
 
 write_settings HOST=0.0.0.0 "DATA_DIR=$state" "BILLING_PORT=$BILLING_PORT" "BILLING_DATABASE_URL=$BILLING_DATABASE_URL" \
-  "QUEUE_URL=$QUEUE_URL" "ORDER_ID_KEY=$ORDER_ID_KEY" "TRUSTED_PROXIES=127.0.0.1, ::1, $GATEWAY_ADDRESS"
+  "QUEUE_URL=$QUEUE_URL" "ORDER_ID_KEY=$ORDER_ID_KEY" "TRUSTED_PROXIES=127.0.0.1, ::1, $GATEWAY_ADDRESS" \
+  OPERATIONS_PORT=9464 OPERATIONS_HOST=127.0.0.1
 as_quintet node quintet.ts migrate up billing
 open_ports "$GATEWAY_ADDRESS:$BILLING_PORT" "$GATEWAY_ADDRESS:5672"
 start_app billing_app "$BILLING_PORT"

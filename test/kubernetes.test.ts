@@ -13,7 +13,13 @@ const root = new URL('..', import.meta.url)
 const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
 
 type Labels = Readonly<Record<string, string>>
-type Port = { readonly name: string; readonly port: number; readonly containerPort: number }
+type Port = {
+  readonly name: string
+  readonly port: number
+  readonly containerPort: number
+  readonly targetPort?: number | string
+}
+type Probe = { readonly httpGet: { readonly path: string; readonly port: number | string } }
 type Env = {
   readonly name: string
   readonly value?: string
@@ -24,6 +30,9 @@ type Container = {
   readonly args?: readonly string[]
   readonly ports?: readonly Port[]
   readonly env?: readonly Env[]
+  readonly startupProbe?: Probe
+  readonly readinessProbe?: Probe
+  readonly livenessProbe?: Probe
   readonly securityContext: object
   readonly lifecycle?: { readonly preStop: { readonly sleep: { readonly seconds: number } } }
   readonly resources: object
@@ -41,7 +50,11 @@ type Pod = {
   readonly containers: readonly Container[]
   readonly volumes: readonly Volume[]
 }
-type Rule = { readonly to?: unknown; readonly ports: readonly { readonly port: number | string }[] }
+type Rule = {
+  readonly to?: unknown
+  readonly from?: unknown
+  readonly ports: readonly { readonly port: number | string }[]
+}
 type Manifest = {
   readonly kind: string
   readonly metadata: { readonly name: string; readonly namespace?: string; readonly labels?: Labels }
@@ -54,6 +67,7 @@ type Manifest = {
     readonly template: { readonly metadata: { readonly labels: Labels }; readonly spec: Pod }
     readonly ports: readonly Port[]
     readonly egress: readonly Rule[]
+    readonly ingress?: readonly Rule[]
     readonly volumeClaimTemplates?: readonly { readonly metadata: { readonly name: string } }[]
   }
 }
@@ -164,7 +178,10 @@ for (const name of serviceNames) {
     assert.equal(deployment.spec.replicas, 2)
     const { args, ports, env = [] } = containerOf(deployment)
     assert.deepEqual(args, ['start', name])
-    assert.deepEqual(ports, [{ name: 'http', containerPort: topology[name].port }])
+    assert.deepEqual(ports, [
+      { name: 'http', containerPort: topology[name].port },
+      { name: 'operations', containerPort: 9464 },
+    ])
     for (const selector of [
       deployment.spec.selector.matchLabels,
       named('Service', name).spec.selector,
@@ -200,13 +217,51 @@ test('The gateway reaches each service at its Service, and no port of a database
   const allowed = named('NetworkPolicy', 'gateway').spec.egress.flatMap((rule) =>
     rule.to === undefined ? rule.ports.map(({ port }) => port) : [],
   )
-  assert.deepEqual(allowed, [5671, 5672])
+  // RabbitMQ, and Redis for limits.
+  assert.deepEqual(allowed, [5671, 5672, 6379])
   const other = named('NetworkPolicy', 'default').spec
   assert.deepEqual(other.podSelector, {})
   assert.deepEqual(
     other.egress.flatMap(({ ports }) => ports.map(({ port }) => port)),
     [53, 53],
   )
+})
+
+test('Probes and scrapes are on the port for operations, which no Service has and only the namespace of monitoring reaches', () => {
+  for (const name of serviceNames) {
+    const { env = [], startupProbe, readinessProbe, livenessProbe } = containerOf(named('Deployment', name))
+    assert.equal(env.find((one) => one.name === 'OPERATIONS_PORT')?.value, '9464')
+    const paths = [startupProbe, readinessProbe, livenessProbe].map((probe) => probe?.httpGet)
+    assert.deepEqual(
+      paths,
+      ['/health/ready', '/health/live', '/health/live'].map((path) => ({ path, port: 'operations' })),
+    )
+    const { ingress = [] } = named('NetworkPolicy', name).spec
+    const [scrapes, ...others] = ingress.filter(({ ports }) =>
+      ports.some(({ port }) => port === 'operations'),
+    )
+    assert.deepEqual([scrapes?.ports, others], [[{ port: 'operations' }], []])
+    const monitoring = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }
+    assert.deepEqual(scrapes?.from, [monitoring])
+  }
+  for (const overlay of overlays)
+    for (const { spec, metadata } of ofKind('Service', manifestsOf(`${folder}/overlays/${overlay}`)))
+      assert.ok(
+        spec.ports.every(({ port, targetPort }) => port !== 9464 && targetPort !== 'operations'),
+        metadata.name,
+      )
+})
+
+test('Limits are counted in Redis by a user who can use their keys alone, in both files that make its password', () => {
+  const commands = '~quintet:limit:* -@all +@connection +@scripting +get +mget +set +del +scan +time'
+  for (const [file, variable] of [
+    ['compose.yaml', '{LIMITS_PASSWORD}'],
+    [`${folder}/overlays/local/make-secrets.mjs`, `\${limits}`],
+  ] as const) {
+    const text = read(file)
+    assert.ok(text.includes(`user limits on >${variable} ${commands}\\n`), file)
+    assert.ok(text.includes(`redis://limits:${variable}@redis:6379`), file)
+  }
 })
 
 test('The gateway is a LoadBalancer that keeps the addresses of clients on EC2, and nothing else is published', () => {
@@ -236,7 +291,7 @@ test('A pod is killed only after its sleep and the 10 s within which a service e
 test('Both overlays give each key of the Secret that a pod requires, and no other', () => {
   const required = podsOf(base).flatMap((manifest) => keysOf(manifest))
   const names = [...new Set(required.filter(({ optional }) => optional !== true).map(({ key }) => key))]
-  const keys = ['CERTIFICATES_KEY', 'ORDER_ID_KEY']
+  const keys = ['CERTIFICATES_KEY', 'ORDER_ID_KEY', 'RATE_LIMIT_URL']
   assert.ok(required.every(({ name }) => name === 'quintet'))
   const example = read(`${folder}/overlays/ec2/secrets.env.example`).matchAll(/^([A-Z_]+)=./gm)
   assert.deepEqual([...example].map(([, key]) => key).sort(), [...names, ...keys].sort())

@@ -15,12 +15,19 @@ const optionalSecrets: Readonly<Record<string, readonly string[]>> = {
 
 const storageSettings = ({ storage }: ServiceEntry) => Object.values(storage)
 
+/** Where metrics and the details of health are; no Service leads to it. */
+const operationsPort = 9464
+
 const podSecurity =
   'securityContext: { runAsNonRoot: true, runAsUser: 1000, runAsGroup: 1000, fsGroup: 1000, seccompProfile: { type: RuntimeDefault } }'
 const endOfPod = `          resources: { requests: { cpu: 100m, memory: 256Mi }, limits: { memory: 512Mi } }
           securityContext: { readOnlyRootFilesystem: true, allowPrivilegeEscalation: false, capabilities: { drop: [ALL] } }
-          volumeMounts: [{ name: tmp, mountPath: /tmp }, { name: data, mountPath: /data }]
-      volumes: [{ name: tmp, emptyDir: { sizeLimit: 256Mi } }, { name: data, emptyDir: { sizeLimit: 64Mi } }]
+          volumeMounts: [{ name: tmp, mountPath: /tmp }, { name: data, mountPath: /data }, { name: access, mountPath: /access }]
+      volumes:
+        - { name: tmp, emptyDir: { sizeLimit: 256Mi } }
+        - { name: data, emptyDir: { sizeLimit: 64Mi } }
+        # API keys, revoked tokens, lists of addresses and policies of limits, if there is such a Secret.
+        - { name: access, secret: { secretName: quintet-access, optional: true } }
 `
 
 /** The Deployment of each service. */
@@ -36,9 +43,14 @@ function deployment([name, entry]: Named, topology: Topology): string {
     : [`TRUSTED_PROXIES, value: '10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, 100.64.0.0/10'`]
   const env = [
     `${portSetting(name)}, value: '${entry.port}'`,
+    `OPERATIONS_PORT, value: '${operationsPort}'`,
     ...settings,
+    // Of two pods, where one counts by itself.
+    `RATE_LIMIT_REPLICAS, value: '2'`,
     ...storageSettings(entry).map((setting) => reference(setting)),
-    ...(optionalSecrets[name] ?? []).map((setting) => reference(setting, ', optional: true')),
+    ...[...(optionalSecrets[name] ?? []), 'RATE_LIMIT_URL', 'RATE_LIMIT_QUOTA_URL'].map((setting) =>
+      reference(setting, ', optional: true'),
+    ),
   ]
   return `apiVersion: apps/v1
 kind: Deployment
@@ -68,18 +80,18 @@ ${spread('kubernetes.io/hostname', name)}${spread('topology.kubernetes.io/zone',
           image: quintet:latest
           imagePullPolicy: IfNotPresent
           args: [start, ${name}]
-          ports: [{ name: http, containerPort: ${entry.port} }]
+          ports: [{ name: http, containerPort: ${entry.port} }, { name: operations, containerPort: ${operationsPort} }]
           envFrom: [{ configMapRef: { name: quintet, optional: true } }]
           env:
 ${indent(
   12,
   env.map((one) => `- { name: ${one} }`),
 )}          # Started when all that it needs responds, so that a roll-out stops at a version that cannot work.
-          startupProbe: { httpGet: { path: /health/ready, port: http }, periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 300 }
+          startupProbe: { httpGet: { path: /health/ready, port: operations }, periodSeconds: 2, timeoutSeconds: 3, failureThreshold: 300 }
           # Not /health/ready: an engine that all pods need would take all of them out of the Service at once, with the
           # requests that they can serve without it.
-          readinessProbe: { httpGet: { path: /health/live, port: http }, periodSeconds: 5, timeoutSeconds: 3 }
-          livenessProbe: { httpGet: { path: /health/live, port: http }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }
+          readinessProbe: { httpGet: { path: /health/live, port: operations }, periodSeconds: 5, timeoutSeconds: 3 }
+          livenessProbe: { httpGet: { path: /health/live, port: operations }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 }
           # Until every node has removed the pod from the Service, it accepts connections.
           lifecycle: { preStop: { sleep: { seconds: 5 } } }
 ${endOfPod}`

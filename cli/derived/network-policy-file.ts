@@ -13,11 +13,12 @@ const enginePorts: Readonly<Record<string, readonly number[]>> = {
   kafka: [9092, 9094, 9096, 9098],
 }
 
+/** Limits are counted in Redis, also by a service without a cache. */
 function storagePorts({ storage, engines }: ServiceEntry): number[] {
   const used = [
     ...(storage.database === undefined ? [] : engines),
     ...(storage.queue === undefined ? [] : [storage.queue === 'EVENTS_URL' ? 'kafka' : 'amqp']),
-    ...(storage.cache === undefined ? [] : ['redis']),
+    'redis',
   ]
   return used.flatMap((engine) => enginePorts[engine] ?? [])
 }
@@ -51,14 +52,13 @@ spec:
 function policyOf([name, entry]: Named, upstreams: readonly Named[]): string {
   // Receivers of notifications are anywhere.
   const ports = [...storagePorts(entry), ...(name === 'certificates' ? [443] : [])]
-  const clients = isGateway(name)
-    ? [`- ports: [{ port: http }]`]
-    : [
-        `- from:`,
-        `    - podSelector: { matchLabels: { app.kubernetes.io/component: gateway } }`,
-        `    - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } }`,
-        `  ports: [{ port: http }]`,
-      ]
+  const clients = [
+    isGateway(name)
+      ? `- ports: [{ port: http }]`
+      : `- { from: [{ podSelector: { matchLabels: { app.kubernetes.io/component: gateway } } }], ports: [{ port: http }] }`,
+    `- from: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } } }]`,
+    `  ports: [{ port: operations }]`,
+  ]
   const forwarded = [
     `- to: [{ podSelector: { matchLabels: { app.kubernetes.io/component: service } } }]`,
     `  ports: [${upstreams.map(([, { port }]) => `{ port: ${port} }`).join(', ')}]`,

@@ -55,6 +55,8 @@ function container(
     ...Object.entries({ ...waits, ...more }).map(([key, value]) => `    ${key}: ${value}`),
     '    environment:',
     `      TRUSTED_PROXIES: \${TRUSTED_PROXIES:-10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16}`,
+    // Metrics and the details of health, which are not published.
+    "      OPERATIONS_PORT: '9464'",
     ...(name === 'gateway' ? addresses() : []),
     ...settings.map((setting) => `      ${setting}:`),
   ]

@@ -43,10 +43,15 @@ at_end "docker compose --profile '*' down --volumes --timeout 15"
 docker compose up --no-build --pull never --wait postgres redis rabbitmq kafka dynamodb
 # As Beanstalk writes it from the properties and the secrets of the environment.
 # shellcheck disable=SC2016 # for the shell of the container
-docker compose run --rm -T --entrypoint sh secrets -c 'cd /secrets && for file in databases/* queue/* certificates/*; do
+docker compose run --rm -T --entrypoint sh secrets -c 'cd /secrets && for file in databases/* limits/* queue/* certificates/*; do
   printf "%s=%s\n" "$(basename "$file" | tr a-z A-Z)" "$(cat "$file")"; done' >"$work/properties"
 docker compose config --format json | jq -r '.services.migrate.environment | to_entries[] |
   select(.key | test("^(BROKERAGE_DATABASE_URL|EVENTS_URL)$")) | "\(.key)=\(.value)"' >>"$work/properties"
+# Compose takes the quotes off.
+cat >>"$work/properties" <<'PROPERTIES'
+RATE_LIMIT=on
+RATE_LIMIT_POLICIES='"market";q=6;w=3600;by="address";on="/market"'
+PROPERTIES
 
 # The network of a server, on which it reaches the engines by their names, and nothing of the other server.
 for name in server-a server-b; do
@@ -90,6 +95,7 @@ frontend balancer
 backend servers
   balance roundrobin
   option httpchk GET /health/ready
+  option forwardfor
   http-response set-header X-Server %s
   default-server check inter 500ms fall 2 rise 2
   server server-a 127.0.0.1:8001
@@ -138,6 +144,15 @@ has_two_orders() {
   for port in 8001 8002; do [ "$(request "http://127.0.0.1:$port/api/orders" | jq length)" = 2 ] || return 1; done
 }
 until_true 30 has_two_orders
+
+heading 'a limit holds across both servers, and nobody chooses an address by a field'
+admitted=0
+for ((i = 0; i < 20; i++)); do
+  status=$(on_host curl -s --max-time 20 -o "$work/none" -w '%{http_code}' -H "X-Forwarded-For: 192.0.2.$i" "$balancer/market")
+  [ "$status" = 429 ] || admitted=$((admitted + 1))
+done
+[ "$admitted" = 6 ] || fail "The servers admitted $admitted of 20 requests together, and not 6."
+[ "$(on_host curl -s -o "$work/none" -w '%{http_code}' "$balancer/metrics")" = 404 ] || fail 'The balancer has the metrics for everybody.'
 
 heading 'a server that is lost, and is back'
 on_server server-a kill

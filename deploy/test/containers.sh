@@ -16,8 +16,12 @@ request() {
 post() { # address, body
   request -X POST "$1" -H 'Content-Type: application/json' -d "$2"
 }
+# What the port for operations of the gateway has, from inside its container.
+operations() { # path
+  docker compose exec -T gateway node -e "fetch('http://127.0.0.1:9464$1').then((response) => response.text()).then(console.log)"
+}
 all_up() {
-  request "$gateway/health" | jq -e '[.services[].status] | length >= 5 and all(. == "up")'
+  operations /health/gateway | jq -e '[.services[].status] | length >= 5 and all(. == "up")'
 }
 orders() {
   docker compose exec -T postgres psql --username quintet --dbname orders_db --no-align --tuples-only --command 'SELECT count(*) FROM orders'
@@ -108,7 +112,7 @@ docker kill "$open" >/dev/null
 
 heading 'who reaches whom'
 address=$(docker inspect --format '{{ (index .NetworkSettings.Networks "quintet_data").IPAddress }}' "$(container_of postgres)")
-for target in "postgres 5432" "$address 5432" "redis 6379" "kafka 9092"; do
+for target in "postgres 5432" "$address 5432" "kafka 9092"; do
   # shellcheck disable=SC2086 # two words
   ! reaches "$(container_of gateway)" $target || fail "The gateway reaches $target."
 done
@@ -118,9 +122,50 @@ reaches "$(container_of inventory)" postgres 5432
 ! reaches "$(container_of billing)" 192.0.2.1 80 || fail 'billing reaches other networks.'
 [ "$(docker exec "$(container_of gateway)" ls /run/secrets)" = queue ] || fail 'The gateway has secrets of others.'
 
+heading 'the gateway counts limits in Redis, of which it can use nothing else'
+docker compose exec -T gateway node -e "
+  const url = new URL(require('node:fs').readFileSync('/run/secrets/limits/rate_limit_url', 'utf8'))
+  const socket = require('node:net').connect(url.port, url.hostname)
+  socket.on('data', (text) => /NOPERM/.test(text) && process.exit(0))
+  setTimeout(() => process.exit(1), 5000)
+  socket.write('AUTH ' + url.username + ' ' + url.password + '\\r\\nGET quintet:guid:1\\r\\n')" || fail 'It reads the cache.'
+
+heading 'a limit holds across two gateways, nobody chooses an address by a field, and no port of operations is published'
+export RATE_LIMIT=on RATE_LIMIT_POLICIES='"market";q=6;w=3600;by="address";on="/market"'
+docker compose up --no-build --pull never --wait gateway
+second=$(docker compose run --detach --no-deps gateway start gateway)
+at_end "docker rm --force $second"
+until_true 60 docker exec "$second" node -e "fetch('http://127.0.0.1:3000/health/live').then(({ ok }) => process.exit(ok ? 0 : 1))"
+on_services() { # container
+  docker inspect --format '{{ (index .NetworkSettings.Networks "quintet_services").IPAddress }}' "$1"
+}
+admitted=$(docker exec "$(container_of inventory)" node --input-type=module -e "
+  let admitted = 0
+  for (let i = 0; i < 20; i++) {
+    const address = i % 2 ? '$(on_services "$(container_of gateway)")' : '$(on_services "$second")'
+    const { status } = await fetch('http://' + address + ':3000/market', { headers: { 'x-forwarded-for': '192.0.2.' + i } })
+    if (status !== 429) admitted += 1
+  }
+  console.log(admitted)")
+[ "$admitted" = 6 ] || fail "The two gateways admitted $admitted of 20 requests together, and not 6."
+operations /metrics | grep -q '^quintet_guard_decisions_total{.*decision="allowed"'
+! request http://127.0.0.1:9464/metrics 2>/dev/null || fail 'The port of operations is published.'
+[ "$(on_host curl -s -o "$work/none" -w '%{http_code}' "$gateway/metrics")" = 404 ] || fail 'The gateway has its metrics for everybody.'
+docker rm --force "$second"
+unset RATE_LIMIT RATE_LIMIT_POLICIES
+docker compose up --no-build --pull never --wait gateway
+
+heading 'an API key, as the page has it'
+export KEYS=$work/api-keys.jsonl
+run_section 'Who may send requests, and how many'
+key=$(grep -o '^qk_ci_[^ ]*' "$work/section.log")
+[ "$(on_host curl -s -o "$work/none" -w '%{http_code}' "$gateway/api/movies")" = 401 ] || fail 'A request without a key is served.'
+request -H "X-Api-Key: $key" "$gateway/api/movies" >/dev/null
+docker compose up --no-build --pull never --wait
+
 heading 'secrets are in no configuration of a container, and a second up keeps them'
 made_secrets >"$work/before"
-[ "$(wc -l <"$work/before")" = 5 ] || fail "There are other secrets: $(cat "$work/before")"
+[ "$(wc -l <"$work/before")" = 6 ] || fail "There are other secrets: $(cat "$work/before")"
 docker compose run --rm -T --entrypoint sh secrets -c 'cat /secrets/made/*' | fold -w 64 >"$work/patterns"
 docker ps --all --quiet | xargs docker inspect >"$work/inspected"
 ! grep -qFf "$work/patterns" "$work/inspected" || fail 'A secret is in the configuration of a container.'

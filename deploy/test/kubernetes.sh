@@ -47,7 +47,8 @@ has_orders() {
   [ "$(orders)" = "$1" ]
 }
 is_healthy() {
-  through_gateway /health | jq --exit-status '.status == "ok"'
+  in_quintet exec deployment/gateway -- node -e "
+    fetch('http://127.0.0.1:9464/health/gateway').then((response) => response.text()).then(console.log)" | jq --exit-status '.status == "ok"'
 }
 
 heading 'programs and images'
@@ -156,10 +157,27 @@ through_gateway /api/movies | grep -q Metropolis
 heading 'the load balancer of EC2, without one who gives it an address'
 in_quintet patch service gateway --patch-file "$overlays/ec2/load-balancer.yaml"
 port=$(in_quintet get service gateway --output 'jsonpath={.spec.ports[0].nodePort}')
-on_node curl --silent --fail --max-time 10 --output /dev/null "http://$node_address:$port/health"
+on_node curl --silent --fail --max-time 10 --output /dev/null "http://$node_address:$port/health/ready"
+
+heading 'a limit holds across both pods of the gateway, and nobody chooses an address by a field'
+in_quintet create configmap quintet --from-literal=LOG_LEVEL=warn --from-literal=RATE_LIMIT=on \
+  --from-literal=RATE_LIMIT_POLICIES='"market";q=6;w=3600;by="address";on="/market"'
+in_quintet rollout restart deployment/gateway
+roll_out deployment/gateway
+admitted=0
+for ((i = 0; i < 20; i++)); do
+  status=$(on_node curl --silent --max-time 15 --output /dev/null --write-out '%{http_code}' --header "X-Forwarded-For: 192.0.2.$i" "$gateway/market")
+  [ "$status" = 429 ] || admitted=$((admitted + 1))
+done
+[ "$admitted" = 6 ] || fail "The pods admitted $admitted of 20 requests together, and not 6."
+
+heading 'the port of operations is at each pod, and at no Service'
+pod=$(in_quintet get pod --selector app.kubernetes.io/name=guid --output 'jsonpath={.items[0].status.podIP}')
+on_node curl --silent --fail --max-time 10 "http://$pod:9464/metrics" | grep -q '^http_request_duration_seconds'
+! on_node curl --silent --max-time 5 --output /dev/null "$gateway:9464/metrics" || fail 'The Service of the gateway has it.'
+[ "$(on_node curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' "$gateway/metrics")" = 404 ]
 
 heading 'a change of one service'
-in_quintet create configmap quintet --from-literal=LOG_LEVEL=warn
 in_quintet rollout restart deployment/guid
 roll_out deployment/guid
 kubectl delete namespace quintet --timeout=120s

@@ -275,6 +275,10 @@ reaches gateway "${addresses[billing]}" 8081
 reaches gateway "${addresses[billing]}" 5672
 reaches inventory 127.0.0.1 5432
 cannot_reach gateway "${addresses[inventory]}" 5432
+for name in "${names[@]}"; do
+  in_machine "$name" curl --silent --fail --max-time 5 http://127.0.0.1:9464/health | grep -q '"status":"ok"'
+  cannot_reach host "${addresses[$name]}" 9464
+done
 cannot_reach gateway "${addresses[billing]}" 5432 4369 15672 25672
 cannot_reach host "${addresses[inventory]}" 8080 5432
 cannot_reach host "${addresses[billing]}" 8081 5672 5432 4369 25672

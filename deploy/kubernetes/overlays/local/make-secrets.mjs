@@ -3,14 +3,15 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 const password = () => randomBytes(24).toString('hex')
-const [postgres, redis, rabbitmq] = [password(), password(), password()]
+const [postgres, redis, limits, rabbitmq] = [password(), password(), password(), password()]
 const database = (name) => `postgres://quintet:${postgres}@postgres:5432/${name}`
 const broker = `amqp://quintet:${rabbitmq}@rabbitmq:5672`
 
 const stringData = {
   POSTGRES_PASSWORD: postgres,
   REDIS_PASSWORD: redis,
-  'redis.conf': `requirepass ${redis}\n`,
+  // The user for limits can use their keys, and not those of the cache.
+  'redis.conf': `requirepass ${redis}\nuser limits on >${limits} ~quintet:limit:* -@all +@connection +@scripting +get +mget +set +del +scan +time\n`,
   'rabbitmq.conf': `default_user = quintet\ndefault_pass = ${rabbitmq}\n`,
   GUID_DATABASE_URL: database('guid_db'),
   BROKERAGE_DATABASE_URL: 'dynamodb://local:local@dynamodb:8000/brokerage?region=us-east-1&tls=false',
@@ -18,6 +19,7 @@ const stringData = {
   INVENTORY_DATABASE_URL: database('movies_db'),
   BILLING_DATABASE_URL: database('orders_db'),
   CACHE_URL: `redis://:${redis}@redis:6379`,
+  RATE_LIMIT_URL: `redis://limits:${limits}@redis:6379`,
   EVENTS_URL: 'kafka://kafka:9092',
   QUEUE_URL: broker,
   CERTIFICATES_QUEUE_URL: broker,
