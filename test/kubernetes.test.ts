@@ -275,6 +275,32 @@ test('The gateway is a LoadBalancer that keeps the addresses of clients on EC2, 
   )
 })
 
+test('The component for TLS gives the gateway settings that it has, with the files that it mounts, and ports of its own', () => {
+  type Patch = { readonly path: string; readonly value: Readonly<Record<string, unknown>> }
+  const patch: Patch[] = parse(read(`${folder}/components/tls/gateway.yaml`))
+  const added = (list: string) =>
+    patch.filter(({ path }) => path.endsWith(`/${list}/-`)).map(({ value }) => value)
+  const settings = Object.keys(services.gateway.settings.properties)
+  const env = added('env')
+  assert.ok(env.length === 3 && env.every(({ name }) => settings.includes(String(name))))
+  const [mount] = added('volumeMounts')
+  const [volume] = added('volumes')
+  assert.equal(mount?.name, volume?.name)
+  for (const { value } of env.filter(({ name }) => String(name).endsWith('_FILE')))
+    assert.ok(String(value).startsWith(`${mount?.mountPath}/tls.`))
+  const [port] = added('ports')
+  const redirected = env.find(({ name }) => name === 'GATEWAY_HTTP_PORT')
+  assert.equal(redirected?.value, String(port?.containerPort))
+  const [published]: { value: Port[] }[] = parse(read(`${folder}/components/tls/service.yaml`))
+  assert.deepEqual(
+    published?.value.map(({ port, targetPort }) => [port, targetPort]),
+    [
+      [443, 'http'],
+      [80, port?.name],
+    ],
+  )
+})
+
 test('A pod is killed only after its sleep and the 10 s within which a service ends, also on EC2', () => {
   for (const deployment of ofKind('Deployment')) {
     const { terminationGracePeriodSeconds } = deployment.spec.template.spec

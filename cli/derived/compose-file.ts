@@ -4,7 +4,7 @@ import { insertBefore, replaceLines } from './lines.ts'
 
 const published = /^ {6}- 127\.0\.0\.1:\d+:\d+ # \w+$/
 
-/** Adds missing services to the Compose file; of existing ones only the port is changed. */
+/** Adds missing services to the Compose file; of existing ones only what is published is changed. */
 export function composeFile(text: string, topology: Topology): string {
   const upstreams = Object.entries(topology).filter(([name]) => name !== 'gateway')
   const addresses = upstreams.map(([name, { port }]) => `      ${urlSetting(name)}: http://${name}:${port}`)
@@ -14,13 +14,9 @@ export function composeFile(text: string, topology: Topology): string {
     [/^ {6}- \d+:[a-z]\w*:\d+$/, forwarded],
     [published, upstreams.map(publishedPort)],
   ]
-  const complete = upstreams.reduce(
+  return upstreams.reduce(
     (changed, [name, entry]) => withContainer(withDatabase(changed, entry), name),
     steps.reduce((changed, [pattern, lines]) => replaceLines(changed, pattern, lines), text),
-  )
-  return Object.entries(topology).reduce(
-    (changed, [name, { port }]) => withHealthCheck(changed, name, port),
-    complete,
   )
 }
 
@@ -50,16 +46,8 @@ function withContainer(text: string, name: string): string {
     `  ${name}:`,
     '    <<: *service',
     `    command: [start, ${name}]`,
-    "    environment: { <<: *settings, HEALTH: 'http://127.0.0.1:0/health/live' }",
+    '    environment: *settings',
     '    depends_on: *migrated',
     '',
   ])
-}
-
-function withHealthCheck(text: string, name: string, port: number): string {
-  const start = text.indexOf(`command: [start, ${name}]`)
-  const address = `127.0.0.1:${port}/health/live`
-  return start < 0
-    ? text
-    : text.slice(0, start) + text.slice(start).replace(/127\.0\.0\.1:\d+\/health\/live/, address)
 }
