@@ -60,6 +60,14 @@ export const promises: Readonly<Record<string, Attack>> = {
       'services/gateway/test/response-smuggling.test.ts',
     ],
   },
+  'what-another-owns-does-not-exist': {
+    tests: [
+      'services/guid/test/ownership.test.ts',
+      'services/brokerage/test/ownership.test.ts',
+      'services/certificates/test/ownership.test.ts',
+      'services/billing/test/ownership.test.ts',
+    ],
+  },
   'everything-is-bounded': { tests: ['test/inputs.test.ts', 'test/slow/lists.test.ts'] },
   'hostile-clients-stop-nobody-else': { scenarios: ['hostile-clients'], minutes: 1.5 },
 }
