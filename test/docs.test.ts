@@ -186,3 +186,41 @@ test('docs/operating.md and docs/security.md list the settings of every service 
       name,
     )
 })
+
+/** How many requirements of level 2 the sections of OWASP ASVS 5.0.0 have; they are the first ones of each. */
+const requirements = {
+  1: [2, 9, 11, 3, 2],
+  2: [3, 3, 4, 1],
+  3: [0, 2, 4, 6, 5, 0, 2],
+  4: [3, 1, 2, 4],
+  5: [1, 3, 2, 3],
+  6: [3, 12, 4, 4, 5, 3, 0, 4],
+  7: [3, 4, 2, 5, 2, 2],
+  8: [2, 3, 1, 1],
+  9: [3, 4],
+  10: [2, 2, 4, 11, 5, 2, 3],
+  11: [2, 3, 3, 4, 1, 1],
+  12: [3, 2, 4],
+  13: [1, 5, 2, 5],
+  14: [2, 4, 3],
+  15: [3, 3, 7],
+  16: [1, 5, 4, 3, 3],
+  17: [1, 4, 2],
+}
+
+test('docs/asvs.md has each requirement of level 2 once, as met, not met or not applicable', () => {
+  const all = Object.entries(requirements).flatMap(([chapter, counts]) =>
+    counts.flatMap((count, section) =>
+      Array.from({ length: count }, (_, at) => `${chapter}.${section + 1}.${at + 1}`),
+    ),
+  )
+  assert.equal(all.length, 253)
+  const rows = [...read('docs/asvs.md').matchAll(/^\| ([\d.,– ]+) \| .+ \| (?:met|not met|n\/a) \| .+ \|$/gm)]
+  const named = rows.flatMap(([, numbers = '']) =>
+    numbers.split(', ').flatMap((part) => {
+      const [first = '', last = first] = part.split('–')
+      return all.slice(all.indexOf(first), all.indexOf(last) + 1)
+    }),
+  )
+  assert.deepEqual(named.toSorted(), all.toSorted())
+})
