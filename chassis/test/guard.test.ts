@@ -14,7 +14,7 @@ import { sendBytes } from './sockets.ts'
 const security = [
   'x-content-type-options: nosniff',
   'referrer-policy: no-referrer',
-  "content-security-policy: default-src 'none'; frame-ancestors 'none'",
+  "content-security-policy: default-src 'none'; base-uri 'none'; frame-ancestors 'none'",
 ]
 const host = 'host: here\r\nconnection: close\r\n'
 

@@ -5,5 +5,5 @@
 export const securityFields: readonly string[] = [
   ...['x-content-type-options', 'nosniff'],
   ...['referrer-policy', 'no-referrer'],
-  ...['content-security-policy', "default-src 'none'; frame-ancestors 'none'"],
+  ...['content-security-policy', "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"],
 ]

@@ -93,7 +93,7 @@ test('Each response of the gateway has the fields of the guard once, in place of
       assert.deepEqual(values(head.fields, 'x-content-type-options'), ['nosniff'], name)
       assert.deepEqual(values(head.fields, 'referrer-policy'), ['no-referrer'], name)
       assert.deepEqual(values(head.fields, 'access-control-allow-origin'), [], name)
-      const policy = "default-src 'none'; frame-ancestors 'none'"
+      const policy = "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"
       assert.deepEqual(values(head.fields, 'content-security-policy'), [policy], name)
       const limits = guardParts.limits === undefined ? [] : ['"a";r=1;t=2']
       if (limits.length > 0) assert.deepEqual(values(head.fields, 'ratelimit'), limits, name)
