@@ -82,7 +82,9 @@ async function startServices(
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
     if (names.includes('gateway')) lines.push(await begin('gateway'))
     const shared = sharedSettings(names, settings)
-    const ofOperators = await listenForOperations(running, shared, { logger, worker })
+    // They have started in any order.
+    const inOrder = names.flatMap((name) => running.filter(({ observed }) => observed.name === name))
+    const ofOperators = await listenForOperations(inOrder, shared, { logger, worker })
     // It closes last, so that operators see the others close.
     if (ofOperators !== undefined) running.unshift(ofOperators.app)
     lines.push(ofOperators?.line ?? '')

@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises'
 import type { FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createPrivateFile, createPrivateFolder } from '../files/index.ts'
 import { beginning, hashOf, placeOf } from './chain.ts'
@@ -93,11 +93,12 @@ function sinkOf(
 
 /** A lock that the kernel releases when the process ends in whatever way. */
 function lockFor(path: string): DatabaseSync {
-  const lockPath = `${path}.lock`
+  const lockPath = join(dirname(path), 'locks', basename(path))
+  createPrivateFolder(dirname(lockPath))
   createPrivateFile(lockPath)
   const lock = new DatabaseSync(lockPath)
   try {
-    lock.exec('begin exclusive')
+    lock.exec('pragma journal_mode = memory; begin exclusive')
     return lock
   } catch (cause) {
     lock.close()
