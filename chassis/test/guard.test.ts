@@ -90,6 +90,11 @@ async function start(t: TestContext, options: Partial<AppOptions> = {}) {
       .writeHead(200, ['Content-Type', 'text/plain', 'RateLimit', 'of another', 'Vary', 'accept'])
       .end('raw')
   })
+  app.get('/listed', (_, reply) => {
+    reply.hijack()
+    reply.raw.writeHead(200, ['Vary', 'accept, Origin', 'Link', '</a>; rel="next"']).end()
+  })
+  app.get('/implicit-list', async (_, reply) => reply.header('vary', 'ORIGIN').send('list'))
   app.get('/implicit', (_, reply) => {
     reply.hijack()
     reply.raw.setHeader('x-own', '1')
@@ -156,6 +161,20 @@ test('The fields of a decision are in each response, whichever way it takes, in 
       assert.equal(countOf(response, 'vary: Origin'), 1, name)
     }
     assert.equal(countOf(await send(`GET /raw HTTP/1.1\r\n${host}\r\n`), 'Vary: accept'), 1)
+  }
+})
+
+test('A value of a list that a response states already, as of a service with the same settings, is stated once', async (t) => {
+  const fields = ['vary', 'Origin', 'link', '</b>; rel="sunset"']
+  const { send } = await start(t, { guardParts: { limits: limitsOf({ fields }) } })
+  for (const [path, vary, links] of [
+    ['/listed', 'Vary: accept, Origin', 2],
+    ['/implicit-list', 'vary: ORIGIN', 1],
+  ] as const) {
+    const response = await send(`GET ${path} HTTP/1.1\r\n${host}\r\n`)
+    const fieldsOf = (name: RegExp) => response.fields.filter((field) => name.test(field))
+    assert.deepEqual(fieldsOf(/^vary:/i), [vary], path)
+    assert.equal(fieldsOf(/^link:/i).length, links, path)
   }
 })
 

@@ -11,7 +11,7 @@ type HeadWriter = (this: NodeResponse, start: string, headers: Headers) => void
 /** What Node writes the head of a response by, whichever way it came to that. It has no public name. */
 const storeHeader: HeadWriter = Reflect.get(ServerResponse.prototype, '_storeHeader')
 
-/** Fields of which a response may have several, which mean the same as one with all values. */
+/** Fields of which a response may have several, which mean the same as one with all values; a value is stated once. */
 const listed = new Set(['link', 'vary'])
 /** Fields that are left out where the response has one of its own. */
 const defaults = new Set(['cache-control'])
@@ -110,12 +110,23 @@ function isReplaced(name: string, fields: readonly string[]): boolean {
   return false
 }
 
-/** As lines, without the defaults that the response has of its own. */
+/** Whether a response has a list with this value, as one of a service behind a gateway may. */
+function lists(headers: Headers, name: string, value: string): boolean {
+  const texts = Array.isArray(headers)
+    ? headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === name)
+    : [headers?.[name] ?? []].flat().map(String)
+  const values = texts.flatMap((text) => text.toLowerCase().split(',')).map((one) => one.trim())
+  return values.includes(value.toLowerCase())
+}
+
+/** As lines, without the defaults that the response has of its own, and without what its lists have already. */
 function textOf(fields: readonly string[], headers?: Headers): string {
   let text = ''
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? ''
-    if (!defaults.has(name) || !has(headers, name)) text += `${name}: ${fields[i + 1]}\r\n`
+    const value = fields[i + 1] ?? ''
+    const isStated = listed.has(name) ? lists(headers, name, value) : defaults.has(name) && has(headers, name)
+    if (!isStated) text += `${name}: ${value}\r\n`
   }
   return text
 }
