@@ -38,7 +38,12 @@ export function createMongoGuidStore(
     idKind: 'guid',
 
     async list({ owner, user, expiringBefore, after, limit }) {
-      const expire = { $gt: now(), ...(expiringBefore !== undefined && { $lt: expiringBefore }) }
+      const expire = {
+        $gt: now(),
+        ...(expiringBefore !== undefined && { $lt: expiringBefore }),
+        // The place in the index at which the page begins.
+        ...(after !== undefined && { $gte: after.expire }),
+      }
       const filter: Filter<GuidDocument> = {
         expire,
         ...(user !== undefined && { user }),

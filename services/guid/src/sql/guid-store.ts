@@ -46,16 +46,18 @@ export function createSqlGuidStore({
     idKind: 'integer',
 
     async list({ owner, user, expiringBefore, after, limit }) {
-      let query = database.query
-        .selectFrom('guid')
-        .selectAll()
-        .where('expire', '>', judge.now(sql`${now()}`))
+      const present = judge.now(sql`${now()}`)
+      // A page is read from its cursor on. MariaDB finds the place in the index by `>=` alone. SQLite uses one of several bounds, and must
+      // not take that of what has expired, so that one is no plain column.
+      let query = database.query.selectFrom('guid').selectAll()
+      if (after === undefined) query = query.where('expire', '>', present)
+      else
+        query = query
+          .where((row) => row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, Number(after.id))))
+          .where('expire', '>=', after.expire)
+          .where(sql`expire + 0`, '>', present)
       if (user !== undefined) query = query.where('user', '=', user)
       if (expiringBefore !== undefined) query = query.where('expire', '<', expiringBefore)
-      if (after !== undefined)
-        query = query.where((row) =>
-          row(row.refTuple('expire', 'id'), '>', row.tuple(after.expire, Number(after.id))),
-        )
       if (owner !== undefined) query = query.where('owner', owner === null ? 'is' : '=', owner)
       // PostgreSQL reads the rows without an owner in the order of their index only by an order that begins with the owner, as MariaDB
       // does only without that.
