@@ -69,6 +69,19 @@ function testReads(open: OpenCache): void {
     t.assert.equal(source.loads, 1)
   })
 
+  test('a value has its owner, whatever characters that and its text have', async (t) => {
+    const { cache } = await createWorld(t, open, undefined)
+    for (const [i, owner] of ['key:ada', 'https://issuer.example/|a|b "ü" 😀', null].entries()) {
+      const entry = { ...entryOf(i), owner, text: '|"\n|"' }
+      await cache.read(`loaded-${i}`, () => entry)
+      await put(cache, `written-${i}`, entry)
+      for (const key of [`loaded-${i}`, `written-${i}`]) {
+        const { owner: found = null, ...rest } = (await cache.read(key, mustNotLoad)) ?? {}
+        t.assert.deepEqual({ ...rest, owner: found }, entry)
+      }
+    }
+  })
+
   test('a loaded absence is returned again without a second load', async (t) => {
     const { cache, source } = await createWorld(t, open, undefined)
     t.assert.equal(await cache.read('key', source.load), undefined)

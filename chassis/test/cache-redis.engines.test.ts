@@ -47,6 +47,22 @@ function testSharedReads(open: OpenCache): void {
     t.assert.ok(loads <= 3, `${loads} loads`)
   })
 
+  test('redis: an entry of an earlier version, which does not say whose it is, is loaded again', async (t: TestContext) => {
+    const engine = await startRedis(t)
+    const cache = await openAlone(engine.url, 'upgrade')
+    t.after(() => cache.close())
+    const admin = await adminOf(t, engine.url)
+    await cache.ping?.()
+    const own = { ...entry(2), owner: 'ada' }
+    const read = () => cache.read('key', async () => own)
+    const keyOf = async () => (await admin.keys('*:key'))[0]
+    await until(async () => (await read()) !== undefined && (await keyOf()) !== undefined, withinMs)
+    await admin.set(String(await keyOf()), 'V1||of anybody')
+    t.assert.deepEqual(await read(), own)
+    await until(async () => (await admin.get(String(await keyOf())))?.startsWith('E2|') === true, withinMs)
+    t.assert.deepEqual(await cache.read('key', () => undefined), own)
+  })
+
   test('redis: keys read in one turn share one command, and each reader gets its own value', async (t: TestContext) => {
     const engine = await startRedis(t)
     const cache = await openAlone(engine.url, 'together')
