@@ -54,7 +54,7 @@ test('The table has every operation', async (t) => {
   assert.deepEqual(await operationsOf(app, 'accounts'), Object.keys(operations).sort())
 })
 
-test("Another's account is to every request as one that does not exist", async (t) => {
+test('The account of another owner is to every request as one that does not exist', async (t) => {
   const { openAs, send } = await start(t)
   const account = await openAs('ada')
   const before = await send('ada', { path: account })

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { openDatabase } from '@quintet/chassis/database'
 import { until } from '@quintet/chassis/testing'
 import { comparable, createPrincipals, operationsOf } from '@quintet/chassis/testing/principals'
 import type { Sender, Sent } from '@quintet/chassis/testing/principals'
+import { sql } from 'kysely'
 import { newGuid } from '../src/guid.ts'
 import { createSharedDatabase, createWorld, startSeconds } from './world.ts'
 
@@ -101,10 +103,11 @@ for (const [cache, CACHE_URL] of [
   ['warm', 'memory:'],
   ['absent', 'none:'],
 ] as const)
-  test(`What another owns is to every request as what does not exist, with the cache ${cache}`, async (t) => {
+  test(`What another owns is to every request as what does not exist (cache ${cache})`, async (t) => {
     const { register, send } = await start(t, { CACHE_URL })
     const own = await register('ada', newGuid('4'))
     const missing = newGuid('4')
+    let compared = 0
     const conditions = [
       {},
       { 'if-match': '*' },
@@ -133,7 +136,9 @@ for (const [cache, CACHE_URL] of [
                 found.push({ ...rest, text: text.replaceAll(guid, 'GUID') })
               }
               assert.deepEqual(found[0], found[1], `${id} by ${sender} with ${JSON.stringify(headers)}`)
+              compared += 1
             }
+    t.diagnostic(`${compared} responses about what another owns are those about what does not exist`)
     const kept = await send('ada', { path: `/guid/${own.guid}` })
     assert.deepEqual([kept.status, kept.headers.get('etag')], [200, own.etag])
   })
@@ -167,7 +172,7 @@ test('What nobody owns is for everybody to read, and to change for those alone w
     }
 })
 
-test("Another's live GUID cannot be registered, and conditions find nothing out about it", async (t) => {
+test('A live GUID of another owner cannot be registered, and conditions find nothing out about it', async (t) => {
   const { register, send } = await start(t)
   const { guid, etag } = await register('ada', newGuid('4'))
   const post = async (headers: Record<string, string>) =>
@@ -265,6 +270,7 @@ test('What is made later has the owner of its request, and a change made later n
   for (const sender of ['bob', 'nobody', 'writer'] as const) {
     const missing = await send(sender, { path: `/operations/${newGuid('4')}` })
     assert.equal((await send(sender, { path: `/guid/${made}` })).status, 404)
+    const missing = await send(sender, { path: `/operations/${newGuid('4')}` })
     assert.deepEqual(comparable(await send(sender, { path: create })), comparable(missing))
     const conditional = { path: create, headers: { 'if-none-match': '"succeeded"' } }
     assert.equal((await send(sender, conditional)).status, 404)
@@ -333,4 +339,20 @@ test('Without authentication owners do not count, and are kept', async (t) => {
   assert.ok((await listed(open, 'nobody', '/guids')).includes(guid))
   assert.equal((await guarded.send('ada', { path: `/guid/${guid}` })).status, 200)
   assert.equal((await guarded.send('bob', { path: `/guid/${guid}` })).status, 404)
+})
+
+test('A page of the GUIDs of one owner, or of nobody, reads an index, and none of those of others', async (t) => {
+  const migrations = new URL('../migrations/', import.meta.url)
+  const database = await openDatabase('sqlite::memory:', { migrations })
+  t.after(() => database.close())
+  for (const condition of ["owner = 'key:ada'", 'owner is null']) {
+    const { rows } = await sql<{ detail: string }>`
+      explain query plan select * from guid
+      where ${sql.raw(condition)} and (expire, id) > (1, 1) and expire + 0 > 0 order by expire, id limit 10
+    `.execute(database.query)
+    assert.deepEqual(
+      rows.map(({ detail }) => detail),
+      ['SEARCH guid USING INDEX guid_owner (owner=? AND expire>?)'],
+    )
+  }
 })
