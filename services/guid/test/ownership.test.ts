@@ -88,7 +88,9 @@ async function streamed({ app, register }: World) {
   let text = ''
   for await (const chunk of body?.pipeThrough(new TextDecoderStream()) ?? []) {
     text += chunk
-    if (text.includes(last.guid)) break
+    const at = text.indexOf(last.guid)
+    // The line may arrive in parts.
+    if (at >= 0 && text.includes('\n', at)) break
   }
   const guids = Array.from(text.matchAll(/^data: (.*)$/gm), ([, data = '']) => String(JSON.parse(data).guid))
   return guids.filter((guid) => guid !== last.guid)
