@@ -11,13 +11,18 @@ const text = { type: 'string' } as const
 export const auditOptions = { kept: text, chain: text }
 
 /** `quintet audit`: examines what services have written to AUDIT_LOG, which need not run. Nothing is changed. */
-export async function audit([action, ...words]: readonly string[]): Promise<void> {
+export async function audit(words: readonly string[]): Promise<void> {
+  process.stdout.write(`${await findings(words)}\n`)
+}
+
+/** What the command prints; throws a UsageError with what is wrong with the log. */
+export async function findings([action, ...words]: readonly string[]): Promise<string> {
   if (action === 'verify') return verify(words)
   if (action === 'last') return last(words)
   throw unknownAction('audit', action)
 }
 
-async function verify(words: readonly string[]): Promise<void> {
+async function verify(words: readonly string[]): Promise<string> {
   const config = { args: [...words], options: auditOptions, allowPositionals: true }
   const { values, positionals: files } = parseArguments(config)
   if (files.length === 0) throw new ArgumentError('quintet audit verify needs the files of an audit log:')
@@ -31,10 +36,10 @@ async function verify(words: readonly string[]): Promise<void> {
     throw new UsageError(
       `No line has the hash ${values.kept}: the end of the log was cut off, or it is another log.`,
     )
-  process.stdout.write(`${sentencesOf(report).join('\n')}\n`)
+  return sentencesOf(report).join('\n')
 }
 
-async function last(words: readonly string[]): Promise<void> {
+async function last(words: readonly string[]): Promise<string> {
   const config = { args: [...words], options: { chain: text }, allowPositionals: true }
   const { values, positionals } = parseArguments(config)
   const [file, ...rest] = positionals
@@ -42,7 +47,7 @@ async function last(words: readonly string[]): Promise<void> {
   const report = await read([file], values)
   throwFault(report)
   if (report.last === undefined) throw new UsageError(`${file} has no line of an audit log.`)
-  process.stdout.write(`${report.last.hash}\n`)
+  return report.last.hash
 }
 
 async function read(

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { beginning, hashOf, lineAfter } from '../chassis/src/audit/chain.ts'
-import { audit } from '../cli/audit.ts'
+import { findings } from '../cli/audit.ts'
 
-/** A log of three lines, and what a command prints. */
+/** A log of three lines. */
 function world(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'quintet-audit-'))
   t.after(() => rmSync(folder, { recursive: true }))
@@ -18,33 +18,31 @@ function world(t: TestContext) {
     end = { number: end.number + 1, hash: hashOf(line) }
     writeFileSync(file, `${line}\n`, { flag: 'a' })
   }
-  const printed: string[] = []
-  t.mock.method(process.stdout, 'write', (text: string) => printed.push(text) > 0)
   const change = (edit: (text: string) => string) => writeFileSync(file, edit(readFileSync(file, 'utf8')))
-  return { file, hash: end.hash, change, printed: () => printed.join('') }
+  return { file, hash: end.hash, change }
 }
 
 test('quintet audit last prints the hash of the last line, and verify finds it there later', async (t) => {
-  const { file, hash, printed } = world(t)
-  await audit(['last', file])
-  assert.equal(printed(), `${hash}\n`)
-  await audit(['verify', file, '--kept', hash])
-  assert.ok(printed().endsWith(`Valid up to line 3 of ${file}: 3 lines of guid. The last hash is ${hash}.\n`))
+  const { file, hash } = world(t)
+  assert.equal(await findings(['last', file]), hash)
+  assert.equal(
+    await findings(['verify', file, '--kept', hash]),
+    `Valid up to line 3 of ${file}: 3 lines of guid. The last hash is ${hash}.`,
+  )
 })
 
 test('quintet audit verify fails with the line at which the chain breaks, and why', async (t) => {
   const { file, change } = world(t)
   change((text) => text.replace('"kind":"intent","path":"/guid"', '"kind":"intent","path":"/none"'))
   const message = `${file}, line 3: prev is not the hash of the line before, which was changed. Valid up to line 1.`
-  for (const action of ['verify', 'last']) await assert.rejects(audit([action, file]), { message })
+  for (const action of ['verify', 'last']) await assert.rejects(findings([action, file]), { message })
 })
 
 test('A tail that was cut off is found by a hash that was kept', async (t) => {
-  const { file, hash, change, printed } = world(t)
+  const { file, hash, change } = world(t)
   change((text) => text.slice(0, text.lastIndexOf('\n', text.length - 2) + 1))
-  await audit(['verify', file])
-  assert.match(printed(), /^Valid up to line 2 /)
-  await assert.rejects(audit(['verify', file, '--kept', hash]), {
+  assert.match(await findings(['verify', file]), /^Valid up to line 2 /)
+  await assert.rejects(findings(['verify', file, '--kept', hash]), {
     message: `No line has the hash ${hash}: the end of the log was cut off, or it is another log.`,
   })
 })
@@ -60,5 +58,5 @@ test('Wrong arguments, and a file that is missing or empty, are said in a senten
     [['verify', file], /has no line of an audit log\.$/],
     [['verify', `${file}.1`], /^ENOENT: no such file/],
   ] as const)
-    await assert.rejects(audit(words), { message })
+    await assert.rejects(findings(words), { message })
 })
