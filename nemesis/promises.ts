@@ -68,6 +68,7 @@ export const promises: Readonly<Record<string, Attack>> = {
       'services/billing/test/ownership.test.ts',
     ],
   },
+  'nothing-changes-without-its-line': { tests: ['test/guarantees/audit.test.ts'] },
   'everything-is-bounded': { tests: ['test/inputs.test.ts', 'test/slow/lists.test.ts'] },
   'hostile-clients-stop-nobody-else': { scenarios: ['hostile-clients'], minutes: 1.5 },
 }
