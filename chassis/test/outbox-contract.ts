@@ -141,8 +141,10 @@ function testFullQueues(createWorld: CreateWorld): void {
     })
     await world.commit([row('work', 'a'), row('work', 'b')])
     for (let expected = 1; expected <= 6; expected += 1) {
-      relay.wake()
-      await until(() => attempts === expected)
+      await until(() => {
+        relay.wake()
+        return attempts === expected
+      })
       await world.settle(relay)
       t.assert.equal(attempts, expected, 'an early attempt')
       const halfMs = Math.min(250, 50 * 2 ** (expected - 1))
