@@ -1,3 +1,4 @@
+import { dialectOf } from '@quintet/chassis/database'
 import type { Kysely } from 'kysely'
 
 export async function up(db: Kysely<unknown>): Promise<void> {
@@ -9,6 +10,8 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 
 export async function down(db: Kysely<unknown>): Promise<void> {
   await db.schema.alterTable('operation').dropColumn('owner').execute()
-  await db.schema.dropIndex('guid_owner').on('guid').execute()
+  const dropIndex = db.schema.dropIndex('guid_owner')
+  // Only in MySQL an index is named by its table too.
+  await (dialectOf(db) === 'mysql' ? dropIndex.on('guid') : dropIndex).execute()
   await db.schema.alterTable('guid').dropColumn('owner').execute()
 }

@@ -12,6 +12,7 @@ export async function runSuitesOver(name: EngineName): Promise<void> {
   await import('./events.test.ts')
   await import('./expiry.test.ts')
   await import('./guid.test.ts')
+  await import('./migrations.test.ts')
   await import('./operations.test.ts')
   await import('./ownership.test.ts')
   await import('./routes.test.ts')
