@@ -187,20 +187,24 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
   })
 }
 
+/** What leads to the gateway itself, with TLS or without; nothing while its port is not known. */
+function ownOrigins({ GATEWAY_HOST: host = '', GATEWAY_PORT: port }: Partial<Static<typeof settings>>) {
+  if (port === undefined) return new Set<string>()
+  const names = ['127.0.0.1', 'localhost', '[::1]', ...(host === '' ? [] : [host])]
+  return new Set(
+    names
+      .map((name) => (name.includes(':') && !name.startsWith('[') ? `[${name}]` : name))
+      // The origin of the one is without the port where that is 443.
+      .flatMap((name) => [`http://${name}:${port}`, new URL(`https://${name}:${port}`).origin]),
+  )
+}
+
 /**
  * Each service whose address is given needs its own, other than that of the gateway: the gateway would forward requests to itself
  * for ever.
  */
 function addressFaults(values: Partial<Static<typeof settings>>): string[] {
-  const { GATEWAY_HOST: ownHost = '', GATEWAY_PORT: port } = values
-  const own = new Set(
-    ['127.0.0.1', 'localhost', '[::1]', ownHost].flatMap((name) => [
-      `http://${name}:${port}`,
-      new URL(
-        `https://${name.includes(':') && !name.startsWith('[') ? `[${name}]` : name || 'localhost'}:${port}`,
-      ).origin,
-    ]),
-  )
+  const own = ownOrigins(values)
   const all = upstreamNames.flatMap((name) => {
     const text = values[urlSetting(name)]
     const isDefault = text === `http://127.0.0.1:${values[portSetting(name)]}`

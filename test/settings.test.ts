@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { faultsOf } from '@quintet/chassis/config'
+import { settingsOf } from '@quintet/chassis/testing/settings'
+import { serviceNames } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+
+test('Whichever setting of a service is invalid, alone or with all others, its faults are sentences and no exception', () => {
+  for (const service of serviceNames) {
+    const { settings } = services[service]
+    const names = Object.keys(settings.properties)
+    const invalid = Object.fromEntries(names.map((name) => [name, '\u0000'.repeat(2)]))
+    for (const values of [invalid, ...names.map((name) => ({ [name]: invalid[name] ?? '' }))])
+      for (const fault of faultsOf(settings, settingsOf(values)))
+        assert.match(fault, /^[A-Z].*\.$/s, `${service}: ${fault}`)
+  }
+})
