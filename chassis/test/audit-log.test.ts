@@ -148,6 +148,28 @@ test('While the disk is full an intent is refused with 503 and is not in the fil
   assert.equal((await verifyAudit([path])).fault, undefined)
 })
 
+test('While the disk is full nobody waits, however many lines do', async (t) => {
+  const path = pathIn(t)
+  const file = await openAuditFile(path)
+  let isFull = true
+  const log = createAuditLog(
+    {
+      ...file,
+      append: async (text) => {
+        if (isFull) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+        return file.append(text)
+      },
+    },
+    { chain: 'sample', isRequired: true, clock: systemClock, logger },
+  )
+  // More than are written at once.
+  await Promise.all(Array.from({ length: 1_200 }, () => log.record(outcome)))
+  await assert.rejects(log.intend(intent), { code: 'dependency_down', status: 503 })
+  isFull = false
+  await log.close()
+  assert.deepEqual([kindsIn(path).length, (await verifyAudit([path])).fault], [1_201, undefined])
+})
+
 test('A slow file holds a bounded number of lines, and the next line says how many were lost', async (t) => {
   const path = pathIn(t)
   const file = await openAuditFile(path)

@@ -139,6 +139,7 @@ test('Where the file cannot be written, a write is 503 and changes nothing, and 
   assert.equal((await send('POST', '/movies', { title: 'Nosferatu' })).status, 201)
   const { fault, lines } = await verifyAudit([file])
   assert.deepEqual([fault, lines], [undefined, read().length])
+  assert.deepEqual(kindsOf(read()), ['start', 'intent', 'outcome', 'intent', 'outcome'])
 })
 
 test('A refusal by the guard has a line with its status and the policy, and nothing of it is an intent', async (t) => {

@@ -18,7 +18,7 @@ export type AuditCounts = {
 type ChainWriter = {
   /**
    * Adds a line. `settle` is called when it is in the file, or on the disk if it is durable: with an error where it is neither, and will not
-   * be. A line that is not durable is written later then, and `settle` is called at once.
+   * be. A line that is not durable is written later then, and `settle` is called at once. So it is for all that waits when the file fails.
    */
   add(entry: AuditEntry, isDurable: boolean, settle?: (error?: unknown) => void): void
   /** Counts a line that is lost. The next one says how many were. */
@@ -94,8 +94,7 @@ export function createChainWriter(
     const error = await faultOf(sink.append(text))
     if (error !== undefined) {
       failed(error)
-      for (const { isDurable, settle } of batch) settle?.(isDurable ? error : undefined)
-      waiting.unshift(...batch.filter(({ isDurable }) => !isDurable).map(withoutWaiter))
+      releaseAll(batch, error)
       return false
     }
     end = next
@@ -103,6 +102,16 @@ export function createChainWriter(
     counts.written += batch.length
     for (const one of batch) if (!one.isDurable) one.settle?.()
     return waitForDisk(batch.filter(({ isDurable }) => isDurable))
+  }
+
+  /**
+   * What waits behind a batch that has failed would not fare better, and must not wait for its turn: there may be more lines before it than
+   * a batch has.
+   */
+  function releaseAll(batch: readonly Waiting[], error: unknown): void {
+    const all = [...batch, ...waiting.splice(0)]
+    for (const { isDurable, settle } of all) settle?.(isDurable ? error : undefined)
+    for (const one of all) if (!one.isDurable) waiting.push(withoutWaiter(one))
   }
 
   async function waitForDisk(durable: readonly Waiting[]): Promise<boolean> {

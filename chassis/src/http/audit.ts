@@ -29,8 +29,15 @@ export function auditWrites(app: App, audit: AuditLog): void {
     const exchange = audit.nextExchange()
     writes.set(request, { exchange, isOver: false })
     const written = audit.intend({ kind: 'intent', exchange, ...describe(request), decision: 'admitted' })
-    if (audit.isRequired) written.then(() => done(), done)
-    else done()
+    if (!audit.isRequired) return done()
+    written.then(
+      () => done(),
+      (error: Error) => {
+        // What was not admitted has no outcome: its lines would wait for the file, without a bound.
+        writes.delete(request)
+        done(error)
+      },
+    )
   })
   app.addHook('onSend', (request, reply, _payload, done) => {
     const write = writes.get(request)
