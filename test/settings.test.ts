@@ -10,7 +10,9 @@ test('Whichever setting of a service is invalid, alone or with all others, its f
     const { settings } = services[service]
     const names = Object.keys(settings.properties)
     const invalid = Object.fromEntries(names.map((name) => [name, '\u0000'.repeat(2)]))
-    for (const values of [invalid, ...names.map((name) => ({ [name]: invalid[name] ?? '' }))])
+    const noAddress = { HOST: '999.1.1.1' }
+    const each = names.map((name) => ({ [name]: invalid[name] ?? '' }))
+    for (const values of [invalid, noAddress, ...each])
       for (const fault of faultsOf(settings, settingsOf(values)))
         assert.match(fault, /^[A-Z].*\.$/s, `${service}: ${fault}`)
   }

@@ -194,8 +194,9 @@ function ownOrigins({ GATEWAY_HOST: host = '', GATEWAY_PORT: port }: Partial<Sta
   return new Set(
     names
       .map((name) => (name.includes(':') && !name.startsWith('[') ? `[${name}]` : name))
-      // The origin of the one is without the port where that is 443.
-      .flatMap((name) => [`http://${name}:${port}`, new URL(`https://${name}:${port}`).origin]),
+      .flatMap((name) => [`http://${name}:${port}`, `https://${name}:${port}`])
+      // The addresses of services are compared as origins. What is none, as 999.1.1.1, is no host to listen on either.
+      .flatMap((text) => (URL.canParse(text) ? [new URL(text).origin] : [])),
   )
 }
 
