@@ -113,6 +113,18 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
       assert.match(started.output(), sentence)
   })
 
+for (const name of serviceNames)
+  test(`${name} alone ends with a sentence where its audit log cannot be written`, {
+    skip: process.platform !== 'linux' && 'only Linux has /proc',
+  }, async (t) => {
+    const settings = { DATA_DIR: dataFolder(t), AUDIT_LOG: '/proc/absent/audit.log' }
+    const started = run(t, [`services/${name}/src/main.ts`], settings)
+    await assert.rejects(started.address(name))
+    assert.equal(started.child.exitCode, 1)
+    assert.match(started.output(), /audit/)
+    assert.doesNotMatch(started.output(), /at .*\.ts:\d+/)
+  })
+
 test('A signal to npm start ends the system, and leaves no process behind', {
   skip: process.platform === 'win32' && 'Windows has no signals',
 }, async (t) => {

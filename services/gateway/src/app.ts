@@ -57,7 +57,9 @@ export async function createGatewayApp(
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
   await refuseLaterTables(config.QUEUE_URL)
+  await using opened = new AsyncDisposableStack()
   const upstreamTls = followUpstreamTls(tlsFilesOf(config, upstreamFiles), logger)
+  opened.defer(async () => upstreamTls.close())
   const destinations = createDestinations(config, topology, {
     clock: durations,
     tls: upstreamTls,
@@ -66,7 +68,11 @@ export async function createGatewayApp(
     resolve,
     repeat,
   })
+  opened.defer(async () => {
+    for (const { upstream } of destinations) upstream.close()
+  })
   const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock: durations })
+  opened.defer(queue.close)
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,
@@ -100,11 +106,8 @@ export async function createGatewayApp(
       urls.slice(0, 1).map((url) => ({ name, url: new URL('/docs/', url).href })),
     ),
   })
-  app.addHook('onClose', async () => {
-    await queue.close()
-    for (const { upstream } of destinations) upstream.close()
-    upstreamTls.close()
-  })
+  const owned = opened.move()
+  app.addHook('onClose', () => owned.disposeAsync())
   limitOwnRoutes(app, createCapacity({ service: 'gateway', ...limitsOf(config) }))
   healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
