@@ -270,6 +270,22 @@ test('Requests that arrive together are decided one after another, each after th
   )
 })
 
+test('A slash in the query of an absolute target begins no path, so that a limit by path cannot be passed by', async (t) => {
+  const paths: string[] = []
+  const limits = limitsBy(({ path }) => {
+    paths.push(path)
+    return { refusal: undefined, fields: [] }
+  })
+  const { send } = await start(t, { guardParts: { limits } })
+  for (const target of [
+    'http://here?/health/live',
+    'http://here/things/1?/health/live',
+    'http://here/?http://x/y',
+  ])
+    await send(`GET ${target} HTTP/1.1\r\n${host}\r\n`)
+  assert.deepEqual(paths, ['', '/things/1', '/'])
+})
+
 test('A request whose client leaves during the decision reaches no route, and is recorded and released', async (t) => {
   const decided = Promise.withResolvers<void>()
   const called = Promise.withResolvers<void>()

@@ -12,11 +12,12 @@ export function routedPathOf({ url = '' }: Pick<IncomingMessage, 'url'>): string
   return decoded.length > 1 && decoded.endsWith('/') ? decoded.slice(0, -1) : decoded
 }
 
-/** Where the path begins in `http://host/path`. */
+/** Where the path begins in `http://host/path`. A slash behind a question mark is one of the query. */
 function pathStart(url: string): number {
   const host = url.indexOf('://')
   const start = host < 0 ? -1 : url.indexOf('/', host + 3)
-  return start < 0 ? url.length : start
+  const query = url.indexOf('?', host + 3)
+  return start < 0 || (query >= 0 && query < start) ? url.length : start
 }
 
 /** As the router does it; a path that cannot be decoded has no route. */
