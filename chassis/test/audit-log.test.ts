@@ -193,6 +193,17 @@ test('Refusals have at most a hundred lines in a second, so that a flood of them
   assert.ok(log.counts.written <= 203)
 })
 
+test('A flood of refusals of nobody in particular omits none of a principal', async (t) => {
+  const path = pathIn(t)
+  const log = createAuditLog(await openAuditFile(path), {
+    ...{ chain: 'sample', isRequired: false, clock: systemClock, logger },
+  })
+  for (let i = 0; i < 1_000; i++) log.refuse({ kind: 'refusal', principal: null, status: 401 })
+  log.refuse({ kind: 'refusal', principal: 'key:ci', status: 403 })
+  await log.close()
+  assert.match(readFileSync(path, 'utf8'), /"principal":"key:ci"/)
+})
+
 test('An intent is refused while too many lines wait, since nothing may happen without its line', async () => {
   const sink: AuditSink = {
     ...{ end: beginning, tornBytes: 0 },

@@ -42,7 +42,11 @@ export function createAuditLog(
   },
 ): AuditLog {
   const writer = createChainWriter(sink, options)
-  const admitRefusal = createSecondly(refusalsPerSecondMax)
+  /** Refusals of nobody in particular, which cost least, are counted apart: nobody hides a refusal of a principal among them. */
+  const admitRefusal = {
+    ofPrincipals: createSecondly(refusalsPerSecondMax),
+    ofOthers: createSecondly(refusalsPerSecondMax),
+  }
   let exchanges = 0
 
   function addUnlessFull(entry: AuditEntry, settle?: () => void): void {
@@ -73,7 +77,9 @@ export function createAuditLog(
       return promise
     },
     refuse(entry) {
-      if (admitRefusal()) addUnlessFull(entry)
+      const isOfPrincipal = typeof entry.principal === 'string'
+      const admit = isOfPrincipal ? admitRefusal.ofPrincipals : admitRefusal.ofOthers
+      if (admit()) addUnlessFull(entry)
       else writer.omit()
     },
     close: writer.close,
