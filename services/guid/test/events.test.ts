@@ -22,9 +22,9 @@ async function eventfulWorld(t: TestContext) {
     await queue.close()
     rmSync(folder, { recursive: true, force: true })
   })
-  async function events(count: number): Promise<GuidEvent[]> {
+  async function events(count: number, withinMs?: number): Promise<GuidEvent[]> {
     const read = () => queue.readStream('guid.events', { limit: 5_000 })
-    await until(async () => (await read()).length >= count)
+    await until(async () => (await read()).length >= count, withinMs)
     const messages = await read()
     return messages.map(({ body, key }) => {
       const event: unknown = JSON.parse(body)
@@ -71,13 +71,14 @@ test('A refused change has no event', async (t) => {
 test('Each expired GUID is removed and has one event', async (t) => {
   const { post, clock, events } = await eventfulWorld(t)
   await Promise.all(
-    Array.from({ length: 1_200 }, (_, i) => post('/guid', { user: `user-${i}`, expire: startSeconds + 1 })),
+    Array.from({ length: 600 }, (_, i) => post('/guid', { user: `user-${i}`, expire: startSeconds + 1 })),
   )
   await post('/guid', { user: 'stays', expire: startSeconds + 60 })
   clock.advance(1_000)
-  const published = await events(2_401)
+  // More than the sweeper takes at once. MongoDB's stand-in needs a while for them, on a busy machine much longer.
+  const published = await events(1_201, 300_000)
   const expired = published.filter(({ type }) => type === 'guid.expired').map(({ guid }) => guid)
-  assert.equal(expired.length, 1_200)
+  assert.equal(expired.length, 600)
   assert.equal(new Set(expired).size, expired.length)
 })
 
