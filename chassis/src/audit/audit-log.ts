@@ -42,7 +42,7 @@ export function createAuditLog(
   },
 ): AuditLog {
   const writer = createChainWriter(sink, options)
-  /** Refusals of nobody in particular, which cost least, are counted apart: nobody hides a refusal of a principal among them. */
+  /** Refusals of anonymous requests have a limit of their own, so that they cannot displace the lines about principals. */
   const admitRefusal = {
     ofPrincipals: createSecondly(refusalsPerSecondMax),
     ofOthers: createSecondly(refusalsPerSecondMax),

@@ -23,7 +23,7 @@ export function principalsOf(settings: PrincipalSettings): Principals {
   return { any, keys, plans: keys || (any && issuer !== '' && plan !== '') }
 }
 
-/** A sentence for each policy that limits nobody, since there are no principals of its kind. */
+/** A sentence for each policy that matches no request, since the settings admit no principals of its kind. */
 export function idlePolicies(
   policies: readonly Pick<RateLimitPolicy, 'name' | 'by' | 'plan'>[],
   { any, keys, plans }: Principals,

@@ -195,7 +195,7 @@ const admitted: Decision = { refusal: undefined, fields: [] }
 
 const noStore: readonly string[] = ['cache-control', 'no-store']
 
-/** A cache knows whose response it has by Authorization (RFC 9111, 3.5), but not by an API key. What says itself how it may be kept is left. */
+/** Shared caches keep no response to a request with Authorization (RFC 9111, 3.5), but one with an API key. A Cache-Control field of the response itself stays. */
 function notStored(found: Decision): Decision {
   return { ...found, fields: found.fields.length === 0 ? noStore : [...found.fields, ...noStore] }
 }

@@ -1,4 +1,5 @@
 export type { FastifyReply, FastifyRequest } from 'fastify'
+export { closeWithApp } from './close-with-app.ts'
 export { createApp } from './app.ts'
 export { setEffect } from './audit.ts'
 export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'

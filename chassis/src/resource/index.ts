@@ -1,7 +1,7 @@
 export { createdResponse, createOnce, pendingId } from './create-once.ts'
 export { getById, representEntry, sendEntry } from './get-by-id.ts'
 export { parseId, readId } from './ids.ts'
-export { closeWithApp, openStorage, partsOf } from './opening.ts'
+export { openStorage, partsOf } from './opening.ts'
 export type { ServiceParts } from './opening.ts'
 export { pageText, readPage, rowList, searchList, sendList, sendRows, sharedTurns } from './pages.ts'
 export { acceptedVersions, changeIf, changeIfMatch, checkPrecondition } from './preconditions.ts'

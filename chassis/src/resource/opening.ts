@@ -6,7 +6,7 @@ import { tlsOf } from '../config/index.ts'
 import { openDatabase } from '../database/index.ts'
 import type { Database } from '../database/index.ts'
 import { restrictFolder } from '../files/index.ts'
-import type { App, AppOptions, Dependencies, GuardConfig } from '../http/index.ts'
+import type { AppOptions, Dependencies, GuardConfig } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
@@ -78,10 +78,4 @@ export async function openStorage<Tables>(
     cache,
     dependencies: { database: database.ping, ...(cache.ping && { cache: cache.ping }) },
   }
-}
-
-/** Closes everything that a service has opened when its app closes, in reverse order. */
-export function closeWithApp(app: App, opened: AsyncDisposableStack): void {
-  const owned = opened.move()
-  app.addHook('onClose', () => owned.disposeAsync())
 }

@@ -1,6 +1,6 @@
 import { readSharedKey } from '@quintet/chassis/files'
 import { openDatabase } from '@quintet/chassis/database'
-import { createApp } from '@quintet/chassis/http'
+import { closeWithApp, createApp } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import {
   createMessageAudit,
@@ -8,7 +8,7 @@ import {
   openQueue,
   storesPublicationKeys,
 } from '@quintet/chassis/queue'
-import { closeWithApp, partsOf } from '@quintet/chassis/resource'
+import { partsOf } from '@quintet/chassis/resource'
 import type { ServiceParts } from '@quintet/chassis/resource'
 import { billingQueue, orderIdKeyFile } from '@quintet/contracts'
 import { documentationOfSystem, topology } from '@quintet/contracts/topology'

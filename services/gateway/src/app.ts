@@ -2,7 +2,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { durationClockOf, systemClock } from '@quintet/chassis/clock'
 import { tlsFilesOf, tlsOf } from '@quintet/chassis/config'
 import type { App, GuardParts, TlsOptions } from '@quintet/chassis/http'
-import { createApp } from '@quintet/chassis/http'
+import { closeWithApp, createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
 import { refuseLaterTables, storesPublicationKeys } from '@quintet/chassis/queue'
 import { parseExactJson } from '@quintet/chassis/json'
@@ -106,8 +106,7 @@ export async function createGatewayApp(
       urls.slice(0, 1).map((url) => ({ name, url: new URL('/docs/', url).href })),
     ),
   })
-  const owned = opened.move()
-  app.addHook('onClose', () => owned.disposeAsync())
+  closeWithApp(app, opened)
   limitOwnRoutes(app, createCapacity({ service: 'gateway', ...limitsOf(config) }))
   healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
