@@ -3,6 +3,7 @@ import type { BlockList, Socket } from 'node:net'
 import type { IncomingMessage, Server } from 'node:http'
 import { parseNetworks } from '../config/index.ts'
 import type { Client } from './context.ts'
+import { remember } from './remember.ts'
 
 /** The proxies that each server trusts. */
 const proxiesOf = new WeakMap<Server, BlockList>()
@@ -99,7 +100,6 @@ function groupsOf(address: string): number[] {
 
 /** A cache: clients send many requests, and a look-up costs a fraction of the expressions of `addressIn`. */
 const knownPeers = new Map<string, string>()
-const knownMax = 1_000
 
 function peerAddress(text: string): string {
   const known = knownPeers.get(text)
@@ -107,12 +107,6 @@ function peerAddress(text: string): string {
   const address = addressIn(text) ?? 'unknown'
   remember(knownPeers, text, address)
   return address
-}
-
-/** Drops all entries when there are too many, so that a flood of addresses slows others down only for a moment. */
-function remember<V>(cache: Map<string, V>, key: string, value: V): void {
-  if (cache.size >= knownMax) cache.clear()
-  cache.set(key, value)
 }
 
 function lastUntrusted(proxies: BlockList, forwardedFor: string, peer: string): string {

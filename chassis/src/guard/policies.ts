@@ -6,6 +6,7 @@ import type { FailureLogger } from '../telemetry/index.ts'
 import { rateOf } from './gcra.ts'
 import type { Rate } from './gcra.ts'
 import { policyMember } from './limit-fields.ts'
+import { remember } from './remember.ts'
 
 /** A policy with what is derived from it once. */
 export type LimitPolicy = Omit<RateLimitPolicy, 'degraded'> & {
@@ -115,8 +116,6 @@ function compiled(policy: RateLimitPolicy, options: PolicyOptions): LimitPolicy 
   return result
 }
 
-const unitsMax = 1_000
-
 /** Keeps units, since a key that is made anew for each request is hashed anew, which costs more than the decision. */
 function createUnits(keyPrefix: string, policyOf: () => LimitPolicy): LimitPolicy['unitOf'] {
   const units = new Map<string, LimitUnit>()
@@ -124,9 +123,7 @@ function createUnits(keyPrefix: string, policyOf: () => LimitPolicy): LimitPolic
     const known = units.get(partition)
     if (known !== undefined) return known
     const unit = { key: keyPrefix + partition, policy: policyOf() }
-    // All are dropped at once, so that a flood of addresses slows others down only for a moment.
-    if (units.size >= unitsMax) units.clear()
-    units.set(partition, unit)
+    remember(units, partition, unit)
     return unit
   }
 }
