@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,7 +41,7 @@ export function createPrincipals(
 
   const settings = { AUTH, API_KEYS_FILE }
 
-  /** Sends a request over a connection, since others come past the guard. */
+  /** Sends a request over a connection, since others come past the guard. No response may have an owner. */
   async function send(url: string, sender: Sender, { method = 'GET', path, body, headers }: Sent) {
     const key = keys.get(sender)
     const response = await fetch(`${url}${path}`, {
@@ -53,7 +54,9 @@ export function createPrincipals(
       ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     })
     const { status, headers: fields } = response
-    return { status, headers: fields, text: await response.text() }
+    const text = await response.text()
+    assert.doesNotMatch(text + JSON.stringify([...fields]), /key:/)
+    return { status, headers: fields, text }
   }
 
   return {
