@@ -42,14 +42,11 @@ function quotaDatabaseFaults(schema: TObject, values: Readonly<Record<string, un
     properties[name]?.format === engineUrlFormat && values[name] !== undefined
       ? String(values[name])
       : undefined
-  return Object.keys(properties).flatMap((name) =>
-    name === quotaUrl
-      ? []
-      : sharedDatabases(
-          { [name]: urlOf(name), [quotaUrl]: urlOf(quotaUrl) },
-          (setting) => setting === quotaUrl,
-          'quotas need a database of their own',
-        ),
+  const others = Object.keys(properties).filter((name) => name !== quotaUrl)
+  return sharedDatabases(
+    Object.fromEntries([...others, quotaUrl].map((name) => [name, urlOf(name)])),
+    (setting) => setting === quotaUrl,
+    'quotas need a database of their own',
   )
 }
 
