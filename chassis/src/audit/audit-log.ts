@@ -44,8 +44,8 @@ export function createAuditLog(
   const writer = createChainWriter(sink, options)
   /** Refusals of anonymous requests have a limit of their own, so that they cannot displace the lines about principals. */
   const admitRefusal = {
-    ofPrincipals: createSecondly(refusalsPerSecondMax),
-    ofOthers: createSecondly(refusalsPerSecondMax),
+    ofPrincipals: limitPerSecond(refusalsPerSecondMax),
+    ofOthers: limitPerSecond(refusalsPerSecondMax),
   }
   let exchanges = 0
 
@@ -91,7 +91,7 @@ function unavailable(cause: unknown): AppError {
 }
 
 /** Admits so many calls in each second. */
-function createSecondly(max: number): () => boolean {
+function limitPerSecond(max: number): () => boolean {
   let [second, count] = [0, 0]
   return () => {
     const now = Math.floor(performance.now() / 1_000)

@@ -57,7 +57,7 @@ export function createCertificateStore({
     if (row === undefined || !right(row.owner)) throw certificateNotFound()
   }
 
-  /** Before a change, which notices itself that there is no such certificate: a right to all takes no look. The owner never changes. */
+  /** Checks the right before a change. With a right to all it reads nothing, since the change fails by itself if there is no such certificate. The owner never changes. */
   async function admit(ref: CertificateRef, right: Right): Promise<void> {
     if (!right(null)) await expect(ref, right)
   }

@@ -42,7 +42,7 @@ export function createUserStore({
     return entry
   }
 
-  /** The same where the user is not needed: a right to all takes no look. The owner of a user never changes. */
+  /** The same where the user is not needed: with a right to all it reads nothing. The owner of a user never changes. */
   async function admit(id: number, right: Right): Promise<void> {
     if (!right(null)) await expect(id, right)
   }

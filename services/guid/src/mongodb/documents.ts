@@ -14,7 +14,7 @@ import type { Collection, MongoConnection } from './connection.ts'
 export type GuidDocument = {
   _id: string
   user: string
-  /** Not there before the first registration of this version of the service. */
+  /** Absent in what an earlier version has written. */
   owner?: Owner
   /** Unix seconds; 0 in a tombstone. */
   expire: number
@@ -56,7 +56,7 @@ export type CompletionEntry = {
 
 export type OperationDocument = {
   _id: string
-  /** Not there for nobody. */
+  /** Absent where nobody owns it. */
   owner?: string
   guid: string
   /** `void` is a placeholder that keeps a stalled request from inserting the operation. */
