@@ -4,7 +4,7 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { createVersions, openLimits, trustProxies } from '../guard/index.ts'
+import { createVersions, openLimits } from '../guard/index.ts'
 import type { Guard, Versions } from '../guard/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
@@ -17,7 +17,6 @@ import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
 import type { ClientErrorHandler } from './client-errors.ts'
-import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
 import { onHttpConnection } from './connections/bounded-connection.ts'
 import { createClosing } from './connections/closing.ts'
 import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
@@ -33,16 +32,11 @@ import { boundLargeLists } from './large-lists.ts'
 import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
+import { protect } from './protect.ts'
 import { addProtectedResource } from './protected-resource.ts'
 import { queryRefusal } from './query.ts'
 import { createRecorder, noRequest } from './recorder.ts'
-import {
-  bodyRefusal,
-  formRefusal,
-  headerFieldsMax,
-  mayLoseNextRequest,
-  routedTarget,
-} from './request-form.ts'
+import { bodyRefusal, formRefusal, mayLoseNextRequest, routedTarget } from './request-form.ts'
 import { createRequestIds } from './request-ids.ts'
 import { checkResponses } from './response-check.ts'
 import { openServer } from './server.ts'
@@ -216,14 +210,6 @@ function configure(
   app.setNotFoundHandler((request, reply) =>
     sendProblem(allowedMethods.errorOf(request), request, reply, options),
   )
-}
-
-/** Gives the server its proxies and its limits. */
-function protect(server: Server, { trustedProxies = 'none', connections, logger }: AppOptions): void {
-  trustProxies(server, trustedProxies)
-  boundConnections(server, { ...defaultConnectionLimits, ...connections }, logger)
-  // A client may close its side after its request, and read on (RFC 9112, 9.6).
-  Object.assign(server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
 }
 
 /** What responds to bytes that are not a request, on servers whose responses have these lines. */

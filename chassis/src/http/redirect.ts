@@ -2,30 +2,24 @@ import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerOptions } from 'node:http'
 import type { ListenOptions } from 'node:net'
 import { AppError } from '../errors/index.ts'
-import { trustProxies } from '../guard/index.ts'
-import type { Logger } from '../telemetry/index.ts'
 import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
 import { respondToOddRequests } from './client-errors.ts'
 import type { ClientErrorHandler } from './client-errors.ts'
-import { boundConnections } from './connections/bound.ts'
-import type { ConnectionLimits } from './connections/bound.ts'
 import { createClosing } from './connections/closing.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
 import { problemDocument } from './problem.ts'
-import { formRefusal, headerFieldsMax } from './request-form.ts'
+import { protect } from './protect.ts'
+import { formRefusal } from './request-form.ts'
 
 type RedirectOptions = {
   readonly port: number
   /** Those of the server of the app. */
   readonly http: ServerOptions
   readonly timeouts: Timeouts
-  readonly connections: ConnectionLimits
-  readonly trustedProxies: string
+  readonly app: Pick<AppOptions, 'trustedProxies' | 'connections' | 'logger' | 'detailAlias'>
   readonly linger: LingeringClose
   readonly clientErrors: ClientErrorHandler
-  readonly detailAlias: AppOptions['detailAlias']
-  readonly logger: Logger
   readonly requestIdOf: (request: IncomingMessage) => string
   readonly record: (request: IncomingMessage, requestId: string, status: number, durationMs: number) => void
   /** Whether the certificate is for this name or address. */
@@ -51,7 +45,7 @@ export function createRedirect(options: RedirectOptions): Redirect {
     )
     const found = formRefusal(request) ?? locationOf(request)
     const isRefused = found instanceof AppError
-    const body = isRefused ? JSON.stringify(problemDocument(found, requestId, options.detailAlias)) : ''
+    const body = isRefused ? JSON.stringify(problemDocument(found, requestId, options.app.detailAlias)) : ''
     response.writeHead(isRefused ? found.status : 308, [
       ...['x-request-id', requestId],
       ...['content-length', String(Buffer.byteLength(body))],
@@ -79,9 +73,7 @@ export function createRedirect(options: RedirectOptions): Redirect {
   server.setTimeout(timeouts.stallMs)
   server.on('clientError', clientErrors.onClientError)
   const closing = createClosing(server, { linger, lastRequestMs: timeouts.lastRequestMs })
-  trustProxies(server, options.trustedProxies)
-  boundConnections(server, options.connections, options.logger)
-  Object.assign(server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
+  protect(server, options.app)
   server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
   server.on('request', oneAtATime(respond))
   respondToOddRequests(server, clientErrors.onConnect)

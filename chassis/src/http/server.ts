@@ -3,7 +3,6 @@ import type { IncomingMessage, Server, ServerOptions } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
 import type { ClientErrorHandler } from './client-errors.ts'
-import { defaultConnectionLimits } from './connections/bound.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { responseClassOf, withoutTls, constantFieldsOf } from './guarded-response.ts'
 import type { ConstantFields } from './guarded-response.ts'
@@ -62,11 +61,8 @@ export function openServer(
         port: secure.redirectPort,
         http: serverOptions(timeouts, withoutTls),
         timeouts,
-        connections: { ...defaultConnectionLimits, ...options.connections },
-        trustedProxies: options.trustedProxies ?? 'none',
+        app: options,
         clientErrors: clientErrorsWith(withoutTls.text),
-        detailAlias: options.detailAlias,
-        logger,
         record: (request, requestId, status, durationMs) =>
           record(request, requestId, 'redirect', status, durationMs),
         isOfCertificate: tls.isOfCertificate,
