@@ -30,7 +30,7 @@ export function isSecretKeyPacket(bytes: Buffer, at: number): boolean {
   const isPlausible = secretLength > 0 && secretLength <= secretMax + 4 * (end - start)
   return (
     (isPlausible || secretLength === Number.POSITIVE_INFINITY) &&
-    isProtection(bytes, end, fixed !== undefined)
+    isProtection(bytes, end, version, fixed !== undefined)
   )
 }
 
@@ -89,10 +89,11 @@ function publicEnd(bytes: Buffer, version: number, algorithmAt: number): number 
     return algorithm > 0 && bytes.readUInt16BE(start) === 0
       ? start + 4 + bytes.readUInt16BE(start + 2)
       : undefined
+  if (version === 3 && algorithm > lastRsa) return undefined
   const fixed = fixedLengths[algorithm]
   if (fixed !== undefined) return start + fixed
   const count = numbersOf[algorithm]
-  if (count === undefined || (version === 3 && algorithm > lastRsa)) return undefined
+  if (count === undefined) return undefined
   const numbersAt = count === 1 ? curveEnd(bytes, start) : start
   let end = numbersAt && numberEnd(bytes, numbersAt, shortestBits)
   const bitsMax = algorithm <= lastRsa ? exponentBits : longestBits
@@ -119,17 +120,25 @@ function numberEnd(bytes: Buffer, at: number, bitsMin: number, bitsMax = longest
   return firstBits === ((bits - 1) & 7) + 1 ? at + 2 + ((bits + 7) >> 3) : undefined
 }
 
-/** The algorithms of ciphers (RFC 9580, 9.3) end before this. */
+/** The algorithms of ciphers and of authenticated encryption (RFC 9580, 9.3 and 9.6) end before these. */
 const ciphersEnd = 14
+const modesEnd = 4
 const stringToKeyTypes = [0, 1, 3, 4]
+const isAlgorithm = (byte: number | undefined, end: number) => byte !== undefined && byte > 0 && byte < end
 
-/** Whether the private half begins as it does without encryption or with it (RFC 9580, 3.7.2 and 5.5.3). */
-function isProtection(bytes: Buffer, at: number, isNew: boolean): boolean {
-  const usage = bytes[at]
-  if (usage === undefined) return false
-  if (usage < 253) return !isNew && usage < ciphersEnd
-  const next = bytes.subarray(at + 1, at + 6)
-  return (
-    next.some((byte) => byte > 0 && byte < ciphersEnd) && next.some((byte) => stringToKeyTypes.includes(byte))
-  )
+/** Whether the private half begins as it does without encryption or with it (RFC 9580, 3.7.2 and 5.5.3; version 5 is of LibrePGP). */
+function isProtection(bytes: Buffer, at: number, version: number, isNew: boolean): boolean {
+  const usage = bytes[at] ?? ciphersEnd
+  if (usage < withMode) return !isNew && usage < ciphersEnd
+  // Versions 5 and 6 have the length of what follows, and version 6 also that of the last field.
+  const cipherAt = at + (version > 4 ? 2 : 1)
+  if (!isAlgorithm(bytes[cipherAt], ciphersEnd)) return false
+  if (usage === withMode && !isAlgorithm(bytes[cipherAt + 1], modesEnd)) return false
+  const isCounted = version === 6 && usage !== withWeakSum
+  const typeAt = cipherAt + 1 + (usage === withMode ? 1 : 0) + (isCounted ? 1 : 0)
+  return stringToKeyTypes.includes(bytes[typeAt] ?? Number.NaN)
 }
+
+/** What the first byte of a private half is if the cipher is followed by a mode, or the key by a sum of 16 bits. */
+const withMode = 253
+const withWeakSum = 255

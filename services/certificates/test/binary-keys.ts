@@ -50,13 +50,15 @@ const contents = Object.entries(material).map(([name, half]) => {
   const secret = Buffer.concat([Buffer.of(0), randomBytes((secretLengths[name] ?? 40) + 2)])
   return [name, Buffer.concat([Buffer.of(4), created, half]), secret] as const
 })
-const encrypted = bytesOf('fe0703081122334455667788', 'ff')
+/** A salt, and how often it is hashed. */
+const salted = '1122334455667788ff'
 const rsaHalf = material.rsa ?? Buffer.alloc(0)
 const x25519Half = material.x25519 ?? Buffer.alloc(0)
 const third = Buffer.concat([Buffer.of(3), created, Buffer.of(0, 0), rsaHalf])
 const counted = (version: number) =>
   Buffer.concat([Buffer.of(version), created, Buffer.of(25), uint32(32), x25519Half.subarray(1)])
 const [sixth, fifth] = [counted(6), counted(5)]
+const fourth = Buffer.concat([Buffer.of(4), created, x25519Half])
 
 /** Builds the packets of secret keys, or of the same public ones. */
 function pgpKeys(isSecret: boolean): Keys {
@@ -64,12 +66,12 @@ function pgpKeys(isSecret: boolean): Keys {
   const half = (content: Buffer, secret: Buffer) => (isSecret ? Buffer.concat([content, secret]) : content)
   const plain = Buffer.concat([Buffer.of(0), randomBytes(32)])
   const withSum = Buffer.concat([Buffer.of(0), Buffer.from([0]), randomBytes(34)])
-  const protectedHalf = Buffer.concat([encrypted, randomBytes(60)])
+  const protectedBy = (hex: string) => Buffer.concat([bytesOf(hex, salted), randomBytes(60)])
   return Object.fromEntries([
     ...contents.flatMap(([name, content, secret]) => [
       [`PGP ${name} in the old format`, oldPacket(key, half(content, secret))],
       [`PGP ${name} in the new format`, newPacket(key, half(content, secret))],
-      [`PGP ${name}, encrypted`, oldPacket(key, half(content, protectedHalf))],
+      [`PGP ${name}, encrypted`, oldPacket(key, half(content, protectedBy('fe070308')))],
       [`PGP ${name} as a subkey`, longPacket(subkey, half(content, secret))],
     ]),
     ['PGP of version 3', oldPacket(key, half(third, withSum))],
@@ -77,7 +79,12 @@ function pgpKeys(isSecret: boolean): Keys {
       'PGP of version 3 with a cipher',
       oldPacket(key, half(third, Buffer.concat([bytesOf('03'), randomBytes(40)]))),
     ],
-    ['PGP of version 5, encrypted', newPacket(key, half(fifth, protectedHalf))],
+    ['PGP x25519, encrypted with a sum of 16 bits', oldPacket(key, half(fourth, protectedBy('ff070308')))],
+    ['PGP x25519, encrypted with OCB', oldPacket(key, half(fourth, protectedBy('fd09020308')))],
+    ['PGP of version 5, encrypted', newPacket(key, half(fifth, protectedBy('fe1c070308')))],
+    ['PGP of version 5, encrypted with OCB', newPacket(key, half(fifth, protectedBy('fd1d09020308')))],
+    ['PGP of version 6, encrypted', newPacket(key, half(sixth, protectedBy('fe1d070b0308')))],
+    ['PGP of version 6, encrypted with OCB', newPacket(key, half(sixth, protectedBy('fd1d09020b0308')))],
     ['PGP of version 6', newPacket(key, half(sixth, plain))],
     ['PGP of version 6 as a subkey', oldPacket(subkey, half(sixth, plain))],
   ])
