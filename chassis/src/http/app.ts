@@ -89,7 +89,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     },
     clientErrorHandler: clientErrors.onClientError,
   })
-  const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs })
+  const http2 = opened.http2()
+  const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs, http2 })
   const parts = { name, clock, logger, metrics }
   const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
   const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record })
@@ -104,7 +105,8 @@ export async function createApp(options: AppOptions): Promise<App> {
     audit,
     observed: createObserved(options, { metrics, isClosing: closing.hasBegun }),
   })
-  protect(app.server, options)
+  const admitStream = protect(app.server, options)
+  http2?.bindTo(admitStream)
   const { guard, ...access } = await openAccess(app, options, { ...parts, versions, limits: rateLimits })
   addPrincipal(app)
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)

@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { Http2Request } from './http2/request.ts'
 import { acceptsAtOnce } from './negotiation.ts'
 import { jsonType } from './representation.ts'
 import { fieldsRefusal } from './request-form.ts'
@@ -99,11 +100,12 @@ function send(response: ServerResponse, id: string, { etag, body }: FastResponse
   response.end(body)
 }
 
-/** A GET of HTTP/1.1 without a body and without a condition that accepts any JSON. */
-function isPlainGet({ method, headers, httpVersion }: IncomingMessage): boolean {
+/** A GET of HTTP/1.1 or HTTP/2 without a body and without a condition that accepts any JSON. */
+function isPlainGet(request: IncomingMessage): boolean {
+  const { method, headers, httpVersion } = request
   return (
     method === 'GET' &&
-    httpVersion === '1.1' &&
+    (httpVersion === '1.1' || request instanceof Http2Request) &&
     headers['if-match'] === undefined &&
     headers['if-none-match'] === undefined &&
     headers['content-length'] === undefined &&

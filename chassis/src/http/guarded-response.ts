@@ -5,7 +5,7 @@ import { securityFields } from '../guard/index.ts'
 const { ServerResponse, validateHeaderValue } = process.getBuiltinModule('node:http')
 
 /** Names and values in turn, or by name. */
-type Headers = string[] | Readonly<Record<string, unknown>> | undefined
+export type Headers = string[] | Readonly<Record<string, unknown>> | undefined
 type HeadWriter = (this: NodeResponse, start: string, headers: Headers) => void
 
 /** What Node writes the head of a response by, whichever way it came to that. It has no public name. */
@@ -20,6 +20,8 @@ const policyName = 'content-security-policy'
 
 /** The fields of every response of a server, ready to be written. */
 export type ConstantFields = {
+  /** Names and values in turn. */
+  readonly fields: readonly string[]
   /** As lines. */
   readonly text: string
   readonly textWithoutPolicy: string
@@ -29,7 +31,7 @@ export type ConstantFields = {
 export function constantFieldsOf(hsts = ''): ConstantFields {
   const fields = hsts === '' ? securityFields : [...securityFields, 'strict-transport-security', hsts]
   const withoutPolicy = fields.filter((_, i) => fields[i - (i % 2)] !== policyName)
-  return { text: textOf(fields), textWithoutPolicy: textOf(withoutPolicy) }
+  return { fields, text: textOf(fields), textWithoutPolicy: textOf(withoutPolicy) }
 }
 
 /** Those of a server without TLS. */
@@ -42,7 +44,9 @@ const none: readonly string[] = []
  * head, behind the status line, so that neither the fast path nor the framework nor a forwarded response can lose them. They cost a
  * concatenation; as fields of each response they would be examined and copied.
  */
-class GuardedResponse<Request extends IncomingMessage = IncomingMessage> extends ServerResponse<Request> {
+export class GuardedResponse<
+  Request extends IncomingMessage = IncomingMessage,
+> extends ServerResponse<Request> {
   /** Field names in lower case and values in turn, but those of the framing. In a forwarded response they replace others of their names. */
   fields: readonly string[] = none
 
@@ -70,6 +74,25 @@ export function responseClassOf(constantFields: ConstantFields) {
       return constantFields
     }
   }
+}
+
+/** All fields of a response, names in lower case and values in turn, for what writes a head in another form than lines. */
+export function allFieldsOf({ constantFields, fields }: GuardedResponse, headers: Headers): string[] {
+  const own: string[] = []
+  const all = [...constantFields.fields, ...fields]
+  for (let i = 0; i < all.length; i += 2) {
+    const [name = '', value = ''] = [all[i], all[i + 1]]
+    const isLeftOut = name === policyName ? hasPolicy(headers) : isStated(headers, name, value)
+    if (!isLeftOut) own.push(name, value)
+  }
+  return [...own, ...without(Array.isArray(headers) ? headers : listOf(headers), fields)]
+}
+
+function listOf(headers: Readonly<Record<string, unknown>> = {}): string[] {
+  return Object.entries(headers).flatMap(([name, given]) => {
+    const values: readonly unknown[] = Array.isArray(given) ? given : [given]
+    return values.flatMap((value) => [name, String(value)])
+  })
 }
 
 /** Adds fields to a response whose head has not been written. */
@@ -119,14 +142,18 @@ function lists(headers: Headers, name: string, value: string): boolean {
   return values.includes(value.toLowerCase())
 }
 
+/** Whether a response states a default of its own, or has a list with this value. */
+function isStated(headers: Headers, name: string, value: string): boolean {
+  return listed.has(name) ? lists(headers, name, value) : defaults.has(name) && has(headers, name)
+}
+
 /** As lines, without the defaults that the response has of its own, and without what its lists have already. */
 function textOf(fields: readonly string[], headers?: Headers): string {
   let text = ''
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i] ?? ''
     const value = fields[i + 1] ?? ''
-    const isStated = listed.has(name) ? lists(headers, name, value) : defaults.has(name) && has(headers, name)
-    if (!isStated) text += `${name}: ${value}\r\n`
+    if (!isStated(headers, name, value)) text += `${name}: ${value}\r\n`
   }
   return text
 }

@@ -2,9 +2,10 @@ import type { Server } from 'node:http'
 import { trustProxies } from '../guard/index.ts'
 import type { AppOptions } from './app-options.ts'
 import { boundConnections, defaultConnectionLimits } from './connections/bound.ts'
+import type { AdmitStream } from './connections/bound.ts'
 import { headerFieldsMax } from './request-form.ts'
 
-/** Gives a server its proxies and its limits. */
+/** Gives a server its proxies and its limits. What is returned admits the streams of HTTP/2. */
 export function protect(
   server: Server,
   {
@@ -12,9 +13,10 @@ export function protect(
     connections,
     logger,
   }: Pick<AppOptions, 'trustedProxies' | 'connections' | 'logger'>,
-): void {
+): AdmitStream {
   trustProxies(server, trustedProxies)
-  boundConnections(server, { ...defaultConnectionLimits, ...connections }, logger)
+  const admitStream = boundConnections(server, { ...defaultConnectionLimits, ...connections }, logger)
   // A client may close its side after its request, and read on (RFC 9112, 9.6).
   Object.assign(server, { httpAllowHalfOpen: true, maxHeadersCount: headerFieldsMax + 1 })
+  return admitStream
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { AppError, invalid } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import { nameAndValue, splitOutsideQuotes } from './lists.ts'
+import { Http2Request } from './http2/request.ts'
 import { nominatedEndToEndField } from './nominated-fields.ts'
 
 const targetLengthMax = 8_192
@@ -20,7 +21,9 @@ export const tooManyFields = `more than ${headerFieldsMax} fields`
  */
 export function formRefusal(request: IncomingMessage): AppError | undefined {
   const { method, url = '', httpVersion, headers } = request
-  if (httpVersion !== '1.1') {
+  if (request instanceof Http2Request) {
+    if (request.refusal !== undefined) return request.refusal
+  } else if (httpVersion !== '1.1') {
     if (httpVersion !== '1.0') return unsupportedVersion(httpVersion)
     // RFC 9112, 6.1: the length of such a request cannot be relied on.
     if (headers['transfer-encoding'] !== undefined)
@@ -69,14 +72,14 @@ export function fieldsRefusal({ httpVersion, headers, rawHeaders }: IncomingMess
   if (rawHeaders.length > 2 * headerFieldsMax)
     return refusal('headers_too_large', `The header section has ${tooManyFields}.`)
   const { host, expect, connection, 'transfer-encoding': coding } = headers
-  if (host === undefined ? httpVersion === '1.1' : !hostField.test(host))
+  if (host === undefined ? httpVersion !== '1.0' : !hostField.test(host))
     return malformed('The request must have one Host field, with a host and perhaps a port.')
   const nominated = nominatedEndToEndField(connection)
   if (nominated !== undefined)
     return malformed(`Connection must not name ${nominated}, a field for all recipients of the request.`)
   if (coding !== undefined && coding.toLowerCase() !== 'chunked')
     return refusal('not_implemented', 'The only transfer coding that is supported is chunked.')
-  if (expect !== undefined && httpVersion === '1.1' && !expect.split(',').every(isKnownExpectation))
+  if (expect !== undefined && httpVersion !== '1.0' && !expect.split(',').every(isKnownExpectation))
     return refusal('expectation_failed', 'The only expectation that is supported is 100-continue.')
   return undefined
 }

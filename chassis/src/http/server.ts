@@ -6,6 +6,8 @@ import type { ClientErrorHandler } from './client-errors.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { responseClassOf, withoutTls, constantFieldsOf } from './guarded-response.ts'
 import type { ConstantFields } from './guarded-response.ts'
+import { serveHttp2 } from './http2/serve.ts'
+import type { Http2 } from './http2/serve.ts'
 import { createRedirect } from './redirect.ts'
 import { headerBytesMax } from './request-form.ts'
 import { createTlsServer } from './tls.ts'
@@ -14,6 +16,8 @@ type ServerParts = {
   /** For the framework: what its server is given, or how it is made. */
   readonly framework: { readonly http: ServerOptions; readonly serverFactory?: FastifyServerFactory<Server> }
   readonly constantFields: ConstantFields
+  /** Undefined before there is a server, and where it has no HTTP/2. */
+  http2(): Http2 | undefined
   /** The server that redirects requests without TLS; undefined where there is none. */
   redirect(parts: RedirectParts): Redirect | undefined
   close(): void
@@ -41,13 +45,22 @@ export function openServer(
   const constantFields = secure === undefined ? withoutTls : constantFieldsOf(secure.hsts)
   const http = serverOptions(timeouts, constantFields)
   if (secure === undefined)
-    return { framework: { http }, constantFields, redirect: () => undefined, close() {} }
+    return {
+      framework: { http },
+      constantFields,
+      http2: () => undefined,
+      redirect: () => undefined,
+      close() {},
+    }
   const tls = createTlsServer(secure, { logger, metrics, handshakeMs: timeouts.requestMs })
+  let http2: Http2 | undefined
   return {
+    http2: () => http2,
     framework: {
       http,
       serverFactory(listener) {
         const server = tls.create(http)
+        if (secure.http2 === true) http2 = serveHttp2(server, { timeouts, constantFields })
         server.on('request', listener)
         // The framework sets them on a server of its own.
         Object.assign(server, { keepAliveTimeout: timeouts.idleMs, requestTimeout: timeouts.requestMs })
@@ -69,7 +82,10 @@ export function openServer(
         ...parts,
       })
     },
-    close: tls.close,
+    close() {
+      tls.close()
+      http2?.stop()
+    },
   }
 }
 

@@ -10,6 +10,8 @@ import type { TlsFiles, TlsTexts } from '../tls/index.ts'
 /** TLS on the connections of an app. */
 export type TlsOptions = {
   readonly files: TlsFiles
+  /** Whether HTTP/2 is offered beside HTTP/1.1 (RFC 7301). */
+  readonly http2?: boolean
   /** The value of `Strict-Transport-Security`; without the field where it is empty. */
   readonly hsts?: string
   /** The port for requests without TLS, which are redirected. */
@@ -28,7 +30,7 @@ type TlsServer = {
  * there are authorities of client certificates, the handshake demands one of them, of probes too. `handshakeMs` is how long it may take.
  */
 export function createTlsServer(
-  { files }: TlsOptions,
+  { files, http2 = false }: TlsOptions,
   { logger, metrics, handshakeMs }: { logger: Logger; metrics: Metrics; handshakeMs: number },
 ): TlsServer {
   let stop = () => {}
@@ -40,7 +42,7 @@ export function createTlsServer(
       const secure: SecureOptions = {
         ...options,
         ...tlsProtocol,
-        ALPNProtocols: ['http/1.1'],
+        ALPNProtocols: http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
         requestCert: hasAuthorities,
         rejectUnauthorized: hasAuthorities,
         handshakeTimeout: handshakeMs,

@@ -130,11 +130,12 @@ export async function createGatewayApp(
 }
 
 function tlsOptionsOf(config: GatewayConfig): TlsOptions | undefined {
-  const { GATEWAY_HSTS: hsts, GATEWAY_HTTP_PORT: redirectPort } = config
+  const { GATEWAY_HSTS: hsts, GATEWAY_HTTP2: http2, GATEWAY_HTTP_PORT: redirectPort } = config
   const tls = tlsOf(config, 'GATEWAY_')
   return (
     tls && {
       ...tls,
+      http2: http2 === 'on',
       hsts: hsts === 'off' ? '' : hsts,
       redirectPort: redirectPort === '' ? undefined : redirectPort,
     }

@@ -16,6 +16,10 @@ export const tlsGatewaySettings = {
     description:
       'The file of the authorities of client certificates; with it every client of the gateway needs a certificate.',
   }),
+  GATEWAY_HTTP2: Type.Union([Type.Literal('on'), Type.Literal('off')], {
+    default: 'on',
+    description: 'Whether clients may use HTTP/2, beside HTTP/1.1, where the gateway has TLS.',
+  }),
   GATEWAY_HTTP_PORT: Type.Union([Type.Literal(''), Type.Integer({ minimum: 0, maximum: 65_535 })], {
     default: '',
     description: 'Beside TLS, the port on which requests without it are redirected; none if empty.',

@@ -9,7 +9,7 @@ import { boundedConnection } from './bounded-connection.ts'
 import type { Bounded } from './bounded-connection.ts'
 
 export type ConnectionLimits = {
-  /** The connections of the whole process. */
+  /** The connections of the whole process, and with them the streams of HTTP/2. */
   readonly max: number
   /** The share of them that one client network may have; trusted proxies have no limit of their own. */
   readonly clientSharePercent: number
@@ -21,7 +21,7 @@ export const defaultConnectionLimits: ConnectionLimits = { max: 10_000, clientSh
 const descriptorsPercent = 40
 const warningIntervalMs = 60_000
 
-/** A connection in the order in which it is to be closed. */
+/** A connection or a stream in the order in which it is to be closed. */
 interface Member extends Linked<Member> {
   readonly bounded: Bounded
   readonly network: string
@@ -41,8 +41,11 @@ let count = 0
 /** How many connections the limit of descriptors admits, and how many descriptors are in use when there are that many. */
 let descriptorBound = { connections: Number.POSITIVE_INFINITY, used: Number.POSITIVE_INFINITY }
 
+/** Admits a stream of HTTP/2 on a connection, and gives what is to be called when it is over; undefined where it is refused. */
+export type AdmitStream = (socket: Socket, bounded: Bounded) => (() => void) | undefined
+
 /**
- * Bounds the connections of a server. A new one beyond the bound takes the place of the one that has
+ * Bounds the connections of a server, and the streams of HTTP/2 on them. A new one beyond the bound takes the place of the one that has
  * waited for its client longest, of the network that has most of them, or is closed itself where all are being served. So no client uses
  * up the descriptors of the process, which other connections and files need as well.
  */
@@ -50,7 +53,7 @@ export function boundConnections(
   server: Server,
   { max, clientSharePercent }: ConnectionLimits,
   { pino }: Logger,
-): void {
+): AdmitStream {
   let warnedAtMs = Number.NEGATIVE_INFINITY
 
   function warn(fields: object): void {
@@ -60,8 +63,8 @@ export function boundConnections(
     pino.warn({ connections: count, ...fields }, 'connections are closed, since there are too many')
   }
 
-  /** Undefined where there is no place. */
-  function admit(socket: Socket, bounded: Bounded): Member | undefined {
+  /** `descriptor` is that of a new connection; -1 for a stream, which has none. Undefined where there is no place. */
+  function admit(socket: Socket, bounded: Bounded, descriptor: number): Member | undefined {
     const isTrusted = isTrustedPeer(server, socket)
     const network = isTrusted ? 'trusted' : networkOf(socket.remoteAddress)
     const own = networks.get(network)
@@ -71,7 +74,7 @@ export function boundConnections(
     const excess = Math.max(
       isShareUsed ? 1 : 0,
       count + 1 - connectionsMax,
-      descriptorOf(socket) + 1 - descriptorBound.used,
+      descriptor + 1 - descriptorBound.used,
     )
     for (let left = excess; left > 0; left -= 1) {
       warn({ network })
@@ -83,7 +86,7 @@ export function boundConnections(
   }
 
   server.prependListener('connection', (socket) => {
-    const member = admit(socket, boundedConnection(server, socket))
+    const member = admit(socket, boundedConnection(server, socket), descriptorOf(socket))
     if (member === undefined) socket.destroy()
     else socket.once('close', () => remove(member))
   })
@@ -92,6 +95,10 @@ export function boundConnections(
   })
   // Without a listener, a connection that cannot be accepted would end the process.
   server.on('error', (err) => warn({ err }))
+  return (socket, bounded) => {
+    const member = admit(socket, bounded, -1)
+    return member && (() => remove(member))
+  }
 }
 
 function add(bounded: Bounded, network: string): Member {

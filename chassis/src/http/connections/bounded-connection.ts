@@ -1,8 +1,8 @@
 import type { Server } from 'node:http'
 import { Socket } from 'node:net'
-import { incompleteRequestOf, responseOf } from './exchanges.ts'
+import { hasOpenStreams, incompleteRequestOf, responseOf } from './exchanges.ts'
 
-/** What takes a place among the connections of a process. */
+/** What takes a place among the connections of a process: a connection, or a stream of HTTP/2. */
 export interface Bounded {
   /** The bytes that have passed, in both directions. */
   passedBytes(): number
@@ -35,6 +35,7 @@ export function boundedConnection(server: Server, socket: Socket): Bounded {
     waitsForClient() {
       const found = http()
       if (found === undefined) return true
+      if (hasOpenStreams(found)) return false
       return (
         responseOf(found) === undefined ||
         incompleteRequestOf(found) !== undefined ||

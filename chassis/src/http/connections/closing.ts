@@ -20,6 +20,9 @@ type Closing = {
   stop(): void
 }
 
+/** What closes the connections with HTTP/2. */
+type ClosingOfStreams = { beginClosing(): void; endConnections(): void }
+
 /**
  * Ends the connections of a server that closes, so that no request is lost: one that has arrived, also in part, gets its response first.
  * Node would keep a connection that was busy when the closing began for its whole idle time, destroy idle ones with what has just
@@ -27,7 +30,11 @@ type Closing = {
  */
 export function createClosing(
   server: Server,
-  { linger, lastRequestMs }: { linger: LingeringClose; lastRequestMs: number },
+  {
+    linger,
+    lastRequestMs,
+    http2,
+  }: { linger: LingeringClose; lastRequestMs: number; http2?: ClosingOfStreams | undefined },
 ): Closing {
   const sockets = new Set<Socket>()
   let begun = false
@@ -56,6 +63,7 @@ export function createClosing(
   return {
     begin() {
       begun = true
+      http2?.beginClosing()
       for (const socket of sockets) {
         const response = responseOf(socket)
         if (response !== undefined) response.shouldKeepAlive = false
@@ -64,6 +72,7 @@ export function createClosing(
     hasBegun: () => begun,
     async endConnections() {
       linger.hurry()
+      http2?.endConnections()
       endsSinceMs = performance.now()
       // Node calls it when the server closes.
       server.closeIdleConnections = endIdle

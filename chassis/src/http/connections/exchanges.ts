@@ -12,6 +12,19 @@ export function responseOf({ _httpMessage }: Connection): ServerResponse | undef
   return _httpMessage ?? undefined
 }
 
+/** How many streams of HTTP/2 are open on a connection. */
+const openStreams = new WeakMap<Socket, () => number>()
+
+/** States that a connection has HTTP/2, with this many open streams. */
+export function setOpenStreams(socket: Socket, count: () => number): void {
+  openStreams.set(socket, count)
+}
+
+/** Whether a connection has HTTP/2, and streams that are open. */
+export function hasOpenStreams(socket: Socket): boolean {
+  return (openStreams.get(socket)?.() ?? 0) > 0
+}
+
 const endless = new WeakSet<ServerResponse>()
 
 /** States that a response has no end of its own, as one of server-sent events: no request behind it on its connection would ever begin. */

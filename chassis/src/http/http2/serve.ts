@@ -1,0 +1,172 @@
+import type { Server } from 'node:http'
+import type { ServerHttp2Session, ServerHttp2Stream } from 'node:http2'
+import type { TLSSocket } from 'node:tls'
+import { AppError } from '../../errors/index.ts'
+import type { Timeouts } from '../app-options.ts'
+import type { AdmitStream } from '../connections/bound.ts'
+import { setOpenStreams } from '../connections/exchanges.ts'
+import type { ConstantFields } from '../guarded-response.ts'
+import { headerBytesMax, headerFieldsMax } from '../request-form.ts'
+import { createStreamExchange } from './exchange.ts'
+import type { StreamExchange } from './exchange.ts'
+import { Http2Request, requestHeadOf } from './request.ts'
+import { Http2Response } from './response.ts'
+
+/** RFC 9113, 7. */
+const codes = { noError: 0x00, refusedStream: 0x07, enhanceYourCalm: 0x0b }
+
+/** The resets that a connection may have at once, and then for each second: by its client, or since its frames are at fault. */
+const resets = { burst: 200, perSecond: 33 }
+
+/** Twice what is admitted, so that somewhat more is a response of status 431, and what is far more the end of the stream. */
+const sessionOptions = {
+  settings: {
+    maxConcurrentStreams: 100,
+    maxHeaderListSize: 4 * headerBytesMax,
+    enablePush: false,
+  },
+  maxHeaderListPairs: 4 * headerFieldsMax,
+  maxSessionMemory: 10,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  streamResetBurst: resets.burst,
+  streamResetRate: resets.perSecond,
+  strictSingleValueFields: false,
+}
+
+type Session = {
+  readonly session: ServerHttp2Session
+  readonly exchanges: Set<StreamExchange>
+  /** Since when there has been no open stream. */
+  idleSinceMs: number
+  hasServed: boolean
+  closedAtMs: number | undefined
+  /** How many resets it may have now, and as of when. */
+  resetsLeft: number
+  resetsAtMs: number
+}
+
+export type Http2 = ReturnType<typeof serveHttp2>
+
+/**
+ * Serves HTTP/2 on the connections of a server that negotiate it. Each stream becomes a request and a response of the server itself, so
+ * that everything behind it is the same as for HTTP/1.1. What Node bounds for HTTP/1.1 alone is bounded here: the time for a
+ * request, for a response that is not read, and for a connection without streams.
+ */
+export function serveHttp2(
+  server: Server,
+  { timeouts, constantFields }: { timeouts: Timeouts; constantFields: ConstantFields },
+) {
+  const { performServerHandshake } = process.getBuiltinModule('node:http2')
+  const sessions = new Set<Session>()
+  const http1 = server.listeners('secureConnection')
+  let admit: AdmitStream = () => () => {}
+  let closingSinceMs: number | undefined
+  server.removeAllListeners('secureConnection').on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') begin(socket)
+    else for (const listener of http1) listener.call(server, socket)
+  })
+  const timer = setInterval(sweep, timeouts.checkIntervalMs).unref()
+
+  function begin(socket: TLSSocket): void {
+    const session = performServerHandshake(socket, sessionOptions)
+    const now = performance.now()
+    const state: Session = {
+      session,
+      exchanges: new Set(),
+      idleSinceMs: now,
+      hasServed: false,
+      closedAtMs: undefined,
+      resetsLeft: resets.burst,
+      resetsAtMs: now,
+    }
+    sessions.add(state)
+    setOpenStreams(socket, () => state.exchanges.size)
+    session.on('stream', (stream, _headers, _flags, raw) => open(state, socket, stream, raw))
+    session.on('error', () => session.destroy())
+    session.on('close', () => sessions.delete(state))
+    if (closingSinceMs !== undefined) close(state)
+  }
+
+  function open(state: Session, socket: TLSSocket, stream: ServerHttp2Stream, raw: readonly string[]): void {
+    stream.on('error', () => {})
+    const head = requestHeadOf(raw, !stream.endAfterHeaders)
+    const request = new Http2Request(socket, stream, head, refusalOf(head))
+    const response = new Http2Response(request, constantFields)
+    const exchange = createStreamExchange(request, response, timeouts)
+    const leave = admit(socket, exchange)
+    if (leave === undefined) {
+      stream.close(codes.refusedStream)
+      return
+    }
+    state.exchanges.add(exchange)
+    stream.once('close', () => {
+      leave()
+      state.exchanges.delete(exchange)
+      state.idleSinceMs = performance.now()
+      state.hasServed ||= stream.headersSent
+      if (stream.rstCode !== codes.noError) countReset(state)
+      exchange.end()
+    })
+    if (isWaitingForContinue(request)) server.emit('checkContinue', request, response)
+    else server.emit('request', request, response)
+  }
+
+  function countReset(state: Session): void {
+    const now = performance.now()
+    const more = ((now - state.resetsAtMs) / 1_000) * resets.perSecond
+    state.resetsLeft = Math.min(resets.burst, state.resetsLeft + more) - 1
+    state.resetsAtMs = now
+    if (state.resetsLeft < 0 && !state.session.destroyed)
+      state.session.destroy(undefined, codes.enhanceYourCalm)
+  }
+
+  function sweep(): void {
+    const now = performance.now()
+    const requestMs = closingSinceMs === undefined ? timeouts.requestMs : timeouts.lastRequestMs
+    for (const state of sessions) {
+      for (const exchange of state.exchanges) exchange.check(now, requestMs)
+      const { exchanges, hasServed, idleSinceMs, closedAtMs } = state
+      if (closedAtMs !== undefined && exchanges.size === 0 && now - closedAtMs > timeouts.lingerMs)
+        state.session.destroy()
+      else if (exchanges.size === 0 && now - idleSinceMs > (hasServed ? timeouts.idleMs : timeouts.requestMs))
+        close(state)
+    }
+  }
+
+  function close(state: Session): void {
+    if (state.closedAtMs !== undefined || state.session.destroyed) return
+    state.closedAtMs = performance.now()
+    state.session.close()
+  }
+
+  return {
+    /** Streams count as connections do. */
+    bindTo(admitStream: AdmitStream): void {
+      admit = admitStream
+    },
+    /** Asks clients for other connections (RFC 9113, 6.8); requests on these are still served. */
+    beginClosing(): void {
+      for (const { session } of sessions) if (!session.destroyed) session.goaway(codes.noError, 2 ** 31 - 1)
+    },
+    /** Ends each connection once its streams are over. */
+    endConnections(): void {
+      closingSinceMs = performance.now()
+      for (const state of sessions) close(state)
+    },
+    stop: () => clearInterval(timer),
+  }
+}
+
+/** What is refused whatever its route, but for what is refused in HTTP/1.1 too. */
+function refusalOf({ method, bytes }: ReturnType<typeof requestHeadOf>): AppError | undefined {
+  if (bytes > headerBytesMax)
+    return new AppError('headers_too_large', 'The header section has more than 16 KiB.')
+  if (method === 'CONNECT')
+    return new AppError('method_not_allowed', 'CONNECT is not allowed here.', { headers: { allow: '' } })
+  return undefined
+}
+
+function isWaitingForContinue({ headers }: Http2Request): boolean {
+  return /100-continue/i.test(headers.expect ?? '')
+}
