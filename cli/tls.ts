@@ -8,7 +8,7 @@ import { createAuthority, issueCertificate } from '@quintet/chassis/x509'
 import type { Authority } from '@quintet/chassis/x509'
 import { services } from '../topology.ts'
 import { dataFolderOf } from './services.ts'
-import { UsageError } from './usage-error.ts'
+import { ArgumentError } from './usage-error.ts'
 
 export const tlsUsage =
   '  quintet tls [name…]                       make a certificate of this machine and its authority, for development only\n'
@@ -72,7 +72,7 @@ function days(now: number, count: number) {
 
 function checkedName(name: string): string {
   if (isIP(name) !== 0 || hostname.test(name)) return name
-  throw new UsageError(`"${name}" must be the name of a host or an IP address.`)
+  throw new ArgumentError(`"${name}" must be the name of a host or an IP address.`)
 }
 
 const hostname = /^(?:\*\.)?(?:[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?\.)*[a-z\d](?:[a-z\d-]{0,61}[a-z\d])?$/i
