@@ -128,6 +128,8 @@ test('A request that is malformed in HTTP/1.1 is so in HTTP/2, and one whose fie
     [400, { ':authority': 'localhost', host: 'other' }],
     [405, { ':method': 'CONNECT', ':authority': 'a:1', ':path': undefined, ':scheme': undefined }],
     [404, { ':path': '/nowhere' }],
+    [400, { 'if-match': '"1" ' }],
+    [400, { 'if-match': '\t"1"' }],
     [417, { expect: 'miracles' }],
     [431, { 'x-large': 'x'.repeat(17_000) }],
     [431, Object.fromEntries(Array.from({ length: 140 }, (_, i) => [`x-${i}`, 'y']))],
@@ -141,6 +143,36 @@ test('A request that is malformed in HTTP/1.1 is so in HTTP/2, and one whose fie
     assert.deepEqual([(await get(session, path)).status, (await get(session, path)).code], [0, 1])
   assert.equal((await get(session, '/health/live', { ':authority': 'a/b' })).status, 0)
   assert.equal((await get(session, '/health/live', { host: 'localhost' })).status, 200)
+})
+
+test('A request whose method is none of HTTP/1.1 is counted by the guard, refused and recorded, and adds no series of metrics', async (t) => {
+  const { logger, lines } = createLines<{ method?: string; status?: number; level: string }>()
+  const counted: string[] = []
+  const decision = { refusal: undefined, fields: ['x-counted', 'yes'] }
+  const limits = {
+    byClient({ method }: { method: string }) {
+      counted.push(method)
+      return decision
+    },
+    byPrincipal: () => decision,
+    charge() {},
+    async close() {},
+  }
+  const { app, open } = await startApp(t, { logger, guardParts: { limits } })
+  const session = open()
+  const methods = ['BREW', 'get', 'constructor', '__proto__', 'X'.repeat(8_000)]
+  for (const method of methods) {
+    const stream = session.request({ ':method': method, ':path': '/echo' }, { endStream: false })
+    const { status, body, headers } = await responseOf(stream)
+    const names = ['content-type', 'x-counted', 'x-content-type-options'].map((name) => headers[name])
+    assert.deepEqual([status, ...names], [501, 'application/problem+json; charset=utf-8', 'yes', 'nosniff'])
+    assert.equal(JSON.parse(body).instance, headers['x-request-id'])
+    await until(() => lines.filter(({ status: of }) => of === 501).length === counted.length)
+  }
+  assert.deepEqual(new Set(counted), new Set(['']))
+  assert.deepEqual(new Set(lines.map(({ method, level }) => `${level} ${method}`)), new Set(['info ']))
+  const series = (await app.observed.metrics.text()).match(/_seconds_count\{[^}]*status="501"[^}]*\}/g)
+  assert.equal(series?.length, 1)
 })
 
 test('A body that does not arrive gets 408, and one that is refused unread is not waited for; others are served meanwhile', async (t) => {

@@ -40,6 +40,7 @@ import { bodyRefusal, formRefusal, mayLoseNextRequest, routedTarget } from './re
 import { createRequestIds } from './request-ids.ts'
 import { checkResponses } from './response-check.ts'
 import { openServer } from './server.ts'
+import { refuseUnknownMethods } from './unknown-methods.ts'
 import { createValidatorCompiler, ownCompilers } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
 
@@ -147,6 +148,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       record,
       isClosing: closing.hasBegun,
       isRefused: access.isRefused,
+      detailAlias: options.detailAlias,
     })
     onHttpConnection(server, (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
     respondToOddRequests(server, clientErrors.onConnect)
@@ -291,13 +293,14 @@ function routeByVersion(versions: Versions): (request: IncomingMessage) => strin
 function addFrontListener(
   server: Server,
   guard: Guard | undefined,
-  parts: Parameters<typeof createFastPathListener>[1] & { isClosing: () => boolean },
+  parts: Parameters<typeof createFastPathListener>[1] &
+    Parameters<typeof refuseUnknownMethods>[1] & { isClosing: () => boolean },
 ): void {
   const [listener] = server.listeners('request')
-  const framework: RequestListener = (request, response) => {
+  const framework = refuseUnknownMethods((request, response) => {
     closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
     listener?.call(server, request, response)
-  }
+  }, parts)
   const admit = guarded(guard, {
     next: createFastPathListener(framework, parts),
     refuse: framework,

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 import type { AppError } from '../../errors/index.ts'
 
 // An import of node:http would evaluate all of its exports, among them WebSocket and with it undici.
-const { IncomingMessage } = process.getBuiltinModule('node:http')
+const { IncomingMessage, METHODS } = process.getBuiltinModule('node:http')
+const methods: ReadonlySet<string> = new Set(METHODS)
 
 /** What gives a request its fields, so that they are joined as in HTTP/1.1. It has no public name. */
 const addHeaderLines: (this: NodeRequest, fields: string[], count: number) => void = Reflect.get(
@@ -14,11 +15,14 @@ const addHeaderLines: (this: NodeRequest, fields: string[], count: number) => vo
 
 /** The parts of a request that are fields in HTTP/2, and not in HTTP/1.1. */
 type RequestHead = {
+  /** Empty for one that HTTP/1.1 does not have here: there is no end of them, and what counts by method would have none either. */
   readonly method: string
   readonly path: string
   /** Names and values in turn, as they would be in HTTP/1.1. */
   readonly fields: string[]
   readonly bytes: number
+  /** Whether the value of a field begins or ends with whitespace. */
+  readonly hasOuterSpace: boolean
 }
 
 /**
@@ -31,6 +35,7 @@ export function requestHeadOf(raw: readonly string[], hasBody: boolean): Request
   const cookies: string[] = []
   const hosts = new Set<string>()
   let hasLength = false
+  let hasOuterSpace = false
   let bytes = 0
   for (let at = 0; at + 1 < raw.length; at += 2) {
     const [name = '', value = ''] = [raw[at], raw[at + 1]]
@@ -40,18 +45,23 @@ export function requestHeadOf(raw: readonly string[], hasBody: boolean): Request
     else if (name === 'cookie') cookies.push(value)
     else fields.push(name, value)
     if (name === 'content-length') hasLength = true
+    if (outerSpace.test(value)) hasOuterSpace = true
   }
   const authority = pseudo.get(':authority')
   if (authority !== undefined) hosts.add(authority)
   if (cookies.length > 0) fields.push('cookie', cookies.join('; '))
   if (hasBody && !hasLength) fields.push('transfer-encoding', 'chunked')
+  const method = pseudo.get(':method') ?? ''
   return {
-    method: pseudo.get(':method') ?? '',
+    method: methods.has(method) ? method : '',
     path: pseudo.get(':path') ?? '',
     fields: [...[...hosts].flatMap((host) => ['host', host]), ...fields],
     bytes,
+    hasOuterSpace,
   }
 }
+
+const outerSpace = /^[ \t]|[ \t]$/
 
 /** What a line of HTTP/1.1 has besides the name and the value. */
 const fieldOverheadBytes = 4

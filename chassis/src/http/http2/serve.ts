@@ -32,6 +32,8 @@ const sessionOptions = {
   streamResetBurst: resets.burst,
   streamResetRate: resets.perSecond,
   strictSingleValueFields: false,
+  // Otherwise a field with such a value is dropped without a word, as a condition would be, and the request goes on: see `refusalOf`.
+  strictFieldWhitespaceValidation: false,
 }
 
 type Session = {
@@ -159,9 +161,12 @@ export function serveHttp2(
 }
 
 /** What is refused whatever its route, but for what is refused in HTTP/1.1 too. */
-function refusalOf({ method, bytes }: ReturnType<typeof requestHeadOf>): AppError | undefined {
+function refusalOf({ method, bytes, hasOuterSpace }: ReturnType<typeof requestHeadOf>): AppError | undefined {
   if (bytes > headerBytesMax)
     return new AppError('headers_too_large', 'The header section has more than 16 KiB.')
+  // RFC 9113, 8.2.1.
+  if (hasOuterSpace)
+    return new AppError('malformed', 'The value of a field must not begin or end with whitespace.')
   if (method === 'CONNECT')
     return new AppError('method_not_allowed', 'CONNECT is not allowed here.', { headers: { allow: '' } })
   return undefined
