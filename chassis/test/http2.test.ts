@@ -249,6 +249,21 @@ test('A client may have 100 requests open on a connection; one more is refused b
   socket.destroy()
 })
 
+test('Each of the responses on a connection may listen to it, without a warning', async (t) => {
+  const { app, open, waiting } = await startApp(t)
+  const warnings: Error[] = []
+  const warn = (warning: Error) => warnings.push(warning)
+  process.on('warning', warn)
+  t.after(() => process.off('warning', warn))
+  app.server.on('request', ({ socket }) => socket.once('end', () => {}))
+  const session = open()
+  for (let i = 0; i < 100; i++) session.request({ ':path': '/wait' }).on('error', () => {})
+  await until(() => waiting.begun === 100)
+  session.destroy()
+  await until(() => waiting.aborted === 100)
+  assert.deepEqual(warnings, [])
+})
+
 test('A header section without an end is the end of its connection', async (t) => {
   const { open, openRaw } = await startApp(t)
   const socket = await openRaw()

@@ -83,6 +83,8 @@ export function serveHttp2(
       resetsAtMs: now,
     }
     sessions.add(state)
+    // Each response may listen to it, as those of server-sent events do.
+    socket.setMaxListeners(socket.getMaxListeners() + sessionOptions.settings.maxConcurrentStreams)
     setOpenStreams(socket, () => state.exchanges.size)
     session.on('stream', (stream, _headers, _flags, raw) => open(state, socket, stream, raw))
     session.on('error', () => session.destroy())
