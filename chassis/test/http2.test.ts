@@ -128,6 +128,7 @@ test('A request that is malformed in HTTP/1.1 is so in HTTP/2, and one whose fie
     [400, { ':authority': 'localhost', host: 'other' }],
     [405, { ':method': 'CONNECT', ':authority': 'a:1', ':path': undefined, ':scheme': undefined }],
     [404, { ':path': '/nowhere' }],
+    [400, { ':path': '/health/live?\xe4' }],
     [400, { 'if-match': '"1" ' }],
     [400, { 'if-match': '\t"1"' }],
     [417, { expect: 'miracles' }],

@@ -163,9 +163,17 @@ export function serveHttp2(
 }
 
 /** What is refused whatever its route, but for what is refused in HTTP/1.1 too. */
-function refusalOf({ method, bytes, hasOuterSpace }: ReturnType<typeof requestHeadOf>): AppError | undefined {
+function refusalOf({
+  method,
+  path,
+  bytes,
+  hasOuterSpace,
+}: ReturnType<typeof requestHeadOf>): AppError | undefined {
   if (bytes > headerBytesMax)
     return new AppError('headers_too_large', 'The header section has more than 16 KiB.')
+  // The parser of HTTP/1.1 admits no other bytes, so a service would end its connection to the gateway.
+  if (!/^[!-~]*$/.test(path))
+    return new AppError('malformed', 'The path must have characters of ASCII only; encode others.')
   // RFC 9113, 8.2.1.
   if (hasOuterSpace)
     return new AppError('malformed', 'The value of a field must not begin or end with whitespace.')
