@@ -22,8 +22,14 @@ export function createAutocannon(options: { connections: number; directory: stri
   return {
     name: 'autocannon',
     connections: options.connections,
-    async run({ url, requests, seconds, connections = options.connections }: LoadOptions): Promise<Load> {
-      writeFileSync(archive, JSON.stringify(httpArchive(url, requests)))
+    async run({
+      url,
+      requests,
+      seconds,
+      authorization,
+      connections = options.connections,
+    }: LoadOptions): Promise<Load> {
+      writeFileSync(archive, JSON.stringify(httpArchive(url, requests, authorization)))
       const load = ['-c', `${connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
       return toLoad(JSON.parse(await runPinned(process.execPath, [program, ...load], seconds)))
     },
@@ -42,12 +48,13 @@ function toLoad({ requests, duration, latency, throughput, ...failed }: Output):
 }
 
 /** autocannon takes a list of requests only in the HTTP Archive format. */
-function httpArchive(url: string, requests: readonly Request[]): object {
-  const headers = [{ name: 'content-type', value: 'application/json' }]
+function httpArchive(url: string, requests: readonly Request[], authorization?: string): object {
+  const always = authorization === undefined ? [] : [{ name: 'authorization', value: authorization }]
+  const headers = [...always, { name: 'content-type', value: 'application/json' }]
   const entries = requests.map(({ method, path, body }) => ({
     request:
       body === undefined
-        ? { method, url: url + path, headers: [] }
+        ? { method, url: url + path, headers: always }
         : { method, url: url + path, headers, postData: { text: body } },
   }))
   return { log: { entries } }

@@ -10,12 +10,13 @@ export type Load = {
   errors: number
 }
 
-/** `connections` overrides the generator's default. */
+/** `connections` overrides the generator's default; `authorization` is a field of each request. */
 export type LoadOptions = {
   url: string
   requests: readonly Request[]
   seconds: number
   connections?: number | undefined
+  authorization?: string | undefined
 }
 
 export type Generator = { name: string; connections: number; run(options: LoadOptions): Promise<Load> }

@@ -42,11 +42,18 @@ async function measureBareHttp({ generator, bareHttp, seconds }: Bench): Promise
 
 /** Puts the row's load on its server, or runs its tool against an engine. */
 export async function load(
-  { workload, connections, tool }: Row,
+  { workload, connections, authorization, tool }: Row,
   { generator, server, seconds }: { generator: Generator; server: Server; seconds: number },
 ): Promise<Load> {
   if (tool !== undefined) return tool({ seconds, connections: connections ?? generator.connections })
-  return generator.run({ url: server.url, requests: workload.requests, seconds, connections })
+  const { requests } = workload
+  return generator.run({
+    url: server.url,
+    requests,
+    seconds,
+    connections,
+    authorization: await authorization?.(),
+  })
 }
 
 /** Measures the server while `work` runs. */

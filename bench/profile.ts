@@ -34,7 +34,11 @@ export async function profileRow(
     nodeFlags: ['--cpu-prof', `--cpu-prof-dir=${profiles}`],
   })
   await row.workload.seed?.(server.url)
-  const load = { url: server.url, requests: row.workload.requests }
+  const load = {
+    url: server.url,
+    requests: row.workload.requests,
+    authorization: await row.authorization?.(),
+  }
   await generator.run({ ...load, seconds: warmUpSeconds })
   const fromUs = nowUs()
   const { rps } = await generator.run({ ...load, seconds })

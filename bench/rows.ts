@@ -4,6 +4,7 @@ import { portSetting, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Load } from './load.ts'
 import type { ServerProcess } from './servers.ts'
+import { tokenFor, tokenSettings } from './token-issuer.ts'
 import {
   billingPosts,
   certificateCreations,
@@ -27,6 +28,8 @@ export type Row = {
   processes: ServerProcess[]
   workload: Workload
   connections?: number
+  /** The `Authorization` field of each request, once the processes run. */
+  authorization?(): Promise<string>
   engines?: true
   /** A program that loads an engine itself, instead of requests. */
   tool?: Tool
@@ -68,6 +71,7 @@ export const limitSettings = {
   RATE_LIMIT_POLICIES: '"client";q=10000;w=1;burst=1000000000;by="address"',
 }
 const withLimits: ServerProcess = { ...guid, settings: limitSettings }
+const withToken: ServerProcess = { ...guid, prepare: tokenSettings }
 const withoutCache: ServerProcess = { ...guid, settings: { CACHE_URL: 'none:' } }
 
 const inventory = serviceProcess('inventory')
@@ -84,6 +88,12 @@ export const rows: Row[] = [
   { name: 'guid GET cached', processes: [guid], workload: guidReads },
   { name: 'guid GET cached (logging off)', processes: [withoutLog], workload: guidReads },
   { name: 'guid GET cached (limits in memory)', processes: [withLimits], workload: guidReads },
+  {
+    name: 'guid GET cached (kept token)',
+    processes: [withToken],
+    workload: guidReads,
+    authorization: () => tokenFor('guid:read'),
+  },
   { name: 'guid GET uncached', processes: [withoutCache], workload: guidReads },
   { name: 'guid POST durable', processes: [guid], workload: guidCreations },
   { name: 'guid PATCH', processes: [guid], workload: guidChanges },

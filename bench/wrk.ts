@@ -18,11 +18,17 @@ export function createWrk(options: { connections: number; directory: string }): 
   return {
     name: `wrk ${wrkVersion()}`,
     connections: options.connections,
-    async run({ url, requests, seconds, connections = options.connections }: LoadOptions): Promise<Load> {
+    async run({
+      url,
+      requests,
+      seconds,
+      authorization,
+      connections = options.connections,
+    }: LoadOptions): Promise<Load> {
       const script = join(directory, 'wrk.lua')
       const list = join(directory, 'requests.txt')
       writeFileSync(list, requests.map(lineOf).join('\n'))
-      writeFileSync(script, luaScript(list))
+      writeFileSync(script, luaScript(list, authorization))
       const flags = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, url]
       return parse(await runPinned('wrk', flags, seconds))
     },
@@ -40,15 +46,17 @@ function parse(output: string): Load {
 }
 
 /** Formats the requests before the load begins, because formatting during the load would reduce its rate. */
-function luaScript(list: string): string {
+function luaScript(list: string, authorization?: string): string {
+  const always = authorization === undefined ? '' : `["authorization"] = "${authorization}"`
   return `
 local requests = {}
 local at = 0
 init = function()
-  local json = { ["content-type"] = "application/json" }
+  local always = { ${always} }
+  local json = { ["content-type"] = "application/json", ${always} }
   for line in io.lines("${list}") do
     local method, path, body = line:match("^(%u+) (%S+) ?(.*)$")
-    if body == "" then requests[#requests + 1] = wrk.format(method, path)
+    if body == "" then requests[#requests + 1] = wrk.format(method, path, always)
     else requests[#requests + 1] = wrk.format(method, path, json, body) end
   end
 end
