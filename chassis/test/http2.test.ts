@@ -237,17 +237,50 @@ test('A connection whose client opens and resets requests rapidly is ended, and 
   assert.equal((await get(honest, '/health/live')).status, 200)
 })
 
+/** GET https of a path, with :authority a, without Huffman coding (RFC 7541). */
+const headOf = (path: string) =>
+  Buffer.from([0x82, 0x87, 0x04, path.length, ...Buffer.from(path), 0x01, 1, 0x61])
+
 test('A client may have 100 requests open on a connection; one more is refused before it begins', async (t) => {
   const { openRaw, waiting } = await startApp(t)
   const socket = await openRaw()
   const frames: Buffer[] = []
   socket.on('data', (chunk: Buffer) => frames.push(chunk))
-  // GET https /wait, with :authority a, without Huffman coding (RFC 7541).
-  const head = Buffer.from([0x82, 0x87, 0x04, 5, ...Buffer.from('/wait'), 0x01, 1, 0x61])
-  for (let i = 0; i < 110; i += 1) socket.write(frame(0x01, 0x05, 2 * i + 1, head))
+  for (let i = 0; i < 110; i += 1) socket.write(frame(0x01, 0x05, 2 * i + 1, headOf('/wait')))
   await until(() => waiting.begun >= 100 && Buffer.concat(frames).includes(Buffer.from([0, 0, 4, 3, 0])))
   assert.equal(waiting.begun, 100)
   socket.destroy()
+})
+
+test('Of requests that are reset with the bytes in which they came, none begins', async (t) => {
+  const { open, openRaw, waiting } = await startApp(t)
+  const socket = await openRaw()
+  socket.resume()
+  const reset = Buffer.from([0, 0, 0, 8])
+  const streams = Array.from({ length: 50 }, (_, i) => 2 * i + 1)
+  socket.write(
+    Buffer.concat([
+      ...streams.flatMap((id) => [frame(0x01, 0x05, id, headOf('/wait')), frame(0x03, 0, id, reset)]),
+      frame(0x01, 0x05, 101, headOf('/wait')),
+    ]),
+  )
+  await until(() => waiting.begun > 0)
+  assert.equal((await get(open(), '/health/live')).status, 200)
+  assert.equal(waiting.begun, 1)
+  socket.destroy()
+})
+
+test('Connections begin their requests in turn, so that many on one do not delay those on another', async (t) => {
+  const order: string[] = []
+  const { app, open } = await startApp(t)
+  app.server.prependListener('request', ({ url = '' }) => order.push(url))
+  const [busy, other] = [open(), open()]
+  await Promise.all([busy, other].map((session) => once(session, 'remoteSettings')))
+  const many = Array.from({ length: 90 }, () => get(busy, '/health/live?many'))
+  const one = get(other, '/health/live?one')
+  for (const { status } of await Promise.all([...many, one])) assert.equal(status, 200)
+  const at = order.findIndex((url) => url.endsWith('one'))
+  assert.ok(at >= 0 && at < 20, String(at))
 })
 
 test('Each of the responses on a connection may listen to it, without a warning', async (t) => {

@@ -1,10 +1,8 @@
-import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-
-/** What a hostile client does until it is stopped. */
-type Attack = { readonly name: string; begin(port: number, from?: string): Connections }
+import { keepOpen } from './keep-open.ts'
+import type { Attack } from './keep-open.ts'
 
 /** What honest clients saw. */
 type Honest = {
@@ -13,59 +11,8 @@ type Honest = {
   readonly maxMs: number
 }
 
-type Connections = { stop(): void }
-
 const post = (path: string, fields: string) =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${fields}\r\n`
-
-/** Connections that send `first`, and then `drip` in intervals; those that are closed are opened again. */
-function keepOpen(options: {
-  port: number
-  count: number
-  first: string | Buffer
-  drip?: string
-  everyMs?: number
-  onOpen?: (socket: Socket) => void
-  /** Their own address. */
-  from?: string | undefined
-}): Connections {
-  const {
-    port,
-    from,
-    count,
-    first,
-    drip = '',
-    everyMs = 1_000,
-    onOpen = (socket) => socket.resume(),
-  } = options
-  const sockets = new Set<Socket>()
-  let isOver = false
-
-  function open(): void {
-    if (isOver) return
-    const socket = connect({ port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) })
-    sockets.add(socket)
-    socket.on('error', () => {})
-    socket.on('close', () => {
-      sockets.delete(socket)
-      setTimeout(open, 50)
-    })
-    socket.write(first)
-    onOpen(socket)
-  }
-
-  for (let at = 0; at < count; at += 1) open()
-  const timer = setInterval(() => {
-    if (drip !== '') for (const socket of sockets) socket.write(drip)
-  }, everyMs)
-  return {
-    stop() {
-      isOver = true
-      clearInterval(timer)
-      for (const socket of sockets) socket.destroy()
-    },
-  }
-}
 
 /** Connections that request one path again and again, 20 times ahead of the responses; `onOpen` reads them or not. */
 const pipelining = (path: string, how: string, fields = '', onOpen?: (socket: Socket) => void): Attack => {

@@ -19,6 +19,8 @@ type ExchangeParts = {
   readonly counts: UpstreamCounts
   /** The longest silence of a response of server-sent events. */
   readonly streamIdleMs: number
+  /** How long a request keeps its place whose client has gone before the response. */
+  readonly abandonedMs: number
   /** The address for a second attempt, if there may be one. */
   endpointForRetry(request: ClientRequest, failure: ExchangeError, failed: Endpoint): Endpoint | undefined
 }
@@ -77,14 +79,20 @@ export class Exchange implements ExchangeListener, Holder {
   /** Aborts because the client has gone; does nothing once the exchange has ended. */
   abort(): void {
     if (this.#isOver) return
-    this.#end()
+    this.#isOver = true
+    this.#endpoint.leave()
     this.#connection.abort(this)
+    const { capacity, abandonedMs } = this.#parts
+    // The request may still wait at the service: a server accepts one connection in each turn of its event loop.
+    if (this.#hasResponse) capacity.leave(this)
+    else setTimeout(() => capacity.leave(this), abandonedMs).unref()
   }
 
   /** Fails because the client is too slow; does nothing once the exchange has ended. */
   cut(): void {
     if (this.#isOver) return
-    this.abort()
+    this.#end()
+    this.#connection.abort(this)
     this.#parts.counts.fault('stalled')
     this.#listener.onFailure(new ExchangeError('stalled', false, undefined))
   }

@@ -5,12 +5,14 @@ import type { Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
 import type { ExchangeError } from '../src/http1/connection.ts'
 import { createUpstream } from '../src/upstream.ts'
+import type { UpstreamOptions } from '../src/upstream.ts'
 import { createUpstreamMetrics } from '../src/upstream-metrics.ts'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
@@ -426,11 +428,11 @@ test('Requests beyond the limit in flight get 503, and pass again once there are
   assert.equal((await ask(`${url}/guid`)).status, 200)
 })
 
-test('An error while a response is passed on ends its request once', async (t) => {
-  const silent = createLogger({ service: 'gateway', level: 'silent' })
+/** An upstream with one place, without a gateway. */
+function upstreamWithOnePlace(t: TestContext, url: string, options: Partial<UpstreamOptions> = {}) {
   const upstream = createUpstream({
     service: 'guid',
-    urls: [new URL(await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay))))],
+    urls: [new URL(url)],
     timeoutMs: 1_000,
     streamIdleMs: 1_000,
     inFlightMax: 1,
@@ -442,29 +444,53 @@ test('An error while a response is passed on ends its request once', async (t) =
     circuitOpenMs: 1_000,
     retryPercent: 100,
     clock: createManualClock(0),
-    logger: silent,
+    logger: createLogger({ service: 'gateway', level: 'silent' }),
     metrics: createUpstreamMetrics(createMetrics('gateway')),
+    ...options,
   })
   t.after(upstream.close)
-  const get = {
-    method: 'GET',
-    target: '/',
-    head: '\r\n',
-    body: undefined,
-    isChunked: false,
-    client: '127.0.0.1',
-  }
+  return upstream
+}
+
+const getOfOne = {
+  method: 'GET',
+  target: '/',
+  head: '\r\n',
+  body: undefined,
+  isChunked: false,
+  client: '127.0.0.1',
+}
+
+test('A request whose client has gone before the response keeps its place for a while, since it may still wait at the service', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  const begun = Promise.withResolvers<void>()
+  const url = await startRawUpstream(t, (socket) => socket.on('data', () => begun.resolve()))
+  const upstream = upstreamWithOnePlace(t, url, { abandonedMs: 4_000 })
+  const listener = { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }
+  const exchange = upstream.send(getOfOne, listener)
+  await begun.promise
+  exchange.abort()
+  assert.throws(() => upstream.check(getOfOne.client), { code: 'overloaded' })
+  t.mock.timers.tick(3_999)
+  assert.throws(() => upstream.check(getOfOne.client), { code: 'overloaded' })
+  t.mock.timers.tick(1)
+  upstream.check(getOfOne.client)
+})
+
+test('An error while a response is passed on ends its request once', async (t) => {
+  const url = await startRawUpstream(t, (socket) => socket.on('data', () => socket.write(okay)))
+  const upstream = upstreamWithOnePlace(t, url)
   const send = (onHead: () => void) =>
     new Promise<string>((resolve) => {
       const onFailure = ({ fault }: ExchangeError) => resolve(fault)
-      upstream.send(get, { onHead: () => resolve(String(onHead())), onBody() {}, onEnd() {}, onFailure })
+      upstream.send(getOfOne, { onHead: () => resolve(String(onHead())), onBody() {}, onEnd() {}, onFailure })
     })
   const broken = () => {
     throw new Error('broken')
   }
   assert.equal(await send(broken), 'internal')
   const responses = [send(() => {})]
-  assert.throws(() => upstream.send(get, { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }), {
+  assert.throws(() => upstream.send(getOfOne, { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }), {
     code: 'overloaded',
   })
   assert.deepEqual(await Promise.all(responses), ['undefined'])
@@ -488,7 +514,7 @@ test('Requests that take too long open no circuit while the service responds to 
     if (incoming.url === '/health/live') probes += 1
     if (incoming.url !== '/guids') response.end()
   })
-  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 150, GATEWAY_CIRCUIT_FAULTS_MAX: 2 })
+  const { url } = await startGateway(t, { GUID_URL, GATEWAY_TIMEOUT_MS: 400, GATEWAY_CIRCUIT_FAULTS_MAX: 2 })
   for (let round = 1; round <= 3; round += 1) {
     const expensive = await Promise.all(Array.from({ length: 25 }, () => ask(`${url}/guids`)))
     assert.deepEqual([...new Set(expensive.map(({ status }) => status))], [504])

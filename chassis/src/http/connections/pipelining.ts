@@ -2,6 +2,7 @@ import type { RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { networkOf } from '../../guard/index.ts'
 import { isEndless, responseOf } from './exchanges.ts'
+import { inTurn } from './in-turn.ts'
 import { createWaitingRequests } from './waiting-requests.ts'
 import type { WaitingRequest } from './waiting-requests.ts'
 
@@ -13,9 +14,6 @@ export type PipeliningLimits = {
 
 const defaults: PipeliningLimits = { waitingMax: 1_000, allBytesMax: 67_108_864 }
 
-/** Requests that have waited and are begun in one turn of the event loop, on all connections: requests that have not waited come between. */
-const begunPerTurnMax = 4
-
 /**
  * Handles the requests of a connection one at a time, in order, where a client sends them without waiting for responses (RFC
  * 9112, 9.3.2); Node would start all that it has received. So a request runs after the effects of those before it, and one connection
@@ -24,8 +22,7 @@ const begunPerTurnMax = 4
  */
 export function oneAtATime(next: RequestListener, limits: PipeliningLimits = defaults): RequestListener {
   const queues = createWaitingRequests()
-  /** Connections whose next request may begin. */
-  let ready: Socket[] = []
+  const setReady = inTurn(proceed)
 
   function wait(socket: Socket, waiting: WaitingRequest): void {
     // The parser continues with the buffered input of a connection that is being closed.
@@ -65,18 +62,6 @@ export function oneAtATime(next: RequestListener, limits: PipeliningLimits = def
     if (queues.count(socket) === 0) return
     drop.call(socket)
     socket.destroySoon()
-  }
-
-  function setReady(socket: Socket): void {
-    if (ready.length === 0) setImmediate(beginSome)
-    ready.push(socket)
-  }
-
-  function beginSome(): void {
-    const some = ready.slice(0, begunPerTurnMax)
-    ready = ready.slice(begunPerTurnMax)
-    if (ready.length > 0) setImmediate(beginSome)
-    for (const socket of some) proceed(socket)
   }
 
   function proceed(socket: Socket): void {

@@ -5,6 +5,7 @@ import { AppError } from '../../errors/index.ts'
 import type { Timeouts } from '../app-options.ts'
 import type { AdmitStream } from '../connections/bound.ts'
 import { setOpenStreams } from '../connections/exchanges.ts'
+import { inTurn } from '../connections/in-turn.ts'
 import type { ConstantFields } from '../guarded-response.ts'
 import { headerBytesMax, headerFieldsMax } from '../request-form.ts'
 import { createStreamExchange } from './exchange.ts'
@@ -37,8 +38,11 @@ const sessionOptions = {
 }
 
 type Session = {
+  readonly socket: TLSSocket
   readonly session: ServerHttp2Session
   readonly exchanges: Set<StreamExchange>
+  /** Streams whose requests have not begun, in order, with the fields of each. */
+  readonly waiting: { readonly stream: ServerHttp2Stream; readonly raw: readonly string[] }[]
   /** Since when there has been no open stream. */
   idleSinceMs: number
   hasServed: boolean
@@ -52,7 +56,8 @@ export type Http2 = ReturnType<typeof serveHttp2>
 
 /**
  * Serves HTTP/2 on the connections of a server that negotiate it. Each stream becomes a request and a response of the server itself, so
- * that everything behind it is the same as for HTTP/1.1. What Node bounds for HTTP/1.1 alone is bounded here: the time for a
+ * that everything behind it is the same as for HTTP/1.1. Connections begin their requests in turn, after what has been received with
+ * them: a client that opens many at once, or resets them, delays itself. What Node bounds for HTTP/1.1 alone is bounded here: the time for a
  * request, for a response that is not read, and for a connection without streams.
  */
 export function serveHttp2(
@@ -62,6 +67,7 @@ export function serveHttp2(
   const { performServerHandshake } = process.getBuiltinModule('node:http2')
   const sessions = new Set<Session>()
   const http1 = server.listeners('secureConnection')
+  const setReady = inTurn(beginNext)
   let admit: AdmitStream = () => () => {}
   let closingSinceMs: number | undefined
   server.removeAllListeners('secureConnection').on('secureConnection', (socket: TLSSocket) => {
@@ -74,8 +80,10 @@ export function serveHttp2(
     const session = performServerHandshake(socket, sessionOptions)
     const now = performance.now()
     const state: Session = {
+      socket,
       session,
       exchanges: new Set(),
+      waiting: [],
       idleSinceMs: now,
       hasServed: false,
       closedAtMs: undefined,
@@ -85,15 +93,33 @@ export function serveHttp2(
     sessions.add(state)
     // Each response may listen to it, as those of server-sent events do.
     socket.setMaxListeners(socket.getMaxListeners() + sessionOptions.settings.maxConcurrentStreams)
-    setOpenStreams(socket, () => state.exchanges.size)
-    session.on('stream', (stream, _headers, _flags, raw) => open(state, socket, stream, raw))
+    setOpenStreams(socket, () => openStreams(state))
+    session.on('stream', (stream, _headers, _flags, raw) => {
+      stream.on('error', () => {})
+      if (state.waiting.push({ stream, raw }) === 1) setReady(state)
+    })
     session.on('error', () => session.destroy())
     session.on('close', () => sessions.delete(state))
     if (closingSinceMs !== undefined) close(state)
   }
 
-  function open(state: Session, socket: TLSSocket, stream: ServerHttp2Stream, raw: readonly string[]): void {
-    stream.on('error', () => {})
+  /** Begins the next request of a connection; then it is the turn of others. One that has been reset meanwhile costs nothing more. */
+  function beginNext(state: Session): void {
+    const { waiting } = state
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const { stream, raw } = next
+      if (!stream.destroyed && !stream.closed) {
+        open(state, stream, raw)
+        break
+      }
+      state.idleSinceMs = performance.now()
+      if (stream.rstCode !== codes.noError) countReset(state)
+    }
+    if (waiting.length > 0) setReady(state)
+  }
+
+  function open(state: Session, stream: ServerHttp2Stream, raw: readonly string[]): void {
+    const { socket } = state
     const head = requestHeadOf(raw, !stream.endAfterHeaders)
     const request = new Http2Request(socket, stream, head, refusalOf(head))
     const response = new Http2Response(request, constantFields)
@@ -130,11 +156,10 @@ export function serveHttp2(
     const requestMs = closingSinceMs === undefined ? timeouts.requestMs : timeouts.lastRequestMs
     for (const state of sessions) {
       for (const exchange of state.exchanges) exchange.check(now, requestMs)
-      const { exchanges, hasServed, idleSinceMs, closedAtMs } = state
-      if (closedAtMs !== undefined && exchanges.size === 0 && now - closedAtMs > timeouts.lingerMs)
-        state.session.destroy()
-      else if (exchanges.size === 0 && now - idleSinceMs > (hasServed ? timeouts.idleMs : timeouts.requestMs))
-        close(state)
+      const { hasServed, idleSinceMs, closedAtMs } = state
+      if (openStreams(state) > 0) continue
+      if (closedAtMs !== undefined && now - closedAtMs > timeouts.lingerMs) state.session.destroy()
+      else if (now - idleSinceMs > (hasServed ? timeouts.idleMs : timeouts.requestMs)) close(state)
     }
   }
 
@@ -160,6 +185,10 @@ export function serveHttp2(
     },
     stop: () => clearInterval(timer),
   }
+}
+
+function openStreams({ waiting, exchanges }: Session): number {
+  return waiting.length + exchanges.size
 }
 
 /** What is refused whatever its route, but for what is refused in HTTP/1.1 too. */
