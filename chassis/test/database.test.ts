@@ -13,6 +13,7 @@ import { makeMigration, migrateDatabase, openDatabase } from '@quintet/chassis/d
 import { AppError, operatorMessage } from '@quintet/chassis/errors'
 import { testDatabase } from './database-contract.ts'
 import { add, count, migrations, open } from './database-world.ts'
+import type { Tables } from './database-world.ts'
 import { createFileUrl } from './testing.ts'
 
 testDatabase('sqlite', createFileUrl)
@@ -53,6 +54,33 @@ test('sqlite: a private database leaves no file behind', async (t: TestContext) 
   t.assert.ok(created.some((name) => !existsSync(join(tmpdir(), name))))
 })
 
+test('sqlite: a private database begins as the first one with its migrations did, and has no row of it', async (t: TestContext) => {
+  const folder = copyMigrations(t)
+  const text = `import { sql } from 'kysely'
+export async function up(db) { await sql\`insert into account values (hex(randomblob(8)), 1)\`.execute(db) }`
+  writeFileSync(new URL('9999-add-row.ts', folder), text)
+  const openPrivate = async (id: string) => {
+    const { query, close } = await openDatabase<Tables>('sqlite::memory:', { migrations: folder })
+    t.after(close)
+    await add(query, id).execute()
+    return (await query.selectFrom('account').select('id').orderBy('id').execute()).map((row) => row.id)
+  }
+  const [row] = await openPrivate('first')
+  t.assert.deepEqual(await openPrivate('second'), [row, 'second'])
+})
+
+test('sqlite: the thread of a database that is closed writes the next one', async (t: TestContext) => {
+  let started = 0
+  const countThread = () => started++
+  await (await open(t, createFileUrl(t))).close()
+  process.on('worker', countThread)
+  const { query } = await open(t, createFileUrl(t))
+  process.off('worker', countThread)
+  await add(query, 'a').execute()
+  t.assert.equal(await count(query), 1)
+  t.assert.equal(started, 0)
+})
+
 test('sqlite: units beyond the bound are refused with overloaded and the others are not', async (t: TestContext) => {
   const { commit } = await open(t, createFileUrl(t))
   const outcomes = await Promise.allSettled(Array.from({ length: 20_050 }, () => commit([])))
@@ -66,8 +94,13 @@ test('sqlite: when the thread that writes fails, the unit that it has is of unkn
   const threads: Worker[] = []
   const collect = (thread: Worker) => threads.push(thread)
   process.on('worker', collect)
-  const url = createFileUrl(t)
-  const { query, commit } = await open(t, url)
+  let url = createFileUrl(t)
+  let { query, commit } = await open(t, url)
+  // The threads of databases that are closed come first.
+  while (threads.length === 0) {
+    url = createFileUrl(t)
+    ;({ query, commit } = await open(t, url))
+  }
   process.off('worker', collect)
   t.after(() => Promise.all(threads.map((thread) => thread.terminate())))
   const unit = (id: string) => commit([add(query, id).compile()])

@@ -17,6 +17,7 @@ import type { Outcome, Statement } from '../port.ts'
 import { createBatchEncoder } from './batch.ts'
 import type { BatchResult, UnitResult } from './batch.ts'
 import type { WriterData } from './writer.ts'
+import { closeWriter, openWriter } from './writer-threads.ts'
 
 const unitsPerBatchMax = 1_000
 
@@ -26,7 +27,7 @@ const unitsPerBatchMax = 1_000
  * called when a batch is durable and none of its callers has been notified.
  */
 export async function createGroupCommit(
-  options: { path: string; busyTimeoutMs: number },
+  options: { path: string; isDurable: boolean; busyTimeoutMs: number },
   beforeSettling: () => void,
 ): Promise<{
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
@@ -34,7 +35,7 @@ export async function createGroupCommit(
   close(beforeClosing?: () => void): Promise<void>
 }> {
   const units = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-  const worker = await startWriter({ ...options, units })
+  const worker = await openWriter({ ...options, units })
   const checkpoints = createCheckpoints({ path: options.path, units })
   const encode = createBatchEncoder()
   let waiting: PendingUnit[] = []
@@ -108,8 +109,7 @@ export async function createGroupCommit(
     beforeClosing()
     await checkpoints.close()
     if (failure !== undefined) return
-    worker.postMessage(null)
-    await once(worker, 'exit')
+    await closeWriter(worker)
   }
 
   return {
@@ -146,19 +146,6 @@ function createCheckpoints(workerData: Pick<WriterData, 'path' | 'units'>) {
       await exited
     },
   }
-}
-
-async function startWriter(workerData: WriterData): Promise<Worker> {
-  const worker = new Worker(new URL('./writer.ts', import.meta.url), {
-    workerData,
-    // The thread holds one batch at a time and little else; a small nursery keeps its heap from growing.
-    resourceLimits: { maxYoungGenerationSizeMb: 4 },
-  })
-  await new Promise<void>((resolve, reject) => {
-    worker.once('message', () => resolve())
-    worker.once('error', reject)
-  })
-  return worker
 }
 
 /** `result` is a text where nothing of the batch was applied. */

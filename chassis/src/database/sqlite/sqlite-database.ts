@@ -1,6 +1,5 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { Kysely, sql } from 'kysely'
 import { dependencyDown } from '../../errors/index.ts'
@@ -21,6 +20,8 @@ import type { MigrationWork } from '../migrations.ts'
 import { withFileFaults } from './file-fault.ts'
 import { createGroupCommit } from './group-commit.ts'
 import { execWhenFree } from './locks.ts'
+import { createMigrated, createPrivateLocation } from './private-database.ts'
+import type { Location } from './private-database.ts'
 import { registerProcess, withoutProcesses } from './process-registry.ts'
 import { refuseHalfRestored } from './restoring.ts'
 import { createStatementCache, rowsUntil, sqliteValues } from './statements.ts'
@@ -33,7 +34,7 @@ const busyTimeoutMs = 5_000
  * wait for the disk never stops the event loop.
  */
 export async function openSqlite<Tables>(path: string, options: DatabaseOptions): Promise<Database<Tables>> {
-  const location = path === ':memory:' ? createTemporaryLocation() : { path, remove: () => {} }
+  const location = path === ':memory:' ? createPrivateLocation() : { path, isPrivate: false, remove() {} }
   return withFileFaults(location.path, () => openFile<Tables>(location, options))
 }
 
@@ -42,14 +43,12 @@ export async function withUnusedSqlite<R>(path: string, work: () => Promise<R>):
   return withFileFaults(path, () => withoutProcesses(path, work))
 }
 
-type Location = { readonly path: string; remove(): void }
-
 async function openFile<Tables>(location: Location, options: DatabaseOptions): Promise<Database<Tables>> {
   createPrivateFolder(dirname(location.path))
   const migrations = await migrationNames(options.migrations)
-  const registration = await registerProcess(location.path)
+  const registration = location.isPrivate ? soleProcess : await registerProcess(location.path)
   const folder = options.migrations
-  const writer = await openWriter(location.path, { folder, migrations }, () => reader.refresh()).catch(
+  const writer = await openWriter(location, { folder, migrations }, () => reader.refresh()).catch(
     (error: unknown) => {
       registration.leave()
       location.remove()
@@ -86,14 +85,18 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
   }
 }
 
+const soleProcess = { isSingleProcess: () => true, leave() {} }
+
 async function openWriter(
-  path: string,
+  { path, isPrivate }: Location,
   { folder, migrations }: { folder: URL; migrations: readonly string[] },
   beforeSettling: () => void,
 ): ReturnType<typeof createGroupCommit> {
   refuseHalfRestored(path)
-  if (!isUpToDate(path, migrations)) await migrateSqlite(path, folder, migrateUp)
-  return createGroupCommit({ path, busyTimeoutMs }, beforeSettling)
+  if (isPrivate)
+    await createMigrated(path, [folder.href, ...migrations], () => migrateSqlite(path, folder, migrateUp))
+  else if (!isUpToDate(path, migrations)) await migrateSqlite(path, folder, migrateUp)
+  return createGroupCommit({ path, busyTimeoutMs, isDurable: !isPrivate }, beforeSettling)
 }
 
 /**
@@ -183,12 +186,6 @@ function openReader<Tables>(
       connection.close()
     },
   }
-}
-
-/** A private database that is removed when it is closed. It is a file all the same, so that it behaves as one. */
-function createTemporaryLocation(): Location {
-  const folder = mkdtempSync(join(tmpdir(), 'quintet-'))
-  return { path: join(folder, 'private.db'), remove: () => rmSync(folder, { recursive: true, force: true }) }
 }
 
 /** The names of the applied migrations, none where there is not even the table of them. */

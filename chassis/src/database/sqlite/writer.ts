@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { SQLInputValue, StatementSync } from 'node:sqlite'
-import { parentPort, workerData } from 'node:worker_threads'
+import { parentPort } from 'node:worker_threads'
 import { machineClock } from '../../clock/index.ts'
 import type { CompactResult } from '../compact-result.ts'
 import { commitBeforeColumn } from '../port.ts'
@@ -8,9 +8,11 @@ import { referredValue } from '../reference.ts'
 import { createBatchDecoder, isReference } from './batch.ts'
 import type { Batch, BatchResult, Parameter, Step, UnitResult } from './batch.ts'
 
-/** `units` counts what was committed, for the checkpointer. */
+/** A database to open; `units` counts what was committed, for the checkpointer. */
 export type WriterData = {
   readonly path: string
+  /** Whether what is committed must outlive the machine: what is removed when it is closed need not. */
+  readonly isDurable: boolean
   readonly busyTimeoutMs: number
   readonly units: Int32Array
 }
@@ -19,39 +21,56 @@ export type WriterData = {
 type LazyStatement = { readonly text: string; prepared?: Prepared }
 type Prepared = { readonly statement: StatementSync; readonly returnsRows: boolean }
 
-const { path, busyTimeoutMs, units: committed }: WriterData = workerData
-const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
-db.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-// Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database. By
-// then the checkpointer has copied most of it. The rest is copied here, since the log starts over only after a checkpoint during
-// which nothing was committed.
-db.exec('pragma wal_autocheckpoint = 16000; pragma cache_size = -4096')
+/**
+ * The thread that writes one database after the other: each is opened by its data and closed by null, which are responded to once
+ * they are done. An exception while opening ends the thread.
+ */
+let writer: Writer | undefined
 
-const begin = db.prepare('begin immediate')
-const end = db.prepare('commit')
-const clock = db.prepare("select unixepoch('subsec') as seconds")
-const decode = createBatchDecoder((text): LazyStatement => ({ text }))
-
-parentPort?.on('message', (batch: Batch | null) => {
-  if (batch === null) {
-    db.close()
-    parentPort?.close()
-    return
-  }
-  parentPort?.postMessage(execute(batch))
+parentPort?.on('message', (message: WriterData | Batch | null) => {
+  if (message === null) {
+    writer?.db.close()
+    writer = undefined
+    parentPort?.postMessage('closed')
+  } else if ('path' in message) {
+    writer = open(message)
+    parentPort?.postMessage('open')
+  } else if (writer !== undefined) parentPort?.postMessage(execute(writer, message))
 })
-parentPort?.postMessage('ready')
 
-function execute(batch: Batch): BatchResult {
+type Writer = ReturnType<typeof open>
+
+function open({ path, isDurable, busyTimeoutMs, units: committed }: WriterData) {
+  const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
+  db.exec(
+    `pragma journal_mode = wal; pragma synchronous = ${isDurable ? 'full' : 'off'}; pragma foreign_keys = on`,
+  )
+  // Random keys write the same pages again and again: the longer the log, the fewer times each is copied to the database. By
+  // then the checkpointer has copied most of it. The rest is copied here, since the log starts over only after a checkpoint during
+  // which nothing was committed.
+  db.exec('pragma wal_autocheckpoint = 16000; pragma cache_size = -4096')
+  return {
+    db,
+    committed,
+    begin: db.prepare('begin immediate'),
+    end: db.prepare('commit'),
+    clock: db.prepare("select unixepoch('subsec') as seconds"),
+    decode: createBatchDecoder((text): LazyStatement => ({ text })),
+  }
+}
+
+function execute(writer: Writer, batch: Batch): BatchResult {
+  const { db, committed, begin, end, decode } = writer
   try {
     const units = decode(batch)
     for (;;) {
       begin.run()
       // Hardly any unit fails after it has changed something, so savepoints are used only when one did.
       const results =
-        executeUnits(units, lateUnits(batch), false) ?? executeUnits(units, lateUnits(batch), true)
+        executeUnits(writer, units, lateUnits(batch), false) ??
+        executeUnits(writer, units, lateUnits(batch), true)
       if (results === undefined) throw new Error('There is no result of the units.')
-      if (!isTooLate(results)) {
+      if (!isTooLate(writer, results)) {
         end.run()
         Atomics.add(committed, 0, units.length)
         return results
@@ -76,10 +95,12 @@ function lateUnits({ deadlines }: Batch): readonly boolean[] | undefined {
 
 /** Without savepoints, a unit that fails after a change makes all void: it is rolled back, and the result is undefined. */
 function executeUnits(
+  writer: Writer,
   units: readonly Step<LazyStatement>[][],
   isLate: readonly boolean[] | undefined,
   withSavepoints: boolean,
 ): UnitResult[] | undefined {
+  const { db } = writer
   const results: UnitResult[] = []
   for (const unit of units) {
     if (isLate?.[results.length]) {
@@ -87,7 +108,7 @@ function executeUnits(
       continue
     }
     if (withSavepoints) db.exec('savepoint unit')
-    const { result, hasChanges } = executeUnit(unit)
+    const { result, hasChanges } = executeUnit(writer, unit)
     if (!Array.isArray(result) && hasChanges) {
       if (!withSavepoints) {
         db.exec('rollback; begin immediate')
@@ -101,14 +122,17 @@ function executeUnits(
   return results
 }
 
-function executeUnit(unit: readonly Step<LazyStatement>[]): { result: UnitResult; hasChanges: boolean } {
+function executeUnit(
+  writer: Writer,
+  unit: readonly Step<LazyStatement>[],
+): { result: UnitResult; hasChanges: boolean } {
   const results: CompactResult[] = []
   let hasChanges = false
   try {
     for (const { text: statement, parameters, mustAffectRows } of unit) {
-      statement.prepared ??= prepare(statement.text)
+      statement.prepared ??= prepare(writer.db, statement.text)
       const result = executeStatement(statement.prepared, bind(parameters, results))
-      const isLate = isPast(limitOf(result))
+      const isLate = isPast(writer, limitOf(result))
       hasChanges ||= affectsRows(result)
       if (isLate || (mustAffectRows && !affectsRows(result))) return { result: results.length, hasChanges }
       results.push(result)
@@ -132,7 +156,7 @@ function bind(parameters: Parameter[], results: readonly CompactResult[]): SQLIn
   })
 }
 
-function prepare(text: string): Prepared {
+function prepare(db: DatabaseSync, text: string): Prepared {
   const statement = db.prepare(text)
   return { statement, returnsRows: statement.columns().length > 0 }
 }
@@ -146,11 +170,11 @@ function affectsRows(result: CompactResult): boolean {
 }
 
 /** Whether a unit must have committed before now. Hardly any has a limit, so the clock is hardly ever read. */
-function isTooLate(results: readonly UnitResult[]): boolean {
+function isTooLate(writer: Writer, results: readonly UnitResult[]): boolean {
   let earliest = Number.POSITIVE_INFINITY
   for (const result of results)
     if (Array.isArray(result)) for (const one of result) earliest = Math.min(earliest, limitOf(one))
-  return isPast(earliest)
+  return isPast(writer, earliest)
 }
 
 function limitOf(result: CompactResult): number {
@@ -158,7 +182,7 @@ function limitOf(result: CompactResult): number {
   return typeof seconds === 'number' ? seconds : Number.POSITIVE_INFINITY
 }
 
-function isPast(seconds: number): boolean {
+function isPast({ clock }: Writer, seconds: number): boolean {
   return seconds !== Number.POSITIVE_INFINITY && Number(clock.get()?.seconds) >= seconds
 }
 
