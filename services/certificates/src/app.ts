@@ -20,6 +20,7 @@ import { createExpiryNotices } from './expiry-notices.ts'
 import { createKeyCheck, openKeyring } from './key-check.ts'
 import { createNotificationStore, notificationsQueue } from './notification-store.ts'
 import { createPasswords } from './password.ts'
+import type { Passwords } from './password.ts'
 import { wrongValueCode } from './route-parts.ts'
 import { certificatesRoutes } from './routes.ts'
 import { createUserStore } from './user-store.ts'
@@ -30,7 +31,7 @@ const detailAlias = 'description'
 /** The composition root of the certificates service: it closes everything that it opens. */
 export async function createCertificatesApp(
   config: CertificatesConfig,
-  given: Partial<ServiceParts> = {},
+  { passwords = createPasswords(), ...given }: Partial<ServiceParts> & { passwords?: Passwords } = {},
 ): Promise<App> {
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('certificates', config, given)
@@ -83,7 +84,7 @@ export async function createCertificatesApp(
     certificates: createCertificateStore({ ...notifying, deletion }),
     notifications,
     idempotency,
-    passwords: createPasswords(),
+    passwords,
     envelopes: createEnvelopes(keyring),
     policy: config.CERTIFICATES_POLICY,
     ping: database.ping,

@@ -11,7 +11,14 @@ export type Passwords = ReturnType<typeof createPasswords>
  * hashes and that of waiting ones are bounded. Any more are rejected with `too_many_requests` or `overloaded`, those of the parties
  * first that have most of what waits, so that no address and no account keeps the others out.
  */
-export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {}) {
+export function createPasswords({
+  waitingMax = 64,
+  costs = recommendedCosts,
+}: {
+  waitingMax?: number
+  costs?: Costs
+} = {}) {
+  const currentPrefix = `${prefixOf(costs)}$`
   const limiter = createFairLimiter({
     concurrencyMax: hashesInParallelMax,
     waitingMax,
@@ -19,14 +26,14 @@ export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {
   })
   return {
     hash: (password: string, parties: Parties = []): Promise<string> =>
-      limiter(parties, () => hash(password)),
+      limiter(parties, () => hash(password, costs)),
 
     /**
      * Whether the password matches the hash. Without a hash it takes the same time, so that an attacker cannot find out by timing
      * whether there is one.
      */
     verify: (password: string, phc: string | undefined, parties: Parties = []): Promise<boolean> =>
-      limiter(parties, () => verify(password, phc)),
+      limiter(parties, () => verify(password, phc, costs)),
 
     /** Whether a verified hash should be replaced, because its algorithm or costs are not the current ones. */
     isOutdated: (phc: string): boolean => !phc.startsWith(currentPrefix),
@@ -37,8 +44,7 @@ export function createPasswords({ waitingMax = 64 }: { waitingMax?: number } = {
 type Parties = readonly string[]
 
 /** The costs that OWASP recommends: 19 MiB, two passes, one lane. */
-const current: Costs = { memory: 19_456, passes: 2, parallelism: 1 }
-const currentPrefix = `${prefixOf(current)}$`
+const recommendedCosts: Costs = { memory: 19_456, passes: 2, parallelism: 1 }
 const saltBytes = 16
 const tagBytes = 32
 
@@ -55,22 +61,22 @@ type Costs = { memory: number; passes: number; parallelism: number }
 
 const deriveKey = promisify(argon2)
 
-async function hash(password: string): Promise<string> {
+async function hash(password: string, costs: Costs): Promise<string> {
   const salt = randomBytes(saltBytes)
-  const tag = await derive(password, current, salt, tagBytes)
-  return `${currentPrefix}${withoutPadding(salt)}$${withoutPadding(tag)}`
+  const tag = await derive(password, costs, salt, tagBytes)
+  return `${prefixOf(costs)}$${withoutPadding(salt)}$${withoutPadding(tag)}`
 }
 
-async function verify(password: string, phc: string | undefined): Promise<boolean> {
+async function verify(password: string, phc: string | undefined, current: Costs): Promise<boolean> {
   if (phc !== undefined && /^\$2[aby]\$/.test(phc)) return verifyLegacy(password, phc)
   const stored = phc === undefined ? undefined : parsePhc(phc)
-  const { costs, salt, tag } = stored ?? decoy
+  const { costs, salt, tag } = stored ?? { ...decoy, costs: current }
   const derived = await derive(password, costs, salt, tag.length)
   return timingSafeEqual(derived, tag) && stored !== undefined
 }
 
 /** What is computed when there is no hash. */
-const decoy = { costs: current, salt: Buffer.alloc(saltBytes), tag: Buffer.alloc(tagBytes) }
+const decoy = { salt: Buffer.alloc(saltBytes), tag: Buffer.alloc(tagBytes) }
 
 /** Passwords are normalized, since keyboards compose the same characters differently (RFC 8265, 4.2). */
 function derive(

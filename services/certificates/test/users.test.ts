@@ -202,9 +202,9 @@ test('POST /users/login returns the id for the right email and password, whateve
   assert.deepEqual(response.json(), { id: 1 })
 })
 
-test('A legacy hash verifies, is then replaced by argon2id, and verifies again', async (t) => {
+test('A legacy hash verifies, is then replaced by argon2id with the recommended costs, and verifies again', async (t) => {
   const file = join(dataFolder(t), 'certificates.db')
-  const { post, addUser } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${file}` })
+  const { post, addUser } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${file}` }, {})
   await addUser()
   const database = new DatabaseSync(file)
   const hashOf = () => String(database.prepare('select password_hash from user').get()?.password_hash)
@@ -214,7 +214,7 @@ test('A legacy hash verifies, is then replaced by argon2id, and verifies again',
   assert.equal((await login('wrong')).statusCode, 401)
   assert.match(hashOf(), /^\$2b\$04\$/)
   assert.deepEqual((await login('older secret')).json(), { id: 1 })
-  assert.match(hashOf(), /^\$argon2id\$/)
+  assert.match(hashOf(), /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/)
   assert.equal((await login('older secret')).statusCode, 200)
   assert.equal((await login('wrong')).statusCode, 401)
   database.close()

@@ -13,6 +13,8 @@ import { createCaller } from '@quintet/chassis/testing/requests'
 import { createCertificatesApp } from '../src/app.ts'
 import { certificatesSettings } from '../src/config.ts'
 import { migrations } from '../src/database.ts'
+import { createPasswords } from '../src/password.ts'
+import type { Passwords } from '../src/password.ts'
 
 export const startMs = Date.UTC(2030, 0, 1)
 
@@ -36,8 +38,15 @@ export function dataFolder(t: TestContext): string {
   return folder
 }
 
+/** The recommended costs would be most of the time of a test, and have tests of their own. */
+const leastCosts = { memory: 8, passes: 1, parallelism: 1 }
+
 /** A certificates service on private storage, whose clock only the test advances. */
-export async function createWorld(t: TestContext, settings: Record<string, string> = {}) {
+export async function createWorld(
+  t: TestContext,
+  settings: Record<string, string> = {},
+  given: { passwords?: Passwords } = { passwords: createPasswords({ costs: leastCosts }) },
+) {
   const clock = createManualClock(startMs)
   const lines: string[] = []
   const destination = new Writable({
@@ -52,7 +61,12 @@ export async function createWorld(t: TestContext, settings: Record<string, strin
     CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
     ...settings,
   })
-  const app: App = await createCertificatesApp(config, { clock, logger, checkResponses: true })
+  const app: App = await createCertificatesApp(config, {
+    clock,
+    logger,
+    checkResponses: true,
+    ...given,
+  })
   t.after(() => app.close())
 
   const call = createCaller(app)
