@@ -27,7 +27,7 @@ if (url !== undefined) {
     await cache.ping?.()
     return cache
   }
-  testCache('redis', open, { hasOwnClock: true })
+  testCache('redis', open, { hasOwnClock: true, histories: 500 })
   testSharedReads(open)
   testFaults()
   testLostData()
