@@ -114,7 +114,7 @@ if (process.env.TEST_DATABASE === undefined) {
   for (const [what, issuers, orders] of [
     ['one position', longNames.slice(0, 1), 300],
     ['30 positions', longNames.slice(0, 30), 300],
-    ['1000 positions', longNames, 200],
+    ['1000 positions', longNames, 80],
   ] as const)
     test(`An order with both keys adds a bounded number of bytes to an account of ${what}, accepted or refused`, async (t) => {
       const url = await freshStorage(t)
