@@ -28,7 +28,7 @@ async function verify(words: readonly string[]): Promise<string> {
   if (files.length === 0) throw new ArgumentError('quintet audit verify needs the files of an audit log:')
   if (values.kept !== undefined && !/^[\da-f]{64}$/.test(values.kept))
     throw new ArgumentError('--kept must be a hash of 64 hexadecimal digits.')
-  const report = await read(files, values)
+  const report = await verifyAudit(files, values)
   throwFault(report)
   const { last, wasKeptFound } = report
   if (last === undefined) throw new UsageError(`${files.join(', ')} has no line of an audit log.`)
@@ -44,20 +44,10 @@ async function last(words: readonly string[]): Promise<string> {
   const { values, positionals } = parseArguments(config)
   const [file, ...rest] = positionals
   if (file === undefined || rest.length > 0) throw new ArgumentError('quintet audit last needs one file:')
-  const report = await read([file], values)
+  const report = await verifyAudit([file], values)
   throwFault(report)
   if (report.last === undefined) throw new UsageError(`${file} has no line of an audit log.`)
   return report.last.hash
-}
-
-async function read(
-  files: readonly string[],
-  options: { readonly chain?: string | undefined; readonly kept?: string | undefined },
-): Promise<AuditReport> {
-  return verifyAudit(files, options).catch((error: unknown) => {
-    if (error instanceof Error && 'path' in error) throw new UsageError(`${error.message}.`)
-    throw error
-  })
 }
 
 function throwFault({ fault }: AuditReport): void {

@@ -180,6 +180,7 @@ test('A start with a file that cannot be used ends with its setting, its path an
     () => openAuthentication(t, { API_KEYS_FILE: '/nowhere/keys' }),
     (error) =>
       error instanceof ConfigError &&
-      /^API_KEYS_FILE, \/nowhere\/keys, cannot be used: ENOENT/.test(error.message),
+      error.message ===
+        'API_KEYS_FILE, /nowhere/keys, does not exist: it must be a file of API keys, which quintet keys add writes.',
   )
 })

@@ -93,7 +93,7 @@ test('A setting that .env has twice is named with both lines', (t) => {
 
 test('A .env that is a folder is a fault like any other, and the environment is read', (t) => {
   const folder = dirname(envFile(t, ''))
-  assert.deepEqual(sentencesOf(folder), [`${folder} is a folder; it must be a file.`])
+  assert.deepEqual(sentencesOf(folder), [`${folder} is a folder: it must be a file of lines NAME=value.`])
   assert.equal(readSettings({ GUID_PORT: '1' }, folder).get('GUID_PORT')?.value, '1')
 })
 

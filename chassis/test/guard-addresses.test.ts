@@ -102,7 +102,7 @@ test('A setting that names no list is refused with the entry, the line or the re
     ['fe80::1%eth0', '(an entry: must be an address or a subnet, but is "fe80::1%eth0")'],
     ['10.0.0.1,', '(an entry: must be an address or a subnet, but is "")'],
     [`@${file.path}`, `(${file.path}: line 3 must be an address or a subnet, but is "10.0.0.0/33")`],
-    [`@${file.path}.gone`, '(the file cannot be read: ENOENT)'],
+    [`@${file.path}.gone`, `(${file.path}.gone does not exist)`],
   ] as const) {
     const faults = faultsOf(schema, settingsOf({ GATEWAY_DENY: list }))
     assert.equal(faults.length, 1)

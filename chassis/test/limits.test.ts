@@ -259,5 +259,5 @@ test('A changed file of policies holds from the next request on; a bad one is re
   assert.equal(bad.length, 3)
   assert.match(bad[0] ?? '', /q must be an integer from 1/)
   assert.match(bad[1] ?? '', /by=\\"key\\" limits nobody without AUTH and API_KEYS_FILE/)
-  assert.match(bad[2] ?? '', /ENOENT/)
+  assert.match(bad[2] ?? '', /the file does not exist/)
 })

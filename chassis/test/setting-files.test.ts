@@ -101,9 +101,9 @@ test('All wrong files are reported together with all other wrong settings, by se
   const file = filesOf(t)
   const [short, hook] = [file('abc'), file('ftp://hidden')]
   const wrong = [
-    ['/nowhere/secret', 'cannot be read (ENOENT)'],
-    [tmpdir(), 'is not a file'],
-    ['/dev/zero', 'is not a file'],
+    ['/nowhere/secret', 'does not exist: it must be a file with the value of A_URL'],
+    [tmpdir(), 'is not a file: it must be one with the value of A_URL'],
+    ['/dev/zero', 'is not a file: it must be one with the value of A_URL'],
     [file(''), 'is empty'],
     [file('\n'), 'is empty'],
     [file(new Uint8Array(65_537).fill(97)), 'has more than 65536 bytes'],

@@ -256,12 +256,12 @@ const faults: ReadonlyArray<
       rmSync(files.certificate)
       return {}
     },
-    /^TLS_CERT_FILE, .*, cannot be read \(ENOENT\)\.$/,
+    /^TLS_CERT_FILE, .*, does not exist: it must be a file of certificates in PEM\.$/,
   ],
   [
     'is a folder',
     () => ({ TLS_CERT_FILE: '/' }),
-    /^TLS_CERT_FILE, \/, (?:is not a file|cannot be read \(EISDIR\))\.$/,
+    /^TLS_CERT_FILE, \/, (?:is not a file|is a folder: it must be .*)\.$/,
   ],
   ['never ends', () => ({ TLS_KEY_FILE: '/dev/zero' }), /^TLS_KEY_FILE, \/dev\/zero, is not a file\.$/],
   [

@@ -69,7 +69,7 @@ test('Equal ports of several services are found before any starts, together with
   await assert.rejects(quintet.address('guid'))
   assert.equal(quintet.child.exitCode, 1)
   assert.deepEqual(quintet.output().trimEnd().split('\n').sort(), [
-    'CERTIFICATES_KEY_FILE, /nowhere/key, cannot be read (ENOENT).',
+    'CERTIFICATES_KEY_FILE, /nowhere/key, does not exist: it must be a file with the value of CERTIFICATES_KEY.',
     'CERTIFICATES_NOTIFY_SECRET must be set if CERTIFICATES_NOTIFY_URL is.',
     'GUID_PORT and BILLING_PORT are both 8181: set a port for each that no other has.',
     'LOG_LEVEL must be trace, debug, info, warn, error, fatal or silent, but is "loud" (from the environment).',

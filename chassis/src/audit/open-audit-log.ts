@@ -1,7 +1,8 @@
 import { extname } from 'node:path'
 import { pino } from 'pino'
 import type { Clock } from '../clock/index.ts'
-import { ConfigError } from '../config/index.ts'
+import { auditPlace, ConfigError } from '../config/index.ts'
+import { namedFileFault } from '../files/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { openAuditFile } from './audit-file.ts'
 import type { AuditSink } from './audit-file.ts'
@@ -38,8 +39,7 @@ function auditFileOf(path: string, chain: string): string {
 
 async function openFile(path: string): Promise<AuditSink> {
   return openAuditFile(path).catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error)
-    throw new ConfigError([`AUDIT_LOG, ${path}, cannot be used: ${reason}.`])
+    throw new ConfigError([namedFileFault('AUDIT_LOG', path, error, auditPlace)])
   })
 }
 

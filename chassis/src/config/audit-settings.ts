@@ -1,5 +1,8 @@
 import { Type } from 'typebox'
 
+/** What AUDIT_LOG must be. */
+export const auditPlace = 'off, stdout or a file in a folder that the user of this process can write to'
+
 /** The settings of the audit log. */
 export const auditSettings = {
   AUDIT_LOG: Type.String({
@@ -7,7 +10,7 @@ export const auditSettings = {
     minLength: 1,
     description:
       'Where the audit log is written: off, stdout, or a file, with the name of each service before its extension.',
-    expected: 'off, stdout or a file',
+    expected: auditPlace,
   }),
   AUDIT_REQUIRED: Type.Union([Type.Literal('off'), Type.Literal('on')], {
     default: 'off',

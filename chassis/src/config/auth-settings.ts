@@ -101,6 +101,12 @@ export const authSettings = {
   }),
 }
 
+/** What the files that these settings name must be. */
+export const authFiles = {
+  AUTH_DENY_FILE: 'a file with the jti of a token or the sub of a subject on each line',
+  API_KEYS_FILE: 'a file of API keys, which quintet keys add writes',
+}
+
 export type AuthSettings = Static<ReturnType<typeof Type.Object<typeof authSettings>>>
 
 /** Whether none of the settings is missing. */

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
+import { fileReason } from '../files/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
@@ -95,9 +96,8 @@ function readEnvFile(path: string): { text: string; fault?: string } {
     // Some editors start a file with a byte order mark, which would become part of the first name.
     return { text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    if (code === 'ENOENT') return { text: '' }
-    const fault = code === 'EISDIR' ? 'is a folder; it must be a file' : `cannot be read (${code})`
-    return { text: '', fault: `${path} ${fault}.` }
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { text: '' }
+    const reason = fileReason(error) ?? 'cannot be read'
+    return { text: '', fault: `${path} ${reason}: it must be a file of lines NAME=value.` }
   }
 }

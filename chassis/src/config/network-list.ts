@@ -4,6 +4,7 @@ import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
 import { listOf } from './comma-list.ts'
+import { fileReason } from '../files/index.ts'
 import { addNetwork } from './networks.ts'
 
 /** An address or a subnet, which may be listed for a time only. */
@@ -78,7 +79,7 @@ function faultOfList(setting: string): string | undefined {
     else networksOfFile(readFileSync(path, 'utf8'))
     return undefined
   } catch (error) {
-    const { code, message } = Object(error)
-    return code === undefined ? `${path ?? 'an entry'}: ${message}` : `the file cannot be read: ${code}`
+    const reason = fileReason(error)
+    return reason === undefined ? `${path ?? 'an entry'}: ${Object(error).message}` : `${path} ${reason}`
   }
 }

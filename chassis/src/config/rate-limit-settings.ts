@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
+import { fileReason } from '../files/index.ts'
 import { engineUrl } from './engine-url.ts'
 import { count } from './numbers.ts'
 import { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
@@ -86,7 +87,6 @@ function faultsOfFile(path: string): readonly string[] {
   try {
     return parseRateLimitPolicies(policiesOfLines(readFileSync(path, 'utf8'))).faults
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    return [`it cannot be read (${code})`]
+    return [`it ${fileReason(error) ?? 'cannot be read'}`]
   }
 }

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { fileReason } from '../files/index.ts'
 import type { Settings } from './settings.ts'
 
 /** More than any secret, and little enough to read a file that was named by mistake. */
@@ -27,24 +28,26 @@ export function fileValueOf(settings: Settings, name: string): FileValue | undef
   if (path === undefined) return undefined
   const known = valuesRead.get(settings) ?? new Map<string, FileValue>()
   valuesRead.set(settings, known)
-  const value = known.get(name) ?? { setting, path, ...read(setting, path) }
+  const value = known.get(name) ?? { setting, path, ...read(setting, path, name) }
   known.set(name, value)
   if (!settings.has(name)) return value
   return { ...value, fault: `${name} and ${setting} are both set; remove one of them.` }
 }
 
-function read(setting: string, path: string): { text: string; fault?: string } {
+function read(setting: string, path: string, name: string): { text: string; fault?: string } {
   const refused = (fault: string) => ({ text: '', fault: `${setting}, ${path}, ${fault}.` })
   try {
     const bytes = readBytes(path)
-    if (bytes === undefined) return refused('is not a file')
+    if (bytes === undefined) return refused(`is not a file: it must be one with the value of ${name}`)
     if (bytes.length > fileBytesMax) return refused(`has more than ${fileBytesMax} bytes`)
     // Programs that write a text end it with a line break, and some begin it with a byte order mark.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '')
     return text === '' ? refused('is empty') : { text }
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    return refused(code === 'ERR_ENCODING_INVALID_ENCODED_DATA' ? 'is not UTF-8' : `cannot be read (${code})`)
+    const reason = fileReason(error)
+    return refused(
+      reason === undefined ? 'is not UTF-8' : `${reason}: it must be a file with the value of ${name}`,
+    )
   }
 }
 

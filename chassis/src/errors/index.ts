@@ -1,3 +1,5 @@
+import { fileReason } from '../files/file-reason.ts'
+
 /**
  * Every error that a client can receive, with its HTTP status and the title of its problem document. The table is closed: any
  * other error becomes `internal`, whose cause is logged and never sent.
@@ -131,6 +133,8 @@ export function operatorMessage(error: unknown, service?: string): string | unde
     return cause === undefined ? error.message : `${error.message} ${cause}`
   }
   if (!(error instanceof Error) || !('code' in error)) return undefined
+  const reason = fileReason(error)
+  if (reason !== undefined && 'path' in error) return `${error.path} ${reason}.`
   const code = String(error.code)
   // Node's own codes are of misuse, but for those of SQLite.
   if (code.startsWith('ERR_') && code !== 'ERR_SQLITE_ERROR') return undefined

@@ -1,3 +1,10 @@
+export {
+  existingFolder,
+  fileReason,
+  namedFileFault,
+  unreadableFile,
+  unwritableFile,
+} from './file-reason.ts'
 export { createKeyFile, readSharedKey } from './key-file.ts'
 export {
   createNewPrivateFile,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { fileReason } from './file-reason.ts'
 import { createPrivateFile, createPrivateFolder, restrictFile } from './private-files.ts'
 
 const keyBytes = 32
@@ -38,8 +39,9 @@ export function readSharedKey(
   try {
     createKeyFile(path)
     return readFileSync(path, 'utf8').trim()
-  } catch (err) {
-    logger.warn({ err }, `${path} cannot be used, so what its key is for is not done`)
+  } catch (error) {
+    const reason = fileReason(error) ?? (error instanceof Error ? error.message : String(error))
+    logger.warn({ path, reason }, 'a file cannot be used, so what its key is for is not done')
     return undefined
   }
 }

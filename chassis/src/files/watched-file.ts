@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import type { Clock } from '../clock/index.ts'
+import { fileReason } from './file-reason.ts'
 
 /** How often a file is examined at most. */
 const checkIntervalMs = 250
@@ -53,7 +54,9 @@ export function watchFiles<T>(
       succeeded()
     } catch (error) {
       // A file that stays away fails once.
-      if (state !== undefined || before !== undefined) failed(error)
+      if (state === undefined && before === undefined) return
+      const reason = fileReason(error)
+      failed(reason === undefined ? error : new Error(`the file ${reason}`))
     }
   }
 

@@ -1,9 +1,9 @@
 import type { Clock } from '../clock/index.ts'
 import { durationClockOf } from '../clock/index.ts'
-import { ConfigError, listOf } from '../config/index.ts'
+import { authFiles, ConfigError, listOf } from '../config/index.ts'
 import type { AuthSettings } from '../config/index.ts'
 import { AppError } from '../errors/index.ts'
-import { watchFile } from '../files/index.ts'
+import { namedFileFault, watchFile } from '../files/index.ts'
 import type { WatchedFile } from '../files/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import { exportAuthMetrics } from './auth-metrics.ts'
@@ -165,7 +165,7 @@ function openFile<T>(
   try {
     return watchFile(path, { parse, clock: durationClockOf(clock), failed, succeeded })
   } catch (error) {
-    throw new ConfigError([`${setting}, ${path}, cannot be used: ${messageOf(error)}.`])
+    throw new ConfigError([namedFileFault(setting, path, error, authFiles[setting])])
   }
 }
 

@@ -1,5 +1,6 @@
-import { equalPorts } from '../config/index.ts'
+import { auditPlace, authFiles, equalPorts } from '../config/index.ts'
 import { databaseFileFaults } from '../database/index.ts'
+import { unreadableFile, unwritableFile } from '../files/index.ts'
 import { addressFaults, addressOf, operations } from './listen.ts'
 import type { ServiceAddress } from './listen.ts'
 
@@ -7,14 +8,31 @@ import type { ServiceAddress } from './listen.ts'
 export type StartingService = { readonly name: string; readonly values: Readonly<Record<string, unknown>> }
 
 /**
- * Why the services cannot start on this machine: ports that are in use and files that cannot be created, a sentence for each. Nothing
+ * Why the services cannot start on this machine: ports that are in use and files that cannot be read or created, a sentence for each. Nothing
  * is created, and settings that are invalid are left out, so that this can be reported together with their faults.
  */
 export async function startFaults(services: readonly StartingService[]): Promise<string[]> {
   const urls = services
     .flatMap(({ values }) => Object.entries(values).filter(([name]) => isUsed(name, values)))
     .flatMap(([, value]) => (typeof value === 'string' ? [value] : []))
-  return [...(await addressFaults(addressesOf(services))), ...databaseFileFaults(urls)]
+  const faults = [
+    ...(await addressFaults(addressesOf(services))),
+    ...databaseFileFaults(urls),
+    ...services.flatMap(({ values }) => namedFileFaults(values)),
+  ]
+  return [...new Set(faults)]
+}
+
+/** Those of the files that settings name, whatever is in them. Files that decide about other settings are examined with these. */
+function namedFileFaults({ AUTH: mode, AUDIT_LOG: place, ...values }: StartingService['values']): string[] {
+  const isAuthenticated = mode === 'optional' || mode === 'required'
+  const isFile = typeof place === 'string' && place !== 'off' && place !== 'stdout'
+  return [
+    ...Object.entries(isAuthenticated ? authFiles : {}).map(([setting, expected]) =>
+      unreadableFile(setting, String(values[setting] ?? ''), expected),
+    ),
+    isFile ? unwritableFile('AUDIT_LOG', place, auditPlace) : undefined,
+  ].filter((fault) => fault !== undefined)
 }
 
 /** Whether anything is opened there: quotas only where there are limits. */

@@ -1,6 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { fileReason } from '../files/index.ts'
 
 /** A file that a setting names. */
 export type NamedFile = { readonly setting: string; readonly path: string }
@@ -24,6 +25,8 @@ export type TlsTexts = {
 }
 
 const bytesMax = 1_048_576
+const certificates = 'a file of certificates in PEM'
+const privateKey = 'a file with a private key in PEM that needs no passphrase'
 
 /** Reads the files; throws one error with a sentence for each fault. */
 export function readTlsFiles(files: TlsFiles, now: number): TlsTexts {
@@ -40,19 +43,23 @@ export function tlsFileFaults(files: TlsFiles, now: number): readonly string[] {
 function examine(files: TlsFiles, now: number): { texts: TlsTexts; faults: readonly string[] } {
   const faults: string[] = []
   /** Undefined for a file that is not set, or at fault. */
-  function attempt<T>(file: NamedFile | undefined, read: (text: string) => T) {
+  function attempt<T>(file: NamedFile | undefined, expected: string, read: (text: string) => T) {
     if (file === undefined) return undefined
     try {
       const text = readText(file.path)
       return { ...read(text), text }
     } catch (error) {
-      faults.push(`${file.setting}, ${file.path}, ${reasonOf(error)}.`)
+      faults.push(`${file.setting}, ${file.path}, ${reasonOf(error, expected)}.`)
       return undefined
     }
   }
-  const certificate = attempt(files.certificate, (text) => ({ chain: validCertificates(text, now) }))
-  const key = attempt(files.key, (text) => ({ key: privateKeyOf(text) }))
-  const authorities = attempt(files.authorities, (text) => ({ chain: validCertificates(text, now) }))
+  const certificate = attempt(files.certificate, certificates, (text) => ({
+    chain: validCertificates(text, now),
+  }))
+  const key = attempt(files.key, privateKey, (text) => ({ key: privateKeyOf(text) }))
+  const authorities = attempt(files.authorities, certificates, (text) => ({
+    chain: validCertificates(text, now),
+  }))
   const [leaf] = certificate?.chain ?? []
   if (leaf !== undefined && key !== undefined && !leaf.checkPrivateKey(key.key))
     faults.push(`${files.key?.setting} is not the key of the certificate in ${files.certificate?.setting}.`)
@@ -123,8 +130,7 @@ function privateKeyOf(text: string): KeyObject {
 class FileFault extends Error {}
 
 /** Nothing of a file is shown. */
-function reasonOf(error: unknown): string {
+function reasonOf(error: unknown, expected: string): string {
   if (error instanceof FileFault) return error.message
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-  return `cannot be read (${code})`
+  return `${fileReason(error) ?? 'cannot be read'}: it must be ${expected}`
 }

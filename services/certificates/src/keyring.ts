@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '@quintet/chassis/config'
-import { createKeyFile } from '@quintet/chassis/files'
+import { createKeyFile, fileReason, namedFileFault } from '@quintet/chassis/files'
 
 /** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
 type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
@@ -36,7 +36,12 @@ export function loadKeyring(settings: KeySettings): Keyring {
   if (faults.length > 0) throw new ConfigError(faults)
   const generated = generatedKeyFile(settings)
   if (generated === undefined) return createKeyring(parseKeys(settings.CERTIFICATES_KEY, 'CERTIFICATES_KEY'))
-  createKeyFile(generated)
+  try {
+    createKeyFile(generated)
+  } catch (error) {
+    const expected = 'a folder that the user of this process can write to'
+    throw new ConfigError([namedFileFault('DATA_DIR', settings.DATA_DIR, error, expected)])
+  }
   return createKeyring(parseKeys(read(generated), generated))
 }
 
@@ -120,7 +125,6 @@ function read(path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
-    throw new ConfigError([`${path} cannot be read (${code}).`])
+    throw new ConfigError([`${path} ${fileReason(error) ?? 'cannot be read'}.`])
   }
 }

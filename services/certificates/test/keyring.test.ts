@@ -37,6 +37,14 @@ test('Without a key any other database is rejected', (t) => {
   assert.throws(() => loadKeyring(settings), ConfigError)
 })
 
+test('Where the folder for the generated key cannot be, the sentence names DATA_DIR, the folder and what it must be', (t) => {
+  assert.throws(() => loadKeyring(settingsIn(t, { DATA_DIR: '/dev/null/data' })), {
+    name: 'ConfigError',
+    message:
+      'DATA_DIR, /dev/null/data, cannot exist, since something above it is a file: it must be a folder that the user of this process can write to.',
+  })
+})
+
 test('A key has the same id in hexadecimal and in base64, after commas and after line breaks', (t) => {
   const settings = settingsIn(t)
   const idsOf = (CERTIFICATES_KEY: string) => loadKeyring({ ...settings, CERTIFICATES_KEY }).ids

@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { existingFolder } from '../../files/index.ts'
 import { AppError, dependencyDown, MigrationError } from '../../errors/index.ts'
 import { lockFiles } from './locks.ts'
 
@@ -29,8 +30,7 @@ export function pathFaults(paths: readonly string[]): string[] {
 function kindOfPath(path: string): Kind | undefined {
   if (existsSync(path) && statSync(path).isDirectory()) return 'folder'
   if (unwritable(path) !== undefined) return 'ofOther'
-  let folder = dirname(path)
-  while (!existsSync(folder)) folder = dirname(folder)
+  const folder = existingFolder(path)
   if (!statSync(folder).isDirectory()) return 'noFolder'
   try {
     accessSync(folder, constants.W_OK | constants.X_OK)
