@@ -1,9 +1,10 @@
-import { loadConfig } from '@quintet/chassis/config'
+import { loadConfig, validValues } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
+import type { TlsFiles } from '@quintet/chassis/tls'
 import { billingQueue, guidEventsStream, orderIdKeyFile } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Static, TObject } from 'typebox'
@@ -24,6 +25,7 @@ import { notificationsQueue } from './services/certificates/src/notification-sto
 import { rewrapCertificates } from './services/certificates/src/rewrap.ts'
 import { createGatewayApp } from './services/gateway/src/app.ts'
 import { gatewaySettings } from './services/gateway/src/config.ts'
+import { gatewayTlsSides } from './services/gateway/src/tls-settings.ts'
 import { createGuidApp } from './services/guid/src/app.ts'
 import { guidSettings } from './services/guid/src/config.ts'
 import { commandsQueue } from './services/guid/src/port.ts'
@@ -55,6 +57,8 @@ export type Service = {
   readonly versionColumns?: Readonly<Record<string, readonly string[]>>
   /** The file of a secret that it generates where the settings give it none. */
   keyFile?(settings: Settings): string | undefined
+  /** The files of TLS that it alone has, for each listener and each kind of connections. */
+  tlsSides?(settings: Settings): readonly TlsFiles[]
   /** What its database holds that an operator should know. */
   examineData?(url: string, settings: Settings): Promise<Finding[]>
 }
@@ -95,6 +99,7 @@ export const services = {
       const config = loadConfig(gatewaySettings, settings)
       return config.ORDER_ID_KEY === '' ? orderIdKeyFile(config) : undefined
     },
+    tlsSides: (settings) => gatewayTlsSides(validValues(gatewaySettings, settings)),
   },
 } satisfies { readonly [Name in ServiceName]: Service }
 

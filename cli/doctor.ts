@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import { readSettings } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { databaseFile, unknownMigrationsOf } from '@quintet/chassis/database'
 import { broken, diagnose, unusedStorage, weak } from '@quintet/chassis/diagnosis'
@@ -9,30 +10,54 @@ import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
 import { migrateStorage } from './migrate.ts'
-import { servicesFrom, settingsFor, storageOf, storageUser } from './services.ts'
+import { examineGuard, examineTls } from './doctor-guard.ts'
+import type { Examined } from './doctor-guard.ts'
+import { servicesFrom, settingsFaults, storageOf, storageUser, throwFaults } from './services.ts'
+import { UsageError } from './usage-error.ts'
 
 export const doctorUsage =
-  '  quintet doctor [service…]                 examine the engines, and report settings that weaken a guarantee\n'
+  '  quintet doctor [service…]                 examine engines, certificates and the guard, and report what weakens a guarantee\n'
 
-/** `quintet doctor`: examines each engine once, and fails if a setting breaks a guarantee. */
+/**
+ * `quintet doctor`: examines each engine once, the certificates, and what the guard uses, and fails if a setting breaks a guarantee or
+ * something cannot be used.
+ */
 export async function doctor(words: readonly string[]): Promise<void> {
   const names = servicesFrom(words)
-  const settings = settingsFor(names)
+  const settings = readSettings(process.env)
+  const tls = examineTls(names, settings)
+  print(tls)
+  // Files of TLS that cannot be used are faults of the settings too, and have been reported.
+  const reported = tls.flatMap(({ findings }) => findings.map(({ text }) => text))
+  throwFaults(settingsFaults(names, settings).filter((fault) => !reported.includes(fault)))
+  if (tls.some(isBroken)) throw new UsageError('Nothing else is examined before these files can be used.')
+  print([...(await examineGuard(names, settings)), ...(await examineEngines(names, settings))])
+}
+
+function print(examined: readonly Examined[]): void {
+  for (const { shown, settings, findings } of examined) {
+    process.stdout.write(`\n${shown}   ${settings.join(', ')}\n`)
+    for (const { verdict, text } of findings)
+      process.stdout.write(`  ${(verdict === 'broken' ? 'BROKEN' : verdict).padEnd(6)}  ${text}\n`)
+  }
+  if (examined.some(isBroken)) process.exitCode = 1
+}
+
+function isBroken({ findings }: Examined): boolean {
+  return findings.some(({ verdict }) => verdict === 'broken')
+}
+
+async function examineEngines(names: readonly ServiceName[], settings: Settings): Promise<Examined[]> {
   const engines = Map.groupBy(
     names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
     ({ url }) => url,
   )
   const examined = [...engines].map(async ([url, users]) => ({
-    users,
+    shown: users[0]?.shown ?? url,
+    settings: [...new Set(users.map(({ setting }) => setting))],
     findings: [...(await examine(url, users, settings)), ...(await findUnused(users, settings))],
   }))
-  for (const { users, findings } of await Promise.all(examined)) {
-    const names = [...new Set(users.map(({ setting }) => setting))].join(', ')
-    process.stdout.write(`\n${users[0]?.shown}   ${names}\n`)
-    for (const { verdict, text } of findings)
-      process.stdout.write(`  ${(verdict === 'broken' ? 'BROKEN' : verdict).padEnd(6)}  ${text}\n`)
-    if (findings.some(({ verdict }) => verdict === 'broken')) process.exitCode = 1
-  }
+  return Promise.all(examined)
 }
 
 type User = { readonly name: ServiceName; readonly setting: string }

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
+import { diagnoseLimits } from '@quintet/chassis/diagnosis'
 import { createMemoryStore } from '../src/guard/memory.ts'
 import { openRedisStore } from '../src/guard/redis.ts'
 import type { LimitStore } from '../src/guard/store.ts'
@@ -25,6 +26,15 @@ const nowUs = () => Math.floor(performance.now() * 1_000)
 
 const url = engineUrl('redis')
 if (url !== undefined) {
+  test('A Redis of limits is good while it can be written, and broken as a replica', async (t) => {
+    const { url: own } = await startRedis(t)
+    const admin = await adminOf(t, own)
+    const verdicts = async () => (await diagnoseLimits(own)).map(({ verdict }) => verdict)
+    assert.deepEqual(await verdicts(), ['good', 'good', 'good'])
+    await admin.sendCommand(['REPLICAOF', '127.0.0.1', '1'])
+    assert.deepEqual(await verdicts(), ['good', 'good', 'broken'])
+  })
+
   const id = randomBytes(4).toString('hex')
   const open = (nowUs: () => number, replyBudgetMs = 10_000) =>
     openRedisStore({

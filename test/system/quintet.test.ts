@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { createQuintetClient, dataOf } from '@quintet/clients/typescript'
 import { until } from '@quintet/chassis/testing'
+import { tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 import { portSetting } from '@quintet/contracts/topology'
 import { call, dataFolder, run } from './processes.ts'
 import { register } from './register.ts'
@@ -232,6 +233,41 @@ test('quintet doctor examines every engine once and finds nothing wrong with emb
   )
   assert.doesNotMatch(quintet.output(), /BROKEN|weak/)
   assert.equal(quintet.output().match(/^ {2}absent {2}There is no such file yet; /gm)?.length, 6)
+})
+
+test('quintet doctor examines certificates, API keys, the issuer and the Redis of limits, and fails for what it cannot use', async (t) => {
+  const { certificate, key, authority } = tlsFiles(t, undefined, validDays(-1, 90))
+  const settings = {
+    DATA_DIR: dataFolder(t),
+    TLS_CERT_FILE: certificate,
+    TLS_KEY_FILE: key,
+    GATEWAY_UPSTREAM_CA_FILE: authority,
+    AUTH: 'required',
+    AUTH_ISSUER: 'http://127.0.0.1:9',
+    AUTH_AUDIENCE: 'quintet',
+    API_KEYS_FILE: '/nowhere/keys',
+    RATE_LIMIT: 'on',
+    RATE_LIMIT_URL: 'redis://ada:hidden@127.0.0.1:9',
+  }
+  const quintet = run(t, ['quintet.ts', 'doctor', 'inventory', 'gateway'], settings)
+  await assert.rejects(quintet.address('never'))
+  const output = quintet.output()
+  assert.equal(quintet.child.exitCode, 1)
+  for (const [subject, finding] of [
+    ['TLS {3}TLS_CERT_FILE, TLS_KEY_FILE', 'good    TLS_CERT_FILE, .*, which is valid until '],
+    ['TLS {3}GATEWAY_UPSTREAM_CA_FILE', 'weak    GATEWAY_UPSTREAM_CA_FILE, .*, in 1 day: renew it'],
+    ['http://127.0.0.1:9 {3}AUTH_ISSUER', 'BROKEN  It cannot be examined: '],
+    ['/nowhere/keys {3}API_KEYS_FILE', 'BROKEN  API_KEYS_FILE, /nowhere/keys, does not exist: '],
+    ['redis://ada:\\[redacted\\]@127.0.0.1:9 {3}RATE_LIMIT_URL', 'BROKEN  It cannot be examined: '],
+    ['sqlite:.*inventory.db {3}INVENTORY_DATABASE_URL', 'absent  '],
+  ])
+    assert.match(output, new RegExp(`^${subject}\n  ${finding}`, 'm'))
+  assert.doesNotMatch(output, /hidden/)
+  const other = run(t, ['quintet.ts', 'doctor'], { ...settings, TLS_KEY_FILE: authority })
+  await assert.rejects(other.address('never'))
+  assert.equal(other.child.exitCode, 1)
+  assert.match(other.output(), /^ {2}BROKEN {2}TLS_KEY_FILE, .*, has no private key in PEM/m)
+  assert.equal(other.output().match(/has no private key/g)?.length, 1)
 })
 
 test('quintet migrate down needs a service, since it deletes data', async (t) => {

@@ -3,6 +3,7 @@ import { broken, good } from './port.ts'
 import type { Diagnose, Finding } from './port.ts'
 
 export * from './port.ts'
+export { diagnoseTls } from './tls.ts'
 export { logUnusedStorage, unusedStorage } from './unused-storage.ts'
 
 const timeoutMs = 10_000
@@ -24,6 +25,18 @@ export async function diagnose(
   } catch (error) {
     return [broken(`It cannot be examined: ${reasonOf(error)}`)]
   }
+}
+
+/** Examines the Redis in which limits are counted. Never rejects. */
+export async function diagnoseLimits(url: string): Promise<Finding[]> {
+  const { diagnoseLimitRedis } = await import('./redis.ts')
+  return diagnose(url, { own: diagnoseLimitRedis })
+}
+
+/** Examines an issuer of tokens, whose keys are at `jwksUrl` if it has no discovery. Never rejects. */
+export async function diagnoseIssuer(url: string, jwksUrl: string | undefined): Promise<Finding[]> {
+  const { examineIssuer } = await import('./issuer.ts')
+  return diagnose(url, { own: () => examineIssuer(url, jwksUrl) })
 }
 
 const memory = async (): Promise<Diagnose> => async () => [
@@ -59,6 +72,8 @@ const engines: Readonly<Record<string, () => Promise<Diagnose>>> = {
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
   if (!(error instanceof Error)) return String(error)
+  // That of fetch says nothing itself.
+  if (error instanceof TypeError && error.cause instanceof Error) return reasonOf(error.cause)
   const code = 'code' in error && typeof error.code === 'string' ? error.code : ''
   return [error.message, error.message.includes(code) ? '' : `(${code})`].filter(Boolean).join(' ')
 }

@@ -5,25 +5,48 @@ import type { Finding } from './port.ts'
 
 /** Redis as a cache: one server, no persistence, bounded memory, and no eviction of keys without a TTL. */
 export async function diagnoseRedis(url: string): Promise<Finding[]> {
-  const client = createClient({ url, ...singleTaskOptions })
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    const info = parseInfo(await client.info())
+  return withClient(url, async (client, info) => {
     const settings = await client
       .configGet(['maxmemory', 'maxmemory-policy', 'save', 'appendonly'])
       .catch(() => undefined)
     return [
-      good(`Redis ${info.get('redis_version')} answers.`),
       clusterOf(info),
       replicationOf(info),
       ...(settings === undefined
         ? [weak('CONFIG GET is refused, so memory and persistence could not be examined.')]
         : [memoryOf(settings), evictionOf(settings), persistenceOf(settings)]),
     ]
+  })
+}
+
+/** Redis as the place where limits are counted: one server, which can be written. */
+export async function diagnoseLimitRedis(url: string): Promise<Finding[]> {
+  return withClient(url, async (_client, info) => [
+    clusterOf(info),
+    info.get('role') === 'master'
+      ? good('It can be written.')
+      : broken('It is a replica, in which nothing can be counted. Give the address of the master.'),
+  ])
+}
+
+/** The findings of an examination through a connection of its own, after one that the server answers. */
+async function withClient(
+  url: string,
+  examine: (client: ReturnType<typeof clientOf>, info: ReadonlyMap<string, string>) => Promise<Finding[]>,
+): Promise<Finding[]> {
+  const client = clientOf(url)
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    const info = parseInfo(await client.info())
+    return [good(`Redis ${info.get('redis_version')} answers.`), ...(await examine(client, info))]
   } finally {
     client.destroy()
   }
+}
+
+function clientOf(url: string) {
+  return createClient({ url, ...singleTaskOptions })
 }
 
 type Settings = Readonly<Record<string, string>>

@@ -69,8 +69,8 @@ export function createIssuer(options: IssuerOptions): Issuer {
   async function fetchKeys(): Promise<void> {
     attemptedAt = clock.now()
     try {
-      const document = await fetchObject(await locate.url())
-      keys = { find: createLocalJWKSet({ keys: keysOf(document) }), fetchedAt: clock.now() }
+      const found = await readKeys(await locate.url())
+      keys = { find: createLocalJWKSet({ keys: found }), fetchedAt: clock.now() }
       fetched('ok')
       log.succeeded()
     } catch (error) {
@@ -141,6 +141,11 @@ function createKeyLocator({ url, jwksUrl, maxAgeMs, clock }: IssuerOptions) {
       foundAt = Number.NEGATIVE_INFINITY
     },
   }
+}
+
+/** The public keys that an issuer has at this URL. */
+export async function readKeys(url: string): Promise<JWK[]> {
+  return keysOf(await fetchObject(url))
 }
 
 /** The public keys of a JWK Set (RFC 7517, 5); a symmetric key is none. */

@@ -30,24 +30,32 @@ const privateKey = 'a file with a private key in PEM that needs no passphrase'
 
 /** Reads the files; throws one error with a sentence for each fault. */
 export function readTlsFiles(files: TlsFiles, now: number): TlsTexts {
-  const found = examine(files, now)
+  const found = examineTlsFiles(files, now)
   if (found.faults.length > 0) throw new Error(found.faults.join(' '))
   return found.texts
 }
 
 /** A sentence for each fault of the files, by which TLS cannot begin. */
 export function tlsFileFaults(files: TlsFiles, now: number): readonly string[] {
-  return examine(files, now).faults
+  return examineTlsFiles(files, now).faults
 }
 
-function examine(files: TlsFiles, now: number): { texts: TlsTexts; faults: readonly string[] } {
+type Examined = {
+  readonly texts: TlsTexts
+  readonly faults: readonly string[]
+  /** The certificates of each file that has no fault. */
+  readonly chains: readonly { readonly file: NamedFile; readonly chain: readonly X509Certificate[] }[]
+}
+
+/** What the files have, and a sentence for each fault of them. */
+export function examineTlsFiles(files: TlsFiles, now: number): Examined {
   const faults: string[] = []
   /** Undefined for a file that is not set, or at fault. */
   function attempt<T>(file: NamedFile | undefined, expected: string, read: (text: string) => T) {
     if (file === undefined) return undefined
     try {
       const text = readText(file.path)
-      return { ...read(text), text }
+      return { ...read(text), file, text }
     } catch (error) {
       faults.push(`${file.setting}, ${file.path}, ${reasonOf(error, expected)}.`)
       return undefined
@@ -69,7 +77,11 @@ function examine(files: TlsFiles, now: number): { texts: TlsTexts; faults: reado
   }
   const ends = certificate?.chain.map(({ validToDate }) => validToDate.getTime()) ?? []
   const endsAt = ends.length === 0 ? undefined : Math.min(...ends)
-  return { texts: { cert: certificate?.text, key: key?.text, ca: authorities?.text, endsAt }, faults }
+  return {
+    texts: { cert: certificate?.text, key: key?.text, ca: authorities?.text, endsAt },
+    faults,
+    chains: [certificate, authorities].filter((found) => found !== undefined),
+  }
 }
 
 /** Why the library of TLS refuses what has been read, such as a key that is too short. */

@@ -1,3 +1,4 @@
+import { tlsFilesOf, tlsOf } from '@quintet/chassis/config'
 import type { TlsFiles } from '@quintet/chassis/tls'
 import { Type } from 'typebox'
 
@@ -52,3 +53,10 @@ export const upstreamFiles = {
   key: 'GATEWAY_UPSTREAM_KEY_FILE',
   authorities: 'GATEWAY_UPSTREAM_CA_FILE',
 } satisfies { readonly [Name in keyof TlsFiles]: string }
+
+/** The files of its listener, and of its connections to services. */
+export function gatewayTlsSides(values: Readonly<Record<string, unknown>>): TlsFiles[] {
+  return [tlsOf(values, 'GATEWAY_')?.files, tlsFilesOf(values, upstreamFiles)].filter(
+    (files) => files !== undefined,
+  )
+}

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { rmSync } from 'node:fs'
+import { test } from 'node:test'
+import { diagnoseTls } from '@quintet/chassis/diagnosis'
+import { authority, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
+
+const named = (setting: string, path: string) => ({ setting, path })
+
+/** What is found out about these files, without the paths, at this many days from now. */
+function findingsAt(days: number, files: ReturnType<typeof tlsFiles>, authorities?: string): string[] {
+  return diagnoseTls(
+    {
+      certificate: named('TLS_CERT_FILE', files.certificate),
+      key: named('TLS_KEY_FILE', files.key),
+      authorities: authorities === undefined ? undefined : named('TLS_CLIENT_CA_FILE', authorities),
+    },
+    Date.now() + days * 86_400_000,
+  ).map(
+    ({ verdict, text }) =>
+      `${verdict}: ${text.replace(/, \/[^ ]*,/g, '').replace(/\d{4}-[\d-]+T[\d:.]+Z/, 'then')}`,
+  )
+}
+
+const fits = 'good: TLS_KEY_FILE is the key of the first certificate in TLS_CERT_FILE.'
+
+test('The findings on a certificate say until when it is valid, also of authorities, and that the key fits', (t) => {
+  const files = tlsFiles(t, undefined, validDays(-1, 90))
+  const clients = tlsFiles(t, authority('of clients'))
+  assert.deepEqual(findingsAt(0, files, clients.authority), [
+    'good: TLS_CERT_FILE has the certificate of CN=localhost, which is valid until then.',
+    'weak: TLS_CLIENT_CA_FILE has the certificate of CN=of clients, which ends on then, in 1 day: renew it.',
+    fits,
+  ])
+})
+
+test('A certificate that ends within 30 days is a warning, and one that has ended or has not begun a fault', (t) => {
+  const files = tlsFiles(t, undefined, validDays(0, 90))
+  for (const [days, start] of [
+    [59, 'good: TLS_CERT_FILE has the certificate of CN=localhost, which is valid until'],
+    [
+      61,
+      'weak: TLS_CERT_FILE has the certificate of CN=localhost, which ends on then, in 28 days: renew it.',
+    ],
+    [91, 'broken: TLS_CERT_FILE has a certificate that ended on then.'],
+    [-1, 'broken: TLS_CERT_FILE has a certificate that begins on then.'],
+  ] as const) {
+    const [first = '', ...others] = findingsAt(days, files)
+    assert.ok(first.startsWith(start), first)
+    assert.deepEqual(others, start.startsWith('broken') ? [] : [fits])
+  }
+})
+
+test('A key of another certificate and a file that is missing are faults, beside what is good', (t) => {
+  const files = tlsFiles(t, undefined, validDays(-1, 90))
+  files.write(files.key, files.issued().key)
+  const valid = 'good: TLS_CERT_FILE has the certificate of CN=localhost, which is valid until then.'
+  assert.deepEqual(findingsAt(0, files), [
+    valid,
+    'broken: TLS_KEY_FILE is not the key of the certificate in TLS_CERT_FILE.',
+  ])
+  rmSync(files.key)
+  assert.deepEqual(findingsAt(0, files), [
+    valid,
+    'broken: TLS_KEY_FILE does not exist: it must be a file with a private key in PEM that needs no passphrase.',
+  ])
+})
