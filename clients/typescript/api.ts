@@ -694,6 +694,8 @@ export interface components {
             circuit: "closed" | "open" | "half-open";
             /** @description Duration of the health check. */
             latency_ms: number;
+            /** @description Why it is down, and what mends that. */
+            reason?: string;
             status: "up" | "down";
         };
         /** BillingOrder */

@@ -1,8 +1,9 @@
 import type { Clock } from '@quintet/chassis/clock'
 import { createCircuit } from './circuit.ts'
 import type { CircuitState } from './circuit.ts'
+import { connectionReason } from './connection-reason.ts'
 import { createHttpClient } from './http1/client.ts'
-import type { ExchangeFailure } from './http1/connection.ts'
+import type { ExchangeError } from './http1/connection.ts'
 import type { UpstreamTls } from './http1/open-socket.ts'
 import { createProbe } from './probe.ts'
 
@@ -10,6 +11,8 @@ import { createProbe } from './probe.ts'
 const probeIntervalMs = 100
 
 export type EndpointOptions = {
+  /** The name of the service. */
+  readonly service: string
   /** Where to connect. */
   readonly url: URL
   /** The Host of the service, whichever address is used. */
@@ -22,10 +25,15 @@ export type EndpointOptions = {
   readonly tls?: UpstreamTls | undefined
   /** Whether the service has no other address, so that it makes no difference whether this one is ready. */
   isAlone(): boolean
-  onCircuitChange(address: string, state: CircuitState): void
+  /** `reason` says why requests have failed, where that is known. */
+  onCircuitChange(address: string, state: CircuitState, reason: string | undefined): void
+  /** A connection has failed by its TLS, which does not mend itself. */
+  onTlsFault(address: string, reason: string): void
   /** A request or a probe has failed. */
   onFault(): void
 }
+
+type Failure = Pick<ExchangeError, 'fault' | 'cause'>
 
 export type Endpoint = ReturnType<typeof createEndpoint>
 
@@ -43,13 +51,15 @@ export function createEndpoint(options: EndpointOptions) {
   let requests = 0
   let isReady = false
   let isCheckingReadiness = false
+  /** Why the last request that failed did. */
+  let lastReason: string | undefined
   const circuit = createCircuit({
     clock,
     faultsMax: options.circuitFaultsMax,
     faultPercent: options.circuitFaultPercent,
     openMs: options.circuitOpenMs,
     onChange(state) {
-      options.onCircuitChange(url.host, state)
+      options.onCircuitChange(url.host, state, state === 'open' ? lastReason : undefined)
       if (state === 'open' && !isRetired) timer ??= startProbing()
       if (state === 'open') isReady = false
       if (state !== 'closed') return
@@ -96,6 +106,13 @@ export function createEndpoint(options: EndpointOptions) {
     })
   }
 
+  /** The sentence on a failure; one of TLS is reported. */
+  function reasonOf(failure: Failure): string {
+    const { text, isOfTls } = connectionReason(options.service, failure)
+    if (isOfTls) options.onTlsFault(url.host, text)
+    return text
+  }
+
   function retire(): void {
     isRetired = true
     stopProbing()
@@ -117,15 +134,19 @@ export function createEndpoint(options: EndpointOptions) {
     requests: () => requests,
     isReady: () => isReady,
     checkReadiness,
-    /** Whether the service is ready at this address, however its circuit is. */
-    probeReadiness(): Promise<boolean> {
-      const { promise, resolve } = Promise.withResolvers<boolean>()
-      probe('/health/ready', (outcome) => resolve(outcome === 200))
+    /** Why the service is not ready at this address, however its circuit is; undefined if it is ready. */
+    probeReadiness(): Promise<string | undefined> {
+      const { promise, resolve } = Promise.withResolvers<string | undefined>()
+      probe('/health/ready', (outcome, failure: Failure = { fault: 'timeout', cause: undefined }) => {
+        if (outcome === 200) resolve(undefined)
+        else resolve(typeof outcome === 'number' ? `It responds with status ${outcome}.` : reasonOf(failure))
+      })
       return promise
     },
     /** A call failed by a fault of the upstream. */
-    faulted(fault: ExchangeFailure): void {
-      if (fault === 'timeout') examineTimeout()
+    faulted(failure: Failure): void {
+      lastReason = reasonOf(failure)
+      if (failure.fault === 'timeout') examineTimeout()
       else circuit.faulted()
       options.onFault()
     },

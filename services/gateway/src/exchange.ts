@@ -117,7 +117,7 @@ export class Exchange implements ExchangeListener, Holder {
   onFailure(failure: ExchangeError): void {
     const { counts, endpointForRetry } = this.#parts
     counts.fault(failure.fault)
-    if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.faulted(failure.fault)
+    if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.faulted(failure)
     const next =
       this.#hasResponse || this.#isRetried
         ? undefined

@@ -19,6 +19,7 @@ const AddressHealth = Type.Object(
     status: Status,
     latency_ms: latency,
     circuit: Circuit,
+    reason: Type.Optional(Type.String({ description: 'Why it is down, and what mends that.' })),
   },
   { title: 'AddressHealth' },
 )
@@ -94,12 +95,14 @@ async function healthOf(upstream: Upstream): Promise<ServiceHealth> {
 /** Not as a request of a client, so that an open circuit or a limit does not hide the state of the service. */
 async function healthOfAddress(endpoint: Endpoint): Promise<Static<typeof AddressHealth>> {
   const startedAt = performance.now()
-  const isReady = await withTimeout(probeTimeoutMs, endpoint.probeReadiness()).catch(() => false)
+  const probed = withTimeout(probeTimeoutMs, endpoint.probeReadiness())
+  const reason = await probed.catch(() => 'It does not respond in time.')
   const latency_ms = Math.round((performance.now() - startedAt) * 100) / 100
   return {
     address: endpoint.url.host,
-    status: isReady ? 'up' : 'down',
+    status: reason === undefined ? 'up' : 'down',
     latency_ms,
     circuit: endpoint.circuit.state(),
+    ...(reason !== undefined && { reason }),
   }
 }

@@ -1,13 +1,14 @@
 import { isOutOfDescriptors } from '@quintet/chassis/errors'
 import type { createHttpClient } from './http1/client.ts'
-import type { ExchangeListener } from './http1/connection.ts'
+import type { ExchangeError, ExchangeListener } from './http1/connection.ts'
 
 const probeTimeoutMs = 2_000
 
 /** The status of the response; `unsent` where the gateway had no descriptor for a connection, which shows nothing about the service. */
 type ProbeOutcome = number | 'failure' | 'unsent'
 
-type Probe = (target: string, done: (outcome: ProbeOutcome) => void) => void
+/** `failure` says why there was no response, unless it was late. */
+type Probe = (target: string, done: (outcome: ProbeOutcome, failure?: ExchangeError) => void) => void
 
 /**
  * Sends requests of the gateway itself. Any response within the time limit counts. The connection is a new one, since an old one may be
@@ -27,17 +28,17 @@ export function createProbe(client: ReturnType<typeof createHttpClient>, timeout
       onHead: ({ status }) => end(status),
       onBody() {},
       onEnd() {},
-      onFailure: ({ cause }) => end(isOutOfDescriptors(cause) ? 'unsent' : 'failure'),
+      onFailure: (failure) => end(isOutOfDescriptors(failure.cause) ? 'unsent' : 'failure', failure),
     }
     let isOver = false
     const connection = client.send(request, listener, true)
 
-    function end(outcome: ProbeOutcome): void {
+    function end(outcome: ProbeOutcome, failure?: ExchangeError): void {
       if (isOver) return
       isOver = true
       clearTimeout(timeout)
       connection.abort(listener)
-      done(outcome)
+      done(outcome, failure)
     }
   }
 }

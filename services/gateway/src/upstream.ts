@@ -1,4 +1,5 @@
 import type { Clock } from '@quintet/chassis/clock'
+import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import type { Resolve } from './addresses.ts'
 import { createCapacity } from './capacity.ts'
@@ -41,10 +42,16 @@ export function createUpstream(options: UpstreamOptions) {
   const { service, urls, clock, logger } = options
   const budget = createRetryBudget({ clock, percent: options.retryPercent })
   const capacity = createCapacity(options)
+  const tlsFaults = createFailureLog(
+    logger,
+    { failing: 'a service cannot be reached with TLS', details: { upstream: service } },
+    clock.now,
+  )
   const endpoints = createEndpoints({
     ...options,
-    onCircuitChange: (address, state) =>
-      logger.warn({ upstream: service, address, state }, 'the circuit changed its state'),
+    onCircuitChange: (address, state, reason) =>
+      logger.warn({ upstream: service, address, state, reason }, 'the circuit changed its state'),
+    onTlsFault: (address, reason) => tlsFaults.failed(reason, { address }),
   })
   const counts = options.metrics.register(service, {
     circuit: endpoints.state,

@@ -12,6 +12,7 @@ function statesAfterTimeout(exhaust: string): string[] {
     const { createEndpoint } = await import(process.argv[1])
     const states = []
     const endpoint = createEndpoint({
+      service: 'guid',
       url: new URL('http://127.0.0.1:1'),
       host: 'guid',
       timeoutMs: 1_000,
@@ -21,10 +22,11 @@ function statesAfterTimeout(exhaust: string): string[] {
       clock: { now: Date.now },
       isAlone: () => true,
       onCircuitChange: (address, state) => states.push(state),
+      onTlsFault() {},
       onFault() {},
     })
     ${exhaust}
-    endpoint.faulted('timeout')
+    endpoint.faulted({ fault: 'timeout', cause: undefined })
     setTimeout(() => process.stdout.write(JSON.stringify(states)), 200)`
   const command = 'ulimit -n 128; exec "$0" --input-type=module --eval "$1" "$2"'
   const { href } = new URL('../src/endpoint.ts', import.meta.url)

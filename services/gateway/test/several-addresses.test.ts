@@ -233,7 +233,12 @@ test('GET /health and the metrics show each address', async (t) => {
   })
   assert.deepEqual(addresses, [
     { address: `127.0.0.1:${port}`, status: 'up', circuit: 'closed' },
-    { address: `127.0.0.2:${port}`, status: 'down', circuit: 'closed' },
+    {
+      address: `127.0.0.2:${port}`,
+      status: 'down',
+      circuit: 'closed',
+      reason: 'It responds with status 503.',
+    },
   ])
   assert.deepEqual(await metricsOf(url, 'address_requests_total'), [
     [`127.0.0.1:${port}`, '2'],

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createServer as createServerWithoutTls } from 'node:http'
 import { createServer } from 'node:https'
 import type { ServerOptions } from 'node:https'
 import type { IncomingMessage, RequestListener } from 'node:http'
@@ -6,9 +7,10 @@ import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { TLSSocket } from 'node:tls'
+import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { listenOn } from '@quintet/chassis/testing/sockets'
-import { authority, tlsFiles } from '@quintet/chassis/testing/tls'
+import { authority, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 import type { GatewayConfig } from '../src/config.ts'
 import { startGateway } from './start-gateway.ts'
 
@@ -138,4 +140,97 @@ test('The end of a connection with TLS does not end a response whose length it w
     },
   })
   await assert.rejects(async () => (await fetch(url)).text())
+})
+
+/** The reason in the state of the system, and that in the log, once a request has failed. */
+async function reasonsFor(t: TestContext, settings: Partial<GatewayConfig>) {
+  const lines: { msg?: string; reason?: string; upstream?: string }[] = []
+  const logger = createLogger({
+    service: 'gateway',
+    level: 'warn',
+    destination: { write: (line: string) => void lines.push(JSON.parse(line)) },
+  })
+  const { url } = await startGateway(t, settings, { logger })
+  assert.equal((await fetch(`${url}/guid`)).status, 502)
+  const health = Object(await (await fetch(`${url}/health`)).json())
+  const ofTls = lines.filter(({ msg }) => msg === 'a service cannot be reached with TLS')
+  assert.deepEqual(
+    ofTls.map(({ upstream }) => upstream),
+    ['guid'],
+  )
+  return { health: health.services.guid.addresses[0].reason, log: ofTls[0]?.reason }
+}
+
+for (const [title, files, settings, options, reason] of [
+  [
+    'is signed by an authority that no setting names',
+    (t: TestContext) => tlsFiles(t),
+    () => ({ GATEWAY_UPSTREAM_CA_FILE: '' }),
+    {},
+    /^Its certificate is of no authority that the gateway trusts: name the file of its authority in GATEWAY_UPSTREAM_CA_FILE \(SELF_SIGNED_CERT_IN_CHAIN\)\.$/,
+  ],
+  [
+    'comes without that of such an authority',
+    (t: TestContext) => tlsFiles(t),
+    () => ({ GATEWAY_UPSTREAM_CA_FILE: '' }),
+    { ca: undefined },
+    /GATEWAY_UPSTREAM_CA_FILE \(UNABLE_TO_VERIFY_LEAF_SIGNATURE\)\.$/,
+  ],
+  [
+    'has ended',
+    (t: TestContext) => tlsFiles(t, undefined, validDays(-2, -1)),
+    () => ({}),
+    {},
+    /^Its certificate, or that of its authority, has ended or has not begun: renew it .* \(CERT_HAS_EXPIRED\)\.$/,
+  ],
+  [
+    'is for another name',
+    (t: TestContext) => tlsFiles(t, undefined, { names: ['example.com'] }),
+    () => ({}),
+    {},
+    /^Its certificate is for other names: give GUID_URL one of these, .* \(ERR_TLS_CERT_ALTNAME_INVALID\)\.$/,
+  ],
+  [
+    'is good, but demands one of the gateway',
+    (t: TestContext) => tlsFiles(t),
+    () => ({}),
+    { requestCert: true, rejectUnauthorized: true },
+    /set GATEWAY_UPSTREAM_CERT_FILE and GATEWAY_UPSTREAM_KEY_FILE .* \(ERR_SSL_.*CERTIFICATE.*\)\.$/,
+  ],
+] as const)
+  test(`The state of the system and the log say why a service cannot be reached whose certificate ${title}`, async (t) => {
+    const own = files(t)
+    const server = createServer({
+      key: readFileSync(own.key),
+      cert: readFileSync(own.certificate),
+      ca: readFileSync(own.authority),
+      ...options,
+    })
+    const port = await listenOn(t, server)
+    const found = await reasonsFor(t, {
+      GUID_URL: `https://localhost:${port}`,
+      GATEWAY_UPSTREAM_CA_FILE: own.authority,
+      ...settings(),
+    })
+    assert.match(found.health, reason)
+    assert.equal(found.log, found.health)
+  })
+
+test('The state of the system and the log say so of a service that speaks no TLS, with the setting of its address', async (t) => {
+  const port = await listenOn(
+    t,
+    createServerWithoutTls((_request, response) => response.end()),
+  )
+  const found = await reasonsFor(t, { GUID_URL: `https://localhost:${port}` })
+  assert.match(
+    found.health,
+    /^It speaks no TLS that the gateway does: set GUID_URL to http:, .*\(E[A-Z_]+\)\.$/,
+  )
+  assert.equal(found.log, found.health)
+})
+
+test('A service that nobody runs has its reason in the state of the system, and no line about TLS', async (t) => {
+  const { url } = await startGateway(t, {})
+  const health = Object(await (await fetch(`${url}/health`)).json())
+  assert.equal(health.services.guid.addresses[0].reason, 'It cannot be reached (ECONNREFUSED).')
 })
