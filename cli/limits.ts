@@ -1,4 +1,4 @@
-import { isShared, policyNames, readLimitUsage, resetLimit } from '@quintet/chassis/guard/limit-usage'
+import { isShared, policiesOf, readLimitUsage, resetLimit } from '@quintet/chassis/guard/limit-usage'
 import type { LimitSources, LimitUsage } from '@quintet/chassis/guard/limit-usage'
 import { serviceNames } from '@quintet/contracts/topology'
 import { configOf, settingsFor } from './services.ts'
@@ -28,11 +28,21 @@ async function list(words: readonly string[]): Promise<void> {
   const shown = usages.filter((usage) => values.all || shareOf(usage) >= nearShare)
   shown.sort((one, other) => shareOf(other) - shareOf(one))
   process.stdout.write(shown.map(lineOf).join(''))
-  if (shown.length === 0) process.stderr.write('Nobody is near a limit or quota.\n')
-  if (!isShared(sources))
+  if (shown.length === 0) process.stderr.write(noteOnNobody(sources))
+  if (sources.isOff) process.stderr.write('RATE_LIMIT is off, so nothing is counted at present.\n')
+  else if (!isShared(sources))
     process.stderr.write(
-      'RATE_LIMIT_URL is memory:, so rates are counted in the processes themselves; /metrics shows what they decide.\n',
+      `${inMemory}: they cannot be listed here. /metrics shows what each process decides; with redis:// they are counted together, and listed.\n`,
     )
+}
+
+const inMemory =
+  'RATE_LIMIT_URL is memory:, so each process counts rates in its own memory, which no other one sees'
+
+/** What is said where nobody is listed, of those whose counts can be. */
+function noteOnNobody(sources: LimitSources): string {
+  if (isShared(sources)) return 'Nobody is near a limit or quota.\n'
+  return policiesOf(sources).some(({ kind }) => kind === 'quota') ? 'Nobody is near a quota.\n' : ''
 }
 
 async function reset(words: readonly string[]): Promise<void> {
@@ -41,9 +51,18 @@ async function reset(words: readonly string[]): Promise<void> {
   if (policy === undefined || partition === undefined || rest.length > 0)
     throw new ArgumentError('quintet limits reset needs a policy and a client, as list prints them.')
   const sources = limitSources()
-  const known = policyNames(sources)
-  if (!known.includes(policy))
-    throw new UsageError(`"${policy}" is not a policy; there are ${known.join(', ')}.`)
+  const policies = policiesOf(sources)
+  const found = policies.find(({ name }) => name === policy)
+  if (found === undefined)
+    throw new UsageError(
+      `"${policy}" is not a policy; there are ${policies.map(({ name }) => name).join(', ')}.`,
+    )
+  if (found.kind === 'concurrent')
+    throw new UsageError(
+      `"${policy}" counts requests in progress, in each process: there is nothing to reset.`,
+    )
+  if (found.kind === 'rate' && !isShared(sources))
+    throw new UsageError(`${inMemory}, so "${policy}" was not reset: wait, or restart the processes.`)
   const count = await resetLimit(sources, { policy, partition }, serviceNames)
   if (count === 0) throw new UsageError(`Nothing is counted by "${policy}" for ${partition}.`)
   process.stdout.write(`What "${policy}" has counted for ${partition} is forgotten.\n`)
@@ -58,9 +77,10 @@ function lineOf(usage: LimitUsage): string {
 }
 
 /** The settings are those of every service. */
-function limitSources(): LimitSources {
+function limitSources(): LimitSources & { readonly isOff: boolean } {
   const config = configOf('gateway', settingsFor(['gateway']))
   return {
+    isOff: config.RATE_LIMIT === 'off',
     url: String(config.RATE_LIMIT_URL),
     quotaUrl: String(config.RATE_LIMIT_QUOTA_URL),
     text: String(config.RATE_LIMIT_POLICIES),

@@ -119,6 +119,35 @@ for (const [words, sentence] of [
     assert.ok(!existsSync(folder))
   })
 
+test('Limits that each process counts in its memory can be neither listed nor reset, and quintet limits says so', async (t) => {
+  const settings = { RATE_LIMIT: 'on' }
+  const listed = await quintet(t, ['limits', 'list'], settings)
+  assert.equal(listed.code, 0)
+  assert.match(
+    listed.output,
+    /^RATE_LIMIT_URL is memory:, so each process counts rates .*cannot be listed here\./,
+  )
+  assert.equal(listed.output.trimEnd().split('\n').length, 1)
+  const reset = await quintet(t, ['limits', 'reset', 'client', '192.0.2.1'], settings)
+  assert.equal(reset.code, 1)
+  assert.match(reset.output, /^RATE_LIMIT_URL is memory:, .*, so "client" was not reset: wait, or restart/)
+  const RATE_LIMIT_POLICIES = '"day";q=9;kind=quota;per=day, "at-once";q=9;kind=concurrent'
+  const quotas = { ...settings, RATE_LIMIT_POLICIES }
+  assert.match(
+    (await quintet(t, ['limits', 'list'], quotas)).output,
+    /^Nobody is near a quota\.\nRATE_LIMIT_URL /,
+  )
+  for (const [policy, sentence] of [
+    ['day', 'Nothing is counted by "day" for 192.0.2.1.\n'],
+    ['at-once', '"at-once" counts requests in progress, in each process: there is nothing to reset.\n'],
+  ] as const) {
+    const { code, output } = await quintet(t, ['limits', 'reset', policy, '192.0.2.1'], quotas)
+    assert.deepEqual([code, output], [1, sentence])
+  }
+  const { output } = await quintet(t, ['limits', 'list'])
+  assert.equal(output, 'RATE_LIMIT is off, so nothing is counted at present.\n')
+})
+
 test('Every command refuses an unknown option with a sentence and its usage', async (t) => {
   const withActions: Readonly<Record<string, readonly string[]>> = {
     migrate: ['status'],

@@ -57,12 +57,8 @@ export async function resetLimit(
   return rates + (await removeQuotas(sources.quotaUrl, keys))
 }
 
-/** The names of the policies. */
-export function policyNames(sources: LimitSources): string[] {
-  return policiesOf(sources).map(({ name }) => name)
-}
-
-function policiesOf({ text, file }: LimitSources): readonly RateLimitPolicy[] {
+/** The policies in force. */
+export function policiesOf({ text, file }: Pick<LimitSources, 'text' | 'file'>): readonly RateLimitPolicy[] {
   const list = file === '' ? text : policiesOfLines(readFileSync(file, 'utf8'))
   return parseRateLimitPolicies(list).policies
 }
