@@ -19,7 +19,7 @@ export async function audit(words: readonly string[]): Promise<void> {
 export async function findings([action, ...words]: readonly string[]): Promise<string> {
   if (action === 'verify') return verify(words)
   if (action === 'last') return last(words)
-  throw unknownAction('audit', action)
+  throw unknownAction('audit', action, ['verify', 'last'])
 }
 
 async function verify(words: readonly string[]): Promise<string> {

@@ -7,7 +7,7 @@ export const certificatesUsage =
 
 /** `quintet certificates rewrap`: moves all private keys to the current key-encryption key. */
 export async function certificates([action, ...rest]: readonly string[]): Promise<void> {
-  if (action !== 'rewrap') throw unknownAction('certificates', action)
+  if (action !== 'rewrap') throw unknownAction('certificates', action, ['rewrap'])
   requireNoArguments('certificates rewrap', rest)
   const { keyId, moved, broken } = await rewrapPrivateKeys(settingsFor(['certificates']))
   process.stdout.write(`${moved} private keys were moved to the key ${keyId}.\n`)

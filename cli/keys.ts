@@ -2,7 +2,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { dirname, resolve } from 'node:path'
 import { readSettings, validValues } from '@quintet/chassis/config'
 import { createNewPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
-import { apiKeyFault, createApiKey, parseApiKeys } from '@quintet/chassis/guard/api-key-file'
+import { apiKeyFaults, createApiKey, parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { ApiKey } from '@quintet/chassis/guard/api-key-file'
 import { scopes as knownScopes } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
@@ -30,24 +30,31 @@ export async function keys([action, ...words]: readonly string[]): Promise<void>
   if (action === 'add') return add(words)
   if (action === 'list') return list(words)
   if (action === 'revoke') return revoke(words)
-  throw unknownAction('keys', action)
+  throw unknownAction('keys', action, ['add', 'list', 'revoke'])
 }
 
 function add(words: readonly string[]): void {
   const config = { args: [...words], options: keysOptions, allowPositionals: true }
   const { values, positionals } = parseArguments(config)
   const [id, ...rest] = positionals
-  if (id === undefined || rest.length > 0) throw new ArgumentError('quintet keys add needs one id:')
+  const isOne = id !== undefined && rest.length === 0
   const { plan, expires } = values
+  const scopes = partsOf(values.scopes ?? '')
   const { key, entry } = createApiKey({
-    id,
-    scopes: scopesFrom(values.scopes),
+    id: id ?? '',
+    scopes,
     ...(plan !== undefined && { plan }),
     ...(expires !== undefined && { expires }),
     ...(values.allow !== undefined && { allow: partsOf(values.allow) }),
   })
-  const fault = apiKeyFault(entry)
-  if (fault !== undefined) throw new ArgumentError(`${fault}.`)
+  const faults = [
+    ...(isOne ? [] : ['quintet keys add needs one id.']),
+    ...apiKeyFaults(entry)
+      .filter(({ member }) => member !== 'scopes' && (isOne || member !== 'id'))
+      .map(({ member, expected }) => `${nameOf[member]} must be ${expectedOfOption[member] ?? expected}.`),
+    ...scopesFaults(scopes),
+  ]
+  if (faults.length > 0) throw new ArgumentError(faults.join('\n'))
   const path = keysFile()
   change(path, (content) => {
     if (keysIn(path, content).some((known) => known.id === id))
@@ -88,12 +95,28 @@ function revoke(words: readonly string[]): void {
   process.stdout.write(`${id} has been revoked.\n`)
 }
 
-function scopesFrom(list: string | undefined): string[] {
-  const scopes = partsOf(list ?? '')
-  const unknown = scopes.find((scope) => !Object.hasOwn(knownScopes, scope))
-  if (unknown === undefined && scopes.length > 0) return scopes
-  const fault = unknown === undefined ? '--scopes is needed' : `"${unknown}" is not a scope`
-  throw new ArgumentError(`${fault}; there are ${Object.keys(knownScopes).join(', ')}.`)
+/** The members of a key as the command line has them. */
+const nameOf = {
+  id: 'The id',
+  sha256: 'The hash',
+  scopes: '--scopes',
+  plan: '--plan',
+  expires: '--expires',
+  allow: '--allow',
+} as const
+const expectedOfOption: { readonly [Member in keyof typeof nameOf]?: string } = {
+  allow: 'addresses and networks with commas between them, such as 10.0.0.0/8',
+}
+
+function scopesFaults(scopes: readonly string[]): string[] {
+  const known = Object.keys(knownScopes)
+  const unknown = scopes.filter((scope) => !known.includes(scope)).map((scope) => JSON.stringify(scope))
+  if (scopes.length > 0 && unknown.length === 0) return []
+  const fault =
+    scopes.length === 0
+      ? 'is needed'
+      : `has ${unknown.join(', ')}, which ${unknown.length === 1 ? 'is no scope' : 'are no scopes'}`
+  return [`--scopes ${fault}; there are ${known.join(', ')}.`]
 }
 
 function partsOf(list: string): string[] {

@@ -18,7 +18,7 @@ const nearShare = 0.8
 export async function limits([action, ...words]: readonly string[]): Promise<void> {
   if (action === 'list') return list(words)
   if (action === 'reset') return reset(words)
-  throw unknownAction('limits', action)
+  throw unknownAction('limits', action, ['list', 'reset'])
 }
 
 async function list(words: readonly string[]): Promise<void> {

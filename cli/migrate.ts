@@ -20,7 +20,8 @@ export const migrateUsage = `
 /** `quintet migrate`: shows, applies, reverts or makes migrations. */
 export async function migrate([action, ...words]: readonly string[]): Promise<void> {
   if (action === 'make') return make(words)
-  if (action !== 'status' && action !== 'up' && action !== 'down') throw unknownAction('migrate', action)
+  if (action !== 'status' && action !== 'up' && action !== 'down')
+    throw unknownAction('migrate', action, ['status', 'up', 'down', 'make'])
   if (action === 'down' && words.length !== 1)
     throw new UsageError('Reverting deletes data, so it needs one service: quintet migrate down <service>')
   const names = servicesFrom(words)

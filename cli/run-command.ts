@@ -1,4 +1,4 @@
-import { ConfigError, enterRepository } from '@quintet/chassis/config'
+import { ConfigError, didYouMean, enterRepository } from '@quintet/chassis/config'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { queueCommandUsage, queueOptions } from '@quintet/chassis/queue'
 import { serviceNames } from '@quintet/contracts/topology'
@@ -91,7 +91,10 @@ const aboutNpm = 'Options follow a --, as in: npm run quintet -- events --no-fol
 
 function commandNamed(name: string): Command {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined
-  if (command === undefined) throw new UsageError(`"${name}" is not a command.\n\n${wholeUsage()}`)
+  if (command === undefined)
+    throw new UsageError(
+      `"${name}" is not a command.${didYouMean(name, Object.keys(commands))}\n\n${wholeUsage()}`,
+    )
   return command
 }
 

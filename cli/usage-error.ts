@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { argumentFault, unknownCommand } from '@quintet/chassis/config'
 import type { ParseArgsConfig } from 'node:util'
 
 /** An invalid command line, or another fault that the message describes in full; it is printed without a stack trace. */
@@ -12,7 +13,7 @@ export function parseArguments<T extends ParseArgsConfig>(config: T) {
   try {
     return parseArgs(config)
   } catch (error) {
-    throw new ArgumentError(error instanceof Error ? error.message : String(error))
+    throw new ArgumentError(argumentFault(error, config.options ?? {}))
   }
 }
 
@@ -22,10 +23,14 @@ export function requireNoArguments(command: string, words: readonly string[]): v
 }
 
 /** The error for a command without one of its own commands, such as `quintet migrate` or `quintet migrate stauts`. */
-export function unknownAction(command: string, word: string | undefined): ArgumentError {
+export function unknownAction(
+  command: string,
+  word: string | undefined,
+  actions: readonly string[],
+): ArgumentError {
   return new ArgumentError(
     word === undefined
       ? `quintet ${command} needs one of these commands:`
-      : `"${word}" is not a command of quintet ${command}, which has these:`,
+      : unknownCommand(`quintet ${command}`, word, actions),
   )
 }

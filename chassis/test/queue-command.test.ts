@@ -194,9 +194,13 @@ for (const [words, sentence] of [
   ...['-1', '1e3', '0x10', '', '9'.repeat(17)].map(
     (value) => [['show', 'work', `--after=${value}`], /^--after must be a position/] as const,
   ),
-  [['show', 'work', '--all'], /--all[\s\S]*\n {2}quintet queue show <queue>/],
+  [['show', 'work', '--limti', '1'], /^There is no option --limti\. Did you mean --limit\?\n/],
+  [['show', 'work', '--all'], /^There is no option --all\.\n[\s\S]*\n {2}quintet queue show <queue>/],
   [[], /^quintet queue needs one of these commands:\n\n {2}quintet queue list /],
-  [['lsit'], /^"lsit" is not a command of quintet queue, which has these:\n\n {2}quintet queue list /],
+  [
+    ['lsit'],
+    /^"lsit" is not a command of quintet queue\. Did you mean list\? It has these:\n\n {2}quintet queue list /,
+  ],
   [['constructor'], /^"constructor" is not a command/],
   [['list', 'work'], /^quintet queue list has no argument "work"\.\n\n {2}quintet queue list/],
   [['list', '--limit', '1'], /^--limit and --after are options of quintet queue show only\./],

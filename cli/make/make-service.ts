@@ -29,7 +29,7 @@ const root = new URL('../../', import.meta.url)
 
 /** `quintet make service`: writes a service and adds it to every list, or reports what is wrong and changes nothing. */
 export async function make([what, ...words]: readonly string[]): Promise<void> {
-  if (what !== 'service') throw unknownAction('make', what)
+  if (what !== 'service') throw unknownAction('make', what, ['service'])
   const taken = takenNames()
   const nouns = nounsFrom(words, taken.ports)
   const gateway = listeningAddressOf('gateway', settingsFor(['gateway']))

@@ -53,10 +53,24 @@ test('A file that root changes stays readable for the user whose folder it is in
 })
 
 for (const [words, sentence] of [
-  [['add', 'CI', '--scopes', 'guid:read'], /^id must be 1 to 63 lower-case letters/],
+  [['add', 'CI', '--scopes', 'guid:read'], /^The id must be 1 to 63 lower-case letters/],
   [['add', 'ci'], /^--scopes is needed; there are guid:read,/],
-  [['add', 'ci', '--scopes', 'movie:read'], /^"movie:read" is not a scope; there are guid:read,/],
-  [['add', 'ci', '--scopes', 'guid:read', '--allow', 'x'], /^allow must be an array of addresses/],
+  [
+    ['add', 'ci', '--scopes', 'movie:read'],
+    /^--scopes has "movie:read", which is no scope; there are guid:read,/,
+  ],
+  [
+    ['add', 'ci', '--scopes', 'guid:read', '--allow', 'x'],
+    /^--allow must be addresses and networks with commas between them, such as 10\.0\.0\.0\/8\.$/m,
+  ],
+  [
+    ['add', 'CI', '--plan', 'a b', '--expires', 'soon', '--allow', 'x', '--scopes', 'movie:read,x,guid:read'],
+    /^The id must be .*\n--plan must be .*\n--expires must be .*\n--allow must be .*\n--scopes has "movie:read", "x", which are no scopes; .*\n\n/,
+  ],
+  [
+    ['add', '--expires', 'soon'],
+    /^quintet keys add needs one id\.\n--expires must be .*\n--scopes is needed; .*\n\n/,
+  ],
   [['revoke', 'ci'], /api-keys\.jsonl has no key with the id ci\.$/m],
 ] as const)
   test(`quintet keys ${words.join(' ')} is refused, and changes nothing`, async (t) => {

@@ -13,6 +13,7 @@ import { readWholeNumber } from './whole-number.ts'
 
 export { envFileFaults, readSettings } from './env-file.ts'
 export { shareOfLimits } from './divided-settings.ts'
+export { argumentFault, didYouMean, unknownCommand } from './did-you-mean.ts'
 export { engineUrl } from './engine-url.ts'
 export { httpUrl } from './http-url.ts'
 export { equalPorts, sharedDatabases, withRule } from './rules.ts'

@@ -43,8 +43,11 @@ function parseLine(line: string, at: string): ApiKey {
   const value = parseJson(line)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new Error(`${at} must be an object of JSON`)
-  const fault = apiKeyFault({ ...value })
-  if (fault !== undefined) throw new Error(`${at}: ${fault}`)
+  const unknown = Object.keys(value).find((name) => !members.some((known) => known === name))
+  if (unknown !== undefined)
+    throw new Error(`${at}: ${JSON.stringify(unknown)} is not a member of an API key`)
+  const [fault] = apiKeyFaults({ ...value })
+  if (fault !== undefined) throw new Error(`${at}: ${fault.member} must be ${fault.expected}`)
   if (!Check(ApiKey, value)) throw new Error(`${at} is not an API key`)
   return value
 }
@@ -57,12 +60,13 @@ function parseJson(line: string): unknown {
   }
 }
 
-/** What is wrong with the members of a key; undefined if nothing is. */
-export function apiKeyFault(value: Readonly<Record<string, unknown>>): string | undefined {
-  const unknown = Object.keys(value).find((name) => !members.some((known) => known === name))
-  if (unknown !== undefined) return `${JSON.stringify(unknown)} is not a member of an API key`
-  const wrong = members.find((name) => !isValid(name, value[name]))
-  return wrong === undefined ? undefined : `${wrong} must be ${expected[wrong]}`
+/** Each member of a key that is wrong, and what it must be. */
+export function apiKeyFaults(
+  value: Readonly<Record<string, unknown>>,
+): { readonly member: Member; readonly expected: string }[] {
+  return members
+    .filter((member) => !isValid(member, value[member]))
+    .map((member) => ({ member, expected: expected[member] }))
 }
 
 function isValid(name: Member, value: unknown): boolean {

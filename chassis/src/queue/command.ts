@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { readWholeNumber } from '../config/index.ts'
+import { argumentFault, readWholeNumber, unknownCommand } from '../config/index.ts'
 import { AppError, invalid } from '../errors/index.ts'
 import { isDeadQueue, listMax, liveQueueOf } from './port.ts'
 import type { QueueAdmin, StoredMessage } from './port.ts'
@@ -60,7 +60,7 @@ function requireWords([action, ...words]: readonly string[]): void {
   if (action === undefined) throw misused('quintet queue needs one of these commands:')
   const wanted = wordsOf.get(action)
   if (wanted === undefined)
-    throw misused(`"${printable(action)}" is not a command of quintet queue, which has these:`)
+    throw misused(unknownCommand('quintet queue', printable(action), [...wordsOf.keys()]))
   const missing = wanted.slice(words.length)
   const surplus = words.slice(wanted.length)
   if (missing.length > 0)
@@ -79,7 +79,7 @@ function parse(args: readonly string[]) {
   try {
     return parseArgs({ args: [...args], options: queueOptions, allowPositionals: true })
   } catch (error) {
-    throw misused(error instanceof Error ? error.message : String(error))
+    throw misused(argumentFault(error, queueOptions))
   }
 }
 
