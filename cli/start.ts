@@ -8,6 +8,7 @@ import {
   closeOnSignal,
   listen,
   listenForOperations,
+  redirectLine,
   runWorkers,
   startFaults,
   workersToStart,
@@ -74,7 +75,7 @@ async function startServices(
     })
     const url = urlSetting(name)
     if (!settings.has(url)) settings.set(url, { value: reachable(address), source: 'environment' })
-    return lineOf(name, address, settings)
+    return lineOf(name, address, settings) + redirectLine(app, address)
   }
   try {
     // They start in parallel, because each waits for threads and disks; none is closed before all have started or failed.

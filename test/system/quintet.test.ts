@@ -121,6 +121,35 @@ for (const words of [['quintet.ts', 'start', 'guid'], ['services/guid/src/main.t
     ])
   })
 
+test('A port that several settings have is one sentence with all of them, also those of redirects and of operations', async (t) => {
+  const { certificate: GATEWAY_TLS_CERT_FILE, key: GATEWAY_TLS_KEY_FILE } = tlsFiles(t)
+  const tls = { DATA_DIR: dataFolder(t), GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE }
+  for (const words of [['quintet.ts', 'start'], ['services/gateway/src/main.ts']])
+    for (const [settings, expected] of [
+      [['GUID_PORT', 'OPERATIONS_PORT'], 'GUID_PORT and OPERATIONS_PORT are both 8181'],
+      [['GATEWAY_PORT', 'GATEWAY_HTTP_PORT'], 'GATEWAY_PORT and GATEWAY_HTTP_PORT are both 8181'],
+      [['GATEWAY_HTTP_PORT', 'OPERATIONS_PORT'], 'GATEWAY_HTTP_PORT and OPERATIONS_PORT are both 8181'],
+    ] as const) {
+      const ports = Object.fromEntries(settings.map((name) => [name, '8181']))
+      const refused = run(t, words, { ...tls, ...ports })
+      await assert.rejects(refused.address('gateway'))
+      assert.equal(refused.output(), `${expected}: set a port for each that no other has.\n`)
+    }
+})
+
+for (const words of [['quintet.ts', 'start', 'gateway'], ['services/gateway/src/main.ts']])
+  test(`${words.join(' ')} prints where it redirects from, and where operators find it`, async (t) => {
+    const { certificate: GATEWAY_TLS_CERT_FILE, key: GATEWAY_TLS_KEY_FILE } = tlsFiles(t)
+    const tls = { GATEWAY_TLS_CERT_FILE, GATEWAY_TLS_KEY_FILE, GATEWAY_HTTP_PORT: '0' }
+    const gateway = run(t, words, { DATA_DIR: dataFolder(t), ...tls, OPERATIONS_PORT: '0' })
+    const operations = await gateway.address('operations')
+    assert.equal((await fetch(`${operations}/health/live`)).status, 200)
+    const [secure, redirect] = [await gateway.address('gateway'), await gateway.address('redirect')]
+    const { status, headers } = await fetch(`${redirect}/guids`, { redirect: 'manual' })
+    assert.deepEqual([status, headers.get('location')], [308, `${secure}/guids`])
+    assert.match(gateway.output(), new RegExp(`^redirect +${redirect} +to ${secure}$`, 'm'))
+  })
+
 test('A gateway alone refuses equal ports of the services that it forwards to, unless they have other addresses', async (t) => {
   const ports = { GUID_PORT: '8181', BILLING_PORT: '8181' }
   const refused = run(t, ['services/gateway/src/main.ts'], { DATA_DIR: dataFolder(t), ...ports })

@@ -41,6 +41,8 @@ export type Redirect = {
   readonly port: number
   /** Listens, and gives the actual port; `securePort` is that of the app. */
   listen(options: ListenOptions, securePort: number): Promise<number>
+  /** The actual port, once it listens. */
+  boundPort(): number
   close(): Promise<void>
 }
 

@@ -30,6 +30,13 @@ export async function listen(app: App, { host, port }: Address, { isShared = fal
   return `${scheme}://${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`
 }
 
+/** A line with the address from which an app that listens at `url` redirects requests; empty where it does not. */
+export function redirectLine({ redirect }: App, url: string): string {
+  if (redirect === undefined) return ''
+  const from = url.replace(/^https:/, 'http:').replace(/\d+$/, String(redirect.boundPort()))
+  return `${'redirect'.padEnd(12)} ${from.padEnd(24)} to ${url}\n`
+}
+
 /** What listens for operators, in the place of the name of a service. */
 export const operations = 'operations'
 

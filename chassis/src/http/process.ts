@@ -21,7 +21,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { currentWorker } from '../workers/index.ts'
 import type { Worker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
-import { addressOf, listen } from './listen.ts'
+import { addressOf, listen, redirectLine } from './listen.ts'
 import type { ServiceAddress } from './listen.ts'
 import { listenForOperations } from './operations-listener.ts'
 import { runWorkers, workersToStart } from './run-workers.ts'
@@ -89,7 +89,7 @@ async function listenAll(
   try {
     const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false })
     const ofOperators = await listenForOperations([app], values, { logger, worker })
-    const line = `${address.service.padEnd(12)} ${url}  docs ${url}/docs\n`
+    const line = `${address.service.padEnd(12)} ${url}  docs ${url}/docs\n${redirectLine(app, url)}`
     if (ofOperators === undefined) return { apps: [app], lines: line }
     return { apps: [ofOperators.app, app], lines: line + ofOperators.line }
   } catch (error) {
@@ -128,12 +128,13 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
   for (const sentence of others) process.stderr.write(`${sentence}\n`)
   const ofFile = envFileFaults()
   const sentences = ofFile.map(({ sentence }) => sentence)
-  return [
+  const faults = new Set([
     ...sentences,
     ...faultsOf(schema, settings, ofFile),
     ...portFaults([{ name, values: validValues(schema, settings) }]),
     ...protective,
-  ]
+  ])
+  return [...faults]
 }
 
 /**

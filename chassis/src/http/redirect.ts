@@ -86,6 +86,7 @@ export function createRedirect(options: RedirectOptions): Redirect {
       await once(server, 'listening')
       return boundPort()
     },
+    boundPort,
     async close() {
       closing.begin()
       await closing.endConnections()

@@ -184,6 +184,7 @@ function portFaults(values: Partial<Static<typeof settings>>): string[] {
   return equalPorts({
     ...Object.fromEntries(ports),
     GATEWAY_HTTP_PORT: Number(values.GATEWAY_HTTP_PORT ?? 0),
+    OPERATIONS_PORT: Number(values.OPERATIONS_PORT ?? 0),
   })
 }
 
