@@ -5,7 +5,7 @@ import { serviceNames } from '@quintet/contracts/topology'
 import { audit, auditOptions, auditUsage } from './audit.ts'
 import { backup, backupOptions, backupUsage } from './backup.ts'
 import { certificates, certificatesUsage } from './certificates.ts'
-import { config, configUsage } from './config.ts'
+import { config, configOptions, configUsage } from './config.ts'
 import { derive, deriveUsage } from './derive.ts'
 import { doctor, doctorUsage } from './doctor.ts'
 import { events, eventsOptions, eventsUsage } from './events.ts'
@@ -32,7 +32,7 @@ type Command = {
 const commands: Readonly<Record<string, Command>> = {
   start: { usage: startUsage, options: startOptions, run: start },
   doctor: { usage: doctorUsage, run: doctor },
-  config: { usage: configUsage, run: config },
+  config: { usage: configUsage, options: configOptions, run: config },
   migrate: { usage: migrateUsage, run: migrate },
   backup: { usage: backupUsage, options: backupOptions, run: backup },
   restore: { usage: restoreUsage, options: restoreOptions, run: restore },

@@ -207,9 +207,37 @@ for (const words of [['config'], ['migrate', 'status'], ['help'], ['queue', 'lis
 test('quintet config marks each invalid value, reports what is wrong, and fails', async (t) => {
   const { code, output } = await quintet(t, ['config'], { GUID_VERSION: '5', LOG_LEVEL: 'debug' })
   assert.equal(code, 1)
-  assert.match(output, /^GUID_VERSION +5 +environment, INVALID /m)
-  assert.match(output, /^LOG_LEVEL +debug +environment {2}/m)
+  assert.match(output, /^GUID_VERSION +5 +environment, INVALID$/m)
+  assert.match(output, /^LOG_LEVEL +debug +environment$/m)
   assert.match(output, /^GUID_VERSION must be 4 or 7, but is "5" \(from the environment\)\.$/m)
+})
+
+test('quintet config fits a terminal of 100 columns, and with --json has each value whole', async (t) => {
+  const policies = Array.from({ length: 9 }, (_, i) => `"${'x'.repeat(40)}${i}";q=1;w=1`).join(', ')
+  const values = {
+    RATE_LIMIT: 'on',
+    RATE_LIMIT_POLICIES: policies,
+    AUTH: 'required',
+    AUTH_ISSUER: `https://login.example.com/${'x'.repeat(300)}`,
+    AUTH_AUDIENCE: 'x',
+    CACHE_URL: 'redis://ada:hidden@127.0.0.1',
+  }
+  const { code, output } = await quintet(t, ['config'], values)
+  assert.equal(code, 0, output)
+  for (const line of output.split('\n')) assert.ok(line.length <= 100, line)
+  assert.match(
+    output,
+    /^RATE_LIMIT_POLICIES +environment\n {8}"x+0";q=1;w=1,\n(?: {8}".*\n){8} {4}The limits/m,
+  )
+  const json = await quintet(t, ['config', '--json'], values)
+  const settings = json.output
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const shown = (name: string) => settings.find((one) => one.name === name).value
+  assert.equal(shown('RATE_LIMIT_POLICIES'), policies)
+  assert.equal(shown('AUTH_ISSUER'), values.AUTH_ISSUER)
+  assert.equal(shown('CACHE_URL'), 'redis://ada:[redacted]@127.0.0.1')
 })
 
 test('quintet queue list shows all queues of the services before their first message, and creates no file', async (t) => {
@@ -412,13 +440,13 @@ test('A migration that fails is reported with its service, its name and the reas
 })
 
 test('quintet config shows a setting once for each default that services have', async (t) => {
-  const own = (output: string) => output.match(/^TRUSTED_PROXIES .*$/gm) ?? []
+  const own = (output: string) => output.match(/^TRUSTED_PROXIES .*\n.*$/gm) ?? []
   const { output } = await quintet(t, ['config'])
   const lines = own(output)
   assert.equal(lines.length, 2)
-  assert.ok(lines.some((line) => /^TRUSTED_PROXIES +none +default +gateway: /.test(line)))
+  assert.ok(lines.some((line) => /^TRUSTED_PROXIES +none +default\n {4}gateway: /.test(line)))
   assert.ok(
-    lines.some((line) => /^TRUSTED_PROXIES +127\.0\.0\.1, ::1 +default +guid, .*billing: /.test(line)),
+    lines.some((line) => /^TRUSTED_PROXIES +127\.0\.0\.1, ::1 +default\n {4}guid, .*billing: /.test(line)),
   )
   const set = await quintet(t, ['config'], { TRUSTED_PROXIES: '10.0.0.1' })
   assert.equal(own(set.output).length, 1)

@@ -246,8 +246,11 @@ test('quintet config prints each setting with its value and its source', async (
   const quintet = run(t, ['quintet.ts', 'config'], { DATA_DIR: 'elsewhere', GUID_PROT: '1' })
   await assert.rejects(quintet.address('never'))
   assert.equal(quintet.child.exitCode, 0)
-  assert.match(quintet.output(), /^GUID_DATABASE_URL +sqlite:elsewhere\/guid\.db +default /m)
-  assert.match(quintet.output(), /^DATA_DIR +elsewhere +environment /m)
+  assert.match(
+    quintet.output(),
+    /^GUID_DATABASE_URL +sqlite:elsewhere\/guid\.db +default\n {4}The database: /m,
+  )
+  assert.match(quintet.output(), /^DATA_DIR +elsewhere +environment$/m)
   assert.match(quintet.output(), /^GUID_PROT is not a setting; did you mean GUID_PORT\?$/m)
 })
 
