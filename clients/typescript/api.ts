@@ -290,7 +290,7 @@ export interface paths {
         };
         /**
          * List the changes of GUIDs, oldest first
-         * @description The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With `Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. A client may have 16 of them open, then 429. `Last-Event-ID` is for streams only, and `limit` for pages only.
+         * @description The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With `Accept: text/event-stream` the response is a stream of server-sent events: each has its position as id, so that a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. It has no end, unless it was opened by a token or an API key: then it ends when that expires, and after five minutes. A client may have 16 of them open, then 429. `Last-Event-ID` is for streams only, and `limit` for pages only.
          */
         get: operations["listGuidEvents"];
         put?: never;

@@ -16,7 +16,7 @@ export type Principal = {
   readonly kind: 'token' | 'key'
   readonly scopes: ReadonlySet<string>
   readonly plan: string | undefined
-  /** When it ends, in milliseconds of the epoch. */
+  /** From when on its token or API key is not accepted, in milliseconds of the epoch. */
   readonly expiresAt: number | undefined
 }
 

@@ -58,8 +58,7 @@ export function createTokens(options: TokenOptions): Tokens {
     const keepUntil = durations.now() + ('fault' in result ? refusedMs : keepMsMax)
     if (!('fault' in result)) {
       results.verified++
-      const validUntil = (result.expiresAt ?? 0) + options.clockSkewMs
-      put(kept, keptMax, token, { principal: result, validUntil, keepUntil })
+      put(kept, keptMax, token, { principal: result, validUntil: result.expiresAt ?? 0, keepUntil })
     } else if (result.fault === 'unavailable') results.unavailable++
     else {
       results.refused++
@@ -189,7 +188,7 @@ function faultOf(error: unknown): TokenFault {
 /** Undefined for a subject that is too long, or has characters that a text cannot show or a database cannot store. */
 function principalOf(
   claims: JWTPayload,
-  { audience, scopeClaims, planClaim }: TokenOptions,
+  { audience, scopeClaims, planClaim, clockSkewMs }: TokenOptions,
 ): Principal | undefined {
   const { iss, sub, exp } = claims
   if (typeof sub !== 'string' || sub === '' || !sub.isWellFormed() || /\p{Cc}/u.test(sub)) return undefined
@@ -201,7 +200,7 @@ function principalOf(
     kind: 'token',
     scopes: new Set(scopeClaims.flatMap((name) => scopesOf(claims[name], audience))),
     plan: typeof plan === 'string' ? plan : undefined,
-    expiresAt: exp * 1_000,
+    expiresAt: exp * 1_000 + clockSkewMs,
   }
 }
 

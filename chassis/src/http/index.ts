@@ -3,7 +3,7 @@ export { closeWithApp } from './close-with-app.ts'
 export { createApp } from './app.ts'
 export { setEffect } from './audit.ts'
 export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
-export { setEndless } from './connections/exchanges.ts'
+export { beginStream } from './begin-stream.ts'
 export { hasMeaningfulBody } from './request-form.ts'
 export {
   clientAddressOf,

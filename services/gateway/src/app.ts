@@ -111,6 +111,7 @@ export async function createGatewayApp(
   healthRoute(app, destinations, queue)
   const forwarder = createForwarder({
     clock: durations,
+    dates: clock,
     smallBodyBytesMax: config.GATEWAY_SMALL_BODY_BYTES_MAX,
     bodiesReadMax: config.GATEWAY_BODIES_READ_MAX,
     exchangeTimeoutMs: config.GATEWAY_EXCHANGE_TIMEOUT_MS,

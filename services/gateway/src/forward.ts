@@ -22,7 +22,9 @@ export type Target = {
 }
 
 type ForwarderOptions = {
+  /** For durations. */
   readonly clock: Clock
+  readonly dates: Clock
   /** Up to this size, bodies are read before the service gets anything of the request. */
   readonly smallBodyBytesMax: number
   /** Small bodies that are read at a time. */
@@ -38,10 +40,10 @@ export type Forwarder = ReturnType<typeof createForwarder>
  * to send one holds nothing of a service; larger bodies and responses are streams with backpressure.
  */
 export function createForwarder(options: ForwarderOptions) {
-  const { clock, smallBodyBytesMax, bodiesReadMax, exchangeTimeoutMs } = options
+  const { clock, dates, smallBodyBytesMax, bodiesReadMax, exchangeTimeoutMs } = options
   const deadlines = createDeadlines({ clock, limitMs: exchangeTimeoutMs })
   const bodies = createSlowLane(bodiesReadMax)
-  const parts: ResponseParts = { deadlines, streams: new Set() }
+  const parts: ResponseParts = { clock: dates, deadlines, streams: new Set() }
 
   /** Calls back with the body if it is small, and with undefined if it is to be sent as it arrives. */
   function readBody(

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { setEndless } from '@quintet/chassis/http'
+import type { Clock } from '@quintet/chassis/clock'
+import { beginStream } from '@quintet/chassis/http'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import type { Deadlines, TimedWork } from './deadlines.ts'
 import type { ClientRequest, Exchange } from './exchange.ts'
@@ -15,6 +16,7 @@ export type Reply = { readonly raw: ServerResponse; hijack(): unknown; send(erro
 
 /** What the exchanges of all upstreams share. */
 export type ResponseParts = {
+  readonly clock: Clock
   readonly deadlines: Deadlines
   /** The responses of server-sent events. */
   readonly streams: Set<{ endStream(): void }>
@@ -116,7 +118,7 @@ class ResponseRelay implements ExchangeListener, TimedWork {
     }
     this.#parts.deadlines.end(this)
     this.#parts.streams.add(this)
-    setEndless(this.#reply.raw)
+    beginStream(this.#reply.raw, { clock: this.#parts.clock, end: () => this.endStream() })
     this.#endWithClient()
     return true
   }

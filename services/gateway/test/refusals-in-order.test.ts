@@ -4,7 +4,8 @@ import { Readable } from 'node:stream'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createApp, listen, setEndless } from '@quintet/chassis/http'
+import { systemClock } from '@quintet/chassis/clock'
+import { beginStream, createApp, listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { closeOf } from '@quintet/chassis/testing/sockets'
 import { startGateway } from './start-gateway.ts'
@@ -68,7 +69,8 @@ async function startPorts(t: TestContext) {
   app.post('/guid', () => delay(50, { done: true }))
   app.get('/guids', (_request, reply) => reply.send(Readable.from(Array(items).fill(item))))
   app.get('/guid-events', (_request, { raw }) => {
-    setEndless(raw.writeHead(200, { 'content-type': 'text/event-stream' }))
+    const stream = raw.writeHead(200, { 'content-type': 'text/event-stream' })
+    beginStream(stream, { clock: systemClock, end: () => stream.end() })
     let left = events
     const timer = setInterval(() => {
       left -= 1

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import type { Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { createApiKey } from '@quintet/chassis/guard/api-key-file'
 import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { closeOf, sendBehind } from '@quintet/chassis/testing/sockets'
@@ -254,6 +258,48 @@ test('Server-sent events pass at once, beyond the timeout and the deadline of ot
   const again = await start(`${url}/guids/events`, {})
   assert.equal(again.statusCode, 200)
   again.destroy()
+})
+
+test('Server-sent events end with the API key that they were requested with, and after five minutes', async (t) => {
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-events-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const API_KEYS_FILE = join(folder, 'keys.jsonl')
+  const keys = ['2030-01-01T00:01Z', undefined].map((expires, i) =>
+    createApiKey({ id: `key-${i}`, scopes: ['guid:read'], ...(expires !== undefined && { expires }) }),
+  )
+  writeFileSync(API_KEYS_FILE, keys.map(({ entry }) => JSON.stringify(entry)).join('\n'))
+  const events = await startEvents(t)
+  const settings = { GUID_URL: events.url, AUTH: 'optional', API_KEYS_FILE } as const
+  const { url } = await startGateway(t, settings, { clock })
+  const [expiring, lasting, anonymous] = await Promise.all(
+    [...keys.map(({ key }) => ({ 'x-api-key': key })), {}].map(async (headers) => {
+      const stream = await start(`${url}/guids/events`, { headers })
+      let text = ''
+      stream.setEncoding('utf8').on('data', (chunk: string) => {
+        text += chunk
+      })
+      await once(stream, 'data')
+      return { stream, text: () => text }
+    }),
+  )
+  assert.ok(expiring && lasting && anonymous)
+  for (const [one, afterMs] of [
+    [expiring, 60_000],
+    [lasting, 240_000],
+  ] as const) {
+    const open = events.open.size
+    const ended = once(one.stream, 'end')
+    clock.advance(afterMs)
+    await ended
+    assert.ok(one.stream.complete)
+    while (events.open.size === open) await setTimeout(1)
+    assert.equal(events.open.size, open - 1)
+  }
+  events.say('data: second\n\n')
+  while (!anonymous.text().includes('second')) await setTimeout(1)
+  assert.doesNotMatch(expiring.text() + lasting.text(), /second/)
+  anonymous.stream.destroy()
 })
 
 test('A client that closes its side of the connection gets the events of about a second, and holds no stream', async (t) => {

@@ -71,7 +71,15 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   exportCacheMetrics(metrics.registry, cache)
   exportQueueMetrics(metrics.registry, queue, commandsQueue)
   exportOutboxMetrics(metrics.registry, relay)
-  guidRoutes(app, { guids, operations, idempotency, engineClock, queue, guidVersion: config.GUID_VERSION })
+  guidRoutes(app, {
+    guids,
+    operations,
+    idempotency,
+    clock,
+    engineClock,
+    queue,
+    guidVersion: config.GUID_VERSION,
+  })
   const stopping = new AbortController()
   const handler = createCommandHandler({ guids, operations, engineClock, logger, stopping: stopping.signal })
   const audited = createMessageAudit(app.audit, { queue: commandsQueue, logger, stopping: stopping.signal })

@@ -2,7 +2,8 @@ import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import type { RowAccess } from '@quintet/chassis/guard'
-import { setEndless } from '@quintet/chassis/http'
+import type { Clock } from '@quintet/chassis/clock'
+import { beginStream } from '@quintet/chassis/http'
 import { eventsHeartbeatMs } from '@quintet/contracts'
 import { createEventReads, textFor } from './event-reads.ts'
 import type { Frames } from './event-reads.ts'
@@ -17,10 +18,13 @@ const stallTimeoutMs = 30_000
 
 type Reply = { readonly raw: ServerResponse; hijack(): unknown }
 
-/** Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends. */
+/**
+ * Responses of server-sent events (WHATWG HTML, 9.2): what is read is sent, from a position on, until the client or the service ends, or
+ * the client is to be authenticated again.
+ */
 export function createEventResponses(
   readAfter: (position: number) => Promise<EventPage>,
-  { heartbeatMs = eventsHeartbeatMs } = {},
+  { clock, heartbeatMs = eventsHeartbeatMs }: { clock: Clock; heartbeatMs?: number },
 ) {
   const reads = createEventReads(readAfter)
   /** The client of each response. */
@@ -57,7 +61,7 @@ export function createEventResponses(
     try {
       const first = await reads.read(after)
       reply.hijack()
-      setEndless(response)
+      beginStream(response, { clock, end })
       response.writeHead(200, headers)
       await sendAll(response, { first, after, client, access, signal: ending.signal }).catch(() => {})
       response.end()

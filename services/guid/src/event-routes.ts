@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import type { Clock } from '@quintet/chassis/clock'
 import { invalid } from '@quintet/chassis/errors'
 import { rowAccessOf } from '@quintet/chassis/guard'
 import { clientNetworkOf, isUnchanged, jsonType, pageSize, problems, qualityOf } from '@quintet/chassis/http'
@@ -14,8 +15,11 @@ import { EventBody, EventQuery } from './schemas.ts'
 const mediaType = 'text/event-stream'
 
 /** GET of the changes of GUIDs: a page of them, or as they happen, by server-sent events. */
-export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'readStream'> }): void {
-  const responses = createEventResponses((after) => readEvents(queue, after))
+export function eventRoutes(
+  app: App,
+  { queue, clock }: { queue: Pick<EventStream, 'readStream'>; clock: Clock },
+): void {
+  const responses = createEventResponses((after) => readEvents(queue, after), { clock })
   app.addHook('preClose', async () => responses.close())
   app.get(
     '/guid-events',
@@ -28,8 +32,9 @@ export function eventRoutes(app: App, { queue }: { queue: Pick<EventStream, 'rea
         description:
           'The newest 100,000 are kept at least (on Kafka, what the topic keeps). An event may be repeated, under the same `id`. A position that ' +
           'no event has had, or that a restore of a backup has undone, is 400, with the last one before it. With ' +
-          '`Accept: text/event-stream` the response is a stream of server-sent events that does not end: each has its position as id, so that ' +
-          'a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. A client may have 16 of them open, then 429. ' +
+          '`Accept: text/event-stream` the response is a stream of server-sent events: each has its position as id, so that ' +
+          'a client that reconnects with `Last-Event-ID` continues where it was, whatever `after` says. It has no end, unless it was opened by a ' +
+          'token or an API key: then it ends when that expires, and after five minutes. A client may have 16 of them open, then 429. ' +
           '`Last-Event-ID` is for streams only, and `limit` for pages only.',
         supports: [mediaType],
         querystring: EventQuery,

@@ -1,3 +1,4 @@
+import type { Clock } from '@quintet/chassis/clock'
 import type { EngineClock } from '@quintet/chassis/database'
 import type { App, Idempotency } from '@quintet/chassis/http'
 import type { EventStream } from '@quintet/chassis/queue'
@@ -16,6 +17,7 @@ export function guidRoutes(
     guids: CachedGuidStore
     operations: OperationStore
     idempotency: Idempotency
+    clock: Clock
     engineClock: EngineClock
     guidVersion: '4' | '7'
     queue: Pick<EventStream, 'readStream'>

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { Server } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { systemClock } from '@quintet/chassis/clock'
 import { unrestricted } from '@quintet/chassis/guard'
+import { createApiKey } from '@quintet/chassis/guard/api-key-file'
 import { until } from '@quintet/chassis/testing'
 import { listenOn, sendBehind } from '@quintet/chassis/testing/sockets'
 import { createEventResponses } from '../src/event-responses.ts'
@@ -264,7 +269,7 @@ for (const [what, events] of [
   test(`A stream ${what} has a heartbeat, each time the interval is over`, async (t) => {
     const readAfter = async (after: number) => ({ events: events(after), last: undefined })
     const heartbeatMs = 600
-    const responses = createEventResponses(readAfter, { heartbeatMs })
+    const responses = createEventResponses(readAfter, { clock: systemClock, heartbeatMs })
     const access = { ...unrestricted, readsAll: false }
     const server = createServer((_, raw) => void responses.send({ raw, hijack() {} }, 0, 'client', access))
     const startedAt = performance.now()
@@ -288,6 +293,46 @@ test('Closing the service ends its streams, whole', async (t) => {
     assert.ok(isEnded())
     assert.ok(text().endsWith('\n\n'))
   }
+})
+
+test('A stream ends when its API key expires, and after five minutes; a client that comes back is authenticated anew and continues', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-events-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const API_KEYS_FILE = join(folder, 'keys.jsonl')
+  const scopes = ['guid:read', 'all:read']
+  const expiring = createApiKey({ id: 'expiring', scopes, expires: '2030-01-01T00:01Z' })
+  const lasting = createApiKey({ id: 'lasting', scopes })
+  const writeKeys = (...keys: (typeof lasting)[]) =>
+    writeFileSync(API_KEYS_FILE, keys.map(({ entry }) => JSON.stringify(entry)).join('\n'))
+  writeKeys(expiring, lasting)
+  const { stream, clock, register } = await withEvents(t, 2, { AUTH: 'optional', API_KEYS_FILE })
+  const ofExpiring = await stream({ 'x-api-key': expiring.key })
+  const ofLasting = await stream({ 'x-api-key': lasting.key })
+  const ofNobody = await stream()
+  const all = [ofExpiring, ofLasting, ofNobody]
+  await until(() => all.every(({ users }) => users().length === 2))
+
+  clock.advance(60_000)
+  await ofExpiring.reading
+  assert.ok(ofExpiring.isEnded() && ofExpiring.text().endsWith('\n\n'))
+  assert.equal((await stream({ 'x-api-key': expiring.key })).response.status, 401)
+  await register(1)
+  await until(() => ofLasting.users().length === 3 && ofNobody.users().length === 3)
+
+  clock.advance(240_000)
+  await ofLasting.reading
+  assert.ok(ofLasting.isEnded() && ofLasting.text().endsWith('\n\n'))
+  await register(1)
+  const again = { 'x-api-key': lasting.key, 'last-event-id': String(ofLasting.ids().at(-1)) }
+  const continued = await stream(again)
+  await until(() => continued.users().length === 1 && ofNobody.users().length === 4)
+  assert.deepEqual(continued.users(), ['u4'])
+
+  writeKeys(expiring)
+  clock.advance(300_000)
+  await continued.reading
+  assert.equal((await stream(again)).response.status, 401)
+  assert.ok(!ofNobody.isEnded())
 })
 
 const clientAt = (address: string) => ({ 'x-forwarded-for': address })
@@ -329,10 +374,13 @@ test('So many streams may be open and no more, and one that its client ends make
 test('A stream whose client went away before its first event was read holds no place', async (t) => {
   const first = Promise.withResolvers<EventPage>()
   let reads = 0
-  const responses = createEventResponses(() => {
-    reads += 1
-    return first.promise
-  })
+  const responses = createEventResponses(
+    () => {
+      reads += 1
+      return first.promise
+    },
+    { clock: systemClock },
+  )
   const sent: Promise<void>[] = []
   const server = createServer((_, raw) =>
     sent.push(responses.send({ raw, hijack() {} }, 0, 'client', unrestricted)),
@@ -378,7 +426,7 @@ async function openStreams(
   count: number,
   readAfter: (position: number) => Promise<EventPage>,
 ) {
-  const responses = createEventResponses(readAfter)
+  const responses = createEventResponses(readAfter, { clock: systemClock })
   let opened = 0
   const server = createServer((_, raw) => {
     void responses.send({ raw, hijack() {} }, 0, `client ${opened++ % 4}`, unrestricted)

@@ -1,0 +1,35 @@
+import type { ServerResponse } from 'node:http'
+import { durationClockOf } from '../clock/index.ts'
+import type { Clock } from '../clock/index.ts'
+import { decisionOf } from '../guard/index.ts'
+import { setEndless } from './connections/exchanges.ts'
+
+/** How long a stream of a principal is open: its client comes back with what it has been revoked or restricted to since. */
+const openMsMax = 300_000
+/** The clock of the machine may be set meanwhile. */
+const checkIntervalMs = 250
+
+/**
+ * Begins a response without an end of its own, as one of server-sent events. If a principal has sent the request, `end` is called when
+ * its token or API key is not accepted any more, after five minutes at most: who may read a stream is decided when it begins.
+ */
+export function beginStream(
+  response: ServerResponse,
+  { clock, end }: { readonly clock: Clock; readonly end: () => void },
+): void {
+  setEndless(response)
+  const principal = decisionOf(response.req)?.principal
+  if (principal === undefined || response.destroyed) return
+  const { expiresAt = Number.POSITIVE_INFINITY } = principal
+  const durations = durationClockOf(clock)
+  const endsAt = durations.now() + openMsMax
+  const leftMs = () => Math.max(0, Math.min(endsAt - durations.now(), expiresAt - clock.now()))
+  let timer: NodeJS.Timeout | undefined
+
+  function wait(): void {
+    timer = setTimeout(() => (leftMs() > 0 ? wait() : end()), Math.min(leftMs(), checkIntervalMs)).unref()
+  }
+
+  response.once('close', () => clearTimeout(timer))
+  wait()
+}
