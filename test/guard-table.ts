@@ -25,8 +25,8 @@ export type Row = {
   readonly isAtGateway: boolean
   readonly isForwarded: boolean
   readonly isOnFastPath: boolean
-  /** Whether it is limited, as all is but what watches a process. */
-  readonly isLimited: boolean
+  /** Whether it is for what watches a process, and so without limits to those who send no credentials. */
+  readonly isProbe: boolean
 }
 
 export const page = 'https://shop.example'
@@ -139,7 +139,7 @@ export function rowsOf(targets: readonly Target[]): Row[] {
       rows.push({
         title: `${method} ${target} of ${service}`,
         ...{ method, port, target, body: undefined, access, isAtGateway },
-        ...{ isForwarded: false, isOnFastPath: false, isLimited: true },
+        ...{ isForwarded: false, isOnFastPath: false, isProbe: false },
       })
   }
   return rows.flatMap((row) => (row.method === 'GET' ? [row, headOf(row)] : [row]))
@@ -188,7 +188,7 @@ function rowOf(target: Target): Row {
     access: scope === undefined ? 'public' : { scope },
     isAtGateway: isForwarded || service === 'gateway',
     ...{ isForwarded, isOnFastPath: false },
-    isLimited: !/^\/health\/(?:live|ready)$/.test(path),
+    isProbe: /^\/health\/(?:live|ready)$/.test(path),
   }
 }
 

@@ -31,7 +31,7 @@ const needsNobody = ({ access }: Row) => access === 'public'
 const needsScope = ({ access }: Row) => typeof access !== 'string'
 
 /** What a response has in any case: the fields for browsers, and those of the limits where it is limited. */
-function checkFields(row: Row, response: Response, hasLimit = row.isLimited): void {
+function checkFields(row: Row, response: Response, hasLimit = !row.isProbe): void {
   const { title } = row
   const { values, status } = response
   const about = `${title} (${status})`
@@ -135,7 +135,7 @@ test('With a key that is not for its address, a request is 403, whatever its rou
     const response = await send(row, { key: keyOfElsewhere })
     checkRefusal(row, response, 403, 'forbidden')
     assert.deepEqual(response.values('www-authenticate'), [])
-    checkFields(row, response)
+    checkFields(row, response, true)
   })
 })
 
@@ -153,15 +153,16 @@ const exhausted = table.then(async (rows) => {
   return byPort
 })
 
-test('Beyond the limit of an address a request is 429, with a token or without one, but for what watches a process', async () => {
+test('Beyond the limit of an address a request is 429, with a key or without one, but for what watches a process without one', async () => {
   const addresses = await exhausted
   await forEach(await table, async (row) => {
     const address = addresses.get(row.port) ?? ''
     for (const key of [undefined, keyFor(row)]) {
       const response = await send(row, { address, ...(key !== undefined && { key }) })
-      checkFields(row, response)
+      const isLimited = !row.isProbe || key !== undefined
+      checkFields(row, response, isLimited)
       assert.deepEqual(response.values('www-authenticate'), [], row.title)
-      if (!row.isLimited) {
+      if (!isLimited) {
         assert.equal(response.status, 200, row.title)
         continue
       }
@@ -170,6 +171,30 @@ test('Beyond the limit of an address a request is 429, with a token or without o
       assert.match(response.values('ratelimit').join(), /^"client";r=0;t=\d+$/, row.title)
     }
   })
+})
+
+test('Where no credentials are needed to watch a process, none can be guessed beyond the limit either', async () => {
+  const probes = (await table).filter(({ isProbe }) => isProbe)
+  assert.ok(probes.length >= 24)
+  const guesses = [
+    { 'x-api-key': 'qk_ci_guess' },
+    { authorization: 'Bearer a.b.c' },
+    { authorization: 'Basic YTpi' },
+  ]
+  const spellings = [(path: string) => `${path}/?a=b`, (path: string) => path.replace('health', '%68ealth')]
+  await Promise.all(
+    probes.flatMap(({ target, ...row }) =>
+      [target, ...spellings.map((spell) => spell(target))].map(async (path, i) => {
+        const [address, headers = {}] = [newAddress(), guesses[i]]
+        const guess = () => send({ ...row, target: path }, { address, headers })
+        const statuses = [(await guess()).status, (await guess()).status, (await guess()).status]
+        assert.deepEqual(statuses, [401, 401, 429], `${row.title} ${path} ${Object.keys(headers)}`)
+        const withoutCredentials = { authorization: '', 'x-api-key': '' }
+        const probe = await send({ ...row, target: path }, { address, headers: withoutCredentials })
+        assert.equal(probe.status, 200, `${row.title} ${path}`)
+      }),
+    ),
+  )
 })
 
 test('A preflight is 204 with what a page may send, without a token and beyond the limit', async () => {

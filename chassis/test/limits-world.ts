@@ -50,7 +50,8 @@ export function createLimitsWorld(text: string, options: Options = {}) {
 
 export function requestOf(options: Partial<LimitedRequest> & { address?: string } = {}): LimitedRequest {
   const { address = '192.0.2.1', method = 'GET', path = '/guid/1', service = 'guid' } = options
-  return { client: { address, key: address }, method, path, service }
+  const { hasCredentials = false } = options
+  return { client: { address, key: address }, method, path, service, hasCredentials }
 }
 
 export function principalOf(id: string, options: Partial<Principal> = {}): Principal {

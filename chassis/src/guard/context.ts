@@ -35,6 +35,8 @@ export type LimitedRequest = {
   readonly path: string
   /** The service that the path belongs to: this one, or the one that the gateway forwards it to. */
   readonly service: string
+  /** Whether it has a token, an API key or a password, whatever that is worth. */
+  readonly hasCredentials: boolean
 }
 
 export type Decision = {

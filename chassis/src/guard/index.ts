@@ -109,7 +109,10 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
     if (!limits && !authenticator) return decision(client, undefined, admitted, false)
     const { url = '' } = request
     const path = routedPathOf({ url: versions?.route(request, url) ?? url })
-    const limited = { client, method: request.method ?? '', path, service: serviceOf(path) }
+    const limited = {
+      ...{ client, method: request.method ?? '', path },
+      ...{ service: serviceOf(path), hasCredentials: hasCredentials(request) },
+    }
     return checkInOrder(request, limited, { limits, authenticator })
   }
 
@@ -189,6 +192,11 @@ function checkInOrder(
       )
     })
   })
+}
+
+/** A client that has nothing to send may send an empty field. */
+function hasCredentials({ headers }: IncomingMessage): boolean {
+  return (headers.authorization ?? '') !== '' || (headers['x-api-key'] ?? '') !== ''
 }
 
 const admitted: Decision = { refusal: undefined, fields: [] }

@@ -147,9 +147,12 @@ export function createLimits(parts: LimitsParts): RequestLimits {
   }
 }
 
-/** What watches a process must not take it for dead when many clients share its address. */
-function isProbe({ path }: LimitedRequest): boolean {
-  return path === '/health/live' || path === '/health/ready'
+/**
+ * What watches a process must not take it for dead when many clients share its address. It needs no credentials, so a request that has
+ * some is counted as any other: they could be guessed here without a limit.
+ */
+function isProbe({ path, hasCredentials }: LimitedRequest): boolean {
+  return !hasCredentials && (path === '/health/live' || path === '/health/ready')
 }
 
 function unitsOf(
