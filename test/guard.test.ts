@@ -197,6 +197,27 @@ test('Where no credentials are needed to watch a process, none can be guessed be
   )
 })
 
+test('A method that a path does not have is 405 with those that it has, also TRACE, to those with the scope', async () => {
+  const rows = (await table).filter((row) => needsScope(row) && row.method !== 'HEAD')
+  const methodsOf = new Map<string, Set<string>>()
+  await forEach(rows, async (row) => {
+    const scope = typeof row.access === 'string' ? '' : row.access.scope
+    const key = keyFor({ access: { scope: scope.replace(':read', ':write') } })
+    const allowed = await Promise.all(
+      ['PROPFIND', 'TRACE'].map(async (method) => {
+        const response = await send({ ...row, method, body: undefined }, { key })
+        assert.equal(response.status, 405, `${method} of ${row.title}`)
+        return response.values('allow').join()
+      }),
+    )
+    assert.equal(allowed[1], allowed[0], row.title)
+    const methods = new Set((allowed[0] ?? '').split(', '))
+    assert.ok(methods.has(row.method), `${row.title}: ${allowed[0]}`)
+    methodsOf.set(row.title, methods)
+  })
+  assert.ok(methodsOf.size > 20)
+})
+
 test('A preflight is 204 with what a page may send, without a token and beyond the limit', async () => {
   const addresses = await exhausted
   await forEach(await table, async (row) => {

@@ -176,6 +176,54 @@ test('A request whose method is none of HTTP/1.1 is counted by the guard, refuse
   assert.equal(series?.length, 1)
 })
 
+/** Lists that deny this network, and end connections from there. */
+const closing = (list: string) => ({
+  addresses: {
+    allow: { setting: 'ALLOW', list: '' },
+    deny: { setting: 'DENY', list },
+    action: 'close' as const,
+  },
+})
+
+test('A denied client gets nothing on any stream, whatever its request is, and its connection ends', async (t) => {
+  const { logger, lines } = createLines<{ status?: number }>()
+  const { open } = await startApp(t, { logger, guardParts: closing('127.0.0.0/8') })
+  const requests: OutgoingHttpHeaders[] = [
+    {},
+    { ':method': 'BREW' },
+    { ':path': '/../x' },
+    { expect: 'miracles' },
+  ]
+  for (const [i, fields] of requests.entries()) {
+    const session = open()
+    const ended = new Promise<void>((resolve) => session.once('close', resolve))
+    const all = [get(session, '/health/live', fields), get(session, '/wait')]
+    assert.deepEqual(
+      (await Promise.all(all)).map(({ status, body }) => [status, body]),
+      [
+        [0, ''],
+        [0, ''],
+      ],
+    )
+    await ended
+    await until(() => lines.filter(({ status }) => status === 403).length > i)
+  }
+  assert.deepEqual([...new Set(lines.map(({ status }) => status))].filter(Boolean), [403])
+})
+
+test('On the connection of a trusted proxy the stream of a denied client ends alone', async (t) => {
+  const options = { trustedProxies: '127.0.0.1', guardParts: closing('192.0.2.0/24') }
+  const { open } = await startApp(t, options)
+  const session = open()
+  const from = (address: string, fields: OutgoingHttpHeaders = {}) =>
+    get(session, '/health/live', { ...fields, 'x-forwarded-for': address })
+  for (const method of ['GET', 'BREW']) {
+    const denied = await from('192.0.2.1', { ':method': method })
+    assert.deepEqual([denied.status, denied.body], [0, ''])
+  }
+  assert.equal((await from('198.51.100.1')).status, 200)
+})
+
 test('A body that does not arrive gets 408, and one that is refused unread is not waited for; others are served meanwhile', async (t) => {
   const { open } = await startApp(t, { timeouts: { requestMs: 300, checkIntervalMs: 20 }, bodyBytesMax: 100 })
   const session = open()

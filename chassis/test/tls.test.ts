@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request as requestInClear } from 'node:http'
 import { request } from 'node:https'
 import type { RequestOptions } from 'node:https'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { connect as connectSecurely } from 'node:tls'
@@ -15,7 +17,7 @@ import { listen } from '@quintet/chassis/http'
 import type { AppOptions, TlsOptions } from '@quintet/chassis/http'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
-import { closeOf, freePort } from '@quintet/chassis/testing/sockets'
+import { closeOf, freePort, sendBytes } from '@quintet/chassis/testing/sockets'
 import { authority, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
@@ -224,6 +226,43 @@ test('Beside TLS, requests without it are redirected to the same target, to host
   for (const host of ['evil.example', 'localhost@evil.example', 'localhost/evil', '192.0.2.1', '[::2]'])
     assert.ok([400, 421].includes((await ask('/', { host })).status ?? 0), host)
   assert.equal((await ask('/../x', { host: 'localhost' })).status, 400)
+})
+
+test('The lists of addresses hold on the port of redirects too, before any response, and their refusals have lines', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-redirect-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const bad = 'GET /../x HTTP/1.1\r\nHost: evil\r\n\r\n'
+  const good = 'GET /x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+  for (const [action, list, requests, expected] of [
+    ['answer', '127.0.0.1', [good, bad], /^HTTP\/1\.1 403 .*"type":"urn:quintet:problem:forbidden"/s],
+    ['close', '127.0.0.1', [good, bad, 'no request\r\n\r\n'], /^$/],
+    ['close', '192.0.2.1', [good], /^HTTP\/1\.1 308 /],
+  ] as const) {
+    const redirectPort = await freePort()
+    const { logger, lines } = createLines<{ status?: number }>()
+    const audit = join(folder, `${action}.log`)
+    const { app } = await startApp(t, {
+      tls: { redirectPort },
+      logger,
+      guard: { AUDIT_LOG: audit },
+      guardParts: {
+        addresses: { allow: { setting: 'A', list: '' }, deny: { setting: 'D', list }, action },
+      },
+    })
+    for (const request of requests) {
+      const text = await sendBytes(redirectPort, request).catch(() => '')
+      assert.match(text, expected, `${action} ${request}`)
+    }
+    const statuses = () => lines.flatMap(({ status }) => status ?? [])
+    await until(() => statuses().length === requests.length)
+    const isDenied = list === '127.0.0.1'
+    assert.deepEqual(new Set(statuses()), new Set([isDenied ? 403 : 308]))
+    await app.close()
+    const refusals = readFileSync(join(folder, `${action}.sample.log`), 'utf8').match(
+      /"kind":"refusal".*"policy":"forbidden"/g,
+    )
+    if (isDenied) assert.equal(refusals?.length, 2)
+  }
 })
 
 test('The port of redirects has the limits of others: on heads that do not arrive, and on their size', async (t) => {

@@ -63,7 +63,7 @@ export function isFromTrustedProxy({ raw, server }: Incoming): boolean {
 }
 
 /** The address at the other end of the connection. */
-export function peerAddressOf({ socket }: IncomingMessage): string {
+export function peerAddressOf({ socket }: Pick<IncomingMessage, 'socket'>): string {
   return peerAddress(socket.remoteAddress ?? '')
 }
 

@@ -87,7 +87,10 @@ export type GuardDecision = {
 const decisionOfRequest = Symbol('guardDecision')
 const refusalByRoute = Symbol('refusalByRoute')
 
-type Decided = IncomingMessage & { [decisionOfRequest]?: GuardDecision; [refusalByRoute]?: AppError }
+type Decided = Pick<IncomingMessage, 'headers'> & {
+  [decisionOfRequest]?: GuardDecision
+  [refusalByRoute]?: AppError
+}
 
 export function setDecision(request: Decided, decision: GuardDecision): void {
   request[decisionOfRequest] = decision

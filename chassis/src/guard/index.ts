@@ -30,6 +30,7 @@ export { resourceMetadataPath } from './challenges.ts'
 export {
   clientAddressOf,
   clientNetworkOf,
+  createClients,
   isFromTrustedProxy,
   isTrustedPeer,
   networkOf,
@@ -83,7 +84,11 @@ export type AppParts = {
   readonly logger: Logger
   readonly metrics: Metrics
   readonly versions: Versions | undefined
+  readonly refuseAddress: AddressRefusal | undefined
 }
+
+/** What happens to a request from an address in place of its response; undefined where the lists admit it. */
+export type AddressRefusal = (address: string) => AppError | 'close' | undefined
 
 export type Guard = {
   /** Decides about a request before anything else sees it. A promise where that takes a request to another server. */
@@ -99,9 +104,8 @@ const guessCost = 4
  * authentication, limits and quotas by principal, versions that are gone. Undefined where the settings enable nothing, so that a request costs nothing more.
  */
 export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
-  const { server, name, limits, authenticator, versions, serviceOf = () => name } = parts
+  const { server, name, limits, authenticator, versions, refuseAddress, serviceOf = () => name } = parts
   const cors = createCors(config)
-  const refuseAddress = createAddressRefusal(parts)
   if (!cors && !refuseAddress && !limits && !authenticator && !versions?.haveEnds) return undefined
   const clientOf = createClients(server, config.RATE_LIMIT_IPV6_PREFIX)
 
@@ -144,13 +148,11 @@ function withFields(
   return { ...found, fields, instead: found.instead ?? version.gone }
 }
 
-/** Gives what happens to a request in place of its response where the lists refuse its address. */
-function createAddressRefusal({
-  addresses,
-  clock,
-  logger,
-  metrics,
-}: GuardParts & AppParts): ((address: string) => AppError | 'close' | undefined) | undefined {
+/** Undefined where there are no lists of addresses. */
+export function createAddressRefusal(
+  addresses: AddressSettings | undefined,
+  { clock, logger, metrics }: Pick<AppParts, 'clock' | 'logger' | 'metrics'>,
+): AddressRefusal | undefined {
   const lists = addresses && createAddressLists(addresses, { clock, logger })
   if (addresses === undefined || lists === undefined) return undefined
   const count = new Counter({

@@ -4,7 +4,13 @@ import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
-import { createVersions, openLimits } from '../guard/index.ts'
+import {
+  createAddressRefusal,
+  createVersions,
+  isTrustedPeer,
+  openLimits,
+  peerAddressOf,
+} from '../guard/index.ts'
 import type { Guard, Versions } from '../guard/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
@@ -25,7 +31,7 @@ import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { prefixReferences } from './forwarded-prefix.ts'
-import { addPrincipal, guarded, respondInstead } from './guarded.ts'
+import { addPrincipal, closedInstead, guarded, respondInstead } from './guarded.ts'
 import { addHealthRoutes, createObserved } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
@@ -64,16 +70,20 @@ const limits = {
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
   const { name, logger, metrics = createMetrics(name), clock = systemClock } = options
+  const parts = { name, clock, logger, metrics }
+  const refuseAddress = createAddressRefusal(options.guardParts?.addresses, parts)
+  const audit = await openAuditLog(options.guard ?? {}, parts)
   const requestIdOf = createRequestIds()
-  const record = createRecorder(metrics, logger)
+  const record = createRecorder(metrics, logger, audit && auditRefusals(audit))
   const documentation = createDocumentationRoutes(options)
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const linger = createLingeringClose(timeouts.lingerMs)
   const opened = openServer(options, { timeouts, logger, metrics })
   const clientErrorsWith = createClientErrors({
-    linger,
-    requestIdOf,
-    record,
+    ...{ linger, requestIdOf, record },
+    // A proxy sends what it gets from others.
+    isDenied: (socket) =>
+      !isTrustedPeer(framework.server, socket) && refuseAddress?.(peerAddressOf({ socket })) === 'close',
     detailAlias: options.detailAlias,
   })
   const clientErrors = clientErrorsWith(opened.constantFields.text)
@@ -84,6 +94,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     genReqId: requestIdOf,
     frameworkErrors(error, request, reply) {
       observe(request, reply, request.routeOptions.url)
+      if (closedInstead(reply)) return
       const refusal = formRefusal(request.raw)
       const fail = (refused: unknown) => sendProblem(refused, request, reply, options)
       if (refusal !== undefined || !respondInstead(reply, fail)) fail(refusal ?? error)
@@ -92,11 +103,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const http2 = opened.http2()
   const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs, http2 })
-  const parts = { name, clock, logger, metrics }
   const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
-  const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record })
-  const audit = await openAuditLog(options.guard ?? {}, parts)
-  const auditRefusal = audit && auditRefusals(audit)
+  const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record, refuseAddress })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
     fastPaths: [],
     redirect,
@@ -108,7 +116,10 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   const admitStream = protect(app.server, options)
   http2?.bindTo(admitStream)
-  const { guard, ...access } = await openAccess(app, options, { ...parts, versions, limits: rateLimits })
+  const { guard, ...access } = await openAccess(app, options, {
+    ...{ ...parts, versions, refuseAddress },
+    limits: rateLimits,
+  })
   addPrincipal(app)
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
   configure(app, options, allowedMethods)
@@ -116,6 +127,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     // Read once, since the framework makes an object of all options of the route each time.
     const { url: route, schema } = request.routeOptions
     observe(request, reply, route)
+    if (closedInstead(reply)) return
     const refusal = formRefusal(request.raw)
     if (
       refusal === undefined &&
@@ -166,7 +178,6 @@ export async function createApp(options: AppOptions): Promise<App> {
     raw.on('close', () => {
       const status = raw.headersSent || raw.statusCode >= 400 ? raw.statusCode : 499
       record(request.raw, request.id, route, status, reply.elapsedTime)
-      auditRefusal?.(request, route, status)
     })
   }
 }
@@ -294,13 +305,16 @@ function addFrontListener(
   server: Server,
   guard: Guard | undefined,
   parts: Parameters<typeof createFastPathListener>[1] &
-    Parameters<typeof refuseUnknownMethods>[1] & { isClosing: () => boolean },
+    Omit<Parameters<typeof refuseUnknownMethods>[1], 'server'> & { isClosing: () => boolean },
 ): void {
   const [listener] = server.listeners('request')
-  const framework = refuseUnknownMethods((request, response) => {
-    closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
-    listener?.call(server, request, response)
-  }, parts)
+  const framework = refuseUnknownMethods(
+    (request, response) => {
+      closeUnlessRead(request, response, bodyBytesMax, parts.isClosing)
+      listener?.call(server, request, response)
+    },
+    { ...parts, server },
+  )
   const admit = guarded(guard, {
     next: createFastPathListener(framework, parts),
     refuse: framework,

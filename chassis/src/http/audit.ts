@@ -5,12 +5,10 @@ import { AppError } from '../errors/index.ts'
 import { clientAddressOf, decisionOf, refusalOfRequest, routedPathOf } from '../guard/index.ts'
 import { parseTraceparent } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
-
-/** Called when a request is over, for those that were refused. */
-type AuditRefusals = (request: FastifyRequest, route: string, status: number) => void
+import type { Recorded } from './recorder.ts'
 
 /** Requests with an intent in the audit log. */
-const writes = new WeakMap<FastifyRequest, { readonly exchange: number; isOver: boolean }>()
+const writes = new WeakMap<Recorded, { readonly exchange: number; isOver: boolean }>()
 /** What a request has made, where neither a Location field nor its path names it. */
 const effects = new WeakMap<IncomingMessage, string>()
 
@@ -27,20 +25,25 @@ export function auditWrites(app: App, audit: AuditLog): void {
   app.addHook('preHandler', (request, _reply, done) => {
     if (!isWrite(request)) return done()
     const exchange = audit.nextExchange()
-    writes.set(request, { exchange, isOver: false })
-    const written = audit.intend({ kind: 'intent', exchange, ...describe(request), decision: 'admitted' })
+    writes.set(request.raw, { exchange, isOver: false })
+    const written = audit.intend({
+      kind: 'intent',
+      exchange,
+      ...describeWrite(request),
+      decision: 'admitted',
+    })
     if (!audit.isRequired) return done()
     written.then(
       () => done(),
       (error: Error) => {
         // What was not admitted has no outcome: its lines would wait for the file, without a bound.
-        writes.delete(request)
+        writes.delete(request.raw)
         done(error)
       },
     )
   })
   app.addHook('onSend', (request, reply, _payload, done) => {
-    const write = writes.get(request)
+    const write = writes.get(request.raw)
     if (write === undefined || write.isOver) return done()
     write.isOver = true
     const written = audit.record(outcomeOf(request, reply, write.exchange))
@@ -62,14 +65,15 @@ function holdEnd(response: ServerResponse, work: Promise<void>): void {
   Object.assign(response, { end: ended })
 }
 
-/** Writes a line for each request that the guard has refused. */
-export function auditRefusals(audit: AuditLog): AuditRefusals {
-  return (request, route, status) => {
-    const refusal = refusalOfRequest(request.raw)
+/** Writes a line for a request that is over if it was refused by who has sent it, from where or how often. */
+export function auditRefusals(audit: AuditLog) {
+  return (request: Recorded, requestId: string, route: string, status: number): void => {
+    const refusal = refusalOfRequest(request)
     if (refusal === undefined || refusal === 'preflight' || writes.has(request)) return
     // It had a form that is refused before anything else.
     if (refusal instanceof AppError && refusal.status !== status) return
-    audit.refuse({ kind: 'refusal', ...describe(request, route), status, ...refusedBy(refusal) })
+    const about = describe(request, requestId, route)
+    audit.refuse({ kind: 'refusal', ...about, status, ...refusedBy(refusal) })
   }
 }
 
@@ -77,23 +81,29 @@ function isWrite({ method, is404 }: FastifyRequest): boolean {
   return !is404 && method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && method !== 'TRACE'
 }
 
-function describe(request: FastifyRequest, route = request.routeOptions.url) {
-  const { principal, client } = decisionOf(request.raw) ?? {}
+function describe(request: Recorded, requestId: string, route: string, address?: string) {
+  const { principal, client } = decisionOf(request) ?? {}
   return {
-    request: request.id,
+    request: requestId,
     trace: parseTraceparent(request.headers.traceparent)?.traceId ?? null,
     principal: principal?.id ?? null,
-    address: client?.address ?? clientAddressOf(request),
+    address: client?.address ?? address ?? null,
     method: request.method,
-    route: route ?? 'unknown',
+    route,
     path: pathOf(request),
   }
+}
+
+/** The same for a request of the framework, which has an address also where there is no guard. */
+function describeWrite(request: FastifyRequest) {
+  const { raw, id, routeOptions } = request
+  return describe(raw, id, routeOptions.url ?? 'unknown', clientAddressOf(request))
 }
 
 const pathLengthMax = 2_048
 
 /** Without the query, and without what may stand before the path, as a password. */
-function pathOf({ originalUrl }: FastifyRequest): string {
+function pathOf({ url = '', originalUrl = url }: Recorded): string {
   return routedPathOf({ url: originalUrl }).slice(0, pathLengthMax)
 }
 
@@ -101,7 +111,7 @@ function outcomeOf(request: FastifyRequest, reply: FastifyReply, exchange: numbe
   const status = reply.statusCode
   const refusal = refusalOfRequest(request.raw)
   return {
-    ...{ kind: 'outcome', exchange, ...describe(request), status },
+    ...{ kind: 'outcome', exchange, ...describeWrite(request), status },
     ...(refusal === undefined ? { decision: 'admitted' } : refusedBy(refusal)),
     ...(status < 400 && { effect: effectOf(request, reply) }),
     ...(reply.hasHeader('idempotency-replayed') && { replayed: true }),
@@ -111,7 +121,7 @@ function outcomeOf(request: FastifyRequest, reply: FastifyReply, exchange: numbe
 function effectOf(request: FastifyRequest, reply: FastifyReply) {
   const etag = reply.getHeader('etag')
   return {
-    id: effects.get(request.raw) ?? String(reply.getHeader('location') ?? pathOf(request)),
+    id: effects.get(request.raw) ?? String(reply.getHeader('location') ?? pathOf(request.raw)),
     version: etag === undefined ? null : String(etag).replace(/^(?:W\/)?"|"$/g, ''),
   }
 }

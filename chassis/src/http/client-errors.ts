@@ -39,10 +39,12 @@ export function createClientErrorHandler(options: {
   /** Counts and logs the refusal of input that is not a request, or of a request that Node does not pass on. */
   record: (requestId: string, status: number, request?: IncomingMessage) => void
   detailAlias: AppOptions['detailAlias']
+  /** Whether the other end of a connection is to get no response, by its address. */
+  isDenied: (socket: Socket) => boolean
   /** The lines of the fields that every response has. */
   securityText: string
 }): ClientErrorHandler {
-  const { linger, requestIdOf, record, detailAlias, securityText } = options
+  const { linger, requestIdOf, record, isDenied, detailAlias, securityText } = options
   const failed = new WeakSet<Socket>()
 
   function refuse(socket: Socket, problem: AppError, requestId: string): void {
@@ -72,8 +74,10 @@ export function createClientErrorHandler(options: {
       response.once('close', () => refuseAfterResponses(socket, problem, refused))
     } else if (request === undefined) {
       const requestId = requestIdOf(refused)
-      refuse(socket, problem, requestId)
-      record(requestId, problem.status, refused)
+      const isSilent = isDenied(socket)
+      if (isSilent) socket.destroy()
+      else refuse(socket, problem, requestId)
+      record(requestId, isSilent ? 403 : problem.status, refused)
     } else if (response === undefined) {
       // It has its response already, and only its body was late.
       linger.close(socket)

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { setDecision, decisionOf } from '../guard/index.ts'
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
+import { decisionOf, isTrustedPeer, setDecision } from '../guard/index.ts'
 import type { Guard, Principal, GuardDecision } from '../guard/index.ts'
 import type { App } from './app-options.ts'
 import { addFields } from './guarded-response.ts'
@@ -87,14 +87,25 @@ export function respondInstead(reply: FastifyReply, fail: (error: unknown) => vo
   const instead = decisionOf(reply.request.raw)?.instead
   if (instead === undefined) return false
   if (instead === 'preflight') reply.code(204).send()
-  else if (instead === 'close') closeSilently(reply)
   else fail(instead)
   return true
 }
 
-/** It is recorded as a refusal. */
-function closeSilently(reply: FastifyReply): void {
+/** Closes the connection of a request where the guard has decided so, whatever the form of the request; false where it has not. */
+export function closedInstead(reply: FastifyReply): boolean {
+  const { raw, server } = reply.request
+  if (decisionOf(raw)?.instead !== 'close') return false
   reply.hijack()
-  reply.raw.statusCode = 403
-  reply.raw.destroy()
+  closeSilently(server.server, raw, reply.raw)
+  return true
+}
+
+/**
+ * Ends a connection without a response, which is recorded as a refusal. One of HTTP/2 that a trusted proxy has opened may have requests
+ * of other clients, so there it is the stream that ends.
+ */
+export function closeSilently(server: Server, request: IncomingMessage, response: ServerResponse): void {
+  response.statusCode = 403
+  if (isTrustedPeer(server, request.socket)) response.destroy()
+  else request.socket.destroy()
 }

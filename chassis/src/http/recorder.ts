@@ -2,16 +2,33 @@ import type { IncomingMessage } from 'node:http'
 import { parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 
+/** The framework keeps the target that the client has sent. */
+export type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & {
+  readonly originalUrl?: string
+}
+
 /** Counts and logs a request that has been responded to. */
-export function createRecorder(metrics: Metrics, logger: Logger) {
-  /** The framework keeps the target that the client has sent. */
-  type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & { originalUrl?: string }
-  return (request: Recorded, requestId: string, route: string, status: number, durationMs: number) => {
+export type Recorder = (
+  request: Recorded,
+  requestId: string,
+  route: string,
+  status: number,
+  durationMs: number,
+) => void
+
+/** `refused` is called as well, if given: it finds out for itself whether the request was. */
+export function createRecorder(
+  metrics: Metrics,
+  logger: Logger,
+  refused?: (request: Recorded, requestId: string, route: string, status: number) => void,
+): Recorder {
+  return (request, requestId, route, status, durationMs) => {
     const { method = '', url = '', originalUrl = url, headers } = request
     metrics.observe(method, route, status, durationMs)
     const traceId =
       headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
     logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
+    refused?.(request, requestId, route, status)
   }
 }
 

@@ -2,12 +2,15 @@ import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerOptions } from 'node:http'
 import type { ListenOptions } from 'node:net'
 import { AppError } from '../errors/index.ts'
+import { createClients, setDecision } from '../guard/index.ts'
+import type { AddressRefusal } from '../guard/index.ts'
 import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
 import { respondToOddRequests } from './client-errors.ts'
 import type { ClientErrorHandler } from './client-errors.ts'
 import { createClosing } from './connections/closing.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
+import { closeSilently } from './guarded.ts'
 import { problemDocument } from './problem.ts'
 import { protect } from './protect.ts'
 import { formRefusal } from './request-form.ts'
@@ -22,6 +25,7 @@ type RedirectOptions = {
   readonly clientErrors: ClientErrorHandler
   readonly requestIdOf: (request: IncomingMessage) => string
   readonly record: (request: IncomingMessage, requestId: string, status: number, durationMs: number) => void
+  readonly refuseAddress: AddressRefusal | undefined
   /** Whether the certificate is for this name or address. */
   readonly isOfCertificate: (hostname: string) => boolean
 }
@@ -31,9 +35,10 @@ type RedirectOptions = {
  * nobody makes this server send clients elsewhere. Its connections have the limits of all others.
  */
 export function createRedirect(options: RedirectOptions): Redirect {
-  const { port, http, timeouts, linger, clientErrors, requestIdOf, record } = options
+  const { port, http, timeouts, linger, clientErrors, requestIdOf, record, refuseAddress } = options
   const { createServer } = process.getBuiltinModule('node:http')
   const server = createServer({ ...http, keepAliveTimeout: timeouts.idleMs })
+  const clientOf = createClients(server)
   let securePort = 0
 
   const respond: RequestListener = (request, response) => {
@@ -43,7 +48,9 @@ export function createRedirect(options: RedirectOptions): Redirect {
     response.once('close', () =>
       record(request, requestId, response.statusCode, performance.now() - startedAt),
     )
-    const found = formRefusal(request) ?? locationOf(request)
+    const refusal = refusalOf(request)
+    if (refusal === 'close') return closeSilently(server, request, response)
+    const found = refusal ?? formRefusal(request) ?? locationOf(request)
     const isRefused = found instanceof AppError
     const body = isRefused ? JSON.stringify(problemDocument(found, requestId, options.app.detailAlias)) : ''
     response.writeHead(isRefused ? found.status : 308, [
@@ -52,6 +59,18 @@ export function createRedirect(options: RedirectOptions): Redirect {
       ...(isRefused ? ['content-type', 'application/problem+json; charset=utf-8'] : ['location', found]),
     ])
     response.end(body)
+  }
+
+  /** By the lists of addresses, as in front of the app. */
+  function refusalOf(request: IncomingMessage): ReturnType<AddressRefusal> {
+    const client = clientOf(request)
+    const instead = refuseAddress?.(client.address)
+    if (instead !== undefined)
+      setDecision(request, {
+        ...{ client, instead, fields: [], principal: undefined },
+        ...{ hasOwners: false, release: undefined },
+      })
+    return instead
   }
 
   function locationOf({ url = '', headers }: IncomingMessage): string | AppError {

@@ -1,5 +1,6 @@
 import type { FastifyServerFactory } from 'fastify'
 import type { IncomingMessage, Server, ServerOptions } from 'node:http'
+import type { AddressRefusal } from '../guard/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
 import type { ClientErrorHandler } from './client-errors.ts'
@@ -8,6 +9,7 @@ import { responseClassOf, withoutTls, constantFieldsOf } from './guarded-respons
 import type { ConstantFields } from './guarded-response.ts'
 import { serveHttp2 } from './http2/serve.ts'
 import type { Http2 } from './http2/serve.ts'
+import type { Recorder } from './recorder.ts'
 import { createRedirect } from './redirect.ts'
 import { headerBytesMax } from './request-form.ts'
 import { createTlsServer } from './tls.ts'
@@ -27,13 +29,8 @@ type RedirectParts = {
   readonly linger: LingeringClose
   readonly clientErrorsWith: (securityText: string) => ClientErrorHandler
   readonly requestIdOf: (request: IncomingMessage) => string
-  readonly record: (
-    request: IncomingMessage,
-    requestId: string,
-    route: string,
-    status: number,
-    durationMs: number,
-  ) => void
+  readonly record: Recorder
+  readonly refuseAddress: AddressRefusal | undefined
 }
 
 /** What the server of an app is made of, with TLS or without. */

@@ -1,7 +1,10 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { AppError } from '../errors/index.ts'
+import { decisionOf } from '../guard/index.ts'
 import type { AppOptions } from './app-options.ts'
+import { closeSilently } from './guarded.ts'
 import { problemDocument } from './problem.ts'
+import type { Recorder } from './recorder.ts'
 import { formRefusal } from './request-form.ts'
 
 /**
@@ -11,18 +14,14 @@ import { formRefusal } from './request-form.ts'
 export function refuseUnknownMethods(
   next: RequestListener,
   {
+    server,
     requestIdOf,
     record,
     detailAlias,
   }: {
+    server: Server
     requestIdOf: (request: IncomingMessage) => string
-    record: (
-      request: IncomingMessage,
-      requestId: string,
-      route: string,
-      status: number,
-      durationMs: number,
-    ) => void
+    record: Recorder
     detailAlias: AppOptions['detailAlias']
   },
 ): RequestListener {
@@ -30,15 +29,20 @@ export function refuseUnknownMethods(
     if (request.method !== '') return next(request, response)
     const startedAt = performance.now()
     const id = requestIdOf(request)
-    const problem = formRefusal(request) ?? new AppError('not_implemented', 'No resource has this method.')
     response.once('close', () =>
-      record(request, id, 'unknown', problem.status, performance.now() - startedAt),
+      record(request, id, 'unknown', response.statusCode, performance.now() - startedAt),
     )
+    const instead = decisionOf(request)?.instead
+    if (instead === 'close') return closeSilently(server, request, response)
+    const refusal = formRefusal(request) ?? (instead instanceof AppError ? instead : undefined)
+    const problem = refusal ?? new AppError('not_implemented', 'No resource has this method.')
+    const { retryAfterSeconds } = problem
     const body = JSON.stringify(problemDocument(problem, id, detailAlias))
     response.writeHead(problem.status, [
       ...['x-request-id', id],
       ...['content-type', 'application/problem+json; charset=utf-8'],
       ...['content-length', String(Buffer.byteLength(body))],
+      ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
     ])
     response.end(body)
   }

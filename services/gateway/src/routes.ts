@@ -1,6 +1,6 @@
 import { createShared } from '@quintet/chassis/concurrency'
 import { AppError } from '@quintet/chassis/errors'
-import { bodyTooLarge, clientNetworkOf, hasMeaningfulBody, versionPrefixOf } from '@quintet/chassis/http'
+import { bodyTooLarge, hasMeaningfulBody, versionPrefixOf } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
 import type { Forwarder, Target } from './forward.ts'
 import { Health, checkHealth } from './health.ts'
@@ -55,7 +55,7 @@ function forwardingRoute(
       const forwardsLeft = maxForwards(request.method, request.headers['max-forwards'])
       const version = versionPrefixOf(request.raw)
       const target = targetOf(request.url, { path, pathThere, version, forwardsLeft })
-      if (request.method === 'TRACE') refuseTrace(upstream, target.path, clientNetworkOf(request), reply)
+      if (request.method === 'TRACE') refuseTrace(upstream, target.path, request, reply)
       else if (forwardsLeft === 0) reply.code(204).header('allow', forwardedMethods).send()
       else forwarder.forward(upstream, target, request, reply)
     },

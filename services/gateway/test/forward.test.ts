@@ -295,7 +295,7 @@ test('Every method that is not TRACE reaches the service, and its 405 with what 
   }
 })
 
-test('TRACE is refused with the methods of the target, for which the service gets OPTIONS without the fields of the client', async (t) => {
+test('TRACE is refused with the methods of the target, for which the service gets OPTIONS with the address and the credentials of the client alone', async (t) => {
   const heads: string[] = []
   const { port } = await startGateway(t, {
     GUID_URL: await startRawUpstream(t, (socket) =>
@@ -305,12 +305,40 @@ test('TRACE is refused with the methods of the target, for which the service get
       }),
     ),
   })
-  const trace = 'TRACE /guid/1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nCookie: secret\r\n\r\n'
+  const fields = ['Host: a', 'Connection: close', 'Cookie: secret', 'Origin: https://a', 'X-Api-Key: qk']
+  const preflight = 'Access-Control-Request-Method: GET'
+  const trace = ['TRACE /guid/1 HTTP/1.1', ...fields, preflight, 'Authorization: Bearer b', '', ''].join(
+    '\r\n',
+  )
   const text = await sendBytes(port, trace)
   assert.match(text, /^HTTP\/1\.1 405.*allow: GET, HEAD\r\n/is)
-  assert.doesNotMatch(text, /secret/)
+  assert.doesNotMatch(text, /secret|qk|Bearer/)
   assert.equal(heads.length, 1)
-  assert.match(heads[0] ?? '', /^OPTIONS \/guid\/1 HTTP\/1\.1\r\nHost: 127\.0\.0\.1:\d+\r\n\r\n$/)
+  const [line, host, ...others] = (heads[0] ?? '').split('\r\n')
+  assert.equal(line, 'OPTIONS /guid/1 HTTP/1.1')
+  assert.match(host ?? '', /^Host: 127\.0\.0\.1:\d+$/)
+  assert.deepEqual(
+    others.filter((field) => !field.startsWith('X-Request-Id: ')),
+    [
+      'X-Forwarded-For: 127.0.0.1',
+      'X-Forwarded-Host: a',
+      'X-Forwarded-Proto: http',
+      'Via: 1.1 quintet',
+      'X-Api-Key: qk',
+      'Authorization: Bearer b',
+      '',
+      '',
+    ],
+  )
+})
+
+test('What a service refuses in place of TRACE without naming methods is the response', async (t) => {
+  const GUID_URL = await startUpstream(t, (_request, response) =>
+    response.writeHead(429, { 'retry-after': '7', 'content-length': '7' }).end('refused'),
+  )
+  const { url } = await startGateway(t, { GUID_URL })
+  const { status, headers, body } = await ask(`${url}/guid/1`, { method: 'TRACE' })
+  assert.deepEqual([status, headers['retry-after'], body.toString()], [429, '7', 'refused'])
 })
 
 test('Max-Forwards of OPTIONS is counted down, and at 0 the gateway responds; with other methods it is left as it is', async (t) => {
