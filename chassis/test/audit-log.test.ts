@@ -17,11 +17,13 @@ import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { systemClock } from '@quintet/chassis/clock'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { until } from '@quintet/chassis/testing'
 import { openAuditFile } from '../src/audit/audit-file.ts'
 import type { AuditSink } from '../src/audit/audit-file.ts'
 import { createAuditLog } from '../src/audit/audit-log.ts'
 import { beginning } from '../src/audit/chain.ts'
 import { verifyAudit } from '../src/audit/verify.ts'
+import { createManualClock } from './manual-clock.ts'
 
 const logger = createLogger({ service: 'test', level: 'silent' })
 
@@ -185,23 +187,129 @@ test('A slow file holds a bounded number of lines, and the next line says how ma
   assert.equal(omitted, log.counts.omitted)
 })
 
-test('Refusals have at most a hundred lines in a second, so that a flood of them fills no disk', async (t) => {
-  const log = logOn(await openAuditFile(pathIn(t)))
-  for (let i = 0; i < 1_000; i++) log.refuse({ kind: 'refusal', status: 429 })
-  await log.close()
-  assert.ok(log.counts.omitted >= 800)
-  assert.ok(log.counts.written <= 203)
+type Line = Readonly<Record<string, unknown>> & { readonly kind: string; readonly count?: number }
+
+/** A log with a clock that the test sets; `refuse` adds refusals that are alike. */
+async function refusing(t: TestContext, options: { waitingMax?: number; refusalIntervalMs?: number } = {}) {
+  const path = pathIn(t)
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const file = await openAuditFile(path)
+  const log = createAuditLog(file, { chain: 'sample', isRequired: true, clock, logger, ...options })
+  const lines = (): Line[] =>
+    readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line))
+  let refused = 0
+  return {
+    log,
+    clock,
+    refuse(times: number, network: string, policy = 'unauthorized', principal: string | null = null) {
+      refused += times
+      for (let i = 0; i < times; i++) log.refuse({ kind: 'refusal', principal, policy, status: 401 }, network)
+    },
+    lines,
+    /** Closes the log, whose lines must be whole and account for each refusal. */
+    async close() {
+      await log.close()
+      const { fault, omitted } = await verifyAudit([path])
+      assert.deepEqual([fault, omitted], [undefined, 0])
+      const all = lines()
+      const own = all.filter(({ kind }) => kind === 'refusal').length
+      const counted = all.reduce((sum, { count = 0 }) => sum + count, 0)
+      assert.equal(own + counted, refused)
+      assert.equal(log.counts.refusalsCounted, counted)
+      return { lines: all, own, summaries: all.filter(({ kind }) => kind === 'refusals') }
+    },
+  }
+}
+
+test('Of the refusals of one kind from one network ten in a minute have lines, and one line counts the others', async (t) => {
+  const { refuse, clock, close } = await refusing(t)
+  refuse(1_000, '192.0.2.1')
+  clock.advance(59_999)
+  refuse(1, '192.0.2.1')
+  clock.advance(1)
+  refuse(11, '192.0.2.1')
+  refuse(1, '192.0.2.2')
+  const { summaries, own } = await close()
+  assert.equal(own, 21)
+  const group = { policy: 'unauthorized', network: '192.0.2.1' }
+  assert.deepEqual(
+    summaries.map(({ since, count, groups, others }) => ({ since, count, groups, others })),
+    [
+      { since: '2030-01-01T00:00:00.000Z', count: 991, groups: [{ ...group, count: 991 }], others: 0 },
+      { since: '2030-01-01T00:01:00.000Z', count: 1, groups: [{ ...group, count: 1 }], others: 0 },
+    ],
+  )
 })
 
-test('A flood of refusals of nobody in particular omits none of a principal', async (t) => {
+test('A flood of refusals displaces no line of another kind, another network or a principal', async (t) => {
+  const { refuse, close } = await refusing(t)
+  refuse(500, '192.0.2.1')
+  refuse(1, '192.0.2.1', 'quota_exceeded')
+  refuse(1, '192.0.2.2')
+  for (let i = 0; i < 200; i++) refuse(1, `2001:db8:0:${i}`)
+  refuse(500, '192.0.2.1', 'insufficient_scope', 'key:ci')
+  refuse(1, '192.0.2.1', 'insufficient_scope', 'key:other')
+  const { lines } = await close()
+  const linesOf = (members: object) =>
+    lines.filter((line) => Object.entries(members).every(([name, value]) => line[name] === value)).length
+  assert.equal(linesOf({ kind: 'refusal', policy: 'quota_exceeded' }), 1)
+  assert.equal(linesOf({ kind: 'refusal', principal: null }), 100)
+  assert.equal(linesOf({ kind: 'refusal', principal: 'key:ci' }), 10)
+  assert.equal(linesOf({ kind: 'refusal', principal: 'key:other' }), 1)
+})
+
+test('Refusals from any number of networks have a hundred lines, and the line with the counts has a bound', async (t) => {
+  const { refuse, close } = await refusing(t)
+  for (let i = 0; i < 5_000; i++) refuse(2, `2001:db8:${i >> 8}:${i & 255}`, 'quota_exceeded')
+  refuse(100, '192.0.2.1')
+  const { own, summaries } = await close()
+  assert.equal(own, 100)
+  const { groups, count, others } = Object(summaries[0])
+  assert.ok(Array.isArray(groups))
+  assert.deepEqual([summaries.length, groups.length, count], [1, 50, 10_000])
+  const named = groups.reduce((sum: number, group: { count: number }) => sum + group.count, 0)
+  assert.equal(named + Number(others), 10_000)
+})
+
+test('While the file takes no lines refusals are counted, and leave room for the lines about effects', async (t) => {
   const path = pathIn(t)
-  const log = createAuditLog(await openAuditFile(path), {
-    ...{ chain: 'sample', isRequired: false, clock: systemClock, logger },
-  })
-  for (let i = 0; i < 1_000; i++) log.refuse({ kind: 'refusal', principal: null, status: 401 })
-  log.refuse({ kind: 'refusal', principal: 'key:ci', status: 403 })
+  const file = await openAuditFile(path)
+  const { promise: takesLines, resolve: open } = Promise.withResolvers<void>()
+  const clock = createManualClock(Date.UTC(2030, 0, 1))
+  const append: AuditSink['append'] = async (text) => takesLines.then(() => file.append(text))
+  const log = createAuditLog(
+    { ...file, append },
+    { chain: 'sample', isRequired: true, clock, logger, waitingMax: 100 },
+  )
+  for (let minute = 0; minute < 50; minute++) {
+    for (let i = 0; i < 100; i++) log.refuse({ kind: 'refusal', policy: 'few' }, `192.0.2.${i}`)
+    clock.advance(60_000)
+  }
+  assert.ok(log.counts.waiting() <= 60, `${log.counts.waiting()}`)
+  const intents = Array.from({ length: 40 }, () => log.intend(intent))
+  open()
+  await Promise.all(intents)
   await log.close()
-  assert.match(readFileSync(path, 'utf8'), /"principal":"key:ci"/)
+  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  const own = lines.filter((line) => line.includes('"kind":"refusal"')).length
+  const counts = lines.map((line) => Number(JSON.parse(line).count ?? 0))
+  assert.equal(own + counts.reduce((sum, count) => sum + count, 0), 5_000)
+  assert.equal((await verifyAudit([path])).omitted, 0)
+})
+
+test('Refusals are counted in a line when the interval is over, also if no more of them come', async (t) => {
+  const { refuse, lines, close } = await refusing(t, { refusalIntervalMs: 20 })
+  refuse(20, '192.0.2.1')
+  await until(() => lines().some(({ kind }) => kind === 'refusals'))
+  refuse(1, '192.0.2.1')
+  const { summaries } = await close()
+  assert.deepEqual(
+    summaries.map(({ count }) => count),
+    [10],
+  )
 })
 
 test('An intent is refused while too many lines wait, since nothing may happen without its line', async () => {

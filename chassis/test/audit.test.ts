@@ -176,6 +176,24 @@ test('A refusal by the guard has a line with its status and the policy, and noth
   )
 })
 
+test('A flood of refused requests adds some lines of a bounded length, and one that counts the others', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'quintet-audit-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const API_KEYS_FILE = join(folder, 'keys')
+  writeFileSync(API_KEYS_FILE, JSON.stringify(createApiKey({ id: 'ci', scopes: ['a'] }).entry))
+  const { read, send, app, file } = await world(t, { AUTH: 'required', API_KEYS_FILE })
+  const path = `/movies/${'x'.repeat(8_000)}`
+  await Promise.all(Array.from({ length: 100 }, () => send('GET', path)))
+  await app.close()
+  const lines = read().filter(({ kind }) => kind !== 'start')
+  assert.deepEqual(kindsOf(lines), [...Array<string>(10).fill('refusal'), 'refusals'])
+  const { count, groups } = Object(lines.at(-1))
+  assert.deepEqual(groups, [{ policy: 'unauthorized', network: '127.0.0.1', count }])
+  assert.equal(count, 90)
+  for (const line of readFileSync(file, 'utf8').split('\n')) assert.ok(line.length < 700, line)
+  assert.equal((await verifyAudit([file])).fault, undefined)
+})
+
 test('No line has a body, a query, a token, a key or a password', async (t) => {
   const { file, app, send } = await world(t)
   const secrets = [

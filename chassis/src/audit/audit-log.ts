@@ -6,6 +6,7 @@ import type { AuditSink } from './audit-file.ts'
 import type { AuditEntry } from './chain.ts'
 import { createChainWriter } from './chain-writer.ts'
 import type { AuditCounts } from './chain-writer.ts'
+import { createRefusals } from './refusals.ts'
 
 /** Lines about what a service does, each with the hash of the one before it. */
 export type AuditLog = {
@@ -15,15 +16,13 @@ export type AuditLog = {
   intend(entry: AuditEntry): Promise<void>
   /** Resolves once the line is in the file, or is certain to be written when the file can be. */
   record(entry: AuditEntry): Promise<void>
-  /** Adds a line without waiting, and only so many in a second: refusals cost their senders nothing. */
-  refuse(entry: AuditEntry): void
+  /** Adds a line without waiting, or counts it where there are many; `network` is that of the client. */
+  refuse(entry: AuditEntry, network: string): void
   /** A number for the lines of one request or message, since the ids of requests may be chosen by clients. */
   nextExchange(): number
   readonly counts: AuditCounts
   close(): Promise<void>
 }
-
-const refusalsPerSecondMax = 100
 
 /** An audit log whose first line says that a process has started. */
 export function createAuditLog(
@@ -31,6 +30,7 @@ export function createAuditLog(
   {
     isRequired,
     waitingMax = 10_000,
+    refusalIntervalMs,
     ...options
   }: {
     chain: string
@@ -39,14 +39,18 @@ export function createAuditLog(
     logger: FailureLogger
     /** Lines that wait for a slow file; the default is about 5 MB. */
     waitingMax?: number
+    /** How often refusals without a line of their own are counted in one; a minute by default. */
+    refusalIntervalMs?: number
   },
 ): AuditLog {
   const writer = createChainWriter(sink, options)
-  /** Refusals of anonymous requests have a limit of their own, so that they cannot displace the lines about principals. */
-  const admitRefusal = {
-    ofPrincipals: limitPerSecond(refusalsPerSecondMax),
-    ofOthers: limitPerSecond(refusalsPerSecondMax),
-  }
+  const refusals = createRefusals({
+    add: (entry) => writer.add(entry, false),
+    hasRoom: () => writer.queued() < waitingMax / 2,
+    counted: () => (writer.counts.refusalsCounted += 1),
+    clock: options.clock,
+    intervalMs: refusalIntervalMs,
+  })
   let exchanges = 0
 
   function addUnlessFull(entry: AuditEntry, settle?: () => void): void {
@@ -76,27 +80,14 @@ export function createAuditLog(
       else addUnlessFull(entry, resolve)
       return promise
     },
-    refuse(entry) {
-      const isOfPrincipal = typeof entry.principal === 'string'
-      const admit = isOfPrincipal ? admitRefusal.ofPrincipals : admitRefusal.ofOthers
-      if (admit()) addUnlessFull(entry)
-      else writer.omit()
+    refuse: refusals.add,
+    async close() {
+      refusals.close()
+      await writer.close()
     },
-    close: writer.close,
   }
 }
 
 function unavailable(cause: unknown): AppError {
   return dependencyDown('The audit log cannot be written, and nothing was changed.', cause)
-}
-
-/** Admits so many calls in each second. */
-function limitPerSecond(max: number): () => boolean {
-  let [second, count] = [0, 0]
-  return () => {
-    const now = Math.floor(performance.now() / 1_000)
-    if (now !== second) [second, count] = [now, 0]
-    count += 1
-    return count <= max
-  }
 }

@@ -9,6 +9,8 @@ export type AuditCounts = {
   written: number
   omitted: number
   failures: number
+  /** Refusals without a line of their own. */
+  refusalsCounted: number
   /** Lines that wait for the file. */
   waiting(): number
   /** How long the oldest of them has waited. */
@@ -55,7 +57,7 @@ export function createChainWriter(
     recovered: 'the audit log is written again',
   })
   const counts: AuditCounts = {
-    ...{ written: 0, omitted: 0, failures: 0 },
+    ...{ written: 0, omitted: 0, failures: 0, refusalsCounted: 0 },
     waiting: () => beingWritten.length + waiting.length,
     lagMs() {
       const oldest = beingWritten[0] ?? waiting[0]

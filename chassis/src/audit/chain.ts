@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 
 /** What a line says, besides its place in the chain. */
 export type AuditEntry = {
-  /** `intent` before an effect, `outcome` after it, `refusal` where there is none, `start` of a process, `omitted` for lost lines. */
-  readonly kind: 'start' | 'intent' | 'outcome' | 'refusal' | 'omitted'
+  /**
+   * `intent` before an effect, `outcome` after it, `refusal` where there is none, `refusals` for the count of more of them, `start` of a
+   * process, `omitted` for lost lines.
+   */
+  readonly kind: 'start' | 'intent' | 'outcome' | 'refusal' | 'refusals' | 'omitted'
   readonly [member: string]: unknown
 }
 

@@ -6,13 +6,14 @@ import type { AuditCounts } from './chain-writer.ts'
 export function exportAuditMetrics(registry: Metrics['registry'], counts: AuditCounts): void {
   const totals = {
     written: ['quintet_audit_lines_total', 'Lines of the audit log that were written.'],
-    omitted: [
-      'quintet_audit_lines_omitted_total',
-      'Lines that were lost, since the file was too slow or refusals too many.',
+    omitted: ['quintet_audit_lines_omitted_total', 'Lines that were lost, since the file was too slow.'],
+    refusalsCounted: [
+      'quintet_audit_refusals_counted_total',
+      'Refusals without a line of their own, which are counted in one.',
     ],
     failures: ['quintet_audit_failures_total', 'Attempts to write to the file of the audit log that failed.'],
   } as const
-  for (const member of ['written', 'omitted', 'failures'] as const) {
+  for (const member of ['written', 'omitted', 'refusalsCounted', 'failures'] as const) {
     const [name, help] = totals[member]
     new Counter({
       name,

@@ -72,8 +72,9 @@ export function auditRefusals(audit: AuditLog) {
     if (refusal === undefined || refusal === 'preflight' || writes.has(request)) return
     // It had a form that is refused before anything else.
     if (refusal instanceof AppError && refusal.status !== status) return
-    const about = describe(request, requestId, route)
-    audit.refuse({ kind: 'refusal', ...about, status, ...refusedBy(refusal) })
+    const { path, ...about } = describe(request, requestId, route)
+    const entry = { ...about, path: path.slice(0, refusedPathLengthMax), status, ...refusedBy(refusal) }
+    audit.refuse({ kind: 'refusal', ...entry }, decisionOf(request)?.client.key ?? 'unknown')
   }
 }
 
@@ -101,6 +102,8 @@ function describeWrite(request: FastifyRequest) {
 }
 
 const pathLengthMax = 2_048
+/** Shorter, since whoever is refused writes it for nothing. */
+const refusedPathLengthMax = 256
 
 /** Without the query, and without what may stand before the path, as a password. */
 function pathOf({ url = '', originalUrl = url }: Recorded): string {
