@@ -22,7 +22,14 @@ type Read<Row, Position> = {
 }
 
 /** Makes a step of a search, which looks at a bounded number of rows and may find none of them. */
-type Search<Row, Position> = { search(after: Position, step: Step): Promise<Found<Row, Position>> }
+type Search<Row, Position> = {
+  search(after: Position, step: Step): Promise<Found<Row, Position>>
+  /**
+   * Where rows are left out that the client may not read: a position for the next page that is not of such a row, after the row last
+   * `shown` and not after what the search has `reached`; undefined if there is none. The latter, unless this is given.
+   */
+  resumeAt?(reached: Position, shown: Position): Position | undefined
+}
 
 /** What a page is made of. */
 type List<Row extends object, Position> = (Read<Row, Position> | Search<Row, Position>) & {
@@ -98,7 +105,7 @@ export async function pageText<Row extends object, Position>(
 ): Promise<string> {
   const { limit, start, textOf, positionOf, cursorOf } = list
   const texts: string[] = []
-  let [after, count, bytes, stepBytes] = [start, 0, 0, 0]
+  let [after, shown, count, bytes, stepBytes] = [start, start, 0, 0, 0]
   const turn = turns.begin()
   if (turn !== undefined) await turn
   for (;;) {
@@ -117,6 +124,7 @@ export async function pageText<Row extends object, Position>(
       const text = textOf(row)
       count += 1
       after = positionOf(row)
+      shown = after
       if (text === undefined) continue
       texts.push(text)
       const length = Buffer.byteLength(text)
@@ -128,7 +136,11 @@ export async function pageText<Row extends object, Position>(
     if (reached === undefined) return `\n[${texts.join(',')}]`
     after = reached
     if (!isSearch) await turns.next()
-    else if (turns.isLate()) return `${cursorOf(after)}\n[${texts.join(',')}]`
+    else if (turns.isLate()) {
+      const next = list.resumeAt === undefined ? after : (list.resumeAt(after, shown) ?? shown)
+      // Without a later position the next page would be this one.
+      if (next !== start) return `${cursorOf(next)}\n[${texts.join(',')}]`
+    }
     stepBytes = 0
   }
 }
