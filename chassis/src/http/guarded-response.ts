@@ -103,6 +103,17 @@ export function addFields(response: NodeResponse, fields: readonly string[]): vo
   response.fields = response.fields === none ? fields : [...response.fields, ...fields]
 }
 
+/**
+ * Drops the guard's fields about limits from a response whose head has not been written: another limit has refused the request, and it is
+ * that one's that the client needs.
+ */
+export function dropLimitFields(response: NodeResponse): void {
+  if (!(response instanceof GuardedResponse)) return
+  const { fields } = response
+  const kept = fields.filter((_, i) => !fields[i - (i % 2)]?.startsWith('ratelimit'))
+  if (kept.length < fields.length) response.fields = kept
+}
+
 function hasPolicy(headers: Headers): boolean {
   return !Array.isArray(headers) && headers?.[policyName] !== undefined
 }

@@ -4,6 +4,7 @@ export { createApp } from './app.ts'
 export { setEffect } from './audit.ts'
 export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
 export { beginStream } from './begin-stream.ts'
+export { dropLimitFields } from './guarded-response.ts'
 export { hasMeaningfulBody } from './request-form.ts'
 export {
   clientAddressOf,

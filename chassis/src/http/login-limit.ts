@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { clientAddressOf, clientNetworkOf, decisionOf, setRefusal } from '../guard/index.ts'
 import type { App } from './app-options.ts'
+import { dropLimitFields } from './guarded-response.ts'
 
 /**
  * Counts an attempt to log in by the limits for that, to be called before a password is hashed. Throws where one of them refuses it.
@@ -22,6 +23,7 @@ export async function limitLogin(
   const { refusal, fields } = await app.limits.byLogin(attempt, account)
   for (let i = 0; i < fields.length; i += 2) reply.header(fields[i] ?? '', fields[i + 1])
   if (refusal === undefined) return
+  if (fields.length > 0) dropLimitFields(reply.raw)
   setRefusal(request.raw, refusal.error)
   throw refusal.error
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
-import { beginStream } from '@quintet/chassis/http'
+import { beginStream, dropLimitFields } from '@quintet/chassis/http'
 import type { FastifyRequest } from '@quintet/chassis/http'
 import type { Deadlines, TimedWork } from './deadlines.ts'
 import type { ClientRequest, Exchange } from './exchange.ts'
@@ -64,6 +64,8 @@ class ResponseRelay implements ExchangeListener, TimedWork {
   onHead(head: ResponseHead, whole: string | undefined): void {
     if (whole === undefined && isEventStream(head) && !this.#beginStream()) return
     const response = this.#reply.raw
+    // A service counts some requests itself, as logins.
+    if (head.status === 429 && fieldOf(head, 'ratelimit') !== undefined) dropLimitFields(response)
     // The Date field is up to the upstream (RFC 9110, 6.6.1).
     response.sendDate = false
     response.writeHead(head.status, head.reason, head.headers)
