@@ -261,3 +261,14 @@ test('A changed file of policies holds from the next request on; a bad one is re
   assert.match(bad[1] ?? '', /by=\\"key\\" limits nobody without AUTH and API_KEYS_FILE/)
   assert.match(bad[2] ?? '', /the file does not exist/)
 })
+
+test('While quotas cannot be counted requests are 503, but for those that show this state', async () => {
+  const { limits } = createLimitsWorld('"day";q=10;kind="quota";per="day";by="all"')
+  const statusOf = async (path: string) =>
+    (await limits.byPrincipal(requestOf({ path }), undefined)).refusal?.error.status
+  assert.deepEqual(
+    [await statusOf('/guid/1'), await statusOf('/health'), await statusOf('/metrics')],
+    [503, undefined, undefined],
+  )
+  assert.equal(await statusOf('/healthy'), 503)
+})

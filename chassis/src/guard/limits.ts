@@ -167,9 +167,20 @@ function unitsOf(
   for (const policy of policies) {
     if (!policy.isFor(method, request.path)) continue
     const partition = partitionOf(policy, request, principal, account)
-    if (partition !== undefined) units.push(policy.unitOf(partition))
+    if (partition === undefined) continue
+    const unit = policy.unitOf(partition)
+    units.push(showsState.has(request.path) ? withoutClosing(unit) : unit)
   }
   return units
+}
+
+/** What shows that limits cannot be counted, which is not to be refused for that. */
+const showsState = new Set(['/health', '/metrics'])
+
+/** While the store does not respond, this process counts by itself, and a quota admits what it cannot reserve. */
+function withoutClosing({ key, policy }: LimitUnit): LimitUnit {
+  if (policy.kind === 'quota') return { key, policy: { ...policy, degraded: 'open' } }
+  return policy.degraded === 'closed' ? { key, policy: { ...policy, degraded: 'local' } } : { key, policy }
 }
 
 function withUnits({ key, policy }: LimitUnit, units: number): LimitUnit {

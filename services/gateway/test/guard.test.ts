@@ -190,3 +190,22 @@ test('A service sees a path without its version, which it is given as the prefix
     assert.deepEqual(JSON.parse(text.split('\r\n\r\n')[1] ?? ''), [there, prefix], String(path))
   }
 })
+
+test('While limits are to be refused without Redis, the state of the system is shown, and counted by the gateway itself', async (t) => {
+  const { url } = await startGateway(t, {
+    ...{ RATE_LIMIT: 'on', RATE_LIMIT_URL: 'redis://127.0.0.1:1', RATE_LIMIT_DEGRADED: 'closed' },
+    RATE_LIMIT_POLICIES: '"client";q=3;w=3600;by="address"',
+  })
+  const ask = async (path: string) => {
+    const response = await fetch(url + path)
+    return { status: response.status, text: await response.text() }
+  }
+  assert.equal((await ask('/nothing')).status, 503)
+  const health = await ask('/health')
+  const { status, limits } = JSON.parse(health.text)
+  assert.deepEqual([health.status, status, limits], [200, 'degraded', { status: 'down' }])
+  const metrics = await ask('/metrics')
+  assert.match(metrics.text, /^quintet_guard_degraded(?:\{[^}]*\})? 1$/m)
+  assert.deepEqual([(await ask('/health')).status, (await ask('/health')).status], [200, 429])
+  assert.equal((await ask('/nothing')).status, 503)
+})
