@@ -142,15 +142,6 @@ export function serveHttp2(
     else server.emit('request', request, response)
   }
 
-  function countReset(state: Session): void {
-    const now = performance.now()
-    const more = ((now - state.resetsAtMs) / 1_000) * resets.perSecond
-    state.resetsLeft = Math.min(resets.burst, state.resetsLeft + more) - 1
-    state.resetsAtMs = now
-    if (state.resetsLeft < 0 && !state.session.destroyed)
-      state.session.destroy(undefined, codes.enhanceYourCalm)
-  }
-
   function sweep(): void {
     const now = performance.now()
     const requestMs = closingSinceMs === undefined ? timeouts.requestMs : timeouts.lastRequestMs
@@ -185,6 +176,15 @@ export function serveHttp2(
     },
     stop: () => clearInterval(timer),
   }
+}
+
+function countReset(state: Session): void {
+  const now = performance.now()
+  const more = ((now - state.resetsAtMs) / 1_000) * resets.perSecond
+  state.resetsLeft = Math.min(resets.burst, state.resetsLeft + more) - 1
+  state.resetsAtMs = now
+  if (state.resetsLeft < 0 && !state.session.destroyed)
+    state.session.destroy(undefined, codes.enhanceYourCalm)
 }
 
 function openStreams({ waiting, exchanges }: Session): number {
