@@ -44,6 +44,7 @@ export {
   mayChange,
   mayRead,
   mayReadOwned,
+  ownershipScopes,
   ownerToChange,
   rowAccessOf,
   unrestricted,

@@ -1,6 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { decisionOf } from './context.ts'
 
+/** The scopes by which a request may read and change what others own; no route needs them. */
+export const ownershipScopes = { read: 'all:read', write: 'all:write' } as const
+
 /** Who made a row: the id of a principal; null where nobody was authenticated. */
 export type Owner = string | null
 
@@ -30,7 +33,7 @@ export function rowAccessOf(request: IncomingMessage): RowAccess {
   const { principal } = decision
   if (principal === undefined) return ofNobody
   const { id: owner, scopes } = principal
-  return { owner, readsAll: scopes.has('all:read'), changesAll: scopes.has('all:write') }
+  return { owner, readsAll: scopes.has(ownershipScopes.read), changesAll: scopes.has(ownershipScopes.write) }
 }
 
 /** Own rows, and those that nobody owns. What a request may not read is to it as what does not exist. */

@@ -1,5 +1,5 @@
 import { AppError } from '../errors/index.ts'
-import { originOf, resourceMetadataPath } from '../guard/index.ts'
+import { originOf, ownershipScopes, resourceMetadataPath } from '../guard/index.ts'
 import type { Access } from './access.ts'
 import type { App } from './app-options.ts'
 
@@ -19,7 +19,7 @@ export function addProtectedResource(
       resource_name: title,
       authorization_servers: issuers.map(({ url }) => url),
       bearer_methods_supported: ['header'],
-      scopes_supported: scopes.all(),
+      scopes_supported: [...scopes.all(), ...Object.values(ownershipScopes)].sort(),
       resource_documentation: `${resource}/docs/`,
     }
   })

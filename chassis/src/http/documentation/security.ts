@@ -1,3 +1,4 @@
+import { ownershipScopes } from '../../guard/index.ts'
 import type { Authentication } from '../../guard/index.ts'
 
 type Requirement = Readonly<Record<string, readonly string[]>>
@@ -38,7 +39,7 @@ export function withAuthentication(document: object, { isRequired, audience, iss
     }),
   )
   const changed = structuredClone({ ...document, components: { ...memberOf(document, 'components') } })
-  const scopes = new Set<string>()
+  const scopes = new Set<string>(Object.values(ownershipScopes))
   for (const item of Object.values(memberOf(changed, 'paths')))
     for (const operation of Object.values(Object(item))) {
       const scope = scopeOf(operation)
