@@ -272,14 +272,3 @@ test('While quotas cannot be counted requests are 503, but for those that show t
   )
   assert.equal(await statusOf('/healthy'), 503)
 })
-
-test('While quotas cannot be counted requests are 503, but for those that show this state', async () => {
-  const { limits } = createLimitsWorld('"day";q=10;kind="quota";per="day";by="all"')
-  const statusOf = async (path: string) =>
-    (await limits.byPrincipal(requestOf({ path }), undefined)).refusal?.error.status
-  assert.deepEqual(
-    [await statusOf('/guid/1'), await statusOf('/health'), await statusOf('/metrics')],
-    [503, undefined, undefined],
-  )
-  assert.equal(await statusOf('/healthy'), 503)
-})
