@@ -126,7 +126,7 @@ test('A service that was started as the only one keeps its cache through a backu
 for (const { title, words = [], prepare, message } of [
   { title: 'without a folder', words: [], message: /^quintet backup needs one folder:/ },
   { title: 'with two folders', words: ['a', 'b'], message: /^quintet backup needs one folder:/ },
-  { title: 'with another option', words: ['a', '--force'], message: /Unknown option '--force'/ },
+  { title: 'with another option', words: ['a', '--force'], message: /There is no option --force\./ },
   {
     title: 'to a folder that exists',
     words: ['FOLDER/here'],
