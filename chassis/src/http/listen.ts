@@ -33,7 +33,8 @@ export async function listen(app: App, { host, port }: Address, { isShared = fal
 /** A line with the address from which an app that listens at `url` redirects requests; empty where it does not. */
 export function redirectLine({ redirect }: App, url: string): string {
   if (redirect === undefined) return ''
-  const from = url.replace(/^https:/, 'http:').replace(/\d+$/, String(redirect.boundPort()))
+  const host = url.slice('https://'.length, url.lastIndexOf(':'))
+  const from = `http://${host}:${redirect.boundPort()}`
   return `${'redirect'.padEnd(12)} ${from.padEnd(24)} to ${url}\n`
 }
 
