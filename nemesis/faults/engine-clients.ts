@@ -1,5 +1,6 @@
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import type { EngineName } from '@quintet/backends'
+import { setTimeout as pause } from 'node:timers/promises'
 import { Admin, Producer } from '@platformatic/kafka'
 import { createClient } from '@redis/client'
 import { connect } from 'amqplib'
@@ -22,6 +23,20 @@ async function orCreate(write: () => Promise<unknown>, create: () => Promise<unk
     await create()
     await write()
   })
+}
+
+/** A broker knows a new topic a moment after it is created. */
+async function untilKnown(write: () => Promise<unknown>): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs
+  for (;;) {
+    const failure: unknown = await write().then(
+      () => undefined,
+      (error: unknown) => error,
+    )
+    if (failure === undefined) return
+    if (performance.now() > giveUpAt) throw failure
+    await pause(50)
+  }
 }
 
 const timeoutMs = 2_000
@@ -114,10 +129,11 @@ const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = 
     const [admin, producer] = [new Admin(options), new Producer(options)]
     try {
       const messages = [{ topic: table, value: Buffer.from('1') }]
-      await orCreate(
-        () => producer.send({ messages }),
-        () => admin.createTopics({ topics: [table], partitions: 1 }),
-      )
+      const send = () => producer.send({ messages })
+      await orCreate(send, async () => {
+        await admin.createTopics({ topics: [table], partitions: 1 })
+        await untilKnown(send)
+      })
     } finally {
       for (const client of [admin, producer]) void client.close().catch(() => {})
     }
