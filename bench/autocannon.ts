@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { Generator, Load, LoadOptions } from './load.ts'
+import type { Generator, Load } from './load.ts'
 import type { Request } from './requests.ts'
 import { runPinned } from './pinning.ts'
 
@@ -22,13 +22,7 @@ export function createAutocannon(options: { connections: number; directory: stri
   return {
     name: 'autocannon',
     connections: options.connections,
-    async run({
-      url,
-      requests,
-      seconds,
-      authorization,
-      connections = options.connections,
-    }: LoadOptions): Promise<Load> {
+    async run({ url, requests, seconds, authorization, connections }) {
       writeFileSync(archive, JSON.stringify(httpArchive(url, requests, authorization)))
       const load = ['-c', `${connections}`, '-d', `${seconds}`, '--json', '--har', archive, url]
       return toLoad(JSON.parse(await runPinned(process.execPath, [program, ...load], seconds)))

@@ -10,12 +10,12 @@ export type Load = {
   errors: number
 }
 
-/** `connections` overrides the generator's default; `authorization` is a field of each request. */
+/** `authorization` is a field of each request. */
 export type LoadOptions = {
   url: string
   requests: readonly Request[]
   seconds: number
-  connections?: number | undefined
+  connections: number
   authorization?: string | undefined
 }
 

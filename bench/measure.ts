@@ -35,17 +35,23 @@ export async function measure(bench: Bench, row: Row, server: Server): Promise<S
 
 async function measureBareHttp({ generator, bareHttp, seconds }: Bench): Promise<Measurement> {
   const loadFor = (forSeconds: number) =>
-    generator.run({ url: bareHttp.url, requests: bareRequests.requests, seconds: forSeconds })
+    generator.run({
+      url: bareHttp.url,
+      requests: bareRequests.requests,
+      seconds: forSeconds,
+      connections: generator.connections,
+    })
   await loadFor(warmUpSeconds.bareHttp)
   return measureLoad(() => loadFor(Math.max(1, Math.round(seconds / 5))), bareHttp)
 }
 
 /** Puts the row's load on its server, or runs its tool against an engine. */
 export async function load(
-  { workload, connections, authorization, tool }: Row,
+  { workload, connections: ofRow, authorization, tool }: Row,
   { generator, server, seconds }: { generator: Generator; server: Server; seconds: number },
 ): Promise<Load> {
-  if (tool !== undefined) return tool({ seconds, connections: connections ?? generator.connections })
+  const connections = ofRow ?? generator.connections
+  if (tool !== undefined) return tool({ seconds, connections })
   const { requests } = workload
   return generator.run({
     url: server.url,

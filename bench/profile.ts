@@ -37,6 +37,7 @@ export async function profileRow(
   const load = {
     url: server.url,
     requests: row.workload.requests,
+    connections: generator.connections,
     authorization: await row.authorization?.(),
   }
   await generator.run({ ...load, seconds: warmUpSeconds })

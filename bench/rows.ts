@@ -4,7 +4,7 @@ import { portSetting, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Load } from './load.ts'
 import type { ServerProcess } from './servers.ts'
-import { tokenFor, tokenSettings } from './token-issuer.ts'
+import { authorization, tokenSettings } from './token-issuer.ts'
 import {
   billingPosts,
   certificateCreations,
@@ -92,7 +92,7 @@ export const rows: Row[] = [
     name: 'guid GET cached (kept token)',
     processes: [withToken],
     workload: guidReads,
-    authorization: () => tokenFor('guid:read'),
+    authorization,
   },
   { name: 'guid GET uncached', processes: [withoutCache], workload: guidReads },
   { name: 'guid POST durable', processes: [guid], workload: guidCreations },

@@ -1,42 +1,41 @@
-import { generateKeyPairSync, sign } from 'node:crypto'
-import { once } from 'node:events'
-import { createServer } from 'node:http'
+import type { RunningIssuer } from '@quintet/backends/issuer'
 
 const audience = 'bench'
-const keyId = 'bench'
-const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+const scope = 'guid:read'
 
-let issuer: Promise<string> | undefined
+let issuer: Promise<RunningIssuer> | undefined
 
-/** The settings of a server that admits the token, and everybody else too, as a seed has none. */
+/** The settings of a server that admits the token, and requests without one too, as those of a seed. */
 export async function tokenSettings(): Promise<Record<string, string>> {
-  issuer ??= startIssuer()
-  return { AUTH: 'optional', AUTH_ISSUER: await issuer, AUTH_AUDIENCE: audience }
+  const { url } = await runningIssuer()
+  return { AUTH: 'optional', AUTH_ISSUER: url, AUTH_AUDIENCE: audience }
 }
 
-/** The `Authorization` field with an access token (RFC 9068) with this scope, for an hour. */
-export async function tokenFor(scope: string): Promise<string> {
-  const header = { alg: 'ES256', typ: 'at+jwt', kid: keyId }
-  const exp = Math.floor(Date.now() / 1_000) + 3_600
-  const claims = { iss: await issuer, sub: 'bench', aud: audience, exp, scope }
-  const signed = [header, claims]
-    .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
-    .join('.')
-  const signature = sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' })
-  return `Bearer ${signed}.${signature.toString('base64url')}`
+/** The `Authorization` field with a token of this issuer, which is valid for an hour. */
+export async function authorization(): Promise<string> {
+  const { scriptClient } = await import('@quintet/backends/issuer')
+  const { url } = await runningIssuer()
+  const response = await fetch(`${url}/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${scriptClient.id}:${scriptClient.secret}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials', scope }),
+  })
+  const { access_token: token } = Object(await response.json())
+  return `Bearer ${token}`
 }
 
-/** Publishes the key as an issuer does; its server does not keep the process alive. */
-async function startIssuer(): Promise<string> {
-  const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: keyId, use: 'sig' }]
-  const server = createServer(({ url }, response) => {
-    const body = url === '/jwks' ? { keys } : { issuer: origin, jwks_uri: `${origin}/jwks` }
-    response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
-  }).listen(0, '127.0.0.1')
-  server.unref()
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('No free port was found.')
-  const origin = `http://127.0.0.1:${address.port}`
-  return origin
+function runningIssuer(): Promise<RunningIssuer> {
+  issuer ??= start()
+  return issuer
+}
+
+async function start(): Promise<RunningIssuer> {
+  // Its library is for one row only.
+  const { createSigningKey, startIssuer } = await import('@quintet/backends/issuer')
+  const started = await startIssuer({
+    ...{ port: 0, audience, scopes: [scope] },
+    keys: [createSigningKey('bench')],
+  })
+  started.unref()
+  return started
 }

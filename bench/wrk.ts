@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Generator, Load, LoadOptions } from './load.ts'
+import type { Generator, Load } from './load.ts'
 import type { Request } from './requests.ts'
 import { runPinned } from './pinning.ts'
 
@@ -18,13 +18,7 @@ export function createWrk(options: { connections: number; directory: string }): 
   return {
     name: `wrk ${wrkVersion()}`,
     connections: options.connections,
-    async run({
-      url,
-      requests,
-      seconds,
-      authorization,
-      connections = options.connections,
-    }: LoadOptions): Promise<Load> {
+    async run({ url, requests, seconds, authorization, connections }) {
       const script = join(directory, 'wrk.lua')
       const list = join(directory, 'requests.txt')
       writeFileSync(list, requests.map(lineOf).join('\n'))

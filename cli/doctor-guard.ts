@@ -31,17 +31,13 @@ export function examineTls(names: readonly ServiceName[], settings: Settings): E
     const shared = tlsOf(validValues(service.settings, settings), '')?.files
     return [...(shared === undefined ? [] : [shared]), ...(service.tlsSides?.(settings) ?? [])]
   })
-  const byPaths = new Map(
-    sides.toReversed().map((files) => [
-      filesOf(files)
-        .map(({ path }) => path)
-        .join('\n'),
-      files,
-    ]),
+  const byPaths = Map.groupBy(
+    sides.filter((files) => filesOf(files).length > 0),
+    (files) => JSON.stringify(filesOf(files).map(({ path }) => path)),
   )
+  // Those of the same files have the same findings.
   return [...byPaths.values()]
-    .toReversed()
-    .filter((files) => filesOf(files).length > 0)
+    .flatMap((same) => same.slice(0, 1))
     .map((files) => ({
       shown: 'TLS',
       settings: filesOf(files).map(({ setting }) => setting),

@@ -37,7 +37,7 @@ async function list(words: readonly string[]): Promise<void> {
 }
 
 const inMemory =
-  'RATE_LIMIT_URL is memory:, so each process counts rates in its own memory, which no other one sees'
+  'RATE_LIMIT_URL is memory:, so each process counts rates in its own memory, which no other process can read'
 
 /** What is said where nobody is listed, of those whose counts can be. */
 function noteOnNobody(sources: LimitSources): string {

@@ -31,6 +31,8 @@ export type RunningIssuer = {
   readonly url: string
   /** The id of the client for browsers. */
   readonly browserClient: string
+  /** Lets the process end while it listens. */
+  unref(): void
   close(): Promise<void>
 }
 
@@ -57,6 +59,7 @@ export async function startIssuer(options: IssuerOptions): Promise<RunningIssuer
   return {
     url,
     browserClient: browserClient.id,
+    unref: () => void server.unref(),
     async close() {
       server.close()
       server.closeAllConnections()

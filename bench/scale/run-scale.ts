@@ -107,8 +107,9 @@ async function measureRound(
   try {
     for (const operation of operations) {
       const requests = requestsOf(operation, database)
-      await generator.run({ url: server.url, requests, seconds: warmUpSeconds })
-      samples.set(operation, await generator.run({ url: server.url, requests, seconds }))
+      const load = { url: server.url, requests, connections: generator.connections }
+      await generator.run({ ...load, seconds: warmUpSeconds })
+      samples.set(operation, await generator.run({ ...load, seconds }))
     }
   } finally {
     await server.close()

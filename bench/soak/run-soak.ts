@@ -58,7 +58,12 @@ export async function runSoak({ seconds, generator, directory, progress }: SoakO
     const sliceSeconds = Math.max(1, Math.min(sliceSecondsMax, Math.floor(seconds / slicesMin)))
     const startedAt = performance.now()
     for (const elapsed = () => (performance.now() - startedAt) / 1_000; elapsed() < seconds; ) {
-      const load = await generator.run({ url: server.url, requests: mixed(guids), seconds: sliceSeconds })
+      const load = await generator.run({
+        url: server.url,
+        requests: mixed(guids),
+        seconds: sliceSeconds,
+        connections: generator.connections,
+      })
       server.truncateLogs()
       const { rps, p50Ms, p99Ms, errors } = load
       const { rssMb } = usageOf(server.pids)

@@ -2,20 +2,11 @@ import assert from 'node:assert/strict'
 import { rmSync } from 'node:fs'
 import { test } from 'node:test'
 import { diagnoseTls } from '@quintet/chassis/diagnosis'
-import { authority, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
-
-const named = (setting: string, path: string) => ({ setting, path })
+import { authority, namedTlsFiles, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 
 /** What is found out about these files, without the paths, at this many days from now. */
 function findingsAt(days: number, files: ReturnType<typeof tlsFiles>, authorities?: string): string[] {
-  return diagnoseTls(
-    {
-      certificate: named('TLS_CERT_FILE', files.certificate),
-      key: named('TLS_KEY_FILE', files.key),
-      authorities: authorities === undefined ? undefined : named('TLS_CLIENT_CA_FILE', authorities),
-    },
-    Date.now() + days * 86_400_000,
-  ).map(
+  return diagnoseTls(namedTlsFiles(files, authorities), Date.now() + days * 86_400_000).map(
     ({ verdict, text }) =>
       `${verdict}: ${text.replace(/, \/[^ ]*,/g, '').replace(/\d{4}-[\d-]+T[\d:.]+Z/, 'then')}`,
   )

@@ -10,7 +10,7 @@ import { listen } from '@quintet/chassis/http'
 import type { AppOptions } from '@quintet/chassis/http'
 import { until } from '@quintet/chassis/testing'
 import { closeOf } from '@quintet/chassis/testing/sockets'
-import { tlsFiles } from '@quintet/chassis/testing/tls'
+import { namedTlsFiles, tlsFiles } from '@quintet/chassis/testing/tls'
 import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
 
@@ -19,17 +19,9 @@ const large = 'x'.repeat(4_000_000)
 /** An app with HTTP/2, whose routes echo, respond with much, and wait until they are aborted. */
 async function startApp(t: TestContext, options: Partial<AppOptions> = {}) {
   const files = tlsFiles(t)
-  const named = (setting: string, path: string) => ({ setting, path })
   const app = await createSampleApp(t, {
     ...options,
-    tls: {
-      files: {
-        certificate: named('TLS_CERT_FILE', files.certificate),
-        key: named('TLS_KEY_FILE', files.key),
-        authorities: undefined,
-      },
-      http2: true,
-    },
+    tls: { files: namedTlsFiles(files), http2: true },
   })
   const waiting = { begun: 0, aborted: 0 }
   const schema = { scope: 'public' } as const

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { createAuthority, issueCertificate } from '@quintet/chassis/x509'
+import type { TlsFiles } from '@quintet/chassis/tls'
 import type { Authority } from '@quintet/chassis/x509'
 
 const dayMs = 86_400_000
@@ -15,6 +16,20 @@ export function authority(commonName = 'test authority'): Authority {
 export function validDays(from: number, until: number) {
   const now = Date.now()
   return { notBefore: now + from * dayMs, notAfter: now + until * dayMs }
+}
+
+const named = (setting: string, path: string) => ({ setting, path })
+
+/** The files as settings name them, with the authorities of client certificates if there are any. */
+export function namedTlsFiles(
+  { certificate, key }: { certificate: string; key: string },
+  clientAuthorities?: string,
+): TlsFiles {
+  return {
+    certificate: named('TLS_CERT_FILE', certificate),
+    key: named('TLS_KEY_FILE', key),
+    authorities: clientAuthorities === undefined ? undefined : named('TLS_CLIENT_CA_FILE', clientAuthorities),
+  }
 }
 
 /** The files of a certificate for this machine and its authority, in a folder of the test. */

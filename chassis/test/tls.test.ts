@@ -18,11 +18,9 @@ import type { AppOptions, TlsOptions } from '@quintet/chassis/http'
 import { createMetrics } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { closeOf, freePort, sendBytes } from '@quintet/chassis/testing/sockets'
-import { authority, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
+import { authority, namedTlsFiles, tlsFiles, validDays } from '@quintet/chassis/testing/tls'
 import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
-
-const named = (setting: string, path: string) => ({ setting, path })
 
 /** An app with TLS, and requests to it whose client trusts its authority. */
 async function startApp(
@@ -40,15 +38,7 @@ async function startApp(
 ) {
   const app = await createSampleApp(t, {
     ...options,
-    tls: {
-      files: {
-        certificate: named('TLS_CERT_FILE', files.certificate),
-        key: named('TLS_KEY_FILE', files.key),
-        authorities:
-          clientAuthorities === undefined ? undefined : named('TLS_CLIENT_CA_FILE', clientAuthorities),
-      },
-      ...tls,
-    },
+    tls: { files: namedTlsFiles(files, clientAuthorities), ...tls },
   })
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   assert.match(url, /^https:\/\/127\.0\.0\.1:\d+$/)

@@ -25,16 +25,16 @@ async function orCreate(write: () => Promise<unknown>, create: () => Promise<unk
   })
 }
 
-/** A broker knows a new topic a moment after it is created. */
-async function untilKnown(write: () => Promise<unknown>): Promise<void> {
+/** Writes to a topic that has been created: brokers have it in their metadata a moment later. */
+async function writeSoon(write: () => Promise<unknown>): Promise<void> {
   const giveUpAt = performance.now() + timeoutMs
   for (;;) {
-    const failure: unknown = await write().then(
-      () => undefined,
-      (error: unknown) => error,
-    )
-    if (failure === undefined) return
-    if (performance.now() > giveUpAt) throw failure
+    try {
+      await write()
+      return
+    } catch (error) {
+      if (performance.now() > giveUpAt) throw error
+    }
     await pause(50)
   }
 }
@@ -130,9 +130,9 @@ const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = 
     try {
       const messages = [{ topic: table, value: Buffer.from('1') }]
       const send = () => producer.send({ messages })
-      await orCreate(send, async () => {
+      await send().catch(async () => {
         await admin.createTopics({ topics: [table], partitions: 1 })
-        await untilKnown(send)
+        await writeSoon(send)
       })
     } finally {
       for (const client of [admin, producer]) void client.close().catch(() => {})

@@ -60,6 +60,6 @@ export function keepOpen(options: Options): Connections {
 function openSocket({ port, from, protocol }: Options): Socket {
   const address = { port, host: '127.0.0.1', ...(from !== undefined && { localAddress: from }) }
   if (protocol === undefined) return connect(address)
-  // An attacker does not care whom it attacks.
+  // An attacker needs no proof of whom it attacks.
   return connectSecurely({ ...address, ALPNProtocols: [protocol], rejectUnauthorized: false })
 }

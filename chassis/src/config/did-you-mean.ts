@@ -15,7 +15,7 @@ export function unknownCommand(command: string, word: string, known: readonly st
   return `"${word}" is not a command of ${command}${question === '' ? ', which' : `.${question} It`} has these:`
 }
 
-/** The message of an error of `parseArgs`; that on an unknown option asks for the one that was probably meant. */
+/** The message of an error of `parseArgs`; for an unknown option with the nearest known one. */
 export function argumentFault(error: unknown, options: object): string {
   const message = error instanceof Error ? error.message : String(error)
   const [, option] = /^Unknown option '(--?[\w-]+)'/.exec(message) ?? []

@@ -3,9 +3,10 @@ import { durationClockOf } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { addNetwork, fileOfList, networksOfFile, networksOfList } from '../config/index.ts'
 import type { ListedNetwork } from '../config/index.ts'
+import { AppError } from '../errors/index.ts'
 import { watchFile } from '../files/index.ts'
-import { createFailureLog } from '../telemetry/index.ts'
-import type { Logger } from '../telemetry/index.ts'
+import { Counter, createFailureLog } from '../telemetry/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
 import { isListed } from './client.ts'
 
 /** A list as its setting has it, with the name of that. */
@@ -18,10 +19,36 @@ export type AddressSettings = {
   readonly action: 'answer' | 'close'
 }
 
+/** What happens to a request from an address in place of its response; undefined where the lists admit it. */
+export type AddressRefusal = (address: string) => AppError | 'close' | undefined
+
 type Parts = { readonly clock: Clock; readonly logger: Pick<Logger, 'info' | 'warn'> }
 
 /** How many addresses are remembered with what has been found about them. */
 const knownMax = 10_000
+
+/** Undefined where there are no lists of addresses. */
+export function createAddressRefusal(
+  addresses: AddressSettings | undefined,
+  { clock, logger, metrics }: Parts & { readonly metrics: Metrics },
+): AddressRefusal | undefined {
+  const lists = addresses && createAddressLists(addresses, { clock, logger })
+  if (addresses === undefined || lists === undefined) return undefined
+  const count = new Counter({
+    name: 'quintet_address_refusals_total',
+    help: 'Requests that were refused by the address of their client.',
+    labelNames: ['list'],
+    registers: [metrics.registry],
+  })
+  return (address) => {
+    const list = lists.refusedBy(address)
+    if (list === undefined) return undefined
+    count.inc({ list })
+    return addresses.action === 'close'
+      ? 'close'
+      : new AppError('forbidden', 'Requests from this address are not admitted.')
+  }
+}
 
 /**
  * Finds the list that refuses an address: that of the denied ones, which counts first, or that of the allowed ones where the address is

@@ -3,7 +3,7 @@ import type { BlockList, Socket } from 'node:net'
 import type { IncomingMessage, Server } from 'node:http'
 import { parseNetworks } from '../config/index.ts'
 import type { Client } from './context.ts'
-import { remember } from './remember.ts'
+import { putBounded } from './put-bounded.ts'
 
 /** The proxies that each server trusts. */
 const proxiesOf = new WeakMap<Server, BlockList>()
@@ -40,7 +40,7 @@ export function createClients(server: Server, ipv6Prefix?: number): (request: In
     const known = clients.get(address)
     if (known !== undefined) return known
     const client = { address, key: networkOfAddress(address, ipv6Prefix) }
-    remember(clients, address, client)
+    putBounded(clients, address, client)
     return client
   }
 }
@@ -105,7 +105,7 @@ function peerAddress(text: string): string {
   const known = knownPeers.get(text)
   if (known !== undefined) return known
   const address = addressIn(text) ?? 'unknown'
-  remember(knownPeers, text, address)
+  putBounded(knownPeers, text, address)
   return address
 }
 

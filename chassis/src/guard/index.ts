@@ -2,11 +2,8 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { AuditSettings } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { AuthSettings } from '../config/index.ts'
-import { AppError } from '../errors/index.ts'
-import { Counter } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import { createAddressLists } from './addresses.ts'
-import type { AddressSettings } from './addresses.ts'
+import type { AddressRefusal, AddressSettings } from './addresses.ts'
 import { createClients } from './client.ts'
 import type {
   Authenticator,
@@ -26,11 +23,12 @@ import type { Versions } from './versions.ts'
 
 export type { Authentication } from './authentication.ts'
 export { openAuthentication, originOf } from './open-authentication.ts'
+export { createAddressRefusal } from './addresses.ts'
+export type { AddressRefusal } from './addresses.ts'
 export { resourceMetadataPath } from './challenges.ts'
 export {
   clientAddressOf,
   clientNetworkOf,
-  createClients,
   isFromTrustedProxy,
   isTrustedPeer,
   networkOf,
@@ -88,9 +86,6 @@ export type AppParts = {
   readonly refuseAddress: AddressRefusal | undefined
 }
 
-/** What happens to a request from an address in place of its response; undefined where the lists admit it. */
-export type AddressRefusal = (address: string) => AppError | 'close' | undefined
-
 export type Guard = {
   /** Decides about a request before anything else sees it. A promise where that takes a request to another server. */
   check(request: IncomingMessage): GuardDecision | Promise<GuardDecision>
@@ -104,7 +99,10 @@ const guessCost = 4
  * Stands in front of all ways into an app, and decides in this order: lists of addresses, preflights of browsers, limits by address,
  * authentication, limits and quotas by principal, versions that are gone. Undefined where the settings enable nothing, so that a request costs nothing more.
  */
-export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): Guard | undefined {
+export function createGuard(
+  config: GuardConfig,
+  parts: GuardParts & Pick<AppParts, 'server' | 'name' | 'versions' | 'refuseAddress'>,
+): Guard | undefined {
   const { server, name, limits, authenticator, versions, refuseAddress, serviceOf = () => name } = parts
   const cors = createCors(config)
   if (!cors && !refuseAddress && !limits && !authenticator && !versions?.haveEnds) return undefined
@@ -115,8 +113,11 @@ export function createGuard(config: GuardConfig, parts: GuardParts & AppParts): 
     const { url = '' } = request
     const path = routedPathOf({ url: versions?.route(request, url) ?? url })
     const limited = {
-      ...{ client, method: request.method ?? '', path },
-      ...{ service: serviceOf(path), hasCredentials: hasCredentials(request) },
+      client,
+      method: request.method ?? '',
+      path,
+      service: serviceOf(path),
+      hasCredentials: hasCredentials(request),
     }
     return checkInOrder(request, limited, { limits, authenticator })
   }
@@ -147,29 +148,6 @@ function withFields(
 ): GuardDecision {
   const fields = [...ofCors, ...version.fields, ...found.fields]
   return { ...found, fields, instead: found.instead ?? version.gone }
-}
-
-/** Undefined where there are no lists of addresses. */
-export function createAddressRefusal(
-  addresses: AddressSettings | undefined,
-  { clock, logger, metrics }: Pick<AppParts, 'clock' | 'logger' | 'metrics'>,
-): AddressRefusal | undefined {
-  const lists = addresses && createAddressLists(addresses, { clock, logger })
-  if (addresses === undefined || lists === undefined) return undefined
-  const count = new Counter({
-    name: 'quintet_address_refusals_total',
-    help: 'Requests that were refused by the address of their client.',
-    labelNames: ['list'],
-    registers: [metrics.registry],
-  })
-  return (address) => {
-    const list = lists.refusedBy(address)
-    if (list === undefined) return undefined
-    count.inc({ list })
-    return addresses.action === 'close'
-      ? 'close'
-      : new AppError('forbidden', 'Requests from this address are not admitted.')
-  }
 }
 
 function checkInOrder(

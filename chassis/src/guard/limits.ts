@@ -29,7 +29,10 @@ export type RequestLimits = Omit<Limits, 'byPrincipal'> & {
     before?: LimitDecision,
   ): LimitDecision | Promise<LimitDecision>
   /** Of an attempt to log in, before a password is hashed; the account need not exist. */
-  byLogin(request: Omit<LimitedRequest, 'path'>, account: string): LimitDecision | Promise<LimitDecision>
+  byLogin(
+    request: Omit<LimitedRequest, 'path' | 'hasCredentials'>,
+    account: string,
+  ): LimitDecision | Promise<LimitDecision>
   /** Whether limits or quotas are counted otherwise than they should, since a server does not respond. */
   isDegraded(): boolean
 }
@@ -148,8 +151,8 @@ export function createLimits(parts: LimitsParts): RequestLimits {
 }
 
 /**
- * What watches a process must not take it for dead when many clients share its address. It needs no credentials, so a request that has
- * some is counted as any other: they could be guessed here without a limit.
+ * A probe must not fail because many clients share its address. It needs no credentials, and where a request has some it is counted like
+ * all others, since they could be guessed here without a limit.
  */
 function isProbe({ path, hasCredentials }: LimitedRequest): boolean {
   return !hasCredentials && (path === '/health/live' || path === '/health/ready')
@@ -157,30 +160,32 @@ function isProbe({ path, hasCredentials }: LimitedRequest): boolean {
 
 function unitsOf(
   policies: readonly LimitPolicy[],
-  request: LimitedRequest,
+  request: Omit<LimitedRequest, 'hasCredentials'>,
   principal?: Principal,
   account?: string,
 ): LimitUnit[] {
   const units: LimitUnit[] = []
   // A HEAD costs what its GET does.
   const method = request.method === 'HEAD' ? 'GET' : request.method
+  const mayClose = !showsState.has(request.path)
   for (const policy of policies) {
     if (!policy.isFor(method, request.path)) continue
     const partition = partitionOf(policy, request, principal, account)
     if (partition === undefined) continue
     const unit = policy.unitOf(partition)
-    units.push(showsState.has(request.path) ? withoutClosing(unit) : unit)
+    units.push(mayClose ? unit : withoutClosing(unit))
   }
   return units
 }
 
-/** What shows that limits cannot be counted, which is not to be refused for that. */
+/** Paths that show whether limits can be counted, and so respond also while they cannot. */
 const showsState = new Set(['/health', '/metrics'])
 
 /** While the store does not respond, this process counts by itself, and a quota admits what it cannot reserve. */
-function withoutClosing({ key, policy }: LimitUnit): LimitUnit {
+function withoutClosing(unit: LimitUnit): LimitUnit {
+  const { key, policy } = unit
   if (policy.kind === 'quota') return { key, policy: { ...policy, degraded: 'open' } }
-  return policy.degraded === 'closed' ? { key, policy: { ...policy, degraded: 'local' } } : { key, policy }
+  return policy.degraded === 'closed' ? { key, policy: { ...policy, degraded: 'local' } } : unit
 }
 
 function withUnits({ key, policy }: LimitUnit, units: number): LimitUnit {

@@ -6,7 +6,7 @@ import type { FailureLogger } from '../telemetry/index.ts'
 import { rateOf } from './gcra.ts'
 import type { Rate } from './gcra.ts'
 import { policyMember } from './limit-fields.ts'
-import { remember } from './remember.ts'
+import { putBounded } from './put-bounded.ts'
 
 /** A policy with what is derived from it once. */
 export type LimitPolicy = Omit<RateLimitPolicy, 'degraded'> & {
@@ -123,7 +123,7 @@ function createUnits(keyPrefix: string, policyOf: () => LimitPolicy): LimitPolic
     const known = units.get(partition)
     if (known !== undefined) return known
     const unit = { key: keyPrefix + partition, policy: policyOf() }
-    remember(units, partition, unit)
+    putBounded(units, partition, unit)
     return unit
   }
 }

@@ -102,7 +102,7 @@ function describeWrite(request: FastifyRequest) {
 }
 
 const pathLengthMax = 2_048
-/** Shorter, since whoever is refused writes it for nothing. */
+/** Shorter, since a refusal costs its sender nothing. */
 const refusedPathLengthMax = 256
 
 /** Without the query, and without what may stand before the path, as a password. */

@@ -4,7 +4,7 @@ import type { Clock } from '../clock/index.ts'
 import { decisionOf } from '../guard/index.ts'
 import { setEndless } from './connections/exchanges.ts'
 
-/** How long a stream of a principal is open: its client comes back with what it has been revoked or restricted to since. */
+/** How long a stream of a principal is open: its client connects again and is authenticated anew, so that a revocation takes effect. */
 const openMsMax = 300_000
 /** The clock of the machine may be set meanwhile. */
 const checkIntervalMs = 250

@@ -19,7 +19,7 @@ export async function limitLogin(
     address: clientAddressOf(request),
     key: clientNetworkOf(request),
   }
-  const attempt = { client, method: request.method, service: '', hasCredentials: true }
+  const attempt = { client, method: request.method, service: '' }
   const { refusal, fields } = await app.limits.byLogin(attempt, account)
   for (let i = 0; i < fields.length; i += 2) reply.header(fields[i] ?? '', fields[i + 1])
   if (refusal === undefined) return

@@ -1,4 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { ServerResponse } from 'node:http'
 import { Type } from 'typebox'
 import { AppError, errorCodes, isOutOfDescriptors } from '../errors/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
@@ -73,6 +74,24 @@ export function sendProblem(
     .headers(problem.headers ?? {})
     .type(problemType(request))
     .send(JSON.stringify(problemDocument(problem, request.id, detailAlias)))
+}
+
+/** Responds with the problem document of an error where the framework has no part in it. */
+export function respondProblem(
+  response: ServerResponse,
+  problem: AppError,
+  requestId: string,
+  detailAlias: AppOptions['detailAlias'],
+): void {
+  const { status, retryAfterSeconds } = problem
+  const body = JSON.stringify(problemDocument(problem, requestId, detailAlias))
+  response.writeHead(status, [
+    ...['x-request-id', requestId],
+    ...['content-type', 'application/problem+json; charset=utf-8'],
+    ...['content-length', String(Buffer.byteLength(body))],
+    ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
+  ])
+  response.end(body)
 }
 
 /** A client that closed the connection before it sent its whole request; the response is not sent. */

@@ -16,7 +16,7 @@ export type Recorder = (
   durationMs: number,
 ) => void
 
-/** `refused` is called as well, if given: it finds out for itself whether the request was. */
+/** `refused` is called for each request as well, if given, and ignores those that were not refused. */
 export function createRecorder(
   metrics: Metrics,
   logger: Logger,

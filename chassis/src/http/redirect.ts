@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { IncomingMessage, RequestListener, ServerOptions } from 'node:http'
 import type { ListenOptions } from 'node:net'
 import { AppError } from '../errors/index.ts'
-import { createClients, setDecision } from '../guard/index.ts'
+import { createGuard, decisionOf } from '../guard/index.ts'
 import type { AddressRefusal } from '../guard/index.ts'
 import type { AppOptions, Redirect, Timeouts } from './app-options.ts'
 import { respondToOddRequests } from './client-errors.ts'
@@ -10,8 +10,8 @@ import type { ClientErrorHandler } from './client-errors.ts'
 import { createClosing } from './connections/closing.ts'
 import type { LingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
-import { closeSilently } from './guarded.ts'
-import { problemDocument } from './problem.ts'
+import { closeSilently, guarded } from './guarded.ts'
+import { respondProblem } from './problem.ts'
 import { protect } from './protect.ts'
 import { formRefusal } from './request-form.ts'
 
@@ -38,7 +38,6 @@ export function createRedirect(options: RedirectOptions): Redirect {
   const { port, http, timeouts, linger, clientErrors, requestIdOf, record, refuseAddress } = options
   const { createServer } = process.getBuiltinModule('node:http')
   const server = createServer({ ...http, keepAliveTimeout: timeouts.idleMs })
-  const clientOf = createClients(server)
   let securePort = 0
 
   const respond: RequestListener = (request, response) => {
@@ -48,29 +47,12 @@ export function createRedirect(options: RedirectOptions): Redirect {
     response.once('close', () =>
       record(request, requestId, response.statusCode, performance.now() - startedAt),
     )
-    const refusal = refusalOf(request)
-    if (refusal === 'close') return closeSilently(server, request, response)
-    const found = refusal ?? formRefusal(request) ?? locationOf(request)
-    const isRefused = found instanceof AppError
-    const body = isRefused ? JSON.stringify(problemDocument(found, requestId, options.app.detailAlias)) : ''
-    response.writeHead(isRefused ? found.status : 308, [
-      ...['x-request-id', requestId],
-      ...['content-length', String(Buffer.byteLength(body))],
-      ...(isRefused ? ['content-type', 'application/problem+json; charset=utf-8'] : ['location', found]),
-    ])
-    response.end(body)
-  }
-
-  /** By the lists of addresses, as in front of the app. */
-  function refusalOf(request: IncomingMessage): ReturnType<AddressRefusal> {
-    const client = clientOf(request)
-    const instead = refuseAddress?.(client.address)
-    if (instead !== undefined)
-      setDecision(request, {
-        ...{ client, instead, fields: [], principal: undefined },
-        ...{ hasOwners: false, release: undefined },
-      })
-    return instead
+    const instead = decisionOf(request)?.instead
+    if (instead === 'close') return closeSilently(server, request, response)
+    const refusal = instead instanceof AppError ? instead : formRefusal(request)
+    const found = refusal ?? locationOf(request)
+    if (found instanceof AppError) return respondProblem(response, found, requestId, options.app.detailAlias)
+    response.writeHead(308, ['x-request-id', requestId, 'content-length', '0', 'location', found]).end()
   }
 
   function locationOf({ url = '', headers }: IncomingMessage): string | AppError {
@@ -94,7 +76,9 @@ export function createRedirect(options: RedirectOptions): Redirect {
   const closing = createClosing(server, { linger, lastRequestMs: timeouts.lastRequestMs })
   protect(server, options.app)
   server.on('connection', (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
-  server.on('request', oneAtATime(respond))
+  // The lists of addresses alone, as in front of the app.
+  const guard = createGuard({}, { server, name: 'redirect', versions: undefined, refuseAddress })
+  server.on('request', oneAtATime(guarded(guard, { next: respond, refuse: respond, onGone() {} })))
   respondToOddRequests(server, clientErrors.onConnect)
 
   return {

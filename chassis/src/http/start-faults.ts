@@ -23,7 +23,7 @@ export async function startFaults(services: readonly StartingService[]): Promise
   return [...new Set(faults)]
 }
 
-/** Those of the files that settings name, whatever is in them. Files that decide about other settings are examined with these. */
+/** Those of the files that settings name, whatever is in them. Files whose content belongs to the settings, as policies, are examined with those. */
 function namedFileFaults({ AUTH: mode, AUDIT_LOG: place, ...values }: StartingService['values']): string[] {
   const isAuthenticated = mode === 'optional' || mode === 'required'
   const isFile = typeof place === 'string' && place !== 'off' && place !== 'stdout'

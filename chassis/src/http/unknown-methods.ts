@@ -3,12 +3,12 @@ import { AppError } from '../errors/index.ts'
 import { decisionOf } from '../guard/index.ts'
 import type { AppOptions } from './app-options.ts'
 import { closeSilently } from './guarded.ts'
-import { problemDocument } from './problem.ts'
+import { respondProblem } from './problem.ts'
 import type { Recorder } from './recorder.ts'
 import { formRefusal } from './request-form.ts'
 
 /**
- * Refuses requests of HTTP/2 with a method that the parser of HTTP/1.1 does not know, which have none here. The framework would respond
+ * Refuses requests of HTTP/2 with a method that HTTP/1.1 of Node does not have, whose `method` is empty here. The framework would respond
  * without its hooks, and so without what the guard has decided, and without a record.
  */
 export function refuseUnknownMethods(
@@ -36,14 +36,6 @@ export function refuseUnknownMethods(
     if (instead === 'close') return closeSilently(server, request, response)
     const refusal = formRefusal(request) ?? (instead instanceof AppError ? instead : undefined)
     const problem = refusal ?? new AppError('not_implemented', 'No resource has this method.')
-    const { retryAfterSeconds } = problem
-    const body = JSON.stringify(problemDocument(problem, id, detailAlias))
-    response.writeHead(problem.status, [
-      ...['x-request-id', id],
-      ...['content-type', 'application/problem+json; charset=utf-8'],
-      ...['content-length', String(Buffer.byteLength(body))],
-      ...(retryAfterSeconds === undefined ? [] : ['retry-after', String(retryAfterSeconds)]),
-    ])
-    response.end(body)
+    respondProblem(response, problem, id, detailAlias)
   }
 }

@@ -26,7 +26,8 @@ type Search<Row, Position> = {
   search(after: Position, step: Step): Promise<Found<Row, Position>>
   /**
    * Where rows are left out that the client may not read: a position for the next page that is not of such a row, after the row last
-   * `shown` and not after what the search has `reached`; undefined if there is none. The latter, unless this is given.
+   * `shown` and not after what the search has `reached`; undefined if there is none. Without this function it is what the search has
+   * reached.
    */
   resumeAt?(reached: Position, shown: Position): Position | undefined
 }

@@ -25,7 +25,8 @@ const tlsReasons: ReadonlyArray<readonly [code: RegExp, sentence: (url: string) 
   ],
   [
     /^(?:EPROTO$|ERR_SSL_)/,
-    (url) => `It speaks no TLS that the gateway does: set ${url} to http:, or TLS_CERT_FILE of the service`,
+    (url) =>
+      `It has no TLS, or none that the gateway supports: set ${url} to http:, or TLS_CERT_FILE of the service`,
   ],
 ]
 

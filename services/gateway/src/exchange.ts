@@ -13,14 +13,15 @@ export type ClientRequest = UpstreamRequest & {
   readonly client: string
 }
 
+/** How long a request keeps its place whose client has gone before the response: half of what the gateway waits for one. */
+const abandonedMs = 4_000
+
 /** What the exchanges with one upstream share. */
 type ExchangeParts = {
   readonly capacity: Capacity
   readonly counts: UpstreamCounts
   /** The longest silence of a response of server-sent events. */
   readonly streamIdleMs: number
-  /** How long a request keeps its place whose client has gone before the response. */
-  readonly abandonedMs: number
   /** The address for a second attempt, if there may be one. */
   endpointForRetry(request: ClientRequest, failure: ExchangeError, failed: Endpoint): Endpoint | undefined
 }
@@ -79,10 +80,9 @@ export class Exchange implements ExchangeListener, Holder {
   /** Aborts because the client has gone; does nothing once the exchange has ended. */
   abort(): void {
     if (this.#isOver) return
-    this.#isOver = true
-    this.#endpoint.leave()
+    this.#leaveEndpoint()
     this.#connection.abort(this)
-    const { capacity, abandonedMs } = this.#parts
+    const { capacity } = this.#parts
     // The request may still wait at the service: a server accepts one connection in each turn of its event loop.
     if (this.#hasResponse) capacity.leave(this)
     else setTimeout(() => capacity.leave(this), abandonedMs).unref()
@@ -136,9 +136,13 @@ export class Exchange implements ExchangeListener, Holder {
   }
 
   #end(): void {
+    this.#leaveEndpoint()
+    this.#parts.capacity.leave(this)
+  }
+
+  #leaveEndpoint(): void {
     if (!this.#isOver) this.#endpoint.leave()
     this.#isOver = true
-    this.#parts.capacity.leave(this)
   }
 }
 

@@ -21,8 +21,6 @@ export type UpstreamOptions = CapacityOptions & {
   readonly timeoutMs: number
   /** The longest silence of a response of server-sent events. */
   readonly streamIdleMs: number
-  /** How long a request keeps its place whose client has gone before the response; 4,000 by default. */
-  readonly abandonedMs?: number
   readonly circuitFaultsMax: number
   readonly circuitFaultPercent: number
   readonly circuitOpenMs: number
@@ -86,8 +84,7 @@ export function createUpstream(options: UpstreamOptions) {
     return endpoint !== undefined && budget.tryConsume() ? endpoint : undefined
   }
 
-  const { streamIdleMs, abandonedMs = 4_000 } = options
-  const parts = { capacity, counts, streamIdleMs, abandonedMs, endpointForRetry }
+  const parts = { capacity, counts, streamIdleMs: options.streamIdleMs, endpointForRetry }
   return {
     service,
     urls,

@@ -216,7 +216,7 @@ for (const [title, files, settings, options, reason] of [
     assert.equal(found.log, found.health)
   })
 
-test('The state of the system and the log say so of a service that speaks no TLS, with the setting of its address', async (t) => {
+test('The state of the system and the log say so of a service without TLS, with the setting of its address', async (t) => {
   const port = await listenOn(
     t,
     createServerWithoutTls((_request, response) => response.end()),
@@ -224,7 +224,7 @@ test('The state of the system and the log say so of a service that speaks no TLS
   const found = await reasonsFor(t, { GUID_URL: `https://localhost:${port}` })
   assert.match(
     found.health,
-    /^It speaks no TLS that the gateway does: set GUID_URL to http:, .*\(E[A-Z_]+\)\.$/,
+    /^It has no TLS, or none that the gateway supports: set GUID_URL to http:, .*\(E[A-Z_]+\)\.$/,
   )
   assert.equal(found.log, found.health)
 })

@@ -12,7 +12,6 @@ import { createManualClock } from '@quintet/chassis/testing/clock'
 import { sendBytes } from '@quintet/chassis/testing/sockets'
 import type { ExchangeError } from '../src/http1/connection.ts'
 import { createUpstream } from '../src/upstream.ts'
-import type { UpstreamOptions } from '../src/upstream.ts'
 import { createUpstreamMetrics } from '../src/upstream-metrics.ts'
 import { ask, start } from './ask.ts'
 import { startGateway } from './start-gateway.ts'
@@ -429,7 +428,7 @@ test('Requests beyond the limit in flight get 503, and pass again once there are
 })
 
 /** An upstream with one place, without a gateway. */
-function upstreamWithOnePlace(t: TestContext, url: string, options: Partial<UpstreamOptions> = {}) {
+function upstreamWithOnePlace(t: TestContext, url: string) {
   const upstream = createUpstream({
     service: 'guid',
     urls: [new URL(url)],
@@ -446,7 +445,6 @@ function upstreamWithOnePlace(t: TestContext, url: string, options: Partial<Upst
     clock: createManualClock(0),
     logger: createLogger({ service: 'gateway', level: 'silent' }),
     metrics: createUpstreamMetrics(createMetrics('gateway')),
-    ...options,
   })
   t.after(upstream.close)
   return upstream
@@ -465,7 +463,7 @@ test('A request whose client has gone before the response keeps its place for a 
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const begun = Promise.withResolvers<void>()
   const url = await startRawUpstream(t, (socket) => socket.on('data', () => begun.resolve()))
-  const upstream = upstreamWithOnePlace(t, url, { abandonedMs: 4_000 })
+  const upstream = upstreamWithOnePlace(t, url)
   const listener = { onHead() {}, onBody() {}, onEnd() {}, onFailure() {} }
   const exchange = upstream.send(getOfOne, listener)
   await begun.promise

@@ -5,7 +5,7 @@ import { createPrivateFile } from '../../files/index.ts'
 
 export type Location = {
   readonly path: string
-  /** No other process can find the file, and nobody opens it again after it is closed. */
+  /** The file is in a new temporary folder, so no other process opens it, and it is removed when it is closed. */
   readonly isPrivate: boolean
   remove(): void
 }

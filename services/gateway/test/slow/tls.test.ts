@@ -66,7 +66,7 @@ for (const [version, shown] of [
   ['--http1.1', '1.1'],
   ['--http2', '2'],
 ] as const) {
-  test(`curl ${version} gets a response, with the security of its host stated, and the service sees how`, async (t) => {
+  test(`curl ${version} gets a response, with the security of its host stated, and the service gets the protocol`, async (t) => {
     const { url, received, curl, port } = await start(t)
     const response = await curl(version, `${url}/guid/x?y=z`)
     assert.deepEqual([response.version, response.status, String(response.body)], [shown, 200, 'hello'])
@@ -99,7 +99,7 @@ for (const [version, shown] of [
     }
   })
 
-  test(`curl ${version} sends a body from a pipe, whose length nobody knows`, async (t) => {
+  test(`curl ${version} sends a body from a pipe, of unknown length`, async (t) => {
     const { url, files, file } = await start(t, echo)
     const body = randomBytes(300_000)
     const path = file('body', body)
