@@ -237,7 +237,7 @@ function createClientErrors({
   return (securityText) =>
     createClientErrorHandler({
       ...parts,
-      record: (requestId, status, request) => record(request ?? noRequest, requestId, 'unknown', status, 0),
+      record: (requestId, status, request) => record(request ?? noRequest(), requestId, 'unknown', status, 0),
       securityText,
     })
 }

@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AuditEntry, AuditLog } from '../audit/index.ts'
 import { AppError } from '../errors/index.ts'
 import { clientAddressOf, decisionOf, refusalOfRequest, routedPathOf } from '../guard/index.ts'
-import { parseTraceparent } from '../telemetry/index.ts'
 import type { App } from './app-options.ts'
 import type { Recorded } from './recorder.ts'
+import { traceOf } from './request-trace.ts'
 
 /** Requests with an intent in the audit log. */
 const writes = new WeakMap<Recorded, { readonly exchange: number; isOver: boolean }>()
@@ -86,7 +86,7 @@ function describe(request: Recorded, requestId: string, route: string, address?:
   const { principal, client } = decisionOf(request) ?? {}
   return {
     request: requestId,
-    trace: parseTraceparent(request.headers.traceparent)?.traceId ?? null,
+    trace: traceOf(request).traceId,
     principal: principal?.id ?? null,
     address: client?.address ?? address ?? null,
     method: request.method,

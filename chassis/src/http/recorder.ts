@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { parseTraceparent } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import { traceOf } from './request-trace.ts'
 
-/** The framework keeps the target that the client has sent. */
+/** What is recorded of a request. The framework keeps the target that the client has sent. */
 export type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & {
   readonly originalUrl?: string
 }
@@ -23,17 +23,18 @@ export function createRecorder(
   refused?: (request: Recorded, requestId: string, route: string, status: number) => void,
 ): Recorder {
   return (request, requestId, route, status, durationMs) => {
-    const { method = '', url = '', originalUrl = url, headers } = request
+    const { method = '', url = '', originalUrl = url } = request
     metrics.observe(method, route, status, durationMs)
-    const traceId =
-      headers.traceparent === undefined ? undefined : parseTraceparent(headers.traceparent)?.traceId
+    const { traceId } = traceOf(request)
     logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
     refused?.(request, requestId, route, status)
   }
 }
 
-/** The log entry for bytes that are not a request. */
-export const noRequest = { method: '', url: '', headers: {} }
+/** What is logged for bytes that are not a request. */
+export function noRequest(): Recorded {
+  return { method: '', url: '', headers: {} }
+}
 
 /** The query is not logged, since it may hold personal data. */
 function pathOf(url: string): string {

@@ -5,7 +5,7 @@ import { withoutSecrets } from './secrets.ts'
 /** The log line of one request. */
 type AccessLine = {
   readonly requestId: string
-  readonly traceId: string | undefined
+  readonly traceId: string
   readonly method: string
   readonly url: string
   readonly route: string
@@ -80,9 +80,8 @@ function createAccessLog(
 
   return {
     write({ requestId, traceId, method, url, route, status, durationMs }) {
-      const trace = traceId === undefined ? '' : `","traceId":"${traceId}`
       const duration = Math.round(durationMs * 1000) / 1000
-      batch += `{"level":"info","time":${Date.now()}${head}${requestId}${trace}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
+      batch += `{"level":"info","time":${Date.now()}${head}${requestId}","traceId":"${traceId}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
       if (batch.length >= batchBytes) flush()
       else timer ??= setTimeout(flush, flushIntervalMs).unref()
     },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
-import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
+import { traceOf, traceparentFor } from '@quintet/chassis/http'
 import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
 
@@ -63,17 +63,10 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
   return kept
 }
 
-/**
- * `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). A trace that begins here is kept with the request, for
- * its line in the log and for further attempts.
- */
-function tracingFields({ headers }: IncomingMessage, requestId: string): string {
-  const trace = parseTraceparent(headers.traceparent)
-  const traceparent = continueTrace(trace)
-  if (trace === undefined) {
-    headers.traceparent = traceparent
-    if (headers.tracestate !== undefined) headers.tracestate = undefined
-  }
-  const state = headers.tracestate === undefined ? '' : `tracestate: ${headers.tracestate}\r\n`
-  return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparent}\r\n${state}`
+/** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */
+function tracingFields(incoming: IncomingMessage, requestId: string): string {
+  const { tracestate } = incoming.headers
+  const isContinued = traceOf(incoming).parentId !== ''
+  const state = tracestate === undefined || !isContinued ? '' : `tracestate: ${tracestate}\r\n`
+  return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparentFor(incoming)}\r\n${state}`
 }

@@ -12,11 +12,11 @@ import {
   requireConditions,
   sendResponse,
   setEffect,
+  traceparentFor,
 } from '@quintet/chassis/http'
 import type { RecordedResponse } from '@quintet/chassis/idempotency'
 import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { shortestDecimal } from '@quintet/chassis/json'
-import { continueTrace, parseTraceparent } from '@quintet/chassis/telemetry'
 import { billingQueue, ownerHeader, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
 import { NewOrder, Posted } from './schemas.ts'
@@ -101,11 +101,8 @@ function messageIdOf(scope: string, body: string): string {
   return `${a}-${b}-8${c}-a${d}-${e}`
 }
 
-/** A trace that begins here is kept with the request, for its line in the log. */
-function headersOf({ id, headers }: FastifyRequest, owner: Owner): Record<string, string> {
-  const trace = parseTraceparent(headers.traceparent)
-  const traceparent = continueTrace(trace)
-  if (trace === undefined) headers.traceparent = traceparent
+function headersOf({ id, raw }: FastifyRequest, owner: Owner): Record<string, string> {
+  const traceparent = traceparentFor(raw)
   return { 'x-request-id': id, traceparent, ...(owner !== null && { [ownerHeader]: owner }) }
 }
 
