@@ -3,7 +3,7 @@ import type { Settings } from '@quintet/chassis/config'
 import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose, Finding } from '@quintet/chassis/diagnosis'
 import type { App } from '@quintet/chassis/http'
-import type { Logger, Metrics } from '@quintet/chassis/telemetry'
+import type { Logger, Metrics, Telemetry } from '@quintet/chassis/telemetry'
 import type { TlsFiles } from '@quintet/chassis/tls'
 import { billingQueue, guidEventsStream, orderIdKeyFile } from '@quintet/contracts'
 import type { ServiceName } from '@quintet/contracts/topology'
@@ -35,7 +35,12 @@ import { inventorySettings } from './services/inventory/src/config.ts'
 
 export { mergeDocuments } from './services/gateway/src/api-document.ts'
 
-type Parts = { readonly logger?: Logger; readonly metrics?: Metrics; readonly checkResponses?: boolean }
+type Parts = {
+  readonly logger?: Logger
+  readonly metrics?: Metrics
+  readonly telemetry?: Telemetry | undefined
+  readonly checkResponses?: boolean
+}
 
 /** The code of a service, for everything outside it; its data is in contracts/src/topology.ts. */
 export type Service = {

@@ -1,4 +1,11 @@
-import { ConfigError, readSettings, readWholeNumber, workersMax } from '@quintet/chassis/config'
+import {
+  ConfigError,
+  loadConfig,
+  readSettings,
+  readWholeNumber,
+  telemetrySchema,
+  workersMax,
+} from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
 import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { logUnusedStorage } from '@quintet/chassis/diagnosis'
@@ -13,7 +20,7 @@ import {
   startFaults,
   workersToStart,
 } from '@quintet/chassis/http'
-import { createLogger } from '@quintet/chassis/telemetry'
+import { createLogger, openTelemetry } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { currentWorker } from '@quintet/chassis/workers'
 import type { Worker } from '@quintet/chassis/workers'
@@ -63,12 +70,17 @@ async function startServices(
 ): Promise<void> {
   const settings = new Map(given)
   const running: App[] = []
+  const telemetry = openTelemetry(loadConfig(telemetrySchema, settings), { logger })
   // The gateway closes first, so that it forwards no request to a closed service.
   const close = async () => {
     for (const app of running.toReversed()) await app.close()
+    await telemetry?.close()
   }
   const begin = async (name: ServiceName): Promise<string> => {
-    const app = await services[name].createApp(settings, worker && { metrics: worker.createMetrics(name) })
+    const app = await services[name].createApp(settings, {
+      telemetry,
+      ...(worker && { metrics: worker.createMetrics(name) }),
+    })
     running.push(app)
     const address = await listen(app, listeningAddressOf(name, settings), {
       isShared: worker?.hasPrimary ?? false,
@@ -89,7 +101,7 @@ async function startServices(
     // It closes last, so that operators see the others close.
     if (ofOperators !== undefined) running.unshift(ofOperators.app)
     lines.push(ofOperators?.line ?? '')
-    closeOnSignal(running, { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger })
+    closeOnSignal(running, { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger, telemetry })
     if (worker !== undefined) worker.ready(lines.join(''))
     // Standard output is for the log.
     else process.stderr.write(lines.join(''))

@@ -177,8 +177,8 @@ function fileFault(words: readonly string[]): string | undefined {
   return missing.length === 0 ? undefined : `${missing} does not exist`
 }
 
-test('docs/operating.md and docs/security.md list the settings of every service with their defaults', () => {
-  const page = read('docs/operating.md') + read('docs/security.md')
+test('docs/operating.md, docs/security.md and docs/traces.md list the settings of every service with their defaults', () => {
+  const page = ['operating', 'security', 'traces'].map((name) => read(`docs/${name}.md`)).join('\n')
   for (const { name, value } of describeConfig(Type.Object(commonSettings), new Map()))
     assert.match(
       page,

@@ -74,6 +74,11 @@ test('defaults apply where nothing is set', () => {
     API_KEYS_FILE: '',
     AUDIT_LOG: 'off',
     AUDIT_REQUIRED: 'off',
+    TELEMETRY_URL: 'sqlite:data/telemetry.db?bytes=268435456',
+    OTLP_URL: '',
+    OTLP_HEADERS: '',
+    TRACE_PER_SECOND: 10,
+    TRACE_SLOW_MS: 250,
     GUID_PORT: 8888,
   })
 })

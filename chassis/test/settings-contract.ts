@@ -53,6 +53,11 @@ export const invalidCommonSettings = {
   TLS_CLIENT_CA_FILE: '',
   AUDIT_LOG: '',
   AUDIT_REQUIRED: 'perhaps',
+  TELEMETRY_URL: 'sqlite:telemetry.db?bytes=4096',
+  OTLP_URL: 'collector:4318',
+  OTLP_HEADERS: 'authorization: Bearer token',
+  TRACE_PER_SECOND: '-1',
+  TRACE_SLOW_MS: '0',
 }
 
 /**

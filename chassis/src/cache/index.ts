@@ -1,4 +1,5 @@
 import type { Cache, CacheOptions } from './port.ts'
+import { tracedCache } from './traced-cache.ts'
 
 export type * from './port.ts'
 export { exportCacheMetrics } from './metrics.ts'
@@ -16,7 +17,7 @@ export async function openCache(url: string, options: CacheOptions): Promise<Cac
     const known = Object.keys(adapters).join(', ')
     throw new Error(`The scheme "${scheme}" of the cache URL is unknown; known are: ${known}`)
   }
-  return open(url, options)
+  return tracedCache(await open(url, options), scheme.slice(0, -1).replace('rediss', 'redis'))
 }
 
 const redis = async (url: string, options: CacheOptions) =>

@@ -6,6 +6,7 @@ import { engineUrl } from './engine-url.ts'
 import { trustedProxies } from './networks.ts'
 import { count, milliseconds, optionalPort } from './numbers.ts'
 import { rateLimitSettings } from './rate-limit-settings.ts'
+import { telemetrySettings } from './telemetry-settings.ts'
 import { tlsSettings } from './tls-settings.ts'
 
 /** The cache in front of the databases; each service has entries of its own. */
@@ -71,6 +72,9 @@ const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
   description: 'For development: a response that its description does not admit becomes a 500 that says why.',
 })
 
+/** The settings of what a process records for all of its services. */
+export const telemetrySchema = Type.Object({ DATA_DIR: dataDir, ...telemetrySettings })
+
 /** The settings of every service, to be spread into its schema. */
 export const commonSettings = {
   HOST: host('127.0.0.1', 'The address to listen on; 0.0.0.0 or :: for all addresses of the machine.'),
@@ -91,4 +95,5 @@ export const commonSettings = {
   ...corsSettings,
   ...tlsSettings,
   ...auditSettings,
+  ...telemetrySettings,
 }

@@ -6,10 +6,20 @@ import type { MigrationWork } from './migrations.ts'
 import type { Database, DatabaseOptions } from './port.ts'
 import { pathFaults } from './sqlite/file-fault.ts'
 import { halfRestoredFault, refuseHalfRestored } from './sqlite/restoring.ts'
+import { tracedDatabase } from './traced-database.ts'
 
 /** Opens the database that a URL names; the scheme chooses the adapter, whose client library is loaded only then. */
 export async function openDatabase<Tables>(url: string, options: DatabaseOptions): Promise<Database<Tables>> {
   const engine = engineOf(url)
+  const system = engine === 'postgres' ? 'postgresql' : engine
+  return tracedDatabase(await openEngine<Tables>(engine, url, options), system)
+}
+
+async function openEngine<Tables>(
+  engine: ReturnType<typeof engineOf>,
+  url: string,
+  options: DatabaseOptions,
+): Promise<Database<Tables>> {
   if (engine === 'postgres')
     return (await import('./postgres/postgres-database.ts')).openPostgres<Tables>(url, options)
   if (engine === 'mysql') return (await import('./mysql/mysql-database.ts')).openMysql<Tables>(url, options)

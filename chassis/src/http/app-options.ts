@@ -5,7 +5,7 @@ import type { ListenOptions } from 'node:net'
 import type { AuditLog } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Logger, Metrics, Tracer } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
 import type { FastPath } from './fast-path.ts'
@@ -91,6 +91,8 @@ export type AppOptions = {
   readonly description: string
   readonly logger: Logger
   readonly metrics?: Metrics
+  /** Records the traces of requests; without it they have ids only. */
+  readonly tracer?: Tracer | undefined
   /** That of the machine by default. */
   readonly clock?: Clock
   /** The largest body of a request, in bytes, for routes without a `bodyLimit` of their own; 1 MiB by default. */

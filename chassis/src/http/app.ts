@@ -1,6 +1,6 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import { fastify, LogController } from 'fastify'
-import type { FastifyHttpOptions, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
 import { AppError } from '../errors/index.ts'
@@ -25,6 +25,7 @@ import { createClientErrorHandler, respondToOddRequests } from './client-errors.
 import type { ClientErrorHandler } from './client-errors.ts'
 import { onHttpConnection } from './connections/bounded-connection.ts'
 import { createClosing } from './connections/closing.ts'
+import { isEndless } from './connections/exchanges.ts'
 import { closeUnlessRead, createLingeringClose } from './connections/lingering-close.ts'
 import { oneAtATime } from './connections/pipelining.ts'
 import { createDocumentationRoutes } from './documentation/routes.ts'
@@ -44,6 +45,7 @@ import { queryRefusal } from './query.ts'
 import { createRecorder, noRequest } from './recorder.ts'
 import { bodyRefusal, formRefusal, mayLoseNextRequest, routedTarget } from './request-form.ts'
 import { createRequestIds } from './request-ids.ts'
+import { createRequestTraces, spanOf } from './request-trace.ts'
 import { checkResponses } from './response-check.ts'
 import { openServer } from './server.ts'
 import { refuseUnknownMethods } from './unknown-methods.ts'
@@ -74,7 +76,8 @@ export async function createApp(options: AppOptions): Promise<App> {
   const refuseAddress = createAddressRefusal(options.guardParts?.addresses, parts)
   const audit = await openAuditLog(options.guard ?? {}, parts)
   const requestIdOf = createRequestIds()
-  const record = createRecorder(metrics, logger, audit && auditRefusals(audit))
+  const traces = options.tracer && createRequestTraces(options.tracer, requestIdOf)
+  const record = createRecorder(metrics, logger, { traces, refused: audit && auditRefusals(audit) })
   const documentation = createDocumentationRoutes(options)
   const timeouts = { ...defaultTimeouts, ...options.timeouts }
   const linger = createLingeringClose(timeouts.lingerMs)
@@ -123,22 +126,17 @@ export async function createApp(options: AppOptions): Promise<App> {
   addPrincipal(app)
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
   configure(app, options, allowedMethods)
+  const admit = createAdmission(options, { access, allowedMethods })
   app.addHook('onRequest', (request, reply, done) => {
     // Read once, since the framework makes an object of all options of the route each time.
     const { url: route, schema } = request.routeOptions
     observe(request, reply, route)
     if (closedInstead(reply)) return
-    const refusal = formRefusal(request.raw)
-    if (
-      refusal === undefined &&
-      respondInstead(reply, (error) => sendProblem(error, request, reply, options))
-    )
-      return
-    const error = refusal ?? access.refusalOf(request, reply, schema)
-    if (error === undefined && request.url === '*')
-      reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(error ?? refusalOf(request, route ?? '', options, allowedMethods))
+    const span = traces?.begin(request.raw, route ?? 'unknown')
+    if (span === undefined) admit(request, reply, done, route, schema)
+    else span.run(() => admit(request, reply, done, route, schema))
   })
+  if (traces !== undefined) enterSpansAgain(app)
   if (options.checkResponses === true) checkResponses(app)
   if (audit !== undefined) auditWrites(app, audit)
   completeResponses(app)
@@ -160,6 +158,7 @@ export async function createApp(options: AppOptions): Promise<App> {
       record,
       isClosing: closing.hasBegun,
       isRefused: access.isRefused,
+      traces,
       detailAlias: options.detailAlias,
     })
     onHttpConnection(server, (socket) => Object.assign(socket, { destroySoon: () => linger.close(socket) }))
@@ -177,9 +176,46 @@ export async function createApp(options: AppOptions): Promise<App> {
     reply.header('x-request-id', request.id)
     raw.on('close', () => {
       const status = raw.headersSent || raw.statusCode >= 400 ? raw.statusCode : 499
-      record(request.raw, request.id, route, status, reply.elapsedTime)
+      record(request.raw, request.id, route, status, reply.elapsedTime, isEndless(raw))
     })
   }
+}
+
+/** Lets a request that has reached its route go on, or refuses it. */
+function createAdmission(
+  options: AppOptions,
+  {
+    access,
+    allowedMethods,
+  }: { access: Omit<Access, 'guard'>; allowedMethods: ReturnType<typeof createAllowedMethods> },
+) {
+  return (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: (error?: Error) => void,
+    route: string | undefined,
+    schema: FastifySchema | undefined,
+  ): void => {
+    const refusal = formRefusal(request.raw)
+    if (
+      refusal === undefined &&
+      respondInstead(reply, (error) => sendProblem(error, request, reply, options))
+    )
+      return
+    const error = refusal ?? access.refusalOf(request, reply, schema)
+    if (error === undefined && request.url === '*')
+      reply.code(204).header('allow', allowedMethods.ofServer()).send()
+    else done(error ?? refusalOf(request, route ?? '', options, allowedMethods))
+  }
+}
+
+/** What reads a body calls back outside of the span that the request is recorded by, so that it is entered again. */
+function enterSpansAgain(app: App): void {
+  app.addHook('preValidation', (request, _reply, done) => {
+    const span = spanOf(request.raw)
+    if (span === undefined) done()
+    else span.run(done)
+  })
 }
 
 /** The refusal of a request whose path, method, query or media types its route does not have. */

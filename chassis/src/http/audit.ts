@@ -4,8 +4,8 @@ import type { AuditEntry, AuditLog } from '../audit/index.ts'
 import { AppError } from '../errors/index.ts'
 import { clientAddressOf, decisionOf, refusalOfRequest, routedPathOf } from '../guard/index.ts'
 import type { App } from './app-options.ts'
-import type { Recorded } from './recorder.ts'
 import { traceOf } from './request-trace.ts'
+import type { Recorded } from './request-trace.ts'
 
 /** Requests with an intent in the audit log. */
 const writes = new WeakMap<Recorded, { readonly exchange: number; isOver: boolean }>()

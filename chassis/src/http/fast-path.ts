@@ -3,6 +3,7 @@ import { Http2Request } from './http2/request.ts'
 import { acceptsAtOnce } from './negotiation.ts'
 import { jsonType } from './representation.ts'
 import { fieldsRefusal } from './request-form.ts'
+import type { RequestTraces } from './request-trace.ts'
 
 /** A response of status 200 with its finished JSON. */
 export type FastResponse = { readonly etag: string; readonly body: string }
@@ -39,9 +40,10 @@ export function createFastPathListener(
     ) => void
     /** Whether the framework refuses who sends the request; undefined where it refuses nobody. */
     isRefused?: ((request: IncomingMessage, fastPath: FastPath) => boolean) | undefined
+    traces?: Pick<RequestTraces, 'begin'> | undefined
   },
 ): RequestListener {
-  const { fastPaths, requestIdOf, record, isRefused } = options
+  const { fastPaths, requestIdOf, record, isRefused, traces } = options
   if (fastPaths.length === 0) return next
 
   function respond(
@@ -63,7 +65,9 @@ export function createFastPathListener(
     if (fastPath === undefined || fieldsRefusal(request) !== undefined || isRefused?.(request, fastPath))
       return next(request, response)
     const startedAt = performance.now()
-    const found = attempt(fastPath, path, request)
+    const span = traces?.begin(request, fastPath.route)
+    const found =
+      span === undefined ? attempt(fastPath, path, request) : span.run(() => attempt(fastPath, path, request))
     if (!(found instanceof Promise)) return respond(request, response, fastPath, startedAt, found)
     found.then(
       (result) => respond(request, response, fastPath, startedAt, result),

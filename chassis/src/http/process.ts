@@ -10,14 +10,15 @@ import {
   loadConfig,
   readSettings,
   settingNamesOf,
+  telemetrySchema,
   unknownSettings,
   validValues,
 } from '../config/index.ts'
 import type { Settings } from '../config/index.ts'
 import { logUnusedStorage } from '../diagnosis/index.ts'
 import { operatorMessage } from '../errors/index.ts'
-import { createLogger } from '../telemetry/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
+import { createLogger, openTelemetry } from '../telemetry/index.ts'
+import type { Logger, Metrics, Telemetry } from '../telemetry/index.ts'
 import { currentWorker } from '../workers/index.ts'
 import type { Worker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
@@ -38,7 +39,10 @@ export async function runService<T extends TObject>(
   service: {
     name: string
     settings: T
-    create: (config: Readonly<Static<T>>, parts: { logger: Logger; metrics?: Metrics }) => Promise<App>
+    create: (
+      config: Readonly<Static<T>>,
+      parts: { logger: Logger; metrics?: Metrics; telemetry: Telemetry | undefined },
+    ) => Promise<App>
     /** The queue that it consumes. */
     queue?: string
     /** The stream of events that it appends to. */
@@ -48,6 +52,7 @@ export async function runService<T extends TObject>(
 ): Promise<void> {
   const { name, settings, create, queue, stream } = service
   const words = argv.slice(2)
+  let telemetry: Telemetry | undefined
   if (words.length > 0) return endWithUsage(name, settings, words)
   try {
     enterRepository()
@@ -58,15 +63,24 @@ export async function runService<T extends TObject>(
       const faults = [...settingsFaults(name, settings, given), ...(await startFaults([{ name, values }]))]
       if (faults.length > 0) throw new ConfigError(faults)
     }
-    const logger = createLogger({ service: name, level: String(values.LOG_LEVEL) })
+    const logger = createLogger({
+      service: name,
+      level: String(values.LOG_LEVEL),
+      keep: (service, line) => telemetry?.line(service, line),
+    })
     const count = workersToStart(Number(values.WORKERS))
     if (count > 0) return await runWorkers([{ name, settings, values }], count, logger)
     const config = loadConfig(settings, given)
-    const app = await create(config, { logger, ...(worker && { metrics: worker.createMetrics(name) }) })
+    telemetry = openTelemetry(loadConfig(telemetrySchema, given), { logger })
+    const app = await create(config, {
+      logger,
+      telemetry,
+      ...(worker && { metrics: worker.createMetrics(name) }),
+    })
     const address = addressOf(name, values)
     if (address === undefined) throw new TypeError(`${name} has no address.`)
     const { apps, lines } = await listenAll(app, address, values, { logger, worker })
-    closeOnSignal(apps, { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger })
+    closeOnSignal(apps, { graceMs: Number(values.SHUTDOWN_GRACE_MS), logger, telemetry })
     if (worker !== undefined) worker.ready(lines)
     // Standard output is for the log.
     else process.stderr.write(lines)
@@ -144,13 +158,14 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
  */
 export function closeOnSignal(
   apps: readonly App[],
-  { graceMs, logger }: { graceMs: number; logger: Logger },
+  { graceMs, logger, telemetry }: { graceMs: number; logger: Logger; telemetry: Telemetry | undefined },
 ): void {
   closeWithGrace({ delay: graceMs + shutdownTimeoutMs, logger: false }, async ({ err, signal }) => {
     if (err !== undefined) logger.fatal({ err }, 'an uncaught error ends the process')
     for (const app of apps) app.beginClosing()
     if (signal !== undefined) await pause(graceMs)
     for (const app of apps.toReversed()) await app.close()
+    await telemetry?.close()
     logger.flush()
   })
 }

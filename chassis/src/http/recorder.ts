@@ -1,32 +1,35 @@
-import type { IncomingMessage } from 'node:http'
 import type { Logger, Metrics } from '../telemetry/index.ts'
-import { traceOf } from './request-trace.ts'
+import { pathOf, traceOf } from './request-trace.ts'
+import type { Recorded, RequestTraces } from './request-trace.ts'
 
-/** What is recorded of a request. The framework keeps the target that the client has sent. */
-export type Recorded = Pick<IncomingMessage, 'method' | 'url' | 'headers'> & {
-  readonly originalUrl?: string
-}
-
-/** Counts and logs a request that has been responded to. */
+/** Counts and logs a request that has been responded to, and ends its trace. */
 export type Recorder = (
   request: Recorded,
   requestId: string,
   route: string,
   status: number,
   durationMs: number,
+  isEndless?: boolean,
 ) => void
 
 /** `refused` is called for each request as well, if given, and ignores those that were not refused. */
 export function createRecorder(
   metrics: Metrics,
   logger: Logger,
-  refused?: (request: Recorded, requestId: string, route: string, status: number) => void,
+  {
+    traces,
+    refused,
+  }: {
+    traces?: RequestTraces | undefined
+    refused?: ((request: Recorded, requestId: string, route: string, status: number) => void) | undefined
+  },
 ): Recorder {
-  return (request, requestId, route, status, durationMs) => {
-    const { method = '', url = '', originalUrl = url } = request
-    metrics.observe(method, route, status, durationMs)
+  return (request, requestId, route, status, durationMs, isEndless = false) => {
+    const { method = '' } = request
     const { traceId } = traceOf(request)
-    logger.access({ requestId, traceId, method, url: pathOf(originalUrl), route, status, durationMs })
+    metrics.observe(method, route, status, durationMs)
+    logger.access({ requestId, traceId, method, url: pathOf(request), route, status, durationMs })
+    traces?.end(request, requestId, route, { status, durationMs, isEndless })
     refused?.(request, requestId, route, status)
   }
 }
@@ -34,10 +37,4 @@ export function createRecorder(
 /** What is logged for bytes that are not a request. */
 export function noRequest(): Recorded {
   return { method: '', url: '', headers: {} }
-}
-
-/** The query is not logged, since it may hold personal data. */
-function pathOf(url: string): string {
-  const query = url.indexOf('?')
-  return query < 0 ? url : url.slice(0, query)
 }

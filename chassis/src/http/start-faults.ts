@@ -35,8 +35,9 @@ function namedFileFaults({ AUTH: mode, AUDIT_LOG: place, ...values }: StartingSe
   ].filter((fault) => fault !== undefined)
 }
 
-/** Whether anything is opened there: quotas only where there are limits. */
+/** Whether anything is opened there that a start needs: quotas only where there are limits, and no telemetry. */
 function isUsed(name: string, values: StartingService['values']): boolean {
+  if (name === 'TELEMETRY_URL') return false
   return name !== 'RATE_LIMIT_QUOTA_URL' || (values.RATE_LIMIT ?? 'off') !== 'off'
 }
 

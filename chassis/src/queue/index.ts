@@ -3,9 +3,10 @@ import { systemClock } from '../clock/index.ts'
 import type { Clock } from '../clock/index.ts'
 import { databaseFile, refuseHalfRestored, unknownMigrationsOf } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
-import type { FailureLogger } from '../telemetry/index.ts'
-import type { EventStream, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
+import type { FailureLogger, Tracer } from '../telemetry/index.ts'
+import type { EventStream, Message, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
 import { queueMigrations } from './sqlite/migrations-folder.ts'
+import { tracedOnce, tracedQueue } from './traced-queue.ts'
 
 export * from './port.ts'
 export { queueCommandUsage, queueOptions, runQueueCommand } from './command.ts'
@@ -20,6 +21,8 @@ export type OpenOptions = {
   readonly queues?: readonly string[]
   /** For failures of consumers. */
   readonly logger?: FailureLogger
+  /** Records the handling of messages. */
+  readonly tracer?: Tracer | undefined
 }
 
 type AdapterOptions = Required<Pick<OpenOptions, 'clock' | 'queues'>> & Pick<OpenOptions, 'logger'>
@@ -70,17 +73,23 @@ export async function refuseLaterTables(url: string): Promise<void> {
 
 /** Opens the queues that a URL names; the scheme selects the adapter, whose client library is loaded only then. */
 export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue<UnkeyedMessage>> {
-  return open(queueAdapters, url, options)
+  return tracedQueue<UnkeyedMessage, Queue<UnkeyedMessage>>(
+    await open(queueAdapters, url, options),
+    options.tracer,
+  )
 }
 
 /** The same, of a broker that keeps the order of the messages of one key. */
 export async function openKeyedQueue(url: string, options: OpenOptions = {}): Promise<Queue> {
-  return open(keyedAdapters, url, options)
+  return tracedQueue<Message, Queue>(await open(keyedAdapters, url, options), options.tracer)
 }
 
 /** The same, of a broker that stores the keys of publications. */
 export async function openOnceQueue(url: string, options: OpenOptions = {}): Promise<Queue & OncePublisher> {
-  return open(onceAdapters, url, options)
+  const queue = await open(onceAdapters, url, options)
+  return tracedOnce<Message, Queue & OncePublisher>(
+    tracedQueue<Message, Queue & OncePublisher>(queue, options.tracer),
+  )
 }
 
 /** Whether `openOnceQueue` can open this URL. */
@@ -90,7 +99,7 @@ export function storesPublicationKeys(url: string): boolean {
 
 /** The same, of a broker that has event streams as well. */
 export async function openStreamQueue(url: string, options: OpenOptions = {}): Promise<Queue & EventStream> {
-  return open(streamAdapters, url, options)
+  return tracedQueue<Message, Queue & EventStream>(await open(streamAdapters, url, options), options.tracer)
 }
 
 /** Whether the file of the queues of this URL exists; true for a broker, which needs none. Throws where a restore of it has not ended. */
@@ -105,7 +114,7 @@ export function queueExists(url: string): boolean {
 function open<T>(
   adapters: Adapters<T>,
   url: string,
-  { clock = systemClock, queues = [], ...others }: OpenOptions,
+  { clock = systemClock, queues = [], logger }: OpenOptions,
 ): Promise<T> {
   const scheme = schemeOf(url)
   const adapter = adapters[scheme]
@@ -113,7 +122,7 @@ function open<T>(
     const schemes = Object.keys(adapters).join(', ')
     throw new Error(`No queue adapter for "${scheme}" offers what is needed; use one of ${schemes}`)
   }
-  return adapter(url, { clock, queues, ...others })
+  return adapter(url, { clock, queues, ...(logger && { logger }) })
 }
 
 function schemeOf(url: string): string {

@@ -8,13 +8,15 @@ import type { Database } from '../database/index.ts'
 import { restrictFolder } from '../files/index.ts'
 import type { AppOptions, Dependencies, GuardConfig } from '../http/index.ts'
 import { createLogger, createMetrics } from '../telemetry/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Logger, Metrics, Telemetry, Tracer } from '../telemetry/index.ts'
 
 /** Parts that a caller of a service's app may replace. */
 export type ServiceParts = {
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
+  /** What the process records; undefined for nothing. */
+  readonly telemetry: Telemetry | undefined
   /** Whether a response that its route does not describe becomes a 500; false by default. */
   readonly checkResponses: boolean
 }
@@ -32,16 +34,24 @@ export function partsOf(
   {
     clock = systemClock,
     logger,
-    metrics,
+    metrics = createMetrics(name),
+    telemetry,
     checkResponses = config.CHECK_RESPONSES === 'on',
   }: Partial<ServiceParts>,
 ): ServiceParts &
-  Pick<AppOptions, 'tls'> & { trustedProxies: string; guard: GuardConfig; connections: { max: number } } {
+  Pick<AppOptions, 'tls'> & {
+    tracer: Tracer | undefined
+    trustedProxies: string
+    guard: GuardConfig
+    connections: { max: number }
+  } {
   restrictFolder(config.DATA_DIR)
   return {
     clock,
-    logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL }),
-    metrics: metrics ?? createMetrics(name),
+    logger: logger ?? createLogger({ service: name, level: config.LOG_LEVEL, keep: telemetry?.line }),
+    metrics,
+    telemetry,
+    tracer: telemetry?.tracer(name, metrics),
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,
     guard: config,

@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import type { DestinationStream, Logger as PinoLogger } from 'pino'
 import { withoutSecrets } from './secrets.ts'
+import { activeSpan } from './spans.ts'
 
 /** The log line of one request. */
 type AccessLine = {
@@ -33,7 +34,10 @@ export function createLogger(options: {
   service: string
   level: string
   destination?: DestinationStream
+  /** Keeps those lines that may be looked for later: warnings, errors, and those of recorded requests. */
+  keep?: ((service: string, line: string) => void) | undefined
 }): Logger {
+  const { keep } = options
   const stream = options.destination ?? pino.destination({ dest: 1, sync: true })
   const accessLog = createAccessLog(options.service, stream)
   const log = pino(
@@ -42,13 +46,18 @@ export function createLogger(options: {
       base: { service: options.service },
       formatters: { level: (level) => ({ level }) },
       timestamp: pino.stdTimeFunctions.epochTime,
+      mixin: traceFields,
       redact: { paths: secretPaths, censor: '[redacted]' },
       hooks: {
         logMethod(args, method) {
           accessLog.flush()
           method.apply(this, args)
         },
-        streamWrite: withoutSecrets,
+        streamWrite(text) {
+          const line = withoutSecrets(text)
+          if (keep !== undefined && isKept(line)) keep(options.service, line.trimEnd())
+          return line
+        },
       },
     },
     stream,
@@ -56,6 +65,18 @@ export function createLogger(options: {
   const access = log.isLevelEnabled('info') ? accessLog.write : () => {}
   return Object.assign(Object.create(log), { pino: log, access, flush: accessLog.flush })
 }
+
+/** The trace of the recorded request that a line belongs to. */
+function traceFields(): { traceId?: string; spanId?: string } {
+  const span = activeSpan()
+  return span === undefined ? {} : { traceId: span.data.traceId, spanId: span.data.spanId }
+}
+
+function isKept(line: string): boolean {
+  return severe.test(line) || activeSpan() !== undefined
+}
+
+const severe = /^\{"level":"(?:warn|error|fatal)"/
 
 /** Members that are redacted, should an object with headers or settings be logged. */
 const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatMap((name) => [

@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto'
 
 /** A position in a trace: 16 bytes for the trace and 8 for the span, both in lower-case hex. */
-type SpanContext = { readonly traceId: string; readonly spanId: string }
+export type SpanContext = { readonly traceId: string; readonly spanId: string }
 
 /** The position that a W3C `traceparent` states (https://www.w3.org/TR/trace-context/), and whether its sender records the trace. */
 type Traceparent = SpanContext & { readonly isSampled: boolean }
@@ -50,6 +50,11 @@ export function beginContext(header: string | string[] | undefined): TraceContex
 /** The `traceparent` that states this position. */
 export function traceparentOf({ traceId, spanId }: SpanContext, isSampled: boolean): string {
   return `00-${traceId}-${spanId}-${isSampled ? '01' : '00'}`
+}
+
+/** The id of a new span. */
+export function newSpanId(): string {
+  return randomHex(8)
 }
 
 // A system call per id would take 5 us, a third of a whole response; one call fills a pool for many ids.

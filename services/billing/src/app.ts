@@ -31,10 +31,10 @@ export async function createBillingApp(
 ): Promise<App> {
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('billing', config, given)
-  const { clock, logger, metrics } = parts
+  const { clock, logger, metrics, tracer } = parts
   const database = await openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations })
   opened.defer(database.close)
-  const queue = await openQueue(config.QUEUE_URL, { clock, logger })
+  const queue = await openQueue(config.QUEUE_URL, { clock, logger, tracer })
   opened.defer(queue.close)
   const orders = createOrderStore(database)
   const app = await createApp({

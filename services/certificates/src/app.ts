@@ -35,7 +35,7 @@ export async function createCertificatesApp(
 ): Promise<App> {
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('certificates', config, given)
-  const { clock, logger, metrics } = parts
+  const { clock, logger, metrics, tracer } = parts
   const receiver = receiverOf(config)
   const storage = await openStorage<CertificatesTables>(opened, {
     name: 'certificates',
@@ -46,7 +46,7 @@ export async function createCertificatesApp(
   })
   const { database } = storage
   const keyring = await openKeyring(config, database)
-  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock, logger })
+  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock, logger, tracer })
   opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, { settings: config, logger })
   await keyCheck.atStart()

@@ -3,6 +3,9 @@ import { createHash, generateKeyPairSync } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { createLogger, openTelemetry } from '@quintet/chassis/telemetry'
+import { startCollector } from '@quintet/chassis/testing/collector'
 import { makeCertificate } from './make-certificate.ts'
 import { eventually, secret as notifySecret, startReceiver } from './start-receiver.ts'
 import { createWorld, dataFolder, startMs } from './world.ts'
@@ -35,16 +38,51 @@ const secrets: readonly (readonly [string, Buffer])[] = [
   ['the request that adds the user', JSON.stringify(user)],
 ].map(([name, secret]) => [String(name), Buffer.from(secret ?? '')])
 
-test('No private key and no password is in any response, log line, metric, notification or file', async (t) => {
+/** Searches the places for every form of each secret. */
+function search(t: TestContext, places: readonly (readonly [string, Buffer])[]): void {
+  let searches = 0
+  for (const [place, bytes] of places)
+    for (const [name, secret] of secrets)
+      for (const form of formsOf(secret)) {
+        searches += 1
+        assert.ok(!bytes.includes(form), `${place} contains ${name}`)
+      }
+  t.diagnostic(`${places.length} responses, files and other places that were searched`)
+  t.diagnostic(`${places.reduce((sum, [, { length }]) => sum + length, 0)} bytes in them`)
+  t.diagnostic(`${searches} searches for a form of a secret, none of which found it`)
+}
+
+/** Records everything, to a file in the folder and to a collector. */
+async function startRecording(t: TestContext, folder: string) {
+  const collector = await startCollector(t)
+  const settings = {
+    TELEMETRY_URL: `sqlite:${join(folder, 'telemetry.db')}`,
+    OTLP_URL: collector.url,
+    OTLP_HEADERS: '',
+    TRACE_PER_SECOND: 1_000,
+    TRACE_SLOW_MS: 1,
+  }
+  const logger = createLogger({ service: 'certificates', level: 'silent' })
+  const telemetry = openTelemetry(settings, { logger })
+  t.after(() => telemetry?.close())
+  return { collector, telemetry }
+}
+
+test('No private key and no password is in any response, log line, metric, notification, trace or file', async (t) => {
   const folder = dataFolder(t)
   const { received, settings } = await startReceiver(t)
-  const world = await createWorld(t, {
-    ...settings,
-    DATA_DIR: folder,
-    CERTIFICATES_KEY: '',
-    CERTIFICATES_DATABASE_URL: `sqlite:${join(folder, 'certificates.db')}`,
-    CERTIFICATES_QUEUE_URL: `sqlite:${join(folder, 'queue.db')}`,
-  })
+  const { telemetry, collector } = await startRecording(t, folder)
+  const world = await createWorld(
+    t,
+    {
+      ...settings,
+      DATA_DIR: folder,
+      CERTIFICATES_KEY: '',
+      CERTIFICATES_DATABASE_URL: `sqlite:${join(folder, 'certificates.db')}`,
+      CERTIFICATES_QUEUE_URL: `sqlite:${join(folder, 'queue.db')}`,
+    },
+    { telemetry },
+  )
   const { app, get, post, patch } = world
   const certificate = (key: Buffer, body: string) => ({
     private_key: key.toString('base64'),
@@ -81,14 +119,15 @@ test('No private key and no password is in any response, log line, metric, notif
     await get(`${list}/1`),
     await get('/certificates'),
     await patch(`${list}/1`, { active: false, notify: true }),
+    await get(`/users/1?password=${user.password}`, { authorization: `Basic ${user.password}` }),
     await get('/metrics'),
     await get('/openapi.json'),
   ]
   assert.deepEqual(
     responses.map(({ statusCode }) => statusCode),
     [
-      201, 201, 409, 400, 422, 200, 401, 201, 201, 422, 201, 201, 422, 400, 415, 200, 200, 200, 200, 202, 200,
-      200,
+      201, 201, 409, 400, 422, 200, 401, 201, 201, 422, 201, 201, 422, 400, 415, 200, 200, 200, 200, 202, 422,
+      200, 200,
     ],
   )
   responses.push(
@@ -98,6 +137,7 @@ test('No private key and no password is in any response, log line, metric, notif
     ),
   )
   assert.equal(received.length, 1)
+  await telemetry?.close()
 
   const places: [string, Buffer][] = [
     ...responses.map(({ raw, body }, i): [string, Buffer] => [
@@ -106,26 +146,29 @@ test('No private key and no password is in any response, log line, metric, notif
     ]),
     ['the log', Buffer.from(world.logged())],
     ['a notification', Buffer.from(JSON.stringify(received))],
+    ...collector.bodies().map((body): [string, Buffer] => ['what a collector gets', body]),
     ...readdirSync(folder, { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile())
       .map((file): [string, Buffer] => [file.name, readFileSync(join(file.parentPath, file.name))]),
   ]
   const names = places.map(([name]) => name)
-  for (const file of ['certificates.db-wal', 'queue.db-wal', 'certificates.key'])
+  for (const file of [
+    'certificates.db-wal',
+    'queue.db-wal',
+    'certificates.key',
+    'telemetry.db',
+    'what a collector gets',
+  ])
     assert.ok(names.includes(file), `${names} has ${file}`)
   assert.ok(world.logged().includes('"route":"/users/login"'))
+  for (const place of ['telemetry.db', 'what a collector gets'])
+    assert.ok(
+      places.some(([name, bytes]) => name === place && bytes.includes('POST /users/login')),
+      `${place} is searched`,
+    )
   assert.ok(
     places.some(([, bytes]) => bytes.includes('$argon2id$')),
     'the files are searched',
   )
-  let searches = 0
-  for (const [place, bytes] of places)
-    for (const [name, secret] of secrets)
-      for (const form of formsOf(secret)) {
-        searches += 1
-        assert.ok(!bytes.includes(form), `${place} contains ${name}`)
-      }
-  t.diagnostic(`${places.length} responses, files and other places that were searched`)
-  t.diagnostic(`${places.reduce((sum, [, { length }]) => sum + length, 0)} bytes in them`)
-  t.diagnostic(`${searches} searches for a form of a secret, none of which found it`)
+  search(t, places)
 })

@@ -9,6 +9,7 @@ import { createFileUrl, freshDatabaseOn } from '@quintet/chassis/testing'
 import bcrypt from 'bcryptjs'
 import { migrations } from '../src/database.ts'
 import type { CertificatesTables } from '../src/database.ts'
+import { createPasswords } from '../src/password.ts'
 import { ada, createWorld, dataFolder, opaque } from './world.ts'
 
 test('POST /users returns the id only, with a Location, and GET returns the user without the password', async (t) => {
@@ -204,7 +205,11 @@ test('POST /users/login returns the id for the right email and password, whateve
 
 test('A legacy hash verifies, is then replaced by argon2id with the recommended costs, and verifies again', async (t) => {
   const file = join(dataFolder(t), 'certificates.db')
-  const { post, addUser } = await createWorld(t, { CERTIFICATES_DATABASE_URL: `sqlite:${file}` }, {})
+  const { post, addUser } = await createWorld(
+    t,
+    { CERTIFICATES_DATABASE_URL: `sqlite:${file}` },
+    { passwords: createPasswords() },
+  )
   await addUser()
   const database = new DatabaseSync(file)
   const hashOf = () => String(database.prepare('select password_hash from user').get()?.password_hash)

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test'
 import { loadConfig } from '@quintet/chassis/config'
 import type { App } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import type { Telemetry } from '@quintet/chassis/telemetry'
 import { freshDatabase } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import { createCaller } from '@quintet/chassis/testing/requests'
@@ -45,7 +46,10 @@ const leastCosts = { memory: 8, passes: 1, parallelism: 1 }
 export async function createWorld(
   t: TestContext,
   settings: Record<string, string> = {},
-  given: { passwords?: Passwords } = { passwords: createPasswords({ costs: leastCosts }) },
+  {
+    passwords = createPasswords({ costs: leastCosts }),
+    telemetry,
+  }: { passwords?: Passwords; telemetry?: Telemetry | undefined } = {},
 ) {
   const clock = createManualClock(startMs)
   const lines: string[] = []
@@ -55,17 +59,15 @@ export async function createWorld(
       done()
     },
   })
-  const logger = createLogger({ service: 'certificates', level: 'trace', destination })
+  const logger = createLogger({ service: 'certificates', level: 'trace', destination, keep: telemetry?.line })
   const config = configOf({
     CERTIFICATES_DATABASE_URL: await freshDatabase(migrations),
     CERTIFICATES_QUEUE_URL: 'sqlite::memory:',
     ...settings,
   })
   const app: App = await createCertificatesApp(config, {
-    clock,
-    logger,
+    ...{ clock, logger, telemetry, passwords },
     checkResponses: true,
-    ...given,
   })
   t.after(() => app.close())
 

@@ -6,7 +6,7 @@ import { closeWithApp, createApp } from '@quintet/chassis/http'
 import { readSharedKey, restrictFolder } from '@quintet/chassis/files'
 import { refuseLaterTables, storesPublicationKeys } from '@quintet/chassis/queue'
 import { parseExactJson } from '@quintet/chassis/json'
-import type { Logger, Metrics } from '@quintet/chassis/telemetry'
+import type { Logger, Metrics, Telemetry } from '@quintet/chassis/telemetry'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import { orderIdKeyFile } from '@quintet/contracts'
 import { systemDescription, urlSetting, topology as services } from '@quintet/contracts/topology'
@@ -36,6 +36,8 @@ export type GatewayDependencies = {
   /** Whether a response of its own that its route does not describe becomes a 500; false by default. */
   readonly checkResponses?: boolean
   readonly metrics?: Metrics
+  /** What the process records; undefined for nothing. */
+  readonly telemetry?: Telemetry | undefined
   readonly topology?: readonly Service[]
   readonly guardParts?: GuardParts
   /** Finds the addresses of the services' host names. */
@@ -53,7 +55,9 @@ export async function createGatewayApp(
   // Were the clock of the machine set, durations by it would cut requests off, or keep a circuit or a queue closed.
   const durations = durationClockOf(clock)
   const { checkResponses = config.CHECK_RESPONSES === 'on' } = dependencies
-  const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL }) } = dependencies
+  const { telemetry } = dependencies
+  const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL, keep: telemetry?.line }) } =
+    dependencies
   const { metrics = createMetrics('gateway') } = dependencies
   restrictFolder(config.DATA_DIR)
   await refuseLaterTables(config.QUEUE_URL)
@@ -81,6 +85,7 @@ export async function createGatewayApp(
     description: systemDescription(),
     logger,
     metrics,
+    tracer: telemetry?.tracer('gateway', metrics),
     detailAlias: 'message',
     checkResponses,
     trustedProxies: config.TRUSTED_PROXIES,

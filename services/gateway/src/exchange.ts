@@ -1,5 +1,6 @@
 import type { Lane, Member } from '@quintet/chassis/concurrency'
 import { isOutOfDescriptors } from '@quintet/chassis/errors'
+import type { RecordedSpan } from '@quintet/chassis/telemetry'
 import type { Capacity, Holder } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ExchangeError } from './http1/connection.ts'
@@ -11,6 +12,8 @@ import type { UpstreamCounts } from './upstream-metrics.ts'
 export type ClientRequest = UpstreamRequest & {
   /** Who sent it. */
   readonly client: string
+  /** What is recorded of it. */
+  readonly span?: RecordedSpan | undefined
 }
 
 /** How long a request keeps its place whose client has gone before the response: half of what the gateway waits for one. */
@@ -128,6 +131,7 @@ export class Exchange implements ExchangeListener, Holder {
       return
     }
     this.#isRetried = true
+    this.#request.span?.set('http.request.resend_count', 1)
     counts.retry()
     this.#endpoint.leave()
     this.#endpoint = next

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
 import { createSlowLane } from '@quintet/chassis/concurrency'
-import { clientNetworkOf, hasMeaningfulBody, isFromTrustedProxy } from '@quintet/chassis/http'
+import { clientNetworkOf, hasMeaningfulBody, isFromTrustedProxy, spanOf } from '@quintet/chassis/http'
+import { errorTypeOf } from '@quintet/chassis/telemetry'
+import type { RecordedSpan } from '@quintet/chassis/telemetry'
 import { createDeadlines } from './deadlines.ts'
 import { forwardedHead } from './forwarded-head.ts'
 import { readSmallBody } from './request-body.ts'
@@ -64,65 +66,83 @@ export function createForwarder(options: ForwarderOptions) {
     })
   }
 
-  return {
-    /** Throws AppError where the request is refused before its body is read. */
-    forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
-      const incoming = request.raw
-      const { method = 'GET' } = incoming
-      const { path } = target
-      const client = clientNetworkOf(request)
-      const fields = headFor(upstream, target, request)
-      const { hasBody, isChunked, field } = framingOf(incoming)
-      const head = `${fields}${field}\r\n`
-      if (!hasBody) {
-        const whole = {
-          method,
-          target: path,
-          client,
-          head,
-          body: undefined,
-          isChunked: false,
-          hasBody: false,
-        }
-        respondFrom(upstream, whole, request, reply, parts)
-        return
+  function forwardWithin(
+    span: RecordedSpan | undefined,
+    upstream: Upstream,
+    target: Target,
+    request: Incoming,
+    reply: Reply,
+  ): void {
+    const incoming = request.raw
+    const { method = 'GET' } = incoming
+    const { path } = target
+    const client = clientNetworkOf(request)
+    const fields = headFor(upstream, target, request, span)
+    const { hasBody, isChunked, field } = framingOf(incoming)
+    const head = `${fields}${field}\r\n`
+    if (!hasBody) {
+      const whole = {
+        method,
+        target: path,
+        client,
+        head,
+        body: undefined,
+        isChunked: false,
+        hasBody: false,
+        span,
       }
-      if (expectsContinue(incoming)) {
-        // The service may refuse the body unread, so the client waits for the service.
-        const waiting = {
-          method,
-          target: path,
-          client,
-          head: `${fields}Expect: 100-continue\r\n${field}\r\n`,
-        }
+      respondFrom(upstream, whole, request, reply, parts)
+      return
+    }
+    if (expectsContinue(incoming)) {
+      // The service may refuse the body unread, so the client waits for the service.
+      const waiting = {
+        method,
+        target: path,
+        client,
+        head: `${fields}Expect: 100-continue\r\n${field}\r\n`,
+      }
+      respondFrom(
+        upstream,
+        { ...waiting, hasBody, body: incoming, isChunked, expectsContinue: true, span },
+        request,
+        reply,
+        parts,
+      )
+      return
+    }
+    upstream.check(client)
+    readBody(client, incoming, reply, (small) => {
+      try {
+        const rest =
+          small === undefined
+            ? { head, body: incoming, isChunked }
+            : { head: headWith(fields, small), body: undefined, isChunked: false }
         respondFrom(
           upstream,
-          { ...waiting, hasBody, body: incoming, isChunked, expectsContinue: true },
+          { method, target: path, client, hasBody: true, span, ...rest },
           request,
           reply,
           parts,
         )
-        return
+        if (small === undefined) incoming.resume()
+      } catch (error) {
+        span?.end(errorTypeOf(error))
+        reply.send(error)
       }
-      upstream.check(client)
-      readBody(client, incoming, reply, (small) => {
-        try {
-          const rest =
-            small === undefined
-              ? { head, body: incoming, isChunked }
-              : { head: headWith(fields, small), body: undefined, isChunked: false }
-          respondFrom(
-            upstream,
-            { method, target: path, client, hasBody: true, ...rest },
-            request,
-            reply,
-            parts,
-          )
-          if (small === undefined) incoming.resume()
-        } catch (error) {
-          reply.send(error)
-        }
-      })
+    })
+  }
+
+  return {
+    /** Throws AppError where the request is refused before its body is read. */
+    forward(upstream: Upstream, target: Target, request: Incoming, reply: Reply): void {
+      const span = upstreamSpan(upstream, request)
+      try {
+        forwardWithin(span, upstream, target, request, reply)
+      } catch (error) {
+        span?.end(errorTypeOf(error))
+        throw error
+      }
     },
     /** Ends all server-sent events: they would keep the gateway from closing. */
     endStreams(): void {
@@ -132,7 +152,22 @@ export function createForwarder(options: ForwarderOptions) {
   }
 }
 
-function headFor(upstream: Upstream, target: Target, request: Incoming): string {
+/** The span of a request to an upstream, where the request is recorded. */
+function upstreamSpan({ service }: Upstream, { raw }: Incoming): RecordedSpan | undefined {
+  const method = raw.method ?? ''
+  return spanOf(raw)?.child({
+    name: method,
+    kind: 'client',
+    attributes: { 'http.request.method': method, 'quintet.upstream': service },
+  })
+}
+
+function headFor(
+  upstream: Upstream,
+  target: Target,
+  request: Incoming,
+  span: RecordedSpan | undefined,
+): string {
   return forwardedHead(request.raw, {
     path: target.path,
     prefix: target.prefix,
@@ -141,6 +176,7 @@ function headFor(upstream: Upstream, target: Target, request: Incoming): string 
     forwardsLeft: target.forwardsLeft,
     forwardedHost: target.authority ?? request.raw.headers.host,
     isTrusted: isFromTrustedProxy(request),
+    span,
   })
 }
 

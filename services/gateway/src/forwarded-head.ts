@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { AppError } from '@quintet/chassis/errors'
 import { traceOf, traceparentFor } from '@quintet/chassis/http'
+import type { RecordedSpan } from '@quintet/chassis/telemetry'
 import { forwardingFields, ownerOf } from './forwarding-fields.ts'
 import { headerField, connectionOptions } from './http1/header-fields.ts'
 
@@ -27,6 +28,8 @@ type Destination = {
   readonly forwardedHost: string | undefined
   /** Whether it came from a trusted proxy. */
   readonly isTrusted: boolean
+  /** What is recorded of the request to the service. */
+  readonly span: RecordedSpan | undefined
 }
 
 /**
@@ -36,7 +39,7 @@ type Destination = {
 export function forwardedHead(incoming: IncomingMessage, to: Destination): string {
   if (incoming.rawHeaders.length > 2 * limits.fieldsMax)
     throw headTooLarge(`more than ${limits.fieldsMax} fields`)
-  const head = `${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to.requestId)}`
+  const head = `${forwardedFields(incoming, to)}${forwardingFields(incoming, to)}${tracingFields(incoming, to)}`
   const start = (incoming.method ?? '').length + to.path.length + to.hostLengthMax + startBytes
   if (start + head.length + limits.framingBytesMax > limits.headBytesMax)
     throw headTooLarge('more than 16 KiB with what the gateway adds')
@@ -64,9 +67,9 @@ function forwardedFields({ rawHeaders, headers }: IncomingMessage, to: Destinati
 }
 
 /** `tracestate` without a valid `traceparent` is dropped (W3C Trace Context, 3.3). */
-function tracingFields(incoming: IncomingMessage, requestId: string): string {
+function tracingFields(incoming: IncomingMessage, { requestId, span }: Destination): string {
   const { tracestate } = incoming.headers
   const isContinued = traceOf(incoming).parentId !== ''
   const state = tracestate === undefined || !isContinued ? '' : `tracestate: ${tracestate}\r\n`
-  return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparentFor(incoming)}\r\n${state}`
+  return `X-Request-Id: ${requestId}\r\ntraceparent: ${traceparentFor(incoming, span)}\r\n${state}`
 }

@@ -44,6 +44,7 @@ class ResponseRelay implements ExchangeListener, TimedWork {
   readonly #reply: Reply
   readonly #parts: ResponseParts
   readonly #service: string
+  readonly #span: ClientRequest['span']
   readonly #exchange: Exchange
 
   constructor(
@@ -57,12 +58,16 @@ class ResponseRelay implements ExchangeListener, TimedWork {
     this.#reply = reply
     this.#parts = parts
     this.#service = upstream.service
+    this.#span = outgoing.span
     this.#exchange = upstream.send(outgoing, this)
     parts.deadlines.begin(this)
   }
 
   onHead(head: ResponseHead, whole: string | undefined): void {
     if (whole === undefined && isEventStream(head) && !this.#beginStream()) return
+    this.#span?.set('http.response.status_code', head.status)
+    if (head.status >= 500) this.#span?.end(String(head.status))
+    else if (whole !== undefined) this.#span?.end()
     const response = this.#reply.raw
     // A service counts some requests itself, as logins.
     if (head.status === 429 && fieldOf(head, 'ratelimit') !== undefined) dropLimitFields(response)
@@ -79,10 +84,12 @@ class ResponseRelay implements ExchangeListener, TimedWork {
   }
 
   onEnd(): void {
+    this.#span?.end()
     this.#reply.raw.end()
   }
 
   onFailure(failure: ExchangeError): void {
+    this.#span?.end(failure.fault)
     const response = this.#reply.raw
     if (response.headersSent) truncate(this.#request, response, failure)
     else if (!response.destroyed) this.#reply.send(exchangeFailed(this.#service, failure))

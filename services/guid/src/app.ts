@@ -25,11 +25,11 @@ const eventRetention = { keptMax: 100_000 }
 export async function createGuidApp(config: GuidConfig, given: Partial<ServiceParts> = {}): Promise<App> {
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('guid', config, given)
-  const { clock, logger, metrics } = parts
+  const { clock, logger, metrics, tracer } = parts
   const storage = await openStorage(config.GUID_DATABASE_URL)
   opened.defer(storage.close)
   const { engineClock, idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
-  const queue = await openStreamQueue(config.EVENTS_URL, { clock, logger })
+  const queue = await openStreamQueue(config.EVENTS_URL, { clock, logger, tracer })
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock: engineClock,
