@@ -53,8 +53,8 @@ for (const name of serviceNames) {
 
   test(`services/${name}/src/config.ts has the port and the storage of the topology`, () => {
     assert.equal(settingOf(name, portSetting(name)), String(port))
-    // Those of limits are in every service, and hold nothing of it.
-    const own = settingsOf(name).filter((one) => !one.name.startsWith('RATE_LIMIT_'))
+    // Those of limits and of telemetry are in every service, and hold nothing of it.
+    const own = settingsOf(name).filter((one) => !/^(?:RATE_LIMIT|TELEMETRY)_/.test(one.name))
     const embedded = own.filter(({ value }) => /^(sqlite|memory):/.test(value))
     assert.deepEqual(embedded.map((one) => one.name).sort(), Object.values(storage).sort())
     if (storage.database === undefined) return

@@ -155,3 +155,20 @@ test('Headers are read as OTEL_EXPORTER_OTLP_HEADERS is', () => {
     'x-tenant': '1',
   })
 })
+
+test('A collector that checks each member against the protocol takes every kind of span, attribute and link', async (t) => {
+  const collector = await startCollector(t)
+  const { send, close, lost } = exporter(collector.url)
+  const kinds = ['internal', 'server', 'client', 'producer', 'consumer'] as const
+  send([
+    ...kinds.map((kind) => ({ ...span, kind })),
+    root,
+    { ...span, attributes: { 'quintet.attempt': 1.5 } },
+  ])
+  await close()
+  assert.deepEqual(lost, [])
+  assert.equal(collector.spans().length, 7)
+  send([{ ...span, traceId: 'no hex' }])
+  await close()
+  assert.equal(lost.length, 1, 'and nothing else')
+})

@@ -13,6 +13,9 @@ const optionalSecrets: Readonly<Record<string, readonly string[]>> = {
   gateway: ['ORDER_ID_KEY'],
 }
 
+/** The same of every service. */
+const commonSecrets = ['RATE_LIMIT_URL', 'RATE_LIMIT_QUOTA_URL', 'OTLP_HEADERS']
+
 const storageSettings = ({ storage }: ServiceEntry) => Object.values(storage)
 
 /** Where metrics and the details of health are; no Service leads to it. */
@@ -48,7 +51,7 @@ function deployment([name, entry]: Named, topology: Topology): string {
     // Of two pods, where one counts by itself.
     `RATE_LIMIT_REPLICAS, value: '2'`,
     ...storageSettings(entry).map((setting) => reference(setting)),
-    ...[...(optionalSecrets[name] ?? []), 'RATE_LIMIT_URL', 'RATE_LIMIT_QUOTA_URL'].map((setting) =>
+    ...[...(optionalSecrets[name] ?? []), ...commonSecrets].map((setting) =>
       reference(setting, ', optional: true'),
     ),
   ]
