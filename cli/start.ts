@@ -13,6 +13,7 @@ import { operatorMessage } from '@quintet/chassis/errors'
 import type { App } from '@quintet/chassis/http'
 import {
   closeOnSignal,
+  hasOperationsPort,
   listen,
   listenForOperations,
   redirectLine,
@@ -22,7 +23,7 @@ import {
 } from '@quintet/chassis/http'
 import { createLogger, openTelemetry } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
-import { currentWorker } from '@quintet/chassis/workers'
+import { currentWorker, metricsIn } from '@quintet/chassis/workers'
 import type { Worker } from '@quintet/chassis/workers'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
@@ -71,16 +72,15 @@ async function startServices(
   const settings = new Map(given)
   const running: App[] = []
   const telemetry = openTelemetry(loadConfig(telemetrySchema, settings), { logger })
+  const ofProcess = serviceOfProcess(names, settings)
   // The gateway closes first, so that it forwards no request to a closed service.
   const close = async () => {
     for (const app of running.toReversed()) await app.close()
     await telemetry?.close()
   }
   const begin = async (name: ServiceName): Promise<string> => {
-    const app = await services[name].createApp(settings, {
-      telemetry,
-      ...(worker && { metrics: worker.createMetrics(name) }),
-    })
+    const metrics = metricsIn(worker, name, { isOfProcess: name === ofProcess })
+    const app = await services[name].createApp(settings, { metrics, telemetry })
     running.push(app)
     const address = await listen(app, listeningAddressOf(name, settings), {
       isShared: worker?.hasPrimary ?? false,
@@ -149,6 +149,12 @@ async function settingsForStart(names: readonly ServiceName[], settings: Setting
     ...(await laterTables(names, settings)),
   ])
   return settings
+}
+
+/** The service with the metrics of the process, where there is no port for operations, which has them otherwise. */
+function serviceOfProcess(names: readonly ServiceName[], settings: Settings): ServiceName | undefined {
+  if (hasOperationsPort(sharedSettings(names, settings))) return undefined
+  return names.includes('gateway') ? 'gateway' : names[0]
 }
 
 /** The settings that all services have; of one that runs, since others need not be valid. */

@@ -232,7 +232,7 @@ test('Without AUDIT_REQUIRED a write waits for no line, and one that cannot be w
   writeFileSync(logs, 'A file in the place of the folder.')
   await pause(300)
   assert.equal((await send('POST', '/movies', { title: 'M' })).status, 201)
-  assert.match(await app.observed.metrics.text(), /^quintet_audit_waiting_lines\{[^}]*\} 2$/m)
+  assert.match(await app.observed.metrics.text(), /^quintet_audit_waiting_lines 2$/m)
   rmSync(logs)
   renameSync(join(folder, 'elsewhere'), logs)
   await app.close()

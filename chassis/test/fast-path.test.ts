@@ -117,5 +117,8 @@ test('A request on the fast path is counted like any other', async (t) => {
   const { address } = await start(t)
   for (const id of [1, 1, 2]) await (await fetch(`${address}/things/${id}`)).text()
   const metrics = await (await fetch(`${address}/metrics`)).text()
-  assert.match(metrics, /http_request_duration_seconds_count\{(?=[^}]*route="\/things\/:id")[^}]*\} 3/)
+  assert.match(
+    metrics,
+    /http_server_request_duration_seconds_count\{(?=[^}]*http_route="\/things\/:id")[^}]*\} 3/,
+  )
 })

@@ -202,7 +202,7 @@ test('A request that is refused is counted under its route', async (t) => {
   const metrics = (await app.inject('/metrics')).body
   assert.match(
     metrics,
-    /http_request_duration_seconds_count\{(?=[^}]*route="\/things\/:id")(?=[^}]*status="429")[^}]*\} 1/,
+    /http_server_request_duration_seconds_count\{(?=[^}]*http_route="\/things\/:id")(?=[^}]*http_response_status_code="429")[^}]*\} 1/,
   )
 })
 
@@ -304,7 +304,7 @@ test('A request whose client leaves during the decision reaches no route, and is
   decided.resolve()
   await released.promise
   await pause(1)
-  assert.match((await app.inject('/metrics')).body, /status="499"[^}]*\} 1/)
+  assert.match((await app.inject('/metrics')).body, /http_response_status_code="499"[^}]*\} 1/)
   assert.deepEqual(seen.length, 1)
 })
 

@@ -335,7 +335,7 @@ test('Metrics count requests by method, route and status', async (t) => {
   assert.match(String(headers['content-type']), /^text\/plain/)
   assert.match(
     body,
-    /http_request_duration_seconds_count\{(?=[^}]*route="\/things\/:id")(?=[^}]*status="404")(?=[^}]*service="sample")[^}]*\} 2/,
+    /^http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/things\/:id",http_response_status_code="404"\} 2$/m,
   )
 })
 

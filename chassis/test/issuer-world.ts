@@ -73,7 +73,7 @@ export async function openIssuer(t: TestContext, { isStarted = true } = {}) {
 export function openAuthentication(t: TestContext, given: Partial<Record<keyof AuthSettings, string>>) {
   const clock = createManualClock(Date.UTC(2026, 10, 30, 12))
   const { logger, lines } = createLines()
-  const metrics = createMetrics('test')
+  const metrics = createMetrics()
   const settings = loadConfig(Type.Object(authSettings), settingsOf({ AUTH: 'required', ...given }))
   const authentication = createAuthentication(settings, {
     clock,

@@ -65,14 +65,27 @@ test('The metrics of the process are those of all its services, each metric desc
   assert.match(String(all.headers['content-type']), /^text\/plain; version=/)
   assert.match(
     all.body,
-    /^http_request_duration_seconds_count\{[^}]*route="\/movies"[^}]*service="movies"[^}]*\} 1$/m,
+    /^http_server_request_duration_seconds_count\{service="movies",http_request_method="GET",http_route="\/movies",http_response_status_code="200"\} 1$/m,
   )
   const described = all.body.match(/^# TYPE \S+/gm) ?? []
   assert.equal(new Set(described).size, described.length)
-  const services = (text: string) =>
-    [...new Set([...text.matchAll(/service="(\w+)"/g)].map(([, name]) => name))].sort()
-  assert.deepEqual(services(all.body), ['guid', 'movies', 'operations'])
-  assert.deepEqual(services((await operations.inject('/metrics/movies')).body), ['movies'])
+  const services = new Set([...all.body.matchAll(/service="(\w+)"/g)].map(([, name]) => name))
+  assert.deepEqual([...services].sort(), ['guid', 'movies'])
+  assert.equal(all.body.match(/^process_start_time_seconds \d+/gm)?.length, 1)
+  const ofMovies = (await operations.inject('/metrics/movies')).body
+  assert.match(ofMovies, /^http_server_request_duration_seconds_count\{http_request_method="GET",/m)
+  assert.doesNotMatch(ofMovies, /service=|^process_/m)
+})
+
+test('The samples of the only service of a process have no label that names it, since whoever scrapes it does', async (t) => {
+  const { movies } = await world(t)
+  const operations = await createOperationsApp([movies.observed], { logger, connectionsMax: 10 })
+  t.after(() => operations.close())
+  await movies.inject('/movies')
+  const { body } = await operations.inject('/metrics')
+  assert.match(body, /^http_server_request_duration_seconds_count\{http_request_method="GET",/m)
+  assert.match(body, /^quintet_build_info\{version="\d+\.\d+\.\d+",node="v\d+[^"]*"\} 1$/m)
+  assert.doesNotMatch(body, /service=/)
 })
 
 test('Nothing else is on the port for operations: 404 as a problem document, also for a service that does not run here', async (t) => {

@@ -383,7 +383,7 @@ function testBacklog(createWorld: CreateWorld): void {
   test('the gauges have the backlog and the age of its oldest row, and no number while the database is away', async (t: TestContext) => {
     const world = await createWorld(t)
     const relay = world.relay({ queue: { publishAll: () => Promise.reject(new Error('never')) } })
-    const { registry } = createMetrics('test')
+    const { registry } = createMetrics()
     exportOutboxMetrics(registry, relay)
     const gauges = async () => {
       const text = await registry.metrics()

@@ -35,7 +35,7 @@ export function createRecording({ perSecond = 10, slowMs = 250 } = {}) {
     give: telemetry.giveOverdue,
     /** How many were lost for this reason, by the metrics of a service. */
     async lost(reason: string): Promise<number> {
-      const metrics = createMetrics('sample')
+      const metrics = createMetrics()
       telemetry.tracer('sample', metrics)
       const [, count] =
         new RegExp(`^quintet_telemetry_lost_total\\{reason="${reason}".*\\} (\\d+)$`, 'm').exec(

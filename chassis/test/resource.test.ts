@@ -165,7 +165,7 @@ test('A start that fails closes what it had opened', async (t) => {
     databaseUrl,
     migrations: new URL('migrations/', import.meta.url),
     clock: createManualClock(0),
-    metrics: createMetrics('sample'),
+    metrics: createMetrics(),
   }
   const { database } = await openStorage(opened, { ...options, cacheUrl: 'memory:' })
   await database.ping()

@@ -22,7 +22,7 @@ async function world(t: TestContext, settings: Partial<TelemetrySettings>) {
     { logger },
   )
   t.after(() => telemetry?.close())
-  const metrics = createMetrics('sample')
+  const metrics = createMetrics()
   const app = await createSampleApp(t, { metrics, tracer: telemetry?.tracer('sample', metrics) })
   app.get('/things/:id', async () => ({}))
   const lost = async (reason: string) =>

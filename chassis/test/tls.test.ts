@@ -113,7 +113,7 @@ test('A request without TLS gets no response on the port with it', async (t) => 
 })
 
 test('A changed certificate is for the connections that begin after it, and its end is a metric', async (t) => {
-  const metrics = createMetrics('sample')
+  const metrics = createMetrics()
   const world = await startApp(t, { metrics })
   const kept = connectSecurely({ port: world.port, ca: world.files.ca, servername: 'localhost' })
   t.after(() => kept.destroy())

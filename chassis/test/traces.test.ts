@@ -18,7 +18,7 @@ const [traceId, spanId] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7
 /** An app with a route for each thing that can happen, and the spans that it has recorded. */
 async function world(t: TestContext, settings: Parameters<typeof createRecording>[0] = {}) {
   const recording = createRecording(settings)
-  const metrics = createMetrics('sample')
+  const metrics = createMetrics()
   const app = await createSampleApp(t, { metrics, tracer: recording.telemetry.tracer('sample', metrics) })
   const cache = await openCache('memory:', { clock: createManualClock(0) })
   app.get('/cached/:id', async () => {
@@ -183,7 +183,7 @@ test('Probes, scrapes and requests that a client has aborted leave no trace wher
 
 test('What a recorded request publishes continues its trace, and what handles it has a trace of its own with a link', async (t) => {
   const { app, telemetry, spans, parts } = await world(t)
-  const tracer = telemetry.tracer('consumer', createMetrics('consumer'))
+  const tracer = telemetry.tracer('consumer', createMetrics())
   const queue = await openQueue('sqlite::memory:', { tracer })
   t.after(() => queue.close())
   app.post('/orders', async () => {

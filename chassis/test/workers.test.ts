@@ -9,22 +9,22 @@ import { settingsOf } from './settings-contract.ts'
 test('The metrics of several workers become one text, in which each metric is described once and each sample has its worker', async () => {
   const texts = await Promise.all(
     ['1', '2'].map(async (worker) => {
-      const metrics = createMetrics('sample', worker)
+      const metrics = createMetrics({ worker, isOfProcess: true })
       new Counter({ name: 'orders_total', help: 'Orders.', registers: [metrics.registry] }).inc(
         Number(worker),
       )
-      metrics.observe('GET', '/movies', 200, 3)
+      metrics.requestsOf('/movies')('GET', 200, 3)
       return metrics.text()
     }),
   )
   const merged = mergeMetrics(texts)
   assert.deepEqual(merged.match(/^orders_total.*$/gm), [
-    'orders_total{service="sample",worker="1"} 1',
-    'orders_total{service="sample",worker="2"} 2',
+    'orders_total{worker="1"} 1',
+    'orders_total{worker="2"} 2',
   ])
-  assert.deepEqual(merged.match(/^http_request_duration_seconds_count.*$/gm), [
-    'http_request_duration_seconds_count{method="GET",route="/movies",status="200",service="sample",worker="1"} 1',
-    'http_request_duration_seconds_count{method="GET",route="/movies",status="200",service="sample",worker="2"} 1',
+  assert.deepEqual(merged.match(/^http_server_request_duration_seconds_count.*$/gm), [
+    'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/movies",http_response_status_code="200",worker="1"} 1',
+    'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/movies",http_response_status_code="200",worker="2"} 1',
   ])
   const described = merged.match(/^# (HELP|TYPE) \S+/gm) ?? []
   assert.ok(described.length > 20)

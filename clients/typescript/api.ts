@@ -442,7 +442,7 @@ export interface paths {
         };
         /**
          * Metrics of the service
-         * @description Counters and durations in the text format of Prometheus.
+         * @description Counters and durations in the text format of Prometheus, or in that of OpenMetrics.
          */
         get: operations["getMetrics"];
         put?: never;
@@ -3136,13 +3136,14 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Text in the format of Prometheus */
+            /** @description Text in the format of Prometheus, or of OpenMetrics for a client that prefers that */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["RequestId"];
                     [name: string]: unknown;
                 };
                 content: {
+                    "application/openmetrics-text": string;
                     "text/plain": string;
                 };
             };

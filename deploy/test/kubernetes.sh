@@ -173,7 +173,7 @@ done
 
 heading 'the port of operations is at each pod, and at no Service'
 pod=$(in_quintet get pod --selector app.kubernetes.io/name=guid --output 'jsonpath={.items[0].status.podIP}')
-on_node curl --silent --fail --max-time 10 "http://$pod:9464/metrics" | grep -q '^http_request_duration_seconds'
+on_node curl --silent --fail --max-time 10 "http://$pod:9464/metrics" | grep -q '^http_server_request_duration_seconds'
 ! on_node curl --silent --max-time 5 --output /dev/null "$gateway:9464/metrics" || fail 'The Service of the gateway has it.'
 [ "$(on_node curl --silent --max-time 10 --output /dev/null --write-out '%{http_code}' "$gateway/metrics")" = 404 ]
 

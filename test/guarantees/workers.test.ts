@@ -30,7 +30,8 @@ test('A scrape of one worker has the metrics of all, and their sum is the number
   for (let i = 0; i < 20; i++) await send('GET', `${inventory}/api/movies`)
   for (let scrape = 0; scrape < 4; scrape++) {
     const { body } = await send('GET', `${inventory}/metrics`)
-    const count = /^http_request_duration_seconds_count\{[^}]*route="\/api\/movies"[^}]*\} (.*)$/gm
+    const count =
+      /^http_server_request_duration_seconds_count\{[^}]*http_route="\/api\/movies"[^}]*\} (.*)$/gm
     const counts = [...body.matchAll(count)].map(([, value]) => Number(value))
     assert.equal(
       counts.reduce((sum, value) => sum + value),
@@ -161,7 +162,8 @@ async function readAll(url: string, origin: string): Promise<{ title?: string }[
 
 async function servingWorkers(metrics: string): Promise<number> {
   const { body } = await send('GET', metrics)
-  return new Set([...body.matchAll(/^service_info\{.*worker="(\d)"/gm)].map(([, worker]) => worker)).size
+  return new Set([...body.matchAll(/^quintet_build_info\{.*worker="(\d)"/gm)].map(([, worker]) => worker))
+    .size
 }
 
 /** The processes that this one has started. */

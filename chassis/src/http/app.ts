@@ -3,7 +3,7 @@ import { fastify, LogController } from 'fastify'
 import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
 import type { IncomingMessage, RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
-import { AppError } from '../errors/index.ts'
+import type { AppError } from '../errors/index.ts'
 import {
   createAddressRefusal,
   createVersions,
@@ -19,6 +19,7 @@ import { openAccess } from './access.ts'
 import type { Access } from './access.ts'
 import { auditRefusals, auditWrites } from './audit.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
+import { eventLoopDelayed, exportActiveRequests, exportShedRequests } from './app-metrics.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
 import { bodyBytesMax } from './body-limit.ts'
 import { createClientErrorHandler, respondToOddRequests } from './client-errors.ts'
@@ -71,7 +72,9 @@ const limits = {
 
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
-  const { name, logger, metrics = createMetrics(name), clock = systemClock } = options
+  const { name, logger, metrics = createMetrics(), clock = systemClock } = options
+  const isOfOperations = options.hasOnlyAddedRoutes === true
+  const problemOptions = isOfOperations ? options : { ...options, countShed: exportShedRequests(metrics) }
   const parts = { name, clock, logger, metrics }
   const refuseAddress = createAddressRefusal(options.guardParts?.addresses, parts)
   const audit = await openAuditLog(options.guard ?? {}, parts)
@@ -99,13 +102,15 @@ export async function createApp(options: AppOptions): Promise<App> {
       observe(request, reply, request.routeOptions.url)
       if (closedInstead(reply)) return
       const refusal = formRefusal(request.raw)
-      const fail = (refused: unknown) => sendProblem(refused, request, reply, options)
+      const fail = (refused: unknown) => sendProblem(refused, request, reply, problemOptions)
       if (refusal !== undefined || !respondInstead(reply, fail)) fail(refusal ?? error)
     },
     clientErrorHandler: clientErrors.onClientError,
   })
   const http2 = opened.http2()
   const closing = createClosing(framework.server, { linger, lastRequestMs: timeouts.lastRequestMs, http2 })
+  if (!isOfOperations)
+    exportActiveRequests(metrics, { isSecure: options.tls !== undefined, requests: closing.requests })
   const rateLimits = await openLimits(options.guard ?? {}, { ...parts, isEdge: options.guardParts?.isEdge })
   const redirect = opened.redirect({ linger, clientErrorsWith, requestIdOf, record, refuseAddress })
   const app: App = Object.assign(framework.withTypeProvider<TypeBoxTypeProvider>(), {
@@ -125,14 +130,14 @@ export async function createApp(options: AppOptions): Promise<App> {
   })
   addPrincipal(app)
   const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
-  configure(app, options, allowedMethods)
-  const admit = createAdmission(options, { access, allowedMethods })
+  configure(app, problemOptions, allowedMethods)
+  const admit = createAdmission(problemOptions, { access, allowedMethods })
   app.addHook('onRequest', (request, reply, done) => {
     // Read once, since the framework makes an object of all options of the route each time.
     const { url: route, schema } = request.routeOptions
     observe(request, reply, route)
     if (closedInstead(reply)) return
-    const span = traces?.begin(request.raw, route ?? 'unknown')
+    const span = traces?.begin(request.raw, route)
     if (span === undefined) admit(request, reply, done, route, schema)
     else span.run(() => admit(request, reply, done, route, schema))
   })
@@ -167,11 +172,11 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
   boundLargeLists(app, timeouts.listMs)
-  if (options.hasOnlyAddedRoutes !== true) await addOwnRoutes(app, options, { access, documentation })
+  if (!isOfOperations) await addOwnRoutes(app, options, { access, documentation })
   return app
 
   /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */
-  function observe(request: FastifyRequest, reply: FastifyReply, route = 'unknown'): void {
+  function observe(request: FastifyRequest, reply: FastifyReply, route: string | undefined): void {
     const { raw } = reply
     reply.header('x-request-id', request.id)
     raw.on('close', () => {
@@ -251,7 +256,7 @@ async function addOwnRoutes(
 /** How bodies are read and checked, and what errors become. */
 function configure(
   app: App,
-  options: AppOptions,
+  options: AppOptions & Parameters<typeof sendProblem>[3],
   allowedMethods: ReturnType<typeof createAllowedMethods>,
 ): void {
   acceptJsonOnly(app, options.parseJson)
@@ -273,7 +278,7 @@ function createClientErrors({
   return (securityText) =>
     createClientErrorHandler({
       ...parts,
-      record: (requestId, status, request) => record(request ?? noRequest(), requestId, 'unknown', status, 0),
+      record: (requestId, status, request) => record(request ?? noRequest(), requestId, undefined, status, 0),
       securityText,
     })
 }
@@ -301,7 +306,7 @@ function shedLoad(app: App): void {
   const eventLoop = createEventLoopDelay()
   app.addHook('onRequest', (_request, _reply, done) => {
     if (eventLoop.delayMs() <= limits.eventLoopDelayMaxMs) done()
-    else done(new AppError('overloaded', 'The service is overloaded; try again shortly.'))
+    else done(eventLoopDelayed)
   })
   app.addHook('onClose', async () => eventLoop.stop())
 }
@@ -355,7 +360,7 @@ function addFrontListener(
     next: createFastPathListener(framework, parts),
     refuse: framework,
     onGone: (request, durationMs) =>
-      parts.record(request, parts.requestIdOf(request), 'unknown', 499, durationMs),
+      parts.record(request, parts.requestIdOf(request), undefined, 499, durationMs),
   })
   const begin: RequestListener = (request, response) => {
     if (parts.isClosing() || mayLoseNextRequest(request)) response.shouldKeepAlive = false

@@ -67,7 +67,7 @@ function holdEnd(response: ServerResponse, work: Promise<void>): void {
 
 /** Writes a line for a request that is over if it was refused by who has sent it, from where or how often. */
 export function auditRefusals(audit: AuditLog) {
-  return (request: Recorded, requestId: string, route: string, status: number): void => {
+  return (request: Recorded, requestId: string, route: string | undefined, status: number): void => {
     const refusal = refusalOfRequest(request)
     if (refusal === undefined || refusal === 'preflight' || writes.has(request)) return
     // It had a form that is refused before anything else.
@@ -82,7 +82,7 @@ function isWrite({ method, is404 }: FastifyRequest): boolean {
   return !is404 && method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS' && method !== 'TRACE'
 }
 
-function describe(request: Recorded, requestId: string, route: string, address?: string) {
+function describe(request: Recorded, requestId: string, route: string | undefined, address?: string) {
   const { principal, client } = decisionOf(request) ?? {}
   return {
     request: requestId,
@@ -90,7 +90,7 @@ function describe(request: Recorded, requestId: string, route: string, address?:
     principal: principal?.id ?? null,
     address: client?.address ?? address ?? null,
     method: request.method,
-    route,
+    route: route ?? 'unknown',
     path: pathOf(request),
   }
 }
@@ -98,7 +98,7 @@ function describe(request: Recorded, requestId: string, route: string, address?:
 /** The same for a request of the framework, which has an address also where there is no guard. */
 function describeWrite(request: FastifyRequest) {
   const { raw, id, routeOptions } = request
-  return describe(raw, id, routeOptions.url ?? 'unknown', clientAddressOf(request))
+  return describe(raw, id, routeOptions.url, clientAddressOf(request))
 }
 
 const pathLengthMax = 2_048

@@ -1,6 +1,7 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { Http2Request } from './http2/request.ts'
 import { acceptsAtOnce } from './negotiation.ts'
+import type { Recorder } from './recorder.ts'
 import { jsonType } from './representation.ts'
 import { fieldsRefusal } from './request-form.ts'
 import type { RequestTraces } from './request-trace.ts'
@@ -31,13 +32,7 @@ export function createFastPathListener(
     fastPaths: readonly FastPath[]
     requestIdOf: (request: IncomingMessage) => string
     /** Counts and logs the request like any other. */
-    record: (
-      request: IncomingMessage,
-      requestId: string,
-      route: string,
-      status: number,
-      durationMs: number,
-    ) => void
+    record: Recorder
     /** Whether the framework refuses who sends the request; undefined where it refuses nobody. */
     isRefused?: ((request: IncomingMessage, fastPath: FastPath) => boolean) | undefined
     traces?: Pick<RequestTraces, 'begin'> | undefined

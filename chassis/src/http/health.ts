@@ -1,10 +1,12 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { TimeoutError, withTimeout } from '../clock/index.ts'
 import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
+import { metricsFormats, openMetricsOf } from '../telemetry/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import type { App, AppOptions, Observed } from './app-options.ts'
+import { qualityOf } from './negotiation.ts'
 import { problems } from './problem.ts'
 
 const probeTimeoutMs = 1_000
@@ -22,8 +24,20 @@ export const Readiness = Type.Object(
   { title: 'Readiness' },
 )
 export const MetricsText = {
-  description: 'Text in the format of Prometheus',
-  content: { 'text/plain': { schema: Type.String() } },
+  description: 'Text in the format of Prometheus, or of OpenMetrics for a client that prefers that',
+  content: {
+    'text/plain': { schema: Type.String() },
+    'application/openmetrics-text': { schema: Type.String() },
+  },
+}
+
+/** Responds with metrics in the format that the client prefers. */
+export function sendMetrics({ headers }: FastifyRequest, reply: FastifyReply, text: string): string {
+  const { prometheus, openMetrics } = metricsFormats
+  const { accept = '' } = headers
+  const isOpen = accept !== '' && qualityOf(accept, openMetrics) > qualityOf(accept, prometheus)
+  reply.type(isOpen ? openMetrics : prometheus)
+  return isOpen ? openMetricsOf(text) : text
 }
 
 /** What operators may see of an app. */
@@ -101,14 +115,11 @@ export function addHealthRoutes(app: App, mayObserve: (request: FastifyRequest) 
         scope: 'quintet:observe',
         operationId: 'getMetrics',
         summary: 'Metrics of the service',
-        description: 'Counters and durations in the text format of Prometheus.',
+        description: 'Counters and durations in the text format of Prometheus, or in that of OpenMetrics.',
         response: { 200: MetricsText },
       },
     },
-    async (_request, reply) => {
-      reply.type(metrics.registry.contentType)
-      return metrics.text()
-    },
+    async (request, reply) => sendMetrics(request, reply, await metrics.text()),
   )
 }
 

@@ -64,6 +64,11 @@ export function addressOf(
   return { service, host, port, portSetting, hostSetting: host === shared ? 'HOST' : ownSetting }
 }
 
+/** Whether there is a port for operations, which then has the metrics of the process. */
+export function hasOperationsPort(values: Readonly<Record<string, unknown>>): boolean {
+  return addressOf(operations, values) !== undefined
+}
+
 /**
  * A sentence for each service that cannot listen on its address. An address that several have is tried for the first of them only,
  * since they are in each other's way. A worker of a cluster does not listen itself, and its primary may hold the ports already.

@@ -1,12 +1,11 @@
 import { Type } from 'typebox'
 import { AppError } from '../errors/index.ts'
-import { createMetrics } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
-import { mergeMetrics } from '../workers/index.ts'
+import { mergeMetrics, metricsIn, withLabel } from '../workers/index.ts'
 import type { Worker } from '../workers/index.ts'
 import type { App, Observed } from './app-options.ts'
 import { createApp } from './app.ts'
-import { Liveness, MetricsText, Readiness } from './health.ts'
+import { Liveness, MetricsText, Readiness, sendMetrics } from './health.ts'
 import { addressOf, listen, operations } from './listen.ts'
 import { problems } from './problem.ts'
 
@@ -45,7 +44,7 @@ export async function createOperationsApp(
     description: 'Metrics and health of the process.',
     hasOnlyAddedRoutes: true,
     logger,
-    metrics: worker?.createMetrics(operations) ?? createMetrics(operations),
+    metrics: metricsIn(worker, operations, { isOfProcess: true }),
     connections: { max: connectionsMax },
   })
   addMetrics(app, services)
@@ -57,18 +56,18 @@ const OfService = Type.Object({ service: Type.String() })
 /** Scrapers and probes add parameters to the query, which only routes of the API refuse. */
 const hide = true
 
+/** The samples of each service have its name where there are several; where there is one, whoever scrapes it names it. */
 function addMetrics(app: App, services: readonly Observed[]): void {
-  const { contentType } = app.observed.metrics.registry
   const response = { 200: MetricsText }
-  app.get('/metrics', { schema: { hide, response } }, async (_request, reply) => {
-    const texts = await Promise.all([...services, app.observed].map(({ metrics }) => metrics.text()))
-    reply.type(contentType)
-    return mergeMetrics(texts)
+  const textOf = async ({ name, metrics }: Observed) =>
+    services.length > 1 ? withLabel(await metrics.text(), `service="${name}"`) : metrics.text()
+  app.get('/metrics', { schema: { hide, response } }, async (request, reply) => {
+    const texts = await Promise.all([app.observed.metrics.text(), ...services.map(textOf)])
+    return sendMetrics(request, reply, mergeMetrics(texts))
   })
   app.get('/metrics/:service', { schema: { hide, params: OfService, response } }, async (request, reply) => {
     const { metrics } = serviceNamed(services, request.params.service)
-    reply.type(contentType)
-    return metrics.text()
+    return sendMetrics(request, reply, await metrics.text())
   })
 }
 

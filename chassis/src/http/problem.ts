@@ -55,9 +55,14 @@ export function sendProblem(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  { logger, detailAlias }: Pick<AppOptions, 'logger' | 'detailAlias'>,
+  {
+    logger,
+    detailAlias,
+    countShed,
+  }: Pick<AppOptions, 'logger' | 'detailAlias'> & { countShed?: (problem: AppError) => void },
 ): void {
   const problem = error === request.raw.errored ? clientClosedRequest() : toAppError(error, request)
+  countShed?.(problem)
   if (problem.status >= 500 && (problem.code === 'internal' || problem.cause !== undefined)) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     logger[level](

@@ -19,10 +19,10 @@ import { logUnusedStorage } from '../diagnosis/index.ts'
 import { operatorMessage } from '../errors/index.ts'
 import { createLogger, openTelemetry } from '../telemetry/index.ts'
 import type { Logger, Metrics, Telemetry } from '../telemetry/index.ts'
-import { currentWorker } from '../workers/index.ts'
+import { currentWorker, metricsIn } from '../workers/index.ts'
 import type { Worker } from '../workers/index.ts'
 import type { App } from './app-options.ts'
-import { addressOf, listen, redirectLine } from './listen.ts'
+import { addressOf, hasOperationsPort, listen, redirectLine } from './listen.ts'
 import type { ServiceAddress } from './listen.ts'
 import { listenForOperations } from './operations-listener.ts'
 import { runWorkers, workersToStart } from './run-workers.ts'
@@ -41,7 +41,7 @@ export async function runService<T extends TObject>(
     settings: T
     create: (
       config: Readonly<Static<T>>,
-      parts: { logger: Logger; metrics?: Metrics; telemetry: Telemetry | undefined },
+      parts: { logger: Logger; metrics: Metrics; telemetry: Telemetry | undefined },
     ) => Promise<App>
     /** The queue that it consumes. */
     queue?: string
@@ -72,11 +72,8 @@ export async function runService<T extends TObject>(
     if (count > 0) return await runWorkers([{ name, settings, values }], count, logger)
     const config = loadConfig(settings, given)
     telemetry = openTelemetry(loadConfig(telemetrySchema, given), { logger })
-    const app = await create(config, {
-      logger,
-      telemetry,
-      ...(worker && { metrics: worker.createMetrics(name) }),
-    })
+    const metrics = metricsIn(worker, name, { isOfProcess: !hasOperationsPort(values) })
+    const app = await create(config, { logger, metrics, telemetry })
     const address = addressOf(name, values)
     if (address === undefined) throw new TypeError(`${name} has no address.`)
     const { apps, lines } = await listenAll(app, address, values, { logger, worker })

@@ -54,21 +54,21 @@ export type RequestTraces = ReturnType<typeof createRequestTraces>
 export function createRequestTraces(tracer: Tracer, requestIdOf: (request: IncomingMessage) => string) {
   return {
     /** The span of the request, if it is recorded, which is decided once. */
-    begin(request: IncomingMessage, route: string): RecordedSpan | undefined {
+    begin(request: IncomingMessage, route: string | undefined): RecordedSpan | undefined {
       const trace = requestTraceOf(request)
       if (!trace.isDecided && tracer.admits(route, trace.context))
         trace.span = tracer.begin(routed(request, route, requestIdOf(request)))
       trace.isDecided = true
       return trace.span
     },
-    end(request: Recorded, requestId: string, route: string, end: RequestEnd): void {
+    end(request: Recorded, requestId: string, route: string | undefined, end: RequestEnd): void {
       const span = spanOf(request)
       if (span !== undefined || tracer.isKept(end)) tracer.end(routed(request, route, requestId), span, end)
     },
   }
 }
 
-function routed(request: Recorded, route: string, requestId: string) {
+function routed(request: Recorded, route: string | undefined, requestId: string) {
   return { context: traceOf(request), route, method: request.method ?? '', path: pathOf(request), requestId }
 }
 

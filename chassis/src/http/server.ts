@@ -74,7 +74,7 @@ export function openServer(
         app: options,
         clientErrors: clientErrorsWith(withoutTls.text),
         record: (request, requestId, status, durationMs) =>
-          record(request, requestId, 'redirect', status, durationMs),
+          record(request, requestId, undefined, status, durationMs),
         isOfCertificate: tls.isOfCertificate,
         ...parts,
       })

@@ -30,7 +30,7 @@ export function refuseUnknownMethods(
     const startedAt = performance.now()
     const id = requestIdOf(request)
     response.once('close', () =>
-      record(request, id, 'unknown', response.statusCode, performance.now() - startedAt),
+      record(request, id, undefined, response.statusCode, performance.now() - startedAt),
     )
     const instead = decisionOf(request)?.instead
     if (instead === 'close') return closeSilently(server, request, response)

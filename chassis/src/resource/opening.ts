@@ -34,7 +34,7 @@ export function partsOf(
   {
     clock = systemClock,
     logger,
-    metrics = createMetrics(name),
+    metrics = createMetrics(),
     telemetry,
     checkResponses = config.CHECK_RESPONSES === 'on',
   }: Partial<ServiceParts>,

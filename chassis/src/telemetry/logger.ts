@@ -9,7 +9,8 @@ type AccessLine = {
   readonly traceId: string
   readonly method: string
   readonly url: string
-  readonly route: string
+  /** Undefined where none was matched. */
+  readonly route: string | undefined
   readonly status: number
   readonly durationMs: number
 }
@@ -21,6 +22,8 @@ type AccessLine = {
 export type Logger = Pick<PinoLogger, 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace'> & {
   readonly pino: PinoLogger
   access(line: AccessLine): void
+  /** The same for a request of a probe or a scraper, at the level `debug`. */
+  probe(line: AccessLine): void
   /** Writes the buffered access lines. */
   flush(): void
 }
@@ -62,8 +65,10 @@ export function createLogger(options: {
     },
     stream,
   )
-  const access = log.isLevelEnabled('info') ? accessLog.write : () => {}
-  return Object.assign(Object.create(log), { pino: log, access, flush: accessLog.flush })
+  const writeAt = (level: 'info' | 'debug') =>
+    log.isLevelEnabled(level) ? (line: AccessLine) => accessLog.write(line, level) : () => {}
+  const lines = { access: writeAt('info'), probe: writeAt('debug') }
+  return Object.assign(Object.create(log), { pino: log, ...lines, flush: accessLog.flush })
 }
 
 /** The trace of the recorded request that a line belongs to. */
@@ -87,7 +92,7 @@ const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatM
 function createAccessLog(
   service: string,
   stream: DestinationStream,
-): { write: Logger['access']; flush(): void } {
+): { write(line: AccessLine, level: 'info' | 'debug'): void; flush(): void } {
   const head = `,"service":${JSON.stringify(service)},"msg":"request","requestId":"`
   let batch = ''
   let timer: NodeJS.Timeout | undefined
@@ -100,9 +105,10 @@ function createAccessLog(
   }
 
   return {
-    write({ requestId, traceId, method, url, route, status, durationMs }) {
+    write({ requestId, traceId, method, url, route, status, durationMs }, level) {
+      const matched = route === undefined ? '' : `,"route":"${route}"`
       const duration = Math.round(durationMs * 1000) / 1000
-      batch += `{"level":"info","time":${Date.now()}${head}${requestId}","traceId":"${traceId}","method":"${method}","url":${quote(url)},"route":"${route}","status":${status},"durationMs":${duration}}\n`
+      batch += `{"level":"${level}","time":${Date.now()}${head}${requestId}","traceId":"${traceId}","method":"${method}","url":${quote(url)}${matched},"status":${status},"durationMs":${duration}}\n`
       if (batch.length >= batchBytes) flush()
       else timer ??= setTimeout(flush, flushIntervalMs).unref()
     },

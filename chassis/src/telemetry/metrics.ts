@@ -1,5 +1,9 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import { createRequestDurations } from './request-durations.ts'
+import { Registry } from 'prom-client'
+import { durationBuckets, exchangesOf } from './durations.ts'
+import type { ObserveExchange } from './durations.ts'
+import { createHistogram } from './histogram.ts'
+import type { Histogram, HistogramOptions } from './histogram.ts'
+import { exportProcessMetrics } from './process-metrics.ts'
 
 // The kinds of metric that a service adds.
 export { Counter, Gauge } from 'prom-client'
@@ -9,32 +13,50 @@ export type Metrics = {
   readonly registry: Registry
   /** The number of this process, where several are one instance of the service. */
   readonly worker: string | undefined
-  /** Records one answered request. */
-  observe(method: string, route: string, status: number, durationMs: number): void
-  /** All metrics in the text format of Prometheus, of the media type `registry.contentType`. */
+  /** Adds a histogram, of durations in seconds where it has no buckets of its own. */
+  histogram(options: Omit<HistogramOptions, 'buckets'> & Partial<HistogramOptions>): Histogram
+  /** What records the requests of a route; undefined stands for those that no route has. */
+  requestsOf(route: string | undefined): ObserveExchange
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string>
 }
 
-/**
- * Each service has a registry of its own, so that several can run in one process. Where several processes are one instance of it,
- * `worker` distinguishes their metrics.
- */
-export function createMetrics(service: string, worker?: string): Metrics {
-  const labels = { service, ...(worker !== undefined && { worker }) }
+export type MetricsOptions = {
+  /** Distinguishes the metrics of processes that are one instance of the service. */
+  readonly worker?: string | undefined
+  /** Whether they have those of the process too, which only one of the services in it has. */
+  readonly isOfProcess?: boolean
+}
+
+/** Each service has a registry of its own, so that several can run in one process. */
+export function createMetrics({ worker, isOfProcess = false }: MetricsOptions = {}): Metrics {
+  const labels: Record<string, string> = worker === undefined ? {} : { worker }
   const registry = new Registry()
   registry.setDefaultLabels(labels)
-  collectDefaultMetrics({ register: registry })
-  new Gauge({
-    name: 'service_info',
-    help: 'Always 1; the labels say what runs.',
-    labelNames: ['node'],
-    registers: [registry],
-  }).set({ node: process.version }, 1)
-  const durations = createRequestDurations(labels)
+  if (isOfProcess) exportProcessMetrics(registry)
+  const histograms: Histogram[] = []
+
+  const histogram: Metrics['histogram'] = (options) => {
+    const added = createHistogram({ buckets: durationBuckets, ...options }, labels)
+    histograms.push(added)
+    return added
+  }
+
+  const requests = histogram({
+    name: 'http_server_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its response, by method, route and status.',
+  })
   return {
     registry,
     worker,
-    observe: durations.observe,
-    text: async () => `${await registry.metrics()}\n${durations.text()}`,
+    histogram,
+    requestsOf: (route) => exchangesOf(requests, { http_route: route ?? '' }),
+    async text() {
+      const text = [await registry.metrics(), ...histograms.map((one) => one.text())].join('\n')
+      return text.replace(unknownValues, '')
+    },
   }
 }
+
+/** A value that is not known, such as the delay of an event loop that was not sampled, would silence each alert that it is in. */
+const unknownValues = /^[^#\n][^\n]* nan\n/gim

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/index.ts'
+import { isProbe } from './probes.ts'
 import type { RouteShare, Sampler } from './sampling.ts'
 import { OpenTrace } from './spans.ts'
 import type { Attributes, RecordedSpan, SpanAbout, SpanRing } from './spans.ts'
@@ -8,7 +9,8 @@ import type { SpanContext, TraceContext } from './trace-context.ts'
 /** A request that has reached its route. */
 type RoutedRequest = {
   readonly context: TraceContext
-  readonly route: string
+  /** Undefined where none was matched. */
+  readonly route: string | undefined
   readonly method: string
   readonly path: string
   readonly requestId: string
@@ -22,7 +24,7 @@ type HandledMessages = { readonly queue: string; readonly ids: readonly string[]
 
 export type Tracer = {
   /** Whether a request of this route is recorded, for which the route must have a share left. Cheap, since it is called for all. */
-  admits(route: string, context: TraceContext): boolean
+  admits(route: string | undefined, context: TraceContext): boolean
   /** Records a request that was admitted. */
   begin(request: RoutedRequest): RecordedSpan
   /** Whether a request with this end is kept although it was not recorded: it has failed or was slow. */
@@ -36,9 +38,6 @@ export type Tracer = {
     failure: { ofResult: (result: T) => string; ofError: (error: unknown) => string },
   ): Promise<T>
 }
-
-/** Probes and scrapes would hide the requests of clients. */
-const untraced = /^\/(?:health|metrics)(?:\/|$)/
 
 /** The recorder of the traces of one service. */
 export function createTracer({
@@ -54,13 +53,13 @@ export function createTracer({
   slowMs: number
   clock: Clock
 }): Tracer {
-  const shares = new Map<string, RouteShare | undefined>()
+  const shares = new Map<string | undefined, RouteShare | undefined>()
 
-  /** Undefined for a route that is never traced. */
-  function shareOf(route: string): RouteShare | undefined {
+  /** Undefined for a route that is never traced: those of probes and scrapers would hide the requests of clients. */
+  function shareOf(route: string | undefined): RouteShare | undefined {
     const known = shares.get(route)
     if (known !== undefined || shares.has(route)) return known
-    const share = untraced.test(route) ? undefined : sampler.route()
+    const share = route !== undefined && isProbe(route) ? undefined : sampler.route()
     shares.set(route, share)
     return share
   }
@@ -156,15 +155,14 @@ export function createTracer({
 }
 
 function aboutRequest({ method, route, path, requestId }: RoutedRequest): SpanAbout {
-  const isRouted = route !== 'unknown'
   return {
-    name: isRouted ? `${method} ${route}` : method,
+    name: route === undefined ? method : `${method} ${route}`,
     kind: 'server',
     attributes: {
       'http.request.method': method,
       'url.path': path,
       'quintet.request_id': requestId,
-      ...(isRouted && { 'http.route': route }),
+      ...(route !== undefined && { 'http.route': route }),
     },
   }
 }

@@ -1,4 +1,4 @@
-export { mergeMetrics } from './merge-metrics.ts'
+export { mergeMetrics, withLabel } from './merge-metrics.ts'
 export { startWorkers } from './primary.ts'
-export { currentWorker } from './worker.ts'
+export { currentWorker, metricsIn } from './worker.ts'
 export type { Worker } from './worker.ts'

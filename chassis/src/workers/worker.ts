@@ -1,17 +1,26 @@
 import cluster from 'node:cluster'
 import { withTimeout } from '../clock/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
-import type { Metrics } from '../telemetry/index.ts'
+import type { Metrics, MetricsOptions } from '../telemetry/index.ts'
 import { mergeMetrics } from './merge-metrics.ts'
 import { workerVariable } from './messages.ts'
 import type { FromPrimary, FromWorker } from './messages.ts'
+
+/** The metrics of a service in this process. */
+export function metricsIn(
+  worker: Worker | undefined,
+  service: string,
+  options?: Omit<MetricsOptions, 'worker'>,
+): Metrics {
+  return worker === undefined ? createMetrics(options) : worker.createMetrics(service, options)
+}
 
 /** This process, where it is one of several that listen on the same ports. */
 export type Worker = {
   /** Whether it was started by a primary of this program, which has checked its settings, rather than by PM2. */
   readonly hasPrimary: boolean
   /** The metrics of a service, with the number of the worker as a label. A scrape of one worker has those of all. */
-  createMetrics(service: string): Metrics
+  createMetrics(service: string, options?: Omit<MetricsOptions, 'worker'>): Metrics
   /** Says that this worker serves, and prints `text` once all do. From then on it closes with its primary, as on SIGTERM. */
   ready(text: string): void
 }
@@ -58,8 +67,8 @@ function workerOfPrimary(number: string): Worker {
 
   return {
     hasPrimary: true,
-    createMetrics(service) {
-      const own = createMetrics(service, number)
+    createMetrics(service, options) {
+      const own = createMetrics({ ...options, worker: number })
       texts.set(service, own.text)
       return { ...own, text: async () => mergeMetrics(await collect(service)) }
     },
@@ -77,7 +86,7 @@ function workerOfPrimary(number: string): Worker {
 function workerOfPm2({ NODE_APP_INSTANCE: number }: NodeJS.ProcessEnv): Worker {
   return {
     hasPrimary: false,
-    createMetrics: (service) => createMetrics(service, number),
+    createMetrics: (_service, options) => createMetrics({ ...options, worker: number }),
     ready: (text) => void process.stderr.write(text),
   }
 }

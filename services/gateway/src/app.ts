@@ -58,7 +58,7 @@ export async function createGatewayApp(
   const { telemetry } = dependencies
   const { logger = createLogger({ service: 'gateway', level: config.LOG_LEVEL, keep: telemetry?.line }) } =
     dependencies
-  const { metrics = createMetrics('gateway') } = dependencies
+  const { metrics = createMetrics() } = dependencies
   restrictFolder(config.DATA_DIR)
   await refuseLaterTables(config.QUEUE_URL)
   await using opened = new AsyncDisposableStack()

@@ -148,7 +148,7 @@ test('A denied client may get nothing at all, and is counted', async (t) => {
   assert.match(metrics, /^quintet_address_refusals_total\{(?=[^}]*list="allow")[^}]*\} 14$/m)
   assert.match(
     metrics,
-    /http_request_duration_seconds_count\{(?=[^}]*route="\/guid\/\*")(?=[^}]*status="403")/,
+    /http_server_request_duration_seconds_count\{(?=[^}]*http_route="\/guid\/\*")(?=[^}]*http_response_status_code="403")/,
   )
 })
 

@@ -444,7 +444,7 @@ function upstreamWithOnePlace(t: TestContext, url: string) {
     retryPercent: 100,
     clock: createManualClock(0),
     logger: createLogger({ service: 'gateway', level: 'silent' }),
-    metrics: createUpstreamMetrics(createMetrics('gateway')),
+    metrics: createUpstreamMetrics(createMetrics()),
   })
   t.after(upstream.close)
   return upstream
@@ -580,5 +580,8 @@ test('Requests, faults, retries and refusals of upstreams are counted', async (t
     'gateway_circuit_state{upstream="billing",state="open",service="gateway"} 0',
   ]
   for (const line of expected) assert.ok(text.includes(`${line}\n`), line)
-  assert.match(text, /http_request_duration_seconds_count\{method="GET",route="\/guid",status="200"/)
+  assert.match(
+    text,
+    /http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/guid",http_response_status_code="200"/,
+  )
 })

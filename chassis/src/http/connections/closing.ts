@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { endHandshakes, onHttpConnection } from './bounded-connection.ts'
 import { idleConnections, lateConnections, responseOf } from './exchanges.ts'
@@ -15,13 +15,19 @@ type Closing = {
   /** Each response is the last on its connection from now on (RFC 9112, 9.6). */
   begin(): void
   hasBegun(): boolean
+  /** The requests in progress. */
+  requests(): Iterable<IncomingMessage>
   /** Ends connections between two requests, from now until `stop`; called when the server is about to close. */
   endConnections(): Promise<void>
   stop(): void
 }
 
 /** What closes the connections with HTTP/2. */
-type ClosingOfStreams = { beginClosing(): void; endConnections(): void }
+type ClosingOfStreams = {
+  requests(): Iterable<IncomingMessage>
+  beginClosing(): void
+  endConnections(): void
+}
 
 /**
  * Ends the connections of a server that closes, so that no request is lost: one that has arrived, also in part, gets its response first.
@@ -70,6 +76,13 @@ export function createClosing(
       }
     },
     hasBegun: () => begun,
+    *requests() {
+      for (const socket of sockets) {
+        const response = responseOf(socket)
+        if (response !== undefined) yield response.req
+      }
+      if (http2 !== undefined) yield* http2.requests()
+    },
     async endConnections() {
       linger.hurry()
       http2?.endConnections()

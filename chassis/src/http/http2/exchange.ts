@@ -10,6 +10,7 @@ const noError = 0x00
 
 /** A request and its response on a stream. */
 export type StreamExchange = Bounded & {
+  readonly request: Http2Request
   /** Refuses a request that has not arrived in time, and ends a response that its client does not read. */
   check(now: number, requestMs: number): void
   /** The stream has been closed. */
@@ -50,6 +51,7 @@ export function createStreamExchange(
   }
 
   return {
+    request,
     passedBytes: () => request.bytesRead + (stream.headersSent ? 1 : 0) - pending(),
     isServed: () => stream.headersSent,
     waitsForClient: () => !request.complete || pending() > 0,

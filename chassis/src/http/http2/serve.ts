@@ -161,6 +161,10 @@ export function serveHttp2(
   }
 
   return {
+    /** Those that have begun, and whose streams are open. */
+    *requests(): Iterable<Http2Request> {
+      for (const { exchanges } of sessions) for (const { request } of exchanges) yield request
+    },
     /** Streams count as connections do. */
     bindTo(admitStream: AdmitStream): void {
       admit = admitStream
