@@ -646,7 +646,7 @@ async function sendBody(port: number, start: string, body: Buffer) {
 
 async function statusesOf(app: Awaited<ReturnType<typeof createApp>>): Promise<string[]> {
   const { body } = await app.inject('/metrics')
-  return [...body.matchAll(/request_duration_seconds_count\{[^}]*status="(\d+)"/g)].map(
+  return [...body.matchAll(/request_duration_seconds_count\{[^}]*http_response_status_code="(\d+)"/g)].map(
     ([, status]) => status ?? '',
   )
 }

@@ -164,7 +164,9 @@ test('A request whose method is none of HTTP/1.1 is counted by the guard, refuse
   }
   assert.deepEqual(new Set(counted), new Set(['']))
   assert.deepEqual(new Set(lines.map(({ method, level }) => `${level} ${method}`)), new Set(['info ']))
-  const series = (await app.observed.metrics.text()).match(/_seconds_count\{[^}]*status="501"[^}]*\}/g)
+  const series = (await app.observed.metrics.text()).match(
+    /_seconds_count\{[^}]*http_response_status_code="501"[^}]*\}/g,
+  )
   assert.equal(series?.length, 1)
 })
 

@@ -309,6 +309,6 @@ test('The metrics have how many tokens were kept, verified and refused, and the 
     ['refused', 1],
   ])
     assert.match(text, new RegExp(`^quintet_auth_tokens_total\\{result="${result}".*\\} ${count}$`, 'm'))
-  assert.ok(text.includes(`quintet_auth_keys_age_seconds{issuer="${issuer.url}",service="test"} 2`))
+  assert.ok(text.includes(`quintet_auth_keys_age_seconds{issuer="${issuer.url}"} 2`))
   assert.match(text, /^quintet_auth_key_fetches_total\{result="ok".*\} 1$/m)
 })
