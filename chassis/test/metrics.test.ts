@@ -4,6 +4,7 @@ import { connect } from 'node:net'
 import { test } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { listen } from '@quintet/chassis/http'
+import { exportQueueMetrics } from '@quintet/chassis/queue'
 import { Counter, createLogger, createMetrics, Gauge, openMetricsOf } from '@quintet/chassis/telemetry'
 import { createSampleApp } from './sample-app.ts'
 import { until } from '@quintet/chassis/testing'
@@ -161,4 +162,27 @@ test('OpenMetrics has counters without the suffix in their description, bounds w
     text.includes(`_bucket{le="0.5",http_request_method="GET",${label},http_response_status_code="200"} 0\n`),
   )
   assert.doesNotMatch(text, /\n\n|le="\d+"[,}]/)
+})
+
+test('While a queue does not respond, the metrics say so, and what it holds is absent', async () => {
+  const { registry, text } = createMetrics()
+  let isUp = true
+  const unlessDown = async (value: number) => (isUp ? value : Promise.reject(new Error('down')))
+  const queue = {
+    depth: (name: string) => unlessDown(name === 'work.dead' ? 2 : 5),
+    oldestAgeMs: () => unlessDown(1_500),
+  }
+  exportQueueMetrics(registry, queue, 'work')
+  const samples = async () => (await text()).match(/^quintet_queue.*$/gm)
+  const all = [
+    'quintet_queue_messages{queue="work",state="live"} 5',
+    'quintet_queue_messages{queue="work",state="dead"} 2',
+    'quintet_queue_up{queue="work"} 1',
+    'quintet_queue_oldest_message_age_seconds{queue="work"} 1.5',
+  ]
+  assert.deepEqual(await samples(), all)
+  isUp = false
+  assert.deepEqual(await samples(), ['quintet_queue_up{queue="work"} 0'])
+  isUp = true
+  assert.deepEqual(await samples(), all)
 })

@@ -57,5 +57,5 @@ test('After kill -9 of a process the next one is alone on the database, and cach
   const [{ guid }] = Object(await call('GET', `${second}/guids`).then((response) => response?.body))
   for (let i = 0; i < 3; i++) await call('GET', `${second}/guid/${guid}`)
   const metrics = await (await fetch(`${second}/metrics`)).text()
-  assert.match(metrics, /^cache_reads_total\{(?=[^}]*result="hit")[^}]*\} 2$/m)
+  assert.match(metrics, /^quintet_cache_reads_total\{(?=[^}]*result="hit")[^}]*\} 2$/m)
 })

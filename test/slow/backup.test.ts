@@ -120,7 +120,7 @@ test('A service that was started as the only one keeps its cache through a backu
   const { inventory } = await worldWithBackup(t)
   for (let i = 0; i < 3; i++) await call('GET', `${inventory}/api/movies/1`)
   const metrics = await (await fetch(`${inventory}/metrics`)).text()
-  assert.match(metrics, /^cache_reads_total\{(?=[^}]*result="hit")[^}]*\} [1-9]/m)
+  assert.match(metrics, /^quintet_cache_reads_total\{(?=[^}]*result="hit")[^}]*\} [1-9]/m)
 })
 
 for (const { title, words = [], prepare, message } of [

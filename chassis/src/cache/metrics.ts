@@ -6,7 +6,7 @@ import type { Cache } from './port.ts'
 export function exportCacheMetrics(registry: Registry, cache: Cache): void {
   const registers = [registry]
   new Counter({
-    name: 'cache_reads_total',
+    name: 'quintet_cache_reads_total',
     help: 'Reads by result: hit, miss, wait (for the load of another reader), busy (during a write), bypass.',
     labelNames: ['result'],
     registers,
@@ -16,7 +16,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
     },
   })
   new Counter({
-    name: 'cache_writes_total',
+    name: 'quintet_cache_writes_total',
     help: 'Writes by result: ok, contended (another write overlapped, and the key was left empty), failed.',
     labelNames: ['result'],
     registers,
@@ -26,7 +26,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
     },
   })
   new Counter({
-    name: 'cache_settlements_total',
+    name: 'quintet_cache_settlements_total',
     help: 'Inquiries whether writes with expired markers have ended, by result: settled, failed (a commit hangs).',
     labelNames: ['result'],
     registers,
@@ -37,7 +37,7 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
     },
   })
   new Gauge({
-    name: 'cache_mode',
+    name: 'quintet_cache_mode',
     help: 'Of a cache on a server, 1 for its mode: none (this process cannot use it), draining, warming, on.',
     labelNames: ['mode'],
     registers,
@@ -48,27 +48,33 @@ export function exportCacheMetrics(registry: Registry, cache: Cache): void {
     },
   })
   new Gauge({
-    name: 'cache_epoch',
+    name: 'quintet_cache_epoch',
     help: 'Of a cache on a server, how often which server it is, or its mode, has changed.',
     registers,
     collect() {
-      this.set(cache.stats().control?.epoch ?? 0)
+      setKnown(this, cache.stats().control?.epoch)
     },
   })
   new Gauge({
-    name: 'cache_entries',
+    name: 'quintet_cache_entries',
     help: 'Entries cached in this process.',
     registers,
     collect() {
-      this.set(cache.stats().entries ?? 0)
+      setKnown(this, cache.stats().entries)
     },
   })
   new Gauge({
-    name: 'cache_bytes',
+    name: 'quintet_cache_bytes',
     help: 'Memory of the cached entries, an estimate that is never too low.',
     registers,
     collect() {
-      this.set(cache.stats().bytes ?? 0)
+      setKnown(this, cache.stats().bytes)
     },
   })
+}
+
+/** A cache on a server has no entries here, and one in this process no epoch. */
+function setKnown(gauge: Gauge, value: number | undefined): void {
+  if (value === undefined) gauge.remove()
+  else gauge.set(value)
 }

@@ -40,6 +40,7 @@ export function createAddressRefusal(
     labelNames: ['list'],
     registers: [metrics.registry],
   })
+  for (const list of ['allow', 'deny']) count.inc({ list }, 0)
   return (address) => {
     const list = lists.refusedBy(address)
     if (list === undefined) return undefined

@@ -69,6 +69,7 @@ export async function openConfiguredLimits(
   let store: LimitStore = local
   const observe = exportLimitMetrics(metrics.registry, {
     counts,
+    policies: () => Object.values(policies.current()).flatMap((all) => all.map(({ name }) => name)),
     isDegraded: () => store.isDegraded() || quotas.isDegraded(),
     size: local.size,
   })

@@ -5,19 +5,25 @@ type LimitOutcome = 'allowed' | 'refused' | 'would_refuse' | 'degraded'
 
 /** What was decided, by policy. */
 export type LimitCounts = {
+  /** Counts from 0, so that the first decision of a policy is an increase. */
+  begin(policy: string): void
   add(policy: string, outcome: LimitOutcome): void
   all(): ReadonlyMap<string, Readonly<Record<LimitOutcome, number>>>
 }
 
 export function createLimitCounts(): LimitCounts {
   const byPolicy = new Map<string, Record<LimitOutcome, number>>()
+  const begin = (policy: string) => {
+    const counts = { allowed: 0, refused: 0, would_refuse: 0, degraded: 0 }
+    byPolicy.set(policy, counts)
+    return counts
+  }
   return {
+    begin(policy) {
+      if (!byPolicy.has(policy)) begin(policy)
+    },
     add(policy, outcome) {
-      let counts = byPolicy.get(policy)
-      if (counts === undefined) {
-        counts = { allowed: 0, refused: 0, would_refuse: 0, degraded: 0 }
-        byPolicy.set(policy, counts)
-      }
+      const counts = byPolicy.get(policy) ?? begin(policy)
       counts[outcome] += 1
     },
     all: () => byPolicy,
@@ -27,7 +33,18 @@ export function createLimitCounts(): LimitCounts {
 /** Exports what limits decide. Returns what records how long the store took. */
 export function exportLimitMetrics(
   registry: Registry,
-  { counts, isDegraded, size }: { counts: LimitCounts; isDegraded: () => boolean; size: () => number },
+  {
+    counts,
+    policies,
+    isDegraded,
+    size,
+  }: {
+    counts: LimitCounts
+    /** The names of those that are in effect. */
+    policies: () => readonly string[]
+    isDegraded: () => boolean
+    size: () => number
+  },
 ): (seconds: number) => void {
   const registers = [registry]
   new Counter({
@@ -36,6 +53,7 @@ export function exportLimitMetrics(
     labelNames: ['policy', 'decision'],
     registers,
     collect() {
+      for (const policy of policies()) counts.begin(policy)
       this.reset()
       for (const [policy, outcomes] of counts.all())
         for (const [decision, count] of Object.entries(outcomes)) this.inc({ policy, decision }, count)

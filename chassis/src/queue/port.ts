@@ -129,6 +129,8 @@ export const listMax = 1_001
 export type QueueAdmin = {
   /** The queues of the broker; the age of the oldest message only where the broker has it. */
   queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
+  /** The age of the oldest live message of a queue, 0 if there is none; absent where the broker does not have it. */
+  oldestAgeMs?(queue: string): Promise<number>
   /** A page of the messages of a queue, oldest first: `listMax` at most, 100 by default. */
   list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
   /** The message of this id, also while it is handled; absent where the broker cannot look for one. */

@@ -47,5 +47,18 @@ export function testQueueAdmin(name: string, createWorld: CreateWorld<Queue<Unke
       })
       t.assert.ok(queues.every(({ oldestAgeMs = 1000 }) => oldestAgeMs >= 1000))
     })
+
+    test('the age of the oldest live message is known where the broker has it, and that of an empty queue is 0', async (t: TestContext) => {
+      const world = createWorld(t)
+      const queue = await world.open()
+      t.assert.equal((await queue.oldestAgeMs?.('work')) ?? 0, 0)
+      await queue.publish('other', message('x'))
+      await world.pass(1000)
+      await queue.publish('work', message('a'))
+      await world.pass(1000)
+      await queue.publish('work', message('b'))
+      const ageMs = (await queue.oldestAgeMs?.('work')) ?? 1000
+      t.assert.ok(ageMs >= 1000 && ageMs < 2000, `${ageMs} ms`)
+    })
   })
 }

@@ -181,11 +181,13 @@ test('Readiness checks the database and the queue', async (t) => {
   })
 })
 
-test('Metrics show the number of waiting messages and of dead letters', async (t) => {
+test('Metrics show the number of waiting messages and of dead letters, how old the oldest is, and that the queue responds', async (t) => {
   const { get } = await withOrders(t, text, 'no order')
   const metrics = (await get('/metrics')).body
-  assert.match(metrics, /^queue_depth\{queue="billing_queue",service="billing"\} 0$/m)
-  assert.match(metrics, /^queue_depth\{queue="billing_queue\.dead",service="billing"\} 1$/m)
+  assert.match(metrics, /^quintet_queue_messages\{queue="billing_queue",state="live"\} 0$/m)
+  assert.match(metrics, /^quintet_queue_messages\{queue="billing_queue",state="dead"\} 1$/m)
+  assert.match(metrics, /^quintet_queue_oldest_message_age_seconds\{queue="billing_queue"\} 0$/m)
+  assert.match(metrics, /^quintet_queue_up\{queue="billing_queue"\} 1$/m)
 })
 
 test('OpenAPI describes the reads', async (t) => {

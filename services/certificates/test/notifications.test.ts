@@ -24,10 +24,13 @@ async function log({ get }: World, certificate: string): Promise<Logged[]> {
 
 /** Waits until outbox and queue are empty: a clock that is set ahead ends their leases, which would repeat a delivery. */
 async function untilAcknowledged({ get }: World): Promise<void> {
-  const empty = ['outbox_backlog{', 'queue_depth{queue="certificates.notifications",']
+  const empty = [
+    'quintet_outbox_messages',
+    'quintet_queue_messages{queue="certificates.notifications",state="live"}',
+  ]
   await eventually(
     async () => (await get('/metrics', { accept: 'text/plain' })).body,
-    (metrics) => empty.every((name) => metrics.includes(`${name}service="certificates"} 0\n`)),
+    (metrics) => empty.every((name) => metrics.includes(`${name} 0\n`)),
   )
 }
 
@@ -62,10 +65,13 @@ test('The metrics have the depth of the queue, of its dead letters and of the ou
   const { settings } = await startReceiver(t)
   const { get } = await createWorld(t, settings)
   const metrics = (await get('/metrics', { accept: 'text/plain' })).body
-  for (const queue of ['certificates.notifications', 'certificates.notifications.dead'])
-    assert.ok(metrics.includes(`queue_depth{queue="${queue}",service="certificates"} 0\n`), queue)
-  for (const name of ['outbox_backlog', 'outbox_oldest_age_seconds'])
-    assert.ok(metrics.includes(`${name}{service="certificates"} 0\n`), name)
+  for (const state of ['live', 'dead'])
+    assert.ok(
+      metrics.includes(`quintet_queue_messages{queue="certificates.notifications",state="${state}"} 0\n`),
+      state,
+    )
+  for (const name of ['quintet_outbox_messages', 'quintet_outbox_oldest_age_seconds'])
+    assert.ok(metrics.includes(`${name} 0\n`), name)
 })
 
 test('Without notify, and for a refused change, no notification is sent', async (t) => {

@@ -1,6 +1,7 @@
 import type { Metrics } from '@quintet/chassis/telemetry'
 import { Counter, Gauge } from '@quintet/chassis/telemetry'
 import type { CircuitState } from './circuit.ts'
+import { exchangeFailures } from './http1/connection.ts'
 import type { ExchangeFailure } from './http1/connection.ts'
 
 /** The state of an upstream that is read at each scrape. */
@@ -18,6 +19,8 @@ type AddressState = {
 /** Requests are counted here, since the library's counter costs more than the rest of their accounting. */
 type Upstream = UpstreamState & { requests: number }
 
+const refusalReasons = ['circuit_open', 'overloaded', 'too_many_requests'] as const
+
 const circuitStates: readonly CircuitState[] = ['closed', 'half-open', 'open']
 
 export type UpstreamMetrics = ReturnType<typeof createUpstreamMetrics>
@@ -30,7 +33,7 @@ export function createUpstreamMetrics({ registry }: Metrics) {
   const upstreams = new Map<string, Upstream>()
   const registers = [registry]
   new Counter({
-    name: 'gateway_upstream_requests_total',
+    name: 'quintet_gateway_upstream_requests_total',
     help: 'Requests sent to the upstream, not counting retries.',
     labelNames: ['upstream'],
     registers,
@@ -40,25 +43,25 @@ export function createUpstreamMetrics({ registry }: Metrics) {
     },
   })
   const faults = new Counter({
-    name: 'gateway_upstream_faults_total',
+    name: 'quintet_gateway_upstream_faults_total',
     help: 'Failed attempts; "stalled" is the fault of a client that stopped reading or sending.',
     labelNames: ['upstream', 'fault'],
     registers,
   })
   const retries = new Counter({
-    name: 'gateway_upstream_retries_total',
+    name: 'quintet_gateway_upstream_retries_total',
     help: 'Requests that were retried.',
     labelNames: ['upstream'],
     registers,
   })
   const refusals = new Counter({
-    name: 'gateway_upstream_refusals_total',
+    name: 'quintet_gateway_upstream_refusals_total',
     help: 'Requests that were refused with 503, or with 429 for one client, instead of being sent.',
     labelNames: ['upstream', 'reason'],
     registers,
   })
   new Gauge({
-    name: 'gateway_upstream_in_flight',
+    name: 'quintet_gateway_upstream_in_flight',
     help: 'Requests in flight to the upstream.',
     labelNames: ['upstream'],
     registers,
@@ -67,7 +70,7 @@ export function createUpstreamMetrics({ registry }: Metrics) {
     },
   })
   new Gauge({
-    name: 'gateway_circuit_state',
+    name: 'quintet_gateway_circuit_state',
     help: '1 for the current state of the circuit, 0 for the others.',
     labelNames: ['upstream', 'state'],
     registers,
@@ -83,14 +86,16 @@ export function createUpstreamMetrics({ registry }: Metrics) {
     register(name: string, state: UpstreamState) {
       const upstream: Upstream = { ...state, requests: 0 }
       upstreams.set(name, upstream)
+      retries.inc({ upstream: name }, 0)
+      for (const fault of exchangeFailures) faults.inc({ upstream: name, fault }, 0)
+      for (const reason of refusalReasons) refusals.inc({ upstream: name, reason }, 0)
       return {
         request(): void {
           upstream.requests += 1
         },
         retry: () => retries.inc({ upstream: name }),
         fault: (fault: ExchangeFailure) => faults.inc({ upstream: name, fault }),
-        refusal: (reason: 'circuit_open' | 'overloaded' | 'too_many_requests') =>
-          refusals.inc({ upstream: name, reason }),
+        refusal: (reason: (typeof refusalReasons)[number]) => refusals.inc({ upstream: name, reason }),
       }
     },
   }
@@ -104,7 +109,7 @@ function addressMetrics(upstreams: ReadonlyMap<string, Upstream>, registers: Met
       endpoints().map((state) => ({ labels: { upstream, address: state.url.host }, state })),
     )
   new Counter({
-    name: 'gateway_address_requests_total',
+    name: 'quintet_gateway_address_requests_total',
     help: 'Requests sent to the address of the upstream, including retries.',
     labelNames,
     registers,
@@ -114,7 +119,7 @@ function addressMetrics(upstreams: ReadonlyMap<string, Upstream>, registers: Met
     },
   })
   new Gauge({
-    name: 'gateway_address_in_flight',
+    name: 'quintet_gateway_address_in_flight',
     help: 'Requests in flight to the address of the upstream.',
     labelNames,
     registers,
@@ -124,7 +129,7 @@ function addressMetrics(upstreams: ReadonlyMap<string, Upstream>, registers: Met
     },
   })
   new Gauge({
-    name: 'gateway_address_up',
+    name: 'quintet_gateway_address_up',
     help: '1 while the circuit of the address is closed and, where the upstream has several, it is ready; 0 otherwise.',
     labelNames,
     registers,

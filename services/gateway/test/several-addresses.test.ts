@@ -91,7 +91,7 @@ async function startWorld(
 /** The values of a metric by address. */
 async function metricsOf(url: string, name: string): Promise<[address: string, value: string][]> {
   const text = (await ask(`${url}/metrics`)).body.toString()
-  const line = new RegExp(`^gateway_${name}\\{.*address="([^"]+)".*\\} (\\S+)$`, 'gm')
+  const line = new RegExp(`^quintet_gateway_${name}\\{.*address="([^"]+)".*\\} (\\S+)$`, 'gm')
   return [...text.matchAll(line)].map(([, address = '', value = '']) => [address, value])
 }
 

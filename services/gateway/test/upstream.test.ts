@@ -572,12 +572,12 @@ test('Requests, faults, retries and refusals of upstreams are counted', async (t
   assert.equal((await ask(`${url}/guid`)).status, 200)
   const text = (await ask(`${url}/metrics`)).body.toString()
   const expected = [
-    'gateway_upstream_requests_total{upstream="guid",service="gateway"} 1',
-    'gateway_upstream_retries_total{upstream="guid",service="gateway"} 1',
-    'gateway_upstream_faults_total{upstream="guid",fault="reset",service="gateway"} 1',
-    'gateway_upstream_in_flight{upstream="guid",service="gateway"} 0',
-    'gateway_circuit_state{upstream="guid",state="closed",service="gateway"} 1',
-    'gateway_circuit_state{upstream="billing",state="open",service="gateway"} 0',
+    'quintet_gateway_upstream_requests_total{upstream="guid"} 1',
+    'quintet_gateway_upstream_retries_total{upstream="guid"} 1',
+    'quintet_gateway_upstream_faults_total{upstream="guid",fault="reset"} 1',
+    'quintet_gateway_upstream_in_flight{upstream="guid"} 0',
+    'quintet_gateway_circuit_state{upstream="guid",state="closed"} 1',
+    'quintet_gateway_circuit_state{upstream="billing",state="open"} 0',
   ]
   for (const line of expected) assert.ok(text.includes(`${line}\n`), line)
   assert.match(

@@ -86,10 +86,10 @@ test('The metrics have the depth of the queue of commands, and the backlog of th
   const { post, get, events } = await eventfulWorld(t)
   await post('/guid', { user: 'ada' })
   await events(1)
-  await until(async () => /^outbox_backlog\{service="guid"\} 0$/m.test((await get('/metrics')).body))
+  await until(async () => /^quintet_outbox_messages 0$/m.test((await get('/metrics')).body))
   const { body } = await get('/metrics')
-  assert.match(body, /^outbox_oldest_age_seconds\{service="guid"\} 0$/m)
-  assert.match(body, /^queue_depth\{queue="guid\.commands",service="guid"\} 0$/m)
+  assert.match(body, /^quintet_outbox_oldest_age_seconds 0$/m)
+  assert.match(body, /^quintet_queue_messages\{queue="guid\.commands",state="live"\} 0$/m)
 })
 
 test('A GUID that is registered again before it was swept has the event of its expiry first', async (t) => {

@@ -44,7 +44,7 @@ async function testShared(t: TestContext, databaseUrl: string, cacheUrl: string)
   for (const world of [one, other])
     await until(async () => {
       assert.equal((await world.get(url)).json().user, 'user 3')
-      return /^cache_reads_total\{(?=[^}]*result="hit")[^}]*\} [1-9]/m.test(
+      return /^quintet_cache_reads_total\{(?=[^}]*result="hit")[^}]*\} [1-9]/m.test(
         (await world.get('/metrics')).body,
       )
     })

@@ -52,6 +52,11 @@ export function createKafkaAdmin({
       return queues.flat().sort((a, b) => (a.name < b.name ? -1 : 1))
     },
 
+    async oldestAgeMs(queue) {
+      const oldest = await stored.oldestPublishedAt(cluster.topicName(queue))
+      return oldest === undefined ? 0 : Math.max(0, clock.now() - oldest)
+    },
+
     list: (queue, { limit = 100, after = 0 } = {}) =>
       stored.list(cluster.topicName(queue), Math.min(limit, listMax), after),
 

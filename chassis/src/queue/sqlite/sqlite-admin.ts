@@ -65,6 +65,11 @@ export function createSqliteAdmin({
       }))
     },
 
+    async oldestAgeMs(queue) {
+      const [row] = await database.read(statements.oldest({ queue }))
+      return row?.at == null ? 0 : Math.max(0, clock.now() - row.at)
+    },
+
     async list(queue, { limit = 100, after = 0 } = {}) {
       const rows = await database.read(statements.list({ queue, after, limit: Math.min(limit, listMax) }))
       return rows.map(storedMessageOf)

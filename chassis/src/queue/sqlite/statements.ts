@@ -93,6 +93,7 @@ export function prepareStatements(db: Kysely<QueueTables>) {
     depth: prepareQuery((p: Placeholders<Named>) =>
       db.selectFrom('queue').select('depth').where('name', '=', p.queue),
     ),
+    oldest: prepareQuery((p: Placeholders<Named>) => oldest(db, p)),
     queues: prepareQuery((_: Placeholders<Record<never, never>>) => queues(db)),
     list: prepareQuery((p: Placeholders<Named & { after: number; limit: number }>) =>
       db
@@ -182,6 +183,23 @@ function deadLetter(db: Kysely<QueueTables>, p: Placeholders<DeadLetter>) {
         reason: row.ref('excluded.reason'),
       })),
     )
+}
+
+/**
+ * When the oldest live message was published. Those that are new, and those that wait for an earlier one, are in the order of the index
+ * `message_claim`; those that are handled or paused are few.
+ */
+function oldest(db: Kysely<QueueTables>, p: Placeholders<Named>) {
+  const first = (state: number) => sql`
+    select published_at from (
+      select published_at from message where queue = ${p.queue} and visible_at = ${sql.lit(state)} order by id limit 1)`
+  return db
+    .selectFrom(
+      sql<{ published_at: number }>`(
+        ${first(0)} union all ${first(-1)}
+        union all select published_at from message where queue = ${p.queue} and visible_at > 0)`.as('live'),
+    )
+    .select(({ fn }) => fn.min<number | null>('published_at').as('at'))
 }
 
 function queues(db: Kysely<QueueTables>) {

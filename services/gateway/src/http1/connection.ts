@@ -27,7 +27,9 @@ export type UpstreamRequest = {
  * Why an exchange failed. `stalled` is the client's fault: it stopped reading or sending. `internal` is an error of the
  * listener, and nobody's fault but ours.
  */
-export type ExchangeFailure = 'refused' | 'reset' | 'timeout' | 'malformed' | 'stalled' | 'internal'
+export type ExchangeFailure = (typeof exchangeFailures)[number]
+
+export const exchangeFailures = ['refused', 'reset', 'timeout', 'malformed', 'stalled', 'internal'] as const
 
 export class ExchangeError extends Error {
   readonly fault: ExchangeFailure
