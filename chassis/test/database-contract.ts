@@ -6,12 +6,13 @@ import type { TestContext } from 'node:test'
 import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
+import { createMetrics } from '@quintet/chassis/telemetry'
 import { testCommitLimits } from './database-commit-limit-contract.ts'
 import { testConcurrency } from './database-concurrency-contract.ts'
 import { testQueries } from './database-query-contract.ts'
 import { testUnits } from './database-unit-contract.ts'
 import { add, count, migrations, open } from './database-world.ts'
-import type { CreateDatabaseUrl } from './database-world.ts'
+import type { CreateDatabaseUrl, Tables } from './database-world.ts'
 
 /** What every adapter of a SQL database does. */
 export function testDatabase(name: string, createUrl: CreateDatabaseUrl): void {
@@ -22,6 +23,35 @@ export function testDatabase(name: string, createUrl: CreateDatabaseUrl): void {
     testConcurrency(createUrl)
     testDurability(createUrl)
     testClosing(createUrl)
+    testMetrics(createUrl)
+  })
+}
+
+function testMetrics(createUrl: CreateDatabaseUrl): void {
+  test('operations, the units of each commit and those that wait for one are measured', async (t: TestContext) => {
+    const url = createUrl(t)
+    await (await open(t, url)).close()
+    const metrics = createMetrics()
+    const { query, close } = await openDatabase<Tables>(url, { migrations, metrics })
+    t.after(close)
+    await Promise.all(Array.from({ length: 20 }, (_, i) => add(query, `a${i}`).execute()))
+    t.assert.equal(await count(query), 20)
+    const text = await metrics.text()
+    const numberIn = (sample: RegExp) => Number(sample.exec(text)?.[1])
+    const system = { sqlite: 'sqlite', postgres: 'postgresql', postgresql: 'postgresql' }[
+      url.split(':', 1)[0] ?? ''
+    ]
+    const name = `db_system_name="${system ?? '(mysql|mariadb)'}"`
+    const operations = (operation: string) =>
+      new RegExp(
+        `^db_client_operation_duration_seconds_count\\{${name},db_operation_name="${operation}"\\} (\\d+)$`,
+        'm',
+      )
+    t.assert.match(text, operations('COMMIT'))
+    t.assert.match(text, operations('SELECT'))
+    t.assert.equal(numberIn(/^quintet_commit_units_sum (\d+)$/m), 20)
+    t.assert.ok(numberIn(/^quintet_commit_units_count (\d+)$/m) <= 20)
+    t.assert.equal(numberIn(/^quintet_commits_waiting (\d+)$/m), 0)
   })
 }
 

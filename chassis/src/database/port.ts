@@ -1,5 +1,6 @@
 import type { CompiledQuery, Kysely } from 'kysely'
 import type { Deadline } from '../clock/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
 
 /** A statement of a unit. A parameter may be a `Reference` to a value that an earlier statement returns. */
 export type Statement = Pick<CompiledQuery, 'sql' | 'parameters'> &
@@ -72,4 +73,6 @@ export type DatabaseOptions = {
    * with what is missing.
    */
   readonly migrations: URL
+  /** Where its operations and commits are measured; nowhere by default. */
+  readonly metrics?: Metrics | undefined
 }

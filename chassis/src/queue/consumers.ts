@@ -4,7 +4,7 @@ import type { FailureLog, FailureLogger } from '../telemetry/index.ts'
 import { loggedHandler } from './logged-handler.ts'
 import type { BatchHandler, BatchOptions, Consumer, Delivery, WorkQueue } from './port.ts'
 
-const defaults: Required<BatchOptions> = {
+export const defaults: Required<BatchOptions> = {
   concurrency: 32,
   prefetch: 256,
   batchMax: 1,
@@ -51,7 +51,7 @@ export function createConsumers(
   }
 }
 
-function inBatchesOfOne(handler: (delivery: Delivery) => Promise<void>): BatchHandler {
+export function inBatchesOfOne(handler: (delivery: Delivery) => Promise<void>): BatchHandler {
   return async (deliveries) => {
     for (const delivery of deliveries) await handler(delivery)
     return noFailures

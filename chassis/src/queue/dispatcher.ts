@@ -73,7 +73,7 @@ export function createDispatcher<M extends { readonly delivery: Delivery }>({
     const error = failures.get(delivery)
     if (error instanceof HandlingStopped) return source.release(message)
     const attempts = attemptOf(delivery, error)
-    if (isPoison(error) || attempts >= attemptsMax)
+    if (isLastAttempt(delivery, error, attemptsMax))
       return source.deadLetter(message, { attempts, reason: reasonOf(error), failedAt: clock.now() })
     return source.retry(message, backoffMs(attempts))
   }
@@ -102,6 +102,11 @@ async function failuresOf(
 /** The number of the attempt that failed with this error. */
 export function attemptOf(delivery: Delivery, error: unknown): number {
   return error instanceof FailedAttempt ? error.attempt : delivery.attempt
+}
+
+/** Whether the message becomes a dead letter by this error. */
+export function isLastAttempt(delivery: Delivery, error: unknown, attemptsMax: number): boolean {
+  return isPoison(error) || attemptOf(delivery, error) >= attemptsMax
 }
 
 /** Whether no retry can help the message that failed with this error. */

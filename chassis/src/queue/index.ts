@@ -4,7 +4,9 @@ import type { Clock } from '../clock/index.ts'
 import { databaseFile, refuseHalfRestored, unknownMigrationsOf } from '../database/index.ts'
 import { AppError } from '../errors/index.ts'
 import type { FailureLogger, Tracer } from '../telemetry/index.ts'
-import type { EventStream, Message, OncePublisher, Queue, UnkeyedMessage } from './port.ts'
+import { measuredQueue } from './messaging-metrics.ts'
+import type { MeasuredMessages } from './messaging-metrics.ts'
+import type { EventStream, Message, OncePublisher, Queue, UnkeyedMessage, WorkQueue } from './port.ts'
 import { queueMigrations } from './sqlite/migrations-folder.ts'
 import { tracedOnce, tracedQueue } from './traced-queue.ts'
 
@@ -23,6 +25,8 @@ export type OpenOptions = {
   readonly logger?: FailureLogger
   /** Records the handling of messages. */
   readonly tracer?: Tracer | undefined
+  /** Where messages are counted; nowhere by default. */
+  readonly measured?: MeasuredMessages
 }
 
 type AdapterOptions = Required<Pick<OpenOptions, 'clock' | 'queues'>> & Pick<OpenOptions, 'logger'>
@@ -59,6 +63,15 @@ const streamAdapters: Adapters<Queue & EventStream> = {
   'kafkas:': openKafka,
 }
 
+/** What OpenTelemetry calls the brokers. */
+const systems: Readonly<Record<string, string>> = {
+  'sqlite:': 'sqlite',
+  'amqp:': 'rabbitmq',
+  'amqps:': 'rabbitmq',
+  'kafka:': 'kafka',
+  'kafkas:': 'kafka',
+}
+
 /** The schemes of brokers that keep the order of the messages of one key, for settings. */
 export const keyedSchemes: readonly string[] = Object.keys(keyedAdapters)
 
@@ -73,22 +86,18 @@ export async function refuseLaterTables(url: string): Promise<void> {
 
 /** Opens the queues that a URL names; the scheme selects the adapter, whose client library is loaded only then. */
 export async function openQueue(url: string, options: OpenOptions = {}): Promise<Queue<UnkeyedMessage>> {
-  return tracedQueue<UnkeyedMessage, Queue<UnkeyedMessage>>(
-    await open(queueAdapters, url, options),
-    options.tracer,
-  )
+  return open<UnkeyedMessage, Queue<UnkeyedMessage>>(queueAdapters, url, options)
 }
 
 /** The same, of a broker that keeps the order of the messages of one key. */
 export async function openKeyedQueue(url: string, options: OpenOptions = {}): Promise<Queue> {
-  return tracedQueue<Message, Queue>(await open(keyedAdapters, url, options), options.tracer)
+  return open<Message, Queue>(keyedAdapters, url, options)
 }
 
 /** The same, of a broker that stores the keys of publications. */
 export async function openOnceQueue(url: string, options: OpenOptions = {}): Promise<Queue & OncePublisher> {
-  const queue = await open(onceAdapters, url, options)
   return tracedOnce<Message, Queue & OncePublisher>(
-    tracedQueue<Message, Queue & OncePublisher>(queue, options.tracer),
+    await open<Message, Queue & OncePublisher>(onceAdapters, url, options),
   )
 }
 
@@ -99,7 +108,7 @@ export function storesPublicationKeys(url: string): boolean {
 
 /** The same, of a broker that has event streams as well. */
 export async function openStreamQueue(url: string, options: OpenOptions = {}): Promise<Queue & EventStream> {
-  return tracedQueue<Message, Queue & EventStream>(await open(streamAdapters, url, options), options.tracer)
+  return open<Message, Queue & EventStream>(streamAdapters, url, options)
 }
 
 /** Whether the file of the queues of this URL exists; true for a broker, which needs none. Throws where a restore of it has not ended. */
@@ -111,10 +120,10 @@ export function queueExists(url: string): boolean {
   return existsSync(file)
 }
 
-function open<T>(
+async function open<M extends Message, T extends WorkQueue<M>>(
   adapters: Adapters<T>,
   url: string,
-  { clock = systemClock, queues = [], logger }: OpenOptions,
+  { clock = systemClock, queues = [], logger, tracer, measured }: OpenOptions,
 ): Promise<T> {
   const scheme = schemeOf(url)
   const adapter = adapters[scheme]
@@ -122,7 +131,10 @@ function open<T>(
     const schemes = Object.keys(adapters).join(', ')
     throw new Error(`No queue adapter for "${scheme}" offers what is needed; use one of ${schemes}`)
   }
-  return adapter(url, { clock, queues, ...(logger && { logger }) })
+  const queue = await adapter(url, { clock, queues, ...(logger && { logger }) })
+  const counted =
+    measured === undefined ? queue : measuredQueue<M, T>(queue, measured, systems[scheme] ?? scheme)
+  return tracedQueue<M, T>(counted, tracer)
 }
 
 function schemeOf(url: string): string {

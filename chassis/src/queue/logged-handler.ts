@@ -1,6 +1,6 @@
 import { createFailureLog } from '../telemetry/index.ts'
 import type { FailureLogger } from '../telemetry/index.ts'
-import { attemptOf, isPoison } from './dispatcher.ts'
+import { attemptOf, isLastAttempt } from './dispatcher.ts'
 import { deadQueueOf, HandlingStopped } from './port.ts'
 import type { BatchHandler, Delivery } from './port.ts'
 
@@ -32,7 +32,7 @@ export function loggedHandler(
         hasSucceeded = true
         continue
       }
-      const isDead = isPoison(error) || attemptOf(delivery, error) >= attemptsMax
+      const isDead = isLastAttempt(delivery, error, attemptsMax)
       if (isDead) deadLetters.failed(error, detailsOf(delivery, error))
       else retries.failed(error, detailsOf(delivery, error))
       hasFailed ||= !isDead

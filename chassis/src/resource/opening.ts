@@ -73,7 +73,7 @@ export async function openStorage<Tables>(
   },
 ): Promise<{ database: Database<Tables>; cache: Cache; dependencies: Dependencies }> {
   const { name, databaseUrl, migrations, cacheUrl, clock, metrics } = options
-  const database = await openDatabase<Tables>(databaseUrl, { migrations })
+  const database = await openDatabase<Tables>(databaseUrl, { migrations, metrics })
   opened.defer(database.close)
   const cache = await openCache(cacheUrl, {
     clock,

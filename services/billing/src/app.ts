@@ -32,9 +32,9 @@ export async function createBillingApp(
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('billing', config, given)
   const { clock, logger, metrics, tracer } = parts
-  const database = await openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations })
+  const database = await openDatabase<OrderTables>(config.BILLING_DATABASE_URL, { migrations, metrics })
   opened.defer(database.close)
-  const queue = await openQueue(config.QUEUE_URL, { clock, logger, tracer })
+  const queue = await openQueue(config.QUEUE_URL, { clock, logger, tracer, measured: { metrics } })
   opened.defer(queue.close)
   const orders = createOrderStore(database)
   const app = await createApp({

@@ -21,8 +21,8 @@ export async function createBrokerageApp(
 ): Promise<App> {
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('brokerage', config, given)
-  const { clock, logger } = parts
-  const storage = await openStorage(config.BROKERAGE_DATABASE_URL, config.CACHE_URL)
+  const { clock, logger, metrics } = parts
+  const storage = await openStorage(config.BROKERAGE_DATABASE_URL, config.CACHE_URL, metrics)
   opened.defer(storage.close)
   const { accounts } = storage
   const market = createMarket({

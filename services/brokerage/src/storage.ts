@@ -2,14 +2,16 @@ import { migrateDatabase, openDatabase } from '@quintet/chassis/database'
 import type { MigrationAction } from '@quintet/chassis/database'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
+import type { Metrics } from '@quintet/chassis/telemetry'
 import type { Storage } from './port.ts'
 import { createSqlAccountStore } from './sql-account-store.ts'
 import type { AccountTables } from './sql-account-statements.ts'
 
 /** Opens the storage that the URL selects; the DynamoDB client is loaded only when it is used. */
-export async function openStorage(url: string, cacheUrl: string): Promise<Storage> {
-  if (isDynamodb(url)) return (await import('./dynamodb/storage.ts')).openDynamodbStorage(url, cacheUrl)
-  const database = await openDatabase<AccountTables>(url, { migrations })
+export async function openStorage(url: string, cacheUrl: string, metrics?: Metrics): Promise<Storage> {
+  if (isDynamodb(url))
+    return (await import('./dynamodb/storage.ts')).openDynamodbStorage(url, cacheUrl, metrics)
+  const database = await openDatabase<AccountTables>(url, { migrations, metrics })
   return {
     accounts: createSqlAccountStore(database),
     idempotencyStore: createSqlIdempotencyStore(database),

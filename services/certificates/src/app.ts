@@ -46,7 +46,10 @@ export async function createCertificatesApp(
   })
   const { database } = storage
   const keyring = await openKeyring(config, database)
-  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, { clock, logger, tracer })
+  const queue = await openKeyedQueue(config.CERTIFICATES_QUEUE_URL, {
+    ...{ clock, logger, tracer },
+    measured: { metrics, publishesTo: [notificationsQueue] },
+  })
   opened.defer(queue.close)
   const keyCheck = createKeyCheck(database, keyring, { settings: config, logger })
   await keyCheck.atStart()

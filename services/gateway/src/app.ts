@@ -75,7 +75,10 @@ export async function createGatewayApp(
   opened.defer(async () => {
     for (const { upstream } of destinations) upstream.close()
   })
-  const queue = openLazyQueue({ open: () => openOrderQueue(config.QUEUE_URL, clock), clock: durations })
+  const queue = openLazyQueue({
+    open: () => openOrderQueue(config.QUEUE_URL, clock, metrics),
+    clock: durations,
+  })
   opened.defer(queue.close)
   const app = await createApp({
     name: 'gateway',

@@ -40,6 +40,7 @@ export type Endpoint = ReturnType<typeof createEndpoint>
 /** One address of a service: its connections and its circuit, which requests of the gateway itself probe while it is open. */
 export function createEndpoint(options: EndpointOptions) {
   const { url, host, clock, timeoutMs, tls } = options
+  const { circuitFaultsMax: faultsMax, circuitFaultPercent: faultPercent, circuitOpenMs: openMs } = options
   const client = createHttpClient({ url, host, timeoutMs, clock, tls })
   const probe = createProbe(client, timeoutMs)
   let timer: NodeJS.Timeout | undefined
@@ -54,10 +55,7 @@ export function createEndpoint(options: EndpointOptions) {
   /** Why the last request that failed did. */
   let lastReason: string | undefined
   const circuit = createCircuit({
-    clock,
-    faultsMax: options.circuitFaultsMax,
-    faultPercent: options.circuitFaultPercent,
-    openMs: options.circuitOpenMs,
+    ...{ clock, faultsMax, faultPercent, openMs },
     onChange(state) {
       options.onCircuitChange(url.host, state, state === 'open' ? lastReason : undefined)
       if (state === 'open' && !isRetired) timer ??= startProbing()
@@ -69,7 +67,7 @@ export function createEndpoint(options: EndpointOptions) {
   })
 
   function startProbing(): NodeJS.Timeout {
-    const intervalMs = Math.min(probeIntervalMs, options.circuitOpenMs)
+    const intervalMs = Math.min(probeIntervalMs, openMs)
     return setInterval(() => {
       if (circuit.beginProbe())
         probe('/health/live', (outcome) => circuit.probed(typeof outcome === 'number'))
@@ -120,6 +118,7 @@ export function createEndpoint(options: EndpointOptions) {
 
   return {
     url,
+    host,
     circuit,
     send: client.send,
     /** A request begins here; `leave` must follow. */

@@ -4,7 +4,12 @@ import type { RecordedSpan } from '@quintet/chassis/telemetry'
 import type { Capacity, Holder } from './capacity.ts'
 import type { Endpoint } from './endpoint.ts'
 import { ExchangeError } from './http1/connection.ts'
-import type { ExchangeListener, HttpConnection, UpstreamRequest } from './http1/connection.ts'
+import type {
+  ExchangeFailure,
+  ExchangeListener,
+  HttpConnection,
+  UpstreamRequest,
+} from './http1/connection.ts'
 import type { ResponseHead } from './http1/response-parser.ts'
 import type { UpstreamCounts } from './upstream-metrics.ts'
 
@@ -47,6 +52,8 @@ export class Exchange implements ExchangeListener, Holder {
   #hasResponse = false
   #isRetried = false
   #isOver = false
+  #status = 0
+  #startedAt = performance.now()
 
   /** Sends the request; the listener gets the response or one failure. */
   constructor(parts: ExchangeParts, endpoint: Endpoint, request: ClientRequest, listener: ExchangeListener) {
@@ -94,16 +101,17 @@ export class Exchange implements ExchangeListener, Holder {
   /** Fails because the client is too slow; does nothing once the exchange has ended. */
   cut(): void {
     if (this.#isOver) return
+    this.#fail('stalled')
     this.#end()
     this.#connection.abort(this)
-    this.#parts.counts.fault('stalled')
     this.#listener.onFailure(new ExchangeError('stalled', false, undefined))
   }
 
   onHead(head: ResponseHead, whole: string | undefined): void {
     this.#hasResponse = true
+    this.#status = head.status
     this.#endpoint.circuit.responded()
-    if (whole !== undefined) this.#end()
+    if (whole !== undefined) this.#endResponse()
     this.#listener.onHead(head, whole)
   }
 
@@ -112,14 +120,14 @@ export class Exchange implements ExchangeListener, Holder {
   }
 
   onEnd(): void {
-    this.#end()
+    this.#endResponse()
     this.#listener.onEnd()
   }
 
   /** Also called after the end of a response, if that is what the listener failed at. */
   onFailure(failure: ExchangeError): void {
     const { counts, endpointForRetry } = this.#parts
-    counts.fault(failure.fault)
+    this.#fail(failure.fault)
     if (!this.#hasResponse && isUpstreamFault(failure, this.#request)) this.#endpoint.faulted(failure)
     const next =
       this.#hasResponse || this.#isRetried
@@ -132,11 +140,26 @@ export class Exchange implements ExchangeListener, Holder {
     }
     this.#isRetried = true
     this.#request.span?.set('http.request.resend_count', 1)
+    this.#startedAt = performance.now()
     counts.retry()
     this.#endpoint.leave()
     this.#endpoint = next
     next.enter()
     this.#connection = next.send(this.#request, this, true)
+  }
+
+  #endResponse(): void {
+    this.#end()
+    const { host } = this.#endpoint
+    const durationMs = performance.now() - this.#startedAt
+    this.#parts.counts.response(host, this.#request.method, this.#status, durationMs)
+  }
+
+  #fail(fault: ExchangeFailure): void {
+    const { counts } = this.#parts
+    counts.fault(fault)
+    if (this.#isOver) return
+    counts.failure(this.#endpoint.host, this.#request.method, fault, performance.now() - this.#startedAt)
   }
 
   #end(): void {

@@ -2,6 +2,8 @@ import type { Clock } from '@quintet/chassis/clock'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { openOnceQueue, openQueue, storesPublicationKeys } from '@quintet/chassis/queue'
 import type { OncePublisher, Queue, UnkeyedMessage } from '@quintet/chassis/queue'
+import type { Metrics } from '@quintet/chassis/telemetry'
+import { billingQueue } from '@quintet/contracts'
 
 const retryAfterMs = 500
 
@@ -12,9 +14,10 @@ export type OrderQueue = Pick<Queue<UnkeyedMessage>, 'publish' | 'ping' | 'close
  * The queue of orders. RabbitMQ stores no keys of publications: there a retry publishes the message again under the same id, and
  * billing stores the order once (docs/decisions/0010).
  */
-export async function openOrderQueue(url: string, clock: Clock): Promise<OrderQueue> {
-  if (storesPublicationKeys(url)) return openOnceQueue(url, { clock })
-  const queue = await openQueue(url, { clock })
+export async function openOrderQueue(url: string, clock: Clock, metrics: Metrics): Promise<OrderQueue> {
+  const measured = { metrics, publishesTo: [billingQueue] }
+  if (storesPublicationKeys(url)) return openOnceQueue(url, { clock, measured })
+  const queue = await openQueue(url, { clock, measured })
   return {
     publish: queue.publish,
     ping: queue.ping,

@@ -1,5 +1,5 @@
 import type { Metrics } from '@quintet/chassis/telemetry'
-import { Counter, Gauge } from '@quintet/chassis/telemetry'
+import { Counter, exchangesOf, Gauge, methodLabel } from '@quintet/chassis/telemetry'
 import type { CircuitState } from './circuit.ts'
 import { exchangeFailures } from './http1/connection.ts'
 import type { ExchangeFailure } from './http1/connection.ts'
@@ -29,7 +29,7 @@ export type UpstreamMetrics = ReturnType<typeof createUpstreamMetrics>
 export type UpstreamCounts = ReturnType<UpstreamMetrics['register']>
 
 /** Metrics of the upstreams, by the name of the service. */
-export function createUpstreamMetrics({ registry }: Metrics) {
+export function createUpstreamMetrics({ registry, histogram }: Metrics) {
   const upstreams = new Map<string, Upstream>()
   const registers = [registry]
   new Counter({
@@ -80,10 +80,16 @@ export function createUpstreamMetrics({ registry }: Metrics) {
     },
   })
   addressMetrics(upstreams, registers)
+  const durations = histogram({
+    name: 'http_client_request_duration_seconds',
+    help: 'Time of each attempt of a request to the upstream, until the end of its response, by status or error.',
+  })
 
   return {
     /** Adds an upstream, and returns its counters. */
-    register(name: string, state: UpstreamState) {
+    register(name: string, urls: readonly URL[], state: UpstreamState) {
+      const byHost = new Map(urls.map((url) => [url.host, serverLabels(name, url)]))
+      const responses = new Map([...byHost].map(([host, labels]) => [host, exchangesOf(durations, labels)]))
       const upstream: Upstream = { ...state, requests: 0 }
       upstreams.set(name, upstream)
       retries.inc({ upstream: name }, 0)
@@ -93,11 +99,33 @@ export function createUpstreamMetrics({ registry }: Metrics) {
         request(): void {
           upstream.requests += 1
         },
+        /** The end of the response to an attempt at the configured address `host`. */
+        response(host: string, method: string, status: number, durationMs: number): void {
+          responses.get(host)?.(method, status, durationMs)
+        },
+        /** The failure of an attempt. */
+        failure(host: string, method: string, fault: ExchangeFailure, durationMs: number): void {
+          const labels = {
+            http_request_method: methodLabel(method),
+            ...byHost.get(host),
+            error_type: fault,
+          }
+          durations.observe(durations.series(labels), durationMs / 1_000)
+        },
         retry: () => retries.inc({ upstream: name }),
         fault: (fault: ExchangeFailure) => faults.inc({ upstream: name, fault }),
         refusal: (reason: (typeof refusalReasons)[number]) => refusals.inc({ upstream: name, reason }),
       }
     },
+  }
+}
+
+/** The configured address, and not those that its name stands for, which come and go. */
+function serverLabels(name: string, { hostname, port, protocol }: URL): Record<string, string> {
+  return {
+    server_address: hostname,
+    server_port: port || (protocol === 'https:' ? '443' : '80'),
+    quintet_upstream: name,
   }
 }
 

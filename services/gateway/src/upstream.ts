@@ -51,7 +51,7 @@ export function createUpstream(options: UpstreamOptions) {
       logger.warn({ upstream: service, address, state, reason }, 'the circuit changed its state'),
     onTlsFault: (address, reason) => tlsFaults.failed(reason, { address }),
   })
-  const counts = options.metrics.register(service, {
+  const counts = options.metrics.register(service, urls, {
     circuit: endpoints.state,
     inFlight: capacity.inFlight,
     endpoints: endpoints.list,

@@ -578,8 +578,15 @@ test('Requests, faults, retries and refusals of upstreams are counted', async (t
     'quintet_gateway_upstream_in_flight{upstream="guid"} 0',
     'quintet_gateway_circuit_state{upstream="guid",state="closed"} 1',
     'quintet_gateway_circuit_state{upstream="billing",state="open"} 0',
+    'quintet_gateway_upstream_refusals_total{upstream="guid",reason="circuit_open"} 0',
+    'quintet_gateway_upstream_faults_total{upstream="billing",fault="timeout"} 0',
   ]
   for (const line of expected) assert.ok(text.includes(`${line}\n`), line)
+  const attempts = text.match(/(?<=^http_client_request_duration_seconds_count).*$/gm)
+  assert.deepEqual(attempts?.map((labels) => labels.replace(/server_port="\d+"/, 'server_port=""')).sort(), [
+    '{http_request_method="GET",server_address="127.0.0.1",server_port="",quintet_upstream="guid",error_type="reset"} 1',
+    '{http_request_method="GET",server_address="127.0.0.1",server_port="",quintet_upstream="guid",http_response_status_code="200"} 1',
+  ])
   assert.match(
     text,
     /http_server_request_duration_seconds_count\{http_request_method="GET",http_route="\/guid",http_response_status_code="200"/,

@@ -26,10 +26,13 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   await using opened = new AsyncDisposableStack()
   const parts = partsOf('guid', config, given)
   const { clock, logger, metrics, tracer } = parts
-  const storage = await openStorage(config.GUID_DATABASE_URL)
+  const storage = await openStorage(config.GUID_DATABASE_URL, metrics)
   opened.defer(storage.close)
   const { engineClock, idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
-  const queue = await openStreamQueue(config.EVENTS_URL, { clock, logger, tracer })
+  const queue = await openStreamQueue(config.EVENTS_URL, {
+    ...{ clock, logger, tracer },
+    measured: { metrics, publishesTo: [commandsQueue, eventsStream] },
+  })
   opened.defer(queue.close)
   const cache = await openCache(config.CACHE_URL, {
     clock: engineClock,

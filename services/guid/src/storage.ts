@@ -9,6 +9,7 @@ import type { MigrationAction } from '@quintet/chassis/database'
 import type { Diagnose } from '@quintet/chassis/diagnosis'
 import { createSqlIdempotencyStore } from '@quintet/chassis/idempotency'
 import { createSqlOutbox } from '@quintet/chassis/outbox'
+import type { Metrics } from '@quintet/chassis/telemetry'
 import { sql } from 'kysely'
 import type { Storage } from './port.ts'
 import { createSqlGuidStore } from './sql/guid-store.ts'
@@ -17,9 +18,9 @@ import type { GuidDatabase, GuidTables } from './sql/tables.ts'
 import { createFloorSweep } from './sql/version-statements.ts'
 
 /** Opens the database of a URL; the scheme chooses the engine, whose library is loaded only then. */
-export async function openStorage(url: string): Promise<Storage> {
-  if (isMongo(url)) return (await import('./mongodb/storage.ts')).openMongoStorage(url)
-  const database = await openDatabase<GuidTables>(url, { migrations })
+export async function openStorage(url: string, metrics?: Metrics): Promise<Storage> {
+  if (isMongo(url)) return (await import('./mongodb/storage.ts')).openMongoStorage(url, metrics)
+  const database = await openDatabase<GuidTables>(url, { migrations, metrics })
   const opened = new AsyncDisposableStack()
   opened.defer(database.close)
   return {

@@ -8,12 +8,13 @@ import { missingTable, serverError } from './error-class.ts'
 import { createReads } from './reads.ts'
 import { settle } from './settle.ts'
 import { createUnits } from './units.ts'
+import { exportCommits, exportOperationDurations } from '../metrics.ts'
 import { createServerDatabase } from '../server/server-database.ts'
 
 /** MySQL or MariaDB. */
 export async function openMysql<Tables>(
   url: string,
-  { migrations }: DatabaseOptions,
+  { migrations, metrics }: DatabaseOptions,
 ): Promise<Database<Tables>> {
   const connection = openMysqlConnection(url)
   return createServerDatabase<Tables>({
@@ -21,7 +22,8 @@ export async function openMysql<Tables>(
     migrations,
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),
-    units: createUnits(connection),
+    units: createUnits(connection, metrics && exportCommits(metrics)),
+    durations: metrics && exportOperationDurations(metrics, url.startsWith('mariadb:') ? 'mariadb' : 'mysql'),
     settle: () => settle(connection),
     close: connection.close,
   })

@@ -2,6 +2,7 @@ import { deadlineExceeded } from '../pending-unit.ts'
 import type { PendingUnit } from '../pending-unit.ts'
 import { commitBeforeColumn } from '../port.ts'
 import type { Outcome, Statement } from '../port.ts'
+import type { CommitMeasures } from '../metrics.ts'
 import { createCommitQueue } from '../server/commit-queue.ts'
 import type { CommitQueue } from '../server/commit-queue.ts'
 import { commitError } from '../server/error-class.ts'
@@ -17,7 +18,7 @@ import { sessionsRunningFor } from './settle.ts'
 const batches = { batchesInFlightMax: 1, batchSizeMax: 64 }
 
 /** The units of a batch share a transaction, each behind a savepoint. */
-export function createUnits(connection: MysqlConnection): CommitQueue {
+export function createUnits(connection: MysqlConnection, measures?: CommitMeasures): CommitQueue {
   const guard = createHangGuard(() => connection.use(countHanging))
   const clock = createServerClock<MysqlClient>({
     read: readClock,
@@ -36,14 +37,17 @@ export function createUnits(connection: MysqlConnection): CommitQueue {
     }
   }
 
-  return createCommitQueue<undefined>({
-    batches,
-    shapeOf: () => undefined,
-    executeBatch: (_, units) => execute(units),
-    executeOne: async (_, unit) => (await execute([unit]))[0],
-    classifyError,
-    isTimeout,
-  })
+  return createCommitQueue<undefined>(
+    {
+      batches,
+      shapeOf: () => undefined,
+      executeBatch: (_, units) => execute(units),
+      executeOne: async (_, unit) => (await execute([unit]))[0],
+      classifyError,
+      isTimeout,
+    },
+    measures,
+  )
 }
 
 /** The sessions of this user whose statements run for longer than a response is waited for. */

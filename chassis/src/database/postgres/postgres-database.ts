@@ -10,6 +10,7 @@ import { postgresDialect } from './dialect.ts'
 import { createReads } from './reads.ts'
 import { settle } from './settle.ts'
 import { createUnits } from './units.ts'
+import { exportCommits, exportOperationDurations } from '../metrics.ts'
 import { createServerDatabase } from '../server/server-database.ts'
 
 const connectTimeoutMs = 5_000
@@ -21,7 +22,7 @@ const maintenanceDatabase = 'postgres'
 /** PostgreSQL. */
 export async function openPostgres<Tables>(
   url: string,
-  { migrations }: DatabaseOptions,
+  { migrations, metrics }: DatabaseOptions,
 ): Promise<Database<Tables>> {
   const connection = openPostgresConnection(url)
   return createServerDatabase<Tables>({
@@ -29,7 +30,8 @@ export async function openPostgres<Tables>(
     migrations,
     applied: () => connection.use(appliedOn),
     reads: createReads(connection),
-    units: createUnits(connection),
+    units: createUnits(connection, metrics && exportCommits(metrics)),
+    durations: metrics && exportOperationDurations(metrics, 'postgresql'),
     settle: () => settle(connection),
     close: connection.close,
   })

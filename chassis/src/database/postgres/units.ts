@@ -1,4 +1,5 @@
 import type { Outcome, Result, Row, Statement } from '../port.ts'
+import type { CommitMeasures } from '../metrics.ts'
 import { createCommitQueue } from '../server/commit-queue.ts'
 import type { CommitQueue } from '../server/commit-queue.ts'
 import { executeUnit } from '../server/execute-unit.ts'
@@ -16,29 +17,32 @@ const batches = { batchesInFlightMax: 2, batchSizeMax: 256 }
 const usesBeforeFunction = 3
 
 /** The units of a batch are executed by one statement or function. */
-export function createUnits(connection: PostgresConnection): CommitQueue {
+export function createUnits(connection: PostgresConnection, measures?: CommitMeasures): CommitQueue {
   const execution = createShapeExecution()
   const guard = createHangGuard(() => connection.use(countHanging))
   const use = <R>(work: (client: PostgresClient) => Promise<R>) => guard.run(() => connection.use(work))
   let shapes = 0
 
-  return createCommitQueue<UsedShape>({
-    batches,
-    shapeOf: (unit, hasDeadline) => ({ ...createShape(++shapes, unit, hasDeadline), uses: 0 }),
-    executeBatch(shape, units) {
-      shape.uses += units.length
-      if (!shape.isTimed && shape.uses < usesBeforeFunction) return undefined
-      return use((client) => execution.execute(client, shape, units))
+  return createCommitQueue<UsedShape>(
+    {
+      batches,
+      shapeOf: (unit, hasDeadline) => ({ ...createShape(++shapes, unit, hasDeadline), uses: 0 }),
+      executeBatch(shape, units) {
+        shape.uses += units.length
+        if (!shape.isTimed && shape.uses < usesBeforeFunction) return undefined
+        return use((client) => execution.execute(client, shape, units))
+      },
+      executeOne: (shape, pending) =>
+        use(async (client) =>
+          shape.isTimed
+            ? execution.executeOne(client, shape, pending)
+            : executeStatements(client, pending.unit),
+        ),
+      classifyError,
+      isTimeout,
     },
-    executeOne: (shape, pending) =>
-      use(async (client) =>
-        shape.isTimed
-          ? execution.executeOne(client, shape, pending)
-          : executeStatements(client, pending.unit),
-      ),
-    classifyError,
-    isTimeout,
-  })
+    measures,
+  )
 }
 
 type UsedShape = Shape & { uses: number }

@@ -7,6 +7,7 @@ import { createLimiter } from '../../concurrency/limiter.ts'
 import { AppError, dependencyDown } from '../../errors/index.ts'
 import { rejectLate, settle, tooManyUnits, unitsPendingMax } from '../pending-unit.ts'
 import type { PendingUnit } from '../pending-unit.ts'
+import type { CommitMeasures } from '../metrics.ts'
 import type { Outcome, Statement } from '../port.ts'
 import { Reference } from '../reference.ts'
 import { checkValue } from './bound-values.ts'
@@ -50,7 +51,10 @@ type Pending = PendingUnit & { attempts: number }
  * one batch, with one wait for the disk and an outcome for each. A batch that fails because of one of its units is
  * executed again, each unit individually. A single unit does not wait for others, nor do units of different shapes.
  */
-export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQueue {
+export function createCommitQueue<Shape>(
+  engine: CommitEngine<Shape>,
+  measures?: CommitMeasures,
+): CommitQueue {
   const queues = createShapeMap<Batcher<Pending>>((unit, hasDeadline) => {
     const shape = engine.shapeOf(unit, hasDeadline)
     return createBatcher((batch) => runBatch(shape, batch), engine.batches)
@@ -63,6 +67,7 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
   let pendingCount = 0
   let closed = false
   let onIdle: (() => void) | undefined
+  measures?.watch(() => pendingCount)
 
   async function runBatch(shape: Shape, batch: Pending[]): Promise<void> {
     const rest = await executeBatch(shape, rejectLate(batch))
@@ -75,9 +80,9 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
     if (batch.length === 0) return batch
     try {
       const results = await engine.executeBatch(shape, batch)
-      return results === undefined
-        ? batch
-        : batch.filter((pending, i) => !trySettle(engine, pending, results[i]))
+      if (results === undefined) return batch
+      measures?.committed(batch.length)
+      return batch.filter((pending, i) => !trySettle(engine, pending, results[i]))
     } catch (error) {
       if (batch.length > 1 && mayConcernOne(engine, error)) return batch
       return batch.filter((pending) => !tryReject(engine, pending, error))
@@ -94,7 +99,9 @@ export function createCommitQueue<Shape>(engine: CommitEngine<Shape>): CommitQue
   async function executeOne(shape: Shape, pending: Pending): Promise<boolean> {
     if (rejectLate([pending]).length === 0) return true
     try {
-      return trySettle(engine, pending, await engine.executeOne(shape, pending))
+      const result = await engine.executeOne(shape, pending)
+      measures?.committed(1)
+      return trySettle(engine, pending, result)
     } catch (error) {
       return tryReject(engine, pending, error)
     }

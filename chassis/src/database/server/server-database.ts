@@ -5,6 +5,7 @@ import { AppError, dependencyDown } from '../../errors/index.ts'
 import type { Database, Outcome, Statement } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
 import type { EngineDialect } from '../kysely-dialect.ts'
+import type { OperationDurations } from '../metrics.ts'
 import type { CommitQueue } from './commit-queue.ts'
 import { createMigrationCheck } from './migration-check.ts'
 
@@ -18,6 +19,7 @@ export function createServerDatabase<Tables>({
   applied,
   reads,
   units,
+  durations,
   settle,
   close,
 }: {
@@ -28,19 +30,22 @@ export function createServerDatabase<Tables>({
   applied(): Promise<readonly string[]>
   readonly reads: { read<R>(query: CompiledQuery<R>): Promise<readonly R[]> }
   readonly units: CommitQueue
+  readonly durations: OperationDurations | undefined
   settle(): Promise<void>
   /** Closes the connections, when nothing is in flight any more. */
   close(): Promise<void>
 }): Database<Tables> {
   const migrationCheck = createMigrationCheck(migrations, applied)
+  const read: typeof readNow = durations?.timed('SELECT', readNow) ?? readNow
+  const commit = durations?.timed('COMMIT', commitNow) ?? commitNow
   const query = new Kysely<Tables>({ dialect: createDialect(dialect, { read, commit }) })
   let closing: Promise<void> | undefined
 
-  function read<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
+  function readNow<R>(compiled: CompiledQuery<R>): Promise<readonly R[]> {
     return migrationCheck.run(() => reads.read(compiled))
   }
 
-  function commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome> {
+  function commitNow(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome> {
     return migrationCheck.run(() => units.commit(unit, deadline))
   }
 

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type { Deadline } from '../../clock/index.ts'
 import { dependencyDown } from '../../errors/index.ts'
 import { resultOf } from '../compact-result.ts'
+import type { CommitMeasures } from '../metrics.ts'
 import {
   cannotWrite,
   deadlineExceeded,
@@ -27,7 +28,10 @@ const unitsPerBatchMax = 1_000
  * called when a batch is durable and none of its callers has been notified.
  */
 export async function createGroupCommit(
-  options: { path: string; isDurable: boolean; busyTimeoutMs: number },
+  {
+    measures,
+    ...options
+  }: { path: string; isDurable: boolean; busyTimeoutMs: number; measures?: CommitMeasures | undefined },
   beforeSettling: () => void,
 ): Promise<{
   commit(unit: readonly Statement[], deadline?: Deadline): Promise<Outcome>
@@ -45,6 +49,7 @@ export async function createGroupCommit(
   let onIdle: (() => void) | undefined
   let failure: Error | undefined
 
+  measures?.watch(() => waiting.length + inFlight.length)
   worker.on('message', settleBatch)
   worker.on('error', (cause) => {
     failure = cannotWrite(cause)
@@ -89,6 +94,7 @@ export async function createGroupCommit(
   function settleBatch(results: BatchResult): void {
     const settled = inFlight
     checkpoints.count(settled.length)
+    measures?.committed(settled.length)
     inFlight = []
     beforeSettling()
     // The next batch is posted first, so that the disk is not idle while this thread sends responses.

@@ -5,6 +5,8 @@ import { Kysely, sql } from 'kysely'
 import { dependencyDown } from '../../errors/index.ts'
 import type { Database, DatabaseOptions, Query } from '../port.ts'
 import { createDialect } from '../kysely-dialect.ts'
+import { exportCommits, exportOperationDurations } from '../metrics.ts'
+import type { CommitMeasures } from '../metrics.ts'
 import { createDirectDialect, sqliteDialect } from './dialect.ts'
 import {
   areApplied,
@@ -48,22 +50,23 @@ async function openFile<Tables>(location: Location, options: DatabaseOptions): P
   const migrations = await migrationNames(options.migrations)
   const registration = location.isPrivate ? soleProcess : await registerProcess(location.path)
   const folder = options.migrations
-  const writer = await openWriter(location, { folder, migrations }, () => reader.refresh()).catch(
-    (error: unknown) => {
-      registration.leave()
-      location.remove()
-      throw error
-    },
-  )
-  const reader = openReader<Tables>(location.path, registration.isSingleProcess)
-  const query = new Kysely<Tables>({
-    dialect: createDialect(sqliteDialect, { read: reader.read, commit: writer.commit }),
+  const measures = options.metrics && exportCommits(options.metrics)
+  const parts = { folder, migrations, measures }
+  const writer = await openWriter(location, parts, () => reader.refresh()).catch((error: unknown) => {
+    registration.leave()
+    location.remove()
+    throw error
   })
+  const reader = openReader<Tables>(location.path, registration.isSingleProcess)
+  const durations = options.metrics && exportOperationDurations(options.metrics, 'sqlite')
+  const read: typeof reader.read = durations?.timed('SELECT', reader.read) ?? reader.read
+  const commit = durations?.timed('COMMIT', writer.commit) ?? writer.commit
+  const query = new Kysely<Tables>({ dialect: createDialect(sqliteDialect, { read, commit }) })
   let closed: Promise<void> | undefined
   return {
     query,
-    read: reader.read,
-    commit: writer.commit,
+    read,
+    commit,
     // It takes the write lock, which a commit that hangs holds, and under which each unit's deadline is checked.
     settle: async () => void (await writer.commit([])),
     isSingleProcess: registration.isSingleProcess,
@@ -89,14 +92,18 @@ const soleProcess = { isSingleProcess: () => true, leave() {} }
 
 async function openWriter(
   { path, isPrivate }: Location,
-  { folder, migrations }: { folder: URL; migrations: readonly string[] },
+  {
+    folder,
+    migrations,
+    measures,
+  }: { folder: URL; migrations: readonly string[]; measures: CommitMeasures | undefined },
   beforeSettling: () => void,
 ): ReturnType<typeof createGroupCommit> {
   refuseHalfRestored(path)
   if (isPrivate)
     await createMigrated(path, [folder.href, ...migrations], () => migrateSqlite(path, folder, migrateUp))
   else if (!isUpToDate(path, migrations)) await migrateSqlite(path, folder, migrateUp)
-  return createGroupCommit({ path, busyTimeoutMs, isDurable: !isPrivate }, beforeSettling)
+  return createGroupCommit({ path, busyTimeoutMs, isDurable: !isPrivate, measures }, beforeSettling)
 }
 
 /**

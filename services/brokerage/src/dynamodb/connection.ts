@@ -14,6 +14,7 @@ import type {
 } from '@aws-sdk/client-dynamodb'
 import { exponentialBackoffMs } from '@quintet/chassis/clock'
 import { createServerConnection } from '@quintet/chassis/database'
+import type { OperationDurations } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import { createClient, socketsMax } from './client.ts'
 import {
@@ -71,8 +72,9 @@ const retriesMaxMs = 4_000
 const itemsPerBatchMax = 25
 const itemsPerPage = 50
 
-export function openDynamodbConnection(url: string): DynamodbConnection {
+export function openDynamodbConnection(url: string, durations?: OperationDurations): DynamodbConnection {
   const { client, table, discardIdle } = createClient(url)
+  if (durations !== undefined) timeCommands(client, durations)
   const TableName = table
   // The client would count the wait for a socket towards the timeout of the request.
   const server = createServerConnection({
@@ -170,6 +172,22 @@ export function openDynamodbConnection(url: string): DynamodbConnection {
 
     close: () => void server.close(),
   }
+}
+
+/** Each attempt counts by itself, under the name of its operation, such as GetItem. */
+function timeCommands(client: DynamoDBClient, durations: OperationDurations): void {
+  client.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      async (input) => {
+        const startedAt = performance.now()
+        try {
+          return await next(input)
+        } finally {
+          durations.observe(commandName.replace(/Command$/, ''), performance.now() - startedAt)
+        }
+      },
+    { step: 'initialize', name: 'timeCommands' },
+  )
 }
 
 /** Of attributes with any names; some would be reserved words. */

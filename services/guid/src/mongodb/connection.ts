@@ -1,5 +1,6 @@
 import type { Deadline } from '@quintet/chassis/clock'
 import { createServerConnection } from '@quintet/chassis/database'
+import type { OperationDurations } from '@quintet/chassis/database'
 import { AppError } from '@quintet/chassis/errors'
 import type { Collection } from 'mongodb'
 import {
@@ -51,12 +52,13 @@ export type UncheckedConnection = Pick<MongoConnection, 'collection' | 'readLine
 type MongoOptions = {
   /** Rejects unless the database can be used. Every operation waits until it has succeeded once. */
   readonly check?: (connection: UncheckedConnection) => Promise<void>
+  readonly durations?: OperationDurations | undefined
 }
 
 /** Opens the database that the path of the URL names; throws a ConfigError where it names none. */
 export function openMongoConnection(
   url: string,
-  { check = async () => {} }: MongoOptions = {},
+  { check = async () => {}, durations }: MongoOptions = {},
 ): MongoConnection {
   const client = createMongoClient(url)
   const isReplicated = watchReplication(client)
@@ -76,9 +78,18 @@ export function openMongoConnection(
     unavailable: readError,
   })
 
+  const readNow = <R>(query: (options: CommandOptions) => Promise<R>) => server.use(() => runCommand(query))
+  const timedRead: typeof readNow = durations?.timed('read', readNow) ?? readNow
+  const writeNow = <R>(command: (options: CommandOptions) => Promise<R>, deadline: Deadline) =>
+    server.use(() => {
+      refuseLate(deadline)
+      return runCommand(command)
+    })
+  const timedWrite: typeof writeNow = durations?.timed('write', writeNow) ?? writeNow
+
   async function read<R>(query: (options: CommandOptions) => Promise<R>): Promise<R> {
     try {
-      return await server.use(() => runCommand(query))
+      return await timedRead(query)
     } catch (error) {
       throw readError(error)
     }
@@ -104,10 +115,7 @@ export function openMongoConnection(
   ): Promise<R> {
     await ensureChecked()
     try {
-      return await server.use(() => {
-        refuseLate(deadline)
-        return runCommand(command)
-      })
+      return await timedWrite(command, deadline)
     } catch (error) {
       throw writeError(error)
     }

@@ -1,4 +1,5 @@
-import { followEngineClock } from '@quintet/chassis/database'
+import { exportOperationDurations, followEngineClock } from '@quintet/chassis/database'
+import type { Metrics } from '@quintet/chassis/telemetry'
 import type { Storage } from '../port.ts'
 import { createMongoArbiter } from './arbiter.ts'
 import { createBackgroundTasks } from './background-tasks.ts'
@@ -13,8 +14,9 @@ import { createMongoOutbox } from './outbox.ts'
 import { createMongoRecovery } from './recovery.ts'
 
 /** The storage of the service in a MongoDB database. */
-export function openMongoStorage(url: string): Storage {
-  const connection = openMongoConnection(url, { check: checkMigrations })
+export function openMongoStorage(url: string, metrics?: Metrics): Storage {
+  const durations = metrics && exportOperationDurations(metrics, 'mongodb')
+  const connection = openMongoConnection(url, { check: checkMigrations, durations })
   const collections = collectionsOf(connection)
   const backgroundTasks = createBackgroundTasks()
   const opened = new AsyncDisposableStack()
