@@ -172,7 +172,7 @@ test('A start that fails closes what it had opened', async (t) => {
   await opened.disposeAsync()
   await assert.rejects(async () => database.ping())
   const failed = new AsyncDisposableStack()
-  await assert.rejects(openStorage(failed, { ...options, cacheUrl: 'nothing:' }))
+  await assert.rejects(openStorage(failed, { ...options, metrics: createMetrics(), cacheUrl: 'nothing:' }))
   // This process could not end if the database were still open.
   await failed.disposeAsync()
 })

@@ -51,17 +51,19 @@ export function exportCommits(metrics: Metrics): CommitMeasures {
     buckets: unitBuckets,
   })
   const series = units.series()
+  let waiting = () => 0
+  new Gauge({
+    name: 'quintet_commits_waiting',
+    help: 'Units that wait for their commit, including those that are being committed.',
+    registers: [metrics.registry],
+    collect() {
+      this.set(waiting())
+    },
+  })
   return {
     committed: (count) => units.observe(series, count),
-    watch(waiting) {
-      new Gauge({
-        name: 'quintet_commits_waiting',
-        help: 'Units that wait for their commit, including those that are being committed.',
-        registers: [metrics.registry],
-        collect() {
-          this.set(waiting())
-        },
-      })
+    watch(read) {
+      waiting = read
     },
   }
 }

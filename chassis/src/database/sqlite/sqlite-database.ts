@@ -46,11 +46,11 @@ export async function withUnusedSqlite<R>(path: string, work: () => Promise<R>):
 }
 
 async function openFile<Tables>(location: Location, options: DatabaseOptions): Promise<Database<Tables>> {
+  const measures = options.metrics && exportCommits(options.metrics)
   createPrivateFolder(dirname(location.path))
   const migrations = await migrationNames(options.migrations)
   const registration = location.isPrivate ? soleProcess : await registerProcess(location.path)
   const folder = options.migrations
-  const measures = options.metrics && exportCommits(options.metrics)
   const parts = { folder, migrations, measures }
   const writer = await openWriter(location, parts, () => reader.refresh()).catch((error: unknown) => {
     registration.leave()
