@@ -162,8 +162,9 @@ async function readAll(url: string, origin: string): Promise<{ title?: string }[
 
 async function servingWorkers(metrics: string): Promise<number> {
   const { body } = await send('GET', metrics)
-  return new Set([...body.matchAll(/^quintet_build_info\{.*worker="(\d)"/gm)].map(([, worker]) => worker))
-    .size
+  return new Set(
+    [...body.matchAll(/^quintet_shed_requests_total\{.*worker="(\d)"/gm)].map(([, worker]) => worker),
+  ).size
 }
 
 /** The processes that this one has started. */
