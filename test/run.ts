@@ -26,7 +26,7 @@ const groups = {
 type Group = keyof typeof groups
 
 /** So many files of a folder share a process: to start one and load what a service imports takes longer than most files. */
-const filesPerProcess = 6
+const filesPerProcess = 16
 
 /** These examine or change their whole process. */
 const alone = new Set(['services/gateway/test/header-fields.test.ts'])
@@ -96,20 +96,26 @@ function runTests(group: Group, options: readonly string[], isCovered: boolean):
   }
 }
 
-/** Files for the test runner, which starts a process for each: each imports several test files of one folder, but for those that are alone. */
+/**
+ * Files for the test runner, which starts a process for each: each imports several test files of one folder, but for those that are
+ * alone. The folders with the most files come first, so that no long process is left for the end.
+ */
 function sharedProcesses(files: readonly string[], folder: string): string[] {
   const byFolder = Map.groupBy(
     files.filter((file) => !alone.has(file)),
     dirname,
   )
-  const shared = [...byFolder].flatMap(([name, members]) => {
+  const largestFirst = [...byFolder].sort(([, one], [, other]) => other.length - one.length)
+  const shared = largestFirst.flatMap(([name, members], place) => {
     const count = Math.ceil(members.length / filesPerProcess)
     return Array.from({ length: count }, (_, index) => {
       const own = members.filter((_member, at) => at % count === index)
       const imports = own.map(
         (file) => `await import(${JSON.stringify(pathToFileURL(resolve(file)).href)})\n`,
       )
-      const file = join(folder, `${name.replaceAll('/', '-')}-${index + 1}.test.mjs`)
+      // The test runner sorts the names.
+      const order = String(place).padStart(2, '0')
+      const file = join(folder, `${order}-${name.replaceAll('/', '-')}-${index + 1}.test.mjs`)
       writeFileSync(file, imports.join(''))
       return file
     })
