@@ -64,6 +64,8 @@ export const bothInOne: ServerProcess = {
 }
 
 const withoutLog: ServerProcess = { ...guid, settings: { LOG_LEVEL: 'silent' } }
+/** Nothing is recorded, and there is no thread that would keep it. */
+const withoutTraces = { TELEMETRY_URL: 'none:', TRACE_PER_SECOND: '0' }
 /** A limit on each request, which is not reached. */
 export const limitSettings = {
   RATE_LIMIT: 'on',
@@ -87,6 +89,11 @@ export const rows: Row[] = [
   { name: 'fastify', processes: [bareFastify], workload: bareRequests },
   { name: 'guid GET cached', processes: [guid], workload: guidReads },
   { name: 'guid GET cached (logging off)', processes: [withoutLog], workload: guidReads },
+  {
+    name: 'guid GET cached (telemetry off)',
+    processes: [{ ...guid, settings: withoutTraces }],
+    workload: guidReads,
+  },
   { name: 'guid GET cached (limits in memory)', processes: [withLimits], workload: guidReads },
   {
     name: 'guid GET cached (kept token)',
@@ -100,6 +107,14 @@ export const rows: Row[] = [
   {
     name: 'guid GET through the gateway',
     processes: [{ ...guid, core: 'load' }, gateway],
+    workload: guidReads,
+  },
+  {
+    name: 'guid GET through the gateway (telemetry off)',
+    processes: [
+      { ...guid, core: 'load', settings: withoutTraces },
+      { ...gateway, settings: withoutTraces },
+    ],
     workload: guidReads,
   },
   { name: 'gateway with guid in one process', processes: [bothInOne], workload: guidReads },
