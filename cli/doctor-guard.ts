@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   authFiles,
   describeConfig,
@@ -10,7 +9,7 @@ import {
 import type { AuthSettings, Settings } from '@quintet/chassis/config'
 import { broken, diagnoseIssuer, diagnoseLimits, diagnoseTls, good } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
-import { namedFileFault } from '@quintet/chassis/files'
+import { namedFileFault, readListFile } from '@quintet/chassis/files'
 import { parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { TlsFiles } from '@quintet/chassis/tls'
 import type { ServiceName } from '@quintet/contracts/topology'
@@ -87,7 +86,7 @@ function keysOf({ API_KEYS_FILE: path }: AuthSettings): Promise<Examined>[] {
 
 function findingOn(path: string): Finding {
   try {
-    const keys = parseApiKeys(readFileSync(path, 'utf8'))
+    const keys = parseApiKeys(readListFile(path))
     return good(`It has ${keys.length === 1 ? 'an API key' : `${keys.length} API keys`}.`)
   } catch (error) {
     return broken(namedFileFault('API_KEYS_FILE', path, error, authFiles.API_KEYS_FILE))

@@ -1,7 +1,7 @@
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { readSettings, validValues } from '@quintet/chassis/config'
-import { createNewPrivateFile, createPrivateFolder } from '@quintet/chassis/files'
+import { createNewPrivateFile, createPrivateFolder, readListFile } from '@quintet/chassis/files'
 import { apiKeyFaults, createApiKey, parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { ApiKey } from '@quintet/chassis/guard/api-key-file'
 import { scopes as knownScopes } from '@quintet/contracts/topology'
@@ -131,7 +131,7 @@ function keysFile(): string {
 }
 
 function contentOf(path: string): string {
-  return existsSync(path) ? readFileSync(path, 'utf8') : ''
+  return existsSync(path) ? readListFile(path) : ''
 }
 
 function keysIn(path: string, content: string): ApiKey[] {

@@ -102,11 +102,14 @@ test('All wrong files are reported together with all other wrong settings, by se
   const [short, hook] = [file('abc'), file('ftp://hidden')]
   const wrong = [
     ['/nowhere/secret', 'does not exist: it must be a file with the value of A_URL'],
-    [tmpdir(), 'is not a file: it must be one with the value of A_URL'],
-    ['/dev/zero', 'is not a file: it must be one with the value of A_URL'],
+    [tmpdir(), 'is a folder: it must be a file with the value of A_URL'],
+    ['/dev/zero', 'is not a file: it must be a file with the value of A_URL'],
     [file(''), 'is empty'],
     [file('\n'), 'is empty'],
-    [file(new Uint8Array(65_537).fill(97)), 'has more than 65536 bytes'],
+    [
+      file(new Uint8Array(65_537).fill(97)),
+      'has more than 65536 bytes: it must be a file with the value of A_URL',
+    ],
     [file(new Uint8Array([0xff, 0xfe])), 'is not UTF-8'],
   ]
   for (const [path = '', fault] of wrong) {

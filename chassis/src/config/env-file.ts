@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
-import { fileReason } from '../files/index.ts'
+import { fileReason, readListFile } from '../files/index.ts'
 import type { Settings } from './settings.ts'
 
 /** Reads the environment and the `.env` file, which need not exist; the environment wins. An empty text counts as not set. */
@@ -94,7 +93,7 @@ function isServiceLink(name: string, value: string): boolean {
 function readEnvFile(path: string): { text: string; fault?: string } {
   try {
     // Some editors start a file with a byte order mark, which would become part of the first name.
-    return { text: readFileSync(path, 'utf8').replace(/^\uFEFF/, '') }
+    return { text: readListFile(path).replace(/^\uFEFF/, '') }
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return { text: '' }
     const reason = fileReason(error) ?? 'cannot be read'

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { BlockList } from 'node:net'
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
 import type { TString } from 'typebox'
 import { listOf } from './comma-list.ts'
-import { fileReason } from '../files/index.ts'
+import { fileReason, readListFile } from '../files/index.ts'
 import { addNetwork } from './networks.ts'
 
 /** An address or a subnet, which may be listed for a time only. */
@@ -76,7 +75,7 @@ function faultOfList(setting: string): string | undefined {
   const path = fileOfList(setting)
   try {
     if (path === undefined) networksOfList(setting)
-    else networksOfFile(readFileSync(path, 'utf8'))
+    else networksOfFile(readListFile(path))
     return undefined
   } catch (error) {
     const reason = fileReason(error)

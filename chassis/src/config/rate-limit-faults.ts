@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readListFile } from '../files/index.ts'
 import type { AuthSettings } from './auth-settings.ts'
 import { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
 import type { RateLimitPolicy } from './rate-limit-policies.ts'
@@ -61,7 +61,7 @@ export function rateLimitFaults(values: Values): string[] {
         `${name} is set, but RATE_LIMIT is off, so nothing is limited: set RATE_LIMIT to on, or remove it.`,
     )
   if (given.length > 1) return ['RATE_LIMIT_FILE and RATE_LIMIT_POLICIES are both set; remove one of them.']
-  const list = file === '' ? text : policiesOfLines(readFileSync(file, 'utf8'))
+  const list = file === '' ? text : policiesOfLines(readListFile(file))
   const { policies } = parseRateLimitPolicies(list)
   return idlePolicies(policies, principalsOf(values)).map(
     (fault) => `${file === '' ? 'RATE_LIMIT_POLICIES' : 'RATE_LIMIT_FILE'}: ${fault}.`,

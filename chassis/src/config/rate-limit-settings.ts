@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { Type } from 'typebox'
 import { Format } from 'typebox/format'
-import { fileReason } from '../files/index.ts'
+import { fileReason, readListFile } from '../files/index.ts'
 import { engineUrl } from './engine-url.ts'
 import { count } from './numbers.ts'
 import { parseRateLimitPolicies, policiesOfLines } from './rate-limit-policies.ts'
@@ -85,7 +84,7 @@ Format.Set('rate-limit-file', (path) => path === '' || faultsOfFile(path).length
 
 function faultsOfFile(path: string): readonly string[] {
   try {
-    return parseRateLimitPolicies(policiesOfLines(readFileSync(path, 'utf8'))).faults
+    return parseRateLimitPolicies(policiesOfLines(readListFile(path))).faults
   } catch (error) {
     return [`it ${fileReason(error) ?? 'cannot be read'}`]
   }

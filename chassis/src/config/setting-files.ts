@@ -1,5 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { fileReason } from '../files/index.ts'
+import { fileReason, readBoundedFile } from '../files/index.ts'
 import type { Settings } from './settings.ts'
 
 /** More than any secret, and little enough to read a file that was named by mistake. */
@@ -37,9 +36,7 @@ export function fileValueOf(settings: Settings, name: string): FileValue | undef
 function read(setting: string, path: string, name: string): { text: string; fault?: string } {
   const refused = (fault: string) => ({ text: '', fault: `${setting}, ${path}, ${fault}.` })
   try {
-    const bytes = readBytes(path)
-    if (bytes === undefined) return refused(`is not a file: it must be one with the value of ${name}`)
-    if (bytes.length > fileBytesMax) return refused(`has more than ${fileBytesMax} bytes`)
+    const bytes = readBoundedFile(path, fileBytesMax)
     // Programs that write a text end it with a line break, and some begin it with a byte order mark.
     const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes).replace(/\r?\n$/, '')
     return text === '' ? refused('is empty') : { text }
@@ -48,17 +45,5 @@ function read(setting: string, path: string, name: string): { text: string; faul
     return refused(
       reason === undefined ? 'is not UTF-8' : `${reason}: it must be a file with the value of ${name}`,
     )
-  }
-}
-
-/** Up to one byte more than are allowed; undefined for a folder or a device, which may have no end. */
-function readBytes(path: string): Uint8Array | undefined {
-  const file = openSync(path, 'r')
-  try {
-    if (!fstatSync(file).isFile()) return undefined
-    const bytes = new Uint8Array(fileBytesMax + 1)
-    return bytes.subarray(0, readSync(file, bytes))
-  } finally {
-    closeSync(file)
   }
 }

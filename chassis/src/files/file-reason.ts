@@ -1,5 +1,6 @@
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { FileFault } from './bounded-file.ts'
 
 /** By code of the system. */
 const reasons: Readonly<Record<string, string>> = {
@@ -14,8 +15,9 @@ const reasons: Readonly<Record<string, string>> = {
   ENOSPC: 'cannot be written, since the disk is full',
 }
 
-/** Why a file cannot be used, as what follows its path in a sentence; undefined for an error that is none of the system about a file. */
+/** Why a file cannot be used, as what follows its path in a sentence; undefined for an error that is none about a file. */
 export function fileReason(error: unknown): string | undefined {
+  if (error instanceof FileFault) return error.message
   if (!(error instanceof Error) || !('code' in error) || !('syscall' in error)) return undefined
   // Such as of a socket, whose path is that of no file.
   if (error.syscall === 'connect' || 'address' in error) return undefined

@@ -1,3 +1,4 @@
+export { FileFault, readBoundedFile, readListFile } from './bounded-file.ts'
 export {
   existingFolder,
   fileReason,

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { linkSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { readListFile } from './bounded-file.ts'
 import { fileReason } from './file-reason.ts'
 import { createPrivateFile, createPrivateFolder, restrictFile } from './private-files.ts'
 
@@ -38,7 +39,7 @@ export function readSharedKey(
   if (setting !== '') return setting
   try {
     createKeyFile(path)
-    return readFileSync(path, 'utf8').trim()
+    return readListFile(path).trim()
   } catch (error) {
     const reason = fileReason(error) ?? (error instanceof Error ? error.message : String(error))
     logger.warn({ path, reason }, 'a file cannot be used, so what its key is for is not done')

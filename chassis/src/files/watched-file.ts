@@ -1,5 +1,6 @@
-import { readFileSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { Clock } from '../clock/index.ts'
+import { readListFile } from './bounded-file.ts'
 import { fileReason } from './file-reason.ts'
 
 /** How often a file is examined at most. */
@@ -32,7 +33,7 @@ export function watchFile<T>(
     parse: (text: string) => T
   },
 ): WatchedFile<T> {
-  return watchFiles([path], { ...options, read: () => parse(readFileSync(path, 'utf8')) })
+  return watchFiles([path], { ...options, read: () => parse(readListFile(path)) })
 }
 
 /** The same for what several files have together. `read` reads them, and throws where they cannot be used. */

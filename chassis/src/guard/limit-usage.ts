@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { createClient } from '@redis/client'
 import { sql } from 'kysely'
 import { singleTaskOptions } from '../cache/redis/client-options.ts'
@@ -6,6 +5,7 @@ import { parseRateLimitPolicies, policiesOfLines } from '../config/index.ts'
 import type { RateLimitPolicy } from '../config/index.ts'
 import { readDatabase } from '../database/index.ts'
 import { dependencyDown } from '../errors/index.ts'
+import { readListFile } from '../files/index.ts'
 import { levelAt, rateOf } from './gcra.ts'
 import { removeQuotas } from './quota-table.ts'
 import type { QuotaTable } from './quota-table.ts'
@@ -59,7 +59,7 @@ export async function resetLimit(
 
 /** The policies in force. */
 export function policiesOf({ text, file }: Pick<LimitSources, 'text' | 'file'>): readonly RateLimitPolicy[] {
-  const list = file === '' ? text : policiesOfLines(readFileSync(file, 'utf8'))
+  const list = file === '' ? text : policiesOfLines(readListFile(file))
   return parseRateLimitPolicies(list).policies
 }
 

@@ -1,7 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { fileReason } from '../files/index.ts'
+import { FileFault, fileReason, readBoundedFile } from '../files/index.ts'
 
 /** A file that a setting names. */
 export type NamedFile = { readonly setting: string; readonly path: string }
@@ -54,7 +53,7 @@ export function examineTlsFiles(files: TlsFiles, now: number): Examined {
   function attempt<T>(file: NamedFile | undefined, expected: string, read: (text: string) => T) {
     if (file === undefined) return undefined
     try {
-      const text = readText(file.path)
+      const text = readBoundedFile(file.path, bytesMax).toString('latin1')
       return { ...read(text), file, text }
     } catch (error) {
       faults.push(`${file.setting}, ${file.path}, ${reasonOf(error, expected)}.`)
@@ -94,20 +93,6 @@ function contextFault(texts: { cert: string | undefined; key: string | undefined
   }
 }
 
-/** A device such as `/dev/zero`, which may be named by mistake, has no end. */
-function readText(path: string): string {
-  const file = openSync(path, 'r')
-  try {
-    if (!fstatSync(file).isFile()) throw new FileFault('is not a file')
-    const bytes = new Uint8Array(bytesMax + 1)
-    const length = readSync(file, bytes)
-    if (length > bytesMax) throw new FileFault(`has more than ${bytesMax} bytes`)
-    return Buffer.from(bytes.subarray(0, length)).toString('latin1')
-  } finally {
-    closeSync(file)
-  }
-}
-
 function validCertificates(text: string, now: number): readonly X509Certificate[] {
   const blocks = text.match(/-----BEGIN CERTIFICATE-----[\w+/=\s]+-----END CERTIFICATE-----/g) ?? []
   if (blocks.length === 0) throw new FileFault('has no certificate in PEM')
@@ -138,8 +123,6 @@ function privateKeyOf(text: string): KeyObject {
     throw new FileFault('has no private key in PEM that needs no passphrase')
   }
 }
-
-class FileFault extends Error {}
 
 /** Nothing of a file is shown. */
 function reasonOf(error: unknown, expected: string): string {

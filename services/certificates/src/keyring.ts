@@ -1,9 +1,8 @@
 import { createHash, createSecretKey, hkdfSync } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigError } from '@quintet/chassis/config'
-import { createKeyFile, fileReason, namedFileFault } from '@quintet/chassis/files'
+import { createKeyFile, fileReason, namedFileFault, readListFile } from '@quintet/chassis/files'
 
 /** A key that encrypts data keys. Its id is stored with them and does not reveal the key. */
 type KeyEncryptionKey = { readonly id: string; readonly key: KeyObject }
@@ -123,7 +122,7 @@ function parseKey(word: string): Uint8Array | undefined {
 
 function read(path: string): string {
   try {
-    return readFileSync(path, 'utf8')
+    return readListFile(path)
   } catch (error) {
     throw new ConfigError([`${path} ${fileReason(error) ?? 'cannot be read'}.`])
   }

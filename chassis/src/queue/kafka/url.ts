@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs'
 import type { ConnectionOptions, SASLMechanismValue } from '@platformatic/kafka'
+import { readBoundedFile } from '../../files/index.ts'
 
 /** The brokers, the prefix of topics, and the number of partitions of a new queue. */
 type KafkaAddress = {
@@ -9,6 +9,7 @@ type KafkaAddress = {
   readonly partitions: number
 }
 
+const authorityBytesMax = 1_048_576
 const partitionsDefault = 12
 const standardPort = 9092
 const mechanisms: Readonly<Record<string, SASLMechanismValue>> = {
@@ -49,5 +50,5 @@ export function parseKafkaUrl(url: string): KafkaAddress {
 
 /** The file has the certificate of an authority that the system does not trust already. */
 function caOf(file: string | null): { ca?: Buffer } {
-  return file === null ? {} : { ca: readFileSync(file) }
+  return file === null ? {} : { ca: readBoundedFile(file, authorityBytesMax) }
 }
