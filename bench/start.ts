@@ -72,7 +72,12 @@ async function startTwice(
   parent: string,
 ): Promise<[number, number]> {
   const directory = mkdtempSync(join(parent, 'start-'))
-  const kept = { DATA_DIR: join(directory, 'data'), XDG_CACHE_HOME: directory, TMPDIR: directory }
+  const kept = {
+    DATA_DIR: join(directory, 'data'),
+    XDG_CACHE_HOME: directory,
+    TMPDIR: directory,
+    CONSOLE_PORT: '0',
+  }
   const start = async () => {
     const spec: ServerProcess = { ...process, core: 'anywhere', prepare: async () => kept }
     const server = await startServer([spec], { directory, checkout })

@@ -1,9 +1,7 @@
 import { describeConfig, readSettings } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
-import { serviceNames } from '@quintet/contracts/topology'
-import type { ServiceName } from '@quintet/contracts/topology'
-import { services } from '../topology.ts'
-import { settingsFaults, throwFaults } from './services.ts'
+import { programNames, programsToStart, schemaOf, settingsFaults, throwFaults } from './services.ts'
+import type { Program } from './services.ts'
 import { parseArguments, requireNoArguments } from './usage-error.ts'
 import { wrapped } from './wrapped.ts'
 
@@ -25,17 +23,17 @@ export async function config(words: readonly string[]): Promise<void> {
   for (const same of shownSettings(settings))
     for (const one of same)
       process.stdout.write(values.json ? `${JSON.stringify(one)}\n` : textOf(one, same.length > 1, width))
-  throwFaults(settingsFaults(serviceNames, settings))
+  throwFaults(settingsFaults(programsToStart(settings), settings))
 }
 
 type Described = ReturnType<typeof describeConfig>[number]
-/** A value of a setting, and the services that have it. */
-type Shown = Described & { readonly services: readonly ServiceName[] }
+/** A value of a setting, and the programs that have it. */
+type Shown = Described & { readonly services: readonly Program[] }
 
 /** The values of each setting: one, or several where services have different defaults. */
 function shownSettings(settings: Settings): Shown[][] {
-  const described = serviceNames.flatMap((service) =>
-    describeConfig(services[service].settings, settings).map((setting) => ({ service, setting })),
+  const described = programNames.flatMap((service) =>
+    describeConfig(schemaOf(service), settings).map((setting) => ({ service, setting })),
   )
   const byValue = Map.groupBy(described, ({ setting: { name, value } }) => JSON.stringify([name, value]))
   const shown = [...byValue.values()].flatMap((users) =>

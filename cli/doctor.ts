@@ -47,7 +47,7 @@ function isBroken({ findings }: Examined): boolean {
   return findings.some(({ verdict }) => verdict === 'broken')
 }
 
-async function examineEngines(names: readonly ServiceName[], settings: Settings): Promise<Examined[]> {
+export async function examineEngines(names: readonly ServiceName[], settings: Settings): Promise<Examined[]> {
   const engines = Map.groupBy(
     names.flatMap((name) => storageOf(name, settings).map((storage) => ({ name, ...storage }))),
     ({ url }) => url,

@@ -47,7 +47,7 @@ function report(error: unknown): void {
 }
 
 /** A broker that cannot be opened, or whose queues cannot be read, is reported when they are read, so that the others are read too. */
-async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
+export async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
   const subject = new Intl.ListFormat('en-GB').format(names)
   const fail = (error: unknown): never => {
     const reason = operatorMessage(error)
@@ -74,7 +74,7 @@ const consumedQueues = Object.values(services).flatMap(({ queue }: Service) => q
 const streams = Object.values(services).flatMap(({ stream }: Service) => stream ?? [])
 
 /** The queues that the services consume, by the URL of their broker. */
-function queuesByUrl(names: readonly ServiceName[], settings: Settings): Map<string, string[]> {
+export function queuesByUrl(names: readonly ServiceName[], settings: Settings): Map<string, string[]> {
   const queues = new Map<string, string[]>()
   for (const name of names) {
     const { storage }: ServiceEntry = topology[name]

@@ -12,13 +12,35 @@ import {
   validValues,
 } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
+import { consoleSettings } from '@quintet/console/config'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { addressOf, portFaults } from '@quintet/chassis/http'
 import type { Address } from '@quintet/chassis/http'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
+import type { TObject } from 'typebox'
 import { ArgumentError, UsageError } from './usage-error.ts'
+
+export const programNames: readonly Program[] = [...serviceNames, 'console']
+
+/** What a process can run: services, and the console, which is none. */
+export type Program = ServiceName | 'console'
+
+/** The programs that the arguments name, each once. */
+export function programsFrom(words: readonly string[]): readonly Program[] {
+  return [...new Set(words.map((word) => (word === 'console' ? word : serviceNamed(word))))]
+}
+
+/** Those that run where none is named. */
+export function programsToStart(settings: Settings): readonly Program[] {
+  return validValues(consoleSettings, settings).CONSOLE === 'off' ? serviceNames : programNames
+}
+
+/** The settings of a program. */
+export function schemaOf(name: Program) {
+  return name === 'console' ? consoleSettings : services[name].settings
+}
 
 /** The services that the arguments name, each once; all of them if there are no arguments. Throws for an unknown name. */
 export function servicesFrom(words: readonly string[]): readonly ServiceName[] {
@@ -46,19 +68,22 @@ export function throwFaults(faults: readonly string[]): void {
 }
 
 /**
- * A sentence for each fault of the settings of these services. Warns of unknown names that look like a setting; one that promises
+ * A sentence for each fault of the settings of these programs. Warns of unknown names that look like a setting; one that promises
  * protection is a fault.
  */
-export function settingsFaults(names: readonly ServiceName[], settings: Settings): string[] {
-  const known = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
+export function settingsFaults(names: readonly Program[], settings: Settings): string[] {
+  const known = programNames.flatMap((name) => settingNamesOf(schemaOf(name)))
   const unknown = unknownSettings(known, settings, settingPrefixes(known), { isForAll: true })
   for (const sentence of unknown.others) process.stderr.write(`${sentence}\n`)
   const ofFile = envFileFaults()
   const faults = new Set([
     ...ofFile.map(({ sentence }) => sentence),
-    ...databasesOfSeveral(names, settings),
-    ...names.flatMap((name) => faultsOf(services[name].settings, settings, ofFile)),
-    ...portFaults(startingServices(names, settings)),
+    ...databasesOfSeveral(
+      names.filter((name) => name !== 'console'),
+      settings,
+    ),
+    ...names.flatMap((name) => faultsOf(schemaOf(name), settings, ofFile)),
+    ...portFaults(startingPrograms(names, settings)),
     ...unknown.protective,
   ])
   return [...faults]
@@ -76,10 +101,10 @@ function databasesOfSeveral(names: readonly ServiceName[], settings: Settings): 
   return sharedDatabases(Object.fromEntries(urls), (setting) => databases.has(setting))
 }
 
-/** These services, each with those of its settings that are valid by themselves. */
-export function startingServices(names: readonly ServiceName[], settings: Settings) {
+/** These programs, each with those of its settings that are valid by themselves. */
+export function startingPrograms(names: readonly Program[], settings: Settings) {
   return names.map((name) => {
-    const { settings: schema } = services[name]
+    const schema: TObject = schemaOf(name)
     return { name, settings: schema, values: validValues(schema, settings) }
   })
 }

@@ -1,9 +1,12 @@
+import { systemClock } from '@quintet/chassis/clock'
 import {
   ConfigError,
   loadConfig,
   readSettings,
   readWholeNumber,
   telemetrySchema,
+  tlsOf,
+  validValues,
   workersMax,
 } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
@@ -14,7 +17,6 @@ import type { App } from '@quintet/chassis/http'
 import {
   closeOnSignal,
   hasOperationsPort,
-  listen,
   listenForOperations,
   redirectLine,
   runWorkers,
@@ -25,96 +27,160 @@ import { createLogger, openTelemetry } from '@quintet/chassis/telemetry'
 import type { Logger } from '@quintet/chassis/telemetry'
 import { currentWorker, metricsIn } from '@quintet/chassis/workers'
 import type { Worker } from '@quintet/chassis/workers'
+import { consoleSettings } from '@quintet/console/config'
 import { serviceNames, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
+import { reachable, startConsole } from './console.ts'
 import {
   configOf,
   listeningAddressOf,
-  servicesFrom,
+  programsFrom,
   settingsFaults,
-  startingServices,
+  startingPrograms,
   storageOf,
   storageUser,
   throwFaults,
 } from './services.ts'
+import type { Program } from './services.ts'
+import { createSupervised } from './supervisor.ts'
+import type { SupervisedService } from './supervisor.ts'
 import { ArgumentError, parseArguments, UsageError } from './usage-error.ts'
 
 export const startUsage =
-  '  quintet start [service…]                  start these services in this process; all of them when none is named; [--workers <count>]\n'
+  '  quintet start [service…]                  start these services, or the console, in this process; all when none is named; [--workers <count>]\n'
 
 export const startOptions = { workers: { type: 'string' } } as const
 
 /**
  * `quintet start`: runs services in this process, or in several that share their ports, and prints a line for each once all are ready.
+ * The console runs once, in the process that was started.
  */
 export async function start(words: readonly string[]): Promise<void> {
   const { workers, others } = workersAndOthers(words)
-  const wanted = servicesFrom(others)
-  const names = serviceNames.filter((name) => wanted.includes(name))
+  const named = programsFrom(others)
   const worker = currentWorker(process.env)
   const given = new Map(readSettings(process.env))
   if (workers !== undefined) given.set('WORKERS', workersFrom(workers))
-  const settings = worker?.hasPrimary ? given : await settingsForStart(names, given)
+  const names = serviceNames.filter((name) => named.length === 0 || named.includes(name))
+  const hasConsole = wantsConsole(named, given, worker)
+  const programs: readonly Program[] = hasConsole ? [...names, 'console'] : names
+  const settings = worker?.hasPrimary ? given : await settingsForStart(programs, given)
   const logger = createLogger({ service: 'quintet', level: 'info' })
-  const starting = startingServices(names, settings)
+  const starting = startingPrograms(names, settings)
   const count = workersToStart(Number(starting[0]?.values.WORKERS))
-  if (count > 0) await runWorkers(starting, count, logger)
-  else await startServices(names, settings, { logger, worker })
+  const beside = hasConsole ? consoleBeside(names, settings) : undefined
+  if (count > 0) await runWorkers(starting, count, logger, beside)
+  else await startServices(names, settings, { logger, worker, hasConsole })
+}
+
+/** Where it is named; and where all is started, but for processes that PM2 starts several of. */
+function wantsConsole(named: readonly Program[], settings: Settings, worker: Worker | undefined): boolean {
+  if (worker?.hasPrimary === true) return false
+  const isOff = validValues(consoleSettings, settings).CONSOLE === 'off'
+  if (named.includes('console') && isOff)
+    throw new UsageError('CONSOLE is off, so there is no console to start: set it to full or read.')
+  return named.includes('console') || (named.length === 0 && worker === undefined && !isOff)
 }
 
 async function startServices(
   names: readonly ServiceName[],
   given: Settings,
-  { logger, worker }: { logger: Logger; worker: Worker | undefined },
+  { logger, worker, hasConsole }: { logger: Logger; worker: Worker | undefined; hasConsole: boolean },
 ): Promise<void> {
   const settings = new Map(given)
-  const running: App[] = []
   const telemetry = openTelemetry(loadConfig(telemetrySchema, settings), { logger })
   const ofProcess = serviceOfProcess(names, settings)
-  // The gateway closes first, so that it forwards no request to a closed service.
-  const close = async () => {
-    for (const app of running.toReversed()) await app.close()
-    await telemetry?.close()
-  }
-  const begin = async (name: ServiceName): Promise<string> => {
-    const metrics = metricsIn(worker, name, { isOfProcess: name === ofProcess })
-    const app = await services[name].createApp(settings, { metrics, telemetry })
-    running.push(app)
-    const address = await listen(app, listeningAddressOf(name, settings), {
+  const running = names.map((name) =>
+    createSupervised({
+      name,
+      create: async () => {
+        const metrics = metricsIn(worker, name, { isOfProcess: name === ofProcess })
+        return services[name].createApp(settings, { metrics, telemetry })
+      },
+      address: listeningAddressOf(name, settings),
       isShared: worker?.hasPrimary ?? false,
-    })
-    const url = urlSetting(name)
-    if (!settings.has(url)) settings.set(url, { value: reachable(address), source: 'environment' })
-    return lineOf(name, address, settings) + redirectLine(app, address)
+      clock: systemClock,
+    }),
+  )
+  const beside: App[] = []
+  const begin = async (service: SupervisedService): Promise<string> => {
+    await service.control.start()
+    const [url, app] = [service.url(), service.app()]
+    keepAddresses(service, settings)
+    return lineOf(service.name, url, settings) + (app === undefined ? '' : redirectLine(app, url))
   }
+  // The gateway closes first, so that it forwards no request to a closed service.
+  const all = () => [...beside, ...running]
   try {
     // They start in parallel, because each waits for threads and disks; none is closed before all have started or failed.
-    const first = names.filter((name) => name !== 'gateway')
+    const first = running.filter(({ name }) => name !== 'gateway')
     const lines = valuesOrThrow(first, await Promise.allSettled(first.map(begin)))
-    if (names.includes('gateway')) lines.push(await begin('gateway'))
+    for (const gateway of running.filter(({ name }) => name === 'gateway')) lines.push(await begin(gateway))
     const shared = sharedSettings(names, settings)
-    // They have started in any order.
-    const inOrder = names.flatMap((name) => running.filter(({ observed }) => observed.name === name))
-    const ofOperators = await listenForOperations(inOrder, shared, { logger, worker })
+    const ofOperators =
+      names.length === 0 ? undefined : await listenForOperations(running, shared, { logger, worker })
     // It closes last, so that operators see the others close.
-    if (ofOperators !== undefined) running.unshift(ofOperators.app)
+    if (ofOperators !== undefined) beside.push(ofOperators.app)
     lines.push(ofOperators?.line ?? '')
-    closeOnSignal(running, { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger, telemetry })
+    if (hasConsole) {
+      const operationsUrl = ofOperators && reachable(ofOperators.url)
+      const started = await startConsole(given, { running, operationsUrl, keep: telemetry?.line })
+      beside.push(started.app)
+      lines.push(started.line)
+    }
+    closeOnSignal(all(), { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger, telemetry })
     if (worker !== undefined) worker.ready(lines.join(''))
     // Standard output is for the log.
     else process.stderr.write(lines.join(''))
     for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
   } catch (error) {
-    await close()
+    for (const one of all().toReversed()) await one.close()
+    await telemetry?.close()
     throw error
   }
 }
 
-/** Where this machine reaches a service that listens on all of its addresses: on one that a certificate can be for. */
-function reachable(address: string): string {
-  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+/** Where the service is, for the gateway; and the ports that it has again after a start by the console. */
+function keepAddresses(
+  service: SupervisedService,
+  settings: Map<string, { value: string; source: 'environment' | '.env' }>,
+): void {
+  const { name } = service
+  const url = urlSetting(name)
+  if (!settings.has(url)) settings.set(url, { value: reachable(service.url()), source: 'environment' })
+  const redirect = service.app()?.redirect
+  if (redirect !== undefined)
+    settings.set(`${name.toUpperCase()}_HTTP_PORT`, {
+      value: String(redirect.boundPort()),
+      source: 'environment',
+    })
+}
+
+/** The console beside workers, whose services it cannot stop: it outlives each of them, and there is one of it. */
+function consoleBeside(names: readonly ServiceName[], given: Settings) {
+  return async (ports: Readonly<Record<string, string>>) => {
+    const settings = new Map(given)
+    const set = (name: string, value: string) => settings.set(name, { value, source: 'environment' })
+    for (const [name, value] of Object.entries(ports)) set(name, value)
+    for (const name of names)
+      if (!settings.has(urlSetting(name))) set(urlSetting(name), expectedUrl(name, settings))
+    const { app, line } = await startConsole(settings, {
+      running: [],
+      operationsUrl: undefined,
+      keep: undefined,
+    })
+    return { lines: line, close: async () => void (await app.close()) }
+  }
+}
+
+/** Where this machine reaches a service that listens as its settings say. */
+function expectedUrl(name: ServiceName, settings: Settings): string {
+  const { host, port } = listeningAddressOf(name, settings)
+  const hasTls = tlsOf(configOf(name, settings), name === 'gateway' ? 'GATEWAY_' : '') !== undefined
+  const authority = host.includes(':') ? `[${host}]` : host
+  return reachable(`${hasTls ? 'https' : 'http'}://${authority}:${port}`)
 }
 
 /** The value of the option, and all else, in which a word that begins with a hyphen is no service. */
@@ -141,11 +207,12 @@ function workersFrom(value: string | boolean) {
   return { value: String(count), source: 'environment' } as const
 }
 
-/** The settings of these services; throws one error with all that is wrong with them, or in the way of a start. */
-async function settingsForStart(names: readonly ServiceName[], settings: Settings): Promise<Settings> {
+/** The settings of these programs; throws one error with all that is wrong with them, or in the way of a start. */
+async function settingsForStart(programs: readonly Program[], settings: Settings): Promise<Settings> {
+  const names = programs.filter((name) => name !== 'console')
   throwFaults([
-    ...settingsFaults(names, settings),
-    ...(await startFaults(startingServices(names, settings))),
+    ...settingsFaults(programs, settings),
+    ...(await startFaults(startingPrograms(programs, settings))),
     ...(await laterTables(names, settings)),
   ])
   return settings
@@ -170,12 +237,15 @@ async function laterTables(names: readonly ServiceName[], settings: Settings): P
 }
 
 /** The values of all services; throws one error for all that failed, unless one of those is a fault of the program. */
-function valuesOrThrow<T>(names: readonly ServiceName[], results: readonly PromiseSettledResult<T>[]): T[] {
+function valuesOrThrow<T>(
+  started: readonly SupervisedService[],
+  results: readonly PromiseSettledResult<T>[],
+): T[] {
   const messages = new Set<string>()
   const values: T[] = []
   for (const [index, result] of results.entries()) {
     if (result.status === 'fulfilled') values.push(result.value)
-    else messages.add(messageOf(result.reason, names[index]))
+    else messages.add(messageOf(result.reason, started[index]?.name))
   }
   if (messages.size > 0) throw new UsageError([...messages].join('\n'))
   return values

@@ -9,7 +9,10 @@ const importSpecifier = /(?:\bfrom|\bimport\(|^import)\s*'([^']+)'/gm
 
 /** Every TypeScript file of the repository but the generated types of the client. */
 export const sources: readonly string[] = globSync(
-  ['*.ts', '{backends,bench,chassis,cli,clients,contracts,deploy,load,nemesis,services,test}/**/*.ts'],
+  [
+    '*.ts',
+    '{backends,bench,chassis,cli,clients,console,contracts,deploy,load,nemesis,services,test}/**/*.ts',
+  ],
   { cwd: root },
 ).filter((file) => !file.includes('node_modules') && file !== 'clients/typescript/api.ts')
 

@@ -15,7 +15,7 @@ test('quintet start brings up all services, one line each, and they work togethe
       .trim()
       .split('\n')
       .map((line) => line.split(' ', 1)[0]),
-    serviceNames,
+    [...serviceNames, 'console'],
   )
   assert.deepEqual(dataOf(await gateway.GET('/api/movies')), [])
   assert.deepEqual(dataOf(await gateway.GET('/certificates')), [])

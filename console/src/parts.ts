@@ -35,6 +35,10 @@ export type ObservedService = {
   /** The URLs of its metrics and of its readiness with details: its own, or those of the listener for operations. */
   readonly metricsUrl: () => string
   readonly readinessUrl: () => string
+  /** The same without a request, where it runs in this process; there its certificate need not be trusted. */
+  readonly readiness?:
+    | (() => Promise<{ readonly status: string; readonly dependencies?: Readonly<Record<string, string>> }>)
+    | undefined
   /** As `quintet config` prints them: without secrets. */
   readonly settings: () => ServiceDetail['settings']
   /** Its databases, caches and queues, by setting; `shown` is without a password. */

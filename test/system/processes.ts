@@ -9,7 +9,7 @@ import { portSetting, serviceNames } from '@quintet/contracts/topology'
 
 export const root = new URL('../..', import.meta.url).pathname
 
-const freePorts = Object.fromEntries(serviceNames.map((name) => [portSetting(name), '0']))
+const freePorts = Object.fromEntries([...serviceNames, 'console'].map((name) => [portSetting(name), '0']))
 
 type Process = {
   readonly child: ChildProcess

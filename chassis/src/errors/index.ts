@@ -25,6 +25,7 @@ export const errorCodes = {
   uri_too_long: { status: 414, title: 'URI too long' },
   unsupported_media_type: { status: 415, title: 'Unsupported media type' },
   expectation_failed: { status: 417, title: 'Expectation failed' },
+  misdirected: { status: 421, title: 'Misdirected request' },
   unprocessable: { status: 422, title: 'Unprocessable content' },
   idempotency_mismatch: { status: 422, title: 'Idempotency key used with another request' },
   too_many_requests: { status: 429, title: 'Too many requests' },

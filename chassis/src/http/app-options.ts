@@ -1,9 +1,10 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import type { FastifyInstance, RawServerDefault } from 'fastify'
+import type { FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ListenOptions } from 'node:net'
 import type { AuditLog } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
+import type { AppError } from '../errors/index.ts'
 import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
 import type { Logger, Metrics, Tracer } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
@@ -52,7 +53,7 @@ export type Dependencies = Readonly<Record<string, () => Promise<unknown>>>
 /** What operators may see of an app, on its own port or on that of operations. */
 export type Observed = {
   readonly name: string
-  readonly metrics: Metrics
+  readonly metrics: Pick<Metrics, 'text'>
   /** Whether it can serve, and which of its dependencies respond. */
   readiness(): Promise<State>
   /** The readiness, unless the app has more to say. */
@@ -108,6 +109,10 @@ export type AppOptions = {
   readonly dependencies?: Dependencies
   /** Whether it has no documentation, health and metrics, but only the routes that are added to it. */
   readonly hasOnlyAddedRoutes?: boolean
+  /** Whether `/` is a route of its own, rather than leads to the documentation. */
+  readonly hasOwnHome?: boolean
+  /** Refuses a request before anything else is decided about it, but for its form; also one that no route has. */
+  readonly refuse?: (request: FastifyRequest) => AppError | undefined
   /** The scope of the routes that have none of their own; see `FastifySchema` in route-scopes.ts. */
   readonly scopes?: string
   /** TLS on its connections; none by default. */

@@ -201,7 +201,7 @@ function createAdmission(
     route: string | undefined,
     schema: FastifySchema | undefined,
   ): void => {
-    const refusal = formRefusal(request.raw)
+    const refusal = formRefusal(request.raw) ?? options.refuse?.(request)
     if (
       refusal === undefined &&
       respondInstead(reply, (error) => sendProblem(error, request, reply, options))

@@ -14,10 +14,10 @@ import { problems } from './problem.ts'
  * settings of one of its services. Gives what listens, and a line with its address.
  */
 export async function listenForOperations(
-  apps: readonly App[],
+  apps: readonly Pick<App, 'observed'>[],
   values: Readonly<Record<string, unknown>>,
   { logger, worker }: { logger: Logger; worker: Worker | undefined },
-): Promise<{ readonly app: App; readonly line: string } | undefined> {
+): Promise<{ readonly app: App; readonly url: string; readonly line: string } | undefined> {
   const address = addressOf(operations, values)
   if (address === undefined) return undefined
   const app = await createOperationsApp(
@@ -26,7 +26,7 @@ export async function listenForOperations(
   )
   try {
     const url = await listen(app, address, { isShared: worker?.hasPrimary ?? false })
-    return { app, line: `${operations.padEnd(12)} ${url.padEnd(24)} metrics ${url}/metrics\n` }
+    return { app, url, line: `${operations.padEnd(12)} ${url.padEnd(24)} metrics ${url}/metrics\n` }
   } catch (error) {
     await app.close()
     throw error

@@ -154,7 +154,7 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
  * not ready, and clients on their connections can go elsewhere. The process ends 10 s later in any case, and on a second signal at once.
  */
 export function closeOnSignal(
-  apps: readonly App[],
+  apps: readonly { beginClosing(): void; close(): Promise<unknown> }[],
   { graceMs, logger, telemetry }: { graceMs: number; logger: Logger; telemetry: Telemetry | undefined },
 ): void {
   closeWithGrace({ delay: graceMs + shutdownTimeoutMs, logger: false }, async ({ err, signal }) => {

@@ -59,7 +59,7 @@ export function createRedirect(options: RedirectOptions): Redirect {
     const [, authority = headers.host ?? '', target = url] = absoluteForm.exec(url) ?? []
     const [, hostname = '', statedPort] = hostAndPort.exec(authority) ?? []
     if (hostname === '' || !options.isOfCertificate(hostname))
-      return new AppError('refused', 'Host must be a name of the certificate.', { status: 421 })
+      return new AppError('misdirected', 'Host must be a name of the certificate.')
     // Where clients use another port than this server does, something maps ports, and maps that of HTTPS as well.
     const isMapped = statedPort === undefined && boundPort() !== 80
     const securePortText = isMapped || securePort === 443 ? '' : `:${securePort}`

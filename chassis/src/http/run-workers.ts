@@ -15,12 +15,14 @@ export function workersToStart(count: number): number {
 
 /**
  * Runs this program in `count` workers until a signal, and prints what they serve once all do. `services` have the settings of those that
- * each of them runs, which have been found to be valid.
+ * each of them runs, which have been found to be valid. `startBeside` starts what runs once, in this process, with the ports that were
+ * chosen, by setting.
  */
 export async function runWorkers(
   services: readonly (StartingService & { readonly settings: TObject })[],
   count: number,
   logger: Logger,
+  startBeside?: (ports: Readonly<Record<string, string>>) => Promise<Beside>,
 ): Promise<void> {
   const ports = await chosenPorts(addressesOf(services))
   const shares = services.map(({ settings, values }) => shareOfLimits(settings, values, count))
@@ -30,7 +32,16 @@ export async function runWorkers(
     process.exitCode = 1
     return
   }
+  const beside = await startBeside?.(ports).catch(async (error: unknown) => {
+    await workers.close()
+    throw error
+  })
   // Each worker ends within its own time.
-  closeWithGrace({ delay: false, logger: false }, workers.close)
-  process.stderr.write(workers.text)
+  closeWithGrace({ delay: false, logger: false }, async () => {
+    await workers.close()
+    await beside?.close()
+  })
+  process.stderr.write(workers.text + (beside?.lines ?? ''))
 }
+
+type Beside = { readonly lines: string; close(): Promise<void> }

@@ -1,4 +1,4 @@
-export * from './common.ts'
+export * from './held.ts'
 export * from './live.ts'
 export * from './logs.ts'
 export * from './promises.ts'

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Instant } from './common.ts'
+import { Instant } from './held.ts'
 
 export const PromiseCheck = Type.Object({
   /** Such as `ledger`; with the service it identifies the check. */

@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Instant } from './common.ts'
+import { Instant } from './held.ts'
 
 /** A figure that the broker does not have is null. */
 const Figure = Type.Union([Type.Number(), Type.Null()])

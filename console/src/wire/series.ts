@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Instant } from './common.ts'
+import { Instant } from './held.ts'
 
 /** A chart: what it shows, and the query of the same in Prometheus. */
 export const ChartSummary = Type.Object({

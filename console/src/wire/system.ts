@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { Instant } from './common.ts'
+import { Instant } from './held.ts'
 
 export const ServiceState = Type.Enum(['up', 'not ready', 'closing', 'stopped', 'starting', 'unreachable'])
 export type ServiceState = Static<typeof ServiceState>

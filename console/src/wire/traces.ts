@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import type { Static } from 'typebox'
-import { cursor, Held, Instant } from './common.ts'
+import { cursor, Held, Instant } from './held.ts'
 
 export const Why = Type.Enum(['sampled', 'slow', 'error'])
 

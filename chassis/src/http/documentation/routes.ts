@@ -43,7 +43,7 @@ export function createDocumentationRoutes(options: AppOptions): {
     app.addHook('onRoute', (route) => {
       if (route.method !== 'HEAD' && route.schema?.hide !== true) routes.push(route)
     })
-    addHome(app, options)
+    if (options.hasOwnHome !== true) addHome(app, options)
     const keep = createJsonKeeper(jsonType)
     const secure = createSecurity(authentication)
     app.get('/openapi.json', hidden, async (_, reply) => {

@@ -1,0 +1,145 @@
+import { describeConfig, listOf, loadConfig, validValues } from '@quintet/chassis/config'
+import type { Settings } from '@quintet/chassis/config'
+import { addressOf, listen } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { queueExists } from '@quintet/chassis/queue'
+import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
+import type { Telemetry } from '@quintet/chassis/telemetry'
+import { consoleSettings } from '@quintet/console/config'
+import type { Broker, ObservedService } from '@quintet/console/parts'
+import { serviceNames, topology, urlSetting } from '@quintet/contracts/topology'
+import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
+import { services } from '../topology.ts'
+import type { Service } from '../topology.ts'
+import { examineEngines } from './doctor.ts'
+import { migrateStorage } from './migrate.ts'
+import { openBroker, queuesByUrl } from './queue.ts'
+import { quintetVersion } from './quintet-version.ts'
+import { storageOf } from './services.ts'
+import type { SupervisedService } from './supervisor.ts'
+
+type ConsoleParts = {
+  /** The services of this process. */
+  readonly running: readonly SupervisedService[]
+  /** Where the metrics and the health of the services of this process are, if not on their own ports. */
+  readonly operationsUrl: string | undefined
+  /** Keeps lines of the log; undefined where nothing does. */
+  readonly keep: Telemetry['line'] | undefined
+}
+
+/** Starts the console in this process, and gives the line that it prints. */
+export async function startConsole(
+  settings: Settings,
+  parts: ConsoleParts,
+): Promise<{ readonly app: App; readonly line: string }> {
+  const config = loadConfig(consoleSettings, settings)
+  const address = addressOf('console', config)
+  if (address === undefined) throw new TypeError('The console has no address.')
+  // Loaded only here, since most commands need none of it.
+  const { createConsoleApp } = await import('@quintet/console')
+  const brokers = createBrokers(settings)
+  const app = await createConsoleApp(config, {
+    logger: createLogger({ service: 'console', level: config.LOG_LEVEL, keep: parts.keep }),
+    // Those of the process are a service's, where there is one.
+    metrics: createMetrics({ isOfProcess: parts.running.length === 0 }),
+    version: quintetVersion(),
+    services: serviceNames.map((name) => observe(name, settings, parts)),
+    brokers: brokers.all,
+  })
+  app.addHook('onClose', brokers.close)
+  try {
+    const url = await listen(app, address)
+    return { app, line: lineOf(url, config.CONSOLE_TOKEN) }
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+}
+
+/** The token is in the fragment, which browsers send to no server; and only on a terminal, since a secret is not for logs. */
+function lineOf(url: string, token: string): string {
+  const fragment = token !== '' && process.stderr.isTTY ? `/#token=${encodeURIComponent(token)}` : ''
+  return `${'console'.padEnd(12)} ${url}${fragment}\n`
+}
+
+/** A service as the console sees it: of this process, or elsewhere by its URL. */
+function observe(
+  name: ServiceName,
+  settings: Settings,
+  { running, operationsUrl }: ConsoleParts,
+): ObservedService {
+  const here = running.find((service) => service.name === name)
+  const config = validValues(consoleSettings, settings)
+  const [elsewhere = ''] = listOf(String(config[urlSetting(name)]))
+  const url = () => (here === undefined ? elsewhere.replace(/\/$/, '') : reachable(here.url()))
+  const operations = () => (here === undefined ? operationsOf(url(), config.OPERATIONS_PORT) : operationsUrl)
+  const schema = services[name].settings
+  const { storage }: ServiceEntry = topology[name]
+  return {
+    name,
+    title: topology[name].title,
+    url,
+    metricsUrl: () => (operations() === undefined ? `${url()}/metrics` : `${operations()}/metrics/${name}`),
+    readinessUrl: () =>
+      operations() === undefined ? `${url()}/health/ready` : `${operations()}/health/${name}`,
+    readiness: here && (() => here.observed.readiness()),
+    settings: () =>
+      describeConfig(schema, settings).map(({ name, value, source, description }) => ({
+        ...{ name, value, source, description },
+      })),
+    storage: () => storageOf(name, settings).map(({ setting, shown }) => ({ setting, shown })),
+    async migrationsPending() {
+      const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
+      const lines = database === undefined ? [] : await migrateStorage(name, database.url, 'status')
+      return lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, ''))
+    },
+    examine: async () => (await examineEngines([name], settings)).flatMap(({ findings }) => findings),
+    control: here?.control,
+  }
+}
+
+/** The port for operations of a service elsewhere is on the same machine as the service, and has no TLS. */
+function operationsOf(url: string, port: unknown): string | undefined {
+  if (typeof port !== 'number' || port === 0 || !URL.canParse(url)) return undefined
+  return `http://${new URL(url).hostname}:${port}`
+}
+
+/** Where this machine reaches what listens on all of its addresses: on one that a certificate can be for. */
+export function reachable(address: string): string {
+  return address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//[::1]:')
+}
+
+type OpenBroker = { readonly exists: boolean; readonly broker: Promise<Broker> }
+
+/** The brokers that the settings name, each opened once; a file that does not exist yet is looked for again. */
+function createBrokers(settings: Settings) {
+  const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
+  const opened = new Map<string, OpenBroker>()
+
+  async function open(url: string, names: readonly string[]): Promise<Broker> {
+    const shown = consuming.flatMap((name) => storageOf(name, settings)).find((one) => one.url === url)?.shown
+    const queues = consuming.flatMap((service) => {
+      const { queue }: Service = services[service]
+      return queue !== undefined && names.includes(queue) ? [{ name: queue, service }] : []
+    })
+    const kind = url.slice(0, url.indexOf(':'))
+    return { kind, url: shown ?? `${kind}:`, queues, admin: await openBroker(url, names) }
+  }
+
+  async function one(url: string, names: readonly string[]): Promise<Broker> {
+    const exists = queueExists(url)
+    const known = opened.get(url)
+    if (known !== undefined && known.exists === exists) return known.broker
+    const broker = open(url, names)
+    opened.set(url, { exists, broker })
+    await known?.broker.then(({ admin }) => admin.close())
+    return broker
+  }
+
+  return {
+    all: () => Promise.all([...queuesByUrl(consuming, settings)].map(([url, names]) => one(url, names))),
+    async close() {
+      for (const { broker } of opened.values()) await (await broker).admin.close()
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { globSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+
+/** A file of the page as it is written, by its name below the folder of the page, or the name that modules import. */
+export type Source = { readonly name: string; readonly text: string }
+/** The same as browsers get it. */
+export type Prepared = { readonly name: string; readonly content: string; readonly compressed: Uint8Array }
+
+const page = new URL('../page/', import.meta.url)
+
+/** What modules of the page import by name, and the style that belongs to it. */
+const libraries: Readonly<Record<string, string>> = {
+  preact: 'preact',
+  'preact/hooks': 'preact/hooks',
+  uplot: 'uplot/dist/uPlot.esm.js',
+  'uplot.css': 'uplot/dist/uPlot.min.css',
+}
+
+/** The page into whose head the server writes what leads to its files, and all of those. */
+export type PageSource = { readonly template: string; readonly sources: readonly Source[] }
+
+export async function readPage(): Promise<PageSource> {
+  const read = (name: string) => readFile(new URL(name, page), 'utf8')
+  const names = globSync('**/*.{ts,css}', { cwd: fileURLToPath(page) }).map(slashed)
+  const own = names.filter((name) => !name.endsWith('.d.ts')).sort()
+  const sources = await Promise.all([
+    ...own.map(async (name) => ({ name, text: await read(name) })),
+    ...Object.entries(libraries).map(async ([name, file]) => ({ name, text: await readLibrary(file) })),
+  ])
+  return { template: await read('index.html'), sources }
+}
+
+function readLibrary(specifier: string): Promise<string> {
+  return readFile(new URL(import.meta.resolve(specifier)), 'utf8')
+}
+
+function slashed(name: string): string {
+  return name.replaceAll('\\', '/')
+}

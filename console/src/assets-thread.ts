@@ -1,0 +1,31 @@
+import { stripTypeScriptTypes } from 'node:module'
+import { parentPort, workerData } from 'node:worker_threads'
+import { brotliCompressSync, constants } from 'node:zlib'
+import type { Prepared, Source } from './asset-files.ts'
+
+// Node says that removing types is experimental, which its own loader does without saying so.
+process.removeAllListeners('warning')
+
+/** A thread that removes the types of the page's modules, and compresses all its files. */
+const sources: readonly Source[] = workerData
+const prepared: Prepared[] = sources.map(({ name, text }) => {
+  const content = name.endsWith('.ts') ? stripTypeScriptTypes(text) : withoutMapReference(text)
+  return { name, content, compressed: compressed(content) }
+})
+parentPort?.postMessage(prepared)
+
+/** The maps of libraries are not served. */
+function withoutMapReference(text: string): string {
+  return text.replace(/\n\/\/# sourceMappingURL=\S*\s*$/, '\n')
+}
+
+function compressed(text: string): Uint8Array {
+  const bytes = Buffer.from(text)
+  return brotliCompressSync(bytes, {
+    params: {
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+      [constants.BROTLI_PARAM_QUALITY]: 10,
+      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
+    },
+  })
+}
