@@ -19,13 +19,13 @@ export function unusedExports(): string[] {
     for (const target of resolveImport(file, specifier))
       for (const name of namesOf(names)) used.add(`${target} ${name}`)
   }
-  for (const file of [...sources, ...globSync('{docs,*/*}/*.md', { cwd: root })]) {
+  for (const file of [...sources, ...globSync(['{docs,*/*}/*.md', 'console/**/*.ts'], { cwd: root })]) {
     const text = readFileSync(new URL(file, root), 'utf8')
     for (const [, , names = '', specifier = ''] of text.matchAll(clause)) use(file, specifier, names)
     for (const [, specifier = '', name = ''] of text.matchAll(dynamicMember)) use(file, specifier, name)
     for (const [, names, specifier, thenSpecifier, thenNames] of text.matchAll(dynamicClause))
       use(file, specifier ?? thenSpecifier ?? '', names ?? thenNames ?? '')
-    if (file.endsWith('.md')) continue
+    if (!sources.includes(file)) continue
     for (const [, name] of text.matchAll(exported)) all.push(`${file} ${name}`)
     for (const [, word, names = ''] of text.matchAll(clause))
       if (word === 'export')

@@ -47,7 +47,7 @@ test('The parts of a trace from several services are one trace, from the beginni
     { ...db.prepare('select * from trace').get() },
     {
       ...{ id: hex(1, 32), request_id: 'r1', at: 1_000, root: 'GET /guid/*', service: 'gateway' },
-      ...{ duration_ms: 10, spans: 2, failed: 1, why: 'error' },
+      ...{ seq: 1, services: 'gateway,guid', duration_ms: 10, spans: 2, failed: 1, status: 0, why: 'error' },
     },
   )
   assert.equal(db.prepare('select count(*) as count from span').get()?.count, 2)

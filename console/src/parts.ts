@@ -4,6 +4,7 @@ import type { QueueAdmin } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { FastifyRequest } from 'fastify'
+import type { Reader } from './reader.ts'
 import type { ActionList, EventList, ServiceDetail, ServiceState } from './wire/index.ts'
 
 /** What the parts of the console share. Each subject adds its routes by `add<Subject>(app, parts)`, with those parts that it needs. */
@@ -16,6 +17,8 @@ export type ConsoleParts = {
   /** The brokers of all services, each with the queues that services consume there. Opened by the first call. */
   readonly brokers: () => Promise<readonly Broker[]>
   readonly history: History
+  /** The file of telemetry: samples by `call('addSamples', …)` and `call('series', …)`, traces and lines of the log. */
+  readonly reader: Reader
   /**
    * Runs an action for the client of the request. Rejects with `forbidden` where actions are off or the client may not act. Afterwards
    * it is in the list of actions and in the log, whether it succeeded or not.

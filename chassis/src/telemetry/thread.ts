@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createOtlpExporter } from './otlp.ts'
 import type { FromThread, ThreadData, ToThread } from './thread-sink.ts'
+import { isTemporary } from './schema.ts'
 import { openTelemetryStore } from './store.ts'
 import type { TelemetryStore } from './store.ts'
 
@@ -69,12 +70,6 @@ function write({ parts, lines }: ToThread & { kind: 'batch' }): void {
       store = undefined
     }
   }
-}
-
-/** The file is locked or full: SQLITE_BUSY and SQLITE_FULL. */
-function isTemporary(error: unknown): boolean {
-  const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) & 0xff : 0
-  return code === 5 || code === 13
 }
 
 parentPort?.on('message', (message: ToThread) => {

@@ -1,0 +1,46 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import { isTemporary, openTelemetryFile } from '@quintet/chassis/telemetry/file'
+import type { TelemetryFile } from '@quintet/chassis/telemetry/file'
+
+/** Looks at the file of telemetry, and adds to it, beside the thread of the requests: SQLite blocks the thread that it is used in. */
+
+export type ReaderData = { readonly file: string; readonly bytesMax: number }
+export type ReaderMethods = Omit<TelemetryFile, 'close'>
+
+export type ToReader = {
+  readonly id: number
+  readonly name: keyof ReaderMethods
+  readonly values: readonly unknown[]
+}
+
+/** What a method has returned, or why it has not. */
+export type FromReader<Value> =
+  | { readonly id: number; readonly value: Value }
+  | { readonly id: number; readonly fault: string }
+
+const { file, bytesMax }: ReaderData = workerData
+let opened: TelemetryFile | undefined
+
+/** Opened with the first call, and again after a fault, as where it was deleted. */
+function openedFile(): TelemetryFile {
+  opened ??= openTelemetryFile(file, { bytesMax, now: () => Date.now() })
+  return opened
+}
+
+function responseTo({ id, name, values }: ToReader): FromReader<unknown> {
+  try {
+    return { id, value: Reflect.apply(openedFile()[name], undefined, values) }
+  } catch (error) {
+    if (!isTemporary(error)) {
+      opened?.close()
+      opened = undefined
+    }
+    return { id, fault: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+parentPort?.on('message', (message: ToReader | 'close') => {
+  if (message !== 'close') return parentPort?.postMessage(responseTo(message))
+  opened?.close()
+  process.exit(0)
+})
