@@ -8,11 +8,11 @@ const busyTimeoutMs = 2_000
 /** Lines of the log within a millisecond that have ids of their own time. */
 export const idsOfMs = 1_024
 /** Traces of so long are counted together. */
-const slotMs = 300_000
+export const slotMs = 300_000
 
 /**
- * `trace_at` has what traces are filtered by, so that a search reads no rows but those that it finds; `trace_count` has how many there
- * are of each kind, for the filters. The id of a line is its time, so that lines are found by time, and by words in the order of time.
+ * `trace_at` has what traces are filtered by, so that a search reads no rows but those that it finds; `trace_count` and
+ * `log_count` have how many there are of each kind, and when. The id of a line is its time, so that lines are found by time, and by words in the order of time.
  */
 const tables = `
   create table trace (
@@ -20,6 +20,7 @@ const tables = `
     services text not null, duration_ms real not null, spans integer not null, failed integer not null, status integer not null, why text not null
   );
   create index trace_at on trace (at, duration_ms, status, why, services, root);
+  create index trace_kept on trace (at) where why <> 'sampled';
   create index trace_duration on trace (duration_ms, at);
   create index trace_service on trace (service, at);
   create index trace_request on trace (request_id) where request_id <> '';
@@ -57,12 +58,20 @@ const tables = `
   create index log_service on log (service, id);
   create index log_trace on log (trace_id) where trace_id <> '';
   create index log_request on log (request_id) where request_id <> '';
+  create table log_count (
+    slot integer not null, service text not null, level text not null, count integer not null, primary key (slot, service, level)
+  ) without rowid;
+  create trigger log_count_none after update on log_count when new.count = 0 begin
+    delete from log_count where slot = new.slot and service = new.service and level = new.level;
+  end;
   create virtual table log_words using fts5 (line, content = 'log', content_rowid = 'id');
   create trigger log_added after insert on log begin
     insert into log_words (rowid, line) values (new.id, new.line);
+    ${countOfLine('new', 1)}
   end;
   create trigger log_removed after delete on log begin
     insert into log_words (log_words, rowid, line) values ('delete', old.id, old.line);
+    ${countOfLine('old', -1)}
   end;
   create table series (
     tier integer not null, at integer not null, service text not null, count integer not null, samples text not null,
@@ -78,10 +87,16 @@ const tables = `
   pragma user_version = ${version};
 `
 
-/** Counts a trace where it is, by the class of its status. */
+/** Counts a trace where it is in time, by its kind. */
 function countOf(row: 'new' | 'old', change: 1 | -1): string {
   return `insert into trace_count (slot, services, root, why, status, count)
-    values (cast(${row}.at / ${slotMs} as integer), ${row}.services, ${row}.root, ${row}.why, ${row}.status / 100, ${change})
+    values (cast(${row}.at / ${slotMs} as integer), ${row}.services, ${row}.root, ${row}.why, ${row}.status, ${change})
+    on conflict do update set count = count + ${change};`
+}
+
+function countOfLine(row: 'new' | 'old', change: 1 | -1): string {
+  return `insert into log_count (slot, service, level, count)
+    values (${row}.id / ${slotMs * idsOfMs}, ${row}.service, ${row}.level, ${change})
     on conflict do update set count = count + ${change};`
 }
 
@@ -98,6 +113,19 @@ export function openTelemetryDatabase(path: string, bytesMax: number): DatabaseS
     db.close()
     throw error
   }
+}
+
+/** Opens the file for reading; undefined where it has the tables of another version, or none yet. */
+export function openTelemetryForReading(path: string): DatabaseSync | undefined {
+  const db = new DatabaseSync(path, { timeout: busyTimeoutMs, readOnly: true })
+  try {
+    if (pragma(db, 'user_version') === version) return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
+  db.close()
+  return undefined
 }
 
 export function pragma(

@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { createForgetting } from './forgetting.ts'
 import { idsOfMs, openTelemetryDatabase, pragma } from './schema.ts'
 import type { Kept, SpanData, TracePart } from './spans.ts'
+import { whyOf } from './trace-rows.ts'
 
 /** A line of the log that is kept. */
 export type KeptLine = { readonly service: string; readonly line: string }
@@ -117,10 +118,6 @@ function traceRow(row: Readonly<Record<string, unknown>>): TraceRow {
     ...{ at: Number(row.at), durationMs: Number(row.durationMs), spans: Number(row.spans) },
     status: Number(row.status),
   }
-}
-
-function whyOf(value: unknown): Kept {
-  return value === 'error' || value === 'slow' ? value : 'sampled'
 }
 
 /** A trace of two parts: it begins with the earlier one, and ends when both have. */

@@ -1,0 +1,46 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { lineOf } from './log-search.ts'
+import type { LogLine } from './log-search.ts'
+import { idsOfMs, pragma } from './schema.ts'
+import type { Statements } from './statements.ts'
+import { summaryColumns, summaryOf } from './trace-rows.ts'
+import type { TraceSummary } from './trace-rows.ts'
+
+/** The newest that the file has, for those who follow it. */
+export type Recent = {
+  /** For the next look, which finds nothing unless something was written meanwhile. */
+  readonly mark: string
+  /** The last that began to be kept, the newest first, each with its number; those that take long grow afterwards. */
+  readonly traces: readonly (TraceSummary & { readonly seq: number })[]
+  /** The newest first. */
+  readonly lines: readonly LogLine[]
+  /** How many lines there are since the time, of which `lines` may be a part. */
+  readonly linesCount: number
+}
+
+const tracesMax = 256
+const linesMax = 512
+
+/** Undefined where nothing was written since the look with this mark. */
+export function readRecent(
+  db: DatabaseSync,
+  statements: Statements,
+  { mark, since }: { readonly mark: string; readonly since: number },
+): Recent | undefined {
+  const own = statements.first('select total_changes() as changes')?.changes
+  const current = `${pragma(db, 'data_version')} ${String(own)}`
+  if (current === mark) return undefined
+  const traces = statements.all(`select ${summaryColumns} from trace order by seq desc limit ${tracesMax}`)
+  const first = Math.floor(since) * idsOfMs
+  const lines = statements.all(
+    `select id, level, service, message, trace_id, request_id, line from log where id >= ? order by id desc limit ${linesMax}`,
+    first,
+  )
+  const count = statements.first('select count(*) as count from log where id >= ?', first)?.count
+  return {
+    mark: current,
+    traces: traces.map((row) => ({ ...summaryOf(row), seq: Number(row.seq) })),
+    lines: lines.map(lineOf),
+    linesCount: Number(count),
+  }
+}
