@@ -8,6 +8,8 @@ import { loadConfig, telemetrySchema } from '@quintet/chassis/config'
 import { createLogger, createMetrics, openTelemetry } from '@quintet/chassis/telemetry'
 import { settingsOf } from '@quintet/chassis/testing/settings'
 import { tlsFiles } from '@quintet/chassis/testing/tls'
+import { charts } from '@quintet/console/charts'
+import type { Chart, Selection } from '@quintet/console/charts'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
@@ -38,6 +40,24 @@ test('Former names of metrics are on the page only in the table of what they hav
     assert.ok(!documented.has(former), former)
     assert.ok(!new RegExp(`\\b${former}\\b`).test(page.replace(table, '')), former)
     for (const [, name = ''] of now.matchAll(/`([a-z]+_[a-z_]+)/g)) assert.ok(documented.has(name), name)
+  }
+})
+
+test('Each chart of the console is of metrics in the table, of the kind that it needs, by labels that they have', () => {
+  const documented = documentedMetrics()
+  const check = (chart: Chart, { metric, where = [] }: Selection) => {
+    const [, family = metric, suffix] = /^(.+)_(bucket|sum|count)$/.exec(metric) ?? []
+    const found = documented.get(family)
+    assert.ok(found, `${chart.name} is of ${family}, which the table lacks.`)
+    if (suffix !== undefined) assert.equal(found.kind, 'histogram', chart.name)
+    else assert.equal(found.kind, chart.kind === 'gauge' ? 'gauge' : 'counter', chart.name)
+    if (chart.kind === 'quantile') assert.equal(suffix, 'bucket', chart.name)
+    for (const label of [...chart.by, ...where.map(([label]) => label)])
+      assert.ok(label === 'service' || found.labels.has(label), `${chart.name}: ${family} has no ${label}.`)
+  }
+  for (const chart of charts) {
+    check(chart, chart)
+    if (chart.kind === 'ratio') check(chart, chart.over)
   }
 })
 

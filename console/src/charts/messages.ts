@@ -1,0 +1,137 @@
+import type { Chart } from './chart.ts'
+
+const group = 'Queues and billing'
+const handled = 'messaging_process_duration_seconds'
+const sent = 'messaging_client_sent_messages_total'
+const queueOfMessages = 'messaging_destination_name'
+const succeeded = [['error_type', '=', '']] as const
+const failed = [['error_type', '!=', '']] as const
+
+export const messageCharts: readonly Chart[] = [
+  {
+    name: 'queue-live',
+    group,
+    title: 'Live messages',
+    description:
+      'Messages that wait or are being handled. Where it grows, its consumer is stopped, or too slow.',
+    unit: 'count',
+    kind: 'gauge',
+    aggregate: 'max',
+    metric: 'quintet_queue_messages',
+    where: [['state', '=', 'live']],
+    by: ['queue'],
+  },
+  {
+    name: 'queue-dead',
+    group,
+    title: 'Dead letters',
+    description:
+      'Messages that could not be handled. Look at their reasons among the queues, and replay them when those are gone.',
+    unit: 'count',
+    kind: 'gauge',
+    aggregate: 'max',
+    metric: 'quintet_queue_messages',
+    where: [['state', '=', 'dead']],
+    by: ['queue'],
+  },
+  {
+    name: 'queue-oldest',
+    group,
+    title: 'Age of the oldest message',
+    description:
+      'How long the oldest live message has waited. Work stands still where it grows as fast as the time. RabbitMQ cannot say it.',
+    unit: 'seconds',
+    kind: 'gauge',
+    aggregate: 'max',
+    metric: 'quintet_queue_oldest_message_age_seconds',
+    by: ['queue'],
+  },
+  {
+    name: 'queue-published',
+    group,
+    title: 'Published messages',
+    description: 'Messages that the broker has stored.',
+    unit: 'per second',
+    kind: 'rate',
+    metric: sent,
+    where: succeeded,
+    by: [queueOfMessages],
+  },
+  {
+    name: 'queue-publish-errors',
+    group,
+    title: 'Messages that could not be published',
+    description:
+      'By error: the queue is full, or the broker does not respond. Clients were refused; no message is lost.',
+    unit: 'per second',
+    kind: 'rate',
+    metric: sent,
+    where: failed,
+    by: [queueOfMessages, 'error_type'],
+  },
+  {
+    name: 'queue-done',
+    group,
+    title: 'Handled messages',
+    description: 'Messages whose effect is stored. In the long run as many as are published.',
+    unit: 'per second',
+    kind: 'rate',
+    metric: `${handled}_count`,
+    where: succeeded,
+    by: [queueOfMessages],
+  },
+  {
+    name: 'queue-failed',
+    group,
+    title: 'Failed attempts to handle a message',
+    description: 'Each is repeated, or makes a dead letter. The log of the consumer says why.',
+    unit: 'per second',
+    kind: 'rate',
+    metric: `${handled}_count`,
+    where: failed,
+    by: [queueOfMessages],
+  },
+  {
+    name: 'queue-duration-p95',
+    group,
+    title: 'Duration of handling, 95 %',
+    description: '95 of 100 messages are handled within so long, with the batch that they are in.',
+    unit: 'seconds',
+    kind: 'quantile',
+    quantile: 0.95,
+    metric: `${handled}_bucket`,
+    by: [queueOfMessages],
+  },
+  {
+    name: 'new-dead-letters',
+    group,
+    title: 'New dead letters',
+    description: 'Messages that have failed for the last time.',
+    unit: 'per second',
+    kind: 'rate',
+    metric: 'quintet_dead_letters_total',
+    by: ['queue'],
+  },
+  {
+    name: 'outbox-rows',
+    group,
+    title: 'Rows of the outbox',
+    description: 'What is committed and not published yet.',
+    unit: 'count',
+    kind: 'gauge',
+    aggregate: 'max',
+    metric: 'quintet_outbox_messages',
+    by: ['service'],
+  },
+  {
+    name: 'outbox-oldest',
+    group,
+    title: 'Age of the oldest row of the outbox',
+    description: 'Over a minute, messages do not reach the queue: look whether the broker responds.',
+    unit: 'seconds',
+    kind: 'gauge',
+    aggregate: 'max',
+    metric: 'quintet_outbox_oldest_age_seconds',
+    by: ['service'],
+  },
+]
