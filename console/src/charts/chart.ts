@@ -6,11 +6,10 @@ export type Selection = { readonly metric: string; readonly where?: readonly Mat
 /** A regular expression matches the whole value. */
 type Matcher = readonly [label: string, operator: '=' | '!=' | '=~' | '!~', value: string]
 
+export type Chart = Omit<ChartSummary, 'promql'> & Query
+
 /** What a chart draws, with one line for each combination of the values of the labels `by`. */
-export type Chart = Omit<ChartSummary, 'promql'> & {
-  readonly by: readonly string[]
-} & Selection &
-  (
+export type Query = Selection & { readonly by: readonly string[] } & (
     | { /** How fast a counter grows, each second. */ readonly kind: 'rate' }
     | {
         /** How fast a counter grows in relation to another: a share, or the mean of a histogram. */

@@ -7,7 +7,7 @@ import { storageCharts } from './storage.ts'
 import { telemetryCharts } from './telemetry.ts'
 
 export { promqlOf } from './chart.ts'
-export type { Chart, Selection } from './chart.ts'
+export type { Chart, Query, Selection } from './chart.ts'
 
 /**
  * The one list of charts. The series of the console, its queries for Prometheus, the dashboards and the rules are made from it, so that

@@ -31,6 +31,8 @@ export const Series = Type.Object({
       values: Type.Array(Type.Union([Type.Number(), Type.Null()])),
     }),
   ),
+  /** How many lines are not here: those with the smallest values. */
+  leftOut: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Kept traces that explain a value, where the chart is of durations. */
   exemplars: Type.Array(Type.Object({ at: Instant, value: Type.Number(), traceId: Type.String() })),
 })
