@@ -31,15 +31,27 @@ test('Samples are read by name, service and time, in the rows of the steps that 
   const minutes = file.series({ ...range, stepMs: 60 * second })
   assert.deepEqual(minutes, [
     { at: begin, service: 'billing', samples: { load: 7 } },
-    { at: begin, service: 'guid', samples: { http_requests_total: 5, load: 2.5 } },
+    { at: begin, service: 'guid', samples: { http_requests_total: 15, load: 2.5 } },
     { at: begin + 60 * second, service: 'billing', samples: { load: 7 } },
-    { at: begin + 60 * second, service: 'guid', samples: { http_requests_total: 11, load: 8.5 } },
+    { at: begin + 60 * second, service: 'guid', samples: { http_requests_total: 51, load: 8.5 } },
   ])
   const halves = file.series({ ...range, service: 'guid', names: ['load'], stepMs: 30 * second })
   assert.deepEqual(
     halves.map(({ samples }) => samples.load),
     [1, 4, 7, 10],
   )
+})
+
+test('Increases of counters are summed, also where some rows have none, and a metric stands for its series', (t) => {
+  const { file } = world(t)
+  const [a, b] = ['hits_total{route="/a"}', 'hits_total{route="/b"}']
+  const rows = [{ [a]: 1, other: 1 }, { [b]: 2 }, { [a]: 3, hits_totals: 1 }, {}]
+  for (const [i, samples] of rows.entries()) file.addSamples(begin + i * 10 * second, 'guid', samples)
+  const range = { from: begin, to: begin + hour, names: ['hits_total'] }
+  const samplesOf = (stepMs: number) => file.series({ ...range, stepMs }).map(({ samples }) => samples)
+  assert.deepEqual(samplesOf(20 * second), [{ [a]: 1, [b]: 2 }, { [a]: 3 }])
+  for (const stepMs of [60 * second, 600 * second, hour])
+    assert.deepEqual(samplesOf(stepMs), [{ [a]: 4, [b]: 2 }])
 })
 
 test('Rows of ten seconds are kept for six hours, of a minute for three days, and of ten minutes for thirty', (t) => {

@@ -15,10 +15,14 @@ const namesMax = 4_096
 const rowsMax = 20_000
 
 export type SeriesStore = {
-  /** Adds what was measured of a service at a time, to the rows of all tiers. Several samples of a row become one. */
+  /**
+   * Adds what was measured of a service at a time, to the rows of all tiers. Several samples of a row become one. That of a counter is
+   * its increase since the sample before, and may be left out where it is 0.
+   */
   addSamples(at: number, service: string, samples: Samples): void
   /**
-   * The samples with these names, by time: of all services without one, and of every name without any. A row stands for `stepMs`; where
+   * The samples with these names, by time: of all services without one, and of every name without any. The name of a metric stands for
+   * those with all of its labels. A row stands for `stepMs`; where
    * that is finer than what is kept of the time, for longer.
    */
   series(range: {
@@ -80,7 +84,7 @@ export function createSeriesStore(
         groups.set(key, group)
         for (const [id, value] of parseSamples(row.samples)) {
           const of = names.nameOf(id)
-          if (only === undefined || only.has(of))
+          if (only === undefined || only.has(of) || only.has(metricOf(of)))
             group.of.set(of, merged(of, group.of.get(of), value, group.count))
         }
         group.count += 1
@@ -105,12 +109,19 @@ function tierFor(stepMs: number, from: number, now: number): number {
   return (reaching ?? tiers[2]).stepMs
 }
 
-/** What counts up, by the names of Prometheus: the newest stands for the time. Of anything else it is the mean. */
+/** What counts up, by the names of Prometheus. */
 const counter = /_(?:total|bucket|count|sum)(?:\{|$)/
 
+/** The sum of increases, so that a rate stays what it was, and the mean of anything else. */
 function merged(name: string, before: number | undefined, value: number, count: number): number {
-  if (before === undefined || counter.test(name)) return value
-  return before + (value - before) / (count + 1)
+  if (before === undefined) return value
+  return counter.test(name) ? before + value : before + (value - before) / (count + 1)
+}
+
+/** Its name without its labels. */
+function metricOf(name: string): string {
+  const brace = name.indexOf('{')
+  return brace === -1 ? name : name.slice(0, brace)
 }
 
 function parseSamples(text: unknown): Map<number, number> {
