@@ -24,7 +24,7 @@ type KnownState = {
 type Known = { readonly service: Observed; readonly state: KnownState }
 type Observed = Pick<ObservedService, 'name' | 'title' | 'url' | 'storage'>
 
-type Parts = Pick<ConsoleParts, 'brokers'> & {
+type Parts = Pick<ConsoleParts, 'brokers' | 'logger'> & {
   readonly clock: Clock
   /** In the order of the topology, the gateway last. */
   readonly services: readonly Observed[]

@@ -37,7 +37,11 @@ const tiers = [
   { stepMs: 600_000, keptMs: 30 * 86_400_000 },
 ] as const
 const spanDefaultMs = 900_000
-const pointsDefault = 400
+/** Those that a chart has unless others are asked for: the finest that makes no more values than this. */
+const readable = {
+  stepsMs: [10, 60, 600, 3_600, 7_200, 21_600, 86_400].map((seconds) => seconds * 1_000),
+  points: 450,
+}
 const pointsMax = 2_500
 const exemplarsMax = 20
 
@@ -145,8 +149,7 @@ function stepFor(asked: number | undefined, { from, to }: Range, now: number): n
   if (from >= to) throw invalid({ from: 'from must be before to.' })
   const span = to - from
   const { stepMs: finest } = tiers.find(({ keptMs }) => now - from <= keptMs) ?? tiers[2]
-  const wanted =
-    asked ?? tiers.find(({ stepMs }) => span / stepMs <= pointsDefault)?.stepMs ?? span / pointsDefault
+  const wanted = asked ?? readable.stepsMs.find((stepMs) => span / stepMs <= readable.points) ?? 86_400_000
   const step = Math.max(1, Math.ceil(wanted / finest)) * finest
   const least = Math.ceil(span / pointsMax / finest) * finest
   if (step < least && asked !== undefined)

@@ -2,6 +2,7 @@ import { TimeoutError, withTimeout } from '@quintet/chassis/clock'
 import { createShared } from '@quintet/chassis/concurrency'
 import { operatorMessage } from '@quintet/chassis/errors'
 import { deadQueueOf } from '@quintet/chassis/queue'
+import { createFailureLog } from '@quintet/chassis/telemetry'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Broker, ConsoleParts } from '../parts.ts'
 
@@ -23,9 +24,14 @@ const timeoutMs = 2_000
 /** Gives what the brokers hold. Those who want to know at once share one look, and none waits for a broker that does not respond. */
 export function createQueueLook({
   brokers,
-}: Pick<ConsoleParts, 'brokers'>): () => Promise<readonly KnownQueue[]> {
+  logger,
+}: Pick<ConsoleParts, 'brokers' | 'logger'>): () => Promise<readonly KnownQueue[]> {
   // A look may take longer than anyone waits for it; the next one waits for the same.
   const looks = new Map<Broker, () => ReturnType<Broker['admin']['queues']>>()
+  const log = createFailureLog(logger, {
+    failing: 'the queues of a broker cannot be read for the map',
+    recovered: 'the queues of all brokers are read again for the map',
+  })
 
   async function lookAt(broker: Broker): Promise<KnownQueue[]> {
     const look = looks.get(broker) ?? createShared(() => broker.admin.queues(), { keepFactor: 20 })
@@ -40,11 +46,16 @@ export function createQueueLook({
       })
     } catch (error) {
       const fault = faultText(error)
+      log.failed(error, { broker: url })
       return broker.queues.map((queue) => ({ ...queue, kind, url, live: null, dead: null, fault }))
     }
   }
 
-  return async () => (await Promise.all((await brokers()).map(lookAt))).flat()
+  return async () => {
+    const queues = (await Promise.all((await brokers()).map(lookAt))).flat()
+    if (queues.every(({ fault }) => fault === '')) log.succeeded()
+    return queues
+  }
 }
 
 function faultText(error: unknown): string {
