@@ -1,7 +1,13 @@
 import type { Settings } from '@quintet/chassis/config'
 import { unusedStorage } from '@quintet/chassis/diagnosis'
 import { dependencyDown, operatorMessage } from '@quintet/chassis/errors'
-import { openQueue, queueExists, runQueueCommand, sourceQueueOf } from '@quintet/chassis/queue'
+import {
+  openQueue,
+  queueExists,
+  runQueueCommand,
+  sourceQueueOf,
+  unavailableAdmin,
+} from '@quintet/chassis/queue'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
@@ -22,7 +28,7 @@ export async function queue(words: readonly string[]): Promise<void> {
     for (const [url, names] of queuesByUrl(consuming, settings)) {
       brokers.push(await openBroker(url, names))
     }
-    process.stdout.write(await runQueueCommand(brokers, words, report))
+    process.stdout.write(await runQueueCommand(brokers, words, { onFailure: report }))
   } finally {
     for (const broker of brokers) await broker.close()
   }
@@ -49,24 +55,17 @@ function report(error: unknown): void {
 /** A broker that cannot be opened, or whose queues cannot be read, is reported when they are read, so that the others are read too. */
 export async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
   const subject = new Intl.ListFormat('en-GB').format(names)
-  const fail = (error: unknown): never => {
+  const faultOf = (error: unknown): unknown => {
     const reason = operatorMessage(error)
-    throw reason === undefined ? error : dependencyDown(`${subject} cannot be read: ${reason}`)
+    return reason === undefined ? error : dependencyDown(`${subject} cannot be read: ${reason}`)
   }
   try {
     // The file is created by the services only, so a missing file counts as empty.
     const broker = await openQueue(queueExists(url) ? url : 'sqlite::memory:', { queues: names })
-    return withQueues({ ...broker, queues: () => broker.queues().catch(fail) }, names)
+    const queues = () => broker.queues().catch((error: unknown) => Promise.reject(faultOf(error)))
+    return withQueues({ ...broker, queues }, names)
   } catch (error) {
-    const reject = async () => fail(error)
-    return {
-      queues: reject,
-      list: reject,
-      replay: reject,
-      dropDead: reject,
-      purge: reject,
-      close: async () => {},
-    }
+    return unavailableAdmin(faultOf(error))
   }
 }
 

@@ -53,6 +53,8 @@ function named<M extends Message>(queue: Queue<M>, prefix: string): Queue<M> {
     replay: (name, ...rest) => queue.replay(prefix + name, ...rest),
     redeclare: (name) => queue.redeclare?.(prefix + name) ?? Promise.resolve(0),
     dropDead: (name, ...rest) => queue.dropDead(prefix + name, ...rest),
+    reasons: (name) => queue.reasons(prefix + name),
+    deadAmong: (name, ids) => queue.deadAmong(prefix + name, ids),
     purge: (name) => queue.purge(prefix + name),
     async queues() {
       const queues = await queue.queues()

@@ -121,7 +121,7 @@ function testHeldMessages(url: string): void {
     await until(async () => (await queue.depth('work.dead')) === 1)
     await consumer.stop()
     t.assert.partialDeepStrictEqual(await queue.list('work.dead'), [{ id: 'a', key: 'k' }])
-    await queue.replay('work.dead', 'all')
+    await queue.replay('work.dead', {})
     t.assert.partialDeepStrictEqual(await queue.list('work'), [{ id: 'a', key: 'k' }])
   })
 }

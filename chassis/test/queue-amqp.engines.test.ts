@@ -7,6 +7,7 @@ import type { Delivery } from '@quintet/chassis/queue'
 import { connect } from 'amqplib'
 import type { ConfirmChannel } from 'amqplib'
 import { createWorld, openChannel } from './amqp-world.ts'
+import { testDeadLetters } from './queue-contract/dead-letters.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testWorkQueue } from './queue-contract/work-queue.ts'
 import { ids, isAppError, message, take } from './queue-contract/world.ts'
@@ -17,6 +18,7 @@ const url = engineUrl('amqp')
 if (url !== undefined) {
   testWorkQueue('amqp', (t) => createWorld(t, url))
   testQueueAdmin('amqp', (t) => createWorld(t, url))
+  testDeadLetters('amqp', (t) => createWorld(t, url))
   testDeliveries(url)
   testDeclarations(url)
   testMessages(url)

@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { openKeyedQueue, PoisonMessage, runQueueCommand } from '@quintet/chassis/queue'
 import { createManualClock } from '@quintet/chassis/testing/clock'
-import { isAppError, message } from './queue-contract/world.ts'
+import { createGate, ids, isAppError, message } from './queue-contract/world.ts'
 import { until } from './testing.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
@@ -17,7 +17,12 @@ async function createWorld(t: TestContext) {
     await openKeyedQueue('sqlite::memory:', { clock }),
   ]
   t.after(() => Promise.all([first.close(), second.close()]))
-  return { clock, first, second, run: (...words: string[]) => runQueueCommand([first, second], words) }
+  return {
+    clock,
+    first,
+    second,
+    run: (...words: string[]) => runQueueCommand([first, second], words, { patienceMs: 0 }),
+  }
 }
 
 /** A world in which `work` has two dead letters, a and b. */
@@ -62,13 +67,13 @@ test('list prints what it can where a broker is away, and reports each that is; 
   const away = { ...first, queues: () => Promise.reject(fault) }
   const reported: unknown[] = []
   const report = (error: unknown) => void reported.push(error)
-  const run = (...words: string[]) => runQueueCommand([away, second], words, report)
+  const run = (...words: string[]) => runQueueCommand([away, second], words, { onFailure: report })
   assert.match(await run('list'), /^work +1 /m)
   assert.equal(reported.length, 1)
   assert.equal(reported[0], fault)
   assert.match(await run('show', 'work'), /body of a/)
   await assert.rejects(run('show', 'guid.commands'), (error) => error === fault)
-  const none = await runQueueCommand([away], ['list'], report)
+  const none = await runQueueCommand([away], ['list'], { onFailure: report })
   assert.equal(none, '')
   assert.equal(reported.length, 2)
 })
@@ -134,22 +139,126 @@ test('Control characters of a message are escaped, and a long body is truncated'
   await first.publish('work', { id: evil, key: evil, body: evil, headers: { evil } })
   const shown = await run('show', 'work')
   assert.doesNotMatch(shown.replaceAll('\n', ''), /[\p{C}\p{Zl}\p{Zp}]/u)
-  assert.equal(shown.split('\n').length, 7)
+  assert.equal(shown.split('\n').length, 8)
   assert.match(shown, /body +\\u\{1b\}\[2J\\u\{7\}\\u\{d\}\\u\{a\}\\u\{9b\}\\u\{202e\}\\u\{2028\}/)
   await first.publish('long', { ...message('a'), body: 'x'.repeat(1_000_000) })
   assert.match(await run('show', 'long'), /x{2000}… and 998000 more characters\n$/)
 })
 
-test('replay moves one dead letter, or all, back to its queue, and prints their number', async (t) => {
+test('show prints whether a message is ready, waits behind another of its key, or is held by a consumer', async (t) => {
+  const gate = createGate(t)
+  const { first, run } = await createWorld(t)
+  await first.publishAll('work', [message('a', 'k'), message('b', 'k'), message('c')])
+  const states = async () =>
+    [...(await run('show', 'work')).matchAll(/^\d+ {2}(.)$|^ {4}state +(.*)$/gm)].map(
+      ([, id, state]) => id ?? state,
+    )
+  assert.deepEqual(await states(), ['a', 'ready', 'b', 'ready', 'c', 'ready'])
+  const consumer = first.consume('work', () => gate.opened)
+  await until(async () => (await states()).includes('behind another'))
+  assert.deepEqual(await states(), ['a', 'held or paused', 'b', 'behind another', 'c', 'held or paused'])
+  gate.open()
+  await consumer.stop()
+})
+
+test('replay moves one dead letter, or all, back to its queue, and prints their number and that they wait', async (t) => {
   const { second, run } = await withDeadLetters(t)
-  assert.equal(await run('replay', 'work.dead', 'b'), '1 message moved back to work.\n')
+  assert.equal(
+    await run('replay', 'work.dead', 'b'),
+    '1 message moved back to work.\n1 put back: 1 still waiting\n',
+  )
   assert.deepEqual(
     (await second.list('work')).map(({ id, attempts }) => [id, attempts]),
     [['b', 0]],
   )
-  assert.equal(await run('replay', 'work.dead', 'all'), '1 message moved back to work.\n')
+  assert.equal(await run('replay', 'work.dead', 'all', '--no-wait'), '1 message moved back to work.\n')
   assert.equal(await run('replay', 'work.dead', 'all'), '0 messages moved back to work.\n')
   assert.equal(await second.depth('work'), 2)
+})
+
+test('replay prints what has become of the messages: done, or dead again with the same reason or another', async (t) => {
+  const { first, second } = await withDeadLetters(t)
+  await second.publish('work', message('c'))
+  const run = (...words: string[]) => runQueueCommand([first, second], words)
+  const consume = (reasonOf: (id: string) => string | undefined) =>
+    second.consume('work', async ({ id }) => {
+      const reason = reasonOf(id)
+      if (reason !== undefined) throw new PoisonMessage(reason)
+    })
+  const failing = consume((id) => (id === 'c' ? 'c is bad' : undefined))
+  await until(async () => (await second.depth('work.dead')) === 3)
+  await failing.stop()
+  const mixed = consume((id) => (id === 'a' ? undefined : `${id} is poison`))
+  assert.equal(
+    await run('replay', 'work.dead', 'all'),
+    '3 messages moved back to work.\n3 put back: 1 done, 2 dead again (1 for the same reason)\n',
+  )
+  assert.match(await run('replay', 'work.dead', 'b'), /^1 put back: 1 dead again \(same reason\)$/m)
+  await mixed.stop()
+  const mended = consume(() => undefined)
+  assert.match(await run('replay', 'work.dead', 'all'), /^2 put back: 2 done$/m)
+  await mended.stop()
+})
+
+test('reasons counts dead letters by reason, most first, with the times of the first and the last', async (t) => {
+  const { second, clock, run } = await withDeadLetters(t)
+  clock.advance(60_000)
+  await second.publish('work', message('c'))
+  const consumer = second.consume('work', async () => {
+    throw new PoisonMessage('a is poison')
+  })
+  await until(async () => (await second.depth('work.dead')) === 3)
+  await consumer.stop()
+  assert.equal(
+    await run('reasons', 'work.dead'),
+    [
+      'count  first                     last                      reason\n',
+      '    2  2030-01-01T00:00:00.000Z  2030-01-01T00:01:00.000Z  a is poison\n',
+      '    1  2030-01-01T00:00:00.000Z  2030-01-01T00:00:00.000Z  b is poison\n',
+    ].join(''),
+  )
+  await second.dropDead('work.dead', {})
+  assert.equal(await run('reasons', 'work.dead'), 'work.dead has no messages.\n')
+})
+
+test('show, replay and drop choose dead letters by their reason, and of them the first', async (t) => {
+  const { second, run } = await withDeadLetters(t)
+  const shown = await run('show', 'work.dead', '--reason', 'b is poison')
+  assert.match(shown, /^\d+ {2}b$/m)
+  assert.doesNotMatch(shown, /^\d+ {2}a$/m)
+  assert.equal(await run('show', 'work.dead', '--reason=none'), 'work.dead has no messages of this reason.\n')
+  assert.match(
+    await run('replay', 'work.dead', '--reason', 'b is poison', '--per-second', '100'),
+    /^1 message moved back/,
+  )
+  assert.deepEqual(ids(await second.list('work')), ['b'])
+  assert.equal(await run('drop', 'work.dead', '--reason', 'none'), '0 messages removed from work.dead.\n')
+  assert.equal(await run('drop', 'work.dead', '--first', '1'), '1 message removed from work.dead.\n')
+  assert.equal(await second.depth('work.dead'), 0)
+})
+
+test('show names the command for the next page of a reason as the shell takes it', async (t) => {
+  const { second, run } = await createWorld(t)
+  await second.publishAll('work', [message('a'), message('b')])
+  const consumer = second.consume('work', async () => {
+    throw new PoisonMessage("it's bad")
+  })
+  await until(async () => (await second.depth('work.dead')) === 2)
+  await consumer.stop()
+  assert.match(
+    await run('show', 'work.dead', '--reason', "it's bad", '--limit', '1'),
+    /more: npm run quintet -- queue show work\.dead --reason 'it'\\''s bad' --limit 1 --after \d+\n$/,
+  )
+})
+
+test('A broker on which a look has an effect says so with each look', async (t) => {
+  const { second } = await withDeadLetters(t)
+  const broker = { ...second, lookEffect: 'It takes messages.' }
+  for (const words of [
+    ['show', 'work.dead'],
+    ['reasons', 'work.dead'],
+  ])
+    assert.match(await runQueueCommand([broker], words), /\nIt takes messages\.\n$/)
 })
 
 test('drop removes one message, or all, and prints their number', async (t) => {
@@ -203,7 +312,25 @@ for (const [words, sentence] of [
   ],
   [['constructor'], /^"constructor" is not a command/],
   [['list', 'work'], /^quintet queue list has no argument "work"\.\n\n {2}quintet queue list/],
-  [['list', '--limit', '1'], /^--limit and --after are options of quintet queue show only\./],
+  [['list', '--limit', '1'], /^quintet queue list has no option --limit\.\n[\s\S]*\[--limit <count>\]/],
+  [['replay', 'work.dead', 'a', '--limit', '1'], /^quintet queue replay has no option --limit\./],
+  [['drop', 'work.dead', 'a', '--no-wait'], /^quintet queue drop has no option --wait\./],
+  [
+    ['replay', 'work.dead', 'all', '--expect', '3'],
+    /^work\.dead has 2 such dead letters now, and not 3; nothing/,
+  ],
+  [['drop', 'work.dead', 'all', '--expect=1'], /^work\.dead has 2 such dead letters now, and not 1; nothing/],
+  [
+    ['drop', 'work', '--reason', 'x'],
+    /^--reason, --first and --expect are for dead letters, and work is not/,
+  ],
+  [['replay', 'work.dead', '--first', '0'], /^--first must be a whole number from 1 to 10000\.$/],
+  [
+    ['replay', 'work.dead', 'all', '--per-second', '1e3'],
+    /^--per-second must be a whole number from 1 to 1000\.$/,
+  ],
+  [['replay', 'work.dead', 'all', '--expect', '-1'], /--expect/],
+  [['reasons', 'work'], /work is not a queue of dead letters/],
   [['show'], /^quintet queue show needs a queue\.\n[\s\S]*quintet queue show <queue>/],
   [['redeclare'], /^quintet queue redeclare needs a queue\./],
   [['replay'], /^quintet queue replay needs a queue and an id\./],

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { runQueueCommand } from '@quintet/chassis/queue'
+import { runQueueCommand, unavailableAdmin } from '@quintet/chassis/queue'
 import type { QueueAdmin, StoredMessage } from '@quintet/chassis/queue'
 import type { Message as AmqpMessage } from 'amqplib'
 import {
@@ -107,24 +107,15 @@ async function isShown<T>(given: Arbitrary<T>, storedOf: (given: T) => StoredMes
         queues: async () => [{ name: 'work.dead', depth: 1 }],
         list: async () => [stored],
       }
-      const shown = await runQueueCommand([{ ...unused, ...broker }], ['show', 'work.dead'])
+      const shown = await runQueueCommand(
+        [{ ...unavailableAdmin(new Error('not used')), ...broker }],
+        ['show', 'work.dead'],
+      )
       return (
         Number.isInteger(stored.attempts) && /^ {4}published +\d{4}-/m.test(shown) && shown.length < 10_000
       )
     }),
   )
-}
-
-const refuse = async () => {
-  throw new Error('not used')
-}
-const unused: QueueAdmin = {
-  queues: refuse,
-  list: refuse,
-  replay: refuse,
-  dropDead: refuse,
-  purge: refuse,
-  close: refuse,
 }
 
 function amqpMessage(properties: Record<string, unknown>): AmqpMessage {

@@ -7,6 +7,7 @@ import { Admin } from '@platformatic/kafka'
 import { openStreamQueue } from '@quintet/chassis/queue'
 import type { EventStream, Queue } from '@quintet/chassis/queue'
 import { openTcpProxy } from '@quintet/chassis/testing/proxy'
+import { testDeadLetters } from './queue-contract/dead-letters.ts'
 import { testEventStream } from './queue-contract/event-stream.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
 import { testKeyedQueue } from './queue-contract/work-queue.ts'
@@ -20,6 +21,7 @@ if (url !== undefined) {
   testKeyedQueue('kafka', (t) => createWorld(t, url), ['sharing'])
   testEventStream('kafka', (t) => createWorld(t, url), { retention: false })
   testQueueAdmin('kafka', (t) => createWorld(t, url))
+  testDeadLetters('kafka', (t) => createWorld(t, url))
 
   test('kafka: a consumer remains a member of its group while its broker is down and then responds slowly, as at its start', async (t: TestContext) => {
     const { proxy, queue, members } = await openBehindProxy(t)

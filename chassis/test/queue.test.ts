@@ -9,6 +9,7 @@ import { prepareRestored } from '@quintet/chassis/database/embedded'
 import { openKeyedQueue, openOnceQueue, openQueue, openStreamQueue } from '@quintet/chassis/queue'
 import type { Delivery, OpenOptions } from '@quintet/chassis/queue'
 import { createManualClock } from '@quintet/chassis/testing/clock'
+import { testDeadLetters } from './queue-contract/dead-letters.ts'
 import { testEventStream } from './queue-contract/event-stream.ts'
 import { testPublishOnce } from './queue-contract/publish-once.ts'
 import { testQueueAdmin } from './queue-contract/queue-admin.ts'
@@ -22,6 +23,7 @@ testKeyedQueue('sqlite', (t) => createWorld(t, openKeyedQueue), ['deduplication'
 testPublishOnce('sqlite', (t) => createWorld(t, openOnceQueue))
 testEventStream('sqlite', (t) => createWorld(t, openStreamQueue), { retention: true })
 testQueueAdmin('sqlite', (t) => createWorld(t, openKeyedQueue))
+testDeadLetters('sqlite', (t) => createWorld(t, openKeyedQueue))
 
 for (const before of [0, 12])
   test(`sqlite: a stream with ${before} messages that is restored gives out no position again, and keeps its newest messages`, async (t: TestContext) => {
@@ -205,7 +207,7 @@ test('sqlite: the depth of a queue is the number of its messages after retries, 
   await Promise.all(publishing)
   await until(async () => (await queue.depth('work')) === 0)
   await consumer.stop()
-  await queue.replay('work.dead', 'all')
+  await queue.replay('work.dead', {})
   await queue.dropWaiting?.('work', 'm3')
   for (const name of ['work', 'work.dead']) t.assert.equal(await queue.depth(name), world.count(name), name)
 })

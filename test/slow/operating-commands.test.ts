@@ -35,7 +35,8 @@ test('The commands for queues in docs/operating.md show, replay and drop the mes
   })
   assert.match(stdout, /^billing_queue +1 /m)
   assert.match(stdout, /reason +it is no order/)
-  assert.match(stdout, /^1 message moved back to billing_queue\.$/m)
+  assert.match(stdout, /^ +1 .* it is no order$/m)
+  assert.match(stdout, /^1 message moved back to billing_queue\.\n1 put back: 1 still waiting$/m)
   assert.match(stdout, /^1 message removed from billing_queue\.$/m)
   assert.deepEqual(
     (await queue.list(billingQueue)).map((message) => message.id),

@@ -1,95 +1,46 @@
-import { parseArgs } from 'node:util'
-import { argumentFault, readWholeNumber, unknownCommand } from '../config/index.ts'
+import { setTimeout as pause } from 'node:timers/promises'
 import { AppError, invalid } from '../errors/index.ts'
-import { isDeadQueue, listMax, liveQueueOf } from './port.ts'
-import type { QueueAdmin, StoredMessage } from './port.ts'
+import { parseQueueCommand } from './command-arguments.ts'
+import type { QueueCommand } from './command-arguments.ts'
+import { isDeadQueue, liveQueueOf } from './port.ts'
+import type { DeadLetter, QueueAdmin, StoredMessage } from './port.ts'
+import { printable } from './printable.ts'
+import { describeOutcome, followReplay } from './replay-outcome.ts'
 
-export const queueCommandUsage = `
-  quintet queue list                        list all queues, with the number of messages and the age of the oldest
-  quintet queue show <queue>                show its messages, oldest first; [--limit <count>] [--after <position>]
-  quintet queue replay <queue>.dead <id>    move a dead letter back to its queue, as a new message; "all" for all of them
-  quintet queue drop <queue> <id>           remove a message permanently; "all" for all of them
-  quintet queue redeclare <queue>           declare a queue of an earlier version again on RabbitMQ; its messages are kept
-`
-
-const shownDefault = 20
-const shownMax = listMax - 1
 const factLengthMax = 2_000
+const lookIntervalMs = 250
 
-/** Options of `quintet queue`. */
-export const queueOptions = { limit: { type: 'string' }, after: { type: 'string' } } as const
+/** For so long the outcome of a replay is waited for without any change, as where nothing consumes the queue. */
+const patienceMsDefault = 10_000
+
+type Options = {
+  /** Called for each broker that cannot be listed; without it the first one rejects. */
+  readonly onFailure?: (error: unknown) => void
+  readonly patienceMs?: number
+}
 
 /**
  * Runs `quintet queue` with these arguments on the queues of several brokers; resolves to its output. Rejects with an AppError
- * whose message is for the operator. `onFailure` is called for each broker that cannot be listed; without it the first one rejects.
+ * whose message is for the operator.
  */
 export async function runQueueCommand(
   brokers: readonly QueueAdmin[],
   args: readonly string[],
-  onFailure: (error: unknown) => void = rethrow,
+  { onFailure = rethrow, patienceMs = patienceMsDefault }: Options = {},
 ): Promise<string> {
-  const { positionals, values } = parse(args)
-  const [action, name = '', id = ''] = positionals
-  requireWords(positionals)
-  if (action !== 'show' && Object.keys(values).length > 0)
-    throw misused('--limit and --after are options of quintet queue show only.')
+  const command = parseQueueCommand(args)
+  const { action, name } = command
   if (action === 'list') return list(brokers, onFailure)
-  const page = pageOf(values)
   const broker = await brokerOf(brokers, name)
-  if (action === 'show') return show(broker, name, page)
-  if (action === 'replay') return replay(broker, name, id)
-  if (action === 'drop') return drop(broker, name, id)
+  if (action === 'show') return show(broker, command)
+  if (action === 'reasons') return reasons(broker, name)
+  if (action === 'replay') return replay(broker, command, patienceMs)
+  if (action === 'drop') return drop(broker, command)
   return redeclare(broker, name)
 }
 
 function rethrow(error: unknown): never {
   throw error
-}
-
-/** What follows each command. */
-const wordsOf: ReadonlyMap<string, readonly string[]> = new Map([
-  ['list', []],
-  ['show', ['queue']],
-  ['replay', ['queue', 'id']],
-  ['drop', ['queue', 'id']],
-  ['redeclare', ['queue']],
-])
-
-/** Throws for an unknown command, and for one with too few or too many words, which are named. */
-function requireWords([action, ...words]: readonly string[]): void {
-  if (action === undefined) throw misused('quintet queue needs one of these commands:')
-  const wanted = wordsOf.get(action)
-  if (wanted === undefined)
-    throw misused(unknownCommand('quintet queue', printable(action), [...wordsOf.keys()]))
-  const missing = wanted.slice(words.length)
-  const surplus = words.slice(wanted.length)
-  if (missing.length > 0)
-    throw misused(
-      `quintet queue ${action} needs ${missing.map((word) => (word === 'id' ? 'an id' : `a ${word}`)).join(' and ')}.`,
-    )
-  if (surplus.length > 0)
-    throw misused(`quintet queue ${action} has no argument "${printable(surplus.join(' '))}".`)
-}
-
-function misused(fault: string): AppError {
-  return invalid({ command: `${fault}\n${queueCommandUsage}` })
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: queueOptions, allowPositionals: true })
-  } catch (error) {
-    throw misused(argumentFault(error, queueOptions))
-  }
-}
-
-function pageOf({ limit, after }: { limit?: string; after?: string }): { limit: number; after: number } {
-  const page = { limit: readWholeNumber(limit ?? `${shownDefault}`), after: readWholeNumber(after ?? '0') }
-  if (page.limit === undefined || page.limit < 1 || page.limit > shownMax)
-    throw invalid({ limit: `--limit must be a whole number from 1 to ${shownMax}.` })
-  if (page.after === undefined)
-    throw invalid({ after: '--after must be a position that was shown, such as 17.' })
-  return { limit: page.limit, after: page.after }
 }
 
 /**
@@ -127,30 +78,61 @@ async function list(brokers: readonly QueueAdmin[], onFailure: (error: unknown) 
   return table([['queue', 'depth', 'oldest'], ...rows])
 }
 
-async function show(
-  broker: QueueAdmin,
-  name: string,
-  page: { limit: number; after: number },
-): Promise<string> {
-  const { limit, after } = page
+async function show(broker: QueueAdmin, { name, page }: QueueCommand): Promise<string> {
+  const { limit, after, reason } = page
   // One more than is shown, to see whether there is a next page.
-  const found = await broker.list(name, { limit: limit + 1, after })
-  if (found.length === 0) return `${printable(name)} has no ${after > 0 ? 'more ' : ''}messages.\n`
+  const found = await broker.list(name, { ...page, limit: limit + 1 })
   const messages = found.slice(0, limit)
-  const next = `npm run quintet -- queue show ${printable(name)} --limit ${limit} --after ${messages.at(-1)?.position}`
-  return messages.map(describe).join('\n') + (found.length > limit ? `\nmore: ${next}\n` : '')
+  const chosen = reason === undefined ? '' : ` --reason ${quoted(reason)}`
+  const next = `npm run quintet -- queue show ${printable(name)}${chosen} --limit ${limit} --after ${messages.at(-1)?.position}`
+  const shown =
+    found.length === 0
+      ? `${printable(name)} has no ${after > 0 ? 'more ' : ''}messages${reason === undefined ? '' : ' of this reason'}.\n`
+      : messages.map(describe).join('\n') + (found.length > limit ? `\nmore: ${next}\n` : '')
+  return shown + effectOf(broker)
 }
 
-async function replay(broker: QueueAdmin, name: string, id: string): Promise<string> {
-  const count = await broker.replay(name, id)
-  if (count === 0 && id !== 'all') throw missing(name, id)
-  return `${messagesOf(count)} moved back to ${printable(liveQueueOf(name))}.\n`
+async function reasons(broker: QueueAdmin, name: string): Promise<string> {
+  const { groups, total, seen } = await broker.reasons(name)
+  if (groups.length === 0) return `${printable(name)} has no messages.\n${effectOf(broker)}`
+  const rows = groups.map(({ count, firstAt, lastAt, reason }) => [
+    String(count),
+    firstAt === undefined ? '-' : timeOf(firstAt),
+    lastAt === undefined ? '-' : timeOf(lastAt),
+    printable(reason),
+  ])
+  const widths = columnWidths([['count', 'first', 'last', 'reason'], ...rows])
+  const line = ([count = '', first = '', last = '', reason = '']: readonly string[]) =>
+    `${count.padStart(widths[0] ?? 0)}  ${first.padEnd(widths[1] ?? 0)}  ${last.padEnd(widths[2] ?? 0)}  ${reason}\n`
+  const note = seen < total ? `These are of the oldest ${seen}; there are ${total}.\n` : ''
+  return [['count', 'first', 'last', 'reason'], ...rows].map(line).join('') + note + effectOf(broker)
 }
 
-async function drop(broker: QueueAdmin, name: string, id: string): Promise<string> {
-  const count = await removeFrom(broker, name, id)
-  if (count === 0 && id !== 'all') throw missing(name, id)
-  return `${messagesOf(count)} removed from ${printable(name)}.\n`
+/** What the look has done to the queue, where it has done something. */
+function effectOf({ lookEffect }: QueueAdmin): string {
+  return lookEffect === undefined ? '' : `\n${lookEffect}\n`
+}
+
+async function replay(broker: QueueAdmin, command: QueueCommand, patienceMs: number): Promise<string> {
+  const { name, choice, move, wait } = command
+  const queue = liveQueueOf(name)
+  const watch = followReplay(broker, queue)
+  const replayed = await broker.replay(name, choice, move)
+  if (replayed.length === 0) requireFound(command)
+  const moved = `${messagesOf(replayed.length)} moved back to ${printable(queue)}.\n`
+  if (!wait || replayed.length === 0) return moved
+  watch.add(replayed)
+  for (;;) {
+    const outcome = await watch.look()
+    if (outcome.isOver || watch.unchangedMs() >= patienceMs) return `${moved}${describeOutcome(outcome)}\n`
+    await pause(lookIntervalMs)
+  }
+}
+
+async function drop(broker: QueueAdmin, command: QueueCommand): Promise<string> {
+  const count = await removeFrom(broker, command)
+  if (count === 0) requireFound(command)
+  return `${messagesOf(count)} removed from ${printable(command.name)}.\n`
 }
 
 async function redeclare(broker: QueueAdmin, name: string): Promise<string> {
@@ -159,17 +141,25 @@ async function redeclare(broker: QueueAdmin, name: string): Promise<string> {
   return `${printable(name)} is declared as it should be; ${messagesOf(count)} moved.\n`
 }
 
-function removeFrom(broker: QueueAdmin, name: string, id: string): Promise<number> {
-  if (isDeadQueue(name)) return broker.dropDead(name, id)
-  if (id === 'all') return broker.purge(name)
+async function removeFrom(
+  broker: QueueAdmin,
+  { name, id, choice, move, isChosen }: QueueCommand,
+): Promise<number> {
+  if (id === '' && !isChosen) return broker.purge(name)
+  if (isDeadQueue(name)) {
+    const dropped: readonly DeadLetter[] = await broker.dropDead(name, choice, move)
+    return dropped.length
+  }
   if (broker.dropWaiting !== undefined) return broker.dropWaiting(name, id)
   throw invalid({
     id: 'This broker cannot remove a single message from a queue; "all" removes all that it holds now.',
   })
 }
 
-function missing(name: string, id: string): AppError {
-  return new AppError('not_found', `There is no message ${printable(id)} in ${printable(name)}.`)
+/** Throws where the message was named that is not there. */
+function requireFound({ id, name }: QueueCommand): void {
+  if (id !== '')
+    throw new AppError('not_found', `There is no message ${printable(id)} in ${printable(name)}.`)
 }
 
 function messagesOf(count: number): string {
@@ -177,10 +167,11 @@ function messagesOf(count: number): string {
 }
 
 function describe(message: StoredMessage): string {
-  const { position, id, key, body, headers, attempts, publishedAt, failedAt, reason } = message
+  const { position, id, key, body, headers, attempts, publishedAt, state, failedAt, reason } = message
   const facts = {
     published: timeOf(publishedAt),
     attempts: String(attempts),
+    state: state ?? '',
     failed: failedAt === undefined ? '' : timeOf(failedAt),
     reason: reason ?? '',
     key,
@@ -196,9 +187,9 @@ function shortened(fact: string): string {
   return `${fact.slice(0, factLengthMax)}… and ${fact.length - factLengthMax} more characters`
 }
 
-/** Escapes characters that could control the terminal, or hide or reorder other text. */
-function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (one) => `\\u{${one.codePointAt(0)?.toString(16)}}`)
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${printable(text).replaceAll("'", "'\\''")}'`
 }
 
 function timeOf(ms: number): string {
@@ -213,8 +204,12 @@ function ageOf(ms: number): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  const widths = columnWidths(rows)
   const line = ([name = '', depth = '', oldest = '']: readonly string[]) =>
     `${name.padEnd(widths[0] ?? 0)}  ${depth.padStart(widths[1] ?? 0)}  ${oldest.padStart(widths[2] ?? 0)}\n`
   return rows.map(line).join('')
+}
+
+function columnWidths(rows: readonly (readonly string[])[]): number[] {
+  return (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
 }

@@ -129,16 +129,27 @@ export const listMax = 1_001
 export type QueueAdmin = {
   /** The queues of the broker; the age of the oldest message only where the broker has it. */
   queues(): Promise<{ name: string; depth: number; oldestAgeMs?: number }[]>
+  /** How many messages the queue holds, including those that are being handled where the broker counts them; see `lookEffect`. */
+  depth(queue: string): Promise<number>
   /** The age of the oldest live message of a queue, 0 if there is none; absent where the broker does not have it. */
   oldestAgeMs?(queue: string): Promise<number>
-  /** A page of the messages of a queue, oldest first: `listMax` at most, 100 by default. */
-  list(queue: string, page?: { limit?: number; after?: number }): Promise<StoredMessage[]>
-  /** The message of this id, also while it is handled; absent where the broker cannot look for one. */
-  find?(queue: string, id: string): Promise<StoredMessage | undefined>
-  /** Moves dead letters to the end of their queue, as new messages; resolves to their number. */
-  replay(deadQueue: string, id: string | 'all'): Promise<number>
-  /** Removes dead letters permanently; resolves to their number. */
-  dropDead(deadQueue: string, id: string | 'all'): Promise<number>
+  /**
+   * What a look at messages does to them, in a sentence; absent where it does nothing. Such a broker, which is RabbitMQ, neither shows nor
+   * counts the messages that consumers hold.
+   */
+  readonly lookEffect?: string
+  /** A page of the messages of a queue, or of the dead letters of one reason, oldest first: `listMax` at most, 100 by default. */
+  list(queue: string, page?: { limit?: number; after?: number; reason?: string }): Promise<StoredMessage[]>
+  /** The messages of these ids, also while they are handled; absent where the broker cannot look for one. */
+  find?(queue: string, ids: readonly string[]): Promise<StoredMessage[]>
+  /** The oldest dead letters by reason, those of `lettersMax` at most. */
+  reasons(deadQueue: string): Promise<DeadLetterReasons>
+  /** Which of these messages are dead letters now, with their reasons. */
+  deadAmong(deadQueue: string, ids: ReadonlySet<string>): Promise<readonly DeadLetter[]>
+  /** Moves dead letters to the end of their queue, as new messages under their ids; resolves to those that were moved. */
+  replay(deadQueue: string, choice: DeadLetterChoice, options?: MoveOptions): Promise<readonly DeadLetter[]>
+  /** Removes dead letters permanently; resolves to those that were removed. */
+  dropDead(deadQueue: string, choice: DeadLetterChoice, options?: MoveOptions): Promise<readonly DeadLetter[]>
   /** Removes all messages of a queue permanently; resolves to their number. */
   purge(queue: string): Promise<number>
   /** Removes one message that waits in a queue; absent where the broker cannot, which is Kafka. Resolves to 0 or 1. */
@@ -151,12 +162,59 @@ export type QueueAdmin = {
   close(): Promise<void>
 }
 
+/** Which dead letters of a queue: all, or those of these ids, or those of this reason; of them the oldest `first`. */
+export type DeadLetterChoice = {
+  readonly ids?: readonly string[]
+  readonly reason?: string
+  readonly first?: number
+}
+
+export type MoveOptions = {
+  /**
+   * How many letters the choice must have without `first`, as they were shown: for any other number nothing is moved, and the call rejects
+   * with `precondition_failed`. Those of a reason are counted among the oldest `lettersMax`, as by `reasons`.
+   */
+  readonly expect?: number
+  /** How many letters are moved in a second at most; as fast as the broker takes them by default. */
+  readonly perSecond?: number
+  /** Called once the letters are chosen, with their number and none, and after each batch, with those that were moved. */
+  readonly onProgress?: (chosen: number, moved: readonly DeadLetter[]) => void
+  /** Ends the move between two batches; what was moved stays so. */
+  readonly signal?: AbortSignal
+}
+
+/** `reason` is empty where there is none, as for a letter of another program. */
+export type DeadLetter = {
+  readonly id: string
+  readonly reason: string
+  /** The time of the last failure, in milliseconds since 1970. */
+  readonly failedAt?: number
+}
+
+/** How many dead letters are looked at for a summary of their reasons. */
+export const lettersMax = 10_000
+
+export type DeadLetterReasons = {
+  /** Most letters first. The times are of their last failures; absent where no letter has one. */
+  readonly groups: readonly {
+    readonly reason: string
+    readonly count: number
+    readonly firstAt?: number
+    readonly lastAt?: number
+  }[]
+  /** How many dead letters there are, and how many of them the groups are of. */
+  readonly total: number
+  readonly seen: number
+}
+
 /** A message as an operator sees it; dead letters have the reason and the time of their last failure. */
 export type StoredMessage = Message & {
   /** Where the next page continues, as `after`. */
   readonly position: number
   readonly attempts: number
   readonly publishedAt: number
+  /** Of a live message, where the broker has it: whether a consumer holds it, or it waits for its next attempt or behind one of its key. */
+  readonly state?: 'ready' | 'held or paused' | 'behind another'
   readonly failedAt?: number
   readonly reason?: string
 }

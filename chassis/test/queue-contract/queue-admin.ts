@@ -2,35 +2,12 @@ import { describe, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import type { Queue, UnkeyedMessage } from '@quintet/chassis/queue'
 import { until } from '../testing.ts'
-import { failingConsumer, ids, isAppError, message } from './world.ts'
+import { ids, message } from './world.ts'
 import type { CreateWorld } from './world.ts'
 
 /** The contract of `QueueAdmin`. */
 export function testQueueAdmin(name: string, createWorld: CreateWorld<Queue<UnkeyedMessage>>): void {
   describe(`queue admin: ${name}`, () => {
-    test('dead letters can be replayed and dropped one by one and all at once', async (t: TestContext) => {
-      const queue = await createWorld(t).open()
-      const consumer = failingConsumer(queue, { attemptsMax: 1 })
-      await queue.publishAll(
-        'work',
-        Array.from({ length: 20 }, (_, i) => message(`m${i}`)),
-      )
-      await until(async () => (await queue.depth('work.dead')) === 20)
-      await consumer.stop()
-      t.assert.equal(await queue.dropDead('work.dead', 'm3'), 1)
-      t.assert.equal(await queue.dropDead('work.dead', 'm3'), 0)
-      t.assert.equal(await queue.replay('work.dead', 'all'), 19)
-      t.assert.equal(await queue.depth('work'), 19)
-      t.assert.equal(await queue.purge('work'), 19)
-      t.assert.equal(await queue.depth('work'), 0)
-    })
-
-    test('only dead letters can be replayed', async (t: TestContext) => {
-      const queue = await createWorld(t).open()
-      await queue.publish('work', message('a'))
-      await t.assert.rejects(queue.replay('work', 'all'), isAppError('invalid'))
-    })
-
     test('messages are listed page by page, oldest first, and queues with their depth', async (t: TestContext) => {
       const world = createWorld(t)
       const queue = await world.open()

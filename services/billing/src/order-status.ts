@@ -39,11 +39,8 @@ export function createOrderStatus({
 
   /** Another program may have published the id as it is. */
   async function isIn(queueName: string, messageId: string, access: RowAccess): Promise<boolean> {
-    for (const id of new Set([messageId, unsignedMessageId(messageId)])) {
-      const message = await queue.find?.(queueName, id)
-      if (message !== undefined && mayRead(access, ownerIn(message.headers))) return true
-    }
-    return false
+    const messages = await queue.find?.(queueName, [messageId, unsignedMessageId(messageId)])
+    return messages?.some(({ headers }) => mayRead(access, ownerIn(headers))) ?? false
   }
 
   const waiting: Look = async (messageId, access) =>

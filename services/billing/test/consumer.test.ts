@@ -153,7 +153,7 @@ test('A message that fails five times is among the dead letters with the reason,
   assert.deepEqual([letter?.id, letter?.attempts, others.length], ['m1', 5, 0])
   assert.match(String(letter?.reason), /no such table.*orders|"orders" does not exist/)
   await run('alter table mislaid rename to orders')
-  assert.equal(await queue.replay('billing_queue.dead', 'all'), 1)
+  assert.equal((await queue.replay('billing_queue.dead', {})).length, 1)
   await drained()
   assert.deepEqual((await get('/orders')).json(), [{ id: 1, ...order }])
 })

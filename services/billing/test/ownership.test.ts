@@ -139,7 +139,7 @@ test('A message that was retried and became a dead letter has its owner still, a
   await run('alter table mislaid rename to orders')
   assert.deepEqual(await statuses(), [200, 404])
   assert.match((await send('ada', { path })).text, /"failed"/)
-  await queue.replay('billing_queue.dead', 'all')
+  await queue.replay('billing_queue.dead', {})
   await drained()
   assert.match((await send('ada', { path })).text, /"stored"/)
   assert.deepEqual(await statuses(), [200, 404])

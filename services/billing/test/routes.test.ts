@@ -114,7 +114,7 @@ test('A message that has become a dead letter has failed, with the reason, also 
   assert.deepEqual([problem.status, problem.type], [400, 'urn:quintet:problem:invalid'])
   assert.match(problem.detail, /number_of_items is required\. .*user_id must be a whole number/)
   assert.equal(problem.message, problem.detail)
-  assert.equal(await queue.dropDead('billing_queue.dead', 'm1'), 1)
+  assert.equal((await queue.dropDead('billing_queue.dead', { ids: ['m1'] })).length, 1)
   assert.equal((await get(path)).json().status, 'failed')
 })
 
@@ -146,7 +146,7 @@ test('A message is pending while it is retried, and has failed after its last at
   assert.deepEqual([status, problem.status], ['failed', 500])
   assert.doesNotMatch(JSON.stringify(problem), /inbox|refused|constraint/)
   await run(refusal.end)
-  await queue.replay('billing_queue.dead', 'all')
+  await queue.replay('billing_queue.dead', {})
   await drained()
   // A server's sequence has lost the ids of the failed attempts.
   assert.partialDeepStrictEqual((await get(path)).json(), { status: 'stored', order })

@@ -65,7 +65,7 @@ for (const broker of ['amqp', 'kafka'] as const) {
     assert.equal(letter?.attempts, 3)
     assert.match(String(letter.reason), /responded with status 503/)
     down = false
-    assert.equal(await queue.replay(dead, 'all'), 1)
+    assert.equal((await queue.replay(dead, {})).length, 1)
     await until(async () => (await second.statuses([path]))[0] === 'delivered')
     assert.equal(received.length, 4)
   })

@@ -96,8 +96,8 @@ export async function openAmqpQueue(
     publish: (queue, message, options) => publishAll(queue, [message], options),
     publishAll,
     ...consumers,
-    depth,
     ...admin,
+    depth,
     ping: connection.ping,
     close() {
       closing ??= close()

@@ -1,4 +1,6 @@
 import type { Clock } from '../../clock/index.ts'
+import { createDeadLetterAdmin } from '../dead-letters.ts'
+import type { DeadLetterStore } from '../dead-letters.ts'
 import { deadQueueOf, isDeadQueue, listMax, liveQueueOf } from '../port.ts'
 import type { QueueAdmin, StoredMessage } from '../port.ts'
 import type { KafkaCluster } from './cluster.ts'
@@ -6,17 +8,24 @@ import { recordOf, removalOf } from './message.ts'
 import type { KafkaProducer } from './producer.ts'
 import type { StoredMessages } from './stored-messages.ts'
 
+/** How many letters are moved by one request. */
+const batchMax = 100
+
+type AdminParts = {
+  readonly cluster: KafkaCluster
+  readonly producer: KafkaProducer
+  readonly stored: StoredMessages
+  readonly clock: Clock
+}
+
 export function createKafkaAdmin({
   cluster,
   producer,
   stored,
   clock,
-}: {
-  cluster: KafkaCluster
-  producer: KafkaProducer
-  stored: StoredMessages
-  clock: Clock
-}): Omit<QueueAdmin, 'close'> {
+}: AdminParts): Omit<QueueAdmin, 'close'> {
+  const deadLetters = createDeadLetterAdmin(createStore({ cluster, producer, stored }))
+
   async function describe(topic: string) {
     const name = cluster.queueName(topic)
     if (name === undefined) return []
@@ -26,24 +35,10 @@ export function createKafkaAdmin({
     return [{ name, depth, ...(oldest !== undefined && { oldestAgeMs: Math.max(0, clock.now() - oldest) }) }]
   }
 
-  /** Appends a removal for each dead letter, after `work` was done for it. */
-  async function removeDead(
-    deadQueue: string,
-    id: string | 'all',
-    work: (letter: StoredMessage) => Promise<void>,
-  ): Promise<number> {
-    const topic = cluster.topicName(deadQueue)
-    const letters = (await stored.deadLetters(topic)).filter((letter) => id === 'all' || letter.id === id)
-    for (const letter of letters) {
-      await work(letter)
-      await producer.send(topic, [removalOf(topic, letter.id)])
-    }
-    return letters.length
-  }
-
-  const dropDead = (deadQueue: string, id: string | 'all') => removeDead(deadQueue, id, async () => {})
-
   return {
+    depth: (queue) => stored.depth(cluster.topicName(queue)),
+    ...deadLetters,
+
     /** Topics with one for dead letters are queues; others are streams, or of other programs. */
     async queues() {
       const topics = new Set(await cluster.topics())
@@ -57,17 +52,56 @@ export function createKafkaAdmin({
       return oldest === undefined ? 0 : Math.max(0, clock.now() - oldest)
     },
 
-    list: (queue, { limit = 100, after = 0 } = {}) =>
-      stored.list(cluster.topicName(queue), Math.min(limit, listMax), after),
+    list: (queue, { limit = 100, after = 0, reason } = {}) =>
+      stored.list(cluster.topicName(queue), { limit: Math.min(limit, listMax), after, reason }),
 
-    async replay(deadQueue, id) {
-      const live = cluster.topicName(liveQueueOf(deadQueue))
-      await cluster.ensureQueue(live)
-      return removeDead(deadQueue, id, (letter) => producer.send(live, [recordOf(live, letter)]))
+    purge: async (queue) =>
+      isDeadQueue(queue)
+        ? (await deadLetters.dropDead(queue, {})).length
+        : stored.truncate(cluster.topicName(queue)),
+  }
+}
+
+type Letter = StoredMessage & { readonly reason: string }
+
+/** Letters are removed by a record for each, which is appended once its message is in the queue again. */
+function createStore({ cluster, producer, stored }: Omit<AdminParts, 'clock'>): DeadLetterStore<Letter> {
+  const remove: DeadLetterStore<Letter>['remove'] = async (deadQueue, letters, move) => {
+    const topic = cluster.topicName(deadQueue)
+    for await (const batch of move.batches(letters, batchMax)) {
+      await producer.send(
+        topic,
+        batch.map(({ id }) => removalOf(topic, id)),
+      )
+      move.moved(batch)
+    }
+  }
+
+  return {
+    depth: (queue) => stored.depth(cluster.topicName(queue)),
+
+    async scan(deadQueue, _ids, visit) {
+      for (const letter of await stored.deadLetters(cluster.topicName(deadQueue)))
+        if (!visit({ ...letter, reason: letter.reason ?? '' })) return
     },
 
-    dropDead,
-    purge: (queue) =>
-      isDeadQueue(queue) ? dropDead(queue, 'all') : stored.truncate(cluster.topicName(queue)),
+    async replay(deadQueue, letters, move) {
+      const topic = cluster.topicName(deadQueue)
+      const live = cluster.topicName(liveQueueOf(deadQueue))
+      await cluster.ensureQueue(live)
+      for await (const batch of move.batches(letters, batchMax)) {
+        await producer.send(
+          live,
+          batch.map((letter) => recordOf(live, letter)),
+        )
+        await producer.send(
+          topic,
+          batch.map(({ id }) => removalOf(topic, id)),
+        )
+        move.moved(batch)
+      }
+    },
+
+    remove,
   }
 }

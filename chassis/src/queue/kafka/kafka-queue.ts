@@ -57,7 +57,6 @@ export async function openKafkaQueue(
     publishAll,
     ...consumers,
     ...createKafkaStreams({ cluster, producer, stored }),
-    depth: (queue) => stored.depth(cluster.topicName(queue)),
     ...createKafkaAdmin({ cluster, producer, stored, clock }),
     ping: cluster.ping,
     close() {

@@ -53,10 +53,16 @@ export function createStoredMessages(cluster: KafkaCluster) {
     return countOf(await heldRanges(topic))
   }
 
-  async function list(topic: string, limit: number, after: number): Promise<StoredMessage[]> {
+  async function list(
+    topic: string,
+    { limit, after, reason }: { limit: number; after: number; reason: string | undefined },
+  ): Promise<StoredMessage[]> {
     if (isDeadQueue(topic)) {
       const letters = await deadLetters(topic)
-      return letters.filter(({ position }) => position > after).slice(0, limit)
+      return letters
+        .filter((letter) => reason === undefined || (letter.reason ?? '') === reason)
+        .filter(({ position }) => position > after)
+        .slice(0, limit)
     }
     const ranges = await heldRanges(topic)
     const page = ranges.map((range) => ({

@@ -7,6 +7,7 @@ import type { EventStream, Message, OncePublisher, PublishOptions, Queue } from 
 import { createSqliteConsumer } from './consumer.ts'
 import { createPublications } from './publications.ts'
 import { asQueueClock } from './queue-clock.ts'
+import type { QueueClock } from './queue-clock.ts'
 import { publishStatement } from './publish-statement.ts'
 import { createSqliteAdmin } from './sqlite-admin.ts'
 import { acquireStorage } from './storage.ts'
@@ -25,7 +26,8 @@ export async function openSqliteQueue(
   const { storage, release } = await acquireStorage(url)
   const { database } = storage
   const wake = (queue: string) => wakeConsumers(storage, queue)
-  const { stop: stopConsumers, ...consumers } = createSqliteConsumers(storage, clock, logger)
+  const queueClock = clock === systemClock ? storage.clock : asQueueClock(clock)
+  const { stop: stopConsumers, ...consumers } = createSqliteConsumers(storage, { clock, queueClock, logger })
   let closing: Promise<void> | undefined
 
   async function close(): Promise<void> {
@@ -37,7 +39,7 @@ export async function openSqliteQueue(
     ...createSqlitePublisher(storage, clock),
     ...consumers,
     ...createSqliteStreams(database, clock),
-    ...createSqliteAdmin({ storage, clock, wake }),
+    ...createSqliteAdmin({ storage, clock, queueClock, wake }),
     ping: database.ping,
     close() {
       closing ??= close()
@@ -90,9 +92,11 @@ function createSqlitePublisher(
   }
 }
 
-function createSqliteConsumers(storage: SqliteStorage, clock: Clock, logger: FailureLogger | undefined) {
+function createSqliteConsumers(
+  storage: SqliteStorage,
+  { clock, queueClock, logger }: { clock: Clock; queueClock: QueueClock; logger: FailureLogger | undefined },
+) {
   const { database, statements, consumers } = storage
-  const queueClock = clock === systemClock ? storage.clock : asQueueClock(clock)
   const parts = { database, statements, clock, queueClock }
   return createConsumers((queue, handler, options, log) => {
     const consumer = createSqliteConsumer({ ...parts, queue, handler, options, log })

@@ -27,6 +27,7 @@ export type QueueTables = {
 export type QueueStatements = ReturnType<typeof prepareStatements>
 
 type Named = { queue: string }
+type Page = Named & { after: number; limit: number }
 type Published = Named & {
   message_id: string
   key: string | null
@@ -95,21 +96,22 @@ export function prepareStatements(db: Kysely<QueueTables>) {
     ),
     oldest: prepareQuery((p: Placeholders<Named>) => oldest(db, p)),
     queues: prepareQuery((_: Placeholders<Record<never, never>>) => queues(db)),
-    list: prepareQuery((p: Placeholders<Named & { after: number; limit: number }>) =>
-      db
-        .selectFrom('message')
-        .selectAll()
-        .where(inOrder, '=', p.queue)
-        .where('id', '>', p.after)
-        .orderBy('id')
-        .limit(p.limit),
+    list: prepareQuery((p: Placeholders<Page>) => page(db, p).selectAll()),
+    listOfReason: prepareQuery((p: Placeholders<Page & { reason: string }>) =>
+      page(db, p).selectAll().where(sql`coalesce(reason, '')`, '=', p.reason),
     ),
-    find: prepareQuery((p: Placeholders<Named & { message_id: string }>) =>
+    /** Without the bodies, which may be large. */
+    letters: prepareQuery((p: Placeholders<Page>) =>
+      page(db, p).select(['id', 'message_id', 'reason', 'failed_at']),
+    ),
+    /** `ids` is an array in JSON. */
+    find: prepareQuery((p: Placeholders<Named & { ids: string }>) =>
       db
         .selectFrom('message')
         .selectAll()
         .where('queue', '=', p.queue)
-        .where('message_id', '=', p.message_id),
+        .where('message_id', 'in', sql<string>`(select value from json_each(${p.ids}))`)
+        .orderBy('id'),
     ),
     remove: prepareQuery((p: Placeholders<{ id: number }>) =>
       db.deleteFrom('message').where('id', '=', p.id),
@@ -133,6 +135,16 @@ function publish(db: Kysely<QueueTables>, p: Placeholders<Published>) {
         .columns(['queue', 'message_id'])
         .doUpdateSet((row) => ({ message_id: row.ref('excluded.message_id') })),
     )
+}
+
+/** In the order of publishing. */
+function page(db: Kysely<QueueTables>, p: Placeholders<Page>) {
+  return db
+    .selectFrom('message')
+    .where(inOrder, '=', p.queue)
+    .where('id', '>', p.after)
+    .orderBy('id')
+    .limit(p.limit)
 }
 
 function due(db: Kysely<QueueTables>, p: Placeholders<Named & { now: number }>) {
