@@ -200,3 +200,32 @@ export function useGet<Path extends keyof Gets>(
 export function asCallError(error: unknown): CallError {
   return error instanceof CallError ? error : new CallError(0, String(error))
 }
+
+/** The JSON of a path that no table above lists, indented. */
+export function useText(address: string): Loaded<string> {
+  const [state, setState] = useState<Omit<Loaded<string>, 'reload'>>({
+    data: undefined,
+    error: undefined,
+    isLoading: true,
+  })
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    const stop = new AbortController()
+    fetchText(address, stop.signal).then(
+      ({ text }) => setState({ data: indented(text), error: undefined, isLoading: false }),
+      (error: unknown) => {
+        if (!stop.signal.aborted) setState({ data: undefined, error: asCallError(error), isLoading: false })
+      },
+    )
+    return () => stop.abort()
+  }, [address, round])
+  return { ...state, reload: () => setRound((old) => old + 1) }
+}
+
+function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2)
+  } catch {
+    return text
+  }
+}

@@ -1,6 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { asCallError } from '../api.ts'
 import type { CallError } from '../api.ts'
+import { useFindText } from '../find.ts'
 
 type PageOf<Row> = { readonly data: readonly Row[]; readonly next: string | null }
 type Cursor = { readonly limit: number; readonly cursor: string | undefined }
@@ -20,7 +21,7 @@ export type PagedRows<Row> = {
 const firstRows = 200
 const furtherRows = 1_000
 /** What a page of the browser holds; the oldest go where newer ones come. */
-export const rowsMax = 10_000
+const rowsMax = 10_000
 
 /**
  * The rows of a list of the server, a page at a time. They are loaded anew when `key` changes. `compare` is their order, by which rows of
@@ -72,6 +73,11 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
     if (isLoading || cursor === null || rows.length >= rowsMax) return
     call({ limit: furtherRows, cursor }, (old, found) => merged(old, found, latest.current.compare))
   }
+  // What is searched for is found in all rows, so all are loaded.
+  const isSearching = useFindText() !== ''
+  useEffect(() => {
+    if (isSearching && hasMore && error === undefined) loadMore()
+  }, [isSearching, hasMore, isLoading])
   const add = useCallback((found: readonly Row[]) => {
     if (found.length > 0) setRows((old) => merged(old, found, latest.current.compare))
   }, [])
