@@ -4,7 +4,7 @@ import { useGet, useText } from '../api.ts'
 import { a, button, classes, component, div, h1, h2, header, p, pre, span } from '../elements.ts'
 import type { PageProps } from '../pages.ts'
 import { compare } from '../parts/compare.ts'
-import { copyButton } from '../parts/copy.ts'
+import { copyButton } from '../parts/copy-button.ts'
 import { grid } from '../parts/grid.ts'
 import { icon } from '../parts/icons.ts'
 import { linePanel, logList } from '../parts/log-list.ts'
@@ -83,8 +83,8 @@ const traceHead = component(function TraceHead({ trace }: { readonly trace: Trac
       span({ class: classes('tag', trace.why) }, `kept: ${trace.why}`),
       span(
         { class: 'toolbar kept-end' },
-        curl !== undefined && copyButton({ name: 'Copy as curl', text: () => curl }),
-        copyButton({ name: 'Copy id', text: () => trace.id }),
+        curl !== undefined && copyButton({ text: curl, what: 'The command', title: 'Copy as curl' }),
+        copyButton({ text: trace.id, what: 'The id', title: 'Copy id' }),
         button(
           { type: 'button', onClick: () => go(addressOf('/traces', { route: trace.root })) },
           'All of this route',
@@ -264,7 +264,7 @@ const jsonTab = component(function JsonTab({ id }: { readonly id: string }) {
     { class: 'content' },
     div(
       { class: 'toolbar' },
-      copyButton({ name: 'Copy', text: () => data }),
+      copyButton({ text: data, what: 'The trace', title: 'Copy' }),
       a({ class: 'button', href: address, download: `trace-${id}.json` }, 'Save'),
     ),
     pre(

@@ -115,6 +115,7 @@ function Grid<Row extends object>(props: GridProps<Row>) {
                   'grid-row',
                   props.toneOf?.(row),
                   foundRows.has(index) && 'found',
+                  isActive && 'active',
                   key === props.openKey && 'opened',
                 ),
                 'aria-rowindex': index + 2,

@@ -1,7 +1,7 @@
 import type { LogLine } from '../../src/wire/index.ts'
 import { a, classes, component, dd, div, dl, dt, h2, pre, span } from '../elements.ts'
 import { addressOf } from '../router.ts'
-import { copyButton } from './copy.ts'
+import { copyButton } from './copy-button.ts'
 import { grid } from './grid.ts'
 import type { Column } from './grid.ts'
 import { serviceName } from './service-name.ts'
@@ -79,7 +79,7 @@ export const linePanel = component(function LinePanel({ line }: { readonly line:
       a({ class: 'button', href: addressOf('/logs', { around: line.id, line: line.id }) }, '50 lines around'),
       line.requestId !== '' &&
         a({ class: 'button', href: addressOf('/logs', { request: line.requestId }) }, 'Of this request'),
-      copyButton({ name: 'Copy', text: () => line.line }),
+      copyButton({ text: line.line, what: 'The line', title: 'Copy' }),
     ),
     fields === undefined
       ? pre({ class: 'text' }, line.line)
