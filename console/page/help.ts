@@ -1,5 +1,5 @@
 import { button, component, dd, div, dl, dt, fieldset, h3, input, kbd, label, legend, p } from './elements.ts'
-import { sections } from './pages.ts'
+import { sections } from './keys.ts'
 import { dialog } from './parts/dialog.ts'
 import { shortcuts, timeZone } from './preferences.ts'
 import { useStore } from './store.ts'

@@ -1,6 +1,19 @@
-import { sections } from './pages.ts'
 import { shortcuts } from './preferences.ts'
 import { addressOf, go } from './router.ts'
+
+/** The links of the rail, with the key that follows `g`. */
+export const sections = [
+  { name: 'Map', path: '/', key: 'm' },
+  { name: 'Traces', path: '/traces', key: 't' },
+  { name: 'Logs', path: '/logs', key: 'l' },
+  { name: 'Queues', path: '/queues', key: 'q' },
+  { name: 'Data', path: '/data', key: 'd' },
+  { name: 'Charts', path: '/charts', key: 'c' },
+  { name: 'Promises', path: '/promises', key: 'p' },
+  { name: 'Services', path: '/services', key: 's' },
+  { name: 'Actions', path: '/actions', key: 'a' },
+] as const
+export type SectionName = (typeof sections)[number]['name']
 
 type Action = (event: KeyboardEvent) => void
 const actions = new Map<string, Action>()

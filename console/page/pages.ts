@@ -1,4 +1,5 @@
 import type { FunctionComponent } from 'preact'
+import type { SectionName } from './keys.ts'
 
 export type PageProps = { readonly params: Readonly<Record<string, string>> }
 
@@ -11,17 +12,3 @@ export type PageEntry = {
   readonly section: SectionName
   readonly load: () => Promise<FunctionComponent<PageProps>>
 }
-
-/** The links of the rail, with the key that follows `g`. */
-export const sections = [
-  { name: 'Map', path: '/', key: 'm' },
-  { name: 'Traces', path: '/traces', key: 't' },
-  { name: 'Logs', path: '/logs', key: 'l' },
-  { name: 'Queues', path: '/queues', key: 'q' },
-  { name: 'Data', path: '/data', key: 'd' },
-  { name: 'Charts', path: '/charts', key: 'c' },
-  { name: 'Promises', path: '/promises', key: 'p' },
-  { name: 'Services', path: '/services', key: 's' },
-  { name: 'Actions', path: '/actions', key: 'a' },
-] as const
-export type SectionName = (typeof sections)[number]['name']
