@@ -23,6 +23,7 @@ export function classes(...names: (string | false | undefined)[]): string {
 export const a = element('a')
 export const aside = element('aside')
 export const button = element('button')
+export const caption = element('caption')
 export const code = element('code')
 export const dd = element('dd')
 export const dialogElement = element('dialog')

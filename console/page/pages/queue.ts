@@ -1,5 +1,86 @@
-import { empty } from '../parts/states.ts'
+import type { VNode } from 'preact'
+import { useState } from 'preact/hooks'
+import type { QueueList, QueueSummary } from '../../src/wire/index.ts'
+import { useGet } from '../api.ts'
+import { a, div, nav, p, section, span } from '../elements.ts'
+import { useLive } from '../live.ts'
+import type { PageProps } from '../pages.ts'
+import { deadLetters } from '../parts/dead-letters.ts'
+import { factList } from '../parts/fact-list.ts'
+import { pageHead } from '../parts/page-head.ts'
+import { absent, count, duration, perSecond } from '../parts/quantity.ts'
+import { queueMessages } from '../parts/queue-messages.ts'
+import { addressOfQueue, deadLettersOf, isOfDeadLetters, liveQueueOf } from '../parts/queue-names.ts'
+import { namedChart } from '../parts/series-chart.ts'
+import { empty, failure, loading, staleNotice } from '../parts/states.ts'
+import { addressOf } from '../router.ts'
+import { useTimeSpan } from '../time-span.ts'
 
-export function Page() {
-  return empty('Nothing here yet', 'This page comes with the next part of the console.')
+export function Page({ params }: PageProps) {
+  const name = params.name ?? ''
+  const base = liveQueueOf(name)
+  const first = useGet('/api/queues')
+  const [live, setLive] = useState<QueueList>()
+  const timeSpan = useTimeSpan()
+  useLive('queues', setLive, timeSpan.isLive)
+  const queues = live ?? first.data
+  const queue = queues?.data.find((other) => other.name === base)
+  return div(
+    { class: 'page' },
+    pageHead(name, a({ href: addressOf('/queues') }, 'All queues')),
+    queue !== undefined
+      ? [
+          live === undefined && first.error !== undefined && staleNotice(first.error, first.reload),
+          tabs(base, name),
+          facts(queue),
+          isOfDeadLetters(name)
+            ? deadLetters({ key: name, queue, reloadQueues: first.reload })
+            : [
+                namedChart({ name: 'queue-live', timeSpan, only: base }),
+                section({ 'aria-label': 'Messages' }, queueMessages({ key: name, name, queue })),
+              ],
+        ]
+      : queues !== undefined
+        ? empty('No such queue', p({}, `No service of this system has a queue with the name ${base}.`))
+        : first.error === undefined
+          ? loading('the queue')
+          : failure(first.error, first.reload),
+  )
+}
+
+function tabs(base: string, name: string): VNode {
+  const link = (title: string, to: string) =>
+    a({ href: addressOfQueue(to), 'aria-current': to === name ? 'page' : undefined }, title)
+  return nav(
+    { class: 'tabs', 'aria-label': 'Parts of the queue' },
+    link('Messages', base),
+    link('Dead letters', deadLettersOf(base)),
+  )
+}
+
+function facts(queue: QueueSummary): VNode {
+  const { fault, live, dead, oldestAgeMs, published, done, failed, service, broker, url } = queue
+  const note = (value: number | null) => (value === null ? (fault ?? 'The broker cannot say.') : undefined)
+  return div(
+    {},
+    fault !== null && p({ class: 'notice bad', role: 'status' }, fault),
+    factList([
+      { name: 'Live', value: count(live), note: note(live) },
+      { name: 'Dead', value: count(dead), note: note(dead), tone: (dead ?? 0) > 0 ? 'bad' : undefined },
+      { name: 'Oldest', value: live === 0 ? absent : duration(oldestAgeMs), note: note(oldestAgeMs) },
+      { name: 'In', value: perSecond(published), note: note(published) },
+      { name: 'Done', value: perSecond(done), note: note(done) },
+      {
+        name: 'Failed',
+        value: perSecond(failed),
+        note: note(failed),
+        tone: (failed ?? 0) > 0 ? 'bad' : undefined,
+      },
+      {
+        name: 'Consumer',
+        value: a({ href: addressOf(`/services/${encodeURIComponent(service)}`) }, service),
+      },
+      { name: 'Broker', value: span({ title: url }, broker) },
+    ]),
+  )
 }
