@@ -1,6 +1,6 @@
 import type { SystemMap } from '../../src/wire/index.ts'
 import { addressOf } from '../router.ts'
-import { addressOfNode } from './map-words.ts'
+import { addressOfNode, nameOfNode } from './map-words.ts'
 import { share } from './quantity.ts'
 import { toneOf } from './state-word.ts'
 import { counted } from './time.ts'
@@ -20,7 +20,7 @@ export function attentionOf(map: SystemMap): readonly Attention[] {
       const tone = toneOf(node.state)
       if (node.column !== 'clients' && node.state !== 'unknown' && tone !== 'good') {
         found.push({
-          text: `${node.title} is ${node.state}`,
+          text: `${nameOfNode(node)} is ${node.state}`,
           why: node.fault,
           address: addressOfNode(node),
           isBad: tone === 'bad',
@@ -36,7 +36,7 @@ export function attentionOf(map: SystemMap): readonly Attention[] {
       }
       if ((node.column === 'services' || node.column === 'gateway') && (node.figures.errorShare ?? 0) > 0) {
         found.push({
-          text: `${share(node.figures.errorShare)} of the responses of ${node.title} are errors`,
+          text: `${share(node.figures.errorShare)} of the responses of ${node.id} are errors`,
           why: 'Their traces are kept.',
           address: addressOf('/traces', { service: node.id, why: 'error' }),
           isBad: false,

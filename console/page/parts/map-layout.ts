@@ -34,23 +34,32 @@ export const mapColumns = ['clients', 'gateway', 'services', 'queues', 'storage'
 /** Below this width the nodes would not fit beside each other. */
 export const mapWidthMin = 760
 
-const nodeHeight = 56
+const nodeHeight = 58
 /** Lower, so that edges pass above and below them. */
 const queueHeight = 50
-const rowHeight = 76
-const headHeight = 26
-const gapShareOfWidth = 0.056
+/** Two of them are as high as a row. */
+const storageHeight = 38
+const rowHeight = 84
+const headHeight = 22
+const gapShareOfWidth = 0.052
 const weights: Record<MapNode['column'], number> = {
-  clients: 0.56,
-  gateway: 0.9,
+  clients: 0.5,
+  gateway: 0.88,
   services: 1,
   queues: 1,
-  storage: 1.04,
+  storage: 1.24,
+}
+const heights: Record<MapNode['column'], number> = {
+  clients: nodeHeight,
+  gateway: nodeHeight,
+  services: nodeHeight,
+  queues: queueHeight,
+  storage: storageHeight,
 }
 
 /**
- * Services stand in rows, each with its database in the same row, and queues stand between two rows. So an edge that passes a column on its
- * way to the next one does it along a line on which that column has no node.
+ * Services stand in rows, each with its own database and cache in the same row, and queues stand between two rows. So an edge that passes a
+ * column on its way to the next one does it along a line on which that column has no node.
  */
 export function layOutMap(map: Pick<SystemMap, 'nodes' | 'edges'>, width: number): MapLayout {
   const rows = rowsOf(map)
@@ -58,15 +67,14 @@ export function layOutMap(map: Pick<SystemMap, 'nodes' | 'edges'>, width: number
   const first = Math.min(0, ...all)
   const last = Math.max(0, ...all)
   const columns = columnsOf(width)
+  const yOfRow = (row: number) => headHeight + (row - first) * rowHeight + rowHeight / 2
   const nodes = map.nodes.flatMap((node): PlacedNode[] => {
     const column = columns.find(({ column }) => column === node.column)
     const row = rows.get(node.id)
     if (column === undefined || row === undefined) return []
-    const height = node.column === 'queues' ? queueHeight : nodeHeight
-    const y = headHeight + (row - first) * rowHeight + (rowHeight - height) / 2
-    return [{ node, x: column.x, y, width: column.width, height }]
+    const height = heights[node.column]
+    return [{ node, x: column.x, y: yOfRow(row) - height / 2, width: column.width, height }]
   })
-  const yOfRow = (row: number) => headHeight + (row - first) * rowHeight + rowHeight / 2
   const queueRows = new Set(
     map.nodes.filter(({ column }) => column === 'queues').map(({ id }) => rows.get(id)),
   )
@@ -97,37 +105,51 @@ function columnsOf(width: number): MapLayout['columns'] {
 /** The row of each node by its id; a half is between two rows. */
 function rowsOf({ nodes, edges }: Pick<SystemMap, 'nodes' | 'edges'>): ReadonlyMap<string, number> {
   const of = (column: MapNode['column']) => nodes.filter((node) => node.column === column)
-  const rows = new Map(of('services').map(({ id }, row) => [id, row]))
+  const services = new Map(of('services').map(({ id }, row) => [id, row]))
   const neighbours = (id: string) =>
     edges
       .flatMap(({ from, to }) => (from === id ? [to] : to === id ? [from] : []))
-      .flatMap((other) => rows.get(other) ?? [])
+      .flatMap((other) => services.get(other) ?? [])
 
-  const storage = of('storage').map(({ id }) => ({ id, beside: neighbours(id) }))
-  const free = new Set(Array.from({ length: Math.max(rows.size, storage.length) }, (_, row) => row))
-  // What belongs to one service is placed first, so that what several share takes the rows that are left.
-  for (const { id, beside } of storage.toSorted((a, b) => rank(a.beside.length) - rank(b.beside.length))) {
-    place(id, mean(beside) ?? free.size, free, rows)
-  }
-  const count = Math.max(rows.size === 0 ? 1 : Math.max(...rows.values()) + 1, 1)
-  const between = new Set(halfRows(0, Math.max(count - 1, of('queues').length - 2)))
-  const lastService = of('services').length - 1
+  const lastService = services.size - 1
+  const rows = new Map(services)
+  const between = new Set(halfRows(0, Math.max(lastService, of('queues').length - 2)))
   for (const { id } of of('queues')) {
-    const row = mean(neighbours(id)) ?? count
+    const row = mean(neighbours(id)) ?? lastService
     place(id, row < lastService ? row + 0.5 : row - 0.5, between, rows)
   }
-  const middle = (Math.max(of('services').length, 1) - 1) / 2
+  placeStorage(
+    of('storage').map(({ id }) => ({ id, beside: neighbours(id) })),
+    services.size,
+    rows,
+  )
   for (const column of ['gateway', 'clients'] as const) {
     const own = of(column)
     own.forEach(({ id }, index) => {
-      rows.set(id, middle + index - (own.length - 1) / 2)
+      rows.set(id, Math.max(lastService, 0) / 2 + index - (own.length - 1) / 2)
     })
   }
   return rows
 }
 
-function rank(neighbours: number): number {
-  return neighbours === 0 ? Number.POSITIVE_INFINITY : neighbours
+/** What one service has alone is in its row, two at most; what several share, or none has, is below. */
+function placeStorage(
+  storage: readonly { readonly id: string; readonly beside: readonly number[] }[],
+  firstFree: number,
+  rows: Map<string, number>,
+): void {
+  const below: string[] = []
+  const byRow = Map.groupBy(storage, ({ beside }) => (beside.length === 1 ? beside[0] : undefined))
+  for (const [row, ids] of byRow) {
+    const own = row === undefined ? [] : ids.slice(0, 2)
+    own.forEach(({ id }, index) => {
+      rows.set(id, (row ?? 0) + (own.length === 1 ? 0 : index / 2 - 0.25))
+    })
+    below.push(...ids.slice(own.length).map(({ id }) => id))
+  }
+  below.forEach((id, index) => {
+    rows.set(id, firstFree + index / 2 - 0.25)
+  })
 }
 
 function place(id: string, wanted: number, free: Set<number>, rows: Map<string, number>): void {
@@ -195,7 +217,7 @@ function portsOf(edges: readonly Ends[]): (edge: MapEdge, at: PlacedNode) => num
   }
   const ys = new Map<string, number>()
   for (const [key, met] of sides) {
-    const step = Math.min(portDistance, (nodeHeight - 16) / Math.max(met.length - 1, 1))
+    const step = Math.min(portDistance, (nodeHeight - 20) / Math.max(met.length - 1, 1))
     met
       .toSorted((a, b) => a.other.y - b.other.y)
       .forEach(({ edge }, index) => {

@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import type { SystemMap } from '../../src/wire/index.ts'
 import { a, caption, classes, div, span, table, tbody, td, th, thead, tr } from '../elements.ts'
-import { addressOfNode, columnTitles } from './map-words.ts'
+import { addressOfNode, columnTitles, nameOfNode } from './map-words.ts'
 import type { MapNode } from './map-layout.ts'
 import { count, duration, perSecond, share } from './quantity.ts'
 import { stateWord } from './state-word.ts'
@@ -63,7 +63,7 @@ function nodeRow(node: MapNode, isHidden: boolean): VNode {
     { key: node.id },
     th(
       { scope: 'row' },
-      isHidden ? node.title : a({ href: addressOfNode(node) }, node.title),
+      isHidden ? nameOfNode(node) : a({ href: addressOfNode(node) }, nameOfNode(node)),
       span({ class: 'map-detail' }, detail),
     ),
     td(

@@ -34,14 +34,19 @@ export function figuresInWords({ figures }: Pick<MapNode, 'figures'>): string {
   return parts.join(', ')
 }
 
+/** Services by the names that settings and commands have for them. */
+export function nameOfNode({ id, column, title }: MapNode): string {
+  return column === 'services' || column === 'gateway' ? id : title
+}
+
 /** What a node shows, and why it is not up. */
 export function nodeInWords(node: MapNode): string {
-  const { title, state, engine, url, fault, figures, live, dead } = node
+  const { state, engine, url, fault, figures, live, dead } = node
   const rate = perSecond(figures.requestsPerSecond)
-  if (node.column === 'clients') return `${title}, ${rate}`
+  if (node.column === 'clients') return `clients, ${rate}`
   const rest =
     node.column === 'queues'
       ? [`${count(live)} live`, `${count(dead)} dead`]
       : [share(figures.errorShare), duration(figures.p95Ms)]
-  return [title, state, fault, engine, url, rate, ...rest].filter((text) => text !== '').join(', ')
+  return [nameOfNode(node), state, fault, engine, url, rate, ...rest].filter((text) => text !== '').join(', ')
 }

@@ -6,7 +6,7 @@ import { go } from '../router.ts'
 import { layOutMap, mapWidthMin } from './map-layout.ts'
 import type { MapEdge, MapNode, PlacedEdge, PlacedNode } from './map-layout.ts'
 import { mapTable } from './map-table.ts'
-import { addressOfNode, columnTitles, figuresInWords, nodeInWords } from './map-words.ts'
+import { addressOfNode, columnTitles, figuresInWords, nameOfNode, nodeInWords } from './map-words.ts'
 import { count, duration, perSecond, share } from './quantity.ts'
 import { stateShape, toneOf } from './state-word.ts'
 import { useWidth } from './width.ts'
@@ -111,7 +111,7 @@ function nodeOf(
       onBlur: leave,
     },
     rect({ class: 'map-box', x, y, width, height, rx: 8 }, svgTitle({}, nodeInWords(node))),
-    node.column === 'clients' ? clientsText(node, x + width / 2, y) : nodeText(node, x, y, width, height),
+    contentOf(node, { x: x + 12, y, width: width - 24, height }),
   )
 }
 
@@ -122,31 +122,62 @@ function follow(event: MouseEvent, address: string): void {
   go(address)
 }
 
-function clientsText({ title, figures }: MapNode, x: number, y: number): VNode {
+type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+/** About the width of a letter of a title, and of what stands beside one. */
+const letterPx = { title: 7.4, smallTitle: 6.5, text: 6.2 }
+
+function contentOf(node: MapNode, box: Box): VNode {
+  if (node.column === 'clients') return clientsText(node, box)
+  return node.column === 'storage' ? storageText(node, box) : nodeText(node, box)
+}
+
+function clientsText({ figures }: MapNode, { x, y, width }: Box): VNode {
   return g(
     { 'text-anchor': 'middle' },
-    svgText({ class: 'map-title', x, y: y + 25 }, title),
-    svgText({ class: 'map-figures', x, y: y + 42 }, perSecond(figures.requestsPerSecond)),
+    svgText({ class: 'map-title', x: x + width / 2, y: y + 26 }, 'clients'),
+    svgText({ class: 'map-figures', x: x + width / 2, y: y + 43 }, perSecond(figures.requestsPerSecond)),
   )
 }
 
-/** About the width of a letter of a title. */
-const letterPx = 7.4
-
-function nodeText(node: MapNode, x: number, y: number, width: number, height: number): VNode {
-  const left = x + 12
+function nodeText(node: MapNode, { x, y, width, height }: Box): VNode {
   const [first, second, third] = [y + height * 0.31, y + height * 0.6, y + height * 0.88]
-  const room = Math.floor((width - 22) / letterPx)
-  const title = node.title.length > room ? `${node.title.slice(0, room - 1)}…` : node.title
+  const name = nameOfNode(node)
+  const isLong = name.length > width / letterPx.title
   return g(
     {},
-    svgText({ class: 'map-title', x: left, y: first }, title),
-    stateShape(node.state, left, second - 10),
-    svgText({ class: classes('map-state', toneOf(node.state)), x: left + 17, y: second }, node.state),
+    svgText(
+      { class: classes('map-title', isLong && 'is-small'), x, y: first },
+      shortened(name, width / letterPx.smallTitle),
+    ),
+    stateShape(node.state, x, second - 10),
+    svgText({ class: classes('map-state', toneOf(node.state)), x: x + 17, y: second }, node.state),
     node.engine !== '' &&
-      svgText({ class: 'map-engine', x: x + width - 12, y: second, 'text-anchor': 'end' }, node.engine),
-    node.column === 'queues' ? queueFigures(node, left, third, width) : nodeFigures(node, left, third, width),
+      svgText({ class: 'map-engine', x: x + width, y: second, 'text-anchor': 'end' }, node.engine),
+    node.column === 'queues' ? queueFigures(node, x, third, width) : nodeFigures(node, x, third, width),
   )
+}
+
+/** Two lines: the name with the engine, and the state with the figures. */
+function storageText(node: MapNode, { x, y, width, height }: Box): VNode {
+  const [first, second] = [y + height * 0.42, y + height * 0.84]
+  const room = width - node.engine.length * letterPx.text - 8
+  const stateWidth = 17 + node.state.length * letterPx.text
+  return g(
+    {},
+    svgText(
+      { class: 'map-title is-small', x, y: first },
+      shortened(nameOfNode(node), room / letterPx.smallTitle),
+    ),
+    svgText({ class: 'map-engine', x: x + width, y: first, 'text-anchor': 'end' }, node.engine),
+    stateShape(node.state, x, second - 10),
+    svgText({ class: classes('map-state', toneOf(node.state)), x: x + 17, y: second }, node.state),
+    node.figures.requestsPerSecond !== null &&
+      nodeFigures(node, x + stateWidth + 10, second, width - stateWidth - 10),
+  )
+}
+
+function shortened(text: string, lettersMax: number): string {
+  return text.length <= lettersMax ? text : `${text.slice(0, Math.floor(lettersMax) - 1)}…`
 }
 
 function nodeFigures({ figures }: MapNode, x: number, y: number, width: number): VNode {
@@ -155,10 +186,10 @@ function nodeFigures({ figures }: MapNode, x: number, y: number, width: number):
     { class: 'map-figures' },
     svgText({ x, y }, perSecond(requestsPerSecond)),
     svgText(
-      { class: (errorShare ?? 0) > 0 ? 'bad' : '', x: x + (width - 24) * 0.52, y, 'text-anchor': 'middle' },
+      { class: (errorShare ?? 0) > 0 ? 'bad' : '', x: x + width * 0.52, y, 'text-anchor': 'middle' },
       share(errorShare),
     ),
-    svgText({ x: x + width - 24, y, 'text-anchor': 'end' }, duration(p95Ms)),
+    svgText({ x: x + width, y, 'text-anchor': 'end' }, duration(p95Ms)),
   )
 }
 
@@ -166,9 +197,9 @@ function queueFigures({ figures, live, dead }: MapNode, x: number, y: number, wi
   return g(
     { class: 'map-figures' },
     svgText({ x, y }, perSecond(figures.requestsPerSecond)),
-    svgText({ x: x + (width - 24) * 0.52, y, 'text-anchor': 'middle' }, `${count(live)} live`),
+    svgText({ x: x + width * 0.52, y, 'text-anchor': 'middle' }, `${count(live)} live`),
     svgText(
-      { class: (dead ?? 0) > 0 ? 'bad' : '', x: x + width - 24, y, 'text-anchor': 'end' },
+      { class: (dead ?? 0) > 0 ? 'bad' : '', x: x + width, y, 'text-anchor': 'end' },
       `${count(dead)} dead`,
     ),
   )
