@@ -55,7 +55,7 @@ function groupTabs(
   service: string | undefined,
 ): VNode {
   return nav(
-    { class: 'tabs', 'aria-label': 'Groups of charts' },
+    { class: 'page-tabs', 'aria-label': 'Groups of charts' },
     ...groups.map((group) =>
       a(
         {

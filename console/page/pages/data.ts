@@ -6,7 +6,7 @@ import { a, button, code, component, div, form, input, label, nav, p, pre, span 
 import type { PageProps } from '../pages.ts'
 import { cellText, filtersOf, nextOf, pathOfRow, rowsOf } from '../parts/collection.ts'
 import type { Collection, Row } from '../parts/collection.ts'
-import { copyButton } from '../parts/copy-button.ts'
+import { copyButton } from '../parts/copy.ts'
 import { dialog } from '../parts/dialog.ts'
 import { grid } from '../parts/grid.ts'
 import { withoutApi } from '../parts/kept-inside.ts'
@@ -47,7 +47,7 @@ export function Page({ params }: PageProps) {
 
 function tabs(collections: readonly Collection[], current: Collection | undefined): VNode {
   return nav(
-    { class: 'tabs', 'aria-label': 'Collections' },
+    { class: 'page-tabs', 'aria-label': 'Collections' },
     ...collections.map((one) =>
       a(
         {
@@ -198,9 +198,6 @@ const rowDialog = component(function RowDialog(
     found !== undefined && found.etag !== '' && p({}, 'ETag ', code({}, found.etag)),
     pre({ class: 'body', tabIndex: 0, 'aria-label': 'Body' }, indented(found?.text ?? JSON.stringify(row))),
     address !== '' &&
-      div(
-        { class: 'dialog-actions' },
-        copyButton({ text: `curl '${address}'`, what: 'The command', title: 'Copy as curl' }),
-      ),
+      div({ class: 'dialog-actions' }, copyButton({ name: 'Copy as curl', text: () => `curl '${address}'` })),
   )
 })

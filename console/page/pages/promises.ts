@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { PromiseCheck } from '../../src/wire/index.ts'
 import { asCallError, post, useGet } from '../api.ts'
 import { a, button, classes, code, component, div, h2, li, p, span, ul } from '../elements.ts'
-import { copyButton } from '../parts/copy-button.ts'
+import { copyButton } from '../parts/copy.ts'
 import { moment } from '../parts/instant.ts'
 import { pageHead } from '../parts/page-head.ts'
 import { count, duration } from '../parts/quantity.ts'
@@ -36,9 +36,15 @@ export function Page() {
             ? empty('No promises', p({}, 'None of the services that respond has promises to check.'))
             : ul(
                 { class: 'promises' },
-                ...data.data.map((check) => row({ key: `${check.service} ${check.id}`, check })),
+                ...worstFirst(data.data).map((check) => row({ key: `${check.service} ${check.id}`, check })),
               ),
         ],
+  )
+}
+
+function worstFirst(checks: readonly PromiseCheck[]): PromiseCheck[] {
+  return checks.toSorted(
+    (one, other) => Number(other.verdict === 'broken') - Number(one.verdict === 'broken'),
   )
 }
 
@@ -89,7 +95,7 @@ const row = component(function Row({ check }: { readonly check: PromiseCheck }) 
         durationMs !== null && ` · took ${duration(durationMs)}`,
       ),
       fault !== '' && p({ class: 'fault', role: 'alert' }, fault),
-      p({ class: 'command' }, code({}, command), copyButton({ text: command, what: 'The command' })),
+      p({ class: 'command' }, code({}, command), copyButton({ name: 'Copy', text: () => command })),
     ),
     button(
       {

@@ -52,7 +52,7 @@ function tabs(base: string, name: string): VNode {
   const link = (title: string, to: string) =>
     a({ href: addressOfQueue(to), 'aria-current': to === name ? 'page' : undefined }, title)
   return nav(
-    { class: 'tabs', 'aria-label': 'Parts of the queue' },
+    { class: 'page-tabs', 'aria-label': 'Parts of the queue' },
     link('Messages', base),
     link('Dead letters', deadLettersOf(base)),
   )

@@ -1,10 +1,11 @@
 import uPlot from 'uplot'
 import type { ChartSummary, Series } from '../../src/wire/index.ts'
+import { lineColors } from './line-colors.ts'
 import { quantity } from './quantity.ts'
 import { axisText } from './time.ts'
 
-/** As many as there are colours; lines beyond them have the same ones, dashed. */
-export const lineColours = 8
+/** Lines beyond the eighth have the colours of the first ones, dashed. */
+const solidLines = 8
 const dashes: readonly number[][] = [[], [6, 3], [2, 3]]
 
 /** Where the plot is in its box, in CSS pixels, and what its edges stand for. */
@@ -70,8 +71,8 @@ export function createPlot(options: Options): Plot {
       ],
       series: [
         {},
-        ...options.series.lines.map((_, index) =>
-          lineOptions(options.box, index, options.series.lines.length),
+        ...lineColors(options.series.lines.map(({ label }) => label)).map((color, index, { length }) =>
+          lineOptions(options.box, { name: `--${color}`, index, isAlone: length === 1 }),
         ),
       ],
       hooks: {
@@ -135,15 +136,16 @@ function axis(box: HTMLElement): uPlot.Axis {
   }
 }
 
-function lineOptions(box: HTMLElement, index: number, of: number): uPlot.Series {
-  const name = `--service-${index % lineColours}`
+type Line = { readonly name: string; readonly index: number; readonly isAlone: boolean }
+
+function lineOptions(box: HTMLElement, { name, index, isAlone }: Line): uPlot.Series {
   return {
     stroke: () => colour(box, name),
     width: 1.6,
-    dash: dashes[Math.floor(index / lineColours) % dashes.length] ?? [],
+    dash: dashes[Math.floor(index / solidLines) % dashes.length] ?? [],
     points: { show: false },
     spanGaps: false,
-    ...(of === 1 && { fill: () => `color-mix(in srgb, ${colour(box, name)} 14%, transparent)` }),
+    ...(isAlone && { fill: () => `color-mix(in srgb, ${colour(box, name)} 14%, transparent)` }),
   }
 }
 

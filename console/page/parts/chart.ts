@@ -5,12 +5,14 @@ import { button, classes, component, div, h2, header, li, p, section, span, ul }
 import { theme } from '../preferences.ts'
 import { chooseRange } from '../time-span.ts'
 import { overlay } from './chart-overlay.ts'
-import { createPlot, lineColours } from './chart-plot.ts'
+import { createPlot } from './chart-plot.ts'
 import type { Plot, PlotFrame } from './chart-plot.ts'
 import { chartTable } from './chart-table.ts'
-import { copyButton } from './copy-button.ts'
+import { copyButton } from './copy.ts'
 import { instant } from './instant.ts'
+import { lineColors } from './line-colors.ts'
 import { quantity } from './quantity.ts'
+import { counted } from './time.ts'
 import { useWidth } from './width.ts'
 
 type Marks = EventList['data']
@@ -21,6 +23,8 @@ type ChartProps = {
   readonly series: Series | undefined
   readonly range: Range
   readonly events: Marks
+  /** How many smaller lines there are beside those of the series. */
+  readonly leftOut?: number
   readonly height?: number
 }
 
@@ -28,7 +32,7 @@ type ChartProps = {
  * A chart for everybody: the arrow keys move a cursor whose values are spoken, `t` shows the same as a table, marks say what changed the
  * system, and dots lead to traces.
  */
-export const chart = component(({ chart, series, range, events, height = 190 }: ChartProps) => {
+export const chart = component(({ chart, series, range, events, leftOut = 0, height = 190 }: ChartProps) => {
   const titleId = useId()
   const [isTable, setIsTable] = useState(false)
   const toggle = () => setIsTable((old) => !old)
@@ -49,7 +53,7 @@ export const chart = component(({ chart, series, range, events, height = 190 }: 
       {},
       h2({ id: titleId }, chart.title),
       button({ type: 'button', class: 'plain', 'aria-pressed': isTable, onClick: toggle }, 'Table'),
-      copyButton({ text: chart.promql, what: 'The query', title: 'PromQL' }),
+      copyButton({ name: 'PromQL', text: () => chart.promql }),
     ),
     p({ class: 'chart-about' }, chart.description),
     series === undefined
@@ -59,6 +63,11 @@ export const chart = component(({ chart, series, range, events, height = 190 }: 
         : isTable
           ? chartTable(chart, series, events, toggleByKey)
           : chartPicture({ chart, series, range, events, height, toggle: toggleByKey, titleId }),
+    leftOut > 0 &&
+      p(
+        { class: 'chart-about' },
+        `${counted(leftOut, 'smaller line')} left out. Choose a service to see its lines.`,
+      ),
   )
 })
 
@@ -66,7 +75,7 @@ function isEmpty({ lines }: Series): boolean {
   return lines.every(({ values }) => values.every((value) => value === null))
 }
 
-type PictureProps = Required<Omit<ChartProps, 'series'>> & {
+type PictureProps = Required<Omit<ChartProps, 'series' | 'leftOut'>> & {
   readonly series: Series
   readonly toggle: () => void
   readonly titleId: string
@@ -242,16 +251,14 @@ function legend(
   setLine: (line: number | undefined) => void,
 ): VNode {
   const at = index ?? series.at.length - 1
+  const colors = lineColors(series.lines.map(({ label }) => label))
   return ul(
     { class: 'chart-legend' },
     series.lines.map(({ label, values }, number) =>
       li(
         {
           key: label,
-          class: classes(
-            `service-${number % lineColours}`,
-            line !== undefined && line !== number && 'is-far',
-          ),
+          class: classes(colors[number], line !== undefined && line !== number && 'is-far'),
           onMouseEnter: () => setLine(number),
           onMouseLeave: () => setLine(undefined),
         },

@@ -1,4 +1,4 @@
-import type { ChartSummary, EventList } from '../../src/wire/index.ts'
+import type { ChartSummary, EventList, Series } from '../../src/wire/index.ts'
 import { useGet } from '../api.ts'
 import { component } from '../elements.ts'
 import type { TimeSpan } from '../time-span.ts'
@@ -16,6 +16,9 @@ type Shown = {
 const steps = [10, 60, 600, 3_600, 21_600] as const
 /** More points than these are not to be told apart. */
 const pointsMax = 400
+/** More lines than these are not to be told apart. */
+const linesMax = 12
+type Line = Series['lines'][number]
 
 function stepOf({ from, to }: TimeSpan): number {
   return steps.find((step) => (to - from) / 1_000 / step <= pointsMax) ?? steps[4]
@@ -36,14 +39,23 @@ export const seriesChart = component(function SeriesChart(
   }
   const { data, error, reload } = useGet('/api/series', { query })
   if (error !== undefined && data === undefined) return failure(error, reload)
-  const lines = data?.lines.filter(({ label }) => only === undefined || label === only)
+  const all = (data?.lines ?? []).filter(({ label }) => only === undefined || label === only)
+  const lines = largest(all)
   return chart({
     chart: summary,
-    series: data === undefined || lines === undefined ? undefined : { ...data, lines },
+    series: data === undefined ? undefined : { ...data, lines },
+    leftOut: all.length - lines.length,
     range: { from, to },
     events,
   })
 })
+
+/** Those with the largest values, in the order that they have. */
+function largest(lines: readonly Line[]): Line[] {
+  const peak = ({ values }: Line) => values.reduce<number>((max, value) => Math.max(max, value ?? 0), 0)
+  const kept = new Set(lines.toSorted((one, other) => peak(other) - peak(one)).slice(0, linesMax))
+  return lines.filter((line) => kept.has(line))
+}
 
 /** A chart by its name, with what changed the system meanwhile. */
 export const namedChart = component(function NamedChart({
