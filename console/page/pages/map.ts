@@ -24,6 +24,10 @@ const budgetStepSeconds = 21_600
 const eventsShown = 6
 
 export function Page() {
+  return div({ class: 'map-page' }, pageHead('Map', legend()), content({}))
+}
+
+const content = component(function Content() {
   const timeSpan = useTimeSpan()
   const first = useGet('/api/map')
   const [live, setLive] = useState<SystemMap>()
@@ -35,14 +39,12 @@ export function Page() {
   if (map.nodes.length === 0) {
     return empty('No services', p({}, 'Start the system with ', code({}, 'npm start'), '.'))
   }
-  return div(
-    { class: 'map-page' },
-    pageHead('Map', legend()),
+  return [
     live === undefined && first.error !== undefined && staleNotice(first.error, first.reload),
     systemMap({ map }),
     div({ class: 'panels' }, attention(map), budgets({}), lastEvents({ timeSpan })),
-  )
-}
+  ]
+})
 
 const shownStates = ['up', 'starting', 'not ready', 'stopped', 'down'] as const
 
