@@ -6,7 +6,7 @@ import { a, button, code, component, div, form, input, label, nav, p, pre, span 
 import type { PageProps } from '../pages.ts'
 import { cellText, filtersOf, nextOf, pathOfRow, rowsOf } from '../parts/collection.ts'
 import type { Collection, Row } from '../parts/collection.ts'
-import { copyButton } from '../parts/copy.ts'
+import { copyButton } from '../parts/copy-button.ts'
 import { dialog } from '../parts/dialog.ts'
 import { grid } from '../parts/grid.ts'
 import { withoutApi } from '../parts/kept-inside.ts'
@@ -198,6 +198,9 @@ const rowDialog = component(function RowDialog(
     found !== undefined && found.etag !== '' && p({}, 'ETag ', code({}, found.etag)),
     pre({ class: 'body', tabIndex: 0, 'aria-label': 'Body' }, indented(found?.text ?? JSON.stringify(row))),
     address !== '' &&
-      div({ class: 'dialog-actions' }, copyButton({ name: 'Copy as curl', text: () => `curl '${address}'` })),
+      div(
+        { class: 'dialog-actions' },
+        copyButton({ text: `curl '${address}'`, what: 'The command', title: 'Copy as curl' }),
+      ),
   )
 })

@@ -3,8 +3,8 @@ import { useMemo, useState } from 'preact/hooks'
 import type { SystemMap } from '../../src/wire/index.ts'
 import { useGet } from '../api.ts'
 import { a, classes, code, component, div, h2, li, p, section, span, ul } from '../elements.ts'
-import { useLive } from '../live.ts'
 import { attentionOf } from '../parts/attention.ts'
+import { useCurrentMap } from '../parts/current.ts'
 import { eventList } from '../parts/event-list.ts'
 import { systemMap } from '../parts/map.ts'
 import { budgetsOf, objective } from '../parts/objectives.ts'
@@ -29,18 +29,13 @@ export function Page() {
 
 const content = component(function Content() {
   const timeSpan = useTimeSpan()
-  const first = useGet('/api/map')
-  const [live, setLive] = useState<SystemMap>()
-  useLive('map', setLive, timeSpan.isLive)
-  const map = live ?? first.data
-  if (map === undefined) {
-    return first.error === undefined ? loading('the map') : failure(first.error, first.reload)
-  }
+  const { data: map, error, reload } = useCurrentMap()
+  if (map === undefined) return error === undefined ? loading('the map') : failure(error, reload)
   if (map.nodes.length === 0) {
     return empty('No services', p({}, 'Start the system with ', code({}, 'npm start'), '.'))
   }
   return [
-    live === undefined && first.error !== undefined && staleNotice(first.error, first.reload),
+    error !== undefined && staleNotice(error, reload),
     systemMap({ map }),
     div({ class: 'panels' }, attention(map), budgets({}), lastEvents({ timeSpan })),
   ]

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks'
 import type { PromiseCheck } from '../../src/wire/index.ts'
 import { asCallError, post, useGet } from '../api.ts'
 import { a, button, classes, code, component, div, h2, li, p, span, ul } from '../elements.ts'
-import { copyButton } from '../parts/copy.ts'
+import { copyButton } from '../parts/copy-button.ts'
 import { moment } from '../parts/instant.ts'
 import { pageHead } from '../parts/page-head.ts'
 import { count, duration } from '../parts/quantity.ts'
@@ -95,7 +95,7 @@ const row = component(function Row({ check }: { readonly check: PromiseCheck }) 
         durationMs !== null && ` · took ${duration(durationMs)}`,
       ),
       fault !== '' && p({ class: 'fault', role: 'alert' }, fault),
-      p({ class: 'command' }, code({}, command), copyButton({ name: 'Copy', text: () => command })),
+      p({ class: 'command' }, code({}, command), copyButton({ text: command, what: 'The command' })),
     ),
     button(
       {

@@ -1,10 +1,8 @@
 import type { VNode } from 'preact'
-import { useState } from 'preact/hooks'
-import type { QueueList, QueueSummary } from '../../src/wire/index.ts'
-import { useGet } from '../api.ts'
+import type { QueueSummary } from '../../src/wire/index.ts'
 import { a, div, nav, p, section, span } from '../elements.ts'
-import { useLive } from '../live.ts'
 import type { PageProps } from '../pages.ts'
+import { useCurrentQueues } from '../parts/current.ts'
 import { deadLetters } from '../parts/dead-letters.ts'
 import { factList } from '../parts/fact-list.ts'
 import { pageHead } from '../parts/page-head.ts'
@@ -19,22 +17,19 @@ import { useTimeSpan } from '../time-span.ts'
 export function Page({ params }: PageProps) {
   const name = params.name ?? ''
   const base = liveQueueOf(name)
-  const first = useGet('/api/queues')
-  const [live, setLive] = useState<QueueList>()
+  const { data: queues, error, reload } = useCurrentQueues()
   const timeSpan = useTimeSpan()
-  useLive('queues', setLive, timeSpan.isLive)
-  const queues = live ?? first.data
   const queue = queues?.data.find((other) => other.name === base)
   return div(
     { class: 'page' },
     pageHead(name, a({ href: addressOf('/queues') }, 'All queues')),
     queue !== undefined
       ? [
-          live === undefined && first.error !== undefined && staleNotice(first.error, first.reload),
+          error !== undefined && staleNotice(error, reload),
           tabs(base, name),
           facts(queue),
           isOfDeadLetters(name)
-            ? deadLetters({ key: name, queue, reloadQueues: first.reload })
+            ? deadLetters({ key: name, queue, reloadQueues: reload })
             : [
                 namedChart({ name: 'queue-live', timeSpan, only: base }),
                 section({ 'aria-label': 'Messages' }, queueMessages({ key: name, name, queue })),
@@ -42,9 +37,9 @@ export function Page({ params }: PageProps) {
         ]
       : queues !== undefined
         ? empty('No such queue', p({}, `No service of this system has a queue with the name ${base}.`))
-        : first.error === undefined
+        : error === undefined
           ? loading('the queue')
-          : failure(first.error, first.reload),
+          : failure(error, reload),
   )
 }
 

@@ -1,15 +1,12 @@
 import type { VNode } from 'preact'
-import { useState } from 'preact/hooks'
-import type { QueueList, QueueSummary } from '../../src/wire/index.ts'
-import { useGet } from '../api.ts'
+import type { QueueSummary } from '../../src/wire/index.ts'
 import { a, classes, component, div, p, span, table, tbody, td, th, thead, tr } from '../elements.ts'
-import { useLive } from '../live.ts'
+import { useCurrentQueues } from '../parts/current.ts'
 import { pageHead } from '../parts/page-head.ts'
 import { absent, count, duration, perSecond } from '../parts/quantity.ts'
 import { addressOfQueue, deadLettersOf } from '../parts/queue-names.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { addressOf } from '../router.ts'
-import { useTimeSpan } from '../time-span.ts'
 
 /** A live message that is older waits for a consumer that does not come. */
 const oldMs = 60_000
@@ -19,19 +16,14 @@ export function Page() {
 }
 
 const list = component(function List() {
-  const first = useGet('/api/queues')
-  const [live, setLive] = useState<QueueList>()
-  useLive('queues', setLive, useTimeSpan().isLive)
-  const queues = live ?? first.data
-  if (queues === undefined) {
-    return first.error === undefined ? loading('the queues') : failure(first.error, first.reload)
-  }
+  const { data: queues, error, reload } = useCurrentQueues()
+  if (queues === undefined) return error === undefined ? loading('the queues') : failure(error, reload)
   if (queues.data.length === 0) {
     return empty('No queues', p({}, 'None of the services of this system has a queue.'))
   }
   return div(
     {},
-    live === undefined && first.error !== undefined && staleNotice(first.error, first.reload),
+    error !== undefined && staleNotice(error, reload),
     div(
       { class: 'scroll-x', tabIndex: 0, role: 'region', 'aria-label': 'Queues' },
       table(

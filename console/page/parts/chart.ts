@@ -8,7 +8,7 @@ import { overlay } from './chart-overlay.ts'
 import { createPlot } from './chart-plot.ts'
 import type { Plot, PlotFrame } from './chart-plot.ts'
 import { chartTable } from './chart-table.ts'
-import { copyButton } from './copy.ts'
+import { copyButton } from './copy-button.ts'
 import { instant } from './instant.ts'
 import { lineColors } from './line-colors.ts'
 import { quantity } from './quantity.ts'
@@ -53,7 +53,7 @@ export const chart = component(({ chart, series, range, events, leftOut = 0, hei
       {},
       h2({ id: titleId }, chart.title),
       button({ type: 'button', class: 'plain', 'aria-pressed': isTable, onClick: toggle }, 'Table'),
-      copyButton({ name: 'PromQL', text: () => chart.promql }),
+      copyButton({ text: chart.promql, what: 'The query', title: 'PromQL' }),
     ),
     p({ class: 'chart-about' }, chart.description),
     series === undefined

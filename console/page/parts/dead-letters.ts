@@ -105,8 +105,9 @@ type ChooserProps = {
 const chooser = component(function Chooser({ name, queue, groups, renew }: ChooserProps) {
   const reason = useRoute().query.get('reason') ?? undefined
   const [ids, setIds] = useState<ReadonlySet<string>>(new Set())
-  const looking = useMessages(name, queue)
   const group = groups.data.find((other) => other.reason === reason)
+  // Where looking changes the queue, the letters that were looked at are filtered here.
+  const looking = useMessages(name, queue, isChangedByLooking(queue) ? undefined : group?.reason)
   const messages = (looking.looked?.messages ?? []).filter(
     (message) => group === undefined || message.reason === reason,
   )

@@ -29,7 +29,7 @@ export type Looking = {
 }
 
 /** The messages of a queue, a page at a time. Where looking changes the queue, it is not done before `look` is called. */
-export function useMessages(name: string, queue: QueueSummary): Looking {
+export function useMessages(name: string, queue: QueueSummary, reason?: string): Looking {
   const [state, setState] = useState<Omit<Looking, 'look' | 'more'>>({
     looked: undefined,
     error: undefined,
@@ -39,7 +39,11 @@ export function useMessages(name: string, queue: QueueSummary): Looking {
   async function load(after: number | undefined): Promise<void> {
     setState((old) => ({ ...old, error: undefined, isLoading: true }))
     try {
-      const body = { limit: pageSize, ...(after !== undefined && { after }) }
+      const body = {
+        limit: pageSize,
+        ...(after !== undefined && { after }),
+        ...(reason !== undefined && { reason }),
+      }
       const page = await post('/api/queues/:name/look', body, { params: { name } })
       next.current = page.next
       setState(({ looked }) => ({
@@ -57,7 +61,7 @@ export function useMessages(name: string, queue: QueueSummary): Looking {
   }
   useEffect(() => {
     if (!isChangedByLooking(queue)) load(undefined)
-  }, [name])
+  }, [name, reason])
   return {
     ...state,
     look: () => void load(undefined),
