@@ -5,6 +5,7 @@ import { systemClock } from '@quintet/chassis/clock'
 import { createRelay } from '@quintet/chassis/outbox'
 import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
 import { startSweeper } from '@quintet/chassis/sweeper'
+import { createMetrics } from '@quintet/chassis/telemetry'
 import { watchDependencies } from '../src/http/watch-dependencies.ts'
 import { createLines } from './log-lines.ts'
 import { createSampleApp } from './sample-app.ts'
@@ -134,16 +135,26 @@ test('A sweeper that fails has one line, and one when it succeeds', async (t) =>
   )
 })
 
-test('A dependency that does not respond has one line without anybody reading the readiness, and one when it does', async (t) => {
+test('A dependency that does not respond has one line and a metric without anybody reading the readiness, and so when it does', async (t) => {
   const { logger, lines } = createLines<Line>()
   const app = await createSampleApp(t)
-  let pings = 0
+  let [isAway, failures] = [false, 0]
   const ping = async () => {
-    pings += 1
-    if (pings > 2 && pings < 8) throw new Error('connect to redis://:hunter2@host failed')
+    if (!isAway) return
+    failures += 1
+    throw new Error('connect to redis://:hunter2@host failed')
   }
-  watchDependencies(app, { cache: ping, database: async () => {} }, logger, 2)
+  const metrics = createMetrics()
+  const stateOf = async (name: string) =>
+    new RegExp(`^quintet_dependency_up{dependency="${name}"} (\\d)$`, 'm').exec(await metrics.text())?.[1]
+  watchDependencies(app, { cache: ping, database: async () => {} }, { logger, metrics, everyMs: 2 })
+  await until(async () => (await stateOf('cache')) === '1')
+  isAway = true
+  await until(() => failures > 5)
+  assert.deepEqual([await stateOf('cache'), await stateOf('database')], ['0', '1'])
+  isAway = false
   await until(() => lines.length === 2)
+  assert.equal(await stateOf('cache'), '1')
   assert.equal(lines[0]?.reason, 'connect to redis://:[redacted]@host failed')
   assert.match(lines[0]?.msg ?? '', /^the cache does not respond, .* quintet doctor$/)
   assert.equal(lines[1]?.msg, 'the cache responds again')

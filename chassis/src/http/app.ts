@@ -250,7 +250,7 @@ async function addOwnRoutes(
   await documentation.addTo(app, access.authentication)
   addProtectedResource(app, title, access)
   addHealthRoutes(app, access.mayObserve)
-  watchDependencies(app, dependencies, logger)
+  watchDependencies(app, dependencies, { logger, metrics: app.observed.metrics })
 }
 
 /** How bodies are read and checked, and what errors become. */

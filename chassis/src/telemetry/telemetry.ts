@@ -74,7 +74,7 @@ export function openTelemetry(
   const timer = setInterval(giveOverdue, checkIntervalMs).unref()
   return {
     tracer(service, metrics) {
-      counts.export(service, metrics, sink)
+      counts.export(service, metrics, { sink, bytesMax: file === '' ? 0 : bytesMax })
       return createTracer({ service, ring, sampler, slowMs, clock })
     },
     line: (service, line) => sink.line({ service, line }),
@@ -125,7 +125,11 @@ function createCounts() {
       const [first] = services.values()
       if (first !== undefined) first.lost[reason] += count
     },
-    export(service: string, { registry }: Metrics, sink: TelemetrySink): void {
+    export(
+      service: string,
+      { registry }: Metrics,
+      { sink, bytesMax }: { sink: TelemetrySink; bytesMax: number },
+    ): void {
       const own = of(service)
       new Counter({
         name: 'quintet_telemetry_spans_total',
@@ -154,6 +158,11 @@ function createCounts() {
           this.set(sink.fileBytes())
         },
       })
+      new Gauge({
+        name: 'quintet_telemetry_bytes_max',
+        help: 'The largest size that the file of telemetry may have; 0 where there is none.',
+        registers: [registry],
+      }).set(bytesMax)
     },
   }
 }
