@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { topology } from '@quintet/contracts/topology'
 import { outdatedFiles } from './derived/derived-files.ts'
+import { observabilityFiles } from './observability/files.ts'
 import { requireNoArguments, UsageError } from './usage-error.ts'
 
 const root = new URL('../', import.meta.url)
@@ -12,12 +13,26 @@ export const deriveUsage =
 /** `quintet derive`: updates every file that is derived from contracts/src/topology.ts. */
 export async function derive(words: readonly string[]): Promise<void> {
   requireNoArguments('derive', words)
-  const outdated = outdatedFiles(topology, (file) => readFileSync(new URL(file, root), 'utf8'))
-  for (const [file, text] of outdated) {
+  const read = (file: string) => readFileSync(new URL(file, root), 'utf8')
+  writeFiles(outdatedFiles(topology, read))
+  writeObservabilityFiles()
+  completeDerivation()
+}
+
+/** Writes the rules and the dashboards, which are made of the charts of the console, and prints those that have changed. */
+export function writeObservabilityFiles(): void {
+  const isCurrent = ([file, text]: [string, string]) => {
+    const url = new URL(file, root)
+    return existsSync(url) && readFileSync(url, 'utf8') === text
+  }
+  writeFiles([...observabilityFiles()].filter((one) => !isCurrent(one)))
+}
+
+function writeFiles(texts: Iterable<[string, string]>): void {
+  for (const [file, text] of texts) {
     writeFileSync(new URL(file, root), text)
     process.stdout.write(`${file}\n`)
   }
-  completeDerivation()
 }
 
 /** Updates the files that other programs generate, and prints those that have changed. */

@@ -112,6 +112,7 @@ const runners: readonly (readonly [block: RegExp, by: string])[] = [
   [/^docs\/operating\.md\nnpm run quintet migrate up\nnpm run quintet doctor\nnpm start\n$/, 'migrate up'],
   [/^docs\/operating\.md\nnpm run quintet backup/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/operating\.md\nexport DATA_DIR=\/tmp\/drill\n/, 'test/slow/operating-commands.test.ts'],
+  [/^docs\/operating\.md\nexport COMPOSE_FILE=\S+observability\.yaml\n/, 'run --silent compose:check'],
   [/^docs\/operating\.md\nnpm run quintet queue list\n/, 'test/slow/operating-commands.test.ts'],
   [/^docs\/deploying\/compose\.md\n/, 'deploy/test/containers.sh'],
   [/^docs\/deploying\/aws\.md\n/, 'deploy/test/aws.sh'],

@@ -72,6 +72,15 @@ type Manifest = {
   }
 }
 
+type PodMonitor = {
+  readonly selector: {
+    readonly matchLabels: Labels
+    readonly matchExpressions: readonly { readonly key: string; readonly values: readonly string[] }[]
+  }
+  readonly jobLabel: string
+  readonly podMetricsEndpoints: readonly { readonly port: string }[]
+}
+
 const folder = 'deploy/kubernetes'
 const overlays = ['local', 'ec2'] as const
 
@@ -299,6 +308,31 @@ test('The component for TLS gives the gateway settings that it has, with the fil
       [80, port?.name],
     ],
   )
+})
+
+test('The component for monitoring scrapes the port for operations of each pod of a service, which is its label, and has the rules', () => {
+  const [monitor] = manifestsIn(`${folder}/components/monitoring/pods.yaml`).map(({ spec }): unknown => spec)
+  const { selector, jobLabel, podMetricsEndpoints }: PodMonitor = Object(monitor)
+  for (const name of serviceNames) {
+    const { labels } = named('Deployment', name).spec.template.metadata
+    for (const [label, value] of Object.entries(selector.matchLabels)) assert.equal(labels[label], value)
+    for (const { key, values } of selector.matchExpressions)
+      assert.ok(values.includes(labels[key] ?? ''), name)
+    // What the rules call the job, and the service.
+    assert.equal(labels[jobLabel], 'quintet')
+    assert.equal(labels['app.kubernetes.io/name'], name)
+    const ports = containerOf(named('Deployment', name)).ports?.map((port) => port.name)
+    assert.ok(ports?.includes(podMetricsEndpoints[0]?.port ?? ''), name)
+    assert.ok(
+      named('NetworkPolicy', name).spec.egress.some(({ ports: allowed }) =>
+        allowed.some(({ port }) => port === 4318),
+      ),
+      `${name} cannot send traces.`,
+    )
+  }
+  const { groups } = parse(read('deploy/observability/rules.yml'))
+  const [rules] = manifestsIn(`${folder}/components/monitoring/rules.yaml`)
+  assert.deepEqual(rules?.spec, { groups })
 })
 
 test('A pod is killed only after its sleep and the 10 s within which a service ends, also on EC2', () => {

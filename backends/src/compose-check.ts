@@ -15,6 +15,7 @@ await runProgram(usage, async (args) => {
       : [
           'compose.yaml',
           'compose.yaml:deploy/logs.yaml',
+          'compose.yaml:deploy/logs.yaml:deploy/observability/compose.observability.yaml',
           'deploy/development.yaml',
           'backends/compose.yaml',
         ].map((names) => names.replace(/[^:]+/g, (file) => root + file))

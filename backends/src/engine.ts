@@ -1,7 +1,12 @@
 import type { Program } from './processes.ts'
 
-export const engineNames = ['postgres', 'mysql', 'redis', 'amqp', 'kafka', 'dynamodb', 'mongodb'] as const
+/** Those that services store data on. */
+const storageNames = ['postgres', 'mysql', 'redis', 'amqp', 'kafka', 'dynamodb', 'mongodb'] as const
 
+/** And those that observe services. */
+export const engineNames = [...storageNames, 'prometheus', 'alertmanager'] as const
+
+export type StorageName = (typeof storageNames)[number]
 export type EngineName = (typeof engineNames)[number]
 
 /** An engine, and how it is installed and run on Debian without containers. */

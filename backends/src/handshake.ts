@@ -43,3 +43,19 @@ export function bigEndian(value: number): Buffer {
   bytes.writeUInt32BE(value)
   return bytes
 }
+
+/** Requests a page of HTTP, and rejects with the reason unless the text of a response of 200 is the expected one. */
+export async function requestPage(
+  url: URL,
+  path: string,
+  isExpected: (text: string) => boolean,
+): Promise<void> {
+  const response = await fetch(new URL(path, url), { signal: AbortSignal.timeout(responseTimeoutMs) }).catch(
+    (error: Error) => {
+      throw new Error(`${url.host} does not respond: ${String(error.cause ?? error.message)}`)
+    },
+  )
+  const text = await response.text()
+  if (!response.ok || !isExpected(text))
+    throw new Error(`${url.host} sends something else (${response.status})`)
+}

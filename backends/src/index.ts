@@ -1,5 +1,5 @@
 export { engineNames } from './engine.ts'
-export type { EngineName } from './engine.ts'
+export type { EngineName, StorageName } from './engine.ts'
 export { variableOf } from './environment.ts'
 export { skipReason } from './skip-reason.ts'
 export { missingPackages, startPrivateEngine } from './private-engine.ts'

@@ -1,5 +1,6 @@
 import { portSetting, systemDescription, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, Topology } from '@quintet/contracts/topology'
+import { composeTargets, machineTargets, observedServices } from '../observability/targets.ts'
 import { composeFile, developmentFile } from './compose-file.ts'
 import {
   autoscalerFile,
@@ -23,6 +24,8 @@ type DerivedFile = {
   update(text: string, topology: Topology): string
 }
 
+const observability = 'deploy/observability'
+
 export const derivedFiles: readonly DerivedFile[] = [
   { file: '.env', has: 'the port of each service', update: dotEnv },
   { file: 'package.json', has: 'a description that names each service', update: packageDescription },
@@ -40,6 +43,17 @@ export const derivedFiles: readonly DerivedFile[] = [
   { file: 'deploy/Dockerfile', has: 'the package.json of each service', update: dockerfile },
   { file: 'compose.yaml', has: 'a container for each service', update: composeFile },
   { file: 'deploy/development.yaml', has: 'the port of each service', update: developmentFile },
+  { file: `${observability}/targets/services.yml`, has: 'a target for each service', update: machineTargets },
+  {
+    file: `${observability}/targets-compose/services.yml`,
+    has: 'a target for each service',
+    update: composeTargets,
+  },
+  {
+    file: `${observability}/compose.observability.yaml`,
+    has: 'the settings of each service',
+    update: observedServices,
+  },
   {
     file: 'deploy/kubernetes/overlays/local/make-secrets.mjs',
     has: 'the URL of each database',

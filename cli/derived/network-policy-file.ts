@@ -63,6 +63,10 @@ function policyOf([name, entry]: Named, upstreams: readonly Named[]): string {
     `- to: [{ podSelector: { matchLabels: { app.kubernetes.io/component: service } } }]`,
     `  ports: [${upstreams.map(([, { port }]) => `{ port: ${port} }`).join(', ')}]`,
   ]
+  const traced = [
+    `- to: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } } }]`,
+    `  ports: [{ port: 4318 }]`,
+  ]
   return `apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata: { name: ${name}, namespace: quintet, labels: { app.kubernetes.io/part-of: quintet } }
@@ -71,6 +75,6 @@ spec:
   policyTypes: [Ingress, Egress]
   ingress:
 ${indent(4, clients)}  egress:
-${indent(4, isGateway(name) ? forwarded : [])}    - ports: [${ports.map((port) => `{ port: ${port} }`).join(', ')}]
+${indent(4, [...(isGateway(name) ? forwarded : []), ...traced])}    - ports: [${ports.map((port) => `{ port: ${port} }`).join(', ')}]
 `
 }

@@ -12,7 +12,9 @@ gateway=http://127.0.0.1:3000
 export COMPOSE_PROGRESS=quiet COMPOSE_ANSI=never COMPOSE_FILE=compose.yaml:deploy/logs.yaml DOCKER_CONTAINERS=$engine_data/containers
 
 build_programs() {
-  local folder=$kept/logs-$victorialogs-$collector
+  local parts folder
+  parts=$(sha256sum <deploy/test/images/collector/builder.yaml | head -c 16)
+  folder=$kept/logs-$victorialogs-$collector-$parts
   if [ ! -x "$folder/collector" ]; then
     mkdir -p "$folder" "$work/builder"
     (

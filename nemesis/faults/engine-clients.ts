@@ -1,5 +1,5 @@
 import { DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
-import type { EngineName } from '@quintet/backends'
+import type { StorageName } from '@quintet/backends'
 import { setTimeout as pause } from 'node:timers/promises'
 import { Admin, Producer } from '@platformatic/kafka'
 import { createClient } from '@redis/client'
@@ -14,7 +14,7 @@ import type { Operation } from './operation.ts'
  * the services do. Each rejects within some seconds if there is no response. The first creates what is written to, if there is none
  * yet, since that would be work for an engine that has just returned.
  */
-export function engineWrite(name: EngineName, url: string): Operation {
+export function engineWrite(name: StorageName, url: string): Operation {
   return () => writes[name](url)
 }
 
@@ -42,7 +42,7 @@ async function writeSoon(write: () => Promise<unknown>): Promise<void> {
 const timeoutMs = 2_000
 const table = 'nemesis'
 
-const writes: Readonly<Record<EngineName, (url: string) => Promise<unknown>>> = {
+const writes: Readonly<Record<StorageName, (url: string) => Promise<unknown>>> = {
   async postgres(url) {
     const client = new pg.Client({
       connectionString: url,

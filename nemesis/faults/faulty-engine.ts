@@ -1,5 +1,5 @@
 import { startPrivateEngine } from '@quintet/backends'
-import type { EngineName, PrivateEngine } from '@quintet/backends'
+import type { StorageName, PrivateEngine } from '@quintet/backends'
 import { fault } from './fault.ts'
 import type { Fault } from './fault.ts'
 import { openTcpProxy } from '@quintet/chassis/testing/proxy'
@@ -14,7 +14,7 @@ export type FaultyEngine = {
   close(): Promise<void>
 }
 
-export async function startFaultyEngine(name: EngineName): Promise<FaultyEngine> {
+export async function startFaultyEngine(name: StorageName): Promise<FaultyEngine> {
   const proxy = await openTcpProxy()
   const engine = await startPrivateEngine(name, { advertisedPort: proxy.port })
   proxy.forwardTo(engine.url)

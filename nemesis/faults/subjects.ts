@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { EngineName } from '@quintet/backends'
+import type { StorageName } from '@quintet/backends'
 import { engineWrite } from './engine-clients.ts'
 import { fault } from './fault.ts'
 import type { Fault } from './fault.ts'
@@ -68,7 +68,7 @@ type System = {
 }
 
 async function onEngine(
-  name: EngineName,
+  name: StorageName,
   folder: string,
   start: (engine: FaultyEngine, environment: Environment) => Promise<System>,
 ): Promise<Subject> {

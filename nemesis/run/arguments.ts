@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { missingPackages } from '@quintet/backends'
-import type { EngineName } from '@quintet/backends'
+import type { StorageName } from '@quintet/backends'
 import { parseCommandLine, UsageError } from '@quintet/backends/command-line'
 import type { Scenario } from '../scenarios/scenario.ts'
 
 export type Arguments = {
   readonly scenarios: readonly Scenario[]
   /** That were not asked for by name, and need engines that this machine does not have. */
-  readonly leftOut: readonly { readonly name: string; readonly missing: readonly EngineName[] }[]
+  readonly leftOut: readonly { readonly name: string; readonly missing: readonly StorageName[] }[]
   readonly minutes: number
   readonly seed: string
   /** Of these kinds only; undefined for all. */
@@ -35,7 +35,7 @@ ${all.map(({ name, summary }) => `  ${name.padEnd(widest)}  ${summary}`).join('\
 }
 
 /** Whether this machine can start the engine. */
-export function isInstalled(engine: EngineName): boolean {
+export function isInstalled(engine: StorageName): boolean {
   return missingPackages(engine).length === 0
 }
 
@@ -43,7 +43,7 @@ export function isInstalled(engine: EngineName): boolean {
 export function parseArguments(
   args: readonly string[],
   all: readonly Scenario[],
-  isInstalled: (engine: EngineName) => boolean,
+  isInstalled: (engine: StorageName) => boolean,
 ): Arguments {
   const { values } = parseCommandLine({
     args: [...args],

@@ -1,4 +1,4 @@
-import type { EngineName } from '@quintet/backends'
+import type { StorageName } from '@quintet/backends'
 import { absentStandby, flushedRedis, swappedEngine, terminatedSessions } from '../faults/engine-faults.ts'
 import { fault } from '../faults/fault.ts'
 import type { Fault } from '../faults/fault.ts'
@@ -11,7 +11,7 @@ import { named } from './named.ts'
 /** An engine with all that can happen to it. */
 type Engine = FaultyEngine & { readonly faults: readonly Fault[] }
 
-export async function startEngine(name: EngineName): Promise<Engine> {
+export async function startEngine(name: StorageName): Promise<Engine> {
   const started = await startFaultyEngine(name)
   const { engine, proxy } = started
   const faults = [

@@ -1,4 +1,4 @@
-import type { EngineName } from '@quintet/backends'
+import type { StorageName } from '@quintet/backends'
 import type { Fault } from '../faults/fault.ts'
 import type { ServiceProcess } from '../faults/service-process.ts'
 import type { Load, LoadParts } from '../load/load.ts'
@@ -9,7 +9,7 @@ export type Scenario = {
   /** For the usage. */
   readonly summary: string
   /** Which engines it starts; none where all storage is embedded. */
-  readonly engines: readonly EngineName[]
+  readonly engines: readonly StorageName[]
   /** Whether each operation must have an outcome, whatever the faults. */
   readonly isAvailable?: boolean
   /** `folder` is for data. Cleans up after itself if it rejects. */
