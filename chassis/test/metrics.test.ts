@@ -6,6 +6,7 @@ import { AppError } from '@quintet/chassis/errors'
 import { listen } from '@quintet/chassis/http'
 import { exportQueueMetrics } from '@quintet/chassis/queue'
 import { Counter, createLogger, createMetrics, Gauge, openMetricsOf } from '@quintet/chassis/telemetry'
+import { createRecording } from './recording.ts'
 import { createSampleApp } from './sample-app.ts'
 import { until } from '@quintet/chassis/testing'
 
@@ -162,6 +163,30 @@ test('OpenMetrics has counters without the suffix in their description, bounds w
     text.includes(`_bucket{le="0.5",http_request_method="GET",${label},http_response_status_code="200"} 0\n`),
   )
   assert.doesNotMatch(text, /\n\n|le="\d+"[,}]/)
+})
+
+test('In OpenMetrics the bucket of a recorded request names its trace, and that of another or another format names none', async (t) => {
+  const { telemetry } = createRecording({ perSecond: 0, slowMs: 60_000 })
+  t.after(() => telemetry.close())
+  const metrics = createMetrics()
+  const app = await createSampleApp(t, { metrics, tracer: telemetry.tracer('sample', metrics) })
+  app.get('/failing', async () => {
+    throw new Error('It fails.')
+  })
+  app.get('/quick', async () => ({}))
+  await app.inject('/quick')
+  await app.inject({
+    url: '/failing',
+    headers: { traceparent: `00-${'4b'.repeat(16)}-${'f0'.repeat(8)}-01` },
+  })
+  const scrape = async (accept: string) => (await app.inject({ url: '/metrics', headers: { accept } })).body
+  const named = (await scrape('application/openmetrics-text')).match(/^.* # .*$/gm) ?? []
+  assert.equal(named.length, 1)
+  assert.match(
+    named[0] ?? '',
+    /^http_server_request_duration_seconds_bucket\{le="[\d.]+",.*http_route="\/failing",.*\} 1 # \{trace_id="(4b){16}"\} [\d.]+ \d+(\.\d+)?$/,
+  )
+  assert.doesNotMatch(await scrape('text/plain'), /trace_id/)
 })
 
 test('While a queue does not respond, the metrics say so, and what it holds is absent', async () => {

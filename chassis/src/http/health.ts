@@ -3,7 +3,7 @@ import { Type } from 'typebox'
 import { TimeoutError, withTimeout } from '../clock/index.ts'
 import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
-import { metricsFormats, openMetricsOf } from '../telemetry/index.ts'
+import { metricsFormats, openMetricsOf, prometheusOf } from '../telemetry/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import type { App, AppOptions, Observed } from './app-options.ts'
 import { qualityOf } from './negotiation.ts'
@@ -37,7 +37,7 @@ export function sendMetrics({ headers }: FastifyRequest, reply: FastifyReply, te
   const { accept = '' } = headers
   const isOpen = accept !== '' && qualityOf(accept, openMetrics) > qualityOf(accept, prometheus)
   reply.type(isOpen ? openMetrics : prometheus)
-  return isOpen ? openMetricsOf(text) : text
+  return isOpen ? openMetricsOf(text) : prometheusOf(text)
 }
 
 /** What operators may see of an app. */

@@ -43,10 +43,10 @@ export function createRecorder(
     const { method = '' } = request
     const { traceId } = traceOf(request)
     const observe = routes.get(route) ?? addRoute(route)
-    observe(method, status, durationMs)
+    const isKept = traces?.end(request, requestId, route, { status, durationMs, isEndless }) === true
+    observe(method, status, durationMs, isKept ? traceId : undefined)
     const log = observe === uncounted ? logger.probe : logger.access
     log({ requestId, traceId, method, url: pathOf(request), route, status, durationMs })
-    traces?.end(request, requestId, route, { status, durationMs, isEndless })
     refused?.(request, requestId, route, status)
   }
 }

@@ -61,9 +61,12 @@ export function createRequestTraces(tracer: Tracer, requestIdOf: (request: Incom
       trace.isDecided = true
       return trace.span
     },
-    end(request: Recorded, requestId: string, route: string | undefined, end: RequestEnd): void {
+    /** Whether its trace is kept. */
+    end(request: Recorded, requestId: string, route: string | undefined, end: RequestEnd): boolean {
       const span = spanOf(request)
-      if (span !== undefined || tracer.isKept(end)) tracer.end(routed(request, route, requestId), span, end)
+      if (span === undefined && !tracer.isKept(end)) return false
+      tracer.end(routed(request, route, requestId), span, end)
+      return true
     },
   }
 }

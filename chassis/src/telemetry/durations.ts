@@ -25,8 +25,8 @@ export function methodLabel(method: string): string {
 
 const labelOf = new Map<string, string>(knownMethods.map((method) => [method, method]))
 
-/** Records a request of one kind, such as those of a route. */
-export type ObserveExchange = (method: string, status: number, durationMs: number) => void
+/** Records a request of one kind, such as those of a route; with the id of its trace where that is kept. */
+export type ObserveExchange = (method: string, status: number, durationMs: number, traceId?: string) => void
 
 /** Gives what records exchanges with these labels, by method and status: the lookup is two members of objects, since it is on every way. */
 export function exchangesOf(histogram: Histogram, labels: Readonly<Record<string, string>>): ObserveExchange {
@@ -41,7 +41,7 @@ export function exchangesOf(histogram: Histogram, labels: Readonly<Record<string
     return found
   }
 
-  return (method, status, durationMs) => {
+  return (method, status, durationMs, traceId) => {
     const byStatus = byMethod.get(method) ?? ofMethod(method)
     let series = byStatus[status]
     if (series === undefined) {
@@ -52,6 +52,6 @@ export function exchangesOf(histogram: Histogram, labels: Readonly<Record<string
       })
       byStatus[status] = series
     }
-    histogram.observe(series, durationMs / 1000)
+    histogram.observe(series, durationMs / 1000, traceId)
   }
 }

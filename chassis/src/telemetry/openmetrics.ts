@@ -4,6 +4,16 @@ export const metricsFormats = {
   openMetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
 } as const
 
+/** The end of the line of a bucket: a request that it counts, whose trace is kept. Times are in seconds. */
+export function exemplarText(traceId: string, value: number, at: number): string {
+  return ` # {trace_id="${traceId}"} ${value} ${at}`
+}
+
+/** The metrics without what only OpenMetrics has. */
+export function prometheusOf(text: string): string {
+  return text.replace(/ # \{trace_id="[^"]*"\} .*$/gm, '')
+}
+
 /**
  * The same metrics in the format of OpenMetrics 1.0.0: there a counter is described without the suffix of its samples, a bound is a number
  * with a fraction, a quotation mark in a description is escaped, and the end is marked.
