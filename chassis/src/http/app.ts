@@ -13,6 +13,7 @@ import {
 } from '../guard/index.ts'
 import type { Guard, Versions } from '../guard/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { openAuditLog } from '../audit/index.ts'
 import { openAccess } from './access.ts'
@@ -172,7 +173,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   app.addHook('onClose', async () => logger.flush())
   shedLoad(app)
   boundLargeLists(app, timeouts.listMs)
-  if (!isOfOperations) await addOwnRoutes(app, options, { access, documentation })
+  if (!isOfOperations) await addOwnRoutes(app, options, { access, documentation, metrics })
   return app
 
   /** Gives a request its id, and records it when it is over. One without a response was aborted by its client. */
@@ -244,13 +245,14 @@ async function addOwnRoutes(
   parts: {
     access: Omit<Access, 'guard'>
     documentation: ReturnType<typeof createDocumentationRoutes>
+    metrics: Metrics
   },
 ): Promise<void> {
-  const { access, documentation } = parts
+  const { access, documentation, metrics } = parts
   await documentation.addTo(app, access.authentication)
   addProtectedResource(app, title, access)
   addHealthRoutes(app, access.mayObserve)
-  watchDependencies(app, dependencies, { logger, metrics: app.observed.metrics })
+  watchDependencies(app, dependencies, { logger, metrics })
 }
 
 /** How bodies are read and checked, and what errors become. */
