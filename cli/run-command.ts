@@ -18,6 +18,7 @@ import { optionsTakenByNpm } from './npm-options.ts'
 import { queue } from './queue.ts'
 import { quintetVersion } from './quintet-version.ts'
 import { restore, restoreOptions, restoreUsage } from './restore.ts'
+import { servicesCommand, servicesOptions, servicesUsage } from './services-command.ts'
 import { start, startOptions, startUsage } from './start.ts'
 import { tls, tlsUsage } from './tls.ts'
 import { ArgumentError, requireNoArguments, UsageError } from './usage-error.ts'
@@ -31,6 +32,7 @@ type Command = {
 
 const commands: Readonly<Record<string, Command>> = {
   start: { usage: startUsage, options: startOptions, run: start },
+  services: { usage: servicesUsage, options: servicesOptions, run: servicesCommand },
   doctor: { usage: doctorUsage, run: doctor },
   config: { usage: configUsage, options: configOptions, run: config },
   migrate: { usage: migrateUsage, run: migrate },
@@ -113,7 +115,7 @@ function wholeUsage(): string {
   return `quintet: services behind one gateway
 
 ${usages.join('')}
-Services: ${serviceNames.join(', ')}
+Services: ${serviceNames.join(', ')}; and console, for start
 With npm: npm run quintet <command>. ${aboutNpm}
 `
 }

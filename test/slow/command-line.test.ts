@@ -15,6 +15,7 @@ const manifest: { version: string; scripts: Record<string, string> } = JSON.pars
 )
 const commands = [
   'start',
+  'services',
   'doctor',
   'config',
   'migrate',

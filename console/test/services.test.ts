@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { AppError } from '@quintet/chassis/errors'
+import { createApp } from '@quintet/chassis/http'
+import { createLogger } from '@quintet/chassis/telemetry'
+import type { ObservedService, ServiceControl } from '@quintet/console/parts'
+import { createMemoryHistory } from '../src/memory-history.ts'
+import { addServices } from '../src/services.ts'
+import { createStates } from '../src/states.ts'
+
+const logger = createLogger({ service: 'console', level: 'silent' })
+
+/** The routes of services, whose actions anybody may do. */
+async function openServices(t: TestContext, service: Partial<ObservedService>) {
+  const history = createMemoryHistory()
+  let now = 1_000
+  const clock = { now: () => now }
+  const guid: ObservedService = {
+    name: 'guid',
+    title: 'a GUID registry',
+    url: () => 'http://127.0.0.1:9',
+    metricsUrl: () => 'http://127.0.0.1:9/metrics',
+    readinessUrl: () => 'http://127.0.0.1:9/health/ready',
+    settings: () => [],
+    storage: () => [],
+    migrationsPending: async () => [],
+    examine: async () => [],
+    control: undefined,
+    ...service,
+  }
+  const states = createStates([guid], { clock, history, logger })
+  const app = await createApp({ name: 'console', title: 'Console', description: 'Services.', logger })
+  addServices(app, {
+    services: [guid],
+    states,
+    version: '1.2.3',
+    measuredOf: () => undefined,
+    act: async (_request, _action, work) => (await work()).value,
+    timeoutMs: 20,
+  })
+  t.after(async () => {
+    states.stop()
+    await app.close()
+  })
+  return {
+    history,
+    pass: (ms: number) => {
+      now += ms
+    },
+    async call(method: 'GET' | 'POST', path: string) {
+      const { statusCode, body } = await app.inject({ method, url: `/api/services${path}` })
+      return { status: statusCode, body: JSON.parse(body) }
+    },
+  }
+}
+
+function controlOf(control: Partial<ServiceControl>): ServiceControl {
+  return { state: () => 'up', since: () => 1, start: async () => {}, stop: async () => {}, ...control }
+}
+
+test('A service of another process is 409 for each action, and says where to act', async (t) => {
+  const { call } = await openServices(t, {})
+  for (const action of ['start', 'stop', 'restart']) {
+    const { status, body } = await call('POST', `/guid/${action}`)
+    assert.equal(status, 409)
+    assert.equal(body.detail, `guid runs in another process; ${action} it there.`)
+  }
+  assert.equal((await call('POST', '/nothing/stop')).status, 404)
+})
+
+test('An action that does not reach its state in time is 504, with what it waits for', async (t) => {
+  const control = controlOf({ state: () => 'closing', stop: () => new Promise(() => {}) })
+  const { call } = await openServices(t, { control })
+  const { status, body } = await call('POST', '/guid/stop')
+  assert.equal(status, 504)
+  assert.match(body.detail, /^guid is still closing: it finishes requests/)
+})
+
+test('A start that fails is 503 with the reason, as its port is in use, and the service is stopped', async (t) => {
+  const inUse = Object.assign(new Error('listen EADDRINUSE: address already in use 127.0.0.1:8888'), {
+    code: 'EADDRINUSE',
+  })
+  const control = controlOf({ state: () => 'stopped', start: () => Promise.reject(inUse) })
+  const { call } = await openServices(t, { control })
+  const { status, body } = await call('POST', '/guid/start')
+  assert.equal(status, 503)
+  assert.equal(body.detail, `guid cannot start: ${inUse.message}`)
+  assert.equal((await call('GET', '/guid')).body.state, 'stopped')
+})
+
+test('A service whose dependency does not respond is not ready, with which; it is up again afterwards, and both are events', async (t) => {
+  let fault: string | undefined
+  const readiness = async () => ({
+    status: fault === undefined ? 'ready' : 'not ready',
+    dependencies: { database: fault ?? 'up' },
+  })
+  const { call, pass, history } = await openServices(t, { readiness })
+  const up = await call('GET', '/guid')
+  assert.equal(up.body.state, 'up')
+  assert.deepEqual(up.body.dependencies, { database: 'up' })
+  fault = 'It did not respond in time.'
+  pass(5_000)
+  const { body } = await call('GET', '/guid')
+  assert.equal(body.state, 'not ready')
+  assert.equal(body.fault, 'database: It did not respond in time.')
+  assert.equal(body.since, 6_000)
+  fault = undefined
+  pass(1_000)
+  await call('GET', '')
+  const events = await history.events({ from: 0, to: 10_000 })
+  assert.deepEqual(
+    events.map(({ at, kind }) => [at, kind]),
+    [
+      [6_000, 'unreachable'],
+      [7_000, 'start'],
+    ],
+  )
+})
+
+test('A service of another process is found by its readiness, and is unreachable where nothing listens', async (t) => {
+  const other = await createApp({
+    name: 'guid',
+    title: 'guid',
+    description: 'Elsewhere.',
+    logger,
+    dependencies: {
+      async queue() {
+        if (isAway) throw new AppError('dependency_down', 'The broker is away.')
+      },
+    },
+  })
+  let isAway = false
+  t.after(() => other.close())
+  const url = await other.listen({ host: '127.0.0.1', port: 0 })
+  const { call } = await openServices(t, { readinessUrl: () => `${url}/health/ready` })
+  assert.equal((await call('GET', '/guid')).body.state, 'up')
+  isAway = true
+  const { body } = await call('GET', '/guid')
+  assert.equal(body.state, 'not ready')
+  assert.equal(body.fault, 'queue: The broker is away.')
+  await other.close()
+  assert.equal((await call('GET', '/guid')).body.state, 'unreachable')
+})
