@@ -2,12 +2,13 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { faultsOf } from '@quintet/chassis/config'
 import { settingsOf } from '@quintet/chassis/testing/settings'
+import { consoleSettings } from '@quintet/console/config'
 import { serviceNames } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 
-test('Whichever setting of a service is invalid, alone or with all others, its faults are sentences and no exception', () => {
-  for (const service of serviceNames) {
-    const { settings } = services[service]
+test('Whichever setting of a service or of the console is invalid, alone or with all others, its faults are sentences and no exception', () => {
+  const ofServices = serviceNames.map((name) => [name, services[name].settings] as const)
+  for (const [service, settings] of [...ofServices, ['console', consoleSettings] as const]) {
     const names = Object.keys(settings.properties)
     const invalid = Object.fromEntries(names.map((name) => [name, '\u0000'.repeat(2)]))
     const noAddress = { HOST: '999.1.1.1' }

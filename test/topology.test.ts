@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { commonSettings, describeConfig, settingNamesOf } from '@quintet/chassis/config'
-import { portSetting, serviceNames, topology } from '@quintet/contracts/topology'
+import { consoleSettings } from '@quintet/console/config'
+import { portSetting, serviceNames, topology, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { derivedFiles } from '../cli/derived/derived-files.ts'
 import { services } from '../topology.ts'
@@ -91,8 +92,30 @@ for (const name of serviceNames) {
   })
 }
 
+test('docs/console.md has a row for each setting of the console alone, with its default', () => {
+  const page = read('docs/console.md')
+  const shared = new Set(serviceNames.flatMap((name) => settingsOf(name).map((one) => one.name)))
+  const own = describeConfig(consoleSettings, new Map()).filter(({ name }) => !shared.has(name))
+  assert.ok(own.length > 5)
+  for (const { name, value } of own)
+    assert.match(
+      page,
+      new RegExp(`^\\| \`${name}\` \\| \`?${RegExp.escape(value || 'empty')}[^\\w]`, 'm'),
+      name,
+    )
+})
+
+test('The console has the address of each service, by the settings that the gateway has', () => {
+  const values = new Map(describeConfig(consoleSettings, new Map()).map(({ name, value }) => [name, value]))
+  for (const name of serviceNames) {
+    assert.equal(values.get(portSetting(name)), String(topology[name].port))
+    assert.equal(values.get(urlSetting(name)), `http://127.0.0.1:${topology[name].port}`)
+  }
+})
+
 test('docs/operating.md names each setting that can be given by a file, but for those of databases, and no other', () => {
-  const names = serviceNames.flatMap((name) => settingNamesOf(services[name].settings))
+  const schemas = [...serviceNames.map((name) => services[name].settings), consoleSettings]
+  const names = schemas.flatMap((schema) => settingNamesOf(schema))
   // RATE_LIMIT_FILE has policies.
   const others = names.filter((name) => !name.endsWith('_DATABASE_URL') && name !== 'RATE_LIMIT')
   const inFiles = new Set(others.filter((name) => names.includes(`${name}_FILE`)))
