@@ -58,7 +58,7 @@ test('A ready service says no more on its own port than that it is', async (t) =
   assert.equal((await operations.inject('/health')).json().status, 'ok')
 })
 
-test('The metrics of the process are those of all its services, each metric described once, and those of one service are its own', async (t) => {
+test('The metrics of the process are those of all its services, each metric described once, and those of one service are its own, the last with the process', async (t) => {
   const { movies, operations } = await world(t)
   await movies.inject('/movies')
   const all = await operations.inject('/metrics?name[]=any')
@@ -75,6 +75,9 @@ test('The metrics of the process are those of all its services, each metric desc
   const ofMovies = (await operations.inject('/metrics/movies')).body
   assert.match(ofMovies, /^http_server_request_duration_seconds_count\{http_request_method="GET",/m)
   assert.doesNotMatch(ofMovies, /service=|^process_/m)
+  const ofLast = (await operations.inject('/metrics/guid')).body
+  assert.equal(ofLast.match(/^process_start_time_seconds \d+/gm)?.length, 1)
+  assert.doesNotMatch(ofLast, /service=/)
 })
 
 test('The samples of the only service of a process have no label that names it, since whoever scrapes it does', async (t) => {

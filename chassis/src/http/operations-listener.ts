@@ -66,8 +66,11 @@ function addMetrics(app: App, services: readonly Observed[]): void {
     return sendMetrics(request, reply, mergeMetrics(texts))
   })
   app.get('/metrics/:service', { schema: { hide, params: OfService, response } }, async (request, reply) => {
-    const { metrics } = serviceNamed(services, request.params.service)
-    return sendMetrics(request, reply, await metrics.text())
+    const service = serviceNamed(services, request.params.service)
+    // So that what is of the process is scraped once, where services are scraped one by one.
+    const observed = service === services.at(-1) ? [app.observed, service] : [service]
+    const texts = await Promise.all(observed.map(({ metrics }) => metrics.text()))
+    return sendMetrics(request, reply, mergeMetrics(texts))
   })
 }
 
