@@ -5,31 +5,40 @@ import { charts } from './charts/queries.ts'
 import type { Query, Selection } from './charts/queries.ts'
 import type { ConsoleParts } from './parts.ts'
 import type { Scraper } from './scraper.ts'
-import { isIncrease, keptMetrics } from './scraping/kept-metrics.ts'
+import { isIncrease, keptMetrics, scrapedSeconds } from './scraping/kept-metrics.ts'
 import { parseSeries } from './scraping/metrics-text.ts'
 import type { Figures, QueueSummary, ServiceSummary } from './wire/index.ts'
 
-/** The figures of one kind of work, each by its own query. */
-type Measure = { readonly rate: Query; readonly errors?: Query; readonly p95?: Query }
+/** The figures of one kind of work, each by its own query. A rate without samples is 0 where `zero` has some, and else is not known. */
+type Measure = { readonly rate: Query; readonly errors?: Query; readonly p95?: Query; readonly zero?: Query }
 
 const ofService = ['service'] as const
 const ofQueue = ['service', 'messaging_destination_name'] as const
 const hasFailed = [['error_type', '!=', '']] as const
 const sent = 'messaging_client_sent_messages_total'
 const handled = 'messaging_process_duration_seconds'
+const scraped: Query = { kind: 'rate', metric: scrapedSeconds, by: ofService }
+/** It begins with the consumer. */
+const delivered = { kind: 'rate', metric: 'messaging_client_consumed_messages_total' } as const
 
 const measures = {
-  requests: measure('http_server_request_duration_seconds', ofService, [
-    ['http_response_status_code', '=~', '5..'],
-  ]),
+  requests: {
+    ...measure('http_server_request_duration_seconds', ofService, [
+      ['http_response_status_code', '=~', '5..'],
+    ]),
+    zero: scraped,
+  },
   /** By the service that sends them and the one that gets them. An attempt without a response has no status. */
-  upstream: measure(
-    'http_client_request_duration_seconds',
-    ['service', 'quintet_upstream'],
-    [['http_response_status_code', '=~', '|5..']],
-  ),
+  upstream: {
+    ...measure(
+      'http_client_request_duration_seconds',
+      ['service', 'quintet_upstream'],
+      [['http_response_status_code', '=~', '|5..']],
+    ),
+    rate: { kind: 'rate', metric: 'quintet_gateway_upstream_requests_total', by: ['service', 'upstream'] },
+  },
   database: measure('db_client_operation_duration_seconds', ofService),
-  handled: measure(handled, ofQueue, hasFailed),
+  handled: { ...measure(handled, ofQueue, hasFailed), zero: { ...delivered, by: ofQueue } },
   published: {
     rate: { kind: 'rate', metric: sent, by: ofQueue },
     errors: { kind: 'ratio', metric: sent, where: hasFailed, over: { metric: sent }, by: ofQueue },
@@ -38,11 +47,12 @@ const measures = {
 } satisfies Readonly<Record<string, Measure>>
 
 const succeeded = [['error_type', '=', '']] as const
+const zero: Query = { ...delivered, by: ['messaging_destination_name'] }
 const queueRates = {
-  published: rateOfQueue({ metric: sent, where: succeeded }),
-  done: rateOfQueue({ metric: `${handled}_count`, where: succeeded }),
-  failed: rateOfQueue({ metric: `${handled}_count`, where: hasFailed }),
-} satisfies Readonly<Record<string, Query>>
+  published: { rate: rateOfQueue({ metric: sent, where: succeeded }) },
+  done: { rate: rateOfQueue({ metric: `${handled}_count`, where: succeeded }), zero },
+  failed: { rate: rateOfQueue({ metric: `${handled}_count`, where: hasFailed }), zero },
+} satisfies Readonly<Record<string, Measure>>
 
 const build: Query = { kind: 'gauge', aggregate: 'max', metric: 'quintet_build_info', by: ['version'] }
 const memory = gaugeOfProcess('process_resident_memory_bytes', 'sum')
@@ -51,8 +61,7 @@ const startedAt = gaugeOfProcess('process_start_time_seconds', 'max')
 /** What is kept of the metrics: what charts and figures need. */
 export const kept = keptMetrics([
   ...charts,
-  ...Object.values(measures).flatMap((one: Measure) => Object.values(one)),
-  ...Object.values(queueRates),
+  ...[...Object.values(measures), ...Object.values(queueRates)].flatMap((one: Measure) => Object.values(one)),
   ...[build, memory, startedAt],
 ])
 
@@ -96,11 +105,15 @@ export function createFigures(
   const figureOf = (query: Query | undefined, name: string) =>
     query === undefined ? null : (valuesOf(query).get(name) ?? null)
 
+  const rateOf = ({ rate, zero }: Measure, name: string) =>
+    figureOf(rate, name) ?? (figureOf(zero, name) === null ? null : 0)
+
   function of(kind: keyof typeof measures, name: string): Figures {
-    const { rate, errors, p95 }: Measure = measures[kind]
+    const measure: Measure = measures[kind]
+    const { errors, p95 } = measure
     const seconds = figureOf(p95, name)
     return {
-      requestsPerSecond: figureOf(rate, name),
+      requestsPerSecond: rateOf(measure, name),
       errorShare: figureOf(errors, name),
       p95Ms: seconds === null ? null : seconds * 1_000,
     }
@@ -109,14 +122,14 @@ export function createFigures(
   return {
     of,
     publishedBy: (service) =>
-      scraper.counters(service).flatMap((counter) => {
+      [...scraper.counters(service)].flatMap((counter) => {
         const { name, labels } = parseSeries(counter)
         return name === sent ? (labels.get('messaging_destination_name') ?? []) : []
       }),
     ofQueue: (queue) => ({
-      published: figureOf(queueRates.published, queue),
-      done: figureOf(queueRates.done, queue),
-      failed: figureOf(queueRates.failed, queue),
+      published: rateOf(queueRates.published, queue),
+      done: rateOf(queueRates.done, queue),
+      failed: rateOf(queueRates.failed, queue),
     }),
     measuredOf(service) {
       const last = scraper.recent(service).at(-1)

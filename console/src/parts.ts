@@ -42,6 +42,8 @@ export type ObservedService = {
   readonly readiness?:
     | (() => Promise<{ readonly status: string; readonly dependencies?: Readonly<Record<string, string>> }>)
     | undefined
+  /** The text of its metrics without a request, where it runs in this process and has no listener for operations. */
+  readonly metricsText?: (() => Promise<string>) | undefined
   /** As `quintet config` prints them: without secrets. */
   readonly settings: () => ServiceDetail['settings']
   /** Its databases, caches and queues, by setting; `shown` is without a password. */

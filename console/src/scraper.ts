@@ -14,8 +14,10 @@ import { createTarget } from './scraping/target.ts'
 import type { Target } from './scraping/target.ts'
 import type { ServiceState } from './wire/index.ts'
 
+type Service = Pick<ObservedService, 'name' | 'metricsUrl' | 'metricsText' | 'control'>
+
 type Options = {
-  readonly services: readonly Pick<ObservedService, 'name' | 'metricsUrl' | 'control'>[]
+  readonly services: readonly Service[]
   /** What is kept of the metrics. */
   readonly kept: ReadonlyMap<string, KeptMetric>
   readonly clock: Clock
@@ -32,8 +34,8 @@ export type Scraper = {
   /** What the last minute has of a service, by time; nothing where it was not scraped. */
   recent(service: ServiceName): readonly Row[]
   /** The names of the counters of a service, of which rows lack those that have not grown. */
-  counters(service: string): readonly string[]
-  /** Scrapes each target that is not being scraped, for the rows of this time. */
+  counters(service: string): Iterable<string>
+  /** Scrapes each service that is not being scraped, for the rows of this time. */
   scrape(at: number): Promise<void>
   /** Scrapes at once, and every ten seconds from then on. */
   start(): void
@@ -42,86 +44,88 @@ export type Scraper = {
 
 const stepMs = 10_000
 const recentMs = 60_000
-/** The next target does not wait any longer for the one before, so that those of one process are not scraped at once. */
+/** The next service does not wait any longer for the one before, so that those of one process are not scraped at once. */
 const turnMs = 250
 
 /** Scrapes the metrics of all services, and keeps what is needed of them. */
 export function createScraper(options: Options): Scraper {
-  const { clock, services, fetchText = createFetchText() } = options
-  const { now } = durationClockOf(clock)
-  let targets = new Map<string, Target>()
+  const { clock, services, logger } = options
+  const targets = createTargets(options)
   const recent = new Map<string, readonly Row[]>()
   const reports = new Map(services.map(({ name }) => [name, createReport(name, options)]))
   const keep = createKeeper(options)
-  const crowded = createFailureLog(options.logger, {
+  const crowded = createFailureLog(logger, {
     failing: 'a service has more series than are kept of it, and new ones are left out',
   })
   let timer: NodeJS.Timeout | undefined
 
-  /** The targets as they are now; a service that was started again may be at another address. */
-  function current(): readonly Target[] {
-    const groups = Map.groupBy(services, ({ metricsUrl }) => metricsUrl())
-    targets = new Map(
-      [...groups].map(([url, members]) => {
-        const names = members.map(({ name }) => name)
-        const key = [url, ...names].join(' ')
-        const made = () => createTarget({ url, services: names, kept: options.kept, fetchText, now })
-        return [key, targets.get(key) ?? made()]
-      }),
-    )
-    return [...targets.values()]
-  }
-
-  async function scrapeTarget(target: Target, at: number): Promise<void> {
-    const running = services.filter((one) => target.services.includes(one.name) && isRunning(one))
-    const scraped = running.length > 0 ? await target.scrape() : undefined
+  async function scrapeService(service: Service, at: number): Promise<void> {
+    const target = targets.of(service)
+    const scraped = await target.scrape()
     if (scraped === undefined) return
-    for (const { name } of running) await reports.get(name)?.(scraped.fault)
-    if (target.isFull()) crowded.failed(target.services.join(', '))
-    for (const [service, samples] of scraped.rows) {
-      const row = { at, service, samples: Object.fromEntries(samples) }
-      const before = recent.get(service)?.filter((one) => one.at > at - recentMs && one.at < at) ?? []
-      recent.set(service, [...before, row])
-      await keep(row)
-    }
+    const { name } = service
+    await reports.get(name)?.(scraped.fault)
+    if (target.isFull()) crowded.failed(name)
+    if (scraped.samples === undefined) return
+    const row = { at, service: name, samples: Object.fromEntries(scraped.samples) }
+    const before = recent.get(name)?.filter((one) => one.at > at - recentMs && one.at < at) ?? []
+    recent.set(name, [...before, row])
+    await keep(row)
   }
 
   async function scrape(at: number): Promise<void> {
     const scrapes: Promise<void>[] = []
-    for (const target of current()) {
-      const scraped = scrapeTarget(target, at)
+    for (const service of services.filter(isRunning)) {
+      const scraped = scrapeService(service, at).catch((err: unknown) =>
+        logger.warn({ err, service: service.name }, 'the metrics of a service were not scraped'),
+      )
       scrapes.push(scraped)
       await Promise.race([scraped, pause(turnMs, undefined, { ref: false })])
     }
     await Promise.all(scrapes)
   }
 
-  /** Scrapes, and reports what goes wrong, since nobody waits for it. */
-  function scrapeFor(at: number): void {
-    scrape(at).catch((err: unknown) => options.logger.warn({ err }, 'the metrics were not scraped'))
-  }
-
   function schedule(): void {
     const at = (Math.floor(clock.now() / stepMs) + 1) * stepMs
     timer = setTimeout(() => {
       schedule()
-      scrapeFor(at)
+      void scrape(at)
     }, at - clock.now()).unref()
   }
 
   return {
     recent: (service) => (recent.get(service) ?? []).filter(({ at }) => at > clock.now() - recentMs),
-    counters: (service) => [...targets.values()].flatMap((target) => [...target.counters(service)]),
+    counters: targets.counters,
     scrape,
     start() {
       schedule()
-      scrapeFor(Math.floor(clock.now() / stepMs) * stepMs)
+      void scrape(Math.floor(clock.now() / stepMs) * stepMs)
     },
     stop: () => clearTimeout(timer),
   }
 }
 
-function isRunning({ control }: Pick<ObservedService, 'control'>): boolean {
+/** A target for each service; another one where the service is at another address, as after a start. */
+function createTargets({ kept, clock, fetchText = createFetchText() }: Options) {
+  const { now } = durationClockOf(clock)
+  const targets = new Map<string, { readonly url: string; readonly target: Target }>()
+
+  function targetOf({ name, metricsUrl, metricsText }: Service): Target {
+    const url = metricsUrl()
+    const known = targets.get(name)
+    if (known?.url === url) return known.target
+    const target = createTarget({ kept, now, getText: metricsText ?? (() => fetchText(url)) })
+    targets.set(name, { url, target })
+    return target
+  }
+
+  return {
+    of: targetOf,
+    counters: (service: string) => targets.get(service)?.target.counters() ?? [],
+  }
+}
+
+function isRunning({ control }: Service): boolean {
   const state = control?.state()
   return state !== 'stopped' && state !== 'starting' && state !== 'closing'
 }

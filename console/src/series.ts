@@ -7,6 +7,7 @@ import type { Row } from './charts/evaluate.ts'
 import { chartNamed, charts, promqlOf } from './charts/queries.ts'
 import type { Chart } from './charts/queries.ts'
 import { linesMax, metricsOf, seriesOf } from './charts/series-of.ts'
+import { finestStepMs } from './charts/steps.ts'
 import type { ObservedService } from './parts.ts'
 import type { Scraper } from './scraper.ts'
 import { scrapedSeconds } from './scraping/kept-metrics.ts'
@@ -14,14 +15,16 @@ import { ChartList, Series } from './wire/index.ts'
 
 type Range = { readonly from: number; readonly to: number; readonly service?: string | undefined }
 
+/** Gives the rows that are kept of a service, with the samples of these names, whatever their labels are. */
+export type ReadRows = (
+  range: Range & { readonly names: readonly string[]; readonly stepMs: number },
+) => Promise<readonly Row[]>
+
 type Parts = {
   readonly clock: Clock
   readonly services: readonly Pick<ObservedService, 'name'>[]
   readonly scraper: Pick<Scraper, 'counters'>
-  /** The rows that are kept of a service, with the samples of these names, whatever their labels are. */
-  readonly rows: (
-    range: Range & { readonly names: readonly string[]; readonly stepMs: number },
-  ) => Promise<readonly Row[]>
+  readonly rows: ReadRows
   /** Kept traces of requests to a service, or to any, the slowest first. */
   readonly slowTraces: (
     range: Range & { readonly limit: number },
@@ -30,12 +33,6 @@ type Parts = {
 
 const operation = describeOperations('charts')
 
-/** How much time a row stands for, and how long such rows are kept. */
-const tiers = [
-  { stepMs: 10_000, keptMs: 6 * 3_600_000 },
-  { stepMs: 60_000, keptMs: 3 * 86_400_000 },
-  { stepMs: 600_000, keptMs: 30 * 86_400_000 },
-] as const
 const spanDefaultMs = 900_000
 /** Those that a chart has unless others are asked for: the finest that makes no more values than this. */
 const readable = {
@@ -148,7 +145,7 @@ function checkService(name: string, { services }: Parts): void {
 function stepFor(asked: number | undefined, { from, to }: Range, now: number): number {
   if (from >= to) throw invalid({ from: 'from must be before to.' })
   const span = to - from
-  const { stepMs: finest } = tiers.find(({ keptMs }) => now - from <= keptMs) ?? tiers[2]
+  const finest = finestStepMs(from, now)
   const wanted = asked ?? readable.stepsMs.find((stepMs) => span / stepMs <= readable.points) ?? 86_400_000
   const step = Math.max(1, Math.ceil(wanted / finest)) * finest
   const least = Math.ceil(span / pointsMax / finest) * finest

@@ -4,8 +4,9 @@ import { createServer } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
+import { openQueue, PoisonMessage } from '@quintet/chassis/queue'
 import { createMetrics } from '@quintet/chassis/telemetry'
-import { mergeMetrics, withLabel } from '@quintet/chassis/workers'
+import { until } from '@quintet/chassis/testing'
 import { begin, createScraping, listenAs } from './scraping-world.ts'
 
 const good = 'http_server_active_requests 1\n'
@@ -37,15 +38,42 @@ test('What a service has done in the last minute is known by two scrapes, and fo
   assert.equal(figures.measuredOf('guid'), undefined)
   await app.inject('/good')
   await scrapeNext()
-  assert.deepEqual(figures.of('requests', 'guid'), { requestsPerSecond: null, errorShare: null, p95Ms: null })
+  const nothing = { requestsPerSecond: null, errorShare: null, p95Ms: null }
+  assert.deepEqual(figures.of('requests', 'guid'), nothing)
+  await scrapeNext()
+  assert.deepEqual(figures.of('requests', 'guid'), { ...nothing, requestsPerSecond: 0 })
   for (const path of ['/good', '/good', '/good', '/bad']) await app.inject(path)
   await scrapeNext()
   const measured = figures.measuredOf('guid')?.figures
-  assert.equal(measured?.requestsPerSecond, 0.4)
+  assert.equal(measured?.requestsPerSecond, 0.2)
   assert.equal(measured?.errorShare, 0.25)
   assert.ok(measured.p95Ms !== null && measured.p95Ms > 0)
   clock.advance(60_000)
   assert.equal(figures.measuredOf('guid'), undefined)
+})
+
+test('The rates of a queue are those of its messages: 0 for one that is consumed, and not known for any other', async (t) => {
+  const metrics = createMetrics()
+  const measured = { metrics, publishesTo: ['billing_queue', 'events'] }
+  const queue = await openQueue('sqlite::memory:', { queues: ['billing_queue'], measured })
+  t.after(() => queue.close())
+  const { url } = await listenAs(t, 'billing', metrics)
+  const { figures, scrapeNext } = createScraping(t, { urls: { billing: url } })
+  let handled = 0
+  queue.consume('billing_queue', async ({ id }) => {
+    handled += 1
+    if (id === 'poison') throw new PoisonMessage('It is no order.')
+  })
+  for (let i = 0; i < 2; i += 1) await scrapeNext()
+  assert.deepEqual(figures.ofQueue('billing_queue'), { published: 0, done: 0, failed: 0 })
+  assert.deepEqual(figures.ofQueue('events'), { published: 0, done: null, failed: null })
+  assert.deepEqual(figures.ofQueue('none'), { published: null, done: null, failed: null })
+  for (const id of ['one', 'two', 'poison']) await queue.publish('billing_queue', { id, key: '', body: '{}' })
+  await until(() => handled === 3)
+  await scrapeNext()
+  assert.deepEqual(figures.ofQueue('billing_queue'), { published: 0.15, done: 0.1, failed: 0.05 })
+  assert.deepEqual(figures.publishedBy('billing'), ['billing_queue', 'events'])
+  assert.equal(figures.of('handled', 'billing billing_queue').errorShare, 1 / 3)
 })
 
 test('The version, the memory and the start of a process are known where it exports them', async (t) => {
@@ -135,15 +163,15 @@ test('A service that is stopped is not scraped', async (t) => {
   assert.equal(served.requests, 1)
 })
 
-test('Metrics of several services at one address, as on the port for operations, are scraped once, and of each its own', async (t) => {
-  const texts = [good, ...['guid', 'gateway'].map((name) => withLabel(good, `service="${name}"`))]
-  const described = texts.map((text) => `# HELP http_server_active_requests Help.\n# TYPE x gauge\n${text}`)
-  const served = await serve(t, sendMetrics(mergeMetrics(described)))
-  const { scrapeNext, scraper } = createScraping(t, { urls: { guid: served.url, gateway: served.url } })
+test('The metrics of a service in this process need no request', async (t) => {
+  const served = await serve(t, sendMetrics(good))
+  const { scrapeNext, figures } = createScraping(t, {
+    urls: { guid: served.url },
+    metricsText: async () => good,
+  })
   await scrapeNext()
-  assert.equal(served.requests, 1)
-  assert.equal(scraper.recent('guid')[0]?.samples.http_server_active_requests, 1)
-  assert.equal(scraper.recent('gateway')[0]?.samples.http_server_active_requests, 2)
+  assert.equal(served.requests, 0)
+  assert.ok(figures.measuredOf('guid'))
 })
 
 test('A history that cannot be kept ends no scrape', async (t) => {

@@ -33,19 +33,20 @@ type Given = {
   /** Where the metrics of services are. */
   readonly urls: Partial<Record<ServiceName, string>>
   readonly state?: (name: ServiceName) => ServiceState
+  readonly metricsText?: () => Promise<string>
   readonly timeoutMs?: number
   readonly bytesMax?: number
 }
 
 /** A scraper of services, whose rows are in a file of telemetry in memory. */
-export function createScraping(t: TestContext, { urls, state = () => 'up', ...limits }: Given) {
+export function createScraping(t: TestContext, { urls, state = () => 'up', metricsText, ...limits }: Given) {
   const clock = createManualClock(begin)
   const file = openTelemetryFile(':memory:', { bytesMax: 20_000_000, now: clock.now })
   t.after(() => file.close())
   const services = serviceNames
     .filter((name) => name in urls)
     .map((name) => ({
-      ...{ name, metricsUrl: () => urls[name] ?? '' },
+      ...{ name, metricsUrl: () => urls[name] ?? '', metricsText },
       control: { state: () => state(name), since: () => begin, start: async () => {}, stop: async () => {} },
     }))
   const events: EventList['data'][number][] = []

@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { createApp } from '@quintet/chassis/http'
 import { Value } from 'typebox/value'
 import { charts } from '../src/charts/queries.ts'
+import { createRequestCount } from '../src/request-count.ts'
 import { addSeries } from '../src/series.ts'
 import { ChartList, Series } from '../src/wire/index.ts'
 import { begin, createScraping, listenAs, logger } from './scraping-world.ts'
@@ -104,6 +105,24 @@ test('A rate is the same in rows of ten seconds, of a minute and of ten minutes'
   assert.deepEqual(await meanOf(), [10, 0.25])
   clock.set(begin + 96 * hour)
   assert.deepEqual(await meanOf(), [1, 0.25])
+})
+
+test('The requests of clients in a span of time are counted, each once, and are not known without metrics', async (t) => {
+  const { clock, file, services } = await world(t)
+  const count = createRequestCount({ clock, services, rows: async (range) => file.series(range) })
+  const range = { from: begin, to: begin + 60_000 }
+  assert.equal(await count(range), null)
+  const [served, forwarded] = [
+    'http_server_request_duration_seconds_count',
+    'http_client_request_duration_seconds_count',
+  ]
+  file.addSamples(begin, 'billing', {
+    [`${served}{http_route="/a"}`]: 5,
+    [`${forwarded}{quintet_upstream="guid"}`]: 2,
+  })
+  file.addSamples(begin + 10_000, 'guid', { [`${served}{http_route="/b"}`]: 3 })
+  file.addSamples(begin + 120_000, 'guid', { [`${served}{http_route="/b"}`]: 50 })
+  assert.equal(await count(range), 6)
 })
 
 test('Without a span of time there are the last 15 minutes, and without a step a readable number of values', async (t) => {

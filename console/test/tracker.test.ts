@@ -19,17 +19,11 @@ const queries: readonly Query[] = [
   { kind: 'gauge', aggregate: 'sum', metric: 'active', by: ['service'] },
 ]
 
-function trackerOf(services = ['guid'], options: { valuesMax?: number; seriesMax?: number } = {}) {
-  const tracker = createTracker({
-    services,
-    ofProcess: services[0] ?? '',
-    kept: keptMetrics(queries),
-    ...options,
-  })
+function trackerOf(options: { valuesMax?: number; seriesMax?: number } = {}) {
+  const tracker = createTracker({ kept: keptMetrics(queries), ...options })
   return {
     ...tracker,
-    read: (text: string, seconds?: number, service = services[0] ?? '') =>
-      Object.fromEntries(tracker.read(text, seconds).get(service) ?? []),
+    read: (text: string, seconds?: number) => Object.fromEntries(tracker.read(text, seconds) ?? []),
   }
 }
 
@@ -98,7 +92,7 @@ test('Buckets are kept apart from those below them, and only those that have gro
 })
 
 test('Of the values of a label only so many are kept, and all others are one', () => {
-  const { read, counters } = trackerOf(['guid'], { valuesMax: 2 })
+  const { read, counters } = trackerOf({ valuesMax: 2 })
   const text = (count: number) =>
     ['a', 'b', 'c', 'd'].map((route) => `hits_total{route="${route}",status="200"} ${count}`).join('\n')
   read(text(0))
@@ -108,11 +102,11 @@ test('Of the values of a label only so many are kept, and all others are one', (
     'hits_total{route="other",status="200"}': 2,
     scraped_seconds_total: 10,
   })
-  assert.equal([...counters('guid')].length, 3)
+  assert.equal([...counters()].length, 3)
 })
 
 test('Of the series of a target only so many are read, and it says so', () => {
-  const { read, isFull } = trackerOf(['guid'], { seriesMax: 3 })
+  const { read, isFull } = trackerOf({ seriesMax: 3 })
   const text = (count: number) =>
     ['a', 'b', 'c', 'd'].map((route) => `hits_total{route="${route}",status="200"} ${count}`).join('\n')
   read(text(0))
@@ -126,14 +120,6 @@ test('A series with a very long label is left out', () => {
     active: 1,
     scraped_seconds_total: 0,
   })
-})
-
-test('A text with the metrics of several services has a row for each, and what is of the process in that of one', () => {
-  const { read } = trackerOf(['gateway', 'guid'])
-  const text = 'active{service="guid"} 1\nactive 2\nactive{service="inventory"} 3'
-  assert.deepEqual(read(text, undefined, 'guid'), { active: 1, scraped_seconds_total: 0 })
-  assert.deepEqual(read(text, undefined, 'gateway'), { active: 2, scraped_seconds_total: 0 })
-  assert.deepEqual(read(text, undefined, 'inventory'), {})
 })
 
 test('A text without anything that is needed has no row', () => {

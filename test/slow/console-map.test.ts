@@ -151,6 +151,8 @@ test('The map has every part of the system with its state, and what went between
   assert.equal(figuresOf('clients', 'gateway')?.requestsPerSecond, 1.1)
   assert.equal(figuresOf('gateway', 'inventory')?.requestsPerSecond, 1)
   assert.equal(figuresOf('gateway', 'inventory')?.errorShare, 0)
+  assert.deepEqual(figuresOf('gateway', 'guid'), { requestsPerSecond: 0, errorShare: null, p95Ms: null })
+  assert.equal(map.nodes.find(({ id }) => id === 'guid')?.figures.requestsPerSecond, 0)
   assert.ok(Number(figuresOf('gateway', 'inventory')?.p95Ms) > 0)
   assert.equal(figuresOf('gateway', 'queue billing_queue')?.requestsPerSecond, 0.1)
   assert.equal(figuresOf('queue billing_queue', 'billing')?.errorShare, 0)

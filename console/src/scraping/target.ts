@@ -1,4 +1,3 @@
-import type { FetchText } from './fetch-text.ts'
 import { ScrapeFault } from './fetch-text.ts'
 import type { KeptMetric } from './kept-metrics.ts'
 import { MalformedMetrics } from './metrics-text.ts'
@@ -6,33 +5,29 @@ import { createTracker } from './tracker.ts'
 import type { Samples } from './tracker.ts'
 
 type Options = {
-  readonly url: string
-  /** Those whose metrics are there. */
-  readonly services: readonly string[]
   readonly kept: ReadonlyMap<string, KeptMetric>
-  readonly fetchText: FetchText
+  /** Gets the text of the metrics. */
+  readonly getText: () => Promise<string>
   /** The clock of durations. */
   readonly now: () => number
 }
 
-/** What a scrape has found, by service; or why it has not. */
-type Scraped = { readonly rows: ReadonlyMap<string, Samples>; readonly fault: string | undefined }
+/** What a scrape has found; or why it has not. */
+type Scraped = { readonly samples: Samples | undefined; readonly fault: string | undefined }
 
 export type Target = ReturnType<typeof createTarget>
 
 /** What was counted over a longer gap says nothing about any time of it; so long does Prometheus look back. */
 const gapMsMax = 300_000
 
-/** One address with metrics, which is scraped once at a time. */
-export function createTarget({ url, services, kept, fetchText, now }: Options) {
-  const ofProcess = services.find((name) => name === 'gateway') ?? services[0] ?? ''
-  const tracker = createTracker({ services, ofProcess, kept })
+/** The metrics of one service, which are scraped once at a time. */
+export function createTarget({ kept, getText, now }: Options) {
+  const tracker = createTracker({ kept })
   let lastAt: number | undefined
-  let fault: string | undefined
   let isBusy = false
 
-  async function read(): Promise<ReadonlyMap<string, Samples>> {
-    const text = await fetchText(url)
+  async function read(): Promise<Samples | undefined> {
+    const text = await getText()
     const at = now()
     const gapMs = at - (lastAt ?? Number.NEGATIVE_INFINITY)
     lastAt = at
@@ -44,17 +39,15 @@ export function createTarget({ url, services, kept, fetchText, now }: Options) {
     if (isBusy) return undefined
     isBusy = true
     try {
-      const rows = await read()
-      fault = undefined
-      return { rows, fault }
+      return { samples: await read(), fault: undefined }
     } catch (error) {
-      if (!(error instanceof ScrapeFault || error instanceof MalformedMetrics)) throw error
-      fault = error.message
-      return { rows: new Map(), fault }
+      if (error instanceof ScrapeFault || error instanceof MalformedMetrics)
+        return { samples: undefined, fault: error.message }
+      throw error
     } finally {
       isBusy = false
     }
   }
 
-  return { services, scrape, fault: () => fault, counters: tracker.counters, isFull: tracker.isFull }
+  return { scrape, counters: tracker.counters, isFull: tracker.isFull }
 }

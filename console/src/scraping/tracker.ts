@@ -2,14 +2,10 @@ import type { KeptMetric } from './kept-metrics.ts'
 import { scrapedSeconds } from './kept-metrics.ts'
 import { boundOf, boundText, parseSeries, readSamples, seriesText } from './metrics-text.ts'
 
-/** What a scrape has of a service, by name: values as they are, and the increases of counters since the scrape before. */
+/** What a scrape has, by name: values as they are, and the increases of counters since the scrape before. */
 export type Samples = Map<string, number>
 
 type Options = {
-  /** Those whose metrics are in one text. */
-  readonly services: readonly string[]
-  /** The one that samples without a service are of, as those of the process. */
-  readonly ofProcess: string
   readonly kept: ReadonlyMap<string, KeptMetric>
   /** Of the values of a label; any further one becomes `other`. */
   readonly valuesMax?: number
@@ -20,7 +16,6 @@ const seriesLengthMax = 4_096
 
 /** A series of the text, with what its samples add to. */
 type Tracked = {
-  readonly service: string
   readonly name: string
   readonly kind: KeptMetric['kind']
   /** Of a bucket its upper bound. */
@@ -29,12 +24,12 @@ type Tracked = {
 }
 
 /**
- * Turns texts of one target into samples. A counter that is smaller than before has been reset, and what it has is its increase; so is
+ * Turns the texts of one service into samples. A counter that is smaller than before has been reset, and what it has is its increase; so is
  * what a new series has, since it is younger than the last scrape.
  */
-export function createTracker({ services, ofProcess, kept, valuesMax = 100, seriesMax = 50_000 }: Options) {
+export function createTracker({ kept, valuesMax = 100, seriesMax = 50_000 }: Options) {
   const tracked = new Map<string, Tracked | undefined>()
-  const counters = new Map(services.map((service) => [service, new Set<string>()]))
+  const counters = new Set<string>()
   const bound = createValueBound(valuesMax)
 
   function trackedOf(series: string): Tracked | undefined {
@@ -50,17 +45,14 @@ export function createTracker({ services, ofProcess, kept, valuesMax = 100, seri
   function describe(series: string): Tracked | undefined {
     const { name, labels } = parseSeries(series)
     const metric = kept.get(name)
-    const service = labels.get('service') ?? ofProcess
-    if (metric === undefined || !services.includes(service)) return undefined
-    const of = `${service} ${name}`
+    if (metric === undefined) return undefined
     const own = [...metric.labels].map(
-      (label) => [label, bound(`${of} ${label}`, labels.get(label) ?? '')] as const,
+      (label) => [label, bound(`${name} ${label}`, labels.get(label) ?? '')] as const,
     )
     const le = labels.get('le')
     const text = seriesText(name, own)
-    if (metric.kind === 'counter' && le === undefined) counters.get(service)?.add(text)
+    if (metric.kind === 'counter' && le === undefined) counters.add(text)
     return {
-      service,
       name: text,
       kind: metric.kind,
       bound: le === undefined ? undefined : boundOf(le),
@@ -68,28 +60,27 @@ export function createTracker({ services, ofProcess, kept, valuesMax = 100, seri
     }
   }
 
-  /** `seconds` have passed since the scrape before; undefined where that says nothing about what has happened since. */
-  function read(text: string, seconds: number | undefined): ReadonlyMap<string, Samples> {
-    const rows = new Map(services.map((service) => [service, createRow()]))
-    readSamples(
-      text,
-      (name) => kept.has(name),
-      (series, value) => {
-        const found = trackedOf(series)
-        if (found === undefined || !Number.isFinite(value)) return
-        const row = rows.get(found.service)
-        if (found.kind === 'counter') row?.count(found, increaseOf(found, value, seconds !== undefined))
-        else row?.set(found, value)
-      },
-    )
-    const read = [...rows].filter(([, row]) => row.hasSamples())
-    return new Map(read.map(([service, row]) => [service, row.samples(seconds ?? 0)]))
-  }
-
   return {
-    read,
-    /** The names of the counters of a service, of which rows lack those that have not grown. */
-    counters: (service: string): Iterable<string> => counters.get(service) ?? [],
+    /**
+     * The samples of a text; undefined where it has none that are needed. `seconds` have passed since the one before; undefined where
+     * that says nothing about what has happened since.
+     */
+    read(text: string, seconds: number | undefined): Samples | undefined {
+      const row = createRow()
+      readSamples(
+        text,
+        (name) => kept.has(name),
+        (series, value) => {
+          const found = trackedOf(series)
+          if (found === undefined || !Number.isFinite(value)) return
+          if (found.kind === 'counter') row.count(found, increaseOf(found, value, seconds !== undefined))
+          else row.set(found, value)
+        },
+      )
+      return row.hasSamples() ? row.samples(seconds ?? 0) : undefined
+    },
+    /** The names of the counters, of which samples lack those that have not grown. */
+    counters: (): Iterable<string> => counters,
     /** Whether there are more series than are kept. */
     isFull: () => tracked.size >= seriesMax,
   }
@@ -102,7 +93,7 @@ function increaseOf(tracked: Tracked, value: number, isSinceLast: boolean): numb
   return value >= last ? value - last : Math.max(0, value)
 }
 
-/** What one text has of a service. */
+/** What one text has. */
 function createRow() {
   const samples: Samples = new Map()
   const buckets = new Map<string, Map<number, number>>()
