@@ -8,8 +8,10 @@ import { createAct, addActions } from './actions.ts'
 import { addAssets } from './assets.ts'
 import type { ConsoleConfig } from './config.ts'
 import { addGuard } from './guard.ts'
-import { createMemoryHistory } from './memory-history.ts'
+import { createHistory } from './history.ts'
+import { addMeasuring } from './measuring.ts'
 import type { ConsoleParts } from './parts.ts'
+import { openReader } from './reader.ts'
 import { createHostCheck } from './request-checks.ts'
 import { addServices } from './services.ts'
 import { addSession } from './session.ts'
@@ -42,10 +44,12 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
     tls: tlsOf({ TLS_CERT_FILE: config.TLS_CERT_FILE, TLS_KEY_FILE: config.TLS_KEY_FILE }, ''),
   })
   addIsolation(app)
-  const history = createMemoryHistory()
+  const reader = openReader(config.TELEMETRY_URL)
+  opened.defer(reader.close)
+  const history = createHistory(reader)
   const guard = await addGuard(app, config, { clock, logger, metrics })
   const act = createAct(guard, { history, logger, clock })
-  const parts: ConsoleParts = { logger, metrics, clock, services, brokers, history, act }
+  const parts: ConsoleParts = { logger, metrics, clock, services, brokers, history, reader, act }
   const states = createStates(services, parts)
   opened.defer(async () => states.stop())
   addAssets(app)
@@ -56,7 +60,9 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
     keeps: () => 'Events and actions are kept until this process ends.',
     collections: () => [],
   })
-  addServices(app, { ...parts, states, version, measuredOf: () => undefined })
+  const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
+  opened.defer(async () => measuring.stop())
+  addServices(app, { ...parts, states, version, measuredOf: measuring.measuredOf })
   addActions(app, parts)
   closeWithApp(app, opened)
   return app

@@ -30,7 +30,10 @@ export async function openConsole(
   settings: Readonly<Record<string, string>> = {},
   { services = [], clock }: { services?: readonly ObservedService[]; clock?: Clock } = {},
 ): Promise<World> {
-  const config = loadConfig(consoleSettings, settingsOf({ CHECK_RESPONSES: 'on', ...settings }))
+  const config = loadConfig(
+    consoleSettings,
+    settingsOf({ CHECK_RESPONSES: 'on', TELEMETRY_URL: 'none:', ...settings }),
+  )
   const app = await createConsoleApp(config, {
     logger: createLogger({ service: 'console', level: 'silent' }),
     metrics: createMetrics(),
