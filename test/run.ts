@@ -15,7 +15,7 @@ import { printCoverage } from './coverage.ts'
 
 const groups = {
   fast: [
-    '{backends,bench,chassis,clients,contracts,nemesis,services/*}/test/!(*.engines).test.ts',
+    '{backends,bench,chassis,clients,console,contracts,nemesis,services/*}/test/!(*.engines).test.ts',
     'test/!(*.engines).test.ts',
   ],
   guarantees: [

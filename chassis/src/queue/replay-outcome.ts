@@ -2,7 +2,7 @@ import { deadQueueOf } from './port.ts'
 import type { DeadLetter, QueueAdmin } from './port.ts'
 
 /** What has become of letters that were put back to their queue. */
-type ReplayOutcome = {
+export type ReplayOutcome = {
   readonly replayed: number
   /** Handled, as far as the broker can tell: neither in the queue nor dead again. */
   readonly done: number

@@ -46,12 +46,15 @@ export const QueueMessage = Type.Object({
 })
 export type QueueMessage = Static<typeof QueueMessage>
 
-/** `POST /api/queues/:name/look { limit?, after?, whole?: id }`: a POST, since looking takes messages and returns them on some brokers. */
+/** `POST /api/queues/:name/look { limit?, after?, reason?, whole?: id }`: a POST, since looking takes messages and returns them on some brokers. */
 export const LookRequest = Type.Object({
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
   after: Type.Optional(Type.Number({ minimum: 0 })),
+  /** Only dead letters of this reason. */
+  reason: Type.Optional(Type.String({ maxLength: 8192 })),
   whole: Type.Optional(Type.String({ maxLength: 255 })),
 })
+export type LookRequest = Static<typeof LookRequest>
 export const QueueMessages = Type.Object({
   data: Type.Array(QueueMessage),
   next: Type.Union([Type.Number(), Type.Null()]),
@@ -78,8 +81,8 @@ export const DeadLetterGroups = Type.Object({
 export type DeadLetterGroups = Static<typeof DeadLetterGroups>
 
 /**
- * `POST /api/queues/:name/replay` and `/drop`: `expect` is the number of letters that the client was shown for this choice. Where it is
- * another one meanwhile the response is 412, and nothing has happened.
+ * `POST /api/queues/:name/replay` and `/drop`, with one of `ids`, `reason` and `all`: `expect` is the number of letters that the client was
+ * shown for this choice, without `first`. Where it is another one meanwhile the response is 412, and nothing has happened.
  */
 export const MoveRequest = Type.Object({
   ids: Type.Optional(Type.Array(Type.String({ maxLength: 255 }), { minItems: 1, maxItems: 10_000 })),
