@@ -6,7 +6,7 @@ import { chromium } from 'playwright-core'
 import type { Page } from 'playwright-core'
 import { dataFolder, run } from '../system/processes.ts'
 
-const executablePath = (process.env.PATH ?? '')
+export const executablePath = (process.env.PATH ?? '')
   .split(delimiter)
   .flatMap((folder) => ['chromium', 'chromium-browser', 'google-chrome'].map((name) => join(folder, name)))
   .find((file) => existsSync(file))

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { withChromium } from './browser.ts'
+import { openConsole, sendLines, sendTrace } from './console-browser.ts'
+
+test(
+  'A request is among the traces by itself, and leads to its spans, its lines and its JSON',
+  withChromium,
+  async (t) => {
+    const world = await openConsole(t)
+    const page = await world.open('/traces')
+    await page.getByRole('heading', { name: 'Traces' }).waitFor()
+    const response = await fetch(`${world.gateway}/api/movies`)
+    const row = page.getByRole('row', { name: 'GET /api/movies' })
+    await row.first().waitFor()
+    await row.first().click()
+    await page.getByRole('treegrid', { name: 'Spans' }).waitFor()
+    const spans = page.locator('[role=treegrid] [aria-level]')
+    assert.ok((await spans.count()) >= 2, 'The gateway and the service have a span each.')
+    await page
+      .getByText(String(response.headers.get('x-request-id')))
+      .first()
+      .waitFor()
+    await page.getByRole('tab', { name: 'JSON' }).click()
+    await page.getByText('resourceSpans').waitFor()
+    await page.getByRole('tab', { name: 'Logs' }).click()
+    await page.getByRole('tabpanel').getByRole('row').nth(1).click()
+    await page.getByText('requestId', { exact: true }).waitFor()
+    assert.deepEqual(world.faults, [])
+  },
+)
+
+test('A part of a trace that nobody has kept is shown as a gap', withChromium, async (t) => {
+  const world = await openConsole(t)
+  const trace = await sendTrace(world.address, [{ name: 'GET' }, { name: 'SELECT guid', parent: 0 }])
+  const orphan = await sendOrphan(world.address, trace)
+  const page = await world.open(`/traces/${trace}`)
+  await page.getByRole('row', { name: 'Not kept' }).waitFor()
+  await page.getByRole('row', { name: orphan }).waitFor()
+})
+
+test(
+  'Of 10,000 lines fewer than 60 rows are in the document, and the search box finds what is in any of them',
+  withChromium,
+  async (t) => {
+    const world = await openConsole(t)
+    for (let part = 0; part < 10; part += 1)
+      await sendLines(
+        world.address,
+        Array.from({ length: 1_000 }, (_, i) => ({ text: `line ${part * 1_000 + i} ends`, level: 'ERROR' })),
+      )
+    const page = await world.open('/logs?live=off')
+    await page.getByRole('grid').waitFor()
+    await page.keyboard.press('/')
+    await page.keyboard.type('line 42 ends')
+    await page.getByText('1 match in').waitFor()
+    assert.ok((await rowsInDocument(page)) <= 60)
+    const started = performance.now()
+    await page.keyboard.press('Enter')
+    await page.locator('.grid-row.found').waitFor()
+    t.diagnostic(`Found and shown within ${Math.round(performance.now() - started)} ms`)
+    assert.equal(await page.getByRole('gridcell', { name: 'line 42 ends', exact: true }).isVisible(), true)
+    assert.ok((await rowsInDocument(page)) <= 60)
+    assert.ok(Number(await page.getByRole('grid').getAttribute('aria-rowcount')) >= 10_000)
+    assert.deepEqual(world.faults, [])
+  },
+)
+
+test('All of it is reached by the keyboard alone, and the focus comes back', withChromium, async (t) => {
+  const world = await openConsole(t)
+  for (const name of ['GET /first', 'GET /second', 'GET /third'])
+    await sendTrace(world.address, [{ name }, { name: 'inner', parent: 0, startMs: 2, durationMs: 5 }])
+  const page = await world.open('/')
+  await page.keyboard.press('g')
+  await page.keyboard.press('t')
+  await page.getByRole('heading', { name: 'Traces' }).waitFor()
+  await page.getByRole('row', { name: 'GET /first' }).waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('ArrowDown')
+  const second = await focused(page)
+  await page.keyboard.press('k')
+  assert.notEqual(await focused(page), second)
+  await page.keyboard.press('Enter')
+  await page.getByRole('treegrid').waitFor()
+  await page.keyboard.press('j')
+  await page.keyboard.press('ArrowLeft')
+  await page.locator('[role=row][aria-expanded=false]').waitFor()
+  await page.keyboard.press('ArrowRight')
+  await page.locator('[role=row][aria-expanded=true]').waitFor()
+
+  await page.getByRole('button', { name: 'Help' }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('dialog', { name: 'Help' }).waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog').waitFor({ state: 'detached' })
+  assert.equal(await focused(page), 'Help')
+
+  await page.keyboard.press('g')
+  await page.keyboard.press('l')
+  await page.getByRole('heading', { name: 'Logs' }).waitFor()
+  assert.deepEqual(world.faults, [])
+})
+
+test(
+  'At 1,000 lines a second the page changes at most some times a second and does not block, and a pause counts on',
+  withChromium,
+  async (t) => {
+    const world = await openConsole(t)
+    const page = await world.open('/logs')
+    await page.getByRole('heading', { name: 'Logs' }).waitFor()
+    await page.evaluate(`
+      globalThis.measured = { longestMs: 0, changes: 0 }
+      new PerformanceObserver((list) => {
+        for (const { duration } of list.getEntries()) measured.longestMs = Math.max(measured.longestMs, duration)
+      }).observe({ type: 'longtask' })
+    `)
+    const sending = sendSteadily(world.address, 5)
+    await page.getByRole('grid').waitFor()
+    await page.evaluate(`
+      new MutationObserver(() => { measured.changes += 1 }).observe(document.querySelector('.grid-rows'), { childList: true })
+    `)
+    await page.waitForTimeout(3_000)
+    const { longestMs, changes } = await page.evaluate<Measured>('measured')
+    t.diagnostic(`longest task ${longestMs} ms, ${changes} changes in 3 s`)
+    assert.ok(changes <= 3 * 4 + 4, `${changes} changes in 3 s`)
+    assert.ok(longestMs <= 100, `A task took ${longestMs} ms.`)
+
+    await page.keyboard.press('Space')
+    await page.getByText(/Paused: [\d,]+ lines? since then/).waitFor()
+    const counted = async () => Number((await page.getByText(/Paused:/).innerText()).replace(/\D/g, ''))
+    const before = await counted()
+    const rows = await page.getByRole('grid').getAttribute('aria-rowcount')
+    await page.waitForTimeout(1_500)
+    assert.ok((await counted()) > before)
+    assert.equal(await page.getByRole('grid').getAttribute('aria-rowcount'), rows)
+    await sending
+    await page.getByRole('button', { name: 'Go on' }).click()
+    await page.getByText(/Paused:/).waitFor({ state: 'detached' })
+    assert.deepEqual(world.faults, [])
+  },
+)
+
+test('What the filters select is in the address, and opens again from it', withChromium, async (t) => {
+  const world = await openConsole(t)
+  await sendTrace(world.address, [{ name: 'GET /fast', durationMs: 2 }], { service: 'guid' })
+  await sendTrace(world.address, [{ name: 'GET /bad', durationMs: 900, error: '500' }], {
+    service: 'billing',
+  })
+  const page = await world.open('/traces')
+  await page.getByRole('row', { name: 'GET /bad' }).waitFor()
+  await page.getByRole('button', { name: /^billing/ }).click()
+  await page.getByRole('row', { name: 'GET /fast' }).waitFor({ state: 'detached' })
+  const again = await world.open(new URL(page.url()).pathname + new URL(page.url()).search)
+  await again.getByRole('row', { name: 'GET /bad' }).waitFor()
+  assert.equal(await again.getByRole('row', { name: 'GET /fast' }).count(), 0)
+  await again.goBack()
+  await page.goBack()
+  await page.getByRole('row', { name: 'GET /fast' }).waitFor()
+  assert.deepEqual(world.faults, [])
+})
+
+type Measured = { readonly longestMs: number; readonly changes: number }
+
+const rowsInDocument = (page: Page): Promise<number> => page.locator('.grid-rows > [role=row]').count()
+
+/** What has the focus, by its name or the number of its row. */
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>(
+    "document.activeElement.getAttribute('aria-label') ?? document.activeElement.getAttribute('aria-rowindex') ?? ''",
+  )
+}
+
+/** 250 lines, four times a second. */
+async function sendSteadily(address: string, seconds: number): Promise<void> {
+  for (let round = 0; round < seconds * 4; round += 1) {
+    const lines = Array.from({ length: 250 }, (_, i) => ({
+      text: `round ${round} line ${i}`,
+      level: 'ERROR' as const,
+    }))
+    await Promise.all([sendLines(address, lines), new Promise((resolve) => setTimeout(resolve, 250))])
+  }
+}
+
+/** Sends a span whose parent is not kept, and gives its name. */
+async function sendOrphan(address: string, traceId: string): Promise<string> {
+  const name = 'process orphan'
+  const now = BigInt(Date.now()) * 1_000_000n
+  const spans = [
+    {
+      ...{ traceId, spanId: 'aaaaaaaaaaaaaaaa', parentSpanId: 'bbbbbbbbbbbbbbbb', name, kind: 5 },
+      ...{ startTimeUnixNano: String(now), endTimeUnixNano: String(now + 1_000_000n) },
+    },
+  ]
+  const response = await fetch(`${address}/v1/traces`, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ resourceSpans: [{ resource: { attributes: [] }, scopeSpans: [{ spans }] }] }),
+  })
+  assert.equal(response.status, 200)
+  return name
+}
