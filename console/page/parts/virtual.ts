@@ -26,10 +26,12 @@ export function useVirtual<Row>(
 ): VirtualList {
   const scroller = useRef<HTMLDivElement>(null)
   const [view, setView] = useState({ top: 0, height: 600 })
+  const topPx = useRef(0)
   const measure = useCallback(() => {
     const element = scroller.current
     if (element === null) return
     const [top, height] = [element.scrollTop, element.clientHeight - headPx]
+    topPx.current = top
     setView((old) => {
       const isSame = Math.floor(old.top / rowPx) === Math.floor(top / rowPx) && old.height === height
       return isSame ? old : { top, height }
@@ -44,7 +46,7 @@ export function useVirtual<Row>(
     measure()
     return () => observer.disconnect()
   }, [measure])
-  useAnchor(scroller, rows, keyOf, rowPx)
+  useAnchor({ scroller, topPx, rows, keyOf, rowPx })
 
   const reveal = useCallback(
     (index: number) => {
@@ -68,13 +70,17 @@ export function useVirtual<Row>(
   return { scroller, indexes, heightPx: rows.length * rowPx, pageRows, onScroll: measure, reveal }
 }
 
+type Anchored<Row> = {
+  readonly scroller: RefObject<HTMLDivElement | null>
+  /** How far it was scrolled: to read it from the document takes a layout. */
+  readonly topPx: RefObject<number>
+  readonly rows: readonly Row[]
+  readonly keyOf: (row: Row) => string | number
+  readonly rowPx: number
+}
+
 /** Keeps what is read where it is while rows are added above it; at the top the newest are shown. */
-function useAnchor<Row>(
-  scroller: RefObject<HTMLDivElement | null>,
-  rows: readonly Row[],
-  keyOf: (row: Row) => string | number,
-  rowPx: number,
-): void {
+function useAnchor<Row>({ scroller, topPx, rows, keyOf, rowPx }: Anchored<Row>): void {
   const firstKey = useRef<string | number | undefined>(undefined)
   useLayoutEffect(() => {
     const element = scroller.current
@@ -82,8 +88,10 @@ function useAnchor<Row>(
     const before = firstKey.current
     firstKey.current = first === undefined ? undefined : keyOf(first)
     if (element === null || before === undefined || before === firstKey.current) return
-    if (element.scrollTop < rowPx) return
+    if (topPx.current < rowPx) return
     const added = rows.findIndex((row) => keyOf(row) === before)
-    if (added > 0) element.scrollTop += added * rowPx
+    if (added <= 0) return
+    topPx.current += added * rowPx
+    element.scrollTop = topPx.current
   }, [rows])
 }
