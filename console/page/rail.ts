@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import type { QueueList, SystemMap } from '../src/wire/index.ts'
-import { get, useGet } from './api.ts'
+import { useGet } from './api.ts'
 import { a, classes, component, li, nav, span, ul } from './elements.ts'
 import { useLive } from './live.ts'
 import { sections } from './keys.ts'
@@ -13,7 +13,7 @@ type Tone = 'good' | 'bad' | 'warn'
 type Label = { readonly text: string; readonly tone: Tone }
 type Labels = Partial<Record<SectionName, Label>>
 
-/** How often promises are read again; map and queues come by themselves. */
+/** How often promises are read again; map and queues come by the stream, which begins with them. */
 const promisesMs = 60_000
 
 /** The links to the pages, with what is wrong there in words. */
@@ -62,8 +62,6 @@ function useLabels(): Labels {
     if (away > 0) setQueues({ text: `${countText(away)} away`, tone: 'bad' })
     else setQueues(labelOf(dead, 'dead', 'none dead'))
   }
-  useFirst(() => get('/api/map'), showMap)
-  useFirst(() => get('/api/queues'), showQueues)
   useLive('map', showMap)
   useLive('queues', showQueues)
   useSpoken('Map', map)
@@ -82,13 +80,6 @@ function useLabels(): Labels {
 /** A label of what is wrong, which is in red where there is any. */
 function labelOf(count: number, wrong: string, right: string): Label {
   return count > 0 ? { text: `${countText(count)} ${wrong}`, tone: 'bad' } : { text: right, tone: 'good' }
-}
-
-/** What is so now; the stream then brings what changes. */
-function useFirst<Body>(call: () => Promise<Body>, show: (body: Body) => void): void {
-  useEffect(() => {
-    call().then(show, () => {})
-  }, [])
 }
 
 /** Speaks a label when it changes, but not the first time. */

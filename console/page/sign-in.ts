@@ -34,10 +34,12 @@ export const signInView = component(function SignIn({ fault: first }: { readonly
       h1({}, 'Quintet console'),
       p(
         {},
-        'This console needs a token. The address that it printed at its start has it; open that, or paste the value of ',
+        'This console needs a token. The address that it printed at its start has it; open that, or paste ',
         code({}, 'CONSOLE_TOKEN'),
-        '.',
+        ', a token of the issuer, or an API key.',
       ),
+      // By it a manager of passwords knows whose token it keeps.
+      input({ type: 'text', hidden: true, readOnly: true, autocomplete: 'username', value: 'console' }),
       label({ for: 'token' }, 'Token'),
       input({
         id: 'token',

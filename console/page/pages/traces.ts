@@ -156,7 +156,8 @@ function passes(trace: TraceSummary, { service, route, status, why, min, max, wo
     words === '' &&
     (service === '' || trace.services.includes(service)) &&
     (route === '' || trace.root === route) &&
-    (status === '' || `${Math.floor((trace.status ?? 0) / 100)}xx` === status) &&
+    (status === '' ||
+      [String(trace.status), `${Math.floor((trace.status ?? 0) / 100)}xx`].includes(status)) &&
     (why === '' || trace.why === why) &&
     (min === '' || trace.durationMs >= Number(min)) &&
     (max === '' || trace.durationMs <= Number(max))
@@ -201,12 +202,12 @@ function durationForm({ min, max }: Filters) {
       label(
         {},
         span({ class: 'hidden' }, 'At least'),
-        input({ name: 'min', type: 'number', min: 0, step: 'any', placeholder: 'from', defaultValue: min }),
+        input({ name: 'min', type: 'number', min: 0, step: 1, placeholder: 'from', defaultValue: min }),
       ),
       label(
         {},
         span({ class: 'hidden' }, 'At most'),
-        input({ name: 'max', type: 'number', min: 0, step: 'any', placeholder: 'to', defaultValue: max }),
+        input({ name: 'max', type: 'number', min: 0, step: 1, placeholder: 'to', defaultValue: max }),
       ),
       button({ type: 'submit' }, 'Apply'),
     ),

@@ -172,8 +172,8 @@ function choose(one: Point, other: Point, from: number, to: number): void {
       span: undefined,
     }),
     ...(bottom - top < 0.8 && {
-      min: lowest === 0 ? undefined : lowest,
-      max: above,
+      min: lowest < 1 ? undefined : lowest,
+      max: above === undefined ? undefined : Math.ceil(above),
     }),
   })
 }
