@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { telemetrySchema } from '@quintet/chassis/config'
+import { serviceNames } from '@quintet/contracts/topology'
 import { parse } from 'yaml'
 import { observabilityFiles } from '../cli/observability/files.ts'
+import { beanstalkCompose } from '../deploy/aws/beanstalk-compose.ts'
 import { metricsOf } from './promql.ts'
 
 /** What operators load into their own monitoring, as far as it can be checked without it; observability.engines.test.ts runs it. */
@@ -138,7 +141,7 @@ test('Each panel says what it shows, in a unit, of the data source that a variab
       for (const { uid } of [datasource, ...targets.map((target) => target.datasource)].map(
         (one) => one ?? { uid: '' },
       ))
-        assert.equal(uid, '$' + '{datasource}', name)
+        assert.equal(uid, `\${datasource}`, name)
       for (const { expr } of targets)
         for (const metric of metricsOf(expr)) assert.ok(known.has(metric), `${name}: ${metric}`)
     }
@@ -171,6 +174,24 @@ test('Prometheus and Alertmanager have the same images and ports in each place',
   const backends: Compose = parse(read('backends/compose.yaml'), { merge: true })
   for (const name of ['prometheus', 'alertmanager'])
     assert.equal(overlay.services[name]?.image, backends.services[name]?.image, name)
+})
+
+test('Containers get the settings of traces, and without one for the file keep none, as their image says', () => {
+  type Compose = { services: Record<string, { environment: Record<string, string | null> }> }
+  const settings = Object.keys(telemetrySchema.properties).filter((name) => name !== 'DATA_DIR')
+  assert.match(read('deploy/Dockerfile'), /^ENV .*\bTELEMETRY_URL=none:/m)
+  for (const text of [read('compose.yaml'), beanstalkCompose('quintet:1', false)]) {
+    const { services }: Compose = parse(text, { merge: true })
+    for (const name of serviceNames) {
+      const { environment } = services[name] ?? { environment: {} }
+      for (const setting of settings) assert.ok(setting in environment, `${name} does not get ${setting}.`)
+      // A name without a value would take from the container what the image has.
+      assert.equal(environment.TELEMETRY_URL, `\${TELEMETRY_URL:-none:}`)
+    }
+  }
+  for (const file of ['ecs', 'beanstalk'])
+    for (const setting of ['OTLP_URL', 'OTLP_HEADERS'])
+      assert.match(read(`deploy/aws/${file}.yaml`), new RegExp(`\\b${setting},`), file)
 })
 
 /** Made by Prometheus itself. */

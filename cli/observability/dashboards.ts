@@ -130,8 +130,7 @@ const service = {
   name: 'service',
   label: 'Service',
   type: 'query',
-  // Grafana's own notation for a variable.
-  datasource: { type: 'prometheus', uid: '$' + '{datasource}' },
+  datasource: { type: 'prometheus', uid: `\${datasource}` },
   definition: services,
   query: { query: services, refId: 'service' },
   refresh: 2,

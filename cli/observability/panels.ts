@@ -56,8 +56,7 @@ export function panelRows(
   })
 }
 
-// Grafana's own notation for a variable.
-const datasource = { type: 'prometheus', uid: '$' + '{datasource}' }
+const datasource = { type: 'prometheus', uid: `\${datasource}` }
 
 function panel({ kind, title, description, unit, expr, legend, hasExemplars = false }: PanelOptions): object {
   const isStat = kind === 'stat'

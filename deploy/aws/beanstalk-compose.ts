@@ -58,9 +58,12 @@ function container(
     // Metrics and the details of health, which are not published.
     "      OPERATIONS_PORT: '9464'",
     ...(name === 'gateway' ? addresses() : []),
-    ...settings.map((setting) => `      ${setting}:`),
+    ...settings.map((setting) => `      ${setting}:${setting === 'TELEMETRY_URL' ? telemetryUrl : ''}`),
   ]
 }
+
+/** A setting without a value takes from the container what the image has for it. */
+const telemetryUrl = ` \${TELEMETRY_URL:-none:}`
 
 /** What differs between machines is of the image or of this file. */
 function settingsOf(names: readonly string[]): string[] {
