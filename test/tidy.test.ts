@@ -38,7 +38,7 @@ function adviceFor(cycle: readonly string[]): string {
 const chassisLayers = [
   ['errors', 'clock', 'config', 'compile-cache', 'files', 'json', 'tls', 'x509'],
   ['telemetry'],
-  ['concurrency', 'workers', 'audit'],
+  ['concurrency', 'workers', 'audit', 'promises'],
   ['cache', 'database'],
   ['queue'],
   ['outbox', 'idempotency', 'sweeper'],

@@ -30,6 +30,7 @@ export const invalidCommonSettings = {
   SHUTDOWN_GRACE_MS: '-1',
   WORKERS: '0',
   CHECK_RESPONSES: 'maybe',
+  PROMISE_CHECK_SECONDS: '-1',
   TRUSTED_PROXIES: '10.0.0.0/33',
   CORS_ORIGINS: 'https://shop.example/path',
   CORS_CREDENTIALS: 'perhaps',

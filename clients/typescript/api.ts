@@ -393,6 +393,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health/promises": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Are the promises kept?
+         * @description What the last check of each promise has found; with `check`, one that is made now.
+         */
+        get: operations["getPromises"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health/ready": {
         parameters: {
             query?: never;
@@ -1063,6 +1083,31 @@ export interface components {
             /** @description The policies of limits or quotas that refuse the request. */
             "violated-policies"?: string[];
         };
+        /** PromiseCheck */
+        PromiseCheck: {
+            /** @description When it was checked, in milliseconds since 1970; null if it was not. */
+            at: number | null;
+            /** @description The command that tries to break it. */
+            command: string;
+            /** @description How long that has taken. */
+            durationMs: number | null;
+            /** @description What was looked at, and what was found. */
+            found: string;
+            /** @description Its place in the documentation. */
+            guarantee: string;
+            /** @description Unique in its service. */
+            id: string;
+            /** @description How many things were looked at. */
+            sample: number;
+            service: string;
+            /** @description What is promised. */
+            title: string;
+            verdict: "kept" | "broken" | "unknown";
+        };
+        /** PromiseChecks */
+        PromiseChecks: {
+            data: components["schemas"]["PromiseCheck"][];
+        };
         /** Readiness */
         Readiness: {
             /** @description What the service needs, for those who may see it. */
@@ -1476,6 +1521,8 @@ export type OutcomeEnvelope = components['schemas']['OutcomeEnvelope'];
 export type Position = components['schemas']['Position'];
 export type Posted = components['schemas']['Posted'];
 export type Problem = components['schemas']['Problem'];
+export type PromiseCheck = components['schemas']['PromiseCheck'];
+export type PromiseChecks = components['schemas']['PromiseChecks'];
 export type Readiness = components['schemas']['Readiness'];
 export type RefusedOutcome = components['schemas']['RefusedOutcome'];
 export type ServiceHealth = components['schemas']['ServiceHealth'];
@@ -3045,6 +3092,46 @@ export interface operations {
             };
             304: components["responses"]["NotModified"];
             400: components["responses"]["BadRequest"];
+            406: components["responses"]["NotAcceptable"];
+            408: components["responses"]["RequestTimeout"];
+            412: components["responses"]["PreconditionFailed"];
+            414: components["responses"]["URITooLong"];
+            417: components["responses"]["ExpectationFailed"];
+            429: components["responses"]["TooManyRequests"];
+            431: components["responses"]["RequestHeaderFieldsTooLarge"];
+            500: components["responses"]["InternalServerError"];
+            503: components["responses"]["ServiceUnavailable"];
+            505: components["responses"]["HTTPVersionNotSupported"];
+        };
+    };
+    getPromises: {
+        parameters: {
+            query?: {
+                /** @description Checks the promise of this id now, unless that was done within 5 s, and responds with it alone. */
+                check?: string;
+                /** @description Only promises of this service, where several run in the process. */
+                service?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromiseChecks"];
+                };
+            };
+            304: components["responses"]["NotModified"];
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
             406: components["responses"]["NotAcceptable"];
             408: components["responses"]["RequestTimeout"];
             412: components["responses"]["PreconditionFailed"];

@@ -2,6 +2,7 @@ import type { Cache, CacheOptions } from './port.ts'
 import { tracedCache } from './traced-cache.ts'
 
 export type * from './port.ts'
+export { checkCache } from './cache-check.ts'
 export { exportCacheMetrics } from './metrics.ts'
 export { createCacheControlTable, createSqlArbiter, dropCacheControlTable } from './sql-arbiter.ts'
 

@@ -72,6 +72,12 @@ const checkResponses = Type.Union([Type.Literal('off'), Type.Literal('on')], {
   description: 'For development: a response that its description does not admit becomes a 500 that says why.',
 })
 
+const promiseCheckSeconds = count(60, {
+  minimum: 0,
+  maximum: 86_400,
+  description: 'How often the service checks by itself whether its promises are kept; 0 for never.',
+})
+
 /** The settings of what a process records for all of its services. */
 export const telemetrySchema = Type.Object({ DATA_DIR: dataDir, ...telemetrySettings })
 
@@ -89,6 +95,7 @@ export const commonSettings = {
   SHUTDOWN_GRACE_MS: shutdownGraceMs,
   WORKERS: workers,
   CHECK_RESPONSES: checkResponses,
+  PROMISE_CHECK_SECONDS: promiseCheckSeconds,
   /** The gateway that runs on the same machine. */
   TRUSTED_PROXIES: trustedProxies('127.0.0.1, ::1'),
   ...authSettings,

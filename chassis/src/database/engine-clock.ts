@@ -26,8 +26,13 @@ export type EngineClock = Clock & {
 export function followEngineClock(
   clock: Clock,
   readMs: () => number | Promise<number>,
-): { readonly clock: EngineClock; stop(): void } {
-  if (clock !== systemClock) return { clock, stop: () => {} }
+): {
+  readonly clock: EngineClock
+  /** The clock itself, read now. */
+  read(): Promise<number>
+  stop(): void
+} {
+  if (clock !== systemClock) return { clock, read: async () => clock.now(), stop: () => {} }
   let offset: Offset | undefined
   let firstReading: Promise<void> | undefined
 
@@ -57,6 +62,7 @@ export function followEngineClock(
   const timer = setInterval(poll, intervalMs).unref()
   return {
     clock: { now: () => (offset === undefined ? clock.now() : performance.now() + offset.max), whenRead },
+    read: async () => readMs(),
     stop: () => clearInterval(timer),
   }
 }

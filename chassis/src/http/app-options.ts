@@ -6,6 +6,7 @@ import type { AuditLog } from '../audit/index.ts'
 import type { Clock } from '../clock/index.ts'
 import type { AppError } from '../errors/index.ts'
 import type { GuardConfig, GuardParts, RequestLimits, VersionSettings } from '../guard/index.ts'
+import type { CheckedPromise, PromiseChecks } from '../promises/index.ts'
 import type { Logger, Metrics, Tracer } from '../telemetry/index.ts'
 import type { ConnectionLimits } from './connections/bound.ts'
 import type { RelatedPage } from './documentation/page.ts'
@@ -58,6 +59,8 @@ export type Observed = {
   readiness(): Promise<State>
   /** The readiness, unless the app has more to say. */
   health: () => Promise<{ readonly status: string }>
+  /** What it promises, as far as that can be checked while it runs. */
+  readonly promises: PromiseChecks
   /** Whether the operations listener serves them, so that the port of the app does not. */
   readonly isElsewhere: boolean
 }
@@ -107,6 +110,9 @@ export type AppOptions = {
   /** Parses JSON bodies where JavaScript's numbers are not exact enough. */
   readonly parseJson?: (text: string) => unknown
   readonly dependencies?: Dependencies
+  /** What is checked while it runs, and how often it is by itself; without the second, or with 0, it is checked on request only. */
+  readonly promises?: readonly CheckedPromise[]
+  readonly promiseCheckSeconds?: number
   /** Whether it has no documentation, health and metrics, but only the routes that are added to it. */
   readonly hasOnlyAddedRoutes?: boolean
   /** Whether `/` is a route of its own, rather than leads to the documentation. */

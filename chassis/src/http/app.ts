@@ -41,6 +41,7 @@ import { boundLargeLists } from './large-lists.ts'
 import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
+import { addPromiseRoutes } from './promise-routes.ts'
 import { protect } from './protect.ts'
 import { addProtectedResource } from './protected-resource.ts'
 import { queryRefusal } from './query.ts'
@@ -148,7 +149,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   completeResponses(app)
   app.addHook('preClose', async () => {
     closing.begin()
-    await Promise.all([closing.endConnections(), redirect?.close()])
+    await Promise.all([closing.endConnections(), redirect?.close(), app.observed.promises.stop()])
   })
   app.addHook('onClose', async () => {
     closing.stop()
@@ -252,6 +253,7 @@ async function addOwnRoutes(
   await documentation.addTo(app, access.authentication)
   addProtectedResource(app, title, access)
   addHealthRoutes(app, access.mayObserve)
+  addPromiseRoutes(app)
   watchDependencies(app, dependencies, { logger, metrics })
 }
 

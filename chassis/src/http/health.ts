@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { TimeoutError, withTimeout } from '../clock/index.ts'
+import { systemClock, TimeoutError, withTimeout } from '../clock/index.ts'
 import { createShared } from '../concurrency/index.ts'
 import { AppError } from '../errors/index.ts'
+import { createPromiseChecks } from '../promises/index.ts'
 import { metricsFormats, openMetricsOf, prometheusOf } from '../telemetry/index.ts'
 import type { Metrics } from '../telemetry/index.ts'
 import type { App, AppOptions, Observed } from './app-options.ts'
@@ -42,9 +43,11 @@ export function sendMetrics({ headers }: FastifyRequest, reply: FastifyReply, te
 
 /** What operators may see of an app. */
 export function createObserved(
-  { name, dependencies = {}, guard = {} }: AppOptions,
+  options: AppOptions,
   { metrics, isClosing }: { metrics: Metrics; isClosing: () => boolean },
 ): Observed {
+  const { name, dependencies = {}, guard = {}, promises = [] } = options
+  const { logger, clock = systemClock, promiseCheckSeconds = 0 } = options
   const probeAll = createShared(() =>
     Promise.all(Object.entries(dependencies).map(([name, ping]) => probe(name, ping))),
   )
@@ -60,6 +63,10 @@ export function createObserved(
     metrics: { ...metrics, text: createShared(metrics.text, { keepFactor: 20 }) },
     readiness,
     health: readiness,
+    promises: createPromiseChecks(promises, {
+      ...{ service: name, metrics, logger, clock },
+      everyMs: promiseCheckSeconds * 1_000,
+    }),
     isElsewhere: (guard.OPERATIONS_PORT ?? '') !== '',
   }
 }

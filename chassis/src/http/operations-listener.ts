@@ -8,6 +8,7 @@ import { createApp } from './app.ts'
 import { Liveness, MetricsText, Readiness, sendMetrics } from './health.ts'
 import { addressOf, listen, operations } from './listen.ts'
 import { problems } from './problem.ts'
+import { addPromises } from './promise-routes.ts'
 
 /**
  * Listens on the port for operations, if there is one, for what operators may see of the apps of this process. `values` are the valid
@@ -49,6 +50,7 @@ export async function createOperationsApp(
   })
   addMetrics(app, services)
   addHealth(app, services)
+  addPromises(app, services, { hide })
   return app
 }
 

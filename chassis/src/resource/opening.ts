@@ -30,6 +30,7 @@ export function partsOf(
     readonly TRUSTED_PROXIES: string
     readonly CONNECTIONS_MAX: number
     readonly CHECK_RESPONSES: string
+    readonly PROMISE_CHECK_SECONDS: number
   } & GuardConfig,
   {
     clock = systemClock,
@@ -44,6 +45,7 @@ export function partsOf(
     trustedProxies: string
     guard: GuardConfig
     connections: { max: number }
+    promiseCheckSeconds: number
   } {
   restrictFolder(config.DATA_DIR)
   return {
@@ -57,6 +59,7 @@ export function partsOf(
     guard: config,
     tls: tlsOf(config, ''),
     connections: { max: config.CONNECTIONS_MAX },
+    promiseCheckSeconds: config.PROMISE_CHECK_SECONDS,
   }
 }
 

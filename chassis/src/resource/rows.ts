@@ -62,6 +62,9 @@ export function createRows<Found extends { version: number }>(options: {
     /** The cache entry of a row, whose text is its representation; without a promise where possible. */
     find: (id: number) => cache.read(keyOf(id), () => loadEntry(id)),
 
+    /** The same from the database, without the cache. */
+    load: loadEntry,
+
     /** The first page as `read` returns it, cached until a row changes. */
     async firstPage(read: () => Promise<string>): Promise<string> {
       const entry = await cache.read(table, async () => permanentEntry(0, await read()))

@@ -17,6 +17,7 @@ import { createOrderHandler } from './consumer.ts'
 import { createOrderStatus } from './order-status.ts'
 import { createOrderStore } from './order-store.ts'
 import type { OrderTables } from './order-store.ts'
+import { billingPromises } from './promises.ts'
 import { billingRoutes } from './routes.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
@@ -46,6 +47,7 @@ export async function createBillingApp(
     detailAlias: 'message',
     dependencies: { database: database.ping, queue: queue.ping },
     relatedPages: documentationOfSystem(config.GATEWAY_PORT),
+    promises: billingPromises({ database, orders, queue }),
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, billingQueue)

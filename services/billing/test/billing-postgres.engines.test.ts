@@ -7,5 +7,7 @@ if (server !== undefined) {
   await import('./conformance.test.ts')
   await import('./consumer.test.ts')
   await import('./ownership.test.ts')
+  await import('./promises.test.ts')
+  await import('./slow/promises.test.ts')
   await import('./routes.test.ts')
 }

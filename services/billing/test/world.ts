@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import { loadConfig } from '@quintet/chassis/config'
@@ -40,6 +41,13 @@ export async function createWorld(t: TestContext, more: Readonly<Record<string, 
   let published = 0
   return {
     queue,
+    databaseUrl: BILLING_DATABASE_URL,
+    /** Changes the file of the queue behind the back of all who use it. */
+    changeQueue(statement: string): void {
+      const file = new DatabaseSync(join(folder, 'queue.db'), { timeout: 5_000 })
+      file.exec(statement)
+      file.close()
+    },
     /** The tables of billing, as somebody at the database's own tools sees them. */
     async byHand() {
       const database = await openDatabase<OrderTables>(BILLING_DATABASE_URL, { migrations })
@@ -83,4 +91,4 @@ export async function createWorld(t: TestContext, more: Readonly<Record<string, 
   }
 }
 
-const migrations = new URL('../migrations/', import.meta.url)
+export const migrations = new URL('../migrations/', import.meta.url)

@@ -7,6 +7,7 @@ import { startSweeper } from '@quintet/chassis/sweeper'
 import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { BrokerageConfig } from './config.ts'
 import { exactNumber } from './exact-number.ts'
+import { ledgerPromise } from './ledger-check.ts'
 import { createMarket } from './market.ts'
 import { createOrderProcessor } from './order-processor.ts'
 import { responseFormatOf } from './response-format.ts'
@@ -49,6 +50,7 @@ export async function createBrokerageApp(
     parseJson: (text) => parseExactJson(text, exactNumber),
     dependencies: { database: storage.ping },
     relatedPages: documentationOfSystem(config.GATEWAY_PORT),
+    promises: [ledgerPromise(accounts)],
     ...parts,
   })
   const marketClock = config.MARKET_CLOCK

@@ -36,6 +36,8 @@ export type AccountStore = {
   /** Orders, and below ledger entries, in the order of their sequences. */
   listOrders(id: number, page: Page): Promise<readonly OrderRecord[]>
   listLedger(id: number, page: Page): Promise<readonly LedgerEntry[]>
+  /** The ids of up to `max` accounts, at random. */
+  sample(max: number): Promise<readonly number[]>
 }
 
 export type NewAccount = { readonly cash: Decimal; readonly owner: Owner; readonly openedMs: number }

@@ -1,4 +1,4 @@
-import { returnedBy } from '@quintet/chassis/database'
+import { randomKeys, returnedBy } from '@quintet/chassis/database'
 import type { Database, Statement } from '@quintet/chassis/database'
 import { recordStatements } from '@quintet/chassis/idempotency'
 import type { Page } from '@quintet/chassis/resource/rows'
@@ -95,6 +95,10 @@ export function createSqlAccountStore(database: Database<AccountTables>): Accoun
 
     async listLedger(id, page) {
       return (await history.listLedger(id, page).execute()).map(entryOf)
+    },
+
+    async sample(max) {
+      return (await randomKeys(database, { table: 'account' }, max)).map(Number)
     },
   }
 }

@@ -10,6 +10,8 @@ if (server !== undefined) {
   await import('./form-requests.test.ts')
   await import('./ledger.test.ts')
   await import('./ownership.test.ts')
+  await import('./promises.test.ts')
+  await import('./slow/promises.test.ts')
   await import('./repeated-outcomes.test.ts')
   await import('./routes.test.ts')
 }

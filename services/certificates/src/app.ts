@@ -22,6 +22,7 @@ import { createNotificationStore, notificationsQueue } from './notification-stor
 import { createPasswords } from './password.ts'
 import type { Passwords } from './password.ts'
 import { wrongValueCode } from './route-parts.ts'
+import { certificatePromises } from './promises.ts'
 import { certificatesRoutes } from './routes.ts'
 import { createUserStore } from './user-store.ts'
 import type { Receiver } from './webhook.ts'
@@ -54,7 +55,8 @@ export async function createCertificatesApp(
   const keyCheck = createKeyCheck(database, keyring, { settings: config, logger })
   await keyCheck.atStart()
   await warnOfUsersWithoutKey(database.query, logger)
-  const relay = createRelay({ outbox: createSqlOutbox(database), queue, clock, logger })
+  const outbox = createSqlOutbox(database)
+  const relay = createRelay({ outbox, queue, clock, logger })
   opened.defer(relay.stop)
   const notifications = createNotificationStore({ database, clock, hasReceiver: receiver !== undefined })
   const notifying = { database, notifications, clock, wake: relay.wake }
@@ -75,6 +77,7 @@ export async function createCertificatesApp(
     wrongValueCode,
     dependencies: { ...storage.dependencies, database: keyCheck.ping, queue: queue.ping },
     relatedPages: documentationOfSystem(config.GATEWAY_PORT),
+    promises: certificatePromises({ database, keyring, outbox, queue, clock }),
     ...parts,
   })
   exportQueueMetrics(metrics.registry, queue, notificationsQueue)

@@ -9,6 +9,8 @@ if (server !== undefined) {
   await import('./conformance.test.ts')
   await import('./notifications.test.ts')
   await import('./ownership.test.ts')
+  await import('./promises.test.ts')
+  await import('./slow/promises.test.ts')
   await import('./user-change.test.ts')
   await import('./user-deletion.test.ts')
   await import('./certificate-deletion.test.ts')

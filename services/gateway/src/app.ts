@@ -21,6 +21,7 @@ import { createForwarder } from './forward.ts'
 import { openLazyQueue, openOrderQueue } from './lazy-queue.ts'
 import { limitOwnRoutes } from './own-routes.ts'
 import { postOrderRoute } from './post-order.ts'
+import { createPostedOrders, postedOrdersPromise } from './posted-orders.ts'
 import { forwardingRoutes, healthRoute } from './routes.ts'
 import type { Destination, Service } from './topology.ts'
 import { routesOf, topology as wholeTopology } from './topology.ts'
@@ -80,6 +81,7 @@ export async function createGatewayApp(
     clock: durations,
   })
   opened.defer(queue.close)
+  const posted = createPostedOrders()
   const app = await createApp({
     name: 'gateway',
     bodyBytesMax: services.gateway.bodyBytesMax,
@@ -107,6 +109,10 @@ export async function createGatewayApp(
     clock,
     connections: { max: config.CONNECTIONS_MAX, clientSharePercent: config.GATEWAY_CLIENT_SHARE_PERCENT },
     dependencies: { queue: queue.ping },
+    promises: [
+      postedOrdersPromise({ posted, billing: destinations.find(({ name }) => name === 'billing')?.upstream }),
+    ],
+    promiseCheckSeconds: config.PROMISE_CHECK_SECONDS,
     parseJson: parseExactJson,
     forwardedRoutes: new Set(topology.flatMap(({ paths }) => Object.keys(paths).flatMap(routesOf))),
     openapi: createApiDocument(destinations, durations),
@@ -130,6 +136,7 @@ export async function createGatewayApp(
   postOrderRoute(app, {
     queue,
     clock,
+    posted,
     waitingMax: config.GATEWAY_ORDERS_WAITING_MAX,
     idKey: storesPublicationKeys(config.QUEUE_URL)
       ? undefined

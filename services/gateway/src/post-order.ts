@@ -19,18 +19,21 @@ import type { App, FastifyRequest, Support } from '@quintet/chassis/http'
 import { shortestDecimal } from '@quintet/chassis/json'
 import { billingQueue, ownerHeader, signMessageId } from '@quintet/contracts'
 import type { OrderQueue } from './lazy-queue.ts'
+import type { PostedOrders } from './posted-orders.ts'
 import { NewOrder, Posted } from './schemas.ts'
 
 type Parts = {
   queue: Pick<OrderQueue, 'publish' | 'publishOnce' | 'messageUnder'>
   clock: Clock
+  /** Where posted orders are remembered. */
+  posted: PostedOrders
   waitingMax: number
   /** Signs ids where the queue cannot look up a message. */
   idKey?: string | undefined
 }
 
 /** Accepts an order for billing, which need not run: a 2xx response means that it is durable in the queue. */
-export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Parts): void {
+export function postOrderRoute(app: App, { queue, clock, posted, waitingMax, idKey }: Parts): void {
   const mayHaveFormerMessages = createUpgradePeriod(clock)
 
   app.post('/api/billing', { schema: description }, async (request, reply) => {
@@ -45,12 +48,14 @@ export function postOrderRoute(app: App, { queue, clock, waitingMax, idKey }: Pa
     requireConditions(request, {})
     if (scope === undefined) {
       await queue.publish(billingQueue, message, limit)
+      posted.add(id, owner)
       return sendResponse(reply, responseTo(request, id, false))
     }
     const former = await formerIdOf(request, body)
     if (former !== undefined) return sendResponse(reply, responseTo(request, former, true))
     const once = { key: createHash('sha256').update(scope).digest('hex'), forMs: idempotencyRetentionMs }
     const outcome = await queue.publishOnce(billingQueue, message, once, limit).catch(rejectKeyReuse)
+    posted.add(id, owner)
     sendResponse(reply, responseTo(request, id, outcome === 'repeated'))
   })
 

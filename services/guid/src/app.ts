@@ -14,6 +14,7 @@ import { createCachedGuidStore } from './cached-guid-store.ts'
 import type { GuidConfig } from './config.ts'
 import { createCommandHandler } from './consumer.ts'
 import { commandsQueue, eventsStream } from './port.ts'
+import { guidPromises } from './promises.ts'
 import { guidRoutes } from './routes.ts'
 import { openStorage } from './storage.ts'
 
@@ -28,7 +29,7 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
   const { clock, logger, metrics, tracer } = parts
   const storage = await openStorage(config.GUID_DATABASE_URL, metrics)
   opened.defer(storage.close)
-  const { engineClock, idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
+  const { engineClock, readEngineClock, idempotencyStore, sweeps, ...stores } = storage.createStores(clock)
   const queue = await openStreamQueue(config.EVENTS_URL, {
     ...{ clock, logger, tracer },
     measured: { metrics, publishesTo: [commandsQueue, eventsStream] },
@@ -69,6 +70,10 @@ export async function createGuidApp(config: GuidConfig, given: Partial<ServicePa
     detailAlias,
     dependencies: { database: storage.ping, queue: queue.ping, ...(cache.ping && { cache: cache.ping }) },
     relatedPages: documentationOfSystem(config.GATEWAY_PORT),
+    promises: guidPromises({
+      ...{ guids, store: stores.guids, readEngineClock },
+      ...{ outbox: storage.outbox, queue, clock },
+    }),
     ...parts,
   })
   exportCacheMetrics(metrics.registry, cache)

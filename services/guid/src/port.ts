@@ -25,6 +25,8 @@ export type Storage = {
 type Stores = {
   /** The clock by which the database judges expiry, as this process estimates it. */
   readonly engineClock: EngineClock
+  /** That clock itself, read now. */
+  readEngineClock(): Promise<number>
   readonly guids: GuidStore
   readonly operations: OperationStore
   readonly idempotencyStore: IdempotencyStore
@@ -41,6 +43,8 @@ export type GuidStore = {
   find(guid: string): Entry | undefined | Promise<Entry | undefined>
   /** A page in the order of expiry. */
   list(page: GuidPage): Promise<readonly ListedGuid[]>
+  /** Up to `max` GUIDs at random, some of which may have expired. */
+  sample(max: number): Promise<readonly string[]>
   /** The kind of `ListedGuid.id`. */
   readonly idKind: 'integer' | 'guid'
   /** Registers a GUID, in place of an expired one where there is one; resolves to its version, larger than any it has had. */

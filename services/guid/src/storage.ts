@@ -34,6 +34,7 @@ export async function openStorage(url: string, metrics?: Metrics): Promise<Stora
       opened.defer(engine.stop)
       return {
         engineClock: engine.clock,
+        readEngineClock: engine.read,
         guids: createSqlGuidStore({ database, clock, engineClock: engine.clock }),
         operations: createSqlOperationStore({ database, clock }),
         idempotencyStore: createSqlIdempotencyStore(database),

@@ -8,6 +8,7 @@ import { documentationOfSystem, topology } from '@quintet/contracts/topology'
 import type { InventoryConfig } from './config.ts'
 import { createMovieStore } from './movie-store.ts'
 import type { MovieTables } from './movie-tables.ts'
+import { moviePromises } from './promises.ts'
 import { movieRoutes } from './routes.ts'
 
 const migrations = new URL('../migrations/', import.meta.url)
@@ -29,6 +30,7 @@ export async function createInventoryApp(
   })
   const store = createSqlIdempotencyStore(storage.database)
   const idempotency = createIdempotency({ store, clock: parts.clock, detailAlias })
+  const movies = createMovieStore(storage)
   const app = await createApp({
     name: 'inventory',
     bodyBytesMax: topology.inventory.bodyBytesMax,
@@ -38,9 +40,10 @@ export async function createInventoryApp(
     detailAlias,
     dependencies: storage.dependencies,
     relatedPages: documentationOfSystem(config.GATEWAY_PORT),
+    promises: moviePromises(movies),
     ...parts,
   })
-  movieRoutes(app, { movies: createMovieStore(storage), idempotency })
+  movieRoutes(app, { movies, idempotency })
   opened.defer(startSweeper([idempotency.sweep], parts.logger).stop)
   closeWithApp(app, opened)
   return app

@@ -1,5 +1,5 @@
 import type { Cache } from '@quintet/chassis/cache'
-import { canonicalCaselessKey, prepareBoundedRead, prepareQuery } from '@quintet/chassis/database'
+import { canonicalCaselessKey, prepareBoundedRead, prepareQuery, randomKeys } from '@quintet/chassis/database'
 import type { Database, Placeholders } from '@quintet/chassis/database'
 import type { IdempotencyRecord } from '@quintet/chassis/idempotency'
 import { createRows, rowText } from '@quintet/chassis/resource/rows'
@@ -33,6 +33,9 @@ export function createMovieStore({ database, cache }: { database: Database<Movie
       list({ after, limit, reaches }),
 
     search: createTitleSearch(database),
+
+    /** The ids of up to `max` movies, at random. */
+    sample: async (max: number) => (await randomKeys(database, { table: 'movies' }, max)).map(Number),
 
     /** Adds a movie, with the responses to be recorded, and gives its id. */
     create: (movie: NewMovie, records: readonly IdempotencyRecord[]) =>

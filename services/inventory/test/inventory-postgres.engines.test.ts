@@ -8,4 +8,8 @@ if (server !== undefined) {
   await import('./conformance.test.ts')
   await import('./earlier-writer.test.ts')
   await import('./routes.test.ts')
+  // A cache in memory is not used beside a server.
+  process.env.TEST_CACHE = engineUrl('redis') ?? 'none:'
+  await import('./promises.test.ts')
+  await import('./slow/promises.test.ts')
 }

@@ -128,6 +128,13 @@ export function createDynamodbAccountStore(
       const found = await list<LedgerRow>(id, 'LEDGER', page)
       return found.map(({ row, bytes }) => ({ ...entryOf(row), bytes }))
     },
+
+    /** Of the ids that were given out, a few of which no account has. */
+    async sample(max) {
+      const last = Number((await connection.get(counterKey))?.last?.N ?? 0)
+      if (last <= max) return Array.from({ length: last }, (_, i) => i + 1)
+      return [...new Set(Array.from({ length: max }, () => 1 + Math.floor(Math.random() * last)))]
+    },
   }
 }
 

@@ -1,5 +1,5 @@
 import { createKeyedMutex } from '@quintet/chassis/concurrency'
-import { entryOf, nowSeconds } from '../guid.ts'
+import { entryOf, newGuid, nowSeconds } from '../guid.ts'
 import type { Guid } from '../guid.ts'
 import type { CreateOutcome, GuidCondition, GuidStore } from '../port.ts'
 import type { BackgroundTasks } from './background-tasks.ts'
@@ -63,6 +63,20 @@ export function createMongoGuidStore(
           .toArray(),
       )
       return found.map((document) => ({ ...rowOf(document), id: document._id }))
+    },
+
+    /** Each is the next one after a random GUID. */
+    async sample(max) {
+      const nextAfter = (from: string) =>
+        connection.read((options) =>
+          guids
+            .find({ _id: { $gte: from }, expire: { $gt: 0 } }, { ...options, projection: { _id: 1 } })
+            .sort({ _id: 1 })
+            .limit(1)
+            .toArray(),
+        )
+      const found = await Promise.all(Array.from({ length: max }, () => nextAfter(newGuid('4'))))
+      return [...new Set(found.flat().map(({ _id }) => _id))]
     },
 
     create(registration, { records = () => [], ...options }) {

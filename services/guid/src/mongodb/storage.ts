@@ -38,6 +38,7 @@ export function openMongoStorage(url: string, metrics?: Metrics): Storage {
       const parts = { ...context, idempotencyStore, completion, backgroundTasks }
       return {
         engineClock: engine.clock,
+        readEngineClock: engine.read,
         guids: createMongoGuidStore(parts),
         operations: createMongoOperationStore(parts),
         idempotencyStore,

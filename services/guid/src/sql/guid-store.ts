@@ -1,6 +1,6 @@
 import type { Entry } from '@quintet/chassis/cache'
 import type { Clock } from '@quintet/chassis/clock'
-import { dialectOf } from '@quintet/chassis/database'
+import { dialectOf, randomKeys } from '@quintet/chassis/database'
 import type { Result, Statement } from '@quintet/chassis/database'
 import { sql } from 'kysely'
 import { createVersions, entryOf, nowSeconds } from '../guid.ts'
@@ -63,6 +63,10 @@ export function createSqlGuidStore({
       // does only without that.
       if (owner === null && isPostgres) query = query.orderBy('owner')
       return query.orderBy('expire').orderBy('id').limit(limit).execute()
+    },
+
+    async sample(max) {
+      return (await randomKeys(database, { table: 'guid', key: 'guid' }, max)).map(String)
     },
 
     create: createRegistration({

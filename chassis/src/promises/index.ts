@@ -1,0 +1,5 @@
+export { checkEach } from './check-each.ts'
+export type * from './port.ts'
+export { createPromiseChecks } from './promise-checks.ts'
+export type { PromiseChecks } from './promise-checks.ts'
+export { checkVersions } from './rising-versions.ts'

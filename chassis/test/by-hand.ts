@@ -1,0 +1,50 @@
+import { DatabaseSync } from 'node:sqlite'
+import type { TestContext } from 'node:test'
+import { databaseFile, openDatabase } from '@quintet/chassis/database'
+import type { App } from '@quintet/chassis/http'
+import type { PromiseState } from '@quintet/chassis/promises'
+import { sql } from 'kysely'
+
+/**
+ * Runs statements on the database of a service behind its back, as somebody does with the tools of the engine. The service then commits
+ * something, since one that is alone on an embedded database reads a snapshot until it does.
+ */
+export async function openByHand(
+  t: TestContext,
+  { url, app }: { url: string; app: App },
+): Promise<(statement: string) => Promise<void>> {
+  const file = databaseFile(url)
+  const run = file === undefined ? await onServer(t, url) : onFile(t, file)
+  return async (statement) => {
+    await run(statement)
+    await app.inject('/health/ready')
+  }
+}
+
+/** Not by the chassis, which would make it one more process of the database. */
+function onFile(t: TestContext, file: string): (statement: string) => Promise<void> {
+  const database = new DatabaseSync(file, { timeout: 5_000 })
+  t.after(() => database.close())
+  // Constraints hold what a test is to break.
+  database.exec('pragma ignore_check_constraints = on; pragma foreign_keys = off')
+  return async (statement) => database.exec(statement)
+}
+
+async function onServer(t: TestContext, url: string): Promise<(statement: string) => Promise<void>> {
+  const database = await openDatabase<unknown>(url, { migrations: new URL('.', import.meta.url) })
+  t.after(() => database.close())
+  return async (statement) => void (await sql.raw(statement).execute(database.query))
+}
+
+/** What a check of a promise finds now. */
+export async function checked(
+  { app, clock }: { app: App; clock?: { advance(byMs: number): void } },
+  id: string,
+): Promise<Pick<PromiseState, 'verdict' | 'found' | 'sample'>> {
+  // What was found within 5 s would be shared.
+  clock?.advance(5_000)
+  const state = await app.observed.promises.check(id)
+  if (state === undefined) throw new Error(`There is no check ${id}.`)
+  const { verdict, found, sample } = state
+  return { verdict, found, sample }
+}
