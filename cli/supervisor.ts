@@ -110,6 +110,11 @@ function observedOf(name: ServiceName, current: () => App | undefined): App['obs
   const stopped = { status: 'not ready' as const }
   return {
     name,
+    promises: {
+      states: () => current()?.observed.promises.states() ?? [],
+      check: (id) => current()?.observed.promises.check(id),
+      stop: async () => current()?.observed.promises.stop(),
+    },
     metrics: { text: async () => (await current()?.observed.metrics.text()) ?? '' },
     readiness: async () => current()?.observed.readiness() ?? stopped,
     health: async () => current()?.observed.health() ?? stopped,

@@ -1,5 +1,6 @@
 import type { Clock } from '@quintet/chassis/clock'
 import type { Finding } from '@quintet/chassis/diagnosis'
+import type { PromiseChecks } from '@quintet/chassis/promises'
 import type { QueueAdmin } from '@quintet/chassis/queue'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import type { ServiceName } from '@quintet/contracts/topology'
@@ -44,6 +45,8 @@ export type ObservedService = {
     | undefined
   /** The text of its metrics without a request, where it runs in this process and has no listener for operations. */
   readonly metricsText?: (() => Promise<string>) | undefined
+  /** Its checks of promises, where it runs in this process: there its certificate need not be trusted. */
+  readonly promises?: (() => PromiseChecks) | undefined
   /** As `quintet config` prints them: without secrets. */
   readonly settings: () => ServiceDetail['settings']
   /** Its databases, caches and queues, by setting; `shown` is without a password. */

@@ -5,7 +5,8 @@ import { AppError } from '@quintet/chassis/errors'
 import { createApp } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import type { ObservedService, ServiceControl } from '@quintet/console/parts'
-import { createMemoryHistory } from '../src/memory-history.ts'
+import { createHistory } from '../src/history.ts'
+import { openReader } from '../src/reader.ts'
 import { addServices } from '../src/services.ts'
 import { createStates } from '../src/states.ts'
 
@@ -13,7 +14,9 @@ const logger = createLogger({ service: 'console', level: 'silent' })
 
 /** The routes of services, whose actions anybody may do. */
 async function openServices(t: TestContext, service: Partial<ObservedService>) {
-  const history = createMemoryHistory()
+  const reader = openReader('none:')
+  t.after(reader.close)
+  const history = createHistory(reader)
   let now = 1_000
   const clock = { now: () => now }
   const guid: ObservedService = {

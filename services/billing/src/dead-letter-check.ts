@@ -19,7 +19,7 @@ export function checkDeadLetters(queue: Pick<QueueAdmin, 'list' | 'find' | 'queu
     kept: 'each has its reason',
     pick: async (limit) => (await queue.list(deadQueue, { limit })).map(({ id }) => id),
     async faultOf(id) {
-      const message = await find(deadQueue, id)
+      const [message] = await find(deadQueue, [id])
       return message !== undefined && (message.reason ?? '') === '' ? 'it has no reason' : undefined
     },
   })

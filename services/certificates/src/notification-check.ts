@@ -27,7 +27,7 @@ export function checkNotifications(
   async function hasMessage(deliveryId: string): Promise<boolean> {
     if ((await database.read(isInOutbox({ deliveryId }))).length > 0) return true
     for (const queue of [notificationsQueue, deadQueueOf(notificationsQueue)])
-      if ((await findMessage?.(queue, deliveryId)) !== undefined) return true
+      if ((await findMessage?.(queue, [deliveryId]))?.length !== 0) return true
     return false
   }
 
