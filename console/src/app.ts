@@ -11,6 +11,8 @@ import { addGuard } from './guard.ts'
 import { createHistory } from './history.ts'
 import { addMeasuring } from './measuring.ts'
 import type { ConsoleParts } from './parts.ts'
+import { addPromises } from './promises.ts'
+import { addQueues } from './queues.ts'
 import { openReader } from './reader.ts'
 import { createHostCheck } from './request-checks.ts'
 import { addServices } from './services.ts'
@@ -62,6 +64,8 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   })
   const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
   opened.defer(async () => measuring.stop())
+  addQueues(app, { ...parts, ratesOf: measuring.ofQueue })
+  addPromises(app, parts)
   addServices(app, { ...parts, states, version, measuredOf: measuring.measuredOf })
   addActions(app, parts)
   closeWithApp(app, opened)
