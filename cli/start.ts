@@ -13,7 +13,6 @@ import type { Settings } from '@quintet/chassis/config'
 import { unknownMigrationsOf } from '@quintet/chassis/database'
 import { logUnusedStorage } from '@quintet/chassis/diagnosis'
 import { operatorMessage } from '@quintet/chassis/errors'
-import type { App } from '@quintet/chassis/http'
 import {
   closeOnSignal,
   hasOperationsPort,
@@ -84,6 +83,9 @@ function wantsConsole(named: readonly Program[], settings: Settings, worker: Wor
   return named.includes('console') || (named.length === 0 && worker === undefined && !isOff)
 }
 
+/** What is closed at the end. */
+type Closable = Parameters<typeof closeOnSignal>[0][number]
+
 async function startServices(
   names: readonly ServiceName[],
   given: Settings,
@@ -104,15 +106,14 @@ async function startServices(
       clock: systemClock,
     }),
   )
-  const beside: App[] = []
+  // What closes first is last: the gateway, so that it forwards no request to a closed service.
+  const apps: Closable[] = [...running]
   const begin = async (service: SupervisedService): Promise<string> => {
     await service.control.start()
     const [url, app] = [service.url(), service.app()]
     keepAddresses(service, settings)
     return lineOf(service.name, url, settings) + (app === undefined ? '' : redirectLine(app, url))
   }
-  // The gateway closes first, so that it forwards no request to a closed service.
-  const all = () => [...beside, ...running]
   try {
     // They start in parallel, because each waits for threads and disks; none is closed before all have started or failed.
     const first = running.filter(({ name }) => name !== 'gateway')
@@ -121,22 +122,23 @@ async function startServices(
     const shared = sharedSettings(names, settings)
     const ofOperators =
       names.length === 0 ? undefined : await listenForOperations(running, shared, { logger, worker })
-    // It closes last, so that operators see the others close.
-    if (ofOperators !== undefined) beside.push(ofOperators.app)
+    // It closes after the others, so that operators see them close.
+    if (ofOperators !== undefined) apps.unshift(ofOperators.app)
     lines.push(ofOperators?.line ?? '')
-    if (hasConsole) {
-      const operationsUrl = ofOperators && reachable(ofOperators.url)
-      const started = await startConsole(given, { running, operationsUrl, keep: telemetry?.line })
-      beside.push(started.app)
-      lines.push(started.line)
-    }
-    closeOnSignal(all(), { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger, telemetry })
+    closeOnSignal(apps, { graceMs: Number(shared.SHUTDOWN_GRACE_MS), logger, telemetry })
     if (worker !== undefined) worker.ready(lines.join(''))
     // Standard output is for the log.
     else process.stderr.write(lines.join(''))
+    if (hasConsole) {
+      // It comes when the services are there, which so start as fast as without it.
+      const operationsUrl = ofOperators && reachable(ofOperators.url)
+      const started = await startConsole(given, { running, operationsUrl, keep: telemetry?.line })
+      apps.unshift(started.app)
+      process.stderr.write(started.line)
+    }
     for (const name of names) await logUnusedStorage(logger, storageUser(name, settings))
   } catch (error) {
-    for (const one of all().toReversed()) await one.close()
+    for (const app of apps.toReversed()) await app.close()
     await telemetry?.close()
     throw error
   }

@@ -9,6 +9,7 @@ test('quintet start brings up all services, one line each, and they work togethe
   const quintet = run(t, ['quintet.ts', 'start'], { DATA_DIR: dataFolder(t), LOG_LEVEL: 'warn' })
   const gateway = createQuintetClient(await quintet.address('gateway'))
   const guid = createQuintetClient(await quintet.address('guid'))
+  await quintet.address('console')
   assert.deepEqual(
     quintet
       .output()

@@ -152,6 +152,7 @@ function settingsFaults(name: string, schema: TObject, settings: Settings): stri
  * Closes apps on a signal or an uncaught error, the last first: no new connections, the requests that have arrived finished, then
  * everything that was opened closed in order. After a signal they serve for `graceMs` before, so that balancers, which see that they are
  * not ready, and clients on their connections can go elsewhere. The process ends 10 s later in any case, and on a second signal at once.
+ * `apps` may be changed until then.
  */
 export function closeOnSignal(
   apps: readonly { beginClosing(): void; close(): Promise<unknown> }[],
