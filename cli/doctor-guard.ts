@@ -3,15 +3,17 @@ import {
   describeConfig,
   isAuthSettings,
   listOf,
+  loadConfig,
   tlsOf,
   validValues,
 } from '@quintet/chassis/config'
 import type { AuthSettings, Settings } from '@quintet/chassis/config'
-import { broken, diagnoseIssuer, diagnoseLimits, diagnoseTls, good } from '@quintet/chassis/diagnosis'
+import { broken, diagnoseIssuer, diagnoseLimits, diagnoseTls, good, weak } from '@quintet/chassis/diagnosis'
 import type { Finding } from '@quintet/chassis/diagnosis'
 import { namedFileFault, readListFile } from '@quintet/chassis/files'
 import { parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { TlsFiles } from '@quintet/chassis/tls'
+import { consoleSettings, isLoopback } from '@quintet/console/config'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -46,6 +48,23 @@ export function examineTls(names: readonly ServiceName[], settings: Settings): E
 
 function filesOf({ certificate, key, authorities }: TlsFiles) {
   return [certificate, key, authorities].filter((file) => file !== undefined)
+}
+
+/** The console, where others than this machine reach it. The settings are valid. */
+export function examineConsole(settings: Settings): Examined[] {
+  const {
+    CONSOLE_HOST: host,
+    CONSOLE_PORT: port,
+    TLS_CERT_FILE: certificate,
+  } = loadConfig(consoleSettings, settings)
+  if (isLoopback(host)) return []
+  const finding =
+    certificate === ''
+      ? weak(
+          'Others reach the console without TLS, so that its token can be read on the way: set TLS_CERT_FILE, or CONSOLE_HOST to 127.0.0.1.',
+        )
+      : good('Others reach the console by TLS only.')
+  return [{ shown: `console, on ${host}, port ${port}`, settings: ['CONSOLE_HOST'], findings: [finding] }]
 }
 
 /** What decides about requests and is elsewhere: issuers of tokens, the file of API keys, and the Redis of limits. */

@@ -10,9 +10,16 @@ import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
 import { migrateStorage } from './migrate.ts'
-import { examineGuard, examineTls } from './doctor-guard.ts'
+import { examineConsole, examineGuard, examineTls } from './doctor-guard.ts'
 import type { Examined } from './doctor-guard.ts'
-import { servicesFrom, settingsFaults, storageOf, storageUser, throwFaults } from './services.ts'
+import {
+  programsToStart,
+  servicesFrom,
+  settingsFaults,
+  storageOf,
+  storageUser,
+  throwFaults,
+} from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 export const doctorUsage =
@@ -29,9 +36,14 @@ export async function doctor(words: readonly string[]): Promise<void> {
   print(tls)
   // Files of TLS that cannot be used are faults of the settings too, and have been reported.
   const reported = tls.flatMap(({ findings }) => findings.map(({ text }) => text))
-  throwFaults(settingsFaults(names, settings).filter((fault) => !reported.includes(fault)))
+  const programs = words.length === 0 ? programsToStart(settings) : names
+  throwFaults(settingsFaults(programs, settings).filter((fault) => !reported.includes(fault)))
   if (tls.some(isBroken)) throw new UsageError('Nothing else is examined before these files can be used.')
-  print([...(await examineGuard(names, settings)), ...(await examineEngines(names, settings))])
+  print([
+    ...(programs.includes('console') ? examineConsole(settings) : []),
+    ...(await examineGuard(names, settings)),
+    ...(await examineEngines(names, settings)),
+  ])
 }
 
 function print(examined: readonly Examined[]): void {
