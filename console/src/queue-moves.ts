@@ -4,6 +4,7 @@ import type { Clock } from '@quintet/chassis/clock'
 import { AppError, operatorMessage } from '@quintet/chassis/errors'
 import { describeOutcome, followReplay, liveQueueOf } from '@quintet/chassis/queue'
 import type { DeadLetterChoice, QueueAdmin, ReplayOutcome } from '@quintet/chassis/queue'
+import { shareFor } from './share-for.ts'
 import type { Move } from './wire/index.ts'
 
 const keptMax = 100
@@ -140,20 +141,4 @@ function startMove(
     see: async () => shown(await look()),
   }
   return { followed, ended, chosen: chosen.promise }
-}
-
-/** The work once at a time, and not again for a while. */
-export function shareFor<T>(ms: number, work: () => Promise<T>): () => Promise<T> {
-  let latest: Promise<T> | undefined
-  let startedAt = 0
-  return () => {
-    if (latest !== undefined && performance.now() - startedAt < ms) return latest
-    startedAt = performance.now()
-    const started = work()
-    latest = started
-    started.catch(() => {
-      if (latest === started) latest = undefined
-    })
-    return started
-  }
 }

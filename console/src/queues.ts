@@ -5,10 +5,11 @@ import { deadQueueOf, lettersMax, listMax, liveQueueOf } from '@quintet/chassis/
 import type { DeadLetterChoice, QueueAdmin, StoredMessage } from '@quintet/chassis/queue'
 import { Type } from 'typebox'
 import type { ConsoleParts } from './parts.ts'
-import { createMoves, shareFor } from './queue-moves.ts'
+import { createMoves } from './queue-moves.ts'
 import type { Moves } from './queue-moves.ts'
 import { messageView, summariesOf } from './queue-views.ts'
 import type { RatesOf } from './queue-views.ts'
+import { shareFor } from './share-for.ts'
 import { DeadLetterGroups, LookRequest, Move, MoveRequest, QueueList, QueueMessages } from './wire/index.ts'
 
 const operation = describeOperations('queues')

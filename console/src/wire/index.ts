@@ -1,3 +1,4 @@
+export * from './data.ts'
 export * from './held.ts'
 export * from './live.ts'
 export * from './logs.ts'

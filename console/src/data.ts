@@ -1,0 +1,103 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { describeOperations, problems } from '@quintet/chassis/http'
+import type { App } from '@quintet/chassis/http'
+import { topology } from '@quintet/contracts/topology'
+import type { Topology } from '@quintet/contracts/topology'
+import { Type } from 'typebox'
+import { collectionsIn } from './collections.ts'
+import { getJson } from './get-json.ts'
+import type { ConsoleParts } from './parts.ts'
+import { shareFor } from './share-for.ts'
+import { CollectionList } from './wire/index.ts'
+import type { Collection } from './wire/index.ts'
+
+const operation = describeOperations('data')
+const prefix = '/api/data'
+/** How long the documents of the APIs are not read again. */
+const documentMs = 10_000
+const statuses = [400, 401, 403, 404, 406, 429, 431, 500, 502, 503, 504] as const
+
+type Parts = Pick<ConsoleParts, 'services'> & {
+  /** The services whose paths the gateway forwards; those of this system by default. */
+  readonly entries?: Topology
+  /** Those that differ from the limits of `getJson`. */
+  readonly limits?: Parameters<typeof getJson>[1]
+}
+
+/**
+ * What the services hold, read through the gateway by the same requests as any client's, so that their rules apply. The result gives the
+ * lists whose paths have no parameters.
+ */
+export function addData(app: App, parts: Parts): { collections(): Promise<Collection[]> } {
+  const { services, limits } = parts
+  const isForwarded = forwardedBy(parts.entries ?? topology)
+  const collections = shareFor(documentMs, async () => {
+    const { text } = await getJson(`${gatewayOf(services)}/openapi.json`, limits)
+    return collectionsIn(JSON.parse(text))
+  })
+
+  app.get(
+    prefix,
+    operation('listCollections', 'List what the services have lists of', {
+      description: 'Every operation of their APIs that responds with a list, from their OpenAPI documents.',
+      response: { 200: CollectionList, ...problems(401, 502, 503, 504) },
+    }),
+    async () => ({ data: await collections() }),
+  )
+
+  app.get(
+    `${prefix}/*`,
+    operation('readData', 'Read a list or a row of a service', {
+      description:
+        'Sends a GET for the rest of the path and the query to the gateway, with the `Authorization` or the API key of the request, and responds as the gateway does, with its `ETag` and ' +
+        '`Link`. Within 10 s and 4 MiB.',
+      querystring: Type.Object({}, { additionalProperties: true, description: 'What the list takes.' }),
+      response: { 200: Type.Unknown({ description: 'What the service has.' }), ...problems(...statuses) },
+    }),
+    async (request, reply) => {
+      const target = request.url.slice(prefix.length)
+      const gateway = gatewayOf(services)
+      if (!isForwarded(target)) throw new AppError('not_found', 'No service has such a path.')
+      const fields = credentialsOf(request.headers)
+      const { status, headers, text } = await getJson(gateway + target, { ...limits, fields })
+      for (const name of ['content-type', 'etag', 'retry-after', 'www-authenticate']) {
+        const value = headers.get(name)
+        if (value !== null) reply.header(name, value)
+      }
+      const link = headers.get('link')
+      if (link !== null) reply.header('link', link.replaceAll('</', `<${prefix}/`))
+      reply.statusCode = status
+      return reply.send(text)
+    },
+  )
+
+  return {
+    collections: async () =>
+      (await collections().catch(() => [])).filter(({ parameters }) => parameters.length === 0),
+  }
+}
+
+/** What says who sends a request, and nothing else of it. */
+function credentialsOf({ authorization, 'x-api-key': key }: IncomingHttpHeaders): Record<string, string> {
+  return {
+    ...(authorization !== undefined && { authorization }),
+    ...(typeof key === 'string' && { 'x-api-key': key }),
+  }
+}
+
+function gatewayOf(services: Parts['services']): string {
+  const url = services.find(({ name }) => name === 'gateway')?.url() ?? ''
+  if (url === '') throw dependencyDown('The address of the gateway is not known.')
+  return url.replace(/\/$/, '')
+}
+
+/** Whether the gateway forwards a path to a service, by the list of services. */
+function forwardedBy(entries: Topology): (target: string) => boolean {
+  const paths = Object.values(entries).flatMap((entry) => Object.keys(entry.paths))
+  return (target) => {
+    // As it would be requested: without dot segments.
+    const { pathname } = new URL(`http://gateway${target}`)
+    return paths.some((path) => pathname === path || pathname.startsWith(`${path}/`))
+  }
+}
