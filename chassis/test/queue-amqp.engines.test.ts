@@ -305,6 +305,21 @@ function testMessages(url: string): void {
     t.assert.match(await command('drop', name, 'a'), /^1 message removed/)
   })
 
+  test('amqp: dead letters of other programs, and of earlier versions, without a reason and without an id, are counted and replayed', async (t: TestContext) => {
+    const world = createWorld(t, url)
+    const queue = await world.open()
+    await queue.depth('work.dead')
+    const channel = await openChannel(t, url)
+    for (const properties of [{}, {}, { messageId: 'x', headers: { 'x-quintet-attempt': 5 } }])
+      channel.sendToQueue(world.nameOf('work.dead'), Buffer.from('a body'), properties)
+    await until(async () => (await queue.depth('work.dead')) === 3)
+    t.assert.deepEqual((await queue.reasons('work.dead')).groups, [{ reason: '', count: 3 }])
+    const replayed = await queue.replay('work.dead', { reason: '' }, { expect: 3 })
+    t.assert.deepEqual([ids(replayed).length, new Set(ids(replayed)).size], [3, 3])
+    t.assert.deepEqual(ids(await queue.list('work')).sort(), ids(replayed).sort())
+    t.assert.equal(await queue.depth('work.dead'), 0)
+  })
+
   test('amqp: publications beyond the limit in flight are rejected, and none is lost', async (t: TestContext) => {
     const queue = await createWorld(t, url).open()
     await queue.publish('work', message('first'))
