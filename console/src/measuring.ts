@@ -18,7 +18,7 @@ type Parts = Pick<ConsoleParts, 'services' | 'brokers' | 'clock' | 'logger' | 'h
 }
 
 /** What is known of the system by its metrics, for other subjects. */
-export type Measuring = Pick<FiguresOfNow, 'measuredOf' | 'ofQueue'> & {
+type Measuring = Pick<FiguresOfNow, 'measuredOf' | 'ofQueue'> & {
   readonly countRequests: ReturnType<typeof createRequestCount>
   /** The map, for the live stream. */
   readonly currentMap: () => Promise<SystemMap>

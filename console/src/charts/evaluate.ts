@@ -20,7 +20,7 @@ type Term = {
 /** The values of a query by its lines; null where there is none, such as a share of nothing. */
 export type Values = ReadonlyMap<string, number | null>
 
-export type Evaluator = {
+type Evaluator = {
   /** Of rows about one span of time, one for each service at most. Of a counter in `counters` a row without it says that it has not grown. */
   valuesOf(rows: readonly Row[], counters?: (service: string) => Iterable<string>): Values
 }
