@@ -70,17 +70,6 @@ export const messageCharts: readonly Chart[] = [
     by: [queueOfMessages, 'error_type'],
   },
   {
-    name: 'queue-delivered',
-    group,
-    title: 'Delivered messages',
-    description:
-      'Messages that a consumer got, each attempt by itself. None while messages wait: the consumer is stopped.',
-    unit: 'per second',
-    kind: 'rate',
-    metric: 'messaging_client_consumed_messages_total',
-    by: [queueOfMessages],
-  },
-  {
     name: 'queue-done',
     group,
     title: 'Handled messages',
