@@ -17,7 +17,7 @@ type Options = {
 
 export const linesMax = 50
 /** After so many rows the process comes to something else, since services may run in it. */
-const rowsOfTurn = 500
+const rowsOfTurn = 50
 
 /** The names of the samples that a chart is made of. */
 export function metricsOf(chart: Chart): string[] {
