@@ -37,7 +37,10 @@ export async function startMonitoring(
     [/interval: 15s/g, 'interval: 2s'],
     [/scrape_timeout: 5s/, 'scrape_timeout: 2s'],
   ])
-  change(join(folder, 'rules.yml'), [[/for: 1m\n/g, 'for: 1s\n']])
+  change(join(folder, 'rules.yml'), [
+    [/for: 1m\n/g, 'for: 1s\n'],
+    [/interval: 2m\n/g, 'interval: 2s\n'],
+  ])
   change(join(folder, 'alertmanager.yml'), [
     [/group_wait: 30s/, 'group_wait: 1s'],
     [/- name: page\n/, `- name: page\n    webhook_configs: [{ url: '${webhook}' }]\n`],

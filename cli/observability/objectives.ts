@@ -23,23 +23,41 @@ const quick: Chart = {
   over: { metric: `${requests}_count`, where: timed },
 }
 
-export type RecordingRule = { readonly record: string; readonly expr: string }
-
-/** The shares that the alerts compare, by window. */
-export const recordedShares: readonly RecordingRule[] = windows.flatMap((window) => [
-  { record: share('errors', window), expr: promqlOf(chart('errors'), window) },
-  { record: share('slow', window), expr: `1 - (${promqlOf(quick, window)})` },
-])
-
 /** The alerts compare shares only where there are this many requests in the longer window, so that one of ten is no outage. */
 const requestsMin = 100
 
 const longWindows = ['1h', '6h', '1d', '3d'] as const
+/** Over these a share changes slowly, and takes long to compute. */
+const slowWindows: readonly string[] = ['6h', '1d', '3d']
 
-export const recordedCounts: readonly RecordingRule[] = longWindows.map((window) => ({
-  record: counted(window),
-  expr: `sum by (service) (increase(${requests}_count[${window}]))`,
-}))
+type RecordingRule = { readonly record: string; readonly expr: string }
+
+/** What the alerts compare, by window. */
+const recorded: readonly (RecordingRule & { readonly window: string })[] = [
+  ...windows.flatMap((window) => [
+    { window, record: share('errors', window), expr: promqlOf(chart('errors'), window) },
+    { window, record: share('slow', window), expr: `1 - (${promqlOf(quick, window)})` },
+  ]),
+  ...longWindows.map((window) => ({
+    window,
+    record: counted(window),
+    expr: `sum by (service) (increase(${requests}_count[${window}]))`,
+  })),
+]
+
+/** By group, with how often it is computed where that is less often than everything else. */
+export const recordingGroups: readonly {
+  readonly name: string
+  readonly interval?: string
+  readonly rules: readonly RecordingRule[]
+}[] = [
+  { name: 'objectives', rules: recorded.filter(({ window }) => !slowWindows.includes(window)) },
+  {
+    name: 'objectives-days',
+    interval: '2m',
+    rules: recorded.filter(({ window }) => slowWindows.includes(window)),
+  },
+]
 
 /** By the SRE workbook: how many times as fast as over 30 days a budget is used, in a long window and still in a short one. */
 type Burn = { readonly long: (typeof longWindows)[number]; readonly short: Window; readonly factor: number }

@@ -1,14 +1,13 @@
 import { alertGroups, runbookOf } from './alerts.ts'
 import type { Alert } from './alerts.ts'
-import { recordedCounts, recordedShares } from './objectives.ts'
-import type { RecordingRule } from './objectives.ts'
+import { recordingGroups } from './objectives.ts'
 
 export const origin = 'Written by npm run dashboards.'
 
 /** The groups of rules for Prometheus, each line indented by this. */
 export function ruleGroups(indent: string): string {
   const groups = [
-    group('objectives', [...recordedShares, ...recordedCounts].map(recordLines)),
+    ...recordingGroups.map(({ name, interval, rules }) => group(name, rules.map(recordLines), interval)),
     ...Object.entries(alertGroups).map(([name, alerts]) => group(`alerts-${name}`, alerts.map(alertLines))),
   ]
   return groups
@@ -23,11 +22,16 @@ groups:
 ${ruleGroups('  ')}`
 }
 
-function group(name: string, rules: readonly (readonly string[])[]): string[] {
-  return [`- name: quintet-${name}`, '  rules:', ...rules.flat().map((line) => `    ${line}`)]
+function group(name: string, rules: readonly (readonly string[])[], interval?: string): string[] {
+  return [
+    `- name: quintet-${name}`,
+    ...(interval === undefined ? [] : [`  interval: ${interval}`]),
+    '  rules:',
+    ...rules.flat().map((line) => `    ${line}`),
+  ]
 }
 
-function recordLines({ record, expr }: RecordingRule): string[] {
+function recordLines({ record, expr }: { readonly record: string; readonly expr: string }): string[] {
   return [`- record: ${record}`, ...exprLines(expr)]
 }
 
