@@ -7,6 +7,7 @@ import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { createAct, addActions } from './actions.ts'
 import { addAssets } from './assets.ts'
 import type { ConsoleConfig } from './config.ts'
+import { addData } from './data.ts'
 import { addGuard } from './guard.ts'
 import { createHistory } from './history.ts'
 import { addMeasuring } from './measuring.ts'
@@ -14,6 +15,7 @@ import type { ConsoleParts } from './parts.ts'
 import { addPromises } from './promises.ts'
 import { addQueues } from './queues.ts'
 import { openReader } from './reader.ts'
+import type { Reader } from './reader.ts'
 import { createHostCheck } from './request-checks.ts'
 import { addServices } from './services.ts'
 import { addSession } from './session.ts'
@@ -55,12 +57,13 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   const states = createStates(services, parts)
   opened.defer(async () => states.stop())
   addAssets(app)
-  // One line for each subject.
+  const data = addData(app, parts)
   addSession(app, guard, {
     version,
     docsUrl: () => docsUrlOf(services),
-    keeps: () => 'Events and actions are kept until this process ends.',
-    collections: () => [],
+    keeps: keptBy(reader),
+    // Without the gateway there are none.
+    collections: () => data.collections().catch(() => []),
   })
   const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
   opened.defer(async () => measuring.stop())
@@ -70,6 +73,12 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   addActions(app, parts)
   closeWithApp(app, opened)
   return app
+}
+
+function keptBy({ keepsTraces }: Reader): string {
+  return keepsTraces
+    ? 'Traces, lines of the log, charts, events and actions are kept in telemetry.db; the oldest is forgotten when it is full.'
+    : 'Charts, events and actions are kept until this process ends; traces and the log are not, by TELEMETRY_URL.'
 }
 
 /** No page of another origin gets hold of the page or of a response (HTML Standard, 7.1.3; Fetch Standard, 3.7). */

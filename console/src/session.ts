@@ -11,21 +11,21 @@ const operation = describeOperations('session')
 type About = {
   readonly version: string
   readonly docsUrl: () => string
-  readonly keeps: () => string
-  readonly collections: () => Session['collections']
+  readonly keeps: string
+  readonly collections: () => Promise<Session['collections']>
 }
 
 /** Who uses the console, and how a browser becomes somebody. */
 export function addSession(app: App, guard: ConsoleGuard, about: About): void {
   /** Nobody in particular sees what every page needs, and nothing of the system. */
-  const sessionOf = (visitor: Visitor | undefined): Session => ({
+  const sessionOf = async (visitor: Visitor | undefined): Promise<Session> => ({
     mode: guard.mode,
     who: visitor?.who ?? '',
     isSignedIn: visitor !== undefined,
     version: visitor === undefined ? '' : about.version,
     docsUrl: visitor === undefined ? '' : about.docsUrl(),
-    keeps: visitor === undefined ? '' : about.keeps(),
-    collections: visitor === undefined ? [] : about.collections(),
+    keeps: visitor === undefined ? '' : about.keeps,
+    collections: visitor === undefined ? [] : await about.collections(),
   })
 
   app.get(
