@@ -98,6 +98,28 @@ const availability: readonly Alert[] = [
   },
 ]
 
+const promises: readonly Alert[] = [
+  {
+    name: 'PromiseBroken',
+    expr: 'sum by (service, promise) (increase(quintet_promise_checks_total{result="broken"}[1h])) > 0',
+    severity: 'page',
+    summary: '{{ $labels.service }} has broken the promise {{ $labels.promise }}',
+    description: 'A check of the last hour found data that must not be.',
+  },
+  {
+    name: 'PromiseUnchecked',
+    // Checks that are turned off are not missed.
+    expr: [
+      'sum by (service, promise) (increase(quintet_promise_checks_total{result=~"kept|broken"}[1h])) == 0',
+      'and sum by (service, promise) (increase(quintet_promise_checks_total{result="unknown"}[1h])) > 0',
+    ].join('\n'),
+    for: '1h',
+    severity: 'ticket',
+    summary: 'The promise {{ $labels.promise }} of {{ $labels.service }} is not checked',
+    description: 'It is tried, and no check had a result for two hours.',
+  },
+]
+
 const messages: readonly Alert[] = [
   {
     name: 'DeadLetters',
@@ -215,6 +237,7 @@ const telemetry: readonly Alert[] = [
 export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
   budgets: burnAlerts,
   availability,
+  promises,
   messages,
   'cache-and-security': cacheAndSecurity,
   telemetry,

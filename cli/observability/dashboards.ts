@@ -45,6 +45,14 @@ const objectives: Section = {
       legend: '{{service}}',
     },
     {
+      title: 'Checks of promises',
+      description:
+        'By result, in the last hour. One that is broken is a page; one that is unknown could not be made, as while an engine does not respond.',
+      unit: 'count',
+      expr: 'sum by (service, result) (increase(quintet_promise_checks_total{service=~"$service"}[1h]))',
+      legend: '{{service}} {{result}}',
+    },
+    {
       title: 'Firing alerts',
       description: 'Nothing is best. docs/alerts.md says what each alert means and what to do.',
       unit: 'count',
