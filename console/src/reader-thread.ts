@@ -1,11 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { isTemporary, openTelemetryFile } from '@quintet/chassis/telemetry/file'
 import type { TelemetryFile } from '@quintet/chassis/telemetry/file'
+import { storeOtlp } from './otlp-bodies.ts'
+import type { OtlpOutcome } from './otlp-bodies.ts'
+import type { OtlpSignal } from './otlp-parts.ts'
 
 /** Looks at the file of telemetry, and adds to it, beside the thread of the requests: SQLite blocks the thread that it is used in. */
 
 export type ReaderData = { readonly file: string; readonly bytesMax: number }
-export type ReaderMethods = Omit<TelemetryFile, 'close'>
+export type ReaderMethods = Omit<TelemetryFile, 'close'> & {
+  addOtlp(signal: OtlpSignal, body: Uint8Array, isGzip: boolean): Promise<OtlpOutcome>
+}
 
 export type ToReader = {
   readonly id: number
@@ -27,9 +32,16 @@ function openedFile(): TelemetryFile {
   return opened
 }
 
-function responseTo({ id, name, values }: ToReader): FromReader<unknown> {
+function methodsOf(telemetry: TelemetryFile): ReaderMethods {
+  return {
+    ...telemetry,
+    addOtlp: (signal, body, isGzip) => storeOtlp(telemetry, signal, { body, isGzip, now: Date.now() }),
+  }
+}
+
+async function responseTo({ id, name, values }: ToReader): Promise<FromReader<unknown>> {
   try {
-    return { id, value: Reflect.apply(openedFile()[name], undefined, values) }
+    return { id, value: await Reflect.apply(methodsOf(openedFile())[name], undefined, values) }
   } catch (error) {
     if (!isTemporary(error)) {
       opened?.close()
@@ -39,8 +51,8 @@ function responseTo({ id, name, values }: ToReader): FromReader<unknown> {
   }
 }
 
-parentPort?.on('message', (message: ToReader | 'close') => {
-  if (message !== 'close') return parentPort?.postMessage(responseTo(message))
+parentPort?.on('message', async (message: ToReader | 'close') => {
+  if (message !== 'close') return parentPort?.postMessage(await responseTo(message))
   opened?.close()
   process.exit(0)
 })

@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { AppError } from '@quintet/chassis/errors'
 import type { FromReader, ReaderData, ReaderMethods, ToReader } from './reader-thread.ts'
@@ -14,6 +15,8 @@ export type Reader = {
   ): Promise<Awaited<ReturnType<ReaderMethods[Name]>>>
   /** Whether traces and lines of the log are in it; events, actions and samples always are, if only in memory. */
   readonly keepsTraces: boolean
+  /** What is kept, in a sentence. */
+  readonly keeps: string
   close(): Promise<void>
 }
 
@@ -60,6 +63,10 @@ export function openReader(telemetryUrl: string): Reader {
 
   return {
     keepsTraces: file !== '',
+    keeps:
+      file === ''
+        ? 'Events, actions and charts are kept until this process ends, and traces and the log are not, since TELEMETRY_URL is none:.'
+        : `Traces, the log, charts, events and actions are kept in ${basename(file)}, the newest ${Math.round(data.bytesMax / 1_048_576)} MiB.`,
     call(name, ...values) {
       if (isClosed) return Promise.reject(unavailable('it is closed'))
       if (waiting.size >= waitingMax) return Promise.reject(tooMany())
@@ -109,6 +116,11 @@ export function openReader(telemetryUrl: string): Reader {
       rejectAll(unavailable('it is closed'))
     },
   }
+}
+
+/** The refusal where traces and lines of the log are asked for, and there is no file of them. */
+export function notKept(): AppError {
+  return new AppError('not_found', 'Traces and the log are not kept, since TELEMETRY_URL is none:.')
 }
 
 function tooMany(): AppError {

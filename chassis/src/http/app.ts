@@ -212,7 +212,7 @@ function createAdmission(
     const error = refusal ?? access.refusalOf(request, reply, schema)
     if (error === undefined && request.url === '*')
       reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(error ?? refusalOf(request, route ?? '', options, allowedMethods))
+    else done(error ?? refusalOf(request, { url: route ?? '', schema }, options, allowedMethods))
   }
 }
 
@@ -228,7 +228,7 @@ function enterSpansAgain(app: App): void {
 /** The refusal of a request whose path, method, query or media types its route does not have. */
 function refusalOf(
   request: FastifyRequest,
-  route: string,
+  { url: route, schema }: { readonly url: string; readonly schema: FastifySchema | undefined },
   { forwardedRoutes, wrongValueCode = 'invalid' }: AppOptions,
   allowedMethods: ReturnType<typeof createAllowedMethods>,
 ): AppError | undefined {
@@ -236,7 +236,11 @@ function refusalOf(
   if (forwardedRoutes?.has(route) === true) return undefined
   if (hasEmptySegment(request) || allowedMethods.isOfAnother(request, route))
     return allowedMethods.errorOf(request)
-  return queryRefusal(request, wrongValueCode) ?? notAcceptable(request) ?? bodyRefusal(request.raw)
+  return (
+    queryRefusal(request, wrongValueCode) ??
+    notAcceptable(request) ??
+    bodyRefusal(request.raw, schema?.readsGzip)
+  )
 }
 
 /** Adds the documentation, the health and the metrics of the app. */

@@ -5,7 +5,7 @@ export { setEffect } from './audit.ts'
 export type { GuardConfig, GuardParts, VersionSettings } from '../guard/index.ts'
 export { beginStream } from './begin-stream.ts'
 export { dropLimitFields } from './guarded-response.ts'
-export { hasMeaningfulBody } from './request-form.ts'
+export { hasMeaningfulBody, isGzip } from './request-form.ts'
 export {
   clientAddressOf,
   clientNetworkOf,

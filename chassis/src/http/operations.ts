@@ -7,6 +7,8 @@ declare module 'fastify' {
   interface FastifySchema {
     /** For the OpenAPI description: adds the header fields and the statuses that belong to it. */
     supports?: readonly Support[]
+    /** Whether the route reads a body that is compressed by gzip; it inflates it, and bounds what that makes of it. */
+    readsGzip?: boolean
   }
 }
 

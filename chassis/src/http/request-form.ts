@@ -96,7 +96,7 @@ export function hasMeaningfulBody({ method = '', headers }: IncomingMessage): bo
  * The refusal of a body by its header fields: one in a content coding or in a charset that is not supported (RFC 9110, 15.5.16), or a
  * part of a representation (14.4). Undefined where there is no reason, or no body with a meaning.
  */
-export function bodyRefusal(request: IncomingMessage): AppError | undefined {
+export function bodyRefusal(request: IncomingMessage, readsGzip = false): AppError | undefined {
   if (!hasMeaningfulBody(request)) return undefined
   const { method, headers } = request
   if (method === 'PUT' && headers['content-range'] !== undefined)
@@ -104,13 +104,19 @@ export function bodyRefusal(request: IncomingMessage): AppError | undefined {
       'Content-Range': 'Content-Range must be left out: PUT does not change a range of bytes.',
     })
   const { 'content-encoding': coding, 'content-type': type } = headers
-  if (coding !== undefined && !noCoding.test(coding))
-    return new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.', {
-      headers: { 'accept-encoding': 'identity' },
-    })
+  if (coding !== undefined && !noCoding.test(coding) && !(readsGzip && isGzip(coding))) {
+    const detail = `Send the body without a Content-Encoding${readsGzip ? ', or compressed by gzip' : ''}.`
+    const headers = { 'accept-encoding': readsGzip ? 'gzip' : 'identity' }
+    return new AppError('unsupported_media_type', detail, { headers })
+  }
   if (type !== undefined && !isUtf8(type))
     return new AppError('unsupported_media_type', 'Send the body in UTF-8, which is the only charset here.')
   return undefined
+}
+
+/** Whether a body was compressed by gzip, and by nothing else (RFC 9110, 8.4.1.3). */
+export function isGzip(coding: string | undefined): boolean {
+  return /^(?:x-)?gzip$/i.test(coding ?? '')
 }
 
 /** Whether a media type has no charset other than UTF-8. */

@@ -18,12 +18,12 @@ import { searchTraces } from './trace-search.ts'
 import type { TracePage, TraceQuery } from './trace-search.ts'
 
 export { levels } from './log-search.ts'
-export type { LogLine, LogQuery } from './log-search.ts'
+export type { LogQuery } from './log-search.ts'
 export type { Recent } from './recent.ts'
 export { isTemporary } from './schema.ts'
 export type { TraceDetail } from './trace-detail.ts'
 export type { TraceSummary } from './trace-rows.ts'
-export type { Held, TracePage, TraceQuery } from './trace-search.ts'
+export type { TraceQuery } from './trace-search.ts'
 
 /** What is looked for in the file. */
 type TelemetryReader = {

@@ -12,9 +12,9 @@ export type Recent = {
   readonly mark: string
   /** The last that began to be kept, the newest first, each with its number; those that take long grow afterwards. */
   readonly traces: readonly (TraceSummary & { readonly seq: number })[]
-  /** The newest first. */
+  /** The newest first, since the time that was asked for. */
   readonly lines: readonly LogLine[]
-  /** How many lines there are since the time, of which `lines` may be a part. */
+  /** How many lines there are in all. */
   readonly linesCount: number
 }
 
@@ -31,16 +31,15 @@ export function readRecent(
   const current = `${pragma(db, 'data_version')} ${String(own)}`
   if (current === mark) return undefined
   const traces = statements.all(`select ${summaryColumns} from trace order by seq desc limit ${tracesMax}`)
-  const first = Math.floor(since) * idsOfMs
   const lines = statements.all(
     `select id, level, service, message, trace_id, request_id, line from log where id >= ? order by id desc limit ${linesMax}`,
-    first,
+    Math.floor(since) * idsOfMs,
   )
-  const count = statements.first('select count(*) as count from log where id >= ?', first)?.count
+  const count = statements.first('select sum(count) as count from log_count')?.count
   return {
     mark: current,
     traces: traces.map((row) => ({ ...summaryOf(row), seq: Number(row.seq) })),
     lines: lines.map(lineOf),
-    linesCount: Number(count),
+    linesCount: Number(count ?? 0),
   }
 }
