@@ -21,6 +21,7 @@ import { restore, restoreOptions, restoreUsage } from './restore.ts'
 import { servicesCommand, servicesOptions, servicesUsage } from './services-command.ts'
 import { start, startOptions, startUsage } from './start.ts'
 import { tls, tlsUsage } from './tls.ts'
+import { traces, tracesOptions, tracesUsage } from './traces.ts'
 import { ArgumentError, requireNoArguments, UsageError } from './usage-error.ts'
 
 type Command = {
@@ -41,6 +42,7 @@ const commands: Readonly<Record<string, Command>> = {
   certificates: { usage: certificatesUsage, run: certificates },
   queue: { usage: queueCommandUsage, options: queueOptions, run: queue },
   events: { usage: eventsUsage, options: eventsOptions, run: events },
+  traces: { usage: tracesUsage, options: tracesOptions, run: traces },
   limits: { usage: limitsUsage, options: limitsOptions, run: limits },
   keys: { usage: keysUsage, options: keysOptions, run: keys },
   audit: { usage: auditUsage, options: auditOptions, run: audit },

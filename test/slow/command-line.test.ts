@@ -24,6 +24,7 @@ const commands = [
   'certificates',
   'queue',
   'events',
+  'traces',
   'limits',
   'keys',
   'issuer',
