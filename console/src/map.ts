@@ -39,7 +39,7 @@ const noQueue = { live: null, dead: null }
 /** The system as it is now: its parts with their states, and what goes between them. Gives what makes the map, for the live stream. */
 export function addMap(app: App, parts: Parts): () => Promise<SystemMap> {
   const lookAtQueues = createQueueLook(parts)
-  const currentMap = createShared(() => mapOf(parts, lookAtQueues))
+  const currentMap = createShared(() => mapOf(parts, lookAtQueues), { keepFactor: 20 })
   app.get(
     '/api/map',
     operation('getMap', 'Get the map of the system', {
