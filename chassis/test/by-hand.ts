@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { databaseFile, openDatabase } from '@quintet/chassis/database'
 import type { App } from '@quintet/chassis/http'
 import type { PromiseState } from '@quintet/chassis/promises'
@@ -34,6 +35,19 @@ async function onServer(t: TestContext, url: string): Promise<(statement: string
   const database = await openDatabase<unknown>(url, { migrations: new URL('.', import.meta.url) })
   t.after(() => database.close())
   return async (statement) => void (await sql.raw(statement).execute(database.query))
+}
+
+/** Waits until the service uses its cache, which one on a server takes some seconds for. */
+export async function untilCacheIsUsed(app: App, url: string): Promise<void> {
+  if (!url.startsWith('redis')) return
+  const isOn = async () => {
+    const { body } = await app.inject('/metrics')
+    return body.includes('quintet_cache_mode{mode="on"} 1')
+  }
+  for (let tries = 0; !(await isOn()); tries++) {
+    if (tries > 1_000) throw new Error('The cache is not used.')
+    await pause(20)
+  }
 }
 
 /** What a check of a promise finds now. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
-import { checked } from '@quintet/chassis/testing/by-hand'
+import { checked, untilCacheIsUsed } from '@quintet/chassis/testing/by-hand'
 import { changeByHand } from './guid-by-hand.ts'
 import { createSharedDatabase, createWorld, startSeconds } from './world.ts'
 
@@ -10,6 +10,7 @@ async function world(t: TestContext) {
   const GUID_DATABASE_URL = await createSharedDatabase(t)
   const CACHE_URL = process.env.TEST_CACHE ?? 'memory:'
   const world = await createWorld(t, { GUID_DATABASE_URL, CACHE_URL })
+  await untilCacheIsUsed(world.app, CACHE_URL)
   const change = await changeByHand(t, { url: GUID_DATABASE_URL, app: world.app })
   return {
     ...world,

@@ -17,4 +17,8 @@ export async function runSuitesOver(name: EngineName): Promise<void> {
   await import('./ownership.test.ts')
   await import('./routes.test.ts')
   await import('./versions.test.ts')
+  // A cache in memory is not used beside a server.
+  process.env.TEST_CACHE = engineUrl('redis') ?? 'none:'
+  await import('./promises.test.ts')
+  await import('./slow/promises.test.ts')
 }

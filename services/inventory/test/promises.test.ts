@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { createFileUrl, freshDatabase } from '@quintet/chassis/testing'
-import { checked, openByHand } from '@quintet/chassis/testing/by-hand'
+import { checked, openByHand, untilCacheIsUsed } from '@quintet/chassis/testing/by-hand'
 import { createWorld, migrations } from './world.ts'
 
 const movie = { title: 'Metropolis', description: 'A city in two halves.' }
@@ -13,6 +13,7 @@ async function world(t: TestContext) {
   const INVENTORY_DATABASE_URL = fresh === 'sqlite::memory:' ? createFileUrl(t) : fresh
   const CACHE_URL = process.env.TEST_CACHE ?? 'memory:'
   const world = await createWorld(t, { INVENTORY_DATABASE_URL, CACHE_URL })
+  await untilCacheIsUsed(world.app, CACHE_URL)
   for (let i = 0; i < 3; i++) await world.post(movie)
   await world.put('/api/movies/1', movie)
   await world.get('/api/movies/1')

