@@ -12,10 +12,14 @@ import { addGuard } from './guard.ts'
 import { createHistory } from './history.ts'
 import { addMeasuring } from './measuring.ts'
 import type { ConsoleParts } from './parts.ts'
+import { addLive } from './live.ts'
+import { addLogs } from './logs.ts'
+import { addOtlp } from './otlp.ts'
 import { addPromises } from './promises.ts'
 import { addQueues } from './queues.ts'
 import { openReader } from './reader.ts'
 import type { Reader } from './reader.ts'
+import { addTraces } from './traces.ts'
 import { createHostCheck } from './request-checks.ts'
 import { addServices } from './services.ts'
 import { addSession } from './session.ts'
@@ -67,7 +71,11 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   })
   const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
   opened.defer(async () => measuring.stop())
-  addQueues(app, { ...parts, ratesOf: measuring.ofQueue })
+  const queues = addQueues(app, { ...parts, ratesOf: measuring.ofQueue })
+  addTraces(app, { reader, version, countRequests: measuring.countRequests })
+  addLogs(app, { reader })
+  addLive(app, { ...parts, map: measuring.currentMap, queues: async () => (await queues.list()).data })
+  addOtlp(app, { reader, clock })
   addPromises(app, parts)
   addServices(app, { ...parts, states, version, measuredOf: measuring.measuredOf })
   addActions(app, parts)
