@@ -74,9 +74,10 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   function refusalOf(request: FastifyRequest, visitor: Visitor | undefined): AppError | undefined {
     const needed = neededScope(request)
     if (needed === undefined) return undefined
-    if (isOtlpRoute(request.routeOptions.url) && isFromThisMachine(request)) return undefined
+    const isOtlp = isOtlpRoute(request.routeOptions.url)
+    if (isOtlp && isFromThisMachine(request)) return undefined
     if (visitor === undefined) return unauthorized('Sign in, or send a token.')
-    if (needed === actScope && mode === 'read') return readOnly()
+    if (needed === actScope && mode === 'read' && !isOtlp) return readOnly()
     if (visitor.scopes.has(needed)) return undefined
     return new AppError('insufficient_scope', `The scope ${needed} is needed.`)
   }

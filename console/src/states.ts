@@ -49,7 +49,8 @@ export function createStates(
 
   const stateOf = (name: ServiceName) => probes.get(name)?.()
   const timer = setInterval(() => {
-    for (const { name } of services) void stateOf(name)
+    for (const { name } of services)
+      stateOf(name)?.catch((err: unknown) => logger.warn({ err }, 'the state of a service was not found out'))
   }, probeIntervalMs).unref()
   return { stateOf, stop: () => clearInterval(timer) }
 }
@@ -72,9 +73,9 @@ async function probe(service: ObservedService): Promise<FoundState> {
 }
 
 async function readinessOf({ readiness, readinessUrl }: ObservedService): Promise<FoundState> {
-  if (readiness !== undefined) return stateFrom(200, await readiness())
   const url = readinessUrl()
   try {
+    if (readiness !== undefined) return stateFrom(200, await readiness())
     const response = await fetch(url, {
       redirect: 'error',
       headers: { accept: 'application/json' },
