@@ -1,7 +1,7 @@
 import { createStore, useStore } from './store.ts'
 
 /** Where the page is. Every state that a person would send to another is in it. */
-export type Route = { readonly path: string; readonly query: URLSearchParams }
+type Route = { readonly path: string; readonly query: URLSearchParams }
 export type Query = Readonly<Record<string, string | number | undefined>>
 
 const route = createStore<Route>(read())

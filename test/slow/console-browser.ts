@@ -108,7 +108,7 @@ export async function sendLines(
   await sendOtlp(address, 'logs', { resourceLogs })
 }
 
-export type SentSpan = {
+type SentSpan = {
   readonly name: string
   readonly parent?: number
   readonly startMs?: number

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Page } from 'playwright-core'
+import type { CDPSession, Page } from 'playwright-core'
 import { withChromium } from './browser.ts'
 import { openConsole, sendLines, sendTrace } from './console-browser.ts'
 
@@ -48,19 +48,19 @@ test(
     for (let part = 0; part < 10; part += 1)
       await sendLines(
         world.address,
-        Array.from({ length: 1_000 }, (_, i) => ({ text: `line ${part * 1_000 + i} ends`, level: 'ERROR' })),
+        Array.from({ length: 1_000 }, (_, i) => ({ text: `needle${part * 1_000 + i}x`, level: 'ERROR' })),
       )
     const page = await world.open('/logs?live=off')
     await page.getByRole('grid').waitFor()
     await page.keyboard.press('/')
-    await page.keyboard.type('line 42 ends')
+    await page.keyboard.type('needle42x')
     await page.getByText('1 match in').waitFor()
     assert.ok((await rowsInDocument(page)) <= 60)
     const started = performance.now()
     await page.keyboard.press('Enter')
     await page.locator('.grid-row.found').waitFor()
     t.diagnostic(`Found and shown within ${Math.round(performance.now() - started)} ms`)
-    assert.equal(await page.getByRole('gridcell', { name: 'line 42 ends', exact: true }).isVisible(), true)
+    assert.equal(await page.getByRole('gridcell', { name: 'needle42x', exact: true }).isVisible(), true)
     assert.ok((await rowsInDocument(page)) <= 60)
     assert.ok(Number(await page.getByRole('grid').getAttribute('aria-rowcount')) >= 10_000)
     assert.deepEqual(world.faults, [])
@@ -77,10 +77,11 @@ test('All of it is reached by the keyboard alone, and the focus comes back', wit
   await page.getByRole('heading', { name: 'Traces' }).waitFor()
   await page.getByRole('row', { name: 'GET /first' }).waitFor()
   await page.keyboard.press('j')
+  await page.locator('[aria-rowindex="2"]:focus').waitFor()
   await page.keyboard.press('ArrowDown')
-  const second = await focused(page)
+  await page.locator('[aria-rowindex="3"]:focus').waitFor()
   await page.keyboard.press('k')
-  assert.notEqual(await focused(page), second)
+  await page.locator('[aria-rowindex="2"]:focus').waitFor()
   await page.keyboard.press('Enter')
   await page.getByRole('treegrid').waitFor()
   await page.keyboard.press('j')
@@ -94,7 +95,7 @@ test('All of it is reached by the keyboard alone, and the focus comes back', wit
   await page.getByRole('dialog', { name: 'Help' }).waitFor()
   await page.keyboard.press('Escape')
   await page.getByRole('dialog').waitFor({ state: 'detached' })
-  assert.equal(await focused(page), 'Help')
+  await page.locator('button[aria-label=Help]:focus').waitFor()
 
   await page.keyboard.press('g')
   await page.keyboard.press('l')
@@ -109,30 +110,30 @@ test(
     const world = await openConsole(t)
     const page = await world.open('/logs')
     await page.getByRole('heading', { name: 'Logs' }).waitFor()
-    await page.evaluate(`
-      globalThis.measured = { longestMs: 0, changes: 0 }
-      new PerformanceObserver((list) => {
-        for (const { duration } of list.getEntries()) measured.longestMs = Math.max(measured.longestMs, duration)
-      }).observe({ type: 'longtask' })
-    `)
+    const session = await page.context().newCDPSession(page)
+    // The time of the thread, which does not count what else the machine does.
+    await session.send('Performance.enable', { timeDomain: 'threadTicks' })
     const sending = sendSteadily(world.address, 5)
     await page.getByRole('grid').waitFor()
     await page.evaluate(`
-      new MutationObserver(() => { measured.changes += 1 }).observe(document.querySelector('.grid-rows'), { childList: true })
+      globalThis.changes = 0
+      new MutationObserver(() => { changes += 1 }).observe(document.querySelector('.grid-rows'), { childList: true })
     `)
+    const before = await taskSeconds(session)
     await page.waitForTimeout(3_000)
-    const { longestMs, changes } = await page.evaluate<Measured>('measured')
-    t.diagnostic(`longest task ${longestMs} ms, ${changes} changes in 3 s`)
-    assert.ok(changes <= 3 * 4 + 4, `${changes} changes in 3 s`)
-    assert.ok(longestMs <= 100, `A task took ${longestMs} ms.`)
+    const changes = Number(await page.evaluate('changes'))
+    const seconds = (await taskSeconds(session)) - before
+    t.diagnostic(`${changes} changes in 3 s, which took ${Math.round(seconds * 1_000)} ms`)
+    assert.ok(changes > 0 && changes <= 3 * 4 + 4, `${changes} changes in 3 s`)
+    assert.ok(seconds / changes < 0.1, `A change took ${Math.round((seconds / changes) * 1_000)} ms.`)
 
     await page.keyboard.press('Space')
     await page.getByText(/Paused: [\d,]+ lines? since then/).waitFor()
     const counted = async () => Number((await page.getByText(/Paused:/).innerText()).replace(/\D/g, ''))
-    const before = await counted()
+    const countedBefore = await counted()
     const rows = await page.getByRole('grid').getAttribute('aria-rowcount')
     await page.waitForTimeout(1_500)
-    assert.ok((await counted()) > before)
+    assert.ok((await counted()) > countedBefore)
     assert.equal(await page.getByRole('grid').getAttribute('aria-rowcount'), rows)
     await sending
     await page.getByRole('button', { name: 'Go on' }).click()
@@ -160,15 +161,12 @@ test('What the filters select is in the address, and opens again from it', withC
   assert.deepEqual(world.faults, [])
 })
 
-type Measured = { readonly longestMs: number; readonly changes: number }
-
 const rowsInDocument = (page: Page): Promise<number> => page.locator('.grid-rows > [role=row]').count()
 
-/** What has the focus, by its name or the number of its row. */
-function focused(page: Page): Promise<string> {
-  return page.evaluate<string>(
-    "document.activeElement.getAttribute('aria-label') ?? document.activeElement.getAttribute('aria-rowindex') ?? ''",
-  )
+/** How long the page has been at work so far. */
+async function taskSeconds(session: CDPSession): Promise<number> {
+  const { metrics } = await session.send('Performance.getMetrics')
+  return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN
 }
 
 /** 250 lines, four times a second. */

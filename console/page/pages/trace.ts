@@ -131,9 +131,14 @@ const spansTab = component(function SpansTab({ trace }: { readonly trace: Trace 
 })
 
 const linesMax = 1_000
+/** Lines are written a moment after the spans. */
+const linesMs = 5_000
 
 const logsTab = component(function LogsTab({ id }: { readonly id: string }) {
-  const { data, error, reload } = useGet('/api/logs', { query: { trace: id, limit: linesMax } })
+  const { data, error, reload } = useGet('/api/logs', {
+    query: { trace: id, limit: linesMax },
+    everyMs: linesMs,
+  })
   const opened = Number(useRoute().query.get('line') ?? '')
   if (data === undefined) return error === undefined ? loading('its lines') : failure(error, reload)
   if (data.data.length === 0)

@@ -1,6 +1,6 @@
 import { h } from 'preact'
 import type { ComponentChildren, VNode } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { button, classes, div, span } from '../elements.ts'
 import { useFinder, useMatches } from '../find.ts'
 import { useVirtual } from './virtual.ts'
@@ -19,7 +19,7 @@ export type Column<Row> = {
 
 export type Sort = { readonly by: string; readonly isDescending: boolean }
 
-export type GridProps<Row extends object> = {
+type GridProps<Row extends object> = {
   readonly label: string
   readonly columns: readonly Column<Row>[]
   readonly rows: readonly Row[]
@@ -68,7 +68,8 @@ function Grid<Row extends object>(props: GridProps<Row>) {
   useEffect(() => {
     if (rows.length > 0 && last >= rows.length - nearRows) props.nearEnd?.()
   }, [last, rows.length])
-  useEffect(() => {
+  // Before the next key, so that it finds the focus where it is.
+  useLayoutEffect(() => {
     if (!moved.current) return
     moved.current = false
     list.scroller.current

@@ -6,7 +6,7 @@ import { useFindText } from '../find.ts'
 type PageOf<Row> = { readonly data: readonly Row[]; readonly next: string | null }
 type Cursor = { readonly limit: number; readonly cursor: string | undefined }
 
-export type PagedRows<Row> = {
+type PagedRows<Row> = {
   readonly rows: readonly Row[]
   readonly isLoading: boolean
   readonly error: CallError | undefined

@@ -4,7 +4,7 @@ import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks'
 /** Rows beyond each end of what is visible, so that a quick scroll shows no gap. */
 const overscan = 6
 
-export type VirtualList = {
+type VirtualList = {
   readonly scroller: RefObject<HTMLDivElement | null>
   /** The indexes of the rows to render, in order: those in view, and the active one. */
   readonly indexes: readonly number[]

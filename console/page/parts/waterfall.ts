@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { button, classes, component, div, span } from '../elements.ts'
 import { useFindText, useFinder, useMatches } from '../find.ts'
 import { movedBy, rowPx } from './grid.ts'
@@ -47,7 +47,7 @@ export const waterfall = component(function Waterfall({ tree, chosen, choose }: 
     setClosed(next)
   }
   useFinder(matches, active, rows.length, goTo)
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (!moved.current) return
     moved.current = false
     list.scroller.current
