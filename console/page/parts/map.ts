@@ -124,7 +124,7 @@ function follow(event: MouseEvent, address: string): void {
 
 type Box = { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
 /** About the width of a letter of a title, and of what stands beside one. */
-const letterPx = { title: 7.4, smallTitle: 6.5, text: 6.2 }
+const letterPx = { title: 7.4, smallTitle: 6.05, text: 6.2 }
 
 function contentOf(node: MapNode, box: Box): VNode {
   if (node.column === 'clients') return clientsText(node, box)

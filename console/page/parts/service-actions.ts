@@ -1,5 +1,5 @@
 import type { VNode } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { ServiceSummary } from '../../src/wire/index.ts'
 import { asCallError, post } from '../api.ts'
 import { button, component, div, form, p, span } from '../elements.ts'
@@ -42,6 +42,12 @@ export const serviceActions = component(function ServiceActions(props: {
   const [isRunning, setRunning] = useState<Act>()
   const [outcome, setOutcome] = useState<Outcome>()
   const refusal = refusalOf(service, useStore(session))
+  const whole = useRef<HTMLDivElement>(null)
+  // The button that had the focus is off while it works, and another one is there afterwards.
+  useEffect(() => {
+    if (document.activeElement === document.body && (isRunning ?? outcome) !== undefined)
+      whole.current?.focus()
+  }, [isRunning, outcome])
   async function run(act: Act): Promise<void> {
     setAsked(undefined)
     setRunning(act)
@@ -55,7 +61,13 @@ export const serviceActions = component(function ServiceActions(props: {
   const isStopped = service.state === 'stopped'
   const acts: readonly Act[] = isStopped ? ['start'] : ['stop', 'restart']
   return div(
-    { class: 'service-actions' },
+    {
+      class: 'service-actions',
+      ref: whole,
+      tabIndex: -1,
+      role: 'group',
+      'aria-label': `What to do with ${service.name}`,
+    },
     ...acts.map((act) =>
       button(
         {
