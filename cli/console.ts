@@ -83,6 +83,7 @@ function observe(
     readinessUrl: () =>
       operations() === undefined ? `${url()}/health/ready` : `${operations()}/health/${name}`,
     readiness: here && (() => here.observed.readiness()),
+    promises: here && (() => here.observed.promises),
     metricsText: here && operationsUrl === undefined ? () => here.observed.metrics.text() : undefined,
     settings: () =>
       describeConfig(schema, settings).map(({ name, value, source, description }) => ({
