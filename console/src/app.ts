@@ -18,7 +18,6 @@ import { addOtlp } from './otlp.ts'
 import { addPromises } from './promises.ts'
 import { addQueues } from './queues.ts'
 import { openReader } from './reader.ts'
-import type { Reader } from './reader.ts'
 import { addTraces } from './traces.ts'
 import { createHostCheck } from './request-checks.ts'
 import { addServices } from './services.ts'
@@ -65,7 +64,7 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   addSession(app, guard, {
     version,
     docsUrl: () => docsUrlOf(services),
-    keeps: keptBy(reader),
+    keeps: reader.keeps,
     // Without the gateway there are none.
     collections: () => data.collections().catch(() => []),
   })
@@ -81,12 +80,6 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   addActions(app, parts)
   closeWithApp(app, opened)
   return app
-}
-
-function keptBy({ keepsTraces }: Reader): string {
-  return keepsTraces
-    ? 'Traces, lines of the log, charts, events and actions are kept in telemetry.db; the oldest is forgotten when it is full.'
-    : 'Charts, events and actions are kept until this process ends; traces and the log are not, by TELEMETRY_URL.'
 }
 
 /** No page of another origin gets hold of the page or of a response (HTML Standard, 7.1.3; Fetch Standard, 3.7). */

@@ -9,7 +9,7 @@ import { levels } from '@quintet/chassis/telemetry/file'
 
 export type OtlpSignal = 'traces' | 'logs'
 type KeptLine = { readonly service: string; readonly line: string }
-export type OtlpParts = {
+type OtlpParts = {
   readonly parts: readonly TracePart[]
   readonly lines: readonly KeptLine[]
   /** How many spans or lines have no valid form. */

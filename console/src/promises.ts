@@ -37,6 +37,7 @@ export function addPromises(app: App, parts: Parts): void {
   app.post(
     '/api/promises/:service/:id/check',
     operation('checkPromise', 'Check a promise now', {
+      scope: 'quintet:observe',
       description: 'Unless that was done within 5 s. It changes nothing.',
       params: Chosen,
       response: { 200: PromiseCheck, ...problems(401, 403, 404, 415) },

@@ -51,6 +51,7 @@ function addLooks(app: App, parts: Parts): void {
   app.post(
     '/api/queues/:name/look',
     operation('lookAtQueue', 'Look at messages of a queue, or at its dead letters', {
+      scope: 'quintet:observe',
       description:
         'Oldest first, at most 200 at a time; with `whole`, the one message of this id with its whole body. `effect` says what the look has done to the messages, which ' +
         'on RabbitMQ are handed out and taken back.',
@@ -73,6 +74,7 @@ function addLooks(app: App, parts: Parts): void {
   app.post(
     '/api/queues/:name/reasons',
     operation('countReasons', 'Count the dead letters of a queue by reason', {
+      scope: 'quintet:observe',
       description: 'Of more than 10,000 letters the oldest 10,000 are counted.',
       params: Named,
       body: Type.Object({}, { additionalProperties: false }),

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '@quintet/chassis/clock'
 import { isTemporary, openTelemetryFile } from '@quintet/chassis/telemetry/file'
 import type { TelemetryFile } from '@quintet/chassis/telemetry/file'
 import { storeOtlp } from './otlp-bodies.ts'
@@ -28,14 +29,14 @@ let opened: TelemetryFile | undefined
 
 /** Opened with the first call, and again after a fault, as where it was deleted. */
 function openedFile(): TelemetryFile {
-  opened ??= openTelemetryFile(file, { bytesMax, now: () => Date.now() })
+  opened ??= openTelemetryFile(file, { bytesMax, now: systemClock.now })
   return opened
 }
 
 function methodsOf(telemetry: TelemetryFile): ReaderMethods {
   return {
     ...telemetry,
-    addOtlp: (signal, body, isGzip) => storeOtlp(telemetry, signal, { body, isGzip, now: Date.now() }),
+    addOtlp: (signal, body, isGzip) => storeOtlp(telemetry, signal, { body, isGzip, now: systemClock.now() }),
   }
 }
 

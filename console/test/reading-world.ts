@@ -16,7 +16,7 @@ import type { SystemMap } from '../src/wire/index.ts'
 
 export const hex = (number: number, length: number) => number.toString(16).padStart(length, '0')
 
-export function temporaryFolder(t: TestContext): string {
+function temporaryFolder(t: TestContext): string {
   const path = mkdtempSync(join(tmpdir(), 'quintet-reading-'))
   t.after(() => rmSync(path, { recursive: true, force: true }))
   return path

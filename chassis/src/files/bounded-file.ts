@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 export class FileFault extends Error {}
 
 /** More than any list of addresses, policies or keys that is useful, and little enough for the memory of a process. */
-export const listBytesMax = 16_777_216
+const listBytesMax = 16_777_216
 
 /**
  * The bytes of a file that a setting names. Throws a `FileFault` for one that is too large, and for what is no file: a device such as

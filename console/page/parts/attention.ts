@@ -5,7 +5,7 @@ import { share } from './quantity.ts'
 import { toneOf } from './state-word.ts'
 import { counted } from './time.ts'
 
-export type Attention = {
+type Attention = {
   readonly text: string
   readonly why: string
   readonly address: string

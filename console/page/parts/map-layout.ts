@@ -30,7 +30,7 @@ export type MapLayout = {
 }
 type Point = { readonly x: number; readonly y: number }
 
-export const mapColumns = ['clients', 'gateway', 'services', 'queues', 'storage'] as const
+const mapColumns = ['clients', 'gateway', 'services', 'queues', 'storage'] as const
 /** Below this width the nodes would not fit beside each other. */
 export const mapWidthMin = 760
 

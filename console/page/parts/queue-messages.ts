@@ -15,12 +15,12 @@ import { agoText, durationText, time } from './time.ts'
 
 const pageSize = 100
 
-export type Looked = {
+type Looked = {
   readonly messages: readonly QueueMessage[]
   readonly hasMore: boolean
   readonly effect: string | null
 }
-export type Looking = {
+type Looking = {
   readonly looked: Looked | undefined
   readonly error: CallError | undefined
   readonly isLoading: boolean

@@ -2,7 +2,7 @@ import type { VNode } from 'preact'
 import type { SystemMap } from '../../src/wire/index.ts'
 import { classes, path, span, svg } from '../elements.ts'
 
-export type State = SystemMap['nodes'][number]['state'] | 'kept' | 'broken'
+type State = SystemMap['nodes'][number]['state'] | 'kept' | 'broken'
 
 /** What a state means to who looks: each has a colour and a shape of its own. */
 type Tone = 'good' | 'working' | 'poor' | 'bad' | 'off'
