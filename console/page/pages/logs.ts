@@ -21,7 +21,7 @@ import { onKey } from '../keys.ts'
 import { useLive } from '../live.ts'
 import { icon } from '../parts/icons.ts'
 import { linePanel, logList } from '../parts/log-list.ts'
-import { usePagedRows } from '../parts/paged-rows.ts'
+import { usePagedRows, useReloadAfterPause } from '../parts/paged-rows.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { agoText, counted, countText } from '../parts/time.ts'
 import { addressOf, setQuery, useRoute } from '../router.ts'
@@ -45,9 +45,9 @@ const allLines = component(function AllLines() {
   const [leftOut, setLeftOut] = useState(0)
   const [waiting, setWaiting] = useState(0)
   const list = usePagedRows<LogLine>(
-    JSON.stringify([filters, name ?? [from, to], isLive]),
+    JSON.stringify([filters, name ?? [from, to]]),
     async (page, signal) => {
-      const end = isLive ? undefined : Math.ceil(to)
+      const end = name === undefined ? Math.ceil(to) : undefined
       const found = await get('/api/logs', {
         query: { ...filters, from: Math.floor(from), to: end, ...page },
         signal,
@@ -57,6 +57,7 @@ const allLines = component(function AllLines() {
     },
     (one, other) => other.id - one.id,
   )
+  useReloadAfterPause(isLive, list.reload)
   const isPaused = !isLive && name !== undefined
   useEffect(() => setWaiting(0), [isPaused])
   useLive(

@@ -7,7 +7,7 @@ import { byCount, facet, filterPanel } from '../parts/facets.ts'
 import { grid } from '../parts/grid.ts'
 import type { Column, Sort } from '../parts/grid.ts'
 import { histogram } from '../parts/histogram.ts'
-import { usePagedRows } from '../parts/paged-rows.ts'
+import { usePagedRows, useReloadAfterPause } from '../parts/paged-rows.ts'
 import { serviceName } from '../parts/service-name.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { agoText, counted, countText, durationText, shortCount, time } from '../parts/time.ts'
@@ -26,16 +26,22 @@ export function Page() {
   const byDuration = query.get('sort') === 'duration'
   const asked = { ...filters, sort: byDuration ? 'duration' : 'time' }
   const { from, to, isLive, name } = timeSpan
-  const key = JSON.stringify([asked, name ?? [from, to], isLive])
+  const key = JSON.stringify([asked, name ?? [from, to]])
   const list = usePagedRows<TraceSummary>(
     key,
     (page, signal) =>
       get('/api/traces', {
-        query: { ...asked, from: Math.floor(from), to: endOf(isLive, to), ...page },
+        query: {
+          ...asked,
+          from: Math.floor(from),
+          to: name === undefined ? Math.ceil(to) : undefined,
+          ...page,
+        },
         signal,
       }),
     byDuration ? (one, other) => other.durationMs - one.durationMs : (one, other) => other.at - one.at,
   )
+  useReloadAfterPause(isLive, list.reload)
   const head = useGet('/api/traces', {
     query: { ...asked, from: Math.floor(from), to: Math.ceil(to), limit: 1 },
   })
@@ -120,9 +126,6 @@ export function Page() {
     ]
   }
 }
-
-/** While new ones come, none is cut off by an end. */
-const endOf = (isLive: boolean, to: number): number | undefined => (isLive ? undefined : Math.ceil(to))
 
 const statuses = [
   ['2xx', undefined],

@@ -85,6 +85,15 @@ export function usePagedRows<Row extends { readonly id: string | number }>(
   return { rows, isLoading, error, hasMore, loadMore, reload, add }
 }
 
+/** Loads the list anew when it goes on after a pause, in which nothing was added to it. */
+export function useReloadAfterPause(isLive: boolean, reload: () => void): void {
+  const wasLive = useRef(isLive)
+  useEffect(() => {
+    if (isLive && !wasLive.current) reload()
+    wasLive.current = isLive
+  }, [isLive])
+}
+
 function merged<Row extends { readonly id: string | number }>(
   old: readonly Row[],
   found: readonly Row[],
