@@ -10,7 +10,7 @@ test(
   async (t) => {
     const world = await openConsole(t)
     const page = await world.open('/traces')
-    await page.getByRole('heading', { name: 'Traces' }).waitFor()
+    await page.getByRole('heading', { name: 'Traces', level: 1 }).waitFor()
     const response = await fetch(`${world.gateway}/api/movies`)
     const row = page.getByRole('row', { name: 'GET /api/movies' })
     await row.first().waitFor()
@@ -71,7 +71,7 @@ test('All of it is reached by the keyboard alone, and the focus comes back', wit
   const page = await world.open('/')
   await page.keyboard.press('g')
   await page.keyboard.press('t')
-  await page.getByRole('heading', { name: 'Traces' }).waitFor()
+  await page.getByRole('heading', { name: 'Traces', level: 1 }).waitFor()
   await page.getByRole('row', { name: 'GET /first' }).waitFor()
   await page.keyboard.press('j')
   await page.locator('[aria-rowindex="2"]:focus').waitFor()
@@ -96,7 +96,7 @@ test('All of it is reached by the keyboard alone, and the focus comes back', wit
 
   await page.keyboard.press('g')
   await page.keyboard.press('l')
-  await page.getByRole('heading', { name: 'Logs' }).waitFor()
+  await page.getByRole('heading', { name: 'Logs', level: 1 }).waitFor()
   assert.deepEqual(world.faults, [])
 })
 
@@ -106,7 +106,7 @@ test(
   async (t) => {
     const world = await openConsole(t)
     const page = await world.open('/logs')
-    await page.getByRole('heading', { name: 'Logs' }).waitFor()
+    await page.getByRole('heading', { name: 'Logs', level: 1 }).waitFor()
     const session = await page.context().newCDPSession(page)
     // The time of the thread, which does not count what else the machine does.
     await session.send('Performance.enable', { timeDomain: 'threadTicks' })
