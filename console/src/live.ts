@@ -72,15 +72,21 @@ export function addLive(app: App, parts: LiveParts): void {
 
   app.get(
     '/api/live',
-    operation('followLive', 'Follow what happens', {
-      description:
-        'Server-sent events, at most four batches a second, each with the name of its topic. `leftOut` is how many traces or lines were not sent, since there were too many or the client has not read the ones before.',
-      querystring: Type.Object({ topics: Type.String({ maxLength: 100 }) }, { additionalProperties: false }),
-      response: {
-        200: { description: 'The stream.', content: { 'text/event-stream': { schema: Type.String() } } },
-        ...problems(400, 401, 503),
-      },
-    }),
+    {
+      config: { mediaTypes: ['text/event-stream'] },
+      ...operation('followLive', 'Follow what happens', {
+        description:
+          'Server-sent events, at most four batches a second, each with the name of its topic. `leftOut` is how many traces or lines were not sent, since there were too many or the client has not read the ones before.',
+        querystring: Type.Object(
+          { topics: Type.String({ maxLength: 100 }) },
+          { additionalProperties: false },
+        ),
+        response: {
+          200: { description: 'The stream.', content: { 'text/event-stream': { schema: Type.String() } } },
+          ...problems(400, 401, 503),
+        },
+      }),
+    },
     async ({ query }, reply) => {
       const wanted = topicsOf(query.topics)
       if (streams.size >= streamsMax)

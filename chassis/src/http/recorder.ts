@@ -46,7 +46,7 @@ export function createRecorder(
     const isKept = traces?.end(request, requestId, route, { status, durationMs, isEndless }) === true
     observe(method, status, durationMs, isKept ? traceId : undefined)
     const log = observe === uncounted ? logger.probe : logger.access
-    log({ requestId, traceId, method, url: pathOf(request), route, status, durationMs })
+    log({ requestId, traceId, method, url: pathOf(request), route, status, durationMs, isKept })
     refused?.(request, requestId, route, status)
   }
 }

@@ -13,6 +13,8 @@ type AccessLine = {
   readonly route: string | undefined
   readonly status: number
   readonly durationMs: number
+  /** Whether the trace of the request is kept. */
+  readonly isKept?: boolean
 }
 
 /**
@@ -42,7 +44,7 @@ export function createLogger(options: {
 }): Logger {
   const { keep } = options
   const stream = options.destination ?? pino.destination({ dest: 1, sync: true })
-  const accessLog = createAccessLog(options.service, stream)
+  const accessLog = createAccessLog(options.service, stream, keep)
   const log = pino(
     {
       level: options.level,
@@ -92,6 +94,7 @@ const secretPaths = ['authorization', 'cookie', 'password', 'private_key'].flatM
 function createAccessLog(
   service: string,
   stream: DestinationStream,
+  keep: ((service: string, line: string) => void) | undefined,
 ): { write(line: AccessLine, level: 'info' | 'debug'): void; flush(): void } {
   const head = `,"service":${JSON.stringify(service)},"msg":"request","requestId":"`
   let batch = ''
@@ -105,10 +108,12 @@ function createAccessLog(
   }
 
   return {
-    write({ requestId, traceId, method, url, route, status, durationMs }, level) {
+    write({ requestId, traceId, method, url, route, status, durationMs, isKept = false }, level) {
       const matched = route === undefined ? '' : `,"route":"${route}"`
       const duration = Math.round(durationMs * 1000) / 1000
-      batch += `{"level":"${level}","time":${Date.now()}${head}${requestId}","traceId":"${traceId}","method":"${method}","url":${quote(url)}${matched},"status":${status},"durationMs":${duration}}\n`
+      const line = `{"level":"${level}","time":${Date.now()}${head}${requestId}","traceId":"${traceId}","method":"${method}","url":${quote(url)}${matched},"status":${status},"durationMs":${duration}}`
+      if (isKept) keep?.(service, line)
+      batch += `${line}\n`
       if (batch.length >= batchBytes) flush()
       else timer ??= setTimeout(flush, flushIntervalMs).unref()
     },

@@ -116,6 +116,7 @@ test('GET /openapi.json describes the gateway and its services, fetched once in 
       '/guid/{guid}',
       '/health',
       '/health/live',
+      '/health/promises',
       '/health/ready',
       '/metrics',
     ])
