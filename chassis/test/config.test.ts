@@ -54,6 +54,7 @@ test('defaults apply where nothing is set', () => {
     TLS_KEY_FILE: '',
     WORKERS: 1,
     CHECK_RESPONSES: 'off',
+    PROMISE_CHECK_SECONDS: 60,
     TRUSTED_PROXIES: '127.0.0.1, ::1',
     CORS_ORIGINS: '',
     CORS_CREDENTIALS: false,

@@ -1,5 +1,6 @@
 import { h } from 'preact'
-import type { Attributes, ComponentChildren, FunctionComponent, JSX, VNode } from 'preact'
+import type { Attributes, ComponentChildren, FunctionComponent, JSX, RefObject, VNode } from 'preact'
+import { useLayoutEffect, useState } from 'preact/hooks'
 
 type Names = keyof JSX.IntrinsicElements
 
@@ -69,3 +70,27 @@ export const path = element('path')
 export const rect = element('rect')
 export const svgText = element('text')
 export const svgTitle = element('title')
+
+/** The title of a page, with what belongs beside it. */
+export function pageHead(title: ComponentChildren, ...beside: ComponentChildren[]): VNode {
+  return header(
+    { class: 'page-head' },
+    h1({}, title),
+    beside.length > 0 && div({ class: 'page-beside' }, ...beside),
+  )
+}
+
+/** The width of an element in CSS pixels, as it changes. */
+export function useWidth(element: RefObject<HTMLElement | null>): number {
+  const [width, setWidth] = useState(0)
+  useLayoutEffect(() => {
+    const { current } = element
+    if (current === null) return
+    const measure = () => setWidth(Math.floor(current.clientWidth))
+    measure()
+    const observer = new ResizeObserver(measure)
+    observer.observe(current)
+    return () => observer.disconnect()
+  }, [element])
+  return width
+}

@@ -67,8 +67,8 @@ function useLabels(): Labels {
   useSpoken('Map', map)
   useSpoken('Services', services)
   useSpoken('Queues', queues)
-  const promises = useGet('/api/promises', { everyMs: promisesMs }).data?.data
-  const broken = promises?.filter(({ verdict }) => verdict === 'broken').length
+  const broken = useGet('/api/promises', { query: { verdict: 'broken' }, everyMs: promisesMs }).data?.data
+    .length
   return {
     ...(map !== undefined && { Map: map }),
     ...(services !== undefined && { Services: services }),

@@ -9,12 +9,14 @@ export type Prepared = { readonly name: string; readonly content: string; readon
 
 const page = new URL('../page/', import.meta.url)
 
-/** What modules of the page import by name, and the style that belongs to it. */
+/** What modules of the page import by name. */
+/** The style of a library comes first, since what a later one states wins. */
+const styleOfLibraries = 'uplot/dist/uPlot.min.css'
+
 const libraries: Readonly<Record<string, string>> = {
   preact: 'preact',
   'preact/hooks': 'preact/hooks',
   uplot: 'uplot/dist/uPlot.esm.js',
-  'uplot.css': 'uplot/dist/uPlot.min.css',
 }
 
 /** The page into whose head the server writes what leads to its files, and all of those. */
@@ -22,10 +24,16 @@ export type PageSource = { readonly template: string; readonly sources: readonly
 
 export async function readPage(): Promise<PageSource> {
   const read = (name: string) => readFile(new URL(name, page), 'utf8')
-  const names = globSync('**/*.{ts,css}', { cwd: fileURLToPath(page) }).map(slashed)
-  const own = names.filter((name) => !name.endsWith('.d.ts')).sort()
+  const named = (pattern: string) =>
+    globSync(pattern, { cwd: fileURLToPath(page) })
+      .map(slashed)
+      .sort()
+  const modules = named('**/*.ts').filter((name) => !name.endsWith('.d.ts'))
+  const styles = [readLibrary(styleOfLibraries), ...named('**/*.css').map(read)]
   const sources = await Promise.all([
-    ...own.map(async (name) => ({ name, text: await read(name) })),
+    // One file for all styles is one request.
+    Promise.all(styles).then((texts) => ({ name: 'console.css', text: texts.join('\n') })),
+    ...modules.map(async (name) => ({ name, text: await read(name) })),
     ...Object.entries(libraries).map(async ([name, file]) => ({ name, text: await readLibrary(file) })),
   ])
   return { template: await read('index.html'), sources }

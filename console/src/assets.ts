@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import { brotliCompressSync } from 'node:zlib'
 import { AppError } from '@quintet/chassis/errors'
 import type { App, FastifyReply, FastifyRequest } from '@quintet/chassis/http'
 import { readPage } from './asset-files.ts'
@@ -85,7 +86,7 @@ export function createAssets(prepared: readonly Prepared[], template: string): A
   const html = template.replace('<!-- files -->', () => headOf(map, urls, preloaded(prepared)))
   return {
     files,
-    page: textAsset('text/html; charset=utf-8', html),
+    page: { ...textAsset('text/html; charset=utf-8', html), compressed: brotliCompressSync(html) },
     policy: policyWith(`'sha256-${createHash('sha256').update(map).digest('base64')}'`),
   }
 }
@@ -110,20 +111,13 @@ function importMapOf(urls: ReadonlyMap<string, string>): string {
 
 function headOf(map: string, urls: ReadonlyMap<string, string>, preloaded: readonly string[]): string {
   const entry = urls.get(entryName)
-  const styles = [...urls].filter(([name]) => name.endsWith('.css')).sort(byName)
-  // What a later one states wins, so that the page can change the style of a library.
+  const styles = [...urls].filter(([name]) => name.endsWith('.css'))
   return [
     `<script type="importmap">${map}</script>`,
     ...styles.map(([, url]) => `<link rel="stylesheet" href="${url}">`),
     ...preloaded.map((name) => `<link rel="modulepreload" href="${urls.get(name)}">`),
     `<script type="module" src="${entry}"></script>`,
   ].join('\n    ')
-}
-
-/** Libraries first. */
-function byName([one]: readonly [string, string], [other]: readonly [string, string]): number {
-  const isOwn = (name: string) => Number(name !== 'uplot.css')
-  return isOwn(one) - isOwn(other) || (one < other ? -1 : 1)
 }
 
 const entryName = 'main.ts'

@@ -29,9 +29,16 @@ export function addPromises(app: App, parts: Parts): void {
     '/api/promises',
     operation('listPromises', 'List the promises with what their last checks have found', {
       description: 'Those of a service that does not respond are `unknown`, with the reason.',
-      response: { 200: PromiseList, ...problems(401) },
+      querystring: Type.Object(
+        { verdict: Type.Optional(PromiseCheck.properties.verdict) },
+        { additionalProperties: false },
+      ),
+      response: { 200: PromiseList, ...problems(400, 401) },
     }),
-    async () => ({ data: await listAll() }),
+    async ({ query: { verdict } }) => {
+      const all = await listAll()
+      return { data: verdict === undefined ? all : all.filter((check) => check.verdict === verdict) }
+    },
   )
 
   app.post(

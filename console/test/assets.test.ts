@@ -25,7 +25,6 @@ const sources = [
   { name: 'other.ts', text: 'export const other = (all: unknown) => all\n' },
   { name: 'pages/later.ts', text: 'export const later = 1\n' },
   { name: 'console.css', text: 'body { margin: 0 }\n' },
-  { name: 'uplot.css', text: '.u { margin: 0 }\n' },
   { name: 'preact', text: 'export const h = 1\n//# sourceMappingURL=preact.mjs.map\n' },
 ]
 /** An app with this page alone. */
@@ -65,7 +64,7 @@ test('The page leads to the first module, to all that it imports at once, and to
     '/assets/parts/go.js',
     '/assets/other.js',
   ])
-  assert.deepEqual(named(/rel="stylesheet" href="(.*?)"/g), ['/assets/uplot.css', '/assets/console.css'])
+  assert.deepEqual(named(/rel="stylesheet" href="(.*?)"/g), ['/assets/console.css'])
   assert.deepEqual(named(/type="module" src="(.*?)"/g), ['/assets/main.js'])
   const { imports } = JSON.parse(/<script type="importmap">(.*?)<\/script>/.exec(html)?.[1] ?? '')
   for (const name of ['preact', '/assets/main.ts', '/assets/parts/go.ts', '/assets/pages/later.ts'])

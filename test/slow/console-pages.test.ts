@@ -32,7 +32,7 @@ test(
         const page = await world.open(path, { theme })
         await settled(page)
         assert.equal(await page.locator('h1').count(), 1, path)
-        assert.equal(await page.locator('nav [aria-current=page]').count(), 1, path)
+        assert.equal(await page.locator('#rail [aria-current=page]').count(), 1, path)
         for (const finding of await findingsOf(page)) found.push(`${path} in ${theme}: ${finding}`)
         await page.context().close()
       }

@@ -16,10 +16,10 @@ import {
   th,
   thead,
   tr,
+  pageHead,
 } from '../elements.ts'
 import { eventList } from '../parts/event-list.ts'
 import { moment } from '../parts/instant.ts'
-import { pageHead } from '../parts/page-head.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'
 import { useTimeSpan } from '../time-span.ts'
 

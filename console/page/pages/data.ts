@@ -2,7 +2,21 @@ import type { VNode } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { asCallError, fetchText } from '../api.ts'
 import type { CallError } from '../api.ts'
-import { a, button, code, component, div, form, input, label, nav, p, pre, span } from '../elements.ts'
+import {
+  a,
+  button,
+  code,
+  component,
+  div,
+  form,
+  input,
+  label,
+  nav,
+  p,
+  pre,
+  span,
+  pageHead,
+} from '../elements.ts'
 import type { PageProps } from '../pages.ts'
 import { cellText, filtersOf, nextOf, pathOfRow, rowsOf } from '../parts/collection.ts'
 import type { Collection, Row } from '../parts/collection.ts'
@@ -10,7 +24,6 @@ import { copyButton } from '../parts/copy-button.ts'
 import { dialog } from '../parts/dialog.ts'
 import { grid } from '../parts/grid.ts'
 import { withoutApi } from '../parts/kept-inside.ts'
-import { pageHead } from '../parts/page-head.ts'
 import { count } from '../parts/quantity.ts'
 import { indented } from '../parts/queue-messages.ts'
 import { empty, failure, loading } from '../parts/states.ts'

@@ -1,8 +1,21 @@
 import type { VNode } from 'preact'
 import type { QueueSummary } from '../../src/wire/index.ts'
-import { a, classes, component, div, p, span, table, tbody, td, th, thead, tr } from '../elements.ts'
+import {
+  a,
+  classes,
+  component,
+  div,
+  p,
+  span,
+  table,
+  tbody,
+  td,
+  th,
+  thead,
+  tr,
+  pageHead,
+} from '../elements.ts'
 import { useCurrentQueues } from '../parts/current.ts'
-import { pageHead } from '../parts/page-head.ts'
 import { absent, count, duration, perSecond } from '../parts/quantity.ts'
 import { addressOfQueue, deadLettersOf } from '../parts/queue-names.ts'
 import { empty, failure, loading, staleNotice } from '../parts/states.ts'

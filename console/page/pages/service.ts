@@ -22,11 +22,11 @@ import {
   thead,
   tr,
   ul,
+  pageHead,
 } from '../elements.ts'
 import type { PageProps } from '../pages.ts'
 import { factList } from '../parts/fact-list.ts'
 import { moment } from '../parts/instant.ts'
-import { pageHead } from '../parts/page-head.ts'
 import { absent, bytes, count, duration, perSecond, share } from '../parts/quantity.ts'
 import { namedChart } from '../parts/series-chart.ts'
 import { serviceActions } from '../parts/service-actions.ts'

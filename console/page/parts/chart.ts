@@ -1,7 +1,20 @@
 import type { VNode } from 'preact'
 import { useEffect, useId, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import type { ChartSummary, EventList, Series } from '../../src/wire/index.ts'
-import { button, classes, component, div, h2, header, li, p, section, span, ul } from '../elements.ts'
+import {
+  button,
+  classes,
+  component,
+  div,
+  h2,
+  header,
+  li,
+  p,
+  section,
+  span,
+  ul,
+  useWidth,
+} from '../elements.ts'
 import { theme } from '../preferences.ts'
 import { chooseRange } from '../time-span.ts'
 import { overlay } from './chart-overlay.ts'
@@ -13,7 +26,6 @@ import { instant } from './instant.ts'
 import { lineColors } from './line-colors.ts'
 import { quantity } from './quantity.ts'
 import { counted } from './time.ts'
-import { useWidth } from './width.ts'
 
 type Marks = EventList['data']
 type Range = { readonly from: number; readonly to: number }

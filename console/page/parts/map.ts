@@ -1,7 +1,7 @@
 import type { VNode } from 'preact'
 import { useMemo, useRef, useState } from 'preact/hooks'
 import type { SystemMap } from '../../src/wire/index.ts'
-import { a, classes, component, div, g, path, rect, svg, svgText, svgTitle } from '../elements.ts'
+import { a, classes, component, div, g, path, rect, svg, svgText, svgTitle, useWidth } from '../elements.ts'
 import { go } from '../router.ts'
 import { layOutMap, mapWidthMin } from './map-layout.ts'
 import type { MapEdge, MapNode, PlacedEdge, PlacedNode } from './map-layout.ts'
@@ -9,7 +9,6 @@ import { mapTable } from './map-table.ts'
 import { addressOfNode, columnTitles, figuresInWords, nameOfNode, nodeInWords } from './map-words.ts'
 import { count, duration, perSecond, share } from './quantity.ts'
 import { stateShape, toneOf } from './state-word.ts'
-import { useWidth } from './width.ts'
 
 /** The system as a picture where there is room for it, and as a table for everybody else. */
 export const systemMap = component(({ map }: { readonly map: SystemMap }) => {
