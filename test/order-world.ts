@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { TestContext } from 'node:test'
 import { listen } from '@quintet/chassis/http'
+import { openQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { settingsOf } from '@quintet/chassis/testing/settings'
+import { billingQueue } from '@quintet/contracts'
 import { services } from '../topology.ts'
 import { dataFolder } from './system/processes.ts'
 
@@ -25,6 +27,8 @@ export async function createOrderWorld(t: TestContext) {
   const gateway = await services.gateway.createApp(settingsOf({ ...settings, BILLING_URL }), { logger })
   t.after(() => gateway.close())
   await gateway.ready()
+  const queue = await openQueue(settings.QUEUE_URL, { queues: [billingQueue] })
+  t.after(() => queue.close())
   return {
     gateway,
     /** Posts an order, and gives the id of its message. */
@@ -34,9 +38,10 @@ export async function createOrderWorld(t: TestContext) {
       assert.equal(response.statusCode, 200, response.body)
       return response.json().message_id
     },
-    async isStored(id: string): Promise<boolean> {
+    /** Whether it is stored, and its message is not in the queue any more. */
+    async isDone(id: string): Promise<boolean> {
       const { body } = await billing.inject(`/orders/by-message/${id}`)
-      return body.includes('"stored"')
+      return body.includes('"stored"') && (await queue.depth(billingQueue)) === 0
     },
     /** Removes the order of a message and the message from the database, as nobody may. */
     lose(id: string): void {

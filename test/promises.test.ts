@@ -33,9 +33,9 @@ test('Each promise that is checked on the running system is one of the guarantee
 })
 
 test('A posted order that is lost in billing is found at the gateway', async (t) => {
-  const { gateway, post, isStored, lose } = await createOrderWorld(t)
+  const { gateway, post, isDone, lose } = await createOrderWorld(t)
   const [first, second] = [await post(), await post()]
-  await until(async () => (await isStored(first)) && (await isStored(second)))
+  await until(async () => (await isDone(first)) && (await isDone(second)))
   lose(first)
   assert.deepEqual(await checked({ app: gateway }, 'posted-orders'), {
     verdict: 'broken',

@@ -73,7 +73,7 @@ function spanOf(span: unknown, service: string, now: number): SpanData | undefin
     name: text(member(span, 'name'), nameLengthMax) || 'unnamed',
     kind: kindNames.find((name) => name === kind) ?? 'internal',
     startMs,
-    durationMs: Math.min(Math.max(endMs - startMs, 0), durationMax),
+    durationMs: Math.min(Math.max(wholeMicroseconds(endMs - startMs), 0), durationMax),
     error: hasFailed ? text(errorType, textLengthMax) || '_OTHER' : '',
     attributes,
     links: listIn(span, 'links').slice(0, linksMax).flatMap(linkOf),
@@ -166,8 +166,13 @@ function attributeValue(value: unknown): string | number | boolean | undefined {
 function timeOf(nanoseconds: unknown, now: number): number | undefined {
   const isNumber =
     typeof nanoseconds === 'number' || (typeof nanoseconds === 'string' && /^\d{1,20}$/.test(nanoseconds))
-  const ms = isNumber ? Number(nanoseconds) / 1_000_000 : 0
+  const ms = isNumber ? wholeMicroseconds(Number(nanoseconds) / 1_000_000) : 0
   return ms > 0 && ms <= now + aheadMax ? ms : undefined
+}
+
+/** A double holds microseconds of today, and no nanoseconds. */
+function wholeMicroseconds(ms: number): number {
+  return Math.round(ms * 1_000) / 1_000
 }
 
 /** In lower case; empty for what is no id, and for the one of zeros, which stands for none. */
