@@ -1,0 +1,85 @@
+import type { PromiseCheck, PromiseList } from '../../src/wire/index.ts'
+
+export function promises(now: number): PromiseList {
+  const check = (
+    service: string,
+    id: string,
+    title: string,
+    guarantee: string,
+    found: string,
+    sample: number,
+    command: string,
+    rest: Partial<PromiseCheck> = {},
+  ): PromiseCheck => ({
+    id,
+    service,
+    title,
+    guarantee,
+    verdict: 'kept',
+    found,
+    sample,
+    at: now - 40_000,
+    durationMs: 12.4,
+    command: `npm run prove -- ${command}`,
+    ...rest,
+  })
+  return {
+    data: [
+      check(
+        'brokerage',
+        'ledger',
+        'The cash of an account is the sum of its ledger, and nothing falls below zero.',
+        'orders-of-an-account-are-serial',
+        '500 accounts at random: each sum is that of its ledger, none is below zero.',
+        500,
+        'orders-of-an-account-are-serial',
+      ),
+      check(
+        'guid',
+        'expiry',
+        'No GUID is visible past its second.',
+        'expiry-is-exact',
+        '200 GUIDs whose time has passed: none is visible.',
+        200,
+        'expiry-is-exact',
+      ),
+      check(
+        'guid',
+        'outbox',
+        'Each change is published.',
+        'changes-are-published',
+        'The oldest row of the outbox waits for 4 ms.',
+        3,
+        'changes-are-published',
+      ),
+      check(
+        'billing',
+        'inbox',
+        'A posted order is stored exactly once.',
+        'a-posted-order-is-stored-exactly-once',
+        '18,204 messages were handled, and 18,204 orders are stored.',
+        18_204,
+        'a-posted-order-is-stored-exactly-once',
+      ),
+      check(
+        'certificates',
+        'notifications',
+        'Notifications are delivered at least once.',
+        'notifications-are-delivered-at-least-once',
+        'The database takes longer than 2 s.',
+        0,
+        'notifications-are-delivered-at-least-once',
+        { verdict: 'unknown' },
+      ),
+      check(
+        'inventory',
+        'cache',
+        'No read is stale.',
+        'no-stale-read',
+        '100 movies at random: the cache has what the database has.',
+        100,
+        'no-stale-read',
+      ),
+    ],
+  }
+}
