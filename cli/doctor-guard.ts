@@ -13,7 +13,7 @@ import type { Finding } from '@quintet/chassis/diagnosis'
 import { namedFileFault, readListFile } from '@quintet/chassis/files'
 import { parseApiKeys } from '@quintet/chassis/guard/api-key-file'
 import type { TlsFiles } from '@quintet/chassis/tls'
-import { consoleSettings, isLoopback } from '@quintet/console/config'
+import { consoleSettings, othersReach } from '@quintet/console/config'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
@@ -54,17 +54,19 @@ function filesOf({ certificate, key, authorities }: TlsFiles) {
 export function examineConsole(settings: Settings): Examined[] {
   const {
     CONSOLE_HOST: host,
+    CONSOLE_HOSTS: hosts,
     CONSOLE_PORT: port,
     TLS_CERT_FILE: certificate,
   } = loadConfig(consoleSettings, settings)
-  if (isLoopback(host)) return []
+  const setting = othersReach(host, hosts)
+  if (setting === undefined) return []
   const finding =
     certificate === ''
       ? weak(
           'Others reach the console without TLS, so that its token can be read on the way: set TLS_CERT_FILE, or CONSOLE_HOST to 127.0.0.1.',
         )
       : good('Others reach the console by TLS only.')
-  return [{ shown: `console, on ${host}, port ${port}`, settings: ['CONSOLE_HOST'], findings: [finding] }]
+  return [{ shown: `console, on ${host}, port ${port}`, settings: [setting], findings: [finding] }]
 }
 
 /** What decides about requests and is elsewhere: issuers of tokens, the file of API keys, and the Redis of limits. */

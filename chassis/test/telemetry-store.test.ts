@@ -31,6 +31,47 @@ function partOf(trace: number, spans: Partial<SpanData>[], why: TracePart['why']
   }
 }
 
+test('A trace has a bound, whatever its client sends in it, and a status is one of HTTP', (t) => {
+  const file = join(temporaryFolder(t), 'telemetry.db')
+  const store = openTelemetryStore(file, 50_000_000)
+  const spans = (from: number) => Array.from({ length: 3_000 }, (_, i) => ({ spanId: hex(from + i, 16) }))
+  for (const from of [1, 3_001, 6_001]) store.write([partOf(1, spans(from))], [])
+  const odd = { 'http.response.status_code': 2 ** 60 }
+  store.write([partOf(2, [{ attributes: odd }])], [])
+  store.close()
+  const db = new DatabaseSync(file, { readOnly: true })
+  t.after(() => db.close())
+  assert.deepEqual(
+    db
+      .prepare('select spans, status from trace order by id')
+      .all()
+      .map((row) => ({ ...row })),
+    [
+      { spans: 4_096, status: 0 },
+      { spans: 1, status: 0 },
+    ],
+  )
+  assert.equal(Number(db.prepare('select count(*) as n from span').get()?.n), 4_097)
+})
+
+test('Many lines of one time are kept in their order, each under an id of its own', (t) => {
+  const file = join(temporaryFolder(t), 'telemetry.db')
+  const store = openTelemetryStore(file, 50_000_000)
+  const lines = Array.from({ length: 5_000 }, (_, i) => ({
+    service: 'guid',
+    line: `{"level":"warn","time":1796000000000,"msg":"${i}"}`,
+  }))
+  store.write([], lines)
+  store.close()
+  const db = new DatabaseSync(file, { readOnly: true })
+  t.after(() => db.close())
+  const kept = db.prepare('select message from log order by id').all()
+  assert.deepEqual(
+    kept.map(({ message }) => message),
+    lines.map((_, i) => String(i)),
+  )
+})
+
 test('The parts of a trace from several services are one trace, from the beginning of the first to the end of the last', (t) => {
   const file = join(temporaryFolder(t), 'telemetry.db')
   const store = openTelemetryStore(file, 20_000_000)

@@ -73,7 +73,12 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   const queues = addQueues(app, { ...parts, ratesOf: measuring.ofQueue })
   addTraces(app, { reader, version, countRequests: measuring.countRequests })
   addLogs(app, { reader })
-  addLive(app, { ...parts, map: measuring.currentMap, queues: async () => (await queues.list()).data })
+  addLive(app, {
+    ...parts,
+    map: measuring.currentMap,
+    queues: async () => (await queues.list()).data,
+    isOfSomebody: () => !guard.isOpen,
+  })
   addOtlp(app, { reader, clock })
   addPromises(app, parts)
   addServices(app, { ...parts, states, version, measuredOf: measuring.measuredOf })

@@ -75,9 +75,10 @@ export const consoleSettings = withRule(settings, protectionFaults)
 export function modeOf({
   CONSOLE: mode,
   CONSOLE_HOST: host,
-}: Pick<ConsoleConfig, 'CONSOLE' | 'CONSOLE_HOST'>): 'full' | 'read' | 'off' {
+  CONSOLE_HOSTS: hosts = '',
+}: Pick<ConsoleConfig, 'CONSOLE' | 'CONSOLE_HOST'> & Partial<ConsoleConfig>): 'full' | 'read' | 'off' {
   if (mode !== '') return mode
-  return isLoopback(host) ? 'full' : 'read'
+  return othersReach(host, hosts) === undefined ? 'full' : 'read'
 }
 
 /** Whether only this machine reaches an address or a name. */
@@ -85,16 +86,26 @@ export function isLoopback(host: string): boolean {
   return /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/i.test(host)
 }
 
+/** The setting by which others reach the console, such as the name of a proxy on this machine; undefined for none. */
+export function othersReach(host: string, hosts: string): 'CONSOLE_HOST' | 'CONSOLE_HOSTS' | undefined {
+  if (!isLoopback(host)) return 'CONSOLE_HOST'
+  return listOf(hosts).every(isLoopback) ? undefined : 'CONSOLE_HOSTS'
+}
+
 /** What others reach must say who may use it. */
 function protectionFaults({
   CONSOLE: mode = '',
   CONSOLE_HOST: host = '127.0.0.1',
+  CONSOLE_HOSTS: hosts = '',
   CONSOLE_TOKEN: token = 'invalid',
   AUTH: auth = 'required',
 }: Partial<ConsoleConfig>): string[] {
-  if (mode === 'off' || isLoopback(host) || token !== '' || auth !== 'none') return []
+  const setting = othersReach(host, hosts)
+  if (mode === 'off' || setting === undefined || token !== '' || auth !== 'none') return []
+  const [value, remedy] =
+    setting === 'CONSOLE_HOST' ? [host, 'CONSOLE_HOST to 127.0.0.1'] : [hosts, 'no CONSOLE_HOSTS']
   return [
-    `CONSOLE_HOST is ${host}, which others reach, but nothing says who may use the console: set CONSOLE_TOKEN, or AUTH to required, or CONSOLE_HOST to 127.0.0.1.`,
+    `${setting} is ${value}, which others reach, but nothing says who may use the console: set CONSOLE_TOKEN, or AUTH to required, or ${remedy}.`,
   ]
 }
 

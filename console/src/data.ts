@@ -50,7 +50,8 @@ export function addData(app: App, parts: Parts): { collections(): Promise<Collec
     // OpenAPI describes no path of several segments by one parameter (3.1.1, 4.8.8.2).
     { schema: { hide: true } },
     async (request, reply) => {
-      const target = request.url.slice(prefix.length)
+      // The path of an absolute form, or one with needless percent-encoding, would become a part of the host.
+      const target = request.url.startsWith(`${prefix}/`) ? request.url.slice(prefix.length) : '/'
       const gateway = gatewayOf(services)
       if (!isForwarded(target)) throw new AppError('not_found', 'No service has such a path.')
       const fields = credentialsOf(request.headers)

@@ -9,13 +9,15 @@ import type { App, FastifyReply } from '@quintet/chassis/http'
 import type { Logger, Metrics } from '@quintet/chassis/telemetry'
 import { modeOf } from './config.ts'
 import type { ConsoleConfig } from './config.ts'
-import { isOtlpRoute, refuseForeign } from './request-checks.ts'
+import { isOtlpRoute, refuseForeign, refuseForeignRead } from './request-checks.ts'
 import { createSessions } from './sessions.ts'
-import type { Visitor } from './sessions.ts'
+import type { Credentials, Visitor } from './sessions.ts'
 import { createTries } from './tries.ts'
 
 export type ConsoleGuard = {
   readonly mode: 'full' | 'read'
+  /** Whether everybody on this machine may use it. */
+  readonly isOpen: boolean
   /** Who sends the request; undefined for nobody who may use the console. */
   visitorOf(request: FastifyRequest): Visitor | undefined
   /** Who sends it; throws where that may not act, or nobody may. */
@@ -54,9 +56,10 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   /** Who has this token; throws for one that is not accepted. */
   async function visitorByToken(request: FastifyRequest, headers: Credentials): Promise<Accepted> {
     const client = clientNetworkOf(request)
-    tries.check(client)
     const token = /^bearer +(.*)$/i.exec(String(headers.authorization ?? ''))?.[1] ?? ''
+    // First, so that wrong ones of others behind the same address lock nobody out; 32 characters cannot be guessed.
     if (isOwnToken(token)) return { visitor: byToken, until: undefined }
+    tries.check(client)
     const found = await principalOf(authentication, request, headers)
     if (found !== undefined)
       return { visitor: { who: found.id, scopes: found.scopes }, until: found.expiresAt }
@@ -68,14 +71,17 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
     const { authorization = '', 'x-api-key': key = '' } = request.headers
     if (isOpen) return anybody
     if (authorization !== '' || key !== '') return (await visitorByToken(request, request.headers)).visitor
-    return sessions.visitorOf(cookie.read(request))
+    const session = sessions.find(cookie.read(request))
+    if (session?.credentials === undefined) return session?.visitor
+    // It may have been revoked, or be for other addresses.
+    const found = await principalOf(authentication, request, session.credentials)
+    return found && { who: found.id, scopes: found.scopes }
   }
 
   function refusalOf(request: FastifyRequest, visitor: Visitor | undefined): AppError | undefined {
     const needed = neededScope(request)
     if (needed === undefined) return undefined
     const isOtlp = isOtlpRoute(request.routeOptions.url)
-    if (isOtlp && isFromThisMachine(request)) return undefined
     if (visitor === undefined) return unauthorized('Sign in, or send a token.')
     if (needed === actScope && mode === 'read' && !isOtlp) return readOnly()
     if (visitor.scopes.has(needed)) return undefined
@@ -83,17 +89,20 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   }
 
   app.addHook('onRequest', async (request) => {
-    const isForeign = isSafe(request) ? undefined : refuseForeign(request)
+    const isForeign = isSafe(request) ? refuseForeignRead(request) : refuseForeign(request)
     if (isForeign !== undefined) throw isForeign
     const visitor = await identify(request)
     const refusal = refusalOf(request, visitor)
     if (refusal !== undefined) throw refusal
     if (visitor !== undefined) visitors.set(request, visitor)
+    // It is for the console alone: requests to the gateway have the Authorization of the client.
+    if (visitor === byToken) delete request.headers.authorization
     dropTypeOfNothing(request)
   })
 
   return {
     mode,
+    isOpen,
     visitorOf: (request) => visitors.get(request),
     actorOf(request) {
       const visitor = visitors.get(request)
@@ -104,10 +113,15 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
     },
     async signIn(request, reply, token) {
       if (isOpen) return anybody
-      const { visitor, until } = await visitorByToken(request, credentialsOf(token))
+      const credentials = credentialsOf(token)
+      const { visitor, until } = await visitorByToken(request, credentials)
       if (!visitor.scopes.has(readScope))
         throw new AppError('insufficient_scope', `The scope ${readScope} is needed.`)
-      const { id, maxAgeSeconds } = sessions.begin(visitor, until)
+      const { id, maxAgeSeconds } = sessions.begin(
+        visitor,
+        visitor === byToken ? undefined : credentials,
+        until,
+      )
       reply.header('set-cookie', cookie.write(id, maxAgeSeconds))
       visitors.set(request, visitor)
       return visitor
@@ -119,7 +133,6 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   }
 }
 
-type Credentials = Readonly<Partial<Record<'authorization' | 'x-api-key', string | string[] | undefined>>>
 type Accepted = { readonly visitor: Visitor; readonly until: number | undefined }
 
 /** A key of `quintet keys` is told from a token by how it begins. */
@@ -155,14 +168,6 @@ function neededScope({ method, routeOptions: { schema } }: FastifyRequest): stri
 
 function isSafe({ method }: Pick<FastifyRequest, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
-}
-
-/** Not if a proxy has forwarded the request. */
-function isFromThisMachine(request: FastifyRequest): boolean {
-  const address = clientAddressOf(request)
-  const { 'x-forwarded-for': forwardedFor, forwarded } = request.headers
-  const isLocal = address === '::1' || address.startsWith('127.')
-  return isLocal && forwardedFor === undefined && forwarded === undefined
 }
 
 /** A request without a body may name the type that every request here must have. */

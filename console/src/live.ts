@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Clock } from '@quintet/chassis/clock'
 import { AppError } from '@quintet/chassis/errors'
 import { beginStream, describeOperations, problems } from '@quintet/chassis/http'
-import type { App } from '@quintet/chassis/http'
+import type { App, FastifyRequest } from '@quintet/chassis/http'
 import { Type } from 'typebox'
 import { createFollower } from './follower.ts'
 import type { Follower } from './follower.ts'
@@ -15,6 +15,8 @@ type LiveParts = {
   readonly reader: Reader
   readonly map: () => Promise<SystemMap>
   readonly queues: () => Promise<readonly QueueSummary[]>
+  /** Whether the client was admitted by a session or a token, which may end. */
+  readonly isOfSomebody?: (request: FastifyRequest) => boolean
   /** How often there is a batch, and a heartbeat where there is none; for tests. */
   readonly batchMs?: number
   readonly heartbeatMs?: number
@@ -74,6 +76,8 @@ export function addLive(app: App, parts: LiveParts): void {
     '/api/live',
     {
       config: { mediaTypes: ['text/event-stream'] },
+      // A response to HEAD would have no end.
+      exposeHeadRoute: false,
       ...operation('followLive', 'Follow what happens', {
         description:
           'Server-sent events, at most four batches a second, each with the name of its topic. `leftOut` is how many traces or lines were not sent, since there were too many or the client has not read the ones before.',
@@ -87,7 +91,8 @@ export function addLive(app: App, parts: LiveParts): void {
         },
       }),
     },
-    async ({ query }, reply) => {
+    async (request, reply) => {
+      const { query } = request
       const wanted = topicsOf(query.topics)
       if (streams.size >= streamsMax)
         throw new AppError('overloaded', `${streamsMax} streams are open, which is all; close one of them.`)
@@ -102,8 +107,12 @@ export function addLive(app: App, parts: LiveParts): void {
       response.once('close', end)
       // A client that closes its side may be gone, which a stream without an end would not find out.
       response.req.socket.once('end', end)
-      beginStream(response, { clock, end })
-      response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+      beginStream(response, { clock, end, isLimited: parts.isOfSomebody?.(request) === true })
+      response.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        'cross-origin-resource-policy': 'same-origin',
+      })
       response.write(': what happens\n\n')
       batches = 0
       schedule()

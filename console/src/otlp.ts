@@ -13,6 +13,8 @@ const operation = describeOperations('otlp')
 const bytesPerSecond = 10_485_760
 /** Bodies that are being read: the file is for those who look at it as well. */
 const readingMax = 2
+/** Those that arrive, each of which takes up to 4 MiB meanwhile. */
+const arrivingMax = 8
 
 const rejectedOf = { traces: 'rejectedSpans', logs: 'rejectedLogRecords' } as const
 const Rejected = Type.Optional(Type.String())
@@ -31,7 +33,16 @@ export function addOtlp(
   const rate = createByteRate(durationClockOf(clock).now)
   let reading = 0
 
+  let arriving = 0
+
   app.register(async (scope) => {
+    scope.addHook('onRequest', async (_request, reply) => {
+      if (arriving >= arrivingMax) throw tooMuch()
+      arriving += 1
+      reply.raw.once('close', () => {
+        arriving -= 1
+      })
+    })
     scope.removeContentTypeParser('application/json')
     scope.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
       done(null, body),
@@ -58,9 +69,11 @@ export function addOtlp(
     if (!(body instanceof Uint8Array)) throw new AppError('malformed', 'The request must have a body.')
     if (reading >= readingMax || !rate.admits()) throw tooMuch()
     reading += 1
+    // At once, since what takes too long is work all the same.
+    rate.take(body.length)
     try {
       const outcome = await reader.call('addOtlp', signal, new Uint8Array(body), isCompressed)
-      rate.take(outcome.bytes)
+      rate.take(Math.max(0, outcome.bytes - body.length))
       if ('refusal' in outcome)
         throw new AppError(outcome.refusal === 'malformed' ? 'malformed' : 'body_too_large', outcome.detail)
       const { rejected } = outcome

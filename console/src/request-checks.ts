@@ -39,6 +39,16 @@ export function refuseForeign(request: FastifyRequest): AppError | undefined {
   return undefined
 }
 
+/** What a page of another origin could make a browser get: it learns nothing of it, but each look has its cost. */
+export function refuseForeignRead({
+  headers,
+  routeOptions: { url = '' },
+}: FastifyRequest): AppError | undefined {
+  const { 'sec-fetch-site': site = 'same-origin' } = headers
+  if (!url.startsWith('/api') || site === 'same-origin' || site === 'none') return undefined
+  return new AppError('forbidden', 'The request comes from another origin.')
+}
+
 function isOwn(origin: string, host: string): boolean {
   return URL.canParse(origin) && new URL(origin).host === host.toLowerCase()
 }

@@ -56,3 +56,18 @@ test('An API key becomes a session with its scopes, whose actions have its name;
   assert.equal((await signIn(keyOf('stranger'))).status, 403)
   assert.equal((await signIn(token)).status, 200)
 })
+
+test('A session ends when the API key that it was begun with is revoked', async (t) => {
+  const { API_KEYS_FILE, keyOf } = createKeys(t, scopes)
+  let now = 1_796_000_000_000
+  const { send } = await openConsole(t, { AUTH: 'required', API_KEYS_FILE }, { clock: { now: () => now } })
+  const body = JSON.stringify({ token: keyOf('operator') })
+  const { headers } = await send('POST', '/api/session', { headers: ownFields, body })
+  const [cookie = ''] = String(headers['set-cookie']).split(';')
+  const status = async () => (await send('GET', '/api/actions', { headers: { cookie } })).status
+  assert.equal(await status(), 200)
+  writeFileSync(API_KEYS_FILE, '')
+  // The file is examined again after a while.
+  now += 1_000
+  assert.equal(await status(), 401)
+})

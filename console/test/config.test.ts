@@ -27,7 +27,8 @@ test('A token of the console is long, and no fault shows it', () => {
 })
 
 test('Hosts and addresses of services are lists without more', () => {
-  assert.deepEqual(faults({ CONSOLE_HOSTS: 'console.example.com, 10.0.0.7, [fd00::7]' }), [])
+  const CONSOLE_TOKEN = 'x'.repeat(32)
+  assert.deepEqual(faults({ CONSOLE_TOKEN, CONSOLE_HOSTS: 'console.example.com, 10.0.0.7, [fd00::7]' }), [])
   for (const hosts of ['https://console.example.com', 'console.example.com:3001', 'a b', '-'])
     assert.match(
       faults({ CONSOLE_HOSTS: hosts }).join(),
@@ -46,4 +47,15 @@ test('The console acts where only this machine reaches it, and reads elsewhere, 
   assert.equal(of('', '0.0.0.0'), 'read')
   assert.equal(of('full', '0.0.0.0'), 'full')
   assert.equal(of('read', '127.0.0.1'), 'read')
+  const CONSOLE_HOSTS = 'console.example.com'
+  assert.equal(modeOf({ CONSOLE: '', CONSOLE_HOST: '127.0.0.1', CONSOLE_HOSTS }), 'read')
+})
+
+test('A name by which others reach the console, as through a proxy on this machine, needs a token or authentication', () => {
+  const CONSOLE_HOSTS = 'console.example.com'
+  const [fault = '', ...others] = faults({ CONSOLE_HOSTS })
+  assert.deepEqual(others, [])
+  assert.match(fault, /^CONSOLE_HOSTS is console\.example\.com, which others reach/)
+  assert.deepEqual(faults({ CONSOLE_HOSTS, CONSOLE: 'off' }), [])
+  assert.deepEqual(faults({ CONSOLE_HOSTS: 'localhost, 127.0.0.2' }), [])
 })

@@ -46,6 +46,13 @@ const json =
     response.end(text)
   }
 
+test('A path that does not begin as it is written here reaches no other host', async (t) => {
+  const { get, requests } = await createWorld(t, json('[]'))
+  for (const path of ['/%61pi/data/guids', '/api/dat%61/guids'])
+    assert.equal((await get(path)).statusCode, 404, path)
+  assert.deepEqual(requests, [])
+})
+
 test('A read is passed on as a GET with the credentials of the viewer, and nothing else of its request', async (t) => {
   const { get, requests } = await createWorld(t, json('[{"total":0.10}]'))
   const response = await get('/api/data/api/movies?title=a%2Fb&limit=1', {

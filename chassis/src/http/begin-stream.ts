@@ -15,12 +15,21 @@ const checkIntervalMs = 250
  */
 export function beginStream(
   response: ServerResponse,
-  { clock, end }: { readonly clock: Clock; readonly end: () => void },
+  {
+    clock,
+    end,
+    isLimited = false,
+  }: {
+    readonly clock: Clock
+    readonly end: () => void
+    /** Whether it ends after five minutes though no guard of the app has admitted a principal, as where the app decides itself. */
+    readonly isLimited?: boolean
+  },
 ): void {
   setEndless(response)
   const principal = decisionOf(response.req)?.principal
-  if (principal === undefined || response.destroyed) return
-  const { expiresAt = Number.POSITIVE_INFINITY } = principal
+  if ((principal === undefined && !isLimited) || response.destroyed) return
+  const expiresAt = principal?.expiresAt ?? Number.POSITIVE_INFINITY
   const durations = durationClockOf(clock)
   const endsAt = durations.now() + openMsMax
   const leftMs = () => Math.max(0, Math.min(endsAt - durations.now(), expiresAt - clock.now()))

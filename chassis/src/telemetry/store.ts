@@ -17,6 +17,8 @@ export type TelemetryStore = {
 
 const lineLengthMax = 8_192
 const servicesMax = 16
+/** A client may send all its requests in one trace, and whoever looks at it reads all of its spans. */
+const spansOfTraceMax = 4_096
 
 /** Opens the file, whose size `bytesMax` bounds by SQLite's own ceiling. Several processes may write to it. */
 export function openTelemetryStore(path: string, bytesMax: number): TelemetryStore {
@@ -63,10 +65,12 @@ function createPartInsert(db: DatabaseSync): (part: TracePart) => void {
   const span = db.prepare('insert or replace into span values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)')
   const link = db.prepare('insert or replace into link values (?, ?, ?, ?)')
 
-  return (part) => {
+  return (whole) => {
+    const found = find.get(whole.traceId)
+    const room = spansOfTraceMax - Number(found?.spans ?? 0)
+    const part = { ...whole, spans: whole.spans.slice(0, Math.max(0, room)) }
     const own = rowOf(part)
     if (own === undefined) return
-    const found = find.get(part.traceId)
     const { requestId, at, root, service, services, durationMs, spans, failed, status, why } =
       found === undefined ? own : joined(own, traceRow(found))
     const write = found === undefined ? insert : update
@@ -96,7 +100,7 @@ function rowOf({ requestId, why, spans }: TracePart): TraceRow | undefined {
     durationMs: endMs - first.startMs,
     spans: spans.length,
     failed: why === 'error' || spans.some(({ error }) => error !== ''),
-    status: Number.isInteger(status) ? status : 0,
+    status: Number.isInteger(status) && status >= 100 && status <= 599 ? status : 0,
   }
 }
 
@@ -159,12 +163,20 @@ function createLineInsert(db: DatabaseSync): (row: ReturnType<typeof keptRow>) =
   )
   const last = db.prepare('select max(id) as id from log where id >= ? and id < ?')
 
+  /** The milliseconds that were found full last, so that many lines of one time do not look through them again and again. */
+  let full = { from: 0, to: 0 }
+
   /** The first id that is free at this time, or soon after it. */
   function idAt(ms: number): number {
-    const [begin, end] = [ms * idsOfMs, (ms + 1) * idsOfMs]
-    const id = last.get(begin, end)?.id
-    const next = typeof id === 'number' ? id + 1 : begin
-    return next < end ? next : idAt(ms + 1)
+    const isWithin = ms >= full.from && ms < full.to
+    for (let at = isWithin ? full.to : ms; ; at += 1) {
+      const [begin, end] = [at * idsOfMs, (at + 1) * idsOfMs]
+      const id = last.get(begin, end)?.id
+      const next = typeof id === 'number' ? id + 1 : begin
+      if (next >= end) continue
+      if (at > ms) full = { from: isWithin ? full.from : ms, to: at }
+      return next
+    }
   }
 
   return ({ at, level, service, message, traceId, requestId, line }) =>
