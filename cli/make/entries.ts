@@ -16,11 +16,11 @@ export function addImports(text: string, model: Nouns, rename: (text: string) =>
   return text.replace(last, () => last + imports.map(rename).join(''))
 }
 
-/** Adds a row to the first table that has one of the model. */
-export function addRow(text: string, model: Nouns, rename: (text: string) => string): string {
-  const row = new RegExp(`^\\| ${model.service} +\\|.*\\n`, 'm')
-  if (!row.test(text)) throw new Error(`There is no row for ${model.service}.`)
-  return text.replace(row, (found) => found + rename(found))
+/** Adds rows to the first table that has some of the model, which are next to each other. */
+export function addRows(text: string, model: Nouns, rename: (text: string) => string): string {
+  const rows = new RegExp(`^(?:\\| ${model.service} +\\|.*\\n)+`, 'm')
+  if (!rows.test(text)) throw new Error(`There is no row for ${model.service}.`)
+  return text.replace(rows, (found) => found + rename(found))
 }
 
 /** From the line that begins an entry to the one before the next entry, or before the end of the list. */

@@ -9,7 +9,7 @@ import { sharedIdentifiers } from './identifiers.ts'
 import type { Nouns } from './nouns.ts'
 import { createRenamer } from './nouns.ts'
 import { addRequests } from './postman-requests.ts'
-import { addEntry, addImports, addRow } from './entries.ts'
+import { addEntry, addImports, addRows } from './entries.ts'
 
 /** The texts of the files to create and of those to change, by their paths from the root. */
 export type Plan = {
@@ -19,7 +19,8 @@ export type Plan = {
 
 const data = 'contracts/src/topology.ts'
 const code = 'topology.ts'
-const apiPage = 'docs/api.md'
+/** Pages with a table of what services have. */
+const pages = ['docs/api.md', 'docs/guarantees.md']
 const collection = 'clients/postman/quintet.postman_collection.json'
 
 /**
@@ -40,7 +41,7 @@ export async function planService(root: URL, model: Nouns, nouns: Nouns): Promis
   // The data comes last: once it is written, quintet derive can complete the rest.
   const edited = new Map([
     [code, addEntry(addImports(read(code), model, rename), model, rename)],
-    [apiPage, addRow(read(apiPage), model, rename)],
+    ...pages.map((page) => [page, addRows(read(page), model, rename)] as const),
     [collection, addRequests(read(collection), model, rename)],
     [data, addEntry(read(data), model, rename)],
   ])

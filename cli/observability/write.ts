@@ -1,5 +1,12 @@
+import { parseCommandLine, runProgram } from '@quintet/backends/command-line'
 import { writeObservabilityFiles } from '../derive.ts'
 
-/** `npm run dashboards`: what `quintet derive` does for the rules and the dashboards alone. */
+const usage = `Usage: npm run dashboards
 
-writeObservabilityFiles()
+Writes the rules, alerts and dashboards of deploy/observability from the list of charts, as quintet derive does with all that it derives.`
+
+await runProgram(usage, (args) => {
+  parseCommandLine({ args: [...args] })
+  writeObservabilityFiles()
+  return true
+})

@@ -1,4 +1,4 @@
-import type { ChartList, ChartSummary, Series } from '../../src/wire/index.ts'
+import type { ChartList, ChartSummary, Series } from '@quintet/console/wire'
 
 const services = ['guid', 'brokerage', 'certificates', 'inventory', 'billing', 'gateway']
 type Wave = { readonly lines: readonly string[]; readonly base: number; readonly swing: number }

@@ -7,7 +7,7 @@ import type {
   ServiceSummary,
   Session,
   SystemMap,
-} from '../../src/wire/index.ts'
+} from '@quintet/console/wire'
 
 /** A system at work: one dead letter, one database that is busy, one service that was restarted. All of it is fixed but for `now`. */
 const minute = 60_000

@@ -1,4 +1,4 @@
-import type { PromiseCheck, PromiseList } from '../../src/wire/index.ts'
+import type { PromiseCheck, PromiseList } from '@quintet/console/wire'
 
 export function promises(now: number): PromiseList {
   const check = (

@@ -1,4 +1,4 @@
-import type { LogLine, LogList, Span, Trace, TraceList, TraceSummary } from '../../src/wire/index.ts'
+import type { LogLine, LogList, Span, Trace, TraceList, TraceSummary } from '@quintet/console/wire'
 
 const id = (index: number) =>
   `4bf92f3577b34da6a3ce929d${(0x0e0e4736 + index * 7_919).toString(16).padStart(8, '0')}`

@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { parseCommandLine, runProgram, UsageError } from '@quintet/backends/command-line'
 import { createApp, listen } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { chromium } from 'playwright-core'
 import type { Browser } from 'playwright-core'
-import { addAssets } from '../src/assets.ts'
+import { addAssets } from '../../console/src/assets.ts'
 import { charts, series } from './answers/charts.ts'
 import { promises } from './answers/promises.ts'
 import { deadLetterGroups, deadLetters, queues } from './answers/queues.ts'
@@ -61,7 +62,7 @@ async function openPage() {
   )
   app.post('/api/queues/:name/look', { schema: { hide: true } }, async () => deadLetters(now))
   app.post('/api/queues/:name/reasons', { schema: { hide: true } }, async () => deadLetterGroups(now))
-  return { app, address: await listen(app, { host: '127.0.0.1', port: 0, setting: 'CONSOLE_PORT' }) }
+  return { app, address: await listen(app, { host: '127.0.0.1', port: 0 }) }
 }
 
 function bodyOf(path: string, query: URLSearchParams): unknown {
@@ -120,19 +121,29 @@ async function take(browser: Browser, address: string, theme: 'light' | 'dark'):
   return Buffer.from(data, 'base64')
 }
 
-if (chromiumPath === undefined) {
-  process.stderr.write('Chromium is not in PATH; on Debian: apt-get install chromium\n')
-  process.exit(1)
+async function makeAll(executablePath: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  const { app, address } = await openPage()
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+  for (const [name, path] of Object.entries(pictures))
+    for (const theme of ['light', 'dark'] as const) {
+      const picture = await take(browser, address + path, theme)
+      if (picture.length > bytesMax) throw new Error(`${name} in ${theme} has ${picture.length} bytes.`)
+      writeFileSync(join(folder, `${name}-${theme}.webp`), picture)
+      process.stdout.write(`docs/pictures/${name}-${theme}.webp   ${picture.length} bytes\n`)
+    }
+  await browser.close()
+  await app.close()
 }
-mkdirSync(folder, { recursive: true })
-const { app, address } = await openPage()
-const browser = await chromium.launch({ executablePath: chromiumPath, args: ['--no-sandbox'] })
-for (const [name, path] of Object.entries(pictures))
-  for (const theme of ['light', 'dark'] as const) {
-    const picture = await take(browser, address + path, theme)
-    if (picture.length > bytesMax) throw new Error(`${name} in ${theme} has ${picture.length} bytes.`)
-    writeFileSync(join(folder, `${name}-${theme}.webp`), picture)
-    process.stdout.write(`docs/pictures/${name}-${theme}.webp   ${picture.length} bytes\n`)
-  }
-await browser.close()
-await app.close()
+
+const usage = `Usage: npm run console:pictures
+
+Makes the pictures of the console in docs/pictures, from data that is always the same, in Chromium.`
+
+await runProgram(usage, async (args) => {
+  parseCommandLine({ args: [...args] })
+  if (chromiumPath === undefined)
+    throw new UsageError('Chromium is not in PATH; on Debian: apt-get install chromium')
+  await makeAll(chromiumPath)
+  return true
+})

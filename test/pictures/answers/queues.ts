@@ -4,7 +4,7 @@ import type {
   QueueMessage,
   QueueMessages,
   QueueSummary,
-} from '../../src/wire/index.ts'
+} from '@quintet/console/wire'
 
 const minute = 60_000
 
