@@ -56,7 +56,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
   /** Who has this token; throws for one that is not accepted. */
   async function visitorByToken(request: FastifyRequest, headers: Credentials): Promise<Accepted> {
     const client = clientNetworkOf(request)
-    const token = /^bearer +(.*)$/i.exec(String(headers.authorization ?? ''))?.[1] ?? ''
+    const token = /^bearer (.*)$/i.exec(String(headers.authorization ?? ''))?.[1]?.trimStart() ?? ''
     // First, so that wrong ones of others behind the same address lock nobody out; 32 characters cannot be guessed.
     if (isOwnToken(token)) return { visitor: byToken, until: undefined }
     tries.check(client)

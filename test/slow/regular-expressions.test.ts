@@ -62,12 +62,14 @@ async function assertLinear(found: readonly Found[]): Promise<void> {
 /** The literals, and what `new RegExp` is given as a template, with a name in place of each expression. */
 function readExpressions(): Found[] {
   const api = new API({ cwd: root.pathname })
-  const project = api
-    .updateSnapshot({ openProjects: [new URL('tsconfig.json', root).pathname] })
-    .getProjects()[0]
+  const openProjects = ['tsconfig.json', 'console/page/tsconfig.json'].map(
+    (file) => new URL(file, root).pathname,
+  )
+  const projects = api.updateSnapshot({ openProjects }).getProjects()
   const found = files.flatMap((file) => {
-    const tree = project?.program.getSourceFile(new URL(file, root).pathname)
-    assert.ok(tree !== undefined, `${file} is not part of the project`)
+    const path = new URL(file, root).pathname
+    const [tree] = projects.flatMap(({ program }) => program.getSourceFile(path) ?? [])
+    assert.ok(tree !== undefined, `${file} is part of no project`)
     return expressionsIn(tree, readFileSync(new URL(file, root), 'utf8'), file)
   })
   api.close()

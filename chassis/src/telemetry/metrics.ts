@@ -53,10 +53,13 @@ export function createMetrics({ worker, isOfProcess = false }: MetricsOptions = 
     requestsOf: (route) => exchangesOf(requests, { http_route: route ?? '' }),
     async text() {
       const text = [await registry.metrics(), ...histograms.map((one) => one.text())].join('\n')
-      return text.replace(unknownValues, '')
+      return withoutUnknown(text)
     },
   }
 }
 
 /** A value that is not known, such as the delay of an event loop that was not sampled, would silence each alert that it is in. */
-const unknownValues = /^[^#\n][^\n]* nan\n/gim
+function withoutUnknown(text: string): string {
+  const isKnown = (line: string) => line.startsWith('#') || !line.toLowerCase().endsWith(' nan')
+  return text.split('\n').filter(isKnown).join('\n')
+}

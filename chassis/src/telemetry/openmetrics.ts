@@ -31,5 +31,5 @@ export function openMetricsOf(text: string): string {
 }
 
 const counterType = /^# TYPE (\S+) counter$/
-const description = /^(# (?:HELP|TYPE) )(\S+)(.*)$/
+const description = /^(# (?:HELP|TYPE) )(\S+)(| .*)$/
 const wholeBound = /(?<=[{,])((?:le|quantile)="-?\d+)"/

@@ -95,7 +95,7 @@ type ExporterOptions = {
 
 /** Sends spans to a collector, one request at a time. What it does not take waits, up to a bound, and is lost after some attempts. */
 export function createOtlpExporter({ url, headers, version, lost, sent, pause, now }: ExporterOptions) {
-  const target = `${url.replace(/\/+$/, '')}/v1/traces`
+  const target = `${url.replace(/\/$/, '')}/v1/traces`
   const waiting: SpanData[] = []
   let sending: Promise<void> | undefined
   let isClosing = false

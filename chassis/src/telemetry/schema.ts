@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
-import { createPrivateFile } from '../files/index.ts'
+import { createPrivateFile, restrictFile } from '../files/index.ts'
 
 /** A file of another version is emptied: it holds nothing that must be kept. */
 const version = 2
@@ -102,7 +102,11 @@ function countOfLine(row: 'new' | 'old', change: 1 | -1): string {
 
 /** Opens the file for writing, with its tables. Several processes may have it open. */
 export function openTelemetryDatabase(path: string, bytesMax: number): DatabaseSync {
-  if (path !== ':memory:') createPrivateFile(path)
+  if (path !== ':memory:') {
+    createPrivateFile(path)
+    // What another process or an earlier one has left beside it.
+    for (const file of [`${path}-wal`, `${path}-shm`]) restrictFile(file)
+  }
   const db = new DatabaseSync(path, { timeout: busyTimeoutMs })
   try {
     db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma journal_size_limit = 4194304')
