@@ -23,6 +23,12 @@ export function addRows(text: string, model: Nouns, rename: (text: string) => st
   return text.replace(rows, (found) => found + rename(found))
 }
 
+/** Adds a service to each list of services in the fourth column of a table that has the model, as metrics have them. */
+export function addToLists(text: string, model: Nouns, service: string): string {
+  const list = new RegExp(`^((?:\\|[^|\\n]*){3}\\|)([^|\\n]*\\b${model.service}\\b[^|\\n]*) \\|`, 'gm')
+  return text.replace(list, (_row, before: string, names: string) => `${before}${names}, ${service} |`)
+}
+
 /** From the line that begins an entry to the one before the next entry, or before the end of the list. */
 function entryOf(text: string, name: string): string {
   const entry = new RegExp(`^ {2}${name}: [\\s\\S]*?(?=\\n {2}\\w+: |\\n\\})`, 'm').exec(text)

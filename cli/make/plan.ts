@@ -9,7 +9,7 @@ import { sharedIdentifiers } from './identifiers.ts'
 import type { Nouns } from './nouns.ts'
 import { createRenamer } from './nouns.ts'
 import { addRequests } from './postman-requests.ts'
-import { addEntry, addImports, addRows } from './entries.ts'
+import { addEntry, addImports, addRows, addToLists } from './entries.ts'
 
 /** The texts of the files to create and of those to change, by their paths from the root. */
 export type Plan = {
@@ -21,6 +21,7 @@ const data = 'contracts/src/topology.ts'
 const code = 'topology.ts'
 /** Pages with a table of what services have. */
 const pages = ['docs/api.md', 'docs/guarantees.md']
+const metricsPage = 'docs/operating.md'
 const collection = 'clients/postman/quintet.postman_collection.json'
 
 /**
@@ -42,6 +43,7 @@ export async function planService(root: URL, model: Nouns, nouns: Nouns): Promis
   const edited = new Map([
     [code, addEntry(addImports(read(code), model, rename), model, rename)],
     ...pages.map((page) => [page, addRows(read(page), model, rename)] as const),
+    [metricsPage, addToLists(read(metricsPage), model, nouns.service)],
     [collection, addRequests(read(collection), model, rename)],
     [data, addEntry(read(data), model, rename)],
   ])
