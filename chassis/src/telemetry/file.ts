@@ -45,10 +45,11 @@ export function openTelemetryFile(
   { bytesMax, now }: { readonly bytesMax: number; readonly now: () => number },
 ): TelemetryFile {
   const db = openTelemetryDatabase(path, bytesMax)
-  const { write } = createForgetting(db)
+  const forgetting = createForgetting(db)
+  const { write } = forgetting
   return {
     ...createReader(db),
-    ...createTelemetryStore(db),
+    ...createTelemetryStore(db, forgetting),
     ...createSeriesStore(db, { now, write }),
     ...createHistoryStore(db, write),
   }

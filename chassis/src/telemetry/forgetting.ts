@@ -11,6 +11,8 @@ const roundsWhenFull = 5
 /** Of a row of samples that count as much as a span or a line. */
 const samplesBytes = 400
 
+export type Forgetting = ReturnType<typeof createForgetting>
+
 /** Keeps room in the file for what is written. */
 export function createForgetting(db: DatabaseSync) {
   const pagesMax = pragma(db, 'max_page_count')

@@ -39,7 +39,8 @@ export type LogPage = {
   readonly held: Held
 }
 
-const columns = 'id, level, service, message, trace_id, request_id, line'
+/** Of a line, for `lineOf`. */
+export const lineColumns = 'id, level, service, message, trace_id, request_id, line'
 const chunkRows = 1_000
 const timeMax = Math.floor(Number.MAX_SAFE_INTEGER / idsOfMs) - 1
 /** How long lines are counted beyond those that are shown. */
@@ -79,8 +80,16 @@ export async function searchLogs(statements: Statements, query: LogQuery): Promi
 
 /** The lines around one, the oldest first. */
 export function linesAround(statements: Statements, id: number, count: number): LogLine[] {
-  const before = statements.all(`select ${columns} from log where id < ? order by id desc limit ?`, id, count)
-  const after = statements.all(`select ${columns} from log where id >= ? order by id limit ?`, id, count + 1)
+  const before = statements.all(
+    `select ${lineColumns} from log where id < ? order by id desc limit ?`,
+    id,
+    count,
+  )
+  const after = statements.all(
+    `select ${lineColumns} from log where id >= ? order by id limit ?`,
+    id,
+    count + 1,
+  )
   return [...before.reverse(), ...after].map(lineOf)
 }
 
@@ -142,7 +151,7 @@ function linesIn({ statements, query, conditions, ranges }: Search): Row[] {
   const rows: Row[] = []
   for (const range of ranges) {
     const all = [...conditions, between(range, query.before)]
-    const sql = `select ${columns} from log ${where(all)} order by id desc limit ?`
+    const sql = `select ${lineColumns} from log ${where(all)} order by id desc limit ?`
     rows.push(...statements.all(sql, ...valuesOf(all), query.limit + 1 - rows.length))
     if (rows.length > query.limit) break
   }
@@ -159,7 +168,7 @@ async function linesWith(match: string, { statements, query, conditions, ranges 
       const ids = idsWith(statements, match, [least, greatest])
       const all = [...conditions, oneOf(ids)]
       rows.push(
-        ...statements.all(`select ${columns} from log ${where(all)} order by id desc`, ...valuesOf(all)),
+        ...statements.all(`select ${lineColumns} from log ${where(all)} order by id desc`, ...valuesOf(all)),
       )
       if (rows.length > query.limit) return { rows, stopped: false }
       if (ids.length < chunkRows) break

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { lineOf } from './log-search.ts'
+import { lineColumns, lineOf } from './log-search.ts'
 import type { LogLine } from './log-search.ts'
 import { idsOfMs, pragma } from './schema.ts'
 import type { Statements } from './statements.ts'
@@ -32,7 +32,7 @@ export function readRecent(
   if (current === mark) return undefined
   const traces = statements.all(`select ${summaryColumns} from trace order by seq desc limit ${tracesMax}`)
   const lines = statements.all(
-    `select id, level, service, message, trace_id, request_id, line from log where id >= ? order by id desc limit ${linesMax}`,
+    `select ${lineColumns} from log where id >= ? order by id desc limit ${linesMax}`,
     Math.floor(since) * idsOfMs,
   )
   const count = statements.first('select sum(count) as count from log_count')?.count

@@ -4,7 +4,7 @@ import type { SpanContext } from './trace-context.ts'
 
 /** The kinds of OpenTelemetry, by their numbers. */
 export const spanKinds = { internal: 1, server: 2, client: 3, producer: 4, consumer: 5 } as const
-type SpanKind = keyof typeof spanKinds
+export type SpanKind = keyof typeof spanKinds
 
 /**
  * All that spans may say. No field of a request, no body, no query and no value of a statement is among them: they may be secret.

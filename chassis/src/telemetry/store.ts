@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { createForgetting } from './forgetting.ts'
+import type { Forgetting } from './forgetting.ts'
 import { idsOfMs, openTelemetryDatabase, pragma } from './schema.ts'
 import type { Kept, SpanData, TracePart } from './spans.ts'
 import { whyOf } from './trace-rows.ts'
@@ -22,12 +23,12 @@ const spansOfTraceMax = 4_096
 
 /** Opens the file, whose size `bytesMax` bounds by SQLite's own ceiling. Several processes may write to it. */
 export function openTelemetryStore(path: string, bytesMax: number): TelemetryStore {
-  return createTelemetryStore(openTelemetryDatabase(path, bytesMax))
+  const db = openTelemetryDatabase(path, bytesMax)
+  return createTelemetryStore(db, createForgetting(db))
 }
 
 /** The same of a database that is open. */
-export function createTelemetryStore(db: DatabaseSync): TelemetryStore {
-  const forgetting = createForgetting(db)
+export function createTelemetryStore(db: DatabaseSync, forgetting: Forgetting): TelemetryStore {
   const insertPart = createPartInsert(db)
   const insertLine = createLineInsert(db)
   return {

@@ -1,6 +1,6 @@
 import { encodeSpans } from './otlp.ts'
-import type { spanKinds } from './spans.ts'
-import type { Attributes, SpanData } from './spans.ts'
+import { spanKinds } from './spans.ts'
+import type { Attributes, SpanData, SpanKind } from './spans.ts'
 import type { Row, Statements } from './statements.ts'
 import { summaryColumns, summaryOf } from './trace-rows.ts'
 import type { TraceSummary } from './trace-rows.ts'
@@ -58,7 +58,7 @@ function spanOf(row: Row, links: readonly Row[]): SpanData {
   return {
     ...{ traceId: String(row.trace_id), spanId: String(row.id), parentId: String(row.parent_id) },
     ...{ service: String(row.service), name: String(row.name), error: String(row.error), attributes },
-    kind: kinds.find((kind) => kind === row.kind) ?? 'internal',
+    kind: isKind(row.kind) ? row.kind : 'internal',
     startMs: Number(row.at),
     durationMs: Number(row.duration_ms),
     links: links.map((link) => ({
@@ -68,13 +68,9 @@ function spanOf(row: Row, links: readonly Row[]): SpanData {
   }
 }
 
-const kinds = [
-  'internal',
-  'server',
-  'client',
-  'producer',
-  'consumer',
-] as const satisfies readonly (keyof typeof spanKinds)[]
+function isKind(value: unknown): value is SpanKind {
+  return typeof value === 'string' && Object.hasOwn(spanKinds, value)
+}
 
 /** What is missing of a trace, and why. */
 function gapsOf(spans: readonly SpanData[], linkedWithoutTrace: number): string[] {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock/index.ts'
 import { isProbe } from './probes.ts'
 import type { RouteShare, Sampler } from './sampling.ts'
 import { OpenTrace } from './spans.ts'
-import type { Attributes, RecordedSpan, SpanAbout, SpanRing } from './spans.ts'
+import type { RecordedSpan, SpanAbout, SpanRing } from './spans.ts'
 import { beginContext, parseTraceparent } from './trace-context.ts'
 import type { SpanContext, TraceContext } from './trace-context.ts'
 
@@ -118,23 +118,22 @@ export function createTracer({
       const share = shareOf(`process ${queue}`)
       const callers = traceparents.map(parseTraceparent).filter((caller) => caller !== undefined)
       const sampled = callers.filter(({ isSampled }) => isSampled)
-      const isWished = sampled.length > 0 || callers.length === 0
+      const isRequested = sampled.length > 0 || callers.length === 0
       const context = beginContext(undefined)
-      const attributes: Attributes = {
-        'messaging.destination.name': queue,
-        'quintet.attempt': attempt,
-        ...(ids.length === 1
-          ? { 'messaging.message.id': ids[0] ?? '' }
-          : { 'messaging.batch.message_count': ids.length }),
-      }
       const about = (links: readonly SpanContext[]): SpanAbout => ({
         name: `process ${queue}`,
         kind: 'consumer',
-        attributes,
+        attributes: {
+          'messaging.destination.name': queue,
+          'quintet.attempt': attempt,
+          ...(ids.length === 1
+            ? { 'messaging.message.id': ids[0] ?? '' }
+            : { 'messaging.batch.message_count': ids.length }),
+        },
         links: links.map(({ traceId, spanId }) => ({ traceId, spanId })),
       })
       const isRecorded =
-        share !== undefined && isWished && sampler.admits(share, sampled.length > 0 || undefined)
+        share !== undefined && isRequested && sampler.admits(share, sampled.length > 0 || undefined)
       const span = isRecorded ? open(context, '', about(sampled)) : undefined
       const startedAtMs = ring.now()
       const end = (error: string) => {
