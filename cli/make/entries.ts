@@ -25,8 +25,15 @@ export function addRows(text: string, model: Nouns, rename: (text: string) => st
 
 /** Adds a service to each list of services in the fourth column of a table that has the model, as metrics have them. */
 export function addToLists(text: string, model: Nouns, service: string): string {
-  const list = new RegExp(`^((?:\\|[^|\\n]*){3}\\|)([^|\\n]*\\b${model.service}\\b[^|\\n]*) \\|`, 'gm')
-  return text.replace(list, (_row, before: string, names: string) => `${before}${names}, ${service} |`)
+  return text
+    .split('\n')
+    .map((line) => {
+      const cells = line.split('|')
+      const names = cells[4]?.trim()
+      if (names === undefined || !names.split(', ').includes(model.service)) return line
+      return cells.with(4, ` ${names}, ${service} `).join('|')
+    })
+    .join('\n')
 }
 
 /** From the line that begins an entry to the one before the next entry, or before the end of the list. */
