@@ -1,5 +1,5 @@
 import { h } from 'preact'
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { asCallError, get, mustSignIn } from './api.ts'
 import type { CallError } from './api.ts'
 import { a, button, component, div, footer, header, main, span } from './elements.ts'
@@ -90,7 +90,8 @@ const pageView = component(function PageView({ entry, path }: PageViewProps) {
   const element = useRef<HTMLElement>(null)
   const { value, error, retry } = useLoaded(entry?.path ?? '', async () => entry?.load())
   const isFirst = useRef(true)
-  useEffect(() => {
+  // Before what the page loads is there, so that the focus is not taken from a row that a key has chosen meanwhile.
+  useLayoutEffect(() => {
     document.title = `${entry?.title ?? 'Not found'} · Quintet`
     if (!isFirst.current) element.current?.focus({ preventScroll: true })
     isFirst.current = false
