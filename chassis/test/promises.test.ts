@@ -83,7 +83,7 @@ test('A check that fails leaves it unknown whether the promise is kept, with a r
     found.map((state) => [state?.verdict, state?.found]),
     [
       ['unknown', 'The database does not respond.'],
-      ['unknown', 'The check failed; the log says why.'],
+      ['unknown', 'The check failed; the log has the cause.'],
     ],
   )
   assert.deepEqual(

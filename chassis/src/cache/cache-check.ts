@@ -2,7 +2,7 @@ import { checkEach } from '../promises/index.ts'
 import type { Check } from '../promises/index.ts'
 import type { Entry } from './port.ts'
 
-type Read = () => Entry | undefined | Promise<Entry | undefined>
+type Found = Entry | undefined | Promise<Entry | undefined>
 
 /**
  * A check that what is read through a cache is what the database has: between two reads of the database, one by the cache must not be
@@ -18,9 +18,9 @@ export function checkCache<K extends string | number>({
   readonly noun: string
   pick(max: number): Promise<readonly K[]>
   /** By the cache, as the service reads it for clients. */
-  read(key: K): ReturnType<Read>
+  read(key: K): Found
   /** From the database. */
-  load(key: K): ReturnType<Read>
+  load(key: K): Found
 }): Check {
   let cached: readonly K[] = []
   return checkEach({
@@ -34,8 +34,8 @@ export function checkCache<K extends string | number>({
     },
     async faultOf(key) {
       const before = await load(key)
-      const read1 = await read(key)
-      return faultBetween(before, read1, await load(key))
+      const served = await read(key)
+      return faultBetween(before, served, await load(key))
     },
   })
 }

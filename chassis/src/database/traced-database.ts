@@ -2,7 +2,7 @@ import { activeSpan, withSpan } from '../telemetry/index.ts'
 import type { Database } from './port.ts'
 
 /**
- * The same database, whose reads and units are spans where the request is recorded. A span says which kind of statement touches which
+ * The same database, whose reads and units are spans where the request is recorded. A span has the kind of the statement and its
  * table, and never the statement itself, nor a value.
  */
 export function tracedDatabase<Tables>(database: Database<Tables>, system: string): Database<Tables> {

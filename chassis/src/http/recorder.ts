@@ -53,7 +53,7 @@ export function createRecorder(
 
 const uncounted: ObserveExchange = () => {}
 
-/** What is logged for bytes that are not a request. */
+/** What is logged for bytes that are not a request; a new one each time, since its trace is kept with it. */
 export function noRequest(): Recorded {
   return { method: '', url: '', headers: {} }
 }

@@ -1,23 +1,12 @@
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
+import { createShared } from '../concurrency/index.ts'
 import type { OutboxRelay } from './port.ts'
-
-type Backlog = Awaited<ReturnType<OutboxRelay['backlog']>>
 
 /** Exports how many rows wait in an outbox and for how long, read at each scrape. */
 export function exportOutboxMetrics(registry: Registry, relay: Pick<OutboxRelay, 'backlog'>): void {
-  let reading: Promise<Backlog | undefined> | undefined
-
   /** Both gauges of a scrape share one read. If it fails they are absent. */
-  function read(): Promise<Backlog | undefined> {
-    reading ??= relay
-      .backlog()
-      .catch(() => undefined)
-      .finally(() => {
-        reading = undefined
-      })
-    return reading
-  }
+  const read = createShared(() => relay.backlog().catch(() => undefined))
 
   new Gauge({
     name: 'quintet_outbox_messages',

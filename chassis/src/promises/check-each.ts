@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises'
 import type { Check } from './port.ts'
 
-/** What is wrong must be so each time that it is looked at, after these pauses, since changes may be made meanwhile. */
+/** A fault counts if it is found again after each of these pauses, since changes may be made meanwhile. */
 const pausesMs = [50, 200]
 const suspectsMax = 100
 /** How many of those with a fault are named. */
@@ -14,7 +14,7 @@ export type EachCheck<K extends Key> = {
   readonly noun: string
   /** What is true of each of them where the promise is kept. */
   readonly kept: string
-  /** Which of them are looked at: those at random, if nothing else is said. */
+  /** Which of them are checked, as in `25 accounts at random`, the default. */
   readonly chosen?: string
   /** The keys of up to `max` of them. */
   pick(max: number): Promise<readonly K[]>
@@ -23,8 +23,8 @@ export type EachCheck<K extends Key> = {
 }
 
 /**
- * A check of things one by one, which looks again before it says that something is wrong. Those with a fault are looked at by every
- * later check too, so that a promise that was found broken is not found kept because of other samples.
+ * A check of things one by one, which repeats what has failed before it reports a fault. Those with a fault are part of the sample of
+ * every later check, so that a promise that was found broken is not found kept because of other samples.
  */
 export function checkEach<K extends Key>({
   noun,
@@ -36,7 +36,7 @@ export function checkEach<K extends Key>({
   const suspects = new Set<K>()
 
   /** What is wrong with these; undefined where nothing is. */
-  async function lookAt(keys: Iterable<K>, hasTime = () => true): Promise<Map<K, string | undefined>> {
+  async function faultsOf(keys: Iterable<K>, hasTime = () => true): Promise<Map<K, string | undefined>> {
     const found = new Map<K, string | undefined>()
     for (const key of keys) {
       if (!hasTime()) break
@@ -47,17 +47,17 @@ export function checkEach<K extends Key>({
   }
 
   return async ({ sampleMax, hasTime }) => {
-    const looked = await lookAt(new Set([...suspects, ...(await pick(sampleMax))]), hasTime)
-    let faulty = withFaults(looked)
+    const checked = await faultsOf(new Set([...suspects, ...(await pick(sampleMax))]), hasTime)
+    let faulty = withFaults(checked)
     for (const ms of pausesMs) {
       if (faulty.size === 0) break
       await pause(ms)
-      faulty = withFaults(await lookAt(faulty.keys()))
+      faulty = withFaults(await faultsOf(faulty.keys()))
     }
-    for (const key of looked.keys())
+    for (const key of checked.keys())
       if (!faulty.has(key)) suspects.delete(key)
       else if (suspects.size < suspectsMax) suspects.add(key)
-    const sample = looked.size
+    const sample = checked.size
     const faults = Array.from(faulty, ([key, fault]) => `${noun} ${key}: ${fault}`)
     if (faults.length === 0)
       return { verdict: 'kept', found: `${countOf(sample, noun)} ${chosen}: ${kept}.`, sample }

@@ -1,4 +1,4 @@
-/** A promise of docs/guarantees.md, as far as a running service can look whether it is kept. */
+/** A promise of docs/guarantees.md, as far as a running service can check it. */
 export type CheckedPromise = {
   /** A word, unique in its service, such as `ledger`. */
   readonly id: string
@@ -6,22 +6,22 @@ export type CheckedPromise = {
   readonly title: string
   /** Its heading in docs/guarantees.md as a fragment, which is also its name for `npm run prove`. */
   readonly guarantee: string
-  /** Changes nothing. May reject, for example while an engine does not respond: then nothing is known. */
+  /** Changes nothing. May reject, for example while an engine does not respond: then the verdict is `unknown`. */
   readonly check: Check
 }
 
-export type Check = (look: Look) => Promise<PromiseFinding>
+export type Check = (bounds: CheckBounds) => Promise<PromiseFinding>
 
-/** How much a check looks at. */
-type Look = {
+/** How much a check reads. */
+type CheckBounds = {
   readonly sampleMax: number
-  /** Whether there is time to look at more; to be called before each thing that takes time. */
+  /** Whether there is time for more; to be called before each thing that takes time. */
   hasTime(): boolean
 }
 
 export type Verdict = 'kept' | 'broken' | 'unknown'
 
-/** `found` is a sentence with ids and no other data, since it is logged; `sample` says how many things were looked at. */
+/** `found` is a sentence with ids and no other data, since it is logged; `sample` is how many things were checked. */
 export type PromiseFinding = { readonly verdict: Verdict; readonly found: string; readonly sample: number }
 
 /** A promise with what its last check has found. */

@@ -5,10 +5,10 @@ import { Counter, createFailureLog } from '../telemetry/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { CheckedPromise, PromiseFinding, PromiseState, Verdict } from './port.ts'
 
-/** How many things a check looks at. */
+/** How many things a check samples. */
 const sampleMax = 25
-/** A check looks at nothing more after this time, and has failed after the second one. */
-const lookMs = 1_000
+/** A check begins nothing more after this time, and has failed after the second one. */
+const checkMs = 1_000
 const timeoutMs = 5_000
 /** For how long the result of a check is that of others too. */
 const freshMs = 5_000
@@ -103,15 +103,15 @@ function createOneCheck(
   /** What goes on after its time is over is not begun again before it has ended. */
   let work: Promise<unknown> | undefined
 
-  async function look(startedAt: number): Promise<PromiseFinding> {
+  async function findingOf(startedAt: number): Promise<PromiseFinding> {
     if (work !== undefined) return unknown('The check that began before this one has not ended.')
-    const hasTime = () => !isOver() && performance.now() - startedAt < lookMs
-    const looking = check({ sampleMax, hasTime }).finally(() => {
+    const hasTime = () => !isOver() && performance.now() - startedAt < checkMs
+    const checking = check({ sampleMax, hasTime }).finally(() => {
       work = undefined
     })
-    work = looking.catch(() => {})
+    work = checking.catch(() => {})
     try {
-      const finding = await withTimeout(timeoutMs, looking)
+      const finding = await withTimeout(timeoutMs, checking)
       report.found(finding)
       return finding
     } catch (error) {
@@ -122,7 +122,7 @@ function createOneCheck(
 
   async function begin(): Promise<PromiseState> {
     const startedAt = performance.now()
-    const finding = await look(startedAt)
+    const finding = await findingOf(startedAt)
     const durationMs = Math.round((performance.now() - startedAt) * 100) / 100
     count(id, finding.verdict)
     state = { ...state, ...finding, at: clock.now(), durationMs }
@@ -147,14 +147,14 @@ const unknown = (found: string): PromiseFinding => ({ verdict: 'unknown', found,
 /** Without the cause, which may name hosts. */
 function reasonOf(error: unknown): string {
   if (error instanceof TimeoutError) return `The check did not end within ${timeoutMs / 1_000} s.`
-  return error instanceof AppError ? error.message : 'The check failed; the log says why.'
+  return error instanceof AppError ? error.message : 'The check failed; the log has the cause.'
 }
 
 /** Writes an error line when a promise is found broken, in a way that is new, and one when it is found kept again. */
 function createReport(logger: Logger, details: { promise: string; guarantee: string }) {
   let reported: string | undefined
   const failures = createFailureLog(logger, {
-    failing: 'a promise cannot be checked, so nothing is known about it: check that the engines respond',
+    failing: 'a promise cannot be checked, so whether it is kept is unknown: check that the engines respond',
     recovered: 'a promise is checked again',
     details,
   })

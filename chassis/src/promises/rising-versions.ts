@@ -5,7 +5,7 @@ import type { Check } from './port.ts'
 const rememberedMax = 1_000
 
 /**
- * A check that versions never go back: those that an earlier check has seen are compared with those of now. `versionOf` reads one from
+ * A check that versions never go back: those that an earlier check has read are compared with those of now. `versionOf` reads one from
  * the database, undefined where there is no such thing any more.
  */
 export function checkVersions<K extends string | number>({
@@ -28,7 +28,7 @@ export function checkVersions<K extends string | number>({
     noun,
     kept: 'no version is lower than one that was seen before',
     async pick(max) {
-      // Those that were not looked at for longest come first.
+      // Those that were not checked for longest come first.
       return [...[...seen.keys()].slice(0, Math.floor(max / 2)), ...(await pick(Math.ceil(max / 2)))]
     },
     async faultOf(key) {

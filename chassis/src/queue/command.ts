@@ -3,7 +3,7 @@ import { AppError, invalid } from '../errors/index.ts'
 import { parseQueueCommand } from './command-arguments.ts'
 import type { QueueCommand } from './command-arguments.ts'
 import { isDeadQueue, liveQueueOf } from './port.ts'
-import type { DeadLetter, QueueAdmin, StoredMessage } from './port.ts'
+import type { QueueAdmin, StoredMessage } from './port.ts'
 import { printable } from './printable.ts'
 import { describeOutcome, followReplay } from './replay-outcome.ts'
 
@@ -95,20 +95,23 @@ async function show(broker: QueueAdmin, { name, page }: QueueCommand): Promise<s
 async function reasons(broker: QueueAdmin, name: string): Promise<string> {
   const { groups, total, seen } = await broker.reasons(name)
   if (groups.length === 0) return `${printable(name)} has no messages.\n${effectOf(broker)}`
-  const rows = groups.map(({ count, firstAt, lastAt, reason }) => [
-    String(count),
-    firstAt === undefined ? '-' : timeOf(firstAt),
-    lastAt === undefined ? '-' : timeOf(lastAt),
-    printable(reason),
-  ])
-  const widths = columnWidths([['count', 'first', 'last', 'reason'], ...rows])
+  const rows = [
+    ['count', 'first', 'last', 'reason'],
+    ...groups.map(({ count, firstAt, lastAt, reason }) => [
+      String(count),
+      firstAt === undefined ? '-' : timeOf(firstAt),
+      lastAt === undefined ? '-' : timeOf(lastAt),
+      printable(reason),
+    ]),
+  ]
+  const widths = columnWidths(rows)
   const line = ([count = '', first = '', last = '', reason = '']: readonly string[]) =>
     `${count.padStart(widths[0] ?? 0)}  ${first.padEnd(widths[1] ?? 0)}  ${last.padEnd(widths[2] ?? 0)}  ${reason}\n`
   const note = seen < total ? `These are of the oldest ${seen}; there are ${total}.\n` : ''
-  return [['count', 'first', 'last', 'reason'], ...rows].map(line).join('') + note + effectOf(broker)
+  return rows.map(line).join('') + note + effectOf(broker)
 }
 
-/** What the look has done to the queue, where it has done something. */
+/** What showing the messages has done to the queue, where it has done something. */
 function effectOf({ lookEffect }: QueueAdmin): string {
   return lookEffect === undefined ? '' : `\n${lookEffect}\n`
 }
@@ -146,10 +149,7 @@ async function removeFrom(
   { name, id, choice, move, isChosen }: QueueCommand,
 ): Promise<number> {
   if (id === '' && !isChosen) return broker.purge(name)
-  if (isDeadQueue(name)) {
-    const dropped: readonly DeadLetter[] = await broker.dropDead(name, choice, move)
-    return dropped.length
-  }
+  if (isDeadQueue(name)) return (await broker.dropDead(name, choice, move)).length
   if (broker.dropWaiting !== undefined) return broker.dropWaiting(name, id)
   throw invalid({
     id: 'This broker cannot remove a single message from a queue; "all" removes all that it holds now.',

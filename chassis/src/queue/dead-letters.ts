@@ -102,7 +102,7 @@ function changed(deadQueue: string, found: number, expected: number): AppError {
   )
 }
 
-/** The error of a move that did not begin, or one that says how far it has come. */
+/** The error of a move that did not begin, or one with the number of letters that were moved. */
 function afterSome(error: unknown, moved: number, chosen: number): unknown {
   if (moved === 0 || !(error instanceof AppError)) return error
   return new AppError(error.code, `${moved} of ${chosen} dead letters were moved. ${error.message}`, {
@@ -110,7 +110,7 @@ function afterSome(error: unknown, moved: number, chosen: number): unknown {
   })
 }
 
-/** Without what its broker knows of it besides. */
+/** Without the members that its broker adds. */
 function plainLetter({ id, reason, failedAt }: DeadLetter): DeadLetter {
   return { id, reason, ...(failedAt !== undefined && { failedAt }) }
 }

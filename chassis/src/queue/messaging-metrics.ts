@@ -69,7 +69,7 @@ function exportSent(metrics: Metrics, system: string, publishesTo: readonly stri
   return <R>(name: string, count: number, publication: Promise<R>): Promise<R> => {
     publication.then(
       (outcome) => outcome !== 'repeated' && counter.inc(labelsOf(name), count),
-      (error: unknown) => counter.inc({ ...labelsOf(name), error_type: errorTypeOf(error) }, count),
+      (error: unknown) => counter.inc({ ...labelsOf(name), error_type: errorLabelOf(error) }, count),
     )
     return publication
   }
@@ -103,7 +103,7 @@ function exportHandled(metrics: Metrics, system: string) {
     function record(delivery: Delivery, error: unknown, seconds: number): void {
       if (error instanceof HandlingStopped) return
       const series =
-        error === undefined ? succeeded : durations.series({ ...labels, error_type: errorTypeOf(error) })
+        error === undefined ? succeeded : durations.series({ ...labels, error_type: errorLabelOf(error) })
       durations.observe(series, seconds)
       if (error !== undefined && isLastAttempt(delivery, error, attemptsMax)) deadLetters.inc({ queue })
     }
@@ -125,7 +125,7 @@ function exportHandled(metrics: Metrics, system: string) {
 }
 
 /** The code of an error of ours; otherwise of one kind, so that there are few. */
-function errorTypeOf(error: unknown): string {
+function errorLabelOf(error: unknown): string {
   if (error instanceof AppError) return error.code
   return isPoison(error) ? 'poison' : '_OTHER'
 }

@@ -1,5 +1,6 @@
 import { Gauge } from 'prom-client'
 import type { Registry } from 'prom-client'
+import { createShared } from '../concurrency/index.ts'
 import { deadQueueOf } from './port.ts'
 import type { QueueAdmin, WorkQueue } from './port.ts'
 
@@ -16,17 +17,8 @@ export function exportQueueMetrics(
 ): void {
   const registers = [registry]
   const labels = { queue: name }
-  let reading: Promise<State | undefined> | undefined
-
   /** All gauges of a scrape share one read. */
-  function read(): Promise<State | undefined> {
-    reading ??= stateOf(queue, name)
-      .catch(() => undefined)
-      .finally(() => {
-        reading = undefined
-      })
-    return reading
-  }
+  const read = createShared(() => stateOf(queue, name).catch(() => undefined))
 
   new Gauge({
     name: 'quintet_queue_messages',
@@ -52,7 +44,7 @@ export function exportQueueMetrics(
   })
   new Gauge({
     name: 'quintet_queue_oldest_message_age_seconds',
-    help: 'Age of the oldest live message of the queue; 0 when it is empty. Absent where the broker cannot say.',
+    help: 'Age of the oldest live message of the queue; 0 when it is empty. Absent where the broker does not report it.',
     labelNames: ['queue'],
     registers,
     async collect() {

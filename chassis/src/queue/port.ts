@@ -134,13 +134,13 @@ export type QueueAdmin = {
   /** The age of the oldest live message of a queue, 0 if there is none; absent where the broker does not have it. */
   oldestAgeMs?(queue: string): Promise<number>
   /**
-   * What a look at messages does to them, in a sentence; absent where it does nothing. Such a broker, which is RabbitMQ, neither shows nor
+   * What showing messages does to them, in a sentence; absent where it does nothing. Such a broker, which is RabbitMQ, neither shows nor
    * counts the messages that consumers hold.
    */
   readonly lookEffect?: string
   /** A page of the messages of a queue, or of the dead letters of one reason, oldest first: `listMax` at most, 100 by default. */
   list(queue: string, page?: { limit?: number; after?: number; reason?: string }): Promise<StoredMessage[]>
-  /** The messages of these ids, also while they are handled; absent where the broker cannot look for one. */
+  /** The messages of these ids, also while they are handled; absent where the broker does not find a message by its id. */
   find?(queue: string, ids: readonly string[]): Promise<StoredMessage[]>
   /** The oldest dead letters by reason, those of `lettersMax` at most. */
   reasons(deadQueue: string): Promise<DeadLetterReasons>
@@ -191,7 +191,7 @@ export type DeadLetter = {
   readonly failedAt?: number
 }
 
-/** How many dead letters are looked at for a summary of their reasons. */
+/** How many dead letters are read for a summary of their reasons. */
 export const lettersMax = 10_000
 
 export type DeadLetterReasons = {

@@ -4,7 +4,7 @@ import type { DeadLetter, QueueAdmin } from './port.ts'
 /** What has become of letters that were put back to their queue. */
 export type ReplayOutcome = {
   readonly replayed: number
-  /** Handled, as far as the broker can tell: neither in the queue nor dead again. */
+  /** Handled, by what the broker shows: neither in the queue nor dead again. */
   readonly done: number
   readonly deadAgain: number
   /** How many of those that are dead again have the reason that they had before. */
@@ -21,9 +21,9 @@ export type ReplayOutcome = {
 type ReplayWatch = {
   /** Adds letters that were put back. */
   add(letters: readonly DeadLetter[]): void
-  /** Looks for what it follows; a broker that can look for messages by their ids is asked for at most 1,000 at a time. */
+  /** Reads the state of the letters; of a broker that finds messages by their ids, at most 1,000 of them at a time. */
   look(): Promise<ReplayOutcome>
-  /** For how long `look` has seen no change. */
+  /** For how long no call of `look` has found a change. */
   unchangedMs(): number
 }
 
@@ -33,7 +33,7 @@ const lookedForMax = 1_000
 const quietMs = 10_000
 
 /**
- * Follows letters that were put back, by their ids: in the queue and among its dead letters where the broker can look for a message;
+ * Follows letters that were put back, by their ids: in the queue and among its dead letters where the broker finds a message by its id;
  * elsewhere by the dead letters that come back, and by the depth of the queue.
  */
 export function followReplay(
@@ -70,7 +70,7 @@ export function followReplay(
     for (const id of live) moveToEnd(open, id)
   }
 
-  /** The queue first, for the same reason. Dead letters are looked at only where there are more than before. */
+  /** The queue first, for the same reason. Dead letters are read only where there are more than before. */
   async function lookByDepth(): Promise<number> {
     const live = await broker.depth(queue)
     const dead = await broker.depth(deadQueue)

@@ -25,7 +25,7 @@ export type { TraceDetail } from './trace-detail.ts'
 export type { TraceSummary } from './trace-rows.ts'
 export type { TraceQuery } from './trace-search.ts'
 
-/** What is looked for in the file. */
+/** What is read from the file. */
 type TelemetryReader = {
   searchTraces(query: TraceQuery): Promise<TracePage>
   readTrace(id: string): TraceDetail | undefined
@@ -36,7 +36,7 @@ type TelemetryReader = {
   close(): void
 }
 
-/** The file of telemetry with all that is in it, for a program that looks at it and adds to it. It blocks the thread that it is used in. */
+/** The file of telemetry with all that is in it, for a program that reads it and adds to it. It blocks the thread that it is used in. */
 export type TelemetryFile = TelemetryReader & TelemetryStore & SeriesStore & HistoryStore
 
 /** Opens the file; `:memory:` is one of this program alone. */
@@ -55,7 +55,7 @@ export function openTelemetryFile(
   }
 }
 
-/** Opens the file for looking at it; undefined where it has the tables of another version, or none yet. */
+/** Opens the file for reading; undefined where it has the tables of another version, or none yet. */
 export function openTelemetryReader(path: string): TelemetryReader | undefined {
   const db = openTelemetryForReading(path)
   return db && createReader(db)

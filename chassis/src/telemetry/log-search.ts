@@ -46,7 +46,7 @@ const timeMax = Math.floor(Number.MAX_SAFE_INTEGER / idsOfMs) - 1
 /** How long lines are counted beyond those that are shown. */
 const countMs = 50
 
-/** Finds lines, the newest first. It lets others have the thread while it looks through many. */
+/** Finds lines, the newest first. It lets others have the thread while it reads many. */
 export async function searchLogs(statements: Statements, query: LogQuery): Promise<LogPage> {
   const range = { from: Math.max(query.from ?? 0, 0), to: Math.min(query.to ?? timeMax, timeMax) }
   const conditions = conditionsOf(query)

@@ -86,7 +86,7 @@ type ExporterOptions = {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly version: string
-  /** Says how many spans were not accepted, and why. */
+  /** Called with the number of spans that were not accepted, and the cause. */
   readonly lost: (count: number, cause: unknown) => void
   readonly sent?: () => void
   readonly pause: (ms: number) => Promise<void>
@@ -170,7 +170,7 @@ async function attemptOf(target: string, request: RequestInit): Promise<Attempt>
   }
 }
 
-/** What a response of success has not accepted. An answer that is no JSON is of a server that says nothing about it. */
+/** What a response of success has not accepted: nothing, where it is not JSON. */
 function rejectedIn(text: string): { count: number; reason: string } {
   const answer = parsed(text)
   const partial = Reflect.get(answer, 'partialSuccess')

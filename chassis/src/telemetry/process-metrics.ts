@@ -29,7 +29,7 @@ export function exportProcessMetrics(registry: Registry): void {
   })
   new Gauge({
     name: 'quintet_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels are the version of the system and that of Node.',
     labelNames: ['version', 'node'],
     registers: [registry],
   }).set({ version: readVersion(), node: process.version }, 1)

@@ -8,7 +8,7 @@ import type { TraceSummary } from './trace-rows.ts'
 
 /** The newest that the file has, for those who follow it. */
 export type Recent = {
-  /** For the next look, which finds nothing unless something was written meanwhile. */
+  /** For the next read, which finds nothing unless something was written meanwhile. */
   readonly mark: string
   /** The last that began to be kept, the newest first, each with its number; those that take long grow afterwards. */
   readonly traces: readonly (TraceSummary & { readonly seq: number })[]
@@ -21,7 +21,7 @@ export type Recent = {
 const tracesMax = 256
 const linesMax = 512
 
-/** Undefined where nothing was written since the look with this mark. */
+/** Undefined where nothing was written since the read with this mark. */
 export function readRecent(
   db: DatabaseSync,
   statements: Statements,

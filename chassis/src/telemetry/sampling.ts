@@ -11,8 +11,8 @@ type SamplingSettings = {
 const perProcess = 5
 /** A route that has failed, or was slow, has a larger share for a while, so that its next failure is seen with all of its spans. */
 const attention = { factor: 5, forMs: 10_000 }
-/** What callers wish, in the share of a route and of the process: else any client could turn recording on. */
-const wishFactor = 2
+/** By how much the shares grow for traces that callers sample, and no more: else any client could turn recording on. */
+const sampledFactor = 2
 /** Requests a second that are kept because of their end, although nothing of them was recorded. */
 const unrecordedMax = 100
 
@@ -36,7 +36,7 @@ export function createSampler({ perSecond }: Pick<SamplingSettings, 'perSecond'>
       if (isSampledByCaller === false || perSecond === 0) return false
       const now = durations.now()
       const second = Math.floor(now / 1_000)
-      const factor = isSampledByCaller === true ? wishFactor : 1
+      const factor = isSampledByCaller === true ? sampledFactor : 1
       const share = now < route.attentiveUntilMs ? perSecond * attention.factor : perSecond
       return take(route, second, share * factor) && take(all, second, perSecond * perProcess * factor)
     },

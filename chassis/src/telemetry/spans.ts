@@ -7,7 +7,7 @@ export const spanKinds = { internal: 1, server: 2, client: 3, producer: 4, consu
 export type SpanKind = keyof typeof spanKinds
 
 /**
- * All that spans may say. No field of a request, no body, no query and no value of a statement is among them: they may be secret.
+ * All attributes that spans may have. No field of a request, no body, no query and no value of a statement is among them: they may be secret.
  */
 export const attributeNames = [
   'db.query.summary',
@@ -249,8 +249,8 @@ function shortened<T extends string | number | boolean>(value: T): T | string {
 }
 
 /**
- * The span that work belongs to, through all that it awaits. It is entered for recorded requests alone: others pay for a look at it
- * where there is something to record.
+ * The span that work belongs to, through all that it awaits. It is entered for recorded requests alone; others pay for one read of
+ * it where there is something to record.
  */
 const active = new AsyncLocalStorage<RecordedSpan>()
 

@@ -164,7 +164,7 @@ function createLineInsert(db: DatabaseSync): (row: ReturnType<typeof keptRow>) =
   )
   const last = db.prepare('select max(id) as id from log where id >= ? and id < ?')
 
-  /** The milliseconds that were found full last, so that many lines of one time do not look through them again and again. */
+  /** The milliseconds that were found full last, so that many lines of one time do not search them again and again. */
   let full = { from: 0, to: 0 }
 
   /** The first id that is free at this time, or soon after it. */

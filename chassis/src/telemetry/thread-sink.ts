@@ -32,7 +32,7 @@ export type FromThread =
 /** Why something was not kept. */
 export type LossReason = 'waiting' | Destination
 
-/** The end of a process's telemetry that its thread of requests sees: it takes what there is, and waits for nothing. */
+/** The part of a process's telemetry on its thread of requests: it takes what there is, and waits for nothing. */
 export type TelemetrySink = {
   part(part: TracePart): void
   line(line: KeptLine): void

@@ -41,11 +41,11 @@ type Kind = { services: string; root: string; why: Kept; status: number; count: 
 
 const timeMax = 8.64e15
 const facetsMax = 100
-/** Up to so many are sorted by duration; of more, those that last longest are looked through. */
+/** Up to so many are sorted by duration; of more, those that last longest are read. */
 const sortedMax = 5_000
 const chunkRows = 500
 
-/** Finds traces. It lets others have the thread while it looks through many. */
+/** Finds traces. It lets others have the thread while it reads many. */
 export async function searchTraces(statements: Statements, query: TraceQuery): Promise<TracePage> {
   const range = { from: Math.max(query.from ?? 0, 0), to: Math.min(query.to ?? timeMax, timeMax) }
   const kinds = kindsIn(statements, range)
@@ -64,7 +64,7 @@ export async function searchTraces(statements: Statements, query: TraceQuery): P
     facets: facetsOf(kinds),
   }
 
-  /** All that match: by kinds alone, by a look at each, or, of words, as far as they were found. */
+  /** All that match: by kinds alone, by each trace, or, of words, as far as they were found. */
   function keptCount(): number {
     if (query.words !== undefined) return found.rows.length
     if (query.minMs === undefined && query.maxMs === undefined) return counted

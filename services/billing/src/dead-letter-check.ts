@@ -7,8 +7,8 @@ import { billingQueue } from '@quintet/contracts'
 const deadQueue = deadQueueOf(billingQueue)
 
 /**
- * A check that dead letters have their reason. A broker that cannot look for a message lists messages by taking them and giving them back,
- * which a check must not do: then nothing is known.
+ * A check that dead letters have their reason. A broker that does not find a message by its id lists messages by taking them and giving
+ * them back, which a check must not do: then the verdict is unknown.
  */
 export function checkDeadLetters(queue: Pick<QueueAdmin, 'list' | 'find' | 'queues'>): Check {
   const { find } = queue

@@ -5,7 +5,7 @@ import type { Check, PromiseFinding } from '@quintet/chassis/promises'
 import { sql } from 'kysely'
 import type { OrderStore, OrderTables } from './order-store.ts'
 
-/** Of more orders than this, only samples are looked at, since counting reads every row. */
+/** Of more orders than this, only samples are checked, since counting reads every row. */
 const countedMax = 200_000
 const namedMax = 5
 

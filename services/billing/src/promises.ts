@@ -5,7 +5,7 @@ import { checkDeadLetters } from './dead-letter-check.ts'
 import { checkOrders } from './order-check.ts'
 import type { OrderStore, OrderTables } from './order-store.ts'
 
-/** What is promised of orders, as far as billing can look. */
+/** What is promised of orders, as far as the running service can check it. */
 export function billingPromises({
   database,
   orders,

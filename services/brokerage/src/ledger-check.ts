@@ -4,12 +4,12 @@ import type { CheckedPromise } from '@quintet/chassis/promises'
 import type { Account } from './order.ts'
 import type { AccountStore, LedgerEntry } from './port.ts'
 
-/** A longer history is looked at from its end alone, so that one account takes a bounded time. */
+/** Of a longer history only the end is checked, so that one account takes a bounded time. */
 const wholeMax = 2_000
 const tailMax = 1_000
 const rowsPerPage = 250
 
-/** What the ledgers of accounts promise, as far as the running service can look. */
+/** What the ledgers of accounts promise, as far as the running service can check it. */
 export function ledgerPromise(accounts: AccountStore): CheckedPromise {
   return {
     id: 'ledger',
@@ -85,7 +85,7 @@ function cashFault({ cash }: Account, entries: readonly LedgerEntry[], isWhole: 
     if (entry.cash < 0n) return `its cash was below zero after entry ${sequence}`
     if (entry.cash !== sum) return `the cash after entry ${sequence} is not the sum of its ledger`
   }
-  // A window of nothing but refused orders says nothing of the cash.
+  // A window of nothing but refused orders has no entry to compare the cash with.
   return sum === undefined || sum === cash ? undefined : 'its cash is not the sum of its ledger'
 }
 

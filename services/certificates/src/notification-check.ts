@@ -9,7 +9,7 @@ import { notificationsQueue } from './notification-store.ts'
 
 /**
  * A check that the notifications which have been pending for longest have a message, in the outbox or in the queue. A message moves from the
- * first to the second, so they are read in this order. Where the broker cannot look for a message, nothing is known.
+ * first to the second, so they are read in this order. Where the broker does not find a message by its id, the verdict is unknown.
  */
 export function checkNotifications(
   database: CertificatesDatabase,
@@ -20,7 +20,7 @@ export function checkNotifications(
     return async () => {
       const sample = (await database.read(oldestPending({ limit: 1 }))).length
       if (sample === 0) return { verdict: 'kept', found: 'No notification is pending.', sample }
-      const found = 'Notifications are pending, and the broker cannot say which messages it has.'
+      const found = 'Notifications are pending, and the broker does not report which messages it has.'
       return { verdict: 'unknown', found, sample: 0 }
     }
 

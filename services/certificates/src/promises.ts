@@ -8,7 +8,7 @@ import type { Keyring } from './keyring.ts'
 import { checkNotifications } from './notification-check.ts'
 import { checkSealedKeys } from './sealed-keys-check.ts'
 
-/** What is promised of private keys and notifications, as far as the running service can look. */
+/** What is promised of private keys and notifications, as far as the running service can check it. */
 export function certificatePromises({
   database,
   keyring,

@@ -11,7 +11,7 @@ const timeoutMs = 1_000
 
 export type PostedOrders = ReturnType<typeof createPostedOrders>
 
-/** The ids of the newest orders that were posted here, by anybody who has no name: billing shows those of others to them alone. */
+/** The ids of the newest orders that were posted here, without an owner: billing shows those of an owner to that one alone. */
 export function createPostedOrders() {
   const ids = new Set<string>()
   return {
@@ -22,12 +22,12 @@ export function createPostedOrders() {
       if (ids.size > rememberedMax && oldest !== undefined) ids.delete(oldest)
     },
     ids: (): readonly string[] => [...ids],
-    /** It has reached an end, so that there is nothing more to look at. */
+    /** It has reached an end, so that there is nothing more to check. */
     forget: (id: string) => void ids.delete(id),
   }
 }
 
-/** What is promised of posted orders, as far as the gateway can look: what billing says has become of them. */
+/** What is promised of posted orders, as far as the gateway can check it: by their status in billing. */
 export function postedOrdersPromise({
   posted,
   billing,
@@ -60,7 +60,7 @@ function sampleOf(ids: readonly string[], max: number): string[] {
   return [...ids.slice(from), ...ids.slice(0, from)].slice(0, max)
 }
 
-/** `stored`, `pending` or `failed`; undefined where billing has no such message. Rejects where billing does not say. */
+/** `stored`, `pending` or `failed`; undefined where billing has no such message. Rejects where billing does not respond with it. */
 async function statusOf(
   billing: Pick<Upstream, 'endpoints'> | undefined,
   id: string,

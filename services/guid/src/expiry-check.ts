@@ -5,8 +5,8 @@ import type { CachedGuidStore } from './cached-guid-store.ts'
 import type { GuidStore } from './port.ts'
 
 /**
- * A check that no GUID is shown at or after its second by the clock of the database, alone or in the list. It looks at the GUIDs that expire
- * next, and at those that an earlier check has seen among them and whose second has passed since.
+ * A check that no GUID is shown at or after its second by the clock of the database, alone or in the list. It reads the GUIDs that expire
+ * next, and those that an earlier check has found among them and whose second has passed since.
  */
 export function checkExpiry({
   guids,

@@ -8,7 +8,7 @@ import type { CachedGuidStore } from './cached-guid-store.ts'
 import { checkExpiry } from './expiry-check.ts'
 import type { GuidStore } from './port.ts'
 
-/** What is promised of GUIDs, as far as the running service can look. */
+/** What is promised of GUIDs, as far as the running service can check it. */
 export function guidPromises({
   guids,
   store,

@@ -3,7 +3,7 @@ import { checkVersions } from '@quintet/chassis/promises'
 import type { CheckedPromise } from '@quintet/chassis/promises'
 import type { MovieStore } from './movie-store.ts'
 
-/** What is promised of movies, as far as the running service can look. */
+/** What is promised of movies, as far as the running service can check it. */
 export function moviePromises(movies: MovieStore): readonly CheckedPromise[] {
   const sampled = { noun: 'movie', pick: movies.sample }
   return [

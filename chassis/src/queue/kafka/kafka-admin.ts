@@ -66,9 +66,16 @@ type Letter = StoredMessage & { readonly reason: string }
 
 /** Letters are removed by a record for each, which is appended once its message is in the queue again. */
 function createStore({ cluster, producer, stored }: Omit<AdminParts, 'clock'>): DeadLetterStore<Letter> {
-  const remove: DeadLetterStore<Letter>['remove'] = async (deadQueue, letters, move) => {
+  /** Removes letters batch by batch, each after the work for it. */
+  async function removeEach(
+    ...[deadQueue, letters, move, work]: [
+      ...Parameters<DeadLetterStore<Letter>['remove']>,
+      work?: (batch: readonly Letter[]) => Promise<unknown>,
+    ]
+  ): Promise<void> {
     const topic = cluster.topicName(deadQueue)
     for await (const batch of move.batches(letters, batchMax)) {
+      await work?.(batch)
       await producer.send(
         topic,
         batch.map(({ id }) => removalOf(topic, id)),
@@ -86,22 +93,16 @@ function createStore({ cluster, producer, stored }: Omit<AdminParts, 'clock'>): 
     },
 
     async replay(deadQueue, letters, move) {
-      const topic = cluster.topicName(deadQueue)
       const live = cluster.topicName(liveQueueOf(deadQueue))
       await cluster.ensureQueue(live)
-      for await (const batch of move.batches(letters, batchMax)) {
-        await producer.send(
+      await removeEach(deadQueue, letters, move, (batch) =>
+        producer.send(
           live,
           batch.map((letter) => recordOf(live, letter)),
-        )
-        await producer.send(
-          topic,
-          batch.map(({ id }) => removalOf(topic, id)),
-        )
-        move.moved(batch)
-      }
+        ),
+      )
     },
 
-    remove,
+    remove: (deadQueue, letters, move) => removeEach(deadQueue, letters, move),
   }
 }
