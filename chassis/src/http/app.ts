@@ -1,9 +1,8 @@
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import { fastify, LogController } from 'fastify'
-import type { FastifyHttpOptions, FastifyReply, FastifyRequest, FastifySchema } from 'fastify'
-import type { IncomingMessage, RequestListener, Server } from 'node:http'
+import { fastify } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { RequestListener, Server } from 'node:http'
 import { systemClock } from '../clock/index.ts'
-import type { AppError } from '../errors/index.ts'
 import {
   createAddressRefusal,
   createVersions,
@@ -11,13 +10,14 @@ import {
   openLimits,
   peerAddressOf,
 } from '../guard/index.ts'
-import type { Guard, Versions } from '../guard/index.ts'
+import type { Guard } from '../guard/index.ts'
 import { createMetrics } from '../telemetry/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { Metrics } from '../telemetry/index.ts'
 import { openAuditLog } from '../audit/index.ts'
 import { openAccess } from './access.ts'
 import type { Access } from './access.ts'
 import { auditRefusals, auditWrites } from './audit.ts'
+import { createAdmission } from './admission.ts'
 import { createAllowedMethods } from './allowed-methods.ts'
 import { eventLoopDelayed, exportActiveRequests, exportShedRequests } from './app-metrics.ts'
 import type { App, AppOptions, Timeouts } from './app-options.ts'
@@ -33,25 +33,24 @@ import { createDocumentationRoutes } from './documentation/routes.ts'
 import { createEventLoopDelay } from './event-loop-delay.ts'
 import { createFastPathListener } from './fast-path.ts'
 import { prefixReferences } from './forwarded-prefix.ts'
+import { frameworkOptions, pathParameterLengthMax } from './framework-options.ts'
 import { addPrincipal, closedInstead, guarded, respondInstead } from './guarded.ts'
 import { addHealthRoutes, createObserved } from './health.ts'
 import { acceptJsonOnly } from './json-body.ts'
 import { boundLargeLists } from './large-lists.ts'
-import { notAcceptable } from './negotiation.ts'
 import { applyConditions, isConditional } from './preconditions.ts'
 import { sendProblem } from './problem.ts'
 import { addPromiseRoutes } from './promise-routes.ts'
 import { protect } from './protect.ts'
 import { addProtectedResource } from './protected-resource.ts'
-import { queryRefusal } from './query.ts'
 import { createRecorder, noRequest } from './recorder.ts'
-import { bodyRefusal, formRefusal, mayLoseNextRequest, routedTarget } from './request-form.ts'
+import { formRefusal, mayLoseNextRequest } from './request-form.ts'
 import { createRequestIds } from './request-ids.ts'
 import { createRequestTraces, spanOf } from './request-trace.ts'
 import { checkResponses } from './response-check.ts'
 import { openServer } from './server.ts'
 import { refuseUnknownMethods } from './unknown-methods.ts'
-import { createValidatorCompiler, ownCompilers } from './validation.ts'
+import { createValidatorCompiler } from './validation.ts'
 import { watchDependencies } from './watch-dependencies.ts'
 
 /** Timeouts of connections and requests, in milliseconds. */
@@ -65,11 +64,8 @@ const defaultTimeouts: Timeouts = {
   checkIntervalMs: 500,
 }
 
-const limits = {
-  pathParameterLengthMax: 256,
-  /** Past this delay of the event loop, new requests are refused while those in flight are finished. */
-  eventLoopDelayMaxMs: 1_000,
-}
+/** Past this delay of the event loop, new requests are refused while those in flight are finished. */
+const eventLoopDelayMaxMs = 1_000
 
 /** The app that every service starts from; a service adds its routes, and hooks that close what it opened. */
 export async function createApp(options: AppOptions): Promise<App> {
@@ -130,7 +126,7 @@ export async function createApp(options: AppOptions): Promise<App> {
     limits: rateLimits,
   })
   addPrincipal(app)
-  const allowedMethods = createAllowedMethods(app, limits.pathParameterLengthMax)
+  const allowedMethods = createAllowedMethods(app, pathParameterLengthMax)
   configure(app, problemOptions, allowedMethods)
   const admit = createAdmission(problemOptions, { access, allowedMethods })
   app.addHook('onRequest', (request, reply, done) => {
@@ -187,34 +183,6 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
 }
 
-/** Lets a request that has reached its route go on, or refuses it. */
-function createAdmission(
-  options: AppOptions,
-  {
-    access,
-    allowedMethods,
-  }: { access: Omit<Access, 'guard'>; allowedMethods: ReturnType<typeof createAllowedMethods> },
-) {
-  return (
-    request: FastifyRequest,
-    reply: FastifyReply,
-    done: (error?: Error) => void,
-    route: string | undefined,
-    schema: FastifySchema | undefined,
-  ): void => {
-    const refusal = formRefusal(request.raw) ?? options.refuse?.(request)
-    if (
-      refusal === undefined &&
-      respondInstead(reply, (error) => sendProblem(error, request, reply, options))
-    )
-      return
-    const error = refusal ?? access.refusalOf(request, reply, schema)
-    if (error === undefined && request.url === '*')
-      reply.code(204).header('allow', allowedMethods.ofServer()).send()
-    else done(error ?? refusalOf(request, { url: route ?? '', schema }, options, allowedMethods))
-  }
-}
-
 /** What reads a body calls back outside of the span that the request is recorded by, so that it is entered again. */
 function enterSpansAgain(app: App): void {
   app.addHook('preValidation', (request, _reply, done) => {
@@ -222,24 +190,6 @@ function enterSpansAgain(app: App): void {
     if (span === undefined) done()
     else span.run(done)
   })
-}
-
-/** The refusal of a request whose path, method, query or media types its route does not have. */
-function refusalOf(
-  request: FastifyRequest,
-  { url: route, schema }: { readonly url: string; readonly schema: FastifySchema | undefined },
-  { forwardedRoutes, wrongValueCode = 'invalid' }: AppOptions,
-  allowedMethods: ReturnType<typeof createAllowedMethods>,
-): AppError | undefined {
-  if (request.is404) return allowedMethods.errorOf(request)
-  if (forwardedRoutes?.has(route) === true) return undefined
-  if (hasEmptySegment(request) || allowedMethods.isOfAnother(request, route))
-    return allowedMethods.errorOf(request)
-  return (
-    queryRefusal(request, wrongValueCode) ??
-    notAcceptable(request) ??
-    bodyRefusal(request.raw, schema?.readsGzip)
-  )
 }
 
 /** Adds the documentation, the health and the metrics of the app. */
@@ -303,49 +253,14 @@ function completeResponses(app: App): void {
   })
 }
 
-/** Whether a parameter of the path is empty, as the id in `/movies//`, which names nothing. */
-function hasEmptySegment({ url, params }: FastifyRequest): boolean {
-  return url.includes('//') && Object.values(Object(params)).includes('')
-}
-
 /** Refuses requests while the event loop is delayed. */
 function shedLoad(app: App): void {
   const eventLoop = createEventLoopDelay()
   app.addHook('onRequest', (_request, _reply, done) => {
-    if (eventLoop.delayMs() <= limits.eventLoopDelayMaxMs) done()
+    if (eventLoop.delayMs() <= eventLoopDelayMaxMs) done()
     else done(eventLoopDelayed)
   })
   app.addHook('onClose', async () => eventLoop.stop())
-}
-
-function frameworkOptions(
-  options: AppOptions,
-  { requestMs, idleMs, stallMs }: Timeouts,
-  versions: Versions | undefined,
-) {
-  const { pino } = options.logger
-  return {
-    // The framework's own messages would be mixed with the lines for operators.
-    loggerInstance: pino.child({}, { level: pino.isLevelEnabled('warn') ? 'warn' : 'silent' }),
-    // A logger of its own for each request costs more than a cached response; lines carry the request id instead.
-    childLoggerFactory: <L>(parent: L) => parent,
-    logController: new LogController({ disableRequestLogging: true }),
-    requestIdHeader: false,
-    rewriteUrl: versions === undefined ? routedTarget : routeByVersion(versions),
-    bodyLimit: options.bodyBytesMax ?? bodyBytesMax,
-    requestTimeout: requestMs,
-    keepAliveTimeout: idleMs,
-    connectionTimeout: stallMs,
-    routerOptions: { ignoreTrailingSlash: true, maxParamLength: limits.pathParameterLengthMax },
-    // A request that arrives while the server closes has a connection, so it gets its response.
-    return503OnClosing: false,
-    forceCloseConnections: 'idle',
-    schemaController: ownCompilers,
-  } satisfies FastifyHttpOptions<Server, Logger['pino']>
-}
-
-function routeByVersion(versions: Versions): (request: IncomingMessage) => string {
-  return (request) => versions.route(request, routedTarget(request))
 }
 
 /** Puts the guard, and behind it the fast paths, in front of the framework's own listener. */
