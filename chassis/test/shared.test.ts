@@ -27,6 +27,29 @@ test('A result is kept for a multiple of the time that it took', async () => {
   assert.equal(await shared(), 2)
 })
 
+test('A result is kept for a time that begins when the work ends, so that long work runs once at a time too', async () => {
+  const gate = Promise.withResolvers<void>()
+  let begun = 0
+  const shared = createShared(
+    async () => {
+      begun += 1
+      await gate.promise
+    },
+    { keepMs: 1 },
+  )
+  const first = shared()
+  await pause(5)
+  const second = shared()
+  gate.resolve()
+  await Promise.all([first, second])
+  assert.equal(begun, 1)
+  await pause(5)
+  await shared()
+  assert.equal(begun, 2)
+  const kept = createShared(createWork(1), { keepMs: 60_000 })
+  assert.deepEqual([await kept(), await kept()], [1, 1])
+})
+
 test('A failure is shared by the calls at the time, and not kept', async () => {
   const work = createWork(5)
   const shared = createShared(

@@ -65,8 +65,7 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
     version,
     docsUrl: () => docsUrlOf(services),
     keeps: reader.keeps,
-    // Without the gateway there are none.
-    collections: () => data.collections().catch(() => []),
+    collections: data.collections,
   })
   const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
   opened.defer(async () => measuring.stop())

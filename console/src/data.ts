@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { createShared } from '@quintet/chassis/concurrency'
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
 import { describeOperations, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
@@ -7,7 +8,6 @@ import type { Topology } from '@quintet/contracts/topology'
 import { collectionsIn } from './collections.ts'
 import { getJson } from './get-json.ts'
 import type { ConsoleParts } from './parts.ts'
-import { shareFor } from './share-for.ts'
 import { CollectionList } from './wire/index.ts'
 import type { Collection } from './wire/index.ts'
 
@@ -25,15 +25,18 @@ type Parts = Pick<ConsoleParts, 'services'> & {
 
 /**
  * What the services hold, read through the gateway by the same requests as any client's, so that their rules apply. The result gives the
- * lists whose paths have no parameters.
+ * lists whose paths have no parameters; none without the gateway.
  */
 export function addData(app: App, parts: Parts): { collections(): Promise<Collection[]> } {
   const { services, limits } = parts
   const isForwarded = forwardedBy(parts.entries ?? topology)
-  const collections = shareFor(documentMs, async () => {
-    const { text } = await getJson(`${gatewayOf(services)}/openapi.json`, limits)
-    return collectionsIn(JSON.parse(text))
-  })
+  const collections = createShared(
+    async () => {
+      const { text } = await getJson(`${gatewayOf(services)}/openapi.json`, limits)
+      return collectionsIn(JSON.parse(text))
+    },
+    { keepMs: documentMs },
+  )
 
   app.get(
     prefix,

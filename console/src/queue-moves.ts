@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Clock } from '@quintet/chassis/clock'
+import { createShared } from '@quintet/chassis/concurrency'
 import { AppError, operatorMessage } from '@quintet/chassis/errors'
 import { describeOutcome, followReplay, liveQueueOf } from '@quintet/chassis/queue'
 import type { DeadLetterChoice, QueueAdmin, ReplayOutcome } from '@quintet/chassis/queue'
-import { shareFor } from './share-for.ts'
 import type { Move } from './wire/index.ts'
 
 const keptMax = 100
@@ -134,7 +134,7 @@ function startMove(
     }
   }
 
-  const look = shareFor(lookIntervalMs, () => watch.look())
+  const look = createShared(() => watch.look(), { keepMs: lookIntervalMs })
   const followed: Followed = {
     name,
     isRunning: () => progress.isRunning,

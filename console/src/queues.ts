@@ -1,3 +1,4 @@
+import { createShared } from '@quintet/chassis/concurrency'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import { describeOperations, problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
@@ -9,7 +10,6 @@ import { createMoves } from './queue-moves.ts'
 import type { Moves } from './queue-moves.ts'
 import { messageView, summariesOf } from './queue-views.ts'
 import type { RatesOf } from './queue-views.ts'
-import { shareFor } from './share-for.ts'
 import { DeadLetterGroups, LookRequest, Move, MoveRequest, QueueList, QueueMessages } from './wire/index.ts'
 
 const operation = describeOperations('queues')
@@ -29,9 +29,9 @@ type Found = { readonly admin: QueueAdmin; readonly service: string }
 export function addQueues(app: App, parts: Parts): { list(): Promise<QueueList> } {
   const moves = createMoves(parts.clock)
   app.addHook('onClose', moves.close)
-  const list = shareFor(readIntervalMs, async () => ({
-    data: await summariesOf(await parts.brokers(), parts.ratesOf),
-  }))
+  const list = createShared(async () => ({ data: await summariesOf(await parts.brokers(), parts.ratesOf) }), {
+    keepMs: readIntervalMs,
+  })
 
   app.get(
     '/api/queues',

@@ -1,9 +1,12 @@
 /**
- * Shares the result of work among the calls that arrive while it runs and, if it took `t` milliseconds, in the next `keepFactor *
- * t` milliseconds, up to a second. So the work takes a bounded share of the process's time, however often it is called. A failure
- * is shared, but not kept.
+ * Shares the result of work among the calls that arrive while it runs, in the `keepMs` milliseconds after it and, if it took `t`
+ * milliseconds, in the next `keepFactor * t` milliseconds, up to a second. So the work takes a bounded share of the process's time,
+ * however often it is called. A failure is shared, but not kept.
  */
-export function createShared<R>(work: () => Promise<R>, { keepFactor = 0 } = {}): () => Promise<R> {
+export function createShared<R>(
+  work: () => Promise<R>,
+  { keepFactor = 0, keepMs = 0 } = {},
+): () => Promise<R> {
   let current: Promise<R> | undefined
   let freshUntilMs = Number.POSITIVE_INFINITY
 
@@ -13,7 +16,7 @@ export function createShared<R>(work: () => Promise<R>, { keepFactor = 0 } = {})
     try {
       const result = await work()
       const now = performance.now()
-      freshUntilMs = now + Math.min(keepMsMax, keepFactor * (now - startedAtMs))
+      freshUntilMs = now + Math.max(keepMs, Math.min(factorMsMax, keepFactor * (now - startedAtMs)))
       return result
     } catch (error) {
       freshUntilMs = Number.NEGATIVE_INFINITY
@@ -27,4 +30,4 @@ export function createShared<R>(work: () => Promise<R>, { keepFactor = 0 } = {})
   }
 }
 
-const keepMsMax = 1_000
+const factorMsMax = 1_000
