@@ -1,19 +1,23 @@
-import { describeConfig, listOf, loadConfig, validValues } from '@quintet/chassis/config'
+import { describeConfig, faultsOf, listOf, loadConfig } from '@quintet/chassis/config'
 import type { Settings } from '@quintet/chassis/config'
+import { broken } from '@quintet/chassis/diagnosis'
+import { dependencyDown } from '@quintet/chassis/errors'
 import { addressOf, listen } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { queueExists } from '@quintet/chassis/queue'
+import { queueExists, unavailableAdmin } from '@quintet/chassis/queue'
 import { createLogger, createMetrics } from '@quintet/chassis/telemetry'
 import type { Telemetry } from '@quintet/chassis/telemetry'
 import { consoleSettings } from '@quintet/console/config'
+import type { ConsoleConfig } from '@quintet/console/config'
 import type { Broker, ObservedService } from '@quintet/console/parts'
 import { serviceNames, topology, urlSetting } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { services } from '../topology.ts'
 import type { Service } from '../topology.ts'
 import { examineEngines } from './doctor.ts'
-import { migrateStorage } from './migrate.ts'
-import { openBroker, queuesByUrl } from './queue.ts'
+import { pendingMigrations } from './migrate.ts'
+import { brokersOf, openBroker } from './queue.ts'
+import type { BrokerPlace } from './queue.ts'
 import { quintetVersion } from './quintet-version.ts'
 import { storageOf } from './services.ts'
 import type { SupervisedService } from './supervisor.ts'
@@ -43,7 +47,7 @@ export async function startConsole(
     // Those of the process are a service's, where there is one.
     metrics: createMetrics({ isOfProcess: parts.running.length === 0 }),
     version: quintetVersion(),
-    services: serviceNames.map((name) => observe(name, settings, parts)),
+    services: serviceNames.map((name) => observe(name, settings, { config, ...parts })),
     brokers: brokers.all,
   })
   app.addHook('onClose', brokers.close)
@@ -66,11 +70,10 @@ function lineOf(url: string, token: string): string {
 function observe(
   name: ServiceName,
   settings: Settings,
-  { running, operationsUrl }: ConsoleParts,
+  { running, operationsUrl, config }: ConsoleParts & { readonly config: ConsoleConfig },
 ): ObservedService {
   const here = running.find((service) => service.name === name)
-  const config = validValues(consoleSettings, settings)
-  const [elsewhere = ''] = listOf(String(config[urlSetting(name)]))
+  const [elsewhere = ''] = listOf(config[urlSetting(name)])
   const url = () => (here === undefined ? elsewhere.replace(/\/$/, '') : reachable(here.url()))
   const operations = () => (here === undefined ? operationsOf(url(), config.OPERATIONS_PORT) : operationsUrl)
   const schema = services[name].settings
@@ -92,17 +95,20 @@ function observe(
     storage: () => storageOf(name, settings).map(({ setting, shown }) => ({ setting, shown })),
     async migrationsPending() {
       const database = storageOf(name, settings).find(({ setting }) => setting === storage.database)
-      const lines = database === undefined ? [] : await migrateStorage(name, database.url, 'status')
-      return lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, ''))
+      return database === undefined ? [] : pendingMigrations(name, database.url)
     },
-    examine: async () => (await examineEngines([name], settings)).flatMap(({ findings }) => findings),
+    async examine() {
+      const faults = faultsOf(schema, settings)
+      if (faults.length > 0) return faults.map(broken)
+      return (await examineEngines([name], settings)).flatMap(({ findings }) => findings)
+    },
     control: here?.control,
   }
 }
 
 /** The port for operations of a service elsewhere is on the same machine as the service, and has no TLS. */
-function operationsOf(url: string, port: unknown): string | undefined {
-  if (typeof port !== 'number' || port === 0 || !URL.canParse(url)) return undefined
+function operationsOf(url: string, port: number | ''): string | undefined {
+  if (port === '' || port === 0 || !URL.canParse(url)) return undefined
   return `http://${new URL(url).hostname}:${port}`
 }
 
@@ -115,33 +121,45 @@ type OpenBroker = { readonly exists: boolean; readonly broker: Promise<Broker> }
 
 /** The brokers that the settings name, each opened once; a file that does not exist yet is looked for again. */
 function createBrokers(settings: Settings) {
-  const consuming = serviceNames.filter((name) => 'queue' in topology[name].storage)
+  const places = brokersOf(settings)
+  const unknown = unknownBrokers(settings)
   const opened = new Map<string, OpenBroker>()
 
-  async function open(url: string, names: readonly string[]): Promise<Broker> {
-    const shown = consuming.flatMap((name) => storageOf(name, settings)).find((one) => one.url === url)?.shown
-    const queues = consuming.flatMap((service) => {
-      const { queue }: Service = services[service]
-      return queue !== undefined && names.includes(queue) ? [{ name: queue, service }] : []
-    })
-    const kind = url.slice(0, url.indexOf(':'))
-    return { kind, url: shown ?? `${kind}:`, queues, admin: await openBroker(url, names) }
+  async function open(place: BrokerPlace): Promise<Broker> {
+    const { url, shown, queues } = place
+    return { kind: url.slice(0, url.indexOf(':')), url: shown, queues, admin: await openBroker(place) }
   }
 
-  async function one(url: string, names: readonly string[]): Promise<Broker> {
+  async function one(place: BrokerPlace): Promise<Broker> {
+    const { url } = place
     const exists = queueExists(url)
     const known = opened.get(url)
     if (known !== undefined && known.exists === exists) return known.broker
-    const broker = open(url, names)
+    const broker = open(place)
     opened.set(url, { exists, broker })
     await known?.broker.then(({ admin }) => admin.close())
     return broker
   }
 
   return {
-    all: () => Promise.all([...queuesByUrl(consuming, settings)].map(([url, names]) => one(url, names))),
+    all: async () => [...(await Promise.all(places.map(one))), ...unknown],
     async close() {
       for (const { broker } of opened.values()) await (await broker).admin.close()
     },
   }
+}
+
+/** In the place of the brokers whose setting is invalid: every look at a queue there is refused with what is wrong. */
+function unknownBrokers(settings: Settings): Broker[] {
+  return serviceNames.flatMap((service) => {
+    const { queue: name, settings: schema }: Service = services[service]
+    const { storage }: ServiceEntry = topology[service]
+    if (name === undefined || storageOf(service, settings).some(({ setting }) => setting === storage.queue))
+      return []
+    const faults = faultsOf(schema, settings)
+    const admin = unavailableAdmin(
+      dependencyDown(`The settings of ${service} are invalid: ${faults.join(' ')}`),
+    )
+    return [{ kind: 'unknown', url: '', queues: [{ name, service }], admin }]
+  })
 }

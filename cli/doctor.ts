@@ -9,7 +9,7 @@ import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
 import { embeddedFiles } from './backup/embedded-storage.ts'
-import { migrateStorage } from './migrate.ts'
+import { pendingMigrations } from './migrate.ts'
 import { examineConsole, examineGuard, examineTls } from './doctor-guard.ts'
 import type { Examined } from './doctor-guard.ts'
 import {
@@ -131,10 +131,9 @@ async function examineDatabase(name: ServiceName, url: string, settings: Setting
 }
 
 async function examineTables(name: ServiceName, url: string): Promise<Finding> {
-  const pending = await migrateStorage(name, url, 'status').then(
-    (lines) => lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, '')),
-    (error: unknown) => [`unknown: ${error instanceof Error ? error.message : error}`],
-  )
+  const pending = await pendingMigrations(name, url).catch((error: unknown) => [
+    `unknown: ${error instanceof Error ? error.message : error}`,
+  ])
   if (pending.length === 0) return { verdict: 'good', text: `The tables of ${name} are up to date.` }
   return {
     verdict: 'broken',

@@ -36,6 +36,12 @@ export async function migrate([action, ...words]: readonly string[]): Promise<vo
   if (action === 'status') await showQueues(names, settings)
 }
 
+/** The names of the migrations that the database of a service lacks. */
+export async function pendingMigrations(name: ServiceName, url: string): Promise<string[]> {
+  const lines = await migrateStorage(name, url, 'status')
+  return lines.filter((line) => line.endsWith(' pending')).map((line) => line.replace(/ \w+$/, ''))
+}
+
 /** Prints the migrations of the embedded queues of these services, which the services apply when they start. */
 async function showQueues(names: readonly ServiceName[], settings: Settings): Promise<void> {
   const queues = embeddedFiles(settings, names).filter(({ isQueue }) => isQueue)

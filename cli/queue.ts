@@ -13,7 +13,7 @@ import { serviceNames, topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import type { Service } from '../topology.ts'
 import { services } from '../topology.ts'
-import { configOf, settingsFor, storageUser } from './services.ts'
+import { settingsFor, storageOf, storageUser } from './services.ts'
 import { UsageError } from './usage-error.ts'
 
 /** `quintet queue`: inspects and changes the queues of all services, which may be on one broker or on several. */
@@ -25,9 +25,7 @@ export async function queue(words: readonly string[]): Promise<void> {
   const settings = settingsFor(consuming)
   const brokers: QueueAdmin[] = []
   try {
-    for (const [url, names] of queuesByUrl(consuming, settings)) {
-      brokers.push(await openBroker(url, names))
-    }
+    for (const broker of brokersOf(settings)) brokers.push(await openBroker(broker))
     process.stdout.write(await runQueueCommand(brokers, words, { onFailure: report }))
   } finally {
     for (const broker of brokers) await broker.close()
@@ -53,7 +51,8 @@ function report(error: unknown): void {
 }
 
 /** A broker that cannot be opened, or whose queues cannot be read, is reported when they are read, so that the others are read too. */
-export async function openBroker(url: string, names: readonly string[]): Promise<QueueAdmin> {
+export async function openBroker({ url, queues: consumed }: BrokerPlace): Promise<QueueAdmin> {
+  const names = consumed.map(({ name }) => name)
   const subject = new Intl.ListFormat('en-GB').format(names)
   const faultOf = (error: unknown): unknown => {
     const reason = operatorMessage(error)
@@ -72,16 +71,26 @@ export async function openBroker(url: string, names: readonly string[]): Promise
 const consumedQueues = Object.values(services).flatMap(({ queue }: Service) => queue ?? [])
 const streams = Object.values(services).flatMap(({ stream }: Service) => stream ?? [])
 
-/** The queues that the services consume, by the URL of their broker. */
-export function queuesByUrl(names: readonly ServiceName[], settings: Settings): Map<string, string[]> {
-  const queues = new Map<string, string[]>()
-  for (const name of names) {
-    const { storage }: ServiceEntry = topology[name]
-    const { queue }: Service = services[name]
-    const url = String(configOf(name, settings)[storage.queue ?? ''])
-    queues.set(url, [...(queues.get(url) ?? []), ...(queue === undefined ? [] : [queue])])
-  }
-  return queues
+/** A broker, with the queues that services consume there. `shown` is its URL without a password. */
+export type BrokerPlace = {
+  readonly url: string
+  readonly shown: string
+  readonly queues: readonly { readonly name: string; readonly service: ServiceName }[]
+}
+
+/** The brokers of the queues that services consume, but for those whose setting is invalid. */
+export function brokersOf(settings: Settings): BrokerPlace[] {
+  const places = serviceNames.flatMap((service) => {
+    const { queue: name }: Service = services[service]
+    const { storage }: ServiceEntry = topology[service]
+    const place = storageOf(service, settings).find(({ setting }) => setting === storage.queue)
+    return name === undefined || place === undefined ? [] : [{ ...place, name, service }]
+  })
+  return [...Map.groupBy(places, ({ url }) => url)].map(([url, queues]) => ({
+    url,
+    shown: queues[0]?.shown ?? '',
+    queues: queues.map(({ name, service }) => ({ name, service })),
+  }))
 }
 
 /** The same broker, which lists these queues also before their first message, and none of the services that are on another broker. */

@@ -68,7 +68,7 @@ export type ServiceControl = {
 }
 
 export type Broker = {
-  /** Its scheme, and its URL without a password. */
+  /** Its scheme, and its URL without a password; `unknown` and empty where its setting is invalid. */
   readonly kind: string
   readonly url: string
   readonly queues: readonly { readonly name: string; readonly service: ServiceName }[]
