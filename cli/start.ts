@@ -36,6 +36,7 @@ import {
   configOf,
   listeningAddressOf,
   programsFrom,
+  schemaOf,
   settingsFaults,
   startingPrograms,
   storageOf,
@@ -226,9 +227,12 @@ function serviceOfProcess(names: readonly ServiceName[], settings: Settings): Se
   return names.includes('gateway') ? 'gateway' : names[0]
 }
 
-/** The settings that all services have; of one that runs, since others need not be valid. */
-function sharedSettings([name = 'gateway']: readonly ServiceName[], settings: Settings) {
-  return configOf(name, settings)
+/** The settings that all programs have; of one that runs, since others need not be valid. */
+function sharedSettings(
+  [name = 'console']: readonly Program[],
+  settings: Settings,
+): Readonly<Record<string, unknown>> {
+  return loadConfig(schemaOf(name), settings)
 }
 
 /** A sentence for each database file of these services that has tables of a later version, queues included. */
