@@ -1,5 +1,6 @@
 import { systemClock } from '@quintet/chassis/clock'
 import type { Clock } from '@quintet/chassis/clock'
+import { createShared } from '@quintet/chassis/concurrency'
 import { tlsOf } from '@quintet/chassis/config'
 import { closeWithApp, createApp } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
@@ -11,7 +12,7 @@ import { addData } from './data.ts'
 import { addGuard } from './guard.ts'
 import { createHistory } from './history.ts'
 import { addMeasuring } from './measuring.ts'
-import type { ConsoleParts } from './parts.ts'
+import type { ConsoleParts, ObservedService } from './parts.ts'
 import { addLive } from './live.ts'
 import { addLogs } from './logs.ts'
 import { addOtlp } from './otlp.ts'
@@ -34,7 +35,8 @@ type ConsoleGiven = Pick<ConsoleParts, 'services' | 'brokers'> & {
 /** The composition root of the console: it closes everything that it opens. */
 export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGiven): Promise<App> {
   await using opened = new AsyncDisposableStack()
-  const { metrics, clock = systemClock, services, brokers, version } = given
+  const { metrics, clock = systemClock, brokers, version } = given
+  const services = given.services.map(withSharedLooks)
   const logger = withQuietAccess(given.logger)
   const app = await createApp({
     name: 'console',
@@ -84,6 +86,16 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   addActions(app, parts)
   closeWithApp(app, opened)
   return app
+}
+
+/** What opens connections of its own runs once for all who wait for it. */
+function withSharedLooks(service: ObservedService): ObservedService {
+  const { examine, migrationsPending } = service
+  return {
+    ...service,
+    examine: createShared(examine),
+    migrationsPending: createShared(migrationsPending),
+  }
 }
 
 /** No page of another origin gets hold of the page or of a response (HTML Standard, 7.1.3; Fetch Standard, 3.7). */

@@ -5,6 +5,7 @@ import type { App } from '@quintet/chassis/http'
 import type { ServiceName } from '@quintet/contracts/topology'
 import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
+import { noFigures } from './figures.ts'
 import type { ConsoleParts, ObservedService, ServiceControl } from './parts.ts'
 import type { KnownState, States } from './states.ts'
 import { ServiceDetail, ServiceList } from './wire/index.ts'
@@ -37,7 +38,11 @@ export function addServices(app: App, parts: Parts): void {
     operation('listServices', 'List the services with their state', {
       response: { 200: ServiceList, ...problems(401) },
     }),
-    async () => ({ data: await Promise.all(services.map((service) => summaryOf(service, parts))) }),
+    async () => ({
+      data: await Promise.all(
+        services.map(async (service) => summaryOf(service, await stateOf(service, parts), parts)),
+      ),
+    }),
   )
 
   app.get(
@@ -128,8 +133,11 @@ function serviceNamed(services: readonly ObservedService[], name: string): Obser
   return found
 }
 
-async function summaryOf(service: ObservedService, parts: Parts): Promise<ServiceSummary> {
-  const { state, fault, since } = await stateOf(service, parts)
+function summaryOf(
+  service: ObservedService,
+  { state, fault, since }: KnownState,
+  parts: Parts,
+): ServiceSummary {
   const { name, title, url, control } = service
   const isHere = control !== undefined
   const measured = parts.measuredOf(name)
@@ -143,17 +151,17 @@ async function summaryOf(service: ObservedService, parts: Parts): Promise<Servic
     url: url(),
     version: isHere ? parts.version : (measured?.version ?? ''),
     process: isHere ? thisProcess() : (measured?.process ?? unknownProcess),
-    figures: measured?.figures ?? { requestsPerSecond: null, errorShare: null, p95Ms: null },
+    figures: measured?.figures ?? noFigures,
   }
 }
 
 async function detailOf(service: ObservedService, parts: Parts, isExamined: boolean): Promise<ServiceDetail> {
-  const summary = await summaryOf(service, parts)
-  const { dependencies } = await stateOf(service, parts)
+  const known = await stateOf(service, parts)
+  const summary = summaryOf(service, known, parts)
   const findings = isExamined ? await service.examine() : undefined
   return {
     ...summary,
-    dependencies,
+    dependencies: known.dependencies,
     settings: service.settings(),
     // What cannot be read is in the state of the service.
     migrationsPending: await service.migrationsPending().catch(() => []),

@@ -1,16 +1,34 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { TestContext } from 'node:test'
 import { AppError } from '@quintet/chassis/errors'
 import { createApp } from '@quintet/chassis/http'
 import { createLogger } from '@quintet/chassis/telemetry'
+import { until } from '@quintet/chassis/testing'
+import type { Finding } from '@quintet/chassis/diagnosis'
 import type { ObservedService, ServiceControl } from '@quintet/console/parts'
 import { createHistory } from '../src/history.ts'
 import { openReader } from '../src/reader.ts'
 import { addServices } from '../src/services.ts'
 import { createStates } from '../src/states.ts'
+import { openConsole, ownFields } from './world.ts'
 
 const logger = createLogger({ service: 'console', level: 'silent' })
+
+/** A service of another process, which nothing listens for. */
+const elsewhere: ObservedService = {
+  name: 'guid',
+  title: 'a GUID registry',
+  url: () => 'http://127.0.0.1:9',
+  metricsUrl: () => 'http://127.0.0.1:9/metrics',
+  readinessUrl: () => 'http://127.0.0.1:9/health/ready',
+  settings: () => [],
+  storage: () => [],
+  migrationsPending: async () => [],
+  examine: async () => [],
+  control: undefined,
+}
 
 /** The routes of services, whose actions anybody may do. */
 async function openServices(t: TestContext, service: Partial<ObservedService>) {
@@ -19,19 +37,7 @@ async function openServices(t: TestContext, service: Partial<ObservedService>) {
   const history = createHistory(reader)
   let now = 1_000
   const clock = { now: () => now }
-  const guid: ObservedService = {
-    name: 'guid',
-    title: 'a GUID registry',
-    url: () => 'http://127.0.0.1:9',
-    metricsUrl: () => 'http://127.0.0.1:9/metrics',
-    readinessUrl: () => 'http://127.0.0.1:9/health/ready',
-    settings: () => [],
-    storage: () => [],
-    migrationsPending: async () => [],
-    examine: async () => [],
-    control: undefined,
-    ...service,
-  }
+  const guid = { ...elsewhere, ...service }
   const states = createStates([guid], { clock, history, logger })
   const app = await createApp({ name: 'console', title: 'Console', description: 'Services.', logger })
   addServices(app, {
@@ -144,4 +150,30 @@ test('A service of another process is found by its readiness, and is unreachable
   assert.equal(body.fault, 'queue: The broker is away.')
   await other.close()
   assert.equal((await call('GET', '/guid')).body.state, 'unreachable')
+})
+
+test('Those who want a service examined at once share one examination, also as a check, and the next begins another', async (t) => {
+  const begun: ((findings: Finding[]) => void)[] = []
+  const examine = () => new Promise<Finding[]>((resolve) => begun.push(resolve))
+  let arrived = 0
+  const url = () => {
+    arrived += 1
+    return elsewhere.url()
+  }
+  const { send } = await openConsole(t, {}, { services: [{ ...elsewhere, url, examine }] })
+  const checked = send('POST', '/api/promises/guid/settings/check', { headers: ownFields })
+  await until(() => begun.length > 0)
+  const look = () => send('GET', '/api/services/guid?doctor=1')
+  const looks = Promise.all([look(), look(), look()])
+  await until(() => arrived === 3)
+  await nextTurn()
+  assert.equal(begun.length, 1)
+  begun[0]?.([{ verdict: 'good', text: 'It responds.' }])
+  for (const { text } of await looks)
+    assert.deepEqual(JSON.parse(text).findings, [{ level: 'good', subject: 'guid', text: 'It responds.' }])
+  assert.equal(JSON.parse((await checked).text).verdict, 'kept')
+  const next = look()
+  await until(() => begun.length === 2)
+  begun[1]?.([])
+  assert.deepEqual(JSON.parse((await next).text).findings, [])
 })
