@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { telemetrySchema } from '@quintet/chassis/config'
+import { objectives } from '@quintet/console/objectives'
 import { serviceNames } from '@quintet/contracts/topology'
 import { parse } from 'yaml'
 import { observabilityFiles } from '../cli/observability/files.ts'
@@ -50,6 +51,15 @@ test('Each alert has a severity, a summary, a description and a runbook', () => 
     assert.match(annotations.description ?? '', /^\S.*\.$/, alert)
     assert.equal(annotations.runbook, `docs/alerts.md#${alert.toLowerCase()}`)
   }
+})
+
+test('docs/alerts.md states the objectives that the alerts and the console have', () => {
+  const { errorBudget, latencyBudget, latencySeconds } = objectives
+  assert.ok(
+    read('docs/alerts.md').includes(
+      `${100 - errorBudget * 100} % get another response than one of 500 or above, and ${100 - latencyBudget * 100} % are answered within ${latencySeconds * 1_000} ms.`,
+    ),
+  )
 })
 
 test('Each runbook of docs/alerts.md is of an alert, in their order, says what it means and what to do, and has its severity', () => {

@@ -1,4 +1,4 @@
-import { burns, fastBurns, slowBurns } from './objectives.ts'
+import { burns, fastBurns, latencyText, slowBurns } from './objectives.ts'
 import { query } from './query.ts'
 
 export type Alert = {
@@ -17,7 +17,12 @@ export type Alert = {
 const burnAlerts: readonly Alert[] = (
   [
     ['errors', 'ErrorBudget', 'fails requests', 'of the requests of the last {long} have failed'],
-    ['slow', 'LatencyBudget', 'is slow', 'of the requests of the last {long} took longer than 250 ms'],
+    [
+      'slow',
+      'LatencyBudget',
+      'is slow',
+      `of the requests of the last {long} took longer than ${latencyText}`,
+    ],
   ] as const
 ).flatMap(([what, name, does, share]) =>
   (

@@ -2,7 +2,7 @@ import { charts, promqlOf } from '@quintet/console/charts'
 import type { Chart, Selection } from '@quintet/console/charts'
 import { panelRows } from './panels.ts'
 import type { PanelOptions } from './panels.ts'
-import { budgetLeft } from './objectives.ts'
+import { budgetLeft, budgetTexts, latencyText } from './objectives.ts'
 
 /**
  * The dashboards for Grafana, in its classic schema, since that of later versions cannot be provisioned from files. They name no data
@@ -22,8 +22,7 @@ const objectives: Section = {
     {
       kind: 'stat',
       title: 'Error budget left',
-      description:
-        'Of the one in a thousand requests that may fail, what the last three days have left. Below 0, put off what is risky.',
+      description: `Of the ${budgetTexts.errors} of requests that may fail, what the last three days have left. Below 0, put off what is risky.`,
       unit: 'share',
       expr: ofServices(budgetLeft('errors')),
       legend: '{{service}}',
@@ -31,8 +30,7 @@ const objectives: Section = {
     {
       kind: 'stat',
       title: 'Latency budget left',
-      description:
-        'Of the one in a hundred requests that may take longer than 250 ms, what the last three days have left.',
+      description: `Of the ${budgetTexts.slow} of requests that may take longer than ${latencyText}, what the last three days have left.`,
       unit: 'share',
       expr: ofServices(budgetLeft('slow')),
       legend: '{{service}}',

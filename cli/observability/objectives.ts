@@ -1,12 +1,18 @@
 import { promqlOf } from '@quintet/console/charts'
 import type { Chart } from '@quintet/console/charts'
+import { objectives } from '@quintet/console/objectives'
 import { chart } from './query.ts'
 
-/** What clients may expect of each service over 30 days, and how fast what is left of that may be used up. */
+/** How fast what the objectives permit over 30 days may be used up. */
 
-/** The share of requests that may fail, and that may take longer than 250 ms. */
-const errorBudget = 0.001
-const latencyBudget = 0.01
+const { errorBudget, latencyBudget, latencySeconds } = objectives
+
+const budgets = { errors: errorBudget, slow: latencyBudget }
+type Budget = keyof typeof budgets
+
+/** The objectives in words. */
+export const latencyText = `${latencySeconds * 1_000} ms`
+export const budgetTexts = { errors: percent(errorBudget), slow: percent(latencyBudget) }
 
 const windows = ['5m', '30m', '1h', '2h', '6h', '1d', '3d'] as const
 type Window = (typeof windows)[number]
@@ -19,7 +25,7 @@ const quick: Chart = {
   ...chart('requests'),
   kind: 'ratio',
   metric: `${requests}_bucket`,
-  where: [['le', '=', '0.25'], ...timed],
+  where: [['le', '=', String(latencySeconds)], ...timed],
   over: { metric: `${requests}_count`, where: timed },
 }
 
@@ -72,8 +78,8 @@ export const slowBurns: readonly Burn[] = [
 ]
 
 /** What holds while the budget of a service is used too fast. */
-export function burns(what: 'errors' | 'slow', { long, short, factor }: Burn): string {
-  const limit = `${factor} * ${what === 'errors' ? errorBudget : latencyBudget}`
+export function burns(what: Budget, { long, short, factor }: Burn): string {
+  const limit = `${factor} * ${budgets[what]}`
   return [
     `${share(what, long)} > ${limit}`,
     `and ${share(what, short)} > ${limit}`,
@@ -82,11 +88,15 @@ export function burns(what: 'errors' | 'slow', { long, short, factor }: Burn): s
 }
 
 /** How much is left of a budget over the last three days, as a share of it. */
-export function budgetLeft(what: 'errors' | 'slow'): string {
-  return `1 - ${share(what, '3d')} / ${what === 'errors' ? errorBudget : latencyBudget}`
+export function budgetLeft(what: Budget): string {
+  return `1 - ${share(what, '3d')} / ${budgets[what]}`
 }
 
-function share(what: 'errors' | 'slow', window: Window): string {
+function percent(share: number): string {
+  return `${share * 100} %`
+}
+
+function share(what: Budget, window: Window): string {
   return `service:http_server_${what}:ratio_rate${window}`
 }
 

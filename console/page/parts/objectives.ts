@@ -1,7 +1,13 @@
 import type { Series } from '../../src/wire/index.ts'
 
-/** The share of requests that must not fail; the alerts of deploy/observability are about the same. */
-export const objective = 0.999
+/**
+ * What clients may expect of each service over 30 days: the share of requests that may fail, and the share that may take longer. The
+ * alerts and dashboards of deploy/observability are made of it.
+ */
+export const objectives = { errorBudget: 0.001, latencyBudget: 0.01, latencySeconds: 0.25 } as const
+
+/** The share of requests that must not fail. */
+export const objective = 1 - objectives.errorBudget
 
 export type Budget = {
   readonly service: string
@@ -26,7 +32,7 @@ export function budgetsOf(requests: Series, errors: Series): readonly Budget[] {
         service: label,
         requests: all * stepSeconds,
         succeeded: 1 - failedShare,
-        left: 1 - failedShare / (1 - objective),
+        left: 1 - failedShare / objectives.errorBudget,
       },
     ]
   })
