@@ -221,6 +221,19 @@ test('reasons counts dead letters by reason, most first, with the times of the f
   assert.equal(await run('reasons', 'work.dead'), 'work.dead has no messages.\n')
 })
 
+test('A letter that fails again after a replay has the time of that failure', async (t) => {
+  const { second, clock, run } = await withDeadLetters(t)
+  clock.advance(60_000)
+  await second.replay('work.dead', { ids: ['a'] })
+  const consumer = second.consume('work', async () => {
+    throw new PoisonMessage('a is poison')
+  })
+  await until(async () => (await second.depth('work.dead')) === 2)
+  await consumer.stop()
+  const line = /1 {2}2030-01-01T00:01:00\.000Z {2}2030-01-01T00:01:00\.000Z {2}a is poison/
+  assert.match(await run('reasons', 'work.dead'), line)
+})
+
 test('show, replay and drop choose dead letters by their reason, and of them the first', async (t) => {
   const { second, run } = await withDeadLetters(t)
   const shown = await run('show', 'work.dead', '--reason', 'b is poison')

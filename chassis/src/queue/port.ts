@@ -195,7 +195,7 @@ export type DeadLetter = {
 export const lettersMax = 10_000
 
 export type DeadLetterReasons = {
-  /** Most letters first. The times are of their last failures; absent where no letter has one. */
+  /** Most letters first. The times are the earliest and the latest of their last failures; absent where no letter has one. */
   readonly groups: readonly {
     readonly reason: string
     readonly count: number

@@ -69,6 +69,7 @@ export const DeadLetterGroups = Type.Object({
     Type.Object({
       reason: Type.String(),
       count: Type.Integer(),
+      /** When the first and the last of them became dead letters; null where no letter has a time. */
       firstAt: Type.Union([Instant, Type.Null()]),
       lastAt: Type.Union([Instant, Type.Null()]),
     }),
