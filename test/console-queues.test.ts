@@ -33,7 +33,7 @@ async function createWorld(t: TestContext) {
   const app = await createApp({ name: 'console', title: 'Console', description: 'For tests.', logger })
   t.after(() => app.close())
   addQueues(app, {
-    ...{ clock: systemClock, logger },
+    clock: systemClock,
     brokers: async () => [
       {
         ...{ kind: 'sqlite', url: QUEUE_URL, admin: queue },

@@ -1,7 +1,6 @@
-import { AppError } from '@quintet/chassis/errors'
+import { AppError, invalid } from '@quintet/chassis/errors'
 import { describeOperations, problems } from '@quintet/chassis/http'
 import type { App } from '@quintet/chassis/http'
-import { invalid } from '@quintet/chassis/errors'
 import { Type } from 'typebox'
 import type { ConsoleGuard } from './guard.ts'
 import type { ConsoleParts } from './parts.ts'
@@ -19,8 +18,7 @@ export function createAct(
 ): ConsoleParts['act'] {
   async function keep(action: Action): Promise<void> {
     logger.info({ action }, 'an action of the console')
-    // What was done is done, whether or not it can be kept.
-    await history.addAction(action).catch((err: unknown) => logger.warn({ err }, 'an action was not kept'))
+    await history.addAction(action)
   }
 
   return async (request, { what, on }, work) => {

@@ -55,7 +55,7 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
   addIsolation(app)
   const reader = openReader(config.TELEMETRY_URL)
   opened.defer(reader.close)
-  const history = createHistory(reader)
+  const history = createHistory(reader, logger)
   const guard = await addGuard(app, config, { clock, logger, metrics })
   const act = createAct(guard, { history, logger, clock })
   const parts: ConsoleParts = { logger, metrics, clock, services, brokers, history, reader, act }

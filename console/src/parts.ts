@@ -80,6 +80,7 @@ type Action = ActionList['data'][number]
 
 /** What is kept of events and actions, in `telemetry.db`, or in memory where there is none. */
 export type History = {
+  /** This and `addAction` never reject: what cannot be kept is a line of the log. */
   readonly addEvent: (event: Event) => Promise<void>
   readonly events: (range: { readonly from: number; readonly to: number }) => Promise<readonly Event[]>
   readonly addAction: (action: Omit<Action, 'id'>) => Promise<void>

@@ -12,7 +12,7 @@ const operation = describeOperations('promises')
 /** More often than services check by themselves, so that a change of verdict is found though nobody looks. */
 const pollIntervalMs = 30_000
 
-type Parts = Pick<ConsoleParts, 'services' | 'history' | 'clock' | 'logger'> & { readonly pollMs?: number }
+type Parts = Pick<ConsoleParts, 'services' | 'history' | 'clock'> & { readonly pollMs?: number }
 
 const Chosen = Type.Object({
   service: Type.String({ maxLength: 100 }),
@@ -61,7 +61,7 @@ export function addPromises(app: App, parts: Parts): void {
 }
 
 /** The promises of a service, as they were last known. */
-function observe(service: ObservedService, { history, clock, logger }: Parts) {
+function observe(service: ObservedService, { history, clock }: Parts) {
   const { name } = service
   const settings = createSettingsCheck(service, clock)
   let known: readonly PromiseCheck[] = []
@@ -77,9 +77,7 @@ function observe(service: ObservedService, { history, clock, logger }: Parts) {
       verdict === 'broken'
         ? `A promise of ${name}, ${id}, is broken: ${found}`
         : `The promise ${id} of ${name} is kept again: ${found}`
-    await history
-      .addEvent({ at: clock.now(), kind: 'promise', service: name, text })
-      .catch((err: unknown) => logger.warn({ err }, 'an event was not kept'))
+    await history.addEvent({ at: clock.now(), kind: 'promise', service: name, text })
   }
 
   return {

@@ -18,7 +18,7 @@ const lookDefault = 100
 /** How often brokers are asked what queues hold, however many clients ask for it. */
 const readIntervalMs = 1_000
 
-type Parts = Pick<ConsoleParts, 'brokers' | 'act' | 'history' | 'clock' | 'logger'> & {
+type Parts = Pick<ConsoleParts, 'brokers' | 'act' | 'history' | 'clock'> & {
   /** How many messages of a queue are published, done and failed each second; nothing is known by default. */
   readonly ratesOf?: RatesOf | undefined
 }
@@ -137,7 +137,7 @@ async function beginMove(
   { parts, moves }: { parts: Parts; moves: Moves },
 ): Promise<Move> {
   const { name } = request.params
-  const { act, history, clock, logger } = parts
+  const { act, history, clock } = parts
   return act(request, { what: kind, on: name }, async () => {
     const queue = liveQueueOf(name)
     const choice = choiceOf(request.body)
@@ -145,10 +145,7 @@ async function beginMove(
     const { expect, perSecond } = request.body
     const move = await moves.begin({ kind, name, admin, choice, expect, perSecond })
     const text = `${move.of} dead letters of ${queue} ${kind === 'replay' ? 'put back' : 'removed'}${choiceText(choice)}`
-    // What was moved is moved, whether or not it can be kept.
-    await history
-      .addEvent({ at: clock.now(), kind, service, text })
-      .catch((err: unknown) => logger.warn({ err }, 'an event was not kept'))
+    await history.addEvent({ at: clock.now(), kind, service, text })
     return { value: move, outcome: move.outcome }
   })
 }

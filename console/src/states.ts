@@ -42,9 +42,7 @@ export function createStates(
   async function keepChange({ name }: ObservedService, before: KnownState, now: KnownState): Promise<void> {
     const event = eventOf(name, before.state, now)
     if (event === undefined) return
-    await history
-      .addEvent({ ...event, at: clock.now(), service: name })
-      .catch((err: unknown) => logger.warn({ err }, 'an event was not kept'))
+    await history.addEvent({ ...event, at: clock.now(), service: name })
   }
 
   const stateOf = (name: ServiceName) => probes.get(name)?.()

@@ -49,7 +49,7 @@ async function world(t: TestContext, given: Partial<ObservedService> = {}, pollM
   const app = await createApp({
     ...{ name: 'console', title: 'Console', description: 'Promises.', logger, checkResponses: true },
   })
-  addPromises(app, { services: [service], history: { ...noHistory, ...history }, clock, logger, pollMs })
+  addPromises(app, { services: [service], history: { ...noHistory, ...history }, clock, pollMs })
   t.after(() => app.close())
   return {
     ...{ app, guid, clock, events },

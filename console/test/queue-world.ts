@@ -31,7 +31,7 @@ export async function createWorld(t: TestContext, brokerOf: (queue: Queue) => Qu
   const admin = brokerOf(queue)
   const queues = [{ name: 'work', service: 'billing' }] as const
   addQueues(app, {
-    ...{ clock, logger, ...kept.parts },
+    ...{ clock, ...kept.parts },
     brokers: async () => [{ kind: 'sqlite', url: 'sqlite:queue.db', queues, admin }],
     ratesOf: () => ({ published: 3, done: 2, failed: 1 }),
   })

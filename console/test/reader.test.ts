@@ -17,7 +17,9 @@ function folder(t: TestContext): string {
 function world(t: TestContext, url: string) {
   const reader = openReader(url)
   t.after(() => reader.close())
-  return { reader, history: createHistory(reader) }
+  const warnings: string[] = []
+  const logger = { warn: (_: object, text = '') => void warnings.push(text) }
+  return { reader, history: createHistory(reader, logger), warnings }
 }
 
 const event = { at: 5_000, kind: 'start', service: 'guid', text: 'guid has started' } as const
@@ -62,14 +64,18 @@ test('A file that is none of SQLite is an error of each call, and the console go
 
 test('While the file is locked, calls wait for a bounded time, and beyond a number of them they are refused at once', async (t) => {
   const path = join(folder(t), 'telemetry.db')
-  const { history } = world(t, `sqlite:${path}`)
+  const { history, reader, warnings } = world(t, `sqlite:${path}`)
   await history.addEvent(event)
   const other = new DatabaseSync(path)
   t.after(() => other.close())
   other.exec('begin immediate')
-  const calls = Array.from({ length: 65 }, () => history.addEvent(event))
+  const calls = Array.from({ length: 65 }, () => reader.call('addEvent', event))
   const last = calls.pop()
   await assert.rejects(last ?? Promise.resolve(), { code: 'overloaded', status: 503 })
+  // What has happened is no failure where it cannot be kept.
+  await history.addEvent(event)
+  await history.addAction(action)
+  assert.deepEqual(warnings, ['an event was not kept', 'an action was not kept'])
   other.exec('commit')
   await Promise.all(calls)
   assert.equal((await history.events(range)).length, 65)

@@ -34,7 +34,7 @@ const elsewhere: ObservedService = {
 async function openServices(t: TestContext, service: Partial<ObservedService>) {
   const reader = openReader('none:')
   t.after(reader.close)
-  const history = createHistory(reader)
+  const history = createHistory(reader, logger)
   let now = 1_000
   const clock = { now: () => now }
   const guid = { ...elsewhere, ...service }

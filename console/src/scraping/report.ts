@@ -26,9 +26,7 @@ export function createReport(name: ServiceName, { clock, logger, history, stateO
 
   async function addEvent(kind: 'unreachable' | 'start', text: string): Promise<void> {
     isEvent = kind === 'unreachable'
-    await history
-      .addEvent({ at: clock.now(), kind, service: name, text })
-      .catch((err: unknown) => logger.warn({ err }, 'an event was not kept'))
+    await history.addEvent({ at: clock.now(), kind, service: name, text })
   }
 
   return async (fault: string | undefined): Promise<void> => {
