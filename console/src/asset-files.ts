@@ -9,10 +9,10 @@ export type Prepared = { readonly name: string; readonly content: string; readon
 
 const page = new URL('../page/', import.meta.url)
 
-/** What modules of the page import by name. */
 /** The style of a library comes first, since what a later one states wins. */
 const styleOfLibraries = 'uplot/dist/uPlot.min.css'
 
+/** What modules of the page import by name. */
 const libraries: Readonly<Record<string, string>> = {
   preact: 'preact',
   'preact/hooks': 'preact/hooks',

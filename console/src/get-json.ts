@@ -1,4 +1,5 @@
 import { AppError, dependencyDown } from '@quintet/chassis/errors'
+import { bodyText } from './body-text.ts'
 
 type Limits = {
   readonly timeoutMs?: number
@@ -40,14 +41,8 @@ function isJson(type: string | null): boolean {
 }
 
 async function textOf(response: Response, bytesMax: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  // To leave the loop ends the response.
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > bytesMax)
-      throw new AppError('bad_gateway', `The response has more than ${bytesMax} bytes; ask for fewer rows.`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
+  const text = await bodyText(response, bytesMax)
+  if (text === undefined)
+    throw new AppError('bad_gateway', `The response has more than ${bytesMax} bytes; ask for fewer rows.`)
+  return text
 }

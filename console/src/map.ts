@@ -9,19 +9,13 @@ import type { FiguresOfNow } from './figures.ts'
 import { createQueueLook } from './map/queues.ts'
 import type { KnownQueue } from './map/queues.ts'
 import type { ConsoleParts, ObservedService } from './parts.ts'
+import type { FoundState } from './states.ts'
 import { SystemMap } from './wire/index.ts'
-import type { ServiceState } from './wire/index.ts'
 
 type Node = SystemMap['nodes'][number]
 type Edge = SystemMap['edges'][number]
 
-/** A service as its readiness has it, with `up` or a fault for what it needs, as far as that may be seen. */
-type KnownState = {
-  readonly state: ServiceState
-  readonly fault: string
-  readonly dependencies: Readonly<Record<string, string>>
-}
-type Known = { readonly service: Observed; readonly state: KnownState }
+type Known = { readonly service: Observed; readonly state: FoundState }
 type Observed = Pick<ObservedService, 'name' | 'title' | 'url' | 'storage'>
 
 type Parts = Pick<ConsoleParts, 'brokers' | 'logger'> & {
@@ -29,7 +23,7 @@ type Parts = Pick<ConsoleParts, 'brokers' | 'logger'> & {
   /** In the order of the topology, the gateway last. */
   readonly services: readonly Observed[]
   readonly figures: FiguresOfNow
-  readonly stateOf: (name: ServiceName) => Promise<KnownState> | undefined
+  readonly stateOf: (name: ServiceName) => Promise<FoundState> | undefined
 }
 
 const operation = describeOperations('map')
@@ -77,7 +71,7 @@ async function mapOf(parts: Parts, lookAtQueues: () => Promise<readonly KnownQue
   }
 }
 
-const unknown: KnownState = { state: 'unreachable', fault: 'It is not observed.', dependencies: {} }
+const unknown: FoundState = { state: 'unreachable', fault: 'It is not observed.', dependencies: {} }
 
 function nodeOf(id: string, given: Partial<Node> & Pick<Node, 'column' | 'title'>): Node {
   return {
@@ -177,7 +171,7 @@ function storesOf({ service, state }: Known, figures: FiguresOfNow): { node: Nod
 }
 
 /** What a service says about a part that it needs. One that it does not name has no fault, unless the service says nothing at all. */
-function stateOfPart(kind: string, { state, dependencies }: KnownState): Pick<Node, 'state' | 'fault'> {
+function stateOfPart(kind: string, { state, dependencies }: FoundState): Pick<Node, 'state' | 'fault'> {
   const word = dependencies[kind]
   if (word === 'up') return { state: 'up', fault: '' }
   if (word !== undefined) return { state: 'down', fault: word }

@@ -32,7 +32,6 @@ export function addOtlp(
 ): void {
   const rate = createByteRate(durationClockOf(clock).now)
   let reading = 0
-
   let arriving = 0
 
   app.register(async (scope) => {

@@ -5,11 +5,12 @@ import type { ServiceName } from '@quintet/contracts/topology'
 import type { History, ObservedService } from './parts.ts'
 import type { ServiceState } from './wire/index.ts'
 
-/** A service as it was found. */
-type FoundState = {
+/** A service as its readiness has it. */
+export type FoundState = {
   readonly state: ServiceState
   /** Why it is not up, in words; empty where it is. */
   readonly fault: string
+  /** `up`, or a fault, for each part that it needs, as far as those may be seen. */
   readonly dependencies: Readonly<Record<string, string>>
 }
 export type KnownState = FoundState & { readonly since: number }

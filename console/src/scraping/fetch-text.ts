@@ -1,3 +1,5 @@
+import { bodyText } from '../body-text.ts'
+
 /** Why metrics cannot be read, in a sentence. */
 export class ScrapeFault extends Error {}
 
@@ -29,16 +31,9 @@ async function fetchText(url: string, limits: { timeoutMs: number; bytesMax: num
     await response.body?.cancel()
     throw new ScrapeFault(response.ok ? `There are no metrics at ${url}.` : refusalOf(response.status, url))
   }
-  const chunks: Uint8Array[] = []
-  let bytes = 0
-  // To leave the loop ends the response.
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length
-    if (bytes > limits.bytesMax)
-      throw new ScrapeFault(`There are more than ${limits.bytesMax} bytes of metrics.`)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString()
+  const text = await bodyText(response, limits.bytesMax)
+  if (text === undefined) throw new ScrapeFault(`There are more than ${limits.bytesMax} bytes of metrics.`)
+  return text
 }
 
 function isOfMetrics(type: string | null): boolean {
