@@ -9,6 +9,7 @@ import { openQueue } from '@quintet/chassis/queue'
 import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { settingsOf } from '@quintet/chassis/testing/settings'
+import { createQueueLook } from '../console/src/queue-look.ts'
 import { addQueues } from '../console/src/queues.ts'
 import { services } from '../topology.ts'
 import { dataFolder } from './system/processes.ts'
@@ -32,14 +33,12 @@ async function createWorld(t: TestContext) {
   t.after(() => billing.close())
   const app = await createApp({ name: 'console', title: 'Console', description: 'For tests.', logger })
   t.after(() => app.close())
+  const queues = [{ name: 'billing_queue', service: 'billing' }] as const
+  const broker = { kind: 'sqlite', url: QUEUE_URL, admin: queue, queues }
+  const brokers = async () => [broker]
   addQueues(app, {
-    clock: systemClock,
-    brokers: async () => [
-      {
-        ...{ kind: 'sqlite', url: QUEUE_URL, admin: queue },
-        queues: [{ name: 'billing_queue', service: 'billing' }],
-      },
-    ],
+    ...{ clock: systemClock, brokers, lookAtQueues: createQueueLook({ brokers, logger }) },
+    ratesOf: () => ({ published: null, done: null, failed: null }),
     act: async (_request, _action, work) => (await work()).value,
     history: {
       addEvent: async () => {},

@@ -17,6 +17,7 @@ import { addLive } from './live.ts'
 import { addLogs } from './logs.ts'
 import { addOtlp } from './otlp.ts'
 import { addPromises } from './promises.ts'
+import { createQueueLook } from './queue-look.ts'
 import { addQueues } from './queues.ts'
 import { openReader } from './reader.ts'
 import { addTraces } from './traces.ts'
@@ -69,9 +70,10 @@ export async function createConsoleApp(config: ConsoleConfig, given: ConsoleGive
     keeps: reader.keeps,
     collections: data.collections,
   })
-  const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf })
+  const lookAtQueues = createQueueLook(parts)
+  const measuring = addMeasuring(app, { ...parts, stateOf: states.stateOf, lookAtQueues })
   opened.defer(async () => measuring.stop())
-  const queues = addQueues(app, { ...parts, ratesOf: measuring.ofQueue })
+  const queues = addQueues(app, { ...parts, ratesOf: measuring.ofQueue, lookAtQueues })
   addTraces(app, { reader, version, countRequests: measuring.countRequests })
   addLogs(app, { reader })
   addLive(app, {

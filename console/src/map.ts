@@ -6,9 +6,8 @@ import { topology } from '@quintet/contracts/topology'
 import type { ServiceEntry, ServiceName } from '@quintet/contracts/topology'
 import { noFigures } from './figures.ts'
 import type { FiguresOfNow } from './figures.ts'
-import { createQueueLook } from './map/queues.ts'
-import type { KnownQueue } from './map/queues.ts'
-import type { ConsoleParts, ObservedService } from './parts.ts'
+import type { ObservedService } from './parts.ts'
+import type { HeldQueue, QueueLook } from './queue-look.ts'
 import type { FoundState } from './states.ts'
 import { SystemMap } from './wire/index.ts'
 
@@ -18,11 +17,12 @@ type Edge = SystemMap['edges'][number]
 type Known = { readonly service: Observed; readonly state: FoundState }
 type Observed = Pick<ObservedService, 'name' | 'title' | 'url' | 'storage'>
 
-type Parts = Pick<ConsoleParts, 'brokers' | 'logger'> & {
+type Parts = {
   readonly clock: Clock
   /** In the order of the topology, the gateway last. */
   readonly services: readonly Observed[]
   readonly figures: FiguresOfNow
+  readonly lookAtQueues: QueueLook
   readonly stateOf: (name: ServiceName) => Promise<FoundState> | undefined
 }
 
@@ -32,8 +32,7 @@ const noQueue = { live: null, dead: null }
 
 /** The system as it is now: its parts with their states, and what goes between them. Gives what makes the map, for the live stream. */
 export function addMap(app: App, parts: Parts): () => Promise<SystemMap> {
-  const lookAtQueues = createQueueLook(parts)
-  const currentMap = createShared(() => mapOf(parts, lookAtQueues), { keepFactor: 20 })
+  const currentMap = createShared(() => mapOf(parts), { keepFactor: 20 })
   app.get(
     '/api/map',
     operation('getMap', 'Get the map of the system', {
@@ -46,8 +45,7 @@ export function addMap(app: App, parts: Parts): () => Promise<SystemMap> {
   return currentMap
 }
 
-async function mapOf(parts: Parts, lookAtQueues: () => Promise<readonly KnownQueue[]>): Promise<SystemMap> {
-  const { clock, services, figures, stateOf } = parts
+async function mapOf({ clock, services, figures, stateOf, lookAtQueues }: Parts): Promise<SystemMap> {
   const [states, queues] = await Promise.all([
     Promise.all(
       services.map(async (service) => ({ service, state: (await stateOf(service.name)) ?? unknown })),
@@ -113,13 +111,16 @@ function requestEdges(services: readonly Observed[], figures: FiguresOfNow): Edg
 
 const queueId = (name: string) => `queue ${name}`
 
-function queueNode({ name, service, kind, url, live, dead, fault }: KnownQueue, figures: FiguresOfNow): Node {
+function queueNode(
+  { name, service, broker, url, live, dead, fault }: HeldQueue,
+  figures: FiguresOfNow,
+): Node {
   return nodeOf(queueId(name), {
     column: 'queues',
     title: name,
-    state: fault === '' ? 'up' : 'down',
-    fault,
-    engine: kind,
+    state: fault === null ? 'up' : 'down',
+    fault: fault ?? '',
+    engine: broker,
     url,
     figures: figures.of('handled', `${service} ${name}`),
     live,
@@ -129,7 +130,7 @@ function queueNode({ name, service, kind, url, live, dead, fault }: KnownQueue, 
 
 /** Who publishes to a queue is known by the metrics; who consumes it, by the topology. */
 function queueEdges(
-  { name, service }: KnownQueue,
+  { name, service }: HeldQueue,
   services: readonly Observed[],
   figures: FiguresOfNow,
 ): Edge[] {

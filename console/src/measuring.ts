@@ -5,6 +5,7 @@ import { createFigures, kept } from './figures.ts'
 import type { FiguresOfNow } from './figures.ts'
 import { addMap } from './map.ts'
 import type { ConsoleParts } from './parts.ts'
+import type { QueueLook } from './queue-look.ts'
 import { createRequestCount } from './request-count.ts'
 import { createScraper } from './scraper.ts'
 import { addSeries } from './series.ts'
@@ -12,9 +13,10 @@ import type { ReadRows } from './series.ts'
 import type { KnownState } from './states.ts'
 import type { SystemMap } from './wire/index.ts'
 
-type Parts = Pick<ConsoleParts, 'services' | 'brokers' | 'clock' | 'logger' | 'history' | 'reader'> & {
+type Parts = Pick<ConsoleParts, 'services' | 'clock' | 'logger' | 'history' | 'reader'> & {
   /** How a service is by its readiness. */
   readonly stateOf: (name: ServiceName) => Promise<KnownState> | undefined
+  readonly lookAtQueues: QueueLook
 }
 
 /** What is known of the system by its metrics, for other subjects. */

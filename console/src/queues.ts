@@ -1,4 +1,3 @@
-import { createShared } from '@quintet/chassis/concurrency'
 import { AppError, invalid } from '@quintet/chassis/errors'
 import { describeOperations, problems } from '@quintet/chassis/http'
 import type { App, FastifyRequest } from '@quintet/chassis/http'
@@ -6,21 +5,21 @@ import { deadQueueOf, lettersMax, listMax, liveQueueOf } from '@quintet/chassis/
 import type { DeadLetterChoice, QueueAdmin, StoredMessage } from '@quintet/chassis/queue'
 import { Type } from 'typebox'
 import type { ConsoleParts } from './parts.ts'
+import { messageView } from './message-view.ts'
 import { createMoves } from './queue-moves.ts'
 import type { Moves } from './queue-moves.ts'
-import { messageView, summariesOf } from './queue-views.ts'
-import type { RatesOf } from './queue-views.ts'
+import type { QueueLook } from './queue-look.ts'
 import { DeadLetterGroups, LookRequest, Move, MoveRequest, QueueList, QueueMessages } from './wire/index.ts'
+import type { QueueSummary } from './wire/index.ts'
 
 const operation = describeOperations('queues')
 const Named = Type.Object({ name: Type.String({ maxLength: 255 }) })
 const lookDefault = 100
-/** How often brokers are asked what queues hold, however many clients ask for it. */
-const readIntervalMs = 1_000
 
 type Parts = Pick<ConsoleParts, 'brokers' | 'act' | 'history' | 'clock'> & {
-  /** How many messages of a queue are published, done and failed each second; nothing is known by default. */
-  readonly ratesOf?: RatesOf | undefined
+  readonly lookAtQueues: QueueLook
+  /** How many messages of a queue are published, done and failed each second. */
+  readonly ratesOf: (queue: string) => Pick<QueueSummary, 'published' | 'done' | 'failed'>
 }
 
 type Found = { readonly admin: QueueAdmin; readonly service: string }
@@ -29,9 +28,10 @@ type Found = { readonly admin: QueueAdmin; readonly service: string }
 export function addQueues(app: App, parts: Parts): { list(): Promise<QueueList> } {
   const moves = createMoves(parts.clock)
   app.addHook('onClose', moves.close)
-  const list = createShared(async () => ({ data: await summariesOf(await parts.brokers(), parts.ratesOf) }), {
-    keepMs: readIntervalMs,
-  })
+  const list = async () => {
+    const held = await parts.lookAtQueues()
+    return { data: held.map((queue) => ({ ...queue, ...parts.ratesOf(queue.name) })) }
+  }
 
   app.get(
     '/api/queues',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { openQueue } from '@quintet/chassis/queue'
-import { createQueueLook } from '../src/map/queues.ts'
+import { createQueueLook } from '../src/queue-look.ts'
 import type { Broker } from '../src/parts.ts'
 import { logger } from './scraping-world.ts'
 
@@ -16,25 +16,26 @@ async function world(t: TestContext, admin: Partial<Broker['admin']> = {}) {
   return { queue, broker, look: createQueueLook({ brokers: async () => [broker], logger }) }
 }
 
-const known = { name: 'billing_queue', service: 'billing', kind: 'sqlite', url: 'sqlite:data/queue.db' }
+const known = { name: 'billing_queue', service: 'billing', broker: 'sqlite', url: 'sqlite:data/queue.db' }
+const unknownFigures = { live: null, dead: null, oldestAgeMs: null }
 
 test('A queue has its live messages and its dead letters, and none before the first message', async (t) => {
   const { queue, look, broker } = await world(t)
-  assert.deepEqual(await look(), [{ ...known, live: 0, dead: 0, fault: '' }])
+  assert.deepEqual(await look(), [{ ...known, live: 0, dead: 0, oldestAgeMs: 0, fault: null }])
   const message = { key: '', body: '{}' } as const
   await queue.publish('billing_queue', { ...message, id: 'one' })
   await queue.publish('billing_queue', { ...message, id: 'two' })
   await queue.publish('billing_queue.dead', { ...message, id: 'three' })
   const again = createQueueLook({ brokers: async () => [broker], logger })
-  assert.deepEqual(await again(), [{ ...known, live: 2, dead: 1, fault: '' }])
+  const [{ oldestAgeMs, ...found } = unknownFigures] = await again()
+  assert.deepEqual(found, { ...known, live: 2, dead: 1, fault: null })
+  assert.ok(oldestAgeMs !== null && oldestAgeMs >= 0)
 })
 
 test('Of a broker that is away it is said why, and nothing else is known', async (t) => {
   const { queue, look } = await world(t)
   await queue.close()
-  assert.deepEqual(await look(), [
-    { ...known, live: null, dead: null, fault: 'The database cannot be read.' },
-  ])
+  assert.deepEqual(await look(), [{ ...known, ...unknownFigures, fault: 'The database cannot be read.' }])
 })
 
 test('A broker that does not respond is waited for only so long, and has no second look before the first is over', async (t) => {
@@ -51,7 +52,7 @@ test('A broker that does not respond is waited for only so long, and has no seco
     await new Promise((resolve) => setImmediate(resolve))
     t.mock.timers.tick(2_000)
     assert.deepEqual(await found, [
-      { ...known, live: null, dead: null, fault: 'The broker does not respond within 2000 ms.' },
+      { ...known, ...unknownFigures, fault: 'The broker has not responded within 2 s.' },
     ])
   }
   assert.equal(looks, 1)

@@ -8,6 +8,7 @@ import { createLogger } from '@quintet/chassis/telemetry'
 import { until } from '@quintet/chassis/testing'
 import { createManualClock } from '@quintet/chassis/testing/clock'
 import type { ConsoleParts } from '../src/parts.ts'
+import { createQueueLook } from '../src/queue-look.ts'
 import { addQueues } from '../src/queues.ts'
 
 const startMs = Date.UTC(2030, 0, 1)
@@ -30,9 +31,11 @@ export async function createWorld(t: TestContext, brokerOf: (queue: Queue) => Qu
   })
   const admin = brokerOf(queue)
   const queues = [{ name: 'work', service: 'billing' }] as const
+  const broker = { kind: 'sqlite', url: 'sqlite:queue.db', queues, admin }
+  const brokers = async () => [broker]
   addQueues(app, {
-    ...{ clock, ...kept.parts },
-    brokers: async () => [{ kind: 'sqlite', url: 'sqlite:queue.db', queues, admin }],
+    ...{ clock, brokers, ...kept.parts },
+    lookAtQueues: createQueueLook({ brokers, logger }),
     ratesOf: () => ({ published: 3, done: 2, failed: 1 }),
   })
   return { clock, queue, app, ...kept.seen, ...callers(app), bury: buryIn(queue) }

@@ -20,6 +20,7 @@ import { openInMemory } from '../../clients/openapi.ts'
 import { createFigures, kept } from '../../console/src/figures.ts'
 import { addMap } from '../../console/src/map.ts'
 import type { Broker } from '../../console/src/parts.ts'
+import { createQueueLook } from '../../console/src/queue-look.ts'
 import { createScraper } from '../../console/src/scraper.ts'
 import { parseSeries, readSamples } from '../../console/src/scraping/metrics-text.ts'
 import { SystemMap } from '../../console/src/wire/index.ts'
@@ -73,7 +74,8 @@ async function world(t: TestContext) {
 
   const clock = createManualClock(begin)
   const history = { addEvent: async () => {} }
-  const parts = { services: observed, clock, logger, history, stateOf, brokers: async () => brokers }
+  const lookAtQueues = createQueueLook({ brokers: async () => brokers, logger })
+  const parts = { services: observed, clock, logger, history, stateOf, lookAtQueues }
   const scraper = createScraper({ ...parts, kept, keep: async () => {} })
   const app = await createApp({
     ...{ name: 'console', title: 'Console', description: 'For tests.', logger, checkResponses: true },
