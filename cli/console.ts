@@ -149,7 +149,7 @@ function createBrokers(settings: Settings) {
   }
 }
 
-/** In the place of the brokers whose setting is invalid: every look at a queue there is refused with what is wrong. */
+/** In the place of the brokers whose setting is invalid: every call for a queue there is refused with what is wrong. */
 function unknownBrokers(settings: Settings): Broker[] {
   return serviceNames.flatMap((service) => {
     const { queue: name, settings: schema }: Service = services[service]

@@ -178,7 +178,7 @@ function consoleBeside(names: readonly ServiceName[], given: Settings) {
   }
 }
 
-/** Where this machine reaches a service that listens as its settings say. */
+/** Where this machine reaches a service that listens by its settings. */
 function expectedUrl(name: ServiceName, settings: Settings): string {
   const { host, port } = listeningAddressOf(name, settings)
   const hasTls = tlsOf(configOf(name, settings), name === 'gateway' ? 'GATEWAY_' : '') !== undefined

@@ -57,7 +57,7 @@ const availability: readonly Alert[] = [
     for: '5m',
     severity: 'page',
     summary: 'Prometheus has no targets',
-    description: 'Nothing of the system is observed, so no other alert can say anything.',
+    description: 'Nothing of the system is observed, so no other alert can fire.',
   },
   {
     name: 'NotReady',
@@ -144,7 +144,7 @@ const messages: readonly Alert[] = [
   },
   {
     name: 'QueueStands',
-    // RabbitMQ cannot say how old its messages are. A queue without a message since the start has no count of those that were consumed.
+    // RabbitMQ does not report how old its messages are. A queue without a message since the start has no count of those that were consumed.
     expr: [
       `${query('queue-live')} > 0`,
       `unless on (queue) label_replace(sum by (messaging_destination_name) (rate(messaging_client_consumed_messages_total[5m])), "queue", "$1", "messaging_destination_name", "(.+)") > 0`,
@@ -198,7 +198,7 @@ const cacheAndSecurity: readonly Alert[] = [
     severity: 'ticket',
     summary: '{{ $labels.service }} counts limits otherwise than it should',
     description:
-      'The server that counts them does not respond: each process counts by itself, or what each policy says.',
+      'The server that counts them does not respond: each process counts by itself, or does what its policies have for that.',
   },
   {
     name: 'IssuerKeysOld',
@@ -213,7 +213,7 @@ const cacheAndSecurity: readonly Alert[] = [
     expr: 'sum by (service) (increase(quintet_audit_lines_omitted_total[15m])) > 0',
     severity: 'ticket',
     summary: '{{ $labels.service }} has lost lines of its audit log',
-    description: 'They could not be written, and the log says how many are missing.',
+    description: 'They could not be written, and the log has how many are missing.',
   },
 ]
 
@@ -248,7 +248,7 @@ export const alertGroups: Readonly<Record<string, readonly Alert[]>> = {
   telemetry,
 }
 
-/** Where it is said what an alert means and what to do. */
+/** Where to read what an alert means and what to do. */
 export function runbookOf({ name }: Alert): string {
   return `docs/alerts.md#${name.toLowerCase()}`
 }

@@ -52,7 +52,7 @@ const objectives: Section = {
     },
     {
       title: 'Firing alerts',
-      description: 'Nothing is best. docs/alerts.md says what each alert means and what to do.',
+      description: 'Nothing is best. What each alert means and what to do is in docs/alerts.md.',
       unit: 'count',
       expr: 'count by (alertname, severity) (ALERTS{alertstate="firing"})',
       legend: '{{alertname}} ({{severity}})',

@@ -17,7 +17,7 @@ export function ruleGroups(indent: string): string {
 }
 
 export function rulesFile(): string {
-  return `# What Prometheus records and alerts about; docs/alerts.md says what to do. ${origin}
+  return `# What Prometheus records and alerts about; what to do is in docs/alerts.md. ${origin}
 groups:
 ${ruleGroups('  ')}`
 }

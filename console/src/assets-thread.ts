@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { brotliCompressSync, constants } from 'node:zlib'
 import type { Prepared, Source } from './asset-files.ts'
 
-// Node says that removing types is experimental, which its own loader does without saying so.
+// Node warns that removing types is experimental, which its own loader does without a warning.
 process.removeAllListeners('warning')
 
 /** A thread that removes the types of the page's modules, and compresses all its files. */

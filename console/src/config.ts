@@ -71,7 +71,7 @@ const settings = Type.Object({
 export type ConsoleConfig = Static<typeof settings>
 export const consoleSettings = withRule(settings, protectionFaults)
 
-/** What the console may do, as the settings say or by who reaches it. */
+/** What the console may do, by the settings or by who reaches it. */
 export function modeOf({
   CONSOLE: mode,
   CONSOLE_HOST: host,
@@ -92,7 +92,7 @@ export function othersReach(host: string, hosts: string): 'CONSOLE_HOST' | 'CONS
   return listOf(hosts).every(isLoopback) ? undefined : 'CONSOLE_HOSTS'
 }
 
-/** What others reach must say who may use it. */
+/** What others reach must have a setting for who may use it. */
 function protectionFaults({
   CONSOLE: mode = '',
   CONSOLE_HOST: host = '127.0.0.1',

@@ -76,7 +76,7 @@ export function addData(app: App, parts: Parts): { collections(): Promise<Collec
   }
 }
 
-/** What says who sends a request, and nothing else of it. */
+/** The credentials of a request, and nothing else of it. */
 function credentialsOf({ authorization, 'x-api-key': key }: IncomingHttpHeaders): Record<string, string> {
   return {
     ...(authorization !== undefined && { authorization }),

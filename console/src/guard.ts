@@ -135,7 +135,7 @@ export async function addGuard(app: App, config: ConsoleConfig, parts: Parts): P
 
 type Accepted = { readonly visitor: Visitor; readonly until: number | undefined }
 
-/** A key of `quintet keys` is told from a token by how it begins. */
+/** Keys of `quintet keys` begin otherwise than tokens. */
 function credentialsOf(token: string): Credentials {
   return token.startsWith('qk_') ? { 'x-api-key': token } : { authorization: `Bearer ${token}` }
 }
@@ -186,7 +186,7 @@ function hashOf(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** The cookie of a session. Cookies know no ports, so that other servers of the host see it, but their pages cannot act by it. */
+/** The cookie of a session. Cookies are not by port (RFC 6265, 8.5), so that other servers of the host receive it, but their pages cannot act by it. */
 function cookieOf(isSecure: boolean) {
   const name = isSecure ? '__Host-quintet-console' : 'quintet-console'
   return {

@@ -30,7 +30,7 @@ const streamsMax = 20
 /** What a client has not read; beyond it batches are left out. */
 const bufferedMax = 262_144
 const intervals = { batchMs: 250, heartbeatMs: 15_000 }
-/** The figures of the map and the queues are asked for anew after so many batches. */
+/** The figures of the map and the queues are read again after so many batches. */
 const figuresEvery = 4
 
 /** Adds the stream of what happens. */

@@ -33,7 +33,7 @@ export function addLogs(app: App, { reader }: { readonly reader: Reader }): void
     '/api/logs',
     operation('listLogs', 'List the lines of the log that are kept', {
       description:
-        'The newest first. With `around`, and nothing else, the 50 lines before and after one, the oldest first. A search ends after two seconds with what it has found; of common words fewer lines may be counted than there are, and `stopped` says so.',
+        'The newest first. With `around`, and nothing else, the 50 lines before and after one, the oldest first. A search ends after two seconds with what it has found; of common words fewer lines may be counted than there are, and `stopped` is true.',
       querystring: LogQuery,
       response: { 200: LogList, ...problems(400, 401, 404, 503) },
     }),

@@ -37,7 +37,7 @@ export function addMap(app: App, parts: Parts): () => Promise<SystemMap> {
     '/api/map',
     operation('getMap', 'Get the map of the system', {
       description:
-        'Figures are of the last minute. What is not known is null: a service that is away has no figures, and a broker that is away says nothing of its queues.',
+        'Figures are of the last minute. What is not known is null: a service that is away has no figures, and the queues of a broker that is away have none.',
       response: { 200: SystemMap, ...problems(401) },
     }),
     currentMap,
@@ -171,7 +171,7 @@ function storesOf({ service, state }: Known, figures: FiguresOfNow): { node: Nod
   })
 }
 
-/** What a service says about a part that it needs. One that it does not name has no fault, unless the service says nothing at all. */
+/** The state of a part by the readiness of its service. One that is not in it has no fault, unless nothing is in it. */
 function stateOfPart(kind: string, { state, dependencies }: FoundState): Pick<Node, 'state' | 'fault'> {
   const word = dependencies[kind]
   if (word === 'up') return { state: 'up', fault: '' }
@@ -180,7 +180,7 @@ function stateOfPart(kind: string, { state, dependencies }: FoundState): Pick<No
   return { state: isKnown ? 'up' : 'unknown', fault: '' }
 }
 
-/** Of a part that several services have, the node of the first that says anything about it; its figures are on the edges. */
+/** Of a part that several services have, the node of the first whose readiness has it; its figures are on the edges. */
 function uniqueById(nodes: readonly Node[]): Node[] {
   return [...Map.groupBy(nodes, ({ id }) => id).values()].flatMap((same) => {
     const said =

@@ -4,7 +4,7 @@ import { parseTraceparent } from '@quintet/chassis/telemetry'
 import type { QueueMessage } from './wire/index.ts'
 
 const bodyBytesShown = 2_048
-/** What is shown of a body that was asked for as a whole. */
+/** What is shown of a whole body. */
 const bodyBytesMax = 1_048_576
 const headersMax = 100
 const headerLengthMax = 2_048

@@ -11,7 +11,7 @@ import type { Reader } from './reader.ts'
 
 const operation = describeOperations('otlp')
 const bytesPerSecond = 10_485_760
-/** Bodies that are being read: the file is for those who look at it as well. */
+/** Bodies that are being stored: the thread of the file serves the pages as well. */
 const readingMax = 2
 /** Those that arrive, each of which takes up to 4 MiB meanwhile. */
 const arrivingMax = 8

@@ -12,7 +12,7 @@ const keptMax = 100
 const lettersPerMove = 10_000
 /** How long a request waits for the end of its move, before the move goes on without it. */
 const patienceMs = 500
-/** How often a move is looked at, however many clients ask for it. */
+/** How often the outcome of a move is read, however many clients follow it. */
 const lookIntervalMs = 500
 
 type Wanted = {

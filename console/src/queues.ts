@@ -37,7 +37,7 @@ export function addQueues(app: App, parts: Parts): { list(): Promise<QueueList> 
     '/api/queues',
     operation('listQueues', 'List the queues with what they hold', {
       description:
-        'The figures of a broker that does not respond are null, and `fault` says why. Rates are of the last minute.',
+        'The figures of a broker that does not respond are null, and `fault` is the reason. Rates are of the last minute.',
       response: { 200: QueueList, ...problems(401) },
     }),
     list,
@@ -53,7 +53,7 @@ function addLooks(app: App, parts: Parts): void {
     operation('lookAtQueue', 'Look at messages of a queue, or at its dead letters', {
       scope: 'quintet:observe',
       description:
-        'Oldest first, at most 200 at a time; with `whole`, the one message of this id with its whole body. `effect` says what the look has done to the messages, which ' +
+        'Oldest first, at most 200 at a time; with `whole`, the one message of this id with its whole body. `effect` is what the look has done to the messages, which ' +
         'on RabbitMQ are handed out and taken back.',
       params: Named,
       body: LookRequest,
@@ -178,7 +178,7 @@ async function pageOf(
   name: string,
   { limit = lookDefault, after = 0, reason }: Pick<LookRequest, 'limit' | 'after' | 'reason'>,
 ): Promise<{ data: StoredMessage[]; next: number | null }> {
-  // Such a broker is asked for all messages before the page as well.
+  // Such a broker hands out all messages before the page as well.
   if (admin.lookEffect !== undefined && after + limit > lettersMax)
     throw invalid({ after: `after must be at most ${lettersMax - limit} on this broker.` })
   const found = await admin.list(name, { limit: limit + 1, after, ...(reason !== undefined && { reason }) })
@@ -186,7 +186,7 @@ async function pageOf(
   return { data, next: found.length > limit ? (data.at(-1)?.position ?? null) : null }
 }
 
-/** By its id where the broker can look for one; otherwise among the oldest. */
+/** By its id where the broker finds messages by it; otherwise among the oldest. */
 async function findMessage(admin: QueueAdmin, name: string, id: string): Promise<StoredMessage> {
   const among =
     admin.find === undefined ? await admin.list(name, { limit: listMax }) : await admin.find(name, [id])

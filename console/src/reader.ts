@@ -118,7 +118,7 @@ export function openReader(telemetryUrl: string): Reader {
   }
 }
 
-/** The refusal where traces and lines of the log are asked for, and there is no file of them. */
+/** The refusal of requests for traces and lines of the log where there is no file of them. */
 export function notKept(): AppError {
   return new AppError('not_found', 'Traces and the log are not kept, since TELEMETRY_URL is none:.')
 }

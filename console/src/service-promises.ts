@@ -6,7 +6,7 @@ import type { PromiseCheck } from './wire/index.ts'
 /** A check has 5 s. */
 const timeoutMs = 7_000
 
-/** What a service has found about its promises, or finds now about the one of this id; the reason where it does not say. */
+/** What a service has found about its promises, or finds now about the one of this id; the reason where that cannot be read. */
 export async function fetchPromises(
   service: Pick<ObservedService, 'name' | 'readinessUrl' | 'promises' | 'control'>,
   id?: string,

@@ -20,7 +20,7 @@ const probeIntervalMs = 5_000
 
 export type States = ReturnType<typeof createStates>
 
-/** Finds out how each service is, when somebody wants to know and every five seconds, and keeps what has changed as an event. */
+/** Finds out how each service is, at each call and every five seconds, and keeps what has changed as an event. */
 export function createStates(
   services: readonly ObservedService[],
   { clock, history, logger }: { clock: Clock; history: Pick<History, 'addEvent'>; logger: Logger },

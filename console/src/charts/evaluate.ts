@@ -21,7 +21,7 @@ type Term = {
 export type Values = ReadonlyMap<string, number | null>
 
 type Evaluator = {
-  /** Of rows about one span of time, one for each service at most. Of a counter in `counters` a row without it says that it has not grown. */
+  /** Of rows about one span of time, one for each service at most. A counter in `counters` that a row lacks has not grown. */
   valuesOf(rows: readonly Row[], counters?: (service: string) => Iterable<string>): Values
 }
 

@@ -39,7 +39,7 @@ export const messageCharts: readonly Chart[] = [
     group,
     title: 'Age of the oldest message',
     description:
-      'How long the oldest live message has waited. Work stands still where it grows as fast as the time. RabbitMQ cannot say it.',
+      'How long the oldest live message has waited. Work stands still where it grows as fast as the time. RabbitMQ does not report it.',
     unit: 'seconds',
     kind: 'gauge',
     aggregate: 'max',
@@ -84,7 +84,7 @@ export const messageCharts: readonly Chart[] = [
     name: 'queue-failed',
     group,
     title: 'Failed attempts to handle a message',
-    description: 'Each is repeated, or makes a dead letter. The log of the consumer says why.',
+    description: 'Each is repeated, or makes a dead letter. The log of the consumer has the reason.',
     unit: 'per second',
     kind: 'rate',
     metric: `${handled}_count`,

@@ -21,7 +21,7 @@ export const overviewCharts: readonly Chart[] = [
     group,
     title: 'Failed requests',
     description:
-      'The share of responses of 500 or above. The traces of the service that are kept for an error say why.',
+      'The share of responses of 500 or above. The reasons are in the traces of the service that are kept for an error.',
     unit: 'share',
     kind: 'ratio',
     metric: `${requests}_count`,

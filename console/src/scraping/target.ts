@@ -17,7 +17,7 @@ type Scraped = { readonly samples: Samples | undefined; readonly fault: string |
 
 export type Target = ReturnType<typeof createTarget>
 
-/** What was counted over a longer gap says nothing about any time of it; so long does Prometheus look back. */
+/** What was counted over a longer gap belongs to no time of it. It is the look-back of Prometheus. */
 const gapMsMax = 300_000
 
 /** The metrics of one service, which are scraped once at a time. */

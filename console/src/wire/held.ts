@@ -5,7 +5,7 @@ import type { Static } from 'typebox'
 export const Instant = Type.Number({ minimum: 0 })
 /** How much of everything a list shows: nothing is left out without a figure. */
 export const Held = Type.Object({
-  /** How many of what was asked for are kept. */
+  /** How many that match the request are kept. */
   kept: Type.Integer({ minimum: 0 }),
   /** How many there have been; null where nobody has counted them. */
   of: Type.Union([Type.Integer({ minimum: 0 }), Type.Null()]),

@@ -12,7 +12,7 @@ export const QueueSummary = Type.Object({
   url: Type.String(),
   /** The service that consumes it. */
   service: Type.String(),
-  /** The figures of a broker that does not respond are null, and `fault` says why. */
+  /** The figures of a broker that does not respond are null, and `fault` is the reason. */
   live: Figure,
   dead: Figure,
   oldestAgeMs: Figure,
@@ -37,7 +37,7 @@ export const QueueMessage = Type.Object({
   attempts: Figure,
   /** Why it became a dead letter; null for a live one. */
   reason: Type.Union([Type.String(), Type.Null()]),
-  /** The first 2 KiB, unless the whole body was asked for. */
+  /** The first 2 KiB, unless the request is for the whole body. */
   body: Type.String(),
   bodyBytes: Type.Integer(),
   headers: Type.Record(Type.String(), Type.String()),

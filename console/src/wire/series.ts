@@ -6,7 +6,7 @@ import { Instant } from './held.ts'
 export const ChartSummary = Type.Object({
   name: Type.String(),
   title: Type.String(),
-  /** What it says, and what to do when it looks bad. */
+  /** What it shows, and what to do when it looks bad. */
   description: Type.String(),
   group: Type.String(),
   unit: Type.Enum(['per second', 'seconds', 'share', 'bytes', 'count']),

@@ -81,7 +81,7 @@ export const ServiceDetail = Type.Object({
     }),
   ),
   migrationsPending: Type.Array(Type.String()),
-  /** What `quintet doctor` found, where it was asked for by `?doctor=1`; null otherwise. */
+  /** What `quintet doctor` finds, with `?doctor=1`; null otherwise. */
   findings: Type.Union([
     Type.Array(Type.Object({ level: Type.String(), subject: Type.String(), text: Type.String() })),
     Type.Null(),
@@ -130,7 +130,7 @@ export const ActionList = Type.Object({
 })
 export type ActionList = Static<typeof ActionList>
 
-/** `GET /api/session`: what the page needs to know of itself before anything else. */
+/** `GET /api/session`: what the page needs before anything else. */
 export const Session = Type.Object({
   version: Type.String(),
   /** `full`, `read`; in `read` every action is refused with 403. */
